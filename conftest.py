@@ -1,0 +1,35 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What tests/ and molecule/ share: the checkout importable as the collection that it is, and a running sandbox."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent
+COLLECTIONS = ROOT / ".ansible" / "collections"
+TEST_SANDBOX = os.environ.get("SANDBOX_NAME", "test")
+
+_link = COLLECTIONS / "ansible_collections" / "storefront" / "runbook"
+if not _link.exists():
+    _link.parent.mkdir(parents=True, exist_ok=True)
+    _link.symlink_to("../../../..")
+sys.path[:0] = [str(COLLECTIONS), str(ROOT)]
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # ansible-playbook is the virtual environment's
+os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(COLLECTIONS)
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator:
+    """The sandbox of the tests, up; KEEP=1 leaves it up for the next run."""
+    from sandbox import lifecycle
+
+    yield lifecycle.up(TEST_SANDBOX, say=lambda line: None)
+    if not os.environ.get("KEEP"):
+        lifecycle.down(TEST_SANDBOX, say=lambda line: None)

@@ -1,0 +1,244 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A shop to deploy to, a way to run the playbooks, and customers who watch."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ansible_runner
+import pytest
+import requests
+
+from conftest import COLLECTIONS, ROOT, TEST_SANDBOX
+from sandbox import customer
+
+# Railway's queries are POST requests too.
+RAILWAY_READS = {
+    "project",
+    "projectToken",
+    "environment",
+    "service",
+    "serviceInstance",
+    "deployments",
+    "deployment",
+    "buildLogs",
+    "deploymentLogs",
+    "variables",
+}
+
+
+@dataclass(frozen=True)
+class Played:
+    """What came of a play: ``rc`` is ansible-playbook's exit code, ``tasks`` its results in order as (name, result)."""
+
+    rc: int
+    stdout: str
+    tasks: list[tuple[str, dict[str, Any]]]
+
+    @property
+    def message(self) -> str:
+        """What the last failed task said."""
+        return next((str(result.get("msg", "")) for _unused, result in reversed(self.tasks) if result.get("failed")), "")
+
+    @property
+    def report(self) -> dict[str, Any]:
+        return next(result["msg"] for name, result in reversed(self.tasks) if name.endswith("Say what this run did"))
+
+    def changed(self) -> list[str]:
+        return [name for name, result in self.tasks if result.get("changed")]
+
+
+@dataclass
+class Customers:
+    """Ask the public site and API without a pause; each answer is kept as (surface, what was seen)."""
+
+    frontend_url: str
+    backend_url: str
+    seen: list[tuple[str, str]] = field(default_factory=list)
+
+    def count(self) -> Counter:
+        return Counter(self.seen)
+
+    @contextmanager
+    def watching(self) -> Iterator[Customers]:
+        stop = threading.Event()
+        threads = [
+            threading.Thread(target=self._ask, args=(stop, "frontend", self.frontend_url + "/products", _release_of_page)),
+            threading.Thread(target=self._ask, args=(stop, "backend", self.backend_url + "/health", _release_of_health)),
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            yield self
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+
+    def _ask(self, stop: threading.Event, surface: str, url: str, release_of) -> None:
+        with requests.Session() as session:
+            while not stop.wait(0.02):
+                try:
+                    answer = session.get(url, timeout=10)
+                    self.seen.append((surface, release_of(answer) if answer.ok else f"status {answer.status_code}"))
+                except requests.RequestException as error:
+                    self.seen.append((surface, type(error).__name__))
+
+
+def _release_of_page(answer: requests.Response) -> str:
+    return answer.text.partition('name="release" content="')[2].partition('"')[0] or "no release"
+
+
+def _release_of_health(answer: requests.Response) -> str:
+    return answer.json().get("release", "no release")
+
+
+@dataclass
+class Shop:
+    """A storefront on the sandbox, and what may be asked of it."""
+
+    sandbox: Any
+    name: str
+    folder: Path
+
+    @property
+    def at(self) -> dict[str, Any]:
+        return self.sandbox.storefront(self.name)
+
+    def play(self, playbook: str, cmdline: str = "", inventory: str | None = None, **extra: Any) -> Played:
+        """Run a playbook of the collection against this storefront."""
+        runner = ansible_runner.run(
+            private_data_dir=tempfile.mkdtemp(dir=self.folder),  # a runner keeps the last play's options in its folder
+            playbook=str(ROOT / "playbooks" / playbook),
+            inventory=inventory or str(ROOT / "inventories/development"),
+            extravars=extra,
+            cmdline=cmdline or None,
+            envvars={"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "SANDBOX_NAME": TEST_SANDBOX},
+            quiet=True,
+        )
+        with runner.stdout as stream:
+            stdout = stream.read()
+        ended = {"runner_on_ok", "runner_on_failed", "runner_on_skipped", "runner_item_on_failed"}
+        tasks = [(event["event_data"]["task"], event["event_data"].get("res", {}), event["event"]) for event in runner.events if event["event"] in ended]
+        return Played(
+            runner.rc,
+            stdout,
+            [(name, {**result, "failed": kind.endswith("failed") or result.get("failed", False)}) for name, result, kind in tasks],
+        )
+
+    def customers(self) -> Customers:
+        return Customers(self.at["frontend_url"], self.at["backend_url"])
+
+    def live(self) -> dict[str, str]:
+        """The release that the public site and API tell."""
+        page = requests.get(self.at["frontend_url"] + "/", timeout=10)
+        health = requests.get(self.at["backend_url"] + "/health", timeout=10)
+        return {
+            "frontend": _release_of_page(page) if page.ok else str(page.status_code),
+            "backend": _release_of_health(health) if health.ok else str(health.status_code),
+        }
+
+    def rows(self) -> dict[str, int]:
+        return customer.rows(self.at)
+
+    def objects(self, prefix: str = "") -> dict[str, bytes]:
+        """What the store holds below ``prefix``, by key."""
+        bucket, _unused, root = self.at["store"].removeprefix("s3://").partition("/")
+        s3 = self.sandbox.s3()
+        listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{root}/{prefix}").get("Contents", [])
+        return {entry["Key"].removeprefix(f"{root}/"): s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read() for entry in listed}
+
+    def ledger(self) -> list[dict[str, Any]]:
+        return [json.loads(body) for _unused, body in sorted(self.objects("ledger/").items())]
+
+    def lease(self) -> dict[str, Any]:
+        return json.loads(self.objects("lease.json")["lease.json"])
+
+    def fault(self, **what: Any) -> None:
+        self.sandbox.cloud("POST", "/faults", what)
+
+    def writes(self) -> list[dict[str, Any]]:
+        """The vendor requests that may have changed something, since the scenario began."""
+        requests = self.sandbox.cloud("GET", "/requests")
+        return [request for request in requests if request["method"] not in ("GET", "HEAD") and request["operation"] not in RAILWAY_READS]
+
+
+@dataclass
+class Cold:
+    """The first deploy to a shop on which nothing was live: what a check said of it, what that check wrote, and how it went."""
+
+    shop: Shop
+    checked: Played
+    written_by_check: list[dict[str, Any]]
+    deployed: Played
+
+
+@pytest.fixture(scope="session")
+def cold(sandbox, tmp_path_factory) -> Cold:
+    shop = Shop(sandbox, "shop", tmp_path_factory.mktemp("cold"))
+    sandbox.cloud("DELETE", "/faults")
+    sandbox.cloud("DELETE", "/requests")
+    checked = shop.play("deploy.yml", cmdline="--check --diff", release="v1.0.0")
+    written = shop.writes()
+    return Cold(shop, checked, written, shop.play("deploy.yml", release="v1.0.0"))
+
+
+@pytest.fixture(scope="session")
+def base(cold, sandbox) -> None:
+    """v1.0.0 is live and has an order in its database; saved once."""
+    shop = cold.shop
+    assert cold.deployed.rc == 0, cold.deployed.stdout
+    customer.fill_shelves(shop.at)
+    customer.buy(shop.at)
+    sandbox.save("shop", "base")
+
+
+@pytest.fixture
+def shop(base, sandbox, tmp_path) -> Iterator[Shop]:
+    """The shop as `base` left it."""
+    sandbox.restore("shop", "base")
+    sandbox.cloud("DELETE", "/faults")
+    sandbox.cloud("DELETE", "/requests")
+    yield Shop(sandbox, "shop", tmp_path)
+    sandbox.cloud("DELETE", "/faults")
+
+
+@pytest.fixture(scope="session")
+def released(base, cold, sandbox) -> None:
+    """v1.1.0 is live over v1.0.0; saved once."""
+    sandbox.restore("shop", "base")
+    played = cold.shop.play("deploy.yml", release="v1.1.0")
+    assert played.rc == 0, played.stdout
+    sandbox.save("shop", "released")
+
+
+@pytest.fixture
+def released_shop(released, shop, sandbox) -> Shop:
+    """The shop as `released` left it."""
+    sandbox.restore("shop", "released")
+    sandbox.cloud("DELETE", "/requests")
+    return shop
+
+
+@pytest.fixture
+def hold_the_lease(shop):
+    """Returns a function that takes the shop's lease as somebody else."""
+    from ansible_collections.storefront.runbook.plugins.module_utils.data.lease import take
+    from ansible_collections.storefront.runbook.plugins.module_utils.data.store import open_store
+
+    def hold(holder: str, release: str) -> None:
+        s3 = shop.sandbox.state["s3"]
+        options = {f"store_{key}": s3[key] for key in ("endpoint_url", "access_key", "secret_key", "region")}
+        take(open_store({"store": shop.at["store"], "store_is_shared": False, **options}), holder=holder, release=release)
+
+    return hold

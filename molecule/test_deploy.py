@@ -1,0 +1,143 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A release goes out; a broken one is put back by itself."""
+
+from __future__ import annotations
+
+import pytest
+
+OLD, NEW, BROKEN = "v1.0.0", "v1.1.0", "v1.2.0"
+
+
+def only(customers, surface, *releases):
+    """Assert that every answer of a surface was one of these releases, and that there were answers at all."""
+    seen = {what: number for (where, what), number in customers.count().items() if where == surface}
+    assert seen, f"nobody asked the {surface}"
+    assert set(seen) <= set(releases), seen
+
+
+def test_a_check_before_the_first_release_runs_through_and_changes_nothing(cold):
+    assert cold.checked.rc == 0, cold.checked.stdout
+    assert cold.written_by_check == []
+    assert cold.checked.report["outcome"] == "checked"
+
+
+def test_a_check_shows_the_sql_that_would_run(cold):
+    assert 'CREATE TABLE "Product"' in cold.checked.stdout
+
+
+def test_the_first_release_goes_out_on_an_empty_shop(cold):
+    assert cold.deployed.rc == 0, cold.deployed.stdout
+    assert cold.deployed.report["outcome"] == "released"
+    assert cold.deployed.report["before"] == {"api": "nothing", "worker": "nothing", "frontend": "nothing"}
+
+
+def test_a_good_release_goes_out_without_one_wrong_answer(shop):
+    rows = shop.rows()
+    with shop.customers().watching() as customers:
+        played = shop.play("deploy.yml", release=NEW)
+    assert played.rc == 0, played.stdout
+    only(customers, "frontend", OLD, NEW)
+    only(customers, "backend", OLD, NEW)
+    assert shop.live() == {"frontend": NEW, "backend": NEW}
+    assert shop.rows() == rows
+    assert [(record["release"], record["outcome"]) for record in shop.ledger()] == [(OLD, "released"), (NEW, "released")]
+    assert shop.lease()["state"] == "released"
+    assert [step["name"] for step in played.report["steps"]][-1] == "release.record"
+
+
+def test_the_same_release_again_deploys_nothing(shop):
+    played = shop.play("deploy.yml", release=OLD)
+    assert played.rc == 0, played.stdout
+    assert {request["operation"] for request in shop.writes()} == {"purge"}
+    assert shop.live() == {"frontend": OLD, "backend": OLD}
+
+
+def test_a_check_tells_what_a_release_would_change_and_changes_nothing(shop):
+    before = shop.objects()
+    played = shop.play("deploy.yml", cmdline="--check --diff", release=NEW)
+    assert played.rc == 0, played.stdout
+    assert shop.writes() == []
+    assert shop.objects() == before
+    assert shop.live() == {"frontend": OLD, "backend": OLD}
+    assert f"+release: {NEW}" in played.stdout.replace(" ", "").replace("+release:", "+release: ")
+
+
+def test_a_broken_backend_is_put_back_and_nobody_notices(shop):
+    rows = shop.rows()
+    with shop.customers().watching() as customers:
+        played = shop.play("deploy.yml", release=BROKEN)
+    assert played.rc == 2
+    only(customers, "frontend", OLD)
+    only(customers, "backend", OLD)
+    assert "rolled back" in played.message
+    assert "backend.release failed" in played.message
+    assert "Live again: " in played.message
+    assert f"api {OLD}" in played.message
+    assert shop.rows() == rows
+    assert [(record["release"], record["outcome"]) for record in shop.ledger()] == [(OLD, "released"), (BROKEN, "rolled_back")]
+    assert shop.lease()["state"] == "released"
+
+
+def test_a_broken_promotion_puts_the_backend_back_too(shop):
+    shop.fault(vendor="vercel", operation="promote", kind="alias_fails")
+    with shop.customers().watching() as customers:
+        played = shop.play("deploy.yml", release=NEW)
+    assert played.rc == 2
+    assert "rolled back" in played.message
+    assert "frontend.promote failed" in played.message
+    only(customers, "frontend", OLD, NEW)
+    only(customers, "backend", OLD, NEW)
+    assert shop.live() == {"frontend": OLD, "backend": OLD}
+
+
+def test_a_release_that_is_broken_only_in_public_is_put_back(shop):
+    shop.fault(vendor="edge", kind="status", status=500, host="frontend", release=NEW, times=-1)
+    with shop.customers().watching() as customers:
+        played = shop.play("deploy.yml", release=NEW, verify_wait_timeout=3)
+    assert played.rc == 2
+    assert "rolled back" in played.message
+    assert "verify.public failed" in played.message
+    assert shop.live() == {"frontend": OLD, "backend": OLD}
+    only(customers, "backend", OLD, NEW)
+    only(customers, "frontend", OLD, NEW, "status 500")
+    seen = [what for where, what in customers.seen if where == "frontend"]
+    wrong = [index for index, what in enumerate(seen) if what == "status 500"]
+    assert wrong, "the fault was never met, so nothing was shown"
+    # Broken in one stretch only, between promotion and rollback, and well before the end.
+    assert OLD in seen[: wrong[0]]
+    assert set(seen[wrong[-1] + 1 :]) == {OLD}
+
+
+@pytest.mark.parametrize(("surface", "other"), [("frontend", "backend"), ("backend", "frontend")])
+def test_one_surface_alone_never_moves_the_other(released_shop, surface, other):
+    shop = released_shop
+    with shop.customers().watching() as customers:
+        played = shop.play("deploy.yml", release="v1.1.1", surfaces=[surface])
+    assert played.rc == 0, played.stdout
+    only(customers, other, NEW)
+    only(customers, surface, NEW, "v1.1.1")
+    assert shop.live() == {surface: "v1.1.1", other: NEW}
+
+
+def test_a_migration_that_the_old_release_does_not_know_is_refused_until_it_is_approved(released_shop):
+    played = released_shop.play("deploy.yml", release="v2.0.0")
+    assert played.rc == 2
+    assert "Nothing was changed" in played.message
+    assert "approve_migration=" in played.message
+    assert released_shop.writes() == []
+    assert released_shop.live() == {"frontend": NEW, "backend": NEW}
+
+
+def test_no_secret_is_printed_or_stored(shop):
+    state = shop.sandbox.state
+    secrets = {*state["tokens"].values(), state["s3"]["secret_key"], shop.at["database_url"], shop.at["database_url"].split(":")[2].split("@")[0]}
+    played = shop.play("deploy.yml", cmdline="-vvv --diff", release="v1.1.0")
+    assert played.rc == 0
+    stored = b"".join(shop.objects("ledger/").values()) + b"".join(shop.objects("lease.json").values())
+    manifests = b"".join(body for key, body in shop.objects("backups/").items() if key.endswith(".json"))
+    assert manifests
+    for secret in secrets:
+        assert secret not in played.stdout
+        assert secret.encode() not in stored + manifests

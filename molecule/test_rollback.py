@@ -1,0 +1,67 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""rollback.yml puts the last verified release back."""
+
+from __future__ import annotations
+
+import pytest
+
+OLD, NEW = "v1.0.0", "v1.1.0"
+
+
+@pytest.fixture
+def shop(released_shop):
+    return released_shop
+
+
+def test_the_last_verified_release_comes_back_without_one_wrong_answer(shop):
+    rows = shop.rows()
+    with shop.customers().watching() as customers:
+        played = shop.play("rollback.yml")
+    assert played.rc == 0, played.stdout
+    assert {what for _unused, what in customers.seen} <= {OLD, NEW}
+    assert shop.live() == {"frontend": OLD, "backend": OLD}
+    assert shop.rows() == rows
+    last = shop.ledger()[-1]
+    assert (last["kind"], last["release"], last["withdrawn"]) == ("rollback", OLD, NEW)
+    assert shop.lease()["state"] == "released"
+
+
+def test_a_second_rollback_changes_nothing_and_says_how_to_go_further(shop):
+    assert shop.play("rollback.yml").rc == 0
+    records = len(shop.ledger())
+    shop.sandbox.cloud("DELETE", "/requests")
+    played = shop.play("rollback.yml")
+    assert played.rc == 0, played.stdout
+    assert {request["operation"] for request in shop.writes()} <= {"purge"}
+    assert shop.live() == {"frontend": OLD, "backend": OLD}
+    assert len(shop.ledger()) == records
+    assert "-e to=" in played.stdout
+
+
+def test_a_release_can_be_named(shop):
+    played = shop.play("rollback.yml", to=OLD)
+    assert played.rc == 0, played.stdout
+    assert shop.live() == {"frontend": OLD, "backend": OLD}
+
+
+def test_an_unknown_release_is_refused_before_anything_changes(shop):
+    played = shop.play("rollback.yml", to="v9.9.9")
+    assert played.rc == 2
+    assert "v9.9.9" in played.message
+    assert shop.writes() == []
+    assert shop.live() == {"frontend": NEW, "backend": NEW}
+
+
+def test_one_surface_goes_back_alone(shop):
+    played = shop.play("rollback.yml", surfaces=["frontend"])
+    assert played.rc == 0, played.stdout
+    assert shop.live() == {"frontend": OLD, "backend": NEW}
+
+
+def test_a_check_changes_nothing(shop):
+    played = shop.play("rollback.yml", cmdline="--check --diff")
+    assert played.rc == 0, played.stdout
+    assert shop.writes() == []
+    assert shop.live() == {"frontend": NEW, "backend": NEW}

@@ -1,0 +1,26 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How to reach a vendor's API."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  api_token:
+    description:
+      - Token of the vendor's API. Never shown, logged or written to disk.
+    type: str
+    required: true
+  api_url:
+    description:
+      - Address of the vendor's API; another one than the default is for tests and proxies.
+    type: str
+  timeout:
+    description:
+      - Seconds to wait for the answer of one request.
+    type: float
+    default: 30.0
+"""

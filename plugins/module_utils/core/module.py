@@ -1,0 +1,106 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where plan and apply meet Ansible: check mode, diff, errors, secrets and the lease, once for every module."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from .errors import RunbookError
+from .redact import redact
+from .wait import nothing
+
+
+@dataclass
+class Plan:
+    """What is, what shall be, and what follows from the difference.
+
+    ``before`` and ``after`` are what the diff shows: whitelisted fields, never a secret; dictionaries, or text where a diff of lines reads better.
+    ``result`` is returned in check mode as it stands, and updated by what ``apply`` returns otherwise. ``todo`` is for ``apply`` alone.
+    ``skipped`` says why there is nothing to look at yet.
+    """
+
+    before: Any
+    after: Any
+    todo: dict[str, Any] = field(default_factory=dict)
+    result: dict[str, Any] = field(default_factory=dict)
+    skipped: str | None = None
+
+    @property
+    def changed(self) -> bool:
+        return self.before != self.after
+
+
+class Guard(Protocol):
+    """What lets a module write: see data/lease.py."""
+
+    def beat(self) -> None:
+        """Renew the lease; raise LeaseLost when this run does not hold it any more."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What a client may call back: ``warn(text)`` for the operator, ``beat()`` before each write and on each turn of a wait."""
+
+    warn: Callable[[str], None] = nothing
+    beat: Callable[[], None] = nothing
+    check_mode: bool = False
+
+
+def run(
+    argument_spec: Mapping[str, Any],
+    build_client: Callable[[dict[str, Any], Runtime], Any],
+    plan: Callable[[dict[str, Any], Any], Plan],
+    apply: Callable[[Plan, Any], Mapping[str, Any] | None],
+    *,
+    guard: Callable[[dict[str, Any]], Guard | None] = lambda params: None,
+    secrets: Callable[[dict[str, Any]], Iterable[str]] = lambda params: (),
+    libraries: Mapping[str, str | None] | None = None,
+    **constraints: Any,
+) -> None:
+    """Run a module.
+
+    ``libraries`` maps a PyPI name to why it could not be imported (None when it could). ``secrets`` adds what is hidden inside of an option, such as a
+    URL's password. ``guard`` gives the lease to renew before writing. ``constraints`` go to AnsibleModule (required_if, mutually_exclusive, …).
+    """
+    module = AnsibleModule(argument_spec=dict(argument_spec), supports_check_mode=True, **constraints)
+    for library, problem in (libraries or {}).items():
+        if problem:
+            module.fail_json(msg=missing_required_lib(library), exception=problem)
+    module.no_log_values.update(secret for secret in secrets(module.params) if secret)
+    began = time.monotonic()
+    client = None
+    try:
+        held = guard(module.params) if not module.check_mode else None
+        runtime = Runtime(
+            warn=lambda text: module.warn(redact(text, module.no_log_values)),  # Ansible masks results, but not warnings
+            beat=held.beat if held else nothing,
+            check_mode=module.check_mode,
+        )
+        client = build_client(module.params, runtime)
+        intent = plan(module.params, client)
+        result = dict(intent.result)
+        if intent.changed and not module.check_mode:
+            runtime.beat()
+            result.update(apply(intent, client) or {})
+    except RunbookError as error:
+        module.fail_json(msg=str(error), error=error.details, elapsed=round(time.monotonic() - began, 3), **error.result)
+    finally:
+        close = getattr(client, "close", None)
+        if close:
+            close()
+    if intent.skipped:
+        result.update(skipped=True, skip_reason=intent.skipped, msg=intent.skipped)
+    result.setdefault("changed", intent.changed)
+    result.setdefault("diff", {"before": _text(intent.before), "after": _text(intent.after)})
+    module.exit_json(elapsed=round(time.monotonic() - began, 3), **result)
+
+
+def _text(shown: Any) -> Any:
+    return shown if isinstance(shown, str) else {key: value for key, value in shown.items() if value is not None}

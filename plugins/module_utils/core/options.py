@@ -1,0 +1,55 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options that many modules share; their documentation is in plugins/doc_fragments/."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.module_utils.common.parameters import env_fallback
+
+Spec = dict[str, dict[str, Any]]
+
+
+def api_options(api_url: str, *environment: str) -> Spec:
+    """A vendor's API: ``api_url`` is its public one, ``environment`` the variables that may hold the token."""
+    return {
+        "api_token": {"type": "str", "required": True, "no_log": True, "fallback": (env_fallback, list(environment))},
+        "api_url": {"type": "str", "default": api_url},
+        "timeout": {"type": "float", "default": 30.0},
+    }
+
+
+def wait_options(wait_timeout: float = 900.0, wait_interval: float = 2.0) -> Spec:
+    return {
+        "wait": {"type": "bool", "default": True},
+        "wait_timeout": {"type": "float", "default": wait_timeout},
+        "wait_interval": {"type": "float", "default": wait_interval},
+    }
+
+
+def store_options(required: bool = True) -> Spec:
+    """Where backups, the lease and the ledger live; the S3 credentials default to boto3's own chain."""
+    return {
+        "store": {"type": "str", "required": required},
+        "store_endpoint_url": {"type": "str"},
+        "store_access_key": {"type": "str", "no_log": True},
+        "store_secret_key": {"type": "str", "no_log": True},
+        "store_region": {"type": "str"},
+        "store_is_shared": {"type": "bool", "default": False},
+    }
+
+
+def lease_options() -> Spec:
+    """The token of the lease under which a module may write; it is a fencing token, not a credential."""
+    return {"lease": {"type": "str", "no_log": False}, "lease_step": {"type": "str"}, **store_options(required=False)}
+
+
+def source_options() -> Spec:
+    """The files of a release: see core/source.py."""
+    return {
+        "path": {"type": "path"},
+        "ref": {"type": "str"},
+        "root_directory": {"type": "str", "default": ""},
+    }

@@ -1,0 +1,126 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Programs that end with their parent, and the question whether that parent still lives."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .errors import CommandFailed, ConfigError, WaitTimeout
+from .redact import redact
+
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)  # loaded here: between fork and exec nothing may be imported
+
+
+def _die_with_parent() -> None:
+    if hasattr(_libc, "prctl"):  # elsewhere than on Linux a killed parent is noticed by the wait loop alone
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def spawn(argv: Sequence[str], **options: Any) -> subprocess.Popen:
+    """Start a program in a session of its own that is killed when this process ends. Never put a secret into ``argv``.
+
+    To Linux the parent is the thread that started it: start it in one that lasts as long as the program.
+    """
+    try:
+        return subprocess.Popen(list(argv), preexec_fn=_die_with_parent, start_new_session=True, **options)  # noqa: PLW1509
+    except FileNotFoundError as error:
+        if error.filename != argv[0]:
+            raise ConfigError(f"The folder {error.filename}, where {argv[0]} should run, does not exist. Correct its path.", code="missing_folder") from None
+        raise ConfigError(f"The program {argv[0]} was not found. Install it, or put its folder on PATH.", code="missing_program") from None
+
+
+def kill(process: subprocess.Popen) -> None:
+    """Kill a spawned program with all its children, and reap it."""
+    if process.returncode is None:  # until it is reaped its number is its own, even when only its children still run
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | str | None = None,
+    stdin: bytes | None = None,
+    timeout: float = 600,
+    secrets: Sequence[str] = (),
+    check: bool = True,
+) -> subprocess.CompletedProcess:
+    """Run a program to its end and return its output as text. Raises CommandFailed with the tail of what it said.
+
+    ``env`` is added to this process's environment. ``timeout`` is in seconds.
+    """
+    process = spawn(
+        argv,
+        env={**os.environ, **(env or {})},
+        cwd=cwd,
+        stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        try:
+            out, err = process.communicate(stdin, timeout=timeout)
+        except subprocess.TimeoutExpired:
+            raise WaitTimeout(f"{Path(argv[0]).name} was still running after {timeout:g} s and was stopped.") from None
+        finally:
+            kill(process)
+    done = subprocess.CompletedProcess(list(argv), process.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
+    if check and done.returncode != 0:
+        said = redact((done.stderr.strip() or done.stdout.strip())[-2000:], secrets)
+        raise CommandFailed(f"{Path(argv[0]).name} ended with exit code {done.returncode}: {said}", code=str(done.returncode))
+    return done
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat after the program's name: [state, ppid, …]; empty when there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def started(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot: with the pid it names one process for good."""
+    fields = _stat(pid)
+    return int(fields[19]) if fields and fields[0] != "Z" else None
+
+
+def is_alive(pid: int, start: int) -> bool:
+    return started(pid) == start
+
+
+def controller() -> tuple[int, int] | None:
+    """Return (pid, start) of the ansible process that this one belongs to; None outside of a play.
+
+    ansible-playbook forks workers, with its own command line, that outlive a ``kill -9`` of it, so the direct parent tells nothing. The search
+    ends above it: an ansible-runner that started it lives on.
+    """
+    top = None
+    command: list[bytes] = []
+    pid = os.getppid()
+    while pid > 1:
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            break
+        if command and words != command:
+            break
+        if any(word.rpartition(b"/")[2].startswith(b"ansible") for word in words[:2]):
+            command = words
+            start = started(pid)
+            top = (pid, start) if start is not None else top
+        fields = _stat(pid)
+        pid = int(fields[1]) if fields else 0
+    return top

@@ -1,0 +1,37 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one redactor: keeps secrets out of messages, logs and results."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from urllib.parse import quote, unquote, urlsplit
+
+MASK = "********"
+_URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s/]+(?=@)", re.IGNORECASE)
+
+
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return ``text`` with every secret, and the password of every URL in it, masked.
+
+    A secret shorter than four characters is left alone: masking it would garble the text and hide nothing.
+    """
+    for secret in sorted({s for s in secrets if s and len(s) >= 4}, key=len, reverse=True):
+        text = text.replace(secret, MASK)
+    return _URL_PASSWORD.sub(rf"\g<head>{MASK}", text)
+
+
+def secrets_of_url(url: str | None) -> list[str]:
+    """Return what must never be shown of a URL with credentials: itself, and its password as written, decoded and encoded."""
+    if not url:
+        return []
+    try:
+        password = urlsplit(url).password
+    except ValueError:  # whatever it is, it is no address that could be shown
+        return [url]
+    if not password:
+        return []
+    plain = unquote(password)
+    return list(dict.fromkeys([url, password, plain, quote(plain, safe="")]))

@@ -1,0 +1,122 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files of a release: a folder, or what a git repository holds at a ref."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from .errors import CommandFailed, ConfigError
+from .process import run, spawn
+
+# Python 3.11.4 brought the filters; git itself refuses names that lead out of the folder.
+EXTRACTION: dict[str, Any] = {"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}
+# What neither vendor's own client ever uploads from a folder; a ref holds only what was committed.
+NEVER_UPLOADED = frozenset({".git", ".hg", ".svn", "node_modules", ".next", ".vercel", ".DS_Store", ".env", ".env.local", "__pycache__"})
+
+
+@dataclass(frozen=True)
+class Source:
+    """``root`` holds the files; ``commit`` is the full SHA they come from, None for a plain folder."""
+
+    root: Path
+    commit: str | None
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """``path`` is relative, with slashes; ``size`` in bytes; ``executable`` as git knows it."""
+
+    path: str
+    absolute: Path
+    size: int
+    executable: bool
+
+    def sha1(self) -> str:
+        with self.absolute.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha1").hexdigest()
+
+
+def resolve(path: Path | str, ref: str) -> str:
+    """Return the full commit SHA of ``ref`` in the repository at ``path``. Raises ConfigError."""
+    try:
+        return run(["git", "-C", str(path), "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"]).stdout.strip()
+    except CommandFailed:
+        repository = run(["git", "-C", str(path), "rev-parse", "--git-dir"], check=False)
+    if repository.returncode != 0:
+        raise ConfigError(
+            f"{path} is not a git repository that can be read, so it has no release {ref!r}. Set source_path to the shop's checkout. "
+            f"Git says: {repository.stderr.strip()}",
+            code="no_repository",
+        )
+    raise ConfigError(
+        f"The release {ref!r} is unknown in {path}: no tag, branch or commit has that name. Fetch the tags (git fetch --tags) or correct the release.",
+        code="unknown_release",
+    )
+
+
+@contextmanager
+def checkout(path: Path | str, ref: str | None = None, subdirectory: str = "") -> Iterator[Source]:
+    """Give the files of ``subdirectory``: of the folder ``path`` itself, or with ``ref`` of that commit, in a folder that lasts as long as the block.
+
+    The work tree and its uncommitted changes are never read when a ref is given. Raises ConfigError when there is nothing in it.
+    """
+    inside = PurePosixPath(subdirectory or ".")
+    if inside.is_absolute() or ".." in inside.parts:
+        raise ConfigError(f"root_directory {subdirectory!r} must be a folder inside of the source, without a leading slash or '..'.")
+    if ref is None:
+        root = Path(path, subdirectory)
+        if not root.is_dir():
+            raise ConfigError(f"The source folder {root} does not exist. Correct source_path or root_directory.", code="no_source")
+        _refuse_empty(root, str(root))
+        yield Source(root.resolve(), None)
+        return
+    commit = resolve(path, ref)
+    tree = f"{commit}:{'' if str(inside) == '.' else inside}"
+    with tempfile.TemporaryDirectory(prefix="storefront-") as folder:
+        _extract(str(path), tree, Path(folder), f"{subdirectory or '.'} of {ref}")
+        _refuse_empty(Path(folder), f"{subdirectory or '.'} of {ref} in {path}")
+        yield Source(Path(folder), commit)
+
+
+def _extract(repository: str, tree: str, folder: Path, what: str) -> None:
+    process = spawn(["git", "-C", repository, "archive", "--format=tar", tree], stdout=-1, stderr=-1)
+    out, err = process.communicate()
+    if process.returncode != 0:
+        raise ConfigError(f"There is no folder {what} in {repository}: {err.decode(errors='replace').strip()}. Correct root_directory.", code="no_source")
+    with tarfile.open(fileobj=io.BytesIO(out)) as archive:
+        archive.extractall(folder, **EXTRACTION)  # noqa: S202 git wrote this archive
+
+
+def _refuse_empty(root: Path, what: str) -> None:
+    if next(iter(list_files(root)), None) is None:
+        raise ConfigError(
+            f"The source folder {what} is empty, so there is nothing to deploy. Correct source_path, release or root_directory.", code="empty_source"
+        )
+
+
+def list_files(root: Path) -> list[SourceFile]:
+    """Return every file to upload, sorted by path; links to files are followed, links to folders and out of ``root`` are refused."""
+    found = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(f for f in folders if f not in NEVER_UPLOADED)
+        for link in (Path(folder, f) for f in folders if Path(folder, f).is_symlink()):
+            raise ConfigError(f"{link} is a link to a folder. Replace it by the folder, or leave it out.", code="link_to_folder")
+        for name in sorted(set(names) - NEVER_UPLOADED):
+            absolute = Path(folder, name)
+            if absolute.is_symlink() and not absolute.resolve().is_relative_to(root.resolve()):
+                raise ConfigError(f"{absolute} is a link out of the source folder. Replace it by the file, or leave it out.", code="link_outside")
+            if absolute.is_file():
+                stat = absolute.stat()
+                found.append(SourceFile(absolute.relative_to(root).as_posix(), absolute, stat.st_size, bool(stat.st_mode & 0o100)))
+    return sorted(found, key=lambda file: file.path)

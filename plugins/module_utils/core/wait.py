@@ -1,0 +1,84 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one loop that waits for a vendor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeVar
+
+from .errors import DeploymentFailed, RunbookError, WaitTimeout
+from .process import controller, is_alive
+
+Answer = TypeVar("Answer")
+
+
+class Outcome(Enum):
+    PENDING = "pending"
+    READY = "ready"
+    FAILED = "failed"
+
+
+def nothing(*_args: object) -> None:
+    """Stands for a hook that is not wanted."""
+
+
+@dataclass
+class Waiter:
+    """How to wait: ``timeout`` and ``interval`` in seconds; ``interval`` may be a function of the seconds waited.
+
+    ``beat`` is called on every turn: it renews the lease, and raises when it is lost. ``warn`` takes a line for the operator.
+    """
+
+    timeout: float = 900
+    interval: float | Callable[[float], float] = 2.0
+    beat: Callable[[], None] = nothing
+    warn: Callable[[str], None] = nothing
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+    _controller: tuple[int, int] | None = field(default_factory=controller)
+
+    def check(self, what: str) -> None:
+        """Do what belongs to every turn of a long work: stop when the play is gone, and renew the lease."""
+        if self._controller and not is_alive(*self._controller):
+            raise RunbookError(f"The play that waited for {what} is gone, so this worker stops too. Run the play again: it goes on from here.")
+        self.beat()
+
+    def wait_for(
+        self,
+        fetch: Callable[[], Answer],
+        classify: Callable[[Answer], tuple[Outcome | None, str]],
+        *,
+        what: str,
+        look_at: str = "",
+        explain: Callable[[Answer], str] | None = None,
+    ) -> Answer:
+        """Return the first READY answer of ``fetch()``.
+
+        ``classify(answer)`` gives (Outcome, the vendor's word); an Outcome of None stands for a word that is not in the vendor's table: it is
+        warned of once and waited on. ``what`` names the thing, ``look_at`` says where to look after a timeout, ``explain(answer)`` gives
+        the tail of the vendor's log for a failure. Raises DeploymentFailed, WaitTimeout, and whatever ``beat`` raises.
+        """
+        started = self.clock()
+        unknown: set[str] = set()
+        while True:
+            self.check(what)
+            answer = fetch()
+            outcome, word = classify(answer)
+            if outcome is Outcome.READY:
+                return answer
+            if outcome is Outcome.FAILED:
+                tail = explain(answer) if explain else ""
+                raise DeploymentFailed(f"{what} ended as {word}.{f' The end of its log: {tail}' if tail else ''}", state=word)
+            if outcome is None and word not in unknown:
+                unknown.add(word)
+                self.warn(f"{what} is {word!r}, a word this version does not know; it is waited on and never taken for success.")
+            waited = self.clock() - started
+            if waited >= self.timeout:
+                raise WaitTimeout(f"{what} was still {word} after {self.timeout:g} s (wait_timeout).{f' Look at {look_at}.' if look_at else ''}", state=word)
+            pause = self.interval(waited) if callable(self.interval) else self.interval
+            self.sleep(min(pause, max(0.0, self.timeout - waited)))

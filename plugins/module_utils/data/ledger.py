@@ -1,0 +1,148 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ledger: one immutable record for each deploy and rollback, and what follows from them: what is live, and what to go back to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from ..core.errors import ConfigError
+from ..core.redact import redact
+from ..core.wait import nothing
+from .lease_document import timestamp
+from .store import Conflict, Store
+
+PREFIX = "ledger/"
+SCHEMA = 1
+FIELDS = ("storefront", "kind", "outcome", "release", "commit", "started_at", "backup", "summary", "withdrawn", "migrations")
+UNIT_FIELDS = ("platform", "id", "release", "commit", "status", "url", "created_at")
+STEP_FIELDS = ("name", "outcome", "seconds")
+EVIDENCE_FIELDS = ("name", "asked", "answered", "outcome", "commit", "at")
+# What a deploy, or a rollback, ended as when its release was seen live and well.
+VERIFIED = frozenset({("deploy", "released"), ("rollback", "rolled_back")})
+
+Record = dict[str, Any]
+
+
+def make(facts: Mapping[str, Any]) -> Record:
+    """Return a record of ``facts`` without ``finished_at``: known fields only, the passwords of URLs masked. Its id follows from its content unless given."""
+    record: Record = {
+        "schema": SCHEMA,
+        **{name: facts.get(name) for name in FIELDS},
+        "units": _units(facts, "units"),
+        "snapshot": _units(facts, "snapshot"),
+        "steps": [_only(step, STEP_FIELDS) for step in facts.get("steps") or []],
+        "evidence": [_only(item, EVIDENCE_FIELDS) for item in facts.get("evidence") or []],
+    }
+    record = _redacted(record)
+    record["id"] = facts.get("id") or hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:12]
+    return record
+
+
+def find(store: Store, identity: str) -> Record | None:
+    """Return the record with this id, None when there is none."""
+    key = next((entry.key for entry in store.list(PREFIX) if entry.key.endswith(f"-{identity}.json")), None)
+    return _load(store, key) if key else None
+
+
+def same(record: Record, found: Record) -> bool:
+    """Whether two records tell the same, whenever they were finished."""
+    return {**record, "finished_at": None} == {**found, "finished_at": None}
+
+
+def write(store: Store, record: Record) -> None:
+    """Write a record that is not in the ledger yet."""
+    compact = datetime.fromtimestamp(timestamp(record["finished_at"]), UTC).strftime("%Y%m%dT%H%M%S%f")[:-3]
+    key = f"{PREFIX}{compact}Z-{record['id']}.json"
+    try:
+        store.put_if_absent(key, json.dumps(record, indent=1, sort_keys=True).encode())
+    except Conflict:  # written after all by a try whose answer was lost, or the id is taken
+        if _load(store, key) != record:
+            raise
+
+
+def newest(store: Store, limit: int, warn: Callable[[str], None] = nothing) -> list[Record]:
+    """Return up to ``limit`` records, the newest first. One that cannot be read is warned of and left out."""
+    keys = sorted((entry.key for entry in store.list(PREFIX) if entry.key.endswith(".json")), reverse=True)[:limit]
+    records = []
+    for key in keys:
+        try:
+            records.append(_load(store, key))
+        except ConfigError as error:
+            warn(str(error))
+    return records
+
+
+def verified(record: Record) -> bool:
+    """Whether this record's release was seen live in the units that it moved."""
+    return (record["kind"], record["outcome"]) in VERIFIED and bool(record["units"])
+
+
+def state_after(records: Sequence[Record], index: int) -> dict[str, Any]:
+    """Return {release, commit, units, record, since} as they were after ``records[index]``: units that it did not move stay as older records left them."""
+    record = records[index]
+    units: dict[str, Any] = {}
+    for older in reversed(records[index:]):
+        if verified(older):
+            units.update(older["units"])
+    return {"release": record["release"], "commit": record["commit"], "units": units, "record": record["id"], "since": record["finished_at"]}
+
+
+def target(records: Sequence[Record], release: str | None = None) -> tuple[int | None, str | None]:
+    """Return which record a rollback goes back to, as an index into ``records`` (newest first), and what the operator should know about it.
+
+    Without ``release`` it is the newest verified release before the live one that was not withdrawn since.
+    """
+    good = [index for index, record in enumerate(records) if verified(record)]
+    if release:
+        found = next((index for index in good if records[index]["release"] == release), None)
+        return found, None if found is not None else f"{release} was never verified live, going by the newest {len(records)} records of the ledger."
+    if not good:
+        return None, "No release was ever verified live, going by the ledger."
+    live, last = records[good[0]], records[0]
+    if last["outcome"] in ("incomplete", "unsafe"):
+        return good[0], f"The {last['kind']} of {last['release']} ended {last['outcome']}, so {live['release']}, the last one verified, is what to go back to."
+    if live["kind"] == "rollback":
+        return good[0], f"{live['release']} is live because of a rollback already. Name a release to go further back: -e to=<release>."
+    withdrawn: set[str | None] = set()
+    for index, record in enumerate(records):
+        if index in good and record["release"] not in withdrawn | {live["release"]}:
+            return index, None
+        withdrawn.add(record["withdrawn"])
+    return None, f"The ledger knows of no verified release before {live['release']}."
+
+
+def _load(store: Store, key: str) -> Record:
+    found = store.get(key)
+    try:
+        record = json.loads(found[0]) if found else {}
+        whole = record["schema"] <= SCHEMA and {*FIELDS, "id", "finished_at", "units", "snapshot"} <= record.keys()
+    except (ValueError, KeyError, TypeError):
+        whole = False
+    if not whole:
+        raise ConfigError(f"{key} in {store.describe()} is no record that this version knows. Update the collection, or look who wrote it.", code="bad_record")
+    return record
+
+
+def _units(facts: Mapping[str, Any], option: str) -> dict[str, Any]:
+    units = facts.get(option) or {}
+    if not all(isinstance(unit, dict) for unit in units.values()):
+        raise ConfigError(f"{option} must map each unit's name to what is known of it, such as platform, id and release.", code="bad_units")
+    return {name: _only(unit, UNIT_FIELDS) for name, unit in units.items()}
+
+
+def _only(item: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:
+    return {name: item[name] for name in fields if name in item}
+
+
+def _redacted(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {name: _redacted(item) for name, item in value.items()}
+    return [_redacted(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,165 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prisma's migrations: the folder, the table ``_prisma_migrations``, and what follows from the difference."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import ConfigError
+from .migration_safety import classify
+from .postgres import query
+
+
+@dataclass(frozen=True)
+class Migration:
+    """A folder of the migrations' folder, and the text of its migration.sql."""
+
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+    def fits(self, checksum: str) -> bool:
+        """Whether this is the file that was applied, however git wrote its line ends."""
+        unix = self.sql.replace("\r\n", "\n")
+        return checksum in {hashlib.sha256(text.encode()).hexdigest() for text in (self.sql, unix, unix.replace("\n", "\r\n"))}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of ``_prisma_migrations``."""
+
+    name: str
+    checksum: str
+    started_at: datetime
+    finished_at: datetime | None
+    rolled_back_at: datetime | None
+    logs: str | None
+
+
+@dataclass(frozen=True)
+class State:
+    """What the table and the folder say together. ``known`` is False before the first migration; ``missing`` are applied, but not in the folder."""
+
+    known: bool
+    applied: list[str]
+    pending: list[Migration]
+    failed: list[Row]
+    edited: list[str]
+    missing: list[str]
+
+
+def read_folder(folder: Path, shown: str) -> list[Migration]:
+    """Return the migrations in the order in which they are applied; ``shown`` names the folder to the operator. Raises ConfigError."""
+    if not folder.is_dir():
+        raise ConfigError(f"There is no folder of migrations at {shown}. Correct migrations or root_directory.", code="no_migrations")
+    lock = folder / "migration_lock.toml"
+    provider = re.search(r'^\s*provider\s*=\s*"([^"]*)"', lock.read_text(), re.MULTILINE) if lock.is_file() else None
+    if provider and provider[1] not in ("postgresql", "postgres"):
+        raise ConfigError(f"The migrations in {shown} are for {provider[1]}, not for PostgreSQL (migration_lock.toml). Correct migrations.", code="P3019")
+    found = []
+    for path in sorted(entry for entry in folder.iterdir() if entry.is_dir()):
+        try:
+            found.append(Migration(path.name, (path / "migration.sql").read_bytes().decode()))
+        except FileNotFoundError:
+            raise ConfigError(f"{shown}/{path.name} has no migration.sql. Restore the file, or remove the folder.", code="P3015") from None
+        except UnicodeDecodeError:
+            raise ConfigError(f"{shown}/{path.name}/migration.sql is not UTF-8 text. Save it as UTF-8.", code="bad_migration") from None
+    if not found:
+        raise ConfigError(f"The folder {shown} holds no migrations. Correct migrations or root_directory.", code="no_migrations")
+    return found
+
+
+def inspect(connection: Any, migrations: Sequence[Migration]) -> State:
+    """Compare the folder with the database, as ``prisma migrate deploy`` does."""
+    rows = _history(connection)
+    standing = [row for row in rows or () if row.rolled_back_at is None]
+    applied = {row.name: row for row in standing if row.finished_at is not None}
+    names = {migration.name for migration in migrations}
+    begun = {row.name for row in standing}
+    return State(
+        known=rows is not None,
+        applied=list(applied),
+        pending=[migration for migration in migrations if migration.name not in begun],
+        failed=[row for row in standing if row.finished_at is None],
+        edited=[migration.name for migration in migrations if migration.name in applied and not migration.fits(applied[migration.name].checksum)],
+        missing=[name for name in applied if name not in names],
+    )
+
+
+def _history(connection: Any) -> list[Row] | None:
+    if query(connection, "SELECT to_regclass('_prisma_migrations')") == [(None,)]:
+        return None
+    columns = "migration_name, checksum, started_at, finished_at, rolled_back_at, logs"
+    return [Row(*row) for row in query(connection, f"SELECT {columns} FROM _prisma_migrations ORDER BY started_at")]  # noqa: S608
+
+
+def refuse_strangers(connection: Any, schema: str) -> None:
+    """Raise ConfigError when the schema has tables, but no migration was ever applied to it."""
+    sql = "SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY tablename"
+    tables = [name for (name,) in query(connection, sql, [schema])]
+    if tables:
+        raise ConfigError(
+            f"The schema {schema!r} has tables ({', '.join(tables[:3])}{', …' if len(tables) > 3 else ''}) but no _prisma_migrations, so nobody can say which "
+            "migrations it has. Correct database_url, or mark those that it has as applied: prisma migrate resolve --applied <migration>.",
+            code="P3005",
+        )
+
+
+def explain(row: Row, migration: Migration | None) -> dict[str, Any]:
+    """Say what a failed migration left behind, and which ``prisma migrate resolve`` is right and why."""
+    rolled_back, applied = (f"prisma migrate resolve --{word} {row.name}" for word in ("rolled-back", "applied"))
+    same = migration is not None and migration.fits(row.checksum)
+    atomic = classify([migration.sql])[0].atomic if migration and same else None
+    resolve = None
+    if atomic is None:
+        why = "could not be judged" if same else "is not the one that is here"
+        state = f"The file that failed {why}, so compare the schema with it. All of it there: {applied}. Nothing there, or undone by hand: {rolled_back}."
+    elif not atomic:
+        state = (
+            "The file does not run as one transaction, so part of it may be applied. Compare the schema with it; a CREATE INDEX CONCURRENTLY leaves an "
+            f"invalid index. Undo the part that is there, then {rolled_back}; or complete it by hand, then {applied}."
+        )
+    elif row.logs:
+        resolve = "rolled-back"
+        state = f"PostgreSQL ran the file as one transaction and undid it, so nothing of it is applied. Mend it, then {rolled_back}."
+    else:
+        state = (
+            "Whoever ran it was stopped before it could say how it ended. The file is one transaction, so all of it is there or nothing is. "
+            f"Look for what it makes: there: {applied}. Not there: {rolled_back}."
+        )
+    return {"name": row.name, "started_at": row.started_at.isoformat(), "logs": row.logs, "resolve": resolve, "explanation": state}
+
+
+def refuse_failed(state: State, migrations: Sequence[Migration]) -> None:
+    """Raise ConfigError when an earlier migration failed: as with Prisma nothing more is applied until it is resolved."""
+    if not state.failed:
+        return
+    files = {migration.name: migration for migration in migrations}
+    failed = [explain(row, files.get(row.name)) for row in state.failed]
+    error = ConfigError(
+        f"The migration {failed[0]['name']}, begun at {failed[0]['started_at']}, failed and was not resolved, so no other is applied. "
+        f"{failed[0]['explanation']}",
+        code="P3009",
+    )
+    error.result = {"unresolved": failed, "applied": []}
+    raise error
+
+
+def look(connection: Any, migrations: Sequence[Migration], schema: str) -> State:
+    """Return the state of a database that may be migrated. Raises ConfigError for a failed migration, and for a schema that is not Prisma's."""
+    state = inspect(connection, migrations)
+    refuse_failed(state, migrations)
+    if not state.known:
+        refuse_strangers(connection, schema)
+    return state

@@ -1,0 +1,149 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A store in a folder that every controller sees: a lock around compare and rename."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+from ..core.errors import ConfigError, RunbookError, Unreachable
+from .store import Conflict, Entry
+
+LOCK_TIMEOUT = 30.0  # seconds; a write takes milliseconds, so a lock held for longer belongs to a stopped process
+
+
+class FolderStore:
+    """Keeps each object as a file, readable by its owner only. Names with a leading dot are the store's own and never listed."""
+
+    def __init__(self, root: str, *, sleep: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.monotonic) -> None:
+        self.root = Path(root)
+        self._sleep, self._clock = sleep, clock
+
+    def describe(self) -> str:
+        return self.root.as_uri()
+
+    def path(self, name: str) -> Path:
+        """Return where the object ``name`` is kept."""
+        inside = PurePosixPath(name)
+        if inside.is_absolute() or ".." in inside.parts or not inside.parts:
+            raise ConfigError(f"{name!r} cannot be the name of an object in {self.describe()}.")
+        return self.root / inside
+
+    def get(self, key: str) -> tuple[bytes, str] | None:
+        with self.named_errors("read"):
+            try:
+                data = self.path(key).read_bytes()
+            except FileNotFoundError:
+                return None
+        return data, _etag(data)
+
+    def put_if_absent(self, key: str, data: bytes) -> str:
+        return self._put(key, data, None)
+
+    def put_if_match(self, key: str, data: bytes, etag: str) -> str:
+        return self._put(key, data, etag)
+
+    def list(self, prefix: str = "") -> list[Entry]:
+        with self.named_errors("read"):
+            found = []
+            for path in self.root.rglob("*"):
+                key = path.relative_to(self.root)
+                if key.as_posix().startswith(prefix) and path.is_file() and not any(part.startswith(".") for part in key.parts):
+                    stat = path.stat()
+                    found.append(Entry(key.as_posix(), stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC)))
+        return sorted(found, key=lambda entry: entry.key)
+
+    def delete(self, key: str) -> None:
+        with self.named_errors("write"):
+            path = self.path(key)
+            path.unlink(missing_ok=True)
+            if path.parent.is_dir():
+                _sync(path.parent)
+
+    def close(self) -> None:
+        pass
+
+    def _put(self, key: str, data: bytes, etag: str | None) -> str:
+        path = self.path(key)
+        with self.named_errors("write"):
+            make_folder(path.parent)
+            with self._locked():
+                found = self.get(key)
+                if (found[1] if found else None) != etag:
+                    raise Conflict(f"{key} in {self.describe()} was written by somebody else in the meantime. Run the play again.")
+                # The lock is held, so what a killed writer left under this name is overwritten.
+                fresh = path.with_name(f".{path.name}.new")
+                with open(fresh, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as stream:
+                    stream.write(data)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                fresh.replace(path)
+                _sync(path.parent)
+        return _etag(data)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        give_up = self._clock() + LOCK_TIMEOUT
+        descriptor = os.open(self.root / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            while True:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if self._clock() > give_up:
+                        raise Unreachable(
+                            f"{self.describe()} stayed locked for {LOCK_TIMEOUT:g} s: a process that writes to it hangs. fuser {self.root}/.lock finds it.",
+                            code="store_locked",
+                            retryable=True,
+                        ) from None
+                    self._sleep(0.01)
+            yield
+        finally:
+            os.close(descriptor)  # this unlocks too
+
+    @contextmanager
+    def named_errors(self, verb: str) -> Iterator[None]:
+        """Turn the system's errors into this collection's: ``verb`` says what could not be done to the store."""
+        try:
+            yield
+        except OSError as error:
+            word = errno.errorcode.get(error.errno or 0, "EIO")
+            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise ConfigError(
+                    f"This user may not {verb} the store {self.describe()}: {error.strerror}. Change the folder's owner or store.", code=word
+                ) from None
+            if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
+                raise ConfigError(f"The store {self.describe()} is not a folder. Correct store.", code=word) from None
+            raise RunbookError(f"Could not {verb} the store {self.describe()}: {error.strerror}. Look at the disk it is on.", code=word) from None
+
+
+def make_folder(folder: Path) -> None:
+    """Make ``folder`` with its parents, each for its owner only, and lasting."""
+    if folder.is_dir():
+        return
+    if folder != folder.parent:
+        make_folder(folder.parent)
+    folder.mkdir(0o700, exist_ok=True)
+    _sync(folder.parent)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _etag(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

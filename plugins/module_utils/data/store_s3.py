@@ -1,0 +1,168 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A store in S3, or in a service that speaks its protocol: conditional writes by If-None-Match and If-Match."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+try:
+    import botocore.session  # boto3 would add its transfer manager, which nothing here uses: a tenth of a second in every task
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, PartialCredentialsError
+    from botocore.exceptions import ConnectionError as NoConnection
+
+    BOTO3_ERROR: str | None = None
+except ImportError as error:  # named by S3Store: a folder does without
+    BOTO3_ERROR = str(error)
+
+from ..core.errors import ApiError, ConfigError, RunbookError, Unreachable
+from ..core.redact import redact
+from .store import Conflict, Entry
+
+# What the service says when the condition of a write did not hold; NoSuchKey is its answer to If-Match on an object that is gone.
+REFUSED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
+RIGHTS = "s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket"
+
+
+class S3Store:
+    """``bucket`` and ``key(name)`` name an object to ``client``, a client of boto3's core that is safe to share between threads."""
+
+    def __init__(
+        self,
+        bucket: str,
+        prefix: str,
+        *,
+        endpoint_url: str | None = None,
+        access_key: str | None = None,
+        secret_key: str | None = None,
+        region: str | None = None,
+    ) -> None:
+        if BOTO3_ERROR:
+            raise ConfigError(
+                f"The store s3://{bucket} needs the Python library boto3, which {sys.executable} does not have. Install it: pip install 'boto3>=1.36'.",
+                code="missing_library",
+            )
+        if bool(access_key) != bool(secret_key):
+            raise ConfigError("store_access_key and store_secret_key belong together. Set both, or neither.", code="half_credentials")
+        self.bucket, self._prefix, self._endpoint = bucket, prefix, endpoint_url
+        config = Config(
+            connect_timeout=10,
+            read_timeout=60,
+            retries={"mode": "standard", "total_max_attempts": 3},
+            # Services other than AWS know neither the bucket in the host name nor the newer checksums.
+            s3={"addressing_style": "path"} if endpoint_url else {},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
+        with self.named_errors("opened"):
+            self.client: Any = botocore.session.Session().create_client(
+                "s3",
+                endpoint_url=endpoint_url,
+                aws_access_key_id=access_key,
+                aws_secret_access_key=secret_key,
+                region_name=region,
+                config=config,
+            )
+
+    def describe(self) -> str:
+        address = f"s3://{self.bucket}/{self._prefix}".rstrip("/")
+        return redact(f"{address} at {self._endpoint}" if self._endpoint else address)
+
+    def key(self, name: str) -> str:
+        """Return the key in the bucket of the object ``name``."""
+        return f"{self._prefix}/{name}" if self._prefix else name
+
+    def get(self, key: str) -> tuple[bytes, str] | None:
+        with self.named_errors("read"):
+            try:
+                answer = self.client.get_object(Bucket=self.bucket, Key=self.key(key))
+            except ClientError as error:
+                if _code(error) == "NoSuchKey":
+                    return None
+                raise
+            return answer["Body"].read(), answer["ETag"]
+
+    def put_if_absent(self, key: str, data: bytes) -> str:
+        return self._put(key, data, IfNoneMatch="*")
+
+    def put_if_match(self, key: str, data: bytes, etag: str) -> str:
+        return self._put(key, data, IfMatch=etag)
+
+    def list(self, prefix: str = "") -> list[Entry]:
+        with self.named_errors("listed"):
+            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.key(prefix))
+            return [Entry(item["Key"].removeprefix(self.key("")), item["Size"], item["LastModified"]) for page in pages for item in page.get("Contents", [])]
+
+    def delete(self, key: str) -> None:
+        with self.named_errors("written"):
+            self.client.delete_object(Bucket=self.bucket, Key=self.key(key))
+
+    def close(self) -> None:
+        self.client.close()
+
+    def _put(self, key: str, data: bytes, **condition: str) -> str:
+        with self.named_errors("written"):
+            try:
+                return self.client.put_object(Bucket=self.bucket, Key=self.key(key), Body=data, **condition)["ETag"]
+            except ClientError as error:
+                if _code(error) in REFUSED:
+                    raise Conflict(f"{key} in {self.describe()} was written by somebody else in the meantime. Run the play again.") from None
+                raise
+
+    @contextmanager
+    def named_errors(self, verb: str) -> Iterator[None]:
+        """Turn botocore's exceptions into this collection's: ``verb`` says what could not be done to the store."""
+        try:
+            yield
+        except ClientError as error:
+            raise self._answered(error, verb) from None
+        except (NoCredentialsError, PartialCredentialsError):
+            raise ConfigError(
+                f"There are no credentials for {self.describe()}. Set store_access_key and store_secret_key, or give boto3 a profile or a role.",
+                code="no_credentials",
+            ) from None
+        except (NoConnection, HTTPClientError) as error:
+            raise Unreachable(
+                f"{self.describe()} could not be {verb}: no answer ({type(error).__name__}). Check the network, store_endpoint_url and store_region.",
+                code="connection",
+                retryable=True,
+            ) from None
+        except (BotoCoreError, ValueError) as error:
+            raise ConfigError(
+                f"{self.describe()} could not be {verb}: {redact(str(error))} Correct store, store_endpoint_url or store_region.", code="bad_store"
+            ) from None
+
+    def _answered(self, error: Any, verb: str) -> RunbookError:
+        code, status, metadata = _code(error), _status(error), error.response.get("ResponseMetadata", {})
+        details = {"code": code, "status": status, "request_id": metadata.get("RequestId")}
+        where = self.describe()
+        if code == "NoSuchBucket":
+            return ConfigError(f"There is no bucket {self.bucket!r} for {where}. Make it, or correct store.", **details)
+        if code in ("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"):
+            return ConfigError(f"{where} does not accept the credentials ({code}). Correct store_access_key and store_secret_key.", **details)
+        if code in ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"):
+            return ConfigError(f"The bucket of {where} is in another region ({code}). Set store_region to its region.", **details)
+        if status == 403:
+            return ConfigError(f"{where} could not be {verb}: access denied. The credentials need {RIGHTS} there (s3:ListBucket on the bucket).", **details)
+        if status == 501 or code == "NotImplemented":
+            return ConfigError(
+                f"{where} cannot do this ({code}): it may be a store without conditional writes. Set store to a service that has them.", **details
+            )
+        said = redact(str(error.response.get("Error", {}).get("Message", "")))
+        retryable = status is not None and (status == 429 or status >= 500)
+        return ApiError(
+            f"{where} could not be {verb}: {status} {code}: {said} Try again; if it stays, ask the store's operator.", retryable=retryable, **details
+        )
+
+
+def _code(error: Any) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _status(error: Any) -> int | None:
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")

@@ -1,0 +1,164 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Large objects of the store, as streams: nothing is there under its name before ``complete``, and what was not completed is taken back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, Protocol, cast
+
+from ..core.errors import RunbookError
+from .store import Store
+from .store_folder import FolderStore, make_folder
+from .store_s3 import S3Store
+
+CHUNK = 1 << 20
+PARTIAL = ".partial"
+
+
+def part_size(expected: int) -> int:
+    """Bytes of each part of an object of about ``expected`` bytes: 8 MiB, and more from 75 GB on, since S3 takes 10,000 parts.
+
+    All parts but the last are of one size, which some S3 services ask for.
+    """
+    return max(8 << 20, -(-expected // 9000))
+
+
+class Writer(Protocol):
+    def write(self, data: bytes) -> None:
+        """Add to the object."""
+
+    def complete(self) -> None:
+        """Put the object under its name."""
+
+    def abort(self) -> None:
+        """Take back what was written; never raises, as it follows another failure."""
+
+
+def open_writer(store: Store, key: str, expected: int = 0) -> Writer:
+    """Return a writer of a new object of about ``expected`` bytes, which replaces one of this name."""
+    if isinstance(store, S3Store):
+        return S3Writer(store, key, part_size(expected))
+    store = cast(FolderStore, store)
+    return FolderWriter(store, key)
+
+
+class S3Writer:
+    """A multipart upload: one part is on its way while the next one fills."""
+
+    def __init__(self, store: S3Store, key: str, size: int) -> None:
+        self._store, self._size = store, size
+        self._buffer, self._spare, self._filled = bytearray(size), bytearray(size), 0
+        self._parts: list[dict[str, Any]] = []
+        self._target = {"Bucket": store.bucket, "Key": store.key(key)}
+        with store.named_errors("written"):
+            self._target["UploadId"] = store.client.create_multipart_upload(**self._target, ContentType="application/zstd")["UploadId"]
+        self._pool = ThreadPoolExecutor(1)
+        self._underway: Future[Any] | None = None
+
+    def write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            taken = rest[: self._size - self._filled]
+            start, count = self._filled, len(taken)
+            end = start + count
+            self._buffer[start:end] = taken
+            self._filled = end
+            rest = rest[count:]
+            if self._filled == self._size:
+                self._send(self._buffer)
+
+    def complete(self) -> None:
+        if self._filled or not self._parts:
+            self._send(self._buffer[: self._filled])
+        self._settle()
+        self._pool.shutdown()
+        with self._store.named_errors("written"):
+            self._store.client.complete_multipart_upload(**self._target, MultipartUpload={"Parts": self._parts})
+
+    def abort(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        with suppress(RunbookError), self._store.named_errors("written"):
+            self._store.client.abort_multipart_upload(**self._target)
+
+    def _send(self, part: bytearray) -> None:
+        self._settle()
+        self._parts.append({"PartNumber": len(self._parts) + 1})
+        self._underway = self._pool.submit(self._store.client.upload_part, **self._target, **self._parts[-1], Body=part)
+        self._buffer, self._spare, self._filled = self._spare, self._buffer, 0
+
+    def _settle(self) -> None:
+        if self._underway:
+            with self._store.named_errors("written"):
+                self._parts[-1]["ETag"] = self._underway.result()["ETag"]
+            self._underway = None
+
+
+class FolderWriter:
+    """A hidden file that gets its name when it is whole and on the disk."""
+
+    def __init__(self, store: FolderStore, key: str) -> None:
+        self._store, self._path = store, store.path(key)
+        self._partial = self._path.with_name(f".{self._path.name}{PARTIAL}")
+        with store.named_errors("write"):
+            make_folder(self._path.parent)
+            self._stream = os.fdopen(os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+
+    def write(self, data: bytes) -> None:
+        with self._store.named_errors("write"):
+            self._stream.write(data)
+
+    def complete(self) -> None:
+        with self._store.named_errors("write"):
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+            self._stream.close()
+            self._partial.replace(self._path)
+            folder = os.open(self._path.parent, os.O_RDONLY)
+            os.fsync(folder)
+            os.close(folder)
+
+    def abort(self) -> None:
+        with suppress(OSError):
+            self._stream.close()
+        with suppress(OSError):
+            self._partial.unlink()
+
+
+def read(store: Store, key: str) -> Iterator[bytes]:
+    """Give an object's content, piece by piece."""
+    if isinstance(store, S3Store):
+        with store.named_errors("read"):
+            yield from store.client.get_object(Bucket=store.bucket, Key=store.key(key))["Body"].iter_chunks(CHUNK)
+        return
+    store = cast(FolderStore, store)
+    with store.named_errors("read"), store.path(key).open("rb") as stream:
+        while piece := stream.read(CHUNK):
+            yield piece
+
+
+def unfinished(store: Store, prefix: str) -> list[tuple[str, Any]]:
+    """Return what killed writers left below ``prefix``, as (key, handle); nothing where the credentials may not look."""
+    if isinstance(store, S3Store):
+        try:
+            with store.named_errors("listed"):
+                uploads = store.client.list_multipart_uploads(Bucket=store.bucket, Prefix=store.key(prefix)).get("Uploads", [])
+        except RunbookError:  # a right that nothing else here needs
+            return []
+        return [(upload["Key"].removeprefix(store.key("")), upload["UploadId"]) for upload in uploads]
+    store = cast(FolderStore, store)
+    folder = store.path(prefix)
+    return [(prefix + path.name.removeprefix(".").removesuffix(PARTIAL), path) for path in folder.glob(f".*{PARTIAL}")] if folder.is_dir() else []
+
+
+def discard(store: Store, key: str, handle: Any) -> None:
+    """Remove one of ``unfinished``."""
+    if isinstance(store, S3Store):
+        with store.named_errors("written"):
+            store.client.abort_multipart_upload(Bucket=store.bucket, Key=store.key(key), UploadId=handle)
+    else:
+        handle.unlink(missing_ok=True)

@@ -1,0 +1,221 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One service at Railway, in one environment: what runs there, and how that is changed."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import cached_property
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import ApiError, ConfigError, DeploymentFailed, RunbookError, Unreachable, WaitTimeout
+from ..core.http import ApiClient
+from ..core.redact import redact
+from ..core.source import SourceFile
+from ..core.wait import Outcome, Waiter, nothing
+from . import railway_graphql as documents
+from .railway_graphql import graphql, parse_error
+from .railway_states import Deployment, by_id, classify
+from .railway_upload import pack
+
+API_URL = "https://backboard.railway.com"
+TOKEN_HEADERS = {"account": ("Authorization", "Bearer {}"), "project": ("Project-Access-Token", "{}")}
+TRIES = 3  # of a write whose answer was lost, each after a look whether it was done
+LOOK = 5.0  # seconds until what was just made must be listed; half a second is usual
+LISTED = 50  # deployments that a decision looks at
+RECENT = 10  # deployments that a wait looks at
+LOG_LINES = 15  # of a failed deployment's build, and as many of its run
+UPLOAD_TIMEOUT = 300.0
+
+Listed = list[Deployment]
+
+
+def connect(params: Mapping[str, Any], *, beat: Callable[[], None] = nothing, warn: Callable[[str], None] = nothing) -> Railway:
+    """Return the client that a module's options describe."""
+    header, value = TOKEN_HEADERS[params["token_type"]]
+    headers = {header: value.format(params["api_token"])}
+    api = ApiClient("Railway", params["api_url"], headers=headers, parse_error=parse_error, timeout=params["timeout"])
+    waiter = Waiter(timeout=params.get("wait_timeout") or 0, interval=params.get("wait_interval") or 0, beat=beat, warn=warn)
+    return Railway(api, params["project"], params["environment"], params["service"], waiter)
+
+
+class Railway:
+    """Environment and service are given by id or by name. ``held`` keeps what must last until ``close``."""
+
+    def __init__(self, api: ApiClient, project: str, environment: str, service: str, waiter: Waiter) -> None:
+        self.api, self.project, self.environment, self.service, self.waiter = api, project, environment, service, waiter
+        self.held = ExitStack()
+
+    def close(self) -> None:
+        self.held.close()
+        self.api.close()
+
+    def _call(self, document: str, **variables: Any) -> Any:
+        return graphql(self.api, document, **variables)
+
+    @cached_property
+    def scope(self) -> dict[str, str]:
+        """The ids of project, environment and service. Raises ConfigError for one that the project does not have."""
+        found = self._call(documents.PROJECT, id=self.project)
+
+        def pick(option: str, wanted: str) -> str:
+            nodes = [edge["node"] for edge in found[f"{option}s"]["edges"]]
+            for node in nodes:
+                if wanted in (node["id"], node["name"]):
+                    return node["id"]
+            known = ", ".join(f"{node['name']} ({node['id']})" for node in nodes) or "none that this token may see"
+            raise ConfigError(f"The project {found['name']} at Railway has no {option} {wanted!r}. Set {option} to one of: {known}.", code=f"unknown_{option}")
+
+        return {"projectId": self.project, "environmentId": pick("environment", self.environment), "serviceId": pick("service", self.service)}
+
+    def deployments(self, first: int = LISTED) -> Listed:
+        """Return the service's deployments, the newest first."""
+        edges = self._call(documents.DEPLOYMENTS, input=self.scope, first=first)["edges"]
+        return sorted((Deployment.of(edge["node"]) for edge in edges), key=lambda deployment: deployment.created_at, reverse=True)
+
+    def deployment(self, deployment_id: str) -> Deployment:
+        """Return a deployment of this service, however old. Raises ConfigError when it belongs to another one."""
+        found = Deployment.of(self._call(documents.DEPLOYMENT, id=deployment_id))
+        if (found.service, found.environment) != (self.scope["serviceId"], self.scope["environmentId"]):
+            raise ConfigError(
+                f"The deployment {deployment_id} belongs to another service or environment than {self.service} in {self.environment}. Correct deployment.",
+                code="foreign_deployment",
+            )
+        return found
+
+    def variables(self) -> dict[str, str]:
+        """Return the service's variables with their values, which are secrets; without those that Railway sets by itself."""
+        return {name: value for name, value in self._call(documents.VARIABLES, **self.scope).items() if not name.startswith("RAILWAY_")}
+
+    def up(self, files: Iterable[SourceFile], message: str) -> Deployment:
+        """Upload ``files`` and return the deployment that Railway makes of them, which is known again by ``message``."""
+        path = f"/project/{self.scope['projectId']}/environment/{self.scope['environmentId']}/up"
+        query = {"serviceId": self.scope["serviceId"], "message": message}
+        headers = {"Content-Type": "application/gzip"}
+        with tempfile.TemporaryDirectory(prefix="storefront-") as folder:
+            archive = Path(folder, "source.tar.gz")
+            pack(files, archive)
+            return self._make(
+                "up",
+                lambda: self.api.json("POST", path, params=query, data=lambda: archive.open("rb"), headers=headers, timeout=UPLOAD_TIMEOUT)["deploymentId"],
+                lambda new: next((deployment for deployment in new if deployment.message == message), None),
+            )
+
+    def roll_back(self, target: Deployment) -> Deployment:
+        """Run the image of ``target`` again, with the variables that it had. Railway makes a new deployment of that and does not name it."""
+        self.waiter.warn(f"Railway brings back the service's variables as {target.id} had them: a value that was changed since then is the old one again.")
+        return self._make(
+            "deploymentRollback",
+            lambda: self._call(documents.ROLLBACK, id=target.id),
+            lambda new: next((deployment for deployment in new if deployment.same_image(target)), new[0] if new else None),
+        )
+
+    def start(self, target: Deployment) -> Deployment:
+        """Run a stopped deployment again; one that was removed or has crashed is deployed anew from its image."""
+        if target.word == "stopped":
+            self._ask(lambda: self._call(documents.RESTART, id=target.id), lambda listed: any(d.id == target.id and d.word != "stopped" for d in listed))
+            return target
+        return self._make(
+            "deploymentRedeploy",
+            lambda: self._call(documents.REDEPLOY, id=target.id)["id"],
+            lambda new: next((deployment for deployment in new if deployment.same_image(target)), None),
+        )
+
+    def stop(self, deployments: Iterable[Deployment]) -> None:
+        for deployment in deployments:
+            self._end(documents.STOP, deployment.id, lambda one: one.is_live)
+
+    def cancel(self, deployments: Listed) -> None:
+        """Cancel what is being built or started, as far as Railway still lets it, and wait a moment until it is over."""
+        ids = [deployment.id for deployment in deployments]
+        for one in ids:
+            try:
+                self._end(documents.CANCEL, one, lambda deployment: deployment.in_progress)
+            except ApiError as error:
+                self.waiter.warn(f"The deployment {one} was not cancelled, so it may still serve for a moment. {error}")
+        if ids:
+            self._look(lambda listed: not any(deployment.id in ids and deployment.in_progress for deployment in listed))
+
+    def wait_healthy(self, deployment: Deployment) -> Deployment:
+        """Wait for Railway's SUCCESS, which a web unit gets after its health check."""
+        try:
+            found = self.waiter.wait_for(
+                lambda: by_id(self.deployments(RECENT), deployment.id),
+                classify,
+                what=f"The deployment {deployment.id} of {deployment.release or 'an unnamed release'} to {self.service}",
+                look_at="the deployment in Railway's dashboard",
+                explain=lambda _: self.log_tail(deployment),
+            )
+        except DeploymentFailed as error:
+            raise DeploymentFailed(f"{error}\nCorrect the cause and deploy again, or roll back.", state=error.details.get("state")) from None
+        return found or deployment
+
+    def wait_stopped(self) -> None:
+        """Wait until nothing of the service runs."""
+
+        def running(listed: Listed) -> tuple[Outcome, str]:
+            words = [deployment.word for deployment in listed if deployment.is_live or deployment.in_progress]
+            return (Outcome.PENDING, words[0]) if words else (Outcome.READY, "stopped")
+
+        self.waiter.wait_for(lambda: self.deployments(RECENT), running, what=f"The service {self.service}", look_at="the service in Railway's dashboard")
+
+    def log_tail(self, deployment: Deployment) -> str:
+        """Return the last lines of a deployment's build, and of what it said while it ran, as far as they can be had."""
+        lines: list[str] = []
+        for document in (documents.BUILD_LOGS, documents.DEPLOYMENT_LOGS):
+            try:
+                said = self._call(document, id=deployment.id, limit=100)
+            except RunbookError:
+                continue
+            lines += [line["message"].rstrip() for line in said if line["message"].strip()][-LOG_LINES:]
+        return redact("\n".join(lines))
+
+    def _make(self, operation: str, send: Callable[[], Any], pick: Callable[[Listed], Deployment | None]) -> Deployment:
+        """Ask for a new deployment and return it as it is listed. ``send`` returns its id, or anything else where Railway does not tell it."""
+        known = {deployment.id for deployment in self.deployments()}
+
+        def made(listed: Listed) -> Deployment | None:
+            return pick([deployment for deployment in listed if deployment.id not in known])
+
+        answer = self._ask(send, made)
+        found = self._look(lambda listed: by_id(listed, answer) if isinstance(answer, str) else made(listed))
+        if found is None:
+            raise ApiError(
+                f"Railway took {operation} for {self.service}, but lists no new deployment after {LOOK:g} s. Look at the service in Railway's dashboard; "
+                "run it again when nothing is being deployed there.",
+                code="no_deployment",
+                retryable=True,
+            )
+        return found
+
+    def _end(self, document: str, deployment_id: str, running: Callable[[Deployment], bool]) -> None:
+        self._ask(lambda: self._call(document, id=deployment_id), lambda listed: not any(d.id == deployment_id and running(d) for d in listed))
+
+    def _ask(self, send: Callable[[], Any], done: Callable[[Listed], object]) -> Any:
+        """Write, and return Railway's answer. Where that was lost, look whether the write was done: then return None, else write again."""
+        for attempt in range(1, TRIES + 1):
+            self.waiter.beat()
+            try:
+                return send()
+            except (ApiError, Unreachable) as error:
+                if isinstance(error, ApiError) and error.code != "malformed_body" and (error.status or 0) < HTTPStatus.INTERNAL_SERVER_ERROR:
+                    raise
+                if self._look(done):
+                    return None
+                if attempt == TRIES:
+                    raise
+        return None
+
+    def _look(self, seek: Callable[[Listed], Any]) -> Any:
+        """Return what ``seek`` finds among the newest deployments, or None when that is nothing for a while."""
+        brief = replace(self.waiter, timeout=LOOK)
+        try:
+            return brief.wait_for(lambda: seek(self.deployments(RECENT)), lambda found: (Outcome.READY if found else Outcome.PENDING, "looked for"), what="It")
+        except WaitTimeout:
+            return None

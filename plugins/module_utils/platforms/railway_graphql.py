@@ -1,0 +1,72 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Railway's GraphQL: the documents that are sent, and an answer with errors taken for what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from ..core.errors import ApiError
+from ..core.http import ApiClient
+
+_FIELDS = "id status deploymentStopped createdAt staticUrl url serviceId environmentId canRollback canRedeploy meta"
+
+PROJECT = """query project($id: String!) {
+  project(id: $id) { name environments { edges { node { id name } } } services { edges { node { id name } } } } }"""
+DEPLOYMENTS = f"""query deployments($input: DeploymentListInput!, $first: Int) {{
+  deployments(input: $input, first: $first) {{ edges {{ node {{ {_FIELDS} }} }} }} }}"""
+DEPLOYMENT = f"query deployment($id: String!) {{ deployment(id: $id) {{ {_FIELDS} }} }}"
+VARIABLES = """query variables($projectId: String!, $environmentId: String!, $serviceId: String) {
+  variables(projectId: $projectId, environmentId: $environmentId, serviceId: $serviceId) }"""
+BUILD_LOGS = "query buildLogs($id: String!, $limit: Int) { buildLogs(deploymentId: $id, limit: $limit) { message } }"
+DEPLOYMENT_LOGS = "query deploymentLogs($id: String!, $limit: Int) { deploymentLogs(deploymentId: $id, limit: $limit) { message } }"
+
+CANCEL = "mutation deploymentCancel($id: String!) { deploymentCancel(id: $id) }"
+REDEPLOY = "mutation deploymentRedeploy($id: String!) { deploymentRedeploy(id: $id, usePreviousImageTag: true) { id } }"
+RESTART = "mutation deploymentRestart($id: String!) { deploymentRestart(id: $id) }"
+ROLLBACK = "mutation deploymentRollback($id: String!) { deploymentRollback(id: $id) }"
+STOP = "mutation deploymentStop($id: String!) { deploymentStop(id: $id) }"
+
+
+def graphql(api: ApiClient, document: str, **variables: Any) -> Any:
+    """Return the one field that ``document`` asks for.
+
+    A query is tried again like any other read, a mutation is not. Raises ApiError, also where Railway answers 200 with errors.
+    """
+    kind, name = document.partition("(")[0].split()
+    body = {"query": document, "variables": variables}
+    # The limit at Railway's edge is stricter for an address without a query string.
+    answer = api.json("POST", "/graphql/v2", params={"source": "storefront.runbook"}, json=body, idempotent=kind == "query") or {}
+    if errors := answer.get("errors"):
+        raise _refused(name, errors[0])
+    found = (answer.get("data") or {}).get(name)
+    if found is None or found is False:
+        raise ApiError(f"Railway answered {name} with {found} in place of a result. Look at the service in Railway's dashboard.", code="no_result")
+    return found
+
+
+def parse_error(response: Any) -> tuple[str | None, str | None]:
+    """Return (code, message) of an answer with an error status, GraphQL's or that of an upload."""
+    try:
+        answer = response.json()
+        first = (answer.get("errors") or [answer])[0]
+        return (first.get("extensions") or {}).get("code"), first.get("message")
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None, None
+
+
+def _refused(name: str, error: Mapping[str, Any]) -> ApiError:
+    said = str(error.get("message") or "no reason").rstrip(".")
+    advice = "Correct what it names, or look at the service in Railway's dashboard."
+    if "not authorized" in said.lower():
+        advice = (
+            "Check api_token, and token_type: an account's or workspace's token goes with token_type=account, a project token with token_type=project. "
+            "A project token reaches one environment only; Railway says the same of a project or environment that the token may not see."
+        )
+    elif "not found" in said.lower():
+        advice = "Check project, environment, service and deployment, and that the token belongs to their account."
+    code = (error.get("extensions") or {}).get("code")
+    return ApiError(f"Railway refused {name}: {said}. {advice}", code=code, status=HTTPStatus.OK.value, request_id=error.get("traceId"))

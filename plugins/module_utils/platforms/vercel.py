@@ -1,0 +1,179 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Vercel's API: uploads, deployments, and what the production domains are pointed at."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from ..core.errors import ApiError, ConfigError, DeploymentFailed, RunbookError
+from ..core.http import ApiClient
+from ..core.redact import redact
+from ..core.wait import Outcome, Waiter, nothing
+from .vercel_states import Deployment, Project, Verdict, describe, last_request, parse_error, polling, production, serving, state_of
+
+API_URL = "https://api.vercel.com"
+PAGE = 100  # Vercel's maximum for one answer, and how far a look at a list goes
+LOG_LINES = 50
+
+
+def connect(params: Mapping[str, Any], *, beat: Callable[[], None] = nothing, warn: Callable[[str], None] = nothing) -> Vercel:
+    """Return the client that a module's options describe; without ``wait_interval`` it polls as Vercel's own client does."""
+    headers = {"Authorization": f"Bearer {params['api_token']}"}
+    api = ApiClient("Vercel", params["api_url"], headers=headers, parse_error=parse_error, timeout=params["timeout"])
+    waiter = Waiter(timeout=params.get("wait_timeout") or 0, interval=params.get("wait_interval") or polling, beat=beat, warn=warn)
+    return Vercel(api, params["team"], waiter)
+
+
+class Vercel:
+    """Speaks for one team (its id or slug), or for the token's own account. ``held`` keeps what must last until ``close``."""
+
+    def __init__(self, api: ApiClient, team: str | None, waiter: Waiter) -> None:
+        self.api, self.team, self.waiter = api, team, waiter
+        self.held = ExitStack()
+        self._team = {"teamId" if team.startswith("team_") else "slug": team} if team else {}
+
+    def close(self) -> None:
+        self.held.close()
+
+    def call(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, **request: Any) -> Any:
+        """Send a request for the team, and return what ``ApiClient.json`` does."""
+        return self.api.json(method, path, params={**self._team, **(params or {})}, **request)
+
+    def project(self, name: str) -> Project:
+        """Return a project by id or name. Raises ConfigError when the token sees no such project."""
+        try:
+            return self.call("GET", f"/v9/projects/{quote(name, safe='')}")
+        except ApiError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            raise ConfigError(
+                f"This token sees no project {name!r} {f'in the team {self.team}' if self.team else 'outside of teams'} at Vercel. "
+                "Correct project or team, or use a token that belongs to the project's team.",
+                code="unknown_project",
+            ) from None
+
+    def domains(self, project: Project) -> list[str]:
+        """Return the names of the production domains, without those that only redirect or are not verified yet."""
+        answer = self.call("GET", f"/v9/projects/{project['id']}/domains", params={"production": "true", "limit": PAGE})
+        return [domain["name"] for domain in answer["domains"] if domain.get("verified", True) and not domain.get("redirect")]
+
+    def set_auto_assign(self, project: Project, wanted: bool) -> None:
+        """Set whether a production build is served as soon as it is built."""
+        self.call("PATCH", f"/v9/projects/{project['id']}", json={"autoAssignCustomDomains": wanted}, idempotent=True)
+
+    def deployment(self, project: Project, deployment_id: str) -> Deployment:
+        """Return a deployment of a project. Raises ConfigError when it has none of that id."""
+        try:
+            found = self.call("GET", f"/v13/deployments/{quote(deployment_id, safe='')}")
+        except ApiError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            found = {}
+        if found.get("projectId") == project["id"]:
+            return found
+        raise ConfigError(
+            f"The project {project['name']} has no deployment {deployment_id}. Set deployment to one of its ids; storefront.runbook.vercel_info tells some.",
+            code="unknown_deployment",
+        )
+
+    def deployments(self, project: Project, **filters: Any) -> list[Deployment]:
+        """Return production deployments, the newest first, at most ``PAGE``."""
+        params = {"projectId": project["id"], "target": "production", "limit": PAGE, **filters}
+        return self.call("GET", "/v7/deployments", params=params)["deployments"]
+
+    def find(self, project: Project, meta: Mapping[str, str]) -> Deployment | None:
+        """Return the newest deployment of this release and source that is built or will be."""
+        for deployment in self.deployments(project):
+            known = deployment.get("meta") or {}
+            if all(known.get(key) == meta[key] for key in ("release", "source_digest")) and state_of(deployment)[0] is not Outcome.FAILED:
+                return deployment
+        return None
+
+    def cancel(self, deployment_id: str) -> Deployment:
+        return self.call("PATCH", f"/v12/deployments/{deployment_id}/cancel", idempotent=True)
+
+    def wait_ready(self, project: Project, deployment: Deployment) -> Deployment:
+        """Wait until a deployment is built, which does not serve it yet."""
+        shown = describe(deployment)
+        return self.waiter.wait_for(
+            lambda: self.deployment(project, shown["id"]),
+            state_of,
+            what=f"The build {shown['id']} of {shown['release'] or 'an unnamed release'}",
+            look_at=deployment.get("inspectorUrl") or "the deployment in Vercel's dashboard",
+            explain=self.build_log,
+        )
+
+    def build_log(self, deployment: Deployment) -> str:
+        """Return Vercel's own message about a failed build and the last lines of its log, as far as they can be had."""
+        events: list[Any] = []
+        with contextlib.suppress(RunbookError):
+            path = f"/v3/deployments/{describe(deployment)['id']}/events"
+            events = self.call("GET", path, params={"direction": "backward", "limit": PAGE, "builds": 1}) or []
+        events.sort(key=lambda event: event.get("created") or 0)
+        lines = [event.get("text") or (event.get("payload") or {}).get("text") or "" for event in events]
+        tail = [line.rstrip() for line in lines if line.strip()][-LOG_LINES:]
+        return redact("\n".join(filter(None, [deployment.get("errorMessage"), *tail])))
+
+    def refuse_unservable(self, project: Project, deployment: Deployment, verb: str) -> None:
+        """Raise ConfigError when production can never serve a deployment, or Vercel cannot ``rollback`` to it."""
+        outcome, word = state_of(deployment)
+        if deployment.get("target") != "production" or outcome is Outcome.FAILED:
+            raise ConfigError(
+                f"The deployment {deployment['id']} is {word} and made for {deployment.get('target') or 'preview'}, so production cannot serve it. "
+                "Set deployment to one that was staged for production.",
+                code="not_servable",
+            )
+        if verb == "promote" or deployment["id"] == (production(project) or {}).get("id"):
+            return
+        candidates = [found["uid"] for found in self.deployments(project, rollbackCandidate="true")]
+        if deployment["id"] not in candidates:
+            raise ConfigError(
+                f"Vercel cannot roll {project['name']} back to {deployment['id']}: it never served production, or is older than the team's plan goes. "
+                f"Set deployment to one of: {', '.join(candidates[:5]) or '(there is none at present)'}.",
+                code="no_rollback_candidate",
+            )
+
+    def look(self, project: Project, deployment_id: str, stale: int | None = None) -> Verdict:
+        """Tell whether production serves a deployment: see ``serving``."""
+        job, aliases = last_request(project), []
+        if job.get("toDeploymentId") == deployment_id:
+            aliases = self.call("GET", f"/v1/projects/{project['id']}/promote/aliases", params={"limit": PAGE})["aliases"]
+        elif job.get("jobStatus") == "failed":  # it may have moved some of the domains away
+            held = {alias["alias"] for alias in self.call("GET", f"/v2/deployments/{deployment_id}/aliases")["aliases"]}
+            aliases = [{"alias": domain, "status": "completed" if domain in held else "pending"} for domain in self.domains(project)]
+        return serving(project, aliases, deployment_id, stale)
+
+    def point(self, project: Project, deployment_id: str, verb: str) -> int | None:
+        """Ask Vercel to ``promote`` a deployment or to ``rollback`` to it. Returns what ``wait_served`` takes as ``stale``."""
+        stale = last_request(project).get("requestedAt")
+        version = {"promote": "v10", "rollback": "v1"}[verb]
+        try:
+            self.call("POST", f"/{version}/projects/{project['id']}/{verb}/{deployment_id}", idempotent=True)
+        except ApiError as error:
+            if error.status != HTTPStatus.CONFLICT:
+                raise
+            now = self.project(project["id"])
+            if deployment_id not in (last_request(now).get("toDeploymentId"), (production(now) or {}).get("id")):
+                raise  # it conflicts with another request, not with this one
+            return None
+        return stale
+
+    def wait_served(self, project: Project, deployment_id: str, stale: int | None = None) -> Project:
+        """Wait until every production domain serves a deployment; return the project as it is then."""
+
+        def fetch() -> tuple[Project, Verdict]:
+            now = self.project(project["id"])
+            return now, self.look(now, deployment_id, stale)
+
+        try:
+            return self.waiter.wait_for(fetch, lambda answer: answer[1], what=f"Serving {deployment_id}", look_at="the project's domains at Vercel")[0]
+        except DeploymentFailed as error:
+            advice = "Look at these domains in the project's settings at Vercel, then run it again or roll back."
+            raise DeploymentFailed(f"{error} {advice}", state=error.details.get("state")) from None

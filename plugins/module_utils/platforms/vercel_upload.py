@@ -1,0 +1,112 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A deployment on Vercel from files: what it lacks is sent, and a lost answer makes no second one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from http import HTTPStatus
+from pathlib import PurePosixPath
+from typing import Any
+
+from ..core.errors import ApiError, ConfigError, RunbookError, Unreachable
+from ..core.source import SourceFile
+from .vercel import Vercel
+from .vercel_states import Deployment, Project
+
+ROUNDS = 5  # how often a deployment is asked for: after uploads, after a lost answer
+UPLOADS = 8  # at a time; a session keeps 10 connections
+
+Files = dict[str, tuple[str, SourceFile]]  # path in the upload: SHA-1 and file
+
+
+def layout(files: Iterable[SourceFile], project: Project, root_directory: str) -> Files:
+    """Return what to upload. Vercel builds in the project's own root directory, so that is where ``root_directory`` goes."""
+    built_in = PurePosixPath(project.get("rootDirectory") or ".")
+    below = built_in if built_in == PurePosixPath(root_directory or ".") else PurePosixPath(".")
+    placed = {(below / file.path).as_posix(): (file.sha1(), file) for file in files}
+    if not any(PurePosixPath(path).is_relative_to(built_in) for path in placed):
+        raise ConfigError(
+            f"The project {project['name']} is built in {built_in} (its root directory at Vercel), and the source has no such folder. "
+            f"Set root_directory to {built_in}, or change the project's root directory.",
+            code="root_directory",
+        )
+    return placed
+
+
+def digest(files: Files) -> str:
+    """Return one SHA-256 over all paths and contents."""
+    return hashlib.sha256("".join(f"{sha} {path}\n" for path, (sha, _unused) in sorted(files.items())).encode()).hexdigest()
+
+
+def create(client: Vercel, project: Project, files: Files, meta: Mapping[str, str]) -> tuple[Deployment, dict[str, int]]:
+    """Make a production deployment, sending the files that Vercel does not hold yet; return it and how many ``files`` and ``bytes`` were sent.
+
+    When the answer is lost, the deployment is looked for before it is asked for again.
+    """
+    listed = [{"file": path, "sha": sha, "size": file.size} for path, (sha, file) in files.items()]
+    body = {"name": project["name"], "project": project["id"], "target": "production", "files": listed, "meta": dict(meta)}
+    sent = {"files": 0, "bytes": 0}
+    problem: RunbookError
+    for _unused in range(ROUNDS):
+        client.waiter.beat()
+        try:
+            made = client.call("POST", "/v13/deployments", params={"skipAutoDetectionConfirmation": 1}, json=body)
+            missing = _missing(made)
+            if not missing:
+                return made, sent
+            problem = ApiError(f"Vercel still misses {len(missing)} files after {ROUNDS} uploads. Run it again.", code="missing_files", retryable=True)
+        except ApiError as error:
+            missing = _missing(error.response.json()) if error.code == "missing_files" else []
+            if not missing and not _perhaps_done(error):
+                raise
+            problem = error
+        except Unreachable as error:
+            missing, problem = [], error
+        if missing:
+            _upload(client, {sha: file for sha, file in files.values() if sha in missing}, sent)
+        elif found := _find_again(client, project, meta):
+            return found, sent
+    raise problem
+
+
+def _find_again(client: Vercel, project: Project, meta: Mapping[str, str]) -> Deployment | None:
+    for pause in (0, 1, 3):  # what was just made need not be listed at once
+        client.waiter.sleep(pause)
+        if found := client.find(project, meta):
+            return found
+    return None
+
+
+def _upload(client: Vercel, files: Mapping[str, SourceFile], sent: dict[str, int]) -> None:
+    pool = ThreadPoolExecutor(UPLOADS)
+    try:
+        pending = {pool.submit(_send, client, sha, file) for sha, file in files.items()}
+        while pending:
+            done, pending = wait(pending, timeout=5, return_when=FIRST_EXCEPTION)
+            sent["bytes"] += sum(future.result() for future in done)
+            sent["files"] += len(done)
+            client.waiter.beat()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _send(client: Vercel, sha: str, file: SourceFile) -> int:
+    headers = {"x-vercel-digest": sha, "Content-Type": "application/octet-stream"}
+    client.call("POST", "/v2/files", data=file.absolute.read_bytes(), headers=headers, idempotent=True)
+    return file.size
+
+
+def _missing(answer: Any) -> list[str]:
+    """Return the digests that Vercel asks for; it has been seen to do that with a 200 as well."""
+    if not isinstance(answer, dict):
+        return []
+    return answer.get("missing") or (answer.get("error") or {}).get("missing") or []
+
+
+def _perhaps_done(error: ApiError) -> bool:
+    """Whether Vercel may have acted although its answer does not say so."""
+    return error.code == "malformed_body" or (error.status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR

@@ -1,0 +1,309 @@
+#!/usr/bin/python
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Take, renew and give back the lease under which a storefront may be written to, and keep the journal of the deploy under way."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: deploy_lease
+version_added: 1.0.0
+short_description: Hold the deploy lease of a storefront and keep its journal
+description:
+  - Takes a lease in the store, so that two deploys never write to one storefront at the same time. Its deadline is at most 5 minutes ahead, and every module
+    that was given the token as its option C(lease) moves it on while it works. A play that was killed lets it run out, and another one takes it over.
+  - Before it takes the lease, the module proves with a probe object, which it removes again, that the store refuses a write whose condition does not
+    hold. A store that does not is refused.
+  - The journal is kept in the lease. A play notes in it what was live and how far it is; it is emptied when the lease is given back, unless
+    O(unfinished=true). What the next holder finds in it has still to be settled.
+author:
+  - Contributors to storefront.runbook (@storefront)
+options:
+  state:
+    description:
+      - V(held) takes the lease, or with O(token) renews the one that is held and writes O(journal). It fails when somebody else holds it.
+      - V(released) gives the lease back. One that O(token) does not hold any more is left as it is, and the module says so without failing.
+    type: str
+    choices: [held, released]
+    required: true
+  store:
+    description:
+      - Where the lease lives, as C(s3://bucket/prefix), or C(file:///path) of a folder that every controller sees. One prefix for each storefront.
+    type: str
+    required: true
+  token:
+    description:
+      - What the module returned when it took the lease. It is no credential; it tells one run from another.
+    type: str
+  holder:
+    description:
+      - Who holds the lease, for others to read. By default the user, the host and the process.
+    type: str
+  release:
+    description:
+      - What the lease is taken for, such as V(v1.1.0), for others to read.
+    type: str
+    default: ""
+  ttl:
+    description:
+      - Seconds from each renewal to the deadline. A shorter time than the default may end while one slow request to a vendor is tried again.
+    type: float
+    default: 300.0
+  break_lease:
+    description:
+      - Takes the lease from its holder before the deadline, and says why. The holder stops before its next write.
+    type: str
+  journal:
+    description:
+      - Is merged into the journal, key by key. Never a secret. Needs O(token).
+    type: dict
+  unfinished:
+    description:
+      - Keeps the journal when the lease is given back, because what it tells of did not end.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - storefront.runbook.store
+attributes:
+  check_mode:
+    description: Looks at the lease and says whether it could be taken; takes, renews and proves nothing.
+    support: full
+  diff_mode:
+    description: Shows the holder, the deadline and the journal, before and after.
+    support: full
+notes:
+  - The clocks of two controllers may differ by a tenth of O(ttl), which is 30 seconds by default.
+  - A renewal that adds nothing to the journal is not reported as a change.
+  - Vendors take no fencing token, so a module looks at the lease before it writes, and cannot do both in one step.
+seealso:
+  - module: storefront.runbook.release_record
+"""
+
+EXAMPLES = r"""
+- name: Take the lease
+  storefront.runbook.deploy_lease:
+    store: s3://backups/shop
+    state: held
+    release: v1.1.0
+  register: lease
+
+- name: Note how far the deploy is
+  storefront.runbook.deploy_lease:
+    store: s3://backups/shop
+    state: held
+    token: "{{ lease.token }}"
+    journal:
+      step: backend.release
+
+- name: Give the lease back
+  storefront.runbook.deploy_lease:
+    store: s3://backups/shop
+    state: released
+    token: "{{ lease.token }}"
+"""
+
+RETURN = r"""
+token:
+  description: What names this run as the holder; null in check mode when the lease would be taken.
+  returned: success
+  type: str
+  sample: 7b1c4a52-6a41-4a6e-8f9d-0f1f6f7f3c11
+lease:
+  description: The lease as it is now, or in check mode as it would be; null when none was ever taken.
+  returned: success
+  type: dict
+  contains:
+    state:
+      description: V(held) or V(released).
+      type: str
+    holder:
+      description: Who holds it, or held it last.
+      type: str
+      sample: deploy@ci-1 (process 4711)
+    release:
+      description: What it was taken for.
+      type: str
+    reason:
+      description: Why it was taken from one whose deadline had not passed; null when nobody lost it.
+      type: str
+    acquired_at:
+      description: When it was taken, in UTC.
+      type: str
+      sample: "2026-01-31T12:00:00.000Z"
+    deadline:
+      description: When it runs out, in UTC.
+      type: str
+      sample: "2026-01-31T12:05:00.000Z"
+    ttl:
+      description: Seconds from each renewal to the deadline.
+      type: float
+    fence:
+      description: Counts up with each holder.
+      type: int
+taken_over:
+  description: From whom the lease was taken; null when nobody held it.
+  returned: when the lease was taken
+  type: dict
+  contains:
+    holder:
+      description: Who held it.
+      type: str
+    release:
+      description: What it was held for.
+      type: str
+    since:
+      description: When it was taken, in UTC.
+      type: str
+    journal:
+      description: The journal of that deploy.
+      type: dict
+journal:
+  description: What was noted of the deploy under way. When the lease was just taken, what is in it did not end and has to be settled; empty when nothing has.
+  returned: success
+  type: dict
+msg:
+  description: Why nothing was given back.
+  returned: with O(state=released), when O(token) does not hold the lease
+  type: str
+elapsed:
+  description: Seconds that the module took.
+  returned: always
+  type: float
+error:
+  description: What went wrong, for programs.
+  returned: failure
+  type: dict
+  contains:
+    kind:
+      description: Such as V(config), V(lease_held), V(lease_lost) or V(unreachable).
+      type: str
+    holder:
+      description: Who holds the lease instead.
+      type: str
+    release:
+      description: What it is held for.
+      type: str
+    message:
+      description: The same as C(msg).
+      type: str
+"""
+
+import getpass
+import os
+import socket
+import time
+from typing import Any
+
+from ..module_utils.core.errors import ConfigError
+from ..module_utils.core.module import Plan, run
+from ..module_utils.core.options import store_options
+from ..module_utils.core.process import controller
+from ..module_utils.data.lease import TTL_MAX, Lease, take
+from ..module_utils.data.lease_document import Document, iso, obstacle, read, taken_by, taken_from
+from ..module_utils.data.store import Store, open_store
+
+SHOWN = ("state", "holder", "release", "reason", "acquired_at", "deadline", "ttl", "fence")
+
+
+def argument_spec() -> dict[str, Any]:
+    return {
+        "state": {"type": "str", "required": True, "choices": ["held", "released"]},
+        "token": {"type": "str", "no_log": False},
+        "holder": {"type": "str"},
+        "release": {"type": "str", "default": ""},
+        "ttl": {"type": "float", "default": TTL_MAX},
+        "break_lease": {"type": "str"},
+        "journal": {"type": "dict"},
+        "unfinished": {"type": "bool", "default": False},
+        **store_options(),
+    }
+
+
+def plan(params: dict[str, Any], store: Store) -> Plan:
+    if params["state"] == "released":
+        return plan_released(params, store)
+    return plan_renewed(params, store) if params["token"] else plan_taken(params, store)
+
+
+def plan_taken(params: dict[str, Any], store: Store) -> Plan:
+    reason = params["break_lease"]
+    if reason is not None and not reason.strip():
+        raise ConfigError("break_lease is empty. Say why the lease is taken from its holder: others read it.")
+    if not 1 <= params["ttl"] <= TTL_MAX:
+        raise ConfigError(f"ttl is {params['ttl']:g} s. Set it between 1 and {TTL_MAX:g}: a killed deploy blocks the next one for that long.")
+    current, now = look(store), time.time()
+    held = obstacle(current, store, now) if current and not reason else None
+    if held:
+        raise held
+    wanted = {"holder": params["holder"] or this_process(), "release": params["release"], "ttl": params["ttl"], "reason": reason}
+    after = taken_by(current, token="", now=now, **wanted)
+    result = {"token": None, "lease": shown(after), "taken_over": taken_from(current), "journal": after["journal"]}
+    return Plan(shown(current) or {}, shown(after) or {}, {"take": wanted}, result)
+
+
+def plan_renewed(params: dict[str, Any], store: Store) -> Plan:
+    lease = Lease(store, params["token"])
+    current, _unused = lease.look()
+    after = {**current, "deadline": iso(time.time() + current["ttl"]), "journal": {**current["journal"], **(params["journal"] or {})}}
+    result = {"token": lease.token, "lease": shown(after), "journal": after["journal"], "changed": after["journal"] != current["journal"]}
+    fields = ("deadline", "journal")
+    return Plan({name: current[name] for name in fields}, {name: after[name] for name in fields}, {"renew": lease, "journal": params["journal"]}, result)
+
+
+def plan_released(params: dict[str, Any], store: Store) -> Plan:
+    current = look(store)
+    result = {"token": params["token"], "lease": shown(current), "journal": current["journal"] if current else {}}
+    before = {"state": current["state"], "holder": current["holder"]} if current else {}
+    if not current or current["token"] != params["token"] or current["state"] != "held":
+        told = {"held": "held by somebody else", "released": "given back already"}[current["state"]] if current else "not there"
+        return Plan(before, before, result={**result, "msg": f"Nothing was given back: the lease in {store.describe()} is {told}."})
+    result.update(lease=shown({**current, "state": "released"}), journal=current["journal"] if params["unfinished"] else {})
+    return Plan(before, {**before, "state": "released"}, {"release": Lease(store, params["token"]), "unfinished": params["unfinished"]}, result)
+
+
+def apply(plan: Plan, store: Store) -> dict[str, Any]:
+    todo = plan.todo
+    if "take" in todo:
+        lease, loser = take(store, **todo["take"])
+        return {"token": lease.token, "lease": shown(lease.document), "taken_over": loser, "journal": lease.document["journal"] if lease.document else {}}
+    if "renew" in todo:
+        document = todo["renew"].renew(todo["journal"])
+        return {"lease": shown(document), "journal": document["journal"]}
+    return {"changed": todo["release"].release(unfinished=todo["unfinished"])}
+
+
+def look(store: Store) -> Document | None:
+    found = read(store)
+    return found[0] if found else None
+
+
+def shown(document: Document | None) -> dict[str, Any] | None:
+    """Return what others may see of the lease: all but its token and journal."""
+    return {name: document[name] for name in SHOWN} if document else None
+
+
+def this_process() -> str:
+    """Return who runs this play, as user@host (process N)."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        user = str(os.getuid())
+    pid, _unused = controller() or (os.getpid(), 0)
+    return f"{user}@{socket.gethostname()} (process {pid})"
+
+
+def main() -> None:
+    run(
+        argument_spec(),
+        lambda params, runtime: open_store(params),
+        plan,
+        apply,
+        required_if=[("state", "released", ["token"])],
+        required_by={"journal": ["token"]},
+        mutually_exclusive=[("token", "break_lease")],
+    )
+
+
+if __name__ == "__main__":
+    main()

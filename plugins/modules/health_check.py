@@ -1,0 +1,401 @@
+#!/usr/bin/python
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks that a storefront's sites answer as they should."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: health_check
+short_description: Check that a storefront's sites answer as they should
+version_added: 1.0.0
+author:
+  - Contributors to storefront.runbook (@storefront)
+description:
+  - Asks many URLs in one task, in parallel, and compares status, JSON, headers, text, release and latency with what is expected.
+  - A check is asked again until it was healthy O(passes) times in a row. It fails when it still fails O(wait_timeout) seconds after the start.
+  - A challenge or a login page in front of the site is told apart from a site that is unhealthy, and the message names the secret header that lets the
+    check through.
+  - Each try uses a new connection and measures up to the last byte. At most 5 MB of a body are read and 5 redirects followed.
+  - It reads only, so it runs for real in check mode as well, and never reports a change.
+extends_documentation_fragment:
+  - storefront.runbook.lease
+  - storefront.runbook.store
+attributes:
+  check_mode:
+    description: Can run in check mode and predict what would change.
+    support: full
+    details:
+      - The checks are run; they change nothing.
+  diff_mode:
+    description: Shows what changes.
+    support: none
+options:
+  checks:
+    description:
+      - What to ask, and what to expect.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description:
+          - What is checked, as it appears in messages and reports.
+        type: str
+        required: true
+      url:
+        description:
+          - Address to ask, or a path below O(base_url). User and password in it are sent as basic authentication and never shown.
+        type: str
+        required: true
+      method:
+        description:
+          - HTTP method.
+        type: str
+        choices: [GET, HEAD, POST]
+        default: GET
+      body:
+        description:
+          - Text to send.
+        type: str
+      json_body:
+        description:
+          - Value to send as JSON.
+        type: raw
+      secret_headers:
+        description:
+          - Headers sent with this check alone, besides O(headers). Handled as secrets.
+        type: dict
+        default: {}
+      status:
+        description:
+          - Statuses that are expected. Redirects are not followed when one of these is a redirect.
+        type: list
+        elements: int
+        default: [200]
+      json:
+        description:
+          - Values expected in a JSON answer, by dotted path, such as C(services.database) or C(items.0.name).
+        type: dict
+        default: {}
+      headers:
+        description:
+          - Text that each of these headers of the answer contains, upper and lower case alike. An empty text asks only that the header is there.
+        type: dict
+        default: {}
+      contains:
+        description:
+          - Text that the body contains.
+        type: str
+      release:
+        description:
+          - Where the answer tells the release that it comes from; exactly one of these.
+        type: dict
+        suboptions:
+          json:
+            description:
+              - Dotted path in a JSON answer.
+            type: str
+          header:
+            description:
+              - Name of a header.
+            type: str
+          meta:
+            description:
+              - Name of a C(<meta>) element of the page.
+            type: str
+          regex:
+            description:
+              - Regular expression; its first group, or all of it.
+            type: str
+      max_latency_ms:
+        description:
+          - Milliseconds that the answer may take, from the connection to the last byte.
+        type: float
+  base_url:
+    description:
+      - Address that the checks' paths are below, such as V(https://shop.example).
+    type: str
+  release:
+    description:
+      - The release expected of each check that has C(release), such as V(v1.1.0).
+    type: str
+  headers:
+    description:
+      - Secret headers sent with each check, such as C(x-vercel-protection-bypass) or the token of a firewall rule. They are never sent to the host that a
+        redirect leads to.
+    type: dict
+    default: {}
+  passes:
+    description:
+      - How many times in a row a check has to be healthy.
+    type: int
+    default: 1
+  interval:
+    description:
+      - Seconds between two tries.
+    type: float
+    default: 2.0
+  timeout:
+    description:
+      - Seconds for one answer, up to its last byte.
+    type: float
+    default: 10.0
+  wait_timeout:
+    description:
+      - Seconds, from the start, that a check may go on failing. With V(0) the first failure counts.
+    type: float
+    default: 60.0
+  require:
+    description:
+      - V(healthy) fails the task unless every check is healthy.
+      - V(none) only reports, as for the state before a deploy.
+    type: str
+    choices: [healthy, none]
+    default: healthy
+"""
+
+EXAMPLES = r"""
+- name: The public site serves the new release
+  storefront.runbook.health_check:
+    release: v1.1.0
+    passes: 3
+    checks:
+      - name: API
+        url: https://api.shop.example/health
+        json:
+          status: healthy
+          services.database: connected
+        release:
+          json: release
+      - name: Home page
+        url: https://www.shop.example/
+        contains: Shop
+        release:
+          meta: release
+        max_latency_ms: 2000
+
+- name: The staged deployment works, behind Vercel's deployment protection
+  storefront.runbook.health_check:
+    headers:
+      x-vercel-protection-bypass: "{{ vault_vercel_bypass }}"
+    checks:
+      - name: Staged home page
+        url: "{{ staged.deployment.url }}"
+
+- name: Note how the site is before anything is changed
+  storefront.runbook.health_check:
+    require: none
+    wait_timeout: 0
+    checks:
+      - name: API
+        url: https://api.shop.example/health
+  register: baseline
+"""
+
+RETURN = r"""
+checks:
+  description: One result per check, in their order; also returned when the task fails.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the check.
+      type: str
+      sample: API
+    url:
+      description: What was asked, without a password.
+      type: str
+      sample: https://api.shop.example/health
+    outcome:
+      description:
+        - V(healthy), V(unhealthy), V(probe_blocked) when something before the site answered, or V(unreachable) when no answer came.
+      type: str
+      sample: healthy
+    status:
+      description: HTTP status of the last answer; null when none came.
+      type: int
+      sample: 200
+    latency_ms:
+      description: Milliseconds up to the last byte of the last answer.
+      type: int
+      sample: 43
+    release:
+      description: Release that the last answer told.
+      type: str
+      sample: v1.1.0
+    cf_cache_status:
+      description: What Cloudflare's cache did, such as V(HIT); null where it is not in front.
+      type: str
+      sample: HIT
+    reasons:
+      description: What came instead of what was expected.
+      type: list
+      elements: str
+      sample: []
+    passes:
+      description: How many times in a row it was healthy at the end.
+      type: int
+      sample: 3
+    tries:
+      description: How often it was asked.
+      type: int
+      sample: 3
+healthy:
+  description: Whether every check is healthy.
+  returned: always
+  type: bool
+  sample: true
+summary:
+  description: What failed, in words; also the message when the task fails.
+  returned: always
+  type: str
+  sample: All of 2 checks are healthy.
+blocked:
+  description: Names of the checks whose probe was blocked.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+elapsed:
+  description: Seconds that the module took.
+  returned: always
+  type: float
+  sample: 1.204
+error:
+  description: What went wrong, for programs.
+  returned: failure
+  type: dict
+  contains:
+    kind:
+      description: V(unhealthy), V(config) or V(lease_lost).
+      type: str
+      sample: unhealthy
+    message:
+      description: The same as C(msg).
+      type: str
+"""
+
+import re
+from dataclasses import asdict
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..module_utils.core.errors import ConfigError, Unhealthy
+from ..module_utils.core.http import REQUESTS_ERROR
+from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.options import lease_options
+from ..module_utils.core.probe import Prober, Result
+from ..module_utils.core.redact import redact, secrets_of_url
+from ..module_utils.core.verdict import RELEASE_SOURCES, Check
+from ..module_utils.core.wait import Waiter, nothing
+from ..module_utils.data.lease import guard as lease_guard
+
+
+def argument_spec() -> dict[str, Any]:
+    return {
+        "checks": {
+            "type": "list",
+            "elements": "dict",
+            "required": True,
+            "mutually_exclusive": [("body", "json_body")],
+            "options": {
+                "name": {"type": "str", "required": True},
+                "url": {"type": "str", "required": True},
+                "method": {"type": "str", "choices": ["GET", "HEAD", "POST"], "default": "GET"},
+                "body": {"type": "str"},
+                "json_body": {"type": "raw"},
+                "secret_headers": {"type": "dict", "default": {}, "no_log": True},
+                "status": {"type": "list", "elements": "int", "default": [200]},
+                "json": {"type": "dict", "default": {}},
+                "headers": {"type": "dict", "default": {}},
+                "contains": {"type": "str"},
+                "release": {
+                    "type": "dict",
+                    "options": {source: {"type": "str"} for source in RELEASE_SOURCES},
+                    "mutually_exclusive": [RELEASE_SOURCES],
+                    "required_one_of": [RELEASE_SOURCES],
+                },
+                "max_latency_ms": {"type": "float"},
+            },
+        },
+        "base_url": {"type": "str"},
+        "release": {"type": "str"},
+        "headers": {"type": "dict", "default": {}, "no_log": True},
+        "passes": {"type": "int", "default": 1, "no_log": False},
+        "interval": {"type": "float", "default": 2.0},
+        "timeout": {"type": "float", "default": 10.0},
+        "wait_timeout": {"type": "float", "default": 60.0},
+        "require": {"type": "str", "choices": ["healthy", "none"], "default": "healthy"},
+        **lease_options(),
+    }
+
+
+def to_check(option: dict[str, Any], headers: dict[str, Any], base_url: str | None) -> Check:
+    """Make a check of an option; raises ConfigError where it could never succeed."""
+    url = f"{base_url.rstrip('/')}{option['url']}" if base_url and option["url"].startswith("/") else option["url"]
+    address = urlsplit(url)
+    if address.scheme not in ("http", "https") or not address.hostname:
+        raise ConfigError(
+            f"The url of the check {option['name']!r} is {redact(url)!r}. Give one that begins with https:// or http://, or a path together with base_url."
+        )
+    release = {source: where for source, where in (option["release"] or {}).items() if where}
+    try:
+        re.compile(release.get("regex", ""))
+    except re.error as error:
+        raise ConfigError(f"release.regex of the check {option['name']!r} is no regular expression: {error}. Correct it.") from None
+    expected = {name: str(text) for name, text in option["headers"].items()}
+    sent = {name: str(text) for name, text in {**headers, **option["secret_headers"]}.items()}
+    return Check(**{**option, "url": url, "release": release, "headers": expected, "secret_headers": sent})
+
+
+def build_client(params: dict[str, Any], runtime: Runtime) -> Prober:
+    waiter = Waiter(timeout=params["wait_timeout"], interval=params["interval"], beat=runtime.beat, warn=runtime.warn)
+    return Prober(waiter, release=params["release"], passes=params["passes"], timeout=params["timeout"])
+
+
+def plan(params: dict[str, Any], client: Prober) -> Plan:
+    for option in ("passes", "interval", "timeout"):
+        if params[option] <= 0:
+            raise ConfigError(f"{option} is {params[option]:g}. Give more than 0.")
+    if not params["checks"]:
+        raise ConfigError("checks is empty, and nothing is not healthy. Name at least one URL.")
+    results = client.run([to_check(option, params["headers"], params["base_url"]) for option in params["checks"]])
+    failed = [result for result in results if result.outcome != "healthy"]
+    found: dict[str, Any] = {
+        "checks": [asdict(result) for result in results],
+        "healthy": not failed,
+        "blocked": [result.name for result in results if result.outcome == "probe_blocked"],
+        "summary": describe(failed, len(results)) if failed else f"All of {len(results)} checks are healthy.",
+    }
+    if failed and params["require"] == "healthy":
+        error = Unhealthy(found["summary"])
+        error.result = found
+        raise error
+    return Plan(before={}, after={}, result=found)
+
+
+def describe(failed: list[Result], asked: int) -> str:
+    lines = [f"{result.name} ({result.url}) is {result.outcome}, try {result.tries}: {'; '.join(result.reasons)}" for result in failed]
+    advice = "Look at the log of what serves them."
+    if all(result.outcome == "probe_blocked" for result in failed):
+        advice = "Set the header in the option headers; whether the sites are healthy is not known."
+    return "\n".join([f"{len(failed)} of {asked} checks failed. {advice}", *lines])
+
+
+def main() -> None:
+    run(
+        argument_spec(),
+        build_client,
+        plan,
+        nothing,
+        guard=lease_guard,
+        secrets=lambda params: [secret for check in params["checks"] for secret in secrets_of_url(check["url"])] + secrets_of_url(params["base_url"]),
+        libraries={"requests": REQUESTS_ERROR},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,301 @@
+#!/usr/bin/python
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Applies a release's Prisma migrations to its PostgreSQL database."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: prisma_migrate
+short_description: Apply Prisma migrations to PostgreSQL
+version_added: 1.0.0
+author:
+  - Contributors to storefront.runbook (@storefront)
+description:
+  - Applies the migrations of a release that the database does not have yet, as C(prisma migrate deploy) does, and says of each whether the release that is
+    live keeps working on the new schema.
+  - Refuses before anything changes when an earlier migration failed, and says what it left behind and which C(prisma migrate resolve) is right. It never
+    resolves by itself.
+  - A migration is backward compatible unless it drops or renames something, changes a type, refuses what old code writes, changes rows that old code knows,
+    or holds what is not known to be harmless. What is judged is what the migration itself leaves, not the data that the new release will write. Without the
+    Python library C(pglast) every pending migration counts as not backward compatible.
+  - In check mode the SQL of the pending migrations is the diff.
+extends_documentation_fragment:
+  - storefront.runbook.source
+  - storefront.runbook.lease
+  - storefront.runbook.store
+attributes:
+  check_mode:
+    description: Can run in check mode and predict what would change.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: full
+options:
+  database_url:
+    description:
+      - URL of the database as Prisma writes it, such as C(postgresql://user:password@host:5432/shop?schema=public). Never shown or logged.
+      - The environment variable E(DATABASE_URL) is used when it is not set.
+    type: str
+    required: true
+  direct_url:
+    description:
+      - URL that goes past a connection pooler. Needed where O(database_url) goes through one, since Prisma's lock belongs to a session.
+      - The environment variable E(DIRECT_URL) is used when it is not set.
+    type: str
+  path:
+    description:
+      - A folder with the project, or with O(ref) a git repository on the controller. For O(runner=cli) its C(node_modules) holds the installed Prisma.
+    type: path
+    required: true
+  migrations:
+    description:
+      - Folder of the migrations inside of O(root_directory).
+    type: str
+    default: prisma/migrations
+  runner:
+    description:
+      - Who applies the migrations.
+      - V(cli) is the project's own Prisma, as installed in O(path) and in the version that the release locks. Nothing is downloaded. The URL reaches it as
+        E(DATABASE_URL) and E(DIRECT_URL).
+      - V(builtin) is this module, with the same lock, table and rows, without Node.js. It does not create a missing database.
+    type: str
+    choices: [cli, builtin]
+    required: true
+  lock_timeout:
+    description:
+      - Seconds that a statement may wait for a lock, V(0) for no limit. Everybody else waits behind a statement that waits.
+      - With O(runner=cli) it is handed to the server by the URL's C(options), which Prisma's native engine honours; a project with a driver adapter has to hand
+        them on itself.
+    type: float
+    default: 5.0
+  lock_retries:
+    description:
+      - How often a migration that waited in vain for a lock is tried again, where nothing of it was applied. Only with O(runner=builtin).
+    type: int
+    default: 3
+  statement_timeout:
+    description:
+      - Seconds that one statement may take, V(0) for no limit. With O(runner=cli) see O(lock_timeout).
+    type: float
+    default: 0.0
+  wait_timeout:
+    description:
+      - Seconds for all migrations together. The one that runs then is cancelled.
+    type: float
+    default: 900.0
+"""
+
+EXAMPLES = r"""
+- name: Apply the release's migrations
+  storefront.runbook.prisma_migrate:
+    database_url: "{{ vault_database_url }}"
+    path: /srv/shop
+    ref: v1.1.0
+    root_directory: apps/backend
+    runner: builtin
+
+- name: Show what would be applied
+  storefront.runbook.prisma_migrate:
+    database_url: "{{ vault_database_url }}"
+    direct_url: "{{ vault_direct_url }}"
+    path: /srv/shop
+    ref: v1.1.0
+    root_directory: apps/backend
+    runner: cli
+  check_mode: true
+  diff: true
+"""
+
+RETURN = r"""
+pending:
+  description: The migrations that the database did not have before.
+  returned: success, and when a migration failed
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of its folder.
+      type: str
+      sample: 20260202090000_product_rating
+    checksum:
+      description: SHA-256 of its migration.sql, as Prisma keeps it.
+      type: str
+      sample: 4a3a4531cfd2843537acefa6174750a47926cffc446d1fea2b49addef8a170c2
+    backward_compatible:
+      description: Whether the release that is live keeps working once it is applied.
+      type: bool
+      sample: true
+    reasons:
+      description: Why it is not backward compatible, each with its C(line) in migration.sql and the C(reason).
+      type: list
+      elements: dict
+applied:
+  description: Names of the migrations that were applied now; none in check mode.
+  returned: success, and when a migration failed
+  type: list
+  elements: str
+  sample: [20260202090000_product_rating]
+backward_compatible:
+  description: Whether all pending migrations are backward compatible.
+  returned: success, and when a migration failed
+  type: bool
+  sample: true
+unresolved:
+  description: Migrations that failed and were not resolved.
+  returned: when there is one
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of its folder.
+      type: str
+      sample: 20260202090000_product_rating
+    started_at:
+      description: When it was begun.
+      type: str
+      sample: '2026-02-02T09:00:00+00:00'
+    logs:
+      description: What was written down of the failure; null where it was stopped.
+      type: str
+      sample: 'Database error code: 42P01'
+    resolve:
+      description: The C(prisma migrate resolve) that is surely right, V(rolled-back); null where somebody has to look first.
+      type: str
+      sample: rolled-back
+    explanation:
+      description: What it left behind and what to do.
+      type: str
+      sample: PostgreSQL ran the file as one transaction and undid it, so nothing of it is applied.
+"""
+
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.common.parameters import env_fallback
+
+from ..module_utils.core.errors import CommandFailed, MigrationFailed, RunbookError
+from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.options import lease_options, source_options
+from ..module_utils.core.redact import secrets_of_url
+from ..module_utils.core.source import checkout
+from ..module_utils.core.wait import Waiter
+from ..module_utils.data import prisma, prisma_cli
+from ..module_utils.data.lease import guard as lease_guard
+from ..module_utils.data.migration_safety import classify
+from ..module_utils.data.postgres import PSYCOPG2_ERROR, connect, direct
+from ..module_utils.data.prisma_builtin import Builtin
+
+
+def argument_spec() -> dict[str, Any]:
+    return {
+        **source_options(),
+        **lease_options(),
+        "database_url": {"type": "str", "required": True, "no_log": True, "fallback": (env_fallback, ["DATABASE_URL"])},
+        "direct_url": {"type": "str", "no_log": True, "fallback": (env_fallback, ["DIRECT_URL"])},
+        "path": {"type": "path", "required": True},
+        "migrations": {"type": "str", "default": "prisma/migrations"},
+        "runner": {"type": "str", "required": True, "choices": ["cli", "builtin"]},
+        "lock_timeout": {"type": "float", "default": 5.0},
+        "lock_retries": {"type": "int", "default": 3},
+        "statement_timeout": {"type": "float", "default": 0.0},
+        "wait_timeout": {"type": "float", "default": 900.0},
+    }
+
+
+class Client:
+    """The database and the release's files, which last as long as this."""
+
+    def __init__(self, params: dict[str, Any], runtime: Runtime) -> None:
+        self.params, self.runtime, self._stack = params, runtime, ExitStack()
+        self.close = self._stack.close
+        self.database = direct(params["database_url"], params["direct_url"])
+        self.waiter = Waiter(timeout=params["wait_timeout"], interval=1.0, beat=runtime.beat, warn=runtime.warn)
+        self.settings = {name: params[name] for name in ("lock_timeout", "statement_timeout")}
+
+    def connect(self) -> Any:
+        return self._stack.enter_context(closing(connect(self.database)))
+
+    def files(self) -> Path:
+        return self._stack.enter_context(checkout(self.params["path"], self.params["ref"], self.params["root_directory"])).root
+
+
+def plan(params: dict[str, Any], client: Client) -> Plan:
+    files = client.files()
+    shown = "/".join(part for part in (params["root_directory"] or params["path"], params["migrations"]) if part)
+    migrations = prisma.read_folder(files / params["migrations"], f"{shown} of {params['ref']}" if params["ref"] else shown)
+    cli = prisma_cli.find(Path(params["path"]).resolve(), params["root_directory"], files) if params["runner"] == "cli" else None
+    state = prisma.look(client.connect(), migrations, client.database.schema)
+    if state.edited:
+        client.runtime.warn(f"Migrations were edited after they were applied, which changes nothing in the database: {', '.join(state.edited)}.")
+    if state.missing:
+        client.runtime.warn(f"The database has migrations that this release does not know, as an older release would: {', '.join(state.missing)}.")
+    verdicts = classify(migration.sql for migration in state.pending)
+    pending = [
+        {
+            "name": migration.name,
+            "checksum": migration.checksum,
+            "backward_compatible": verdict.backward_compatible,
+            "reasons": [{"line": reason.line, "reason": reason.reason} for reason in verdict.reasons],
+        }
+        for migration, verdict in zip(state.pending, verdicts, strict=True)
+    ]
+    before = "".join(f"{name}\n" for name in state.applied)
+    return Plan(
+        before=before,
+        after=before + "".join(f"{migration.name}\n{migration.sql.rstrip()}\n" for migration in state.pending),
+        todo={"migrations": migrations, "pending": state.pending, "files": files, "cli": cli},
+        result={"pending": pending, "applied": [], "backward_compatible": all(verdict.backward_compatible for verdict in verdicts)},
+    )
+
+
+def apply(plan: Plan, client: Client) -> dict[str, Any]:
+    def look() -> prisma.State:
+        return prisma.look(connection, plan.todo["migrations"], client.database.schema)
+
+    try:
+        if plan.todo["cli"]:
+            return {"applied": apply_by_cli(plan, client)}
+        connection = client.connect()
+        builtin = Builtin(connection, client.waiter, schema=client.database.schema, settings=client.settings, lock_retries=client.params["lock_retries"])
+        return {"applied": builtin.apply(look)}
+    except RunbookError as error:
+        error.result = {**plan.result, **error.result}
+        raise
+
+
+def apply_by_cli(plan: Plan, client: Client) -> list[str]:
+    """Run the project's Prisma and read from the table what became of it."""
+    cli, pending = plan.todo["cli"], plan.todo["pending"]
+    url = client.params["direct_url"] or client.params["database_url"]
+    code, said = prisma_cli.deploy(cli, plan.todo["files"], prisma_cli.with_options(url, client.settings), client.waiter)
+    state = prisma.inspect(client.connect(), plan.todo["migrations"])
+    applied = [migration.name for migration in pending if migration.name in state.applied]
+    if code == 0 and len(applied) == len(pending):
+        return applied
+    if state.failed:
+        row = state.failed[0]
+        failed = prisma.explain(row, next((migration for migration in pending if migration.name == row.name), None))
+        error: RunbookError = MigrationFailed(
+            f"The migration {row.name} failed. {failed['explanation']} Prisma wrote: {(row.logs or 'nothing')[:1000]}", code="P3018", migration=row.name
+        )
+        error.result["unresolved"] = [failed]
+    else:
+        engine = "" if cli.engine else f" Its schema engine is not in {cli.modules}: run npm ci where downloads are allowed, or use runner: builtin."
+        error = CommandFailed(f"Prisma {cli.version} ended with exit code {code} and left migrations pending.{engine} It said: {said}", code=str(code))
+    error.result["applied"] = applied
+    raise error
+
+
+def secrets(params: dict[str, Any]) -> list[str]:
+    return [secret for option in ("database_url", "direct_url") for secret in secrets_of_url(params[option])]
+
+
+def main() -> None:
+    run(argument_spec(), Client, plan, apply, guard=lease_guard, secrets=secrets, libraries={"psycopg2": PSYCOPG2_ERROR})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,279 @@
+#!/usr/bin/python
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Write the record of a deploy or a rollback to the ledger."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: release_record
+version_added: 1.0.0
+short_description: Record a deploy or a rollback in the ledger
+description:
+  - Writes one record to the ledger in the store. A record is never changed; a second run with the same facts changes nothing.
+  - Only the fields named here are kept, and the passwords of URLs in them are masked.
+author:
+  - Contributors to storefront.runbook (@storefront)
+options:
+  store:
+    description:
+      - Where the ledger lives, as C(s3://bucket/prefix), or C(file:///path) of a folder that every controller sees. One prefix for each storefront.
+    type: str
+    required: true
+  storefront:
+    description:
+      - Which storefront it was.
+    type: str
+    required: true
+  kind:
+    description:
+      - What was done.
+    type: str
+    choices: [deploy, rollback]
+    default: deploy
+  outcome:
+    description:
+      - How it ended. V(released) is a deploy that was verified. V(rolled_back) is a deploy that failed and was put back, or a rollback that was verified.
+      - V(incomplete) leaves units that are not back, V(unsafe) an old release that was kept off a schema it does not know.
+    type: str
+    choices: [released, rolled_back, incomplete, unsafe]
+    required: true
+  release:
+    description:
+      - What was to go live, such as V(v1.1.0).
+    type: str
+    required: true
+  commit:
+    description:
+      - The full SHA of that release.
+    type: str
+  id:
+    description:
+      - Id of the record, of letters, digits, dots and hyphens. By default it follows from the record's content.
+    type: str
+  started_at:
+    description:
+      - When it began, in ISO 8601.
+    type: str
+    required: true
+  finished_at:
+    description:
+      - When it ended, in ISO 8601. Now by default.
+    type: str
+  units:
+    description:
+      - What was made live, for each unit its C(platform), C(id), C(release), C(commit), C(status), C(url) and C(created_at). Other fields are left out.
+    type: dict
+    default: {}
+  snapshot:
+    description:
+      - What was live before, in the shape of O(units).
+    type: dict
+    default: {}
+  steps:
+    description:
+      - The steps in their order.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description:
+          - Name of the step.
+        type: str
+        required: true
+      outcome:
+        description:
+          - How it ended.
+        type: str
+        required: true
+      seconds:
+        description:
+          - How long it took.
+        type: float
+  evidence:
+    description:
+      - For each item of the checklist what was asked and what was answered.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description:
+          - Name of the item.
+        type: str
+        required: true
+      asked:
+        description:
+          - What was asked.
+        type: str
+      answered:
+        description:
+          - What was answered.
+        type: str
+      outcome:
+        description:
+          - How it was judged.
+        type: str
+      commit:
+        description:
+          - The commit that it holds for.
+        type: str
+      at:
+        description:
+          - When it was asked, in ISO 8601.
+        type: str
+  migrations:
+    description:
+      - Names of the migrations that were applied.
+    type: list
+    elements: str
+    default: []
+  backup:
+    description:
+      - Name of the backup that was made before.
+    type: str
+  summary:
+    description:
+      - What an operator should know about it.
+    type: str
+  withdrawn:
+    description:
+      - The release that was left by a rollback. No later rollback goes back to it, unless it is released again or named.
+    type: str
+extends_documentation_fragment:
+  - storefront.runbook.lease
+  - storefront.runbook.store
+attributes:
+  check_mode:
+    description: Returns the record and writes nothing.
+    support: full
+  diff_mode:
+    description: Shows the record.
+    support: full
+seealso:
+  - module: storefront.runbook.release_info
+"""
+
+EXAMPLES = r"""
+- name: Record the release
+  storefront.runbook.release_record:
+    store: s3://backups/shop
+    storefront: shop
+    outcome: released
+    release: v1.1.0
+    started_at: "2026-01-31T12:00:00Z"
+    units:
+      frontend:
+        platform: vercel
+        id: dpl_89qyp1cskzkLrVicDaZoDbjyHuDJ
+        release: v1.1.0
+"""
+
+RETURN = r"""
+record:
+  description: The record, with the fields of the options.
+  returned: success
+  type: dict
+  contains:
+    schema:
+      description: Version of the record's shape.
+      type: int
+    id:
+      description: Its id.
+      type: str
+      sample: 0f3a9c51d2e7
+    finished_at:
+      description: When it ended, in UTC.
+      type: str
+      sample: "2026-01-31T12:04:10.000Z"
+elapsed:
+  description: Seconds that the module took.
+  returned: always
+  type: float
+error:
+  description: What went wrong, for programs.
+  returned: failure
+  type: dict
+  contains:
+    kind:
+      description: Such as V(config), V(unreachable) or V(lease_lost).
+      type: str
+    message:
+      description: The same as C(msg).
+      type: str
+"""
+
+import re
+import time
+from typing import Any
+
+from ..module_utils.core.errors import ConfigError
+from ..module_utils.core.module import Plan, run
+from ..module_utils.core.options import lease_options, store_options
+from ..module_utils.data.lease import guard as lease_guard
+from ..module_utils.data.lease_document import iso, timestamp
+from ..module_utils.data.ledger import find, make, same, write
+from ..module_utils.data.store import Store, open_store
+
+STEP = {"name": {"type": "str", "required": True}, "outcome": {"type": "str", "required": True}, "seconds": {"type": "float"}}
+EVIDENCE = {"name": {"type": "str", "required": True}, **{name: {"type": "str"} for name in ("asked", "answered", "outcome", "commit", "at")}}
+
+
+def argument_spec() -> dict[str, Any]:
+    return {
+        "storefront": {"type": "str", "required": True},
+        "kind": {"type": "str", "choices": ["deploy", "rollback"], "default": "deploy"},
+        "outcome": {"type": "str", "required": True, "choices": ["released", "rolled_back", "incomplete", "unsafe"]},
+        "release": {"type": "str", "required": True},
+        "commit": {"type": "str"},
+        "id": {"type": "str"},
+        "started_at": {"type": "str", "required": True},
+        "finished_at": {"type": "str"},
+        "units": {"type": "dict", "default": {}},
+        "snapshot": {"type": "dict", "default": {}},
+        "steps": {"type": "list", "elements": "dict", "default": [], "options": STEP},
+        "evidence": {"type": "list", "elements": "dict", "default": [], "options": EVIDENCE},
+        "migrations": {"type": "list", "elements": "str", "default": []},
+        "backup": {"type": "str"},
+        "summary": {"type": "str"},
+        "withdrawn": {"type": "str"},
+        **lease_options(),
+        **store_options(),
+    }
+
+
+def plan(params: dict[str, Any], store: Store) -> Plan:
+    if params["id"] and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", params["id"]):
+        raise ConfigError(f"id {params['id']!r} cannot name an object of the store. Set it to letters, digits, dots and hyphens, or leave it out.")
+    if params["kind"] == "rollback" and params["outcome"] == "released":
+        raise ConfigError("A rollback does not end released. Set outcome to rolled_back when it was verified, else to incomplete or unsafe.")
+    started, finished = moment(params, "started_at"), moment(params, "finished_at") or iso(time.time())
+    record = {**make({**params, "started_at": started}), "finished_at": finished}
+    found = find(store, record["id"])
+    if found and not same(record, found):
+        raise ConfigError(
+            f"The ledger in {store.describe()} has another record {record['id']}, and records are never changed. Set another id, or leave it out."
+        )
+    return Plan(found or {}, found or record, {"record": record}, {"record": found or record})
+
+
+def moment(params: dict[str, Any], option: str) -> str | None:
+    """Return the time in ``option`` as UTC."""
+    try:
+        return iso(timestamp(params[option])) if params[option] else None
+    except ValueError:
+        raise ConfigError(f"{option} is {params[option]!r}, which is no time. Write it in ISO 8601, such as 2026-01-31T12:00:00Z.") from None
+
+
+def apply(plan: Plan, store: Store) -> None:
+    write(store, plan.todo["record"])
+
+
+def main() -> None:
+    run(argument_spec(), lambda params, runtime: open_store(params), plan, apply, guard=lease_guard)
+
+
+if __name__ == "__main__":
+    main()

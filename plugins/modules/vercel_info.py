@@ -1,0 +1,205 @@
+#!/usr/bin/python
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tell what a Vercel project serves, and what it can be rolled back to."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vercel_info
+version_added: 1.0.0
+short_description: Tell what a Vercel project serves, and what it can be rolled back to
+description:
+  - Reads a project, the deployment that its production domains serve, and the older ones that Vercel can roll back to. Writes nothing.
+author:
+  - Contributors to storefront.runbook (@storefront)
+options:
+  api_token:
+    description:
+      - Token of Vercel's API, from its account settings. Never shown, logged or written to disk.
+      - The environment variable E(VERCEL_TOKEN) is used when it is not set.
+    type: str
+    required: true
+  api_url:
+    description:
+      - Address of Vercel's API; another one than the default is for tests and proxies.
+    type: str
+    default: https://api.vercel.com
+  team:
+    description:
+      - Team that owns the project, as its id (C(team_...)) or its slug. Leave it out for a personal account.
+    type: str
+  project:
+    description:
+      - Id (C(prj_...)) or name of the project.
+    type: str
+    required: true
+extends_documentation_fragment:
+  - storefront.runbook.api
+attributes:
+  check_mode:
+    description: Reads only, so check mode is no different.
+    support: full
+  diff_mode:
+    description: Changes nothing, so there is no difference to show.
+    support: none
+seealso:
+  - module: storefront.runbook.vercel_deploy
+"""
+
+EXAMPLES = r"""
+- name: Note what is live
+  storefront.runbook.vercel_info:
+    api_token: "{{ vault_vercel_token }}"
+    team: team_1a2b3c
+    project: shop
+  register: vercel
+
+- name: Say what a rollback would serve
+  ansible.builtin.debug:
+    msg: "{{ vercel.live.release }} is live, {{ vercel.candidates[0].release }} was before it"
+  when: vercel.candidates | length > 0
+"""
+
+RETURN = r"""
+live:
+  description: The deployment that production serves; null before the first promotion.
+  returned: success
+  type: dict
+  contains: &deployment
+    id:
+      description: Its id.
+      type: str
+      sample: dpl_89qyp1cskzkLrVicDaZoDbjyHuDJ
+    url:
+      description: Its own URL.
+      type: str
+      sample: https://shop-9f2kq1x.vercel.app
+    status:
+      description: Vercel's word for the state of its build, in lower case.
+      type: str
+      sample: ready
+    release:
+      description: What the release is called; null for one that M(storefront.runbook.vercel_deploy) did not make.
+      type: str
+      sample: v1.1.0
+    commit:
+      description: Full SHA of the commit it was built from; null for a plain folder.
+      type: str
+      sample: 0123456789abcdef0123456789abcdef01234567
+    created_at:
+      description: When it was made, in UTC.
+      type: str
+      sample: "2026-01-31T12:00:00+00:00"
+candidates:
+  description: What production can be rolled back to, the newest first, at most 100; without the live deployment.
+  returned: success
+  type: list
+  elements: dict
+  contains: *deployment
+project:
+  description: The project.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: Its id.
+      type: str
+      sample: prj_1a2b3c
+    name:
+      description: Its name.
+      type: str
+      sample: shop
+    auto_assign_domains:
+      description: Whether a production build is served as soon as it is built, past every check.
+      type: bool
+    domains:
+      description: Its production domains.
+      type: list
+      elements: str
+      sample: [shop.example, www.shop.example]
+    root_directory:
+      description: The folder of the upload in which Vercel builds; null for the upload itself.
+      type: str
+    link:
+      description: The Git repository whose pushes Vercel builds; null without one.
+      type: dict
+      contains:
+        type:
+          description: Where it is hosted.
+          type: str
+          sample: github
+        repository:
+          description: Its name.
+          type: str
+          sample: shop
+        production_branch:
+          description: The branch that is built for production.
+          type: str
+          sample: main
+elapsed:
+  description: Seconds that the module took.
+  returned: always
+  type: float
+"""
+
+from typing import Any
+
+from ..module_utils.core.http import REQUESTS_ERROR
+from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.options import api_options
+from ..module_utils.platforms.vercel import API_URL, Vercel, connect
+from ..module_utils.platforms.vercel_states import auto_assigns, describe, production
+
+
+def argument_spec() -> dict[str, Any]:
+    return {
+        **api_options(API_URL, "VERCEL_TOKEN"),
+        "team": {"type": "str"},
+        "project": {"type": "str", "required": True},
+    }
+
+
+def build_client(params: dict[str, Any], runtime: Runtime) -> Vercel:
+    return connect(params, beat=runtime.beat, warn=runtime.warn)
+
+
+def plan(params: dict[str, Any], client: Vercel) -> Plan:
+    project = client.project(params["project"])
+    live = production(project)
+    older = [describe(found) for found in client.deployments(project, rollbackCandidate="true")]
+    link = project.get("link")
+    return Plan(
+        before={},
+        after={},
+        result={
+            "live": describe(live) if live else None,
+            "candidates": [found for found in older if not live or found["id"] != live["id"]],
+            "project": {
+                "id": project["id"],
+                "name": project["name"],
+                "auto_assign_domains": auto_assigns(project),
+                "domains": client.domains(project),
+                "root_directory": project.get("rootDirectory"),
+                "link": link and {"type": link["type"], "repository": repository(link), "production_branch": link.get("productionBranch")},
+            },
+        },
+    )
+
+
+def repository(link: dict[str, Any]) -> str | None:
+    """Return the repository's name, which each Git host calls differently."""
+    return next((link[key] for key in ("repo", "projectName", "slug") if link.get(key)), None)
+
+
+def apply(intent: Plan, client: Vercel) -> dict[str, Any]:
+    raise AssertionError("nothing to write")  # a plan whose before and after are the same never gets here
+
+
+def main() -> None:
+    run(argument_spec(), build_client, plan, apply, libraries={"requests": REQUESTS_ERROR})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The commands: python -m sandbox up|status|down|clean|tools."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from .state import CHECKOUT, SandboxError, folder_of
+
+DESCRIPTION = "PostgreSQL, Redis, S3 and a double of the vendors' APIs on 127.0.0.1, with an example shop to deploy."
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m sandbox", description=DESCRIPTION)
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, text in {
+        "up": "start the sandbox, or what is missing of it",
+        "status": "show what runs; the exit code is 0 when all of it is healthy",
+        "down": "stop the sandbox and forget its data",
+        "clean": "stop the sandbox and delete its folder",
+    }.items():
+        commands.add_parser(name, help=text, description=text).add_argument("--name", default="default", help="which sandbox (default: default)")
+    text = "show the programs the sandbox runs and what this machine lacks"
+    commands.add_parser("tools", help=text, description=text).add_argument(
+        "--missing", action="store_true", help="only print the PyPI requirements for what this machine lacks"
+    )
+    return top
+
+
+def main() -> int:
+    arguments = parser().parse_args()
+    try:
+        if arguments.command == "tools":
+            return show_tools(arguments.missing)
+        return run(arguments.command, arguments.name)
+    except SandboxError as error:
+        print(f"sandbox: {error}", file=sys.stderr)
+    except ModuleNotFoundError as error:
+        print(f"sandbox: the Python package {error.name} is missing: run `make setup`, then use .venv/bin/python.", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("sandbox: interrupted; what this command had started is stopped.", file=sys.stderr)
+    return 1
+
+
+def show_tools(missing_only: bool) -> int:
+    from . import tools
+
+    problems = tools.problems()
+    if missing_only:
+        print("\n".join(tools.requirements()))
+    else:
+        for label, find in (("PostgreSQL", tools.postgres_bin), ("Redis", tools.redis_server), ("Node", tools.node_bin)):
+            try:
+                print(f"{label:10} {find()}")
+            except SandboxError as error:
+                problems.append(str(error))
+    for problem in problems:
+        print(f"sandbox: {problem}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+def run(command: str, name: str) -> int:
+    from . import lifecycle
+
+    if command == "up":
+        sandbox = lifecycle.up(name)
+        shop = sandbox.storefront()
+        print(f"\nThe sandbox {name!r} is up.")
+        print(f"  shop       {shop['frontend_url']}  (its API: {shop['backend_url']})")
+        print(f"  state      {folder_of(name).relative_to(CHECKOUT)}/state.json, logs in log/ beside it")
+        print(f"  stop it    python -m sandbox down --name {name}")
+    elif command == "status":
+        rows = lifecycle.status(name)
+        if not rows:
+            print(f"The sandbox {name!r} is not up.")
+        for row in rows:
+            ports = ", ".join(map(str, row["ports"]))
+            print(f"{row['name']:10} {row['pid'] or '-':>8}  {'healthy' if row['healthy'] else 'DOWN':8} 127.0.0.1:{ports}")
+        return 0 if rows and all(row["healthy"] for row in rows) else 1
+    elif command == "down":
+        lifecycle.down(name)
+    else:
+        lifecycle.clean(name)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

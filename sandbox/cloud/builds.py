@@ -1,0 +1,220 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Builds of uploaded apps by their own scripts, kept by content: the same upload, Node and variables are built once."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..process import is_alive, started
+from .units import die_with_parent
+
+Log = Callable[[str], None]
+
+BUILD_SECONDS = 900
+
+
+class BuildFailed(Exception):
+    """The app's own install or build failed; the message is for the deployment's owner."""
+
+
+class Blobs:
+    """Uploaded files by their SHA-1 digest."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def put(self, content: bytes) -> str:
+        digest = hashlib.sha1(content, usedforsecurity=False).hexdigest()
+        if digest not in self:
+            draft = self.path(digest).with_suffix(".new")
+            draft.write_bytes(content)
+            draft.replace(self.path(digest))
+        return digest
+
+    def path(self, digest: str) -> Path:
+        return self.folder / digest
+
+    def __contains__(self, digest: str) -> bool:
+        return len(digest) == 40 and digest.isalnum() and self.path(digest).exists()
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that a build depends on but for Node: the files by path with their SHA-1, the variables, what to run where, what to keep."""
+
+    files: Mapping[str, str]
+    variables: Mapping[str, str]
+    command: str = ""  # instead of the app's own build script
+    root: str = ""
+    output: str = ""  # the folder that is kept; all of the app where it is empty
+
+
+class Builder:
+    """Builds one app at a time; ``cache`` may be shared with the builders of other sandboxes."""
+
+    def __init__(self, cache: Path, node_bin: Path, blobs: Blobs) -> None:
+        self.cache, self.node_bin, self.blobs = cache, node_bin, blobs
+        self._one_at_a_time = asyncio.Lock()
+        self._node_version = ""
+        for name in ("builds", "installs", "work"):
+            (cache / name).mkdir(parents=True, exist_ok=True)
+        self._mark = f"{os.getpid()}-{started(os.getpid())}-"
+        for left in (cache / "work").iterdir():  # by a builder that was killed
+            pid, start, _unused = left.name.split("-", 2)
+            if not is_alive({"pid": int(pid), "started": int(start)}):
+                shutil.rmtree(left, ignore_errors=True)
+
+    def folder(self, key: str) -> Path:
+        """Return where the result of a build lies. It is never changed once it is there."""
+        return self.cache / "builds" / key / "app"
+
+    async def build(self, recipe: Recipe, log: Log) -> str:
+        """Build an app and return the key of its result. Raises BuildFailed.
+
+        A result that is already there is not made again; its log is told again.
+        """
+        key = await self.key(recipe)
+        if not self._is_there(key, log):
+            async with self._one_at_a_time:
+                if not self._is_there(key, log):  # the one before may have built just this
+                    work = Path(tempfile.mkdtemp(prefix=self._mark, dir=self.cache / "work"))
+                    try:
+                        await self._build(key, work, recipe, log)
+                    finally:
+                        await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
+        return key
+
+    def _is_there(self, key: str, log: Log) -> bool:
+        told = self.cache / "builds" / key / "log.json"
+        if not told.exists():
+            return False
+        for line in json.loads(told.read_text()):
+            log(line)
+        return True
+
+    async def key(self, recipe: Recipe) -> str:
+        """Return the digest of all that a build depends on."""
+        if not self._node_version:
+            self._node_version = (await self._output([str(self.node_bin / "node"), "--version"])).strip()
+        parts = [sorted(recipe.files.items()), sorted(recipe.variables.items()), recipe.command, recipe.root, recipe.output, self._node_version]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    async def _build(self, key: str, work: Path, recipe: Recipe, log: Log) -> None:
+        lines: list[str] = []
+
+        def tell(line: str) -> None:
+            lines.append(line)
+            log(line)
+
+        for name, digest in recipe.files.items():
+            target = work / "source" / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(self.blobs.path(digest), target)
+        tell(f"Using Node {self._node_version}")
+        app = work / "source" / recipe.root
+        manifest = _manifest(app)
+        await self._install(app, manifest, work, tell)
+        if recipe.command or "build" in manifest.get("scripts", {}):
+            command = recipe.command or "npm run build"
+            tell(f"Running {command}")
+            plain = {"PATH": self._path(app), "HOME": str(work), "LANG": "C.UTF-8", "CI": "1", "NEXT_TELEMETRY_DISABLED": "1"}
+            await self._run(["/bin/sh", "-c", command], app, {**plain, "npm_config_update_notifier": "false", **recipe.variables}, tell)
+        result = app / recipe.output
+        if not result.is_dir():
+            raise BuildFailed(f'No output directory named "{recipe.output}" was found after the build completed.')
+        kept = work / "kept"
+        kept.mkdir()
+        result.rename(kept / "app")
+        (kept / "log.json").write_text(json.dumps(lines))
+        with suppress(OSError):  # the same build was finished elsewhere meanwhile
+            kept.rename(self.cache / "builds" / key)
+
+    async def _install(self, app: Path, manifest: dict[str, Any], work: Path, tell: Log) -> None:
+        """Give the app its dependencies: installed once for each lockfile, hard-linked from there."""
+        lockfile = app / "package-lock.json"
+        if not lockfile.exists():
+            if manifest.get("dependencies") or manifest.get("devDependencies"):
+                raise BuildFailed("package-lock.json is missing: commit it, so that `npm ci` can install what was tested.")
+            return
+        installed = self.cache / "installs" / hashlib.sha256((self._node_version + _dependencies(lockfile, app / ".npmrc")).encode()).hexdigest()
+        if not installed.exists():
+            tell("Running npm ci")
+            draft = work / "install"
+            draft.mkdir()
+            for name in ("package.json", "package-lock.json", ".npmrc"):
+                if (app / name).exists():
+                    shutil.copyfile(app / name, draft / name)
+            flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--include=dev", "--no-update-notifier"]
+            npm = [str(self.node_bin / "npm"), "ci", *flags, "--cache", str(self.cache / "npm")]
+            await self._run(npm, draft, {**os.environ, "PATH": self._path(draft)}, tell)
+            (draft / "node_modules").mkdir(exist_ok=True)
+            with suppress(OSError):
+                (draft / "node_modules").rename(installed)
+        else:
+            tell("Restored the dependencies from the cache")
+        await self._output(["cp", "-al", str(installed), str(app / "node_modules")])
+
+    async def _run(self, argv: list[str], cwd: Path, env: Mapping[str, str], tell: Log) -> None:
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(
+            *argv, cwd=cwd, env=dict(env), stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True, preexec_fn=die_with_parent(), limit=1 << 20,
+        )  # fmt: skip
+        assert process.stdout is not None
+        try:
+            async with asyncio.timeout(BUILD_SECONDS):
+                async for line in process.stdout:
+                    tell(line.decode(errors="replace").rstrip())
+                code = await process.wait()
+        except TimeoutError:
+            raise BuildFailed(f"The build did not end within {BUILD_SECONDS} seconds.") from None
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+        if code != 0:
+            raise BuildFailed(f'Command "{" ".join(argv[-1:] if argv[0] == "/bin/sh" else ["npm ci"])}" exited with {code}')
+
+    async def _output(self, argv: list[str]) -> str:
+        process = await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
+        output, error = await process.communicate()
+        if process.returncode != 0:
+            raise BuildFailed(f"{argv[0]} failed: {error.decode(errors='replace').strip()}")
+        return output.decode()
+
+    def _path(self, app: Path) -> str:
+        return os.pathsep.join([str(app / "node_modules" / ".bin"), str(self.node_bin), os.environ.get("PATH", os.defpath)])
+
+
+def _manifest(app: Path) -> dict[str, Any]:
+    try:
+        return json.loads((app / "package.json").read_text())
+    except FileNotFoundError:
+        raise BuildFailed("package.json is missing in the root directory of the upload.") from None
+    except ValueError as error:
+        raise BuildFailed(f"package.json cannot be read: {error}") from None
+
+
+def _dependencies(lockfile: Path, npmrc: Path) -> str:
+    """Return what `npm ci` would install, whatever the version of the app itself is."""
+    try:
+        lock = json.loads(lockfile.read_text())
+    except ValueError as error:
+        raise BuildFailed(f"package-lock.json cannot be read: {error}") from None
+    lock.pop("version", None)
+    lock.get("packages", {}).get("", {}).pop("version", None)
+    return json.dumps([lock, npmrc.read_text() if npmrc.exists() else ""], sort_keys=True)

@@ -1,0 +1,177 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The double as a whole: its vendors, its storefronts, and what keeps them going over a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import shutil
+import uuid
+from collections import deque
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from ..state import read, write
+from .builds import Blobs, Builder
+from .cloudflare import Cloudflare
+from .edge import Edge
+from .faults import Faults
+from .railway import Railway
+from .railway_jobs import runs
+from .server import Listeners
+from .state import Service, Site, Storefront, identifier, now
+from .units import Units
+from .vercel import Vercel
+from .webhosts import production_host, service_host
+
+COMMANDS = {"api": "npm start", "worker": "npm run worker"}
+HEALTHCHECK = {"healthcheckPath": "/health", "healthcheckTimeout": 6}
+
+log = logging.getLogger("sandbox.cloud")
+
+
+@dataclass
+class Delays:
+    """Seconds: in each state at Vercel and at Railway, in each step of a promotion, and until a new deployment at Railway can be read."""
+
+    vercel: float = 0.05
+    railway: float = 0.05
+    promotion: float = 0.05
+    readable: float = 0.0
+
+
+class Cloud:
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.folder = Path(config["state_dir"])
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.ports: dict[str, int] = config["ports"]
+        self.tokens: dict[str, str] = config["tokens"]
+        # No kept connections: a server that closes an idle one just as it is used again would look like a broken site.
+        self.client = httpx.AsyncClient(limits=httpx.Limits(max_keepalive_connections=0), timeout=30, trust_env=False, verify=False)
+        self.listeners = Listeners()
+        self.faults, self.delays = Faults(), Delays()
+        self.requests: deque[dict[str, Any]] = deque(maxlen=10_000)
+        self.blobs = Blobs(self.folder / "uploads")
+        self.builder = Builder(Path(config["cache_dir"]), Path(config["node_bin"]), self.blobs)
+        self.units = Units(self.folder, Path(config["node_bin"]), self.client)
+        self.vercel, self.railway, self.cloudflare = Vercel(self), Railway(self), Cloudflare(self)
+        self.storefronts: dict[str, Storefront] = {}
+        self.edges: dict[str, Edge] = {}
+        self._tasks: dict[str, set[asyncio.Task[None]]] = {}
+        self._saved = self.folder / "state.json"
+        self.team: str = (read(self._saved) or {}).get("team") or identifier("team_")
+
+    async def start(self) -> None:
+        """Open the vendors' ports and bring back what was there before."""
+        for vendor in (self.vercel, self.railway, self.cloudflare):
+            await self.listeners.open(vendor.app(), self.ports[vendor.name])
+        known = (read(self._saved) or {}).get("storefronts", {})
+        await asyncio.gather(*(self._open(Storefront.load(data)) for data in known.values()))
+        self.save()
+
+    async def stop(self) -> None:
+        for name in self._tasks:
+            self._cancel(name)
+        await asyncio.gather(*(self.units.stop(unit, drain=1) for unit in list(self.units.all)))
+        await self.listeners.close_all()
+        await self.client.aclose()
+
+    def save(self) -> None:
+        write(self._saved, {"team": self.team, "storefronts": {name: front.dump() for name, front in self.storefronts.items()}})
+
+    def spawn(self, storefront: str, job: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a storefront's job in the background; it ends with the storefront."""
+        task = asyncio.create_task(job)
+        running = self._tasks.setdefault(storefront, set())
+        running.add(task)
+        task.add_done_callback(running.discard)
+        task.add_done_callback(_report)
+        return task
+
+    async def create_storefront(self, wanted: dict[str, Any]) -> Storefront:
+        """Provision one project, two services and a zone. Raises KeyError on a missing key, OSError when a port is taken."""
+        name, edge, origin = wanted["name"], wanted["edge_ports"], wanted["origin_ports"]
+        url = {surface: f"http://127.0.0.1:{port}" for surface, port in edge.items()}
+        given = dict(wanted.get("variables") or {})
+        public = {key: given.pop(key) for key in list(given) if key.startswith("NEXT_PUBLIC_")}
+        public = {"NEXT_PUBLIC_API_URL": url["backend"], **public}
+        private = {"NODE_ENV": "production", "CORS_ORIGIN": url["frontend"], "DATABASE_URL": wanted["database_url"], "REDIS_URL": wanted["redis_url"]}
+        created = now()
+        services = [
+            Service(str(uuid.uuid4()), unit, created, {**private, **given}, {"startCommand": command, **HEALTHCHECK}) for unit, command in COMMANDS.items()
+        ]
+        services[0].port = origin["backend"]
+        domains = [f"127.0.0.1:{origin['frontend']}", f"127.0.0.1:{edge['frontend']}"]
+        site = Site(identifier("prj_"), name, self.team, domains, [], created)
+        for key, value in public.items():
+            self.vercel.set_variable(site, key, value, ["production", "preview"])
+        front = Storefront(
+            name, site, str(uuid.uuid4()), str(uuid.uuid4()), str(uuid.uuid4()), {service.id: service for service in services},
+            uuid.uuid4().hex, edge, created,
+        )  # fmt: skip
+        await self._open(front)
+        self.save()
+        return front
+
+    async def delete_storefront(self, name: str) -> None:
+        await self._close(name, keep=set())
+        shutil.rmtree(self.folder / "saves" / name, ignore_errors=True)
+        self.save()
+
+    def save_storefront(self, name: str, label: str) -> None:
+        write(self._label(name, label), self.storefronts[name].dump())
+
+    async def restore_storefront(self, name: str, label: str) -> None:
+        """Put a storefront back as it was saved; units that run just as they did then are left alone. Raises FileNotFoundError."""
+        saved = Storefront.load(json.loads(self._label(name, label).read_text()))
+        kept = {key for service in saved.services.values() for key, deployment in service.deployments.items() if runs(service, deployment)}
+        await self._close(name, keep=kept)
+        await self._open(saved)
+        self.save()
+
+    def _label(self, name: str, label: str) -> Path:
+        return self.folder / "saves" / name / f"{label}.json"
+
+    async def _open(self, front: Storefront) -> None:
+        edge = Edge(self, front)
+        service, origin = front.service("api"), front.site.domains[0]
+        assert service.port is not None
+        hosts = {
+            **{int(origin.rpartition(":")[2]): production_host(self, front.site), service.port: service_host(self, service)},
+            **{front.edge_ports[surface]: edge.host(surface) for surface in ("frontend", "backend")},
+        }
+        opened: list[int] = []
+        try:
+            for port, app in hosts.items():
+                await self.listeners.open(app, port)
+                opened.append(port)
+        except OSError:
+            await self.listeners.close(*opened)
+            raise
+        self.storefronts[front.name], self.edges[front.name] = front, edge
+        await asyncio.gather(self.vercel.resume(front), self.railway.resume(front))
+
+    async def _close(self, name: str, keep: set[str]) -> None:
+        front = self.storefronts[name]
+        self._cancel(name)
+        ports = [*front.edge_ports.values(), int(front.site.domains[0].rpartition(":")[2])]
+        ports += [service.port for service in front.services.values() if service.port]
+        ports += [deployment.port for deployment in front.site.deployments.values()]
+        await asyncio.gather(self.listeners.close(*ports), self.railway.stop_units(front, keep))
+        del self.storefronts[name], self.edges[name]
+
+    def _cancel(self, name: str) -> None:
+        for task in self._tasks.get(name, set()):
+            task.cancel()
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        log.error("A job failed.", exc_info=error)

@@ -1,0 +1,120 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Cloudflare's edge: a caching reverse proxy before a storefront's public hosts."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from .state import Storefront
+
+if TYPE_CHECKING:
+    from .cloud import Cloud
+
+from .webhosts import forward
+
+EDGE_TTL = 4 * 3600  # seconds; as a rule "cache everything" with an edge TTL, which overrides the origin's max-age
+
+
+@dataclass
+class Entry:
+    response: Response
+    stored: float
+    tags: set[str]
+
+
+class Edge:
+    """The public hosts of one storefront. Pages of the frontend are cached, HTML too; the API is not."""
+
+    def __init__(self, cloud: Cloud, front: Storefront) -> None:
+        self.cloud, self.front = cloud, front
+        self.cache: dict[tuple[str, str], Entry] = {}  # by host and path with query
+        self.purges = 0
+
+    def hosts(self) -> set[str]:
+        return {f"127.0.0.1:{port}" for port in self.front.edge_ports.values()}
+
+    def host(self, surface: str) -> Any:
+        """Return the application that serves the public host of ``surface``."""
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            request = Request(scope, receive)
+            response = self._fault(surface, request) or await self._answer(surface, request)
+            await response(scope, receive, send)
+
+        return app
+
+    def purge(self, what: dict[str, Any]) -> None:
+        """Evict what a validated purge request names."""
+        self.purges += 1
+        self.cache = {key: entry for key, entry in self.cache.items() if not _matches(what, *key, entry)}
+
+    async def _answer(self, surface: str, request: Request) -> Response:
+        host = f"127.0.0.1:{self.front.edge_ports[surface]}"
+        path = request.scope["raw_path"].decode() + (f"?{request.url.query}" if request.url.query else "")
+        cacheable = surface == "frontend" and request.method in ("GET", "HEAD")
+        if not cacheable or self.front.development_mode == "on":
+            return self._stamp(await self._fetch(surface, request), "BYPASS" if cacheable else "DYNAMIC")
+        entry = self.cache.get((host, path))
+        if entry and time.monotonic() - entry.stored < EDGE_TTL:
+            response = Response(entry.response.body, entry.response.status_code)
+            response.raw_headers = [*entry.response.raw_headers, (b"age", str(int(time.monotonic() - entry.stored)).encode())]
+            return self._stamp(response, "HIT")
+        purges = self.purges
+        response = await self._fetch(surface, request, method="GET", extra={"accept-encoding": "identity", "host": host})
+        directives = response.headers.get("cache-control", "")
+        if response.status_code != 200 or "no-store" in directives or "private" in directives:
+            return self._stamp(response, "BYPASS" if response.status_code == 200 else "DYNAMIC")
+        if purges == self.purges:  # what was asked before a purge may be old: it is not kept
+            kept = Response(response.body, 200)
+            kept.raw_headers = list(response.raw_headers)
+            self.cache[host, path] = Entry(kept, time.monotonic(), set(re.split(r"[,\s]+", response.headers.get("cache-tag", ""))))
+        return self._stamp(response, "MISS")
+
+    async def _fetch(self, surface: str, request: Request, **how: Any) -> Response:
+        origin = self.front.public()[f"{surface}_origin_url"]
+        try:
+            return await forward(self.cloud.client, request, origin, **how)
+        except httpx.HTTPError:
+            return PlainTextResponse("error code: 502", 502)
+
+    def _fault(self, surface: str, request: Request) -> Response | None:
+        """Return an injected answer; a fault may hold only while a certain release is the live one."""
+        fault = self.cloud.faults.take("edge", "request", storefront=self.front.name, host=surface, path=request.url.path, release=self._live(surface))
+        return self._stamp(PlainTextResponse(f"error code: {fault.status}", fault.status), "DYNAMIC") if fault else None
+
+    def _live(self, surface: str) -> set[str]:
+        """Return the names of what the origin serves now: its deployment's id and its release."""
+        if surface == "frontend":
+            shown = self.front.site.deployments.get(self.front.site.aliases.get(self.front.site.domains[-1], ""))
+            return {shown.id, shown.meta.get("release", "")} if shown else set()
+        service = self.front.service("api")
+        running = service.deployments.get(service.live or "")
+        return {running.id, *(running.message or "").split()} if running else set()
+
+    def _stamp(self, response: Response, status: str) -> Response:
+        response.headers["cf-cache-status"] = status
+        response.headers["server"] = "cloudflare"
+        return response
+
+
+def _matches(what: dict[str, Any], host: str, path: str, entry: Entry) -> bool:
+    if what.get("purge_everything"):
+        return True
+    url = f"http://{host}{path}"
+    files = [item["url"] if isinstance(item, dict) else item for item in what.get("files", [])]
+    return (
+        any(file.removesuffix("/") == url.removesuffix("/") for file in files)
+        or bool(entry.tags.intersection(what.get("tags", [])))
+        or host in what.get("hosts", [])
+        or any((host + path).startswith(prefix) for prefix in what.get("prefixes", []))
+    )

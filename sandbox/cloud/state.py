@@ -1,0 +1,169 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the vendors remember, kept in a file so that a killed double goes on where it was."""
+
+from __future__ import annotations
+
+import secrets
+import string
+import time
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+_ALPHABET = string.ascii_letters + string.digits
+
+
+def identifier(prefix: str) -> str:
+    return prefix + "".join(secrets.choice(_ALPHABET) for _unused in range(24))
+
+
+class _Clock:
+    last = 0
+
+
+def now() -> int:
+    """Return the time in milliseconds, never the same twice: lists are ordered and paged by it."""
+    _Clock.last = max(_Clock.last + 1, time.time_ns() // 1_000_000)
+    return _Clock.last
+
+
+@dataclass
+class SiteDeployment:
+    """A deployment on Vercel. ``files`` maps paths to SHA-1 digests; times are in milliseconds."""
+
+    id: str
+    name: str
+    port: int
+    created: int
+    target: str | None
+    files: dict[str, str]
+    variables: dict[str, str]
+    settings: dict[str, Any]
+    meta: dict[str, str]
+    source: str = "cli"
+    effect: str = ""
+    state: str = "QUEUED"
+    building: int | None = None
+    ready: int | None = None
+    build: str = ""  # key in the build cache
+    error: str = ""
+    log: list[list[Any]] = field(default_factory=list)  # [time, line]
+    promoted: bool = False  # it has served production
+    alias_assigned: int | None = None
+    alias_error: dict[str, str] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+
+@dataclass
+class Site:
+    """A project on Vercel. ``aliases`` says which deployment each of the production domains serves."""
+
+    id: str
+    name: str
+    team: str
+    domains: list[str]
+    variables: list[dict[str, Any]]
+    created: int
+    deployments: dict[str, SiteDeployment] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    live: str | None = None
+    auto_assign: bool = True
+    alias_request: dict[str, Any] | None = None
+    alias_results: list[dict[str, str]] = field(default_factory=list)
+    rollback_target: dict[str, Any] | None = None
+
+
+@dataclass
+class UnitDeployment:
+    """A deployment on Railway. ``image`` is its key in the build cache once it is built."""
+
+    id: str
+    created: int
+    files: dict[str, str]
+    variables: dict[str, str]
+    message: str | None = None
+    reason: str = "deploy"
+    effect: str = ""
+    image: str = ""
+    status: str = "QUEUED"
+    changed: int = 0
+    served: bool = False
+    stopped: bool = False
+    log: list[list[Any]] = field(default_factory=list)
+
+
+@dataclass
+class Service:
+    """A service on Railway, with its one instance."""
+
+    id: str
+    name: str
+    created: int
+    variables: dict[str, str]
+    settings: dict[str, Any]
+    port: int | None = None  # of its domain
+    live: str | None = None
+    deployments: dict[str, UnitDeployment] = field(default_factory=dict)
+
+
+@dataclass
+class Storefront:
+    """One shop's things at the three vendors."""
+
+    name: str
+    site: Site
+    project: str
+    environment: str
+    project_token: str
+    services: dict[str, Service]
+    zone: str
+    edge_ports: dict[str, int]
+    created: int
+    development_mode: str = "off"
+
+    @classmethod
+    def load(cls, data: dict[str, Any]) -> Storefront:
+        data = deepcopy(data)
+        site, services = data.pop("site"), data.pop("services")
+        site["deployments"] = {key: SiteDeployment(**value) for key, value in site["deployments"].items()}
+        for service in services.values():
+            service["deployments"] = {key: UnitDeployment(**value) for key, value in service["deployments"].items()}
+        return cls(site=Site(**site), services={key: Service(**value) for key, value in services.items()}, **data)
+
+    def dump(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def ids(self) -> set[str]:
+        """Return the ids of all that belongs to this storefront."""
+        deployments = set(self.site.deployments).union(*(service.deployments for service in self.services.values()))
+        return {self.site.id, self.project, self.environment, self.zone, *self.services} | deployments
+
+    def service(self, name: str) -> Service:
+        return next(service for service in self.services.values() if service.name == name)
+
+    def public(self) -> dict[str, Any]:
+        """Return what the storefront's owner may know, in the shape of the sandbox's state."""
+
+        def url(port: int | None) -> str:
+            return f"http://127.0.0.1:{port}"
+
+        return {
+            "frontend_url": url(self.edge_ports["frontend"]),
+            "backend_url": url(self.edge_ports["backend"]),
+            "frontend_origin_url": f"http://{self.site.domains[0]}",
+            "backend_origin_url": url(self.service("api").port),
+            "vercel": {"project": self.site.id, "project_name": self.site.name, "team": self.site.team},
+            "railway": {
+                "project": self.project,
+                "environment": self.environment,
+                "services": {service.name: service.id for service in self.services.values()},
+                "project_token": self.project_token,
+            },
+            "cloudflare": {"zone": self.zone, "zone_name": f"{self.name}.example"},
+        }

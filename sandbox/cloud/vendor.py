@@ -1,0 +1,119 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the three vendors' APIs share: each request is recorded, meets the faults that are switched on, and is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from .faults import EFFECTS, Fault, effect
+from .server import break_connection
+
+if TYPE_CHECKING:
+    from .cloud import Cloud
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Refusal(Exception):
+    """An answer that says no, in the vendor's shape."""
+
+    def __init__(self, status: int, body: Any) -> None:
+        super().__init__(status)
+        self.response = JSONResponse(body, status)
+
+
+class Vendor(ABC):
+    """One vendor's API."""
+
+    name: str
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+
+    @abstractmethod
+    def refusal(self, status: int, code: str, message: str, **more: Any) -> Refusal:
+        """Return an answer that says no, to be raised."""
+
+    @abstractmethod
+    def authorize(self, request: Request) -> None:
+        """Raise a Refusal unless the request carries a token that the vendor knows."""
+
+    def route(self, method: str, path: str, operation: str, handler: Handler) -> Route:
+        async def endpoint(request: Request) -> Response:
+            async def call() -> Response:
+                self.authorize(request)
+                return await handler(request)
+
+            return await self.answer(request, operation, call)
+
+        return Route(path, endpoint, methods=[method])
+
+    async def answer(self, request: Request, operation: str, call: Callable[[], Awaitable[Response]]) -> Response:
+        """Answer by ``call``, unless a fault gets in between."""
+        body = await request.body()
+        storefront = self._storefront(request, body)
+        response = await self._answer(request, call, self.cloud.faults.take(self.name, operation, storefront=storefront))
+        self.cloud.requests.append(
+            {
+                **{"at": time.time(), "vendor": self.name, "operation": operation, "storefront": storefront},
+                **{"method": request.method, "path": request.url.path, "status": response.status_code, "bytes": len(body)},
+            }
+        )
+        return response
+
+    async def _answer(self, request: Request, call: Callable[[], Awaitable[Response]], fault: Fault | None) -> Response:
+        kind = fault.kind if fault else ""
+        if fault is None or kind == "lost_answer" or kind in EFFECTS[self.name]:
+            effect.set(kind if kind != "lost_answer" else "")
+            try:
+                response = await call()
+            except Refusal as refusal:
+                response = refusal.response
+            return await break_connection(request) if kind == "lost_answer" else response
+        if kind == "timeout":
+            await asyncio.sleep(fault.seconds)
+        if kind in ("timeout", "reset"):
+            return await break_connection(request)
+        if kind == "malformed":
+            return Response('{"data": {"cut o', media_type="application/json")
+        if kind == "rate_limited":
+            answer = self.rate_limited(fault)
+            answer.headers["retry-after"] = f"{fault.retry_after:g}"
+            return answer
+        return self.refusal(fault.status, "internal_server_error", "The service is unavailable at the moment.").response
+
+    def rate_limited(self, fault: Fault) -> Response:
+        return self.refusal(429, "rate_limited", "Too many requests: try again later.").response
+
+    def _storefront(self, request: Request, body: bytes) -> str | None:
+        """Return the storefront that the request means, by one of its ids or its project's name."""
+        text = body.decode(errors="replace") if "json" in request.headers.get("content-type", "") else ""
+        url = f"{request.url.path} {request.url.query}"
+        words = set(re.findall(r"[\w.-]+", f"{url} {text}"))
+        named = {*re.findall(r"[\w.-]+", url), *re.findall(r'"(?:name|project)"\s*:\s*"([^"]+)"', text)}
+        return next((name for name, front in self.cloud.storefronts.items() if words & front.ids() or front.site.name in named), None)
+
+    def bearer(self, request: Request) -> str:
+        return request.headers.get("authorization", "").removeprefix("Bearer ")
+
+
+async def json_body(request: Request, vendor: Vendor) -> dict[str, Any]:
+    try:
+        body = json.loads(await request.body() or b"{}")
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise vendor.refusal(400, "bad_request", "Invalid JSON")
+    return body

@@ -1,0 +1,112 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What goes on at Vercel in the background: builds, and production domains that are pointed at another deployment."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from .builds import BuildFailed, Recipe
+from .server import free_port
+from .state import Site, SiteDeployment, Storefront, now
+from .webhosts import deployment_host
+
+if TYPE_CHECKING:
+    from .cloud import Cloud
+
+UNFINISHED = ("QUEUED", "INITIALIZING", "BUILDING")
+
+
+class VercelJobs:
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        self._builds: dict[str, asyncio.Task[None]] = {}
+        self._assignments: dict[str, asyncio.Task[None]] = {}
+
+    async def resume(self, front: Storefront) -> None:
+        """Open every deployment's own URL again and go on with what was under way."""
+        site = front.site
+        for deployment in site.deployments.values():
+            await self.open(deployment)
+            if deployment.state in UNFINISHED and deployment.effect != "stuck":
+                self.build(front, deployment)
+        request = site.alias_request
+        if request and request["jobStatus"] in ("pending", "in-progress") and request["toDeploymentId"] in site.deployments:
+            self.assign(front, site.deployments[request["toDeploymentId"]], "")
+
+    async def open(self, deployment: SiteDeployment) -> None:
+        """Serve a deployment at its own URL, at another port where its port has been taken meanwhile."""
+        try:
+            await self.cloud.listeners.open(deployment_host(self.cloud, deployment), deployment.port)
+        except OSError:
+            deployment.port = free_port()
+            await self.cloud.listeners.open(deployment_host(self.cloud, deployment), deployment.port)
+
+    def build(self, front: Storefront, deployment: SiteDeployment) -> None:
+        self._builds[deployment.id] = self.cloud.spawn(front.name, self._build(front, deployment))
+
+    def cancel(self, deployment: SiteDeployment) -> None:
+        if task := self._builds.pop(deployment.id, None):
+            task.cancel()
+        deployment.state = "CANCELED"
+        self.cloud.save()
+
+    async def _build(self, front: Storefront, deployment: SiteDeployment) -> None:
+        deployment.log.clear()
+        for state in ("INITIALIZING", "BUILDING"):
+            await asyncio.sleep(self.cloud.delays.vercel)
+            deployment.state = state
+            self.cloud.save()
+        deployment.building = now()
+        if deployment.effect == "stuck":
+            return
+        settings = {**front.site.settings, **deployment.settings}
+        try:
+            if deployment.effect == "build_fails":
+                raise BuildFailed('Command "npm run build" exited with 1')
+            command, root = settings.get("buildCommand") or "", settings.get("rootDirectory") or ""
+            recipe = Recipe(deployment.files, deployment.variables, command, root, settings.get("outputDirectory") or "out")
+            deployment.build = await self.cloud.builder.build(recipe, lambda line: deployment.log.append([now(), line]))
+        except BuildFailed as failure:
+            deployment.log.append([now(), f"Error: {failure}"])
+            deployment.state, deployment.error = "ERROR", str(failure)
+        else:
+            await asyncio.sleep(self.cloud.delays.vercel)
+            deployment.state, deployment.ready = "READY", now()
+            if deployment.target == "production" and front.site.auto_assign:
+                self.assign(front, deployment, "")
+        self.cloud.save()
+
+    def assign(self, front: Storefront, deployment: SiteDeployment, effect: str) -> None:
+        """Begin to point the production domains at a deployment; a later one overtakes an earlier one."""
+        if earlier := self._assignments.get(front.name):
+            earlier.cancel()
+        front.site.alias_results = [{"alias": host, "id": deployment.id, "status": "pending"} for host in front.site.domains]
+        self._assignments[front.name] = self.cloud.spawn(front.name, self._assign(front.site, deployment, effect))
+
+    async def _assign(self, site: Site, deployment: SiteDeployment, effect: str) -> None:
+        def tell(job: str) -> None:
+            if site.alias_request and site.alias_request["toDeploymentId"] == deployment.id:
+                site.alias_request["jobStatus"] = job
+            self.cloud.save()
+
+        await asyncio.sleep(self.cloud.delays.promotion)
+        tell("in-progress")
+        if effect == "stuck":
+            return
+        await asyncio.sleep(self.cloud.delays.promotion)
+        done = {"alias_fails": [], "alias_partial": site.domains[:1], "alias_stays": site.domains[:1]}.get(effect, site.domains)
+        for result in site.alias_results:
+            if result["alias"] in done:
+                site.aliases[result["alias"]] = deployment.id
+            result["status"] = "completed" if result["alias"] in done or effect == "alias_stays" else "failed"
+        if effect in ("alias_fails", "alias_partial"):
+            failed = ", ".join(result["alias"] for result in site.alias_results if result["status"] == "failed")
+            deployment.alias_error = {"code": "alias_assignment_failed", "message": f"Could not assign {failed}."}
+            tell("failed")
+            return
+        site.live, deployment.alias_error = deployment.id, None
+        deployment.promoted, deployment.alias_assigned = True, now()
+        tell("succeeded")

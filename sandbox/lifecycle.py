@@ -1,0 +1,203 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A sandbox comes up, is looked at, and goes down."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from . import process, repository, tools
+from .services import SERVERS, Server
+from .state import SandboxError, assign_ports, folder_of, is_free, locked, read, write
+from .storefront import Sandbox
+
+PATIENCE = 60  # seconds for a server to become healthy: two cores may be busy with builds
+HUNG = 5  # seconds after which a server that runs and does not answer is replaced
+
+Say = Callable[[str], None]
+PRINT = partial(print, flush=True)  # each line as it happens, into a pipe as well
+
+
+def up(name: str, say: Say = PRINT) -> Sandbox:
+    """Bring the sandbox ``name`` up, or what is missing of it, and return it."""
+    folder = folder_of(name)
+    with locked(name, lambda: say(f"Waiting for another command on the sandbox {name!r} ...")):
+        state = read(folder / "state.json")
+        fresh = state is None
+        if state is None:
+            _forget(folder)
+            state = _new_state(name, folder)
+            write(folder / "state.json", state)
+        servers = _servers(folder, state)
+        begun: list[Server] = []
+        try:
+            for server in servers:
+                if _is_well(server, HUNG):
+                    say(f"{server.name:10} runs already (process {state['processes'][server.name]['pid']})")
+                else:
+                    begun.append(server)
+                    _start(server, say)
+            for server in begun:
+                _await(server)
+            releases = repository.build(folder / "shop")
+            state["shop"] = {"repository": str(folder / "shop"), "releases": releases}
+            write(folder / "state.json", state)
+            say(f"{'repository':10} has the releases {', '.join(releases)}")
+            sandbox = Sandbox(name, state)
+            for storefront in [*state["storefronts"]] or ["shop"]:
+                sandbox.provision(storefront)
+                say(f"{storefront:10} is known to the platforms, with its own database, Redis and store")
+        except BaseException:
+            for server in reversed(begun):
+                _stop(server)
+            if fresh:
+                _forget(folder)
+            raise
+    return sandbox
+
+
+def down(name: str, say: Say = PRINT) -> None:
+    """Stop what the sandbox ``name`` runs, and forget its data; its ports, its logs and the builds' cache stay."""
+    folder = folder_of(name)
+    with locked(name, lambda: say(f"Waiting for another command on the sandbox {name!r} ...")):
+        state = read(folder / "state.json")
+        if state is None:
+            say(f"The sandbox {name!r} is not up.")
+            return
+        for server in _servers(folder, state):  # the platforms before the databases, which their units want to leave in order
+            say(f"{server.name:10} {'stopped' if _stop(server) else 'did not run'}")
+        _forget(folder)
+
+
+def clean(name: str, say: Say = PRINT) -> None:
+    """Stop the sandbox ``name`` and delete its folder."""
+    down(name, say)
+    with locked(name):
+        shutil.rmtree(folder_of(name), ignore_errors=True)
+
+
+def status(name: str) -> list[dict[str, Any]]:
+    """Return name, pid, ports and health of each server of the sandbox ``name``; an empty list when it is not up."""
+    folder = folder_of(name)
+    state = read(folder / "state.json")
+    if state is None:
+        return []
+    return [
+        {
+            "name": server.name,
+            "pid": state["processes"].get(server.name, {}).get("pid"),
+            "ports": list(server.ports.values()),
+            "healthy": _is_well(server),
+        }
+        for server in _servers(folder, state)
+    ]
+
+
+def _servers(folder: Path, state: dict[str, Any]) -> list[Server]:
+    ports = read(folder / "ports.json")
+    return [server(state, ports) for server in SERVERS]
+
+
+def _new_state(name: str, folder: Path) -> dict[str, Any]:
+    """Choose the ports and secrets of a sandbox that starts from nothing."""
+    ports = assign_ports(folder, [port for server in SERVERS for port in server.port_names])
+    password, redis_password = secrets.token_hex(16), secrets.token_hex(16)
+    at = {port: f"http://127.0.0.1:{number}" for port, number in ports.items()}
+    return {
+        "name": name,
+        "root": str(folder),
+        "processes": {},
+        "postgres": {
+            "host": "127.0.0.1",
+            "port": ports["postgres"],
+            "user": "shop_admin",
+            "password": password,
+            "url": f"postgresql://shop_admin:{password}@127.0.0.1:{ports['postgres']}/postgres",
+            "bin": str(tools.postgres_bin()),
+        },
+        "redis": {"url": f"redis://:{redis_password}@127.0.0.1:{ports['redis']}/0"},
+        "s3": {
+            "endpoint_url": at["s3"],
+            "access_key": secrets.token_hex(10).upper(),
+            "secret_key": secrets.token_hex(20),
+            "region": "us-east-1",
+        },
+        "cloud": {
+            "control_url": at["control"],
+            "vercel_url": at["vercel"],
+            "railway_url": at["railway"],
+            "cloudflare_url": f"{at['cloudflare']}/client/v4",
+            "control_token": secrets.token_hex(20),
+        },
+        "tokens": {"vercel": secrets.token_hex(12), "railway": str(uuid.uuid4()), "cloudflare": secrets.token_hex(20)},
+        "storefronts": {},
+    }
+
+
+def _start(server: Server, say: Say) -> None:
+    """Replace what is left of a server by a new process, whose record is in state.json before it runs."""
+    again = server.name in server.state["processes"]
+    _stop(server)
+    for port in server.ports.values():
+        if not process.wait_until(lambda port=port: is_free(port), HUNG):  # type: ignore[misc]  # a killed program's threads hold it a moment
+            raise SandboxError(
+                f"Port {port} of {server.name} is taken by a program that is not the sandbox's: stop that program, or run `python -m sandbox down` and `up`."
+            )
+    server.prepare()
+
+    def keep(record: process.Record) -> None:
+        server.state["processes"][server.name] = record
+        write(Path(server.state["root"]) / "state.json", server.state)
+
+    record = process.launch(server.command(), log=server.log, cwd=server.cwd, keep=keep)
+    ports = ", ".join(map(str, server.ports.values()))
+    say(f"{server.name:10} {'started again' if again else 'started'} (process {record['pid']}, 127.0.0.1:{ports})")
+
+
+def _await(server: Server) -> None:
+    if not _is_well(server, PATIENCE):
+        ended = "ended" if not process.is_alive(server.state["processes"][server.name]) else f"did not answer within {PATIENCE} s"
+        raise SandboxError(f"{server.name} {ended}. The end of its log {server.log}:\n{_tail(server.log)}")
+
+
+def _is_well(server: Server, patience: float = 0) -> bool:
+    """Tell whether the recorded process runs and answers, within ``patience`` seconds."""
+    record = server.state["processes"].get(server.name)
+
+    def settled() -> bool:
+        return not process.is_alive(record) or _answers(server)
+
+    return process.wait_until(settled, patience) and process.is_alive(record)
+
+
+def _answers(server: Server) -> bool:
+    with suppress(Exception):  # whatever a client library raises: the server does not answer
+        server.check()
+        return True
+    return False
+
+
+def _stop(server: Server) -> bool:
+    was_running = process.stop(server.state["processes"].get(server.name), by=server.stop_signal, patience=server.grace)
+    server.end_orphans()
+    return was_running
+
+
+def _forget(folder: Path) -> None:
+    """Delete the servers' data, then the state that tells of it."""
+    for server in SERVERS:
+        shutil.rmtree(folder / server.name, ignore_errors=True)
+    (folder / "cloud.json").unlink(missing_ok=True)
+    (folder / "state.json").unlink(missing_ok=True)
+
+
+def _tail(log: Path, lines: int = 15) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else "(no log)"

@@ -1,0 +1,6 @@
+import { authRoutes } from "./auth.js";
+import { cartRoutes } from "./cart.js";
+import { catalogueRoutes } from "./catalogue.js";
+import { orderRoutes } from "./orders.js";
+
+export const routes = [catalogueRoutes, authRoutes, cartRoutes, orderRoutes];

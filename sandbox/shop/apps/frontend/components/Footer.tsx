@@ -1,0 +1,5 @@
+import { release } from "@/lib/release";
+
+export function Footer() {
+  return <footer>The Shop, {release}</footer>;
+}

@@ -1,0 +1,7 @@
+import { authRoutes } from "./auth.js";
+import { cartRoutes } from "./cart.js";
+import { catalogueRoutes } from "./catalogue.js";
+import { orderRoutes } from "./orders.js";
+import { reviewRoutes } from "./reviews.js";
+
+export const routes = [catalogueRoutes, authRoutes, cartRoutes, orderRoutes, reviewRoutes];

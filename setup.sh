@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Makes .venv with what the rest of the Makefile needs; a missing prerequisite is named with the command that installs it.
+set -euo pipefail
+cd "$(dirname "$0")"
+python=${PYTHON:-python3}
+
+missing() {
+  echo "setup: $1 is missing. Install it: $2" >&2
+  exit 1
+}
+
+# The distribution's names for what cannot come as a Python package.
+if command -v apt-get >/dev/null; then install="sudo apt-get install"; elif command -v dnf >/dev/null; then install="sudo dnf install"; else install="brew install"; fi
+
+command -v git >/dev/null || missing git "$install git"
+command -v "$python" >/dev/null || missing "$python" "$install python3"
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+  || missing "Python 3.11 or later ($python is $("$python" -V 2>&1))" "$install python3.11, then make setup PYTHON=python3.11"
+"$python" -c 'import venv, ensurepip' 2>/dev/null || missing "Python's venv module" "$install python3-venv"
+
+echo "Setting up .venv (Python packages) ..."
+[ -x .venv/bin/python ] || "$python" -m venv .venv
+.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+
+# PostgreSQL, Redis and Node are the machine's own where found, else they come as Python packages.
+wheels=$(.venv/bin/python -m sandbox tools --missing)
+if [ -n "$wheels" ]; then
+  echo "Adding what this machine lacks: $(echo $wheels) ..."
+  .venv/bin/pip install --quiet --disable-pip-version-check $wheels
+fi
+
+# Ansible finds the checkout as the collection that it is.
+mkdir -p .ansible/collections/ansible_collections/storefront
+ln -sfn ../../../.. .ansible/collections/ansible_collections/storefront/runbook
+touch .venv/ready
+echo "Ready."

@@ -1,0 +1,79 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A running double, and a shop that has been through a whole life at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.unit.sandbox.cloud.double import Double, Shop, frontend, until
+
+
+@pytest.fixture(scope="session")
+def double(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Double]:
+    running = Double(tmp_path_factory.mktemp("double"), tmp_path_factory.mktemp("cache"))
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def answers(double: Double) -> list[httpx.Response]:
+    """Every answer of Vercel's and Cloudflare's doubles in the life of a shop, refusals among them."""
+    seen: list[httpx.Response] = []
+    for client in (double.vercel, double.cloudflare):
+        client.event_hooks["response"].append(seen.append)
+    live_through(double.storefront("shop"))
+    for client in (double.vercel, double.cloudflare):
+        client.event_hooks["response"].clear()
+    return seen
+
+
+def live_through(shop: Shop) -> None:
+    """Deploy, promote, roll back, purge and ask all there is to ask, before, between and after."""
+    project, team = f"projects/{shop.project}", {"teamId": shop.team}
+    shop.vercel("GET", "/v2/user")
+    shop.vercel("GET", f"/v2/teams/{shop.team}")
+    shop.vercel("GET", f"/v9/{project}")
+    shop.vercel("GET", f"/v1/{project}/promote/aliases")
+    first, second = shop.stage("v1.0.0"), shop.stage("v1.1.0")
+    shop.promote(first)
+    shop.promote(second)
+    shop.point("promote", second)
+    shop.point("rollback", first)
+    until(lambda: shop.job() == "succeeded")
+    failed = shop.create({**frontend("v1.2.0"), "build.mjs": b"process.exit(1)"}).json()["id"]
+    until(lambda: shop.site_deployment(failed)["readyState"] == "ERROR")
+    canceled = shop.create({**frontend("v1.3.0"), "build.mjs": b"setTimeout(() => {}, 60000)"}, target="preview").json()["id"]
+    shop.vercel("PATCH", f"/v12/deployments/{canceled}/cancel")
+    for key in (first, second, failed, canceled, "dpl_unknown"):
+        shop.site_deployment(key)
+        if key != "dpl_unknown":  # the contract does not say what its events are answered with
+            shop.vercel("GET", f"/v3/deployments/{key}/events")
+        shop.vercel("GET", f"/v2/deployments/{key}/aliases")
+    for version in ("v6", "v7"):
+        shop.vercel("GET", f"/{version}/deployments", params={"projectId": shop.project, "limit": 2})
+    shop.vercel("GET", f"/v9/{project}")
+    shop.vercel("GET", f"/v9/{project}/domains")
+    variable = {"key": "COLOUR", "value": "blue", "type": "plain", "target": ["production"]}
+    created = shop.vercel("POST", f"/v10/{project}/env", json=variable).json()["created"]
+    shop.vercel("GET", f"/v10/{project}/env")
+    shop.vercel("PATCH", f"/v9/{project}/env/{created['id']}", json={"value": "red"})
+    shop.vercel("DELETE", f"/v9/{project}/env/{created['id']}")
+    shop.vercel("POST", "/v13/deployments", json={"name": shop.name, "files": [{"file": "a", "sha": "0" * 40}]})
+    shop.vercel("GET", "/v2/user", headers={"authorization": "Bearer other"})
+    for kind in ("rate_limited", "unavailable"):
+        shop.double.fault("vercel", "create", kind, status=500)
+        shop.double.fault("cloudflare", "purge", kind)
+        shop.double.vercel.post("/v13/deployments", params=team, json={"name": shop.name})
+        shop.purge(purge_everything=True)
+    shop.purge(purge_everything=True)
+    shop.purge(tags=[])
+    cloudflare = shop.double.cloudflare
+    for path in ("/client/v4/user/tokens/verify", "/client/v4/zones", shop.zone, f"{shop.zone}/settings/development_mode"):
+        cloudflare.get(path)
+    cloudflare.patch(f"{shop.zone}/settings/development_mode", json={"value": "off"})
+    cloudflare.get("/client/v4/zones", headers={"authorization": "Bearer other"})

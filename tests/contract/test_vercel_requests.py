@@ -1,0 +1,79 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules ask Vercel for, against Vercel's own description of its API."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient
+from ansible_collections.storefront.runbook.plugins.module_utils.core.source import list_files
+from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Waiter
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms import vercel, vercel_upload
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel_states import JOBS, STATES
+
+from tests.contract.contracts import Contract
+from tests.unit.plugins.fake_vercel import FakeVercel
+from tests.unit.support import Clock, Request
+
+
+@pytest.fixture(scope="module")
+def contract() -> Contract:
+    return Contract("vercel.json")
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> list[Request]:
+    """Every request that the client knows, sent at least once."""
+    account, clock, folder = FakeVercel(), Clock(), tmp_path_factory.mktemp("source")
+    (folder / "page.tsx").write_text("export {}")
+    session = account.vendor.session()
+    client = vercel.Vercel(ApiClient("Vercel", "https://api.test", headers={}, session=session), "team_1", Waiter(sleep=clock.sleep, clock=clock))
+    client.api._parse_error = vercel.parse_error
+    project = client.project("shop")
+    client.set_auto_assign(project, False)
+    files = vercel_upload.layout(list_files(folder), project, "")
+    meta = {"release": "v1.1.0", "commit": "c0ffee", "source_digest": vercel_upload.digest(files)}
+    client.find(project, meta)
+    made, _unused = vercel_upload.create(client, project, files, meta)
+    client.wait_ready(project, made)
+    client.build_log(made)
+    client.wait_served(project, made["id"], client.point(project, made["id"], "promote"))
+    older = account.has("v1.0.0", served_once=True)
+    client.refuse_unservable(project, older, "rollback")
+    client.point(project, older["id"], "rollback")
+    client.look({**project, "lastAliasRequest": {"toDeploymentId": "dpl_9", "jobStatus": "failed"}}, older["id"])
+    client.cancel(account.has("v1.2.0", state="BUILDING")["id"])
+    return account.vendor.requests
+
+
+def test_every_request_is_one_that_vercel_describes(contract: Contract, asked: list[Request]):
+    wrong = [contract.wrong_in_request(httpx.Request(sent.method, sent.url, headers=dict(sent.headers), content=sent.body)) for sent in asked]
+    assert [problems for problems in wrong if problems] == []
+
+
+def test_every_call_of_the_client_was_among_them(asked: list[Request]):
+    calls = re.findall(r'call\("([A-Z]+)", ', Path(vercel.__file__).read_text() + Path(vercel_upload.__file__).read_text())
+    assert len({FakeVercel.operation(request) for request in asked}) == len(calls) + 1  # one has two paths: promote and rollback
+    assert {request.query.get("teamId") for request in asked} == {"team_1"}
+
+
+def test_every_word_that_vercel_describes_is_known(contract: Contract):
+    words: dict[str, set[str]] = {"readyState": set(), "jobStatus": set()}
+    _collect(contract.document["paths"], words)
+    assert words["readyState"] <= set(STATES)
+    assert words["jobStatus"] <= set(JOBS)
+    assert {"READY", "BLOCKED"} <= words["readyState"]
+
+
+def _collect(item: Any, words: dict[str, set[str]]) -> None:
+    """Gather the enumerations of the properties named in ``words``."""
+    for key, value in item.items() if isinstance(item, dict) else enumerate(item if isinstance(item, list) else []):
+        if key in words and isinstance(value, dict):
+            words[key].update(value.get("enum", ()))
+        _collect(value, words)

@@ -1,0 +1,330 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The modules railway_service and railway_info against the sandbox: uploads, builds and processes are real, Railway is not."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms import railway
+from ansible_collections.storefront.runbook.plugins.modules import railway_info, railway_service
+
+from sandbox.storefront import Sandbox
+from tests.unit.support import run_module
+
+NAME = "test-railway"
+SERVER = """
+const http = require("http");
+const release = "v" + require("./package.json").version;
+if (release === "v9.0.0") { console.error("Cannot find module 'cart'"); process.exit(1); }
+const answer = JSON.stringify({ release, colour: process.env.COLOUR || null });
+http.createServer((request, response) => response.end(answer)).listen(process.env.PORT, "127.0.0.1");
+"""
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shop's repository with a small backend and the releases v1.0.0, v1.1.0 and v9.0.0, which crashes at once."""
+    root = tmp_path_factory.mktemp("shop")
+    backend = root / "apps" / "backend"
+    backend.mkdir(parents=True)
+    (backend / "server.js").write_text(SERVER)
+    _git(root, "init", "--quiet")
+    for version in ("1.0.0", "1.1.0", "9.0.0"):
+        (backend / "package.json").write_text(f'{{"version": "{version}", "scripts": {{"start": "node server.js", "worker": "node server.js"}}}}')
+        _git(root, "add", ".")
+        _git(root, "commit", "--quiet", "--message", version)
+        _git(root, "tag", f"v{version}")
+    return root
+
+
+def _git(root: Path, *words: str) -> None:
+    subprocess.run(["git", "-C", str(root), "-c", "user.name=test", "-c", "user.email=test@shop.example", *words], check=True)
+
+
+class Shop:
+    """A storefront of the sandbox, its modules, and what the double was asked."""
+
+    def __init__(self, sandbox: Sandbox, repository: Path) -> None:
+        self.sandbox, self.repository = sandbox, repository
+        self.state = sandbox.create_storefront(NAME)
+
+    def run(self, module: Any, check: bool = False, **params: Any) -> dict[str, Any]:
+        ids = self.state["railway"]
+        api = {"api_token": self.sandbox.state["tokens"]["railway"], "api_url": self.sandbox.state["cloud"]["railway_url"]}
+        place = {"project": ids["project"], "environment": ids["environment"], "service": ids["services"]["api"]}
+        return run_module(module, {**api, **place, **params}, check=check)
+
+    def service(self, state: str, **params: Any) -> dict[str, Any]:
+        return self.run(railway_service, **{"state": state, "wait_interval": 0.05, "wait_timeout": 60, **params})
+
+    def deploy(self, release: str, **params: Any) -> dict[str, Any]:
+        return self.service("deployed", **{"path": str(self.repository), "ref": release, "root_directory": "apps/backend", **params})
+
+    def release(self, release: str) -> dict[str, Any]:
+        """Deploy a release; return the deployment."""
+        deployed = self.deploy(release)
+        assert not deployed["failed"], deployed
+        return deployed["deployment"]
+
+    def served(self) -> Any:
+        """What the service's domain answers; None where nothing serves."""
+        answer = requests.get(f"{self.state['backend_origin_url']}/", timeout=10)
+        return answer.json() if answer.status_code == 200 else None
+
+    def set_variable(self, name: str, value: str) -> None:
+        """Change a variable of the API without a deployment."""
+        place = {"projectId": self.state["railway"]["project"], "environmentId": self.state["railway"]["environment"]}
+        wanted = {**place, "serviceId": self.state["railway"]["services"]["api"], "name": name, "value": value, "skipDeploys": True}
+        answer = requests.post(
+            f"{self.sandbox.state['cloud']['railway_url']}/graphql/v2",
+            json={"query": "mutation set($input: VariableUpsertInput!) { variableUpsert(input: $input) }", "variables": {"input": wanted}},
+            headers={"Authorization": f"Bearer {self.sandbox.state['tokens']['railway']}"},
+            timeout=10,
+        )
+        assert answer.json() == {"data": {"variableUpsert": True}}
+
+    def asked(self) -> list[str]:
+        return [request["operation"] for request in self.sandbox.cloud("GET", "/requests") if request["vendor"] == "railway"]
+
+    def writes(self) -> list[str]:
+        return [
+            name
+            for name in self.asked()
+            if name == "up" or name in ("deploymentRollback", "deploymentStop", "deploymentRestart", "deploymentRedeploy", "deploymentCancel")
+        ]
+
+    def forget(self) -> None:
+        self.sandbox.cloud("DELETE", "/requests")
+
+    def fault(self, operation: str, kind: str, **more: Any) -> None:
+        self.sandbox.cloud("POST", "/faults", {"vendor": "railway", "operation": operation, "kind": kind, **more})
+
+
+@pytest.fixture
+def shop(sandbox: Sandbox, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    """A storefront on which nothing is deployed yet."""
+    monkeypatch.setattr(railway, "LOOK", 1.0)  # the double lists at once what it made
+    shop = Shop(sandbox, repository)
+    shop.forget()
+    yield shop
+    sandbox.cloud("DELETE", "/faults")
+    sandbox.drop_storefront(NAME)
+
+
+def test_a_release_is_foretold_deployed_and_taken_back(shop: Shop):
+    foretold = shop.deploy("v1.0.0", check=True)
+    assert foretold["changed"], foretold
+    assert (foretold["deployment"]["id"], foretold["previous"]) == (None, None)
+    assert shop.writes() == []
+
+    first = shop.deploy("v1.0.0")
+    assert first["changed"], first
+    assert first["deployment"]["status"] == "success"
+    assert first["deployment"]["url"] == shop.state["backend_origin_url"]
+    assert shop.served() == {"release": "v1.0.0", "colour": None}
+
+    shop.set_variable("COLOUR", "green")
+    second = shop.deploy("v1.1.0")
+    assert second["previous"]["id"] == first["deployment"]["id"]
+    assert shop.served() == {"release": "v1.1.0", "colour": "green"}
+
+    back_to = first["deployment"]["id"]
+    assert shop.service("rolled_back", deployment=back_to, check=True)["changed"]
+    assert shop.served()["release"] == "v1.1.0"
+    back = shop.service("rolled_back", deployment=back_to)
+    assert (back["changed"], back["deployment"]["release"], back["previous"]["id"]) == (True, "v1.0.0", second["deployment"]["id"])
+    assert shop.served() == {"release": "v1.0.0", "colour": None}  # the old variables came back with it
+    assert any("variables" in warning for warning in back["warnings"])
+
+    shop.forget()
+    assert not shop.deploy("v1.0.0")["changed"]
+    assert not shop.service("rolled_back", deployment=back_to)["changed"]
+    assert shop.writes() == []
+
+
+def test_a_worker_is_deployed_like_a_web_unit_and_has_no_url(shop: Shop):
+    deployed = shop.deploy("v1.0.0", service="worker")
+    assert (deployed["deployment"]["status"], deployed["deployment"]["url"]) == ("success", None)
+    assert shop.served() is None
+    assert shop.run(railway_info, service="worker")["live"]["release"] == "v1.0.0"
+
+
+def test_info_tells_what_serves_and_what_can_be_gone_back_to(shop: Shop):
+    assert shop.run(railway_info)["live"] is None
+    shop.release("v1.0.0")
+    shop.set_variable("COLOUR", "green")
+    shop.release("v1.1.0")
+    told = shop.run(railway_info, digest_key="pepper-pepper")
+    assert told["live"]["release"] == "v1.1.0"
+    assert [candidate["release"] for candidate in told["candidates"]] == ["v1.0.0"]
+    assert told["in_progress"] == []
+    assert {"COLOUR", "DATABASE_URL"} <= set(told["variable_digests"])
+    shop.set_variable("COLOUR", "blue")
+    after = shop.run(railway_info, digest_key="pepper-pepper")["variable_digests"]
+    assert {name for name, digest in after.items() if digest != told["variable_digests"][name]} == {"COLOUR"}
+
+
+def test_a_release_that_crashes_tells_the_end_of_its_log_and_the_old_one_serves_on(shop: Shop):
+    old = shop.release("v1.0.0")
+    failed = shop.deploy("v9.0.0")
+    assert (failed["error"]["kind"], failed["error"]["state"]) == ("deployment_failed", "crashed")
+    assert "Cannot find module 'cart'" in failed["msg"]
+    assert shop.served()["release"] == "v1.0.0"
+    assert not shop.service("rolled_back", deployment=old["id"])["changed"]
+
+
+@pytest.mark.parametrize(("kind", "word"), [("build_fails", "exited with 1"), ("unhealthy", "Healthcheck failed")])
+def test_a_release_that_fails_says_why(shop: Shop, kind: str, word: str):
+    shop.release("v1.0.0")
+    shop.fault("up", kind)
+    failed = shop.deploy("v1.1.0")
+    assert failed["error"]["kind"] == "deployment_failed"
+    assert word in failed["msg"]
+    assert shop.served()["release"] == "v1.0.0"
+    assert shop.deploy("v1.1.0")["deployment"]["status"] == "success"
+
+
+@pytest.mark.parametrize("kind", ["lost_answer", "reset", "malformed", "unavailable"])
+def test_an_answer_that_is_lost_makes_no_second_deployment(shop: Shop, kind: str):
+    first = shop.release("v1.0.0")
+    shop.fault("up", kind)
+    shop.release("v1.1.0")
+    shop.fault("deploymentRollback", kind)
+    back = shop.service("rolled_back", deployment=first["id"])
+    assert not back["failed"], back
+    assert shop.served()["release"] == "v1.0.0"
+    assert [candidate["release"] for candidate in shop.run(railway_info)["candidates"]] == ["v1.1.0"]
+
+
+@pytest.mark.parametrize("operation", ["project", "deployments", "up", "deploymentRollback"])
+@pytest.mark.parametrize("kind", ["rate_limited", "unavailable"])
+def test_a_vendor_that_is_busy_is_waited_for(shop: Shop, operation: str, kind: str):
+    first = shop.release("v1.0.0")
+    shop.fault(operation, kind, retry_after=0)
+    shop.release("v1.1.0")
+    assert shop.service("rolled_back", deployment=first["id"])["deployment"]["status"] == "success"
+
+
+def test_what_was_only_started_is_awaited_by_the_next_run(shop: Shop):
+    started = shop.deploy("v1.0.0", wait=False)
+    assert started["deployment"]["status"] != "success"
+    awaited = shop.deploy("v1.0.0")
+    assert (awaited["deployment"]["id"], awaited["deployment"]["status"], awaited["changed"]) == (started["deployment"]["id"], "success", False)
+    shop.release("v1.1.0")
+    issued = shop.service("rolled_back", deployment=started["deployment"]["id"], wait=False)
+    awaited = shop.service("rolled_back", deployment=started["deployment"]["id"])
+    assert (awaited["deployment"]["id"], awaited["deployment"]["status"], awaited["changed"]) == (issued["deployment"]["id"], "success", False)
+    assert shop.writes() == ["up", "up", "deploymentRollback"]
+
+
+def test_a_deployment_that_never_ends_is_given_up_and_cancelled_by_the_rollback(shop: Shop):
+    old = shop.release("v1.0.0")
+    shop.fault("up", "stuck")
+    given_up = shop.deploy("v1.1.0", wait_timeout=0.5)
+    assert given_up["error"]["kind"] == "wait_timeout"
+    shop.forget()
+    back = shop.service("rolled_back", deployment=old["id"])
+    assert (back["changed"], back["deployment"]["id"]) == (True, old["id"])
+    assert shop.writes() == ["deploymentCancel"]
+    assert shop.run(railway_info)["in_progress"] == []
+    assert shop.served()["release"] == "v1.0.0"
+
+
+def test_a_service_is_stopped_and_started(shop: Shop):
+    deployed = shop.release("v1.0.0")
+    assert shop.service("stopped", check=True)["changed"]
+    assert shop.served() is not None
+    stopped = shop.service("stopped")
+    assert (stopped["changed"], stopped["deployment"]["id"], stopped["deployment"]["status"]) == (True, deployed["id"], "stopped")
+    assert shop.served() is None
+    assert not shop.service("stopped")["changed"]
+
+    assert shop.service("started", check=True)["changed"]
+    assert shop.served() is None
+    assert shop.service("started")["deployment"]["status"] == "success"
+    assert shop.served()["release"] == "v1.0.0"
+    assert not shop.service("started")["changed"]
+
+
+def test_a_stopped_service_is_put_back(shop: Shop):
+    deployed = shop.release("v1.0.0")
+    shop.service("stopped")
+    assert shop.service("rolled_back", deployment=deployed["id"])["changed"]
+    assert shop.served()["release"] == "v1.0.0"
+    assert not shop.service("rolled_back", deployment=deployed["id"])["changed"]
+
+
+def test_a_new_deployment_that_cannot_be_read_at_once_is_found(shop: Shop):
+    shop.sandbox.cloud("POST", "/delays", {"readable": 0.5})
+    try:
+        began = time.monotonic()
+        assert shop.release("v1.0.0")["status"] == "success"
+        assert time.monotonic() - began > 0.5
+    finally:
+        shop.sandbox.cloud("DELETE", "/delays")
+
+
+def test_a_project_token_reaches_its_environment(shop: Shop):
+    token = {"api_token": shop.state["railway"]["project_token"], "token_type": "project"}
+    assert shop.deploy("v1.0.0", **token)["deployment"]["status"] == "success"
+    assert shop.run(railway_info, **token)["live"]["release"] == "v1.0.0"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kind", "remedy"),
+    [
+        ({"api_token": "not-the-token"}, "api", "Check api_token, and token_type"),
+        ({"token_type": "project"}, "api", "Check api_token, and token_type"),
+        ({"project": "00000000-0000-4000-8000-000000000000"}, "api", "a project or environment that the token may not see"),
+        ({"service": "cart"}, "config", "Set service to one of: api"),
+        ({"environment": "qa"}, "config", "Set environment to one of: production"),
+        ({"ref": "v7.7.7"}, "config", "Fetch the tags"),
+        ({"root_directory": "apps/nothing"}, "config", "Correct root_directory"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_changes(shop: Shop, wrong: dict[str, Any], kind: str, remedy: str):
+    refused = shop.deploy("v1.0.0", **wrong)
+    assert refused["failed"]
+    assert refused["error"]["kind"] == kind
+    assert remedy in refused["msg"]
+    assert shop.writes() == []
+
+
+def test_a_deployment_that_is_not_there_is_not_rolled_back_to(shop: Shop):
+    refused = shop.service("rolled_back", deployment="nothing")
+    assert "Check project, environment, service and deployment" in refused["msg"]
+    assert shop.writes() == []
+
+
+def test_what_never_ran_is_not_rolled_back_to(shop: Shop):
+    shop.release("v1.0.0")
+    shop.fault("up", "unhealthy")
+    shop.deploy("v1.1.0")
+    failed = newest(shop)
+    shop.forget()
+    refused = shop.service("rolled_back", deployment=failed)
+    assert "it never ran" in refused["msg"]
+    assert shop.writes() == []
+
+
+def newest(shop: Shop) -> str:
+    """The id of the newest deployment of the API."""
+    place = {"environmentId": shop.state["railway"]["environment"], "serviceId": shop.state["railway"]["services"]["api"]}
+    answer = requests.post(
+        f"{shop.sandbox.state['cloud']['railway_url']}/graphql/v2",
+        json={
+            "query": "query list($input: DeploymentListInput!) { deployments(input: $input, first: 1) { edges { node { id } } } }",
+            "variables": {"input": place},
+        },
+        headers={"Authorization": f"Bearer {shop.sandbox.state['tokens']['railway']}"},
+        timeout=10,
+    )
+    return answer.json()["data"]["deployments"]["edges"][0]["node"]["id"]

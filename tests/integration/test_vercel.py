@@ -1,0 +1,266 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The modules vercel_deploy and vercel_info against the sandbox: uploads, builds and domains are real, Vercel is not."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from ansible_collections.storefront.runbook.plugins.modules import vercel_deploy, vercel_info
+
+from sandbox.storefront import Sandbox
+from tests.unit.support import run_module
+
+NAME = "test-vercel"
+BUILD = """
+const fs = require("fs");
+const { version } = JSON.parse(fs.readFileSync("package.json"));
+if (version === "9.0.0") { console.error("Module not found: cart"); process.exit(1); }
+fs.mkdirSync("out");
+fs.writeFileSync("out/release.json", JSON.stringify({ release: "v" + version }));
+"""
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shop's repository with a small frontend and the releases v1.0.0, v1.1.0 and v9.0.0, which does not build."""
+    root = tmp_path_factory.mktemp("shop")
+    frontend = root / "apps" / "frontend"
+    frontend.mkdir(parents=True)
+    (frontend / "build.js").write_text(BUILD)
+    (frontend / "copy-of-build.js").write_text(BUILD)
+    (frontend / "empty.css").touch()
+    _git(root, "init", "--quiet")
+    for version in ("1.0.0", "1.1.0", "9.0.0"):
+        (frontend / "package.json").write_text(f'{{"name": "only-of-this-test", "version": "{version}", "scripts": {{"build": "node build.js"}}}}')
+        _git(root, "add", ".")
+        _git(root, "commit", "--quiet", "--message", version)
+        _git(root, "tag", f"v{version}")
+    return root
+
+
+def _git(root: Path, *words: str) -> None:
+    subprocess.run(["git", "-C", str(root), "-c", "user.name=test", "-c", "user.email=test@shop.example", *words], check=True)
+
+
+class Shop:
+    """A storefront of the sandbox, its modules, and what the double was asked."""
+
+    def __init__(self, sandbox: Sandbox, repository: Path) -> None:
+        self.sandbox, self.repository = sandbox, repository
+        self.state = sandbox.create_storefront(NAME)
+
+    def run(self, module: Any, check: bool = False, **params: Any) -> dict[str, Any]:
+        vercel = self.state["vercel"]
+        api = {"api_token": self.sandbox.state["tokens"]["vercel"], "api_url": self.sandbox.state["cloud"]["vercel_url"]}
+        return run_module(module, {**api, "team": vercel["team"], "project": vercel["project_name"], **params}, check=check)
+
+    def deploy(self, state: str, **params: Any) -> dict[str, Any]:
+        return self.run(vercel_deploy, **{"state": state, "wait_interval": 0.05, "wait_timeout": 60, **params})
+
+    def stage(self, ref: str, /, **params: Any) -> dict[str, Any]:
+        return self.deploy("staged", **{"path": str(self.repository), "ref": ref, "root_directory": "apps/frontend", **params})
+
+    def release(self, release: str) -> dict[str, Any]:
+        """Stage a release and serve it; return the deployment."""
+        staged = self.stage(release)
+        promoted = self.deploy("promoted", deployment=staged["deployment"]["id"])
+        assert not promoted["failed"], promoted
+        return promoted["deployment"]
+
+    def served(self) -> str | None:
+        """The release that the production domain tells; None where it serves nothing."""
+        return release_at(self.state["frontend_origin_url"])
+
+    def asked(self, *operations: str) -> list[dict[str, Any]]:
+        asked = self.sandbox.cloud("GET", "/requests")
+        return [request for request in asked if request["vendor"] == "vercel" and (not operations or request["operation"] in operations)]
+
+    def writes(self) -> list[str]:
+        return [request["operation"] for request in self.asked() if request["method"] != "GET"]
+
+    def forget(self) -> None:
+        self.sandbox.cloud("DELETE", "/requests")
+
+    def fault(self, operation: str, kind: str, **more: Any) -> None:
+        self.sandbox.cloud("POST", "/faults", {"vendor": "vercel", "operation": operation, "kind": kind, **more})
+
+
+def release_at(url: str) -> str | None:
+    answer = requests.get(f"{url}/release.json", timeout=10)
+    return answer.json()["release"] if answer.status_code == 200 else None
+
+
+@pytest.fixture
+def shop(sandbox: Sandbox, repository: Path) -> Iterator[Shop]:
+    """A storefront on which nothing is deployed yet."""
+    shop = Shop(sandbox, repository)
+    shop.forget()
+    yield shop
+    sandbox.cloud("DELETE", "/faults")
+    sandbox.drop_storefront(NAME)
+
+
+def test_a_release_is_foretold_staged_verified_promoted_and_taken_back(shop: Shop):
+    foretold = shop.stage("v1.0.0", check=True)
+    assert foretold["changed"]
+    assert (foretold["deployment"]["id"], foretold["upload"]["files"]) == (None, 4)
+    assert shop.writes() == []
+
+    staged = shop.stage("v1.0.0")
+    assert staged["changed"], staged
+    assert staged["upload"]["sent_files"] == 3  # two of the four are alike
+    assert staged["previous"] is None
+    assert release_at(staged["deployment"]["url"]) == "v1.0.0"
+    assert shop.served() is None
+
+    first = staged["deployment"]["id"]
+    assert shop.deploy("promoted", deployment=first, check=True)["changed"]
+    assert shop.served() is None
+    promoted = shop.deploy("promoted", deployment=first)
+    assert promoted["changed"]
+    assert shop.served() == "v1.0.0"
+
+    shop.forget()
+    second = shop.stage("v1.1.0")
+    assert second["upload"]["sent_files"] == len(shop.asked("upload")) == 1
+    assert second["previous"]["id"] == first
+    assert shop.served() == "v1.0.0"
+    assert shop.deploy("promoted", deployment=second["deployment"]["id"])["previous"]["release"] == "v1.0.0"
+    assert shop.served() == "v1.1.0"
+
+    assert shop.deploy("rolled_back", deployment=first, check=True)["changed"]
+    assert shop.served() == "v1.1.0"
+    rolled_back = shop.deploy("rolled_back", deployment=first)
+    assert rolled_back["changed"]
+    assert rolled_back["previous"]["release"] == "v1.1.0"
+    assert shop.served() == "v1.0.0"
+
+    shop.forget()
+    assert not shop.stage("v1.0.0")["changed"]
+    assert not shop.deploy("rolled_back", deployment=first)["changed"]
+    assert not shop.deploy("promoted", deployment=first)["changed"]
+    assert shop.writes() == []
+
+
+def test_info_tells_what_is_live_and_what_can_be_gone_back_to(shop: Shop):
+    assert shop.run(vercel_info)["live"] is None
+    shop.release("v1.0.0")
+    shop.release("v1.1.0")
+    told = shop.run(vercel_info)
+    assert told["live"]["release"] == "v1.1.0"
+    assert [candidate["release"] for candidate in told["candidates"]] == ["v1.0.0"]
+    assert told["project"]["auto_assign_domains"] is False
+    assert told["project"]["domains"]
+    assert not told["changed"]
+
+
+def test_a_build_that_fails_tells_the_end_of_its_log_and_leaves_production_alone(shop: Shop):
+    shop.release("v1.0.0")
+    failed = shop.stage("v9.0.0")
+    assert failed["error"]["kind"] == "deployment_failed"
+    assert "Module not found: cart" in failed["msg"]
+    assert shop.served() == "v1.0.0"
+
+
+@pytest.mark.parametrize("kind", ["lost_answer", "reset"])
+def test_an_answer_that_is_lost_makes_no_second_build(shop: Shop, kind: str):
+    shop.stage("v1.0.0")  # from here on all files are held, and the next create is the one that counts
+    shop.fault("create", kind)
+    again = shop.stage("v1.0.0", release="v1.0.1")
+    assert again["changed"], again
+    assert len(made(shop, "v1.0.1")) == 1
+
+
+def made(shop: Shop, release: str) -> list[Any]:
+    vercel = shop.state["vercel"]
+    answer = requests.get(
+        f"{shop.sandbox.state['cloud']['vercel_url']}/v7/deployments",
+        params={"teamId": vercel["team"], "projectId": vercel["project"], "limit": 100},
+        headers={"Authorization": f"Bearer {shop.sandbox.state['tokens']['vercel']}"},
+        timeout=10,
+    )
+    return [deployment for deployment in answer.json()["deployments"] if deployment["meta"]["release"] == release]
+
+
+@pytest.mark.parametrize("operation", ["upload", "create", "list", "get", "promote", "project", "update_project", "promote_aliases"])
+def test_a_rate_limit_is_waited_out(shop: Shop, operation: str):
+    shop.fault(operation, "rate_limited", retry_after=0)
+    shop.release("v1.0.0")
+    assert shop.served() == "v1.0.0"
+
+
+def test_a_promotion_whose_answer_is_lost_is_waited_for(shop: Shop):
+    shop.fault("promote", "lost_answer")
+    shop.release("v1.0.0")
+    assert shop.served() == "v1.0.0"
+
+
+def test_a_promotion_that_is_queued_is_waited_for(shop: Shop):
+    shop.fault("promote", "queued")
+    shop.release("v1.0.0")
+    assert shop.served() == "v1.0.0"
+
+
+@pytest.mark.parametrize("kind", ["alias_fails", "alias_partial"])
+def test_a_promotion_that_fails_names_the_domains_and_the_old_one_gets_all_of_them_back(shop: Shop, kind: str):
+    old = shop.release("v1.0.0")
+    staged = shop.stage("v1.1.0")
+    shop.fault("promote", kind)
+    failed = shop.deploy("promoted", deployment=staged["deployment"]["id"])
+    assert failed["error"]["kind"] == "deployment_failed"
+    assert f"Serving {staged['deployment']['id']} ended as failed for " in failed["msg"]
+    back = shop.deploy("rolled_back", deployment=old["id"])
+    assert not back["failed"], back
+    assert shop.served() == "v1.0.0"
+    assert not shop.deploy("rolled_back", deployment=old["id"])["changed"]
+
+
+def test_a_promotion_that_never_ends_is_given_up_in_time(shop: Shop):
+    staged = shop.stage("v1.0.0")
+    shop.fault("promote", "stuck")
+    given_up = shop.deploy("promoted", deployment=staged["deployment"]["id"], wait_timeout=0.3)
+    assert given_up["error"]["kind"] == "wait_timeout"
+    assert shop.served() is None
+
+
+def test_a_build_is_canceled(shop: Shop):
+    shop.fault("create", "stuck", times=-1)
+    staged = shop.stage("v1.0.0", wait=False)
+    assert shop.deploy("canceled", deployment=staged["deployment"]["id"], check=True)["changed"]
+    canceled = shop.deploy("canceled", deployment=staged["deployment"]["id"])
+    assert (canceled["changed"], canceled["deployment"]["status"]) == (True, "canceled")
+    assert not shop.deploy("canceled", deployment=staged["deployment"]["id"])["changed"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kind", "remedy"),
+    [
+        ({"api_token": "not-the-token"}, "api", "Check the token"),
+        ({"project": "nobody"}, "config", "Correct project or team"),
+        ({"team": None}, "config", "outside of teams"),
+        ({"ref": "v7.7.7"}, "config", "Fetch the tags"),
+        ({"root_directory": "apps/nothing"}, "config", "Correct root_directory"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_changes(shop: Shop, wrong: dict[str, Any], kind: str, remedy: str):
+    refused = shop.stage("v1.0.0", **wrong)
+    assert refused["failed"]
+    assert refused["error"]["kind"] == kind
+    assert remedy in refused["msg"]
+    assert shop.writes() == []
+
+
+def test_what_never_served_production_is_not_rolled_back_to(shop: Shop):
+    shop.release("v1.0.0")
+    staged = shop.stage("v1.1.0")
+    shop.forget()
+    refused = shop.deploy("rolled_back", deployment=staged["deployment"]["id"])
+    assert "it never served production" in refused["msg"]
+    assert shop.writes() == []

@@ -1,0 +1,169 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A service at Railway, kept in memory: each look at the list finds what is on its way one step further."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.unit.support import Answer, FakeVendor, Request, answer_lost, reply
+
+PROJECT = "11111111-1111-4111-8111-111111111111"
+ENVIRONMENT = "22222222-2222-4222-8222-222222222222"
+SERVICE = "33333333-3333-4333-8333-333333333333"
+SHA = "0123456789abcdef0123456789abcdef01234567"
+ON_THE_WAY = ("QUEUED", "BUILDING", "DEPLOYING")
+
+
+def refusal(message: str, code: str = "INTERNAL_SERVER_ERROR") -> Answer:
+    return reply(200, {"errors": [{"message": message, "extensions": {"code": code}, "traceId": "trace-1"}], "data": None})
+
+
+class FakeRailway:
+    """One service. ``listed`` has the newest last; ``faults`` are answers that replace the next ones of an operation, given the honest one to call."""
+
+    def __init__(self) -> None:
+        self.listed: list[dict[str, Any]] = []
+        self.steps = ["QUEUED", "BUILDING", "DEPLOYING", "SUCCESS"]
+        self.hidden = 0  # looks at the list until it shows what was just made
+        self.uploads: list[bytes] = []
+        self.values = {"DATABASE_URL": "postgresql://shop:hunter2@db/shop", "RAILWAY_SERVICE_NAME": "api"}
+        self.logs = {"buildLogs": ["npm ci", ""], "deploymentLogs": ["listening"]}
+        self.faults: dict[str, list[Callable[[Callable[[], Answer]], Answer]]] = {}
+        self.vendor = FakeVendor(self.answer)
+        self._made = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+    def operations(self) -> list[str]:
+        return [self.operation(request) for request in self.vendor.requests]
+
+    def writes(self) -> list[str]:
+        """The operations that changed something, or tried to."""
+        return [self.operation(request) for request in self.vendor.requests if request.path.endswith("/up") or b'"mutation ' in request.body]
+
+    @staticmethod
+    def operation(request: Request) -> str:
+        if request.path.endswith("/up"):
+            return "up"
+        return request.json()["query"].partition("(")[0].split()[1]
+
+    def has(self, release: str, status: str = "SUCCESS", *, digest: str = "a" * 12, reason: str = "deploy", **more: Any) -> dict[str, Any]:
+        """Add a deployment; the one that served before it is removed when this one serves."""
+        self._made += timedelta(minutes=1)
+        number = len(self.listed) + 1
+        if status == "SUCCESS":
+            self._remove_live()
+        made = {
+            "id": f"deployment-{number}",
+            "status": status,
+            "deploymentStopped": status in ("REMOVED", "DEPLOYING"),
+            "createdAt": self._made.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "staticUrl": "api.up.railway.app",
+            "url": "api.up.railway.app",
+            "serviceId": SERVICE,
+            "environmentId": ENVIRONMENT,
+            "canRollback": False,
+            "canRedeploy": True,
+            "meta": {"cliMessage": f"{release} {SHA} {digest}", "imageDigest": f"sha256:{release}", "reason": reason},
+            **more,
+        }
+        self.listed.append(made)
+        return made
+
+    def _remove_live(self) -> None:
+        for one in self.listed:
+            if one["status"] == "SUCCESS":
+                one.update(status="REMOVED", deploymentStopped=True, canRollback=True)
+
+    def archive(self) -> dict[str, tarfile.TarInfo]:
+        """The files of the newest upload."""
+        with tarfile.open(fileobj=io.BytesIO(self.uploads[-1]), mode="r:gz") as tar:
+            return {member.name: member for member in tar}
+
+    def answer(self, request: Request) -> Answer:
+        operation = self.operation(request)
+        if waiting := self.faults.get(operation):
+            return waiting.pop(0)(lambda: self.honest(operation, request))
+        return self.honest(operation, request)
+
+    def honest(self, operation: str, request: Request) -> Answer:
+        if operation == "up":
+            self.uploads.append(request.body)
+            release, _unused, digest = request.query["message"].split()
+            made = self.has(release, "QUEUED", digest=digest)
+            made["meta"]["cliMessage"] = request.query["message"]
+            return reply(200, {"deploymentId": made["id"], "url": "", "logsUrl": "", "deploymentDomain": ""})
+        return reply(200, {"data": {operation: getattr(self, operation)(**request.json()["variables"])}})
+
+    def one(self, key: str) -> dict[str, Any]:
+        return next(one for one in self.listed if one["id"] == key)
+
+    def project(self, id: str) -> Any:
+        nodes = {"environments": {"production": ENVIRONMENT}, "services": {"api": SERVICE, "worker": "44444444-4444-4444-8444-444444444444"}}
+        return {"name": "shop", **{name: {"edges": [{"node": {"id": key, "name": told}} for told, key in found.items()]} for name, found in nodes.items()}}
+
+    def deployments(self, input: dict[str, str], first: int) -> Any:
+        assert input == {"projectId": PROJECT, "environmentId": ENVIRONMENT, "serviceId": SERVICE}
+        for one in self.listed:
+            if one["status"] in ON_THE_WAY:
+                self._move(one)
+        shown = self.listed[:-1] if self.hidden else self.listed
+        self.hidden = max(0, self.hidden - 1)
+        return {"edges": [{"node": dict(one)} for one in reversed(shown[-first:])]}
+
+    def _move(self, one: dict[str, Any]) -> None:
+        after = self.steps[min(self.steps.index(one["status"]) + 1, len(self.steps) - 1)]
+        if after == "SUCCESS":
+            self._remove_live()
+        one.update(status=after, deploymentStopped=after == "DEPLOYING")
+
+    def deployment(self, id: str) -> Any:
+        return self.one(id)
+
+    def variables(self, projectId: str, environmentId: str, serviceId: str) -> Any:
+        return self.values
+
+    def buildLogs(self, id: str, limit: int) -> Any:
+        return [{"message": line} for line in self.logs["buildLogs"]]
+
+    def deploymentLogs(self, id: str, limit: int) -> Any:
+        return [{"message": line} for line in self.logs["deploymentLogs"]]
+
+    def deploymentRollback(self, id: str) -> bool:
+        target = self.one(id)
+        made = self.has("v", "QUEUED")
+        made["meta"] = {**target["meta"], "reason": "rollback"}
+        return True
+
+    def deploymentRedeploy(self, id: str) -> Any:
+        made = self.has("v", "QUEUED")
+        made["meta"] = {**self.one(id)["meta"], "reason": "redeploy"}
+        return {"id": made["id"]}
+
+    def deploymentRestart(self, id: str) -> bool:
+        self.one(id).update(status="DEPLOYING")
+        return True
+
+    def deploymentStop(self, id: str) -> bool:
+        self.one(id).update(deploymentStopped=True)
+        return True
+
+    def deploymentCancel(self, id: str) -> bool:
+        self.one(id).update(status="REMOVED")
+        return True
+
+
+# Answers that go wrong; each is given the honest one to call.
+def lost(honest: Callable[[], Answer]) -> Answer:
+    """The write is done, and its answer never comes."""
+    honest()
+    return answer_lost()
+
+
+def never_arrived(honest: Callable[[], Answer]) -> Answer:
+    """The connection breaks before the vendor reads the request."""
+    return answer_lost()

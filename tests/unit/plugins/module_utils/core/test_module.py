@@ -1,0 +1,170 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where plan and apply meet Ansible: check mode, diff, errors, secrets, the lease."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.core import module as core
+from ansible_collections.storefront.runbook.plugins.module_utils.core import options
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ApiError, LeaseHeld, LeaseLost
+from ansible_collections.storefront.runbook.plugins.module_utils.core.redact import secrets_of_url
+
+from tests.unit.support import run_module
+
+SPEC = {"colour": {"type": "str", "default": "green"}, "token": {"type": "str", "no_log": True}, "url": {"type": "str"}}
+
+
+class Shop:
+    """A vendor with one thing to set. ``calls`` has what happened, in order."""
+
+    def __init__(self, colour: str = "blue") -> None:
+        self.colour = colour
+        self.calls: list[str] = []
+
+    def build_client(self, params: dict[str, Any], runtime: core.Runtime) -> Shop:
+        self.runtime = runtime
+        self.calls.append("build")
+        return self
+
+    def plan(self, params: dict[str, Any], client: Any) -> core.Plan:
+        self.calls.append("plan")
+        result = {"deployment": {"id": None}, "said": f"token {params['token']}"}
+        return core.Plan({"colour": self.colour, "size": None}, {"colour": params["colour"], "size": None}, todo={"colour": params["colour"]}, result=result)
+
+    def apply(self, plan: core.Plan, client: Any) -> dict[str, Any]:
+        self.calls.append("apply")
+        self.colour = plan.todo["colour"]
+        return {"deployment": {"id": "dpl_1"}}
+
+    def guard(self, params: dict[str, Any]) -> Shop:
+        self.calls.append("guard")
+        return self
+
+    def beat(self) -> None:
+        self.calls.append("beat")
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+    def run(self, *, check: bool = False, plan: Callable[..., core.Plan] | None = None, params: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
+        module = ModuleType("toy")
+        module.main = lambda: core.run(SPEC, self.build_client, plan or self.plan, self.apply, **{"guard": self.guard, **options})  # type: ignore[attr-defined]
+        return run_module(module, params or {}, check=check)
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop()
+
+
+def test_a_change_is_applied_after_the_lease_was_renewed(shop: Shop) -> None:
+    result = shop.run()
+    assert shop.calls == ["guard", "build", "plan", "beat", "apply", "close"]
+    assert (result["changed"], result["deployment"], result["failed"]) == (True, {"id": "dpl_1"}, False)
+    assert result["elapsed"] >= 0
+
+
+def test_the_second_run_changes_nothing(shop: Shop) -> None:
+    shop.run()
+    shop.calls.clear()
+    assert shop.run()["changed"] is False
+    assert shop.calls == ["guard", "build", "plan", "close"]
+
+
+def test_check_mode_predicts_and_neither_applies_nor_touches_the_lease(shop: Shop) -> None:
+    result = shop.run(check=True)
+    assert shop.calls == ["build", "plan", "close"]
+    assert shop.runtime.check_mode
+    assert (result["changed"], result["deployment"], shop.colour) == (True, {"id": None}, "blue")
+
+
+def test_the_diff_shows_what_plan_gave_and_no_unset_field(shop: Shop) -> None:
+    assert shop.run(check=True)["diff"] == {"before": {"colour": "blue"}, "after": {"colour": "green"}}
+
+
+def test_a_diff_may_be_text(shop: Shop) -> None:
+    result = shop.run(plan=lambda params, client: core.Plan("a\n", "b\n", todo={"colour": "x"}))
+    assert result["diff"] == {"before": "a\n", "after": "b\n"}
+
+
+def test_what_does_not_exist_yet_is_skipped_with_the_reason(shop: Shop) -> None:
+    result = shop.run(check=True, plan=lambda params, client: core.Plan({}, {}, skipped="there is no deployment yet"))
+    assert (result["skipped"], result["skip_reason"], result["changed"]) == (True, "there is no deployment yet", False)
+
+
+def test_an_error_becomes_a_failed_task_with_its_details_and_what_was_found_out(shop: Shop) -> None:
+    def plan(params: dict[str, Any], client: Any) -> core.Plan:
+        error = ApiError("Acme said no. Ask again.", code="no", status=409, request_id=None, retryable=False)
+        error.result = {"previous": {"id": "dpl_0"}}
+        raise error
+
+    result = shop.run(plan=plan)
+    assert (result["failed"], result["msg"], result["previous"]) == (True, "Acme said no. Ask again.", {"id": "dpl_0"})
+    assert result["error"] == {"kind": "api", "message": "Acme said no. Ask again.", "code": "no", "status": 409, "retryable": False}
+    assert shop.calls[-1] == "close"
+
+
+def test_a_lease_that_another_holds_stops_it_before_anything_is_read(shop: Shop) -> None:
+    def guard(params: dict[str, Any]) -> Shop:
+        raise LeaseHeld("held by alice")
+
+    assert shop.run(guard=guard)["error"]["kind"] == "lease_held"
+    assert shop.calls == []
+
+
+def test_a_lease_lost_after_the_plan_stops_the_write(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def beat() -> None:
+        raise LeaseLost("taken over")
+
+    monkeypatch.setattr(shop, "beat", beat)
+    assert shop.run()["error"]["kind"] == "lease_lost"
+    assert (shop.colour, shop.calls) == ("blue", ["guard", "build", "plan", "close"])
+
+
+def test_a_missing_library_is_named_before_anything_is_read(shop: Shop) -> None:
+    result = shop.run(libraries={"requests": None, "psycopg2": "No module named 'psycopg2'"})
+    assert result["failed"]
+    assert "psycopg2" in result["msg"]
+    assert shop.calls == []
+
+
+def test_secrets_are_masked_in_results_failures_and_warnings(shop: Shop) -> None:
+    params = {"token": "s3cret-token", "url": "postgresql://shop:hunter2%21@db.example/shop"}
+
+    def plan(params: dict[str, Any], client: Any) -> core.Plan:
+        shop.runtime.warn("beware of s3cret-token and hunter2!")
+        raise ApiError("hunter2%21 is not hunter2!, nor s3cret-token", code="x")
+
+    failed = shop.run(params=params, plan=plan, secrets=lambda params: secrets_of_url(params["url"]))
+    passed = shop.run(params=params, secrets=lambda params: secrets_of_url(params["url"]))
+    assert failed["warnings"] == ["beware of ******** and ********"]
+    assert passed["said"] == "token ********"
+    for secret in ("s3cret-token", "hunter2"):
+        assert secret not in repr(failed)
+        assert secret not in repr(passed)
+
+
+def test_the_token_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, Any] = {}
+    module = ModuleType("toy")
+    spec = options.api_options("https://api.acme.example", "ACME_TOKEN", "ACME_OLD_TOKEN")
+
+    def plan(params: dict[str, Any], client: Any) -> core.Plan:
+        seen.update(params)
+        return core.Plan({}, {})
+
+    module.main = lambda: core.run(spec, lambda params, runtime: None, plan, lambda plan, client: None)  # type: ignore[attr-defined]
+    monkeypatch.delenv("ACME_TOKEN", raising=False)
+    monkeypatch.delenv("ACME_OLD_TOKEN", raising=False)
+    missing = run_module(module, {})
+    assert missing["failed"]
+    assert "api_token" in missing["msg"]
+    monkeypatch.setenv("ACME_OLD_TOKEN", "from-environment")
+    assert not run_module(module, {})["failed"]
+    assert (seen["api_token"], seen["api_url"]) == ("from-environment", "https://api.acme.example")

@@ -1,0 +1,156 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files of a release, from real git repositories and folders."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
+from ansible_collections.storefront.runbook.plugins.module_utils.core.source import checkout, list_files, resolve
+
+
+def git(path: Path, *words: str) -> str:
+    identity = ["-c", "user.name=Shop", "-c", "user.email=shop@shop.example", "-c", "init.defaultBranch=main", "-c", "commit.gpgsign=false"]
+    return subprocess.run(["git", "-C", str(path), *identity, *words], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def write(root: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+
+
+def names(root: Path) -> list[str]:
+    return [file.path for file in list_files(root)]
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Two releases; the work tree has an uncommitted change and a file that was never added."""
+    root = tmp_path / "shop"
+    write(root, {"apps/api/server.js": "one", "apps/web/index.html": "<p>one", "README.md": "shop"})
+    (root / "apps/api/start.sh").write_text("#!/bin/sh\n")
+    (root / "apps/api/start.sh").chmod(0o755)
+    git(root, "init", "--quiet")
+    for release in ("v1.0.0", "v1.1.0"):
+        write(root, {"apps/api/version": release})
+        git(root, "add", "-A")
+        git(root, "commit", "--quiet", "-m", release)
+        git(root, "tag", "-a", release, "-m", release)
+    write(root, {"apps/api/server.js": "not committed", "apps/api/.env.production": "SECRET=1"})
+    return root
+
+
+def test_a_ref_gives_the_committed_files_and_never_the_work_tree(repository: Path) -> None:
+    with checkout(repository, "v1.1.0", "apps/api") as source:
+        assert names(source.root) == ["server.js", "start.sh", "version"]
+        assert (source.root / "server.js").read_text() == "one"
+        assert (source.root / "version").read_text() == "v1.1.0"
+        assert source.commit == git(repository, "rev-parse", "v1.1.0^{commit}")
+        assert {file.path: file.executable for file in list_files(source.root)} == {"server.js": False, "start.sh": True, "version": False}
+    assert not source.root.exists()
+
+
+def test_an_older_tag_a_branch_and_a_commit_are_refs_as_well(repository: Path) -> None:
+    with checkout(repository, "v1.0.0", "apps/api") as source:
+        assert (source.root / "version").read_text() == "v1.0.0"
+    head = git(repository, "rev-parse", "HEAD")
+    assert resolve(repository, "main") == resolve(repository, head[:10]) == head
+
+
+def test_without_a_subdirectory_the_whole_tree_comes(repository: Path) -> None:
+    with checkout(repository, "v1.0.0") as source:
+        assert "apps/web/index.html" in names(source.root)
+
+
+def test_a_folder_is_read_as_it_is_with_its_uncommitted_files_and_without_what_is_never_uploaded(repository: Path) -> None:
+    write(repository, {"apps/api/node_modules/x/index.js": "", "apps/api/.env": "SECRET=1", "apps/api/.env.local": "", "apps/api/.next/build": ""})
+    with checkout(repository, None, "apps/api") as source:
+        assert source.commit is None
+        assert names(source.root) == [".env.production", "server.js", "start.sh", "version"]
+        assert (source.root / "server.js").read_text() == "not committed"
+
+
+def test_sizes_and_digests_are_those_of_the_contents(tmp_path: Path) -> None:
+    write(tmp_path, {"a": "hello"})
+    (file,) = list_files(tmp_path)
+    assert (file.size, file.sha1()) == (5, "aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d")
+
+
+@pytest.mark.parametrize("ref", ["v9.9.9", "--help", "v1.0.0:README.md", ""])
+def test_an_unknown_release_is_refused_by_name(repository: Path, ref: str) -> None:
+    with pytest.raises(ConfigError, match=r"Fetch the tags") as caught, checkout(repository, ref):
+        pass
+    assert caught.value.details["code"] == "unknown_release"
+    assert repr(ref) in str(caught.value)
+
+
+def test_a_folder_that_is_no_repository_is_told_from_an_unknown_release(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"not a git repository.*Set source_path") as caught, checkout(tmp_path, "v1.0.0"):
+        pass
+    assert caught.value.details["code"] == "no_repository"
+
+
+@pytest.mark.parametrize("ref", [None, "v1.0.0"])
+def test_a_subdirectory_that_is_not_there_is_refused(repository: Path, ref: str | None) -> None:
+    with pytest.raises(ConfigError, match="root_directory") as caught, checkout(repository, ref, "apps/gone"):
+        pass
+    assert caught.value.details["code"] == "no_source"
+
+
+@pytest.mark.parametrize("ref", [None, "v1.0.0"])
+@pytest.mark.parametrize("outside", ["../other", "/etc", "apps/../../other"])
+def test_a_subdirectory_outside_of_the_source_is_refused(repository: Path, ref: str | None, outside: str) -> None:
+    with pytest.raises(ConfigError, match="must be a folder inside"), checkout(repository, ref, outside):
+        pass
+
+
+def test_an_empty_source_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, {"node_modules/x": ""})
+    with pytest.raises(ConfigError, match="is empty, so there is nothing to deploy") as caught, checkout(tmp_path):
+        pass
+    assert caught.value.details["code"] == "empty_source"
+
+
+def test_an_empty_commit_is_refused(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "commit", "--quiet", "--allow-empty", "-m", "nothing")
+    with pytest.raises(ConfigError, match="is empty"), checkout(tmp_path, "HEAD"):
+        pass
+
+
+def test_a_link_to_a_file_inside_is_followed(tmp_path: Path) -> None:
+    write(tmp_path, {"real": "text"})
+    (tmp_path / "alias").symlink_to("real")
+    assert names(tmp_path) == ["alias", "real"]
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_a_link_out_of_the_source_is_refused(tmp_path: Path, committed: bool) -> None:
+    root = tmp_path / "shop"
+    write(tmp_path, {"secret": "1", "shop/a": ""})
+    (root / "alias").symlink_to("../secret")
+    if committed:
+        git(root, "init", "--quiet")
+        git(root, "add", "-A")
+        git(root, "commit", "--quiet", "-m", "link")
+    with pytest.raises(ConfigError, match="is a link out of the source folder"), checkout(root, "HEAD" if committed else None):
+        pass
+
+
+@pytest.mark.parametrize("target", ["../other", "lib"])
+def test_a_link_to_a_folder_is_refused_rather_than_left_out(tmp_path: Path, target: str) -> None:
+    write(tmp_path, {"other/a": "", "shop/lib/b": ""})
+    (tmp_path / "shop/alias").symlink_to(target)
+    with pytest.raises(ConfigError, match="is a link to a folder"):
+        list_files(tmp_path / "shop")
+
+
+def test_a_linked_node_modules_is_left_out_like_any_other(tmp_path: Path) -> None:
+    write(tmp_path, {"installed/a": "", "shop/b": ""})
+    (tmp_path / "shop/node_modules").symlink_to("../installed")
+    assert names(tmp_path / "shop") == ["b"]

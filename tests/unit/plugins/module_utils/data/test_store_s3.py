@@ -1,0 +1,141 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""S3 as a store: which condition each write carries, and what is said when the service refuses."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+
+import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ApiError, ConfigError, Unreachable
+from ansible_collections.storefront.runbook.plugins.module_utils.data import store_s3
+from ansible_collections.storefront.runbook.plugins.module_utils.data.store import Conflict, Entry, open_store
+from ansible_collections.storefront.runbook.plugins.module_utils.data.store_s3 import S3Store
+from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
+from botocore.response import StreamingBody
+from botocore.stub import Stubber
+
+URL = "http://127.0.0.1:1"
+SECRET = "a-secret-access-key"
+
+
+@pytest.fixture
+def store() -> S3Store:
+    options = {"store_endpoint_url": URL, "store_access_key": "access", "store_secret_key": SECRET, "store_region": "us-east-1"}
+    opened = open_store({"store": "s3://bucket/shop", **options})
+    assert isinstance(opened, S3Store)
+    return opened
+
+
+@pytest.fixture
+def service(store):
+    with Stubber(store.client) as stub:
+        yield stub
+        stub.assert_no_pending_responses()
+
+
+def test_an_object_is_read_with_its_etag(store, service):
+    answer = {"Body": StreamingBody(io.BytesIO(b"content"), 7), "ETag": '"1"'}
+    service.add_response("get_object", answer, {"Bucket": "bucket", "Key": "shop/lease.json"})
+    assert store.get("lease.json") == (b"content", '"1"')
+
+
+def test_an_object_that_is_not_there_is_none(store, service):
+    service.add_client_error("get_object", "NoSuchKey", http_status_code=404)
+    assert store.get("lease.json") is None
+
+
+def test_a_new_object_is_written_only_where_none_is(store, service):
+    service.add_response("put_object", {"ETag": '"1"'}, {"Bucket": "bucket", "Key": "shop/lease.json", "Body": b"x", "IfNoneMatch": "*"})
+    assert store.put_if_absent("lease.json", b"x") == '"1"'
+
+
+def test_an_object_is_replaced_only_where_it_is_the_one_that_was_seen(store, service):
+    service.add_response("put_object", {"ETag": '"2"'}, {"Bucket": "bucket", "Key": "shop/lease.json", "Body": b"x", "IfMatch": '"1"'})
+    assert store.put_if_match("lease.json", b"x", '"1"') == '"2"'
+
+
+@pytest.mark.parametrize(("code", "status"), [("PreconditionFailed", 412), ("ConditionalRequestConflict", 409), ("NoSuchKey", 404)])
+def test_a_condition_that_does_not_hold_is_a_conflict(store, service, code, status):
+    service.add_client_error("put_object", code, http_status_code=status)
+    with pytest.raises(Conflict):
+        store.put_if_match("lease.json", b"x", '"1"')
+
+
+def test_the_list_goes_through_every_page_and_drops_the_prefix(store, service):
+    at = datetime(2026, 1, 31, tzinfo=UTC)
+    page = {"Bucket": "bucket", "Prefix": "shop/ledger/"}
+    first = {"Contents": [{"Key": "shop/ledger/a", "Size": 1, "LastModified": at}], "IsTruncated": True, "NextContinuationToken": "more"}
+    service.add_response("list_objects_v2", first, page)
+    second = {"Contents": [{"Key": "shop/ledger/b", "Size": 2, "LastModified": at}], "IsTruncated": False}
+    service.add_response("list_objects_v2", second, {**page, "ContinuationToken": "more"})
+    assert store.list("ledger/") == [Entry("ledger/a", 1, at), Entry("ledger/b", 2, at)]
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "remedy"),
+    [
+        ("NoSuchBucket", 404, "There is no bucket 'bucket' .* Make it, or correct store"),
+        ("AccessDenied", 403, "access denied. The credentials need s3:GetObject, s3:PutObject"),
+        ("InvalidAccessKeyId", 403, "Correct store_access_key and store_secret_key"),
+        ("SignatureDoesNotMatch", 403, "Correct store_access_key and store_secret_key"),
+        ("PermanentRedirect", 301, "Set store_region"),
+        ("NotImplemented", 501, "without conditional writes"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_remedy(store, service, code, status, remedy):
+    service.add_client_error("put_object", code, http_status_code=status)
+    with pytest.raises(ConfigError, match=remedy) as refused:
+        store.put_if_absent("lease.json", b"x")
+    assert refused.value.details["code"] == code
+    assert SECRET not in str(refused.value)
+
+
+def test_a_service_in_trouble_may_be_asked_again(store, service):
+    service.add_client_error("get_object", "SlowDown", "Please reduce your request rate.", http_status_code=503)
+    with pytest.raises(ApiError, match="503 SlowDown: Please reduce") as refused:
+        store.get("lease.json")
+    assert refused.value.details["retryable"] is True
+
+
+@pytest.mark.parametrize(
+    "error",
+    [EndpointConnectionError(endpoint_url=URL), ConnectTimeoutError(endpoint_url=URL), ReadTimeoutError(endpoint_url=URL)],
+    ids=lambda error: type(error).__name__,
+)
+def test_no_answer_names_the_endpoint(store, monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(store.client, "get_object", fail)
+    with pytest.raises(Unreachable, match=f"s3://bucket/shop at {URL} could not be read: no answer .* Check the network, store_endpoint_url") as refused:
+        store.get("lease.json")
+    assert refused.value.details["retryable"] is True
+
+
+def test_missing_credentials_are_named(store, monkeypatch):
+    def fail(*_, **__):
+        raise NoCredentialsError
+
+    monkeypatch.setattr(store.client, "get_object", fail)
+    with pytest.raises(ConfigError, match=r"There are no credentials .* Set store_access_key"):
+        store.get("lease.json")
+
+
+@pytest.mark.parametrize("options", [{"store_endpoint_url": "no address"}, {"store_region": "not a region"}])
+def test_an_endpoint_or_region_that_cannot_be_is_refused(options):
+    with pytest.raises(ConfigError, match="Correct store, store_endpoint_url or store_region"):
+        open_store({"store": "s3://bucket/shop", **options}).get("lease.json")
+
+
+def test_a_bucket_that_cannot_be_is_refused():
+    with pytest.raises(ConfigError, match="Correct store"):
+        open_store({"store": "s3://Not_A Bucket!/shop", "store_endpoint_url": URL, "store_access_key": "a", "store_secret_key": "b"}).get("lease.json")
+
+
+def test_without_boto3_the_command_that_installs_it_is_named(monkeypatch):
+    monkeypatch.setattr(store_s3, "BOTO3_ERROR", "No module named 'boto3'")
+    with pytest.raises(ConfigError, match="pip install 'boto3"):
+        open_store({"store": "s3://bucket"})

@@ -1,0 +1,202 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""prisma_migrate in process, on a database that is faked: what is refused, told, applied and kept to itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.data import prisma_cli
+from ansible_collections.storefront.runbook.plugins.module_utils.data.prisma import Migration
+from ansible_collections.storefront.runbook.plugins.modules import deploy_lease, prisma_migrate
+from psycopg2 import errors
+
+from tests.unit.plugins.fake_postgres import NOW, FakePostgres
+from tests.unit.support import run_module
+
+URL = "postgresql://shop:hunter22@db.example/shop"
+INIT = Migration("1_init", "CREATE TABLE item (id int);")
+RATING = Migration("2_rating", "ALTER TABLE item ADD rating int;")
+DROP = Migration("3_drop", "\nDROP TABLE item;\n")
+
+Migrate = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def database(monkeypatch: pytest.MonkeyPatch) -> FakePostgres:
+    """A database that has the first migration."""
+    server = FakePostgres(INIT)
+    monkeypatch.setattr(prisma_migrate, "connect", lambda database: server)
+    for name in ("DATABASE_URL", "DIRECT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    return server
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    """A folder with three migrations, the last of which takes something away."""
+    for migration in (INIT, RATING, DROP):
+        path = tmp_path / "release" / "prisma" / "migrations" / migration.name / "migration.sql"
+        path.parent.mkdir(parents=True)
+        path.write_text(migration.sql)
+    return tmp_path / "release"
+
+
+@pytest.fixture
+def migrate(database: FakePostgres, release: Path) -> Migrate:
+    def call(*, check: bool = False, **params: Any) -> dict[str, Any]:
+        given = {"database_url": URL, "path": str(release), "runner": "builtin", **params}
+        return run_module(prisma_migrate, {key: value for key, value in given.items() if value is not None}, check=check)
+
+    return call
+
+
+def names(result: dict[str, Any]) -> list[str]:
+    return [migration["name"] for migration in result["pending"]]
+
+
+def test_check_mode_judges_what_is_pending_shows_its_sql_and_sends_none_of_it(database: FakePostgres, migrate: Migrate) -> None:
+    predicted = migrate(check=True)
+    assert (predicted["changed"], predicted["applied"], predicted["backward_compatible"]) == (True, [], False)
+    assert predicted["pending"] == [
+        {"name": "2_rating", "checksum": RATING.checksum, "backward_compatible": True, "reasons": []},
+        {"name": "3_drop", "checksum": DROP.checksum, "backward_compatible": False, "reasons": [{"line": 2, "reason": "drops the table item"}]},
+    ]
+    assert predicted["diff"] == {"before": "1_init\n", "after": f"1_init\n2_rating\n{RATING.sql}\n3_drop\n\nDROP TABLE item;\n"}
+    assert all(statement.startswith("SELECT") for statement in database.sent)
+
+
+def test_what_is_pending_is_applied_and_then_there_is_nothing_to_do(database: FakePostgres, migrate: Migrate) -> None:
+    done = migrate()
+    assert (done["changed"], done["applied"], names(done)) == (True, ["2_rating", "3_drop"], ["2_rating", "3_drop"])
+    assert database.outcomes() == [("1_init", "applied"), ("2_rating", "applied"), ("3_drop", "applied")]
+    again = migrate()
+    assert (again["changed"], again["applied"], again["pending"], again["backward_compatible"]) == (False, [], [], True)
+
+
+def test_a_failure_tells_what_was_applied_and_what_was_pending(database: FakePostgres, migrate: Migrate) -> None:
+    database.refuses(DROP.sql.strip(), errors.DependentObjectsStillExist("other objects depend on it"))
+    failed = migrate()
+    assert failed["failed"]
+    assert (failed["error"]["kind"], failed["error"]["code"], failed["error"]["migration"]) == ("migration_failed", "P3018", "3_drop")
+    assert (failed["applied"], names(failed), failed["backward_compatible"]) == (["2_rating"], ["2_rating", "3_drop"], False)
+
+
+def test_a_failure_of_before_is_told_with_what_to_do_and_nothing_is_applied(database: FakePostgres, migrate: Migrate) -> None:
+    database.begun(RATING, logs="Database error code: 42P01")
+    refused = migrate()
+    assert refused["error"]["code"] == "P3009"
+    assert refused["applied"] == []
+    (left,) = refused["unresolved"]
+    assert (left["name"], left["started_at"], left["logs"], left["resolve"]) == ("2_rating", NOW.isoformat(), "Database error code: 42P01", "rolled-back")
+    assert database.outcomes() == [("1_init", "applied"), ("2_rating", "failed")]
+
+
+def test_tables_that_no_migration_made_are_refused(database: FakePostgres, migrate: Migrate) -> None:
+    database.rows, database.tables = None, ["customer"]
+    refused = migrate(check=True)
+    assert (refused["error"]["kind"], refused["error"]["code"]) == ("config", "P3005")
+    assert "customer" in refused["msg"]
+
+
+def test_an_edited_and_an_unknown_migration_are_warned_of(database: FakePostgres, release: Path, migrate: Migrate) -> None:
+    database.begun(Migration("0_older", "SELECT 1;"), finished_at=NOW)
+    (release / "prisma" / "migrations" / "1_init" / "migration.sql").write_text("CREATE TABLE item (id bigint);")
+    edited, missing = migrate(check=True)["warnings"]
+    assert "edited" in edited
+    assert "1_init" in edited
+    assert "does not know" in missing
+    assert "0_older" in missing
+
+
+class Cli:
+    """The project's Prisma: it applies ``applies``, fails at ``fails``, and ends with ``code``. ``url`` is what it was given."""
+
+    def __init__(self, database: FakePostgres, *applies: Migration, fails: Migration | None = None, code: int = 0) -> None:
+        self.database, self.applies, self.fails, self.code, self.url = database, applies, fails, code, ""
+
+    def find(self, work_tree: Path, root_directory: str, files: Path) -> prisma_cli.Prisma:
+        return prisma_cli.Prisma("node", work_tree / "prisma.js", "6.1.0", work_tree / "node_modules")
+
+    def deploy(self, prisma: prisma_cli.Prisma, files: Path, url: str, waiter: Any) -> tuple[int, str]:
+        self.url = url
+        for migration in self.applies:
+            self.database.begun(migration, finished_at=NOW)
+        if self.fails:
+            self.database.begun(self.fails, logs="Database error code: 2BP01")
+        return self.code, "what Prisma printed"
+
+
+@pytest.fixture
+def cli(database: FakePostgres, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Cli]:
+    def install(*applies: Migration, **options: Any) -> Cli:
+        program = Cli(database, *applies, **options)
+        monkeypatch.setattr(prisma_cli, "find", program.find)
+        monkeypatch.setattr(prisma_cli, "deploy", program.deploy)
+        return program
+
+    return install
+
+
+def test_the_projects_prisma_is_given_the_direct_url_and_the_limits(cli: Callable[..., Cli], migrate: Migrate) -> None:
+    program = cli(RATING, DROP)
+    done = migrate(runner="cli", database_url=f"{URL}?pgbouncer=true", direct_url="postgresql://shop:hunter22@direct.example/shop")
+    assert done["applied"] == ["2_rating", "3_drop"]
+    assert program.url.startswith("postgresql://shop:hunter22@direct.example/shop?options=-c%20lock_timeout%3D5000")
+
+
+def test_what_the_projects_prisma_left_is_read_from_the_table(cli: Callable[..., Cli], migrate: Migrate) -> None:
+    cli(RATING, fails=DROP, code=1)
+    failed = migrate(runner="cli")
+    assert failed["error"]["kind"] == "migration_failed"
+    assert (failed["applied"], names(failed)) == (["2_rating"], ["2_rating", "3_drop"])
+    assert [(left["name"], left["resolve"]) for left in failed["unresolved"]] == [("3_drop", "rolled-back")]
+
+
+def test_a_prisma_that_says_success_and_applied_nothing_is_not_believed(cli: Callable[..., Cli], migrate: Migrate) -> None:
+    cli()
+    failed = migrate(runner="cli")
+    assert failed["error"]["kind"] == "command_failed"
+    assert "what Prisma printed" in failed["msg"]
+    assert failed["applied"] == []
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"database_url": None}, "missing required arguments: database_url"),
+        ({"path": None}, "missing required arguments: path"),
+        ({"runner": None}, "missing required arguments: runner"),
+        ({"runner": "npx"}, "value of runner must be one of: cli, builtin"),
+        ({"database_url": "mysql://shop:hunter22@db.example/shop"}, "not with postgresql://"),
+        ({"database_url": f"{URL}?pgbouncer=true"}, "Give the server's own address as direct_url"),
+        ({"direct_url": f"{URL}?pgbouncer=true"}, "direct_url goes through a connection pooler"),
+        ({"migrations": "prisma/nowhere"}, "no folder of migrations at"),
+        ({"lease": "token"}, "Set store to s3://bucket/prefix"),
+    ],
+)
+def test_bad_input_is_refused_before_the_database_is_asked(database: FakePostgres, migrate: Migrate, params: dict[str, Any], said: str) -> None:
+    result = migrate(**params)
+    assert result["failed"]
+    assert said in result["msg"]
+    assert "hunter22" not in repr(result)
+    assert database.sent == []
+
+
+def test_the_password_is_masked_in_what_the_server_says(database: FakePostgres, migrate: Migrate) -> None:
+    database.refuses(RATING.sql, errors.InvalidPassword("no server takes hunter22"))
+    failed = migrate()
+    assert "no server takes ********" in failed["msg"]
+    assert "hunter22" not in repr(failed)
+
+
+def test_nothing_is_applied_under_a_lease_that_was_lost(database: FakePostgres, migrate: Migrate, tmp_path: Path) -> None:
+    store = {"store": (tmp_path / "store").as_uri(), "store_is_shared": True}
+    token = run_module(deploy_lease, {**store, "state": "held"})["token"]
+    run_module(deploy_lease, {**store, "state": "held", "break_lease": "the site is down"})
+    assert migrate(lease=token, **store)["error"]["kind"] == "lease_lost"
+    assert database.outcomes() == [("1_init", "applied")]

@@ -1,0 +1,336 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module railway_service, against a service kept in memory."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.core import wait
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import LeaseLost
+from ansible_collections.storefront.runbook.plugins.modules import railway_service
+
+from tests.unit.plugins.fake_railway import PROJECT, FakeRailway, lost, refusal
+from tests.unit.support import Clock, run_module
+
+
+@pytest.fixture
+def railway(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Any:
+    """A service whose module waits on a clock that nobody waits for."""
+    init: Any = wait.Waiter.__init__
+    monkeypatch.setattr(wait.Waiter, "__init__", lambda self, **options: init(self, **{"sleep": clock.sleep, "clock": clock, **options}))
+    railway = FakeRailway()
+    with railway.vendor.installed():
+        yield railway
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A repository with the release v1.1.0 in apps/backend."""
+    backend = tmp_path / "apps" / "backend"
+    backend.mkdir(parents=True)
+    (backend / "package.json").write_text('{"version": "1.1.0"}')
+    for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message", "v1.1.0"], ["tag", "v1.1.0"]):
+        subprocess.run(["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@t.test", *command], check=True)
+    return tmp_path
+
+
+def service(state: str, *, check: bool = False, **params: Any) -> dict[str, Any]:
+    common = {"api_token": "sesame-token", "api_url": "https://api.test", "project": PROJECT, "environment": "production", "service": "api"}
+    return run_module(railway_service, {**common, "state": state, **params}, check=check)
+
+
+def deploy(shop: Path, **params: Any) -> dict[str, Any]:
+    return service("deployed", **{"path": str(shop), "ref": "v1.1.0", "root_directory": "apps/backend", **params})
+
+
+def head(shop: Path) -> str:
+    return subprocess.run(["git", "-C", str(shop), "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_a_release_is_uploaded_and_awaited_until_it_is_healthy(railway, shop):
+    railway.has("v1.0.0")
+    result = deploy(shop)
+    assert not result["failed"], result
+    assert result["changed"]
+    assert {key: result["deployment"][key] for key in ("id", "status", "release", "commit")} == {
+        "id": "deployment-2",
+        "status": "success",
+        "release": "v1.1.0",
+        "commit": head(shop),
+    }
+    assert (result["previous"]["id"], result["previous"]["status"]) == ("deployment-1", "success")
+    assert list(railway.archive()) == ["./package.json"]
+    assert result["diff"] == {
+        "before": {"live": {"id": "deployment-1", "release": "v1.0.0", "status": "success"}, "in_progress": []},
+        "after": {"live": {"id": None, "release": "v1.1.0", "status": "success"}, "in_progress": []},
+    }
+
+
+def test_the_second_run_changes_nothing(railway, shop):
+    deploy(shop)
+    first = railway.writes()
+    result = deploy(shop)
+    assert not result["changed"]
+    assert result["diff"]["before"] == result["diff"]["after"]
+    assert (result["deployment"]["id"], result["previous"]["id"]) == ("deployment-1", "deployment-1")
+    assert railway.writes() == first
+
+
+def test_check_mode_foretells_the_deployment_and_writes_nothing(railway, shop):
+    railway.has("v1.0.0")
+    result = deploy(shop, check=True)
+    assert result["changed"]
+    assert result["deployment"] == {"id": None, "url": None, "status": "success", "release": "v1.1.0", "commit": head(shop), "created_at": None}
+    assert result["previous"]["release"] == "v1.0.0"
+    assert railway.writes() == []
+
+
+def test_another_content_under_the_same_release_is_deployed(railway, tmp_path):
+    (tmp_path / "server.js").write_text("1")
+    service("deployed", path=str(tmp_path), release="v1.1.0")
+    (tmp_path / "server.js").write_text("2")
+    assert service("deployed", path=str(tmp_path), release="v1.1.0")["changed"]
+    assert railway.writes() == ["up", "up"]
+
+
+def test_without_wait_the_deployment_is_returned_while_it_is_on_its_way_and_a_later_run_awaits_the_same_one(railway, shop):
+    started = deploy(shop, wait=False)
+    assert started["deployment"]["status"] in ("queued", "building")
+    assert started["changed"]
+    assert not deploy(shop, check=True)["changed"]
+    awaited = deploy(shop)
+    assert (awaited["deployment"]["id"], awaited["deployment"]["status"]) == (started["deployment"]["id"], "success")
+    assert not awaited["changed"]
+    assert railway.writes() == ["up"]
+
+
+def test_what_is_on_its_way_elsewhere_is_cancelled_before_a_deploy(railway, shop):
+    railway.has("v1.2.0", "BUILDING")
+    result = deploy(shop)
+    assert result["deployment"]["release"] == "v1.1.0"
+    assert railway.writes() == ["deploymentCancel", "up"]
+
+
+def test_a_failed_deployment_fails_with_the_end_of_its_log_and_the_old_one_serves_on(railway, shop):
+    railway.has("v1.0.0")
+    railway.steps = ["QUEUED", "BUILDING", "FAILED"]
+    railway.logs["buildLogs"] = ["Error: Cannot find module 'fastify'"]
+    result = deploy(shop)
+    assert result["failed"]
+    assert result["error"]["kind"] == "deployment_failed"
+    assert "Cannot find module 'fastify'" in result["msg"]
+    assert railway.one("deployment-1")["status"] == "SUCCESS"
+
+
+def test_a_deployment_that_never_ends_names_its_last_word(railway, shop):
+    railway.steps = ["QUEUED", "BUILDING"]
+    result = deploy(shop, wait_timeout=30)
+    assert "was still building after 30 s" in result["msg"]
+
+
+def test_an_upload_whose_answer_was_lost_makes_one_deployment(railway, shop):
+    railway.faults["up"] = [lost]
+    assert deploy(shop)["deployment"]["status"] == "success"
+    assert len(railway.listed) == 1
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"ref": "v9.9.9"}, "v9.9.9"),
+        ({"root_directory": "apps/nowhere"}, "root_directory"),
+        ({"ref": None}, "Set release"),
+        ({"release": "v1.1.0 final"}, "Set release"),
+        ({"service": "cart"}, "Set service to one of: api"),
+        ({"environment": "qa"}, "Set environment to one of: production"),
+        ({"path": None}, "path"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_changes(railway, shop, params, said):
+    result = deploy(shop, **params)
+    assert result["failed"]
+    assert said in result["msg"]
+    assert railway.writes() == []
+
+
+def test_a_token_of_the_wrong_kind_is_named_and_not_shown(railway, shop):
+    railway.faults["project"] = [lambda _: refusal("Not Authorized")]
+    result = deploy(shop)
+    assert "token_type" in result["msg"]
+    assert "sesame" not in str(result)
+
+
+def test_a_rollback_makes_the_old_image_serve_and_a_second_one_changes_nothing(railway):
+    old, bad = railway.has("v1.0.0"), railway.has("v1.1.0")
+    result = service("rolled_back", deployment=old["id"])
+    assert result["changed"]
+    assert (result["deployment"]["id"], result["deployment"]["release"], result["deployment"]["status"]) == ("deployment-3", "v1.0.0", "success")
+    assert result["previous"]["id"] == bad["id"]
+    assert any("variables" in warning for warning in result["warnings"])
+    again = service("rolled_back", deployment=old["id"])
+    assert not again["changed"]
+    assert again["deployment"]["id"] == "deployment-3"
+    assert railway.writes() == ["deploymentRollback"]
+
+
+def test_a_rollback_to_what_is_live_changes_nothing(railway):
+    serving = railway.has("v1.0.0")
+    assert not service("rolled_back", deployment=serving["id"])["changed"]
+    assert railway.writes() == []
+
+
+def test_a_redeploy_of_the_same_image_is_no_rollback_to_it(railway):
+    old = railway.has("v1.0.0")
+    railway.has("v1.0.0", reason="redeploy")
+    assert service("rolled_back", deployment=old["id"])["changed"]
+    assert railway.writes() == ["deploymentRollback"]
+
+
+def test_a_rollback_that_was_only_issued_is_awaited_by_the_next_one(railway):
+    old = railway.has("v1.0.0")
+    railway.has("v1.1.0")
+    issued = service("rolled_back", deployment=old["id"], wait=False)
+    assert issued["deployment"]["status"] in ("queued", "building")
+    awaited = service("rolled_back", deployment=old["id"])
+    assert (awaited["deployment"]["id"], awaited["deployment"]["status"]) == (issued["deployment"]["id"], "success")
+    assert not awaited["changed"]
+    assert railway.writes() == ["deploymentRollback"]
+
+
+def test_a_rollback_cancels_what_is_on_its_way_and_leaves_what_serves(railway):
+    serving = railway.has("v1.0.0")
+    railway.has("v1.1.0", "BUILDING")
+    result = service("rolled_back", deployment=serving["id"])
+    assert result["changed"]
+    assert result["deployment"]["id"] == serving["id"]
+    assert railway.writes() == ["deploymentCancel"]
+    assert railway.one("deployment-2")["status"] == "REMOVED"
+
+
+def test_a_rollback_is_made_when_what_was_on_its_way_came_to_serve_before_it_was_cancelled(railway):
+    serving = railway.has("v1.0.0")
+    railway.has("v1.1.0", "BUILDING")
+    railway.faults["deploymentCancel"] = [lambda _: refusal("Deployment is not in progress")]
+    result = service("rolled_back", deployment=serving["id"])
+    assert result["deployment"]["release"] == "v1.0.0"
+    assert result["deployment"]["id"] == "deployment-3"
+    assert railway.writes() == ["deploymentCancel", "deploymentRollback"]
+
+
+def test_a_rollback_is_made_when_what_is_on_its_way_cannot_be_cancelled(railway):
+    serving = railway.has("v1.0.0")
+    railway.has("v1.1.0", "BUILDING")
+    railway.steps = ["QUEUED", "BUILDING"]
+    railway.faults["deploymentCancel"] = [lambda _: refusal("Deployment cannot be cancelled")]
+    result = service("rolled_back", deployment=serving["id"], wait=False)
+    assert any("not cancelled" in warning for warning in result["warnings"])
+    assert railway.writes() == ["deploymentCancel", "deploymentRollback"]
+
+
+def test_a_rollback_in_check_mode_foretells_the_release_and_writes_nothing(railway):
+    old = railway.has("v1.0.0")
+    railway.has("v1.1.0")
+    result = service("rolled_back", deployment=old["id"], check=True)
+    assert result["changed"]
+    assert (result["deployment"]["id"], result["deployment"]["release"]) == (None, "v1.0.0")
+    assert railway.writes() == []
+
+
+def test_a_rollback_to_an_image_that_is_gone_is_refused_with_what_there_is(railway):
+    gone = railway.has("v1.0.0")
+    railway.has("v1.1.0")
+    railway.has("v1.2.0")
+    gone["canRollback"] = False
+    result = service("rolled_back", deployment=gone["id"], check=True)
+    assert result["failed"]
+    assert "cannot roll api back to deployment-1 (v1.0.0, removed)" in result["msg"]
+    assert "deployment-2 (v1.1.0)" in result["msg"]
+    assert railway.writes() == []
+
+
+def test_a_rollback_reaches_further_back_than_the_list(railway):
+    old = railway.has("v0.1.0")
+    for number in range(60):
+        railway.has(f"v1.0.{number}")
+    assert service("rolled_back", deployment=old["id"])["deployment"]["release"] == "v0.1.0"
+
+
+def test_a_rollback_needs_a_deployment(railway):
+    assert "deployment" in service("rolled_back")["msg"]
+    assert railway.writes() == []
+
+
+def test_a_service_is_stopped_once(railway):
+    serving = railway.has("v1.0.0")
+    foretold = service("stopped", check=True)
+    assert foretold["changed"]
+    assert railway.writes() == []
+    result = service("stopped")
+    assert result["changed"]
+    assert (result["deployment"]["id"], result["deployment"]["status"]) == (serving["id"], "stopped")
+    assert result["previous"]["status"] == "success"
+    again = service("stopped")
+    assert not again["changed"]
+    assert again["deployment"] is None
+    assert railway.writes() == ["deploymentStop"]
+
+
+def test_stopping_cancels_what_would_run_later(railway):
+    railway.has("v1.0.0")
+    railway.has("v1.1.0", "BUILDING")
+    service("stopped")
+    assert railway.writes() == ["deploymentCancel", "deploymentStop"]
+
+
+def test_a_stopped_service_is_started_once(railway):
+    serving = railway.has("v1.0.0")
+    service("stopped")
+    foretold = service("started", check=True)
+    assert foretold["deployment"]["id"] == serving["id"]
+    result = service("started")
+    assert result["changed"]
+    assert (result["deployment"]["id"], result["deployment"]["status"]) == (serving["id"], "success")
+    assert result["previous"] is None
+    assert not service("started")["changed"]
+    assert railway.writes() == ["deploymentStop", "deploymentRestart"]
+
+
+def test_a_crashed_service_is_started_from_its_image(railway):
+    railway.has("v1.0.0", "CRASHED")
+    foretold = service("started", check=True)
+    assert foretold["deployment"]["id"] is None
+    result = service("started")
+    assert (result["deployment"]["id"], result["deployment"]["release"], result["deployment"]["status"]) == ("deployment-2", "v1.0.0", "success")
+    assert railway.writes() == ["deploymentRedeploy"]
+
+
+def test_a_start_that_is_under_way_is_awaited(railway):
+    railway.has("v1.0.0", "DEPLOYING")
+    result = service("started")
+    assert result["deployment"]["status"] == "success"
+    assert not result["changed"]
+    assert railway.writes() == []
+
+
+def test_there_must_be_something_to_start(railway):
+    railway.has("v1.0.0", "FAILED")
+    result = service("started")
+    assert "Deploy a release first" in result["msg"]
+
+
+def test_a_lost_lease_stops_the_module_before_its_write(railway, monkeypatch):
+    class Lost:
+        def beat(self) -> None:
+            raise LeaseLost("The lease was taken over by somebody else.")
+
+    old = railway.has("v1.0.0")
+    railway.has("v1.1.0")
+    monkeypatch.setattr(railway_service, "lease_guard", lambda params: Lost())
+    result = service("rolled_back", deployment=old["id"], lease="token-1", store="s3://storefront/shop")
+    assert result["error"]["kind"] == "lease_lost"
+    assert railway.writes() == []

@@ -1,0 +1,310 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module vercel_deploy, against a project kept in memory."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.core import wait
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import LeaseLost
+from ansible_collections.storefront.runbook.plugins.modules import vercel_deploy
+
+from tests.unit.plugins.fake_vercel import FakeVercel, vercel_error
+from tests.unit.support import Clock, reply, run_module
+
+WRITES = ("POST", "PATCH", "PUT", "DELETE")
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Any:
+    """A project whose module waits on a clock that nobody waits for."""
+    monkeypatch.setattr(wait.Waiter, "__init__", _with_clock(wait.Waiter.__init__, clock))
+    account = FakeVercel()
+    with account.vendor.installed():
+        yield account
+
+
+def _with_clock(init: Any, clock: Clock) -> Any:
+    return lambda self, **options: init(self, **{"sleep": clock.sleep, "clock": clock, **options})
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A repository with the release v1.1.0 in apps/frontend."""
+    frontend = tmp_path / "apps" / "frontend"
+    frontend.mkdir(parents=True)
+    (frontend / "package.json").write_text('{"version": "1.1.0"}')
+    (frontend / "page.tsx").write_text("export {}")
+    for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message", "v1.1.0"], ["tag", "v1.1.0"]):
+        subprocess.run(["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@t.test", *command], check=True)
+    return tmp_path
+
+
+def deploy(state: str, *, check: bool = False, **params: Any) -> dict[str, Any]:
+    common = {"api_token": "sesame-token", "api_url": "https://api.test", "team": "team_1", "project": "shop"}
+    return run_module(vercel_deploy, {**common, "state": state, **params}, check=check)
+
+
+def stage(shop: Path, **params: Any) -> dict[str, Any]:
+    return deploy("staged", **{"path": str(shop), "ref": "v1.1.0", "root_directory": "apps/frontend", **params})
+
+
+def written(account: FakeVercel) -> list[str]:
+    return [FakeVercel.operation(request) for request in account.vendor.requests if request.method in WRITES]
+
+
+def head(shop: Path) -> str:
+    return subprocess.run(["git", "-C", str(shop), "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_staging_turns_auto_assignment_off_before_it_builds_and_serves_nothing(account, shop):
+    live = account.serves(account.has("v1.0.0"))
+    result = stage(shop)
+    assert not result["failed"], result
+    assert result["changed"]
+    assert written(account)[0] == "PATCH /v9/projects"
+    assert account.project["autoAssignCustomDomains"] is False
+    assert account.project["targets"]["production"]["id"] == live["id"]
+    deployment = result["deployment"]
+    assert (deployment["id"], deployment["status"], deployment["release"], deployment["commit"]) == ("dpl_2", "ready", "v1.1.0", head(shop))
+    assert result["previous"]["id"] == live["id"]
+    assert result["upload"] == {"files": 2, "bytes": 29, "sent_files": 2, "sent_bytes": 29}
+
+
+def test_staging_again_makes_no_second_build(account, shop):
+    stage(shop)
+    account.vendor.requests.clear()
+    result = stage(shop)
+    assert not result["changed"]
+    assert result["deployment"]["id"] == "dpl_1"
+    assert written(account) == []
+
+
+def test_staging_waits_for_a_build_that_is_under_way_and_calls_that_no_change(account, shop):
+    assert stage(shop, wait=False)["deployment"]["status"] == "queued"
+    account.vendor.requests.clear()
+    result = stage(shop)
+    assert (result["changed"], result["deployment"]["id"], result["deployment"]["status"]) == (False, "dpl_1", "ready")
+    assert written(account) == []
+
+
+def test_a_changed_file_makes_another_build_of_the_same_release(account, shop):
+    stage(shop)
+    (shop / "apps" / "frontend" / "page.tsx").write_text("export []")
+    result = stage(shop, ref=None, release="v1.1.0")
+    assert result["changed"]
+    assert result["deployment"]["id"] == "dpl_2"
+    assert result["deployment"]["commit"] is None
+    assert result["upload"]["sent_files"] == 1
+
+
+def test_a_failed_build_is_not_used_again(account, shop):
+    account.steps = ["QUEUED", "ERROR"]
+    failed = stage(shop)
+    assert failed["failed"]
+    assert "ended as error" in failed["msg"]
+    assert "Module not found: cart" in failed["msg"]
+    assert failed["error"]["kind"] == "deployment_failed"
+    account.steps = ["QUEUED", "READY"]
+    assert stage(shop)["deployment"]["id"] == "dpl_2"
+
+
+def test_check_mode_tells_what_would_be_built_and_writes_nothing(account, shop):
+    result = stage(shop, check=True)
+    assert result["changed"]
+    assert written(account) == []
+    assert result["deployment"] == {"id": None, "url": None, "status": "ready", "release": "v1.1.0", "commit": head(shop), "created_at": None}
+    assert result["previous"] is None
+    assert result["diff"]["before"]["auto_assign_domains"] is True
+    assert result["diff"]["after"] == {
+        "auto_assign_domains": False,
+        "live": {},
+        "staged": {"release": "v1.1.0", "status": "ready"},
+        "upload": "2 files, 29 bytes, less what Vercel holds already",
+    }
+
+
+def test_the_diff_and_the_deployment_hold_no_secret(account, shop):
+    result = stage(shop, meta={"ticket": 7})
+    assert account.deployments[0]["meta"]["ticket"] == "7"
+    assert "sesame-token" not in str(result)
+
+
+def test_a_folder_without_a_name_for_its_release_is_refused(account, shop):
+    result = stage(shop, ref=None)
+    assert "Set release, or set ref to its tag." in result["msg"]
+    assert result["error"]["kind"] == "config"
+    assert written(account) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "remedy"),
+    [
+        ({"ref": "v9.9.9"}, "Fetch the tags"),
+        ({"root_directory": "apps/nothing"}, "Correct root_directory"),
+        ({"project": "nobody"}, "Correct project or team"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_changes(account, shop, wrong, remedy):
+    if "project" in wrong:
+        account.faults["GET /v9/projects/nobody"] = [lambda answer: vercel_error(404, "not_found")]
+    result = stage(shop, **wrong)
+    assert result["failed"]
+    assert remedy in result["msg"]
+    assert written(account) == []
+
+
+@pytest.mark.parametrize("state", ["promoted", "rolled_back", "canceled"])
+def test_a_state_that_is_about_a_deployment_needs_one(account, state):
+    assert "missing" in deploy(state)["msg"]
+    result = deploy(state, deployment="dpl_9")
+    assert "has no deployment dpl_9. Set deployment to one of its ids" in result["msg"]
+    assert written(account) == []
+
+
+def test_a_promotion_ends_when_production_serves_it_and_tells_what_was_served_before(account):
+    account.serves(account.has("v1.0.0"))
+    account.has("v1.1.0")
+    result = deploy("promoted", deployment="dpl_2")
+    assert result["changed"]
+    assert (result["deployment"]["release"], result["previous"]["release"]) == ("v1.1.0", "v1.0.0")
+    assert account.project["targets"]["production"]["id"] == "dpl_2"
+    assert result["diff"]["before"]["live"]["release"] == "v1.0.0"
+    assert result["diff"]["after"]["live"]["release"] == "v1.1.0"
+
+
+def test_a_second_promotion_changes_nothing(account):
+    account.has("v1.1.0")
+    deploy("promoted", deployment="dpl_1")
+    account.vendor.requests.clear()
+    result = deploy("promoted", deployment="dpl_1")
+    assert not result["changed"]
+    assert result["deployment"]["id"] == result["previous"]["id"] == "dpl_1"
+    assert written(account) == []
+
+
+def test_a_promotion_in_check_mode_writes_nothing(account):
+    account.has("v1.1.0")
+    result = deploy("promoted", deployment="dpl_1", check=True)
+    assert result["changed"]
+    assert written(account) == []
+
+
+@pytest.mark.parametrize(("was", "is_now"), [(False, False), (True, True)])
+def test_a_promotion_leaves_auto_assignment_as_it_was(account, was, is_now):
+    account.has("v1.1.0")
+    account.project["autoAssignCustomDomains"] = was
+    deploy("promoted", deployment="dpl_1")
+    assert account.project["autoAssignCustomDomains"] is is_now
+
+
+def test_a_promotion_that_is_under_way_is_waited_for_and_not_asked_for_again(account):
+    account.has("v1.1.0")
+    assert deploy("promoted", deployment="dpl_1", wait=False)["changed"]
+    result = deploy("promoted", deployment="dpl_1")
+    assert not result["changed"]
+    assert account.project["targets"]["production"]["id"] == "dpl_1"
+    assert len(account.asked("POST /v10/projects/promote")) == 1
+
+
+def test_a_promotion_waits_for_a_build_that_is_under_way(account):
+    account.has("v1.1.0", state="QUEUED")
+    assert not deploy("promoted", deployment="dpl_1")["failed"]
+    assert account.project["targets"]["production"]["id"] == "dpl_1"
+
+
+def test_a_failed_promotion_is_asked_for_again_by_the_next_run(account):
+    account.serves(account.has("v1.0.0"))
+    account.has("v1.1.0")
+    account.jobs = ["pending", "failed"]
+    failed = deploy("promoted", deployment="dpl_2")
+    assert "Serving dpl_2 ended as failed for the production domains." in failed["msg"]
+    account.jobs = ["pending", "succeeded"]
+    assert deploy("promoted", deployment="dpl_2")["changed"]
+    assert account.project["targets"]["production"]["id"] == "dpl_2"
+
+
+def test_production_that_lost_a_domain_to_a_failed_promotion_gets_it_back(account):
+    account.serves(account.has("v1.0.0"))
+    account.has("v1.1.0")
+    account.project["lastAliasRequest"] = {"toDeploymentId": "dpl_2", "jobStatus": "failed", "requestedAt": 1, "type": "promote"}
+    account.project["autoAssignCustomDomains"] = False
+    account.held = []
+    account.faults["POST /v1/projects/rollback"] = [lambda answer: _accepted(account, "dpl_1")]
+    result = deploy("rolled_back", deployment="dpl_1")
+    assert not result["failed"], result
+    assert result["changed"]
+    assert (result["diff"]["before"]["serving"], result["diff"]["after"]["serving"]) == ("not served yet on shop.example", "served")
+    assert account.project["lastAliasRequest"]["jobStatus"] == "succeeded"
+
+
+def _accepted(account: FakeVercel, deployment_id: str) -> Any:
+    account.project["lastAliasRequest"] = {"toDeploymentId": deployment_id, "jobStatus": "pending", "requestedAt": 2, "type": "rollback"}
+    return reply(201)
+
+
+def test_a_rollback_serves_the_older_one_and_warns_that_auto_assignment_is_off(account):
+    account.serves(account.has("v1.0.0"))
+    account.serves(account.has("v1.1.0"))
+    result = deploy("rolled_back", deployment="dpl_1")
+    assert result["changed"]
+    assert account.project["targets"]["production"]["id"] == "dpl_1"
+    assert (result["previous"]["release"], result["deployment"]["release"]) == ("v1.1.0", "v1.0.0")
+    assert result["diff"]["after"]["auto_assign_domains"] is False
+    assert [warning for warning in result["warnings"] if "auto-assignment off" in warning]
+    assert written(account) == ["POST /v1/projects/rollback"]
+
+
+def test_a_second_rollback_changes_nothing(account):
+    account.serves(account.has("v1.0.0"))
+    account.serves(account.has("v1.1.0"))
+    deploy("rolled_back", deployment="dpl_1")
+    account.vendor.requests.clear()
+    assert not deploy("rolled_back", deployment="dpl_1")["changed"]
+    assert written(account) == []
+
+
+def test_a_rollback_to_what_never_served_is_refused_before_anything_changes(account):
+    account.serves(account.has("v1.0.0"))
+    account.has("v1.1.0")
+    result = deploy("rolled_back", deployment="dpl_2")
+    assert "it never served production" in result["msg"]
+    assert result["error"]["code"] == "no_rollback_candidate"
+    assert written(account) == []
+
+
+def test_a_build_is_canceled_once(account):
+    account.steps = ["BUILDING"]
+    account.has("v1.1.0", state="BUILDING")
+    assert deploy("canceled", deployment="dpl_1", check=True)["deployment"]["status"] == "canceled"
+    assert written(account) == []
+    result = deploy("canceled", deployment="dpl_1")
+    assert (result["changed"], result["deployment"]["status"]) == (True, "canceled")
+    assert not deploy("canceled", deployment="dpl_1")["changed"]
+    assert len(account.asked("PATCH /v12/deployments/cancel")) == 1
+
+
+def test_a_build_that_is_done_is_not_canceled(account):
+    account.has("v1.1.0")
+    result = deploy("canceled", deployment="dpl_1")
+    assert (result["changed"], result["deployment"]["status"]) == (False, "ready")
+
+
+def test_nothing_more_is_written_once_the_lease_is_lost(account, shop, monkeypatch):
+    class Held:
+        beats = 0
+
+        def beat(self) -> None:
+            self.beats += 1
+            if self.beats > 1:
+                raise LeaseLost("The lease was taken over. Start again.")
+
+    monkeypatch.setattr(vercel_deploy, "lease_guard", lambda params: Held())
+    result = stage(shop)
+    assert result["error"]["kind"] == "lease_lost"
+    assert written(account) == ["PATCH /v9/projects"]

@@ -1,0 +1,119 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The build cache: what was built is not built again, and one changed byte is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sandbox.cloud.builds import Blobs, Builder, BuildFailed, Recipe
+from tests.unit.sandbox.cloud.double import PAGES, backend, frontend, node_bin
+
+
+@pytest.fixture
+def builder(tmp_path: Path) -> Builder:
+    return Builder(tmp_path / "cache", node_bin(), Blobs(tmp_path / "uploads"))
+
+
+@pytest.fixture
+def recipe(builder: Builder) -> Callable[..., Recipe]:
+    def of(files: dict[str, bytes], output: str = "out", **variables: str) -> Recipe:
+        return Recipe({name: builder.blobs.put(content) for name, content in files.items()}, variables, output=output)
+
+    return of
+
+
+def build(builder: Builder, recipe: Recipe) -> tuple[str, list[str]]:
+    log: list[str] = []
+    return asyncio.run(builder.build(recipe, log.append)), log
+
+
+def test_the_same_upload_is_built_once_and_tells_the_same_log(builder: Builder, recipe) -> None:
+    first, log = build(builder, recipe(frontend("v1.0.0"), NEXT_PUBLIC_API_URL="a"))
+    made = builder.folder(first).stat().st_mtime_ns
+    assert build(builder, recipe(frontend("v1.0.0"), NEXT_PUBLIC_API_URL="a")) == (first, log)
+    assert "building 1.0.0" in log
+    assert builder.folder(first).stat().st_mtime_ns == made
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda recipe: replace(recipe, files={**recipe.files, "notes.txt": "0" * 40}),
+        lambda recipe: replace(recipe, files={**recipe.files, "build.mjs": "0" * 40}),
+        lambda recipe: replace(recipe, files={name: digest for name, digest in recipe.files.items() if name != "build.mjs"}),
+        lambda recipe: replace(recipe, variables={"NEXT_PUBLIC_API_URL": "b"}),
+        lambda recipe: replace(recipe, command="npm run other"),
+        lambda recipe: replace(recipe, output="dist"),
+    ],
+    ids=["another file", "another byte", "a file less", "another variable", "another command", "another output"],
+)
+def test_whatever_changes_the_result_changes_the_key(builder: Builder, recipe, change) -> None:
+    base = recipe(frontend("v1.0.0"), NEXT_PUBLIC_API_URL="a")
+    assert asyncio.run(builder.key(base)) != asyncio.run(builder.key(change(base)))
+
+
+def test_one_changed_byte_is_built_anew(builder: Builder, recipe) -> None:
+    first, _unused = build(builder, recipe(frontend("v1.0.0")))
+    changed = {**frontend("v1.0.0"), "build.mjs": PAGES.replace("products", "Products").encode()}
+    second, _unused = build(builder, recipe(changed))
+    assert (builder.folder(first) / "products.html").read_text() == "products"
+    assert (builder.folder(second) / "Products.html").read_text() == "Products"
+
+
+def test_another_version_of_node_is_another_build(builder: Builder, recipe, tmp_path: Path) -> None:
+    other = tmp_path / "bin" / "node"
+    other.parent.mkdir()
+    other.write_text("#!/bin/sh\necho v0.0.1\n")
+    other.chmod(0o755)
+    newer = Builder(tmp_path / "cache", other.parent, builder.blobs)
+    assert asyncio.run(builder.key(recipe({}))) != asyncio.run(newer.key(recipe({})))
+
+
+def test_a_failed_build_is_not_kept(builder: Builder, recipe) -> None:
+    broken = recipe({**frontend("v1.0.0"), "build.mjs": b"process.exit(1)"})
+    for _unused in range(2):
+        with pytest.raises(BuildFailed, match="exited with 1"):
+            build(builder, broken)
+    assert list((builder.cache / "builds").iterdir()) == []
+    assert list((builder.cache / "work").iterdir()) == []
+
+
+def test_a_build_without_its_output_says_which_folder_is_missing(builder: Builder, recipe) -> None:
+    with pytest.raises(BuildFailed, match='"dist"'):
+        build(builder, recipe(frontend("v1.0.0"), output="dist"))
+
+
+def test_an_app_with_dependencies_needs_its_lockfile(builder: Builder, recipe) -> None:
+    with pytest.raises(BuildFailed, match="package-lock"):
+        build(builder, recipe({"package.json": b'{"dependencies": {"left-pad": "1.3.0"}}'}))
+
+
+def test_a_builds_own_variables_do_not_come_from_the_doubles_environment(builder: Builder, recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_OF_THE_HOST", "hidden")
+    script = b'{"scripts": {"build": "mkdir out && env > out/env"}}'
+    key, _unused = build(builder, recipe({"package.json": script}))
+    assert "hidden" not in (builder.folder(key) / "env").read_text()
+
+
+def test_an_app_that_needs_no_build_is_kept_as_it_is(builder: Builder, recipe) -> None:
+    files = backend("v1.0.0")
+    key, _unused = build(builder, recipe(files, output=""))
+    assert {name: (builder.folder(key) / name).read_bytes() for name in files} == files
+
+
+def test_two_releases_with_the_same_dependencies_install_them_once(builder: Builder, recipe) -> None:
+    def app(version: str) -> dict[str, bytes]:
+        lock = f'{{"name": "app", "version": "{version}", "lockfileVersion": 3, "packages": {{"": {{"name": "app", "version": "{version}"}}}}}}'
+        return {"package.json": f'{{"name": "app", "version": "{version}"}}'.encode(), "package-lock.json": lock.encode()}
+
+    _unused, first = build(builder, recipe(app("1.0.0"), output=""))
+    _unused, second = build(builder, recipe(app("1.1.0"), output=""))
+    assert (first[1], second[1]) == ("Running npm ci", "Restored the dependencies from the cache")
+    assert len(list((builder.cache / "installs").iterdir())) == 1

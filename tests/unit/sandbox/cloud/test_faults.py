@@ -1,0 +1,173 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Faults: what is switched on happens to the operation it names, as often as it says, and to nothing else."""
+
+from __future__ import annotations
+
+import time
+
+import httpx
+import pytest
+
+from sandbox.cloud.faults import Fault, Faults
+from tests.unit.sandbox.cloud.double import Shop, backend, frontend, until
+
+
+def test_a_limited_request_says_when_to_come_back(shop: Shop) -> None:
+    shop.double.fault("vercel", "project", "rate_limited", retry_after=7)
+    answer = shop.vercel("GET", f"/v9/projects/{shop.project}")
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
+    assert answer.json()["error"]["code"] == "rate_limited"
+    assert answer.json()["error"]["limit"]["remaining"] == 0
+    assert shop.vercel("GET", f"/v9/projects/{shop.project}").status_code == 200
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_an_unavailable_vendor_answers_with_the_status_asked_for(shop: Shop, status: int) -> None:
+    shop.double.fault("cloudflare", "purge", "unavailable", status=status, times=2)
+    answers = [shop.purge(purge_everything=True).status_code for _unused in range(3)]
+    assert answers == [status, status, 200]
+
+
+def test_a_reset_breaks_the_connection_and_nothing_is_done(shop: Shop) -> None:
+    key = shop.stage("v1.0.0")
+    shop.double.fault("vercel", "promote", "reset")
+    with pytest.raises(httpx.TransportError):
+        shop.point("promote", key)
+    assert shop.vercel_project()["lastAliasRequest"] is None
+
+
+def test_a_lost_answer_breaks_the_connection_after_the_write(shop: Shop) -> None:
+    shop.double.fault("railway", "up", "lost_answer")
+    with pytest.raises(httpx.TransportError):
+        shop.up(backend("v1.0.0"), message="v1.0.0 lost")
+    assert [item["meta"]["cliMessage"] for item in shop.deployments()] == ["v1.0.0 lost"]
+
+
+def test_a_timeout_holds_the_request_and_then_breaks_it(shop: Shop) -> None:
+    shop.double.fault("vercel", "user", "timeout", seconds=0.4)
+    began = time.monotonic()
+    with pytest.raises(httpx.TransportError):
+        shop.vercel("GET", "/v2/user")
+    assert 0.4 <= time.monotonic() - began < 5
+
+
+def test_a_malformed_answer_is_no_json(shop: Shop) -> None:
+    shop.double.fault("railway", "deployments", "malformed")
+    with pytest.raises(ValueError, match="Unterminated"):
+        shop.deployments()
+
+
+def test_a_stuck_build_never_ends(shop: Shop) -> None:
+    shop.double.fault("vercel", "create", "stuck")
+    key = shop.create(frontend("v1.0.0")).json()["id"]
+    until(lambda: shop.site_deployment(key)["readyState"] == "BUILDING")
+    assert shop.site_deployment(shop.stage("v1.1.0"))["readyState"] == "READY"
+    assert shop.site_deployment(key)["readyState"] == "BUILDING"
+
+
+def test_a_build_can_be_made_to_fail_at_either_platform(shop: Shop) -> None:
+    shop.double.fault("vercel", "create", "build_fails")
+    shop.double.fault("railway", "up", "build_fails")
+    assert shop.site_deployment(shop.stage("v1.0.0"))["readyState"] == "ERROR"
+    assert shop.deploy("v1.0.0", wait="FAILED")
+
+
+def test_a_healthy_release_can_be_made_unhealthy(shop: Shop) -> None:
+    shop.double.fault("railway", "up", "unhealthy")
+    shop.deploy("v1.0.0", wait="FAILED")
+    shop.deploy("v1.0.0", wait="SUCCESS")
+
+
+def test_a_promotion_can_fail(shop: Shop) -> None:
+    first, second = shop.stage("v1.0.0"), shop.stage("v1.1.0")
+    shop.promote(first)
+    shop.double.fault("vercel", "promote", "alias_fails")
+    shop.point("promote", second)
+    until(lambda: shop.job() == "failed")
+    assert shop.site_deployment(second)["aliasError"]["code"]
+    assert shop.vercel_project()["targets"]["production"]["id"] == first
+    assert shop.page().json() == {"release": "v1.0.0"}
+
+
+def test_a_promotion_can_reach_a_part_of_the_domains_only(shop: Shop) -> None:
+    first, second = shop.stage("v1.0.0"), shop.stage("v1.1.0")
+    shop.promote(first)
+    shop.double.fault("vercel", "promote", "alias_partial")
+    shop.point("promote", second)
+    until(lambda: shop.job() == "failed")
+    aliases = shop.vercel("GET", f"/v1/projects/{shop.project}/promote/aliases").json()["aliases"]
+    assert sorted(item["status"] for item in aliases) == ["completed", "failed"]
+    assert shop.double.public.get(f"{shop.made['frontend_origin_url']}/release.json").json() == {"release": "v1.1.0"}
+    assert shop.page().json() == {"release": "v1.0.0"}
+    assert shop.point("promote", first).status_code == 201  # to make all of it the old one again is no conflict
+
+
+def test_a_promotion_can_say_that_it_succeeded_while_the_public_domain_stays(shop: Shop) -> None:
+    first, second = shop.stage("v1.0.0"), shop.stage("v1.1.0")
+    shop.promote(first)
+    shop.double.fault("vercel", "promote", "alias_stays")
+    shop.promote(second)
+    aliases = shop.vercel("GET", f"/v1/projects/{shop.project}/promote/aliases").json()["aliases"]
+    assert {item["status"] for item in aliases} == {"completed"}
+    shop.purge(purge_everything=True)
+    assert shop.page().json() == {"release": "v1.0.0"}
+
+
+def test_a_promotion_that_never_ends_can_be_taken_back(shop: Shop) -> None:
+    first, second = shop.stage("v1.0.0"), shop.stage("v1.1.0")
+    shop.promote(first)
+    shop.double.fault("vercel", "promote", "stuck")
+    shop.point("promote", second)
+    until(lambda: shop.job() == "in-progress")
+    assert shop.point("rollback", first).status_code == 201  # no conflict, although it is live: the other was on its way
+    until(lambda: shop.job() == "succeeded")
+    assert shop.vercel_project()["targets"]["production"]["id"] == first
+
+
+def test_a_fault_may_be_one_storefronts_own(shop: Shop) -> None:
+    shop.double.fault("cloudflare", "purge", "unavailable", storefront="another", times=-1)
+    assert shop.purge(purge_everything=True).status_code == 200
+    shop.double.fault("cloudflare", "purge", "unavailable", storefront=shop.name)
+    assert shop.purge(purge_everything=True).status_code == 503
+
+
+def test_only_the_public_face_of_one_release_can_be_broken(shop: Shop) -> None:
+    first, second = shop.stage("v1.0.0"), shop.stage("v1.1.0")
+    shop.promote(first)
+    shop.double.fault("edge", "request", "status", host="frontend", status=500, times=-1, release="v1.1.0", path="/release.json")
+    assert shop.page().status_code == 200
+    shop.promote(second)
+    assert (shop.page().status_code, shop.page("/products").status_code) == (500, 200)
+    assert shop.own_page(second).status_code == 200
+    shop.promote(first)
+    assert shop.page().status_code == 200
+
+
+def test_the_public_face_of_one_release_of_the_api_can_be_broken(shop: Shop) -> None:
+    first = shop.deploy("v1.0.0")
+    shop.double.fault("edge", "request", "status", host="backend", status=500, times=-1, release=first)
+    assert shop.api().status_code == 500
+    shop.deploy("v1.1.0")
+    assert shop.api().status_code == 200
+
+
+def test_an_unknown_fault_is_refused_with_what_is_known(shop: Shop) -> None:
+    answer = shop.double.control.post("/faults", json={"vendor": "vercel", "operation": "promot", "kind": "reset"})
+    assert answer.status_code == 400
+    assert "promote" in answer.json()["error"]
+
+
+def test_a_fault_for_ever_is_never_used_up() -> None:
+    faults = Faults([Fault("vercel", "reset", "get", times=-1)])
+    assert all(faults.take("vercel", "get", storefront=None) for _unused in range(5))
+    assert faults.take("vercel", "list", storefront=None) is None
+
+
+def test_requests_are_counted_with_their_bytes(shop: Shop) -> None:
+    shop.double.tell("DELETE", "/requests")
+    shop.upload(b"12345")
+    shop.vercel("GET", f"/v9/projects/{shop.project}")
+    recorded = [(item["operation"], item["bytes"], item["status"], item["storefront"]) for item in shop.double.tell("GET", "/requests")]
+    assert recorded == [("upload", 5, 200, None), ("project", 0, 200, shop.name)]

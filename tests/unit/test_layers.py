@@ -1,0 +1,205 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who may import whom: core ← platforms, data ← modules, and no role includes another."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PLUGINS = ROOT / "plugins"
+PACKAGE = "ansible_collections.storefront.runbook"
+DOCUMENTATION = {"DOCUMENTATION", "EXAMPLES", "RETURN"}
+URL = re.compile(r"https?://\w", re.IGNORECASE)
+
+SOURCES = sorted(path.relative_to(PLUGINS).as_posix() for path in PLUGINS.rglob("*.py"))
+MODULES = [path for path in SOURCES if path.startswith("modules/")]
+FOLDERS = {"modules", "module_utils", *(f"module_utils/{folder}" for folder in ("core", "platforms", "data"))}
+ROLE_FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("roles/*/*/**/*.y*ml"))
+
+
+def layer(path: str) -> str:
+    """``core``, ``platforms``, ``data``, ``modules`` or ``doc_fragments``, for a path below plugins/."""
+    parts = path.split("/")
+    return parts[1] if parts[0] == "module_utils" and len(parts) > 2 else parts[0]
+
+
+def imports(path: str, text: str) -> Iterator[str]:
+    """Every import of a file: a path below plugins/ without suffix for our own, a dotted name for others."""
+    folder = path.split("/")[:-1]
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = "/".join([*folder[: len(folder) - node.level + 1], *(node.module or "").split(".")]).strip("/")
+            yield from (f"{base}/{alias.name}" for alias in node.names) if base in FOLDERS else [base]
+
+
+def vendor(path: str) -> str:
+    """``platforms/vercel_states`` belongs to ``vercel``."""
+    return path.rsplit("/", maxsplit=1)[-1].removesuffix(".py").partition("_")[0]
+
+
+MAY_IMPORT = {
+    "core": {"core"},
+    "platforms": {"core", "platforms"},
+    "data": {"core", "data"},
+    "modules": {"core", "platforms", "data"},
+    "doc_fragments": set(),
+    "module_utils": set(),
+}
+KNOWS_ANSIBLE = {"module_utils/core/module.py", "module_utils/core/options.py"}
+
+
+def faults(path: str, text: str) -> list[str]:
+    """What in a file below plugins/ breaks the rule."""
+    found = []
+    here = layer(path)
+    for name in imports(path, text):
+        if name.startswith(PACKAGE):
+            found.append(f"imports {name} absolutely")
+        elif name.startswith("ansible.") or name == "ansible":
+            if here != "modules" and path not in KNOWS_ANSIBLE:
+                found.append(f"imports {name}")
+            if name.endswith(".AnsibleModule") and path != "module_utils/core/module.py":
+                found.append("knows AnsibleModule, which core/module.py is for")
+        elif "/" in name:
+            there = layer(name + ".py")
+            if there not in MAY_IMPORT[here]:
+                found.append(f"{here} imports {there}")
+            elif here == there == "platforms" and vendor(path) != vendor(name):
+                found.append(f"{vendor(path)} imports {vendor(name)}")
+            elif here in ("platforms", "data") and f"{name}.py" in KNOWS_ANSIBLE:
+                found.append(f"imports {name}, which imports Ansible")
+    return found
+
+
+def urls_in_code(text: str) -> list[str]:
+    """Every string with a URL outside of the documentation and docstrings."""
+    tree = ast.parse(text)
+    documentation = [
+        node for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in DOCUMENTATION
+    ]
+    docstrings = [node for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
+    left_out = {id(inner) for node in [*documentation, *docstrings] for inner in ast.walk(node)}
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in left_out and URL.search(node.value)
+    ]
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads Ansible's YAML; what a tag such as !vault or !unsafe holds does not matter here."""
+
+
+_Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
+
+
+def roles_included(document: Any) -> Iterator[str]:
+    """The name of every role that a task file or a meta/main.yml pulls in, at any depth of blocks."""
+    if isinstance(document, list):
+        for item in document:
+            yield from roles_included(item)
+    elif isinstance(document, dict):
+        for key, value in document.items():
+            if key.rpartition(".")[2] in ("include_role", "import_role"):
+                yield value["name"] if isinstance(value, dict) else str(value)
+            elif key in ("dependencies", "roles") and isinstance(value, list):
+                yield from (str(item.get("role") or item.get("name")) if isinstance(item, dict) else str(item) for item in value)
+            else:
+                yield from roles_included(value)
+
+
+@pytest.mark.parametrize("path", SOURCES)
+def test_a_file_imports_only_what_its_layer_may(path: str) -> None:
+    assert faults(path, (PLUGINS / path).read_text()) == []
+
+
+@pytest.mark.parametrize("path", MODULES)
+def test_no_module_holds_a_url(path: str) -> None:
+    assert urls_in_code((PLUGINS / path).read_text()) == []
+
+
+@pytest.mark.parametrize("path", ROLE_FILES)
+def test_no_role_includes_another(path: str) -> None:
+    role = path.split("/")[1]
+    documents = yaml.load_all((ROOT / path).read_text(), Loader=_Loader)
+    others = [name for document in documents for name in roles_included(document) if name.rpartition(".")[2] != role]
+    assert others == []
+
+
+def test_platforms_and_data_work_where_ansible_is_not_installed() -> None:
+    names = [path.removesuffix(".py").replace("/", ".") for path in SOURCES if layer(path) in ("platforms", "data")]
+    script = "import importlib, sys\nsys.modules['ansible'] = None\n" + "".join(f"importlib.import_module('{PACKAGE}.plugins.{name}')\n" for name in names)
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT / ".ansible" / "collections", capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "fault"),
+    [
+        ("module_utils/core/http.py", "from ..platforms import vercel", "core imports platforms"),
+        ("module_utils/core/http.py", "from ..data.store import Store", "core imports data"),
+        ("module_utils/core/http.py", "def f():\n    from ansible.module_utils.basic import env_fallback", "imports ansible.module_utils.basic.env_fallback"),
+        ("module_utils/platforms/vercel.py", "from .railway import up", "vercel imports railway"),
+        ("module_utils/platforms/vercel.py", "from . import railway", "vercel imports railway"),
+        ("module_utils/platforms/vercel.py", "from ..data import store", "platforms imports data"),
+        ("module_utils/data/store.py", "from ..platforms.vercel import Vercel", "data imports platforms"),
+        ("module_utils/data/store.py", "import ansible", "imports ansible"),
+        ("module_utils/data/lease.py", "from ..core.module import Guard", "imports module_utils/core/module, which imports Ansible"),
+        ("module_utils/data/store.py", "from ...modules.cf_purge import plan", "data imports modules"),
+        ("modules/cf_purge.py", "from .health_check import plan", "modules imports modules"),
+        ("modules/cf_purge.py", "from ansible.module_utils.basic import AnsibleModule", "knows AnsibleModule, which core/module.py is for"),
+        ("modules/cf_purge.py", f"from {PACKAGE}.plugins.module_utils.core import http", f"imports {PACKAGE}.plugins.module_utils.core.http absolutely"),
+    ],
+)
+def test_the_rule_finds(path: str, text: str, fault: str) -> None:
+    assert faults(path, text) == [fault]
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("module_utils/platforms/vercel.py", "from .vercel_states import Deployment\nfrom ..core.http import ApiClient"),
+        ("module_utils/data/ledger.py", "from .store import Store"),
+        ("modules/cf_purge.py", "import re\nfrom ..module_utils.core.module import run\nfrom ..module_utils.platforms import cloudflare"),
+    ],
+)
+def test_the_rule_allows(path: str, text: str) -> None:
+    assert faults(path, text) == []
+
+
+def test_a_url_is_found_in_code_and_not_in_documentation() -> None:
+    text = '"""See https://docs.example."""\nDOCUMENTATION = "https://docs.example"\n'
+    text += 'def f():\n    return {"default": "https://api.example"}, "begins with https://"\n'
+    assert urls_in_code(text) == ["https://api.example"]
+
+
+def test_an_included_role_is_found_at_any_depth() -> None:
+    tasks = """
+    - name: Outer
+      block:
+        - name: Inner
+          ansible.builtin.include_role:
+            name: storefront.runbook.edge
+      rescue:
+        - import_role: {name: verify, tasks_from: public.yml}
+    - name: Not a role
+      ansible.builtin.include_tasks: stage.yml
+      vars: {token: !vault abc}
+    """
+    assert list(roles_included(yaml.load(tasks, Loader=_Loader))) == ["storefront.runbook.edge", "verify"]
+    assert list(roles_included({"galaxy_info": {}, "dependencies": [{"role": "edge"}, "verify"]})) == ["edge", "verify"]
