@@ -135,6 +135,7 @@ def _new_state(name: str, folder: Path) -> dict[str, Any]:
             "vercel_url": at["vercel"],
             "railway_url": at["railway"],
             "cloudflare_url": f"{at['cloudflare']}/client/v4",
+            "objects_url": at["objects"],
             "control_token": secrets.token_hex(20),
         },
         "tokens": {"vercel": secrets.token_hex(12), "railway": str(uuid.uuid4()), "cloudflare": secrets.token_hex(20)},

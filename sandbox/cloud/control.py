@@ -44,6 +44,7 @@ class Control:
             ("POST", "/faults", self.add_fault),
             ("GET", "/faults", self.faults),
             ("DELETE", "/faults", self.clear_faults),
+            ("GET", "/held", self.held),
             ("POST", "/delays", self.set_delays),
             ("DELETE", "/delays", self.reset_delays),
             ("GET", "/requests", self.requests),
@@ -110,8 +111,11 @@ class Control:
         return JSONResponse([asdict(fault) for fault in self.cloud.faults.active])
 
     async def clear_faults(self, request: Request) -> Response:
-        self.cloud.faults.active.clear()
+        self.cloud.faults.clear()
         return Response(status_code=204)
+
+    async def held(self, request: Request) -> Response:
+        return JSONResponse(self.cloud.faults.held)
 
     async def set_delays(self, request: Request) -> Response:
         try:
