@@ -102,7 +102,9 @@ def status(name: str) -> list[dict[str, Any]]:
 
 
 def _servers(folder: Path, state: dict[str, Any]) -> list[Server]:
-    ports = read(folder / "ports.json")
+    known = read(folder / "ports.json")
+    lacking = [port for server in SERVERS for port in server.port_names if port not in known]
+    ports = {**known, **(assign_ports(folder, lacking) if lacking else {})}  # an older version of the sandbox had fewer
     return [server(state, ports) for server in SERVERS]
 
 
