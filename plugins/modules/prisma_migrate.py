@@ -145,10 +145,39 @@ pending:
       description: Whether the release that is live keeps working once it is applied.
       type: bool
       sample: true
+    classes:
+      description:
+        - V(expand) when it is backward compatible, else V(contract).
+        - V(destructive) when data is gone afterwards, V(long_lock) when others may wait for as long as a table is big, V(not_transactional) when a failure
+          may leave a part of it applied, V(unknown) when it holds what cannot be judged, which may be any of these.
+      type: list
+      elements: str
+      sample: [contract, destructive]
     reasons:
-      description: Why it is not backward compatible, each with its C(line) in migration.sql and the C(reason).
+      description: What it was classified by.
       type: list
       elements: dict
+      contains: &reasons
+        class:
+          description: V(contract), V(destructive), V(unknown), V(long_lock) or V(not_transactional). The first three are why old code may break.
+          type: str
+          sample: destructive
+        file:
+          description: The migration.sql, inside of O(root_directory).
+          type: str
+          sample: prisma/migrations/20260303090000_contract/migration.sql
+        line:
+          description: Where the statement begins, counted from 1; null for the file as a whole.
+          type: int
+          sample: 3
+        statement:
+          description: What SQL calls the statement; null where the file could not be read.
+          type: str
+          sample: ALTER TABLE
+        reason:
+          description: What it does.
+          type: str
+          sample: drops the column item.name
 applied:
   description: Names of the migrations that were applied now; none in check mode.
   returned: success, and when a migration failed
@@ -185,9 +214,10 @@ unknown_to_release:
       type: bool
       sample: false
     reasons:
-      description: Why it does not, or why that is not known, each with its C(line) in migration.sql and the C(reason).
+      description: Why it does not, or why that is not known, as in RV(pending[].reasons).
       type: list
       elements: dict
+      contains: *reasons
 unresolved:
   description: Migrations that failed and were not resolved.
   returned: when there is one
@@ -231,7 +261,7 @@ from ..module_utils.core.source import checkout
 from ..module_utils.core.wait import Waiter
 from ..module_utils.data import prisma, prisma_cli, prisma_unknown
 from ..module_utils.data.lease import guard as lease_guard
-from ..module_utils.data.migration_safety import classify
+from ..module_utils.data.migration_safety import classify, told
 from ..module_utils.data.postgres import PSYCOPG2_ERROR, connect, direct
 from ..module_utils.data.prisma_builtin import Builtin
 
@@ -283,7 +313,7 @@ class Client:
             except ConfigError as error:
                 why_not = f"known_from cannot be read, so what it did is not known: {error}"
                 self.runtime.warn(f"The migrations of {ref} (known_from) cannot be read: {error}")
-        return prisma_unknown.unknown_to_release(state, migrations, newer, why_not)
+        return prisma_unknown.unknown_to_release(state, migrations, newer, why_not, self.params["migrations"])
 
 
 def plan(params: dict[str, Any], client: Client) -> Plan:
@@ -309,17 +339,25 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
             "name": migration.name,
             "checksum": migration.checksum,
             "backward_compatible": verdict.backward_compatible,
-            "reasons": prisma_unknown.told(verdict),
+            "classes": verdict.classes,
+            "reasons": told(verdict.reasons, f"{params['migrations']}/{migration.name}/migration.sql"),
         }
         for migration, verdict in zip(state.pending, verdicts, strict=True)
     ]
     before = "".join(f"{name}\n" for name in state.applied)
     return Plan(
         before=before,
-        after=before + "".join(f"{migration.name}\n{migration.sql.rstrip()}\n" for migration in state.pending),
+        after=before + "".join(shown(each, migration.sql) for each, migration in zip(pending, state.pending, strict=True)),
         todo={"migrations": migrations, "pending": state.pending, "files": files, "cli": cli},
         result={**found, "pending": pending, "applied": [], "backward_compatible": all(verdict.backward_compatible for verdict in verdicts)},
     )
+
+
+def shown(pending: dict[str, Any], script: str) -> str:
+    """A pending migration in the diff: its classes, what was found in it, and its SQL."""
+    places = ["" if each["line"] is None else f"line {each['line']}: " for each in pending["reasons"]]
+    found = "".join(f"-- {place}{each['reason']} ({each['class']})\n" for place, each in zip(places, pending["reasons"], strict=True))
+    return f"{pending['name']} ({', '.join(pending['classes'])})\n{found}{script.rstrip()}\n"
 
 
 def apply(plan: Plan, client: Client) -> dict[str, Any]:

@@ -11,34 +11,31 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .migration_safety import Verdict, classify
+from .migration_safety import Reason, Verdict, classify, told
 from .prisma import Migration, Row, State, explain
 
 
-def told(verdict: Verdict) -> list[dict[str, Any]]:
-    """The reasons as they are returned."""
-    return [{"line": reason.line, "reason": reason.reason} for reason in verdict.reasons]
-
-
-def unknown_to_release(state: State, migrations: Sequence[Migration], newer: Sequence[Migration] | None, why_not: str) -> list[dict[str, Any]]:
+def unknown_to_release(
+    state: State, migrations: Sequence[Migration], newer: Sequence[Migration] | None, why_not: str, folder: str = "prisma/migrations"
+) -> list[dict[str, Any]]:
     """Judge what the database has and ``migrations`` have not, in the order in which it was applied, by the files of ``newer``.
 
-    ``why_not`` says why a file is not in ``newer``. ``backward_compatible`` is None where that is not known. One that failed is there too, since part of
-    it may be applied.
+    ``why_not`` says why a file is not in ``newer``, and ``folder`` is what findings call the folder of the migrations. ``backward_compatible`` is None
+    where that is not known. One that failed is there too, since part of it may be applied.
     """
     names = {migration.name for migration in migrations}
     rows = {row.name: row for row in state.rows if row.rolled_back_at is None and row.name not in names}
     files = {migration.name: migration for migration in newer or ()}
     known = [name for name, row in rows.items() if name in files and files[name].fits(row.checksum)]
     verdicts = dict(zip(known, classify(files[name].sql for name in known), strict=True))
-    return [_judged(row, files, verdicts.get(name), why_not) for name, row in rows.items()]
+    return [_judged(row, files, verdicts.get(name), why_not, f"{folder}/{name}/migration.sql") for name, row in rows.items()]
 
 
-def _judged(row: Row, files: Mapping[str, Migration], verdict: Verdict | None, why_not: str) -> dict[str, Any]:
+def _judged(row: Row, files: Mapping[str, Migration], verdict: Verdict | None, why_not: str, file: str) -> dict[str, Any]:
     told_of = {"name": row.name, "state": "failed" if row.finished_at is None else "applied"}
     if verdict is None:
         why = why_not if row.name not in files else "its file was edited after it was applied, so what was applied is not known"
-        return {**told_of, "backward_compatible": None, "reasons": [{"line": None, "reason": why}]}
+        return {**told_of, "backward_compatible": None, "reasons": told([Reason(None, why)], file)}
     if row.finished_at is None and explain(row, files[row.name])["resolve"] == "rolled-back":  # PostgreSQL undid all of it
         return {**told_of, "backward_compatible": True, "reasons": []}
-    return {**told_of, "backward_compatible": verdict.backward_compatible, "reasons": told(verdict)}
+    return {**told_of, "backward_compatible": verdict.backward_compatible, "reasons": told(verdict.breaking, file)}

@@ -23,6 +23,23 @@ URL = "postgresql://shop:hunter22@db.example/shop"
 INIT = Migration("1_init", "CREATE TABLE item (id int);")
 RATING = Migration("2_rating", "ALTER TABLE item ADD rating int;")
 DROP = Migration("3_drop", "\nDROP TABLE item;\n")
+DROPS = {
+    "class": "destructive",
+    "file": "prisma/migrations/3_drop/migration.sql",
+    "line": 2,
+    "statement": "DROP TABLE",
+    "reason": "drops the table item",
+}
+
+AFTER = f"""\
+1_init
+2_rating (expand)
+{RATING.sql}
+3_drop (contract, destructive)
+-- line 2: drops the table item (destructive)
+
+DROP TABLE item;
+"""
 
 Migrate = Callable[..., dict[str, Any]]
 
@@ -64,10 +81,10 @@ def test_check_mode_judges_what_is_pending_shows_its_sql_and_sends_none_of_it(da
     predicted = migrate(check=True)
     assert (predicted["changed"], predicted["applied"], predicted["backward_compatible"]) == (True, [], False)
     assert predicted["pending"] == [
-        {"name": "2_rating", "checksum": RATING.checksum, "backward_compatible": True, "reasons": []},
-        {"name": "3_drop", "checksum": DROP.checksum, "backward_compatible": False, "reasons": [{"line": 2, "reason": "drops the table item"}]},
+        {"name": "2_rating", "checksum": RATING.checksum, "backward_compatible": True, "classes": ["expand"], "reasons": []},
+        {"name": "3_drop", "checksum": DROP.checksum, "backward_compatible": False, "classes": ["contract", "destructive"], "reasons": [DROPS]},
     ]
-    assert predicted["diff"] == {"before": "1_init\n", "after": f"1_init\n2_rating\n{RATING.sql}\n3_drop\n\nDROP TABLE item;\n"}
+    assert predicted["diff"] == {"before": "1_init\n", "after": AFTER}
     assert all(statement.startswith("SELECT") for statement in database.sent)
 
 
@@ -132,7 +149,7 @@ def test_an_older_release_is_told_what_it_does_not_know_and_whether_it_could_be_
     assert (older["changed"], older["missing"]) == (False, ["2_rating", "3_drop"])
     assert older["unknown_to_release"] == [
         {"name": "2_rating", "state": "applied", "backward_compatible": True, "reasons": []},
-        {"name": "3_drop", "state": "applied", "backward_compatible": False, "reasons": [{"line": 2, "reason": "drops the table item"}]},
+        {"name": "3_drop", "state": "applied", "backward_compatible": False, "reasons": [DROPS]},
     ]
     assert migrate(check=True, ref="v2")["unknown_to_release"] == []
 

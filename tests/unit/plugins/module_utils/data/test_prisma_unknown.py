@@ -25,12 +25,16 @@ def ask(database: FakePostgres, *newer: Migration, known: bool = True) -> dict[s
     return {entry["name"]: (entry["state"], entry["backward_compatible"], entry["reasons"]) for entry in told}
 
 
+def finding(name: str, line: int | None, reason: str, kind: str, statement: str | None) -> dict[str, Any]:
+    return {"class": kind, "file": f"prisma/migrations/{name}/migration.sql", "line": line, "statement": statement, "reason": reason}
+
+
 def test_what_a_newer_release_applied_is_judged_by_its_own_files_and_together() -> None:
     database = FakePostgres(OLD, EXPAND, BACKFILL, CONTRACT)
     assert ask(database, EXPAND, BACKFILL, CONTRACT) == {
         "2_expand": ("applied", True, []),
         "3_backfill": ("applied", True, []),  # of a column that the older release does not know
-        "4_contract": ("applied", False, [{"line": 2, "reason": "drops the column item.a"}]),
+        "4_contract": ("applied", False, [finding("4_contract", 2, "drops the column item.a", "destructive", "ALTER TABLE")]),
     }
 
 
@@ -41,9 +45,9 @@ def test_a_release_that_knows_all_has_nothing_unknown_however_much_is_pending() 
 
 def test_what_no_file_tells_is_not_known_and_says_why() -> None:
     database = FakePostgres(OLD, EXPAND, CONTRACT)
-    not_known = ("applied", None, [{"line": None, "reason": WHY_NOT}])
-    assert ask(database, CONTRACT)["2_expand"] == not_known
-    assert ask(database, known=False) == {"2_expand": not_known, "4_contract": not_known}
+    not_known = {name: ("applied", None, [finding(name, None, WHY_NOT, "unknown", None)]) for name in ("2_expand", "4_contract")}
+    assert ask(database, CONTRACT)["2_expand"] == not_known["2_expand"]
+    assert ask(database, known=False) == not_known
 
 
 def test_a_file_that_is_not_the_one_that_was_applied_tells_nothing() -> None:
