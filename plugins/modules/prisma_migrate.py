@@ -20,7 +20,8 @@ description:
   - A migration is backward compatible unless it drops or renames something, changes a type, refuses what old code writes, changes rows that old code knows,
     or holds what is not known to be harmless. What is judged is what the migration itself leaves, not the data that the new release will write. Without the
     Python library C(pglast) every pending migration counts as not backward compatible.
-  - In check mode the SQL of the pending migrations is the diff.
+  - In check mode the SQL of the pending migrations is the diff. Asked so for an older O(ref) it tells whether that release could be put back, see
+    RV(unknown_to_release).
 extends_documentation_fragment:
   - storefront.runbook.source
   - storefront.runbook.lease
@@ -54,6 +55,11 @@ options:
       - Folder of the migrations inside of O(root_directory).
     type: str
     default: prisma/migrations
+  known_from:
+    description:
+      - Tag, branch or commit of a newer release in the same repository, whose files tell what the migrations do that O(ref) does not know.
+      - Only read, for RV(unknown_to_release). Where it cannot be read there is a warning, and those migrations are not known.
+    type: str
   runner:
     description:
       - Who applies the migrations.
@@ -106,6 +112,18 @@ EXAMPLES = r"""
     runner: cli
   check_mode: true
   diff: true
+
+- name: Ask whether v1.0.0 could be put back, now that v1.1.0 is live
+  storefront.runbook.prisma_migrate:
+    database_url: "{{ vault_database_url }}"
+    path: /srv/shop
+    ref: v1.0.0
+    known_from: v1.1.0
+    root_directory: apps/backend
+    runner: builtin
+  check_mode: true
+  register: older
+  failed_when: older.unknown_to_release | rejectattr('backward_compatible') | length > 0
 """
 
 RETURN = r"""
@@ -127,10 +145,39 @@ pending:
       description: Whether the release that is live keeps working once it is applied.
       type: bool
       sample: true
+    classes:
+      description:
+        - V(expand) when it is backward compatible, else V(contract).
+        - V(destructive) when data is gone afterwards, V(long_lock) when others may wait for as long as a table is big, V(not_transactional) when a failure
+          may leave a part of it applied, V(unknown) when it holds what cannot be judged, which may be any of these.
+      type: list
+      elements: str
+      sample: [contract, destructive]
     reasons:
-      description: Why it is not backward compatible, each with its C(line) in migration.sql and the C(reason).
+      description: What it was classified by.
       type: list
       elements: dict
+      contains: &reasons
+        class:
+          description: V(contract), V(destructive), V(unknown), V(long_lock) or V(not_transactional). The first three are why old code may break.
+          type: str
+          sample: destructive
+        file:
+          description: The migration.sql, inside of O(root_directory).
+          type: str
+          sample: prisma/migrations/20260303090000_contract/migration.sql
+        line:
+          description: Where the statement begins, counted from 1; null for the file as a whole.
+          type: int
+          sample: 3
+        statement:
+          description: What SQL calls the statement; null where the file could not be read.
+          type: str
+          sample: ALTER TABLE
+        reason:
+          description: What it does.
+          type: str
+          sample: drops the column item.name
 applied:
   description: Names of the migrations that were applied now; none in check mode.
   returned: success, and when a migration failed
@@ -142,6 +189,35 @@ backward_compatible:
   returned: success, and when a migration failed
   type: bool
   sample: true
+missing:
+  description: Names of the migrations that the database has and the release has not, in the order in which they were applied.
+  returned: when the database was reached
+  type: list
+  elements: str
+  sample: [20260303090000_contract]
+unknown_to_release:
+  description: The same migrations, and whether the release works on the schema that they made. One that failed is here too.
+  returned: when the database was reached
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of its folder.
+      type: str
+      sample: 20260303090000_contract
+    state:
+      description: V(applied) or V(failed).
+      type: str
+      sample: applied
+    backward_compatible:
+      description: Whether the release works with it; null where its SQL is not known, which has to be taken for V(false).
+      type: bool
+      sample: false
+    reasons:
+      description: Why it does not, or why that is not known, as in RV(pending[].reasons).
+      type: list
+      elements: dict
+      contains: *reasons
 unresolved:
   description: Migrations that failed and were not resolved.
   returned: when there is one
@@ -170,21 +246,22 @@ unresolved:
       sample: PostgreSQL ran the file as one transaction and undid it, so nothing of it is applied.
 """
 
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.common.parameters import env_fallback
 
-from ..module_utils.core.errors import CommandFailed, MigrationFailed, RunbookError
+from ..module_utils.core.errors import CommandFailed, ConfigError, MigrationFailed, RunbookError
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import lease_options, source_options
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.source import checkout
 from ..module_utils.core.wait import Waiter
-from ..module_utils.data import prisma, prisma_cli
+from ..module_utils.data import prisma, prisma_cli, prisma_unknown
 from ..module_utils.data.lease import guard as lease_guard
-from ..module_utils.data.migration_safety import classify
+from ..module_utils.data.migration_safety import classify, told
 from ..module_utils.data.postgres import PSYCOPG2_ERROR, connect, direct
 from ..module_utils.data.prisma_builtin import Builtin
 
@@ -197,6 +274,7 @@ def argument_spec() -> dict[str, Any]:
         "direct_url": {"type": "str", "no_log": True, "fallback": (env_fallback, ["DIRECT_URL"])},
         "path": {"type": "path", "required": True},
         "migrations": {"type": "str", "default": "prisma/migrations"},
+        "known_from": {"type": "str"},
         "runner": {"type": "str", "required": True, "choices": ["cli", "builtin"]},
         "lock_timeout": {"type": "float", "default": 5.0},
         "lock_retries": {"type": "int", "default": 3},
@@ -218,16 +296,39 @@ class Client:
     def connect(self) -> Any:
         return self._stack.enter_context(closing(connect(self.database)))
 
-    def files(self) -> Path:
-        return self._stack.enter_context(checkout(self.params["path"], self.params["ref"], self.params["root_directory"])).root
+    def files(self, ref: str | None) -> Path:
+        return self._stack.enter_context(checkout(self.params["path"], ref, self.params["root_directory"])).root
+
+    def migrations(self, files: Path, ref: str | None) -> list[prisma.Migration]:
+        shown = "/".join(part for part in (self.params["root_directory"] or self.params["path"], self.params["migrations"]) if part)
+        return prisma.read_folder(files / self.params["migrations"], f"{shown} of {ref}" if ref else shown)
+
+    def unknown(self, state: prisma.State, migrations: Sequence[prisma.Migration]) -> list[dict[str, Any]]:
+        """What the database has and the release has not, by the files of ``known_from``."""
+        ref = self.params["known_from"]
+        newer, why_not = None, f"it is not in {ref} (known_from), so what it did is not known" if ref else "known_from is not set, so what it did is not known"
+        if ref:
+            try:
+                newer = self.migrations(self.files(ref), ref)
+            except ConfigError as error:
+                why_not = f"known_from cannot be read, so what it did is not known: {error}"
+                self.runtime.warn(f"The migrations of {ref} (known_from) cannot be read: {error}")
+        return prisma_unknown.unknown_to_release(state, migrations, newer, why_not, self.params["migrations"])
 
 
 def plan(params: dict[str, Any], client: Client) -> Plan:
-    files = client.files()
-    shown = "/".join(part for part in (params["root_directory"] or params["path"], params["migrations"]) if part)
-    migrations = prisma.read_folder(files / params["migrations"], f"{shown} of {params['ref']}" if params["ref"] else shown)
-    cli = prisma_cli.find(Path(params["path"]).resolve(), params["root_directory"], files) if params["runner"] == "cli" else None
-    state = prisma.look(client.connect(), migrations, client.database.schema)
+    files = client.files(params["ref"])
+    migrations = client.migrations(files, params["ref"])
+    connection = client.connect()
+    state = prisma.inspect(connection, migrations)
+    found = {"missing": state.missing, "unknown_to_release": client.unknown(state, migrations)}
+    try:
+        prisma.refuse(connection, state, migrations, client.database.schema)
+    except RunbookError as error:
+        error.result = {**found, **error.result}
+        raise
+    uses_cli = params["runner"] == "cli" and state.pending  # an older release, only asked about, may lock another Prisma than is installed
+    cli = prisma_cli.find(Path(params["path"]).resolve(), params["root_directory"], files) if uses_cli else None
     if state.edited:
         client.runtime.warn(f"Migrations were edited after they were applied, which changes nothing in the database: {', '.join(state.edited)}.")
     if state.missing:
@@ -238,17 +339,25 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
             "name": migration.name,
             "checksum": migration.checksum,
             "backward_compatible": verdict.backward_compatible,
-            "reasons": [{"line": reason.line, "reason": reason.reason} for reason in verdict.reasons],
+            "classes": verdict.classes,
+            "reasons": told(verdict.reasons, f"{params['migrations']}/{migration.name}/migration.sql"),
         }
         for migration, verdict in zip(state.pending, verdicts, strict=True)
     ]
     before = "".join(f"{name}\n" for name in state.applied)
     return Plan(
         before=before,
-        after=before + "".join(f"{migration.name}\n{migration.sql.rstrip()}\n" for migration in state.pending),
+        after=before + "".join(shown(each, migration.sql) for each, migration in zip(pending, state.pending, strict=True)),
         todo={"migrations": migrations, "pending": state.pending, "files": files, "cli": cli},
-        result={"pending": pending, "applied": [], "backward_compatible": all(verdict.backward_compatible for verdict in verdicts)},
+        result={**found, "pending": pending, "applied": [], "backward_compatible": all(verdict.backward_compatible for verdict in verdicts)},
     )
+
+
+def shown(pending: dict[str, Any], script: str) -> str:
+    """A pending migration in the diff: its classes, what was found in it, and its SQL."""
+    places = ["" if each["line"] is None else f"line {each['line']}: " for each in pending["reasons"]]
+    found = "".join(f"-- {place}{each['reason']} ({each['class']})\n" for place, each in zip(places, pending["reasons"], strict=True))
+    return f"{pending['name']} ({', '.join(pending['classes'])})\n{found}{script.rstrip()}\n"
 
 
 def apply(plan: Plan, client: Client) -> dict[str, Any]:

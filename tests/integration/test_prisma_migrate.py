@@ -77,6 +77,18 @@ def test_a_migration_that_takes_something_away_is_not_backward_compatible(databa
     assert reason["reason"].startswith(("drops", "renames"))
 
 
+def test_an_older_release_is_told_whether_it_could_be_put_back(database: Database, shop: dict[str, Any]) -> None:
+    expanding = database.migrate(**shop, ref="v1.1.0")["applied"][-1]
+    (told,) = database.migrate(**shop, ref="v1.0.0", known_from="v1.1.0", check=True)["unknown_to_release"]
+    assert (told["name"], told["backward_compatible"]) == (expanding, True)
+
+    contracting = database.migrate(**shop, ref="v2.0.0")["applied"]
+    told_again = database.migrate(**shop, ref="v1.1.0", known_from="v2.0.0", check=True)
+    assert told_again["missing"] == contracting
+    assert False in [entry["backward_compatible"] for entry in told_again["unknown_to_release"]]
+    assert database.migrate(**shop, ref="v1.1.0", check=True)["unknown_to_release"][0]["backward_compatible"] is None
+
+
 def test_without_pglast_nothing_counts_as_backward_compatible(database: Database, shop: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(migration_safety, "PGLAST_ERROR", "No module named 'pglast'")
     predicted = database.migrate(**shop, ref="v1.0.0", check=True)

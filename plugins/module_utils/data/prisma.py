@@ -49,9 +49,13 @@ class Row:
 
 @dataclass(frozen=True)
 class State:
-    """What the table and the folder say together. ``known`` is False before the first migration; ``missing`` are applied, but not in the folder."""
+    """What the table and the folder say together. ``known`` is False before the first migration; ``missing`` are applied, but not in the folder.
+
+    ``rows`` is the table as it is, those that were rolled back too, in the order in which they were begun.
+    """
 
     known: bool
+    rows: list[Row]
     applied: list[str]
     pending: list[Migration]
     failed: list[Row]
@@ -89,6 +93,7 @@ def inspect(connection: Any, migrations: Sequence[Migration]) -> State:
     begun = {row.name for row in standing}
     return State(
         known=rows is not None,
+        rows=rows or [],
         applied=list(applied),
         pending=[migration for migration in migrations if migration.name not in begun],
         failed=[row for row in standing if row.finished_at is None],
@@ -156,10 +161,15 @@ def refuse_failed(state: State, migrations: Sequence[Migration]) -> None:
     raise error
 
 
-def look(connection: Any, migrations: Sequence[Migration], schema: str) -> State:
-    """Return the state of a database that may be migrated. Raises ConfigError for a failed migration, and for a schema that is not Prisma's."""
-    state = inspect(connection, migrations)
+def refuse(connection: Any, state: State, migrations: Sequence[Migration], schema: str) -> None:
+    """Raise ConfigError for a database that must not be migrated as it is: for a failed migration, and for a schema that is not Prisma's."""
     refuse_failed(state, migrations)
     if not state.known:
         refuse_strangers(connection, schema)
+
+
+def look(connection: Any, migrations: Sequence[Migration], schema: str) -> State:
+    """Return the state of a database that may be migrated. Raises ConfigError, see ``refuse``."""
+    state = inspect(connection, migrations)
+    refuse(connection, state, migrations, schema)
     return state
