@@ -192,6 +192,7 @@ class Cloud(Server):
             "ports": self.ports,
             "tokens": {**self.state["tokens"], "control": self.state["cloud"]["control_token"]},
             "node_bin": str(tools.node_bin()),
+            "repository": str(self.folder.with_name("shop")),
         }
         write(self.config, config)
 
