@@ -193,6 +193,7 @@ class Cloud(Server):
             "s3_url": self.state["s3"]["endpoint_url"],
             "tokens": {**self.state["tokens"], "control": self.state["cloud"]["control_token"]},
             "node_bin": str(tools.node_bin()),
+            "repository": str(self.folder.with_name("shop")),
         }
         write(self.config, config)
 

@@ -54,6 +54,7 @@ class Cloud:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.ports: dict[str, int] = config["ports"]
         self.tokens: dict[str, str] = config["tokens"]
+        self.repository: str | None = config.get("repository")  # the shop's, which pushes come from where they name no other
         # No kept connections: a server that closes an idle one just as it is used again would look like a broken site.
         self.client = httpx.AsyncClient(limits=httpx.Limits(max_keepalive_connections=0), timeout=30, trust_env=False, verify=False)
         self.listeners = Listeners()

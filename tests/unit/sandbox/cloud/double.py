@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -75,6 +76,25 @@ def backend(release: str, *, healthy: bool = True, start: str = "node server.mjs
     """Return the files of a server that tells its release, and whether it is healthy."""
     manifest = {"name": "backend", "version": release.removeprefix("v"), "type": "module", "healthy": healthy, "scripts": {"start": start, "worker": start}}
     return {"package.json": json.dumps(manifest).encode(), "server.mjs": SERVER.encode()}
+
+
+def repository(folder: Path, *releases: str) -> Path:
+    """Make a git repository with a frontend in apps/frontend and a tag for each release."""
+    quiet = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "PATH": os.environ["PATH"]}
+
+    def git(*words: str) -> None:
+        subprocess.run(["git", "-C", str(folder), "-c", "user.name=test", "-c", "user.email=test@shop.example", *words], check=True, env=quiet)
+
+    (folder / "apps" / "frontend").mkdir(parents=True)
+    (folder / "README.md").write_text("what no build of the frontend sees")
+    git("init", "--quiet")
+    for release in releases:
+        for name, content in frontend(release).items():
+            (folder / "apps" / "frontend" / name).write_bytes(content)
+        git("add", ".")
+        git("commit", "--quiet", "--message", f"Release {release}")
+        git("tag", release)
+    return folder
 
 
 def tarball(files: dict[str, bytes]) -> bytes:
