@@ -39,7 +39,7 @@ effect: ContextVar[str] = ContextVar("effect", default="")  # what befalls the t
 
 @dataclass
 class Fault:
-    """``times`` -1 is for ever. ``host``, ``path`` and ``release`` narrow a fault of the edge, ``storefront`` any fault.
+    """``times`` -1 is for ever; ``after`` lets that many pass first. ``host``, ``path`` and ``release`` narrow a fault of the edge, ``storefront`` any fault.
 
     ``header`` is what lets a request pass a challenge, as ``name: value``.
     """
@@ -48,6 +48,7 @@ class Fault:
     kind: str
     operation: str = "request"
     times: int = 1
+    after: int = 0
     status: int = 503
     retry_after: float = 1
     seconds: float = 30
@@ -107,6 +108,9 @@ class Faults:
                 continue
             wanted = {key: getattr(fault, key) for key in place}
             if all(want is None or want in (here if isinstance(here, set) else {here}) for want, here in zip(wanted.values(), place.values(), strict=True)):
+                if fault.after:
+                    fault.after -= 1
+                    continue
                 fault.times -= fault.times > 0
                 return fault
         return None
