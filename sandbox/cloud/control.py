@@ -41,6 +41,7 @@ class Control:
             ("DELETE", front, self.delete),
             ("POST", f"{front}/save", self.save),
             ("POST", f"{front}/restore", self.restore),
+            ("POST", f"{front}/railway/connect", self.connect_railway),
             ("POST", "/faults", self.add_fault),
             ("GET", "/faults", self.faults),
             ("DELETE", "/faults", self.clear_faults),
@@ -98,6 +99,16 @@ class Control:
         except FileNotFoundError:
             raise _No(404, f"Nothing is saved for {name!r} under {label!r}.") from None
         return Response(status_code=204)
+
+    async def connect_railway(self, request: Request) -> Response:
+        front = self.cloud.storefronts[self._name(request)]
+        try:
+            service = self.cloud.railway.connect(front, await _body(request))
+        except KeyError as error:
+            raise _No(400, f"{error.args[0]} is missing.") from None
+        except StopIteration:
+            raise _No(400, f"service: use one of {', '.join(service.name for service in front.services.values())}.") from None
+        return JSONResponse({**service.source, "auto_deploy": service.auto_deploy})
 
     async def add_fault(self, request: Request) -> Response:
         try:
