@@ -11,50 +11,19 @@ module: railway_info
 version_added: 1.0.0
 short_description: Tell what a Railway service runs, and what it can be rolled back to
 description:
-  - Reads the deployment that serves, those on their way, and those that Railway can roll back to. Writes nothing.
+  - Reads the deployment that serves, those on their way, and those that Railway can roll back to; where the service gets its code from and whether
+    pushes deploy by themselves; and the names of its variables, with digests in place of their values. Writes nothing.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
-  api_token:
-    description:
-      - Token of Railway's API. Never shown, logged or written to disk.
-      - The environment variables E(RAILWAY_API_TOKEN) and E(RAILWAY_TOKEN) are used when it is not set. Railway's own client takes the second one for
-        a project token, so set O(token_type) as well.
-    type: str
-    required: true
-  api_url:
-    description:
-      - Address of Railway's API; another one than the default is for tests and proxies.
-    type: str
-    default: https://backboard.railway.com
-  token_type:
-    description:
-      - V(account) is a token of an account or a workspace, V(project) one that belongs to a single environment of a project.
-    type: str
-    choices: [account, project]
-    default: account
-  project:
-    description:
-      - Id of the project.
-    type: str
-    required: true
-  environment:
-    description:
-      - Id or name of the environment.
-    type: str
-    required: true
-  service:
-    description:
-      - Id or name of the service.
-    type: str
-    required: true
   digest_key:
     description:
-      - Key for digests of the service's variables. With it RV(variable_digests) tells which variables changed between two looks without telling
-        any value. Use a long random one, and the same one for both looks.
+      - Key for the digests in RV(variables), the API token by default. Digests compare only with digests of the same key, so give one where they shall
+        outlast a change of the token, or where several tokens are used. Use a long random one.
     type: str
 extends_documentation_fragment:
   - storefront.runbook.api
+  - storefront.runbook.railway
 attributes:
   check_mode:
     description: Reads only, so check mode is no different.
@@ -127,35 +96,81 @@ in_progress:
   type: list
   elements: dict
   contains: *deployment
-variable_digests:
-  description: HMAC-SHA256 of each of the service's variables by its name, without those that Railway sets by itself.
-  returned: when O(digest_key) is given
+variables:
+  description:
+    - The service's variables of today by name, sorted, without those that Railway sets by itself and without sealed ones, which Railway does not show.
+    - A digest is an HMAC-SHA256 of name and value, keyed by O(digest_key) or else by the API token. It tells whether a value is the same as it was, and
+      without the key it says nothing about the value. The key in use is derived from the one given.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Its name.
+      type: str
+      sample: DATABASE_URL
+    digest:
+      description: Its digest.
+      type: str
+      sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+source:
+  description: Where the service gets its code from when nobody uploads any; null, with a warning, where Railway does not tell.
+  returned: success
   type: dict
-  sample: {"DATABASE_URL": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}
+  contains:
+    repository:
+      description: The GitHub repository that the service is connected to; null when it is connected to none.
+      type: str
+      sample: example/shop
+    branch:
+      description: The branch whose pushes deploy when RV(auto_deploy) is true.
+      type: str
+      sample: main
+    image:
+      description: The container image that the service runs in place of a build.
+      type: str
+      sample: ghcr.io/example/shop:1.1.0
+    root_directory:
+      description: Folder of the repository, or of an upload, that holds the application.
+      type: str
+      sample: apps/backend
+auto_deploy:
+  description: Whether a push to RV(source.branch) deploys the service by itself; null, with a warning, where Railway does not tell.
+  returned: success
+  type: bool
+  sample: false
+pre_deploy_command:
+  description: What Railway runs before a deployment starts, such as migrations; several commands are joined by C(&&).
+  returned: success
+  type: str
+  sample: npx prisma migrate deploy
+start_command:
+  description: What Railway starts; null where the build says that.
+  returned: success
+  type: str
+  sample: npm start
 elapsed:
   description: Seconds that the module took.
   returned: always
   type: float
 """
 
-import hashlib
-import hmac
 from typing import Any
 
+from ..module_utils.core.errors import ApiError
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options
-from ..module_utils.platforms.railway import API_URL, Railway, connect
+from ..module_utils.platforms.railway import API_URL, PLACE_OPTIONS, Railway, connect
+from ..module_utils.platforms.railway_settings import UNKNOWN, read_settings
 from ..module_utils.platforms.railway_states import candidates, live
+from ..module_utils.platforms.railway_variables import digests
 
 
 def argument_spec() -> dict[str, Any]:
     return {
         **api_options(API_URL, "RAILWAY_API_TOKEN", "RAILWAY_TOKEN"),
-        "token_type": {"type": "str", "choices": ["account", "project"], "default": "account"},
-        "project": {"type": "str", "required": True},
-        "environment": {"type": "str", "required": True},
-        "service": {"type": "str", "required": True},
+        **PLACE_OPTIONS,
         "digest_key": {"type": "str", "no_log": True},
     }
 
@@ -171,11 +186,19 @@ def plan(params: dict[str, Any], client: Railway) -> Plan:
         "live": serving.describe() if serving else None,
         "candidates": [deployment.describe() for deployment in candidates(listed)],
         "in_progress": [deployment.describe() for deployment in listed if deployment.in_progress],
+        "variables": digests(client.variables(), params["digest_key"] or params["api_token"]),
+        **settings(client),
     }
-    if params["digest_key"]:
-        key = params["digest_key"].encode()
-        result["variable_digests"] = {name: hmac.new(key, value.encode(), hashlib.sha256).hexdigest() for name, value in sorted(client.variables().items())}
     return Plan({}, {}, result=result)
+
+
+def settings(client: Railway) -> dict[str, Any]:
+    """Return the service's settings; unknown ones do not keep a rollback from finding its target."""
+    try:
+        return read_settings(client).describe()
+    except ApiError as error:
+        client.waiter.warn(f"It is not known where {client.service} gets its code from, and whether pushes deploy it. {error}")
+        return UNKNOWN
 
 
 def apply(intent: Plan, client: Railway) -> None:

@@ -48,6 +48,7 @@ class Control:
             ("POST", f"{front}/git", self.connect),
             ("DELETE", f"{front}/git", self.disconnect),
             ("POST", f"{front}/push", self.push),
+            ("POST", f"{front}/railway/connect", self.connect_railway),
             ("POST", "/faults", self.add_fault),
             ("GET", "/faults", self.faults),
             ("DELETE", "/faults", self.clear_faults),
@@ -142,6 +143,16 @@ class Control:
         if not repository:
             raise _No(400, "repository: missing, and this double has none of its own.")
         return str(repository)
+
+    async def connect_railway(self, request: Request) -> Response:
+        front = self.cloud.storefronts[self._name(request)]
+        try:
+            service = self.cloud.railway.connect_service(front, await _body(request))
+        except KeyError as error:
+            raise _No(400, f"{error.args[0]} is missing.") from None
+        except StopIteration:
+            raise _No(400, f"service: use one of {', '.join(service.name for service in front.services.values())}.") from None
+        return JSONResponse({**service.source, "auto_deploy": service.auto_deploy})
 
     async def add_fault(self, request: Request) -> Response:
         try:

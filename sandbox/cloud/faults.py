@@ -28,6 +28,8 @@ OPERATIONS = {
         *("deploymentLogs", "variables", "deploymentRollback", "deploymentStop", "deploymentRestart", "deploymentRedeploy"),
         *("deploymentRemove", "deploymentCancel", "serviceInstanceDeploy", "serviceInstanceDeployV2", "serviceInstanceRedeploy"),
         *("serviceInstanceUpdate", "variableUpsert", "variableCollectionUpsert", "variableDelete"),
+        *("deploymentSnapshot", "serviceInstanceAutoDeployStatus", "serviceInstanceAutoDeployUpdate", "serviceConnect"),
+        *("environmentPatchCommit", "httpMetricsGroupedByStatus", "regions"),
     },
     "cloudflare": {"purge", "list_zones", "zone", "setting", "update_setting", "verify_token"},
     "objects": {f"{verb}_{what}" for verb in ("get", "put", "list", "delete", "head", "upload") for what in ("lease", "ledger", "backup", "other")},

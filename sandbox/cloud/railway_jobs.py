@@ -35,11 +35,11 @@ class RailwayJobs:
 
     def deploy(
         self, front: Storefront, service: Service, files: dict[str, str], *, message: str | None, reason: str, image: str = "",
-        variables: dict[str, str] | None = None,
+        variables: dict[str, str] | None = None, meta: dict[str, str] | None = None,
     ) -> UnitDeployment:  # fmt: skip
         """Add a deployment with the service's variables of this moment, or with ``variables``, and start its pipeline."""
         kept = dict(service.variables if variables is None else variables)
-        deployment = UnitDeployment(str(uuid.uuid4()), now(), files, kept, message, reason, effect.get(), image, changed=now())
+        deployment = UnitDeployment(str(uuid.uuid4()), now(), files, kept, message, reason, effect.get(), image, changed=now(), meta=meta or {})
         service.deployments[deployment.id] = deployment
         self.cloud.save()
         self._begin(front, service, deployment)
@@ -47,7 +47,7 @@ class RailwayJobs:
 
     def redeploy(self, front: Storefront, service: Service, original: UnitDeployment, reason: str = "redeploy") -> UnitDeployment:
         """Deploy what ``original`` was made of once more, with today's variables."""
-        return self.deploy(front, service, original.files, message=original.message, reason=reason, image=original.image)
+        return self.deploy(front, service, original.files, message=original.message, reason=reason, image=original.image, meta=original.meta)
 
     async def cancel(self, deployment: UnitDeployment) -> None:
         if task := self._pipelines.get(deployment.id):

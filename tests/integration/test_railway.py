@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,9 +21,12 @@ from sandbox.storefront import Sandbox
 from tests.unit.support import run_module
 
 NAME = "test-railway"
+ROOT = Path(__file__).parents[2]
+WRITES = ("deploymentRollback", "deploymentStop", "deploymentRestart", "deploymentRedeploy", "deploymentCancel")
 SERVER = """
 const http = require("http");
 const release = "v" + require("./package.json").version;
+console.log(`started ${release} with ${process.env.DATABASE_URL}`);
 if (release === "v9.0.0") { console.error("Cannot find module 'cart'"); process.exit(1); }
 const answer = JSON.stringify({ release, colour: process.env.COLOUR || null });
 http.createServer((request, response) => response.end(answer)).listen(process.env.PORT, "127.0.0.1");
@@ -56,11 +60,15 @@ class Shop:
         self.sandbox, self.repository = sandbox, repository
         self.state = sandbox.create_storefront(NAME)
 
-    def run(self, module: Any, check: bool = False, **params: Any) -> dict[str, Any]:
+    def params(self, **params: Any) -> dict[str, Any]:
+        """A module's parameters: those given, and the way in."""
         ids = self.state["railway"]
         api = {"api_token": self.sandbox.state["tokens"]["railway"], "api_url": self.sandbox.state["cloud"]["railway_url"]}
         place = {"project": ids["project"], "environment": ids["environment"], "service": ids["services"]["api"]}
-        return run_module(module, {**api, **place, **params}, check=check)
+        return {**api, **place, **params}
+
+    def run(self, module: Any, check: bool = False, **params: Any) -> dict[str, Any]:
+        return run_module(module, self.params(**params), check=check)
 
     def service(self, state: str, **params: Any) -> dict[str, Any]:
         return self.run(railway_service, **{"state": state, "wait_interval": 0.05, "wait_timeout": 60, **params})
@@ -79,27 +87,39 @@ class Shop:
         answer = requests.get(f"{self.state['backend_origin_url']}/", timeout=10)
         return answer.json() if answer.status_code == 200 else None
 
-    def set_variable(self, name: str, value: str) -> None:
-        """Change a variable of the API without a deployment."""
-        place = {"projectId": self.state["railway"]["project"], "environmentId": self.state["railway"]["environment"]}
-        wanted = {**place, "serviceId": self.state["railway"]["services"]["api"], "name": name, "value": value, "skipDeploys": True}
+    def graphql(self, query: str, **variables: Any) -> Any:
+        """Ask the double beside the modules."""
         answer = requests.post(
             f"{self.sandbox.state['cloud']['railway_url']}/graphql/v2",
-            json={"query": "mutation set($input: VariableUpsertInput!) { variableUpsert(input: $input) }", "variables": {"input": wanted}},
+            json={"query": query, "variables": variables},
             headers={"Authorization": f"Bearer {self.sandbox.state['tokens']['railway']}"},
             timeout=10,
         )
-        assert answer.json() == {"data": {"variableUpsert": True}}
+        return answer.json()["data"]
+
+    def set_variable(self, name: str, value: str, unit: str = "api") -> None:
+        """Change a variable of a unit without a deployment."""
+        place = {"projectId": self.state["railway"]["project"], "environmentId": self.state["railway"]["environment"]}
+        wanted = {**place, "serviceId": self.state["railway"]["services"][unit], "name": name, "value": value, "skipDeploys": True}
+        assert self.graphql("mutation set($input: VariableUpsertInput!) { variableUpsert(input: $input) }", input=wanted) == {"variableUpsert": True}
+
+    def deployments(self, unit: str = "api") -> list[str]:
+        """The ids of a unit's deployments, the newest first."""
+        place = {"environmentId": self.state["railway"]["environment"], "serviceId": self.state["railway"]["services"][unit]}
+        query = "query list($input: DeploymentListInput!) { deployments(input: $input) { edges { node { id } } } }"
+        return [edge["node"]["id"] for edge in self.graphql(query, input=place)["deployments"]["edges"]]
+
+    def starts(self, unit: str = "api") -> list[str]:
+        """What every process of a unit that ever started said of itself, the newest first."""
+        query = "query logs($id: String!) { deploymentLogs(deploymentId: $id) { message } }"
+        lines = [line["message"] for key in self.deployments(unit) for line in self.graphql(query, id=key)["deploymentLogs"]]
+        return [line for line in lines if line.startswith("started ")]
 
     def asked(self) -> list[str]:
         return [request["operation"] for request in self.sandbox.cloud("GET", "/requests") if request["vendor"] == "railway"]
 
     def writes(self) -> list[str]:
-        return [
-            name
-            for name in self.asked()
-            if name == "up" or name in ("deploymentRollback", "deploymentStop", "deploymentRestart", "deploymentRedeploy", "deploymentCancel")
-        ]
+        return [name for name in self.asked() if name == "up" or name in (*WRITES, "serviceInstanceAutoDeployUpdate")]
 
     def forget(self) -> None:
         self.sandbox.cloud("DELETE", "/requests")
@@ -162,14 +182,98 @@ def test_info_tells_what_serves_and_what_can_be_gone_back_to(shop: Shop):
     shop.release("v1.0.0")
     shop.set_variable("COLOUR", "green")
     shop.release("v1.1.0")
-    told = shop.run(railway_info, digest_key="pepper-pepper")
+    told = shop.run(railway_info)
     assert told["live"]["release"] == "v1.1.0"
     assert [candidate["release"] for candidate in told["candidates"]] == ["v1.0.0"]
     assert told["in_progress"] == []
-    assert {"COLOUR", "DATABASE_URL"} <= set(told["variable_digests"])
+    before = {variable["name"]: variable["digest"] for variable in told["variables"]}
+    assert {"COLOUR", "DATABASE_URL"} <= set(before)
+    assert "postgresql://" not in str(told)
     shop.set_variable("COLOUR", "blue")
-    after = shop.run(railway_info, digest_key="pepper-pepper")["variable_digests"]
-    assert {name for name, digest in after.items() if digest != told["variable_digests"][name]} == {"COLOUR"}
+    after = {variable["name"]: variable["digest"] for variable in shop.run(railway_info)["variables"]}
+    assert {name for name, digest in after.items() if digest != before[name]} == {"COLOUR"}
+
+
+def test_pushes_are_kept_from_deploying(shop: Shop):
+    assert shop.run(railway_info)["auto_deploy"] is False
+    wanted = {"service": "api", "repository": str(shop.repository), "branch": "main", "root_directory": "apps/backend"}
+    shop.sandbox.cloud("POST", f"/storefronts/{NAME}/railway/connect", wanted)
+    told = shop.run(railway_info)
+    assert told["source"] == {"repository": "example/shop", "branch": "main", "image": None, "root_directory": "apps/backend"}
+    assert (told["auto_deploy"], told["pre_deploy_command"], told["start_command"]) == (True, None, "npm start")
+    assert shop.service("configured", auto_deploy=False, check=True)["changed"]
+    assert shop.run(railway_info)["auto_deploy"] is True
+    assert shop.service("configured", auto_deploy=False)["settings"] == {"auto_deploy": False}
+    assert shop.run(railway_info)["auto_deploy"] is False
+    assert not shop.service("configured", auto_deploy=False)["changed"]
+    assert shop.writes() == ["serviceInstanceAutoDeployUpdate"]
+
+
+OLD, NEW = "postgresql://shop@127.0.0.1:1/old", "postgresql://shop@127.0.0.1:1/new"
+
+
+def move_the_database(shop: Shop, unit: str = "api") -> str:
+    """Run v1.0.0 on the old database and v1.1.0 on the new one; return the deployment of v1.0.0."""
+    shop.set_variable("DATABASE_URL", OLD, unit)
+    old = shop.deploy("v1.0.0", service=unit)["deployment"]["id"]
+    shop.set_variable("DATABASE_URL", NEW, unit)
+    shop.deploy("v1.1.0", service=unit)
+    shop.forget()
+    return old
+
+
+@pytest.mark.parametrize("unit", ["api", "worker"])
+def test_no_process_of_a_rollback_ever_has_the_address_of_the_old_database(shop: Shop, unit: str):
+    old = move_the_database(shop, unit)
+    target = {"service": unit, "deployment": old, "pinned_variables": ["DATABASE_URL", "REDIS_URL", "DIRECT_URL"]}
+    foretold = shop.service("rolled_back", check=True, **target)
+    assert (foretold["changed"], foretold["way"], foretold["differing_variables"]) == (True, "redeploy", ["DATABASE_URL"])
+    assert shop.writes() == []
+
+    back = shop.service("rolled_back", **target)
+    assert (back["changed"], back["deployment"]["release"], back["deployment"]["status"], back["way"]) == (True, "v1.0.0", "success", "redeploy")
+    assert shop.starts(unit) == [f"started v1.0.0 with {NEW}", f"started v1.1.0 with {NEW}", f"started v1.0.0 with {OLD}"]
+    assert not shop.service("rolled_back", **target)["changed"]
+    assert shop.writes() == ["deploymentRedeploy"]
+
+
+def test_a_rollback_whose_pinned_variables_are_the_same_is_railways_own(shop: Shop):
+    first = shop.release("v1.0.0")
+    shop.set_variable("COLOUR", "green")
+    shop.release("v1.1.0")
+    back = shop.service("rolled_back", deployment=first["id"], pinned_variables=["DATABASE_URL", "DIRECT_URL", "REDIS_URL"])
+    assert (back["way"], back["differing_variables"]) == ("rollback", [])
+    assert shop.served() == {"release": "v1.0.0", "colour": None}  # what is not pinned came back
+
+
+@pytest.mark.parametrize("kind", ["lost_answer", "reset", "unavailable"])
+def test_a_pinned_rollback_whose_answer_is_lost_makes_one_deployment(shop: Shop, kind: str):
+    old = move_the_database(shop)
+    shop.fault("deploymentRedeploy", kind)
+    back = shop.service("rolled_back", deployment=old, pinned_variables=["DATABASE_URL"])
+    assert back["deployment"]["status"] == "success", back
+    assert shop.starts()[0] == f"started v1.0.0 with {NEW}"
+    assert len(shop.deployments()) == 3
+
+
+def test_a_pinned_rollback_that_was_killed_is_gone_on_with(shop: Shop):
+    old = move_the_database(shop)
+    shop.sandbox.cloud("POST", "/delays", {"railway": 0.7})
+    try:
+        params = shop.params(state="rolled_back", deployment=old, pinned_variables=["DATABASE_URL"], wait_interval=0.05)
+        script = f"from tests.unit.support import run_module\nfrom {railway_service.__name__} import main\nimport {railway_service.__name__} as module\n"
+        killed = subprocess.Popen([sys.executable, "-c", f"import conftest\n{script}run_module(module, {params!r})"], cwd=ROOT)
+        while "deploymentRedeploy" not in shop.asked():
+            assert killed.poll() is None
+            time.sleep(0.02)
+        killed.kill()
+        killed.wait()
+    finally:
+        shop.sandbox.cloud("DELETE", "/delays")
+    back = shop.service("rolled_back", deployment=old, pinned_variables=["DATABASE_URL"])
+    assert (back["deployment"]["release"], back["deployment"]["status"]) == ("v1.0.0", "success")
+    assert shop.writes() == ["deploymentRedeploy"]
+    assert shop.starts() == [f"started v1.0.0 with {NEW}", f"started v1.1.0 with {NEW}", f"started v1.0.0 with {OLD}"]
 
 
 def test_a_release_that_crashes_tells_the_end_of_its_log_and_the_old_one_serves_on(shop: Shop):
@@ -308,23 +412,8 @@ def test_what_never_ran_is_not_rolled_back_to(shop: Shop):
     shop.release("v1.0.0")
     shop.fault("up", "unhealthy")
     shop.deploy("v1.1.0")
-    failed = newest(shop)
+    failed = shop.deployments()[0]
     shop.forget()
     refused = shop.service("rolled_back", deployment=failed)
     assert "it never ran" in refused["msg"]
     assert shop.writes() == []
-
-
-def newest(shop: Shop) -> str:
-    """The id of the newest deployment of the API."""
-    place = {"environmentId": shop.state["railway"]["environment"], "serviceId": shop.state["railway"]["services"]["api"]}
-    answer = requests.post(
-        f"{shop.sandbox.state['cloud']['railway_url']}/graphql/v2",
-        json={
-            "query": "query list($input: DeploymentListInput!) { deployments(input: $input, first: 1) { edges { node { id } } } }",
-            "variables": {"input": place},
-        },
-        headers={"Authorization": f"Bearer {shop.sandbox.state['tokens']['railway']}"},
-        timeout=10,
-    )
-    return answer.json()["data"]["deployments"]["edges"][0]["node"]["id"]

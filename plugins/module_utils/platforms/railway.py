@@ -26,6 +26,12 @@ from .railway_upload import pack
 
 API_URL = "https://backboard.railway.com"
 TOKEN_HEADERS = {"account": ("Authorization", "Bearer {}"), "project": ("Project-Access-Token", "{}")}
+PLACE_OPTIONS: dict[str, dict[str, Any]] = {  # which service is meant; their documentation is the fragment railway
+    "token_type": {"type": "str", "choices": ["account", "project"], "default": "account"},
+    "project": {"type": "str", "required": True},
+    "environment": {"type": "str", "required": True},
+    "service": {"type": "str", "required": True},
+}
 TRIES = 3  # of a write whose answer was lost, each after a look whether it was done
 LOOK = 5.0  # seconds until what was just made must be listed; half a second is usual
 LISTED = 50  # deployments that a decision looks at
@@ -93,6 +99,13 @@ class Railway:
         """Return the service's variables with their values, which are secrets; without those that Railway sets by itself."""
         return {name: value for name, value in self._call(documents.VARIABLES, **self.scope).items() if not name.startswith("RAILWAY_")}
 
+    def snapshot(self, deployment_id: str) -> dict[str, str] | None:
+        """Return the variables that a deployment was made with, which are secrets; None where Railway does not tell them."""
+        try:
+            return self._call(documents.SNAPSHOT, id=deployment_id)["variables"]
+        except ApiError:
+            return None
+
     def up(self, files: Iterable[SourceFile], message: str) -> Deployment:
         """Upload ``files`` and return the deployment that Railway makes of them, which is known again by ``message``."""
         path = f"/project/{self.scope['projectId']}/environment/{self.scope['environmentId']}/up"
@@ -121,6 +134,10 @@ class Railway:
         if target.word == "stopped":
             self._ask(lambda: self._call(documents.RESTART, id=target.id), lambda listed: any(d.id == target.id and d.word != "stopped" for d in listed))
             return target
+        return self.redeploy(target)
+
+    def redeploy(self, target: Deployment) -> Deployment:
+        """Deploy the image of ``target`` anew, with the variables of today."""
         return self._make(
             "deploymentRedeploy",
             lambda: self._call(documents.REDEPLOY, id=target.id)["id"],

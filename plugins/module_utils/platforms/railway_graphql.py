@@ -21,31 +21,49 @@ DEPLOYMENTS = f"""query deployments($input: DeploymentListInput!, $first: Int) {
 DEPLOYMENT = f"query deployment($id: String!) {{ deployment(id: $id) {{ {_FIELDS} }} }}"
 VARIABLES = """query variables($projectId: String!, $environmentId: String!, $serviceId: String) {
   variables(projectId: $projectId, environmentId: $environmentId, serviceId: $serviceId) }"""
+SNAPSHOT = "query deploymentSnapshot($id: String!) { deploymentSnapshot(deploymentId: $id) { variables } }"
+SETTINGS = """query settings($projectId: String!, $environmentId: String!, $serviceId: String!) {
+  serviceInstance(environmentId: $environmentId, serviceId: $serviceId) {
+    source { image repo } rootDirectory startCommand preDeployCommand healthcheckPath healthcheckTimeout overlapSeconds drainingSeconds }
+  serviceInstanceAutoDeployStatus(projectId: $projectId, environmentId: $environmentId, serviceId: $serviceId) { enabled canEnable reason }
+  environment(id: $environmentId) { config(decryptVariables: false) } }"""
 BUILD_LOGS = "query buildLogs($id: String!, $limit: Int) { buildLogs(deploymentId: $id, limit: $limit) { message } }"
 DEPLOYMENT_LOGS = "query deploymentLogs($id: String!, $limit: Int) { deploymentLogs(deploymentId: $id, limit: $limit) { message } }"
 
+AUTO_DEPLOY = """mutation serviceInstanceAutoDeployUpdate($input: ServiceInstanceAutoDeployUpdateInput!) {
+  serviceInstanceAutoDeployUpdate(input: $input) { enabled } }"""
 CANCEL = "mutation deploymentCancel($id: String!) { deploymentCancel(id: $id) }"
 REDEPLOY = "mutation deploymentRedeploy($id: String!) { deploymentRedeploy(id: $id, usePreviousImageTag: true) { id } }"
 RESTART = "mutation deploymentRestart($id: String!) { deploymentRestart(id: $id) }"
 ROLLBACK = "mutation deploymentRollback($id: String!) { deploymentRollback(id: $id) }"
 STOP = "mutation deploymentStop($id: String!) { deploymentStop(id: $id) }"
 
+REPEATABLE = {"serviceInstanceAutoDeployUpdate"}
+
 
 def graphql(api: ApiClient, document: str, **variables: Any) -> Any:
-    """Return the one field that ``document`` asks for.
-
-    A query is tried again like any other read, a mutation is not. Raises ApiError, also where Railway answers 200 with errors.
-    """
-    kind, name = document.partition("(")[0].split()
-    body = {"query": document, "variables": variables}
-    # The limit at Railway's edge is stricter for an address without a query string.
-    answer = api.json("POST", "/graphql/v2", params={"source": "storefront.runbook"}, json=body, idempotent=kind == "query") or {}
-    if errors := answer.get("errors"):
-        raise _refused(name, errors[0])
-    found = (answer.get("data") or {}).get(name)
+    """Return the one field that ``document`` asks for, which it is named after. Raises ApiError, also for an answer that is nothing."""
+    name = document.partition("(")[0].split()[1]
+    found = fields(api, document, **variables).get(name)
     if found is None or found is False:
         raise ApiError(f"Railway answered {name} with {found} in place of a result. Look at the service in Railway's dashboard.", code="no_result")
     return found
+
+
+def fields(api: ApiClient, document: str, **variables: Any) -> dict[str, Any]:
+    """Return all fields that ``document`` asks for.
+
+    A query is tried again like any other read, and so is a mutation that sets what it is told; any other one is not. Raises ApiError, also
+    where Railway answers 200 with errors.
+    """
+    kind, name = document.partition("(")[0].split()
+    body = {"query": document, "variables": variables}
+    repeatable = kind == "query" or name in REPEATABLE
+    # The limit at Railway's edge is stricter for an address without a query string.
+    answer = api.json("POST", "/graphql/v2", params={"source": "storefront.runbook"}, json=body, idempotent=repeatable) or {}
+    if errors := answer.get("errors"):
+        raise _refused(name, errors[0])
+    return answer.get("data") or {}
 
 
 def parse_error(response: Any) -> tuple[str | None, str | None]:

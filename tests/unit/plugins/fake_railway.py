@@ -33,6 +33,11 @@ class FakeRailway:
         self.hidden = 0  # looks at the list until it shows what was just made
         self.uploads: list[bytes] = []
         self.values = {"DATABASE_URL": "postgresql://shop:hunter2@db/shop", "RAILWAY_SERVICE_NAME": "api"}
+        self.snapshots: dict[str, dict[str, str] | None] = {}  # the variables that each deployment was made with; None where Railway does not tell
+        self.sealed: list[str] = []
+        self.auto_deploy = {"enabled": False, "canEnable": True, "reason": None}
+        self.instance: dict[str, Any] = {"source": {"repo": "example/shop", "image": None}, "startCommand": "npm start"}
+        self.config: dict[str, Any] = {"source": {"branch": "main", "rootDirectory": "apps/backend"}}
         self.logs = {"buildLogs": ["npm ci", ""], "deploymentLogs": ["listening"]}
         self.faults: dict[str, list[Callable[[Callable[[], Answer]], Answer]]] = {}
         self.vendor = FakeVendor(self.answer)
@@ -72,6 +77,7 @@ class FakeRailway:
             **more,
         }
         self.listed.append(made)
+        self.snapshots[made["id"]] = dict(self.values)
         return made
 
     def _remove_live(self) -> None:
@@ -97,7 +103,8 @@ class FakeRailway:
             made = self.has(release, "QUEUED", digest=digest)
             made["meta"]["cliMessage"] = request.query["message"]
             return reply(200, {"deploymentId": made["id"], "url": "", "logsUrl": "", "deploymentDomain": ""})
-        return reply(200, {"data": {operation: getattr(self, operation)(**request.json()["variables"])}})
+        found = getattr(self, operation)(**request.json()["variables"])
+        return reply(200, {"data": found if operation == "settings" else {operation: found}})
 
     def one(self, key: str) -> dict[str, Any]:
         return next(one for one in self.listed if one["id"] == key)
@@ -127,6 +134,27 @@ class FakeRailway:
     def variables(self, projectId: str, environmentId: str, serviceId: str) -> Any:
         return self.values
 
+    def deploymentSnapshot(self, id: str) -> Any:
+        told = self.snapshots[id]
+        return {"variables": told} if told is not None else None
+
+    def settings(self, projectId: str, environmentId: str, serviceId: str) -> Any:
+        empty = dict.fromkeys(
+            ("rootDirectory", "startCommand", "preDeployCommand", "healthcheckPath", "healthcheckTimeout", "overlapSeconds", "drainingSeconds")
+        )
+        names = [name for name in [*self.values, *self.sealed] if not name.startswith("RAILWAY_")]
+        config = {**self.config, "variables": {name: {"value": "encrypted"} for name in names}}
+        return {
+            "serviceInstance": {**empty, **self.instance},
+            "serviceInstanceAutoDeployStatus": self.auto_deploy,
+            "environment": {"config": {"services": {SERVICE: config}}},
+        }
+
+    def serviceInstanceAutoDeployUpdate(self, input: dict[str, Any]) -> Any:
+        assert (input["projectId"], input["environmentId"], input["serviceId"]) == (PROJECT, ENVIRONMENT, SERVICE)
+        self.auto_deploy["enabled"] = input["enabled"]
+        return {"enabled": input["enabled"]}
+
     def buildLogs(self, id: str, limit: int) -> Any:
         return [{"message": line} for line in self.logs["buildLogs"]]
 
@@ -135,6 +163,7 @@ class FakeRailway:
 
     def deploymentRollback(self, id: str) -> bool:
         target = self.one(id)
+        self.values = dict(self.snapshots[id] or {})
         made = self.has("v", "QUEUED")
         made["meta"] = {**target["meta"], "reason": "rollback"}
         return True
