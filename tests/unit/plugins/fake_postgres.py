@@ -22,7 +22,8 @@ class FakePostgres:
     """``rows`` maps an id to a row, and is None before the first migration; ``tables`` are the schema's own. ``there`` maps what migrations make, such as
     ``the table item``, to whether the catalogue has it.
 
-    ``sent`` has every statement in order. ``scripts`` maps a statement to what is done when it comes, such as raising the server's error.
+    ``sent`` has every statement in order. ``scripts`` maps a statement to what is done when it comes, such as raising the server's error;
+    ``answers`` maps a piece of a statement to what tells its rows.
     """
 
     def __init__(self, *applied: Migration) -> None:
@@ -31,6 +32,7 @@ class FakePostgres:
         self.there: dict[str, bool | None] = {}
         self.sent: list[str] = []
         self.scripts: dict[str, Callable[[], Any]] = {}
+        self.answers: dict[str, Callable[[], list[tuple[Any, ...]]]] = {}
         self.closed = False
         self.autocommit = True
         self.stopped: BaseException | None = None
@@ -71,6 +73,9 @@ class FakePostgres:
         self.sent.append(text)
         if text in self.scripts:
             self.scripts[text]()
+        for piece, tell in self.answers.items():
+            if piece in text:
+                return tell()
         for beginning, reply in self._replies(values).items():
             if text.startswith(beginning):
                 return reply()
