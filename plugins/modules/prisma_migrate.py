@@ -16,7 +16,7 @@ description:
   - Applies the migrations of a release that the database does not have yet, as C(prisma migrate deploy) does, and says of each whether the release that is
     live keeps working on the new schema.
   - Refuses before anything changes when an earlier migration failed, and says what it left behind and which C(prisma migrate resolve) is right. It never
-    resolves by itself.
+    resolves by itself, only when O(state) asks for it.
   - A migration is backward compatible unless it drops or renames something, changes a type, refuses what old code writes, changes rows that old code knows,
     or holds what is not known to be harmless. What is judged is what the migration itself leaves, not the data that the new release will write. Without the
     Python library C(pglast) every pending migration counts as not backward compatible.
@@ -34,6 +34,25 @@ attributes:
     description: Shows what changes.
     support: full
 options:
+  state:
+    description:
+      - V(applied) applies what is pending. With O(runner=platform) it changes nothing and only judges what the platform will apply.
+      - V(verified) waits until every migration of the release is applied, by whomever, and fails when one failed. It changes nothing, and in check mode does
+        not wait.
+      - V(resolved_applied) marks O(migration) as applied, as C(prisma migrate resolve --applied) does. Refused where PostgreSQL undid it, and where a table,
+        column, index, constraint or type that it makes is not there.
+      - V(resolved_rolled_back) marks the failed O(migration) as undone, as C(prisma migrate resolve --rolled-back) does, so that it is applied again. Refused
+        where it is applied, was never begun, or left something of what it makes.
+      - V(baselined) marks all migrations as applied, or those up to O(migration), for a schema with tables and without C(_prisma_migrations). Refused where
+        the schema is not what they leave.
+      - The last three are written by this module itself, whatever O(runner) is. Without C(pglast) the catalogue is not looked at.
+    type: str
+    choices: [applied, verified, resolved_applied, resolved_rolled_back, baselined]
+    default: applied
+  migration:
+    description:
+      - Name of the migration's folder. Required for O(state=resolved_applied) and O(state=resolved_rolled_back).
+    type: str
   database_url:
     description:
       - URL of the database as Prisma writes it, such as C(postgresql://user:password@host:5432/shop?schema=public). Never shown or logged.
@@ -66,9 +85,17 @@ options:
       - V(cli) is the project's own Prisma, as installed in O(path) and in the version that the release locks. Nothing is downloaded. The URL reaches it as
         E(DATABASE_URL) and E(DIRECT_URL).
       - V(builtin) is this module, with the same lock, table and rows, without Node.js. It does not create a missing database.
+      - V(platform) is the pre-deploy command of a unit. The module judges what is pending, and with O(state=verified) sees that it was applied.
     type: str
-    choices: [cli, builtin]
+    choices: [cli, builtin, platform]
     required: true
+  commands:
+    description:
+      - Start and pre-deploy commands of every unit that uses the database. The scripts of C(package.json) in O(root_directory) that they run are looked at too.
+      - One that runs C(prisma migrate deploy) or C(prisma db push) is refused, since two would migrate; with O(runner=platform) one of them has to.
+      - Not looked at where it is not given.
+    type: list
+    elements: str
   lock_timeout:
     description:
       - Seconds that a statement may wait for a lock, V(0) for no limit. Everybody else waits behind a statement that waits.
@@ -78,7 +105,8 @@ options:
     default: 5.0
   lock_retries:
     description:
-      - How often a migration that waited in vain for a lock is tried again, where nothing of it was applied. Only with O(runner=builtin).
+      - How often a migration that waited in vain for a lock is tried again, where nothing of it was applied. Only with O(runner=builtin); with O(runner=cli)
+        it fails at once with the code C(lock_timeout), and can be tried again once it is marked with O(state=resolved_rolled_back).
     type: int
     default: 3
   statement_timeout:
@@ -88,7 +116,7 @@ options:
     default: 0.0
   wait_timeout:
     description:
-      - Seconds for all migrations together. The one that runs then is cancelled.
+      - Seconds for all migrations together. The one that runs then is cancelled. With O(state=verified) how long is waited for them.
     type: float
     default: 900.0
 """
@@ -113,6 +141,26 @@ EXAMPLES = r"""
   check_mode: true
   diff: true
 
+- name: Say that the failed migration was undone, so that it is applied again
+  storefront.runbook.prisma_migrate:
+    state: resolved_rolled_back
+    migration: 20260303090000_contract
+    database_url: "{{ vault_database_url }}"
+    path: /srv/shop
+    ref: v2.0.0
+    root_directory: apps/backend
+    runner: builtin
+
+- name: Verify that the platform's pre-deploy command has migrated
+  storefront.runbook.prisma_migrate:
+    state: verified
+    database_url: "{{ vault_database_url }}"
+    path: /srv/shop
+    ref: v1.1.0
+    root_directory: apps/backend
+    runner: platform
+    commands: [npx prisma migrate deploy, npm start]
+
 - name: Ask whether v1.0.0 could be put back, now that v1.1.0 is live
   storefront.runbook.prisma_migrate:
     database_url: "{{ vault_database_url }}"
@@ -129,7 +177,7 @@ EXAMPLES = r"""
 RETURN = r"""
 pending:
   description: The migrations that the database did not have before.
-  returned: success, and when a migration failed
+  returned: success, and when a migration failed, unless O(state) only marks migrations
   type: list
   elements: dict
   contains:
@@ -180,13 +228,82 @@ pending:
           sample: drops the column item.name
 applied:
   description: Names of the migrations that were applied now; none in check mode.
-  returned: success, and when a migration failed
+  returned: success, and when a migration failed, unless O(state) only marks migrations
   type: list
   elements: str
   sample: [20260202090000_product_rating]
+resolved:
+  description: Names of the migrations that were marked now, in check mode of those that would be.
+  returned: when O(state) is V(resolved_applied), V(resolved_rolled_back) or V(baselined)
+  type: list
+  elements: str
+  sample: [20260303090000_contract]
+migrations:
+  description: Every migration of the release, then those that only the database has.
+  returned: when the database was reached
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of its folder.
+      type: str
+      sample: 20260202090000_product_rating
+    state:
+      description:
+        - V(applied), V(pending) or V(failed).
+        - V(rolled_back) is pending again.
+        - V(edited) is applied, and its file is not the one that was.
+        - V(missing) is applied, and the release does not have it.
+      type: str
+      sample: applied
+    started_at:
+      description: When it was begun.
+      returned: when it was
+      type: str
+      sample: '2026-02-02T09:00:00+00:00'
+    finished_at:
+      description: When it was applied.
+      returned: when it was
+      type: str
+      sample: '2026-02-02T09:00:01+00:00'
+    rolled_back_at:
+      description: When it was marked as undone.
+      returned: when it was
+      type: str
+      sample: '2026-02-02T09:10:00+00:00'
+    logs:
+      description: What was written down of the failure; null where it was stopped.
+      returned: when it failed
+      type: str
+      sample: 'Database error code: 42P01'
+    resolve:
+      description: The C(prisma migrate resolve) that is surely right, V(rolled-back); null where somebody has to look first.
+      returned: when it failed
+      type: str
+      sample: rolled-back
+    explanation:
+      description: What it left behind and what to do.
+      returned: when it failed
+      type: str
+      sample: PostgreSQL ran the file as one transaction and undid it, so nothing of it is applied.
+drift:
+  description: Where the release's files and the database differ in what was applied already.
+  returned: when the database was reached
+  type: dict
+  contains:
+    edited:
+      description: Names of the migrations whose files were edited after they were applied.
+      type: list
+      elements: str
+      sample: []
+    missing:
+      description: Names of the applied migrations that the release does not have.
+      type: list
+      elements: str
+      sample: []
 backward_compatible:
   description: Whether all pending migrations are backward compatible.
-  returned: success, and when a migration failed
+  returned: success, and when a migration failed, unless O(state) only marks migrations
   type: bool
   sample: true
 missing:
@@ -253,29 +370,38 @@ from typing import Any
 
 from ansible.module_utils.common.parameters import env_fallback
 
-from ..module_utils.core.errors import CommandFailed, ConfigError, MigrationFailed, RunbookError
+from ..module_utils.core.errors import ConfigError, RunbookError
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import lease_options, source_options
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.source import checkout
 from ..module_utils.core.wait import Waiter
-from ..module_utils.data import prisma, prisma_cli, prisma_unknown
+from ..module_utils.data import prisma, prisma_cli, prisma_resolve
 from ..module_utils.data.lease import guard as lease_guard
-from ..module_utils.data.migration_safety import classify, told
 from ..module_utils.data.postgres import PSYCOPG2_ERROR, connect, direct
 from ..module_utils.data.prisma_builtin import Builtin
+from ..module_utils.data.prisma_elsewhere import apply_by_cli, await_applied
+from ..module_utils.data.prisma_history import drift, history
+from ..module_utils.data.prisma_pending import as_text, tell_pending
+from ..module_utils.data.prisma_unknown import unknown_to_release
+from ..module_utils.data.second_migrator import refuse_second_migrator
+
+MARKED = ("resolved_applied", "resolved_rolled_back", "baselined")  # the states that only write to _prisma_migrations
 
 
 def argument_spec() -> dict[str, Any]:
     return {
         **source_options(),
         **lease_options(),
+        "state": {"type": "str", "default": "applied", "choices": ["applied", "verified", *MARKED]},
+        "migration": {"type": "str"},
         "database_url": {"type": "str", "required": True, "no_log": True, "fallback": (env_fallback, ["DATABASE_URL"])},
         "direct_url": {"type": "str", "no_log": True, "fallback": (env_fallback, ["DIRECT_URL"])},
         "path": {"type": "path", "required": True},
         "migrations": {"type": "str", "default": "prisma/migrations"},
         "known_from": {"type": "str"},
-        "runner": {"type": "str", "required": True, "choices": ["cli", "builtin"]},
+        "runner": {"type": "str", "required": True, "choices": ["cli", "builtin", "platform"]},
+        "commands": {"type": "list", "elements": "str"},
         "lock_timeout": {"type": "float", "default": 5.0},
         "lock_retries": {"type": "int", "default": 3},
         "statement_timeout": {"type": "float", "default": 0.0},
@@ -300,8 +426,8 @@ class Client:
         return self._stack.enter_context(checkout(self.params["path"], ref, self.params["root_directory"])).root
 
     def migrations(self, files: Path, ref: str | None) -> list[prisma.Migration]:
-        shown = "/".join(part for part in (self.params["root_directory"] or self.params["path"], self.params["migrations"]) if part)
-        return prisma.read_folder(files / self.params["migrations"], f"{shown} of {ref}" if ref else shown)
+        where = "/".join(part for part in (self.params["root_directory"] or self.params["path"], self.params["migrations"]) if part)
+        return prisma.read_folder(files / self.params["migrations"], f"{where} of {ref}" if ref else where)
 
     def unknown(self, state: prisma.State, migrations: Sequence[prisma.Migration]) -> list[dict[str, Any]]:
         """What the database has and the release has not, by the files of ``known_from``."""
@@ -313,89 +439,75 @@ class Client:
             except ConfigError as error:
                 why_not = f"known_from cannot be read, so what it did is not known: {error}"
                 self.runtime.warn(f"The migrations of {ref} (known_from) cannot be read: {error}")
-        return prisma_unknown.unknown_to_release(state, migrations, newer, why_not, self.params["migrations"])
+        return unknown_to_release(state, migrations, newer, why_not, self.params["migrations"])
+
+    def warn_of_drift(self, state: prisma.State) -> None:
+        if state.edited:
+            self.runtime.warn(f"Migrations were edited after they were applied, which changes nothing in the database: {', '.join(state.edited)}.")
+        if state.missing:
+            self.runtime.warn(f"The database has migrations that this release does not know, as an older release would: {', '.join(state.missing)}.")
+
+    def marks(self, connection: Any, migrations: Sequence[prisma.Migration]) -> prisma_resolve.Marks:
+        return prisma_resolve.marks_for(connection, migrations, self.database.schema, state=self.params["state"], name=self.params["migration"])
 
 
 def plan(params: dict[str, Any], client: Client) -> Plan:
     files = client.files(params["ref"])
     migrations = client.migrations(files, params["ref"])
+    if params["commands"] is not None:
+        refuse_second_migrator(params["commands"], params["runner"], files)
     connection = client.connect()
     state = prisma.inspect(connection, migrations)
-    found = {"missing": state.missing, "unknown_to_release": client.unknown(state, migrations)}
+    found = {"migrations": history(state, migrations), "drift": drift(state), "missing": state.missing, "unknown_to_release": client.unknown(state, migrations)}
     try:
+        if params["state"] in MARKED:
+            marks = client.marks(connection, migrations)
+            return Plan(before=marks.before, after=marks.after, todo={"migrations": migrations}, result={**found, "resolved": list(marks.after)})
+        if params["state"] == "verified" and not client.runtime.check_mode:
+            state = await_applied(lambda: prisma.inspect(connection, migrations), migrations, client.waiter)
+            found["migrations"] = history(state, migrations)
         prisma.refuse(connection, state, migrations, client.database.schema)
+        return plan_migrations(client, files, migrations, state, found)
     except RunbookError as error:
         error.result = {**found, **error.result}
         raise
-    uses_cli = params["runner"] == "cli" and state.pending  # an older release, only asked about, may lock another Prisma than is installed
-    cli = prisma_cli.find(Path(params["path"]).resolve(), params["root_directory"], files) if uses_cli else None
-    if state.edited:
-        client.runtime.warn(f"Migrations were edited after they were applied, which changes nothing in the database: {', '.join(state.edited)}.")
-    if state.missing:
-        client.runtime.warn(f"The database has migrations that this release does not know, as an older release would: {', '.join(state.missing)}.")
-    verdicts = classify(migration.sql for migration in state.pending)
-    pending = [
-        {
-            "name": migration.name,
-            "checksum": migration.checksum,
-            "backward_compatible": verdict.backward_compatible,
-            "classes": verdict.classes,
-            "reasons": told(verdict.reasons, f"{params['migrations']}/{migration.name}/migration.sql"),
-        }
-        for migration, verdict in zip(state.pending, verdicts, strict=True)
-    ]
+
+
+def plan_migrations(client: Client, files: Path, migrations: Sequence[prisma.Migration], state: prisma.State, found: dict[str, Any]) -> Plan:
+    params, cli = client.params, None
+    client.warn_of_drift(state)
+    applies = params["state"] == "applied" and params["runner"] != "platform" and state.pending
+    if applies and params["runner"] == "cli":  # an older release, which is only asked about, may lock another Prisma than is installed
+        cli = prisma_cli.find(Path(params["path"]).resolve(), params["root_directory"], files)
+    pending = tell_pending(state.pending, params["migrations"])
     before = "".join(f"{name}\n" for name in state.applied)
-    return Plan(
-        before=before,
-        after=before + "".join(shown(each, migration.sql) for each, migration in zip(pending, state.pending, strict=True)),
-        todo={"migrations": migrations, "pending": state.pending, "files": files, "cli": cli},
-        result={**found, "pending": pending, "applied": [], "backward_compatible": all(verdict.backward_compatible for verdict in verdicts)},
-    )
-
-
-def shown(pending: dict[str, Any], script: str) -> str:
-    """A pending migration in the diff: its classes, what was found in it, and its SQL."""
-    places = ["" if each["line"] is None else f"line {each['line']}: " for each in pending["reasons"]]
-    found = "".join(f"-- {place}{each['reason']} ({each['class']})\n" for place, each in zip(places, pending["reasons"], strict=True))
-    return f"{pending['name']} ({', '.join(pending['classes'])})\n{found}{script.rstrip()}\n"
+    after = before + as_text(pending, state.pending)
+    result = {**found, "pending": pending, "applied": [], "backward_compatible": all(each["backward_compatible"] for each in pending)}
+    if not applies:  # what others will apply is shown, and is no change of this task
+        return Plan(before=before, after=before, result={**result, "diff": {"before": before, "after": after}})
+    return Plan(before=before, after=after, todo={"migrations": migrations, "pending": state.pending, "files": files, "cli": cli}, result=result)
 
 
 def apply(plan: Plan, client: Client) -> dict[str, Any]:
-    def look() -> prisma.State:
-        return prisma.look(connection, plan.todo["migrations"], client.database.schema)
+    params, todo, migrations = client.params, plan.todo, plan.todo["migrations"]
+    connection = client.connect()
+
+    def inspect() -> prisma.State:
+        return prisma.inspect(connection, migrations)
 
     try:
-        if plan.todo["cli"]:
-            return {"applied": apply_by_cli(plan, client)}
-        connection = client.connect()
-        builtin = Builtin(connection, client.waiter, schema=client.database.schema, settings=client.settings, lock_retries=client.params["lock_retries"])
-        return {"applied": builtin.apply(look)}
+        if params["state"] in MARKED:
+            result = {"resolved": prisma_resolve.write(connection, lambda: client.marks(connection, migrations))}
+        elif todo["cli"]:
+            url = prisma_cli.with_options(params["direct_url"] or params["database_url"], client.settings)
+            result = {"applied": apply_by_cli(todo["cli"], todo["files"], url, client.waiter, inspect=inspect, pending=todo["pending"])}
+        else:
+            builtin = Builtin(connection, client.waiter, schema=client.database.schema, settings=client.settings, lock_retries=params["lock_retries"])
+            result = {"applied": builtin.apply(lambda: prisma.look(connection, migrations, client.database.schema))}
     except RunbookError as error:
         error.result = {**plan.result, **error.result}
         raise
-
-
-def apply_by_cli(plan: Plan, client: Client) -> list[str]:
-    """Run the project's Prisma and read from the table what became of it."""
-    cli, pending = plan.todo["cli"], plan.todo["pending"]
-    url = client.params["direct_url"] or client.params["database_url"]
-    code, said = prisma_cli.deploy(cli, plan.todo["files"], prisma_cli.with_options(url, client.settings), client.waiter)
-    state = prisma.inspect(client.connect(), plan.todo["migrations"])
-    applied = [migration.name for migration in pending if migration.name in state.applied]
-    if code == 0 and len(applied) == len(pending):
-        return applied
-    if state.failed:
-        row = state.failed[0]
-        failed = prisma.explain(row, next((migration for migration in pending if migration.name == row.name), None))
-        error: RunbookError = MigrationFailed(
-            f"The migration {row.name} failed. {failed['explanation']} Prisma wrote: {(row.logs or 'nothing')[:1000]}", code="P3018", migration=row.name
-        )
-        error.result["unresolved"] = [failed]
-    else:
-        engine = "" if cli.engine else f" Its schema engine is not in {cli.modules}: run npm ci where downloads are allowed, or use runner: builtin."
-        error = CommandFailed(f"Prisma {cli.version} ended with exit code {code} and left migrations pending.{engine} It said: {said}", code=str(code))
-    error.result["applied"] = applied
-    raise error
+    return {**result, "migrations": history(inspect(), migrations)}
 
 
 def secrets(params: dict[str, Any]) -> list[str]:
@@ -403,7 +515,16 @@ def secrets(params: dict[str, Any]) -> list[str]:
 
 
 def main() -> None:
-    run(argument_spec(), Client, plan, apply, guard=lease_guard, secrets=secrets, libraries={"psycopg2": PSYCOPG2_ERROR})
+    run(
+        argument_spec(),
+        Client,
+        plan,
+        apply,
+        guard=lease_guard,
+        secrets=secrets,
+        libraries={"psycopg2": PSYCOPG2_ERROR},
+        required_if=[("state", state, ["migration"]) for state in ("resolved_applied", "resolved_rolled_back")],
+    )
 
 
 if __name__ == "__main__":

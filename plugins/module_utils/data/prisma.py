@@ -109,14 +109,17 @@ def _history(connection: Any) -> list[Row] | None:
     return [Row(*row) for row in query(connection, f"SELECT {columns} FROM _prisma_migrations ORDER BY started_at")]  # noqa: S608
 
 
+def list_tables(connection: Any, schema: str) -> list[str]:
+    return [name for (name,) in query(connection, "SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY tablename", [schema])]
+
+
 def refuse_strangers(connection: Any, schema: str) -> None:
     """Raise ConfigError when the schema has tables, but no migration was ever applied to it."""
-    sql = "SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY tablename"
-    tables = [name for (name,) in query(connection, sql, [schema])]
+    tables = list_tables(connection, schema)
     if tables:
         raise ConfigError(
             f"The schema {schema!r} has tables ({', '.join(tables[:3])}{', …' if len(tables) > 3 else ''}) but no _prisma_migrations, so nobody can say which "
-            "migrations it has. Correct database_url, or mark those that it has as applied: prisma migrate resolve --applied <migration>.",
+            "migrations it has. Correct database_url, or mark those that it has as applied: state: baselined.",
             code="P3005",
         )
 

@@ -121,6 +121,66 @@ def test_tables_that_no_migration_made_are_refused(database: FakePostgres, migra
     assert "customer" in refused["msg"]
 
 
+def test_each_migration_is_told_with_its_state_before_and_after(database: FakePostgres, migrate: Migrate) -> None:
+    def states(result: dict[str, Any]) -> dict[str, str]:
+        return {migration["name"]: migration["state"] for migration in result["migrations"]}
+
+    assert states(migrate(check=True)) == {"1_init": "applied", "2_rating": "pending", "3_drop": "pending"}
+    assert states(migrate()) == {"1_init": "applied", "2_rating": "applied", "3_drop": "applied"}
+    database.begun(Migration("0_older", "SELECT 1;"), finished_at=NOW)
+    told = migrate(check=True)
+    assert states(told)["0_older"] == "missing"
+    assert told["drift"] == {"edited": [], "missing": ["0_older"]}
+
+
+def test_a_failed_migration_is_resolved_only_when_asked_and_then_applied_again(database: FakePostgres, migrate: Migrate) -> None:
+    database.begun(RATING, logs="Database error code: 42P01")
+    resolve = {"state": "resolved_rolled_back", "migration": "2_rating"}
+    predicted = migrate(check=True, **resolve)
+    assert (predicted["changed"], predicted["resolved"]) == (True, ["2_rating"])
+    assert predicted["diff"] == {"before": {"2_rating": "failed"}, "after": {"2_rating": "rolled_back"}}
+    assert database.outcomes() == [("1_init", "applied"), ("2_rating", "failed")]
+
+    done = migrate(**resolve)
+    assert (done["changed"], done["resolved"]) == (True, ["2_rating"])
+    assert {"name": "2_rating", "state": "rolled_back", "started_at": NOW.isoformat(), "rolled_back_at": NOW.isoformat()} in done["migrations"]
+    assert migrate(**resolve)["changed"] is False
+    assert migrate()["applied"] == ["2_rating", "3_drop"]
+
+
+def test_marking_what_postgresql_undid_as_applied_is_refused(database: FakePostgres, migrate: Migrate) -> None:
+    database.begun(RATING, logs="Database error code: 42P01")
+    refused = migrate(check=True, state="resolved_applied", migration="2_rating")
+    assert refused["error"]["code"] == "contradicted"
+    assert [migration["state"] for migration in refused["migrations"]] == ["applied", "failed", "pending"]
+
+
+def test_a_schema_without_a_history_is_baselined(database: FakePostgres, migrate: Migrate) -> None:
+    database.rows, database.tables, database.there = None, ["item"], {"the table item": True, "the column item.rating": True}
+    assert migrate(check=True)["error"]["code"] == "P3005"
+    assert migrate(state="baselined", migration="2_rating")["resolved"] == ["1_init", "2_rating"]
+    assert names(migrate(check=True)) == ["3_drop"]
+
+
+def test_with_the_platform_it_only_judges_and_verifies(database: FakePostgres, migrate: Migrate) -> None:
+    judged = migrate(runner="platform", commands=["npx prisma migrate deploy"])
+    assert (judged["changed"], judged["applied"], names(judged)) == (False, [], ["2_rating", "3_drop"])
+    assert judged["diff"]["after"] == AFTER
+    assert database.outcomes() == [("1_init", "applied")]
+
+    verify = {"state": "verified", "runner": "platform"}
+    assert names(migrate(check=True, **verify)) == ["2_rating", "3_drop"]
+    late = migrate(**verify, wait_timeout=0)
+    assert late["error"]["kind"] == "wait_timeout"
+    assert [migration["state"] for migration in late["migrations"]] == ["applied", "pending", "pending"]
+    database.begun(RATING, finished_at=NOW)
+    database.begun(DROP, finished_at=NOW)
+    verified = migrate(**verify)
+    assert (verified["failed"], verified["changed"], verified["pending"]) == (False, False, [])
+    database.begun(Migration("3_drop", DROP.sql), logs="Database error code: 42P01")
+    assert migrate(**verify)["error"]["kind"] == "migration_failed"
+
+
 def test_an_edited_and_an_unknown_migration_are_warned_of(database: FakePostgres, release: Path, migrate: Migrate) -> None:
     database.begun(Migration("0_older", "SELECT 1;"), finished_at=NOW)
     (release / "prisma" / "migrations" / "1_init" / "migration.sql").write_text("CREATE TABLE item (id bigint);")
@@ -241,10 +301,13 @@ def test_a_prisma_that_says_success_and_applied_nothing_is_not_believed(cli: Cal
         ({"database_url": None}, "missing required arguments: database_url"),
         ({"path": None}, "missing required arguments: path"),
         ({"runner": None}, "missing required arguments: runner"),
-        ({"runner": "npx"}, "value of runner must be one of: cli, builtin"),
+        ({"runner": "npx"}, "value of runner must be one of: cli, builtin, platform"),
         ({"database_url": "mysql://shop:hunter22@db.example/shop"}, "not with postgresql://"),
         ({"database_url": f"{URL}?pgbouncer=true"}, "Give the server's own address as direct_url"),
         ({"direct_url": f"{URL}?pgbouncer=true"}, "direct_url goes through a connection pooler"),
+        ({"state": "resolved_applied"}, "state is resolved_applied but all of the following are missing: migration"),
+        ({"commands": ["npx prisma migrate deploy"]}, "Two would migrate the database"),
+        ({"commands": ["node server.js"], "runner": "platform"}, "Nobody would migrate the database"),
         ({"migrations": "prisma/nowhere"}, "no folder of migrations at"),
         ({"lease": "token"}, "Set store to s3://bucket/prefix"),
     ],
