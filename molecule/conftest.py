@@ -138,7 +138,7 @@ class Customers:
 
     def _ask(self, stop: threading.Event, surface: str, url: str, release_of) -> None:
         with requests.Session() as session:
-            while not stop.wait(0.02):
+            while not stop.wait(0.1):
                 try:
                     answer = session.get(url, timeout=10)
                     self.seen.append((surface, release_of(answer) if answer.ok else f"status {answer.status_code}"))
