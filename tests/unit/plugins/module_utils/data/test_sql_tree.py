@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.data.sql_tree import command_of, contains, functions_in, parse_sql, writes_inside
+from ansible_collections.storefront.runbook.plugins.module_utils.data.sql_tree import command_of, contains, functions_in, parse_sql, relations_in, writes_inside
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,9 @@ def test_a_write_inside_of_a_query_is_found_and_the_query_itself_is_none() -> No
     assert writes_inside(hidden)
     assert not writes_inside(plain)
     assert not contains(plain, type(plain))
+
+
+def test_the_relations_of_a_file_are_named_once_and_quoted() -> None:
+    script = 'UPDATE s."Item" SET a = 1; INSERT INTO b SELECT * FROM c JOIN s."Item" USING (id); DROP TABLE d, s.e; DROP INDEX f;'
+    assert relations_in(script) == ['"b"', '"c"', '"d"', '"s"."Item"', '"s"."e"']
+    assert relations_in("not SQL") == []
