@@ -1,0 +1,116 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""migrate.yml and database.yml against a real PostgreSQL and a store in a folder."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import ansible_runner
+import pytest
+
+from conftest import COLLECTIONS, ROOT, TEST_SANDBOX
+from sandbox.storefront import Sandbox
+from tests.integration.shop_database import Database, write_migrations
+
+BASE = "CREATE TABLE item (id int PRIMARY KEY);"
+Play = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def database(sandbox: Sandbox) -> Iterator[Database]:
+    """An empty database."""
+    database = Database(sandbox, "test-play")
+    yield database
+    database.drop()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A git repository with the releases v1 (two migrations), v2 (one that fails besides) and v3 (one that takes a table away besides)."""
+    folder = tmp_path / "shop"
+    git = ["git", "-C", str(folder), "-c", "user.name=shop", "-c", "user.email=shop@example.com"]
+    folder.mkdir()
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    for tag, scripts in {
+        "v1": {"1_base": BASE, "2_rating": "ALTER TABLE item ADD rating int;"},
+        "v2": {"3_more": "CREATE TABLE more (id int);", "4_broken": "SELECT * FROM nothing;"},
+        "v3": {"4_broken": "DROP TABLE item;"},
+    }.items():
+        write_migrations(folder, **scripts)
+        for command in (["add", "."], ["commit", "--quiet", "--message", tag], ["tag", tag]):
+            subprocess.run([*git, *command], check=True)
+    return folder
+
+
+@pytest.fixture
+def play(database: Database, repository: Path, tmp_path: Path) -> Play:
+    def run(playbook: str, cmdline: str = "", **extra: Any) -> tuple[int, str]:
+        variables = {
+            "database_url": database.url,
+            "database_root_directory": "",
+            "source_path": str(repository),
+            "store": (tmp_path / "store").as_uri(),
+            "store_is_shared": True,
+        }
+        runner = ansible_runner.run(
+            private_data_dir=tempfile.mkdtemp(dir=tmp_path),  # a runner keeps the last play's options in its folder
+            playbook=str(ROOT / "playbooks" / playbook),
+            inventory=str(ROOT / "inventories/development"),
+            extravars={**variables, **extra},
+            cmdline=cmdline or None,
+            envvars={"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "SANDBOX_NAME": TEST_SANDBOX},
+            quiet=True,
+        )
+        with runner.stdout as stream:
+            return runner.rc, stream.read()
+
+    return run
+
+
+def lease(tmp_path: Path) -> dict[str, Any]:
+    return json.loads((tmp_path / "store" / "lease.json").read_text())
+
+
+def test_a_database_is_migrated_by_itself_after_a_backup_and_a_failure_leaves_the_lease_free(play: Play, database: Database, tmp_path: Path) -> None:
+    rc, said = play("migrate.yml", "--check --diff", release="v1")
+    assert rc == 0, said
+    assert "2_rating (expand)" in said
+    assert "Would apply: 1_base, 2_rating" in said
+    assert database.tables() == []
+    assert not (tmp_path / "store" / "backups").exists()
+
+    rc, said = play("migrate.yml", release="v1")
+    assert rc == 0, said
+    assert "Applied: 1_base, 2_rating" in said
+    assert database.outcomes() == [("1_base", "applied"), ("2_rating", "applied")]
+    assert list((tmp_path / "store" / "backups").rglob("*.zst"))
+    assert lease(tmp_path)["state"] == "released"
+
+    rc, said = play("migrate.yml", release="v2")
+    assert rc == 2
+    assert "Applied before it: 3_more" in said
+    assert lease(tmp_path)["state"] == "released"
+    assert database.password not in said
+
+
+def test_a_migration_that_takes_something_away_is_refused_until_it_is_approved(play: Play, database: Database, repository: Path) -> None:
+    database.migrate(repository, ref="v1")
+    rc, said = play("migrate.yml", release="v3")
+    assert rc == 2
+    assert "approve_migration=4_broken" in said
+    assert database.tables() == ["item"]
+
+
+def test_the_database_tells_how_it_is(play: Play, database: Database) -> None:
+    database.sql(BASE)
+    rc, said = play("database.yml", database_gather="server,tables", database_exact_counts=True)
+    assert rc == 0, said
+    assert "public.item" in said
+    assert database.password not in said
