@@ -114,3 +114,28 @@ def test_the_database_tells_how_it_is(play: Play, database: Database) -> None:
     assert rc == 0, said
     assert "public.item" in said
     assert database.password not in said
+
+
+VERIFY = """
+- hosts: storefronts
+  connection: local
+  gather_facts: false
+  vars_files: ["{{ playbooks }}/vars/play.yml"]
+  tasks:
+    - block: [ansible.builtin.import_role: {name: storefront.runbook.database, tasks_from: verify}]
+      always: [ansible.builtin.debug: {msg: "migrated {{ database_migrated }} incompatible {{ database_incompatible }}"}]
+"""
+
+
+def test_what_a_platform_migrated_is_known_afterwards_even_where_it_failed(play: Play, database: Database, repository: Path, tmp_path: Path) -> None:
+    database.migrate(repository, ref="v1")
+    pending = database.migrate(repository, ref="v3", runner="platform")["pending"]
+    row = "INSERT INTO _prisma_migrations (id, checksum, migration_name, logs, finished_at) VALUES (%s, '', %s, '', CASE WHEN %s THEN now() END)"
+    database.sql(row, "3", "3_more", True)
+    database.sql(row, "4", "4_broken", False)
+    (tmp_path / "verify.yml").write_text(VERIFY)
+    options: dict[str, Any] = {"database_pending": pending, "database_migrate_runner": "platform", "playbooks": str(ROOT / "playbooks")}
+    rc, said = play(str(tmp_path / "verify.yml"), release="v3", **options)
+    assert rc == 2, said
+    assert "The migration 4_broken failed" in said
+    assert "migrated ['3_more', '4_broken'] incompatible ['4_broken']" in said

@@ -42,15 +42,22 @@ class Traces(dict[Trace, bool]):
     def __init__(self, scripts: Iterable[str]) -> None:
         super().__init__()
         self._columns: dict[Trace, set[Trace]] = {}  # what goes when one of its columns goes
+        self._elsewhere = False  # once a file changes search_path, a name without its schema may be in any
         for script in scripts if not PGLAST_ERROR else ():
             try:
                 for statement in parse_sql(script):
                     self._follow(statement.stmt)
+                    if self._elsewhere:
+                        self._forget(lambda trace: '"."' not in trace.object)
             except ParseError:
                 self.clear()
 
     def _follow(self, statement: Any) -> None:
         match statement:
+            case ast.CreateStmt(relation=ast.RangeVar(relpersistence="t")):
+                pass
+            case ast.VariableSetStmt(name="search_path"):
+                self._elsewhere = True
             case ast.CreateStmt():
                 self[Trace("table", quoted(statement.relation))] = True
             case ast.CreateTableAsStmt():
@@ -72,10 +79,11 @@ class Traces(dict[Trace, bool]):
             case ast.AlterTableStmt(objtype=ObjectType.OBJECT_TABLE):
                 for command in statement.cmds:
                     self._alter(quoted(statement.relation), command)
-            case ast.DropStmt() | ast.DoStmt() | ast.CallStmt():
+            case ast.DropStmt() | ast.DoStmt() | ast.CallStmt() | ast.AlterObjectSchemaStmt():
                 self.clear()  # nobody knows what of the earlier ones it left
-            case ast.SelectStmt() if functions_in(statement):
+            case ast.SelectStmt() if functions := functions_in(statement):
                 self.clear()
+                self._elsewhere = self._elsewhere or "set_config" in functions
 
     def _alter(self, table: str, command: Any) -> None:
         match command.subtype.name:
