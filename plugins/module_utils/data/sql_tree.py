@@ -17,8 +17,9 @@ try:
 
     PGLAST_ERROR: str | None = None
     ast: Any = pglast.ast  # its attributes are all optional, which what the parser returns is not
-except ImportError as error:  # judged without it: nothing is known of any migration
+except ImportError as error:  # judged without it: nothing is known of any migration, and none of these names is used
     PGLAST_ERROR = str(error)
+    ast = ConstrType = ObjectType = OnConflictAction = ParseError = Visitor = parse_sql = None  # type: ignore[misc,assignment]
 
 __all__ = [
     "PGLAST_ERROR",
@@ -79,6 +80,8 @@ def functions_in(expression: Any) -> set[str]:
 def relations_in(script: str) -> list[str]:
     """The relations that a file names, quoted as SQL and sorted; none where the file cannot be read."""
     found: set[str] = set()
+    if PGLAST_ERROR:
+        return []
 
     class Finder(Visitor):
         def visit_RangeVar(self, ancestors: Any, node: Any) -> None:
@@ -88,8 +91,6 @@ def relations_in(script: str) -> list[str]:
             if node.removeType is ObjectType.OBJECT_TABLE:
                 found.update(map(quoted, node.objects))
 
-    if PGLAST_ERROR:
-        return []
     try:
         Finder()(parse_sql(script))
     except ParseError:
