@@ -78,34 +78,35 @@ def lease(tmp_path: Path) -> dict[str, Any]:
     return json.loads((tmp_path / "store" / "lease.json").read_text())
 
 
-def test_a_database_is_migrated_by_itself_after_a_backup_and_a_failure_leaves_the_lease_free(play: Play, database: Database, tmp_path: Path) -> None:
-    rc, said = play("migrate.yml", "--check --diff", release="v1")
+def test_a_check_shows_what_it_is_and_a_failure_says_what_was_applied_and_frees_the_lease(play: Play, database: Database, tmp_path: Path) -> None:
+    rc, said = play("migrate.yml", "--check --diff", release="v2")
     assert rc == 0, said
     assert "2_rating (expand)" in said
-    assert "Would apply: 1_base, 2_rating" in said
+    assert "Would apply: 1_base, 2_rating, 3_more, 4_broken" in said
     assert database.tables() == []
     assert not (tmp_path / "store" / "backups").exists()
 
-    rc, said = play("migrate.yml", release="v1")
-    assert rc == 0, said
-    assert "Applied: 1_base, 2_rating" in said
-    assert database.outcomes() == [("1_base", "applied"), ("2_rating", "applied")]
-    assert list((tmp_path / "store" / "backups").rglob("*.zst"))
-    assert lease(tmp_path)["state"] == "released"
-
     rc, said = play("migrate.yml", release="v2")
     assert rc == 2
-    assert "Applied before it: 3_more" in said
+    assert "Applied before it: 1_base, 2_rating, 3_more." in said
+    assert "The release that is live stays." in said
+    assert list((tmp_path / "store" / "backups").rglob("*.zst"))
     assert lease(tmp_path)["state"] == "released"
     assert database.password not in said
 
 
-def test_a_migration_that_takes_something_away_is_refused_until_it_is_approved(play: Play, database: Database, repository: Path) -> None:
+def test_a_database_is_migrated_by_itself_after_a_backup_and_a_rehearsal(play: Play, database: Database, repository: Path, tmp_path: Path) -> None:
     database.migrate(repository, ref="v1")
-    rc, said = play("migrate.yml", release="v3")
-    assert rc == 2
-    assert "approve_migration=4_broken" in said
-    assert database.tables() == ["item"]
+    copy = Database(database.sandbox, "test-play-copy", template=database.name)
+    rc, said = play("migrate.yml", release="v3", approve_migration="4_broken", database_scratch_url=copy.url)
+    rehearsed = copy.tables()
+    copy.drop()
+    assert rc == 0, said
+    assert "Applied: 3_more, 4_broken" in said
+    assert database.tables() == rehearsed == ["more"]
+    assert database.outcomes()[2:] == [("3_more", "applied"), ("4_broken", "applied")]
+    assert list((tmp_path / "store" / "backups").rglob("*.zst"))
+    assert lease(tmp_path)["state"] == "released"
 
 
 def test_the_database_tells_how_it_is(play: Play, database: Database) -> None:
