@@ -37,7 +37,7 @@ options:
     type: str
   gather:
     description:
-      - What to tell, as RV(ignore:server) and the others describe it. V(slow_queries) takes O(interval) seconds.
+      - What to tell; the results have the same names. V(slow_queries) takes O(interval) seconds.
     type: list
     elements: str
     choices: [server, connections, locks, slow_queries, tables, bloat, migrations, counts]

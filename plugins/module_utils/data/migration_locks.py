@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .sql_tree import ObjectType, ast, functions_in, is_on, name_of
+from .sql_tree import ConstrType, ObjectType, ast, functions_in, is_on, name_of
 
 READ = "nobody can read or write it"
 # Functions that give every row the same value: a column with such a default is added without a rewrite.
@@ -25,6 +25,7 @@ REWRITES = {
     "AT_SetAccessMethod": "changes the access method of {}",
     "AT_AttachPartition": "attaches a partition to {}, each row of which is checked",
 }
+LETS_READ = frozenset({"AT_ValidateConstraint", "AT_SetStatistics", "AT_SetOptions", "AT_ResetOptions", "AT_AttachPartition"})
 BUILDS = ("UNIQUE", "PRIMARY", "EXCLUSION")
 
 
@@ -49,6 +50,23 @@ def long_locks(statement: Any) -> Iterator[str]:
             yield "rewrites tables, and nobody can read or write them until it is done"
         case ast.RefreshMatViewStmt(concurrent=False):
             yield f"fills {name_of(statement.relation)} anew, and {READ} until it is done"
+
+
+def locked_out(statement: Any) -> list[str]:
+    """The tables that nobody can read from this statement on until the file ends (ACCESS EXCLUSIVE), however quick it is itself."""
+    match statement:
+        case ast.AlterTableStmt(objtype=ObjectType.OBJECT_TABLE) if any(not _lets_read(command) for command in statement.cmds):
+            return [name_of(statement.relation)]
+        case ast.RenameStmt(relation=ast.RangeVar()):
+            return [name_of(statement.relation)]
+        case ast.TruncateStmt():
+            return [name_of(relation) for relation in statement.relations]
+    return []
+
+
+def _lets_read(command: Any) -> bool:
+    kind = command.subtype.name
+    return kind in LETS_READ or (kind == "AT_AddConstraint" and command.def_.contype is ConstrType.CONSTR_FOREIGN)
 
 
 def _altered(table: str, command: Any) -> Iterator[str]:

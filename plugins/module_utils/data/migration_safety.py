@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .migration_judge import Danger, Judge
-from .migration_locks import long_locks
+from .migration_locks import locked_out, long_locks
 from .sql_tree import PGLAST_ERROR, ParseError, command_of, leaves_transaction, parse_sql
 
 BREAKING = ("contract", "destructive", "unknown")
@@ -71,20 +71,29 @@ def _classify(judge: Judge, script: str) -> Verdict:
     except ParseError as error:
         place = error.args[1] if len(error.args) > 1 else None
         return Verdict((Reason(_line(script, place), f"PostgreSQL's parser cannot read it: {error.args[0]}"),), None)
-    reasons = [
-        Reason(_line(script, statement.stmt_location), danger.text, danger.kind, command_of(statement.stmt))
-        for statement in statements
-        for danger in _dangers(judge, statement.stmt)
-    ]
-    return Verdict(tuple(reasons), not any(leaves_transaction(statement.stmt) for statement in statements))
+    atomic = not any(leaves_transaction(statement.stmt) for statement in statements)
+    reasons: list[Reason] = []
+    held: dict[str, int | None] = {}  # tables that an earlier line locked, and keeps locked while this one runs
+    for statement in statements:
+        line, new = _line(script, statement.stmt_location), judge.only_new(statement.stmt)
+        for danger in _dangers(judge, statement.stmt, new):
+            meanwhile = _meanwhile(held) if danger.kind == "long_lock" and atomic else ""
+            reasons.append(Reason(line, danger.text + meanwhile, danger.kind, command_of(statement.stmt)))
+        if not new:
+            held.update((table, held.get(table, line)) for table in locked_out(statement.stmt))
+    return Verdict(tuple(reasons), atomic)
 
 
-def _dangers(judge: Judge, statement: Any) -> Iterator[Danger]:
-    if not judge.only_new(statement):
+def _dangers(judge: Judge, statement: Any, new: bool) -> Iterator[Danger]:
+    if not new:
         yield from judge.dangers(statement)
         yield from (Danger(text, "long_lock") for text in long_locks(statement))
     if leaves_transaction(statement):
         yield NOT_TRANSACTIONAL
+
+
+def _meanwhile(held: Mapping[str, int | None]) -> str:
+    return "".join(f"; meanwhile nobody can read or write {table}, which line {line} locks until the file ends" for table, line in held.items())
 
 
 def _line(script: str, place: int | None) -> int | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from .postgres import query
-from .sql_tree import PGLAST_ERROR, ObjectType, ParseError, ast, functions_in, parse_sql
+from .sql_tree import PGLAST_ERROR, ObjectType, ParseError, ast, functions_in, parse_sql, quoted
 
 FOUND = """
 SELECT CASE kind
@@ -42,40 +42,48 @@ class Traces(dict[Trace, bool]):
     def __init__(self, scripts: Iterable[str]) -> None:
         super().__init__()
         self._columns: dict[Trace, set[Trace]] = {}  # what goes when one of its columns goes
+        self._elsewhere = False  # once a file changes search_path, a name without its schema may be in any
         for script in scripts if not PGLAST_ERROR else ():
             try:
                 for statement in parse_sql(script):
                     self._follow(statement.stmt)
+                    if self._elsewhere:
+                        self._forget(lambda trace: '"."' not in trace.object)
             except ParseError:
                 self.clear()
 
     def _follow(self, statement: Any) -> None:
         match statement:
+            case ast.CreateStmt(relation=ast.RangeVar(relpersistence="t")):
+                pass
+            case ast.VariableSetStmt(name="search_path"):
+                self._elsewhere = True
             case ast.CreateStmt():
-                self[Trace("table", _quoted(statement.relation))] = True
+                self[Trace("table", quoted(statement.relation))] = True
             case ast.CreateTableAsStmt():
-                self[Trace("table", _quoted(statement.into.rel))] = True
+                self[Trace("table", quoted(statement.into.rel))] = True
             case ast.ViewStmt():
-                self[Trace("view", _quoted(statement.view))] = True
+                self[Trace("view", quoted(statement.view))] = True
             case ast.CreateEnumStmt() | ast.CompositeTypeStmt():
                 named = statement.typevar if isinstance(statement, ast.CompositeTypeStmt) else statement.typeName
-                self[Trace("type", _quoted(named))] = True
+                self[Trace("type", quoted(named))] = True
             case ast.IndexStmt() if statement.idxname:
-                trace = Trace("index", _quoted(statement.relation, statement.idxname))
+                trace = Trace("index", quoted(statement.relation, statement.idxname))
                 self[trace] = True
-                self._columns[trace] = {Trace("column", _quoted(statement.relation), element.name or "") for element in statement.indexParams}
+                self._columns[trace] = {Trace("column", quoted(statement.relation), element.name or "") for element in statement.indexParams}
             case ast.DropStmt() if statement.removeType.name in DROPPED and statement.behavior.name != "DROP_CASCADE":
                 for dropped in statement.objects:
-                    self._drop(Trace(DROPPED[statement.removeType.name], _quoted(dropped)))
+                    self._drop(Trace(DROPPED[statement.removeType.name], quoted(dropped)))
             case ast.RenameStmt():
                 self._rename(statement)
             case ast.AlterTableStmt(objtype=ObjectType.OBJECT_TABLE):
                 for command in statement.cmds:
-                    self._alter(_quoted(statement.relation), command)
-            case ast.DropStmt() | ast.DoStmt() | ast.CallStmt():
+                    self._alter(quoted(statement.relation), command)
+            case ast.DropStmt() | ast.DoStmt() | ast.CallStmt() | ast.AlterObjectSchemaStmt():
                 self.clear()  # nobody knows what of the earlier ones it left
-            case ast.SelectStmt() if functions_in(statement):
+            case ast.SelectStmt() if functions := functions_in(statement):
                 self.clear()
+                self._elsewhere = self._elsewhere or "set_config" in functions
 
     def _alter(self, table: str, command: Any) -> None:
         match command.subtype.name:
@@ -104,17 +112,17 @@ class Traces(dict[Trace, bool]):
     def _rename(self, statement: Any) -> None:
         kind = statement.renameType.name
         if kind in DROPPED or kind == "OBJECT_TYPE":
-            old = _quoted(statement.relation if statement.relation is not None else statement.object)
-            new = old[: -len(_quoted(old_name(statement)))] + _quoted(statement.newname)
+            old = quoted(statement.relation if statement.relation is not None else statement.object)
+            new = old[: -len(quoted(old_name(statement)))] + quoted(statement.newname)
             self._forget(lambda trace: trace.object == old or any(column.object == old for column in self._columns.get(trace, ())))
             self[Trace(DROPPED[kind], old)] = False
             self[Trace(DROPPED[kind], new)] = True
         elif kind in ("OBJECT_COLUMN", "OBJECT_TABCONSTRAINT"):
             part = "column" if kind == "OBJECT_COLUMN" else "constraint"
-            old_part = Trace(part, _quoted(statement.relation), statement.subname)
+            old_part = Trace(part, quoted(statement.relation), statement.subname)
             self._forget(lambda trace: old_part in self._columns.get(trace, ()))
             self[old_part] = False
-            self[Trace(part, _quoted(statement.relation), statement.newname)] = True
+            self[Trace(part, quoted(statement.relation), statement.newname)] = True
 
     def _forget(self, which: Callable[[Trace], bool]) -> None:
         for trace in [trace for trace in self if which(trace)]:
@@ -123,17 +131,6 @@ class Traces(dict[Trace, bool]):
 
 def old_name(statement: Any) -> str:
     return statement.relation.relname if statement.relation is not None else statement.object[-1].sval
-
-
-def _quoted(named: Any, instead: str = "") -> str:
-    """The name of a relation, a list of names or a text, as SQL; ``instead`` is another name in the same schema."""
-    if isinstance(named, str):
-        parts = [named]
-    elif isinstance(named, ast.RangeVar):
-        parts = [*([named.schemaname] if named.schemaname else []), instead or named.relname]
-    else:
-        parts = [part.sval for part in (getattr(named, "names", None) or named)]
-    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
 
 
 def look_for(connection: Any, traces: Traces) -> tuple[list[Trace], list[Trace]]:

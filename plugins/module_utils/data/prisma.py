@@ -126,7 +126,7 @@ def refuse_strangers(connection: Any, schema: str) -> None:
 
 def explain(row: Row, migration: Migration | None) -> dict[str, Any]:
     """Say what a failed migration left behind, and which ``prisma migrate resolve`` is right and why."""
-    rolled_back, applied = (f"prisma migrate resolve --{word} {row.name}" for word in ("rolled-back", "applied"))
+    rolled_back, applied = (f"prisma migrate resolve --{word} {row.name} (state: resolved_{word.replace('-', '_')})" for word in ("rolled-back", "applied"))
     same = migration is not None and migration.fits(row.checksum)
     atomic = classify([migration.sql])[0].atomic if migration and same else None
     resolve = None

@@ -144,7 +144,7 @@ class Builtin:
         with suppress(RunbookError):  # PostgreSQL 14 and later, on Linux: a killed run does not go on
             query(self.connection, "SET client_connection_check_interval = '5s'")
         try:
-            execute(self.connection, script)
+            self._send(script)
         except psycopg2.ProgrammingError as error:
             if error.pgcode or "empty query" not in str(error):  # psycopg2's own words for a file of comments
                 raise
@@ -156,6 +156,9 @@ class Builtin:
                 query(self.connection, "RESET ALL")
         if left_open:
             raise psycopg2.ProgrammingError("the file leaves its transaction open; end it with COMMIT")
+
+    def _send(self, script: str) -> None:
+        execute(self.connection, script)
 
     def _undone(self, row: str, why: str) -> None:
         """Note that nothing of a file was applied and that it may be tried again, as ``prisma migrate resolve --rolled-back`` does."""

@@ -50,7 +50,7 @@ def as_applied(connection: Any, state: State, migrations: Sequence[Migration], n
     for row in failed:
         told = explain(row, migration)
         if told["resolve"] == "rolled-back":
-            raise ConfigError(f"The migration {name} cannot be marked as applied. {told['explanation']} Use state: resolved_rolled_back.", code="contradicted")
+            raise ConfigError(f"The migration {name} cannot be marked as applied. {told['explanation']}", code="contradicted")
     _, against = look_for(connection, Traces([migration.sql]))
     if against:
         raise ConfigError(

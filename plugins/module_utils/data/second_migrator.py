@@ -16,6 +16,8 @@ from ..core.errors import ConfigError
 
 MIGRATES = frozenset({("migrate", "deploy"), ("migrate", "dev"), ("migrate", "reset"), ("db", "push")})
 PRISMA = re.compile(r"(?:.*/)?prisma(?:@\S+)?(?:/build/index\.js)?(?:\.cmd)?")
+ASSIGNED = re.compile(r"\b([A-Z_][A-Z0-9_]*)=(?:'[^']*'|\"[^\"]*\"|\S)*")
+PASSWORD = re.compile(r"//[^/@\s]*@")
 # What runs a script of package.json: npm run migrate, pnpm start, yarn migrate.
 PACKAGE_MANAGER = frozenset({"npm", "pnpm", "yarn", "bun"})
 
@@ -24,8 +26,13 @@ def second_migrator(commands: Iterable[str], scripts: Mapping[str, str] | None =
     """Return why one of ``commands`` would migrate too, None when none of them does. ``scripts`` are those of package.json, which commands may run."""
     for command in commands:
         for way in _ways(command, dict(scripts or {})):
-            return f"the command {command!r} runs {way}"
+            return f"the command {shown(command)} runs {way}"
     return None
+
+
+def shown(command: str) -> str:
+    """A command in quotes, without what it assigns to variables and without the passwords of URLs."""
+    return repr(PASSWORD.sub("//…@", ASSIGNED.sub(r"\1=…", command)))
 
 
 def refuse_second_migrator(commands: Sequence[str], runner: str, files: Path) -> None:
@@ -44,7 +51,7 @@ def refuse_second_migrator(commands: Sequence[str], runner: str, files: Path) ->
         )
     if not other and runner == "platform":
         raise ConfigError(
-            f"Nobody would migrate the database: the runner is platform, and none of the commands ({', '.join(map(repr, commands)) or 'there are none'}) runs "
+            f"Nobody would migrate the database: the runner is platform, and none of the commands ({', '.join(map(shown, commands)) or 'there are none'}) runs "
             "prisma migrate deploy. Set it as the pre-deploy command of one unit, or use another runner.",
             code="no_migrator",
         )

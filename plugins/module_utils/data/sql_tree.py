@@ -17,8 +17,9 @@ try:
 
     PGLAST_ERROR: str | None = None
     ast: Any = pglast.ast  # its attributes are all optional, which what the parser returns is not
-except ImportError as error:  # judged without it: nothing is known of any migration
+except ImportError as error:  # judged without it: nothing is known of any migration, and none of these names is used
     PGLAST_ERROR = str(error)
+    ast = ConstrType = ObjectType = OnConflictAction = ParseError = Visitor = parse_sql = None  # type: ignore[misc,assignment]
 
 __all__ = [
     "PGLAST_ERROR",
@@ -35,6 +36,8 @@ __all__ = [
     "name_of",
     "object_of",
     "parse_sql",
+    "quoted",
+    "relations_in",
     "writes_inside",
 ]
 
@@ -72,6 +75,38 @@ def functions_in(expression: Any) -> set[str]:
 
     Finder()(expression)
     return found
+
+
+def relations_in(script: str) -> list[str]:
+    """The relations that a file names, quoted as SQL and sorted; none where the file cannot be read."""
+    found: set[str] = set()
+    if PGLAST_ERROR:
+        return []
+
+    class Finder(Visitor):
+        def visit_RangeVar(self, ancestors: Any, node: Any) -> None:
+            found.add(quoted(node))
+
+        def visit_DropStmt(self, ancestors: Any, node: Any) -> None:
+            if node.removeType is ObjectType.OBJECT_TABLE:
+                found.update(map(quoted, node.objects))
+
+    try:
+        Finder()(parse_sql(script))
+    except ParseError:
+        return []
+    return sorted(found)
+
+
+def quoted(named: Any, instead: str = "") -> str:
+    """The name of a relation, a list of names or a text, as SQL; ``instead`` is another name in the same schema."""
+    if isinstance(named, str):
+        parts = [named]
+    elif isinstance(named, ast.RangeVar):
+        parts = [*([named.schemaname] if named.schemaname else []), instead or named.relname]
+    else:
+        parts = [part.sval for part in (getattr(named, "names", None) or named)]
+    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
 
 
 def writes_inside(statement: Any) -> bool:

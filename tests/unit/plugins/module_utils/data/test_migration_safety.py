@@ -168,3 +168,23 @@ def test_a_finding_names_the_statement_as_sql_does() -> None:
 def test_what_an_earlier_pending_migration_made_keeps_nobody_waiting() -> None:
     verdicts = classify(["CREATE TABLE n (id int);", "CREATE INDEX i ON n (id); DROP TABLE n;"])
     assert [verdict.classes for verdict in verdicts] == [["expand"], ["expand"]]
+
+
+def test_a_table_that_an_earlier_line_locked_is_told_with_what_takes_long() -> None:
+    (verdict,) = classify(["ALTER TABLE old ADD a int;\nALTER TABLE old ADD b int;\nCREATE INDEX i ON other (c);\nCREATE TABLE n (id int);"])
+    (reason,) = verdict.reasons
+    assert reason.line == 3
+    assert reason.reason.endswith("; meanwhile nobody can read or write old, which line 1 locks until the file ends")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "CREATE TABLE n (id int); ALTER TABLE n ADD a int; CREATE INDEX i ON other (c);",
+        "ALTER TABLE old VALIDATE CONSTRAINT c; CREATE INDEX i ON other (c);",
+        "BEGIN; ALTER TABLE old ADD a int; COMMIT; CREATE INDEX i ON other (c);",
+        "CREATE INDEX i ON other (c); ALTER TABLE old ADD a int;",
+    ],
+)
+def test_no_table_is_locked_meanwhile(script: str) -> None:
+    assert not any("meanwhile nobody" in reason.reason for reason in classify([script])[0].reasons)

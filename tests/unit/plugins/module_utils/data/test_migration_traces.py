@@ -31,6 +31,10 @@ LEFT = {
     "CREATE TABLE a (id int); DO $$ BEGIN END $$": {},
     "CREATE TABLE a (id int); SELECT wipe()": {},
     "CREATE TABLE a (id int); INSERT INTO a VALUES (1); UPDATE a SET id = 2": {"the table a": True},
+    "CREATE TEMP TABLE a (id int)": {},
+    "CREATE TABLE a (id int); ALTER TABLE a SET SCHEMA s; CREATE TABLE b (id int)": {"the table b": True},
+    "SET search_path TO s; CREATE TABLE a (id int); CREATE TABLE s.b (id int)": {"the table s.b": True},
+    "SELECT set_config('search_path', '', false); CREATE TABLE a (id int); CREATE TABLE s.b (id int)": {"the table s.b": True},
     "not SQL": {},
 }
 

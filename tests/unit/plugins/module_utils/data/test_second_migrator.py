@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
-from ansible_collections.storefront.runbook.plugins.module_utils.data.second_migrator import refuse_second_migrator, second_migrator
+from ansible_collections.storefront.runbook.plugins.module_utils.data.second_migrator import refuse_second_migrator, second_migrator, shown
 
 MIGRATES = [
     "npx prisma migrate deploy",
@@ -42,7 +42,7 @@ HARMLESS = [
 def test_a_command_migrates(command: str) -> None:
     found = second_migrator([command])
     assert found
-    assert repr(command) in found
+    assert shown(command) in found
 
 
 @pytest.mark.parametrize("command", HARMLESS)
@@ -88,3 +88,8 @@ def test_a_package_json_that_cannot_be_read_is_refused(release: Path) -> None:
     (release / "package.json").write_text("{")
     with pytest.raises(ConfigError, match=r"package\.json is not JSON"):
         refuse_second_migrator([], "builtin", release)
+
+
+def test_what_a_command_holds_of_secrets_is_not_shown() -> None:
+    command = "DATABASE_URL='postgres://a:sesame@h/d' TOKEN=\"open it\" npx prisma migrate deploy --url postgres://a:sesame@h/d --schema=prisma/schema.prisma"
+    assert shown(command) == "'DATABASE_URL=… TOKEN=… npx prisma migrate deploy --url postgres://…@h/d --schema=prisma/schema.prisma'"

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.data.sql_tree import command_of, contains, functions_in, parse_sql, writes_inside
+from ansible_collections.storefront.runbook.plugins.module_utils.data.sql_tree import command_of, contains, functions_in, parse_sql, relations_in, writes_inside
 
 
 @pytest.mark.parametrize(
@@ -48,3 +51,22 @@ def test_a_write_inside_of_a_query_is_found_and_the_query_itself_is_none() -> No
     assert writes_inside(hidden)
     assert not writes_inside(plain)
     assert not contains(plain, type(plain))
+
+
+def test_the_relations_of_a_file_are_named_once_and_quoted() -> None:
+    script = 'UPDATE s."Item" SET a = 1; INSERT INTO b SELECT * FROM c JOIN s."Item" USING (id); DROP TABLE d, s.e; DROP INDEX f;'
+    assert relations_in(script) == ['"b"', '"c"', '"d"', '"s"."Item"', '"s"."e"']
+    assert relations_in("not SQL") == []
+
+
+def test_without_the_parser_everything_can_be_imported_and_nothing_is_known() -> None:
+    script = """
+import sys
+sys.modules["pglast"] = None
+from ansible_collections.storefront.runbook.plugins.modules import pg_info, prisma_migrate, prisma_rehearse
+from ansible_collections.storefront.runbook.plugins.module_utils.data import migration_safety, migration_traces, sql_tree
+(verdict,) = migration_safety.classify(["SELECT 1"])
+print(verdict.classes, verdict.atomic, sql_tree.relations_in("SELECT 1"), dict(migration_traces.Traces(["SELECT 1"])))
+"""
+    done = subprocess.run([sys.executable, "-c", script], env={"PYTHONPATH": ":".join(sys.path)}, capture_output=True, text=True, check=False)
+    assert done.stdout == "['contract', 'unknown'] None [] {}\n", done.stderr
