@@ -149,6 +149,31 @@ start_command:
   returned: success
   type: str
   sample: npm start
+healthcheck_path:
+  description: Path that has to answer 200 before a deployment serves; null for none.
+  returned: success
+  type: str
+  sample: /health
+healthcheck_timeout:
+  description: Seconds within which it has to; null for Railway's own 300.
+  returned: success
+  type: int
+  sample: 300
+overlap_seconds:
+  description: Seconds for which the old process serves beside the new one.
+  returned: success
+  type: int
+  sample: 0
+draining_seconds:
+  description: Seconds between SIGTERM and SIGKILL to the old process.
+  returned: success
+  type: int
+  sample: 30
+regions:
+  description: Replicas by region.
+  returned: success
+  type: dict
+  sample: {"us-west2": 1}
 elapsed:
   description: Seconds that the module took.
   returned: always

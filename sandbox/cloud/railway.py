@@ -232,7 +232,7 @@ class Resolvers:
 
     def serviceInstanceAutoDeployStatus(self, info: GraphQLResolveInfo, environmentId: str, serviceId: str, **_: Any) -> Node:
         service = self._service(serviceId, environmentId)[1]
-        able = bool(service.source)
+        able = bool(service.source.get("repo"))
         return {"enabled": able and service.auto_deploy, "canEnable": able, "reason": None if able else "Service is not connected to a repository"}
 
     def variables(self, info: GraphQLResolveInfo, projectId: str, environmentId: str, serviceId: str | None = None, **_: Any) -> dict[str, str]:
@@ -282,10 +282,10 @@ class Resolvers:
 
     def serviceInstanceDeployV2(self, info: GraphQLResolveInfo, environmentId: str, serviceId: str, commitSha: str | None = None) -> str:
         front, service = self._service(serviceId, environmentId)
-        if not commitSha:
-            return self._redeploy_latest(front, service).id
         try:
-            return self.railway.source.deploy(front, service, commitSha).id
+            if commitSha:
+                return self.railway.source.deploy(front, service, commitSha).id
+            return (self.railway.source.deploy_image if service.source.get("image") else self._redeploy_latest)(front, service).id
         except NoSource as reason:
             raise GraphQLError(str(reason)) from None
 
@@ -303,7 +303,7 @@ class Resolvers:
 
     def serviceInstanceAutoDeployUpdate(self, info: GraphQLResolveInfo, input: dict[str, Any]) -> Node:
         _unused, service = self._service(input["serviceId"], input["environmentId"])
-        if input["enabled"] and not service.source:
+        if input["enabled"] and not service.source.get("repo"):
             raise GraphQLError("Service is not connected to a repository")
         service.auto_deploy = input["enabled"]
         self.railway.cloud.save()

@@ -81,7 +81,11 @@ class Nodes:
         return {
             **settings,
             **{"id": service.id, "serviceId": service.id, "serviceName": service.name, "environmentId": front.environment, "isUpdatable": True},
-            **{"createdAt": iso(service.created), "updatedAt": iso(service.created), "source": {"image": None, "repo": service.source.get("repo")}},
+            **{
+                "createdAt": iso(service.created),
+                "updatedAt": iso(service.created),
+                "source": {"image": service.source.get("image"), "repo": service.source.get("repo")},
+            },
             **{"latestDeployment": nodes[0] if nodes else None, "service": _later(lambda: self.service(front, service))},
             **{"activeDeployments": [node for node in nodes if node["id"] in self.railway.running]},
             **{"domains": {"customDomains": [], "serviceDomains": [domain] if service.port else []}},

@@ -40,6 +40,9 @@ def _service(service: Service, decrypted: bool) -> dict[str, Any]:
 
 def update(service: Service, wanted: Mapping[str, Any]) -> None:
     """Take over settings as ``serviceInstanceUpdate`` does: one that names no regions puts the service back to one replica."""
+    wanted = dict(wanted)
+    if source := wanted.pop("source", None):
+        service.source = {key: value for key, value in source.items() if value}
     service.settings.update(wanted)
     if "multiRegionConfig" not in wanted:
         service.settings.pop("multiRegionConfig", None)

@@ -32,13 +32,21 @@ DEPLOYMENT_LOGS = "query deploymentLogs($id: String!, $limit: Int) { deploymentL
 
 AUTO_DEPLOY = """mutation serviceInstanceAutoDeployUpdate($input: ServiceInstanceAutoDeployUpdateInput!) {
   serviceInstanceAutoDeployUpdate(input: $input) { enabled } }"""
+DEPLOY = """mutation serviceInstanceDeployV2($environmentId: String!, $serviceId: String!, $commitSha: String) {
+  serviceInstanceDeployV2(environmentId: $environmentId, serviceId: $serviceId, commitSha: $commitSha) }"""
+UPDATE = """mutation serviceInstanceUpdate($environmentId: String, $serviceId: String!, $input: ServiceInstanceUpdateInput!) {
+  serviceInstanceUpdate(environmentId: $environmentId, serviceId: $serviceId, input: $input) }"""
+PATCH = """mutation environmentPatchCommit($environmentId: String!, $patch: EnvironmentConfig, $message: String) {
+  environmentPatchCommit(environmentId: $environmentId, patch: $patch, commitMessage: $message) }"""
+REGIONS = "query regions($projectId: String) { regions(projectId: $projectId) { name } }"
 CANCEL = "mutation deploymentCancel($id: String!) { deploymentCancel(id: $id) }"
 REDEPLOY = "mutation deploymentRedeploy($id: String!) { deploymentRedeploy(id: $id, usePreviousImageTag: true) { id } }"
+REMOVE = "mutation deploymentRemove($id: String!) { deploymentRemove(id: $id) }"
 RESTART = "mutation deploymentRestart($id: String!) { deploymentRestart(id: $id) }"
 ROLLBACK = "mutation deploymentRollback($id: String!) { deploymentRollback(id: $id) }"
 STOP = "mutation deploymentStop($id: String!) { deploymentStop(id: $id) }"
 
-REPEATABLE = {"serviceInstanceAutoDeployUpdate"}
+REPEATABLE = {"serviceInstanceAutoDeployUpdate", "serviceInstanceUpdate"}
 
 
 def graphql(api: ApiClient, document: str, **variables: Any) -> Any:

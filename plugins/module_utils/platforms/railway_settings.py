@@ -13,6 +13,7 @@ from ..core.errors import ConfigError
 from . import railway_graphql as documents
 from .railway import Railway
 from .railway_graphql import fields
+from .railway_states import Deployment, live
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,11 @@ class Settings:
     refused: str | None
     pre_deploy_command: str | None
     start_command: str | None
+    healthcheck_path: str | None
+    healthcheck_timeout: int | None
+    overlap_seconds: int | None
+    draining_seconds: int | None
+    regions: dict[str, int]
     variable_names: frozenset[str]
 
     @classmethod
@@ -43,8 +49,17 @@ class Settings:
             refused=None if status["enabled"] or status["canEnable"] else status["reason"] or "it gives no reason",
             pre_deploy_command=_command(instance["preDeployCommand"]),
             start_command=instance["startCommand"] or None,
+            healthcheck_path=instance["healthcheckPath"] or None,
+            healthcheck_timeout=instance["healthcheckTimeout"],
+            overlap_seconds=instance["overlapSeconds"],
+            draining_seconds=instance["drainingSeconds"],
+            regions=_replicas((config.get("deploy") or {}).get("multiRegionConfig")),
             variable_names=frozenset(config.get("variables") or {}),
         )
+
+    def of_deployments(self) -> dict[str, Any]:
+        """Return the settings that ``configured`` can change, by the names of its options."""
+        return {name: getattr(self, name) for name in CHANGEABLE}
 
     def describe(self) -> dict[str, Any]:
         """Return what modules give back of the settings."""
@@ -54,15 +69,34 @@ class Settings:
             "auto_deploy": self.auto_deploy,
             "pre_deploy_command": self.pre_deploy_command,
             "start_command": self.start_command,
+            "healthcheck_path": self.healthcheck_path,
+            "healthcheck_timeout": self.healthcheck_timeout,
+            "overlap_seconds": self.overlap_seconds,
+            "draining_seconds": self.draining_seconds,
+            "regions": self.regions,
         }
 
 
-UNKNOWN: dict[str, Any] = {"source": None, "auto_deploy": None, "pre_deploy_command": None, "start_command": None}
+NAMES = ("source", "auto_deploy", "pre_deploy_command", "start_command", "healthcheck_path", "healthcheck_timeout", "overlap_seconds", "draining_seconds")
+UNKNOWN: dict[str, Any] = dict.fromkeys((*NAMES, "regions"))
+CHANGEABLE = {  # option → Railway's name of it; None has a mutation of its own
+    "auto_deploy": None,
+    "healthcheck_path": "healthcheckPath",
+    "healthcheck_timeout": "healthcheckTimeout",
+    "overlap_seconds": "overlapSeconds",
+    "draining_seconds": "drainingSeconds",
+    "pre_deploy_command": "preDeployCommand",
+}
 
 
 def _command(told: Any) -> str | None:
     """Return a command as one line; Railway lists the commands that it runs before a deployment."""
-    return " && ".join(told) if isinstance(told, list) else told or None
+    return (" && ".join(told) if isinstance(told, list) else told) or None
+
+
+def _replicas(told: Any) -> dict[str, int]:
+    """Return region → replicas of a multiRegionConfig."""
+    return {region: entry["numReplicas"] for region, entry in sorted((told or {}).items()) if entry and entry.get("numReplicas")}
 
 
 def read_settings(client: Railway) -> Settings:
@@ -79,7 +113,52 @@ def refuse_auto_deploy(client: Railway, settings: Settings) -> None:
         )
 
 
-def set_auto_deploy(client: Railway, enabled: bool) -> None:
-    """Say whether pushes to the repository deploy the service by themselves."""
+def configure(client: Railway, settings: Settings, wanted: Mapping[str, Any]) -> None:
+    """Change settings, given by the names of CHANGEABLE. What is not auto-deploy holds from the next deployment on."""
+    if "auto_deploy" in wanted:
+        client.waiter.beat()
+        client.ask(documents.AUTO_DEPLOY, input={**client.scope, "enabled": wanted["auto_deploy"]})
+    told = {railways: wanted[name] for name, railways in CHANGEABLE.items() if railways and name in wanted}
+    if "preDeployCommand" in told:
+        told["preDeployCommand"] = [told["preDeployCommand"]] if told["preDeployCommand"] else []
+    if told:
+        update(client, settings, **told)
+
+
+def update(client: Railway, settings: Settings, **told: Any) -> None:
+    """Change settings by Railway's names. The regions go with them: an update without any has put services back to one replica."""
     client.waiter.beat()
-    documents.graphql(client.api, documents.AUTO_DEPLOY, input={**client.scope, "enabled": enabled})
+    regions = {"multiRegionConfig": _region_config(settings.regions)} if settings.regions else {}
+    client.ask(documents.UPDATE, **client.instance, input={**told, **regions})
+
+
+def scaled_regions(client: Railway, settings: Settings, wanted: Mapping[str, Any]) -> dict[str, int]:
+    """Return the replicas of all regions once those of ``wanted`` are changed. Raises ConfigError for what cannot be."""
+    if bad := {region: count for region, count in wanted.items() if not str(count).isdecimal()}:
+        raise ConfigError(f"regions has {bad}: give each region a whole number of replicas, 0 to leave it.", code="bad_regions")
+    known = [region["name"] for region in client.ask(documents.REGIONS, projectId=client.scope["projectId"])]
+    if unknown := sorted(set(wanted) - {*known, *settings.regions}):
+        raise ConfigError(f"Railway has no region {', '.join(unknown)}. Set regions to some of: {', '.join(sorted(known))}.", code="unknown_region")
+    after = {region: count for region, count in {**settings.regions, **{region: int(told) for region, told in wanted.items()}}.items() if count}
+    if not after:
+        raise ConfigError(f"Nothing of {client.service} would be left to run. Leave it one replica, or use state=stopped.", code="no_replicas")
+    return dict(sorted(after.items()))
+
+
+def scale(client: Railway, settings: Settings, after: Mapping[str, int]) -> Deployment | None:
+    """Run ``after``, the replicas of all regions. Return the deployment that Railway makes with that, None where nothing is live."""
+    known = {deployment.id: deployment for deployment in client.deployments()}
+    patch: dict[str, Any] = {region: None for region in settings.regions if region not in after}
+    deploy = {"multiRegionConfig": {**_region_config(after), **patch}}
+    services = {client.scope["serviceId"]: {"deploy": deploy}}
+    client.settle(
+        lambda: client.ask(documents.PATCH, environmentId=client.scope["environmentId"], patch={"services": services}, message="storefront.runbook scales"),
+        lambda: read_settings(client).regions == after,
+    )
+    if not live(known.values()):
+        return None
+    return client.look(lambda listed: next((deployment for deployment in listed if deployment.id not in known), None))
+
+
+def _region_config(regions: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    return {region: {"numReplicas": count} for region, count in regions.items()}

@@ -38,6 +38,7 @@ class FakeRailway:
         self.auto_deploy = {"enabled": False, "canEnable": True, "reason": None}
         self.instance: dict[str, Any] = {"source": {"repo": "example/shop", "image": None}, "startCommand": "npm start"}
         self.config: dict[str, Any] = {"source": {"branch": "main", "rootDirectory": "apps/backend"}}
+        self.regions_there = {"us-west2": 1, "europe-west4-drams3a": 1}
         self.logs = {"buildLogs": ["npm ci", ""], "deploymentLogs": ["listening"]}
         self.faults: dict[str, list[Callable[[Callable[[], Answer]], Answer]]] = {}
         self.vendor = FakeVendor(self.answer)
@@ -143,7 +144,8 @@ class FakeRailway:
             ("rootDirectory", "startCommand", "preDeployCommand", "healthcheckPath", "healthcheckTimeout", "overlapSeconds", "drainingSeconds")
         )
         names = [name for name in [*self.values, *self.sealed] if not name.startswith("RAILWAY_")]
-        config = {**self.config, "variables": {name: {"value": "encrypted"} for name in names}}
+        replicas = {region: {"numReplicas": count} for region, count in self.regions_there.items()}
+        config = {"deploy": {"multiRegionConfig": replicas}, **self.config, "variables": {name: {"value": "encrypted"} for name in names}}
         return {
             "serviceInstance": {**empty, **self.instance},
             "serviceInstanceAutoDeployStatus": self.auto_deploy,
@@ -154,6 +156,35 @@ class FakeRailway:
         assert (input["projectId"], input["environmentId"], input["serviceId"]) == (PROJECT, ENVIRONMENT, SERVICE)
         self.auto_deploy["enabled"] = input["enabled"]
         return {"enabled": input["enabled"]}
+
+    def serviceInstanceDeployV2(self, environmentId: str, serviceId: str, commitSha: str | None = None) -> str:
+        assert (environmentId, serviceId) == (ENVIRONMENT, SERVICE)
+        made = self.has("v", "QUEUED")
+        source = {"commitHash": commitSha} if commitSha else {"image": self.instance["source"]["image"]}
+        made["meta"] = {"reason": "deploy", "imageDigest": f"sha256:{made['id']}", **source}
+        return made["id"]
+
+    def serviceInstanceUpdate(self, environmentId: str, serviceId: str, input: dict[str, Any]) -> bool:
+        assert (environmentId, serviceId) == (ENVIRONMENT, SERVICE)
+        regions = input.pop("multiRegionConfig", {"us-west2": {"numReplicas": 1}})
+        self.regions_there = {region: told["numReplicas"] for region, told in regions.items()}
+        self.instance.update(input)
+        return True
+
+    def environmentPatchCommit(self, environmentId: str, patch: dict[str, Any], message: str) -> str:
+        for region, told in patch["services"][SERVICE]["deploy"]["multiRegionConfig"].items():
+            self.regions_there[region] = told["numReplicas"] if told else 0
+        self.regions_there = {region: count for region, count in self.regions_there.items() if count}
+        if live := next((one for one in self.listed if one["status"] == "SUCCESS"), None):
+            self.deploymentRedeploy(live["id"])
+        return "commit-1"
+
+    def regions(self, projectId: str) -> Any:
+        return [{"name": name} for name in ("us-west2", "us-east4-eqdc4a", "europe-west4-drams3a")]
+
+    def deploymentRemove(self, id: str) -> bool:
+        self.one(id).update(status="REMOVED", deploymentStopped=True, canRollback=True)
+        return True
 
     def buildLogs(self, id: str, limit: int) -> Any:
         return [{"message": line} for line in self.logs["buildLogs"]]
