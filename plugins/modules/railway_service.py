@@ -112,7 +112,8 @@ options:
     type: str
   regions:
     description:
-      - How many replicas run in which region, by the names of regions. Regions that are not named keep theirs, and a region with 0 is left. Required with O(state=scaled).
+      - How many replicas run in which region, by the names of regions. Regions that are not named keep theirs, and a region with 0 is left. Required
+        with O(state=scaled).
     type: dict
 extends_documentation_fragment:
   - storefront.runbook.api

@@ -34,7 +34,7 @@ from .faults import OPERATIONS
 from .railway_jobs import UNFINISHED, RailwayJobs
 from .railway_nodes import USER, Node, Nodes, connection, iso, own_variables
 from .railway_settings import patch as merge
-from .railway_settings import regions, update
+from .railway_settings import regions, stage, update
 from .railway_source import NoSource, RailwaySource, below, unpack
 from .state import Service, Storefront, UnitDeployment
 from .vendor import Refusal, Vendor
@@ -227,6 +227,9 @@ class Resolvers:
                 found.setdefault(status, []).append({"ts": int(minute), "value": float(count)})
         return [{"statusCode": int(status), "samples": samples} for status, samples in sorted(found.items())]
 
+    def environmentStagedChanges(self, info: GraphQLResolveInfo, environmentId: str) -> Node:
+        return self.nodes.staged(self._front(environment=environmentId))
+
     def regions(self, info: GraphQLResolveInfo, **_: Any) -> list[Node]:
         return regions()
 
@@ -317,10 +320,25 @@ class Resolvers:
         return self.nodes.service(front, service)
 
     def environmentPatchCommit(self, info: GraphQLResolveInfo, environmentId: str, patch: dict[str, Any] | None = None, **_: Any) -> str:
+        return self._apply(self._front(environment=environmentId), patch or {}, deploys=True)
+
+    def environmentStageChanges(self, info: GraphQLResolveInfo, environmentId: str, input: dict[str, Any], merge: bool = False) -> Node:
         front = self._front(environment=environmentId)
-        for key, wanted in ((patch or {}).get("services") or {}).items():
-            service = self._service(key, environmentId)[1]
-            if merge(service, wanted) and service.live:
+        front.staged = stage(front.staged if merge else {}, input)
+        self.railway.cloud.save()
+        return self.nodes.staged(front)
+
+    def environmentPatchCommitStaged(self, info: GraphQLResolveInfo, environmentId: str, skipDeploys: bool = False, **_: Any) -> str:
+        front = self._front(environment=environmentId)
+        if not front.staged:
+            raise GraphQLError("No staged changes to commit")
+        patch, front.staged = front.staged, {}
+        return self._apply(front, patch, deploys=not skipDeploys)
+
+    def _apply(self, front: Storefront, patch: dict[str, Any], *, deploys: bool) -> str:
+        for key, wanted in (patch.get("services") or {}).items():
+            service = self._service(key, front.environment)[1]
+            if merge(service, wanted) and deploys and service.live:
                 self.jobs.redeploy(front, service, service.deployments[service.live])
         self.railway.cloud.save()
         return str(uuid.uuid4())

@@ -122,6 +122,12 @@ class Nodes:
         times = {"createdAt": iso(deployment.created), "updatedAt": iso(deployment.created)}
         return {"id": f"{deployment.id}-snapshot", **times, "variables": {**deployment.variables, **own_variables(front, service)}}
 
+    def staged(self, front: Storefront) -> Node:
+        """The changes to an environment that wait for a commit."""
+        times = {"createdAt": iso(front.created), "updatedAt": iso(front.created)}
+        kept = {"id": f"{front.environment}-staged", "environmentId": front.environment, "status": "STAGED"}
+        return {**kept, **times, "environment": _later(lambda: self.environment(front)), "patch": lambda info, decryptVariables=False: front.staged}
+
     def project_token(self, front: Storefront) -> Node:
         return {
             **{"id": front.project, "name": "sandbox", "displayToken": front.project_token[:4] + "****", "createdAt": iso(front.created)},

@@ -48,6 +48,15 @@ def update(service: Service, wanted: Mapping[str, Any]) -> None:
         service.settings.pop("multiRegionConfig", None)
 
 
+def stage(staged: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a patch with another one merged into it."""
+    merged = dict(staged)
+    for key, value in more.items():
+        there = merged.get(key)
+        merged[key] = stage(there, value) if isinstance(there, dict) and isinstance(value, dict) else value
+    return merged
+
+
 def patch(service: Service, wanted: Mapping[str, Any]) -> bool:
     """Merge a patch into a service, where None takes away; tell whether that changed anything."""
     before = _service(service, True)

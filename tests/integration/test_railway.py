@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms import railway
-from ansible_collections.storefront.runbook.plugins.modules import railway_info, railway_service
+from ansible_collections.storefront.runbook.plugins.modules import railway_info, railway_service, railway_variables
 
 from sandbox.storefront import Sandbox
 from tests.unit.support import run_module
@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 WRITES = {
     *("deploymentRollback", "deploymentStop", "deploymentRestart", "deploymentRedeploy", "deploymentCancel", "deploymentRemove"),
     *("serviceInstanceAutoDeployUpdate", "serviceInstanceDeployV2", "serviceInstanceUpdate", "environmentPatchCommit", "variableCollectionUpsert"),
+    *("environmentStageChanges", "environmentPatchCommitStaged"),
 }
 SERVER = """
 const http = require("http");
@@ -512,3 +513,36 @@ def test_what_never_ran_is_not_rolled_back_to(shop: Shop):
     refused = shop.service("rolled_back", deployment=failed)
     assert "it never ran" in refused["msg"]
     assert shop.writes() == []
+
+
+def test_variables_are_set_removed_and_deployed_at_once(shop: Shop):
+    shop.set_variable("COLOUR", "green")
+    shop.set_variable("SHAPE", "round")
+    shop.release("v1.0.0")
+    shop.forget()
+    wanted: dict[str, Any] = {"variables": {"DATABASE_URL": NEW, "COLOUR": "blue"}, "absent": ["SHAPE"], "deploy": True, "wait_interval": 0.05}
+    foretold = shop.run(railway_variables, check=True, **wanted)
+    assert (foretold["added"], foretold["updated"], foretold["removed"]) == ([], ["COLOUR", "DATABASE_URL"], ["SHAPE"])
+    assert shop.writes() == []
+    made = shop.run(railway_variables, **wanted)
+    assert (made["changed"], made["deployment"]["status"], made["deployment"]["release"]) == (True, "success", "v1.0.0"), made
+    assert NEW not in str(made)
+    assert shop.served() == {"release": "v1.0.0", "colour": "blue"}
+    assert shop.starts()[0] == f"started v1.0.0 with {NEW}"
+    assert shop.writes() == ["variableCollectionUpsert", "environmentStageChanges", "environmentPatchCommitStaged", "deploymentRedeploy"]
+    assert {told["name"] for told in made["variables"]} == {told["name"] for told in shop.run(railway_info)["variables"]}
+    assert made["variables"] == shop.run(railway_info)["variables"]
+    again = shop.run(railway_variables, **wanted)
+    assert (again["changed"], again["deployment"]) == (False, None)
+    assert len(shop.deployments()) == 2
+
+
+@pytest.mark.parametrize("operation", ["variableCollectionUpsert", "environmentPatchCommitStaged", "deploymentRedeploy"])
+def test_a_change_of_variables_whose_answer_is_lost_is_made_once(shop: Shop, operation: str):
+    shop.set_variable("SHAPE", "round")
+    shop.release("v1.0.0")
+    shop.fault(operation, "lost_answer")
+    wanted: dict[str, Any] = {"variables": {"COLOUR": "blue"}, "absent": ["SHAPE"], "deploy": True, "wait_interval": 0.05}
+    assert shop.run(railway_variables, **wanted)["deployment"]["status"] == "success"
+    assert shop.served()["colour"] == "blue"
+    assert len(shop.deployments()) == 2

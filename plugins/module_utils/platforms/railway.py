@@ -32,6 +32,7 @@ PLACE_OPTIONS: dict[str, dict[str, Any]] = {  # which service is meant; their do
     "environment": {"type": "str", "required": True},
     "service": {"type": "str", "required": True},
 }
+OWN = "RAILWAY_"  # begins the names of the variables that Railway sets by itself
 TRIES = 3  # of a write whose answer was lost, each after a look whether it was done
 LOOK = 5.0  # seconds until what was just made must be listed; half a second is usual
 LISTED = 50  # deployments that a decision looks at
@@ -101,9 +102,13 @@ class Railway:
             )
         return found
 
-    def variables(self) -> dict[str, str]:
-        """Return the service's variables with their values, which are secrets; without those that Railway sets by itself."""
-        return {name: value for name, value in self.ask(documents.VARIABLES, **self.scope).items() if not name.startswith("RAILWAY_")}
+    def variables(self, unrendered: bool = False) -> dict[str, str]:
+        """Return the service's variables with their values, which are secrets; without those that Railway sets by itself.
+
+        A reference to another variable is filled in, or left as it was written where they are ``unrendered``.
+        """
+        found = self.ask(documents.VARIABLES, **self.scope, unrendered=unrendered)
+        return {name: value for name, value in found.items() if not name.startswith(OWN)}
 
     def snapshot(self, deployment_id: str) -> dict[str, str] | None:
         """Return the variables that a deployment was made with, which are secrets; None where Railway does not tell them."""

@@ -19,8 +19,9 @@ PROJECT = """query project($id: String!) {
 DEPLOYMENTS = f"""query deployments($input: DeploymentListInput!, $first: Int) {{
   deployments(input: $input, first: $first) {{ edges {{ node {{ {_FIELDS} }} }} }} }}"""
 DEPLOYMENT = f"query deployment($id: String!) {{ deployment(id: $id) {{ {_FIELDS} }} }}"
-VARIABLES = """query variables($projectId: String!, $environmentId: String!, $serviceId: String) {
-  variables(projectId: $projectId, environmentId: $environmentId, serviceId: $serviceId) }"""
+VARIABLES = """query variables($projectId: String!, $environmentId: String!, $serviceId: String, $unrendered: Boolean) {
+  variables(projectId: $projectId, environmentId: $environmentId, serviceId: $serviceId, unrendered: $unrendered) }"""
+STAGED = "query environmentStagedChanges($id: String!) { environmentStagedChanges(environmentId: $id) { patch(decryptVariables: false) } }"
 SNAPSHOT = "query deploymentSnapshot($id: String!) { deploymentSnapshot(deploymentId: $id) { variables } }"
 SETTINGS = """query settings($projectId: String!, $environmentId: String!, $serviceId: String!) {
   serviceInstance(environmentId: $environmentId, serviceId: $serviceId) {
@@ -39,6 +40,11 @@ UPDATE = """mutation serviceInstanceUpdate($environmentId: String, $serviceId: S
 PATCH = """mutation environmentPatchCommit($environmentId: String!, $patch: EnvironmentConfig, $message: String) {
   environmentPatchCommit(environmentId: $environmentId, patch: $patch, commitMessage: $message) }"""
 REGIONS = "query regions($projectId: String) { regions(projectId: $projectId) { name } }"
+SET_VARIABLES = "mutation variableCollectionUpsert($input: VariableCollectionUpsertInput!) { variableCollectionUpsert(input: $input) }"
+STAGE = """mutation environmentStageChanges($environmentId: String!, $input: EnvironmentConfig!) {
+  environmentStageChanges(environmentId: $environmentId, input: $input, merge: true) { id } }"""
+COMMIT_STAGED = """mutation environmentPatchCommitStaged($environmentId: String!, $message: String) {
+  environmentPatchCommitStaged(environmentId: $environmentId, commitMessage: $message, skipDeploys: true) }"""
 CANCEL = "mutation deploymentCancel($id: String!) { deploymentCancel(id: $id) }"
 REDEPLOY = "mutation deploymentRedeploy($id: String!) { deploymentRedeploy(id: $id, usePreviousImageTag: true) { id } }"
 REMOVE = "mutation deploymentRemove($id: String!) { deploymentRemove(id: $id) }"
@@ -46,7 +52,7 @@ RESTART = "mutation deploymentRestart($id: String!) { deploymentRestart(id: $id)
 ROLLBACK = "mutation deploymentRollback($id: String!) { deploymentRollback(id: $id) }"
 STOP = "mutation deploymentStop($id: String!) { deploymentStop(id: $id) }"
 
-REPEATABLE = {"serviceInstanceAutoDeployUpdate", "serviceInstanceUpdate"}
+REPEATABLE = {"environmentStageChanges", "serviceInstanceAutoDeployUpdate", "serviceInstanceUpdate", "variableCollectionUpsert"}
 
 
 def graphql(api: ApiClient, document: str, **variables: Any) -> Any:

@@ -39,6 +39,7 @@ class FakeRailway:
         self.instance: dict[str, Any] = {"source": {"repo": "example/shop", "image": None}, "startCommand": "npm start"}
         self.config: dict[str, Any] = {"source": {"branch": "main", "rootDirectory": "apps/backend"}}
         self.regions_there = {"us-west2": 1, "europe-west4-drams3a": 1}
+        self.staged: dict[str, Any] = {}
         self.logs = {"buildLogs": ["npm ci", ""], "deploymentLogs": ["listening"]}
         self.faults: dict[str, list[Callable[[Callable[[], Answer]], Answer]]] = {}
         self.vendor = FakeVendor(self.answer)
@@ -132,8 +133,29 @@ class FakeRailway:
     def deployment(self, id: str) -> Any:
         return self.one(id)
 
-    def variables(self, projectId: str, environmentId: str, serviceId: str) -> Any:
-        return self.values
+    def variables(self, projectId: str, environmentId: str, serviceId: str, unrendered: bool) -> Any:
+        return {
+            name: value if unrendered else value.replace("${{Postgres.DATABASE_URL}}", "postgresql://filled-in/shop") for name, value in self.values.items()
+        }
+
+    def variableCollectionUpsert(self, input: dict[str, Any]) -> bool:
+        assert (input["serviceId"], input["skipDeploys"], input["replace"]) == (SERVICE, True, False)
+        self.values = {**self.values, **input["variables"]}
+        return True
+
+    def environmentStagedChanges(self, id: str) -> Any:
+        return {"patch": self.staged}
+
+    def environmentStageChanges(self, environmentId: str, input: dict[str, Any]) -> Any:
+        self.staged = input
+        return {"id": "staged"}
+
+    def environmentPatchCommitStaged(self, environmentId: str, message: str) -> str:
+        for name in self.staged["services"][SERVICE]["variables"]:
+            self.values.pop(name, None)
+            self.sealed = [sealed for sealed in self.sealed if sealed != name]
+        self.staged = {}
+        return "commit-2"
 
     def deploymentSnapshot(self, id: str) -> Any:
         told = self.snapshots[id]
