@@ -546,3 +546,20 @@ def test_a_change_of_variables_whose_answer_is_lost_is_made_once(shop: Shop, ope
     assert shop.run(railway_variables, **wanted)["deployment"]["status"] == "success"
     assert shop.served()["colour"] == "blue"
     assert len(shop.deployments()) == 2
+
+
+def test_info_reads_logs_and_counts_errors(shop: Shop):
+    shop.release("v1.0.0")
+    failed = shop.deploy("v9.0.0")
+    assert failed["failed"]
+    told = shop.run(railway_info, logs=["build", "runtime"], log_filter="cart", http_minutes=5)
+    assert [line["message"] for line in told["logs"]["runtime"]] == ["Cannot find module 'cart'"]
+    assert told["logs"]["build"] == []
+    live = shop.run(railway_info, logs=["runtime"], log_deployment=told["live"]["id"], log_lines=1)
+    assert live["logs"]["runtime"][0]["message"].startswith("started v1.0.0")
+    before = told["http"]["requests"]
+    assert shop.served()["release"] == "v1.0.0"
+    shop.service("stopped")
+    assert shop.served() is None
+    now = shop.run(railway_info, http_minutes=5)["http"]
+    assert (now["requests"], now["errors_5xx"], now["by_status"]["502"]) == (before + 2, 1, 1)

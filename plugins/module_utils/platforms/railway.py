@@ -14,13 +14,13 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import ApiError, ConfigError, DeploymentFailed, RunbookError, Unreachable, WaitTimeout
+from ..core.errors import ApiError, ConfigError, DeploymentFailed, Unreachable, WaitTimeout
 from ..core.http import ApiClient
-from ..core.redact import redact
 from ..core.source import SourceFile
 from ..core.wait import Outcome, Waiter, nothing
 from . import railway_graphql as documents
 from .railway_graphql import graphql, parse_error
+from .railway_logs import log_tail
 from .railway_states import Deployment, by_id, classify
 from .railway_upload import pack
 
@@ -37,7 +37,6 @@ TRIES = 3  # of a write whose answer was lost, each after a look whether it was 
 LOOK = 5.0  # seconds until what was just made must be listed; half a second is usual
 LISTED = 50  # deployments that a decision looks at
 RECENT = 10  # deployments that a wait looks at
-LOG_LINES = 15  # of a failed deployment's build, and as many of its run
 UPLOAD_TIMEOUT = 300.0
 
 Listed = list[Deployment]
@@ -188,7 +187,7 @@ class Railway:
                 classify,
                 what=f"The deployment {deployment.id} of {deployment.release or 'an unnamed release'} to {self.service}",
                 look_at="the deployment in Railway's dashboard",
-                explain=lambda _: self.log_tail(deployment),
+                explain=lambda _: log_tail(self, deployment.id),
             )
         except DeploymentFailed as error:
             raise DeploymentFailed(f"{error}\nCorrect the cause and deploy again, or roll back.", state=error.details.get("state")) from None
@@ -202,17 +201,6 @@ class Railway:
             return (Outcome.PENDING, words[0]) if words else (Outcome.READY, "stopped")
 
         self.waiter.wait_for(lambda: self.deployments(RECENT), running, what=f"The service {self.service}", look_at="the service in Railway's dashboard")
-
-    def log_tail(self, deployment: Deployment) -> str:
-        """Return the last lines of a deployment's build, and of what it said while it ran, as far as they can be had."""
-        lines: list[str] = []
-        for document in (documents.BUILD_LOGS, documents.DEPLOYMENT_LOGS):
-            try:
-                said = self.ask(document, id=deployment.id, limit=100)
-            except RunbookError:
-                continue
-            lines += [line["message"].rstrip() for line in said if line["message"].strip()][-LOG_LINES:]
-        return redact("\n".join(lines))
 
     def make(self, operation: str, send: Callable[[], Any], pick: Callable[[Listed], Deployment | None]) -> Deployment:
         """Ask for a new deployment and return it as it is listed. ``send`` returns its id, or anything else where Railway does not tell it."""

@@ -28,8 +28,14 @@ SETTINGS = """query settings($projectId: String!, $environmentId: String!, $serv
     source { image repo } rootDirectory startCommand preDeployCommand healthcheckPath healthcheckTimeout overlapSeconds drainingSeconds }
   serviceInstanceAutoDeployStatus(projectId: $projectId, environmentId: $environmentId, serviceId: $serviceId) { enabled canEnable reason }
   environment(id: $environmentId) { config(decryptVariables: false) } }"""
-BUILD_LOGS = "query buildLogs($id: String!, $limit: Int) { buildLogs(deploymentId: $id, limit: $limit) { message } }"
-DEPLOYMENT_LOGS = "query deploymentLogs($id: String!, $limit: Int) { deploymentLogs(deploymentId: $id, limit: $limit) { message } }"
+BUILD_LOGS = """query buildLogs($id: String!, $limit: Int, $filter: String) {
+  buildLogs(deploymentId: $id, limit: $limit, filter: $filter) { timestamp severity message } }"""
+DEPLOYMENT_LOGS = """query deploymentLogs($id: String!, $limit: Int, $filter: String) {
+  deploymentLogs(deploymentId: $id, limit: $limit, filter: $filter) { timestamp severity message } }"""
+HTTP_METRICS = """query httpMetricsGroupedByStatus(
+  $environmentId: String!, $serviceId: String!, $startDate: DateTime!, $endDate: DateTime!, $stepSeconds: Int) {
+  httpMetricsGroupedByStatus(environmentId: $environmentId, serviceId: $serviceId, startDate: $startDate, endDate: $endDate, stepSeconds: $stepSeconds) {
+    statusCode samples { value } } }"""
 
 AUTO_DEPLOY = """mutation serviceInstanceAutoDeployUpdate($input: ServiceInstanceAutoDeployUpdateInput!) {
   serviceInstanceAutoDeployUpdate(input: $input) { enabled } }"""

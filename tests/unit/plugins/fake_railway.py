@@ -40,6 +40,8 @@ class FakeRailway:
         self.config: dict[str, Any] = {"source": {"branch": "main", "rootDirectory": "apps/backend"}}
         self.regions_there = {"us-west2": 1, "europe-west4-drams3a": 1}
         self.staged: dict[str, Any] = {}
+        self.log_asked: dict[str, Any] = {}
+        self.span = 0.0
         self.logs = {"buildLogs": ["npm ci", ""], "deploymentLogs": ["listening"]}
         self.faults: dict[str, list[Callable[[Callable[[], Answer]], Answer]]] = {}
         self.vendor = FakeVendor(self.answer)
@@ -208,11 +210,21 @@ class FakeRailway:
         self.one(id).update(status="REMOVED", deploymentStopped=True, canRollback=True)
         return True
 
-    def buildLogs(self, id: str, limit: int) -> Any:
-        return [{"message": line} for line in self.logs["buildLogs"]]
+    def buildLogs(self, **asked: Any) -> Any:
+        return self.log("buildLogs", **asked)
 
-    def deploymentLogs(self, id: str, limit: int) -> Any:
-        return [{"message": line} for line in self.logs["deploymentLogs"]]
+    def deploymentLogs(self, **asked: Any) -> Any:
+        return self.log("deploymentLogs", **asked)
+
+    def log(self, kind: str, id: str, limit: int, filter: str) -> Any:
+        lines = [{"message": line, "severity": "info", "timestamp": f"2026-01-31T12:00:{place:02}Z"} for place, line in enumerate(self.logs[kind])]
+        self.log_asked = {"id": id, "limit": limit, "filter": filter}
+        return list(reversed([line for line in lines if filter in line["message"]]))
+
+    def httpMetricsGroupedByStatus(self, environmentId: str, serviceId: str, startDate: str, endDate: str, stepSeconds: int) -> Any:
+        assert (environmentId, serviceId) == (ENVIRONMENT, SERVICE)
+        self.span = (datetime.fromisoformat(endDate) - datetime.fromisoformat(startDate)).total_seconds()
+        return [{"statusCode": status, "samples": [{"value": 2.0}, {"value": 1.0}]} for status in (200, 301, 404, 429, 503)]
 
     def deploymentRollback(self, id: str) -> bool:
         target = self.one(id)
