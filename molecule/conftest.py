@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ import ansible_runner
 import pytest
 import requests
 
-from conftest import COLLECTIONS, ROOT, TEST_SANDBOX
+from conftest import COLLECTIONS, ROOT
 from sandbox import customer
 
 # Railway's queries are POST requests too.
@@ -35,6 +37,9 @@ RAILWAY_READS = {
     "deploymentLogs",
     "variables",
 }
+
+
+_background = ThreadPoolExecutor(4)
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,50 @@ class Played:
 
     def changed(self) -> list[str]:
         return [name for name, result in self.tasks if result.get("changed")]
+
+
+def played(runner: Any) -> Played:
+    """Return what a finished runner tells."""
+    with runner.stdout as stream:
+        stdout = stream.read()
+    ended = {"runner_on_ok", "runner_on_failed", "runner_on_skipped", "runner_item_on_failed"}
+    tasks = [(event["event_data"]["task"], event["event_data"].get("res", {}), event["event"]) for event in runner.events if event["event"] in ended]
+    results = [(name, {**result, "failed": kind.endswith("failed") or result.get("failed", False)}) for name, result, kind in tasks]
+    return Played(runner.rc, stdout, results)
+
+
+@dataclass
+class Running:
+    """A play that runs in the background."""
+
+    order: Path
+    future: Future[Played]
+
+    def end(self) -> Played:
+        """Wait until it has ended."""
+        return self.future.result(300)
+
+    def pid(self) -> int:
+        return int(self.order.with_suffix(".pid").read_text())
+
+    def send(self, number: int) -> None:
+        """Send a signal to ansible-playbook, and to nothing that it started."""
+        os.kill(self.pid(), number)
+
+    def done(self) -> list[str]:
+        """The tasks at which something was done."""
+        file = self.order.with_suffix(".done")
+        return file.read_text().splitlines() if file.exists() else []
+
+    def processes(self) -> list[int]:
+        """What still runs of the play: all that has its environment."""
+        mark = f"AT_TASK={self.order}".encode()
+        found = []
+        for entry in Path("/proc").glob("[0-9]*/environ"):
+            with suppress(OSError):
+                if mark in entry.read_bytes().split(b"\0"):
+                    found.append(int(entry.parent.name))
+        return found
 
 
 @dataclass
@@ -115,26 +164,40 @@ class Shop:
     def at(self) -> dict[str, Any]:
         return self.sandbox.storefront(self.name)
 
-    def play(self, playbook: str, cmdline: str = "", inventory: str | None = None, **extra: Any) -> Played:
-        """Run a playbook of the collection against this storefront."""
-        runner = ansible_runner.run(
-            private_data_dir=tempfile.mkdtemp(dir=self.folder),  # a runner keeps the last play's options in its folder
-            playbook=str(ROOT / "playbooks" / playbook),
-            inventory=inventory or str(ROOT / "inventories/development"),
-            extravars=extra,
-            cmdline=cmdline or None,
-            envvars={"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "SANDBOX_NAME": TEST_SANDBOX},
-            quiet=True,
-        )
-        with runner.stdout as stream:
-            stdout = stream.read()
-        ended = {"runner_on_ok", "runner_on_failed", "runner_on_skipped", "runner_item_on_failed"}
-        tasks = [(event["event_data"]["task"], event["event_data"].get("res", {}), event["event"]) for event in runner.events if event["event"] in ended]
-        return Played(
-            runner.rc,
-            stdout,
-            [(name, {**result, "failed": kind.endswith("failed") or result.get("failed", False)}) for name, result, kind in tasks],
-        )
+    def play(self, playbook: str, cmdline: str = "", inventory: str | None = None, at: list[dict[str, Any]] | None = None, **extra: Any) -> Played:
+        """Run a playbook of the collection against this storefront, to its end. ``at`` is what happens at which task: see plugins/callback/at_task.py."""
+        return self.begin(playbook, cmdline, inventory, at, **extra).end()
+
+    def begin(self, playbook: str, cmdline: str = "", inventory: str | None = None, at: list[dict[str, Any]] | None = None, **extra: Any) -> Running:
+        """Start a playbook and return while it runs."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))  # a runner keeps the last play's options in its folder
+        cloud = self.sandbox.state["cloud"]
+        reach = {"url": cloud["control_url"], "token": cloud["control_token"], "database": self.sandbox.state["postgres"]["url"]}
+        order = folder / "at.json"
+        order.write_text(json.dumps([{**reach, **entry} for entry in at or []]))
+        environment = {
+            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "SANDBOX_NAME": self.sandbox.name,
+            "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "molecule/plugins/callback"),
+            "ANSIBLE_CALLBACKS_ENABLED": "at_task",
+            "AT_TASK": str(order),
+        }
+
+        def run() -> Played:
+            return played(
+                ansible_runner.run(
+                    private_data_dir=str(folder),
+                    playbook=str(ROOT / "playbooks" / playbook),
+                    inventory=inventory or str(ROOT / "inventories/development"),
+                    extravars={"store_endpoint_url": cloud["objects_url"], **extra},
+                    cmdline=cmdline or None,
+                    envvars=environment,
+                    quiet=True,
+                )
+            )
+
+        return Running(order, _background.submit(run))
 
     def customers(self) -> Customers:
         return Customers(self.at["frontend_url"], self.at["backend_url"])
@@ -166,6 +229,13 @@ class Shop:
 
     def fault(self, **what: Any) -> None:
         self.sandbox.cloud("POST", "/faults", what)
+
+    def clear_faults(self) -> None:
+        self.sandbox.cloud("DELETE", "/faults")
+
+    def held(self) -> bool:
+        """Whether a request is being held by a fault."""
+        return bool(self.sandbox.cloud("GET", "/held"))
 
     def writes(self) -> list[dict[str, Any]]:
         """The vendor requests that may have changed something, since the scenario began."""

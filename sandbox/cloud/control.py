@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hmac
+import inspect
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
@@ -16,10 +17,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from . import git
 from .faults import Fault
+from .vendor import Vendor
 
 if TYPE_CHECKING:
     from .cloud import Cloud
+    from .state import Storefront
 
 
 class _No(Exception):
@@ -41,10 +45,14 @@ class Control:
             ("DELETE", front, self.delete),
             ("POST", f"{front}/save", self.save),
             ("POST", f"{front}/restore", self.restore),
+            ("POST", f"{front}/git", self.connect),
+            ("DELETE", f"{front}/git", self.disconnect),
+            ("POST", f"{front}/push", self.push),
             ("POST", f"{front}/railway/connect", self.connect_railway),
             ("POST", "/faults", self.add_fault),
             ("GET", "/faults", self.faults),
             ("DELETE", "/faults", self.clear_faults),
+            ("GET", "/held", self.held),
             ("POST", "/delays", self.set_delays),
             ("DELETE", "/delays", self.reset_delays),
             ("GET", "/requests", self.requests),
@@ -100,10 +108,46 @@ class Control:
             raise _No(404, f"Nothing is saved for {name!r} under {label!r}.") from None
         return Response(status_code=204)
 
+    async def connect(self, request: Request) -> Response:
+        front, wanted = self.cloud.storefronts[self._name(request)], await _body(request)
+        self._connect(front, self._repository(wanted), wanted)
+        return Response(status_code=204)
+
+    async def disconnect(self, request: Request) -> Response:
+        self._connect(self.cloud.storefronts[self._name(request)], None, {})
+        return Response(status_code=204)
+
+    def _connect(self, front: Storefront, repository: str | None, wanted: dict[str, Any]) -> None:
+        for vendor in self._vendors():
+            if connect := getattr(vendor, "connect", None):
+                connect(front, repository, wanted)
+        self.cloud.save()
+
+    async def push(self, request: Request) -> Response:
+        """Tell every vendor that builds from Git that a commit was pushed; answers vendor → what it made of it."""
+        front, wanted = self.cloud.storefronts[self._name(request)], await _body(request)
+        repository = self._repository(wanted)
+        try:
+            commit = await git.resolve(repository, str(wanted.get("ref")))
+        except git.NoCommit as error:
+            raise _No(404, f"ref: {error}.") from None
+        pushed = {vendor.name: vendor.push(front, commit, repository) for vendor in self._vendors() if hasattr(vendor, "push")}
+        made = {name: await answer if inspect.isawaitable(answer) else answer for name, answer in pushed.items()}
+        return JSONResponse({"commit": commit, "made": made})
+
+    def _vendors(self) -> list[Any]:
+        return [item for item in vars(self.cloud).values() if isinstance(item, Vendor)]
+
+    def _repository(self, wanted: dict[str, Any]) -> str:
+        repository = wanted.get("repository") or self.cloud.repository
+        if not repository:
+            raise _No(400, "repository: missing, and this double has none of its own.")
+        return str(repository)
+
     async def connect_railway(self, request: Request) -> Response:
         front = self.cloud.storefronts[self._name(request)]
         try:
-            service = self.cloud.railway.connect(front, await _body(request))
+            service = self.cloud.railway.connect_service(front, await _body(request))
         except KeyError as error:
             raise _No(400, f"{error.args[0]} is missing.") from None
         except StopIteration:
@@ -121,8 +165,11 @@ class Control:
         return JSONResponse([asdict(fault) for fault in self.cloud.faults.active])
 
     async def clear_faults(self, request: Request) -> Response:
-        self.cloud.faults.active.clear()
+        self.cloud.faults.clear()
         return Response(status_code=204)
+
+    async def held(self, request: Request) -> Response:
+        return JSONResponse(self.cloud.faults.held)
 
     async def set_delays(self, request: Request) -> Response:
         try:

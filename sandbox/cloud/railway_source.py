@@ -53,7 +53,7 @@ class RailwaySource:
     def __init__(self, jobs: RailwayJobs) -> None:
         self.jobs, self.cloud = jobs, jobs.cloud
 
-    def connect(self, front: Storefront, wanted: dict[str, Any]) -> Service:
+    def connect_service(self, front: Storefront, wanted: dict[str, Any]) -> Service:
         """Connect a service to a repository. Raises KeyError for what is missing, StopIteration for a service that is not there."""
         service = front.service(wanted["service"])
         service.source = {"repo": wanted.get("repo", "example/shop"), "branch": wanted.get("branch", "main")}

@@ -53,6 +53,7 @@ class SiteDeployment:
     promoted: bool = False  # it has served production
     alias_assigned: int | None = None
     alias_error: dict[str, str] | None = None
+    git: dict[str, Any] | None = None  # the commit that it was built from, as the API's gitSource
 
     @property
     def url(self) -> str:
@@ -77,6 +78,7 @@ class Site:
     alias_request: dict[str, Any] | None = None
     alias_results: list[dict[str, str]] = field(default_factory=list)
     rollback_target: dict[str, Any] | None = None
+    git: dict[str, str] | None = None  # repository (a path) and production_branch
 
 
 @dataclass

@@ -35,7 +35,8 @@ async def forward(client: httpx.AsyncClient, request: Request, origin: str, *, m
         await answer.aclose()
     response = Response(body, answer.status_code)
     kept = [(name.lower(), value) for name, value in answer.headers.raw if name.lower().decode() not in _HOP_BY_HOP]
-    response.raw_headers = [*kept, (b"content-length", str(len(body)).encode())]
+    length = answer.headers.get("content-length", "0") if answer.request.method == "HEAD" else str(len(body))
+    response.raw_headers = [*kept, (b"content-length", length.encode())]
     return response
 
 

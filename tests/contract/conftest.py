@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.unit.sandbox.cloud.double import Double, Shop, frontend, until
+from tests.unit.sandbox.cloud.double import Double, Shop, frontend, repository, until
 
 
 @pytest.fixture(scope="session")
@@ -21,15 +22,29 @@ def double(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Double]:
 
 
 @pytest.fixture(scope="session")
-def answers(double: Double) -> list[httpx.Response]:
+def answers(double: Double, tmp_path_factory: pytest.TempPathFactory) -> list[httpx.Response]:
     """Every answer of Vercel's and Cloudflare's doubles in the life of a shop, refusals among them."""
     seen: list[httpx.Response] = []
     for client in (double.vercel, double.cloudflare):
         client.event_hooks["response"].append(seen.append)
     live_through(double.storefront("shop"))
+    live_with_git(double.storefront("git-shop"), repository(tmp_path_factory.mktemp("repository"), "v1.0.0"))
     for client in (double.vercel, double.cloudflare):
         client.event_hooks["response"].clear()
     return seen
+
+
+def live_with_git(shop: Shop, checkout: Path) -> None:
+    """Link the project to Git, have a push and a commit built, and one that there is not."""
+    front, place = f"/storefronts/{shop.name}", {"repository": str(checkout)}
+    shop.double.tell("POST", f"{front}/git", place)
+    pushed = shop.double.tell("POST", f"{front}/push", {"ref": "v1.0.0", **place})
+    until(lambda: shop.site_deployment(pushed["made"]["vercel"])["aliasAssigned"])
+    shop.vercel_project()
+    shop.vercel("GET", "/v7/deployments", params={"projectId": shop.project, "sha": pushed["commit"]})
+    body = {"name": shop.name, "target": "production", "gitSource": {"type": "github", "repoId": 100_200_300, "ref": "main", "sha": pushed["commit"]}}
+    for source in (body["gitSource"], {**body["gitSource"], "sha": "0" * 40}):  # type: ignore[dict-item]
+        shop.vercel("POST", "/v13/deployments", json={**body, "gitSource": source})
 
 
 def live_through(shop: Shop) -> None:

@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -77,6 +78,25 @@ def backend(release: str, *, healthy: bool = True, start: str = "node server.mjs
     return {"package.json": json.dumps(manifest).encode(), "server.mjs": SERVER.encode()}
 
 
+def repository(folder: Path, *releases: str) -> Path:
+    """Make a git repository with a frontend in apps/frontend and a tag for each release."""
+    quiet = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "PATH": os.environ["PATH"]}
+
+    def git(*words: str) -> None:
+        subprocess.run(["git", "-C", str(folder), "-c", "user.name=test", "-c", "user.email=test@shop.example", *words], check=True, env=quiet)
+
+    (folder / "apps" / "frontend").mkdir(parents=True)
+    (folder / "README.md").write_text("what no build of the frontend sees")
+    git("init", "--quiet")
+    for release in releases:
+        for name, content in frontend(release).items():
+            (folder / "apps" / "frontend" / name).write_bytes(content)
+        git("add", ".")
+        git("commit", "--quiet", "--message", f"Release {release}")
+        git("tag", release)
+    return folder
+
+
 def tarball(files: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
@@ -106,8 +126,11 @@ class Double:
     def __init__(self, folder: Path, cache: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.log = folder, folder / "log"
-        self.ports = {name: free_port() for name in ("control", "vercel", "railway", "cloudflare")}
-        config = {"state_dir": str(folder / "state"), "cache_dir": str(cache), "ports": self.ports, "tokens": TOKENS, "node_bin": str(node_bin())}
+        self.ports = {name: free_port() for name in ("control", "vercel", "railway", "cloudflare", "objects")}
+        config = {
+            **{"state_dir": str(folder / "state"), "cache_dir": str(cache), "ports": self.ports, "tokens": TOKENS, "node_bin": str(node_bin())},
+            "s3_url": f"http://127.0.0.1:{self.ports['control']}",  # any server that answers shows what is handed on
+        }
         self.config = folder / "config.json"
         self.config.write_text(json.dumps(config))
         self.control, self.vercel, self.railway, self.cloudflare = (

@@ -138,8 +138,8 @@ def test_a_link_out_of_the_source_is_refused(tmp_path: Path, committed: bool) ->
         git(root, "init", "--quiet")
         git(root, "add", "-A")
         git(root, "commit", "--quiet", "-m", "link")
-    with pytest.raises(ConfigError, match="is a link out of the source folder"), checkout(root, "HEAD" if committed else None):
-        pass
+    with checkout(root, "HEAD" if committed else None) as source, pytest.raises(ConfigError, match="is a link out of the source folder"):
+        list_files(source.root)
 
 
 @pytest.mark.parametrize("target", ["../other", "lib"])
