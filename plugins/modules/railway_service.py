@@ -58,6 +58,8 @@ options:
   path:
     description:
       - A folder with the files, or with O(ref) a git repository on the controller. Required with O(source=upload).
+      - What C(.railwayignore) names is left out, and C(.git), C(node_modules) and files such as C(.env) always; of a folder also what C(.gitignore)
+        names, unless C(.railwayignore) takes it back.
     type: path
   root_directory:
     description:
@@ -284,6 +286,7 @@ from typing import Any
 
 from ..module_utils.core.errors import ApiError, ConfigError
 from ..module_utils.core.http import REQUESTS_ERROR
+from ..module_utils.core.ignore import PATHSPEC_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options, lease_options, source_options, wait_options
 from ..module_utils.data.lease import guard as lease_guard
@@ -432,7 +435,7 @@ def main() -> None:
         plan,
         apply,
         guard=lease_guard,
-        libraries={"requests": REQUESTS_ERROR},
+        libraries={"requests": REQUESTS_ERROR, "pathspec": PATHSPEC_ERROR},
         required_if=[("state", "rolled_back", ("deployment",))],
     )
 

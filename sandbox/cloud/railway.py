@@ -58,7 +58,7 @@ class Railway(Vendor):
         self.jobs, self.nodes = RailwayJobs(cloud), Nodes(self)
         self.running, self.resume, self.stop_units = self.jobs.running, self.jobs.resume, self.jobs.stop_units
         self.source = RailwaySource(self.jobs)
-        self.connect, self.push = self.source.connect, self.source.push
+        self.connect_service, self.push = self.source.connect_service, self.source.push
 
     def app(self) -> Router:
         up = self.route("POST", "/project/{project}/environment/{environment}/up", "up", self.up)

@@ -563,3 +563,27 @@ def test_info_reads_logs_and_counts_errors(shop: Shop):
     assert shop.served() is None
     now = shop.run(railway_info, http_minutes=5)["http"]
     assert (now["requests"], now["errors_5xx"], now["by_status"]["502"]) == (before + 2, 1, 1)
+
+
+def test_a_push_deploys_a_connected_service_and_is_adopted(shop: Shop):
+    shop.connect()
+    pushed = shop.sandbox.cloud("POST", f"/storefronts/{NAME}/push", {"ref": "v1.1.0", "repository": str(shop.repository)})
+    adopted = shop.service("deployed", source="adopt", commit=pushed["commit"], release="v1.1.0")
+    assert ([adopted["deployment"]["id"]], adopted["deployment"]["status"], adopted["changed"]) == (pushed["made"]["railway"], "success", False)
+    assert shop.served()["release"] == "v1.1.0"
+    shop.service("configured", auto_deploy=False)
+    assert shop.sandbox.cloud("POST", f"/storefronts/{NAME}/push", {"ref": "v1.0.0", "repository": str(shop.repository)})["made"]["railway"] == []
+    assert shop.served()["release"] == "v1.1.0"
+
+
+def test_what_railwayignore_names_is_not_uploaded(shop: Shop, tmp_path: Path):
+    (tmp_path / "server.js").write_text(SERVER)
+    (tmp_path / "package.json").write_text('{"version": "1.0.0", "scripts": {"start": "node server.js"}}')
+    (tmp_path / "lib.js").write_text("")
+    folder = {"path": str(tmp_path), "release": "v1.0.0"}
+    assert shop.service("deployed", **folder)["changed"]
+    (tmp_path / ".railwayignore").write_text("/lib.js\n.railwayignore\n/notes\n")
+    (tmp_path / "notes").write_text("for nobody")
+    assert shop.service("deployed", **folder)["changed"]  # lib.js is gone
+    (tmp_path / "notes").write_text("still for nobody")
+    assert not shop.service("deployed", **folder)["changed"]

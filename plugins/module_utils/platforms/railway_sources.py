@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from ..core.errors import ApiError, ConfigError
-from ..core.source import checkout, list_files, resolve
+from ..core.source import checkout, resolve
 from . import railway_graphql as documents
 from .railway import Railway
 from .railway_goals import Goal, Listed
 from .railway_settings import Settings, read_settings, update
 from .railway_states import Deployment, label
-from .railway_upload import digest
+from .railway_upload import digest, files_of
 
 Params = Mapping[str, Any]
 SHA = re.compile(r"[0-9a-f]{40}")
@@ -36,7 +37,7 @@ def _upload(params: Params, client: Railway, listed: Listed) -> Goal:
             f"{params['ref'] or params['path']} stands for {source.commit or 'no commit'}, and commit says {params['commit']}. Correct one of them.",
             code="another_commit",
         )
-    files = list_files(source.root)
+    files = files_of(source, Path(params["path"]))
     message = label(release, source.commit, digest(files))
     return Goal(lambda deployment: deployment.message == message, lambda: client.up(files, message), _predicted(params, release, source.commit))
 

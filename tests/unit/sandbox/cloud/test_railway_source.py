@@ -172,8 +172,8 @@ def test_a_push_deploys_the_services_that_deploy_by_themselves(repository: Path,
     services = {name: Service(name, name, 0, {}, {}) for name in ("api", "worker", "cron")}
     front: Any = SimpleNamespace(services=services, service=services.__getitem__)
     source = RailwaySource(cast(RailwayJobs, jobs))
-    source.connect(front, {"service": "api", "repository": str(repository), "root_directory": "apps/backend"})
-    source.connect(front, {"service": "worker", "repository": str(repository), "auto_deploy": False})
+    source.connect_service(front, {"service": "api", "repository": str(repository), "root_directory": "apps/backend"})
+    source.connect_service(front, {"service": "worker", "repository": str(repository), "auto_deploy": False})
     sha = _git(repository, "rev-parse", "v1.1.0")
     assert source.push(front, sha, str(repository)) == ["deployment-1"]
     (made,) = jobs.made
