@@ -74,14 +74,14 @@ def graphql(sent: list[Request]) -> list[Request]:
 def test_the_variables_of_each_request_are_of_the_schemas_types(schema: GraphQLSchema, sent: list[Request]):
     problems = []
     for request in graphql(sent):
-        coerced = get_variable_values(schema, list(operation(request).variable_definitions), request.json()["variables"])
+        coerced = get_variable_values(schema, list(operation(request).variable_definitions or ()), request.json()["variables"])
         problems += coerced if isinstance(coerced, list) else []
     assert problems == []
 
 
 def test_no_request_has_a_variable_that_its_document_does_not_declare(sent: list[Request]):
     for request in graphql(sent):
-        declared = {definition.variable.name.value for definition in operation(request).variable_definitions}
+        declared = {definition.variable.name.value for definition in operation(request).variable_definitions or ()}
         assert set(request.json()["variables"]) <= declared, FakeRailway.operation(request)
 
 
@@ -102,4 +102,4 @@ def test_a_wrong_type_would_be_noticed(schema: GraphQLSchema):
     document = parse(railway_graphql.DEPLOY)
     found = get_operation_ast(document)
     assert found
-    assert isinstance(get_variable_values(schema, list(found.variable_definitions), {"environmentId": None, "serviceId": 1}), list)
+    assert isinstance(get_variable_values(schema, list(found.variable_definitions or ()), {"environmentId": None, "serviceId": 1}), list)

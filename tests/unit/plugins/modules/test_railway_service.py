@@ -546,7 +546,8 @@ def test_railway_builds_a_commit_once(railway, shop):
 
 
 def test_an_upload_of_the_same_commit_is_not_taken_for_its_build(railway, shop):
-    deploy(shop)
+    made = railway.one(deploy(shop)["deployment"]["id"])
+    made["meta"]["commitHash"] = head(shop)
     assert commit(shop, check=True)["changed"]
 
 
@@ -616,6 +617,14 @@ def test_a_service_is_taken_out_of_service_even_when_it_was_stopped(railway):
     assert (result["changed"], result["deployment"]["id"], result["deployment"]["status"]) == (True, "deployment-2", "removed")
     assert not service("removed")["changed"]
     assert {one["status"] for one in railway.listed} == {"REMOVED"}
+
+
+def test_a_removal_that_never_arrived_is_asked_for_again(railway):
+    railway.has("v1.0.0")
+    service("stopped")
+    railway.faults["deploymentRemove"] = [never_arrived]
+    assert not service("removed", wait_timeout=30)["failed"]
+    assert railway.one("deployment-1")["status"] == "REMOVED"
 
 
 def test_one_region_is_scaled_and_the_others_stay(railway):

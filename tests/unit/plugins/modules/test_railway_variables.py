@@ -103,6 +103,8 @@ def test_an_answer_that_is_lost_loses_no_change(railway, operation, fault):
     result = change(variables={"FLAVOUR": "vanilla"}, absent=["COLOUR"])
     assert not result["failed"], result
     assert ("FLAVOUR" in railway.values, "COLOUR" in railway.values, railway.staged) == (True, False, {})
+    if (operation, fault) == ("environmentPatchCommitStaged", lost):
+        assert railway.writes().count(operation) == 1  # it was found done
 
 
 def test_exclusive_leaves_what_is_named_and_nothing_else(railway):
