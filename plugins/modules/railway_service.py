@@ -284,7 +284,7 @@ error:
 
 from typing import Any
 
-from ..module_utils.core.errors import ApiError, ConfigError
+from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.ignore import PATHSPEC_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
@@ -292,13 +292,15 @@ from ..module_utils.core.options import api_options, lease_options, source_optio
 from ..module_utils.data.lease import guard as lease_guard
 from ..module_utils.platforms.railway import API_URL, PLACE_OPTIONS, Railway, connect
 from ..module_utils.platforms.railway_goals import decide, restarted, rolled_back, started
-from ..module_utils.platforms.railway_settings import CHANGEABLE, configure, read_settings, refuse_auto_deploy, scale, scaled_regions
+from ..module_utils.platforms.railway_scaling import scaled
+from ..module_utils.platforms.railway_settings import CHANGEABLE, configured
 from ..module_utils.platforms.railway_sources import SOURCES, deployed
-from ..module_utils.platforms.railway_states import Deployment, live
+from ..module_utils.platforms.railway_states import brief, live
 
 GOALS = {"deployed": deployed, "restarted": restarted, "rolled_back": rolled_back, "started": started}
 ENDS = ("removed", "stopped")
-SETTINGS = {"configured": tuple(CHANGEABLE), "scaled": ("regions",)}  # state → the options that belong to it alone
+SETTINGS: dict[str, Any] = {"configured": configured, "scaled": scaled}
+BELONGS = {"configured": tuple(CHANGEABLE), "scaled": ("regions",)}  # state → the options that belong to it alone
 
 
 def argument_spec() -> dict[str, Any]:
@@ -330,17 +332,18 @@ def plan(params: dict[str, Any], client: Railway) -> Plan:
     previous = serving.describe() if serving else None
     coming = [deployment for deployment in listed if deployment.in_progress]
     if state in SETTINGS:
-        return of_settings(params, client, {"deployment": previous, "previous": previous})
-    before: dict[str, Any] = {"live": shown(serving), "in_progress": [shown(deployment) for deployment in coming]}
+        was, shall, change = SETTINGS[state](params, client)
+        return Plan(was, shall, {"wait": params["wait"], "change": change}, {"settings": shall, "deployment": previous, "previous": previous})
+    before: dict[str, Any] = {"live": brief(serving), "in_progress": [brief(deployment) for deployment in coming]}
     if state in ENDS:
         ended = {**previous, "status": state} if previous else None
         left = [deployment for deployment in listed if deployment.word == "stopped"] if state == "removed" else []
-        before["stopped"] = [shown(deployment) for deployment in left]
+        before["stopped"] = [brief(deployment) for deployment in left]
         todo = {"wait": params["wait"], "end": state, "coming": coming}
         return Plan(before, {"live": None, "in_progress": [], "stopped": []}, todo, {"deployment": ended, "previous": previous})
     goal = GOALS[state](params, client, listed)
     found, obsolete = decide(listed, goal)
-    predicted = {**described(found, goal.predicted), "status": "success" if params["wait"] else found.word} if found else goal.predicted
+    predicted = {**found.describe(goal.predicted.get("release")), "status": "success" if params["wait"] else found.word} if found else goal.predicted
     after = {"live": {key: predicted[key] for key in ("id", "release", "status")}, "in_progress": [], **goal.shown}
     if found and found.is_live and not obsolete:
         after = before
@@ -353,7 +356,7 @@ def plan(params: dict[str, Any], client: Railway) -> Plan:
 
 def refuse_misplaced(params: dict[str, Any]) -> None:
     """Options that only one state knows must not be taken for done with another."""
-    for state, names in SETTINGS.items():
+    for state, names in BELONGS.items():
         given = [name for name in names if params[name] not in (None, {})]
         if given and params["state"] != state:
             raise ConfigError(f"{', '.join(given)}: only state={state} changes that. Set it in a task of its own.", code="misplaced_option")
@@ -361,45 +364,14 @@ def refuse_misplaced(params: dict[str, Any]) -> None:
             raise ConfigError(f"state={state} has nothing to change. Set one of {', '.join(names)}.", code="nothing_to_change")
 
 
-def of_settings(params: dict[str, Any], client: Railway, result: dict[str, Any]) -> Plan:
-    settings = read_settings(client)
-    if params["state"] == "scaled":
-        regions = scaled_regions(client, settings, params["regions"])
-        before: dict[str, Any] = {"regions": settings.regions}
-        after: dict[str, Any] = {"regions": regions}
-    else:
-        if params["auto_deploy"]:
-            refuse_auto_deploy(client, settings)
-        before = {name: value for name, value in settings.of_deployments().items() if params[name] is not None}
-        after = {name: None if params[name] == "" else params[name] for name in before}
-    todo = {"wait": params["wait"], "settings": settings, "wanted": after}
-    return Plan(before, after, todo, {**result, "settings": after})
-
-
-def shown(deployment: Deployment | None) -> dict[str, Any] | None:
-    """Return what the diff shows of a deployment."""
-    return {key: value for key, value in deployment.describe().items() if key in ("id", "release", "status")} if deployment else None
-
-
-def described(deployment: Deployment, predicted: dict[str, Any]) -> dict[str, Any]:
-    """Return a deployment with the name of its release, which Railway keeps with an upload only."""
-    told = deployment.describe()
-    return {**told, "release": told["release"] or predicted.get("release")}
-
-
 def apply(intent: Plan, client: Railway) -> dict[str, Any]:
     todo = intent.todo
-    if "settings" in todo:
-        return change_settings(todo, client)
+    if "change" in todo:
+        made = todo["change"]()
+        return {"deployment": (client.wait_healthy(made) if todo["wait"] else made).describe()} if made else {}
     if "end" in todo:
         client.cancel(todo["coming"])
-        running = [deployment for deployment in client.deployments() if deployment.is_live or deployment.word == "stopped"]
-        if todo["end"] == "removed":
-            client.remove(running)
-        else:
-            client.stop([deployment for deployment in running if deployment.is_live])
-        if todo["wait"]:
-            client.wait_stopped(*(("stopped", "removing") if todo["end"] == "removed" else ()))
+        client.end(todo["end"], wait=todo["wait"])
         return {}
     found, goal = todo["found"], todo["goal"]
     if todo["obsolete"]:
@@ -410,22 +382,7 @@ def apply(intent: Plan, client: Railway) -> dict[str, Any]:
     if todo["wait"]:
         made = client.wait_healthy(made)
     told = {} if found else goal.told
-    return {"deployment": described(made, goal.predicted), "changed": bool(todo["obsolete"]) or not found, **told}
-
-
-def change_settings(todo: dict[str, Any], client: Railway) -> dict[str, Any]:
-    settings, wanted = todo["settings"], todo["wanted"]
-    if "regions" not in wanted:
-        configure(client, settings, {name: value for name, value in wanted.items() if value != getattr(settings, name)})
-        return {}
-    made = scale(client, settings, wanted["regions"])
-    if (now := read_settings(client).regions) != wanted["regions"]:
-        raise ApiError(
-            f"Railway took the change, but tells {now} as the replicas of {client.service}. Look at the service in its dashboard.", code="not_scaled"
-        )
-    if made is None:
-        return {}
-    return {"deployment": (client.wait_healthy(made) if todo["wait"] else made).describe()}
+    return {"deployment": made.describe(goal.predicted.get("release")), "changed": bool(todo["obsolete"]) or not found, **told}
 
 
 def main() -> None:

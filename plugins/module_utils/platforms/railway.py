@@ -168,6 +168,16 @@ class Railway:
         for deployment in deployments:
             self._end(documents.REMOVE, deployment.id, lambda one: one.is_live or one.word == "stopped")
 
+    def end(self, how: str, *, wait: bool) -> None:
+        """Have nothing of the service run any more: ``stopped``, or ``removed`` with what was stopped before."""
+        left = [deployment for deployment in self.deployments() if deployment.is_live or deployment.word == "stopped"]
+        if how == "removed":
+            self.remove(left)
+        else:
+            self.stop([deployment for deployment in left if deployment.is_live])
+        if wait:
+            self.wait_stopped(*(("stopped", "removing") if how == "removed" else ()))
+
     def cancel(self, deployments: Listed) -> None:
         """Cancel what is being built or started, as far as Railway still lets it, and wait a moment until it is over."""
         ids = [deployment.id for deployment in deployments]

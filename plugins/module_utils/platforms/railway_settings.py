@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,6 @@ from ..core.errors import ConfigError
 from . import railway_graphql as documents
 from .railway import Railway
 from .railway_graphql import fields
-from .railway_states import Deployment, live
 
 
 @dataclass(frozen=True)
@@ -56,10 +55,6 @@ class Settings:
             regions=_replicas((config.get("deploy") or {}).get("multiRegionConfig")),
             variable_names=frozenset(config.get("variables") or {}),
         )
-
-    def of_deployments(self) -> dict[str, Any]:
-        """Return the settings that ``configured`` can change, by the names of its options."""
-        return {name: getattr(self, name) for name in CHANGEABLE}
 
     def describe(self) -> dict[str, Any]:
         """Return what modules give back of the settings."""
@@ -104,13 +99,17 @@ def read_settings(client: Railway) -> Settings:
     return Settings.of(client.scope["serviceId"], fields(client.api, documents.SETTINGS, **client.scope))
 
 
-def refuse_auto_deploy(client: Railway, settings: Settings) -> None:
-    """Raise ConfigError where pushes cannot deploy the service."""
-    if settings.refused:
+def configured(params: Mapping[str, Any], client: Railway) -> tuple[dict[str, Any], dict[str, Any], Callable[[], None]]:
+    """Return (what is set, what shall be, what makes it so) of the options that are given. Raises ConfigError for what Railway does not let be."""
+    settings = read_settings(client)
+    if params["auto_deploy"] and settings.refused:
         raise ConfigError(
             f"Railway does not let pushes deploy {client.service}: {settings.refused}. Connect the service to a repository, or set auto_deploy to false.",
             code="no_auto_deploy",
         )
+    before = {name: getattr(settings, name) for name in CHANGEABLE if params[name] is not None}
+    after = {name: None if params[name] == "" else params[name] for name in before}
+    return before, after, lambda: configure(client, settings, {name: value for name, value in after.items() if value != before[name]})
 
 
 def configure(client: Railway, settings: Settings, wanted: Mapping[str, Any]) -> None:
@@ -128,37 +127,10 @@ def configure(client: Railway, settings: Settings, wanted: Mapping[str, Any]) ->
 def update(client: Railway, settings: Settings, **told: Any) -> None:
     """Change settings by Railway's names. The regions go with them: an update without any has put services back to one replica."""
     client.waiter.beat()
-    regions = {"multiRegionConfig": _region_config(settings.regions)} if settings.regions else {}
+    regions = {"multiRegionConfig": region_config(settings.regions)} if settings.regions else {}
     client.ask(documents.UPDATE, **client.instance, input={**told, **regions})
 
 
-def scaled_regions(client: Railway, settings: Settings, wanted: Mapping[str, Any]) -> dict[str, int]:
-    """Return the replicas of all regions once those of ``wanted`` are changed. Raises ConfigError for what cannot be."""
-    if bad := {region: count for region, count in wanted.items() if not str(count).isdecimal()}:
-        raise ConfigError(f"regions has {bad}: give each region a whole number of replicas, 0 to leave it.", code="bad_regions")
-    known = [region["name"] for region in client.ask(documents.REGIONS, projectId=client.scope["projectId"])]
-    if unknown := sorted(set(wanted) - {*known, *settings.regions}):
-        raise ConfigError(f"Railway has no region {', '.join(unknown)}. Set regions to some of: {', '.join(sorted(known))}.", code="unknown_region")
-    after = {region: count for region, count in {**settings.regions, **{region: int(told) for region, told in wanted.items()}}.items() if count}
-    if not after:
-        raise ConfigError(f"Nothing of {client.service} would be left to run. Leave it one replica, or use state=stopped.", code="no_replicas")
-    return dict(sorted(after.items()))
-
-
-def scale(client: Railway, settings: Settings, after: Mapping[str, int]) -> Deployment | None:
-    """Run ``after``, the replicas of all regions. Return the deployment that Railway makes with that, None where nothing is live."""
-    known = {deployment.id: deployment for deployment in client.deployments()}
-    patch: dict[str, Any] = {region: None for region in settings.regions if region not in after}
-    deploy = {"multiRegionConfig": {**_region_config(after), **patch}}
-    services = {client.scope["serviceId"]: {"deploy": deploy}}
-    client.settle(
-        lambda: client.ask(documents.PATCH, environmentId=client.scope["environmentId"], patch={"services": services}, message="storefront.runbook scales"),
-        lambda: read_settings(client).regions == after,
-    )
-    if not live(known.values()):
-        return None
-    return client.look(lambda listed: next((deployment for deployment in listed if deployment.id not in known), None))
-
-
-def _region_config(regions: Mapping[str, int]) -> dict[str, dict[str, int]]:
+def region_config(regions: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """Return a multiRegionConfig of region → replicas."""
     return {region: {"numReplicas": count} for region, count in regions.items()}
