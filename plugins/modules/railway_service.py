@@ -27,7 +27,7 @@ options:
         ways the image is the old one, and nothing is built. Nothing is done when it is live, or is on its way, with the pinned variables of today.
       - V(stopped) stops what runs. The service keeps its image and can be started again.
       - V(started) runs what was stopped, removed or has crashed again. What was stopped starts with the variables that it had, unless a variable of
-        O(pinned_variables) has another value today; then it is deployed anew from its image.
+        O(pinned_variables) has another value today; then it is deployed anew from its image, and so is what runs with another value.
       - V(restarted) starts the process of what runs anew, every time, with the variables that it had.
       - V(removed) takes what runs or was stopped out of service. Railway keeps the image for a rollback, as long as it does.
       - V(scaled) runs as many replicas as O(regions) says. Railway deploys the live image anew with that.

@@ -32,7 +32,9 @@ PLACE_OPTIONS: dict[str, dict[str, Any]] = {  # which service is meant; their do
     "environment": {"type": "str", "required": True},
     "service": {"type": "str", "required": True},
 }
-OWN = "RAILWAY_"  # begins the names of the variables that Railway sets by itself
+OWN = "RAILWAY_"  # begins the names of the variables that Railway sets by itself, but for some that are for its users to set
+SETTABLE = {f"{OWN}{name}" for name in ("DEPLOYMENT_DRAINING_SECONDS", "DEPLOYMENT_OVERLAP_SECONDS", "DOCKERFILE_PATH", "HEALTHCHECK_TIMEOUT_SEC")}
+SETTABLE |= {f"{OWN}RUN_UID", f"{OWN}SHM_SIZE_BYTES"}
 TRIES = 3  # of a write whose answer was lost, each after a look whether it was done
 LOOK = 5.0  # seconds until what was just made must be listed; half a second is usual
 LISTED = 50  # deployments that a decision looks at
@@ -40,6 +42,11 @@ RECENT = 10  # deployments that a wait looks at
 UPLOAD_TIMEOUT = 300.0
 
 Listed = list[Deployment]
+
+
+def is_own(name: str) -> bool:
+    """Whether Railway sets the variable of this name by itself."""
+    return name.startswith(OWN) and name not in SETTABLE
 
 
 def connect(params: Mapping[str, Any], *, beat: Callable[[], None] = nothing, warn: Callable[[str], None] = nothing) -> Railway:
@@ -107,7 +114,7 @@ class Railway:
         A reference to another variable is filled in, or left as it was written where they are ``unrendered``.
         """
         found = self.ask(documents.VARIABLES, **self.scope, unrendered=unrendered)
-        return {name: value for name, value in found.items() if not name.startswith(OWN)}
+        return {name: value for name, value in found.items() if not is_own(name)}
 
     def snapshot(self, deployment_id: str) -> dict[str, str] | None:
         """Return the variables that a deployment was made with, which are secrets; None where Railway does not tell them."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core.errors import ConfigError
 from . import railway_graphql as documents
-from .railway import OWN, Railway
+from .railway import Railway, is_own
 from .railway_settings import read_settings
 from .railway_states import Deployment, live
 from .railway_variables import Pins
@@ -43,7 +43,7 @@ def plan_change(client: Railway, wanted: Mapping[str, str], absent: Iterable[str
     absent = set(absent)
     if odd := sorted(name for name, value in wanted.items() if not isinstance(value, str)):
         raise ConfigError(f'variables has values that are no text: {", ".join(odd)}. Quote them, as in PORT: "3000".', code="not_text")
-    if own := sorted(name for name in {*wanted, *absent} if name.startswith(OWN)):
+    if own := sorted(name for name in {*wanted, *absent} if is_own(name)):
         raise ConfigError(f"{', '.join(own)}: Railway sets these by itself. Take them out of variables and absent.", code="railways_own")
     if both := sorted(absent & set(wanted)):
         raise ConfigError(f"{', '.join(both)}: both in variables and in absent. Take them out of one of them.", code="both_ways")
@@ -54,7 +54,7 @@ def plan_change(client: Railway, wanted: Mapping[str, str], absent: Iterable[str
     if not absent and not exclusive:
         return Change(before, values, [])
     there = read_settings(client).variable_names | before.keys()  # sealed ones have a name only
-    removed = sorted(name for name in there if name in absent or (exclusive and name not in wanted))
+    removed = sorted(name for name in there if not is_own(name) if name in absent or (exclusive and name not in wanted))
     if removed:
         _refuse_staged(client)
     return Change(before, values, removed)

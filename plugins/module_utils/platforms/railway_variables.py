@@ -61,10 +61,12 @@ class Pins:
             return
         if wrong := self.contradicted(made):
             self.client.cancel([made])
+            serving = [deployment for deployment in self.client.deployments() if deployment.id == made.id and deployment.is_live]
+            self.client.stop(serving)  # better that nothing serves than that this does
             raise ApiError(
                 f"Railway made the deployment {made.id} of {self.client.service} with another value of {', '.join(wrong)} than the service has today, "
-                "so it was cancelled before it served. Look at the service's variables in Railway's dashboard: somebody may have changed them "
-                "meanwhile. Then run it again.",
+                f"so it was {'stopped as soon as it served' if serving else 'cancelled before it served'}. Look at the service's variables in Railway's "
+                "dashboard: somebody may have changed them meanwhile. Then run it again.",
                 code="old_variables",
                 retryable=True,
             )

@@ -167,7 +167,7 @@ class FakeRailway:
         empty = dict.fromkeys(
             ("rootDirectory", "startCommand", "preDeployCommand", "healthcheckPath", "healthcheckTimeout", "overlapSeconds", "drainingSeconds")
         )
-        names = [name for name in [*self.values, *self.sealed] if not name.startswith("RAILWAY_")]
+        names = [name for name in [*self.values, *self.sealed] if name != "RAILWAY_SERVICE_NAME"]
         replicas = {region: {"numReplicas": count} for region, count in self.regions_there.items()}
         config = {"deploy": {"multiRegionConfig": replicas}, **self.config, "variables": {name: {"value": "encrypted"} for name in names}}
         return {

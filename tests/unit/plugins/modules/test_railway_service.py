@@ -465,6 +465,24 @@ def test_a_deployment_that_got_an_old_variable_after_all_is_cancelled_before_it_
     assert moved.one("deployment-2")["status"] == "SUCCESS"
 
 
+def test_a_deployment_with_an_old_variable_that_cannot_be_cancelled_any_more_is_stopped(moved):
+    honest = moved.deploymentRedeploy
+
+    def serving_at_once(id: str) -> Any:
+        made = honest(id)
+        moved.snapshots[made["id"]] = {"DATABASE_URL": OLD_URL}
+        moved._remove_live()
+        moved.one(made["id"]).update(status="SUCCESS", deploymentStopped=False)
+        return made
+
+    moved.deploymentRedeploy = serving_at_once
+    moved.faults["deploymentCancel"] = [lambda _: refusal("Deployment is not in progress")]
+    result = roll_back()
+    assert result["error"]["code"] == "old_variables"
+    assert "stopped as soon as it served" in result["msg"]
+    assert moved.one("deployment-3")["deploymentStopped"] is True
+
+
 def test_a_redeploy_whose_variables_are_not_told_goes_on_with_a_warning(moved):
     honest = moved.deploymentRedeploy
     moved.deploymentRedeploy = lambda id: [made := honest(id), moved.snapshots.update({made["id"]: None})][0]

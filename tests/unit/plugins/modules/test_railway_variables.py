@@ -114,6 +114,13 @@ def test_exclusive_leaves_what_is_named_and_nothing_else(railway):
     assert (railway.values, railway.sealed) == ({"COLOUR": "turquoise", "RAILWAY_SERVICE_NAME": "api"}, [])
 
 
+def test_settings_of_railway_that_are_variables_can_be_set_and_are_compared(railway):
+    wanted = {"RAILWAY_DOCKERFILE_PATH": "Dockerfile.api", "COLOUR": "turquoise"}
+    assert change(variables=wanted)["added"] == ["RAILWAY_DOCKERFILE_PATH"]
+    assert not change(variables=wanted)["changed"]
+    assert change(check=True, variables={"COLOUR": "turquoise"}, exclusive=True)["removed"] == ["DATABASE_URL", "RAILWAY_DOCKERFILE_PATH"]
+
+
 def test_a_reference_is_compared_as_it_was_written(railway):
     railway.values["DATABASE_URL"] = "${{Postgres.DATABASE_URL}}"
     assert not change(variables={"DATABASE_URL": "${{Postgres.DATABASE_URL}}"})["changed"]
