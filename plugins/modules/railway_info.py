@@ -21,6 +21,31 @@ options:
       - Key for the digests in RV(variables), the API token by default. Digests compare only with digests of the same key, so give one where they shall
         outlast a change of the token, or where several tokens are used. Use a long random one.
     type: str
+  logs:
+    description:
+      - The logs to read, of O(log_deployment).
+    type: list
+    elements: str
+    choices: [build, runtime]
+    default: []
+  log_deployment:
+    description:
+      - Id of the deployment whose logs to read; by default the newest one.
+    type: str
+  log_lines:
+    description:
+      - How many lines of each log to read, the last ones; 5000 at most.
+    type: int
+    default: 100
+  log_filter:
+    description:
+      - Only lines that this matches, a text or an expression of Railway's log filter such as V(@level:error).
+    type: str
+  http_minutes:
+    description:
+      - Count how requests were answered in these last minutes; 0 for not at all.
+    type: int
+    default: 0
 extends_documentation_fragment:
   - storefront.runbook.api
   - storefront.runbook.railway
@@ -46,6 +71,16 @@ EXAMPLES = r"""
     service: api
     digest_key: "{{ vault_digest_key }}"
   register: api
+
+- name: See why the newest deployment fails, and how requests were answered lately
+  storefront.runbook.railway_info:
+    api_token: "{{ vault_railway_token }}"
+    project: 5a1b9c3e-1111-4222-8333-444455556666
+    environment: production
+    service: api
+    logs: [build, runtime]
+    log_lines: 50
+    http_minutes: 15
 
 - name: Say what a rollback would run
   ansible.builtin.debug:
@@ -149,6 +184,43 @@ start_command:
   returned: success
   type: str
   sample: npm start
+healthcheck_path:
+  description: Path that has to answer 200 before a deployment serves; null for none.
+  returned: success
+  type: str
+  sample: /health
+healthcheck_timeout:
+  description: Seconds within which it has to; null for Railway's own 300.
+  returned: success
+  type: int
+  sample: 300
+overlap_seconds:
+  description: Seconds for which the old process serves beside the new one.
+  returned: success
+  type: int
+  sample: 0
+draining_seconds:
+  description: Seconds between SIGTERM and SIGKILL to the old process.
+  returned: success
+  type: int
+  sample: 30
+regions:
+  description: Replicas by region.
+  returned: success
+  type: dict
+  sample: {"us-west2": 1}
+logs:
+  description: The logs that were asked for, each with the oldest line first. Passwords of URLs are masked.
+  returned: when O(logs) is given
+  type: dict
+  sample: {"runtime": [{"at": "2026-01-31T12:00:00.000Z", "severity": "error", "message": "Cannot find module 'cart'"}]}
+http:
+  description:
+    - How requests were answered in the last O(http_minutes), as V(requests), V(errors_4xx), V(errors_5xx) and V(by_status). Railway counts what
+      comes over the service's domains.
+  returned: when O(http_minutes) is not 0
+  type: dict
+  sample: {"requests": 1200, "errors_4xx": 3, "errors_5xx": 0, "by_status": {"200": 1197, "404": 3}}
 elapsed:
   description: Seconds that the module took.
   returned: always
@@ -157,11 +229,12 @@ elapsed:
 
 from typing import Any
 
-from ..module_utils.core.errors import ApiError
+from ..module_utils.core.errors import ApiError, ConfigError
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options
 from ..module_utils.platforms.railway import API_URL, PLACE_OPTIONS, Railway, connect
+from ..module_utils.platforms.railway_logs import LOGS, MOST, answers, read_log
 from ..module_utils.platforms.railway_settings import UNKNOWN, read_settings
 from ..module_utils.platforms.railway_states import candidates, live
 from ..module_utils.platforms.railway_variables import digests
@@ -172,6 +245,11 @@ def argument_spec() -> dict[str, Any]:
         **api_options(API_URL, "RAILWAY_API_TOKEN", "RAILWAY_TOKEN"),
         **PLACE_OPTIONS,
         "digest_key": {"type": "str", "no_log": True},
+        "logs": {"type": "list", "elements": "str", "choices": list(LOGS), "default": []},
+        "log_deployment": {"type": "str"},
+        "log_lines": {"type": "int", "default": 100},
+        "log_filter": {"type": "str"},
+        "http_minutes": {"type": "int", "default": 0},
     }
 
 
@@ -180,6 +258,8 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Railway:
 
 
 def plan(params: dict[str, Any], client: Railway) -> Plan:
+    if not 1 <= params["log_lines"] <= MOST or params["http_minutes"] < 0:
+        raise ConfigError(f"log_lines is from 1 to {MOST}, and http_minutes is not below 0. Correct them.", code="out_of_range")
     listed = client.deployments()
     serving = live(listed)
     result: dict[str, Any] = {
@@ -189,7 +269,19 @@ def plan(params: dict[str, Any], client: Railway) -> Plan:
         "variables": digests(client.variables(), params["digest_key"] or params["api_token"]),
         **settings(client),
     }
+    if params["logs"]:
+        result["logs"] = logs(params, client, params["log_deployment"] or (listed[0].id if listed else None))
+    if params["http_minutes"]:
+        result["http"] = answers(client, params["http_minutes"])
     return Plan({}, {}, result=result)
+
+
+def logs(params: dict[str, Any], client: Railway, deployment_id: str | None) -> dict[str, Any]:
+    if deployment_id is None:
+        return {kind: [] for kind in params["logs"]}
+    if params["log_deployment"]:
+        client.deployment(deployment_id)  # refuses one of another service
+    return {kind: read_log(client, kind, deployment_id, params["log_lines"], params["log_filter"]) for kind in params["logs"]}
 
 
 def settings(client: Railway) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from .faults import OPERATIONS
 from .railway_jobs import UNFINISHED, RailwayJobs
 from .railway_nodes import USER, Node, Nodes, connection, iso, own_variables
 from .railway_settings import patch as merge
-from .railway_settings import regions, update
+from .railway_settings import regions, stage, update
 from .railway_source import NoSource, RailwaySource, below, unpack
 from .state import Service, Storefront, UnitDeployment
 from .vendor import Refusal, Vendor
@@ -227,12 +227,15 @@ class Resolvers:
                 found.setdefault(status, []).append({"ts": int(minute), "value": float(count)})
         return [{"statusCode": int(status), "samples": samples} for status, samples in sorted(found.items())]
 
+    def environmentStagedChanges(self, info: GraphQLResolveInfo, environmentId: str) -> Node:
+        return self.nodes.staged(self._front(environment=environmentId))
+
     def regions(self, info: GraphQLResolveInfo, **_: Any) -> list[Node]:
         return regions()
 
     def serviceInstanceAutoDeployStatus(self, info: GraphQLResolveInfo, environmentId: str, serviceId: str, **_: Any) -> Node:
         service = self._service(serviceId, environmentId)[1]
-        able = bool(service.source)
+        able = bool(service.source.get("repo"))
         return {"enabled": able and service.auto_deploy, "canEnable": able, "reason": None if able else "Service is not connected to a repository"}
 
     def variables(self, info: GraphQLResolveInfo, projectId: str, environmentId: str, serviceId: str | None = None, **_: Any) -> dict[str, str]:
@@ -282,10 +285,10 @@ class Resolvers:
 
     def serviceInstanceDeployV2(self, info: GraphQLResolveInfo, environmentId: str, serviceId: str, commitSha: str | None = None) -> str:
         front, service = self._service(serviceId, environmentId)
-        if not commitSha:
-            return self._redeploy_latest(front, service).id
         try:
-            return self.railway.source.deploy(front, service, commitSha).id
+            if commitSha:
+                return self.railway.source.deploy(front, service, commitSha).id
+            return (self.railway.source.deploy_image if service.source.get("image") else self._redeploy_latest)(front, service).id
         except NoSource as reason:
             raise GraphQLError(str(reason)) from None
 
@@ -303,7 +306,7 @@ class Resolvers:
 
     def serviceInstanceAutoDeployUpdate(self, info: GraphQLResolveInfo, input: dict[str, Any]) -> Node:
         _unused, service = self._service(input["serviceId"], input["environmentId"])
-        if input["enabled"] and not service.source:
+        if input["enabled"] and not service.source.get("repo"):
             raise GraphQLError("Service is not connected to a repository")
         service.auto_deploy = input["enabled"]
         self.railway.cloud.save()
@@ -317,10 +320,25 @@ class Resolvers:
         return self.nodes.service(front, service)
 
     def environmentPatchCommit(self, info: GraphQLResolveInfo, environmentId: str, patch: dict[str, Any] | None = None, **_: Any) -> str:
+        return self._apply(self._front(environment=environmentId), patch or {}, deploys=True)
+
+    def environmentStageChanges(self, info: GraphQLResolveInfo, environmentId: str, input: dict[str, Any], merge: bool = False) -> Node:
         front = self._front(environment=environmentId)
-        for key, wanted in ((patch or {}).get("services") or {}).items():
-            service = self._service(key, environmentId)[1]
-            if merge(service, wanted) and service.live:
+        front.staged = stage(front.staged if merge else {}, input)
+        self.railway.cloud.save()
+        return self.nodes.staged(front)
+
+    def environmentPatchCommitStaged(self, info: GraphQLResolveInfo, environmentId: str, skipDeploys: bool = False, **_: Any) -> str:
+        front = self._front(environment=environmentId)
+        if not front.staged:
+            raise GraphQLError("No staged changes to commit")
+        patch, front.staged = front.staged, {}
+        return self._apply(front, patch, deploys=not skipDeploys)
+
+    def _apply(self, front: Storefront, patch: dict[str, Any], *, deploys: bool) -> str:
+        for key, wanted in (patch.get("services") or {}).items():
+            service = self._service(key, front.environment)[1]
+            if merge(service, wanted) and deploys and service.live:
                 self.jobs.redeploy(front, service, service.deployments[service.live])
         self.railway.cloud.save()
         return str(uuid.uuid4())

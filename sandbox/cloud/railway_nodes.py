@@ -81,7 +81,11 @@ class Nodes:
         return {
             **settings,
             **{"id": service.id, "serviceId": service.id, "serviceName": service.name, "environmentId": front.environment, "isUpdatable": True},
-            **{"createdAt": iso(service.created), "updatedAt": iso(service.created), "source": {"image": None, "repo": service.source.get("repo")}},
+            **{
+                "createdAt": iso(service.created),
+                "updatedAt": iso(service.created),
+                "source": {"image": service.source.get("image"), "repo": service.source.get("repo")},
+            },
             **{"latestDeployment": nodes[0] if nodes else None, "service": _later(lambda: self.service(front, service))},
             **{"activeDeployments": [node for node in nodes if node["id"] in self.railway.running]},
             **{"domains": {"customDomains": [], "serviceDomains": [domain] if service.port else []}},
@@ -117,6 +121,12 @@ class Nodes:
         """What a deployment was made with."""
         times = {"createdAt": iso(deployment.created), "updatedAt": iso(deployment.created)}
         return {"id": f"{deployment.id}-snapshot", **times, "variables": {**deployment.variables, **own_variables(front, service)}}
+
+    def staged(self, front: Storefront) -> Node:
+        """The changes to an environment that wait for a commit."""
+        times = {"createdAt": iso(front.created), "updatedAt": iso(front.created)}
+        kept = {"id": f"{front.environment}-staged", "environmentId": front.environment, "status": "STAGED"}
+        return {**kept, **times, "environment": _later(lambda: self.environment(front)), "patch": lambda info, decryptVariables=False: front.staged}
 
     def project_token(self, front: Storefront) -> Node:
         return {

@@ -40,9 +40,21 @@ def _service(service: Service, decrypted: bool) -> dict[str, Any]:
 
 def update(service: Service, wanted: Mapping[str, Any]) -> None:
     """Take over settings as ``serviceInstanceUpdate`` does: one that names no regions puts the service back to one replica."""
+    wanted = dict(wanted)
+    if source := wanted.pop("source", None):
+        service.source = {key: value for key, value in source.items() if value}
     service.settings.update(wanted)
     if "multiRegionConfig" not in wanted:
         service.settings.pop("multiRegionConfig", None)
+
+
+def stage(staged: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a patch with another one merged into it."""
+    merged = dict(staged)
+    for key, value in more.items():
+        there = merged.get(key)
+        merged[key] = stage(there, value) if isinstance(there, dict) and isinstance(value, dict) else value
+    return merged
 
 
 def patch(service: Service, wanted: Mapping[str, Any]) -> bool:

@@ -67,14 +67,14 @@ class RailwaySource:
         """Deploy ``commit`` to each service that deploys pushes by itself; return the deployments' ids. The push is to the service's branch."""
         made = []
         for service in front.services.values():
-            if service.source and service.auto_deploy:
+            if service.source.get("repo") and service.auto_deploy:
                 service.repository = repository
                 made.append(self.deploy(front, service, commit).id)
         return made
 
     def deploy(self, front: Storefront, service: Service, commit: str) -> UnitDeployment:
         """Deploy a commit of the service's repository. Raises NoSource."""
-        if not service.source or not service.repository:
+        if not service.source.get("repo") or not service.repository:
             raise NoSource("Service is not connected to a repository")
         told = self._git(service, "log", "-1", "--format=%H%x00%s%x00%an", commit).decode().strip().split("\0")
         archive = self._git(service, "archive", "--format=tar", told[0])
@@ -83,6 +83,14 @@ class RailwaySource:
             raise NoSource(f"Could not find root directory: {service.settings.get('rootDirectory')}")
         meta = {**service.source, **dict(zip(("commitHash", "commitMessage", "commitAuthor"), told, strict=True))}
         return self.jobs.deploy(front, service, files, message=None, reason="deploy", meta=meta)
+
+    def deploy_image(self, front: Storefront, service: Service) -> UnitDeployment:
+        """Run the service's image. The only ones there are, are builds of this sandbox, by their digests. Raises NoSource."""
+        image = service.source["image"]
+        key = image.partition("@sha256:")[2]
+        if not key.isalnum() or not self.cloud.builder.folder(key).is_dir():
+            raise NoSource(f"Failed to pull the image {image}: not found")
+        return self.jobs.deploy(front, service, {}, message=None, reason="deploy", image=key, meta={"image": image})
 
     def _git(self, service: Service, *words: str) -> bytes:
         done = subprocess.run(["git", "-C", service.repository, *words], capture_output=True, check=False)

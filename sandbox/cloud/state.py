@@ -133,6 +133,7 @@ class Storefront:
     edge_ports: dict[str, int]
     created: int
     development_mode: str = "off"
+    staged: dict[str, Any] = field(default_factory=dict)  # changes to the environment at Railway that nobody has committed yet
 
     @classmethod
     def load(cls, data: dict[str, Any]) -> Storefront:

@@ -15,14 +15,18 @@ from typing import Any
 import pytest
 import requests
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms import railway
-from ansible_collections.storefront.runbook.plugins.modules import railway_info, railway_service
+from ansible_collections.storefront.runbook.plugins.modules import railway_info, railway_service, railway_variables
 
 from sandbox.storefront import Sandbox
 from tests.unit.support import run_module
 
 NAME = "test-railway"
 ROOT = Path(__file__).parents[2]
-WRITES = ("deploymentRollback", "deploymentStop", "deploymentRestart", "deploymentRedeploy", "deploymentCancel")
+WRITES = {
+    *("deploymentRollback", "deploymentStop", "deploymentRestart", "deploymentRedeploy", "deploymentCancel", "deploymentRemove"),
+    *("serviceInstanceAutoDeployUpdate", "serviceInstanceDeployV2", "serviceInstanceUpdate", "environmentPatchCommit", "variableCollectionUpsert"),
+    *("environmentStageChanges", "environmentPatchCommitStaged"),
+}
 SERVER = """
 const http = require("http");
 const release = "v" + require("./package.json").version;
@@ -40,7 +44,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     backend = root / "apps" / "backend"
     backend.mkdir(parents=True)
     (backend / "server.js").write_text(SERVER)
-    _git(root, "init", "--quiet")
+    _git(root, "init", "--quiet", "--initial-branch", "main")
     for version in ("1.0.0", "1.1.0", "9.0.0"):
         (backend / "package.json").write_text(f'{{"version": "{version}", "scripts": {{"start": "node server.js", "worker": "node server.js"}}}}')
         _git(root, "add", ".")
@@ -49,8 +53,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def _git(root: Path, *words: str) -> None:
-    subprocess.run(["git", "-C", str(root), "-c", "user.name=test", "-c", "user.email=test@shop.example", *words], check=True)
+def _git(root: Path, *words: str) -> str:
+    command = ["git", "-C", str(root), "-c", "user.name=test", "-c", "user.email=test@shop.example", *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 class Shop:
@@ -109,6 +114,11 @@ class Shop:
         query = "query list($input: DeploymentListInput!) { deployments(input: $input) { edges { node { id } } } }"
         return [edge["node"]["id"] for edge in self.graphql(query, input=place)["deployments"]["edges"]]
 
+    def connect(self) -> None:
+        """Connect the API to the shop's repository, so that pushes deploy it."""
+        wanted = {"service": "api", "repository": str(self.repository), "branch": "main", "root_directory": "apps/backend"}
+        self.sandbox.cloud("POST", f"/storefronts/{NAME}/railway/connect", wanted)
+
     def starts(self, unit: str = "api") -> list[str]:
         """What every process of a unit that ever started said of itself, the newest first."""
         query = "query logs($id: String!) { deploymentLogs(deploymentId: $id) { message } }"
@@ -119,7 +129,7 @@ class Shop:
         return [request["operation"] for request in self.sandbox.cloud("GET", "/requests") if request["vendor"] == "railway"]
 
     def writes(self) -> list[str]:
-        return [name for name in self.asked() if name == "up" or name in (*WRITES, "serviceInstanceAutoDeployUpdate")]
+        return [name for name in self.asked() if name == "up" or name in WRITES]
 
     def forget(self) -> None:
         self.sandbox.cloud("DELETE", "/requests")
@@ -196,8 +206,7 @@ def test_info_tells_what_serves_and_what_can_be_gone_back_to(shop: Shop):
 
 def test_pushes_are_kept_from_deploying(shop: Shop):
     assert shop.run(railway_info)["auto_deploy"] is False
-    wanted = {"service": "api", "repository": str(shop.repository), "branch": "main", "root_directory": "apps/backend"}
-    shop.sandbox.cloud("POST", f"/storefronts/{NAME}/railway/connect", wanted)
+    shop.connect()
     told = shop.run(railway_info)
     assert told["source"] == {"repository": "example/shop", "branch": "main", "image": None, "root_directory": "apps/backend"}
     assert (told["auto_deploy"], told["pre_deploy_command"], told["start_command"]) == (True, None, "npm start")
@@ -207,6 +216,93 @@ def test_pushes_are_kept_from_deploying(shop: Shop):
     assert shop.run(railway_info)["auto_deploy"] is False
     assert not shop.service("configured", auto_deploy=False)["changed"]
     assert shop.writes() == ["serviceInstanceAutoDeployUpdate"]
+
+
+@pytest.mark.parametrize("kind", ["none", "lost_answer", "unavailable"])
+def test_railway_builds_a_commit_once(shop: Shop, kind: str):
+    shop.connect()
+    sha = _git(shop.repository, "rev-parse", "v1.1.0")
+    commit = {"source": "commit", "commit": sha, "release": "v1.1.0"}
+    foretold = shop.service("deployed", check=True, **commit)
+    assert (foretold["changed"], foretold["deployment"]["commit"], shop.writes()) == (True, sha, [])
+    if kind != "none":
+        shop.fault("serviceInstanceDeployV2", kind)
+    made = shop.service("deployed", **commit)
+    assert (made["changed"], made["deployment"]["status"], made["deployment"]["commit"], made["deployment"]["release"]) == (True, "success", sha, "v1.1.0")
+    assert shop.served()["release"] == "v1.1.0"
+    assert not shop.service("deployed", **commit)["changed"]
+    adopted = shop.service("deployed", **{**commit, "source": "adopt"})
+    assert (adopted["changed"], adopted["deployment"]["id"]) == (False, made["deployment"]["id"])
+    assert len(shop.deployments()) == 1
+
+
+def test_a_commit_that_railway_does_not_have_says_so(shop: Shop):
+    missing = {"source": "commit", "commit": "0" * 40}
+    assert "is not connected to a repository" in shop.service("deployed", **missing)["msg"]
+    shop.connect()
+    assert "Commit not found in example/shop" in shop.service("deployed", **missing)["msg"]
+    assert "has made no deployment" in shop.service("deployed", **{**missing, "source": "adopt"})["msg"]
+
+
+def test_an_image_is_deployed(shop: Shop):
+    built = shop.release("v1.0.0")
+    query = "query one($id: String!) { deployment(id: $id) { meta } }"
+    image = f"ghcr.io/example/api:v1.0.0@{shop.graphql(query, id=built['id'])['deployment']['meta']['imageDigest']}"
+    shop.release("v1.1.0")
+    made = shop.service("deployed", source="image", image=image)
+    assert (made["deployment"]["status"], made["deployment"]["release"]) == ("success", "v1.0.0"), made
+    assert shop.served()["release"] == "v1.0.0"
+    assert not shop.service("deployed", source="image", image=image)["changed"]
+    assert shop.run(railway_info)["source"]["image"] == image
+    assert "not found" in shop.service("deployed", source="image", image="ghcr.io/example/api:v9")["msg"]
+
+
+def test_a_service_is_restarted_with_the_variables_that_it_had(shop: Shop):
+    shop.set_variable("DATABASE_URL", OLD)
+    running = shop.release("v1.0.0")
+    shop.set_variable("DATABASE_URL", NEW)
+    assert shop.service("restarted", check=True)["changed"]
+    assert shop.service("restarted")["deployment"] == running
+    assert shop.starts() == [f"started v1.0.0 with {OLD}"] * 2
+    assert shop.served()["release"] == "v1.0.0"
+
+
+def test_a_service_is_taken_out_of_service_and_put_back(shop: Shop):
+    deployed = shop.release("v1.0.0")
+    assert shop.service("removed", check=True)["changed"]
+    removed = shop.service("removed")
+    assert (removed["changed"], removed["deployment"]["id"], removed["deployment"]["status"]) == (True, deployed["id"], "removed")
+    assert shop.served() is None
+    assert not shop.service("removed")["changed"]
+    assert shop.service("rolled_back", deployment=deployed["id"], pinned_variables=["DATABASE_URL"])["deployment"]["release"] == "v1.0.0"
+    assert shop.served()["release"] == "v1.0.0"
+
+
+@pytest.mark.parametrize("kind", ["none", "lost_answer", "unavailable"])
+def test_a_region_is_scaled_while_the_others_stay(shop: Shop, kind: str):
+    first = shop.release("v1.0.0")
+    if kind != "none":
+        shop.fault("environmentPatchCommit", kind)
+    scaled = shop.service("scaled", regions={"europe-west4-drams3a": 2})
+    assert scaled["settings"] == {"regions": {"europe-west4-drams3a": 2, "us-west2": 1}}, scaled
+    assert (scaled["deployment"]["status"], scaled["deployment"]["release"], scaled["previous"]["id"]) == ("success", "v1.0.0", first["id"])
+    assert shop.run(railway_info)["regions"] == {"europe-west4-drams3a": 2, "us-west2": 1}
+    assert not shop.service("scaled", regions={"europe-west4-drams3a": 2})["changed"]
+    assert "no region mars" in shop.service("scaled", regions={"mars": 1})["msg"]
+    assert len(shop.deployments()) == 2
+
+
+def test_settings_hold_from_the_next_deployment_on_and_keep_the_regions(shop: Shop):
+    shop.service("scaled", regions={"europe-west4-drams3a": 2})
+    wanted = {"healthcheck_path": "/ready", "healthcheck_timeout": 20, "draining_seconds": 5, "overlap_seconds": 1, "pre_deploy_command": "npm run check"}
+    assert shop.service("configured", check=True, **wanted)["changed"]
+    assert shop.run(railway_info)["healthcheck_path"] == "/health"
+    assert shop.service("configured", **wanted)["settings"] == wanted
+    told = shop.run(railway_info)
+    assert {name: told[name] for name in wanted} == wanted
+    assert told["regions"] == {"europe-west4-drams3a": 2, "us-west2": 1}
+    assert not shop.service("configured", **wanted)["changed"]
+    assert shop.deployments() == []
 
 
 OLD, NEW = "postgresql://shop@127.0.0.1:1/old", "postgresql://shop@127.0.0.1:1/new"
@@ -417,3 +513,77 @@ def test_what_never_ran_is_not_rolled_back_to(shop: Shop):
     refused = shop.service("rolled_back", deployment=failed)
     assert "it never ran" in refused["msg"]
     assert shop.writes() == []
+
+
+def test_variables_are_set_removed_and_deployed_at_once(shop: Shop):
+    shop.set_variable("COLOUR", "green")
+    shop.set_variable("SHAPE", "round")
+    shop.release("v1.0.0")
+    shop.forget()
+    wanted: dict[str, Any] = {"variables": {"DATABASE_URL": NEW, "COLOUR": "blue"}, "absent": ["SHAPE"], "deploy": True, "wait_interval": 0.05}
+    foretold = shop.run(railway_variables, check=True, **wanted)
+    assert (foretold["added"], foretold["updated"], foretold["removed"]) == ([], ["COLOUR", "DATABASE_URL"], ["SHAPE"])
+    assert shop.writes() == []
+    made = shop.run(railway_variables, **wanted)
+    assert (made["changed"], made["deployment"]["status"], made["deployment"]["release"]) == (True, "success", "v1.0.0"), made
+    assert NEW not in str(made)
+    assert shop.served() == {"release": "v1.0.0", "colour": "blue"}
+    assert shop.starts()[0] == f"started v1.0.0 with {NEW}"
+    assert shop.writes() == ["variableCollectionUpsert", "environmentStageChanges", "environmentPatchCommitStaged", "deploymentRedeploy"]
+    assert {told["name"] for told in made["variables"]} == {told["name"] for told in shop.run(railway_info)["variables"]}
+    assert made["variables"] == shop.run(railway_info)["variables"]
+    again = shop.run(railway_variables, **wanted)
+    assert (again["changed"], again["deployment"]) == (False, None)
+    assert len(shop.deployments()) == 2
+
+
+@pytest.mark.parametrize("operation", ["variableCollectionUpsert", "environmentPatchCommitStaged", "deploymentRedeploy"])
+def test_a_change_of_variables_whose_answer_is_lost_is_made_once(shop: Shop, operation: str):
+    shop.set_variable("SHAPE", "round")
+    shop.release("v1.0.0")
+    shop.fault(operation, "lost_answer")
+    wanted: dict[str, Any] = {"variables": {"COLOUR": "blue"}, "absent": ["SHAPE"], "deploy": True, "wait_interval": 0.05}
+    assert shop.run(railway_variables, **wanted)["deployment"]["status"] == "success"
+    assert shop.served()["colour"] == "blue"
+    assert len(shop.deployments()) == 2
+
+
+def test_info_reads_logs_and_counts_errors(shop: Shop):
+    shop.release("v1.0.0")
+    failed = shop.deploy("v9.0.0")
+    assert failed["failed"]
+    told = shop.run(railway_info, logs=["build", "runtime"], log_filter="cart", http_minutes=5)
+    assert [line["message"] for line in told["logs"]["runtime"]] == ["Cannot find module 'cart'"]
+    assert told["logs"]["build"] == []
+    live = shop.run(railway_info, logs=["runtime"], log_deployment=told["live"]["id"], log_lines=1)
+    assert live["logs"]["runtime"][0]["message"].startswith("started v1.0.0")
+    before = told["http"]["requests"]
+    assert shop.served()["release"] == "v1.0.0"
+    shop.service("stopped")
+    assert shop.served() is None
+    now = shop.run(railway_info, http_minutes=5)["http"]
+    assert (now["requests"], now["errors_5xx"], now["by_status"]["502"]) == (before + 2, 1, 1)
+
+
+def test_a_push_deploys_a_connected_service_and_is_adopted(shop: Shop):
+    shop.connect()
+    pushed = shop.sandbox.cloud("POST", f"/storefronts/{NAME}/push", {"ref": "v1.1.0", "repository": str(shop.repository)})
+    adopted = shop.service("deployed", source="adopt", commit=pushed["commit"], release="v1.1.0")
+    assert ([adopted["deployment"]["id"]], adopted["deployment"]["status"], adopted["changed"]) == (pushed["made"]["railway"], "success", False)
+    assert shop.served()["release"] == "v1.1.0"
+    shop.service("configured", auto_deploy=False)
+    assert shop.sandbox.cloud("POST", f"/storefronts/{NAME}/push", {"ref": "v1.0.0", "repository": str(shop.repository)})["made"]["railway"] == []
+    assert shop.served()["release"] == "v1.1.0"
+
+
+def test_what_railwayignore_names_is_not_uploaded(shop: Shop, tmp_path: Path):
+    (tmp_path / "server.js").write_text(SERVER)
+    (tmp_path / "package.json").write_text('{"version": "1.0.0", "scripts": {"start": "node server.js"}}')
+    (tmp_path / "lib.js").write_text("")
+    folder = {"path": str(tmp_path), "release": "v1.0.0"}
+    assert shop.service("deployed", **folder)["changed"]
+    (tmp_path / ".railwayignore").write_text("/lib.js\n.railwayignore\n/notes\n")
+    (tmp_path / "notes").write_text("for nobody")
+    assert shop.service("deployed", **folder)["changed"]  # lib.js is gone
+    (tmp_path / "notes").write_text("still for nobody")
+    assert not shop.service("deployed", **folder)["changed"]

@@ -10,10 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.errors import ConfigError
-from ..core.source import checkout, list_files
 from .railway import Railway
-from .railway_states import Deployment, by_id, label, live
-from .railway_upload import digest
+from .railway_states import Deployment, by_id, live
 from .railway_variables import Pins
 
 Params = Mapping[str, Any]
@@ -22,12 +20,15 @@ Listed = list[Deployment]
 
 @dataclass(frozen=True)
 class Goal:
-    """``reached_by(deployment)`` knows it when it is there, ``make()`` makes it, ``predicted`` is what that will be, ``told`` what else the result says."""
+    """``reached_by(deployment)`` knows it when it is there, ``make()`` makes it, ``predicted`` is what that will be.
+    ``told`` is what else the result says, ``shown`` what else the diff does.
+    """
 
     reached_by: Callable[[Deployment], bool]
     make: Callable[[], Deployment]
     predicted: dict[str, Any]
     told: dict[str, Any] = field(default_factory=dict)
+    shown: dict[str, Any] = field(default_factory=dict)
 
 
 def decide(listed: Iterable[Deployment], goal: Goal) -> tuple[Deployment | None, Listed]:
@@ -37,17 +38,6 @@ def decide(listed: Iterable[Deployment], goal: Goal) -> tuple[Deployment | None,
     serving = [deployment for deployment in [live(listed)] if deployment]
     found = next((deployment for deployment in coming + serving if goal.reached_by(deployment)), None)
     return found, [deployment for deployment in coming if not goal.reached_by(deployment)]
-
-
-def deployed(params: Params, client: Railway, listed: Listed) -> Goal:
-    release = params["release"] or params["ref"]
-    if not release or len(release.split()) != 1:
-        raise ConfigError("Nothing says in one word what the release is called. Set release, or set ref to its tag.", code="no_release")
-    source = client.held.enter_context(checkout(params["path"], params["ref"], params["root_directory"]))
-    files = list_files(source.root)
-    message = label(release, source.commit, digest(files))
-    predicted = {"id": None, "url": None, "status": "success" if params["wait"] else "queued", "release": release, "commit": source.commit, "created_at": None}
-    return Goal(lambda deployment: deployment.message == message, lambda: client.up(files, message), predicted)
 
 
 def rolled_back(params: Params, client: Railway, listed: Listed) -> Goal:
@@ -111,3 +101,11 @@ def started(params: Params, client: Railway, listed: Listed) -> Goal:
 
     predicted = {**target.describe(), "id": target.id if way == "start" else None, "status": "success"}
     return Goal(lambda deployment: not pins.differing(deployment), make, predicted, {"way": way, "differing_variables": differing})
+
+
+def restarted(params: Params, client: Railway, listed: Listed) -> Goal:
+    """What runs, with a new process; no process that is there is a new one yet."""
+    target = live(listed)
+    if target is None:
+        raise ConfigError(f"Nothing of {client.service} runs, so there is nothing to restart. Set state to started or deployed.", code="nothing_to_restart")
+    return Goal(lambda deployment: False, lambda: client.restart(target), {**target.describe(), "status": "success"}, shown={"restarted": True})

@@ -114,16 +114,21 @@ class Deployment:
         """
         return self.id == target.id or (self.runs(target) and self.meta.get("reason") not in ("deploy", "redeploy"))
 
-    def describe(self) -> dict[str, Any]:
-        """Return what modules give back of a deployment."""
+    def describe(self, release: str | None = None) -> dict[str, Any]:
+        """Return what modules give back of a deployment; ``release`` is its name where Railway keeps none."""
         return {
             "id": self.id,
             "url": url_of(self.host),
             "status": self.word,
-            "release": self.release,
+            "release": self.release or release,
             "commit": self.commit,
             "created_at": self.created_at.isoformat(timespec="seconds"),
         }
+
+
+def brief(deployment: Deployment | None) -> dict[str, Any] | None:
+    """Return what a diff shows of a deployment."""
+    return {key: value for key, value in deployment.describe().items() if key in ("id", "release", "status")} if deployment else None
 
 
 def url_of(host: str | None) -> str | None:

@@ -48,18 +48,25 @@ class Pins:
         there = self._of(deployment)
         return [name for name in self.names if there is None or not self._same(name, there)]
 
+    def contradicted(self, deployment: Deployment) -> list[str]:
+        """Return the names whose value in ``deployment`` is known to be another one than today's."""
+        there = self._of(deployment) or {}
+        return [name for name in self.names if self._contradicts(name, there)]
+
     def require(self, made: Deployment) -> None:
         """Cancel ``made``, a deployment that was just asked for, and raise ApiError when it has another value than today's."""
         there = self._of(made) if self.names else {}
         if there is None:
             self.client.waiter.warn(f"Railway does not tell the variables of the deployment {made.id}; a redeploy takes those of today.")
             return
-        if wrong := [name for name in self.names if self._contradicts(name, there)]:
+        if wrong := self.contradicted(made):
             self.client.cancel([made])
+            serving = [deployment for deployment in self.client.deployments() if deployment.id == made.id and deployment.is_live]
+            self.client.stop(serving)  # better that nothing serves than that this does
             raise ApiError(
                 f"Railway made the deployment {made.id} of {self.client.service} with another value of {', '.join(wrong)} than the service has today, "
-                "so it was cancelled before it served. Look at the service's variables in Railway's dashboard: somebody may have changed them "
-                "meanwhile. Then run it again.",
+                f"so it was {'stopped as soon as it served' if serving else 'cancelled before it served'}. Look at the service's variables in Railway's "
+                "dashboard: somebody may have changed them meanwhile. Then run it again.",
                 code="old_variables",
                 retryable=True,
             )

@@ -93,3 +93,49 @@ def test_settings_that_cannot_be_read_are_unknown_and_not_false(railway):
     assert (result["auto_deploy"], result["source"]) == (None, None)
     assert result["live"]["release"] == "v1.0.0"
     assert any("whether pushes deploy it" in warning for warning in result["warnings"])
+
+
+def test_logs_are_read_with_the_oldest_line_first_and_without_passwords(railway):
+    railway.has("v1.0.0")
+    railway.has("v1.1.0", "BUILDING")
+    railway.logs["deploymentLogs"] = ["listening", "cannot reach postgresql://shop:hunter2@db/shop"]
+    result = look(logs=["runtime"], log_lines=10)
+    assert [line["message"] for line in result["logs"]["runtime"]] == ["listening", "cannot reach postgresql://shop:********@db/shop"]
+    assert result["logs"]["runtime"][0] == {"at": "2026-01-31T12:00:00Z", "severity": "info", "message": "listening"}
+    assert "build" not in result["logs"]
+    assert railway.log_asked == {"id": "deployment-2", "limit": 10, "filter": ""}
+
+
+def test_logs_are_filtered_and_cut_to_the_last_lines(railway):
+    railway.has("v1.0.0")
+    railway.has("v1.1.0")
+    railway.logs["buildLogs"] = ["Error: 1", "fine", "Error: 2", "Error: 3"]
+    result = look(logs=["build", "runtime"], log_lines=2, log_filter="Error", log_deployment="deployment-1")
+    assert [line["message"] for line in result["logs"]["build"]] == ["Error: 2", "Error: 3"]
+    assert result["logs"]["runtime"] == []
+    assert railway.log_asked == {"id": "deployment-1", "limit": 2, "filter": "Error"}
+
+
+def test_without_a_deployment_there_are_no_logs(railway):
+    assert look(logs=["build"])["logs"] == {"build": []}
+
+
+def test_answers_are_counted_by_status(railway):
+    assert "http" not in look()
+    assert look(http_minutes=15)["http"] == {
+        "requests": 15,
+        "errors_4xx": 6,
+        "errors_5xx": 3,
+        "by_status": {"200": 3, "301": 3, "404": 3, "429": 3, "503": 3},
+    }
+    assert railway.span == 15 * 60
+
+
+@pytest.mark.parametrize("wrong", [{"log_lines": 0}, {"log_lines": 5001}, {"http_minutes": -1}])
+def test_numbers_out_of_range_are_refused(railway, wrong):
+    assert "log_lines is from 1 to 5000" in look(**wrong)["msg"]
+
+
+def test_the_log_of_another_service_is_not_read(railway):
+    foreign = railway.has("v1.0.0", serviceId="44444444-4444-4444-8444-444444444444")
+    assert "belongs to another service" in look(logs=["build"], log_deployment=foreign["id"])["msg"]

@@ -14,8 +14,8 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core import wai
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import LeaseLost
 from ansible_collections.storefront.runbook.plugins.modules import railway_service
 
-from tests.unit.plugins.fake_railway import PROJECT, FakeRailway, lost, refusal
-from tests.unit.support import Clock, run_module
+from tests.unit.plugins.fake_railway import PROJECT, SHA, FakeRailway, lost, never_arrived, refusal
+from tests.unit.support import Clock, reply, run_module
 
 
 @pytest.fixture
@@ -148,7 +148,12 @@ def test_an_upload_whose_answer_was_lost_makes_one_deployment(railway, shop):
         ({"release": "v1.1.0 final"}, "Set release"),
         ({"service": "cart"}, "Set service to one of: api"),
         ({"environment": "qa"}, "Set environment to one of: production"),
-        ({"path": None}, "path"),
+        ({"path": None}, "Set path"),
+        ({"commit": SHA}, "Correct one of them"),
+        ({"source": "commit", "path": None, "ref": None}, "Set commit to its full SHA"),
+        ({"source": "commit", "commit": "v1.1.0"}, "Set commit to its full SHA"),
+        ({"source": "image"}, "Set image"),
+        ({"source": "image", "image": "ghcr.io/shop/api:1.1.0"}, "connected to example/shop"),
     ],
 )
 def test_bad_input_is_refused_before_anything_changes(railway, shop, params, said):
@@ -460,6 +465,24 @@ def test_a_deployment_that_got_an_old_variable_after_all_is_cancelled_before_it_
     assert moved.one("deployment-2")["status"] == "SUCCESS"
 
 
+def test_a_deployment_with_an_old_variable_that_cannot_be_cancelled_any_more_is_stopped(moved):
+    honest = moved.deploymentRedeploy
+
+    def serving_at_once(id: str) -> Any:
+        made = honest(id)
+        moved.snapshots[made["id"]] = {"DATABASE_URL": OLD_URL}
+        moved._remove_live()
+        moved.one(made["id"]).update(status="SUCCESS", deploymentStopped=False)
+        return made
+
+    moved.deploymentRedeploy = serving_at_once
+    moved.faults["deploymentCancel"] = [lambda _: refusal("Deployment is not in progress")]
+    result = roll_back()
+    assert result["error"]["code"] == "old_variables"
+    assert "stopped as soon as it served" in result["msg"]
+    assert moved.one("deployment-3")["deploymentStopped"] is True
+
+
 def test_a_redeploy_whose_variables_are_not_told_goes_on_with_a_warning(moved):
     honest = moved.deploymentRedeploy
     moved.deploymentRedeploy = lambda id: [made := honest(id), moved.snapshots.update({made["id"]: None})][0]
@@ -513,5 +536,176 @@ def test_pushes_cannot_deploy_a_service_without_a_repository(railway):
 @pytest.mark.parametrize(("state", "params"), [("configured", {}), ("stopped", {"auto_deploy": False})])
 def test_settings_are_changed_by_a_task_of_their_own(railway, state, params):
     result = service(state, **params)
-    assert "auto_deploy and state=configured belong together" in result["msg"]
+    assert "of its own" in result["msg"] or "Set one of auto_deploy" in result["msg"]
     assert railway.writes() == []
+
+
+def commit(shop: Path, **params: Any) -> dict[str, Any]:
+    return service("deployed", **{"source": "commit", "path": str(shop), "ref": "v1.1.0", **params})
+
+
+def test_railway_builds_a_commit_once(railway, shop):
+    railway.has("v1.0.0")
+    foretold = commit(shop, check=True)
+    assert (foretold["changed"], foretold["deployment"]["id"], foretold["deployment"]["commit"]) == (True, None, head(shop))
+    assert railway.writes() == []
+    railway.faults["serviceInstanceDeployV2"] = [lost]
+    result = commit(shop)
+    assert not result["failed"], result
+    assert {key: result["deployment"][key] for key in ("id", "status", "release", "commit")} == {
+        "id": "deployment-2",
+        "status": "success",
+        "release": "v1.1.0",
+        "commit": head(shop),
+    }
+    again = commit(shop, path=None, ref=None, commit=head(shop))
+    assert (again["changed"], again["deployment"]["id"], again["deployment"]["release"]) == (False, "deployment-2", None)
+    assert railway.writes() == ["serviceInstanceDeployV2"]
+
+
+def test_an_upload_of_the_same_commit_is_not_taken_for_its_build(railway, shop):
+    made = railway.one(deploy(shop)["deployment"]["id"])
+    made["meta"]["commitHash"] = head(shop)
+    assert commit(shop, check=True)["changed"]
+
+
+@pytest.mark.parametrize("source", ["commit", "adopt"])
+def test_a_service_without_a_repository_builds_no_commit(railway, source):
+    railway.instance["source"] = None
+    result = service("deployed", source=source, commit=SHA)
+    assert "Connect it at Railway, or set source to upload" in result["msg"]
+    assert railway.writes() == []
+
+
+def test_what_railway_built_by_itself_is_adopted_and_awaited(railway):
+    railway.has("v1.0.0")
+    railway.has("", "BUILDING", meta={"commitHash": SHA, "branch": "main"})
+    result = service("deployed", source="adopt", commit=SHA, release="v1.1.0")
+    assert (result["deployment"]["id"], result["deployment"]["status"], result["deployment"]["release"]) == ("deployment-2", "success", "v1.1.0")
+    assert not result["changed"]
+    assert railway.writes() == []
+
+
+def test_there_must_be_something_to_adopt(railway):
+    railway.has("v1.2.0", "BUILDING")
+    result = service("deployed", source="adopt", commit=SHA)
+    assert result["error"]["code"] == "nothing_to_adopt"
+    assert "Push it to main of example/shop" in result["msg"]
+    assert railway.writes() == []
+
+
+def test_what_is_adopted_may_have_failed(railway):
+    railway.has("", "FAILED", meta={"commitHash": SHA})
+    assert service("deployed", source="adopt", commit=SHA)["error"]["kind"] == "deployment_failed"
+
+
+def test_an_image_is_deployed_once_and_keeps_the_regions(railway):
+    railway.instance["source"] = {"image": "ghcr.io/shop/api:1.0.0"}
+    railway.regions_there = {"us-west2": 1, "europe-west4-drams3a": 2}
+    result = service("deployed", source="image", image="ghcr.io/shop/api:1.1.0")
+    assert (result["deployment"]["status"], result["deployment"]["release"], result["deployment"]["commit"]) == ("success", "1.1.0", None)
+    assert not service("deployed", source="image", image="ghcr.io/shop/api:1.1.0")["changed"]
+    assert railway.writes() == ["serviceInstanceUpdate", "serviceInstanceDeployV2"]
+    assert railway.regions_there == {"us-west2": 1, "europe-west4-drams3a": 2}
+
+
+def test_a_service_is_restarted_every_time(railway):
+    serving = railway.has("v1.0.0")
+    assert service("restarted", check=True)["changed"]
+    assert railway.writes() == []
+    railway.faults["deploymentRestart"] = [never_arrived]
+    for _unused in range(2):
+        result = service("restarted")
+        assert (result["changed"], result["deployment"]["id"], result["deployment"]["status"]) == (True, serving["id"], "success")
+    assert railway.writes() == ["deploymentRestart", "deploymentRestart", "deploymentRestart"]
+
+
+def test_nothing_that_runs_is_nothing_to_restart(railway):
+    railway.has("v1.0.0")
+    service("stopped")
+    assert "Set state to started or deployed" in service("restarted")["msg"]
+
+
+def test_a_service_is_taken_out_of_service_even_when_it_was_stopped(railway):
+    railway.has("v1.0.0")
+    service("stopped")
+    assert service("removed", check=True)["diff"]["before"]["stopped"] == [{"id": "deployment-1", "release": "v1.0.0", "status": "stopped"}]
+    railway.has("v1.1.0")
+    result = service("removed")
+    assert (result["changed"], result["deployment"]["id"], result["deployment"]["status"]) == (True, "deployment-2", "removed")
+    assert not service("removed")["changed"]
+    assert {one["status"] for one in railway.listed} == {"REMOVED"}
+
+
+def test_a_removal_that_never_arrived_is_asked_for_again(railway):
+    railway.has("v1.0.0")
+    service("stopped")
+    railway.faults["deploymentRemove"] = [never_arrived]
+    assert not service("removed", wait_timeout=30)["failed"]
+    assert railway.one("deployment-1")["status"] == "REMOVED"
+
+
+def test_one_region_is_scaled_and_the_others_stay(railway):
+    railway.has("v1.0.0")
+    foretold = service("scaled", regions={"europe-west4-drams3a": 3}, check=True)
+    assert foretold["diff"] == {
+        "before": {"regions": {"europe-west4-drams3a": 1, "us-west2": 1}},
+        "after": {"regions": {"europe-west4-drams3a": 3, "us-west2": 1}},
+    }
+    assert railway.writes() == []
+    railway.faults["environmentPatchCommit"] = [lost]
+    result = service("scaled", regions={"europe-west4-drams3a": 3})
+    assert not result["failed"], result
+    assert (result["deployment"]["id"], result["deployment"]["status"]) == ("deployment-2", "success")
+    assert railway.regions_there == {"us-west2": 1, "europe-west4-drams3a": 3}
+    assert not service("scaled", regions={"europe-west4-drams3a": 3, "us-west2": 1})["changed"]
+    assert railway.writes() == ["environmentPatchCommit"]
+
+
+def test_a_region_is_left_with_no_replicas(railway):
+    assert service("scaled", regions={"us-west2": 0})["settings"] == {"regions": {"europe-west4-drams3a": 1}}
+    assert railway.regions_there == {"europe-west4-drams3a": 1}
+
+
+@pytest.mark.parametrize(
+    ("regions", "said"),
+    [
+        ({"mars-north1": 1}, "no region mars-north1. Set regions to some of: europe-west4-drams3a, us-east4-eqdc4a, us-west2"),
+        ({"us-west2": -1}, "a whole number of replicas"),
+        ({"us-west2": "two"}, "a whole number of replicas"),
+        ({"us-west2": 0, "europe-west4-drams3a": 0}, "use state=stopped"),
+        ({}, "Set one of regions"),
+    ],
+)
+def test_regions_that_cannot_be_are_refused(railway, regions, said):
+    result = service("scaled", regions=regions)
+    assert said in result["msg"]
+    assert railway.writes() == []
+
+
+def test_a_scaling_that_railway_does_not_tell_of_afterwards_is_an_error(railway):
+    railway.faults["environmentPatchCommit"] = [lambda _: reply(200, {"data": {"environmentPatchCommit": "commit-1"}})]
+    assert service("scaled", regions={"us-west2": 2})["error"]["code"] == "not_scaled"
+
+
+def test_settings_of_deployments_change_alone_and_keep_the_regions(railway):
+    railway.has("v1.0.0")
+    railway.regions_there = {"us-west2": 2}
+    railway.instance.update(healthcheckPath="/health", healthcheckTimeout=300, preDeployCommand=["npx prisma migrate deploy"])
+    wanted: dict[str, Any] = {"healthcheck_path": "/ready", "healthcheck_timeout": 60, "draining_seconds": 30, "overlap_seconds": 5, "pre_deploy_command": ""}
+    foretold = service("configured", check=True, **wanted)
+    assert foretold["diff"]["before"] == {"healthcheck_path": "/health", "healthcheck_timeout": 300, "pre_deploy_command": "npx prisma migrate deploy"}
+    result = service("configured", **wanted)
+    assert not result["failed"], result
+    assert (railway.instance["healthcheckPath"], railway.instance["drainingSeconds"], railway.instance["preDeployCommand"]) == ("/ready", 30, [])
+    assert railway.instance["startCommand"] == "npm start"
+    assert railway.regions_there == {"us-west2": 2}
+    assert not service("configured", **wanted)["changed"]
+    assert railway.writes() == ["serviceInstanceUpdate"]
+
+
+def test_a_health_check_is_taken_away_by_an_empty_path(railway):
+    railway.instance["healthcheckPath"] = "/health"
+    assert service("configured", healthcheck_path="")["changed"]
+    assert railway.instance["healthcheckPath"] is None
+    assert not service("configured", healthcheck_path="")["changed"]

@@ -178,3 +178,16 @@ def test_a_push_deploys_the_services_that_deploy_by_themselves(repository: Path,
     assert source.push(front, sha, str(repository)) == ["deployment-1"]
     (made,) = jobs.made
     assert (made["service"], made["files"], made["meta"]["commitHash"]) == ("api", ["package.json", "server.mjs"], sha)
+
+
+def test_a_pre_deploy_command_runs_in_the_new_image_and_its_failure_leaves_the_old_one_serving(shop: Shop) -> None:
+    update = "mutation($id: String!, $input: ServiceInstanceUpdateInput!) { serviceInstanceUpdate(serviceId: $id, input: $input) }"
+    shop.set_variables({"COLOUR": "blue"})
+    shop.graphql(update, id=shop.services["api"], input={"preDeployCommand": ['grep -o \'"version": "[^"]*"\' package.json', "node -p process.env.COLOUR"]})
+    first = shop.deploy("v1.0.0")
+    said = "query($id: String!) { buildLogs(deploymentId: $id) { message } }"
+    assert [line["message"] for line in shop.graphql(said, id=first)["data"]["buildLogs"]][-2:] == ['"version": "1.0.0"', "blue"]
+    shop.graphql(update, id=shop.services["api"], input={"preDeployCommand": ["echo cannot migrate; exit 1"]})
+    failed = shop.deploy("v1.1.0", wait="FAILED")
+    assert shop.graphql(said, id=failed)["data"]["buildLogs"][-2]["message"] == "cannot migrate"
+    assert shop.api().json() == {"release": "v1.0.0"}
