@@ -9,6 +9,7 @@ import json
 import os
 import tempfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -255,6 +256,41 @@ class Shop:
 
     def forget_requests(self) -> None:
         self.sandbox.cloud("DELETE", "/requests")
+
+    def purge(self) -> None:
+        """Empty the edge's cache by hand."""
+        zone, cloud = self.at["cloudflare"]["zone"], self.sandbox.state["cloud"]
+        headers = {"Authorization": f"Bearer {self.sandbox.state['tokens']['cloudflare']}"}
+        requests.post(f"{cloud['cloudflare_url']}/zones/{zone}/purge_cache", json={"purge_everything": True}, headers=headers, timeout=10).raise_for_status()
+
+    def set_variable(self, service: str, name: str, value: str) -> None:
+        """Change a variable of a service at Railway; what runs keeps the one it was started with until it is deployed again."""
+        railway = self.at["railway"]
+        place = {"projectId": railway["project"], "environmentId": railway["environment"], "serviceId": service}
+        document = "mutation($input: VariableCollectionUpsertInput!) { variableCollectionUpsert(input: $input) }"
+        body = {"query": document, "variables": {"input": {**place, "variables": {name: value}, "skipDeploys": True}}}
+        headers = {"Authorization": f"Bearer {self.sandbox.state['tokens']['railway']}"}
+        requests.post(f"{self.sandbox.state['cloud']['railway_url']}/graphql/v2", json=body, headers=headers, timeout=10).raise_for_status()
+
+    def running_units(self) -> list[str]:
+        """The units of the backend that run."""
+        return [process["unit"] for process in self.sandbox.cloud("GET", "/processes") if process["storefront"] == self.name]
+
+    def link(self) -> None:
+        """Connect the project and the API's service to the shop's repository: a push is deployed by itself."""
+        self.sandbox.cloud("POST", f"/storefronts/{self.name}/git", {"root_directory": "apps/frontend"})
+        where = {"service": "api", "repository": self.sandbox.state["shop"]["repository"], "root_directory": "apps/backend"}
+        self.sandbox.cloud("POST", f"/storefronts/{self.name}/railway/connect", where)
+
+    def push(self, release: str) -> None:
+        self.sandbox.cloud("POST", f"/storefronts/{self.name}/push", {"ref": release})
+
+    def settle(self) -> None:
+        """Wait until the platforms have done what a push made them do."""
+        give_up = time.monotonic() + 120
+        while self.sandbox.cloud("GET", f"/storefronts/{self.name}/busy"):
+            assert time.monotonic() < give_up, "the platforms are still building"
+            time.sleep(0.1)
 
     def age_the_lease(self) -> None:
         """Let the lease's time run out, as if its holder had stood still for that long."""
