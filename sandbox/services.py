@@ -177,7 +177,7 @@ class Cloud(Server):
     """The double of the vendors' APIs; the shop's own processes are its children."""
 
     name = "cloud"
-    port_names = ("control", "vercel", "railway", "cloudflare")
+    port_names = ("control", "vercel", "railway", "cloudflare", "github", "slack", "sentry")
 
     def __init__(self, state: dict[str, Any], ports: dict[str, int]):
         super().__init__(state, ports)
@@ -192,6 +192,7 @@ class Cloud(Server):
             "ports": self.ports,
             "tokens": {**self.state["tokens"], "control": self.state["cloud"]["control_token"]},
             "node_bin": str(tools.node_bin()),
+            "repository": str(self.folder.with_name("shop")),
         }
         write(self.config, config)
 

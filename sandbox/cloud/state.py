@@ -126,6 +126,9 @@ class Storefront:
     edge_ports: dict[str, int]
     created: int
     development_mode: str = "off"
+    github: dict[str, Any] = field(default_factory=dict)
+    slack: dict[str, Any] = field(default_factory=dict)
+    sentry: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def load(cls, data: dict[str, Any]) -> Storefront:
@@ -142,7 +145,8 @@ class Storefront:
     def ids(self) -> set[str]:
         """Return the ids of all that belongs to this storefront."""
         deployments = set(self.site.deployments).union(*(service.deployments for service in self.services.values()))
-        return {self.site.id, self.project, self.environment, self.zone, *self.services} | deployments
+        desks = {self.slack[key] for key in ("channel", "key") if key in self.slack}
+        return {self.site.id, self.project, self.environment, self.zone, *self.services} | deployments | desks
 
     def service(self, name: str) -> Service:
         return next(service for service in self.services.values() if service.name == name)
@@ -166,4 +170,7 @@ class Storefront:
                 "project_token": self.project_token,
             },
             "cloudflare": {"zone": self.zone, "zone_name": f"{self.name}.example"},
+            "github": {"repository": self.github.get("repository")},
+            "slack": {key: self.slack.get(key) for key in ("channel", "webhook")},
+            "sentry": {"organization": self.sentry.get("organization"), "project": self.name},
         }
