@@ -66,7 +66,7 @@ class Contract:
         if operation is None:
             return []
         responses, said = operation["responses"], str(status)
-        described = responses.get(said) or responses.get(f"{said[0]}XX")
+        described = next((responses[status] for status in (said, f"{said[0]}XX") if status in responses), None)
         if described is None:
             return [] if said in UNDESCRIBED | ALSO.get(operation.get("operationId", ""), set()) else [f"{method} {path}: no such status {said}"]
         if "default" in responses and refused(status, body):

@@ -60,7 +60,9 @@ class Exchanges:
         path, query = request.scope.get("raw_path", b"").decode() or request.url.path, request.url.query
         answer = bytes(response.body)
         asked = body if "json" in request.headers.get("content-type", "") else b""
-        pattern = (vendor, operation, request.method, response.status_code, sorted(re.findall(r"(?:^|&)([^=&]+)", query)), _form(asked), _form(answer))
+        place = [part if re.fullmatch(r"[A-Za-z_.-]{1,24}|v\d+", part) else "*" for part in path.split("/")]
+        names = sorted(re.findall(r"(?:^|&)([^=&]+)", query))
+        pattern = (vendor, operation, request.method, response.status_code, place, names, _form(asked), _form(answer))
         form = hashlib.sha256(json.dumps(pattern).encode()).hexdigest()[:24]
         if form in self._forms:
             return

@@ -104,11 +104,11 @@ def until(question: Callable[[], Any], seconds: float = 20) -> Any:
 class Double:
     """The double as its supervisor runs it: a process with a state folder."""
 
-    def __init__(self, folder: Path, cache: Path) -> None:
+    def __init__(self, folder: Path, cache: Path, **more: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.log = folder, folder / "log"
         self.ports = {name: free_port() for name in TOKENS}
-        config = {"state_dir": str(folder / "state"), "cache_dir": str(cache), "ports": self.ports, "tokens": TOKENS, "node_bin": str(node_bin())}
+        config = {"state_dir": str(folder / "state"), "cache_dir": str(cache), "ports": self.ports, "tokens": TOKENS, "node_bin": str(node_bin()), **more}
         self.config = folder / "config.json"
         self.config.write_text(json.dumps(config))
         clients = {
