@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 
 from openapi_schema_validator import OAS30Validator
 
-UNDESCRIBED = {"401", "429", "500", "502", "503"}  # any operation may answer these, and few of the descriptions say so
+UNDESCRIBED = {"401", "403", "404", "429", "500", "502", "503"}  # any operation may answer these, and few of the descriptions say so
 ALSO = {"repos/create-commit-status": {"422"}, "updateOrganizationRelease": {"400"}}  # the vendors validate these bodies too
 PREFIXES = {"cloudflare": "/client/v4", "render": "/v1", "slack": "(?:/api)?"}  # what the documents leave to their servers' URLs
 

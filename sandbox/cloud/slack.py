@@ -146,9 +146,13 @@ def _within(ts: str, lowest: str, highest: str, inclusive: bool) -> bool:
 
 
 def _escaped(text: str) -> str:
-    """Return the text as Slack keeps it: the three characters of its markup escaped, addresses in angle brackets."""
-    plain = html.escape(html.unescape(re.sub(r"<(https?://[^>|]+)>", r"\1", text)), quote=False)
-    return re.sub(r"(?<![|<])(https?://[^\s<>|]+)", r"<\1>", plain)
+    """Return the text as Slack keeps it: the three characters of its markup escaped, bare addresses in angle brackets, links as they are."""
+    parts = re.split(r"(<https?://[^>]+>)", text)
+    return "".join(part if place % 2 else _linked(html.escape(html.unescape(part), quote=False)) for place, part in enumerate(parts))
+
+
+def _linked(text: str) -> str:
+    return re.sub(r"(https?://[^\s<>|]+)", r"<\1>", text)
 
 
 def _shown(kept: dict[str, Any]) -> dict[str, Any]:
