@@ -179,6 +179,11 @@ def test_a_message_in_a_thread_can_be_changed_too(desk: Desk) -> None:
     assert desk.slack(text="step 1 done", ts=answer)["changed"]
 
 
+def test_a_message_that_can_not_be_read_at_once_is_changed_all_the_same(desk: Desk) -> None:
+    desk.fault("slack", "replies", "stale_read")
+    assert desk.slack(ts=desk.slack()["message"]["ts"], text="Live")["changed"]
+
+
 def test_a_channel_takes_one_message_a_second_and_the_next_one_waits(desk: Desk) -> None:
     desk.sandbox.cloud("POST", "/delays", {"message": 0.2})
     assert [desk.slack()["failed"] for _unused in range(2)] == [False, False]

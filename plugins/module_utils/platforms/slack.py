@@ -69,20 +69,25 @@ class Slack:
         self._api.close()
 
     def says(self, channel: str, ts: str) -> str | None:
-        """Return a message's text; None where the token may not read the channel's history. Raises ApiError when there is no such message."""
+        """Return a message's text; None where the token may not read the channel's history. Raises ApiError when there is no such message.
+
+        One that has just been posted may not be found at once, so it is looked for twice.
+        """
         query = {"channel": channel, "ts": ts, "oldest": ts, "latest": ts, "inclusive": "true"}
-        try:
-            messages = self._call("GET", "/conversations.replies", params=query)["messages"]
-        except ApiError as error:
-            if error.code in NO_SCOPE:
-                return None
-            if error.code == "thread_not_found":
-                raise refusal("message_not_found", f"show {ts}") from None
-            raise
-        text = next((message.get("text", "") for message in messages if message.get("ts") == ts), None)
-        if text is None:
-            raise refusal("message_not_found", f"show {ts}")
-        return plain(text)
+        for pause in (1, 0):
+            try:
+                messages = self._call("GET", "/conversations.replies", params=query)["messages"]
+            except ApiError as error:
+                if error.code in NO_SCOPE:
+                    return None
+                if error.code != "thread_not_found":
+                    raise
+                messages = []
+            for message in messages:
+                if message.get("ts") == ts:
+                    return plain(message.get("text", ""))
+            self._sleep(pause)
+        raise refusal("message_not_found", f"show {ts}")
 
     def post(self, channel: str, text: str, thread_ts: str | None, broadcast: bool) -> dict[str, Any]:
         """Post a message and return ``{channel, ts}``; the channel is its id, whatever name was given."""

@@ -79,8 +79,16 @@ def test_a_token_that_may_not_read_knows_nothing(speak, code: str) -> None:
 
 @pytest.mark.parametrize("answer", [refused("thread_not_found"), {"ok": True, "messages": [{"ts": "1767225500.000100", "text": "another"}]}])
 def test_a_message_that_is_not_there_is_an_error(speak, answer: dict) -> None:
+    vendor = FakeVendor(lambda request: reply(200, answer))
     with pytest.raises(ApiError, match=r"message_not_found. Leave ts out"):
-        speak(FakeVendor([reply(200, answer)])).says(CHANNEL, TS)
+        speak(vendor).says(CHANNEL, TS)
+    assert len(vendor.requests) == 2  # one that has just been posted may not be found at once
+
+
+def test_a_message_that_is_found_at_the_second_look_is_found(speak, clock: Clock) -> None:
+    found = {"ok": True, "messages": [{"ts": TS, "text": "text"}]}
+    assert speak(FakeVendor([reply(200, refused("thread_not_found")), reply(200, found)])).says(CHANNEL, TS) == "text"
+    assert clock.sleeps == [1]
 
 
 def test_a_named_link_stays_what_it_is() -> None:
