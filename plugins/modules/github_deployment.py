@@ -246,8 +246,7 @@ def plan(params: dict[str, Any], client: GitHub) -> Plan:
     if status:
         # What is not asked for stays out of the comparison, but a new state says nothing about an old one's description.
         after = {key: status.get(key) or (shown[key] if status["state"] == shown["state"] else None) for key in shown}
-        if after != shown:
-            todo["status"] = {**status, "auto_inactive": params["auto_inactive"] if status["state"] == "success" else None}
+        todo["status"] = {**status, "auto_inactive": params["auto_inactive"] if status["state"] == "success" else None}
     return Plan(
         before={**place, **shown} if found else {},
         after={**place, **after},

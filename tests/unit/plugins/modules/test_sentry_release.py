@@ -61,7 +61,7 @@ def test_a_release_that_sentry_knows_whole_is_left_alone() -> None:
     ("params", "written"),
     [
         ({"projects": ["shop", "api"]}, ("POST", "", {"version": "v1.0.0", "projects": ["api"]})),
-        ({"ref": "v1.0.0"}, ("PUT", "v1.0.0/", {"ref": "v1.0.0"})),
+        ({"ref": "v1.0.0", "commits": [{"id": SHA}]}, ("PUT", "v1.0.0/", {"ref": "v1.0.0"})),
         ({"commits": [{"id": OLDER}]}, ("PUT", "v1.0.0/", {"commits": [{"id": OLDER}]})),
         (
             {"refs": [{"repository": "acme/shop", "commit": OLDER, "previous_commit": SHA}]},

@@ -63,6 +63,10 @@ def test_a_webhook_needs_nothing_else_and_is_never_shown(vendor: FakeVendor) -> 
     assert "s3cr3t" not in repr(result)
 
 
+def test_a_text_that_quotes_the_webhook_is_not_shown_either(vendor: FakeVendor) -> None:
+    assert "s3cr3ts3cr3t" not in repr(message(vendor, webhook_url=HOOK, text="made with s3cr3ts3cr3t"))
+
+
 def test_a_token_in_the_environment_does_not_stand_in_a_webhooks_way(vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-token")
     assert not message(vendor, webhook_url=HOOK)["failed"]
