@@ -65,8 +65,8 @@ options:
       repository:
         description: Name of the repository, as Sentry knows it.
         type: str
-      message:
-        description: Its message.
+      subject:
+        description: What it says it does.
         type: str
       author_name:
         description: Name of its author.
@@ -224,7 +224,7 @@ from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options
 from ..module_utils.platforms.sentry import API_URL, Sentry, check_version
 
-COMMIT = {"id": {"type": "str", "required": True}, **{name: {"type": "str"} for name in ("repository", "message", "author_name", "author_email", "timestamp")}}
+COMMIT = {"id": {"type": "str", "required": True}, **{name: {"type": "str"} for name in ("repository", "subject", "author_name", "author_email", "timestamp")}}
 REF = {"repository": {"type": "str", "required": True}, "commit": {"type": "str", "required": True}, "previous_commit": {"type": "str"}}
 DEPLOY = {"environment": {"type": "str", "required": True}, **{name: {"type": "str"} for name in ("name", "url", "started_at", "finished_at")}}
 
@@ -303,7 +303,8 @@ def newest_commit(params: dict[str, Any]) -> str | None:
 
 def commits_of(params: dict[str, Any]) -> dict[str, Any]:
     if params["commits"]:
-        return {"commits": [without_none(commit) for commit in params["commits"]]}
+        # Ansible keeps the name message of an option for itself.
+        return {"commits": [without_none({"message" if key == "subject" else key: value for key, value in commit.items()}) for commit in params["commits"]]}
     names = {"repository": "repository", "commit": "commit", "previous_commit": "previousCommit"}
     return {"refs": [without_none({names[key]: value for key, value in ref.items()}) for ref in params["refs"]]}
 

@@ -39,7 +39,7 @@ class Organization:
 
 def test_a_new_release_is_made_with_all_that_is_asked() -> None:
     sentry = Organization(None)
-    told: dict[str, Any] = {"commits": [{"id": SHA, "message": "A change"}, {"id": OLDER}], "released_at": "2026-01-05T09:00:00Z"}
+    told: dict[str, Any] = {"commits": [{"id": SHA, "subject": "A change"}, {"id": OLDER}], "released_at": "2026-01-05T09:00:00Z"}
     predicted = sentry.run(check=True, **told, deploy={"environment": "production"})
     assert sentry.written() == []
     done = sentry.run(**told, deploy={"environment": "production", "started_at": "2026-01-05T08:00:00Z"})
