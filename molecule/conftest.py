@@ -274,7 +274,7 @@ class Shop:
 
     def running_units(self) -> list[str]:
         """The units of the backend that run."""
-        return [process["unit"] for process in self.sandbox.cloud("GET", "/processes") if process["storefront"] == self.name]
+        return [unit["name"] for unit in self.sandbox.cloud("GET", "/processes") if unit["name"].startswith(f"{self.name}-")]
 
     def link(self) -> None:
         """Connect the project and the API's service to the shop's repository: a push is deployed by itself."""

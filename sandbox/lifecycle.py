@@ -138,9 +138,15 @@ def _new_state(name: str, folder: Path) -> dict[str, Any]:
             "railway_url": at["railway"],
             "cloudflare_url": f"{at['cloudflare']}/client/v4",
             "objects_url": at["objects"],
+            "github_url": at["github"],
+            "slack_url": f"{at['slack']}/api",
+            "sentry_url": at["sentry"],
             "control_token": secrets.token_hex(20),
         },
-        "tokens": {"vercel": secrets.token_hex(12), "railway": str(uuid.uuid4()), "cloudflare": secrets.token_hex(20)},
+        "tokens": {
+            **{"vercel": secrets.token_hex(12), "railway": str(uuid.uuid4()), "cloudflare": secrets.token_hex(20)},
+            **{"github": f"ghp_{secrets.token_hex(18)}", "slack": f"xoxb-{secrets.token_hex(20)}", "sentry": f"sntrys_{secrets.token_hex(20)}"},
+        },
         "storefronts": {},
     }
 

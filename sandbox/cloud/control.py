@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import inspect
 import re
@@ -19,6 +20,7 @@ from starlette.routing import Route
 
 from . import git
 from .faults import Fault
+from .state import now
 from .vendor import Vendor
 
 if TYPE_CHECKING:
@@ -53,10 +55,14 @@ class Control:
             ("GET", "/faults", self.faults),
             ("DELETE", "/faults", self.clear_faults),
             ("GET", "/held", self.held),
+            ("GET", f"{front}/busy", self.busy),
             ("POST", "/delays", self.set_delays),
             ("DELETE", "/delays", self.reset_delays),
             ("GET", "/requests", self.requests),
             ("DELETE", "/requests", self.clear_requests),
+            ("GET", "/operations", self.operations),
+            ("GET", "/violations", self.violations),
+            ("PUT", f"{front}/check-runs", self.set_check_runs),
             ("GET", "/processes", self.processes),
         ]
         return Starlette(routes=[Route(path, self._guarded(handler), methods=[method]) for method, path, handler in routes])
@@ -168,6 +174,9 @@ class Control:
         self.cloud.faults.clear()
         return Response(status_code=204)
 
+    async def busy(self, request: Request) -> Response:
+        return JSONResponse(self.cloud.busy(self._name(request)))
+
     async def held(self, request: Request) -> Response:
         return JSONResponse(self.cloud.faults.held)
 
@@ -189,6 +198,23 @@ class Control:
         self.cloud.requests.clear()
         return Response(status_code=204)
 
+    async def operations(self, request: Request) -> Response:
+        return JSONResponse(self.cloud.exchanges.listing())
+
+    async def violations(self, request: Request) -> Response:
+        return JSONResponse(await asyncio.to_thread(self.cloud.exchanges.violations))
+
+    async def set_check_runs(self, request: Request) -> Response:
+        """Set the check-runs of a commit: an app makes them at the vendor, and there is none here."""
+        front, body = self.cloud.storefronts[self._name(request)], await _body(request)
+        try:
+            runs = [{"id": now(), "at": now(), "sha": body["sha"], "name": name, **_run(word)} for name, word in body["runs"].items()]
+        except (KeyError, AttributeError):
+            raise _No(400, "Give sha, and runs as a map of names to conclusions, or to queued or in_progress.") from None
+        front.github["check_runs"] = [kept for kept in front.github["check_runs"] if kept["sha"] != body["sha"]] + runs
+        self.cloud.save()
+        return Response(status_code=204)
+
     async def processes(self, request: Request) -> Response:
         return JSONResponse(self.cloud.units.listing())
 
@@ -197,6 +223,11 @@ class Control:
         if name not in self.cloud.storefronts:
             raise _No(404, f"There is no storefront {name!r}.")
         return name
+
+
+def _run(word: str) -> dict[str, str | None]:
+    going = word in ("queued", "in_progress")
+    return {"status": word if going else "completed", "conclusion": None if going else word}
 
 
 async def _body(request: Request) -> dict[str, Any]:

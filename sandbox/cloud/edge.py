@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ class Edge:
         self.cloud, self.front = cloud, front
         self.cache: dict[tuple[str, str], Entry] = {}  # by host and path with query
         self.purges = 0
+        self.seen: deque[tuple[float, str, str, int]] = deque(maxlen=50_000)  # time, host, cache status, bytes: what analytics tells of
 
     def hosts(self) -> set[str]:
         return {f"127.0.0.1:{port}" for port in self.front.edge_ports.values()}
@@ -49,6 +51,8 @@ class Edge:
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             request = Request(scope, receive)
             response = await self._fault(surface, request) or await self._answer(surface, request)
+            host, status = f"127.0.0.1:{self.front.edge_ports[surface]}", response.headers["cf-cache-status"].lower()
+            self.seen.append((time.time(), host, status, int(response.headers.get("content-length", 0))))
             await response(scope, receive, send)
 
         return app

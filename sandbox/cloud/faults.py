@@ -10,11 +10,14 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-ANSWERS = {"rate_limited", "unavailable", "reset", "timeout", "malformed", "lost_answer", "hold"}
+ANSWERS = {"rate_limited", "unavailable", "reset", "timeout", "malformed", "lost_answer", "hold", "stale_read", "unknown_state"}
 EFFECTS = {
     "vercel": {"stuck", "build_fails", "alias_fails", "alias_partial", "alias_stays", "queued"},
     "railway": {"stuck", "build_fails", "unhealthy", "crashes"},
-    "cloudflare": set[str](),
+    "cloudflare": {"no_analytics"},
+    "github": {"merged"},
+    "slack": {"missing_scope"},
+    "sentry": set[str](),
     "objects": set[str](),
     "edge": {"status", "challenge"},
 }
@@ -32,9 +35,31 @@ OPERATIONS = {
         *("environmentPatchCommit", "environmentStageChanges", "environmentPatchCommitStaged", "environmentStagedChanges"),
         *("httpMetricsGroupedByStatus", "regions"),
     },
-    "cloudflare": {"purge", "list_zones", "zone", "setting", "update_setting", "verify_token"},
     "objects": {f"{verb}_{what}" for verb in ("get", "put", "list", "delete", "head", "upload") for what in ("lease", "ledger", "backup", "other")},
+    "cloudflare": {"purge", "list_zones", "zone", "setting", "update_setting", "verify_token", "analytics"},
+    "github": {
+        *("repository", "commit", "combined_status", "commit_statuses", "create_commit_status", "check_runs", "rate_limit"),
+        *("list_deployments", "create_deployment", "deployment", "deployment_statuses", "create_deployment_status"),
+    },
+    "slack": {"post_message", "update_message", "replies", "auth_test", "api_test", "webhook"},
+    "sentry": {"list_projects", "list_releases", "create_release", "release", "update_release", "list_deploys", "create_deploy"},
     "edge": {"request"},
+}
+# The operations that may miss a write that went before them, and the fields by which a vendor tells a state.
+READS = {
+    "vercel": {"get", "list", "promote_aliases", "project", "domains", "aliases", "list_env"},
+    "railway": {"project", "environment", "service", "serviceInstance", "deployments", "deployment", "variables"},
+    "cloudflare": {"zone", "list_zones", "setting"},
+    "github": {"combined_status", "commit_statuses", "check_runs", "list_deployments", "deployment", "deployment_statuses"},
+    "slack": {"replies"},
+    "sentry": {"list_projects", "list_releases", "release", "list_deploys"},
+}
+STATES = {
+    "vercel": {"readyState", "readySubstate", "state", "status", "jobStatus"},
+    "railway": {"status"},
+    "cloudflare": {"status"},
+    "github": {"state", "status", "conclusion"},
+    "sentry": {"status"},
 }
 
 effect: ContextVar[str] = ContextVar("effect", default="")  # what befalls the thing that the current request makes
@@ -60,11 +85,13 @@ class Fault:
     path: str | None = None
     release: str | None = None
     header: str | None = None
+    word: str = "REALIGNING"  # of unknown_state
 
     def __post_init__(self) -> None:
+        may = {"stale_read": READS, "unknown_state": STATES}.get(self.kind, OPERATIONS)
         for word, known, name in (
-            (self.vendor, OPERATIONS, "vendor"),
-            (self.operation, OPERATIONS.get(self.vendor, ()), "operation"),
+            (self.vendor, may, "vendor"),
+            (self.operation, (READS if may is READS else OPERATIONS).get(self.vendor, ()), "operation"),
             (self.kind, ANSWERS | EFFECTS.get(self.vendor, set()), "kind"),
         ):
             if word not in known:

@@ -24,6 +24,7 @@ class Objects(Vendor):
     """Hands everything on. An operation is named after what it does and to what, such as ``put_lease`` or ``upload_backup``."""
 
     name = "objects"
+    public = False
 
     def __init__(self, cloud: Cloud, s3_url: str) -> None:
         super().__init__(cloud)
@@ -37,6 +38,9 @@ class Objects(Vendor):
         name = "SlowDown" if status in (429, 503) else code
         refusal.response = Response(f"<Error><Code>{name}</Code><Message>{message}</Message></Error>", status, media_type="application/xml")
         return refusal
+
+    def writes(self, request: Request, operation: str) -> bool:
+        return False  # S3 is never late: nothing has to be remembered of before
 
     def authorize(self, request: Request) -> None:
         """S3 itself judges the signature."""

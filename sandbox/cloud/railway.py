@@ -71,6 +71,9 @@ class Railway(Vendor):
         if self.fronts(request) is None:
             raise Refusal(200 if "graphql" in request.url.path else 401, {**_errors("Not Authorized"), "message": "Not Authorized"})
 
+    def writes(self, request: Request, operation: str) -> bool:
+        return SCHEMA.query_type is None or operation not in SCHEMA.query_type.fields
+
     def fronts(self, request: Request) -> list[Storefront] | None:
         """Return the storefronts that the request's token may see: an account's token all, a project's token its own."""
         fronts = list(self.cloud.storefronts.values())

@@ -134,6 +134,9 @@ class Storefront:
     created: int
     development_mode: str = "off"
     staged: dict[str, Any] = field(default_factory=dict)  # changes to the environment at Railway that nobody has committed yet
+    github: dict[str, Any] = field(default_factory=dict)
+    slack: dict[str, Any] = field(default_factory=dict)
+    sentry: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def load(cls, data: dict[str, Any]) -> Storefront:
@@ -150,7 +153,8 @@ class Storefront:
     def ids(self) -> set[str]:
         """Return the ids of all that belongs to this storefront."""
         deployments = set(self.site.deployments).union(*(service.deployments for service in self.services.values()))
-        return {self.site.id, self.project, self.environment, self.zone, *self.services} | deployments
+        desks = {self.slack[key] for key in ("channel", "key") if key in self.slack}
+        return {self.site.id, self.project, self.environment, self.zone, *self.services} | deployments | desks
 
     def service(self, name: str) -> Service:
         return next(service for service in self.services.values() if service.name == name)
@@ -174,4 +178,7 @@ class Storefront:
                 "project_token": self.project_token,
             },
             "cloudflare": {"zone": self.zone, "zone_name": f"{self.name}.example"},
+            "github": {"repository": self.github.get("repository")},
+            "slack": {key: self.slack.get(key) for key in ("channel", "webhook")},
+            "sentry": {"organization": self.sentry.get("organization"), "project": self.name},
         }

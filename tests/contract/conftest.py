@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.contract.services import live_through_services
 from tests.unit.sandbox.cloud.double import Double, Shop, frontend, repository, until
 
 
@@ -23,13 +24,16 @@ def double(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Double]:
 
 @pytest.fixture(scope="session")
 def answers(double: Double, tmp_path_factory: pytest.TempPathFactory) -> list[httpx.Response]:
-    """Every answer of Vercel's and Cloudflare's doubles in the life of a shop, refusals among them."""
+    """Every answer of the doubles in the life of a shop, refusals among them; Railway's are another test's."""
     seen: list[httpx.Response] = []
-    for client in (double.vercel, double.cloudflare):
+    clients = (double.vercel, double.cloudflare, double.github, double.slack, double.sentry)
+    for client in clients:
         client.event_hooks["response"].append(seen.append)
-    live_through(double.storefront("shop"))
+    shop = double.storefront("shop")
+    live_through(shop)
     live_with_git(double.storefront("git-shop"), repository(tmp_path_factory.mktemp("repository"), "v1.0.0"))
-    for client in (double.vercel, double.cloudflare):
+    live_through_services(shop)
+    for client in clients:
         client.event_hooks["response"].clear()
     return seen
 
@@ -50,8 +54,8 @@ def live_with_git(shop: Shop, checkout: Path) -> None:
 def live_through(shop: Shop) -> None:
     """Deploy, promote, roll back, purge and ask all there is to ask, before, between and after."""
     project, team = f"projects/{shop.project}", {"teamId": shop.team}
-    shop.vercel("GET", "/v2/user")
-    shop.vercel("GET", f"/v2/teams/{shop.team}")
+    shop.double.vercel.get("/v2/user")
+    shop.double.vercel.get(f"/v2/teams/{shop.team}")
     shop.vercel("GET", f"/v9/{project}")
     shop.vercel("GET", f"/v1/{project}/promote/aliases")
     first, second = shop.stage("v1.0.0"), shop.stage("v1.1.0")
@@ -79,7 +83,7 @@ def live_through(shop: Shop) -> None:
     shop.vercel("PATCH", f"/v9/{project}/env/{created['id']}", json={"value": "red"})
     shop.vercel("DELETE", f"/v9/{project}/env/{created['id']}")
     shop.vercel("POST", "/v13/deployments", json={"name": shop.name, "files": [{"file": "a", "sha": "0" * 40}]})
-    shop.vercel("GET", "/v2/user", headers={"authorization": "Bearer other"})
+    shop.double.vercel.get("/v2/user", headers={"authorization": "Bearer other"})
     for kind in ("rate_limited", "unavailable"):
         shop.double.fault("vercel", "create", kind, status=500)
         shop.double.fault("cloudflare", "purge", kind)
@@ -91,4 +95,5 @@ def live_through(shop: Shop) -> None:
     for path in ("/client/v4/user/tokens/verify", "/client/v4/zones", shop.zone, f"{shop.zone}/settings/development_mode"):
         cloudflare.get(path)
     cloudflare.patch(f"{shop.zone}/settings/development_mode", json={"value": "off"})
+    cloudflare.post("/client/v4/graphql", json={"query": "{ viewer { zones { zoneTag } } }"})
     cloudflare.get("/client/v4/zones", headers={"authorization": "Bearer other"})

@@ -27,7 +27,8 @@ from sandbox.state import SandboxError
 from sandbox.tools import node_bin as find_node
 
 CHECKOUT = Path(__file__).parents[4]
-TOKENS = {"vercel": "vercel-token", "railway": "railway-token", "cloudflare": "cloudflare-token", "control": "control-token"}
+VENDORS = ("vercel", "railway", "cloudflare", "github", "slack", "sentry")
+TOKENS = {name: f"{name}-token" for name in (*VENDORS, "control")}
 
 PAGES = """
 import { mkdirSync, writeFileSync, readFileSync } from "node:fs";
@@ -123,20 +124,22 @@ def until(question: Callable[[], Any], seconds: float = 20) -> Any:
 class Double:
     """The double as its supervisor runs it: a process with a state folder."""
 
-    def __init__(self, folder: Path, cache: Path) -> None:
+    def __init__(self, folder: Path, cache: Path, **more: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.log = folder, folder / "log"
-        self.ports = {name: free_port() for name in ("control", "vercel", "railway", "cloudflare", "objects")}
+        self.ports = {name: free_port() for name in (*TOKENS, "objects")}
         config = {
             **{"state_dir": str(folder / "state"), "cache_dir": str(cache), "ports": self.ports, "tokens": TOKENS, "node_bin": str(node_bin())},
-            "s3_url": f"http://127.0.0.1:{self.ports['control']}",  # any server that answers shows what is handed on
+            **{"s3_url": f"http://127.0.0.1:{self.ports['control']}", **more},  # any server that answers shows what is handed on
         }
         self.config = folder / "config.json"
         self.config.write_text(json.dumps(config))
-        self.control, self.vercel, self.railway, self.cloudflare = (
-            httpx.Client(base_url=f"http://127.0.0.1:{self.ports[name]}", headers={"authorization": f"Bearer {TOKENS[name]}"}, timeout=20, trust_env=False)
-            for name in ("control", "vercel", "railway", "cloudflare")
-        )
+        clients = {
+            name: httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"authorization": f"Bearer {TOKENS[name]}"}, timeout=20, trust_env=False)
+            for name, port in self.ports.items()
+        }
+        self.control, self.vercel, self.railway, self.cloudflare = (clients[name] for name in ("control", "vercel", "railway", "cloudflare"))
+        self.github, self.slack, self.sentry, self._clients = clients["github"], clients["slack"], clients["sentry"], clients
         self.public = httpx.Client(timeout=20, trust_env=False)
         self.start()
 
@@ -161,7 +164,7 @@ class Double:
     def close(self) -> None:
         if self.process.poll() is None:
             self.stop()
-        for client in (self.control, self.vercel, self.railway, self.cloudflare, self.public):
+        for client in (*self._clients.values(), self.public):
             client.close()
 
     def tell(self, method: str, path: str, body: Any = None) -> Any:
