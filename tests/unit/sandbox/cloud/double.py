@@ -135,7 +135,7 @@ class Double:
         self.config = folder / "config.json"
         self.config.write_text(json.dumps(config))
         clients = {
-            name: httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"authorization": f"Bearer {TOKENS[name]}"}, timeout=20, trust_env=False)
+            name: httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"authorization": f"Bearer {TOKENS.get(name)}"}, timeout=20, trust_env=False)
             for name, port in self.ports.items()
         }
         self.control, self.vercel, self.railway, self.cloudflare = (clients[name] for name in ("control", "vercel", "railway", "cloudflare"))
