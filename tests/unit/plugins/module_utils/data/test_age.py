@@ -86,7 +86,7 @@ def test_who_stops_reading_leaves_no_thread(identity: pyrage.x25519.Identity) ->
     before = threading.active_count()
     content = age.decrypt(pieces(encrypted(identity, content=SECRET * 2)), [identity])
     next(content)
-    content.close()  # type: ignore[attr-defined]
+    content.close()
     assert threading.active_count() == before
 
 
