@@ -119,6 +119,14 @@ def test_a_change_of_the_stored_bytes_is_told(store: FolderStore, tmp_path: Path
                 read()
 
 
+def test_a_manifest_that_promises_more_than_there_is_is_told(store: FolderStore, tmp_path: Path) -> None:
+    make(store, STREAM)
+    path = tmp_path / "store" / "backups" / "sale.json"
+    path.write_text(path.read_text().replace(f'"raw_size": {len(ROWS)}', f'"raw_size": {len(ROWS) + 1}'))
+    with open_backup(store, "sale", str(IDENTITY)) as found, pytest.raises(RunbookError, match=f"it unpacks to {len(ROWS)} bytes and not {len(ROWS) + 1}"):
+        list(found.pieces())
+
+
 def pg_restore(tmp_path: Path, script: str) -> Any:
     program = tmp_path / "pg_restore"
     program.write_text(f"#!/bin/sh\n{script}\n")
