@@ -83,15 +83,15 @@ options:
   format:
     description:
       - V(custom) is one stream, made by one connection and without a disk. V(directory) is made by O(jobs) connections in O(scratch_dir), stored as one object
-        for each of its files, and can be restored in parallel in less time.
-      - Without it V(directory) is chosen from 4 GiB on where O(scratch_dir) has room for twice the database, and V(custom) otherwise. On smaller databases it
-        gains nothing.
+        for each of its files.
+      - Without it V(directory) is chosen from 4 GiB on where the controller has four processors and O(scratch_dir) has room for twice the database, and
+        V(custom) otherwise. On smaller databases and with fewer processors it gains nothing.
     type: str
     choices: [custom, directory]
   jobs:
     description:
       - How many connections dump at a time, and how many files are stored at a time. More than one implies O(format=directory).
-      - Without it two, and four from 32 GiB on where there are as many processors.
+      - Without it two, and four from 32 GiB on.
     type: int
   level:
     description:

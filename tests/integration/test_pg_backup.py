@@ -35,7 +35,7 @@ from tests.unit.support import run_module
 PREFIX = "test-backup"
 IDENTITY = pyrage.x25519.Identity.generate()
 SECRET_KEY, PUBLIC_KEY = str(IDENTITY), str(IDENTITY.to_public())
-OFF = {"encryption": "off", "recipients": []}
+OFF: dict[str, Any] = {"encryption": "off", "recipients": []}
 FILL = """
 CREATE TABLE item (id int PRIMARY KEY, price numeric(10,2) NOT NULL, name text);
 CREATE INDEX item_name ON item (lower(name)) WHERE name IS NOT NULL;
