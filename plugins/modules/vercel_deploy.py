@@ -73,6 +73,8 @@ options:
   path:
     description:
       - A folder with the files, or with O(ref) a git repository on the controller. Required with O(state=staged) and O(source=upload).
+      - What C(.vercelignore) names is left out, and what Vercel's own client leaves out; of a folder also what C(.gitignore) names, unless
+        C(.vercelignore) takes it back.
     type: path
   root_directory:
     description:
@@ -267,6 +269,7 @@ error:
 from typing import Any
 
 from ..module_utils.core.http import REQUESTS_ERROR
+from ..module_utils.core.ignore import PATHSPEC_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options, lease_options, source_options, wait_options
 from ..module_utils.core.wait import Outcome
@@ -410,7 +413,7 @@ def apply_canceled(intent: Plan, client: Vercel) -> dict[str, Any]:
 def main() -> None:
     required = [("state", state, ["deployment"]) for state in ("promoted", "rolled_back", "canceled")]
     required += [("source", source, ["commit"]) for source in ("commit", "adopt")]
-    run(argument_spec(), build_client, plan, apply, guard=lease_guard, libraries={"requests": REQUESTS_ERROR}, required_if=required)
+    run(argument_spec(), build_client, plan, apply, guard=lease_guard, libraries={"requests": REQUESTS_ERROR, "pathspec": PATHSPEC_ERROR}, required_if=required)
 
 
 if __name__ == "__main__":

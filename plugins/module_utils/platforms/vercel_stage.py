@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..core.errors import ConfigError
-from ..core.source import checkout, list_files
+from ..core.ignore import ignored
+from ..core.source import Source, SourceFile, checkout, list_files
 from .vercel import Vercel
 from .vercel_git import full_commit, git_source, own_build
 from .vercel_states import Deployment, Project, production
-from .vercel_upload import Files, create, digest, layout
+from .vercel_upload import IGNORE_FILE, IGNORED, Files, create, digest, layout
 
 
 @dataclass
@@ -54,10 +56,20 @@ def _upload(client: Vercel, project: Project, params: Mapping[str, Any], commit:
     if commit and source.commit != commit:
         what = f"{params['ref']!r} stands for {source.commit}" if source.commit else "A folder without ref stands for no commit"
         raise ConfigError(f"{what}, and commit is {commit}. Correct ref or commit; a tag may have been moved.", code="moved_ref")
-    build.files = layout(list_files(source.root), project, params["root_directory"])
+    build.files = layout(_listed(source, Path(params["path"])), project, params["root_directory"])
     build.meta.update({"source_digest": digest(build.files), **({"commit": source.commit} if source.commit else {})})
     build.told = {"upload": f"{build.size['files']} files, {build.size['bytes']} bytes, less what Vercel holds already"}
     build.found = client.find(project, build.meta)
+
+
+def _listed(source: Source, top: Path) -> list[SourceFile]:
+    """Return the files to send: of a commit all but what .vercelignore leaves out, of a folder also without what git would not take in."""
+    top = top.resolve() if source.commit is None else source.root
+    names = [IGNORE_FILE] if source.commit else [".gitignore", IGNORE_FILE]
+    files = list_files(source.root, ignored(top if source.root.is_relative_to(top) else source.root, names, IGNORED))
+    if not files:
+        raise ConfigError(f"{' and '.join(names)} leave nothing of the source to upload. Correct them, or root_directory.", code="empty_source")
+    return files
 
 
 def _commit(client: Vercel, project: Project, params: Mapping[str, Any], commit: str, build: Build) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from functools import partial
 from http import HTTPStatus
 from pathlib import PurePosixPath
 from typing import Any
@@ -17,6 +18,13 @@ from ..core.source import SourceFile
 from .vercel import Vercel
 from .vercel_states import Deployment, Project
 
+IGNORE_FILE = ".vercelignore"
+# What Vercel's own client leaves out besides, unless .vercelignore takes it back.
+IGNORED = (
+    *(".hg", ".git", ".gitmodules", ".svn", ".cache", ".next", ".now", ".vercel", ".npmignore", ".dockerignore", ".gitignore", ".*.swp", ".DS_Store"),
+    *(".wafpicke-*", ".lock-wscript", ".env.local", ".env.*.local", ".venv", ".yarn/cache", ".pnp*", "npm-debug.log", "config.gypi", "node_modules"),
+    *("__pycache__", "venv", "CVS"),
+)
 ROUNDS = 5  # how often a deployment is asked for: after uploads, after a lost answer
 UPLOADS = 8  # at a time; a session keeps 10 connections
 
@@ -99,7 +107,8 @@ def _upload(client: Vercel, files: Mapping[str, SourceFile], sent: dict[str, int
 
 def _send(client: Vercel, sha: str, file: SourceFile) -> int:
     headers = {"x-vercel-digest": sha, "Content-Type": "application/octet-stream"}
-    client.call("POST", "/v2/files", data=file.absolute.read_bytes(), headers=headers, idempotent=True)
+    content = partial(file.absolute.open, "rb") if file.size else b""  # of an empty stream the length would not be told
+    client.call("POST", "/v2/files", data=content, headers=headers, idempotent=True)
     return file.size
 
 

@@ -494,3 +494,36 @@ def test_auto_assignment_is_set_after_a_rollback_that_is_done_already(account):
     assert (result["changed"], result["auto_assign_domains"]) == (True, {"before": False, "after": True})
     assert written(account) == ["PATCH /v9/projects"]
     assert not deploy("rolled_back", deployment="dpl_1", auto_assign_domains=True)["changed"]
+
+
+def uploaded(account: FakeVercel) -> list[str]:
+    return sorted(file["file"] for file in account.asked("POST /v13/deployments")[-1].json()["files"])
+
+
+def test_a_folder_is_uploaded_without_what_its_ignore_files_and_vercels_own_client_leave_out(account, shop):
+    frontend = shop / "apps" / "frontend"
+    for name in ("debug.log", "secret.txt", "draft.md", ".env.production.local", "dist/page.html", "dist/map.js"):
+        (frontend / name).parent.mkdir(exist_ok=True)
+        (frontend / name).write_text(name)
+    (shop / ".gitignore").write_text("*.log\n")
+    (frontend / ".gitignore").write_text("secret.txt\ndist\n")
+    (frontend / ".vercelignore").write_text("*.md\n!dist\n*.js\n")
+    stage(shop, ref=None, release="v1.1.0")
+    assert uploaded(account) == [".vercelignore", "dist/page.html", "package.json", "page.tsx"]
+
+
+def test_of_a_ref_gits_own_ignore_file_leaves_nothing_out_for_it_was_committed(account, shop):
+    frontend = shop / "apps" / "frontend"
+    (frontend / ".gitignore").write_text("page.tsx\n")
+    (frontend / ".vercelignore").write_text("package.json\n")
+    for command in (["add", "."], ["commit", "--quiet", "--message", "v1.2.0"], ["tag", "v1.2.0"]):
+        subprocess.run(["git", "-C", str(shop), "-c", "user.name=t", "-c", "user.email=t@t.test", *command], check=True)
+    stage(shop, ref="v1.2.0")
+    assert uploaded(account) == [".vercelignore", "page.tsx"]
+
+
+def test_ignore_files_that_leave_nothing_are_refused(account, shop):
+    (shop / "apps" / "frontend" / ".vercelignore").write_text("*\n")
+    result = stage(shop, ref=None, release="v1.1.0")
+    assert ".gitignore and .vercelignore leave nothing of the source to upload" in result["msg"]
+    assert written(account) == []
