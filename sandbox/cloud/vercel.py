@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import json
 import uuid
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Router
 
 from . import git, vercel_git
@@ -26,7 +28,7 @@ from .vercel_jobs import UNFINISHED, VercelJobs
 if TYPE_CHECKING:
     from .cloud import Cloud
 
-USER = {"id": "sandbox", "email": "sandbox@shop.example", "name": "Sandbox", "username": "sandbox"}
+USER = {"id": "developer", "email": "developer@shop.example", "name": "A Developer", "username": "developer"}
 DEPLOYMENT_KEYS = {
     *("name", "project", "target", "files", "meta", "deploymentId", "gitMetadata", "projectSettings", "customEnvironmentSlugOrId"),
     *("gitSource", "monorepoManager", "withLatestCommit"),
@@ -54,6 +56,7 @@ class Vercel(Vendor):
             self.route("GET", "/v6/deployments", "list", self.list_deployments),
             self.route("PATCH", "/v12/deployments/{id}/cancel", "cancel", self.cancel),
             self.route("GET", "/v3/deployments/{id}/events", "events", self.events),
+            self.route("GET", "/v3/now/deployments/{id}/events", "events", self.events),
             self.route("GET", "/v2/deployments/{id}/aliases", "aliases", self.aliases),
             self.route("POST", "/v10/projects/{project}/promote/{id}", "promote", self.promote),
             self.route("GET", "/v1/projects/{project}/promote/aliases", "promote_aliases", self.promote_aliases),
@@ -68,6 +71,8 @@ class Vercel(Vendor):
             self.route("DELETE", "/v9/projects/{project}/env/{variable}", "delete_env", self.delete_env),
             self.route("GET", "/v2/user", "user", self.user),
             self.route("GET", "/v2/teams/{team}", "team", self.team),
+            self.route("GET", "/teams/{team}", "team", self.team),  # without a version, as Vercel's own client asks
+            self.route("GET", "/v1/teams", "team", self.teams),
         ]
         return Router(routes)
 
@@ -125,10 +130,12 @@ class Vercel(Vendor):
 
     async def create(self, request: Request) -> Response:
         body = await json_body(request, self)
-        self._check(body)
+        own_client = request.headers.get("user-agent", "").startswith("vercel ")
+        self._check(body, own_client)
         front = self._front(request, body.get("project") or body["name"])
         target = None if body.get("target") == "preview" else body.get("target")
         kept: dict[str, Any] = {"target": target, "settings": body.get("projectSettings") or {}, "effect": effect.get()}
+        kept["auto_assign"] = body.get("autoAssignCustomDomains", True)
         meta = body.get("meta") or {}
         if "gitSource" in body:
             deployment = await self._build_commit(front, body["gitSource"], meta, source="api-trigger-git-deploy", **kept)
@@ -138,7 +145,7 @@ class Vercel(Vendor):
             first = front.site.deployments[original]
             deployment = await self._build(front, first.files, {**first.meta, **meta}, source="redeploy", git=first.git, **kept)
         else:
-            deployment = await self._build(front, self._files(body), meta, **kept)
+            deployment = await self._build(front, self._files(body, own_client), meta, **kept)
         return JSONResponse(self._shape(front.site, deployment))
 
     async def _build(self, front: Storefront, files: dict[str, str], meta: dict[str, str], *, target: str | None, **more: Any) -> SiteDeployment:
@@ -183,10 +190,11 @@ class Vercel(Vendor):
         wanted = vercel_git.git_source(front.site, commit)
         return (await self._build_commit(front, wanted, {}, source="git", target="production")).id
 
-    def _check(self, body: dict[str, Any]) -> None:
-        """Hold a creation against the contract: no unknown keys, the right types."""
+    def _check(self, body: dict[str, Any], own_client: bool) -> None:
+        """Hold a creation against the contract: no unknown keys, the right types. Vercel's own client sends more than the contract has."""
         settings, meta = body.get("projectSettings") or {}, body.get("meta") or {}
-        for wrong, where in ((body.keys() - DEPLOYMENT_KEYS, "body"), (settings.keys() - SETTINGS, "projectSettings")):
+        unknown = set() if own_client else body.keys() - DEPLOYMENT_KEYS
+        for wrong, where in ((unknown, "body"), (settings.keys() - SETTINGS, "projectSettings")):
             if wrong:
                 raise self.refusal(400, "bad_request", f"Invalid request: {where} should NOT have additional property `{sorted(wrong)[0]}`.")
         if not isinstance(body.get("name"), str):
@@ -198,11 +206,11 @@ class Vercel(Vendor):
         if not body.get("files") and not body.get("deploymentId") and "gitSource" not in body:
             raise self.refusal(400, "bad_request", "Invalid request: one of `files`, `gitSource` or `deploymentId` is required.")
 
-    def _files(self, body: dict[str, Any]) -> dict[str, str]:
+    def _files(self, body: dict[str, Any], own_client: bool) -> dict[str, str]:
         """Return path → SHA-1 of the files, the inline ones now stored. Refuses while any is missing."""
         files = {}
         for item in body["files"]:
-            name, keys = item.get("file"), item.keys()
+            name, keys = item.get("file"), item.keys() - ({"mode"} if own_client else set())
             if not isinstance(name, str) or not (keys <= {"file", "sha", "size"} or keys <= {"file", "data", "encoding"}):
                 raise self.refusal(400, "bad_request", "Invalid request: `files` should match exactly one schema in oneOf.")
             if name.startswith("/") or ".." in name.split("/"):
@@ -267,10 +275,20 @@ class Vercel(Vendor):
             }
             for number, (at, line) in enumerate(deployment.log)
         ]
+        if request.query_params.get("format") == "lines":  # as Vercel's own client asks: a line for each, and the end of them when the build ends
+            return StreamingResponse(self._follow(deployment, events), media_type="application/stream+json")
         limit = int(request.query_params.get("limit", -1))
         if request.query_params.get("direction") == "backward":
             events.reverse()
         return JSONResponse(events if limit < 0 else events[:limit])
+
+    async def _follow(self, deployment: SiteDeployment, events: list[dict[str, Any]]) -> AsyncIterator[str]:
+        for event in events:
+            yield json.dumps(event) + "\n"
+        while deployment.state in UNFINISHED:
+            await asyncio.sleep(0.02)
+        state = {"type": "deployment-state", "created": now(), "payload": {"info": {"type": "build", "readyState": deployment.state}}}
+        yield json.dumps(state) + "\n"
 
     async def aliases(self, request: Request) -> Response:
         front, deployment = self._deployment(request)
@@ -399,13 +417,17 @@ class Vercel(Vendor):
     async def team(self, request: Request) -> Response:
         if request.path_params["team"] not in (self.cloud.team, "sandbox"):
             raise self.refusal(404, "not_found", "The team could not be found")
+        return JSONResponse(self._team())
+
+    async def teams(self, request: Request) -> Response:
+        return JSONResponse({"teams": [self._team()], "pagination": {"count": 1, "next": None, "prev": None}})
+
+    def _team(self) -> dict[str, Any]:
         membership = {"confirmed": True, "role": "OWNER", "createdAt": 0, "created": 0, "teamId": self.cloud.team, "uid": USER["id"]}
-        return JSONResponse(
-            {
-                **{"id": self.cloud.team, "slug": "sandbox", "name": "Sandbox", "avatar": None, "description": None, "creatorId": USER["id"]},
-                **{"createdAt": 0, "updatedAt": 0, "stagingPrefix": "sandbox", "membership": membership},
-            }
-        )
+        return {
+            **{"id": self.cloud.team, "slug": "sandbox", "name": "Sandbox", "avatar": None, "description": None, "creatorId": USER["id"]},
+            **{"createdAt": 0, "updatedAt": 0, "stagingPrefix": "sandbox", "membership": membership},
+        }
 
     # Shapes
 
@@ -434,7 +456,7 @@ class Vercel(Vendor):
             **{"isInConcurrentBuildsQueue": False, "isInSystemBuildsQueue": False, "autoAssignCustomDomains": site.auto_assign},
             **{"alias": [host for host, shown in site.aliases.items() if shown == deployment.id]},
             **({"aliasAssignedAt": deployment.alias_assigned} if deployment.alias_assigned else {}),
-            **({"project": {"id": site.id, "name": site.name, "framework": None}}),
+            **{"project": {"id": site.id, "name": site.name, "framework": None}, "team": {"id": site.team, "name": "Sandbox", "slug": "sandbox"}},
             **({"gitSource": deployment.git} if deployment.git else {}),
             **self._common(deployment),
         }

@@ -78,8 +78,10 @@ class VercelJobs:
         else:
             await asyncio.sleep(self.cloud.delays.vercel)
             deployment.state, deployment.ready = "READY", now()
-            if deployment.target == "production" and front.site.auto_assign:
+            if deployment.target == "production" and front.site.auto_assign and deployment.auto_assign:
                 self.assign(front, deployment, "")
+            else:  # its own URL is all that it is to have
+                deployment.alias_assigned = now()
         self.cloud.save()
 
     def assign(self, front: Storefront, deployment: SiteDeployment, effect: str) -> None:
