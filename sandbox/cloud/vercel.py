@@ -24,6 +24,7 @@ from .server import free_port
 from .state import Site, SiteDeployment, Storefront, identifier, now
 from .vendor import Refusal, Vendor, json_body
 from .vercel_jobs import UNFINISHED, VercelJobs
+from .vercel_variables import Variables
 
 if TYPE_CHECKING:
     from .cloud import Cloud
@@ -46,6 +47,7 @@ class Vercel(Vendor):
         super().__init__(cloud)
         self.jobs = VercelJobs(cloud)
         self.resume = self.jobs.resume
+        self.variables = Variables(self)
 
     def app(self) -> Router:
         routes = [
@@ -67,6 +69,7 @@ class Vercel(Vendor):
             self.route("GET", "/v9/projects/{project}/domains", "domains", self.domains),
             self.route("GET", "/v10/projects/{project}/env", "list_env", self.list_env),
             self.route("POST", "/v10/projects/{project}/env", "upsert_env", self.upsert_env),
+            self.route("GET", "/v1/projects/{project}/env/{variable}", "get_env", self.get_env),
             self.route("PATCH", "/v9/projects/{project}/env/{variable}", "update_env", self.update_env),
             self.route("DELETE", "/v9/projects/{project}/env/{variable}", "delete_env", self.delete_env),
             self.route("GET", "/v2/user", "user", self.user),
@@ -363,33 +366,25 @@ class Vercel(Vendor):
 
     async def list_env(self, request: Request) -> Response:
         site = self._front(request, request.path_params["project"]).site
-        return JSONResponse({"envs": site.variables, "pagination": {"count": len(site.variables), "next": None, "prev": None}})
+        return JSONResponse(self.variables.listing(site, decrypted=request.query_params.get("decrypt") == "true"))
+
+    async def get_env(self, request: Request) -> Response:
+        return JSONResponse(self.variables.shown(self._variable(request)[1], decrypted=True))
 
     async def upsert_env(self, request: Request) -> Response:
         site = self._front(request, request.path_params["project"]).site
         try:
             body = json.loads(await request.body())
             wanted = body if isinstance(body, list) else [body]
-            items = [(item["key"], item["value"], item["target"], item["type"]) for item in wanted]
+            created = [self.variables.create(site, item, upsert=request.query_params.get("upsert") == "true") for item in wanted]
         except (ValueError, KeyError, TypeError):
             raise self.refusal(400, "bad_request", "Invalid request: `key`, `value`, `type` and `target` are required.") from None
-        known = {item["key"] for item in site.variables}
-        if request.query_params.get("upsert") != "true" and (double := known & {key for key, *_unused in items}):
-            raise self.refusal(400, "ENV_CONFLICT", f"A variable with the name `{sorted(double)[0]}` already exists")
-        created = [self.set_variable(site, *item) for item in items]
         self.cloud.save()
         return JSONResponse({"created": created if isinstance(body, list) else created[0], "failed": []}, 201)
 
     def set_variable(self, site: Site, key: str, value: str, target: list[str], kind: str = "plain") -> dict[str, Any]:
         """Set a variable of the project's builds and return it in the API's shape."""
-        site.variables = [item for item in site.variables if item["key"] != key]
-        site.variables.append(
-            {
-                **{"id": identifier("env_"), "key": key, "value": value, "type": kind, "target": target, "decrypted": True},
-                **{"createdAt": now(), "updatedAt": now(), "configurationId": None, "createdBy": None, "updatedBy": None},
-            }
-        )
-        return site.variables[-1]
+        return self.variables.create(site, {"key": key, "value": value, "target": target, "type": kind}, upsert=True)
 
     def _variable(self, request: Request) -> tuple[Site, dict[str, Any]]:
         site = self._front(request, request.path_params["project"]).site
@@ -399,17 +394,16 @@ class Vercel(Vendor):
         raise self.refusal(404, "not_found", "The variable could not be found")
 
     async def update_env(self, request: Request) -> Response:
-        _unused, item = self._variable(request)
-        body = await json_body(request, self)
-        item.update({key: value for key, value in body.items() if key in ("key", "value", "target", "type")}, updatedAt=now())
+        site, item = self._variable(request)
+        changed = self.variables.update(site, item, await json_body(request, self))
         self.cloud.save()
-        return JSONResponse(item)
+        return JSONResponse(changed)
 
     async def delete_env(self, request: Request) -> Response:
         site, item = self._variable(request)
         site.variables.remove(item)
         self.cloud.save()
-        return JSONResponse(item)
+        return JSONResponse(self.variables.shown(item, decrypted=False))
 
     async def user(self, request: Request) -> Response:
         return JSONResponse({"user": {**USER, "avatar": None, "defaultTeamId": self.cloud.team, "limited": True}})
@@ -478,6 +472,7 @@ class Vercel(Vendor):
             **{key: {"functionDefaultRegions": ["iad1"]} for key in ("resourceConfig", "defaultResourceConfig")},
             **{"targets": targets, "lastAliasRequest": site.alias_request, "lastRollbackTarget": site.rollback_target, **site.settings},
             **vercel_git.link(site),
+            **({"customEnvironments": site.environments} if site.environments else {}),
         }
 
     def _target(self, site: Site, live: SiteDeployment) -> dict[str, Any]:

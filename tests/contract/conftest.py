@@ -76,6 +76,7 @@ def live_through(shop: Shop) -> None:
     variable = {"key": "COLOUR", "value": "blue", "type": "plain", "target": ["production"]}
     created = shop.vercel("POST", f"/v10/{project}/env", json=variable).json()["created"]
     shop.vercel("GET", f"/v10/{project}/env")
+    shop.vercel("GET", f"/v1/{project}/env/{created['id']}")
     shop.vercel("PATCH", f"/v9/{project}/env/{created['id']}", json={"value": "red"})
     shop.vercel("DELETE", f"/v9/{project}/env/{created['id']}")
     shop.vercel("POST", "/v13/deployments", json={"name": shop.name, "files": [{"file": "a", "sha": "0" * 40}]})

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import requests
-from ansible_collections.storefront.runbook.plugins.modules import vercel_deploy, vercel_info
+from ansible_collections.storefront.runbook.plugins.modules import vercel_deploy, vercel_env, vercel_info
 
 from sandbox.process import wait_until
 from sandbox.storefront import Sandbox
@@ -185,6 +185,22 @@ def test_where_a_push_serves_production_staging_is_refused_and_a_push_that_did_i
     assert [warning for warning in adopted["warnings"] if "went live past every check" in warning]
     missing = shop.deploy("staged", source="adopt", commit="0" * 40, release="v1.1.0")
     assert (missing["error"]["code"], commit in missing["msg"]) == ("no_own_build", True)
+
+
+def test_variables_are_set_for_some_environments_and_reach_the_next_build(shop: Shop):
+    shop.sandbox.cloud("POST", f"/storefronts/{NAME}/environments", {"slug": "qa"})
+    wanted: dict[str, Any] = {"variables": {"NEXT_PUBLIC_COLOUR": "red"}, "environments": ["production", "qa"], "digest_key": "k"}
+    assert shop.run(vercel_env, check=True, **wanted)["added"] == ["NEXT_PUBLIC_COLOUR"]
+    assert shop.writes() == []
+    assert shop.run(vercel_env, **wanted)["changed"]
+    assert not shop.run(vercel_env, **wanted)["changed"]
+    secret: dict[str, Any] = {"variables": {"SEARCH_KEY": "very-secret"}, "sensitive": True, "digest_key": "k"}
+    told = shop.run(vercel_env, **secret)
+    assert told["changed"], told
+    assert "very-secret" not in str(told)
+    assert not shop.run(vercel_env, **secret)["changed"]
+    gone = shop.run(vercel_env, absent=["NEXT_PUBLIC_COLOUR"], environments=["qa"], digest_key="k")
+    assert (gone["removed"], shop.run(vercel_env, variables={"NEXT_PUBLIC_COLOUR": "red"}, digest_key="k")["changed"]) == (["NEXT_PUBLIC_COLOUR"], False)
 
 
 def test_info_tells_what_is_live_and_what_can_be_gone_back_to(shop: Shop):

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from sandbox.cloud.state import Site
+from sandbox.cloud.vercel_variables import Variables
 from tests.unit.support import Answer, FakeVendor, Request, reply
 
 PROJECT = "prj_shop"
@@ -32,6 +34,8 @@ class FakeVercel:
         self.jobs = ["pending", "in-progress", "succeeded"]
         self.faults: dict[str, list[Callable[[Callable[[], Answer]], Answer]]] = {}
         self.clock = 1_000_000
+        self.site = Site(PROJECT, "shop", "team_1", [], [], 0)
+        self.variables, self.decrypts = Variables(None), True  # type: ignore[arg-type]
         self.vendor = FakeVendor(self.answer)
 
     def asked(self, operation: str) -> list[Request]:
@@ -40,7 +44,7 @@ class FakeVercel:
 
     @staticmethod
     def operation(request: Request) -> str:
-        return f"{request.method} {re.sub(r'/(dpl|prj)_[^/]+', '', request.path).replace('/shop', '')}"
+        return f"{request.method} {re.sub(r'/(dpl|prj|env)_[^/]+', '', request.path).replace('/shop', '')}"
 
     def has(self, release: str, *, state: str = "READY", target: str | None = "production", served_once: bool = False, **more: Any) -> dict[str, Any]:
         """Add a deployment."""
@@ -83,6 +87,8 @@ class FakeVercel:
 
     def honest(self, operation: str, request: Request) -> Answer:
         ids = re.findall(r"dpl_[^/]+", request.path)
+        if "/env" in request.path:
+            return self._environment(request)
         match operation:
             case "GET /v9/projects":
                 self._move_job()
@@ -119,6 +125,19 @@ class FakeVercel:
             case "POST /v10/projects/promote" | "POST /v1/projects/rollback":
                 return self._point(found, operation.rpartition("/")[2])
         raise AssertionError(f"nobody expected {operation}")
+
+    def _environment(self, request: Request) -> Answer:
+        named = next((item for item in self.site.variables if item["id"] == request.path.rpartition("/")[2]), None)
+        if request.method == "POST":
+            created = [self.variables.create(self.site, item, upsert=request.query.get("upsert") == "true") for item in request.json()]
+            return reply(201, {"created": created, "failed": []})
+        if named is None:
+            return reply(200, self.variables.listing(self.site, decrypted=request.query.get("decrypt") == "true" and self.decrypts))
+        if request.method == "DELETE":
+            self.site.variables.remove(named)
+        if request.method == "PATCH":
+            return reply(200, self.variables.update(self.site, named, request.json()))
+        return reply(200, self.variables.shown(named, decrypted=True))
 
     def _listed(self, query: dict[str, str]) -> list[dict[str, Any]]:
         chosen = [d for d in reversed(self.deployments) if d["target"] == query["target"]]
