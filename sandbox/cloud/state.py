@@ -53,6 +53,7 @@ class SiteDeployment:
     promoted: bool = False  # it has served production
     alias_assigned: int | None = None
     alias_error: dict[str, str] | None = None
+    environment: str = ""  # the slug of a custom one
     auto_assign: bool = True  # where the project's own setting allows it
     git: dict[str, Any] | None = None  # the commit that it was built from, as the API's gitSource
 

@@ -138,6 +138,7 @@ class Vercel(Vendor):
         front = self._front(request, body.get("project") or body["name"])
         target = None if body.get("target") == "preview" else body.get("target")
         kept: dict[str, Any] = {"target": target, "settings": body.get("projectSettings") or {}, "effect": effect.get()}
+        kept["environment"] = self._environment(front.site, body.get("customEnvironmentSlugOrId"))
         kept["auto_assign"] = body.get("autoAssignCustomDomains", True)
         meta = body.get("meta") or {}
         if "gitSource" in body:
@@ -151,8 +152,16 @@ class Vercel(Vendor):
             deployment = await self._build(front, self._files(body, own_client), meta, **kept)
         return JSONResponse(self._shape(front.site, deployment))
 
+    def _environment(self, site: Site, wanted: str | None) -> str:
+        for known in site.environments:
+            if wanted in (known["slug"], known["id"]):
+                return known["slug"]
+        if wanted:
+            raise self.refusal(404, "not_found", "The custom environment could not be found")
+        return ""
+
     async def _build(self, front: Storefront, files: dict[str, str], meta: dict[str, str], *, target: str | None, **more: Any) -> SiteDeployment:
-        variables = self._build_variables(front.site, target)
+        variables = self._build_variables(front.site, target, more.get("environment", ""))
         deployment = SiteDeployment(
             identifier("dpl_"), front.site.name, free_port(), now(), target, files, variables, meta=meta, **{"settings": {}, **more},
         )  # fmt: skip
@@ -425,9 +434,11 @@ class Vercel(Vendor):
 
     # Shapes
 
-    def _build_variables(self, site: Site, target: str | None) -> dict[str, str]:
+    def _build_variables(self, site: Site, target: str | None, custom: str) -> dict[str, str]:
         environment = "production" if target == "production" else "preview"
-        own = {item["key"]: item["value"] for item in site.variables if environment in item["target"]}
+        ids = {item["id"] for item in site.environments if item["slug"] == custom}
+        wanted = ids or {environment}
+        own = {item["key"]: item["value"] for item in site.variables if wanted & {*item["target"], *item.get("customEnvironmentIds", [])}}
         return {**own, "VERCEL": "1", "VERCEL_ENV": environment}
 
     def _common(self, deployment: SiteDeployment) -> dict[str, Any]:

@@ -49,6 +49,10 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> list[Request]:
     client.find(project, meta)
     made, _unused = vercel_upload.create(client, project, files, meta)
     client.wait_ready(project, made)
+    for more in ({"environment": "preview"}, {"environment": "qa"}, {"run": "1"}):
+        vercel_upload.create(client, project, files, {**meta, **more})
+    vercel_upload.create(client, project, {}, meta, {"deploymentId": made["id"]})
+    vercel_variables.last_change(client, project)
     for link in LINKS:
         vercel_upload.create(client, project, {}, meta, {"gitSource": vercel_git.git_source({**project, "link": link}, "0" * 40)})
     account.was_pushed("c0ffee")
@@ -83,8 +87,8 @@ def test_every_request_is_one_that_vercel_describes(contract: Contract, asked: l
 
 
 def test_every_call_of_the_client_was_among_them(asked: list[Request]):
-    calls = re.findall(r'call\("([A-Z]+)", ', "".join(Path(module.__file__).read_text() for module in (vercel, vercel_upload, vercel_variables)))
-    assert len({FakeVercel.operation(request) for request in asked}) == len(calls)  # one has two paths, promote and rollback; two change a variable
+    calls = re.findall(r'call\("([A-Z]+)", ([^,)]+)', "".join(Path(module.__file__).read_text() for module in (vercel, vercel_upload, vercel_variables)))
+    assert len({FakeVercel.operation(request) for request in asked}) == len(set(calls)) + 1  # one has two paths: promote and rollback
     assert {request.query.get("teamId") for request in asked} == {"team_1"}
 
 

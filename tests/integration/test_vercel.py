@@ -175,6 +175,24 @@ def test_a_commit_is_built_from_git_and_a_push_is_adopted_and_neither_is_served_
     assert shop.run(vercel_info)["project"]["auto_assign_domains"] is True
 
 
+def test_a_release_is_built_again_for_another_environment_and_with_the_variables_of_today(shop: Shop):
+    shop.sandbox.cloud("POST", f"/storefronts/{NAME}/environments", {"slug": "qa"})
+    tried = shop.stage("v1.0.0", environment="qa")
+    assert tried["auto_assign_domains"] == {"before": True, "after": True}, tried
+    assert release_at(tried["deployment"]["url"]) == "v1.0.0"
+    refused = shop.deploy("promoted", deployment=tried["deployment"]["id"])
+    assert "production cannot serve it" in refused["msg"]
+    wanted = {"source": "redeploy", "deployment": tried["deployment"]["id"], "release": "v1.0.0"}
+    again = shop.deploy("staged", **wanted)
+    assert again["changed"], again
+    assert not shop.deploy("staged", **wanted)["changed"]
+    assert shop.run(vercel_env, variables={"NEXT_PUBLIC_COLOUR": "red"})["changed"]
+    newest = shop.deploy("staged", **wanted)
+    assert newest["changed"], newest
+    assert not shop.deploy("promoted", deployment=newest["deployment"]["id"])["failed"]
+    assert shop.served() == "v1.0.0"
+
+
 def test_where_a_push_serves_production_staging_is_refused_and_a_push_that_did_is_told(shop: Shop):
     shop.sandbox.cloud("POST", f"/storefronts/{NAME}/git", {"repository": str(shop.repository)})
     assert shop.stage("v1.0.0")["error"]["code"] == "push_serves_production"

@@ -84,16 +84,20 @@ class Vercel:
         )
 
     def deployments(self, project: Project, **filters: Any) -> list[Deployment]:
-        """Return production deployments, the newest first, at most ``PAGE``."""
+        """Return production deployments, the newest first, at most ``PAGE``; with ``target=None`` those of all environments."""
         params = {"projectId": project["id"], "target": "production", "limit": PAGE, **filters}
         return self.call("GET", "/v7/deployments", params=params)["deployments"]
 
-    def find(self, project: Project, meta: Mapping[str, str]) -> Deployment | None:
-        """Return the newest deployment of this release and source that is built or will be: of the same files, or of the same commit built by Vercel."""
-        same = ["release", "source_digest", *([] if "source_digest" in meta else ["commit"])]
-        for deployment in self.deployments(project):
+    def find(self, project: Project, meta: Mapping[str, str], since: int = 0) -> Deployment | None:
+        """Return the newest deployment of this release and source that is built or will be: of the same files, of the same commit built by Vercel, or of
+        the same deployment built again. ``since`` leaves out those made before that time, in milliseconds."""
+        same = {"release", "environment", "redeploy_of", *meta.keys() & {"run"}}
+        if "redeploy_of" not in meta:  # it keeps the words of the first one
+            same |= {"source_digest", *([] if "source_digest" in meta else ["commit"])}
+        for deployment in self.deployments(project, target="production" if meta.get("environment", "production") == "production" else None):
             known = deployment.get("meta") or {}
-            if all(known.get(key) == meta.get(key) for key in same) and state_of(deployment)[0] is not Outcome.FAILED:
+            alike = all(known.get(key) == meta.get(key) for key in same) and (deployment.get("createdAt") or 0) >= since
+            if alike and state_of(deployment)[0] is not Outcome.FAILED:
                 return deployment
         return None
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +16,9 @@ from ..core.ignore import ignored
 from ..core.source import Source, SourceFile, checkout, list_files
 from .vercel import Vercel
 from .vercel_git import full_commit, git_source, own_build
-from .vercel_states import Deployment, Project, production
+from .vercel_states import Deployment, Project, describe, production
 from .vercel_upload import IGNORE_FILE, IGNORED, Files, create, digest, layout
+from .vercel_variables import environments, last_change
 
 
 @dataclass
@@ -45,7 +47,12 @@ def choose(client: Vercel, project: Project, params: Mapping[str, Any]) -> Build
         raise ConfigError("Nothing says what the release is called. Set release, or set ref to its tag.", code="no_release")
     commit = full_commit(params["commit"] or "") if params["commit"] or params["source"] in ("commit", "adopt") else ""
     build = Build({**{key: str(value) for key, value in params["meta"].items()}, "release": release})
-    {"commit": _commit, "adopt": _adopt}.get(params["source"], _upload)(client, project, params, commit, build)
+    if params["environment"] != "production":
+        environments(project, [params["environment"]])
+        build.meta["environment"] = params["environment"]
+    {"commit": _commit, "adopt": _adopt, "redeploy": _redeploy}.get(params["source"], _upload)(client, project, params, commit, build)
+    if params["force"] and params["source"] != "adopt":
+        build.found, build.meta["run"] = None, secrets.token_hex(8)
     return build
 
 
@@ -80,7 +87,17 @@ def _commit(client: Vercel, project: Project, params: Mapping[str, Any], commit:
     build.found = client.find(project, build.meta)
 
 
+def _redeploy(client: Vercel, project: Project, params: Mapping[str, Any], commit: str, build: Build) -> None:
+    original = describe(client.deployment(project, params["deployment"] or ""))
+    build.body = {"deploymentId": original["id"]}
+    build.meta.update({"environment": params["environment"], "redeploy_of": original["id"], **({"commit": original["commit"]} if original["commit"] else {})})
+    build.told = {"build": f"{original['id']} again, with the variables of today"}
+    build.found = client.find(project, build.meta, since=last_change(client, project))
+
+
 def _adopt(client: Vercel, project: Project, params: Mapping[str, Any], commit: str, build: Build) -> None:
+    if params["environment"] != "production":
+        raise ConfigError("Vercel's own build of a push is adopted for production only. Set environment to production, or source to commit.", code="adopt")
     build.found = own_build(client, project, commit)
     if build.found["uid"] == (production(project) or {}).get("id"):
         client.waiter.warn(f"Production serves {build.found['uid']} already: Vercel's own build of {commit} went live past every check.")

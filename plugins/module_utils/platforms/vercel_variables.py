@@ -56,6 +56,12 @@ class Variable:
         return self.value == value if self.value is not None else self.noted == digest(key, self.name, value)
 
 
+def last_change(client: Vercel, project: Project) -> int:
+    """Return when a variable was last set, in milliseconds; that one was removed leaves no trace."""
+    listed = client.call("GET", f"/v10/projects/{project['id']}/env", params={"decrypt": "false"})["envs"]
+    return max((item.get("updatedAt") or item.get("createdAt") or 0 for item in listed), default=0)
+
+
 def read(client: Vercel, project: Project) -> list[Variable]:
     """Return the project's own variables, without those of single branches and those that an integration keeps."""
     found = []

@@ -140,7 +140,7 @@ class FakeVercel:
         return reply(200, self.variables.shown(named, decrypted=True))
 
     def _listed(self, query: dict[str, str]) -> list[dict[str, Any]]:
-        chosen = [d for d in reversed(self.deployments) if d["target"] == query["target"]]
+        chosen = [d for d in reversed(self.deployments) if d["target"] == query.get("target", d["target"])]
         if "sha" in query:
             chosen = [d for d in chosen if query["sha"] in d["meta"].values()]
         if query.get("rollbackCandidate") == "true":
@@ -149,13 +149,17 @@ class FakeVercel:
         return [{**{key: value for key, value in d.items() if key != "id"}, "uid": d["id"], "state": d["readyState"]} for d in chosen]
 
     def _create(self, body: dict[str, Any]) -> Answer:
+        target = body.get("target")
+        if "deploymentId" in body:
+            first = next(d for d in self.deployments if d["id"] == body["deploymentId"])
+            return reply(200, self.has("", state=self.steps[0], target=target, meta={**first["meta"], **body["meta"]}, source="redeploy"))
         if "gitSource" in body:
             meta = {**body["meta"], "githubCommitSha": body["gitSource"]["sha"]}
             return reply(200, self.has("", state=self.steps[0], meta=meta, source="api-trigger-git-deploy"))
         missing = list(dict.fromkeys(file["sha"] for file in body["files"] if file["sha"] not in self.blobs))
         if missing:
             return vercel_error(400, "missing_files", "Missing files", missing=missing)
-        return reply(200, self.has("", state=self.steps[0], meta=body["meta"]))
+        return reply(200, self.has("", state=self.steps[0], target=target, meta=body["meta"]))
 
     def _point(self, deployment: dict[str, Any], verb: str) -> Answer:
         self.clock += 1000

@@ -15,7 +15,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core.errors imp
 from ansible_collections.storefront.runbook.plugins.modules import vercel_deploy
 
 from tests.unit.plugins.fake_vercel import FakeVercel, vercel_error
-from tests.unit.support import Clock, reply, run_module
+from tests.unit.support import Clock, answer_lost, reply, run_module
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OTHER = "f" * 40
@@ -527,3 +527,45 @@ def test_ignore_files_that_leave_nothing_are_refused(account, shop):
     result = stage(shop, ref=None, release="v1.1.0")
     assert ".gitignore and .vercelignore leave nothing of the source to upload" in result["msg"]
     assert written(account) == []
+
+
+def test_a_deployment_is_built_again_with_the_variables_of_today_until_they_change_once_more(account):
+    first = account.has("v1.0.0", target=None, meta={"release": "v1.0.0", "commit": COMMIT, "source_digest": "d"})
+    again: dict[str, Any] = {"source": "redeploy", "deployment": first["id"], "release": "v1.0.0", "auto_assign_domains": False}
+    assert deploy("staged", check=True, **again)["diff"]["after"]["build"] == "dpl_1 again, with the variables of today"
+    result = deploy("staged", **again)
+    body = account.asked("POST /v13/deployments")[0].json()
+    assert (body["deploymentId"], body["target"], "files" in body) == ("dpl_1", "production", False)
+    assert (result["deployment"]["id"], result["deployment"]["commit"], result["deployment"]["release"]) == ("dpl_2", COMMIT, "v1.0.0")
+    assert not deploy("staged", **again)["changed"]
+    account.variables.create(account.site, {"key": "A", "value": "1", "type": "plain", "target": ["production"]}, upsert=True)
+    assert deploy("staged", **again)["deployment"]["id"] == "dpl_3"
+    assert "has no deployment dpl_9" in deploy("staged", **{**again, "deployment": "dpl_9"})["msg"]
+
+
+@pytest.mark.parametrize(("environment", "said"), [("preview", {}), ("qa", {"customEnvironmentSlugOrId": "qa"})])
+def test_a_build_for_another_environment_leaves_auto_assignment_alone_and_is_no_build_for_production(account, shop, environment, said):
+    account.is_linked()
+    account.project["customEnvironments"] = [{"id": "env_qa", "slug": "qa"}]
+    result = stage(shop, environment=environment)
+    assert (result["changed"], result["auto_assign_domains"]) == (True, {"before": True, "after": True})
+    body = account.asked("POST /v13/deployments")[-1].json()
+    assert {key: body[key] for key in ("target", "customEnvironmentSlugOrId") if key in body} == said
+    assert written(account)[0] != "PATCH /v9/projects"
+    assert not stage(shop, environment=environment)["changed"]
+    assert stage(shop, auto_assign_domains=False)["deployment"]["id"] == "dpl_2"
+
+
+def test_an_environment_that_there_is_not_is_refused(account, shop):
+    assert "has no environment qa" in stage(shop, environment="qa")["msg"]
+    account.is_linked()
+    assert "adopted for production only" in build_commit("adopt", environment="preview")["msg"]
+    assert written(account) == []
+
+
+def test_force_makes_another_build_past_the_cache_and_only_one_where_the_answer_is_lost(account, shop):
+    stage(shop)
+    account.faults["POST /v13/deployments"] = [lambda answer: (answer(), answer_lost())[1]]
+    result = stage(shop, force=True)
+    assert (result["changed"], result["deployment"]["id"], len(account.deployments)) == (True, "dpl_2", 2)
+    assert account.asked("POST /v13/deployments")[-1].query["forceNew"] == "1"
