@@ -67,6 +67,12 @@ options:
         promoted.
     type: str
     default: production
+  prebuilt:
+    description:
+      - Whether to send what C(vercel build) has made in C(.vercel/output) below O(path) and O(root_directory), instead of the sources. Vercel then builds
+        nothing. With O(environment=production) it must come from C(vercel build --prod). Not with O(ref).
+    type: bool
+    default: false
   force:
     description:
       - Whether O(state=staged) makes another build, past Vercel's cache, even where there is one of the same release and source.
@@ -74,7 +80,8 @@ options:
     default: false
   commit:
     description:
-      - Full SHA of the commit. Required with O(source=commit) and O(source=adopt). With O(source=upload) it is what O(ref) must stand for.
+      - Full SHA of the commit. Required with O(source=commit) and O(source=adopt). With O(source=upload) it is what O(ref) must stand
+        for, and with O(prebuilt) what the output was built from.
     type: str
   auto_assign_domains:
     description:
@@ -301,6 +308,7 @@ def argument_spec() -> dict[str, Any]:
         "state": {"type": "str", "required": True, "choices": ["staged", "promoted", "rolled_back", "canceled"]},
         "source": {"type": "str", "choices": ["upload", "commit", "redeploy", "adopt"]},
         "environment": {"type": "str", "default": "production"},
+        "prebuilt": {"type": "bool", "default": False},
         "force": {"type": "bool", "default": False},
         "commit": {"type": "str"},
         "auto_assign_domains": {"type": "bool"},

@@ -16,6 +16,7 @@ from .webhosts import deployment_host
 if TYPE_CHECKING:
     from .cloud import Cloud
 
+PREBUILT = ".vercel/output/"
 UNFINISHED = ("QUEUED", "INITIALIZING", "BUILDING")
 
 
@@ -70,7 +71,9 @@ class VercelJobs:
             files = deployment.files
             if root and all(path.startswith(f"{root}/") for path in files):  # the same build as of an upload that has only that folder
                 files, root = {path.removeprefix(f"{root}/"): digest for path, digest in files.items()}, ""
-            recipe = Recipe(files, deployment.variables, command, root, settings.get("outputDirectory") or "out")
+            prebuilt = any(path.startswith(PREBUILT) for path in files)
+            output = f"{PREBUILT}static" if prebuilt else settings.get("outputDirectory") or "out"
+            recipe = Recipe(files, deployment.variables, command, root, output, prebuilt=prebuilt)
             deployment.build = await self.cloud.builder.build(recipe, lambda line: deployment.log.append([now(), line]))
         except BuildFailed as failure:
             deployment.log.append([now(), f"Error: {failure}"])

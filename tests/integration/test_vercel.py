@@ -65,7 +65,7 @@ class Shop:
     def deploy(self, state: str, **params: Any) -> dict[str, Any]:
         return self.run(vercel_deploy, **{"state": state, "wait_interval": 0.05, "wait_timeout": 60, **params})
 
-    def stage(self, ref: str, /, **params: Any) -> dict[str, Any]:
+    def stage(self, ref: str | None, /, **params: Any) -> dict[str, Any]:
         return self.deploy("staged", **{"path": str(self.repository), "ref": ref, "root_directory": "apps/frontend", **params})
 
     def release(self, release: str, **params: Any) -> dict[str, Any]:
@@ -191,6 +191,16 @@ def test_a_release_is_built_again_for_another_environment_and_with_the_variables
     assert newest["changed"], newest
     assert not shop.deploy("promoted", deployment=newest["deployment"]["id"])["failed"]
     assert shop.served() == "v1.0.0"
+
+
+def test_what_was_built_elsewhere_is_served_as_it_is(shop: Shop, tmp_path: Path):
+    output = tmp_path / ".vercel" / "output"
+    (output / "static").mkdir(parents=True)
+    (output / "config.json").write_text('{"version": 3}')
+    (output / "static" / "release.json").write_text('{"release": "v5.0.0"}')
+    staged = shop.stage(None, path=str(tmp_path), root_directory="", prebuilt=True, release="v5.0.0")
+    assert staged["changed"], staged
+    assert release_at(staged["deployment"]["url"]) == "v5.0.0"
 
 
 def test_where_a_push_serves_production_staging_is_refused_and_a_push_that_did_is_told(shop: Shop):

@@ -16,6 +16,7 @@ from ..core.ignore import ignored
 from ..core.source import Source, SourceFile, checkout, list_files
 from .vercel import Vercel
 from .vercel_git import full_commit, git_source, own_build
+from .vercel_prebuilt import output_files
 from .vercel_states import Deployment, Project, describe, production
 from .vercel_upload import IGNORE_FILE, IGNORED, Files, create, digest, layout
 from .vercel_variables import environments, last_change
@@ -59,14 +60,25 @@ def choose(client: Vercel, project: Project, params: Mapping[str, Any]) -> Build
 def _upload(client: Vercel, project: Project, params: Mapping[str, Any], commit: str, build: Build) -> None:
     if not params["path"]:
         raise ConfigError("There is nothing to upload. Set path to the folder or the repository of the release, or set source.", code="no_source")
+    files, known = (_prebuilt if params["prebuilt"] else _sources)(client, params, commit)
+    build.files = layout(files, project, params["root_directory"])
+    build.meta.update({"source_digest": digest(build.files), **({"commit": known} if known else {})})
+    build.told = {"upload": f"{build.size['files']} files, {build.size['bytes']} bytes, less what Vercel holds already"}
+    build.found = client.find(project, build.meta)
+
+
+def _prebuilt(client: Vercel, params: Mapping[str, Any], commit: str) -> tuple[list[SourceFile], str | None]:
+    if params["ref"]:
+        raise ConfigError("A ref holds no output of `vercel build`. With prebuilt set release instead of ref, and commit if it is known.", code="prebuilt_ref")
+    return output_files(Path(params["path"], params["root_directory"]), params["environment"]), commit or None
+
+
+def _sources(client: Vercel, params: Mapping[str, Any], commit: str) -> tuple[list[SourceFile], str | None]:
     source = client.held.enter_context(checkout(params["path"], params["ref"], params["root_directory"]))
     if commit and source.commit != commit:
         what = f"{params['ref']!r} stands for {source.commit}" if source.commit else "A folder without ref stands for no commit"
         raise ConfigError(f"{what}, and commit is {commit}. Correct ref or commit; a tag may have been moved.", code="moved_ref")
-    build.files = layout(_listed(source, Path(params["path"])), project, params["root_directory"])
-    build.meta.update({"source_digest": digest(build.files), **({"commit": source.commit} if source.commit else {})})
-    build.told = {"upload": f"{build.size['files']} files, {build.size['bytes']} bytes, less what Vercel holds already"}
-    build.found = client.find(project, build.meta)
+    return _listed(source, Path(params["path"])), source.commit
 
 
 def _listed(source: Source, top: Path) -> list[SourceFile]:

@@ -569,3 +569,45 @@ def test_force_makes_another_build_past_the_cache_and_only_one_where_the_answer_
     result = stage(shop, force=True)
     assert (result["changed"], result["deployment"]["id"], len(account.deployments)) == (True, "dpl_2", 2)
     assert account.asked("POST /v13/deployments")[-1].query["forceNew"] == "1"
+
+
+@pytest.fixture
+def built(shop: Path) -> Path:
+    """The repository with the output of `vercel build --prod`, one function of which is a link to another and names a file outside."""
+    output = shop / "apps" / "frontend" / ".vercel" / "output"
+    function = output / "functions" / "cart.func"
+    files = {output / "config.json": '{"version": 3}', output / "builds.json": '{"target": "production"}', output / "static" / "page.html": "<p>"}
+    files |= {function / ".vc-config.json": '{"filePathMap": {"lib/a.js": "shared/a.js"}}', function / "node_modules" / "x" / "index.js": "x"}
+    files |= {shop / "apps" / "frontend" / "shared" / "a.js": "a"}
+    for file, text in files.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    (function.parent / "cart.rsc.func").symlink_to("cart.func")
+    return shop
+
+
+def prebuilt(shop: Path, **params: Any) -> dict[str, Any]:
+    return stage(shop, **{"ref": None, "release": "v1.1.0", "prebuilt": True, **params})
+
+
+def test_what_was_built_elsewhere_is_sent_with_what_its_functions_need_and_nothing_else(account, built):
+    result = prebuilt(built, commit=COMMIT)
+    assert not result["failed"], result
+    functions = [f".vercel/output/functions/cart{kind}.func/{name}" for kind in ("", ".rsc") for name in (".vc-config.json", "node_modules/x/index.js")]
+    assert uploaded(account) == sorted([*(f".vercel/output/{name}" for name in ("builds.json", "config.json", "static/page.html")), *functions, "shared/a.js"])
+    assert (result["deployment"]["commit"], result["upload"]["sent_files"]) == (COMMIT, 6)
+    assert not prebuilt(built, commit=COMMIT)["changed"]
+
+
+def test_an_output_that_is_missing_for_something_else_or_with_a_ref_is_refused(account, shop, built):
+    assert "was built for production, not for preview. Run `vercel build`" in prebuilt(built, environment="preview")["msg"]
+    assert "A ref holds no output" in prebuilt(built, ref="v1.1.0")["msg"]
+    output = built / "apps" / "frontend" / ".vercel" / "output"
+    (output / "static" / "secret").symlink_to("/etc/hostname")
+    assert "lies outside of" in prebuilt(built)["msg"]
+    (output / "static" / "secret").unlink()
+    (output / "static" / "loop").symlink_to("../static")
+    assert "a link to a folder that it lies in" in prebuilt(built)["msg"]
+    (output / "config.json").unlink()
+    assert "Run `vercel build --prod`" in prebuilt(built)["msg"]
+    assert written(account) == []
