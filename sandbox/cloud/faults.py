@@ -19,7 +19,7 @@ EFFECTS = {
 OPERATIONS = {
     "vercel": {
         *("upload", "create", "get", "list", "cancel", "promote", "rollback", "promote_aliases", "project", "update_project", "domains"),
-        *("aliases", "events", "user", "team", "list_env", "get_env", "upsert_env", "update_env", "delete_env"),
+        *("aliases", "events", "runtime_logs", "user", "team", "list_env", "get_env", "upsert_env", "update_env", "delete_env"),
     },
     "railway": {
         *("up", "projectToken", "me", "project", "environment", "service", "serviceInstance", "deployments", "deployment", "buildLogs"),

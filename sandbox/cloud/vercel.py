@@ -59,6 +59,7 @@ class Vercel(Vendor):
             self.route("PATCH", "/v12/deployments/{id}/cancel", "cancel", self.cancel),
             self.route("GET", "/v3/deployments/{id}/events", "events", self.events),
             self.route("GET", "/v3/now/deployments/{id}/events", "events", self.events),
+            self.route("GET", "/v1/projects/{project}/deployments/{id}/runtime-logs", "runtime_logs", self.runtime_logs),
             self.route("GET", "/v2/deployments/{id}/aliases", "aliases", self.aliases),
             self.route("POST", "/v10/projects/{project}/promote/{id}", "promote", self.promote),
             self.route("GET", "/v1/projects/{project}/promote/aliases", "promote_aliases", self.promote_aliases),
@@ -301,6 +302,16 @@ class Vercel(Vendor):
             await asyncio.sleep(0.02)
         state = {"type": "deployment-state", "created": now(), "payload": {"info": {"type": "build", "readyState": deployment.state}}}
         yield json.dumps(state) + "\n"
+
+    async def runtime_logs(self, request: Request) -> Response:
+        _unused, deployment = self._of_project(request)
+
+        async def stream() -> AsyncIterator[str]:
+            for row in self.jobs.served.get(deployment.id, []):
+                yield json.dumps(row) + "\n"
+            await asyncio.sleep(0.5)  # the vendor's goes on for minutes
+
+        return StreamingResponse(stream(), media_type="application/stream+json")
 
     async def aliases(self, request: Request) -> Response:
         front, deployment = self._deployment(request)

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections import deque
+from typing import TYPE_CHECKING, Any
 
 from .builds import BuildFailed, Recipe
 from .server import free_port
@@ -23,8 +24,16 @@ UNFINISHED = ("QUEUED", "INITIALIZING", "BUILDING")
 class VercelJobs:
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
+        self.served: dict[str, deque[dict[str, Any]]] = {}  # deployment → its last requests, as the runtime log tells them
         self._builds: dict[str, asyncio.Task[None]] = {}
         self._assignments: dict[str, asyncio.Task[None]] = {}
+
+    def note(self, deployment: SiteDeployment, host: str, path: str, status: int) -> None:
+        """Keep a request for the runtime log."""
+        level = "error" if status >= 500 else "warning" if status >= 400 else "info"
+        row = {"level": level, "message": "", "rowId": str(now()), "source": "request", "timestampInMs": now(), "domain": host, "messageTruncated": False}
+        rows = self.served.setdefault(deployment.id, deque(maxlen=100))
+        rows.append({**row, "requestMethod": "GET", "requestPath": path, "responseStatusCode": status})
 
     async def resume(self, front: Storefront) -> None:
         """Open every deployment's own URL again and go on with what was under way."""

@@ -69,6 +69,7 @@ def live_through(shop: Shop) -> None:
         if key != "dpl_unknown":  # the contract does not say what its events are answered with
             shop.vercel("GET", f"/v3/deployments/{key}/events")
         shop.vercel("GET", f"/v2/deployments/{key}/aliases")
+    shop.vercel("GET", f"/v1/{project}/deployments/{first}/runtime-logs")
     for version in ("v6", "v7"):
         shop.vercel("GET", f"/{version}/deployments", params={"projectId": shop.project, "limit": 2})
     shop.vercel("GET", f"/v9/{project}")

@@ -58,6 +58,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> list[Request]:
     account.was_pushed("c0ffee")
     vercel_git.own_build(client, {**project, "link": LINKS[0]}, "c0ffee")
     client.build_log(made)
+    client.runtime_log(project, made["id"], seconds=1)
     client.wait_served(project, made["id"], client.point(project, made["id"], "promote"))
     older = account.has("v1.0.0", served_once=True)
     client.refuse_unservable(project, older, "rollback")
@@ -88,7 +89,7 @@ def test_every_request_is_one_that_vercel_describes(contract: Contract, asked: l
 
 def test_every_call_of_the_client_was_among_them(asked: list[Request]):
     calls = re.findall(r'call\("([A-Z]+)", ([^,)]+)', "".join(Path(module.__file__).read_text() for module in (vercel, vercel_upload, vercel_variables)))
-    assert len({FakeVercel.operation(request) for request in asked}) == len(set(calls)) + 1  # one has two paths: promote and rollback
+    assert len({FakeVercel.operation(request) for request in asked}) == len(set(calls)) + 2  # promote and rollback are one call; the runtime log is a stream
     assert {request.query.get("teamId") for request in asked} == {"team_1"}
 
 

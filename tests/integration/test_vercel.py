@@ -240,6 +240,10 @@ def test_info_tells_what_is_live_and_what_can_be_gone_back_to(shop: Shop):
     assert [candidate["release"] for candidate in told["candidates"]] == ["v1.0.0"]
     assert told["project"]["auto_assign_domains"] is False
     assert told["project"]["domains"]
+    assert shop.served() == "v1.1.0"
+    logs = shop.run(vercel_info, logs=["build", "runtime"], log_seconds=0.3)
+    assert "Running npm run build" in logs["build_log"]
+    assert {"path": "/release.json", "status": 200}.items() <= logs["runtime_log"][-1].items()
     assert not told["changed"]
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from http import HTTPStatus
@@ -16,7 +17,7 @@ from ..core.errors import ApiError, ConfigError, DeploymentFailed, RunbookError
 from ..core.http import ApiClient
 from ..core.redact import redact
 from ..core.wait import Outcome, Waiter, nothing
-from .vercel_states import Deployment, Project, Verdict, describe, last_request, parse_error, polling, production, serving, state_of
+from .vercel_states import Deployment, Project, Verdict, describe, last_request, parse_error, polling, production, serving, state_of, timestamp
 
 API_URL = "https://api.vercel.com"
 PAGE = 100  # Vercel's maximum for one answer, and how far a look at a list goes
@@ -125,6 +126,20 @@ class Vercel:
         lines = [event.get("text") or (event.get("payload") or {}).get("text") or "" for event in events]
         tail = [line.rstrip() for line in lines if line.strip()][-LOG_LINES:]
         return redact("\n".join(filter(None, [deployment.get("errorMessage"), *tail])))
+
+    def runtime_log(self, project: Project, deployment_id: str, seconds: float) -> list[dict[str, Any]]:
+        """Return what Vercel tells within ``seconds`` of requests to a deployment: at, level, source, domain, method, path, status, message."""
+        path = f"/v1/projects/{project['id']}/deployments/{quote(deployment_id, safe='')}/runtime-logs"
+        rows = [json.loads(line) for line in self.api.lines(path, params=self._team, seconds=seconds, limit=PAGE) if line.strip()]
+        return [
+            {
+                **{"at": timestamp(row.get("timestampInMs")), "level": row.get("level"), "source": row.get("source"), "domain": row.get("domain")},
+                **{"method": row.get("requestMethod"), "path": row.get("requestPath"), "status": row.get("responseStatusCode")},
+                "message": redact(row.get("message") or ""),
+            }
+            for row in rows
+            if row.get("source") != "delimiter"
+        ]
 
     def refuse_unservable(self, project: Project, deployment: Deployment, verb: str) -> None:
         """Raise ConfigError when production can never serve a deployment, or Vercel cannot ``rollback`` to it."""

@@ -66,6 +66,11 @@ def deployment_url(host: str | None) -> str | None:
     return f"{'http' if LOOPBACK.fullmatch(host) else 'https'}://{host}"
 
 
+def timestamp(milliseconds: float | None) -> str | None:
+    """Return a time of Vercel's in UTC."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds") if milliseconds else None
+
+
 def describe(deployment: Deployment) -> dict[str, Any]:
     """Return what modules give back of a deployment, from any of the shapes in which Vercel gives it."""
     meta = deployment.get("meta") or {}
@@ -76,7 +81,7 @@ def describe(deployment: Deployment) -> dict[str, Any]:
         "status": state_of(deployment)[1],
         "release": meta.get("release"),
         "commit": meta.get("commit") or pushed_commit(deployment),
-        "created_at": datetime.fromtimestamp(made / 1000, UTC).isoformat(timespec="seconds") if made else None,
+        "created_at": timestamp(made),
     }
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -30,6 +31,7 @@ class FakeVercel:
         self.blobs: dict[str, bytes] = {}
         self.aliases: list[dict[str, str]] = []
         self.held = ["shop.example"]
+        self.runtime: list[dict[str, Any]] = []
         self.steps = ["QUEUED", "BUILDING", "READY"]
         self.jobs = ["pending", "in-progress", "succeeded"]
         self.faults: dict[str, list[Callable[[Callable[[], Answer]], Answer]]] = {}
@@ -108,6 +110,8 @@ class FakeVercel:
                 return reply(200, {})
             case "GET /v3/deployments/events":
                 return reply(200, [{"created": 2, "type": "stderr", "text": "Module not found: cart"}, {"created": 1, "payload": {"text": "npm run build"}}])
+            case "GET /v1/projects/deployments/runtime-logs":
+                return reply(200, text="\n".join(map(json.dumps, self.runtime)))
             case "GET /v1/projects/promote/aliases":
                 return reply(200, {"aliases": self.aliases, "pagination": {}})
             case "GET /v2/deployments/aliases":
