@@ -139,6 +139,8 @@ notes:
     that moment may be served.
   - How many files a deployment needs to send shows only when it is made, since Vercel keeps what it was sent before. Check mode tells the
     number and size of all files.
+  - Where the project has rolling releases, V(promoted) waits until all visitors get the deployment, so O(wait_timeout) must be longer than all
+    stages together. A stage that asks for approval is waited for.
   - A look at the list of deployments goes back 100 production deployments.
 seealso:
   - module: storefront.runbook.vercel_info
@@ -297,7 +299,7 @@ from ..module_utils.data.lease import guard as lease_guard
 from ..module_utils.platforms.vercel import API_URL, Vercel, connect
 from ..module_utils.platforms.vercel_git import refuse_unguarded
 from ..module_utils.platforms.vercel_stage import choose
-from ..module_utils.platforms.vercel_states import auto_assigns, describe, on_its_way, production, state_of
+from ..module_utils.platforms.vercel_states import ROLLING, auto_assigns, describe, on_its_way, production, state_of
 
 
 def argument_spec() -> dict[str, Any]:
@@ -372,8 +374,8 @@ def plan_staged(params: dict[str, Any], client: Vercel, project: Any, before: di
 def plan_served(params: dict[str, Any], client: Vercel, project: Any, before: dict[str, Any]) -> Plan:
     target = client.deployment(project, params["deployment"])
     verb = "rollback" if params["state"] == "rolled_back" else "promote"
-    under_way = on_its_way(project) == target["id"]
     outcome, word = client.look(project, target["id"])
+    under_way = on_its_way(project) == target["id"] or (outcome is Outcome.PENDING and word.startswith(ROLLING))
     before["serving"] = word
     after = dict(before)
     if outcome is not Outcome.READY:

@@ -11,7 +11,7 @@ from typing import Any
 
 ANSWERS = {"rate_limited", "unavailable", "reset", "timeout", "malformed", "lost_answer"}
 EFFECTS = {
-    "vercel": {"stuck", "build_fails", "alias_fails", "alias_partial", "alias_stays", "queued"},
+    "vercel": {"stuck", "build_fails", "alias_fails", "alias_partial", "alias_stays", "queued", "rolls"},
     "railway": {"stuck", "build_fails", "unhealthy", "crashes"},
     "cloudflare": set[str](),
     "edge": {"status"},
@@ -19,7 +19,7 @@ EFFECTS = {
 OPERATIONS = {
     "vercel": {
         *("upload", "create", "get", "list", "cancel", "promote", "rollback", "promote_aliases", "project", "update_project", "domains"),
-        *("aliases", "events", "runtime_logs", "user", "team", "list_env", "get_env", "upsert_env", "update_env", "delete_env"),
+        *("aliases", "events", "runtime_logs", "rolling_release", "user", "team", "list_env", "get_env", "upsert_env", "update_env", "delete_env"),
     },
     "railway": {
         *("up", "projectToken", "me", "project", "environment", "service", "serviceInstance", "deployments", "deployment", "buildLogs"),

@@ -23,7 +23,7 @@ from .faults import Fault, effect
 from .server import free_port
 from .state import Site, SiteDeployment, Storefront, identifier, now
 from .vendor import Refusal, Vendor, json_body
-from .vercel_jobs import UNFINISHED, VercelJobs
+from .vercel_jobs import STAGES, UNFINISHED, VercelJobs
 from .vercel_variables import Variables
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class Vercel(Vendor):
             self.route("GET", "/v1/projects/{project}/promote/aliases", "promote_aliases", self.promote_aliases),
             self.route("POST", "/v1/projects/{project}/rollback/{id}", "rollback", self.rollback),
             self.route("POST", "/v9/projects/{project}/rollback/{id}", "rollback", self.rollback),
+            self.route("GET", "/v1/projects/{project}/rolling-release", "rolling_release", self.rolling_release),
             self.route("GET", "/v9/projects/{project}", "project", self.project),
             self.route("PATCH", "/v9/projects/{project}", "update_project", self.update_project),
             self.route("GET", "/v9/projects/{project}/domains", "domains", self.domains),
@@ -329,7 +330,7 @@ class Vercel(Vendor):
         self._request(front, deployment, "promote")
         front.site.auto_assign, front.site.rollback_target = True, None
         self.cloud.save()
-        return Response(status_code=202 if effect.get() == "queued" else 201)
+        return Response(status_code=202 if effect.get() in ("queued", "rolls") else 201)
 
     async def rollback(self, request: Request) -> Response:
         front, deployment = self._of_project(request)
@@ -353,6 +354,9 @@ class Vercel(Vendor):
             **{"requestedAt": now(), "type": kind},
         }
         self.jobs.assign(front, deployment, effect.get())
+
+    async def rolling_release(self, request: Request) -> Response:
+        return JSONResponse({"rollingRelease": self._front(request, request.path_params["project"]).site.rolling})
 
     async def promote_aliases(self, request: Request) -> Response:
         results = self._front(request, request.path_params["project"]).site.alias_results
@@ -493,6 +497,7 @@ class Vercel(Vendor):
             **{"autoAssignCustomDomains": site.auto_assign, "createdAt": site.created, "updatedAt": site.created, "live": live is not None},
             **{key: {"functionDefaultRegions": ["iad1"]} for key in ("resourceConfig", "defaultResourceConfig")},
             **{"targets": targets, "lastAliasRequest": site.alias_request, "lastRollbackTarget": site.rollback_target, **site.settings},
+            **({"rollingRelease": {"target": "production", "stages": STAGES}} if site.rolling else {}),
             **vercel_git.link(site),
             **({"customEnvironments": site.environments} if site.environments else {}),
         }

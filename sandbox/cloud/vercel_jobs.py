@@ -17,6 +17,7 @@ from .webhosts import deployment_host
 if TYPE_CHECKING:
     from .cloud import Cloud
 
+STAGES: list[dict[str, Any]] = [{"targetPercentage": 50}, {"targetPercentage": 100}]
 PREBUILT = ".vercel/output/"
 UNFINISHED = ("QUEUED", "INITIALIZING", "BUILDING")
 
@@ -103,6 +104,25 @@ class VercelJobs:
         front.site.alias_results = [{"alias": host, "id": deployment.id, "status": "pending"} for host in front.site.domains]
         self._assignments[front.name] = self.cloud.spawn(front.name, self._assign(front.site, deployment, effect))
 
+    async def _roll(self, site: Site, deployment: SiteDeployment) -> None:
+        """Go through a rolling release."""
+        stages = [
+            {"index": index, "isFinalStage": stage["targetPercentage"] == 100, "requireApproval": False, "duration": None, **stage}
+            for index, stage in enumerate(STAGES)
+        ]
+
+        def told(which: SiteDeployment | None) -> dict[str, Any] | None:
+            return None if which is None else {"id": which.id, "name": which.name, "url": which.url, "createdAt": which.created, "readyState": which.state}
+
+        site.rolling = {
+            **{"state": "ACTIVE", "currentDeployment": told(site.deployments.get(site.live or "")), "canaryDeployment": told(deployment)},
+            **{"queuedDeploymentId": None, "advancementType": "automatic", "stages": stages, "activeStage": stages[0], "nextStage": stages[1]},
+            **{"startedAt": now(), "updatedAt": now()},
+        }
+        self.cloud.save()
+        await asyncio.sleep(self.cloud.delays.promotion * 4)
+        site.rolling |= {"state": "COMPLETE", "activeStage": None, "nextStage": None, "updatedAt": now()}
+
     async def _assign(self, site: Site, deployment: SiteDeployment, effect: str) -> None:
         def tell(job: str) -> None:
             if site.alias_request and site.alias_request["toDeploymentId"] == deployment.id:
@@ -114,6 +134,8 @@ class VercelJobs:
         if effect == "stuck":
             return
         await asyncio.sleep(self.cloud.delays.promotion)
+        if effect == "rolls":
+            await self._roll(site, deployment)
         done = {"alias_fails": [], "alias_partial": site.domains[:1], "alias_stays": site.domains[:1]}.get(effect, site.domains)
         for result in site.alias_results:
             if result["alias"] in done:

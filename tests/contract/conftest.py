@@ -70,6 +70,13 @@ def live_through(shop: Shop) -> None:
             shop.vercel("GET", f"/v3/deployments/{key}/events")
         shop.vercel("GET", f"/v2/deployments/{key}/aliases")
     shop.vercel("GET", f"/v1/{project}/deployments/{first}/runtime-logs")
+    shop.vercel("GET", f"/v1/{project}/rolling-release")
+    shop.double.fault("vercel", "promote", "rolls")
+    shop.point("promote", second)
+    until(lambda: shop.vercel("GET", f"/v1/{project}/rolling-release").json()["rollingRelease"])
+    shop.vercel("GET", f"/v9/{project}")
+    until(lambda: shop.job() == "succeeded")
+    shop.vercel("GET", f"/v1/{project}/rolling-release")
     for version in ("v6", "v7"):
         shop.vercel("GET", f"/{version}/deployments", params={"projectId": shop.project, "limit": 2})
     shop.vercel("GET", f"/v9/{project}")

@@ -294,6 +294,15 @@ def test_a_promotion_that_is_queued_is_waited_for(shop: Shop):
     assert shop.served() == "v1.0.0"
 
 
+def test_a_rolling_release_is_waited_for_to_its_end(shop: Shop):
+    shop.release("v1.0.0")
+    staged = shop.stage("v1.1.0")
+    shop.fault("promote", "rolls")
+    assert not shop.deploy("promoted", deployment=staged["deployment"]["id"])["failed"]
+    assert shop.served() == "v1.1.0"
+    assert shop.asked("rolling_release")
+
+
 @pytest.mark.parametrize("kind", ["alias_fails", "alias_partial"])
 def test_a_promotion_that_fails_names_the_domains_and_the_old_one_gets_all_of_them_back(shop: Shop, kind: str):
     old = shop.release("v1.0.0")

@@ -17,7 +17,7 @@ from ..core.errors import ApiError, ConfigError, DeploymentFailed, RunbookError
 from ..core.http import ApiClient
 from ..core.redact import redact
 from ..core.wait import Outcome, Waiter, nothing
-from .vercel_states import Deployment, Project, Verdict, describe, last_request, parse_error, polling, production, serving, state_of, timestamp
+from .vercel_states import Deployment, Project, Verdict, describe, last_request, parse_error, polling, production, rolling, serving, state_of, timestamp
 
 API_URL = "https://api.vercel.com"
 PAGE = 100  # Vercel's maximum for one answer, and how far a look at a list goes
@@ -162,6 +162,10 @@ class Vercel:
 
     def look(self, project: Project, deployment_id: str, stale: int | None = None) -> Verdict:
         """Tell whether production serves a deployment: see ``serving``."""
+        if project.get("rollingRelease"):
+            release = self.call("GET", f"/v1/projects/{project['id']}/rolling-release")["rollingRelease"]
+            if verdict := rolling(project, release, deployment_id):
+                return verdict
         job, aliases = last_request(project), []
         if job.get("toDeploymentId") == deployment_id:
             aliases = self.call("GET", f"/v1/projects/{project['id']}/promote/aliases", params={"limit": PAGE})["aliases"]

@@ -31,6 +31,7 @@ class FakeVercel:
         self.blobs: dict[str, bytes] = {}
         self.aliases: list[dict[str, str]] = []
         self.held = ["shop.example"]
+        self.rolling: list[dict[str, Any]] = []
         self.runtime: list[dict[str, Any]] = []
         self.steps = ["QUEUED", "BUILDING", "READY"]
         self.jobs = ["pending", "in-progress", "succeeded"]
@@ -112,6 +113,8 @@ class FakeVercel:
                 return reply(200, [{"created": 2, "type": "stderr", "text": "Module not found: cart"}, {"created": 1, "payload": {"text": "npm run build"}}])
             case "GET /v1/projects/deployments/runtime-logs":
                 return reply(200, text="\n".join(map(json.dumps, self.runtime)))
+            case "GET /v1/projects/rolling-release":
+                return reply(200, {"rollingRelease": self.rolling.pop(0) if self.rolling else None})
             case "GET /v1/projects/promote/aliases":
                 return reply(200, {"aliases": self.aliases, "pagination": {}})
             case "GET /v2/deployments/aliases":

@@ -611,3 +611,40 @@ def test_an_output_that_is_missing_for_something_else_or_with_a_ref_is_refused(a
     (output / "config.json").unlink()
     assert "Run `vercel build --prod`" in prebuilt(built)["msg"]
     assert written(account) == []
+
+
+def rolls(percentage: int, **more: Any) -> dict[str, Any]:
+    stage = {"targetPercentage": percentage, "requireApproval": False}
+    return {"state": "ACTIVE", "canaryDeployment": {"id": "dpl_2"}, "activeStage": stage, "startedAt": 9_000_000, **more}
+
+
+def test_a_rolling_release_is_waited_for_until_all_visitors_get_it_and_not_asked_for_again(account):
+    account.serves(account.has("v1.0.0"))
+    account.has("v1.1.0")
+    account.project["rollingRelease"] = {"target": "production"}
+    account.rolling = [rolls(5), rolls(5), rolls(50), rolls(100, state="COMPLETE")]
+    served = account.faults["GET /v9/projects"] = [lambda answer: answer()] * 3
+    served.append(lambda answer: (account.serves(account.deployments[1]), answer())[1])
+    result = deploy("promoted", deployment="dpl_2")
+    assert not result["failed"], result
+    assert (result["changed"], result["diff"]["before"]["serving"]) == (False, "in a rolling release: at 5 %")
+    assert written(account) == []
+
+
+def test_a_rolling_release_that_nobody_approves_of_is_given_up_with_what_it_waits_for(account):
+    account.has("v1.0.0")
+    account.has("v1.1.0")
+    account.project["rollingRelease"] = {"target": "production"}
+    account.rolling = [rolls(5, activeStage={"targetPercentage": 5, "requireApproval": True})] * 99
+    result = deploy("promoted", deployment="dpl_2", wait_timeout=20)
+    assert "still in a rolling release: at 5 %, until somebody approves of the next stage at Vercel after 20 s" in result["msg"]
+
+
+def test_a_rolling_release_that_was_aborted_fails_and_an_earlier_one_of_the_same_does_not(account):
+    account.has("v1.0.0")
+    account.has("v1.1.0")
+    account.project["rollingRelease"] = {"target": "production"}
+    account.rolling = [rolls(5, state="ABORTED", startedAt=1), rolls(50, state="ABORTED")]
+    result = deploy("promoted", deployment="dpl_2")
+    assert "ended as in a rolling release: aborted" in result["msg"]
+    assert written(account) == ["POST /v10/projects/promote"]
