@@ -644,7 +644,9 @@ def test_a_rolling_release_that_was_aborted_fails_and_an_earlier_one_of_the_same
     account.has("v1.0.0")
     account.has("v1.1.0")
     account.project["rollingRelease"] = {"target": "production"}
-    account.rolling = [rolls(5, state="ABORTED", startedAt=1), rolls(50, state="ABORTED")]
+    earlier = rolls(5, state="ABORTED", startedAt=1)
+    account.rolling = [earlier, earlier, rolls(50), rolls(50, state="ABORTED")]
     result = deploy("promoted", deployment="dpl_2")
+    assert account.rolling == []
     assert "ended as in a rolling release: aborted" in result["msg"]
     assert written(account) == ["POST /v10/projects/promote"]
