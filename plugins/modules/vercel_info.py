@@ -51,6 +51,10 @@ options:
       - How many seconds to listen for the runtime log, which Vercel streams without an end.
     type: float
     default: 5.0
+  digest_key:
+    description:
+      - Key for the digests in RV(variables), which are told only with it. Use a long random one, the same as for M(storefront.runbook.vercel_env).
+    type: str
 extends_documentation_fragment:
   - storefront.runbook.api
 attributes:
@@ -121,6 +125,29 @@ candidates:
   type: list
   elements: dict
   contains: *deployment
+variables:
+  description:
+    - The project's variables by name and environments. A digest is the HMAC-SHA256 of name and value; it is null for a sensitive one that
+      M(storefront.runbook.vercel_env) did not set.
+  returned: when O(digest_key) is set
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Its name.
+      type: str
+      sample: NEXT_PUBLIC_API_URL
+    environments:
+      description: What it is for.
+      type: list
+      elements: str
+      sample: [production]
+    digest:
+      description: Its digest.
+      type: str
+    sensitive:
+      description: Whether Vercel gives its value back to nobody.
+      type: bool
 build_log:
   description: The last lines of the build's log, and Vercel's own message about a failed build.
   returned: when O(logs) has V(build)
@@ -214,6 +241,7 @@ from ..module_utils.core.options import api_options
 from ..module_utils.platforms.vercel import API_URL, Vercel, connect
 from ..module_utils.platforms.vercel_git import git_link
 from ..module_utils.platforms.vercel_states import auto_assigns, describe, production
+from ..module_utils.platforms.vercel_variables import listing
 
 
 def argument_spec() -> dict[str, Any]:
@@ -223,6 +251,7 @@ def argument_spec() -> dict[str, Any]:
         "project": {"type": "str", "required": True},
         "logs": {"type": "list", "elements": "str", "choices": ["build", "runtime"], "default": []},
         "deployment": {"type": "str"},
+        "digest_key": {"type": "str", "no_log": True},
         "log_seconds": {"type": "float", "default": 5.0},
     }
 
@@ -241,6 +270,7 @@ def plan(params: dict[str, Any], client: Vercel) -> Plan:
         after={},
         result={
             **logs,
+            **({"variables": listing(client, project, params["digest_key"])} if params["digest_key"] else {}),
             "live": describe(live) if live else None,
             "candidates": [found for found in older if not live or found["id"] != live["id"]],
             "project": {

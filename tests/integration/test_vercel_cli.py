@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,7 +36,10 @@ def client(sandbox: Sandbox, shop: dict[str, Any], tmp_path: Path) -> Client:
 
 
 def write(folder: Path, release: str) -> None:
-    for name, content in frontend(release).items():
+    """Write a site whose package.json Vercel has never seen, whatever ran on this sandbox before."""
+    files = frontend(release)
+    files["package.json"] = json.dumps({**json.loads(files["package.json"]), "description": uuid.uuid4().hex}).encode()
+    for name, content in files.items():
         (folder / name).write_bytes(content)
 
 

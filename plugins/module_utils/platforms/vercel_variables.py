@@ -90,6 +90,13 @@ def shown(project: Project, held: Iterable[Variable], where: frozenset[str], key
     }
 
 
+def listing(client: Vercel, project: Project, key: str) -> list[dict[str, Any]]:
+    """Return name, environments, digest and sensitive of each variable, by name; one name may have several."""
+    everywhere = environments(project, [*ENVIRONMENTS, *(item["slug"] for item in project.get("customEnvironments") or [])])
+    told = [{"name": variable.name, **shown(project, [variable], everywhere, key)} for variable in read(client, project)]
+    return sorted(told, key=lambda item: (item["name"], item["environments"]))
+
+
 @dataclass
 class Change:
     """What to do in this order: ``narrow`` and ``drop`` what is in the way, then ``update`` or ``create``."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel_variables import digest
 from ansible_collections.storefront.runbook.plugins.modules import vercel_info
 
 from tests.unit.plugins.fake_vercel import FakeVercel, vercel_error
@@ -78,3 +79,22 @@ def test_it_tells_the_logs_of_what_is_live_or_of_the_deployment_that_is_named():
 
 def test_without_anything_live_the_logs_need_a_deployment():
     assert "Set deployment" in info(FakeVercel(), logs=["build"])["msg"]
+
+
+def test_it_tells_the_variables_by_keyed_digest_and_only_where_a_key_is_given():
+    account = FakeVercel()
+    account.project["customEnvironments"] = [{"id": "env_qa", "slug": "qa"}]
+    for target, value in (("preview", "blue-value"), ("production", "red-value")):
+        account.variables.create(account.site, {"key": "COLOUR", "value": value, "type": "encrypted", "target": [target]}, upsert=False)
+    hidden = {"key": "KEY", "value": "very-secret", "type": "sensitive", "target": ["production"], "customEnvironmentIds": ["env_qa"]}
+    account.variables.create(account.site, hidden, upsert=False)
+    result = info(account, digest_key="a-key")
+    told = [(item["name"], item["environments"], item["digest"], item["sensitive"]) for item in result["variables"]]
+    assert told == [
+        ("COLOUR", ["preview"], digest("a-key", "COLOUR", "blue-value"), False),
+        ("COLOUR", ["production"], digest("a-key", "COLOUR", "red-value"), False),
+        ("KEY", ["production", "qa"], None, True),
+    ]
+    assert "-value" not in str(result)
+    assert "variables" not in info(account)
+    assert len(account.asked("GET /v10/projects/env")) == 1
