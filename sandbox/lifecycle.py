@@ -102,7 +102,9 @@ def status(name: str) -> list[dict[str, Any]]:
 
 
 def _servers(folder: Path, state: dict[str, Any]) -> list[Server]:
-    ports = read(folder / "ports.json")
+    known = read(folder / "ports.json")
+    lacking = [port for server in SERVERS for port in server.port_names if port not in known]
+    ports = {**known, **(assign_ports(folder, lacking) if lacking else {})}  # an older version of the sandbox had fewer
     return [server(state, ports) for server in SERVERS]
 
 
@@ -135,6 +137,7 @@ def _new_state(name: str, folder: Path) -> dict[str, Any]:
             "vercel_url": at["vercel"],
             "railway_url": at["railway"],
             "cloudflare_url": f"{at['cloudflare']}/client/v4",
+            "objects_url": at["objects"],
             "control_token": secrets.token_hex(20),
         },
         "tokens": {"vercel": secrets.token_hex(12), "railway": str(uuid.uuid4()), "cloudflare": secrets.token_hex(20)},

@@ -23,6 +23,7 @@ from .builds import Blobs, Builder
 from .cloudflare import Cloudflare
 from .edge import Edge
 from .faults import Faults
+from .objects import Objects
 from .railway import Railway
 from .railway_jobs import runs
 from .server import Listeners
@@ -63,6 +64,7 @@ class Cloud:
         self.builder = Builder(Path(config["cache_dir"]), Path(config["node_bin"]), self.blobs)
         self.units = Units(self.folder, Path(config["node_bin"]), self.client)
         self.vercel, self.railway, self.cloudflare = Vercel(self), Railway(self), Cloudflare(self)
+        self.objects = Objects(self, config["s3_url"])
         self.storefronts: dict[str, Storefront] = {}
         self.edges: dict[str, Edge] = {}
         self._tasks: dict[str, set[asyncio.Task[None]]] = {}
@@ -71,7 +73,7 @@ class Cloud:
 
     async def start(self) -> None:
         """Open the vendors' ports and bring back what was there before."""
-        for vendor in (self.vercel, self.railway, self.cloudflare):
+        for vendor in (self.vercel, self.railway, self.cloudflare, self.objects):
             await self.listeners.open(vendor.app(), self.ports[vendor.name])
         known = (read(self._saved) or {}).get("storefronts", {})
         await asyncio.gather(*(self._open(Storefront.load(data)) for data in known.values()))

@@ -50,9 +50,11 @@ class Control:
             ("DELETE", f"{front}/git", self.disconnect),
             ("POST", f"{front}/push", self.push),
             ("POST", f"{front}/environments", self.add_environment),
+            ("POST", f"{front}/railway/connect", self.connect_railway),
             ("POST", "/faults", self.add_fault),
             ("GET", "/faults", self.faults),
             ("DELETE", "/faults", self.clear_faults),
+            ("GET", "/held", self.held),
             ("POST", "/delays", self.set_delays),
             ("DELETE", "/delays", self.reset_delays),
             ("GET", "/requests", self.requests),
@@ -152,6 +154,16 @@ class Control:
             raise _No(400, "repository: missing, and this double has none of its own.")
         return str(repository)
 
+    async def connect_railway(self, request: Request) -> Response:
+        front = self.cloud.storefronts[self._name(request)]
+        try:
+            service = self.cloud.railway.connect_service(front, await _body(request))
+        except KeyError as error:
+            raise _No(400, f"{error.args[0]} is missing.") from None
+        except StopIteration:
+            raise _No(400, f"service: use one of {', '.join(service.name for service in front.services.values())}.") from None
+        return JSONResponse({**service.source, "auto_deploy": service.auto_deploy})
+
     async def add_fault(self, request: Request) -> Response:
         try:
             self.cloud.faults.active.append(Fault.parse(await _body(request)))
@@ -163,8 +175,11 @@ class Control:
         return JSONResponse([asdict(fault) for fault in self.cloud.faults.active])
 
     async def clear_faults(self, request: Request) -> Response:
-        self.cloud.faults.active.clear()
+        self.cloud.faults.clear()
         return Response(status_code=204)
+
+    async def held(self, request: Request) -> Response:
+        return JSONResponse(self.cloud.faults.held)
 
     async def set_delays(self, request: Request) -> Response:
         try:

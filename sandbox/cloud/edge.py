@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from .state import Storefront
@@ -48,7 +48,7 @@ class Edge:
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             request = Request(scope, receive)
-            response = self._fault(surface, request) or await self._answer(surface, request)
+            response = await self._fault(surface, request) or await self._answer(surface, request)
             await response(scope, receive, send)
 
         return app
@@ -87,10 +87,21 @@ class Edge:
         except httpx.HTTPError:
             return PlainTextResponse("error code: 502", 502)
 
-    def _fault(self, surface: str, request: Request) -> Response | None:
+    async def _fault(self, surface: str, request: Request) -> Response | None:
         """Return an injected answer; a fault may hold only while a certain release is the live one."""
         fault = self.cloud.faults.take("edge", "request", storefront=self.front.name, host=surface, path=request.url.path, release=self._live(surface))
-        return self._stamp(PlainTextResponse(f"error code: {fault.status}", fault.status), "DYNAMIC") if fault else None
+        if fault is None:
+            return None
+        if fault.kind == "hold":
+            await self.cloud.faults.hold("edge", "request", self.front.name)
+            return None
+        if fault.kind == "challenge":
+            name, _unused, value = (fault.header or "").partition(": ")
+            if value and request.headers.get(name) == value:
+                return None
+            page = HTMLResponse("<!DOCTYPE html><title>Just a moment...</title>", 403, {"cf-mitigated": "challenge"})
+            return self._stamp(page, "DYNAMIC")
+        return self._stamp(PlainTextResponse(f"error code: {fault.status}", fault.status), "DYNAMIC")
 
     def _live(self, surface: str) -> set[str]:
         """Return the names of what the origin serves now: its deployment's id and its release."""

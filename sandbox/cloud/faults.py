@@ -5,16 +5,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-ANSWERS = {"rate_limited", "unavailable", "reset", "timeout", "malformed", "lost_answer"}
+ANSWERS = {"rate_limited", "unavailable", "reset", "timeout", "malformed", "lost_answer", "hold"}
 EFFECTS = {
     "vercel": {"stuck", "build_fails", "alias_fails", "alias_partial", "alias_stays", "queued", "rolls"},
     "railway": {"stuck", "build_fails", "unhealthy", "crashes"},
     "cloudflare": set[str](),
-    "edge": {"status"},
+    "objects": set[str](),
+    "edge": {"status", "challenge"},
 }
 OPERATIONS = {
     "vercel": {
@@ -26,8 +28,12 @@ OPERATIONS = {
         *("deploymentLogs", "variables", "deploymentRollback", "deploymentStop", "deploymentRestart", "deploymentRedeploy"),
         *("deploymentRemove", "deploymentCancel", "serviceInstanceDeploy", "serviceInstanceDeployV2", "serviceInstanceRedeploy"),
         *("serviceInstanceUpdate", "variableUpsert", "variableCollectionUpsert", "variableDelete"),
+        *("deploymentSnapshot", "serviceInstanceAutoDeployStatus", "serviceInstanceAutoDeployUpdate", "serviceConnect"),
+        *("environmentPatchCommit", "environmentStageChanges", "environmentPatchCommitStaged", "environmentStagedChanges"),
+        *("httpMetricsGroupedByStatus", "regions"),
     },
     "cloudflare": {"purge", "list_zones", "zone", "setting", "update_setting", "verify_token"},
+    "objects": {f"{verb}_{what}" for verb in ("get", "put", "list", "delete", "head", "upload") for what in ("lease", "ledger", "backup", "other")},
     "edge": {"request"},
 }
 
@@ -36,12 +42,16 @@ effect: ContextVar[str] = ContextVar("effect", default="")  # what befalls the t
 
 @dataclass
 class Fault:
-    """``times`` -1 is for ever. ``host``, ``path`` and ``release`` narrow a fault of the edge, ``storefront`` any fault."""
+    """``times`` -1 is for ever; ``after`` lets that many pass first. ``host``, ``path`` and ``release`` narrow a fault of the edge, ``storefront`` any fault.
+
+    ``header`` is what lets a request pass a challenge, as ``name: value``.
+    """
 
     vendor: str
     kind: str
     operation: str = "request"
     times: int = 1
+    after: int = 0
     status: int = 503
     retry_after: float = 1
     seconds: float = 30
@@ -49,6 +59,7 @@ class Fault:
     host: str | None = None
     path: str | None = None
     release: str | None = None
+    header: str | None = None
 
     def __post_init__(self) -> None:
         for word, known, name in (
@@ -75,6 +86,23 @@ class Faults:
     """The faults that are switched on."""
 
     active: list[Fault] = field(default_factory=list)
+    held: list[dict[str, str | None]] = field(default_factory=list)
+    _cleared: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def hold(self, vendor: str, operation: str, storefront: str | None) -> None:
+        """Keep a request until the faults are cleared; it is listed meanwhile, so that a test can act while it is under way."""
+        entry = {"vendor": vendor, "operation": operation, "storefront": storefront}
+        self.held.append(entry)
+        try:
+            await self._cleared.wait()
+        finally:
+            self.held.remove(entry)
+
+    def clear(self) -> None:
+        """Switch all faults off and let go what is held."""
+        self.active.clear()
+        self._cleared.set()
+        self._cleared = asyncio.Event()
 
     def take(self, vendor: str, operation: str, **place: str | set[str] | None) -> Fault | None:
         """Return the first fault for this operation at this place, used up by one. A place may have several names."""
@@ -83,6 +111,9 @@ class Faults:
                 continue
             wanted = {key: getattr(fault, key) for key in place}
             if all(want is None or want in (here if isinstance(here, set) else {here}) for want, here in zip(wanted.values(), place.values(), strict=True)):
+                if fault.after:
+                    fault.after -= 1
+                    continue
                 fault.times -= fault.times > 0
                 return fault
         return None

@@ -102,6 +102,7 @@ class UnitDeployment:
     served: bool = False
     stopped: bool = False
     log: list[list[Any]] = field(default_factory=list)
+    meta: dict[str, str] = field(default_factory=dict)  # what the repository says of the commit
 
 
 @dataclass
@@ -116,6 +117,10 @@ class Service:
     port: int | None = None  # of its domain
     live: str | None = None
     deployments: dict[str, UnitDeployment] = field(default_factory=dict)
+    source: dict[str, str] = field(default_factory=dict)  # repo and branch, where it is connected to any
+    repository: str = ""  # the folder that stands for it
+    auto_deploy: bool = False
+    answered: dict[str, dict[str, int]] = field(default_factory=dict)  # minute → status → requests
 
 
 @dataclass
@@ -132,6 +137,7 @@ class Storefront:
     edge_ports: dict[str, int]
     created: int
     development_mode: str = "off"
+    staged: dict[str, Any] = field(default_factory=dict)  # changes to the environment at Railway that nobody has committed yet
 
     @classmethod
     def load(cls, data: dict[str, Any]) -> Storefront:

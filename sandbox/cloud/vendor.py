@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the three vendors' APIs share: each request is recorded, meets the faults that are switched on, and is answered."""
+"""What the vendors' APIs share: each request is recorded, meets the faults that are switched on, and is answered."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Refusal(Exception):
 
     def __init__(self, status: int, body: Any) -> None:
         super().__init__(status)
-        self.response = JSONResponse(body, status)
+        self.response: Response = JSONResponse(body, status)
 
 
 class Vendor(ABC):
@@ -64,7 +64,11 @@ class Vendor(ABC):
         """Answer by ``call``, unless a fault gets in between."""
         body = await request.body()
         storefront = self._storefront(request, body)
-        response = await self._answer(request, call, self.cloud.faults.take(self.name, operation, storefront=storefront))
+        fault = self.cloud.faults.take(self.name, operation, storefront=storefront)
+        if fault and fault.kind == "hold":
+            await self.cloud.faults.hold(self.name, operation, storefront)
+            fault = None
+        response = await self._answer(request, call, fault)
         self.cloud.requests.append(
             {
                 **{"at": time.time(), "vendor": self.name, "operation": operation, "storefront": storefront},

@@ -81,6 +81,7 @@ def railway_shop(double: Double) -> Shop:
     shop = double.storefront("railway-shop")
     shop.deploy("v1.0.0")
     shop.deploy("v1.1.0")
+    shop.double.public.get(shop.made["backend_origin_url"])  # for the metrics
     return shop
 
 
@@ -93,6 +94,7 @@ def test_every_field_of_railways_answers_has_a_value_of_its_type(railway_shop: S
         "id": {"project": railway["project"], "environment": railway["environment"], "service": services["api"]}.get(field, newest),
         **{"deploymentId": newest, "projectId": railway["project"], "environmentId": railway["environment"], "serviceId": services["api"]},
         "input": {"projectId": railway["project"]},
+        **{"startDate": "2020-01-01T00:00:00Z", "endDate": "2099-01-01T00:00:00Z"},
     }
     definition = SCHEMA.query_type.fields[field]
     given = {name: argument for name, argument in definition.args.items() if name in values}

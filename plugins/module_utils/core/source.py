@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import tarfile
 import tempfile
@@ -18,7 +17,7 @@ from typing import Any
 
 from .errors import CommandFailed, ConfigError
 from .ignore import Ignored, nothing_ignored
-from .process import run, spawn
+from .process import run
 
 # Python 3.11.4 brought the filters; git itself refuses names that lead out of the folder.
 EXTRACTION: dict[str, Any] = {"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}
@@ -91,12 +90,13 @@ def checkout(path: Path | str, ref: str | None = None, subdirectory: str = "") -
 
 
 def _extract(repository: str, tree: str, folder: Path, what: str) -> None:
-    process = spawn(["git", "-C", repository, "archive", "--format=tar", tree], stdout=-1, stderr=-1)
-    out, err = process.communicate()
-    if process.returncode != 0:
-        raise ConfigError(f"There is no folder {what} in {repository}: {err.decode(errors='replace').strip()}. Correct root_directory.", code="no_source")
-    with tarfile.open(fileobj=io.BytesIO(out)) as archive:
-        archive.extractall(folder, **EXTRACTION)  # noqa: S202 git wrote this archive
+    with tempfile.TemporaryDirectory(prefix="storefront-") as scratch:  # on disk: memory does not grow with the repository
+        tar = Path(scratch, "source.tar")
+        made = run(["git", "-C", repository, "archive", "--format=tar", f"--output={tar}", tree], check=False)
+        if made.returncode != 0:
+            raise ConfigError(f"There is no folder {what} in {repository}: {made.stderr.strip()}. Correct root_directory.", code="no_source")
+        with tarfile.open(tar) as archive:
+            archive.extractall(folder, **EXTRACTION)  # noqa: S202 git wrote this archive
 
 
 def _refuse_empty(root: Path, what: str) -> None:

@@ -126,8 +126,11 @@ class Double:
     def __init__(self, folder: Path, cache: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.log = folder, folder / "log"
-        self.ports = {name: free_port() for name in ("control", "vercel", "railway", "cloudflare")}
-        config = {"state_dir": str(folder / "state"), "cache_dir": str(cache), "ports": self.ports, "tokens": TOKENS, "node_bin": str(node_bin())}
+        self.ports = {name: free_port() for name in ("control", "vercel", "railway", "cloudflare", "objects")}
+        config = {
+            **{"state_dir": str(folder / "state"), "cache_dir": str(cache), "ports": self.ports, "tokens": TOKENS, "node_bin": str(node_bin())},
+            "s3_url": f"http://127.0.0.1:{self.ports['control']}",  # any server that answers shows what is handed on
+        }
         self.config = folder / "config.json"
         self.config.write_text(json.dumps(config))
         self.control, self.vercel, self.railway, self.cloudflare = (

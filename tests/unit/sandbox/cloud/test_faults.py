@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -171,3 +172,44 @@ def test_requests_are_counted_with_their_bytes(shop: Shop) -> None:
     shop.vercel("GET", f"/v9/projects/{shop.project}")
     recorded = [(item["operation"], item["bytes"], item["status"], item["storefront"]) for item in shop.double.tell("GET", "/requests")]
     assert recorded == [("upload", 5, 200, None), ("project", 0, 200, shop.name)]
+
+
+def test_a_held_request_is_listed_and_goes_on_when_the_faults_are_cleared(shop: Shop) -> None:
+    shop.double.fault("cloudflare", "purge", "hold")
+    with ThreadPoolExecutor(1) as background:
+        held = background.submit(shop.purge, purge_everything=True)
+        until(lambda: shop.double.tell("GET", "/held") == [{"vendor": "cloudflare", "operation": "purge", "storefront": shop.name}])
+        assert not held.done()
+        shop.double.tell("DELETE", "/faults")
+        assert held.result(20).status_code == 200
+    assert shop.double.tell("GET", "/held") == []
+
+
+def test_a_challenge_is_passed_by_its_header_alone(shop: Shop) -> None:
+    shop.double.fault("edge", "request", "challenge", host="backend", header="x-probe: let me in", times=-1)
+    answer = shop.double.public.get(f"{shop.backend_url}/health")
+    assert (answer.status_code, answer.headers["cf-mitigated"]) == (403, "challenge")
+    answer = shop.double.public.get(f"{shop.backend_url}/health", headers={"x-probe": "let me in"})
+    assert "cf-mitigated" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "operation"),
+    [
+        ("PUT", "/storefront/shop/lease.json", "put_lease"),
+        ("GET", "/storefront/shop/ledger/2026.json", "get_ledger"),
+        ("GET", "/storefront?list-type=2&prefix=shop/ledger/", "list_ledger"),
+        ("POST", "/storefront/shop/backups/a.dump?uploads", "upload_backup"),
+        ("PUT", "/storefront/shop/backups/a.dump?partNumber=1&uploadId=x", "upload_backup"),
+        ("HEAD", "/storefront/shop/backups/a.dump", "head_backup"),
+        ("DELETE", "/storefront/shop/probe-1", "delete_other"),
+    ],
+)
+def test_a_request_to_the_store_is_recorded_by_what_it_does_and_can_be_refused(shop: Shop, method: str, path: str, operation: str) -> None:
+    url = f"http://127.0.0.1:{shop.double.ports['objects']}{path}".replace("/shop/", f"/{shop.name}/").replace("=shop/", f"={shop.name}/")
+    shop.double.tell("DELETE", "/requests")
+    shop.double.fault("objects", operation, "unavailable")
+    assert shop.double.public.request(method, url).status_code == 503
+    assert shop.double.public.request(method, url).status_code in (401, 404, 405)  # the server behind it knows no such path
+    recorded = [(request["operation"], request["storefront"]) for request in shop.double.tell("GET", "/requests") if request["vendor"] == "objects"]
+    assert recorded == [(operation, shop.name)] * 2

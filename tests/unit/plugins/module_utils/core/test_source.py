@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -163,3 +164,16 @@ def test_a_linked_node_modules_is_left_out_like_any_other(tmp_path: Path) -> Non
     write(tmp_path, {"installed/a": "", "shop/b": ""})
     (tmp_path / "shop/node_modules").symlink_to("../installed")
     assert names(tmp_path / "shop") == ["b"]
+
+
+def test_memory_does_not_grow_with_a_repository(repository: Path) -> None:
+    (repository / "video.mp4").write_bytes(os.urandom(1 << 20) * 20)
+    git(repository, "add", "video.mp4")
+    git(repository, "commit", "--quiet", "-m", "video")
+    tracemalloc.start()
+    try:
+        with checkout(repository, "HEAD") as source:
+            assert (source.root / "video.mp4").stat().st_size == 20 << 20
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
