@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 import threading
 import time
@@ -50,6 +51,11 @@ class Played:
     rc: int
     stdout: str
     tasks: list[tuple[str, dict[str, Any]]]
+
+    @property
+    def text(self) -> str:
+        """All that was printed, on one line."""
+        return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", self.stdout).split())
 
     @property
     def message(self) -> str:

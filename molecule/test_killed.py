@@ -125,7 +125,7 @@ def test_and_then_the_same_release_runs_forward(one_shop):
     one_shop.clear_faults()
     played = one_shop.play("deploy.yml", release=NEW, break_lease="its controller was killed")
     assert played.rc == 0, played.stdout
-    assert "It is run forward" in played.stdout
+    assert "It is run forward" in played.text
     assert played.report["before"] == {"api": OLD, "worker": OLD, "frontend": OLD}, "what was live before the first of them is still known"
     assert one_shop.live() == {"frontend": NEW, "backend": NEW}
     assert one_shop.lease()["journal"] == {}

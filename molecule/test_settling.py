@@ -33,7 +33,7 @@ def test_another_release_first_puts_back_what_was_left(shop):
     shop.age_the_lease()  # so it is taken over without force
     played = shop.play("deploy.yml", release=OTHER)
     assert played.rc == 0, played.stdout
-    assert "What was live before it is put back first" in played.stdout
+    assert "What was live before it is put back first" in played.text
     assert played.report["before"] == {"api": OLD, "worker": OLD, "frontend": OLD}
     assert [(record["release"], record["outcome"]) for record in shop.ledger()] == [(OLD, "released"), (NEW, "rolled_back"), (OTHER, "released")]
     assert shop.live() == {"frontend": OTHER, "backend": OTHER}
@@ -87,7 +87,7 @@ def test_a_deploy_that_the_runner_cancels_is_run_forward(shop):
     until(lambda: not running.processes(), "its worker ends")
     played = shop.play("deploy.yml", release=NEW, break_lease="the runner cancelled it")
     assert played.rc == 0, played.stdout
-    assert "It is run forward" in played.stdout
+    assert "It is run forward" in played.text
     assert shop.live() == BOTH_NEW
     seen("cancelled by the runner", NEW, 0, "released", "runs forward")
 
