@@ -41,6 +41,7 @@ class Control:
             ("DELETE", front, self.delete),
             ("POST", f"{front}/save", self.save),
             ("POST", f"{front}/restore", self.restore),
+            ("POST", f"{front}/push", self.push),
             ("POST", "/faults", self.add_fault),
             ("GET", "/faults", self.faults),
             ("DELETE", "/faults", self.clear_faults),
@@ -72,6 +73,8 @@ class Control:
             return JSONResponse(existing.public())
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,40}", str(wanted.get("name"))):
             raise _No(400, "name: lower-case letters, digits and dashes only.")
+        if wanted.get("backend", "railway") not in ("railway", "render"):
+            raise _No(400, "backend: railway or render.")
         try:
             front = await self.cloud.create_storefront(wanted)
         except KeyError as error:
@@ -98,6 +101,12 @@ class Control:
         except FileNotFoundError:
             raise _No(404, f"Nothing is saved for {name!r} under {label!r}.") from None
         return Response(status_code=204)
+
+    async def push(self, request: Request) -> Response:
+        front, commit = self.cloud.storefronts[self._name(request)], (await _body(request)).get("commit")
+        if front.backend != "render" or not isinstance(commit, str):
+            raise _No(400, "commit: a commit of the repository of a storefront whose backend is at Render.")
+        return JSONResponse(await self.cloud.render.push(front, commit))
 
     async def add_fault(self, request: Request) -> Response:
         try:

@@ -13,6 +13,7 @@ ANSWERS = {"rate_limited", "unavailable", "reset", "timeout", "malformed", "lost
 EFFECTS = {
     "vercel": {"stuck", "build_fails", "alias_fails", "alias_partial", "alias_stays", "queued"},
     "railway": {"stuck", "build_fails", "unhealthy", "crashes"},
+    "render": {"stuck", "build_fails", "pre_deploy_fails", "unhealthy", "crashes", "queued", "dropped"},
     "cloudflare": set[str](),
     "edge": {"status"},
 }
@@ -26,6 +27,10 @@ OPERATIONS = {
         *("deploymentLogs", "variables", "deploymentRollback", "deploymentStop", "deploymentRestart", "deploymentRedeploy"),
         *("deploymentRemove", "deploymentCancel", "serviceInstanceDeploy", "serviceInstanceDeployV2", "serviceInstanceRedeploy"),
         *("serviceInstanceUpdate", "variableUpsert", "variableCollectionUpsert", "variableDelete"),
+    },
+    "render": {
+        *("list_services", "service", "update", "deploys", "create", "deploy", "cancel", "rollback", "suspend", "resume", "restart", "scale"),
+        *("instances", "list_env", "replace_env", "get_env", "upsert_env", "delete_env", "logs", "owners"),
     },
     "cloudflare": {"purge", "list_zones", "zone", "setting", "update_setting", "verify_token"},
     "edge": {"request"},

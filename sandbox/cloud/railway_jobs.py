@@ -24,6 +24,8 @@ BUILD_VARIABLES = ("NODE_ENV", "NEXT_PUBLIC_")  # by how they begin; a build tha
 
 
 class RailwayJobs:
+    """What a deployment goes through; the double of Render goes by it too, under other words: see render_jobs.py."""
+
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
         self.running: dict[str, Unit] = {}  # by deployment
@@ -39,11 +41,14 @@ class RailwayJobs:
     ) -> UnitDeployment:  # fmt: skip
         """Add a deployment with the service's variables of this moment, or with ``variables``, and start its pipeline."""
         kept = dict(service.variables if variables is None else variables)
-        deployment = UnitDeployment(str(uuid.uuid4()), now(), files, kept, message, reason, effect.get(), image, changed=now())
+        deployment = UnitDeployment(self.identifier(), now(), files, kept, message, reason, effect.get(), image, changed=now())
         service.deployments[deployment.id] = deployment
         self.cloud.save()
         self._begin(front, service, deployment)
         return deployment
+
+    def identifier(self) -> str:
+        return str(uuid.uuid4())
 
     def redeploy(self, front: Storefront, service: Service, original: UnitDeployment, reason: str = "redeploy") -> UnitDeployment:
         """Deploy what ``original`` was made of once more, with today's variables."""
@@ -115,9 +120,22 @@ class RailwayJobs:
                 self._tell(deployment, f"Error: {failure}")
                 self._status(deployment, "FAILED")
                 return
+        if not await self.prepared(front, service, deployment):
+            return
         await self._step(deployment, "DEPLOYING")
         if deployment.effect != "stuck":
             await self._serve(front, service, deployment)
+
+    async def prepared(self, front: Storefront, service: Service, deployment: UnitDeployment) -> bool:
+        """Do what comes between the build and the process, and tell whether that went well."""
+        return True
+
+    def told(self, front: Storefront, service: Service, deployment: UnitDeployment) -> dict[str, str]:
+        """Return the variables that the platform sets by itself."""
+        return {
+            **{"RAILWAY_PROJECT_ID": front.project, "RAILWAY_ENVIRONMENT_ID": front.environment, "RAILWAY_ENVIRONMENT_NAME": "production"},
+            **{"RAILWAY_SERVICE_ID": service.id, "RAILWAY_SERVICE_NAME": service.name, "RAILWAY_DEPLOYMENT_ID": deployment.id},
+        }
 
     async def _serve(self, front: Storefront, service: Service, deployment: UnitDeployment) -> None:
         """Start the process; let the domain point at it once it is healthy, and only then end the one before."""
@@ -158,10 +176,6 @@ class RailwayJobs:
 
     async def _start(self, front: Storefront, service: Service, deployment: UnitDeployment) -> Unit:
         app = self.cloud.builder.folder(deployment.image)
-        told = {
-            **{"RAILWAY_PROJECT_ID": front.project, "RAILWAY_ENVIRONMENT_ID": front.environment, "RAILWAY_ENVIRONMENT_NAME": "production"},
-            **{"RAILWAY_SERVICE_ID": service.id, "RAILWAY_SERVICE_NAME": service.name, "RAILWAY_DEPLOYMENT_ID": deployment.id},
-        }
 
         def ended(unit: Unit) -> None:
             if self.running.get(deployment.id) is unit:
@@ -173,7 +187,7 @@ class RailwayJobs:
             f"{front.name}-{service.name}",
             self.cloud.units.argv(service.settings["startCommand"], app),
             cwd=app,
-            variables={**deployment.variables, **told},
+            variables={**deployment.variables, **self.told(front, service, deployment)},
             log=self.log_file(deployment),
             ended=ended,
         )

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the three vendors' APIs share: each request is recorded, meets the faults that are switched on, and is answered."""
+"""What the vendors' APIs share: each request is recorded, meets the faults that are switched on, and is answered."""
 
 from __future__ import annotations
 

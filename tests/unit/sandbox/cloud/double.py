@@ -26,7 +26,7 @@ from sandbox.state import SandboxError
 from sandbox.tools import node_bin as find_node
 
 CHECKOUT = Path(__file__).parents[4]
-TOKENS = {"vercel": "vercel-token", "railway": "railway-token", "cloudflare": "cloudflare-token", "control": "control-token"}
+TOKENS = {name: f"{name}-token" for name in ("vercel", "railway", "render", "cloudflare", "control")}
 
 PAGES = """
 import { mkdirSync, writeFileSync, readFileSync } from "node:fs";
@@ -106,13 +106,13 @@ class Double:
     def __init__(self, folder: Path, cache: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.log = folder, folder / "log"
-        self.ports = {name: free_port() for name in ("control", "vercel", "railway", "cloudflare")}
+        self.ports = {name: free_port() for name in TOKENS}
         config = {"state_dir": str(folder / "state"), "cache_dir": str(cache), "ports": self.ports, "tokens": TOKENS, "node_bin": str(node_bin())}
         self.config = folder / "config.json"
         self.config.write_text(json.dumps(config))
-        self.control, self.vercel, self.railway, self.cloudflare = (
+        self.control, self.vercel, self.railway, self.render, self.cloudflare = (
             httpx.Client(base_url=f"http://127.0.0.1:{self.ports[name]}", headers={"authorization": f"Bearer {TOKENS[name]}"}, timeout=20, trust_env=False)
-            for name in ("control", "vercel", "railway", "cloudflare")
+            for name in ("control", "vercel", "railway", "render", "cloudflare")
         )
         self.public = httpx.Client(timeout=20, trust_env=False)
         self.start()
@@ -138,7 +138,7 @@ class Double:
     def close(self) -> None:
         if self.process.poll() is None:
             self.stop()
-        for client in (self.control, self.vercel, self.railway, self.cloudflare, self.public):
+        for client in (self.control, self.vercel, self.railway, self.render, self.cloudflare, self.public):
             client.close()
 
     def tell(self, method: str, path: str, body: Any = None) -> Any:
@@ -150,6 +150,11 @@ class Double:
         self.tell("POST", "/faults", {"vendor": vendor, "operation": operation, "kind": kind, **more})
 
     def storefront(self, name: str, **variables: str) -> Shop:
+        made, order = self.provision(name, variables)
+        return Shop(self, name, made, order)
+
+    def provision(self, name: str, variables: Mapping[str, str], **more: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Make a storefront and return it with what was ordered."""
         ports = [free_port() for _unused in range(4)]
         order = {
             "name": name,
@@ -157,9 +162,10 @@ class Double:
             "redis_url": "redis://127.0.0.1:1/0",
             "edge_ports": {"frontend": ports[0], "backend": ports[1]},
             "origin_ports": {"frontend": ports[2], "backend": ports[3]},
-            "variables": variables,
+            "variables": dict(variables),
+            **more,
         }
-        return Shop(self, name, self.tell("POST", "/storefronts", order), order)
+        return self.tell("POST", "/storefronts", order), order
 
 
 class Shop:
