@@ -9,9 +9,10 @@ import asyncio
 import random
 import secrets
 import string
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from .railway_jobs import UNFINISHED, RailwayJobs
+from .railway_jobs import UNFINISHED, RailwayJobs, runs
 from .render_source import Commit
 from .state import Service, Storefront, UnitDeployment
 from .units import Unit
@@ -43,6 +44,7 @@ class RenderJobs(RailwayJobs):
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)
         self.more: dict[str, list[Unit]] = {}  # the instances of a deploy beside its first
+        self._one_at_a_time: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # by service
 
     def identifier(self) -> str:
         return identifier("dep-")
@@ -105,7 +107,7 @@ class RenderJobs(RailwayJobs):
             return True
         await self._step(deployment, "PREPARING")
         app = self.cloud.builder.folder(deployment.image)
-        argv = self.cloud.units.argv(command or "false", app)
+        argv = ["/bin/sh", "-c", command or "false"]
         environment = {**deployment.variables, **self.told(front, service, deployment)}
         unit = await self.cloud.units.start(
             f"{front.name}-{service.name}-pre-deploy", argv, cwd=app, variables=environment, log=self.log_file(deployment), ended=lambda unit: None
@@ -128,22 +130,42 @@ class RenderJobs(RailwayJobs):
         if deployment.id == service.live:
             await self._fit(front, service, deployment)
 
+    async def _revive(self, front: Storefront, service: Service, deployment: UnitDeployment) -> None:
+        await super()._revive(front, service, deployment)
+        await self._fit(front, service, deployment)
+
     async def _fit(self, front: Storefront, service: Service, deployment: UnitDeployment) -> None:
+        async with self._one_at_a_time[service.id]:
+            await self._adjust(front, service, deployment)
+
+    async def _adjust(self, front: Storefront, service: Service, deployment: UnitDeployment) -> None:
+        if not runs(service, deployment):
+            return
         more = self.more.setdefault(deployment.id, [])
         wanted = service.settings["numInstances"] - 1
         while len(more) > wanted:
             await self.cloud.units.stop(more.pop())
-        fresh = [await self._start(front, service, deployment) for _unused in range(wanted - len(more))]
-        await asyncio.gather(*(self.cloud.units.healthy(unit, service.settings["healthcheckPath"], 20) for unit in fresh))
-        more += fresh
+        fresh: list[Unit] = []
+        try:
+            while len(more) + len(fresh) < wanted:
+                fresh.append(await self._start(front, service, deployment))
+            await asyncio.gather(*(self.cloud.units.healthy(unit, service.settings["healthcheckPath"], 20) for unit in fresh))
+            if runs(service, deployment):  # it may have been stopped or followed by another one meanwhile
+                more.extend(fresh)
+                fresh = []
+        finally:
+            await asyncio.gather(*(self.cloud.units.stop(unit, drain=0) for unit in fresh))
 
     async def _renew(self, front: Storefront, service: Service, deployment: UnitDeployment) -> None:
-        unit = await self._start(front, service, deployment)
-        await self.cloud.units.healthy(unit, service.settings["healthcheckPath"], 20)
-        old = [self.running.pop(deployment.id), *self.more.pop(deployment.id, [])]
-        self.running[deployment.id] = unit
-        await asyncio.gather(*(self.cloud.units.stop(one) for one in old))
-        await self._fit(front, service, deployment)
+        async with self._one_at_a_time[service.id]:
+            unit = await self._start(front, service, deployment)
+            await self.cloud.units.healthy(unit, service.settings["healthcheckPath"], 20)
+            old = [unit]
+            if runs(service, deployment):
+                old = [self.running.pop(deployment.id), *self.more.pop(deployment.id, [])]
+                self.running[deployment.id] = unit
+            await asyncio.gather(*(self.cloud.units.stop(one) for one in old))
+            await self._adjust(front, service, deployment)
 
     async def _step(self, deployment: UnitDeployment, word: str) -> None:
         await asyncio.sleep(self.cloud.delays.render)
