@@ -52,12 +52,13 @@ options:
     default: false
   digest_key:
     description:
-      - Key for the digests in the diff and in RV(variable_digests), so that they can be compared with those of M(storefront.runbook.render_info). With
-        none a random one is used, and they can be compared within this result only.
+      - Key for the digests in the diff and in RV(variables), the API token by default; see O(storefront.runbook.render_info#module:digest_key).
     type: str
   deploy:
     description:
       - Whether to deploy the live commit or image anew when a variable was changed, and to wait until it is live.
+      - Render does not tell which variables a deploy runs with. Where a run was killed after it had changed them, the next one finds nothing to change
+        and deploys nothing; M(storefront.runbook.render_service) with I(state=redeployed) does it then.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -107,11 +108,12 @@ removed:
   returned: success
   type: list
   elements: str
-variable_digests:
-  description: HMAC-SHA256 of each of the service's own variables by its name, as they are now.
+variables:
+  description: The service's own variables by name and keyed digest as they are now, as in RV(storefront.runbook.render_info#module:variables).
   returned: success
-  type: dict
-  sample: {"DATABASE_URL": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}
+  type: list
+  elements: dict
+  sample: [{"name": "DATABASE_URL", "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}]
 deployment:
   description: The deploy that runs with them, in the shape of RV(storefront.runbook.render_service#module:deployment); null where none was made.
   returned: success
@@ -122,7 +124,6 @@ elapsed:
   type: float
 """
 
-import secrets
 from typing import Any
 
 from ..module_utils.core.errors import ConfigError
@@ -131,8 +132,8 @@ from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options, lease_options, wait_options
 from ..module_utils.data.lease import guard as lease_guard
 from ..module_utils.platforms.render import API_URL, Render, connect
-from ..module_utils.platforms.render_states import digests, live
-from ..module_utils.platforms.render_variables import remove, variables, write
+from ..module_utils.platforms.render_states import live
+from ..module_utils.platforms.render_variables import digests, remove, variables, write
 
 
 def argument_spec() -> dict[str, Any]:
@@ -155,7 +156,7 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Render:
 
 def plan(params: dict[str, Any], client: Render) -> Plan:
     refuse_wrong(params)
-    wanted, now, key = params["variables"], variables(client), params["digest_key"] or secrets.token_hex(16)
+    wanted, now, key = params["variables"], variables(client), params["digest_key"] or params["api_token"]
     unwanted = [name for name in now if name in params["absent"] or (params["exclusive"] and name not in wanted)]
     changed = {name: value for name, value in wanted.items() if now.get(name) != value}
     before, after = digests(now, key), digests({**{n: v for n, v in now.items() if n not in unwanted}, **wanted}, key)
@@ -163,9 +164,9 @@ def plan(params: dict[str, Any], client: Render) -> Plan:
     serving = live(client.deploys()) if params["deploy"] and moved else None
     result = {
         **{"added": sorted(changed.keys() - now), "updated": sorted(changed.keys() & now), "removed": sorted(unwanted)},
-        **{"variable_digests": after, "deployment": {**serving.describe(), "id": None, "created_at": None} if serving else None},
+        **{"variables": after, "deployment": {**serving.describe(), "id": None, "created_at": None} if serving else None},
     }
-    shown = [{name: told[name] for name in sorted(moved) if name in told} for told in (before, after)]
+    shown = [{one["name"]: one["digest"] for one in listed if one["name"] in moved} for listed in (before, after)]
     return Plan(shown[0], shown[1], {"write": changed, "remove": unwanted, "serving": serving, "wait": params["wait"]}, result)
 
 
@@ -185,7 +186,7 @@ def apply(intent: Plan, client: Render) -> dict[str, Any]:
     remove(client, todo["remove"])
     if not todo["serving"]:
         return {}
-    made = client.create({"commitId": todo["serving"].commit} if todo["serving"].commit else {"imageUrl": todo["serving"].image})
+    made = client.create(todo["serving"].wanted)
     return {"deployment": (client.wait_live(made) if todo["wait"] else made).describe()}
 
 

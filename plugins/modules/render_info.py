@@ -38,8 +38,8 @@ options:
     type: path
   digest_key:
     description:
-      - Key for digests of the service's variables. With it RV(variable_digests) tells which variables changed between two looks without telling
-        any value. Use a long random one, and the same one for both looks.
+      - Key for the digests in RV(variables), the API token by default. Digests compare only with digests of the same key, so give one where they shall
+        outlast a change of the token, or where several tokens are used. Use a long random one.
     type: str
   log_lines:
     description:
@@ -142,43 +142,79 @@ in_progress:
   type: list
   elements: dict
   contains: *deployment
-settings:
-  description: How the service is set.
+variables:
+  description:
+    - The service's own variables of today by name, sorted, without those of linked environment groups.
+    - A digest is an HMAC-SHA256 of name and value, keyed by O(digest_key) or else by the API token. It tells whether a value is the same as it was, and
+      without the key it says nothing about the value. The key in use is derived from the one given.
   returned: success
-  type: dict
+  type: list
+  elements: dict
   contains:
-    id:
-      description: Its id.
-      type: str
     name:
       description: Its name.
       type: str
-    auto_deploy:
-      description: Whether Render deploys each push to its branch by itself, past every check.
-      type: bool
-    suspended:
-      description: Whether it is stopped.
-      type: bool
-    replicas:
-      description: How many instances it is set to; null where there is no such number.
-      type: int
-    maintenance_mode:
-      description: Whether a maintenance page is shown (C(enabled)) and which (C(uri)); null for what is no web service.
-      type: dict
-    repository:
-      description: The Git repository it is built from; null for an image.
+      sample: DATABASE_URL
+    digest:
+      description: Its digest.
       type: str
-    branch:
-      description: The branch of it that auto-deploy follows.
-      type: str
-    image:
-      description: The image it runs; null where it is built from Git.
-      type: str
-variable_digests:
-  description: HMAC-SHA256 of each of the service's own variables by its name, without those of linked environment groups.
-  returned: when O(digest_key) is given
+      sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+source:
+  description: Where the service gets its code from.
+  returned: success
   type: dict
-  sample: {"DATABASE_URL": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}
+  contains:
+    repository:
+      description: The Git repository that it is built from; null for an image.
+      type: str
+      sample: https://github.com/example/shop
+    branch:
+      description: The branch whose pushes deploy when RV(auto_deploy) is true.
+      type: str
+      sample: main
+    image:
+      description: The image that it runs in place of a build.
+      type: str
+      sample: ghcr.io/example/shop:1.1.0
+    root_directory:
+      description: Folder of the repository that holds the application.
+      type: str
+      sample: apps/backend
+auto_deploy:
+  description: Whether a push to RV(source.branch) deploys the service by itself, past every check.
+  returned: success
+  type: bool
+  sample: false
+suspended:
+  description: Whether the service is stopped.
+  returned: success
+  type: bool
+  sample: false
+replicas:
+  description: How many instances it is set to; null where there is no such number.
+  returned: success
+  type: int
+  sample: 1
+maintenance_mode:
+  description: Whether a maintenance page is shown (C(enabled)) and which (C(uri)); null for what is no web service.
+  returned: success
+  type: dict
+  sample: {"enabled": false, "uri": ""}
+pre_deploy_command:
+  description: What Render runs before a deploy starts, such as migrations; empty for nothing.
+  returned: success
+  type: str
+  sample: npx prisma migrate deploy
+start_command:
+  description: What Render starts; null for an image, which says that.
+  returned: success
+  type: str
+  sample: npm start
+healthcheck_path:
+  description: Path that has to answer before a deploy serves; null for none.
+  returned: success
+  type: str
+  sample: /health
 logs:
   description: The newest lines of its log, the oldest of them first; passwords in URLs are masked.
   returned: when O(log_lines) is not 0
@@ -206,6 +242,7 @@ elapsed:
   type: float
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -216,8 +253,8 @@ from ..module_utils.core.options import api_options
 from ..module_utils.core.source import tags
 from ..module_utils.platforms import render_logs
 from ..module_utils.platforms.render import API_URL, Render, connect
-from ..module_utils.platforms.render_states import auto_deploys, candidates, digests, is_suspended, live, maintenance, replicas
-from ..module_utils.platforms.render_variables import variables
+from ..module_utils.platforms.render_states import auto_deploys, candidates, is_suspended, live, maintenance, replicas
+from ..module_utils.platforms.render_variables import digests, variables
 
 
 def argument_spec() -> dict[str, Any]:
@@ -250,18 +287,28 @@ def plan(params: dict[str, Any], client: Render) -> Plan:
         "live": serving.describe() if serving else None,
         "candidates": [deploy.describe() for deploy in candidates(listed)],
         "in_progress": [deploy.describe() for deploy in listed if deploy.in_progress],
-        "settings": {
-            **{"id": service["id"], "name": service["name"], "auto_deploy": auto_deploys(service), "suspended": is_suspended(service)},
-            **{"replicas": replicas(service), "maintenance_mode": maintenance(service)},
-            **{"repository": service.get("repo"), "branch": service.get("branch"), "image": service.get("imagePath")},
-        },
+        "variables": digests(variables(client), params["digest_key"] or params["api_token"]),
+        **settings(service),
     }
-    if params["digest_key"]:
-        result["variable_digests"] = digests(variables(client), params["digest_key"])
     if params["log_lines"]:
         since = datetime.now(UTC) - timedelta(minutes=params["log_minutes"])
         result["logs"] = render_logs.read(client, params["log_lines"], since=since, types=params["log_types"], text=params["log_text"])
     return Plan({}, {}, result=result)
+
+
+def settings(service: Mapping[str, Any]) -> dict[str, Any]:
+    details = service.get("serviceDetails") or {}
+    commands = details.get("envSpecificDetails") or {}
+    names = {"repository": "repo", "branch": "branch", "image": "imagePath", "root_directory": "rootDir"}
+    return {
+        **{"source": {told: service.get(name) or None for told, name in names.items()}, "auto_deploy": auto_deploys(service)},
+        **{"suspended": is_suspended(service), "replicas": replicas(service), "maintenance_mode": maintenance(service)},
+        **{
+            "pre_deploy_command": commands.get("preDeployCommand") or "",
+            "start_command": commands.get("startCommand") or commands.get("dockerCommand") or None,
+        },
+        "healthcheck_path": details.get("healthCheckPath") or None,
+    }
 
 
 def apply(intent: Plan, client: Render) -> None:

@@ -39,6 +39,7 @@ options:
     description:
       - V(deployed) deploys the commit or the image and waits until it is live. A deploy of the same one that is live or on its way is used again, so a
         second run makes no second one.
+      - V(redeployed) deploys what serves anew, every time, with the variables and settings of today, which takes a build.
       - V(rolled_back) runs the build of O(deployment) again. Nothing is done when it is live, or when a rollback to it is live or on its way. What is
         deployed on each push is turned off, since Render leaves that on with a rollback by API.
       - V(stopped) suspends the service. It keeps its builds and can be started again.
@@ -47,8 +48,17 @@ options:
       - V(scaled) runs O(replicas) instances.
       - V(configured) sets O(auto_deploy) and O(maintenance_mode) and deploys nothing.
     type: str
-    choices: [configured, deployed, restarted, rolled_back, scaled, started, stopped]
+    choices: [configured, deployed, redeployed, restarted, rolled_back, scaled, started, stopped]
     required: true
+  source:
+    description:
+      - Where the deploy of O(state=deployed) comes from.
+      - V(commit) has Render build O(commit), or the one that O(ref) stands for.
+      - V(image) runs O(image).
+      - V(adopt) makes no deploy. It takes the one that Render made by itself of exactly that commit, waits for it, and fails when there is none.
+    type: str
+    choices: [adopt, commit, image]
+    default: commit
   path:
     description:
       - A git repository on the controller that has the release. Commits are looked up in it, by O(ref), and so is what releases are called, by their
@@ -86,19 +96,32 @@ options:
     description:
       - Names of variables that must not come back from the past, such as V(DATABASE_URL). A rollback at Render runs with the variables that its target
         had, and leaves what is set for later deploys as it is.
-      - Where one of them was changed since O(variable_digests), or where these do not tell it, the commit or image of O(deployment) is deployed anew with
-        today's variables instead, which takes a build.
+      - Render does not tell which variables a deploy runs with. Where one of these was changed since O(known_variables), or where they do not tell it, the
+        commit or image of O(deployment) is deployed anew with today's variables instead, which takes a build.
+      - Without names a rollback is Render's own.
     type: list
     elements: str
     default: []
-  variable_digests:
+  known_variables:
     description:
-      - What RV(storefront.runbook.render_info#module:variable_digests) was when O(deployment) was live, with the same O(digest_key).
-    type: dict
-    default: {}
+      - What RV(storefront.runbook.render_info#module:variables) or RV(variables) was when O(deployment) was live, with the same O(digest_key).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description:
+          - Name of the variable.
+        type: str
+        required: true
+      digest:
+        description:
+          - Its digest.
+        type: str
+        required: true
   digest_key:
     description:
-      - Key of O(variable_digests). Required with O(pinned_variables).
+      - Key of the digests in RV(variables) and O(known_variables), the API token by default. Digests compare only with digests of the same key.
     type: str
   replicas:
     description:
@@ -156,7 +179,7 @@ EXAMPLES = r"""
     state: rolled_back
     deployment: "{{ api.previous.id }}"
     pinned_variables: [DATABASE_URL]
-    variable_digests: "{{ before.variable_digests }}"
+    known_variables: "{{ before.variables }}"
     digest_key: "{{ vault_digest_key }}"
 
 - name: Run three instances
@@ -209,6 +232,27 @@ previous:
   description: What was live before, in the shape of RV(deployment); null when nothing was.
   returned: success
   type: dict
+variables:
+  description:
+    - The service's own variables of today by name and keyed digest, as in RV(storefront.runbook.render_info#module:variables). A deploy that was made now
+      runs with them.
+  returned: with O(state=deployed), O(state=redeployed) or O(state=rolled_back)
+  type: list
+  elements: dict
+  sample: [{"name": "DATABASE_URL", "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}]
+way:
+  description:
+    - How O(deployment) is made to run again. V(rollback) is Render's own, with the variables of then; V(redeploy) deploys its source anew with those of today;
+      V(resume) resumes the service. Check mode tells it, too. Null where nothing has to be made.
+  returned: with O(state=rolled_back) or O(state=started)
+  type: str
+  sample: rollback
+differing_variables:
+  description: Names of O(pinned_variables) that may have another value today than O(known_variables) tell.
+  returned: with O(state=rolled_back)
+  type: list
+  elements: str
+  sample: [DATABASE_URL]
 auto_deploy:
   description: Whether Render deploys each push by itself from now on.
   returned: success
@@ -250,24 +294,30 @@ from ..module_utils.core.options import api_options, lease_options, wait_options
 from ..module_utils.core.source import resolve, tags
 from ..module_utils.data.lease import guard as lease_guard
 from ..module_utils.platforms.render import API_URL, Render, connect, named
-from ..module_utils.platforms.render_goals import decide, deployed, rolled_back, started
+from ..module_utils.platforms.render_goals import decide, deployed, redeployed, rolled_back, started
 from ..module_utils.platforms.render_settings import changes, configured, restarted, scaled
 from ..module_utils.platforms.render_states import Deploy, auto_deploys, is_suspended, live
+from ..module_utils.platforms.render_variables import differing, digests, variables
 
 SETTINGS = {"configured": configured, "restarted": restarted, "scaled": scaled}
+GOALS = {"deployed": deployed, "redeployed": redeployed, "started": started}
+STATES = sorted([*SETTINGS, *GOALS, "rolled_back", "stopped"])
 
 
 def argument_spec() -> dict[str, Any]:
-    states = ["configured", "deployed", "restarted", "rolled_back", "scaled", "started", "stopped"]
     return {
         **api_options(API_URL, "RENDER_API_KEY"),
         "service": {"type": "str", "required": True},
-        "state": {"type": "str", "required": True, "choices": states},
+        "state": {"type": "str", "required": True, "choices": STATES},
+        "source": {"type": "str", "choices": ["adopt", "commit", "image"], "default": "commit"},
         **{name: {"type": "str"} for name in ("ref", "commit", "image", "release", "deployment", "maintenance_uri")},
         "path": {"type": "path"},
         "clear_cache": {"type": "bool", "default": False},
         "pinned_variables": {"type": "list", "elements": "str", "default": []},
-        "variable_digests": {"type": "dict", "default": {}},
+        "known_variables": {
+            **{"type": "list", "elements": "dict", "default": []},
+            "options": {"name": {"type": "str", "required": True}, "digest": {"type": "str", "required": True}},
+        },
         "digest_key": {"type": "str", "no_log": True},
         "replicas": {"type": "int"},
         "auto_deploy": {"type": "bool"},
@@ -292,7 +342,7 @@ def plan(params: dict[str, Any], client: Render) -> Plan:
     before: dict[str, Any] = {"live": shown(serving), "in_progress": [shown(deploy) for deploy in listed if deploy.in_progress]}
     before |= {"suspended": is_suspended(client.service), "auto_deploy": auto_deploys(client.service)}
     wanted = False if params["state"] == "rolled_back" and params["auto_deploy"] is None else params["auto_deploy"]
-    result = {"deployment": previous, "previous": previous, "auto_deploy": before["auto_deploy"] if wanted is None else wanted}
+    result: dict[str, Any] = {"deployment": previous, "previous": previous, "auto_deploy": before["auto_deploy"] if wanted is None else wanted}
     todo: dict[str, Any] = {"state": params["state"], "wait": params["wait"], "settings": changes(client, auto_deploy=wanted)}
     after = {**before, "auto_deploy": result["auto_deploy"]}
     if params["state"] in SETTINGS:
@@ -301,8 +351,16 @@ def plan(params: dict[str, Any], client: Render) -> Plan:
         todo["stop"] = [deploy for deploy in listed if deploy.in_progress]
         result["deployment"] = {**previous, "status": "stopped"} if previous else None
         return Plan(before, {**after, "live": None, "in_progress": [], "suspended": True}, todo, result)
-    goal = {"deployed": deployed, "rolled_back": rolled_back, "started": started}[params["state"]](params, client, listed)
+    if params["state"] != "started":
+        result["variables"] = digests(variables(client), params["digest_key"] or params["api_token"])
+    if params["state"] == "rolled_back":
+        result["differing_variables"] = differing(params["pinned_variables"], params["known_variables"], result["variables"])
+        goal = rolled_back(params, client, listed, result["differing_variables"])
+    else:
+        goal = GOALS[params["state"]](params, client, listed)
     found, obsolete = decide(listed, goal)
+    if params["state"] in ("rolled_back", "started"):
+        result["way"] = None if found else goal.way
     predicted = {**found.describe(), "status": "live" if params["wait"] else found.word} if found else goal.predicted
     if not (found and found.is_live and not obsolete):
         after |= {"live": {key: predicted[key] for key in ("id", "release", "status")}, "in_progress": [], "suspended": False}
@@ -365,7 +423,11 @@ def main() -> None:
         apply,
         guard=lease_guard,
         libraries={"requests": REQUESTS_ERROR},
-        required_if=[("state", "deployed", ("ref", "commit", "image"), True), ("state", "rolled_back", ("deployment",)), ("state", "scaled", ("replicas",))],
+        required_if=[
+            ("state", "deployed", ("ref", "commit", "image"), True),
+            ("state", "rolled_back", ("deployment",)),
+            ("state", "scaled", ("replicas",)),
+        ],
         required_by={"ref": ("path",)},
         mutually_exclusive=[("ref", "commit", "image")],
     )

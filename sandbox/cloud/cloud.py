@@ -64,7 +64,8 @@ class Cloud:
         self.blobs = Blobs(self.folder / "uploads")
         self.builder = Builder(Path(config["cache_dir"]), Path(config["node_bin"]), self.blobs)
         self.units = Units(self.folder, Path(config["node_bin"]), self.client)
-        self.vercel, self.railway, self.render, self.cloudflare = Vercel(self), Railway(self), Render(self), Cloudflare(self)
+        self.vercel, self.railway, self.cloudflare = Vercel(self), Railway(self), Cloudflare(self)
+        self.render = Render(self)
         self.storefronts: dict[str, Storefront] = {}
         self.edges: dict[str, Edge] = {}
         self._tasks: dict[str, set[asyncio.Task[None]]] = {}
@@ -73,8 +74,9 @@ class Cloud:
 
     async def start(self) -> None:
         """Open the vendors' ports and bring back what was there before."""
-        for vendor in (self.vercel, self.railway, self.render, self.cloudflare):
+        for vendor in (self.vercel, self.railway, self.cloudflare):
             await self.listeners.open(vendor.app(), self.ports[vendor.name])
+        await self.listeners.open(self.render.app(), self.ports["render"])
         known = (read(self._saved) or {}).get("storefronts", {})
         await asyncio.gather(*(self._open(Storefront.load(data)) for data in known.values()))
         self.save()

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .faults import Fault
+from .vendor import Refusal
 
 if TYPE_CHECKING:
     from .cloud import Cloud
@@ -103,10 +104,12 @@ class Control:
         return Response(status_code=204)
 
     async def push(self, request: Request) -> Response:
-        front, commit = self.cloud.storefronts[self._name(request)], (await _body(request)).get("commit")
-        if front.backend != "render" or not isinstance(commit, str):
-            raise _No(400, "commit: a commit of the repository of a storefront whose backend is at Render.")
-        return JSONResponse(await self.cloud.render.push(front, commit))
+        """Tell the vendor that builds from Git that a commit was pushed; answers vendor → what it made of it."""
+        front, ref = self.cloud.storefronts[self._name(request)], str((await _body(request)).get("ref"))
+        try:
+            return JSONResponse({"commit": ref, "made": {"render": await self.cloud.render.push(front, ref)}})
+        except Refusal as refusal:
+            raise _No(404, f"ref: {refusal.response.body!r}.") from None
 
     async def add_fault(self, request: Request) -> Response:
         try:

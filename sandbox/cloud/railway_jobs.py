@@ -41,14 +41,11 @@ class RailwayJobs:
     ) -> UnitDeployment:  # fmt: skip
         """Add a deployment with the service's variables of this moment, or with ``variables``, and start its pipeline."""
         kept = dict(service.variables if variables is None else variables)
-        deployment = UnitDeployment(self.identifier(), now(), files, kept, message, reason, effect.get(), image, changed=now())
+        deployment = UnitDeployment(str(uuid.uuid4()), now(), files, kept, message, reason, effect.get(), image, changed=now())
         service.deployments[deployment.id] = deployment
         self.cloud.save()
         self._begin(front, service, deployment)
         return deployment
-
-    def identifier(self) -> str:
-        return str(uuid.uuid4())
 
     def redeploy(self, front: Storefront, service: Service, original: UnitDeployment, reason: str = "redeploy") -> UnitDeployment:
         """Deploy what ``original`` was made of once more, with today's variables."""

@@ -96,10 +96,10 @@ class Render(Vendor):
             for unit, command in COMMANDS.items()
         ]  # fmt: skip
 
-    async def push(self, front: Storefront, revision: str) -> list[str]:
-        """Be told of a new commit on the branch, as by Git's webhook; return the deploys that this makes."""
-        made = []
-        for service in front.services.values():
+    async def push(self, front: Storefront, revision: str, repository: str = "") -> list[str]:
+        """Be told of a new commit on the branch, as by Git's webhook; return the deploys that this makes. Each service knows its repository."""
+        made: list[UnitDeployment] = []
+        for service in front.services.values() if front.backend == "render" else ():
             if service.settings["autoDeploy"] == "yes" and not service.settings["suspended"]:
                 made.append(await self.jobs.make(front, service, await self._commit(service, revision), trigger="new_commit"))
         return [deployment.id for deployment in made]

@@ -12,9 +12,10 @@ import string
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from .faults import effect
 from .railway_jobs import UNFINISHED, RailwayJobs, runs
 from .render_source import Commit
-from .state import Service, Storefront, UnitDeployment
+from .state import Service, Storefront, UnitDeployment, now
 from .units import Unit
 
 if TYPE_CHECKING:
@@ -46,9 +47,6 @@ class RenderJobs(RailwayJobs):
         self.more: dict[str, list[Unit]] = {}  # the instances of a deploy beside its first
         self._one_at_a_time: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # by service
 
-    def identifier(self) -> str:
-        return identifier("dep-")
-
     async def resume(self, front: Storefront) -> None:
         for deployment in (item for service in front.services.values() for item in service.deployments.values()):
             deployment.status = "BUILDING" if deployment.status == "PREPARING" else deployment.status  # what was under way begins again
@@ -61,9 +59,11 @@ class RenderJobs(RailwayJobs):
         for other in list(service.deployments.values()):
             if other.status in (*UNFINISHED, "PREPARING"):
                 await self.cancel(other)
-        deployment = self.deploy(front, service, commit.files, message=commit.message, reason=trigger, image=image, variables=variables)
-        deployment.commit = commit.node
+        kept = dict(service.variables if variables is None else variables)
+        deployment = UnitDeployment(identifier("dep-"), now(), commit.files, kept, commit.message, trigger, effect.get(), image, commit.node, changed=now())
+        service.deployments[deployment.id] = deployment
         self.cloud.save()
+        self._begin(front, service, deployment)
         return deployment
 
     def instances(self, service: Service) -> list[tuple[str, Unit]]:

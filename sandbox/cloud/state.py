@@ -91,12 +91,12 @@ class UnitDeployment:
     reason: str = "deploy"
     effect: str = ""
     image: str = ""
+    commit: dict[str, str] = field(default_factory=dict)  # at Render: id, message, createdAt
     status: str = "QUEUED"
     changed: int = 0
     served: bool = False
     stopped: bool = False
     log: list[list[Any]] = field(default_factory=list)
-    commit: dict[str, str] = field(default_factory=dict)  # id, message, createdAt
 
 
 @dataclass

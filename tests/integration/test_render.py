@@ -138,7 +138,7 @@ def test_a_release_is_foretold_deployed_and_taken_back(shop: Shop):
 def test_a_rollback_runs_with_the_variables_of_then_unless_they_are_pinned(shop: Shop):
     shop.env(variables={"COLOUR": "green"})
     first = shop.release("v1.0.0")
-    told = shop.look(digest_key=KEY)["variable_digests"]
+    told = shop.look(digest_key=KEY)["variables"]
     shop.release("v1.1.0")
     changed = shop.env(variables={"COLOUR": "blue"}, deploy=True)
     assert (changed["updated"], changed["deployment"]["status"]) == (["COLOUR"], "live")
@@ -147,7 +147,7 @@ def test_a_rollback_runs_with_the_variables_of_then_unless_they_are_pinned(shop:
     shop.service("rolled_back", deployment=first["id"])
     assert shop.served() == {"release": "v1.0.0", "colour": "green"}
 
-    pins = {"pinned_variables": ["COLOUR"], "variable_digests": told, "digest_key": KEY}
+    pins = {"pinned_variables": ["COLOUR"], "known_variables": told, "digest_key": KEY}
     made_good = shop.service("rolled_back", deployment=first["id"], **pins)
     assert (made_good["changed"], made_good["deployment"]["release"]) == (True, "v1.0.0")
     assert shop.served() == {"release": "v1.0.0", "colour": "blue"}
@@ -161,7 +161,7 @@ def test_variables_are_compared_changed_and_removed_one_by_one(shop: Shop):
     assert not shop.env(variables={"COLOUR": "green"})["changed"]
     assert shop.env(absent=["COLOUR"])["removed"] == ["COLOUR"]
     assert not shop.env(absent=["COLOUR"])["changed"]
-    assert "DATABASE_URL" in shop.env()["variable_digests"]
+    assert "DATABASE_URL" in [variable["name"] for variable in shop.env()["variables"]]
     assert shop.writes() == ["upsert_env", "delete_env"]
 
 
@@ -173,9 +173,9 @@ def test_info_tells_what_serves_and_what_can_be_gone_back_to(shop: Shop):
     assert told["live"]["release"] == "v1.1.0"
     assert [candidate["release"] for candidate in told["candidates"]] == ["v1.0.0"]
     assert told["in_progress"] == []
-    assert {"DATABASE_URL", "JWT_SECRET"} <= set(told["variable_digests"])
+    assert {"DATABASE_URL", "JWT_SECRET"} <= {variable["name"] for variable in told["variables"]}
     assert any("Using Node" in line["message"] for line in told["logs"])
-    assert (told["settings"]["auto_deploy"], told["settings"]["branch"]) == (False, "main")
+    assert (told["auto_deploy"], told["source"]["branch"], told["start_command"]) == (False, "main", "npm start")
 
 
 def test_a_worker_is_deployed_like_a_web_unit_and_has_no_url(shop: Shop):
@@ -278,7 +278,7 @@ def test_a_service_is_scaled_and_restarted(shop: Shop):
     assert len(before) == 2
     assert shop.service("restarted")["changed"]
     assert instances(shop).isdisjoint(before)
-    assert shop.look()["settings"]["replicas"] == 2
+    assert shop.look()["replicas"] == 2
 
 
 def instances(shop: Shop) -> set[int]:
@@ -295,15 +295,15 @@ def test_maintenance_mode_is_shown_and_taken_away(shop: Shop):
 
 
 def test_a_push_passes_the_checks_only_where_auto_deploy_is_on_and_no_rollback_leaves_it_on(shop: Shop):
-    push = {"commit": _git(shop.repository, "rev-parse", "v1.1.0")}
+    push = {"ref": _git(shop.repository, "rev-parse", "v1.1.0")}
     first = shop.release("v1.0.0")
     shop.service("configured", auto_deploy=True)
     assert "take_over=true" in shop.deploy("v1.1.0", check=True)["msg"]
-    (pushed,) = shop.sandbox.cloud("POST", f"/storefronts/{NAME}/push", push)
-    shop.deploy("v1.1.0", auto_deploy=True)
+    (pushed,) = shop.sandbox.cloud("POST", f"/storefronts/{NAME}/push", push)["made"]["render"]
+    assert shop.deploy("v1.1.0", source="adopt")["deployment"]["id"] == pushed
     assert shop.look()["live"]["id"] == pushed
     assert shop.service("rolled_back", deployment=first["id"])["auto_deploy"] is False
-    assert shop.sandbox.cloud("POST", f"/storefronts/{NAME}/push", push) == []
+    assert shop.sandbox.cloud("POST", f"/storefronts/{NAME}/push", push)["made"] == {"render": []}
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,17 @@ class Render:
 
         return self._make("The deploy", lambda: self.api.json("POST", f"{self.path}/deploys", json=dict(wanted)), made)
 
+    def find(self, source: str | None) -> Deploy:
+        """Return the deploy that Render has made, or is about to make, of a commit or an image by itself. Raises ConfigError when there is none."""
+        found = self._look(lambda: next((deploy for deploy in self.deploys() if source in (deploy.commit, deploy.image) and deploy.in_progress), None))
+        if found is None:
+            raise ConfigError(
+                f"Render has no deploy of {source} to {self.service['name']} that is live or on its way. Push it to the branch that the service deploys, or "
+                "have it deployed with source=commit.",
+                code="nothing_to_adopt",
+            )
+        return found
+
     def roll_back(self, target: Deploy) -> Deploy:
         """Run the build of ``target`` again with the settings and variables that it had, as a new deploy."""
 

@@ -12,19 +12,19 @@ from typing import Any
 
 from ..core.errors import ConfigError
 from .render import Render
-from .render_states import Deploy, able, auto_deploys, by_id, digests, is_suspended, live, tag_of
-from .render_variables import variables
+from .render_states import Deploy, able, auto_deploys, by_id, is_suspended, live, tag_of
 
 SHA = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What shall serve: ``reached_by(deploy)`` knows it when it is there, ``make()`` makes it, ``predicted`` is what that will be."""
+    """What shall serve: ``reached_by(deploy)`` knows it when it is there, ``make()`` makes it in this ``way``, ``predicted`` is what that will be."""
 
     reached_by: Callable[[Deploy], bool]
     make: Callable[[], Deploy]
     predicted: dict[str, Any]
+    way: str = "deploy"
 
 
 def decide(listed: Iterable[Deploy], goal: Goal) -> tuple[Deploy | None, list[Deploy]]:
@@ -42,55 +42,81 @@ def deployed(params: Mapping[str, Any], client: Render, listed: list[Deploy]) ->
     release = params["release"] or params["ref"] or client.releases.get(commit or "") or tag_of(image)
     if release and len(release.split()) != 1:
         raise ConfigError(f"The release {release!r} is not one word. Correct release.", code="no_release")
-    _refuse_unfit(client, commit, image)
-    if params["auto_deploy"] is None and auto_deploys(client.service):
+    _refuse_unfit(client, params["source"], commit, image)
+    if params["source"] != "adopt" and params["auto_deploy"] is None:
+        _refuse_auto_deploy(client)
+    wanted = {"commitId": commit} if commit else {"imageUrl": image}
+    if params["clear_cache"]:
+        wanted["clearCache"] = "clear"
+
+    def make() -> Deploy:
+        return client.find(commit or image) if params["source"] == "adopt" else client.create(wanted)
+
+    predicted = {"id": None, "url": None, "status": _status(params), "release": release, "commit": commit, "created_at": None}
+    return Goal(lambda deploy: (commit or image) in (deploy.commit, deploy.image), make, predicted)
+
+
+def redeployed(params: Mapping[str, Any], client: Render, listed: list[Deploy]) -> Goal:
+    """What serves, deployed anew with the variables and settings of today."""
+    serving = live(listed)
+    if serving is None:
+        raise ConfigError(f"{client.service['name']} runs nothing that could be deployed anew. Deploy a release, with state=deployed.", code="nothing_live")
+    return Goal(lambda deploy: False, lambda: client.create(serving.wanted), {**serving.describe(), **_new(params)})
+
+
+def _status(params: Mapping[str, Any]) -> str:
+    return "live" if params["wait"] else "created"
+
+
+def _new(params: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known beforehand of any deploy that will be made."""
+    return {"id": None, "status": _status(params), "created_at": None}
+
+
+def _refuse_auto_deploy(client: Render) -> None:
+    if auto_deploys(client.service):
         raise ConfigError(
             f"Render deploys each push to {client.service.get('branch') or 'the branch'} of {client.service['name']} by itself, past every check. "
             "Turn Auto-Deploy off in its settings, or have that done with auto_deploy=false, which is -e take_over=true in this collection's "
             "playbooks; auto_deploy=true leaves it on.",
             code="auto_deploy",
         )
-    wanted = {"commitId": commit} if commit else {"imageUrl": image}
-    if params["clear_cache"]:
-        wanted["clearCache"] = "clear"
-    status = "live" if params["wait"] else "created"
-    predicted = {"id": None, "url": None, "status": status, "release": release, "commit": commit, "created_at": None}
-    return Goal(lambda deploy: (commit or image) in (deploy.commit, deploy.image), lambda: client.create(wanted), predicted)
 
 
-def _refuse_unfit(client: Render, commit: str | None, image: str | None) -> None:
+def _refuse_unfit(client: Render, source: str, commit: str | None, image: str | None) -> None:
     """Refuse what Render cannot build, and a service that builds from the other kind of source."""
+    if bool(image) != (source == "image"):
+        wanted = "image" if source == "image" else "ref, or commit"
+        raise ConfigError(f"source is {source}, which goes with {wanted}. Set that, or correct source.", code="wrong_source")
     if commit and not SHA.fullmatch(commit):
         raise ConfigError(f"{commit!r} is not the full SHA of a commit. Set commit to all 40 digits of it, or set path and ref.", code="short_commit")
     name, from_image = client.service["name"], bool(client.service.get("imagePath"))
     if commit and from_image:
-        raise ConfigError(f"The service {name} runs an image ({client.service['imagePath']}). Set image instead of ref or commit.", code="wrong_source")
+        raise ConfigError(f"The service {name} runs an image ({client.service['imagePath']}). Set source=image and image.", code="wrong_source")
     if image and not from_image:
         raise ConfigError(
-            f"The service {name} is built from Git ({client.service.get('repo')}). Set path and ref, or commit, instead of image.", code="wrong_source"
+            f"The service {name} is built from Git ({client.service.get('repo')}). Set path and ref, or commit, and no image.", code="wrong_source"
         )
 
 
-def rolled_back(params: Mapping[str, Any], client: Render, listed: list[Deploy]) -> Goal:
-    """The build of an older deploy with the variables of then, or where pinned ones have changed its commit with those of today."""
+def rolled_back(params: Mapping[str, Any], client: Render, listed: list[Deploy], changed: list[str]) -> Goal:
+    """The build of an older deploy with the variables of then, or where the pinned ones of ``changed`` forbid that its source with those of today."""
     target = by_id(listed, params["deployment"]) or client.deploy(params["deployment"])
-    predicted = {**target.describe(), "id": None, "status": "live" if params["wait"] else "created", "created_at": None}
-    changed = _changed_pins(params, client) if params["pinned_variables"] else []
+    predicted = {**target.describe(), **_new(params)}
     if changed and live(listed) != target:
-        source = {"commitId": target.commit} if target.commit else {"imageUrl": target.image or ""}
 
         def anew() -> Deploy:
-            client.waiter.warn(f"{', '.join(changed)} changed since {target.id} was live, so its source is deployed anew with today's variables.")
-            return client.create(source)
+            client.waiter.warn(f"{', '.join(changed)} may have changed since {target.id} was live, so its source is deployed anew with today's variables.")
+            return client.create(target.wanted)
 
-        return Goal(lambda deploy: deploy.trigger != "rollback" and deploy.repeats(target), anew, predicted)
+        return Goal(lambda deploy: deploy.trigger != "rollback" and deploy.repeats(target), anew, predicted, "redeploy")
 
     def back() -> Deploy:
         client.waiter.warn(f"Render runs {target.id} with the variables that it had: a value that was changed since then is the old one in it.")
         return client.roll_back(target)
 
-    goal = Goal(lambda deploy: deploy.restores(target), back, predicted)
-    if not decide(listed, goal)[0] and target.word not in ("deactivated", "stopped") and not (is_suspended(client.service) and target.status == "live"):
+    goal = Goal(lambda deploy: deploy.restores(target), back, predicted, "resume" if target.word == "stopped" else "rollback")
+    if not decide(listed, goal)[0] and target not in able([target]):
         others = ", ".join(f"{deploy.id} ({deploy.release or deploy.source})" for deploy in able(listed))
         raise ConfigError(
             f"Render cannot roll {client.service['name']} back to {target.id} ({target.release or target.source}, {target.word}): it never served. "
@@ -100,22 +126,14 @@ def rolled_back(params: Mapping[str, Any], client: Render, listed: list[Deploy])
     return goal
 
 
-def _changed_pins(params: Mapping[str, Any], client: Render) -> list[str]:
-    if not params["digest_key"]:
-        raise ConfigError("pinned_variables are compared by their digests. Set digest_key, and variable_digests made with it.", code="no_digest_key")
-    known, today = params["variable_digests"], digests(variables(client), params["digest_key"])
-    return [name for name in params["pinned_variables"] if today.get(name) != known.get(name)]
-
-
 def started(params: Mapping[str, Any], client: Render, listed: list[Deploy]) -> Goal:
     """Whatever the service ran when it was suspended."""
     if not is_suspended(client.service) and not any(deploy.is_live or deploy.in_progress for deploy in listed):
         raise ConfigError(f"{client.service['name']} has no deploy that can be started. Deploy a release first, with state=deployed.", code="nothing_to_start")
     last = next(iter(able(listed)), None)
     nothing = dict.fromkeys(("url", "release", "commit"))
-    predicted = {**(last.describe() if last else nothing), "id": None, "status": "live" if params["wait"] else "created", "created_at": None}
 
     def resume() -> Deploy:
         raise ConfigError(f"{client.service['name']} was resumed and runs nothing. Deploy a release, with state=deployed.", code="nothing_to_start")
 
-    return Goal(lambda deploy: True, resume, predicted)
+    return Goal(lambda deploy: True, resume, {**(last.describe() if last else nothing), **_new(params)}, "resume")

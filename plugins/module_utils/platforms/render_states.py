@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -82,6 +80,11 @@ class Deploy:
     def source(self) -> str | None:
         """What it was made of: a commit, or an image by its digest where Render tells it."""
         return self.commit or self.digest or self.image
+
+    @property
+    def wanted(self) -> dict[str, str]:
+        """What Render is asked for to deploy the same source anew."""
+        return {"commitId": self.commit} if self.commit else {"imageUrl": self.image or ""}
 
     def restores(self, target: Deploy) -> bool:
         """Whether this is ``target`` itself or a rollback to it, which is a new deploy of the same build with the variables of then."""
@@ -164,8 +167,3 @@ def candidates(listed: Iterable[Deploy]) -> list[Deploy]:
     built = min(deploy.created_at for deploy in listed if deploy is serving or serving.restores(deploy))
     others = [deploy for deploy in able(listed) if deploy.source != serving.source]
     return [d for d in others if d.created_at < built] + [d for d in others if d.created_at > built]
-
-
-def digests(variables: Mapping[str, str], key: str) -> dict[str, str]:
-    """Return the HMAC-SHA256 of each value by its name: tells which of them differ, and none of them."""
-    return {name: hmac.new(key.encode(), value.encode(), hashlib.sha256).hexdigest() for name, value in sorted(variables.items())}

@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from urllib.parse import quote
 
 from ..core.errors import ApiError
 from .render import Render
+
+PURPOSE = b"storefront.runbook variables"
 
 
 def variables(client: Render) -> dict[str, str]:
@@ -33,3 +37,24 @@ def remove(client: Render, names: list[str]) -> None:
         except ApiError as error:
             if error.status != HTTPStatus.NOT_FOUND:  # as after an answer that was lost
                 raise
+
+
+def digest(key: str, name: str, value: str) -> str:
+    """Return the HMAC-SHA256 of a variable.
+
+    The key that is used is derived from ``key``, so that digests give nothing to check a guess of an API token with; the name is part of what is
+    digested, so that two variables with the same value do not look alike.
+    """
+    derived = hmac.new(key.encode(), PURPOSE, hashlib.sha256).digest()
+    return hmac.new(derived, f"{name}\0{value}".encode(), hashlib.sha256).hexdigest()
+
+
+def digests(values: Mapping[str, str], key: str) -> list[dict[str, str]]:
+    """Return ``[{name, digest}]``, sorted by name: it tells which of two lists' values differ, and none of them."""
+    return [{"name": name, "digest": digest(key, name, value)} for name, value in sorted(values.items())]
+
+
+def differing(names: Iterable[str], known: Iterable[Mapping[str, str]], today: Iterable[Mapping[str, str]]) -> list[str]:
+    """Return those of ``names`` that are not known to be today what they were; one of which nothing was known counts among them."""
+    before, after = ({one["name"]: one["digest"] for one in listed} for listed in (known, today))
+    return [name for name in dict.fromkeys(names) if name not in before or before[name] != after.get(name)]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core import wait
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render_states import digests
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render_variables import digest, digests
 from ansible_collections.storefront.runbook.plugins.modules import render_env
 
 from tests.unit.plugins.fake_railway import lost
@@ -28,7 +28,7 @@ def render(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Any:
 
 def env(*, check: bool = False, **params: Any) -> dict[str, Any]:
     common = {"api_token": "sesame-token", "api_url": "https://api.test/v1", "service": SERVICE, "digest_key": "pepper-pepper"}
-    return run_module(render_env, {**common, **params}, check=check)
+    return run_module(render_env, {key: value for key, value in {**common, **params}.items() if value is not None}, check=check)
 
 
 def test_a_variable_is_set_by_itself_and_the_others_stay(render):
@@ -48,22 +48,20 @@ def test_the_second_run_changes_nothing(render):
 def test_no_value_is_shown_new_or_old(render):
     result = env(variables={"DATABASE_URL": "postgresql://shop:hunter3@db/shop"})
     assert (result["updated"], result["changed"]) == (["DATABASE_URL"], True)
-    before, after = (digests({"DATABASE_URL": f"postgresql://shop:{word}@db/shop"}, "pepper-pepper") for word in ("hunter2", "hunter3"))
-    assert result["diff"] == {"before": before, "after": after}
-    assert result["variable_digests"]["DATABASE_URL"] == after["DATABASE_URL"]
+    before, after = (digest("pepper-pepper", "DATABASE_URL", f"postgresql://shop:{word}@db/shop") for word in ("hunter2", "hunter3"))
+    assert result["diff"] == {"before": {"DATABASE_URL": before}, "after": {"DATABASE_URL": after}}
+    assert {"name": "DATABASE_URL", "digest": after} in result["variables"]
     for word in ("hunter2", "hunter3", "pepper"):
         assert word not in str(result)
 
 
 def test_a_short_value_does_not_garble_the_digests(render):
     result = env(variables={"SHARDS": "1"})
-    assert result["variable_digests"] == digests(render.values, "pepper-pepper")
+    assert result["variables"] == digests(render.values, "pepper-pepper")
 
 
-def test_without_a_key_the_digests_can_be_compared_within_the_result_only(render):
-    first, second = (env(variables={}, digest_key=None)["variable_digests"] for _unused in range(2))
-    assert first.keys() == second.keys()
-    assert set(first.values()).isdisjoint(second.values())
+def test_without_a_key_the_token_is_one(render):
+    assert env(digest_key=None)["variables"] == digests(render.values, "sesame-token")
 
 
 def test_check_mode_foretells_it_and_writes_nothing(render):

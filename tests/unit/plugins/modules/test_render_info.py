@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render_states import digests
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render_variables import digests
 from ansible_collections.storefront.runbook.plugins.modules import render_info
 
 from tests.unit.plugins.fake_render import SERVICE, FakeRender
@@ -40,10 +40,14 @@ def test_it_tells_what_serves_what_comes_and_what_it_can_go_back_to(render):
 
 
 def test_it_tells_how_the_service_is_set(render):
-    assert look()["settings"] == {
-        **{"id": SERVICE, "name": "shop-api", "auto_deploy": False, "suspended": False, "replicas": 1, "image": None},
-        **{"maintenance_mode": {"enabled": False, "uri": ""}, "repository": "https://git.example/shop", "branch": "main"},
+    render.service |= {"rootDir": "apps/backend", "autoDeploy": "yes"}
+    render.service["serviceDetails"] |= {"healthCheckPath": "/health", "envSpecificDetails": {"startCommand": "npm start", "preDeployCommand": ""}}
+    result = look()
+    assert result["source"] == {"repository": "https://git.example/shop", "branch": "main", "image": None, "root_directory": "apps/backend"}
+    assert {key: result[key] for key in ("auto_deploy", "suspended", "replicas", "maintenance_mode")} == {
+        **{"auto_deploy": True, "suspended": False, "replicas": 1, "maintenance_mode": {"enabled": False, "uri": ""}},
     }
+    assert (result["start_command"], result["pre_deploy_command"], result["healthcheck_path"]) == ("npm start", "", "/health")
 
 
 def test_before_the_first_deploy_nothing_is_live(render):
@@ -58,12 +62,16 @@ def test_a_repository_that_cannot_be_read_costs_the_names_and_nothing_else(rende
     assert any("are not named" in warning for warning in result["warnings"])
 
 
-def test_digests_of_variables_need_a_key_and_tell_no_value(render):
-    assert "variable_digests" not in look()
+def test_variables_are_told_by_name_and_digest_and_no_value(render):
     result = look(digest_key="pepper-pepper")
-    assert result["variable_digests"] == digests(render.values, "pepper-pepper")
+    assert result["variables"] == digests(render.values, "pepper-pepper")
     assert "hunter2" not in str(result)
     assert "pepper" not in str(result)
+
+
+def test_another_key_gives_other_digests_and_the_token_is_one(render):
+    assert look()["variables"] == digests(render.values, "sesame-token")
+    assert look(digest_key="pepper-pepper")["variables"] != look()["variables"]
 
 
 def test_the_newest_lines_of_the_log_come_with_the_oldest_of_them_first(render):

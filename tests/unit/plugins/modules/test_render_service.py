@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core import wait
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import LeaseLost
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render_states import digests
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render_variables import digests
 from ansible_collections.storefront.runbook.plugins.modules import render_service
 
 from tests.unit.plugins.fake_railway import lost
@@ -105,9 +105,9 @@ def test_a_deploy_that_is_only_queued_is_awaited_too(render):
 def test_an_image_is_deployed_to_a_service_that_runs_images(render):
     render.service["imagePath"] = "ghcr.io/shop/api"
     image = "ghcr.io/shop/api:v1.1.0"
-    result = service("deployed", image=image)
+    result = service("deployed", source="image", image=image)
     assert (result["deployment"]["release"], result["deployment"]["commit"]) == ("v1.1.0", None)
-    assert not service("deployed", image=image)["changed"]
+    assert not service("deployed", source="image", image=image)["changed"]
     assert render.sent("create") == [{"imageUrl": image}]
 
 
@@ -159,7 +159,9 @@ def test_a_deploy_whose_answer_was_lost_makes_one_deploy(render):
         ({"commit": None}, "ref, commit, image"),
         ({"commit": None, "ref": "v1.1.0"}, "path"),
         ({"image": "ghcr.io/shop/api:v1"}, "mutually exclusive"),
-        ({"commit": None, "image": "ghcr.io/shop/api:v1"}, "is built from Git (https://git.example/shop). Set path and ref"),
+        ({"commit": None, "image": "ghcr.io/shop/api:v1"}, "source is commit, which goes with ref, or commit"),
+        ({"source": "image"}, "source is image, which goes with image"),
+        ({"commit": None, "source": "image", "image": "ghcr.io/shop/api:v1"}, "is built from Git (https://git.example/shop). Set path and ref"),
         ({"release": "v1.1.0 final"}, "Correct release"),
         ({"service": "cart"}, "Set service to an id"),
         ({"service": "srv-unknown"}, "srv-unknown"),
@@ -174,7 +176,7 @@ def test_bad_input_is_refused_before_anything_changes(render, params, said):
 
 def test_a_commit_for_a_service_that_runs_images_is_refused(render):
     render.service["imagePath"] = "ghcr.io/shop/api"
-    assert "Set image instead" in deploy()["msg"]
+    assert "Set source=image" in deploy()["msg"]
 
 
 def test_an_unknown_token_is_told_and_not_shown(render):
@@ -308,13 +310,14 @@ def test_a_rollback_needs_a_deploy(render):
 def pinned(render: FakeRender, **params: Any) -> dict[str, Any]:
     """Roll back to the first deploy with DATABASE_URL pinned to what it was at the start."""
     told = digests({"DATABASE_URL": "postgresql://shop:hunter2@db/shop"}, KEY)
-    return service("rolled_back", deployment="dep-1", **{"pinned_variables": ["DATABASE_URL"], "variable_digests": told, "digest_key": KEY, **params})
+    return service("rolled_back", deployment="dep-1", **{"pinned_variables": ["DATABASE_URL"], "known_variables": told, "digest_key": KEY, **params})
 
 
 def test_a_pinned_variable_that_is_as_it_was_lets_the_rollback_be_one(render):
     render.has("v1.0.0")
     render.has("v1.1.0")
-    assert pinned(render)["changed"]
+    result = pinned(render)
+    assert (result["changed"], result["way"], result["differing_variables"]) == (True, "rollback", [])
     assert render.writes() == ["rollback"]
 
 
@@ -324,16 +327,18 @@ def test_a_pinned_variable_that_was_changed_makes_it_a_deploy_of_the_old_commit(
     render.values["DATABASE_URL"] = "postgresql://shop:hunter3@other/shop"
     result = pinned(render)
     assert (result["deployment"]["commit"], result["deployment"]["status"]) == (SHAS["v1.0.0"], "live")
-    assert any("DATABASE_URL changed since dep-1" in warning for warning in result["warnings"])
+    assert any("DATABASE_URL may have changed since dep-1" in warning for warning in result["warnings"])
+    assert (result["way"], result["differing_variables"]) == ("redeploy", ["DATABASE_URL"])
     assert "hunter3" not in str(result)
-    assert not pinned(render)["changed"]
+    again = pinned(render)
+    assert (again["changed"], again["way"]) == (False, None)
     assert render.writes() == ["create"]
 
 
 def test_a_pinned_variable_of_which_nothing_is_known_counts_as_changed(render):
     render.has("v1.0.0")
     render.has("v1.1.0")
-    pinned(render, variable_digests={})
+    pinned(render, known_variables=[])
     assert render.writes() == ["create"]
 
 
@@ -346,11 +351,43 @@ def test_a_rollback_that_runs_with_an_old_pinned_variable_is_made_good(render):
     assert render.writes() == ["create"]
 
 
-def test_pinned_variables_need_the_key_of_their_digests(render):
+def test_digests_of_another_key_count_as_changed(render):
     render.has("v1.0.0")
     render.has("v1.1.0")
-    assert "Set digest_key" in pinned(render, digest_key=None)["msg"]
+    assert pinned(render, digest_key=None, check=True)["differing_variables"] == ["DATABASE_URL"]
+
+
+def test_what_serves_is_deployed_anew_each_time(render):
+    render.has("v1.0.0")
+    foretold = service("redeployed", check=True)
+    assert (foretold["changed"], foretold["deployment"]["id"], foretold["deployment"]["commit"]) == (True, None, SHAS["v1.0.0"])
+    for _unused in range(2):
+        assert service("redeployed")["deployment"]["status"] == "live"
+    assert render.sent("create") == [{"commitId": SHAS["v1.0.0"]}] * 2
+
+
+def test_there_must_be_something_to_deploy_anew(render):
+    assert "state=deployed" in service("redeployed")["msg"]
+
+
+def test_the_deploy_that_render_made_of_a_push_is_adopted_and_awaited(render):
+    render.service["autoDeploy"] = "yes"
+    render.has("v1.1.0", "build_in_progress", trigger="new_commit")
+    result = deploy(source="adopt")
+    assert (result["deployment"]["id"], result["deployment"]["status"], result["changed"]) == ("dep-1", "live", False)
     assert render.writes() == []
+
+
+def test_where_render_made_none_there_is_nothing_to_adopt(render):
+    render.has("v1.0.0")
+    result = deploy(source="adopt")
+    assert (result["failed"], result["error"]["code"]) == (True, "nothing_to_adopt")
+    assert "source=commit" in result["msg"]
+    assert render.writes() == []
+
+
+def test_a_deploy_tells_the_variables_that_it_runs_with(render):
+    assert deploy(digest_key=KEY)["variables"] == digests(render.values, KEY)
 
 
 def test_a_service_is_stopped_once(render):

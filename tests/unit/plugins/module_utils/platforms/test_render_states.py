@@ -5,16 +5,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Outcome
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render_states import (
     Deploy,
     candidates,
     classify,
-    digests,
     live,
     maintenance,
     tag_of,
@@ -135,8 +131,3 @@ def test_of_a_suspended_service_what_it_ran_is_a_candidate_too(render):
     render.has("v1.1.0")
     render.service["suspended"] = "suspended"
     assert [one.release for one in candidates(listed(render))] == ["v1.1.0", "v1.0.0"]
-
-
-def test_digests_are_keyed():
-    expected = hmac.new(b"pepper", b"value", hashlib.sha256).hexdigest()
-    assert digests({"NAME": "value"}, "pepper") == {"NAME": expected}
