@@ -12,7 +12,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.platforms.rende
 from ansible_collections.storefront.runbook.plugins.modules import render_info
 
 from tests.unit.plugins.fake_render import SERVICE, FakeRender
-from tests.unit.support import run_module
+from tests.unit.support import reply, run_module
 
 
 @pytest.fixture
@@ -87,6 +87,15 @@ def test_a_log_is_read_page_by_page_and_no_line_twice(render, monkeypatch):
     render.said = {"build": [], "app": [f"line {number}" for number in range(7)]}
     assert [line["message"] for line in look(log_lines=50)["logs"]] == [f"line {number}" for number in range(7)]
     assert render.operations().count("logs") == 4
+
+
+def test_lines_of_one_moment_keep_their_order(render):
+    entries: list[dict[str, Any]] = [
+        {"id": word, "message": word, "timestamp": "2026-01-31T12:00:00.000Z", "labels": []} for word in ("third", "second", "first")
+    ]
+    page = {"hasMore": False, "nextStartTime": "2026-01-31T12:00:00Z", "nextEndTime": "2026-01-31T12:00:00Z", "logs": entries}
+    render.faults["logs"] = [lambda _: reply(200, page)]
+    assert [line["message"] for line in look(log_lines=10)["logs"]] == ["first", "second", "third"]
 
 
 def test_only_the_types_of_lines_that_are_asked_for_are_read_and_passwords_are_masked(render):

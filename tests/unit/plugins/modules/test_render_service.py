@@ -277,6 +277,16 @@ def test_a_rollback_is_made_when_what_was_on_its_way_came_to_serve_before_it_was
     assert render.writes() == ["cancel", "rollback"]
 
 
+def test_a_rollback_is_made_when_what_is_on_its_way_cannot_be_canceled(render):
+    serving = render.has("v1.0.0")
+    render.has("v1.1.0", "build_in_progress")
+    render.steps = ["created", "build_in_progress"]
+    render.faults["cancel"] = [lambda _: refusal(400, "deploy cannot be canceled")]
+    result = service("rolled_back", deployment=serving["id"], wait=False)
+    assert any("not canceled" in warning for warning in result["warnings"])
+    assert render.writes() == ["cancel", "rollback"]
+
+
 def test_a_rollback_in_check_mode_foretells_the_commit_and_writes_nothing(render):
     old = render.has("v1.0.0")
     render.has("v1.1.0")
@@ -499,6 +509,11 @@ def test_maintenance_mode_is_turned_on_once_and_keeps_its_page(render):
     assert not service("configured", maintenance_mode=True)["changed"]
     assert render.sent("update") == [{"serviceDetails": {"maintenanceMode": {"enabled": True, "uri": "https://status.example"}}}]
     assert render.writes() == ["update"]
+
+
+def test_only_what_changes_is_sent(render):
+    service("configured", auto_deploy=True, maintenance_mode=False)
+    assert render.sent("update") == [{"autoDeploy": "yes"}]
 
 
 def test_a_worker_has_no_maintenance_mode(render):

@@ -126,6 +126,13 @@ def test_only_what_has_served_is_a_candidate(render):
     assert [one.release for one in candidates(listed(render))] == ["v1.0.0"]
 
 
+def test_an_older_deploy_of_the_commit_that_serves_is_no_candidate(render):
+    render.has("v1.1.0")
+    render.has("v1.0.0")
+    render.has("v1.0.0")
+    assert [one.id for one in candidates(listed(render))] == ["dep-1"]
+
+
 def test_of_a_suspended_service_what_it_ran_is_a_candidate_too(render):
     render.has("v1.0.0")
     render.has("v1.1.0")
