@@ -293,6 +293,7 @@ from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options, lease_options, wait_options
 from ..module_utils.core.source import resolve, tags
 from ..module_utils.data.lease import guard as lease_guard
+from ..module_utils.platforms import render_instances
 from ..module_utils.platforms.render import API_URL, Render, connect, named
 from ..module_utils.platforms.render_goals import decide, deployed, redeployed, rolled_back, started
 from ..module_utils.platforms.render_settings import changes, configured, restarted, scaled
@@ -381,18 +382,18 @@ def apply(intent: Plan, client: Render) -> dict[str, Any]:
         client.update(todo["settings"])
     if todo["state"] == "stopped":
         client.cancel(todo["stop"])
-        client.suspend()
+        render_instances.suspend(client)
         if todo["wait"]:
-            client.wait_suspended()
+            render_instances.wait_suspended(client)
     elif todo["state"] == "restarted":
-        running = client.instances()
-        client.restart()
+        running = render_instances.instances(client)
+        render_instances.restart(client)
         if todo["wait"]:
-            client.wait_instances(gone=running)
+            render_instances.wait_instances(client, gone=running)
     elif "replicas" in todo:
-        client.scale(todo["replicas"])
+        render_instances.scale(client, todo["replicas"])
         if todo["wait"] and not is_suspended(client.service):
-            client.wait_instances(todo["replicas"])
+            render_instances.wait_instances(client, todo["replicas"])
     elif "goal" in todo:
         return apply_goal(intent, client)
     return {}
@@ -403,7 +404,7 @@ def apply_goal(intent: Plan, client: Render) -> dict[str, Any]:
     changed = bool(obsolete) or not found or bool(intent.todo["settings"])
     if not found and is_suspended(client.service):
         client.waiter.warn(f"{client.name} was suspended and is resumed.")
-        found = client.resume()
+        found = render_instances.resume(client)
         found, obsolete = decide(client.deploys(), goal)
     if obsolete:
         client.cancel(obsolete)

@@ -14,14 +14,14 @@ import httpx
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Outcome, Waiter
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms import render, render_logs, render_settings, render_variables
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms import render, render_instances, render_logs, render_settings, render_variables
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render_states import PUT_BACK, STATES
 
 from tests.contract.contracts import Contract
 from tests.unit.plugins.fake_render import SERVICE, SHAS, FakeRender
 from tests.unit.support import Clock, Request
 
-CALLS = (render, render_logs, render_variables)
+CALLS = (render, render_instances, render_logs, render_variables)
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +49,11 @@ def fake() -> FakeRender:
     client.create({"imageUrl": "ghcr.io/shop/api:v1.0.0"})
     client.wait_live(client.roll_back(client.deploy(first.id)))
     client.cancel([client.create({"commitId": SHAS["v1.1.0"]})])
-    client.suspend()
-    client.resume()
-    client.restart()
-    client.scale(2)
-    client.wait_instances(2)
+    render_instances.suspend(client)
+    render_instances.resume(client)
+    render_instances.restart(client)
+    render_instances.scale(client, 2)
+    render_instances.wait_instances(client, 2)
     fake.service["autoDeploy"] = "yes"
     client.look()
     client.update(render_settings.changes(client, auto_deploy=False, mode=True, uri="https://status.example"))

@@ -15,7 +15,7 @@ from ..core.errors import ApiError, ConfigError, DeploymentFailed, Unreachable, 
 from ..core.http import ApiClient
 from ..core.wait import Outcome, Waiter, nothing
 from . import render_logs
-from .render_states import Deploy, by_id, classify, is_suspended, live
+from .render_states import Deploy, by_id, classify
 
 API_URL = "https://api.render.com/v1"
 ID = re.compile(r"(srv|crn)-[0-9a-z]+(-[0-9a-z]+)?")
@@ -116,7 +116,7 @@ class Render:
 
     def find(self, source: str | None) -> Deploy:
         """Return the deploy that Render has made, or is about to make, of a commit or an image by itself. Raises ConfigError when there is none."""
-        found = self._look(lambda: next((deploy for deploy in self.deploys() if source in (deploy.commit, deploy.image) and deploy.in_progress), None))
+        found = self.seek(lambda: next((deploy for deploy in self.deploys() if source in (deploy.commit, deploy.image) and deploy.in_progress), None))
         if found is None:
             raise ConfigError(
                 f"Render has no deploy of {source} to {self.service['name']} that is live or on its way. Push it to the branch that the service deploys, or "
@@ -142,45 +142,16 @@ class Render:
 
         for one in ids:
             try:
-                self._ask(lambda one=one: self.api.json("POST", f"{self.path}/deploys/{one}/cancel"), over)  # type: ignore[misc]
+                self.ask(lambda one=one: self.api.json("POST", f"{self.path}/deploys/{one}/cancel"), over)  # type: ignore[misc]
             except ApiError as error:
                 self.waiter.warn(f"The deploy {one} was not canceled, so it may still serve for a moment. {error}")
         if ids:
-            self._look(over)
-
-    def suspend(self) -> None:
-        self._ask(lambda: self.api.json("POST", f"{self.path}/suspend"), lambda: is_suspended(self.look()))
-
-    def resume(self) -> Deploy | None:
-        """Resume the service; return the deploy that Render makes for that, or what serves where it makes none."""
-        known = {deploy.id for deploy in self.deploys(RECENT)}
-
-        def resumed() -> bool:
-            return not is_suspended(self.look())
-
-        self._ask(lambda: self.api.json("POST", f"{self.path}/resume"), resumed)
-        self.waiter.wait_for(
-            resumed, lambda done: (Outcome.READY if done else Outcome.PENDING, "suspended"), what=f"The service {self.name}", look_at="it in Render's dashboard"
-        )
-        return self._look(lambda: next((d for d in self.deploys(RECENT) if d.id not in known), None)) or live(self.deploys(RECENT))
-
-    def restart(self) -> None:
-        """Replace the service's instances by new ones of the same deploy; to ask for that twice does no harm."""
-        self.waiter.beat()
-        self.api.json("POST", f"{self.path}/restart", idempotent=True)
-
-    def scale(self, count: int) -> None:
-        self.waiter.beat()
-        self.api.json("POST", f"{self.path}/scale", json={"numInstances": count}, idempotent=True)
+            self.seek(over)
 
     def update(self, settings: Mapping[str, Any]) -> None:
         """Set some of the service's settings, none of which makes a deploy; to set them twice does no harm."""
         self.waiter.beat()
         self._service = self.api.json("PATCH", self.path, json=dict(settings), idempotent=True)
-
-    def instances(self) -> set[str]:
-        """Return the ids of the instances that run."""
-        return {instance["id"] for instance in self.api.json("GET", f"{self.path}/instances") or []}
 
     def wait_live(self, deploy: Deploy) -> Deploy:
         """Wait for Render's word live, which a web service gets after its health check."""
@@ -196,24 +167,6 @@ class Render:
             raise DeploymentFailed(f"{error}\nCorrect the cause and deploy again, or roll back.", state=error.details.get("state")) from None
         return found or deploy
 
-    def wait_suspended(self) -> None:
-        self.waiter.wait_for(
-            lambda: is_suspended(self.look()),
-            lambda done: (Outcome.READY if done else Outcome.PENDING, "not suspended"),
-            what=f"The service {self.name}",
-            look_at="it in Render's dashboard",
-        )
-
-    def wait_instances(self, count: int | None = None, gone: Iterable[str] = ()) -> None:
-        """Wait until ``count`` instances run, or at least one where it is None, and none of ``gone`` does."""
-        old = set(gone)
-
-        def settled(running: set[str]) -> tuple[Outcome, str]:
-            done = bool(running) and not running & old and count in (None, len(running))
-            return (Outcome.READY if done else Outcome.PENDING), f"at {len(running - old)} of {count or len(old)} instances"
-
-        self.waiter.wait_for(self.instances, settled, what=f"The service {self.name}", look_at="its instances in Render's dashboard")
-
     def _make(self, what: str, send: Callable[[], Any], pick: Callable[[Listed], Deploy | None]) -> Deploy:
         """Ask for a new deploy and return it. Where Render does not name it (202, or a lost answer), it is looked for among those that are new."""
         known = {deploy.id for deploy in self.deploys()}
@@ -221,8 +174,8 @@ class Render:
         def made() -> Deploy | None:
             return pick([deploy for deploy in self.deploys(RECENT) if deploy.id not in known])
 
-        answer = self._ask(send, made)
-        found = self.of(answer) if answer else self._look(made, QUEUED)
+        answer = self.ask(send, made)
+        found = self.of(answer) if answer else self.seek(made, QUEUED)
         if found is None:
             raise ApiError(
                 f"{what} was taken by Render for {self.name}, but no new deploy is listed after {QUEUED:g} s. Look at the service in Render's dashboard; "
@@ -232,7 +185,7 @@ class Render:
             )
         return found
 
-    def _ask(self, send: Callable[[], Any], done: Callable[[], object]) -> Any:
+    def ask(self, send: Callable[[], Any], done: Callable[[], object]) -> Any:
         """Write, and return Render's answer. Where that was lost, look whether the write was done: then return None, else write again."""
         for attempt in range(1, TRIES + 1):
             self.waiter.beat()
@@ -241,13 +194,13 @@ class Render:
             except (ApiError, Unreachable) as error:
                 if isinstance(error, ApiError) and error.code != "malformed_body" and (error.status or 0) < HTTPStatus.INTERNAL_SERVER_ERROR:
                     raise
-                if self._look(done):
+                if self.seek(done):
                     return None
                 if attempt == TRIES:
                     raise
         return None
 
-    def _look(self, seek: Callable[[], Any], seconds: float | None = None) -> Any:
+    def seek(self, seek: Callable[[], Any], seconds: float | None = None) -> Any:
         """Return what ``seek`` finds, or None when that is nothing for a while."""
         brief = replace(self.waiter, timeout=LOOK if seconds is None else seconds)
         try:

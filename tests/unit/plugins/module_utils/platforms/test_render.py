@@ -12,7 +12,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core.errors imp
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Waiter
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render import API_URL, Render, connect, parse_error
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render_states import by_id, live
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render_states import live
 
 from tests.unit.plugins.fake_railway import lost, never_arrived
 from tests.unit.plugins.fake_render import SERVICE, SHAS, FakeRender, queued, refusal
@@ -192,55 +192,9 @@ def test_a_cancel_that_render_refuses_is_a_warning(render, client, warnings):
     assert "not canceled" in warnings[0]
 
 
-def test_a_suspension_whose_answer_was_lost_is_not_repeated(render, client):
-    render.has("v1.0.0")
-    render.faults["suspend"] = [lost]
-    client.suspend()
-    client.wait_suspended()
-    assert render.writes() == ["suspend"]
-
-
-def test_a_resumed_service_is_awaited_by_the_deploy_that_render_makes(render, client):
-    render.has("v1.0.0")
-    client.suspend()
-    made = client.resume()
-    assert made is not None
-    assert (made.trigger, made.id) == ("service_resumed", "dep-2")
-    assert client.wait_live(made).is_live
-
-
-def test_a_resumed_service_without_a_new_deploy_runs_what_it_ran(render, client):
-    serving = render.has("v1.0.0")
-    client.suspend()
-    render.faults["resume"] = [lambda _: (render.service.update(suspended="not_suspended"), reply(202))[1]]
-    assert client.resume() == by_id(client.deploys(), serving["id"])
-
-
-@pytest.mark.parametrize(("what", "call"), [("restart", lambda client: client.restart()), ("scale", lambda client: client.scale(3))])
-def test_what_does_no_harm_twice_is_sent_again_after_a_lost_answer(render, client, what, call):
-    render.faults[what] = [lost]
-    call(client)
-    assert render.writes() == [what, what]
-
-
 def test_each_write_renews_the_lease_first(render, client):
     beats: list[Any] = []
     client.waiter.beat = lambda: beats.append(list(render.writes()))
-    client.suspend()
+    client.create(WANTED)
     client.update({"autoDeploy": "no"})
-    assert beats == [[], ["suspend"]]
-
-
-def test_a_restart_is_over_when_none_of_the_old_instances_is_left(render, client):
-    before = client.instances()
-    client.restart()
-    render.faults["instances"] = [lambda _: reply(200, [{"id": one} for one in ("one", "one-again")])]
-    client.wait_instances(gone=before)
-    assert render.operations().count("instances") == 3
-
-
-def test_scaling_is_over_when_as_many_instances_run_as_are_wanted(render, client):
-    client.scale(2)
-    render.faults["instances"] = [lambda _: reply(200, [{"id": "one"}])]
-    client.wait_instances(2)
-    assert render.operations().count("instances") == 2
+    assert beats == [[], ["create"]]
