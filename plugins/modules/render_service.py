@@ -38,7 +38,7 @@ options:
   state:
     description:
       - V(deployed) deploys the commit or the image and waits until it is live. A deploy of the same one that is live or on its way is used again, so a
-        second run makes no second one.
+        second run makes no second one, with whichever variables it runs.
       - V(redeployed) deploys what serves anew, every time, with the variables and settings of today, which takes a build.
       - V(rolled_back) runs the build of O(deployment) again. Nothing is done when it is live, or when a rollback to it is live or on its way. What is
         deployed on each push is turned off, since Render leaves that on with a rollback by API.
@@ -236,7 +236,7 @@ variables:
   description:
     - The service's own variables of today by name and keyed digest, as in RV(storefront.runbook.render_info#module:variables). A deploy that was made now
       runs with them.
-  returned: with O(state=deployed), O(state=redeployed) or O(state=rolled_back)
+  returned: with O(state=deployed), O(state=redeployed) or O(pinned_variables)
   type: list
   elements: dict
   sample: [{"name": "DATABASE_URL", "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}]
@@ -288,6 +288,7 @@ error:
 
 from typing import Any
 
+from ..module_utils.core.errors import ApiError, ConfigError, Unreachable
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options, lease_options, wait_options
@@ -331,7 +332,11 @@ def argument_spec() -> dict[str, Any]:
 def build_client(params: dict[str, Any], runtime: Runtime) -> Render:
     if params["ref"]:
         params["commit"] = resolve(params["path"], params["ref"])
-    releases = tags(params["path"]) if params["path"] else {}
+    releases: dict[str, str] = {}
+    try:
+        releases = tags(params["path"]) if params["path"] else {}
+    except ConfigError as problem:  # a rollback must not need the repository
+        runtime.warn(f"{problem} So deploys of commits are not named.")
     release = params["release"] or params["ref"]
     return connect(params, releases=named(releases, [params["commit"], params["image"]], release), beat=runtime.beat, warn=runtime.warn)
 
@@ -352,10 +357,10 @@ def plan(params: dict[str, Any], client: Render) -> Plan:
         todo["stop"] = [deploy for deploy in listed if deploy.in_progress]
         result["deployment"] = {**previous, "status": "stopped"} if previous else None
         return Plan(before, {**after, "live": None, "in_progress": [], "suspended": True}, todo, result)
-    if params["state"] != "started":
+    if params["state"] in ("deployed", "redeployed") or params["pinned_variables"]:
         result["variables"] = digests(variables(client), params["digest_key"] or params["api_token"])
     if params["state"] == "rolled_back":
-        result["differing_variables"] = differing(params["pinned_variables"], params["known_variables"], result["variables"])
+        result["differing_variables"] = differing(params["pinned_variables"], params["known_variables"], result.get("variables", []))
         goal = rolled_back(params, client, listed, result["differing_variables"])
     else:
         goal = GOALS[params["state"]](params, client, listed)
@@ -378,6 +383,8 @@ def shown(deploy: Deploy | None) -> dict[str, Any] | None:
 
 def apply(intent: Plan, client: Render) -> dict[str, Any]:
     todo = intent.todo
+    if todo["settings"] and todo["state"] == "rolled_back":
+        return {**turn_off(client, todo["settings"]), **apply_goal(intent, client)}
     if todo["settings"]:
         client.update(todo["settings"])
     if todo["state"] == "stopped":
@@ -396,6 +403,16 @@ def apply(intent: Plan, client: Render) -> dict[str, Any]:
             render_instances.wait_instances(client, todo["replicas"])
     elif "goal" in todo:
         return apply_goal(intent, client)
+    return {}
+
+
+def turn_off(client: Render, settings: dict[str, Any]) -> dict[str, Any]:
+    """Turn auto-deploy off, which must not keep a rollback from being made."""
+    try:
+        client.update(settings)
+    except (ApiError, Unreachable) as problem:
+        client.waiter.warn(f"Render still deploys each push to {client.name} by itself, which may undo the rollback. {problem}")
+        return {"auto_deploy": True}
     return {}
 
 

@@ -103,19 +103,19 @@ def rolled_back(params: Mapping[str, Any], client: Render, listed: list[Deploy],
     """The build of an older deploy with the variables of then, or where the pinned ones of ``changed`` forbid that its source with those of today."""
     target = by_id(listed, params["deployment"]) or client.deploy(params["deployment"])
     predicted = {**target.describe(), **_new(params)}
-    if changed and live(listed) != target:
 
-        def anew() -> Deploy:
-            client.waiter.warn(f"{', '.join(changed)} may have changed since {target.id} was live, so its source is deployed anew with today's variables.")
-            return client.create(target.wanted)
-
-        return Goal(lambda deploy: deploy.trigger != "rollback" and deploy.repeats(target), anew, predicted, "redeploy")
+    def anew() -> Deploy:
+        client.waiter.warn(f"{', '.join(changed)} may have changed since {target.id} was live, so its source is deployed anew with today's variables.")
+        return client.create(target.wanted)
 
     def back() -> Deploy:
         client.waiter.warn(f"Render runs {target.id} with the variables that it had: a value that was changed since then is the old one in it.")
         return client.roll_back(target)
 
-    goal = Goal(lambda deploy: deploy.restores(target), back, predicted, "resume" if target.word == "stopped" else "rollback")
+    if changed and live(listed) != target:
+        goal = Goal(lambda deploy: deploy.trigger != "rollback" and deploy.repeats(target), anew, predicted, "redeploy")
+    else:
+        goal = Goal(lambda deploy: deploy.restores(target), back, predicted, "resume" if target.word == "stopped" else "rollback")
     if not decide(listed, goal)[0] and target not in able([target]):
         others = ", ".join(f"{deploy.id} ({deploy.release or deploy.source})" for deploy in able(listed))
         raise ConfigError(

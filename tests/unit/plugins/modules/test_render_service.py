@@ -239,6 +239,26 @@ def test_a_rollback_turns_auto_deploy_off_since_render_does_not(render):
     assert render.writes() == ["update", "rollback"]
 
 
+def test_a_rollback_is_made_although_auto_deploy_cannot_be_turned_off(render):
+    old = render.has("v1.0.0")
+    render.has("v1.1.0")
+    render.service["autoDeploy"] = "yes"
+    render.faults["update"] = [lambda _: refusal(403, "forbidden")]
+    result = service("rolled_back", deployment=old["id"])
+    assert (result["deployment"]["status"], result["auto_deploy"]) == ("live", True)
+    assert any("may undo the rollback" in warning for warning in result["warnings"])
+    assert render.writes() == ["update", "rollback"]
+
+
+def test_a_rollback_needs_no_repository_and_no_variables(render, tmp_path):
+    old = render.has("v1.0.0")
+    render.has("v1.1.0")
+    result = service("rolled_back", deployment=old["id"], path=str(tmp_path / "gone"))
+    assert result["deployment"]["status"] == "live"
+    assert any("are not named" in warning for warning in result["warnings"])
+    assert "list_env" not in render.operations()
+
+
 def test_a_rollback_to_what_is_live_changes_nothing(render):
     assert not service("rolled_back", deployment=render.has("v1.0.0")["id"])["changed"]
     assert render.writes() == []
@@ -359,6 +379,13 @@ def test_a_rollback_that_runs_with_an_old_pinned_variable_is_made_good(render):
     render.values["DATABASE_URL"] = "postgresql://shop:hunter3@other/shop"
     assert pinned(render)["changed"]
     assert render.writes() == ["create"]
+
+
+def test_what_never_served_is_not_deployed_anew_for_the_sake_of_a_pinned_variable(render):
+    render.has("v1.0.0", "build_failed")
+    render.has("v1.1.0")
+    assert pinned(render, known_variables=[])["error"]["code"] == "no_rollback_candidate"
+    assert render.writes() == []
 
 
 def test_digests_of_another_key_count_as_changed(render):
