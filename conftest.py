@@ -30,6 +30,9 @@ def sandbox() -> Iterator:
     """The sandbox of the tests, up; KEEP=1 leaves it up for the next run."""
     from sandbox import lifecycle
 
-    yield lifecycle.up(TEST_SANDBOX, say=lambda line: None)
+    running = lifecycle.up(TEST_SANDBOX, say=lambda line: None)
+    yield running
+    judged = running.cloud("GET", "/violations")  # of every exchange with the double, where RUNBOOK_CONTRACTS names the vendors' contracts
     if not os.environ.get("KEEP"):
         lifecycle.down(TEST_SANDBOX, say=lambda line: None)
+    assert judged["violations"] == []

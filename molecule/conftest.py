@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,7 @@ import ansible_runner
 import pytest
 import requests
 
-from conftest import COLLECTIONS, ROOT, TEST_SANDBOX
+from conftest import COLLECTIONS, ROOT
 from sandbox import customer
 
 # Railway's queries are POST requests too.
@@ -37,6 +40,9 @@ RAILWAY_READS = {
 }
 
 
+_background = ThreadPoolExecutor(4)
+
+
 @dataclass(frozen=True)
 class Played:
     """What came of a play: ``rc`` is ansible-playbook's exit code, ``tasks`` its results in order as (name, result)."""
@@ -48,7 +54,9 @@ class Played:
     @property
     def message(self) -> str:
         """What the last failed task said."""
-        return next((str(result.get("msg", "")) for _unused, result in reversed(self.tasks) if result.get("failed")), "")
+        failed: dict[str, Any] = next((result for _unused, result in reversed(self.tasks) if result.get("failed")), {})
+        items = [str(item.get("msg", "")) for item in failed.get("results", []) if item.get("failed")]
+        return " ".join(items) or str(failed.get("msg", ""))
 
     @property
     def report(self) -> dict[str, Any]:
@@ -56,6 +64,50 @@ class Played:
 
     def changed(self) -> list[str]:
         return [name for name, result in self.tasks if result.get("changed")]
+
+
+def played(runner: Any) -> Played:
+    """Return what a finished runner tells."""
+    with runner.stdout as stream:
+        stdout = stream.read()
+    ended = {"runner_on_ok", "runner_on_failed", "runner_on_skipped", "runner_item_on_failed"}
+    tasks = [(event["event_data"]["task"], event["event_data"].get("res", {}), event["event"]) for event in runner.events if event["event"] in ended]
+    results = [(name, {**result, "failed": kind.endswith("failed") or result.get("failed", False)}) for name, result, kind in tasks]
+    return Played(runner.rc, stdout, results)
+
+
+@dataclass
+class Running:
+    """A play that runs in the background."""
+
+    order: Path
+    future: Future[Played]
+
+    def end(self) -> Played:
+        """Wait until it has ended."""
+        return self.future.result(300)
+
+    def pid(self) -> int:
+        return int(self.order.with_suffix(".pid").read_text())
+
+    def send(self, number: int) -> None:
+        """Send a signal to ansible-playbook, and to nothing that it started."""
+        os.kill(self.pid(), number)
+
+    def done(self) -> list[str]:
+        """The tasks at which something was done."""
+        file = self.order.with_suffix(".done")
+        return file.read_text().splitlines() if file.exists() else []
+
+    def processes(self) -> list[int]:
+        """What still runs of the play: all that has its environment."""
+        mark = f"AT_TASK={self.order}".encode()
+        found = []
+        for entry in Path("/proc").glob("[0-9]*/environ"):
+            with suppress(OSError):
+                if mark in entry.read_bytes().split(b"\0"):
+                    found.append(int(entry.parent.name))
+        return found
 
 
 @dataclass
@@ -87,7 +139,7 @@ class Customers:
 
     def _ask(self, stop: threading.Event, surface: str, url: str, release_of) -> None:
         with requests.Session() as session:
-            while not stop.wait(0.02):
+            while not stop.wait(0.1):
                 try:
                     answer = session.get(url, timeout=10)
                     self.seen.append((surface, release_of(answer) if answer.ok else f"status {answer.status_code}"))
@@ -115,26 +167,49 @@ class Shop:
     def at(self) -> dict[str, Any]:
         return self.sandbox.storefront(self.name)
 
-    def play(self, playbook: str, cmdline: str = "", inventory: str | None = None, **extra: Any) -> Played:
-        """Run a playbook of the collection against this storefront."""
-        runner = ansible_runner.run(
-            private_data_dir=tempfile.mkdtemp(dir=self.folder),  # a runner keeps the last play's options in its folder
-            playbook=str(ROOT / "playbooks" / playbook),
-            inventory=inventory or str(ROOT / "inventories/development"),
-            extravars=extra,
-            cmdline=cmdline or None,
-            envvars={"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "SANDBOX_NAME": TEST_SANDBOX},
-            quiet=True,
-        )
-        with runner.stdout as stream:
-            stdout = stream.read()
-        ended = {"runner_on_ok", "runner_on_failed", "runner_on_skipped", "runner_item_on_failed"}
-        tasks = [(event["event_data"]["task"], event["event_data"].get("res", {}), event["event"]) for event in runner.events if event["event"] in ended]
-        return Played(
-            runner.rc,
-            stdout,
-            [(name, {**result, "failed": kind.endswith("failed") or result.get("failed", False)}) for name, result, kind in tasks],
-        )
+    def play(self, playbook: str, cmdline: str = "", inventory: str | None = None, at: list[dict[str, Any]] | None = None, **extra: Any) -> Played:
+        """Run a playbook of the collection against this storefront, to its end. ``at`` is what happens at which task: see plugins/callback/at_task.py."""
+        return self.begin(playbook, cmdline, inventory, at, **extra).end()
+
+    def begin(
+        self,
+        playbook: str,
+        cmdline: str = "",
+        inventory: str | None = None,
+        at: list[dict[str, Any]] | None = None,
+        cancel: Callable[[], bool] | None = None,
+        **extra: Any,
+    ) -> Running:
+        """Start a playbook and return while it runs; it is cancelled once ``cancel`` says so."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))  # a runner keeps the last play's options in its folder
+        cloud = self.sandbox.state["cloud"]
+        reach = {"url": cloud["control_url"], "token": cloud["control_token"], "database": self.sandbox.state["postgres"]["url"]}
+        order = folder / "at.json"
+        order.write_text(json.dumps([{**reach, **entry} for entry in at or []]))
+        environment = {
+            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "SANDBOX_NAME": self.sandbox.name,
+            "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "molecule/plugins/callback"),
+            "ANSIBLE_CALLBACKS_ENABLED": "at_task",
+            "AT_TASK": str(order),
+        }
+
+        def run() -> Played:
+            return played(
+                ansible_runner.run(
+                    private_data_dir=str(folder),
+                    playbook=str(ROOT / "playbooks" / playbook),
+                    inventory=inventory or str(ROOT / "inventories/development"),
+                    extravars={"store_endpoint_url": cloud["objects_url"], **extra},
+                    cmdline=cmdline or None,
+                    envvars=environment,
+                    cancel_callback=cancel,
+                    quiet=True,
+                )
+            )
+
+        return Running(order, _background.submit(run))
 
     def customers(self) -> Customers:
         return Customers(self.at["frontend_url"], self.at["backend_url"])
@@ -167,10 +242,62 @@ class Shop:
     def fault(self, **what: Any) -> None:
         self.sandbox.cloud("POST", "/faults", what)
 
+    def clear_faults(self) -> None:
+        self.sandbox.cloud("DELETE", "/faults")
+
+    def held(self) -> bool:
+        """Whether a request is being held by a fault."""
+        return bool(self.sandbox.cloud("GET", "/held"))
+
     def writes(self) -> list[dict[str, Any]]:
         """The vendor requests that may have changed something, since the scenario began."""
-        requests = self.sandbox.cloud("GET", "/requests")
+        requests = [request for request in self.sandbox.cloud("GET", "/requests") if request["vendor"] != "objects"]
         return [request for request in requests if request["method"] not in ("GET", "HEAD") and request["operation"] not in RAILWAY_READS]
+
+    def forget_requests(self) -> None:
+        self.sandbox.cloud("DELETE", "/requests")
+
+    def purge(self) -> None:
+        """Empty the edge's cache by hand."""
+        zone, cloud = self.at["cloudflare"]["zone"], self.sandbox.state["cloud"]
+        headers = {"Authorization": f"Bearer {self.sandbox.state['tokens']['cloudflare']}"}
+        requests.post(f"{cloud['cloudflare_url']}/zones/{zone}/purge_cache", json={"purge_everything": True}, headers=headers, timeout=10).raise_for_status()
+
+    def set_variable(self, service: str, name: str, value: str) -> None:
+        """Change a variable of a service at Railway; what runs keeps the one it was started with until it is deployed again."""
+        railway = self.at["railway"]
+        place = {"projectId": railway["project"], "environmentId": railway["environment"], "serviceId": service}
+        document = "mutation($input: VariableCollectionUpsertInput!) { variableCollectionUpsert(input: $input) }"
+        body = {"query": document, "variables": {"input": {**place, "variables": {name: value}, "skipDeploys": True}}}
+        headers = {"Authorization": f"Bearer {self.sandbox.state['tokens']['railway']}"}
+        requests.post(f"{self.sandbox.state['cloud']['railway_url']}/graphql/v2", json=body, headers=headers, timeout=10).raise_for_status()
+
+    def running_units(self) -> list[str]:
+        """The units of the backend that run."""
+        return [unit["name"] for unit in self.sandbox.cloud("GET", "/processes") if unit["name"].startswith(f"{self.name}-")]
+
+    def link(self) -> None:
+        """Connect the project and the API's service to the shop's repository: a push is deployed by itself."""
+        self.sandbox.cloud("POST", f"/storefronts/{self.name}/git", {"root_directory": "apps/frontend"})
+        where = {"service": "api", "repository": self.sandbox.state["shop"]["repository"], "root_directory": "apps/backend"}
+        self.sandbox.cloud("POST", f"/storefronts/{self.name}/railway/connect", where)
+
+    def push(self, release: str) -> None:
+        self.sandbox.cloud("POST", f"/storefronts/{self.name}/push", {"ref": release})
+
+    def settle(self) -> None:
+        """Wait until the platforms have done what a push made them do."""
+        give_up = time.monotonic() + 120
+        while self.sandbox.cloud("GET", f"/storefronts/{self.name}/busy"):
+            assert time.monotonic() < give_up, "the platforms are still building"
+            time.sleep(0.1)
+
+    def age_the_lease(self) -> None:
+        """Let the lease's time run out, as if its holder had stood still for that long."""
+        lease = self.lease()
+        bucket, _unused, root = self.at["store"].removeprefix("s3://").partition("/")
+        aged = {**lease, "deadline": "2020-01-01T00:00:00.000Z"}
+        self.sandbox.s3().put_object(Bucket=bucket, Key=f"{root}/lease.json", Body=json.dumps(aged).encode())
 
 
 @dataclass
@@ -186,47 +313,70 @@ class Cold:
 @pytest.fixture(scope="session")
 def cold(sandbox, tmp_path_factory) -> Cold:
     shop = Shop(sandbox, "shop", tmp_path_factory.mktemp("cold"))
-    sandbox.cloud("DELETE", "/faults")
-    sandbox.cloud("DELETE", "/requests")
+    back_to(sandbox, "empty") if sandbox.has_saved("shop", "empty") else sandbox.save("shop", "empty")
+    shop.clear_faults()
+    shop.forget_requests()
     checked = shop.play("deploy.yml", cmdline="--check --diff", release="v1.0.0")
     written = shop.writes()
     return Cold(shop, checked, written, shop.play("deploy.yml", release="v1.0.0"))
 
 
 @pytest.fixture(scope="session")
-def base(cold, sandbox) -> None:
+def base(request, sandbox) -> None:
     """v1.0.0 is live and has an order in its database; saved once."""
-    shop = cold.shop
-    assert cold.deployed.rc == 0, cold.deployed.stdout
-    customer.fill_shelves(shop.at)
-    customer.buy(shop.at)
-    sandbox.save("shop", "base")
+    if not sandbox.has_saved("shop", "base"):
+        cold = request.getfixturevalue("cold")
+        assert cold.deployed.rc == 0, cold.deployed.stdout
+        customer.fill_shelves(cold.shop.at)
+        customer.buy(cold.shop.at)
+        sandbox.save("shop", "base")
+
+
+def back_to(sandbox: Any, label: str) -> None:
+    """Put the shop back to what was saved, with no fault and no request remembered."""
+    sandbox.cloud("DELETE", "/faults")
+    sandbox.restore("shop", label)
+    sandbox.cloud("DELETE", "/requests")
 
 
 @pytest.fixture
 def shop(base, sandbox, tmp_path) -> Iterator[Shop]:
     """The shop as `base` left it."""
-    sandbox.restore("shop", "base")
-    sandbox.cloud("DELETE", "/faults")
-    sandbox.cloud("DELETE", "/requests")
+    back_to(sandbox, "base")
     yield Shop(sandbox, "shop", tmp_path)
     sandbox.cloud("DELETE", "/faults")
 
 
+@pytest.fixture
+def empty_shop(cold, sandbox, tmp_path) -> Iterator[Shop]:
+    """The shop before its first release."""
+    back_to(sandbox, "empty")
+    yield Shop(sandbox, "shop", tmp_path)
+    sandbox.cloud("DELETE", "/faults")
+
+
+@pytest.fixture(scope="module")
+def one_shop(base, sandbox, tmp_path_factory) -> Iterator[Shop]:
+    """The shop as `base` left it, one for all scenarios of a file, which go on from each other."""
+    back_to(sandbox, "base")
+    yield Shop(sandbox, "shop", tmp_path_factory.mktemp("one"))
+    sandbox.cloud("DELETE", "/faults")
+
+
 @pytest.fixture(scope="session")
-def released(base, cold, sandbox) -> None:
+def released(base, sandbox, tmp_path_factory) -> None:
     """v1.1.0 is live over v1.0.0; saved once."""
-    sandbox.restore("shop", "base")
-    played = cold.shop.play("deploy.yml", release="v1.1.0")
-    assert played.rc == 0, played.stdout
-    sandbox.save("shop", "released")
+    if not sandbox.has_saved("shop", "released"):
+        back_to(sandbox, "base")
+        played = Shop(sandbox, "shop", tmp_path_factory.mktemp("released")).play("deploy.yml", release="v1.1.0")
+        assert played.rc == 0, played.stdout
+        sandbox.save("shop", "released")
 
 
 @pytest.fixture
 def released_shop(released, shop, sandbox) -> Shop:
     """The shop as `released` left it."""
-    sandbox.restore("shop", "released")
-    sandbox.cloud("DELETE", "/requests")
+    back_to(sandbox, "released")
     return shop
 
 

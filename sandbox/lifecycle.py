@@ -102,7 +102,9 @@ def status(name: str) -> list[dict[str, Any]]:
 
 
 def _servers(folder: Path, state: dict[str, Any]) -> list[Server]:
-    ports = read(folder / "ports.json")
+    known = read(folder / "ports.json")
+    lacking = [port for server in SERVERS for port in server.port_names if port not in known]
+    ports = {**known, **(assign_ports(folder, lacking) if lacking else {})}  # an older version of the sandbox had fewer
     return [server(state, ports) for server in SERVERS]
 
 
@@ -136,11 +138,16 @@ def _new_state(name: str, folder: Path) -> dict[str, Any]:
             "railway_url": at["railway"],
             "render_url": f"{at['render']}/v1",
             "cloudflare_url": f"{at['cloudflare']}/client/v4",
+            "objects_url": at["objects"],
+            "github_url": at["github"],
+            "slack_url": f"{at['slack']}/api",
+            "sentry_url": at["sentry"],
             "control_token": secrets.token_hex(20),
         },
         "tokens": {
-            **{"vercel": secrets.token_hex(12), "railway": str(uuid.uuid4()), "render": f"rnd_{secrets.token_hex(14)}"},
-            **{"cloudflare": secrets.token_hex(20)},
+            **{"vercel": secrets.token_hex(12), "railway": str(uuid.uuid4()), "cloudflare": secrets.token_hex(20)},
+            "render": f"rnd_{secrets.token_hex(14)}",
+            **{"github": f"ghp_{secrets.token_hex(18)}", "slack": f"xoxb-{secrets.token_hex(20)}", "sentry": f"sntrys_{secrets.token_hex(20)}"},
         },
         "storefronts": {},
     }

@@ -177,7 +177,7 @@ class Cloud(Server):
     """The double of the vendors' APIs; the shop's own processes are its children."""
 
     name = "cloud"
-    port_names = ("control", "vercel", "railway", "render", "cloudflare")
+    port_names = ("control", "vercel", "railway", "render", "cloudflare", "github", "slack", "sentry", "objects")
 
     def __init__(self, state: dict[str, Any], ports: dict[str, int]):
         super().__init__(state, ports)
@@ -190,8 +190,10 @@ class Cloud(Server):
             "state_dir": str(self.folder),
             "cache_dir": str(CACHE),
             "ports": self.ports,
+            "s3_url": self.state["s3"]["endpoint_url"],
             "tokens": {**self.state["tokens"], "control": self.state["cloud"]["control_token"]},
             "node_bin": str(tools.node_bin()),
+            "repository": str(self.folder.with_name("shop")),
         }
         write(self.config, config)
 

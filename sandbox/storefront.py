@@ -91,6 +91,12 @@ class Sandbox:
         self._copy_database(name, f"{name}@{label}", owner=name)
         self._copy_objects(BUCKET, f"{name}/", SAVED, f"{name}/{label}/")
 
+    def has_saved(self, name: str, label: str) -> bool:
+        """Tell whether ``save`` kept a storefront under ``label``."""
+        with self._admin() as cursor:
+            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (f"{name}@{label}",))
+            return bool(cursor.fetchone())
+
     def restore(self, name: str, label: str) -> None:
         """Put a storefront back to what ``save`` kept; Redis, which holds only what may be lost, is emptied."""
         self._copy_database(f"{name}@{label}", name, owner=name)

@@ -13,9 +13,10 @@ version_added: 1.0.0
 author:
   - Contributors to storefront.runbook (@storefront)
 description:
-  - Removes from Cloudflare's cache everything of a zone, or what belongs to URLs, cache tags, hosts or prefixes. Give exactly one of O(everything),
-    O(files), O(tags), O(hosts) and O(prefixes).
-  - What a cache holds cannot be asked for, so a purge is always a change, and check mode predicts the requests.
+  - Removes from Cloudflare's cache everything of a zone, or what belongs to URLs, cache tags, hosts or prefixes, or what a release has changed. Give exactly
+    one of O(everything), O(files), O(tags), O(hosts), O(prefixes) and O(changed).
+  - What a cache holds cannot be asked for, so a purge is always a change, and check mode predicts the requests. Only where O(changed) finds nothing that
+    anybody could have seen, nothing is purged.
   - Rate limits are waited for as Cloudflare asks. A request whose answer was lost is sent again, since purging twice does no harm.
 extends_documentation_fragment:
   - storefront.runbook.api
@@ -72,6 +73,55 @@ options:
       - Prefixes to purge, as host and path without scheme, query or fragment, such as V(www.shop.example/products).
     type: list
     elements: str
+  changed:
+    description:
+      - Purge what a release has changed, by the files that differ in git. Which public paths a file reaches only you can know, so O(changed.routes) says it.
+        A file that no route knows of purges everything, so that nothing old is left.
+    type: dict
+    suboptions:
+      path:
+        description: The repository's checkout on this controller.
+        type: path
+        required: true
+      from:
+        description: Ref of the release that was live. Where it is missing or unknown, what changed is not known either.
+        type: str
+      to:
+        description: Ref of the release that is live now.
+        type: str
+        required: true
+      base_urls:
+        description: The public hosts, such as V(https://www.shop.example).
+        type: list
+        elements: str
+        required: true
+      routes:
+        description: What a changed file reaches. The first route whose source matches the file counts.
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          source:
+            description:
+              - Path of files from the repository's root. C(*) stands for a part of a name, C(**) for anything.
+            type: str
+            required: true
+          urls:
+            description:
+              - Public paths to purge, such as V(/about). C({rest}) is what C(**) stands for.
+              - A route with neither this nor C(prefixes) says that the files are seen by nobody, such as tests.
+            type: list
+            elements: str
+          prefixes:
+            description:
+              - Beginnings of public paths to purge, such as V(/products).
+            type: list
+            elements: str
+      otherwise:
+        description: What to do where it is not known what changed, or what a file reaches.
+        type: str
+        choices: [everything, fail]
+        default: everything
   batch_size:
     description:
       - How many URLs, tags, hosts or prefixes go into one request. Every plan takes 100; Enterprise takes 500 URLs.
@@ -92,6 +142,21 @@ EXAMPLES = r"""
     prefixes:
       - www.shop.example/products
 
+- name: Purge what v1.3.0 has changed
+  storefront.runbook.cf_purge:
+    zone: shop.example
+    changed:
+      path: /srv/shop
+      from: v1.2.3
+      to: v1.3.0
+      base_urls: [https://www.shop.example]
+      routes:
+        - {source: "apps/frontend/public/**", urls: ["/{rest}"]}
+        - {source: "apps/frontend/app/products/**", prefixes: [/products]}
+        - {source: "apps/frontend/app/page.tsx", urls: [/]}
+        - {source: "apps/backend/**"}
+        - {source: "docs/**"}
+
 - name: Purge two pages, one of them cached by language
   storefront.runbook.cf_purge:
     zone: 023e105f4ecef8ad9ca31a8372d0c353
@@ -109,11 +174,11 @@ purged:
   type: dict
   contains:
     kind:
-      description: V(everything), V(files), V(tags), V(hosts) or V(prefixes).
+      description: V(everything), V(files), V(tags), V(hosts), V(prefixes), V(changed), or V(nothing) where nothing that is seen has changed.
       type: str
       sample: prefixes
     count:
-      description: How many URLs, tags, hosts or prefixes; null for everything.
+      description: How many URLs, tags, hosts or prefixes, with O(changed) the URLs and prefixes together; null for everything.
       type: int
       sample: 1
     requests:
@@ -133,6 +198,30 @@ zone:
       description: Its name; null where the token may not read the zone.
       type: str
       sample: shop.example
+changes:
+  description: What was found out for O(changed).
+  returned: when O(changed) is given
+  type: dict
+  contains:
+    files:
+      description: How many files differ; null where that is not known.
+      type: int
+      sample: 3
+    unmatched:
+      description: Files of which no route tells what they reach, the first ten.
+      type: list
+      elements: str
+      sample: [apps/frontend/lib/api.ts]
+    urls:
+      description: URLs that are purged.
+      type: list
+      elements: str
+      sample: [https://www.shop.example/logo.svg]
+    prefixes:
+      description: Prefixes that are purged.
+      type: list
+      elements: str
+      sample: [www.shop.example/products]
 elapsed:
   description: Seconds that the module took.
   returned: always
@@ -169,6 +258,7 @@ error:
 import re
 from typing import Any
 
+from ..module_utils.core.changes import changed_files, reach
 from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
@@ -185,6 +275,18 @@ SHAPES = {
 }
 
 
+PATHS = {"type": "list", "elements": "str"}
+ROUTE = {"source": {"type": "str", "required": True}, "urls": PATHS, "prefixes": PATHS}
+CHANGED = {
+    "path": {"type": "path", "required": True},
+    "from": {"type": "str"},
+    "to": {"type": "str", "required": True},
+    "base_urls": {"type": "list", "elements": "str", "required": True},
+    "routes": {"type": "list", "elements": "dict", "required": True, "options": ROUTE},
+    "otherwise": {"type": "str", "choices": ["everything", "fail"], "default": "everything"},
+}
+
+
 def argument_spec() -> dict[str, Any]:
     return {
         **api_options(API_URL, "CLOUDFLARE_API_TOKEN"),
@@ -194,6 +296,7 @@ def argument_spec() -> dict[str, Any]:
         "tags": {"type": "list", "elements": "str"},
         "hosts": {"type": "list", "elements": "str"},
         "prefixes": {"type": "list", "elements": "str"},
+        "changed": {"type": "dict", "options": CHANGED},
         "batch_size": {"type": "int", "default": BATCH_SIZE},
         **lease_options(),
     }
@@ -204,25 +307,58 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Cloudflare:
 
 
 def plan(params: dict[str, Any], client: Cloudflare) -> Plan:
-    given = [kind for kind in ("everything", *SHAPES) if params[kind]]
+    given = [kind for kind in ("everything", *SHAPES, "changed") if params[kind]]
     if len(given) != 1:
-        raise ConfigError(f"Give exactly one of everything, files, tags, hosts and prefixes that is not empty, not {' and '.join(given) or 'none'}.")
-    if params["batch_size"] < 1:
-        raise ConfigError(f"batch_size is {params['batch_size']}. Give at least 1.")
-    (kind,) = given
-    items = [] if kind == "everything" else accepted(kind, params[kind])
+        raise ConfigError(f"Give exactly one of everything, files, tags, hosts, prefixes and changed that is not empty, not {' and '.join(given) or 'none'}.")
     size = params["batch_size"]
-    batches = [items[start:][:size] for start in range(0, len(items), size)]
+    if size < 1:
+        raise ConfigError(f"batch_size is {size}. Give at least 1.")
+    (kind,) = given
+    changes: dict[str, Any] = {}
+    if kind == "changed":
+        kind, wanted, changes = changed(params["changed"])
+    else:
+        wanted = {} if kind == "everything" else {kind: accepted(kind, params[kind])}
+    items = [item for some in wanted.values() for item in some]
+    batches = {some: [wanted[some][start:][:size] for start in range(0, len(wanted[some]), size)] for some in wanted}
     zone = client.zone(params["zone"])
     return Plan(
         before={},
-        after={"zone": zone.name or zone.id, "purged": items or kind},
+        after={} if kind == "nothing" else {"zone": zone.name or zone.id, "purged": items or kind},
         todo={"zone": zone.id, "kind": kind, "batches": batches},
         result={
-            "purged": {"kind": kind, "count": len(items) or None, "requests": len(batches) or 1},
+            "purged": {
+                **{"kind": kind, "count": None if kind == "everything" else len(items)},
+                "requests": 1 if kind == "everything" else sum(map(len, batches.values())),
+            },
             "zone": {"id": zone.id, "name": zone.name},
+            **changes,
         },
     )
+
+
+def changed(asked: dict[str, Any]) -> tuple[str, dict[str, list[Any]], dict[str, Any]]:
+    """Return the kind of purge, its items, and what was found out: everything where it is not known what a release has changed, or what that reaches."""
+    bases = [base.rstrip("/") for base in accepted("files", asked["base_urls"])]
+    known, files, why = reach([], asked["routes"]), None, "there is no release to compare with"
+    try:
+        if asked["from"]:
+            files = changed_files(asked["path"], asked["from"], asked["to"])
+            known = reach(files, asked["routes"])
+            why = f"no route tells what {', '.join(known.unmatched[:10])} reaches"
+    except ConfigError as error:
+        if error.details.get("code") != "unknown_release":
+            raise
+        why = str(error)
+    urls = [base + path for base in bases for path in known.urls]
+    prefixes = [base.split("://", 1)[1] + path for base in bases for path in known.prefixes]
+    found = {"files": None if files is None else len(files), "unmatched": known.unmatched[:10], "urls": urls, "prefixes": prefixes}
+    if files is None or known.unmatched:
+        if asked["otherwise"] == "fail":
+            raise ConfigError(f"It is not known what to purge: {why}. Complete changed, or set otherwise to everything.", code="unknown_change")
+        return "everything", {}, {"changes": {**found, "urls": [], "prefixes": []}}
+    wanted = {kind: accepted(kind, some) for kind, some in (("files", urls), ("prefixes", prefixes)) if some}
+    return "changed" if wanted else "nothing", wanted, {"changes": found}
 
 
 def accepted(kind: str, items: list[Any]) -> list[Any]:
@@ -241,8 +377,9 @@ def apply(plan: Plan, client: Cloudflare) -> None:
     todo = plan.todo
     if todo["kind"] == "everything":
         client.purge_everything(todo["zone"])
-    else:
-        client.purge(todo["zone"], todo["kind"], todo["batches"])
+        return
+    for kind, batches in todo["batches"].items():
+        client.purge(todo["zone"], kind, batches)
 
 
 def main() -> None:

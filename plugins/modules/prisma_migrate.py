@@ -16,11 +16,12 @@ description:
   - Applies the migrations of a release that the database does not have yet, as C(prisma migrate deploy) does, and says of each whether the release that is
     live keeps working on the new schema.
   - Refuses before anything changes when an earlier migration failed, and says what it left behind and which C(prisma migrate resolve) is right. It never
-    resolves by itself.
+    resolves by itself, only when O(state) asks for it.
   - A migration is backward compatible unless it drops or renames something, changes a type, refuses what old code writes, changes rows that old code knows,
     or holds what is not known to be harmless. What is judged is what the migration itself leaves, not the data that the new release will write. Without the
     Python library C(pglast) every pending migration counts as not backward compatible.
-  - In check mode the SQL of the pending migrations is the diff.
+  - In check mode the SQL of the pending migrations is the diff. Asked so for an older O(ref) it tells whether that release could be put back, see
+    RV(unknown_to_release).
 extends_documentation_fragment:
   - storefront.runbook.source
   - storefront.runbook.lease
@@ -33,6 +34,25 @@ attributes:
     description: Shows what changes.
     support: full
 options:
+  state:
+    description:
+      - V(applied) applies what is pending. With O(runner=platform) it changes nothing and only judges what the platform will apply.
+      - V(verified) waits until every migration of the release is applied, by whomever, and fails when one failed. It changes nothing, and in check mode does
+        not wait.
+      - V(resolved_applied) marks O(migration) as applied, as C(prisma migrate resolve --applied) does. Refused where PostgreSQL undid it, and where a table,
+        column, index, constraint or type that it makes is not there.
+      - V(resolved_rolled_back) marks the failed O(migration) as undone, as C(prisma migrate resolve --rolled-back) does, so that it is applied again. Refused
+        where it is applied, was never begun, or left something of what it makes.
+      - V(baselined) marks all migrations as applied, or those up to O(migration), for a schema with tables and without C(_prisma_migrations). Refused where
+        the schema is not what they leave.
+      - The last three are written by this module itself, whatever O(runner) is. Without C(pglast) the catalogue is not looked at.
+    type: str
+    choices: [applied, verified, resolved_applied, resolved_rolled_back, baselined]
+    default: applied
+  migration:
+    description:
+      - Name of the migration's folder. Required for O(state=resolved_applied) and O(state=resolved_rolled_back).
+    type: str
   database_url:
     description:
       - URL of the database as Prisma writes it, such as C(postgresql://user:password@host:5432/shop?schema=public). Never shown or logged.
@@ -54,15 +74,28 @@ options:
       - Folder of the migrations inside of O(root_directory).
     type: str
     default: prisma/migrations
+  known_from:
+    description:
+      - Tag, branch or commit of a newer release in the same repository, whose files tell what the migrations do that O(ref) does not know.
+      - Only read, for RV(unknown_to_release). Where it cannot be read there is a warning, and those migrations are not known.
+    type: str
   runner:
     description:
       - Who applies the migrations.
       - V(cli) is the project's own Prisma, as installed in O(path) and in the version that the release locks. Nothing is downloaded. The URL reaches it as
         E(DATABASE_URL) and E(DIRECT_URL).
       - V(builtin) is this module, with the same lock, table and rows, without Node.js. It does not create a missing database.
+      - V(platform) is the pre-deploy command of a unit. The module judges what is pending, and with O(state=verified) sees that it was applied.
     type: str
-    choices: [cli, builtin]
+    choices: [cli, builtin, platform]
     required: true
+  commands:
+    description:
+      - Start and pre-deploy commands of every unit that uses the database. The scripts of C(package.json) in O(root_directory) that they run are looked at too.
+      - One that runs C(prisma migrate deploy) or C(prisma db push) is refused, since two would migrate; with O(runner=platform) one of them has to.
+      - Not looked at where it is not given.
+    type: list
+    elements: str
   lock_timeout:
     description:
       - Seconds that a statement may wait for a lock, V(0) for no limit. Everybody else waits behind a statement that waits.
@@ -72,7 +105,8 @@ options:
     default: 5.0
   lock_retries:
     description:
-      - How often a migration that waited in vain for a lock is tried again, where nothing of it was applied. Only with O(runner=builtin).
+      - How often a migration that waited in vain for a lock is tried again, where nothing of it was applied. Only with O(runner=builtin); with O(runner=cli)
+        it fails at once with the code C(lock_timeout), and can be tried again once it is marked with O(state=resolved_rolled_back).
     type: int
     default: 3
   statement_timeout:
@@ -82,7 +116,7 @@ options:
     default: 0.0
   wait_timeout:
     description:
-      - Seconds for all migrations together. The one that runs then is cancelled.
+      - Seconds for all migrations together. The one that runs then is cancelled. With O(state=verified) how long is waited for them.
     type: float
     default: 900.0
 """
@@ -106,12 +140,44 @@ EXAMPLES = r"""
     runner: cli
   check_mode: true
   diff: true
+
+- name: Say that the failed migration was undone, so that it is applied again
+  storefront.runbook.prisma_migrate:
+    state: resolved_rolled_back
+    migration: 20260303090000_contract
+    database_url: "{{ vault_database_url }}"
+    path: /srv/shop
+    ref: v2.0.0
+    root_directory: apps/backend
+    runner: builtin
+
+- name: Verify that the platform's pre-deploy command has migrated
+  storefront.runbook.prisma_migrate:
+    state: verified
+    database_url: "{{ vault_database_url }}"
+    path: /srv/shop
+    ref: v1.1.0
+    root_directory: apps/backend
+    runner: platform
+    commands: [npx prisma migrate deploy, npm start]
+
+- name: Ask whether v1.0.0 could be put back, now that v1.1.0 is live
+  storefront.runbook.prisma_migrate:
+    database_url: "{{ vault_database_url }}"
+    path: /srv/shop
+    ref: v1.0.0
+    known_from: v1.1.0
+    root_directory: apps/backend
+    runner: builtin
+  check_mode: true
+  register: older
+  failed_when: older.unknown_to_release | rejectattr('backward_compatible') | length > 0
 """
 
 RETURN = r"""
 pending:
   description: The migrations that the database did not have before.
-  returned: success, and when a migration failed
+  returned: success, and when a migration failed, unless O(state) only marks migrations
   type: list
   elements: dict
   contains:
@@ -127,21 +193,148 @@ pending:
       description: Whether the release that is live keeps working once it is applied.
       type: bool
       sample: true
+    classes:
+      description:
+        - V(expand) when it is backward compatible, else V(contract).
+        - V(destructive) when data is gone afterwards, V(long_lock) when others may wait for as long as a table is big, V(not_transactional) when a failure
+          may leave a part of it applied, V(unknown) when it holds what cannot be judged, which may be any of these.
+      type: list
+      elements: str
+      sample: [contract, destructive]
     reasons:
-      description: Why it is not backward compatible, each with its C(line) in migration.sql and the C(reason).
+      description: What it was classified by.
       type: list
       elements: dict
+      contains: &reasons
+        class:
+          description: V(contract), V(destructive), V(unknown), V(long_lock) or V(not_transactional). The first three are why old code may break.
+          type: str
+          sample: destructive
+        file:
+          description: The migration.sql, inside of O(root_directory).
+          type: str
+          sample: prisma/migrations/20260303090000_contract/migration.sql
+        line:
+          description: Where the statement begins, counted from 1; null for the file as a whole.
+          type: int
+          sample: 3
+        statement:
+          description: What SQL calls the statement; null where the file could not be read.
+          type: str
+          sample: ALTER TABLE
+        reason:
+          description: What it does.
+          type: str
+          sample: drops the column item.name
 applied:
   description: Names of the migrations that were applied now; none in check mode.
-  returned: success, and when a migration failed
+  returned: success, and when a migration failed, unless O(state) only marks migrations
   type: list
   elements: str
   sample: [20260202090000_product_rating]
+resolved:
+  description: Names of the migrations that were marked now, in check mode of those that would be.
+  returned: when O(state) is V(resolved_applied), V(resolved_rolled_back) or V(baselined)
+  type: list
+  elements: str
+  sample: [20260303090000_contract]
+migrations:
+  description: Every migration of the release, then those that only the database has.
+  returned: when the database was reached
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of its folder.
+      type: str
+      sample: 20260202090000_product_rating
+    state:
+      description:
+        - V(applied), V(pending) or V(failed).
+        - V(rolled_back) is pending again.
+        - V(edited) is applied, and its file is not the one that was.
+        - V(missing) is applied, and the release does not have it.
+      type: str
+      sample: applied
+    started_at:
+      description: When it was begun.
+      returned: when it was
+      type: str
+      sample: '2026-02-02T09:00:00+00:00'
+    finished_at:
+      description: When it was applied.
+      returned: when it was
+      type: str
+      sample: '2026-02-02T09:00:01+00:00'
+    rolled_back_at:
+      description: When it was marked as undone.
+      returned: when it was
+      type: str
+      sample: '2026-02-02T09:10:00+00:00'
+    logs:
+      description: What was written down of the failure; null where it was stopped.
+      returned: when it failed
+      type: str
+      sample: 'Database error code: 42P01'
+    resolve:
+      description: The C(prisma migrate resolve) that is surely right, V(rolled-back); null where somebody has to look first.
+      returned: when it failed
+      type: str
+      sample: rolled-back
+    explanation:
+      description: What it left behind and what to do.
+      returned: when it failed
+      type: str
+      sample: PostgreSQL ran the file as one transaction and undid it, so nothing of it is applied.
+drift:
+  description: Where the release's files and the database differ in what was applied already.
+  returned: when the database was reached
+  type: dict
+  contains:
+    edited:
+      description: Names of the migrations whose files were edited after they were applied.
+      type: list
+      elements: str
+      sample: []
+    missing:
+      description: Names of the applied migrations that the release does not have.
+      type: list
+      elements: str
+      sample: []
 backward_compatible:
   description: Whether all pending migrations are backward compatible.
-  returned: success, and when a migration failed
+  returned: success, and when a migration failed, unless O(state) only marks migrations
   type: bool
   sample: true
+missing:
+  description: Names of the migrations that the database has and the release has not, in the order in which they were applied.
+  returned: when the database was reached
+  type: list
+  elements: str
+  sample: [20260303090000_contract]
+unknown_to_release:
+  description: The same migrations, and whether the release works on the schema that they made. One that failed is here too.
+  returned: when the database was reached
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of its folder.
+      type: str
+      sample: 20260303090000_contract
+    state:
+      description: V(applied) or V(failed).
+      type: str
+      sample: applied
+    backward_compatible:
+      description: Whether the release works with it; null where its SQL is not known, which has to be taken for V(false).
+      type: bool
+      sample: false
+    reasons:
+      description: Why it does not, or why that is not known, as in RV(pending[].reasons).
+      type: list
+      elements: dict
+      contains: *reasons
 unresolved:
   description: Migrations that failed and were not resolved.
   returned: when there is one
@@ -170,34 +363,45 @@ unresolved:
       sample: PostgreSQL ran the file as one transaction and undid it, so nothing of it is applied.
 """
 
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.common.parameters import env_fallback
 
-from ..module_utils.core.errors import CommandFailed, MigrationFailed, RunbookError
+from ..module_utils.core.errors import ConfigError, RunbookError
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import lease_options, source_options
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.source import checkout
 from ..module_utils.core.wait import Waiter
-from ..module_utils.data import prisma, prisma_cli
+from ..module_utils.data import prisma, prisma_cli, prisma_resolve
 from ..module_utils.data.lease import guard as lease_guard
-from ..module_utils.data.migration_safety import classify
 from ..module_utils.data.postgres import PSYCOPG2_ERROR, connect, direct
 from ..module_utils.data.prisma_builtin import Builtin
+from ..module_utils.data.prisma_elsewhere import apply_by_cli, await_applied
+from ..module_utils.data.prisma_history import drift, history
+from ..module_utils.data.prisma_pending import as_text, tell_pending
+from ..module_utils.data.prisma_unknown import unknown_to_release
+from ..module_utils.data.second_migrator import refuse_second_migrator
+
+MARKED = ("resolved_applied", "resolved_rolled_back", "baselined")  # the states that only write to _prisma_migrations
 
 
 def argument_spec() -> dict[str, Any]:
     return {
         **source_options(),
         **lease_options(),
+        "state": {"type": "str", "default": "applied", "choices": ["applied", "verified", *MARKED]},
+        "migration": {"type": "str"},
         "database_url": {"type": "str", "required": True, "no_log": True, "fallback": (env_fallback, ["DATABASE_URL"])},
         "direct_url": {"type": "str", "no_log": True, "fallback": (env_fallback, ["DIRECT_URL"])},
         "path": {"type": "path", "required": True},
         "migrations": {"type": "str", "default": "prisma/migrations"},
-        "runner": {"type": "str", "required": True, "choices": ["cli", "builtin"]},
+        "known_from": {"type": "str"},
+        "runner": {"type": "str", "required": True, "choices": ["cli", "builtin", "platform"]},
+        "commands": {"type": "list", "elements": "str"},
         "lock_timeout": {"type": "float", "default": 5.0},
         "lock_retries": {"type": "int", "default": 3},
         "statement_timeout": {"type": "float", "default": 0.0},
@@ -218,75 +422,92 @@ class Client:
     def connect(self) -> Any:
         return self._stack.enter_context(closing(connect(self.database)))
 
-    def files(self) -> Path:
-        return self._stack.enter_context(checkout(self.params["path"], self.params["ref"], self.params["root_directory"])).root
+    def files(self, ref: str | None) -> Path:
+        return self._stack.enter_context(checkout(self.params["path"], ref, self.params["root_directory"])).root
+
+    def migrations(self, files: Path, ref: str | None) -> list[prisma.Migration]:
+        where = "/".join(part for part in (self.params["root_directory"] or self.params["path"], self.params["migrations"]) if part)
+        return prisma.read_folder(files / self.params["migrations"], f"{where} of {ref}" if ref else where)
+
+    def unknown(self, state: prisma.State, migrations: Sequence[prisma.Migration]) -> list[dict[str, Any]]:
+        """What the database has and the release has not, by the files of ``known_from``."""
+        ref = self.params["known_from"]
+        newer, why_not = None, f"it is not in {ref} (known_from), so what it did is not known" if ref else "known_from is not set, so what it did is not known"
+        if ref:
+            try:
+                newer = self.migrations(self.files(ref), ref)
+            except ConfigError as error:
+                why_not = f"known_from cannot be read, so what it did is not known: {error}"
+                self.runtime.warn(f"The migrations of {ref} (known_from) cannot be read: {error}")
+        return unknown_to_release(state, migrations, newer, why_not, self.params["migrations"])
+
+    def warn_of_drift(self, state: prisma.State) -> None:
+        if state.edited:
+            self.runtime.warn(f"Migrations were edited after they were applied, which changes nothing in the database: {', '.join(state.edited)}.")
+        if state.missing:
+            self.runtime.warn(f"The database has migrations that this release does not know, as an older release would: {', '.join(state.missing)}.")
+
+    def marks(self, connection: Any, migrations: Sequence[prisma.Migration]) -> prisma_resolve.Marks:
+        return prisma_resolve.marks_for(connection, migrations, self.database.schema, state=self.params["state"], name=self.params["migration"])
 
 
 def plan(params: dict[str, Any], client: Client) -> Plan:
-    files = client.files()
-    shown = "/".join(part for part in (params["root_directory"] or params["path"], params["migrations"]) if part)
-    migrations = prisma.read_folder(files / params["migrations"], f"{shown} of {params['ref']}" if params["ref"] else shown)
-    cli = prisma_cli.find(Path(params["path"]).resolve(), params["root_directory"], files) if params["runner"] == "cli" else None
-    state = prisma.look(client.connect(), migrations, client.database.schema)
-    if state.edited:
-        client.runtime.warn(f"Migrations were edited after they were applied, which changes nothing in the database: {', '.join(state.edited)}.")
-    if state.missing:
-        client.runtime.warn(f"The database has migrations that this release does not know, as an older release would: {', '.join(state.missing)}.")
-    verdicts = classify(migration.sql for migration in state.pending)
-    pending = [
-        {
-            "name": migration.name,
-            "checksum": migration.checksum,
-            "backward_compatible": verdict.backward_compatible,
-            "reasons": [{"line": reason.line, "reason": reason.reason} for reason in verdict.reasons],
-        }
-        for migration, verdict in zip(state.pending, verdicts, strict=True)
-    ]
-    before = "".join(f"{name}\n" for name in state.applied)
-    return Plan(
-        before=before,
-        after=before + "".join(f"{migration.name}\n{migration.sql.rstrip()}\n" for migration in state.pending),
-        todo={"migrations": migrations, "pending": state.pending, "files": files, "cli": cli},
-        result={"pending": pending, "applied": [], "backward_compatible": all(verdict.backward_compatible for verdict in verdicts)},
-    )
-
-
-def apply(plan: Plan, client: Client) -> dict[str, Any]:
-    def look() -> prisma.State:
-        return prisma.look(connection, plan.todo["migrations"], client.database.schema)
-
+    files = client.files(params["ref"])
+    migrations = client.migrations(files, params["ref"])
+    if params["commands"] is not None:
+        refuse_second_migrator(params["commands"], params["runner"], files)
+    connection = client.connect()
+    state = prisma.inspect(connection, migrations)
+    found = {"migrations": history(state, migrations), "drift": drift(state), "missing": state.missing, "unknown_to_release": client.unknown(state, migrations)}
     try:
-        if plan.todo["cli"]:
-            return {"applied": apply_by_cli(plan, client)}
-        connection = client.connect()
-        builtin = Builtin(connection, client.waiter, schema=client.database.schema, settings=client.settings, lock_retries=client.params["lock_retries"])
-        return {"applied": builtin.apply(look)}
+        if params["state"] in MARKED:
+            marks = client.marks(connection, migrations)
+            return Plan(before=marks.before, after=marks.after, todo={"migrations": migrations}, result={**found, "resolved": list(marks.after)})
+        if params["state"] == "verified" and not client.runtime.check_mode:
+            state = await_applied(lambda: prisma.inspect(connection, migrations), migrations, client.waiter)
+            found["migrations"] = history(state, migrations)
+        prisma.refuse(connection, state, migrations, client.database.schema)
+        return plan_migrations(client, files, migrations, state, found)
     except RunbookError as error:
-        error.result = {**plan.result, **error.result}
+        error.result = {**found, **error.result}
         raise
 
 
-def apply_by_cli(plan: Plan, client: Client) -> list[str]:
-    """Run the project's Prisma and read from the table what became of it."""
-    cli, pending = plan.todo["cli"], plan.todo["pending"]
-    url = client.params["direct_url"] or client.params["database_url"]
-    code, said = prisma_cli.deploy(cli, plan.todo["files"], prisma_cli.with_options(url, client.settings), client.waiter)
-    state = prisma.inspect(client.connect(), plan.todo["migrations"])
-    applied = [migration.name for migration in pending if migration.name in state.applied]
-    if code == 0 and len(applied) == len(pending):
-        return applied
-    if state.failed:
-        row = state.failed[0]
-        failed = prisma.explain(row, next((migration for migration in pending if migration.name == row.name), None))
-        error: RunbookError = MigrationFailed(
-            f"The migration {row.name} failed. {failed['explanation']} Prisma wrote: {(row.logs or 'nothing')[:1000]}", code="P3018", migration=row.name
-        )
-        error.result["unresolved"] = [failed]
-    else:
-        engine = "" if cli.engine else f" Its schema engine is not in {cli.modules}: run npm ci where downloads are allowed, or use runner: builtin."
-        error = CommandFailed(f"Prisma {cli.version} ended with exit code {code} and left migrations pending.{engine} It said: {said}", code=str(code))
-    error.result["applied"] = applied
-    raise error
+def plan_migrations(client: Client, files: Path, migrations: Sequence[prisma.Migration], state: prisma.State, found: dict[str, Any]) -> Plan:
+    params, cli = client.params, None
+    client.warn_of_drift(state)
+    applies = params["state"] == "applied" and params["runner"] != "platform" and state.pending
+    if applies and params["runner"] == "cli":  # an older release, which is only asked about, may lock another Prisma than is installed
+        cli = prisma_cli.find(Path(params["path"]).resolve(), params["root_directory"], files)
+    pending = tell_pending(state.pending, params["migrations"])
+    before = "".join(f"{name}\n" for name in state.applied)
+    after = before + as_text(pending, state.pending)
+    result = {**found, "pending": pending, "applied": [], "backward_compatible": all(each["backward_compatible"] for each in pending)}
+    if not applies:  # what others will apply is shown, and is no change of this task
+        return Plan(before=before, after=before, result={**result, "diff": {"before": before, "after": after}})
+    return Plan(before=before, after=after, todo={"migrations": migrations, "pending": state.pending, "files": files, "cli": cli}, result=result)
+
+
+def apply(plan: Plan, client: Client) -> dict[str, Any]:
+    params, todo, migrations = client.params, plan.todo, plan.todo["migrations"]
+    connection = client.connect()
+
+    def inspect() -> prisma.State:
+        return prisma.inspect(connection, migrations)
+
+    try:
+        if params["state"] in MARKED:
+            result = {"resolved": prisma_resolve.write(connection, lambda: client.marks(connection, migrations))}
+        elif todo["cli"]:
+            url = prisma_cli.with_options(params["direct_url"] or params["database_url"], client.settings)
+            result = {"applied": apply_by_cli(todo["cli"], todo["files"], url, client.waiter, inspect=inspect, pending=todo["pending"])}
+        else:
+            builtin = Builtin(connection, client.waiter, schema=client.database.schema, settings=client.settings, lock_retries=params["lock_retries"])
+            result = {"applied": builtin.apply(lambda: prisma.look(connection, migrations, client.database.schema))}
+    except RunbookError as error:
+        error.result = {**plan.result, **error.result}
+        raise
+    return {**result, "migrations": history(inspect(), migrations)}
 
 
 def secrets(params: dict[str, Any]) -> list[str]:
@@ -294,7 +515,16 @@ def secrets(params: dict[str, Any]) -> list[str]:
 
 
 def main() -> None:
-    run(argument_spec(), Client, plan, apply, guard=lease_guard, secrets=secrets, libraries={"psycopg2": PSYCOPG2_ERROR})
+    run(
+        argument_spec(),
+        Client,
+        plan,
+        apply,
+        guard=lease_guard,
+        secrets=secrets,
+        libraries={"psycopg2": PSYCOPG2_ERROR},
+        required_if=[("state", state, ["migration"]) for state in ("resolved_applied", "resolved_rolled_back")],
+    )
 
 
 if __name__ == "__main__":

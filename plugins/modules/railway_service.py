@@ -18,54 +18,48 @@ description:
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
-  api_token:
-    description:
-      - Token of Railway's API. Never shown, logged or written to disk.
-      - The environment variables E(RAILWAY_API_TOKEN) and E(RAILWAY_TOKEN) are used when it is not set. Railway's own client takes the second one for
-        a project token, so set O(token_type) as well.
-    type: str
-    required: true
-  api_url:
-    description:
-      - Address of Railway's API; another one than the default is for tests and proxies.
-    type: str
-    default: https://backboard.railway.com
-  token_type:
-    description:
-      - V(account) is a token of an account or a workspace, V(project) one that belongs to a single environment of a project. Railway takes them in
-        different headers and says C(Not Authorized) to the wrong one.
-    type: str
-    choices: [account, project]
-    default: account
-  project:
-    description:
-      - Id of the project.
-    type: str
-    required: true
-  environment:
-    description:
-      - Id or name of the environment.
-    type: str
-    required: true
-  service:
-    description:
-      - Id or name of the service.
-    type: str
-    required: true
   state:
     description:
-      - V(deployed) uploads the release and waits until it is healthy. A deployment of the same release, commit and files that is live or on its way
-        is used again, so a second run makes no second one.
-      - V(rolled_back) runs the image of O(deployment) again. Railway brings its variables back, too. Nothing is done when it is live, or when a
-        rollback to it is live or on its way.
+      - V(deployed) deploys the release from what O(source) says and waits until it is healthy. A deployment of the same release, commit and files, of
+        the same commit or of the same image that is live or on its way is used again, so a second run makes no second one.
+      - V(rolled_back) runs the image of O(deployment) again. Railway's own rollback brings the variables of that deployment back, too, all of them, so
+        it is used only where that leaves O(pinned_variables) as they are today. Else the image is deployed anew with all variables of today; in both
+        ways the image is the old one, and nothing is built. Nothing is done when it is live, or is on its way, with the pinned variables of today.
       - V(stopped) stops what runs. The service keeps its image and can be started again.
-      - V(started) runs what was stopped, removed or has crashed again.
+      - V(started) runs what was stopped, removed or has crashed again. What was stopped starts with the variables that it had, unless a variable of
+        O(pinned_variables) has another value today; then it is deployed anew from its image, and so is what runs with another value.
+      - V(restarted) starts the process of what runs anew, every time, with the variables that it had.
+      - V(removed) takes what runs or was stopped out of service. Railway keeps the image for a rollback, as long as it does.
+      - V(scaled) runs as many replicas as O(regions) says. Railway deploys the live image anew with that.
+      - V(configured) changes settings and deploys nothing, that is O(auto_deploy), O(healthcheck_path), O(healthcheck_timeout), O(overlap_seconds),
+        O(draining_seconds) and O(pre_deploy_command). All but the first hold from the next deployment on. What is not set stays as it is.
     type: str
-    choices: [deployed, rolled_back, started, stopped]
+    choices: [configured, deployed, removed, restarted, rolled_back, scaled, started, stopped]
     required: true
+  source:
+    description:
+      - Where the deployment of O(state=deployed) comes from.
+      - V(upload) sends the files in O(path).
+      - V(commit) has Railway build O(commit) from the repository that the service is connected to.
+      - V(adopt) makes no deployment. It takes the one that Railway made by itself of exactly O(commit), waits for it, and fails when there is none.
+      - V(image) runs O(image). Refused where the service is connected to a repository, since that would disconnect it.
+    type: str
+    choices: [adopt, commit, image, upload]
+    default: upload
+  commit:
+    description:
+      - Full SHA of the commit for O(source=commit) and O(source=adopt); by default the one that O(ref) stands for in O(path). With O(source=upload) it
+        is what O(ref) must stand for.
+    type: str
+  image:
+    description:
+      - The image for O(source=image), best with a digest, since a tag may stand for another image tomorrow.
+    type: str
   path:
     description:
-      - A folder with the files, or with O(ref) a git repository on the controller. Required with O(state=deployed).
+      - A folder with the files, or with O(ref) a git repository on the controller. Required with O(source=upload).
+      - What C(.railwayignore) names is left out, and C(.git), C(node_modules) and files such as C(.env) always; of a folder also what C(.gitignore)
+        names, unless C(.railwayignore) takes it back.
     type: path
   root_directory:
     description:
@@ -75,14 +69,57 @@ options:
     default: ""
   release:
     description:
-      - What the release is called, such as V(v1.1.0), without blanks. It is the O(ref) by default, and required where O(path) is used without one.
+      - What the release is called, such as V(v1.1.0), without blanks. It is the O(ref) by default, or the tag of the O(image), and required where
+        O(path) is uploaded without a ref.
+      - Railway keeps it with an upload only. A deployment of a commit or an image has no name in a later look.
     type: str
   deployment:
     description:
       - Id of the deployment to go back to. Required with O(state=rolled_back).
     type: str
+  pinned_variables:
+    description:
+      - Names of the variables that keep today's values with O(state=rolled_back) and O(state=started), such as the address of a database that has moved
+        since.
+      - What Railway says that the old deployment was made with is compared with the service's variables before anything is written. A value that
+        cannot be compared counts as different, that of a sealed variable and a reference to another variable among them. A new deployment is looked
+        at as soon as it is asked for, and cancelled should it have another value after all.
+      - Without names a rollback is Railway's own.
+    type: list
+    elements: str
+    default: []
+  auto_deploy:
+    description:
+      - Whether pushes to the repository that the service is connected to deploy it by themselves, past every check.
+    type: bool
+  healthcheck_path:
+    description:
+      - Path that has to answer 200 before a deployment serves; empty for none.
+    type: str
+  healthcheck_timeout:
+    description:
+      - Seconds within which it has to.
+    type: int
+  overlap_seconds:
+    description:
+      - Seconds for which the old process serves beside the new one.
+    type: int
+  draining_seconds:
+    description:
+      - Seconds between SIGTERM and SIGKILL to the old process.
+    type: int
+  pre_deploy_command:
+    description:
+      - What Railway runs before a deployment starts; empty for nothing.
+    type: str
+  regions:
+    description:
+      - How many replicas run in which region, by the names of regions. Regions that are not named keep theirs, and a region with 0 is left. Required
+        with O(state=scaled).
+    type: dict
 extends_documentation_fragment:
   - storefront.runbook.api
+  - storefront.runbook.railway
   - storefront.runbook.wait
   - storefront.runbook.source
   - storefront.runbook.lease
@@ -122,6 +159,37 @@ EXAMPLES = r"""
     service: api
     state: rolled_back
     deployment: "{{ api.previous.id }}"
+    pinned_variables: [DATABASE_URL, REDIS_URL]
+
+- name: Let no push deploy the API past the checks
+  storefront.runbook.railway_service:
+    api_token: "{{ vault_railway_token }}"
+    project: 5a1b9c3e-1111-4222-8333-444455556666
+    environment: production
+    service: api
+    state: configured
+    auto_deploy: false
+
+- name: Have Railway build the commit of the release
+  storefront.runbook.railway_service:
+    api_token: "{{ vault_railway_token }}"
+    project: 5a1b9c3e-1111-4222-8333-444455556666
+    environment: production
+    service: api
+    state: deployed
+    source: commit
+    commit: 0123456789abcdef0123456789abcdef01234567
+    release: v1.1.0
+
+- name: Run two replicas in Europe, and as many as before elsewhere
+  storefront.runbook.railway_service:
+    api_token: "{{ vault_railway_token }}"
+    project: 5a1b9c3e-1111-4222-8333-444455556666
+    environment: production
+    service: api
+    state: scaled
+    regions:
+      europe-west4-drams3a: 2
 
 - name: Stop the worker
   storefront.runbook.railway_service:
@@ -135,7 +203,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 deployment:
-  description: The deployment that was asked for; with O(state=stopped) the one that ran, or null when none did.
+  description: The deployment that was asked for; with V(stopped), V(removed), V(configured) and V(scaled) as O(state) the one that ran, or null when none did.
   returned: success
   type: dict
   contains:
@@ -152,11 +220,11 @@ deployment:
       type: str
       sample: success
     release:
-      description: What the release is called; null for one that this module did not make.
+      description: What the release is called; null for one that this module neither made nor was told the name of.
       type: str
       sample: v1.1.0
     commit:
-      description: Full SHA of the commit it was built from; null for a plain folder.
+      description: Full SHA of the commit it was built from; null for a plain folder and for an image.
       type: str
       sample: 0123456789abcdef0123456789abcdef01234567
     created_at:
@@ -167,6 +235,24 @@ previous:
   description: What was live before, in the shape of RV(deployment); null when nothing was.
   returned: success
   type: dict
+way:
+  description:
+    - How the image of O(deployment) is made to run again. V(rollback) is Railway's own, which brings the old variables back; V(redeploy) deploys the
+      image anew with today's variables; V(start) starts what was stopped. Check mode tells it, too. Null where nothing has to be made.
+  returned: with O(state=rolled_back) or O(state=started)
+  type: str
+  sample: redeploy
+differing_variables:
+  description: Names of O(pinned_variables) that had another value in O(deployment), or one that cannot be compared.
+  returned: with O(state=rolled_back) or O(state=started)
+  type: list
+  elements: str
+  sample: [DATABASE_URL]
+settings:
+  description: The settings that can be changed, as they are afterwards.
+  returned: with O(state=configured) or O(state=scaled)
+  type: dict
+  sample: {"auto_deploy": false}
 elapsed:
   description: Seconds that the module took.
   returned: always
@@ -196,41 +282,39 @@ error:
       type: bool
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.http import REQUESTS_ERROR
+from ..module_utils.core.ignore import PATHSPEC_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options, lease_options, source_options, wait_options
-from ..module_utils.core.source import checkout, list_files
 from ..module_utils.data.lease import guard as lease_guard
-from ..module_utils.platforms.railway import API_URL, Railway, connect
-from ..module_utils.platforms.railway_states import Deployment, by_id, label, live
-from ..module_utils.platforms.railway_upload import digest
+from ..module_utils.platforms.railway import API_URL, PLACE_OPTIONS, Railway, connect
+from ..module_utils.platforms.railway_goals import decide, restarted, rolled_back, started
+from ..module_utils.platforms.railway_scaling import scaled
+from ..module_utils.platforms.railway_settings import CHANGEABLE, configured
+from ..module_utils.platforms.railway_sources import SOURCES, deployed
+from ..module_utils.platforms.railway_states import brief, live
 
-
-@dataclass(frozen=True)
-class Goal:
-    """What shall serve: ``reached_by(deployment)`` knows it when it is there, ``make()`` makes it, ``predicted`` is what that will be."""
-
-    reached_by: Callable[[Deployment], bool]
-    make: Callable[[], Deployment]
-    predicted: dict[str, Any]
+GOALS = {"deployed": deployed, "restarted": restarted, "rolled_back": rolled_back, "started": started}
+ENDS = ("removed", "stopped")
+SETTINGS: dict[str, Any] = {"configured": configured, "scaled": scaled}
+BELONGS = {"configured": tuple(CHANGEABLE), "scaled": ("regions",)}  # state → the options that belong to it alone
 
 
 def argument_spec() -> dict[str, Any]:
     return {
         **api_options(API_URL, "RAILWAY_API_TOKEN", "RAILWAY_TOKEN"),
-        "token_type": {"type": "str", "choices": ["account", "project"], "default": "account"},
-        "project": {"type": "str", "required": True},
-        "environment": {"type": "str", "required": True},
-        "service": {"type": "str", "required": True},
-        "state": {"type": "str", "required": True, "choices": ["deployed", "rolled_back", "started", "stopped"]},
+        **PLACE_OPTIONS,
+        "state": {"type": "str", "required": True, "choices": sorted([*GOALS, *ENDS, *SETTINGS])},
+        "source": {"type": "str", "choices": list(SOURCES), "default": "upload"},
         **source_options(),
-        "release": {"type": "str"},
-        "deployment": {"type": "str"},
+        **{name: {"type": "str"} for name in ("commit", "image", "release", "deployment", "healthcheck_path", "pre_deploy_command")},
+        **{name: {"type": "int"} for name in ("healthcheck_timeout", "overlap_seconds", "draining_seconds")},
+        "pinned_variables": {"type": "list", "elements": "str", "default": []},
+        "auto_deploy": {"type": "bool"},
+        "regions": {"type": "dict"},
         **wait_options(),
         **lease_options(),
     }
@@ -241,96 +325,64 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Railway:
 
 
 def plan(params: dict[str, Any], client: Railway) -> Plan:
+    state = params["state"]
+    refuse_misplaced(params)
     listed = client.deployments()
     serving = live(listed)
-    before: dict[str, Any] = {"live": shown(serving), "in_progress": [shown(deployment) for deployment in listed if deployment.in_progress]}
     previous = serving.describe() if serving else None
-    if params["state"] == "stopped":
-        coming = [deployment for deployment in listed if deployment.in_progress]
-        stopped = {**previous, "status": "stopped"} if previous else None
-        return Plan(before, {"live": None, "in_progress": []}, {"wait": params["wait"], "stop": coming}, {"deployment": stopped, "previous": previous})
-    goal = {"deployed": deployed, "rolled_back": rolled_back, "started": started}[params["state"]](params, client, listed)
+    coming = [deployment for deployment in listed if deployment.in_progress]
+    if state in SETTINGS:
+        was, shall, change = SETTINGS[state](params, client)
+        return Plan(was, shall, {"wait": params["wait"], "change": change}, {"settings": shall, "deployment": previous, "previous": previous})
+    before: dict[str, Any] = {"live": brief(serving), "in_progress": [brief(deployment) for deployment in coming]}
+    if state in ENDS:
+        ended = {**previous, "status": state} if previous else None
+        left = [deployment for deployment in listed if deployment.word == "stopped"] if state == "removed" else []
+        before["stopped"] = [brief(deployment) for deployment in left]
+        todo = {"wait": params["wait"], "end": state, "coming": coming}
+        return Plan(before, {"live": None, "in_progress": [], "stopped": []}, todo, {"deployment": ended, "previous": previous})
+    goal = GOALS[state](params, client, listed)
     found, obsolete = decide(listed, goal)
-    predicted = {**found.describe(), "status": "success" if params["wait"] else found.word} if found else goal.predicted
-    after = {"live": {key: predicted[key] for key in ("id", "release", "status")}, "in_progress": []}
+    predicted = {**found.describe(goal.predicted.get("release")), "status": "success" if params["wait"] else found.word} if found else goal.predicted
+    after = {"live": {key: predicted[key] for key in ("id", "release", "status")}, "in_progress": [], **goal.shown}
     if found and found.is_live and not obsolete:
         after = before
-    intent = Plan(before, after, {"wait": params["wait"], "goal": goal, "found": found, "obsolete": obsolete}, {"deployment": predicted, "previous": previous})
+    todo = {"wait": params["wait"], "goal": goal, "found": found, "obsolete": obsolete}
+    intent = Plan(before, after, todo, {"deployment": predicted, "previous": previous, **goal.told, **({"way": None} if found and "way" in goal.told else {})})
     if found and not obsolete:
         intent.result["changed"] = False  # what is on its way already is only waited for
     return intent
 
 
-def shown(deployment: Deployment | None) -> dict[str, Any] | None:
-    """Return what the diff shows of a deployment."""
-    return {key: value for key, value in deployment.describe().items() if key in ("id", "release", "status")} if deployment else None
-
-
-def decide(listed: Iterable[Deployment], goal: Goal) -> tuple[Deployment | None, list[Deployment]]:
-    """Return the deployment that reaches the goal or is on its way there, and those on their way elsewhere."""
-    listed = list(listed)
-    coming = [deployment for deployment in listed if deployment.in_progress]
-    serving = [deployment for deployment in [live(listed)] if deployment]
-    found = next((deployment for deployment in coming + serving if goal.reached_by(deployment)), None)
-    return found, [deployment for deployment in coming if not goal.reached_by(deployment)]
-
-
-def deployed(params: dict[str, Any], client: Railway, listed: list[Deployment]) -> Goal:
-    release = params["release"] or params["ref"]
-    if not release or len(release.split()) != 1:
-        raise ConfigError("Nothing says in one word what the release is called. Set release, or set ref to its tag.", code="no_release")
-    source = client.held.enter_context(checkout(params["path"], params["ref"], params["root_directory"]))
-    files = list_files(source.root)
-    message = label(release, source.commit, digest(files))
-    predicted = {"id": None, "url": None, "status": "success" if params["wait"] else "queued", "release": release, "commit": source.commit, "created_at": None}
-    return Goal(lambda deployment: deployment.message == message, lambda: client.up(files, message), predicted)
-
-
-def rolled_back(params: dict[str, Any], client: Railway, listed: list[Deployment]) -> Goal:
-    target = by_id(listed, params["deployment"]) or client.deployment(params["deployment"])
-    goal = Goal(
-        lambda deployment: deployment.restores(target),
-        lambda: client.start(target) if target.word == "stopped" and not target.can_rollback else client.roll_back(target),
-        {**target.describe(), "id": None, "status": "success" if params["wait"] else "queued", "created_at": None},
-    )
-    found, _unused = decide(listed, goal)
-    if not found and not target.can_rollback and target.word != "stopped":
-        able = ", ".join(f"{deployment.id} ({deployment.release or 'unnamed'})" for deployment in listed if deployment.can_rollback)
-        raise ConfigError(
-            f"Railway cannot roll {client.service} back to {target.id} ({target.release or 'unnamed'}, {target.word}): its image is gone, or it never ran. "
-            f"Set deployment to one of: {able or 'none at present'}; or deploy its release again with state=deployed.",
-            code="no_rollback_candidate",
-        )
-    return goal
-
-
-def started(params: dict[str, Any], client: Railway, listed: list[Deployment]) -> Goal:
-    again = [deployment for deployment in listed if deployment.word == "stopped" or (deployment.can_redeploy and deployment.word in ("removed", "crashed"))]
-    target = next(iter(again), None)
-    if target is None and not any(deployment.is_live or deployment.in_progress for deployment in listed):
-        raise ConfigError(f"{client.service} has no deployment that can be started. Deploy a release first, with state=deployed.", code="nothing_to_start")
-    predicted = {**target.describe(), "id": target.id if target.word == "stopped" else None, "status": "success"} if target else {}
-    return Goal(lambda deployment: True, lambda: client.start(again[0]), predicted)
+def refuse_misplaced(params: dict[str, Any]) -> None:
+    """Options that only one state knows must not be taken for done with another."""
+    for state, names in BELONGS.items():
+        given = [name for name in names if params[name] not in (None, {})]
+        if given and params["state"] != state:
+            raise ConfigError(f"{', '.join(given)}: only state={state} changes that. Set it in a task of its own.", code="misplaced_option")
+        if not given and params["state"] == state:
+            raise ConfigError(f"state={state} has nothing to change. Set one of {', '.join(names)}.", code="nothing_to_change")
 
 
 def apply(intent: Plan, client: Railway) -> dict[str, Any]:
     todo = intent.todo
-    if "stop" in todo:
-        client.cancel(todo["stop"])
-        client.stop([deployment for deployment in client.deployments() if deployment.is_live])
-        if todo["wait"]:
-            client.wait_stopped()
+    if "change" in todo:
+        made = todo["change"]()
+        return {"deployment": (client.wait_healthy(made) if todo["wait"] else made).describe()} if made else {}
+    if "end" in todo:
+        client.cancel(todo["coming"])
+        client.end(todo["end"], wait=todo["wait"])
         return {}
-    found = todo["found"]
+    found, goal = todo["found"], todo["goal"]
     if todo["obsolete"]:
         client.cancel(todo["obsolete"])
-        found, still = decide(client.deployments(), todo["goal"])  # one of them may have come to serve meanwhile
+        found, still = decide(client.deployments(), goal)  # one of them may have come to serve meanwhile
         found = None if still and found and found.is_live else found
-    changed = bool(todo["obsolete"]) or not found
-    made = found or todo["goal"].make()
+    made = found or goal.make()
     if todo["wait"]:
         made = client.wait_healthy(made)
-    return {"deployment": made.describe(), "changed": changed}
+    told = {} if found else goal.told
+    return {"deployment": made.describe(goal.predicted.get("release")), "changed": bool(todo["obsolete"]) or not found, **told}
 
 
 def main() -> None:
@@ -340,8 +392,8 @@ def main() -> None:
         plan,
         apply,
         guard=lease_guard,
-        libraries={"requests": REQUESTS_ERROR},
-        required_if=[("state", "deployed", ("path",)), ("state", "rolled_back", ("deployment",))],
+        libraries={"requests": REQUESTS_ERROR, "pathspec": PATHSPEC_ERROR},
+        required_if=[("state", "rolled_back", ("deployment",))],
     )
 
 

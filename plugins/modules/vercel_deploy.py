@@ -39,19 +39,40 @@ options:
     required: true
   state:
     description:
-      - V(staged) builds the release for production and does not serve it. The project's I(auto-assign custom production domains) is turned off
-        first. A deployment of the same release and source that is built or being built is used again, so a second run makes no second build.
+      - V(staged) builds the release for production and does not serve it, from what O(source) says. The project's I(auto-assign custom production
+        domains) is turned off first; in a project that is linked to Git only where O(auto_assign_domains=false) says so. A deployment of the same
+        release and source that is built or being built is used again, so a second run makes no second build.
       - V(promoted) serves O(deployment) on every production domain. The project's auto-assignment stays as it was, although Vercel turns it
         on with each promotion.
       - V(rolled_back) serves O(deployment), an older one that has served production already. Nothing is built and changed variables do not
-        apply. Vercel turns auto-assignment off with it.
+        apply. Vercel turns auto-assignment off with it; O(auto_assign_domains=true) turns it on again.
       - V(canceled) stops the build of O(deployment). One that is over already is left as it is.
     type: str
     choices: [staged, promoted, rolled_back, canceled]
     required: true
+  source:
+    description:
+      - Where the build of O(state=staged) comes from.
+      - V(upload) sends the files in O(path). It is what happens where O(source) is not set.
+      - V(commit) has Vercel build O(commit) from the Git repository that the project is linked to.
+      - V(adopt) makes no build. It takes the production build that Vercel made by itself of exactly O(commit), waits for it, and fails when there
+        is none. It looks for a few seconds, since a push takes a moment to show.
+    type: str
+    choices: [upload, commit, adopt]
+  commit:
+    description:
+      - Full SHA of the commit. Required with O(source=commit) and O(source=adopt). With O(source=upload) it is what O(ref) must stand for.
+    type: str
+  auto_assign_domains:
+    description:
+      - Whether Vercel shall serve each production build as soon as it is built, past every check, once the module is through. With a Git link that
+        means each push to the production branch.
+      - Without it, O(state=staged) turns it off, O(state=promoted) leaves it as it was, O(state=rolled_back) leaves it off as Vercel does.
+      - In a project that is linked to Git and has it on, O(state=staged) is refused unless this is V(false). V(true) is refused there.
+    type: bool
   path:
     description:
-      - A folder with the files, or with O(ref) a git repository on the controller. Required with O(state=staged).
+      - A folder with the files, or with O(ref) a git repository on the controller. Required with O(state=staged) and O(source=upload).
     type: path
   root_directory:
     description:
@@ -61,7 +82,8 @@ options:
     default: ""
   release:
     description:
-      - What the release is called, such as V(v1.1.0). It is the O(ref) by default, and required where O(path) is used without one.
+      - What the release is called, such as V(v1.1.0). It is the O(ref) by default, and required with O(state=staged) where there is none.
+      - With another O(state) it names a deployment that this module did not make.
     type: str
   deployment:
     description:
@@ -91,6 +113,8 @@ attributes:
     description: Shows which deployment is live and staged, before and after.
     support: full
 notes:
+  - Vercel turns auto-assignment on with each promotion. Where it was off, the module turns it off again at once, so a push that is built in just
+    that moment may be served.
   - How many files a deployment needs to send shows only when it is made, since Vercel keeps what it was sent before. Check mode tells the
     number and size of all files.
   - A look at the list of deployments goes back 100 production deployments.
@@ -109,6 +133,27 @@ EXAMPLES = r"""
     ref: v1.1.0
     root_directory: apps/frontend
   register: staged
+
+- name: Have Vercel build the commit of the release
+  storefront.runbook.vercel_deploy:
+    api_token: "{{ vault_vercel_token }}"
+    team: team_1a2b3c
+    project: shop
+    state: staged
+    source: commit
+    commit: 0123456789abcdef0123456789abcdef01234567
+    release: v1.1.0
+
+- name: Take the build that the push of the release has begun
+  storefront.runbook.vercel_deploy:
+    api_token: "{{ vault_vercel_token }}"
+    team: team_1a2b3c
+    project: shop
+    state: staged
+    source: adopt
+    commit: 0123456789abcdef0123456789abcdef01234567
+    release: v1.1.0
+    auto_assign_domains: false
 
 - name: Serve what was verified
   storefront.runbook.vercel_deploy:
@@ -162,9 +207,20 @@ previous:
   description: What production served before, in the shape of RV(deployment); null before the first promotion.
   returned: success
   type: dict
+auto_assign_domains:
+  description: Whether Vercel serves each production build as soon as it is built.
+  returned: success
+  type: dict
+  contains:
+    before:
+      description: Before the module ran.
+      type: bool
+    after:
+      description: Once it was through.
+      type: bool
 upload:
   description: What the release consists of, and what of it had to be sent.
-  returned: with O(state=staged)
+  returned: with O(state=staged) and O(source=upload)
   type: dict
   contains:
     files:
@@ -210,16 +266,15 @@ error:
 
 from typing import Any
 
-from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options, lease_options, source_options, wait_options
-from ..module_utils.core.source import checkout, list_files
 from ..module_utils.core.wait import Outcome
 from ..module_utils.data.lease import guard as lease_guard
 from ..module_utils.platforms.vercel import API_URL, Vercel, connect
+from ..module_utils.platforms.vercel_git import refuse_unguarded
+from ..module_utils.platforms.vercel_stage import choose
 from ..module_utils.platforms.vercel_states import auto_assigns, describe, on_its_way, production, state_of
-from ..module_utils.platforms.vercel_upload import create, digest, layout
 
 
 def argument_spec() -> dict[str, Any]:
@@ -228,6 +283,9 @@ def argument_spec() -> dict[str, Any]:
         "team": {"type": "str"},
         "project": {"type": "str", "required": True},
         "state": {"type": "str", "required": True, "choices": ["staged", "promoted", "rolled_back", "canceled"]},
+        "source": {"type": "str", "choices": ["upload", "commit", "adopt"]},
+        "commit": {"type": "str"},
+        "auto_assign_domains": {"type": "bool"},
         **source_options(),
         "release": {"type": "str"},
         "deployment": {"type": "str"},
@@ -246,10 +304,11 @@ def plan(params: dict[str, Any], client: Vercel) -> Plan:
     project = client.project(params["project"])
     live = production(project)
     before = {"live": shown(live), "auto_assign_domains": auto_assigns(project)}
-    choose = {"staged": plan_staged, "canceled": plan_canceled}.get(params["state"], plan_served)
-    intent = choose(params, client, project, before)
-    intent.todo.update(state=params["state"], project=project, wait=params["wait"])
+    plans = {"staged": plan_staged, "canceled": plan_canceled}
+    intent = plans.get(params["state"], plan_served)(params, client, project, before)
+    intent.todo.update(state=params["state"], project=project, wait=params["wait"], release=params["release"] or params["ref"])
     intent.result["previous"] = describe(live) if live else None
+    intent.result["auto_assign_domains"] = {"before": before["auto_assign_domains"], "after": intent.after["auto_assign_domains"]}
     return intent
 
 
@@ -258,24 +317,22 @@ def shown(deployment: Any) -> dict[str, Any]:
     return {key: value for key, value in describe(deployment).items() if key in ("id", "release", "status")} if deployment else {}
 
 
+def named(deployment: Any, release: str | None) -> dict[str, Any]:
+    """Return what the module gives back of a deployment; Vercel's own builds do not know what their release is called."""
+    told = describe(deployment)
+    return {**told, "release": told["release"] or release}
+
+
 def plan_staged(params: dict[str, Any], client: Vercel, project: Any, before: dict[str, Any]) -> Plan:
-    release = params["release"] or params["ref"]
-    if not release:
-        raise ConfigError("With path alone nothing says what the release is called. Set release, or set ref to its tag.", code="no_release")
-    source = client.held.enter_context(checkout(params["path"], params["ref"], params["root_directory"]))
-    files = layout(list_files(source.root), project, params["root_directory"])
-    meta = {**{key: str(value) for key, value in params["meta"].items()}, "release": release, "source_digest": digest(files)}
-    if source.commit:
-        meta["commit"] = source.commit
-    found = client.find(project, meta)
+    refuse_unguarded(project, before["auto_assign_domains"], params["auto_assign_domains"])
+    build = choose(client, project, params)
+    found, release = build.found, build.meta["release"]
     status = state_of(found)[1] if found and not params["wait"] else "ready"
-    upload = {"files": len(files), "bytes": sum(file.size for _unused, file in files.values())}
-    deployment = {**describe(found or {"meta": meta}), "status": status}
-    after = {**before, "auto_assign_domains": False, "staged": {**shown(found), "release": release, "status": status}}
-    if not found:
-        after["upload"] = f"{upload['files']} files, {upload['bytes']} bytes, less what Vercel holds already"
-    result = {"deployment": deployment, "upload": upload, "changed": not found or before["auto_assign_domains"]}  # only to wait is no change
-    return Plan({**before, "staged": shown(found)}, after, {"files": files, "meta": meta, "found": found}, result)
+    was = {**shown(found), "release": release} if found else {}
+    after = {**before, "auto_assign_domains": False, "staged": {**was, "release": release, "status": status}, **({} if found else build.told)}
+    deployment = {**named(found or {"meta": build.meta}, release), "status": status}
+    result = {"deployment": deployment, "changed": not found or before["auto_assign_domains"], **({"upload": build.size} if build.files else {})}
+    return Plan({**before, "staged": was}, after, {"build": build}, result)  # only to wait is no change
 
 
 def plan_served(params: dict[str, Any], client: Vercel, project: Any, before: dict[str, Any]) -> Plan:
@@ -290,13 +347,16 @@ def plan_served(params: dict[str, Any], client: Vercel, project: Any, before: di
             client.refuse_unservable(project, target, verb)
         after.update(live={**shown(target), "status": "ready"}, serving="served")
         after["auto_assign_domains"] = before["auto_assign_domains"] and verb == "promote"
-    result = {"deployment": describe(target), "changed": before != after and not under_way}  # only to wait is no change
-    return Plan(before, after, {"target": target, "verb": verb, "under_way": under_way}, result)
+    if params["auto_assign_domains"] is not None:
+        after["auto_assign_domains"] = params["auto_assign_domains"]
+    only_waits = under_way and before["auto_assign_domains"] == after["auto_assign_domains"]
+    todo = {"target": target, "verb": verb, "ask": outcome is not Outcome.READY and not under_way, "auto_assign": after["auto_assign_domains"]}
+    return Plan(before, after, todo, {"deployment": named(target, params["release"]), "changed": before != after and not only_waits})
 
 
 def plan_canceled(params: dict[str, Any], client: Vercel, project: Any, before: dict[str, Any]) -> Plan:
     target = client.deployment(project, params["deployment"])
-    deployment = describe(target)
+    deployment = named(target, params["release"])
     if state_of(target)[0] not in (Outcome.READY, Outcome.FAILED):
         deployment["status"] = "canceled"
     after = {**before, "canceled": shown(target) | {"status": deployment["status"]}}
@@ -304,43 +364,52 @@ def plan_canceled(params: dict[str, Any], client: Vercel, project: Any, before: 
 
 
 def apply(intent: Plan, client: Vercel) -> dict[str, Any]:
-    return {"staged": apply_staged, "canceled": apply_canceled}.get(intent.todo["state"], apply_served)(intent, client)
+    done = {"staged": apply_staged, "canceled": apply_canceled}.get(intent.todo["state"], apply_served)(intent, client)
+    return {**done, "deployment": named(done["deployment"], intent.todo["release"])}
 
 
 def apply_staged(intent: Plan, client: Vercel) -> dict[str, Any]:
-    project, made, sent = intent.todo["project"], intent.todo["found"], {"files": 0, "bytes": 0}
+    project, build, sent = intent.todo["project"], intent.todo["build"], {"files": 0, "bytes": 0}
+    made = build.found
     if intent.before["auto_assign_domains"]:
         client.set_auto_assign(project, False)
     if not made:
-        made, sent = create(client, project, intent.todo["files"], intent.todo["meta"])
+        made, sent = build.make(client, project)
     if intent.todo["wait"]:
         made = client.wait_ready(project, made)
-    return {"deployment": describe(made), "upload": {**intent.result["upload"], **{f"sent_{key}": value for key, value in sent.items()}}}
+    upload = {**build.size, **{f"sent_{key}": value for key, value in sent.items()}}
+    return {"deployment": made, **({"upload": upload} if build.files else {})}
 
 
 def apply_served(intent: Plan, client: Vercel) -> dict[str, Any]:
-    project, target, verb, stale = intent.todo["project"], intent.todo["target"], intent.todo["verb"], None
+    project, target, wanted = intent.todo["project"], intent.todo["target"], intent.todo["auto_assign"]
+    assigns, rolls_back, stale = intent.before["auto_assign_domains"], intent.todo["verb"] == "rollback", None
     if state_of(target)[0] is not Outcome.READY:
         target = client.wait_ready(project, target)
-    if not intent.todo["under_way"]:
+    if intent.todo["ask"]:
         client.waiter.beat()
-        stale = client.point(project, target["id"], verb)
+        stale, assigns = client.point(project, target["id"], intent.todo["verb"]), not rolls_back
+        if assigns and not wanted:  # at once: until then a push is served as soon as it is built
+            client.set_auto_assign(project, False)
+            assigns = False
     if intent.todo["wait"]:
         project = client.wait_served(project, target["id"], stale)
-    if auto_assigns(project) and not intent.before["auto_assign_domains"]:
+        assigns = auto_assigns(project)
+    if assigns is not wanted:
         client.waiter.beat()
-        client.set_auto_assign(project, False)
-    if verb == "rollback":
+        client.set_auto_assign(project, wanted)
+    if rolls_back and not wanted:
         client.waiter.warn("Vercel turns auto-assignment off with a rollback: what is built from now on is served only once it is promoted.")
-    return {"deployment": describe(target)}
+    return {"deployment": target}
 
 
 def apply_canceled(intent: Plan, client: Vercel) -> dict[str, Any]:
-    return {"deployment": describe(client.cancel(intent.todo["target"]["id"]))}
+    return {"deployment": client.cancel(intent.todo["target"]["id"])}
 
 
 def main() -> None:
-    required = [("state", "staged", ["path"]), *[("state", state, ["deployment"]) for state in ("promoted", "rolled_back", "canceled")]]
+    required = [("state", state, ["deployment"]) for state in ("promoted", "rolled_back", "canceled")]
+    required += [("source", source, ["commit"]) for source in ("commit", "adopt")]
     run(argument_spec(), build_client, plan, apply, guard=lease_guard, libraries={"requests": REQUESTS_ERROR}, required_if=required)
 
 

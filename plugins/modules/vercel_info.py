@@ -122,8 +122,10 @@ project:
     root_directory:
       description: The folder of the upload in which Vercel builds; null for the upload itself.
       type: str
-    link:
-      description: The Git repository whose pushes Vercel builds; null without one.
+    git:
+      description:
+        - The Git repository whose pushes Vercel builds; null without one. Where C(auto_assign_domains) is on as well, a push to its
+          production branch is served past every check.
       type: dict
       contains:
         type:
@@ -131,9 +133,9 @@ project:
           type: str
           sample: github
         repository:
-          description: Its name.
+          description: Its owner and name.
           type: str
-          sample: shop
+          sample: acme/shop
         production_branch:
           description: The branch that is built for production.
           type: str
@@ -150,6 +152,7 @@ from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options
 from ..module_utils.platforms.vercel import API_URL, Vercel, connect
+from ..module_utils.platforms.vercel_git import git_link
 from ..module_utils.platforms.vercel_states import auto_assigns, describe, production
 
 
@@ -169,7 +172,6 @@ def plan(params: dict[str, Any], client: Vercel) -> Plan:
     project = client.project(params["project"])
     live = production(project)
     older = [describe(found) for found in client.deployments(project, rollbackCandidate="true")]
-    link = project.get("link")
     return Plan(
         before={},
         after={},
@@ -182,15 +184,10 @@ def plan(params: dict[str, Any], client: Vercel) -> Plan:
                 "auto_assign_domains": auto_assigns(project),
                 "domains": client.domains(project),
                 "root_directory": project.get("rootDirectory"),
-                "link": link and {"type": link["type"], "repository": repository(link), "production_branch": link.get("productionBranch")},
+                "git": git_link(project),
             },
         },
     )
-
-
-def repository(link: dict[str, Any]) -> str | None:
-    """Return the repository's name, which each Git host calls differently."""
-    return next((link[key] for key in ("repo", "projectName", "slug") if link.get(key)), None)
 
 
 def apply(intent: Plan, client: Vercel) -> dict[str, Any]:

@@ -33,7 +33,7 @@ async def serve(config: Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m sandbox.cloud", description=__doc__)
-    parser.add_argument("--config", type=Path, required=True, help="JSON with state_dir, cache_dir, ports, tokens and node_bin")
+    parser.add_argument("--config", type=Path, required=True, help="JSON with state_dir, cache_dir, ports, tokens, node_bin, perhaps repository")
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger().setLevel(logging.INFO)
     for chatty in ("httpx", "uvicorn"):

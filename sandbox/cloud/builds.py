@@ -131,8 +131,8 @@ class Builder:
         if recipe.command or "build" in manifest.get("scripts", {}):
             command = recipe.command or "npm run build"
             tell(f"Running {command}")
-            plain = {"PATH": self._path(app), "HOME": str(work), "LANG": "C.UTF-8", "CI": "1", "NEXT_TELEMETRY_DISABLED": "1"}
-            await self._run(["/bin/sh", "-c", command], app, {**plain, "npm_config_update_notifier": "false", **recipe.variables}, tell)
+            plain = {"PATH": self.search_path(app), "HOME": str(work), "LANG": "C.UTF-8", "CI": "1", "NEXT_TELEMETRY_DISABLED": "1"}
+            await self.run(["/bin/sh", "-c", command], app, {**plain, "npm_config_update_notifier": "false", **recipe.variables}, tell)
         result = app / recipe.output
         if not result.is_dir():
             raise BuildFailed(f'No output directory named "{recipe.output}" was found after the build completed.')
@@ -160,7 +160,7 @@ class Builder:
                     shutil.copyfile(app / name, draft / name)
             flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--include=dev", "--no-update-notifier"]
             npm = [str(self.node_bin / "npm"), "ci", *flags, "--cache", str(self.cache / "npm")]
-            await self._run(npm, draft, {**os.environ, "PATH": self._path(draft)}, tell)
+            await self.run(npm, draft, {**os.environ, "PATH": self.search_path(draft)}, tell)
             (draft / "node_modules").mkdir(exist_ok=True)
             with suppress(OSError):
                 (draft / "node_modules").rename(installed)
@@ -168,7 +168,7 @@ class Builder:
             tell("Restored the dependencies from the cache")
         await self._output(["cp", "-al", str(installed), str(app / "node_modules")])
 
-    async def _run(self, argv: list[str], cwd: Path, env: Mapping[str, str], tell: Log) -> None:
+    async def run(self, argv: list[str], cwd: Path, env: Mapping[str, str], tell: Log) -> None:
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
             *argv, cwd=cwd, env=dict(env), stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=asyncio.subprocess.STDOUT,
@@ -196,7 +196,7 @@ class Builder:
             raise BuildFailed(f"{argv[0]} failed: {error.decode(errors='replace').strip()}")
         return output.decode()
 
-    def _path(self, app: Path) -> str:
+    def search_path(self, app: Path) -> str:
         return os.pathsep.join([str(app / "node_modules" / ".bin"), str(self.node_bin), os.environ.get("PATH", os.defpath)])
 
 

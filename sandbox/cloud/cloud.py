@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import secrets
 import shutil
 import uuid
 from collections import deque
@@ -22,12 +23,17 @@ from ..state import read, write
 from .builds import Blobs, Builder
 from .cloudflare import Cloudflare
 from .edge import Edge
+from .exchanges import Exchanges, contracts
 from .faults import Faults
+from .github import GitHub
+from .objects import Objects
 from .railway import Railway
 from .railway_jobs import runs
 from .render import Render
 from .render_hosts import render_host
+from .sentry import Sentry
 from .server import Listeners
+from .slack import BOT, TEAM, Slack
 from .state import Service, Site, Storefront, identifier, now
 from .units import Units
 from .vercel import Vercel
@@ -41,13 +47,15 @@ log = logging.getLogger("sandbox.cloud")
 
 @dataclass
 class Delays:
-    """Seconds: in each state at Vercel, Railway and Render, in each step of a promotion, and until a new deployment at Railway can be read."""
+    """Seconds: in each state at Vercel, Railway and Render, in each step of a promotion, until a new deployment at Railway can be read,
+    and between two messages of a channel at Slack."""
 
     vercel: float = 0.05
     railway: float = 0.05
     render: float = 0.05
     promotion: float = 0.05
     readable: float = 0.0
+    message: float = 0.0
 
 
 class Cloud:
@@ -56,6 +64,7 @@ class Cloud:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.ports: dict[str, int] = config["ports"]
         self.tokens: dict[str, str] = config["tokens"]
+        self.repository: str | None = config.get("repository")  # the shop's, which pushes come from where they name no other
         # No kept connections: a server that closes an idle one just as it is used again would look like a broken site.
         self.client = httpx.AsyncClient(limits=httpx.Limits(max_keepalive_connections=0), timeout=30, trust_env=False, verify=False)
         self.listeners = Listeners()
@@ -64,8 +73,12 @@ class Cloud:
         self.blobs = Blobs(self.folder / "uploads")
         self.builder = Builder(Path(config["cache_dir"]), Path(config["node_bin"]), self.blobs)
         self.units = Units(self.folder, Path(config["node_bin"]), self.client)
+        self.exchanges = Exchanges(self.folder, contracts())
+        self.repository = config.get("repository")
         self.vercel, self.railway, self.cloudflare = Vercel(self), Railway(self), Cloudflare(self)
         self.render = Render(self)
+        self.objects = Objects(self, config["s3_url"])
+        self.github, self.slack, self.sentry = GitHub(self), Slack(self), Sentry(self)
         self.storefronts: dict[str, Storefront] = {}
         self.edges: dict[str, Edge] = {}
         self._tasks: dict[str, set[asyncio.Task[None]]] = {}
@@ -74,7 +87,7 @@ class Cloud:
 
     async def start(self) -> None:
         """Open the vendors' ports and bring back what was there before."""
-        for vendor in (self.vercel, self.railway, self.cloudflare):
+        for vendor in (self.vercel, self.railway, self.cloudflare, self.github, self.slack, self.sentry, self.objects):
             await self.listeners.open(vendor.app(), self.ports[vendor.name])
         await self.listeners.open(self.render.app(), self.ports["render"])
         known = (read(self._saved) or {}).get("storefronts", {})
@@ -100,6 +113,10 @@ class Cloud:
         task.add_done_callback(_report)
         return task
 
+    def busy(self, storefront: str) -> bool:
+        """Tell whether a storefront's build, start or promotion is under way."""
+        return any(not task.done() for task in self._tasks.get(storefront, ()))
+
     async def create_storefront(self, wanted: dict[str, Any]) -> Storefront:
         """Provision one project, two services and a zone. Raises KeyError on a missing key, OSError when a port is taken."""
         backend = wanted.get("backend", "railway")
@@ -122,11 +139,21 @@ class Cloud:
             self.vercel.set_variable(site, key, value, ["production", "preview"])
         front = Storefront(
             name, site, str(uuid.uuid4()), str(uuid.uuid4()), str(uuid.uuid4()), {service.id: service for service in services},
-            uuid.uuid4().hex, edge, created, backend=backend,
+            uuid.uuid4().hex, edge, created, backend=backend, **self._desks(name),
         )  # fmt: skip
         await self._open(front)
         self.save()
         return front
+
+    def _desks(self, name: str) -> dict[str, Any]:
+        """Return what a new storefront has where its people look: a repository, a channel, an organization."""
+        key = secrets.token_hex(12)
+        webhook = f"http://127.0.0.1:{self.ports['slack']}/services/{TEAM}/{BOT}/{key}"
+        return {
+            "github": {"repository": f"sandbox/{name}", "deployments": [], "statuses": [], "check_runs": []},
+            "slack": {"channel": f"C{secrets.token_hex(5).upper()}", "name": f"deploys-{name}", "key": key, "webhook": webhook, "messages": []},
+            "sentry": {"organization": name, "projects": [name, f"{name}-api"], "repositories": [f"sandbox/{name}"], "releases": {}},
+        }
 
     async def delete_storefront(self, name: str) -> None:
         await self._close(name, keep=set())

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Cloudflare's API: zones, purge, development mode."""
+"""Cloudflare's API: zones, purge, development mode, analytics."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, Router
 
+from .cloudflare_analytics import execute
+from .faults import effect
 from .state import Storefront
 from .vendor import Refusal, Vendor, json_body
 
@@ -41,6 +43,7 @@ class Cloudflare(Vendor):
             self.route("POST", f"{zone}/purge_cache", "purge", self.purge),
             self.route("GET", f"{zone}/settings/development_mode", "setting", self.setting),
             self.route("PATCH", f"{zone}/settings/development_mode", "update_setting", self.update_setting),
+            self.route("POST", "/graphql", "analytics", self.analytics),
         ]
         return Router([Mount("/client/v4", routes=routes)])
 
@@ -68,9 +71,11 @@ class Cloudflare(Vendor):
 
     async def list_zones(self, request: Request) -> Response:
         name = request.query_params.get("name")
-        zones = [self._zone(front) for front in self.cloud.storefronts.values() if name in (None, f"{front.name}.example")]
-        page = {"page": 1, "per_page": max(20, len(zones)), "count": len(zones), "total_count": len(zones), "total_pages": 1}
-        return JSONResponse(_envelope(zones, result_info=page))
+        found = [self._zone(front) for front in self.cloud.storefronts.values() if name in (None, f"{front.name}.example")]
+        size, page = (int(request.query_params.get(key, default)) for key, default in (("per_page", 20), ("page", 1)))
+        zones = found[(page - 1) * size :][:size]
+        info = {"page": page, "per_page": size, "count": len(zones), "total_count": len(found), "total_pages": max(1, -(-len(found) // size))}
+        return JSONResponse(_envelope(zones, result_info=info))
 
     async def zone(self, request: Request) -> Response:
         return JSONResponse(_envelope(self._zone(self._front(request))))
@@ -113,6 +118,14 @@ class Cloudflare(Vendor):
         self.cloud.save()
         return JSONResponse(_envelope(self._development_mode(front)))
 
+    def writes(self, request: Request, operation: str) -> bool:
+        return super().writes(request, operation) and operation != "analytics"
+
+    async def analytics(self, request: Request) -> Response:
+        if effect.get() == "no_analytics":
+            return JSONResponse({"data": None, "errors": [{"message": "not authorized for that account", "path": None, "extensions": {"code": "authz"}}]})
+        return JSONResponse(execute(self.cloud, await json_body(request, self)))
+
     def _development_mode(self, front: Storefront) -> dict[str, Any]:
         left = 3 * 3600 if front.development_mode == "on" else 0
         return {"id": "development_mode", "value": front.development_mode, "editable": True, "modified_on": None, "time_remaining": left}
@@ -125,5 +138,6 @@ class Cloudflare(Vendor):
             **{"id": front.zone, "name": f"{front.name}.example", "status": "active", "paused": False, "type": "full"},
             **{"development_mode": 3 * 3600 if front.development_mode == "on" else 0, "account": account},
             **{"owner": {"id": account["id"], "name": "Sandbox", "type": "organization"}, "meta": {"step": 4, "cdn_only": False, "phishing_detected": False}},
+            "plan": {"id": "free", "name": "Free Website", "price": 0, "currency": "USD", "legacy_id": "free", "is_subscribed": False, "can_subscribe": False},
             **{"name_servers": ["ada.ns.cloudflare.com", "bob.ns.cloudflare.com"], **nothing, **times},
         }

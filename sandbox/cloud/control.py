@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
+import inspect
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
@@ -16,11 +18,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from . import git
 from .faults import Fault
-from .vendor import Refusal
+from .state import now
+from .vendor import Vendor
 
 if TYPE_CHECKING:
     from .cloud import Cloud
+    from .state import Storefront
 
 
 class _No(Exception):
@@ -42,14 +47,22 @@ class Control:
             ("DELETE", front, self.delete),
             ("POST", f"{front}/save", self.save),
             ("POST", f"{front}/restore", self.restore),
+            ("POST", f"{front}/git", self.connect),
+            ("DELETE", f"{front}/git", self.disconnect),
             ("POST", f"{front}/push", self.push),
+            ("POST", f"{front}/railway/connect", self.connect_railway),
             ("POST", "/faults", self.add_fault),
             ("GET", "/faults", self.faults),
             ("DELETE", "/faults", self.clear_faults),
+            ("GET", "/held", self.held),
+            ("GET", f"{front}/busy", self.busy),
             ("POST", "/delays", self.set_delays),
             ("DELETE", "/delays", self.reset_delays),
             ("GET", "/requests", self.requests),
             ("DELETE", "/requests", self.clear_requests),
+            ("GET", "/operations", self.operations),
+            ("GET", "/violations", self.violations),
+            ("PUT", f"{front}/check-runs", self.set_check_runs),
             ("GET", "/processes", self.processes),
         ]
         return Starlette(routes=[Route(path, self._guarded(handler), methods=[method]) for method, path, handler in routes])
@@ -103,13 +116,51 @@ class Control:
             raise _No(404, f"Nothing is saved for {name!r} under {label!r}.") from None
         return Response(status_code=204)
 
+    async def connect(self, request: Request) -> Response:
+        front, wanted = self.cloud.storefronts[self._name(request)], await _body(request)
+        self._connect(front, self._repository(wanted), wanted)
+        return Response(status_code=204)
+
+    async def disconnect(self, request: Request) -> Response:
+        self._connect(self.cloud.storefronts[self._name(request)], None, {})
+        return Response(status_code=204)
+
+    def _connect(self, front: Storefront, repository: str | None, wanted: dict[str, Any]) -> None:
+        for vendor in self._vendors():
+            if connect := getattr(vendor, "connect", None):
+                connect(front, repository, wanted)
+        self.cloud.save()
+
     async def push(self, request: Request) -> Response:
-        """Tell the vendor that builds from Git that a commit was pushed; answers vendor → what it made of it."""
-        front, ref = self.cloud.storefronts[self._name(request)], str((await _body(request)).get("ref"))
+        """Tell every vendor that builds from Git that a commit was pushed; answers vendor → what it made of it."""
+        front, wanted = self.cloud.storefronts[self._name(request)], await _body(request)
+        repository = self._repository(wanted)
         try:
-            return JSONResponse({"commit": ref, "made": {"render": await self.cloud.render.push(front, ref)}})
-        except Refusal as refusal:
-            raise _No(404, f"ref: {refusal.response.body!r}.") from None
+            commit = await git.resolve(repository, str(wanted.get("ref")))
+        except git.NoCommit as error:
+            raise _No(404, f"ref: {error}.") from None
+        pushed = {vendor.name: vendor.push(front, commit, repository) for vendor in self._vendors() if hasattr(vendor, "push")}
+        made = {name: await answer if inspect.isawaitable(answer) else answer for name, answer in pushed.items()}
+        return JSONResponse({"commit": commit, "made": made})
+
+    def _vendors(self) -> list[Any]:
+        return [item for item in vars(self.cloud).values() if isinstance(item, Vendor)]
+
+    def _repository(self, wanted: dict[str, Any]) -> str:
+        repository = wanted.get("repository") or self.cloud.repository
+        if not repository:
+            raise _No(400, "repository: missing, and this double has none of its own.")
+        return str(repository)
+
+    async def connect_railway(self, request: Request) -> Response:
+        front = self.cloud.storefronts[self._name(request)]
+        try:
+            service = self.cloud.railway.connect_service(front, await _body(request))
+        except KeyError as error:
+            raise _No(400, f"{error.args[0]} is missing.") from None
+        except StopIteration:
+            raise _No(400, f"service: use one of {', '.join(service.name for service in front.services.values())}.") from None
+        return JSONResponse({**service.source, "auto_deploy": service.auto_deploy})
 
     async def add_fault(self, request: Request) -> Response:
         try:
@@ -122,8 +173,14 @@ class Control:
         return JSONResponse([asdict(fault) for fault in self.cloud.faults.active])
 
     async def clear_faults(self, request: Request) -> Response:
-        self.cloud.faults.active.clear()
+        self.cloud.faults.clear()
         return Response(status_code=204)
+
+    async def busy(self, request: Request) -> Response:
+        return JSONResponse(self.cloud.busy(self._name(request)))
+
+    async def held(self, request: Request) -> Response:
+        return JSONResponse(self.cloud.faults.held)
 
     async def set_delays(self, request: Request) -> Response:
         try:
@@ -143,6 +200,23 @@ class Control:
         self.cloud.requests.clear()
         return Response(status_code=204)
 
+    async def operations(self, request: Request) -> Response:
+        return JSONResponse(self.cloud.exchanges.listing())
+
+    async def violations(self, request: Request) -> Response:
+        return JSONResponse(await asyncio.to_thread(self.cloud.exchanges.violations))
+
+    async def set_check_runs(self, request: Request) -> Response:
+        """Set the check-runs of a commit: an app makes them at the vendor, and there is none here."""
+        front, body = self.cloud.storefronts[self._name(request)], await _body(request)
+        try:
+            runs = [{"id": now(), "at": now(), "sha": body["sha"], "name": name, **_run(word)} for name, word in body["runs"].items()]
+        except (KeyError, AttributeError):
+            raise _No(400, "Give sha, and runs as a map of names to conclusions, or to queued or in_progress.") from None
+        front.github["check_runs"] = [kept for kept in front.github["check_runs"] if kept["sha"] != body["sha"]] + runs
+        self.cloud.save()
+        return Response(status_code=204)
+
     async def processes(self, request: Request) -> Response:
         return JSONResponse(self.cloud.units.listing())
 
@@ -151,6 +225,11 @@ class Control:
         if name not in self.cloud.storefronts:
             raise _No(404, f"There is no storefront {name!r}.")
         return name
+
+
+def _run(word: str) -> dict[str, str | None]:
+    going = word in ("queued", "in_progress")
+    return {"status": word if going else "completed", "conclusion": None if going else word}
 
 
 async def _body(request: Request) -> dict[str, Any]:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 import time
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from .state import Storefront
@@ -39,6 +40,7 @@ class Edge:
         self.cloud, self.front = cloud, front
         self.cache: dict[tuple[str, str], Entry] = {}  # by host and path with query
         self.purges = 0
+        self.seen: deque[tuple[float, str, str, int]] = deque(maxlen=50_000)  # time, host, cache status, bytes: what analytics tells of
 
     def hosts(self) -> set[str]:
         return {f"127.0.0.1:{port}" for port in self.front.edge_ports.values()}
@@ -48,7 +50,9 @@ class Edge:
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             request = Request(scope, receive)
-            response = self._fault(surface, request) or await self._answer(surface, request)
+            response = await self._fault(surface, request) or await self._answer(surface, request)
+            host, status = f"127.0.0.1:{self.front.edge_ports[surface]}", response.headers["cf-cache-status"].lower()
+            self.seen.append((time.time(), host, status, int(response.headers.get("content-length", 0))))
             await response(scope, receive, send)
 
         return app
@@ -87,10 +91,21 @@ class Edge:
         except httpx.HTTPError:
             return PlainTextResponse("error code: 502", 502)
 
-    def _fault(self, surface: str, request: Request) -> Response | None:
+    async def _fault(self, surface: str, request: Request) -> Response | None:
         """Return an injected answer; a fault may hold only while a certain release is the live one."""
         fault = self.cloud.faults.take("edge", "request", storefront=self.front.name, host=surface, path=request.url.path, release=self._live(surface))
-        return self._stamp(PlainTextResponse(f"error code: {fault.status}", fault.status), "DYNAMIC") if fault else None
+        if fault is None:
+            return None
+        if fault.kind == "hold":
+            await self.cloud.faults.hold("edge", "request", self.front.name)
+            return None
+        if fault.kind == "challenge":
+            name, _unused, value = (fault.header or "").partition(": ")
+            if value and request.headers.get(name) == value:
+                return None
+            page = HTMLResponse("<!DOCTYPE html><title>Just a moment...</title>", 403, {"cf-mitigated": "challenge"})
+            return self._stamp(page, "DYNAMIC")
+        return self._stamp(PlainTextResponse(f"error code: {fault.status}", fault.status), "DYNAMIC")
 
     def _live(self, surface: str) -> set[str]:
         """Return the names of what the origin serves now: its deployment's id and its release."""

@@ -5,17 +5,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-ANSWERS = {"rate_limited", "unavailable", "reset", "timeout", "malformed", "lost_answer"}
+ANSWERS = {"rate_limited", "unavailable", "reset", "timeout", "malformed", "lost_answer", "hold", "stale_read", "unknown_state"}
 EFFECTS = {
     "vercel": {"stuck", "build_fails", "alias_fails", "alias_partial", "alias_stays", "queued"},
     "railway": {"stuck", "build_fails", "unhealthy", "crashes"},
     "render": {"stuck", "build_fails", "pre_deploy_fails", "unhealthy", "crashes", "queued", "dropped"},
-    "cloudflare": set[str](),
-    "edge": {"status"},
+    "cloudflare": {"no_analytics"},
+    "github": {"merged"},
+    "slack": {"missing_scope"},
+    "sentry": set[str](),
+    "objects": set[str](),
+    "edge": {"status", "challenge"},
 }
 OPERATIONS = {
     "vercel": {
@@ -27,13 +32,41 @@ OPERATIONS = {
         *("deploymentLogs", "variables", "deploymentRollback", "deploymentStop", "deploymentRestart", "deploymentRedeploy"),
         *("deploymentRemove", "deploymentCancel", "serviceInstanceDeploy", "serviceInstanceDeployV2", "serviceInstanceRedeploy"),
         *("serviceInstanceUpdate", "variableUpsert", "variableCollectionUpsert", "variableDelete"),
+        *("deploymentSnapshot", "serviceInstanceAutoDeployStatus", "serviceInstanceAutoDeployUpdate", "serviceConnect"),
+        *("environmentPatchCommit", "environmentStageChanges", "environmentPatchCommitStaged", "environmentStagedChanges"),
+        *("httpMetricsGroupedByStatus", "regions"),
     },
     "render": {
         *("list_services", "service", "update", "deploys", "create", "deploy", "cancel", "rollback", "suspend", "resume", "restart", "scale"),
         *("instances", "list_env", "replace_env", "get_env", "upsert_env", "delete_env", "logs", "owners"),
     },
-    "cloudflare": {"purge", "list_zones", "zone", "setting", "update_setting", "verify_token"},
+    "objects": {f"{verb}_{what}" for verb in ("get", "put", "list", "delete", "head", "upload") for what in ("lease", "ledger", "backup", "other")},
+    "cloudflare": {"purge", "list_zones", "zone", "setting", "update_setting", "verify_token", "analytics"},
+    "github": {
+        *("repository", "commit", "combined_status", "commit_statuses", "create_commit_status", "check_runs", "rate_limit"),
+        *("list_deployments", "create_deployment", "deployment", "deployment_statuses", "create_deployment_status"),
+    },
+    "slack": {"post_message", "update_message", "replies", "auth_test", "api_test", "webhook"},
+    "sentry": {"list_projects", "list_releases", "create_release", "release", "update_release", "list_deploys", "create_deploy"},
     "edge": {"request"},
+}
+# The operations that may miss a write that went before them, and the fields by which a vendor tells a state.
+READS = {
+    "vercel": {"get", "list", "promote_aliases", "project", "domains", "aliases", "list_env"},
+    "railway": {"project", "environment", "service", "serviceInstance", "deployments", "deployment", "variables"},
+    "render": {"list_services", "service", "deploys", "deploy", "instances", "list_env", "get_env"},
+    "cloudflare": {"zone", "list_zones", "setting"},
+    "github": {"combined_status", "commit_statuses", "check_runs", "list_deployments", "deployment", "deployment_statuses"},
+    "slack": {"replies"},
+    "sentry": {"list_projects", "list_releases", "release", "list_deploys"},
+}
+STATES = {
+    "vercel": {"readyState", "readySubstate", "state", "status", "jobStatus"},
+    "railway": {"status"},
+    "render": {"status"},
+    "cloudflare": {"status"},
+    "github": {"state", "status", "conclusion"},
+    "sentry": {"status"},
 }
 
 effect: ContextVar[str] = ContextVar("effect", default="")  # what befalls the thing that the current request makes
@@ -41,12 +74,16 @@ effect: ContextVar[str] = ContextVar("effect", default="")  # what befalls the t
 
 @dataclass
 class Fault:
-    """``times`` -1 is for ever. ``host``, ``path`` and ``release`` narrow a fault of the edge, ``storefront`` any fault."""
+    """``times`` -1 is for ever; ``after`` lets that many pass first. ``host``, ``path`` and ``release`` narrow a fault of the edge, ``storefront`` any fault.
+
+    ``header`` is what lets a request pass a challenge, as ``name: value``.
+    """
 
     vendor: str
     kind: str
     operation: str = "request"
     times: int = 1
+    after: int = 0
     status: int = 503
     retry_after: float = 1
     seconds: float = 30
@@ -54,11 +91,14 @@ class Fault:
     host: str | None = None
     path: str | None = None
     release: str | None = None
+    header: str | None = None
+    word: str = "REALIGNING"  # of unknown_state
 
     def __post_init__(self) -> None:
+        may = {"stale_read": READS, "unknown_state": STATES}.get(self.kind, OPERATIONS)
         for word, known, name in (
-            (self.vendor, OPERATIONS, "vendor"),
-            (self.operation, OPERATIONS.get(self.vendor, ()), "operation"),
+            (self.vendor, may, "vendor"),
+            (self.operation, (READS if may is READS else OPERATIONS).get(self.vendor, ()), "operation"),
             (self.kind, ANSWERS | EFFECTS.get(self.vendor, set()), "kind"),
         ):
             if word not in known:
@@ -80,6 +120,23 @@ class Faults:
     """The faults that are switched on."""
 
     active: list[Fault] = field(default_factory=list)
+    held: list[dict[str, str | None]] = field(default_factory=list)
+    _cleared: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def hold(self, vendor: str, operation: str, storefront: str | None) -> None:
+        """Keep a request until the faults are cleared; it is listed meanwhile, so that a test can act while it is under way."""
+        entry = {"vendor": vendor, "operation": operation, "storefront": storefront}
+        self.held.append(entry)
+        try:
+            await self._cleared.wait()
+        finally:
+            self.held.remove(entry)
+
+    def clear(self) -> None:
+        """Switch all faults off and let go what is held."""
+        self.active.clear()
+        self._cleared.set()
+        self._cleared = asyncio.Event()
 
     def take(self, vendor: str, operation: str, **place: str | set[str] | None) -> Fault | None:
         """Return the first fault for this operation at this place, used up by one. A place may have several names."""
@@ -88,6 +145,9 @@ class Faults:
                 continue
             wanted = {key: getattr(fault, key) for key in place}
             if all(want is None or want in (here if isinstance(here, set) else {here}) for want, here in zip(wanted.values(), place.values(), strict=True)):
+                if fault.after:
+                    fault.after -= 1
+                    continue
                 fault.times -= fault.times > 0
                 return fault
         return None

@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
-import tarfile
 import time
 import uuid
+from datetime import datetime
 from inspect import isawaitable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphql import (
@@ -34,7 +32,10 @@ from starlette.routing import Route, Router
 
 from .faults import OPERATIONS
 from .railway_jobs import UNFINISHED, RailwayJobs
-from .railway_nodes import USER, Node, Nodes, connection, iso
+from .railway_nodes import USER, Node, Nodes, connection, iso, own_variables
+from .railway_settings import patch as merge
+from .railway_settings import regions, stage, update
+from .railway_source import NoSource, RailwaySource, below, unpack
 from .state import Service, Storefront, UnitDeployment
 from .vendor import Refusal, Vendor
 
@@ -56,6 +57,8 @@ class Railway(Vendor):
         super().__init__(cloud)
         self.jobs, self.nodes = RailwayJobs(cloud), Nodes(self)
         self.running, self.resume, self.stop_units = self.jobs.running, self.jobs.resume, self.jobs.stop_units
+        self.source = RailwaySource(self.jobs)
+        self.connect_service, self.push = self.source.connect_service, self.source.push
 
     def app(self) -> Router:
         up = self.route("POST", "/project/{project}/environment/{environment}/up", "up", self.up)
@@ -67,6 +70,9 @@ class Railway(Vendor):
     def authorize(self, request: Request) -> None:
         if self.fronts(request) is None:
             raise Refusal(200 if "graphql" in request.url.path else 401, {**_errors("Not Authorized"), "message": "Not Authorized"})
+
+    def writes(self, request: Request, operation: str) -> bool:
+        return SCHEMA.query_type is None or operation not in SCHEMA.query_type.fields
 
     def fronts(self, request: Request) -> list[Storefront] | None:
         """Return the storefronts that the request's token may see: an account's token all, a project's token its own."""
@@ -117,28 +123,14 @@ class Railway(Vendor):
         service = front.services.get(request.query_params.get("serviceId", ""))
         if service is None:
             raise Refusal(400, {"message": "Service not found: give serviceId"})
-        files = self._unpack(await request.body())
+        try:
+            files = below(unpack(self.cloud.blobs, await request.body(), "r:gz"), service.settings.get("rootDirectory"))
+        except NoSource as reason:
+            raise Refusal(400, {"message": str(reason)}) from None
         deployment = self.jobs.deploy(front, service, files, message=request.query_params.get("message"), reason="deploy")
         base = f"http://{request.headers['host']}/project/{front.project}/service/{service.id}?id={deployment.id}"
         domain = f"127.0.0.1:{service.port}" if service.port else None
         return JSONResponse({"deploymentId": deployment.id, "url": base, "logsUrl": f"{base}&logs", "deploymentDomain": domain})
-
-    def _unpack(self, archive: bytes) -> dict[str, str]:
-        """Store the regular files of a tar.gz and return path → digest. Refuses what is not one, or reaches outside."""
-        files = {}
-        try:
-            with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
-                for member in tar:
-                    path = PurePosixPath(member.name)
-                    if path.is_absolute() or ".." in path.parts:
-                        raise Refusal(400, {"message": f"The archive reaches outside of its root: {member.name}"})
-                    if content := tar.extractfile(member) if member.isfile() else None:
-                        files[str(path)] = self.cloud.blobs.put(content.read())
-        except (tarfile.TarError, gzip.BadGzipFile, EOFError) as error:
-            raise Refusal(400, {"message": f"The body is not a tar.gz archive: {error}"}) from None
-        if not files:
-            raise Refusal(400, {"message": "The archive has no files"})
-        return files
 
 
 def _operation(chosen: OperationDefinitionNode) -> str:
@@ -216,22 +208,45 @@ class Resolvers:
         ]
         return connection(found, **page)
 
-    def buildLogs(self, info: GraphQLResolveInfo, deploymentId: str, limit: int = 100, **_: Any) -> list[Node]:
-        front, service, deployment = self._deployment(deploymentId)
-        return [self.nodes.log(front, service, deployment, at, line) for at, line in deployment.log[-limit:]]
+    def deploymentSnapshot(self, info: GraphQLResolveInfo, deploymentId: str) -> Node:
+        return self.nodes.snapshot(*self._deployment(deploymentId))
 
-    def deploymentLogs(self, info: GraphQLResolveInfo, deploymentId: str, limit: int = 100, **_: Any) -> list[Node]:
+    def buildLogs(self, info: GraphQLResolveInfo, deploymentId: str, limit: int = 100, filter: str = "", **_: Any) -> list[Node]:
+        front, service, deployment = self._deployment(deploymentId)
+        return [self.nodes.log(front, service, deployment, at, line) for at, line in deployment.log if filter in line][-limit:]
+
+    def deploymentLogs(self, info: GraphQLResolveInfo, deploymentId: str, limit: int = 100, filter: str = "", **_: Any) -> list[Node]:
         front, service, deployment = self._deployment(deploymentId)
         file = self.jobs.log_file(deployment)
-        lines = file.read_text(errors="replace").splitlines()[-limit:] if file.exists() else []
-        return [self.nodes.log(front, service, deployment, deployment.changed, line) for line in lines]
+        lines = file.read_text(errors="replace").splitlines() if file.exists() else []
+        return [self.nodes.log(front, service, deployment, deployment.changed, line) for line in lines if filter in line][-limit:]
+
+    def httpMetricsGroupedByStatus(self, info: GraphQLResolveInfo, environmentId: str, serviceId: str, **when: Any) -> list[Node]:
+        service = self._service(serviceId, environmentId)[1]
+        since, until = (datetime.fromisoformat(when[name]).timestamp() for name in ("startDate", "endDate"))
+        found: dict[str, list[Node]] = {}
+        for minute, counts in service.answered.items():
+            for status, count in counts.items() if since - 60 < int(minute) <= until else ():
+                found.setdefault(status, []).append({"ts": int(minute), "value": float(count)})
+        return [{"statusCode": int(status), "samples": samples} for status, samples in sorted(found.items())]
+
+    def environmentStagedChanges(self, info: GraphQLResolveInfo, environmentId: str) -> Node:
+        return self.nodes.staged(self._front(environment=environmentId))
+
+    def regions(self, info: GraphQLResolveInfo, **_: Any) -> list[Node]:
+        return regions()
+
+    def serviceInstanceAutoDeployStatus(self, info: GraphQLResolveInfo, environmentId: str, serviceId: str, **_: Any) -> Node:
+        service = self._service(serviceId, environmentId)[1]
+        able = bool(service.source.get("repo"))
+        return {"enabled": able and service.auto_deploy, "canEnable": able, "reason": None if able else "Service is not connected to a repository"}
 
     def variables(self, info: GraphQLResolveInfo, projectId: str, environmentId: str, serviceId: str | None = None, **_: Any) -> dict[str, str]:
         front = self._front(project=projectId, environment=environmentId)
         if serviceId is None:
             return {}
         service = self._service(serviceId, environmentId)[1]
-        return {**service.variables, "RAILWAY_PROJECT_ID": front.project, "RAILWAY_SERVICE_NAME": service.name}
+        return {**service.variables, **own_variables(front, service)}
 
     # Mutations
 
@@ -247,7 +262,7 @@ class Resolvers:
         if not self.nodes.can_roll_back(service, target):
             raise GraphQLError("Deployment cannot be rolled back to")
         service.variables = dict(target.variables)
-        self.jobs.deploy(front, service, target.files, message=target.message, reason="rollback", image=target.image)
+        self.jobs.deploy(front, service, target.files, message=target.message, reason="rollback", image=target.image, meta=target.meta)
         return True
 
     async def deploymentStop(self, info: GraphQLResolveInfo, id: str) -> bool:
@@ -272,10 +287,13 @@ class Resolvers:
         return self.nodes.deployment(front, service, self.jobs.redeploy(front, service, deployment))
 
     def serviceInstanceDeployV2(self, info: GraphQLResolveInfo, environmentId: str, serviceId: str, commitSha: str | None = None) -> str:
-        if commitSha:
-            raise GraphQLError("Service is not connected to a repository")
         front, service = self._service(serviceId, environmentId)
-        return self._redeploy_latest(front, service).id
+        try:
+            if commitSha:
+                return self.railway.source.deploy(front, service, commitSha).id
+            return (self.railway.source.deploy_image if service.source.get("image") else self._redeploy_latest)(front, service).id
+        except NoSource as reason:
+            raise GraphQLError(str(reason)) from None
 
     def serviceInstanceDeploy(self, info: GraphQLResolveInfo, environmentId: str, serviceId: str, **_: Any) -> bool:
         return bool(self.serviceInstanceDeployV2(info, environmentId, serviceId))
@@ -285,9 +303,48 @@ class Resolvers:
 
     def serviceInstanceUpdate(self, info: GraphQLResolveInfo, serviceId: str, input: dict[str, Any], environmentId: str | None = None) -> bool:
         _unused, service = self._service(serviceId, environmentId)
-        service.settings.update(input)
+        update(service, input)
         self.railway.cloud.save()
         return True
+
+    def serviceInstanceAutoDeployUpdate(self, info: GraphQLResolveInfo, input: dict[str, Any]) -> Node:
+        _unused, service = self._service(input["serviceId"], input["environmentId"])
+        if input["enabled"] and not service.source.get("repo"):
+            raise GraphQLError("Service is not connected to a repository")
+        service.auto_deploy = input["enabled"]
+        self.railway.cloud.save()
+        return {"enabled": service.auto_deploy}
+
+    def serviceConnect(self, info: GraphQLResolveInfo, id: str, input: dict[str, Any]) -> Node:
+        front, service = self._service(id)
+        service.source = {"repo": input["repo"], "branch": input.get("branch") or "main"} if input.get("repo") else {}
+        service.auto_deploy = bool(service.source)
+        self.railway.cloud.save()
+        return self.nodes.service(front, service)
+
+    def environmentPatchCommit(self, info: GraphQLResolveInfo, environmentId: str, patch: dict[str, Any] | None = None, **_: Any) -> str:
+        return self._apply(self._front(environment=environmentId), patch or {}, deploys=True)
+
+    def environmentStageChanges(self, info: GraphQLResolveInfo, environmentId: str, input: dict[str, Any], merge: bool = False) -> Node:
+        front = self._front(environment=environmentId)
+        front.staged = stage(front.staged if merge else {}, input)
+        self.railway.cloud.save()
+        return self.nodes.staged(front)
+
+    def environmentPatchCommitStaged(self, info: GraphQLResolveInfo, environmentId: str, skipDeploys: bool = False, **_: Any) -> str:
+        front = self._front(environment=environmentId)
+        if not front.staged:
+            raise GraphQLError("No staged changes to commit")
+        patch, front.staged = front.staged, {}
+        return self._apply(front, patch, deploys=not skipDeploys)
+
+    def _apply(self, front: Storefront, patch: dict[str, Any], *, deploys: bool) -> str:
+        for key, wanted in (patch.get("services") or {}).items():
+            service = self._service(key, front.environment)[1]
+            if merge(service, wanted) and deploys and service.live:
+                self.jobs.redeploy(front, service, service.deployments[service.live])
+        self.railway.cloud.save()
+        return str(uuid.uuid4())
 
     def variableUpsert(self, info: GraphQLResolveInfo, input: dict[str, Any]) -> bool:
         return self._set(input, {input["name"]: input["value"]})

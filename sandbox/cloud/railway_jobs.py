@@ -37,11 +37,11 @@ class RailwayJobs:
 
     def deploy(
         self, front: Storefront, service: Service, files: dict[str, str], *, message: str | None, reason: str, image: str = "",
-        variables: dict[str, str] | None = None,
+        variables: dict[str, str] | None = None, meta: dict[str, str] | None = None,
     ) -> UnitDeployment:  # fmt: skip
         """Add a deployment with the service's variables of this moment, or with ``variables``, and start its pipeline."""
         kept = dict(service.variables if variables is None else variables)
-        deployment = UnitDeployment(str(uuid.uuid4()), now(), files, kept, message, reason, effect.get(), image, changed=now())
+        deployment = UnitDeployment(str(uuid.uuid4()), now(), files, kept, message, reason, effect.get(), image, changed=now(), meta=meta or {})
         service.deployments[deployment.id] = deployment
         self.cloud.save()
         self._begin(front, service, deployment)
@@ -49,7 +49,7 @@ class RailwayJobs:
 
     def redeploy(self, front: Storefront, service: Service, original: UnitDeployment, reason: str = "redeploy") -> UnitDeployment:
         """Deploy what ``original`` was made of once more, with today's variables."""
-        return self.deploy(front, service, original.files, message=original.message, reason=reason, image=original.image)
+        return self.deploy(front, service, original.files, message=original.message, reason=reason, image=original.image, meta=original.meta)
 
     async def cancel(self, deployment: UnitDeployment) -> None:
         if task := self._pipelines.get(deployment.id):
@@ -114,25 +114,32 @@ class RailwayJobs:
                 recipe = Recipe(deployment.files, kept, service.settings.get("buildCommand") or "")
                 deployment.image = await self.cloud.builder.build(recipe, lambda line: self._tell(deployment, line))
             except BuildFailed as failure:
-                self._tell(deployment, f"Error: {failure}")
-                self._status(deployment, "FAILED")
+                self._fail(deployment, failure)
                 return
-        if not await self.prepared(front, service, deployment):
-            return
         await self._step(deployment, "DEPLOYING")
+        try:
+            await self._before(front, service, deployment)
+        except BuildFailed as failure:
+            self._fail(deployment, failure)
+            return
         if deployment.effect != "stuck":
             await self._serve(front, service, deployment)
 
-    async def prepared(self, front: Storefront, service: Service, deployment: UnitDeployment) -> bool:
-        """Do what comes between the build and the process, and tell whether that went well."""
-        return True
+    async def _before(self, front: Storefront, service: Service, deployment: UnitDeployment) -> None:
+        """Run the pre-deploy commands in the new image, with its variables. Raises BuildFailed for one that does."""
+        app = self.cloud.builder.folder(deployment.image)
+        for command in service.settings.get("preDeployCommand") or ():
+            env = {
+                "HOME": str(self.cloud.folder),
+                "PATH": self.cloud.builder.search_path(app),
+                **deployment.variables,
+                **self._told(front, service, deployment),
+            }
+            await self.cloud.builder.run(["/bin/sh", "-c", command], app, env, lambda line: self._tell(deployment, line))
 
-    def told(self, front: Storefront, service: Service, deployment: UnitDeployment) -> dict[str, str]:
-        """Return the variables that the platform sets by itself."""
-        return {
-            **{"RAILWAY_PROJECT_ID": front.project, "RAILWAY_ENVIRONMENT_ID": front.environment, "RAILWAY_ENVIRONMENT_NAME": "production"},
-            **{"RAILWAY_SERVICE_ID": service.id, "RAILWAY_SERVICE_NAME": service.name, "RAILWAY_DEPLOYMENT_ID": deployment.id},
-        }
+    def _fail(self, deployment: UnitDeployment, failure: BuildFailed) -> None:
+        self._tell(deployment, f"Error: {failure}")
+        self._status(deployment, "FAILED")
 
     async def _serve(self, front: Storefront, service: Service, deployment: UnitDeployment) -> None:
         """Start the process; let the domain point at it once it is healthy, and only then end the one before."""
@@ -184,10 +191,17 @@ class RailwayJobs:
             f"{front.name}-{service.name}",
             self.cloud.units.argv(service.settings["startCommand"], app),
             cwd=app,
-            variables={**deployment.variables, **self.told(front, service, deployment)},
+            variables={**deployment.variables, **self._told(front, service, deployment)},
             log=self.log_file(deployment),
             ended=ended,
         )
+
+    def _told(self, front: Storefront, service: Service, deployment: UnitDeployment) -> dict[str, str]:
+        """The variables that the vendor sets by itself."""
+        return {
+            **{"RAILWAY_PROJECT_ID": front.project, "RAILWAY_ENVIRONMENT_ID": front.environment, "RAILWAY_ENVIRONMENT_NAME": "production"},
+            **{"RAILWAY_SERVICE_ID": service.id, "RAILWAY_SERVICE_NAME": service.name, "RAILWAY_DEPLOYMENT_ID": deployment.id},
+        }
 
     async def _step(self, deployment: UnitDeployment, status: str) -> None:
         await asyncio.sleep(self.cloud.delays.railway)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from .railway_jobs import runs
+from .railway_settings import config, replicas
 from .state import Service, Storefront, UnitDeployment
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ class Nodes:
 
     def instance(self, front: Storefront, service: Service) -> Node:
         nodes = self.deployments(front, [service])
-        settings = {"restartPolicyType": "ON_FAILURE", "restartPolicyMaxRetries": 10, "numReplicas": 1, "watchPatterns": [], **service.settings}
+        settings = {"restartPolicyType": "ON_FAILURE", "restartPolicyMaxRetries": 10, "watchPatterns": [], **service.settings}
+        settings["numReplicas"] = sum(told["numReplicas"] for told in replicas(service).values())
         domain = {
             **{"id": service.id, "domain": _host(service), "environmentId": front.environment, "projectId": front.project, "serviceId": service.id},
             **{"syncStatus": "ACTIVE", "createdAt": iso(service.created), "updatedAt": iso(service.created)},
@@ -79,7 +81,11 @@ class Nodes:
         return {
             **settings,
             **{"id": service.id, "serviceId": service.id, "serviceName": service.name, "environmentId": front.environment, "isUpdatable": True},
-            **{"createdAt": iso(service.created), "updatedAt": iso(service.created), "source": {"image": None, "repo": None}},
+            **{
+                "createdAt": iso(service.created),
+                "updatedAt": iso(service.created),
+                "source": {"image": service.source.get("image"), "repo": service.source.get("repo")},
+            },
             **{"latestDeployment": nodes[0] if nodes else None, "service": _later(lambda: self.service(front, service))},
             **{"activeDeployments": [node for node in nodes if node["id"] in self.railway.running]},
             **{"domains": {"customDomains": [], "serviceDomains": [domain] if service.port else []}},
@@ -97,6 +103,7 @@ class Nodes:
         return {
             **{"id": front.environment, "name": "production", "projectId": front.project, "canAccess": True, "isEphemeral": False},
             **{"createdAt": iso(front.created), "updatedAt": iso(front.created), "unmergedChangesCount": 0},
+            "config": lambda info, decryptVariables=False: config(front, bool(decryptVariables)),
             **{"deployments": _page(lambda: self.deployments(front, services))},
             **{"serviceInstances": _page(lambda: [self.instance(front, service) for service in services])},
         }
@@ -110,6 +117,17 @@ class Nodes:
             **{"deployments": _page(lambda: self.deployments(front, services))},
         }
 
+    def snapshot(self, front: Storefront, service: Service, deployment: UnitDeployment) -> Node:
+        """What a deployment was made with."""
+        times = {"createdAt": iso(deployment.created), "updatedAt": iso(deployment.created)}
+        return {"id": f"{deployment.id}-snapshot", **times, "variables": {**deployment.variables, **own_variables(front, service)}}
+
+    def staged(self, front: Storefront) -> Node:
+        """The changes to an environment that wait for a commit."""
+        times = {"createdAt": iso(front.created), "updatedAt": iso(front.created)}
+        kept = {"id": f"{front.environment}-staged", "environmentId": front.environment, "status": "STAGED"}
+        return {**kept, **times, "environment": _later(lambda: self.environment(front)), "patch": lambda info, decryptVariables=False: front.staged}
+
     def project_token(self, front: Storefront) -> Node:
         return {
             **{"id": front.project, "name": "sandbox", "displayToken": front.project_token[:4] + "****", "createdAt": iso(front.created)},
@@ -122,6 +140,11 @@ class Nodes:
         return {"timestamp": iso(at), "message": message, "severity": "error" if message.startswith("Error:") else "info", "tags": tags, "attributes": []}
 
 
+def own_variables(front: Storefront, service: Service) -> dict[str, str]:
+    """The variables that the vendor sets by itself."""
+    return {"RAILWAY_PROJECT_ID": front.project, "RAILWAY_SERVICE_NAME": service.name}
+
+
 def _host(service: Service) -> str | None:
     return f"127.0.0.1:{service.port}" if service.port else None
 
@@ -130,6 +153,7 @@ def _meta(service: Service, deployment: UnitDeployment) -> Node:
     """What the vendor keeps of a deployment beside its fields; the keys are those that its own CLI shows."""
     return {
         **{"reason": deployment.reason, "rootDirectory": None, "buildOnly": False, "logsV2": True, "runtime": "V2", "fileServiceManifest": {}},
+        **deployment.meta,
         **({"cliMessage": deployment.message} if deployment.message else {}),
         **({"imageDigest": f"sha256:{deployment.image}"} if deployment.image else {}),
         "serviceManifest": {"build": {"builder": "RAILPACK"}, "deploy": dict(service.settings)},

@@ -12,6 +12,7 @@ import string
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from .builds import BuildFailed
 from .faults import effect
 from .railway_jobs import UNFINISHED, RailwayJobs, runs
 from .render_source import Commit
@@ -101,25 +102,23 @@ class RenderJobs(RailwayJobs):
         more = [unit for service in front.services.values() for key in service.deployments for unit in self.more.pop(key, [])]
         await asyncio.gather(super().stop_units(front, keep), *(self.cloud.units.stop(unit, drain=1, grace=2) for unit in more))
 
-    async def prepared(self, front: Storefront, service: Service, deployment: UnitDeployment) -> bool:
-        command = service.settings.get("preDeployCommand")
+    async def _before(self, front: Storefront, service: Service, deployment: UnitDeployment) -> None:
+        command = service.settings.get("preDeployCommand") or ""
         if not command and deployment.effect != "pre_deploy_fails":
-            return True
-        await self._step(deployment, "PREPARING")
+            return
+        self._status(deployment, "PREPARING")
         app = self.cloud.builder.folder(deployment.image)
-        argv = ["/bin/sh", "-c", command or "false"]
-        environment = {**deployment.variables, **self.told(front, service, deployment)}
-        unit = await self.cloud.units.start(
-            f"{front.name}-{service.name}-pre-deploy", argv, cwd=app, variables=environment, log=self.log_file(deployment), ended=lambda unit: None
-        )
-        if deployment.effect == "pre_deploy_fails" or await unit.process.wait() != 0:
-            self._tell(deployment, f"Error: the pre-deploy command {command or 'of the fault'} failed")
+        told = {"HOME": str(self.cloud.folder), "PATH": self.cloud.builder.search_path(app), **self._told(front, service, deployment)}
+        try:
+            if deployment.effect == "pre_deploy_fails":
+                raise BuildFailed("The pre-deploy command exited with 1")
+            await self.cloud.builder.run(["/bin/sh", "-c", command], app, {**deployment.variables, **told}, lambda line: self._tell(deployment, line))
+        except BuildFailed:
             deployment.effect = "pre_deploy_failed"
-            self._status(deployment, "FAILED")
-            return False
-        return True
+            raise
+        self._status(deployment, "DEPLOYING")
 
-    def told(self, front: Storefront, service: Service, deployment: UnitDeployment) -> dict[str, str]:
+    def _told(self, front: Storefront, service: Service, deployment: UnitDeployment) -> dict[str, str]:
         return {
             **{"RENDER": "true", "RENDER_SERVICE_ID": service.id, "RENDER_SERVICE_NAME": service.name, "RENDER_GIT_COMMIT": deployment.commit.get("id", "")},
             **{"IS_PULL_REQUEST": "false", "RENDER_SERVICE_TYPE": "web" if service.port else "worker"},

@@ -53,6 +53,7 @@ class SiteDeployment:
     promoted: bool = False  # it has served production
     alias_assigned: int | None = None
     alias_error: dict[str, str] | None = None
+    git: dict[str, Any] | None = None  # the commit that it was built from, as the API's gitSource
 
     @property
     def url(self) -> str:
@@ -77,6 +78,7 @@ class Site:
     alias_request: dict[str, Any] | None = None
     alias_results: list[dict[str, str]] = field(default_factory=list)
     rollback_target: dict[str, Any] | None = None
+    git: dict[str, str] | None = None  # repository (a path) and production_branch
 
 
 @dataclass
@@ -97,6 +99,7 @@ class UnitDeployment:
     served: bool = False
     stopped: bool = False
     log: list[list[Any]] = field(default_factory=list)
+    meta: dict[str, str] = field(default_factory=dict)  # what the repository says of the commit
 
 
 @dataclass
@@ -111,6 +114,10 @@ class Service:
     port: int | None = None  # of its domain
     live: str | None = None
     deployments: dict[str, UnitDeployment] = field(default_factory=dict)
+    source: dict[str, str] = field(default_factory=dict)  # repo and branch, where it is connected to any
+    repository: str = ""  # the folder that stands for it
+    auto_deploy: bool = False
+    answered: dict[str, dict[str, int]] = field(default_factory=dict)  # minute → status → requests
 
 
 @dataclass
@@ -128,6 +135,10 @@ class Storefront:
     created: int
     development_mode: str = "off"
     backend: str = "railway"
+    staged: dict[str, Any] = field(default_factory=dict)  # changes to the environment at Railway that nobody has committed yet
+    github: dict[str, Any] = field(default_factory=dict)
+    slack: dict[str, Any] = field(default_factory=dict)
+    sentry: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def load(cls, data: dict[str, Any]) -> Storefront:
@@ -144,7 +155,8 @@ class Storefront:
     def ids(self) -> set[str]:
         """Return the ids of all that belongs to this storefront."""
         deployments = set(self.site.deployments).union(*(service.deployments for service in self.services.values()))
-        return {self.site.id, self.project, self.environment, self.zone, *self.services} | deployments
+        desks = {self.slack[key] for key in ("channel", "key") if key in self.slack}
+        return {self.site.id, self.project, self.environment, self.zone, *self.services} | deployments | desks
 
     def service(self, name: str) -> Service:
         return next(service for service in self.services.values() if name in (service.name, service.settings.get("unit")))
@@ -166,4 +178,7 @@ class Storefront:
             "backend": self.backend,
             self.backend: ids if self.backend == "railway" else {"services": services},
             "cloudflare": {"zone": self.zone, "zone_name": f"{self.name}.example"},
+            "github": {"repository": self.github.get("repository")},
+            "slack": {key: self.slack.get(key) for key in ("channel", "webhook")},
+            "sentry": {"organization": self.sentry.get("organization"), "project": self.name},
         }

@@ -17,6 +17,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from . import limits
+from .drift import Past, with_unknown_state
 from .faults import EFFECTS, Fault, effect
 from .server import break_connection
 
@@ -31,16 +33,19 @@ class Refusal(Exception):
 
     def __init__(self, status: int, body: Any) -> None:
         super().__init__(status)
-        self.response = JSONResponse(body, status)
+        self.response: Response = JSONResponse(body, status)
 
 
 class Vendor(ABC):
     """One vendor's API."""
 
     name: str
+    public: bool = True  # False for what has no contract and no limits of its own
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
+        self.past = Past(cloud, self.name)
+        self.window = limits.window(self.name)
 
     @abstractmethod
     def refusal(self, status: int, code: str, message: str, **more: Any) -> Refusal:
@@ -49,6 +54,10 @@ class Vendor(ABC):
     @abstractmethod
     def authorize(self, request: Request) -> None:
         """Raise a Refusal unless the request carries a token that the vendor knows."""
+
+    def writes(self, request: Request, operation: str) -> bool:
+        """Tell whether an operation may change what the vendor keeps."""
+        return request.method not in ("GET", "HEAD")
 
     def route(self, method: str, path: str, operation: str, handler: Handler) -> Route:
         async def endpoint(request: Request) -> Response:
@@ -64,7 +73,17 @@ class Vendor(ABC):
         """Answer by ``call``, unless a fault gets in between."""
         body = await request.body()
         storefront = self._storefront(request, body)
-        response = await self._answer(request, call, self.cloud.faults.take(self.name, operation, storefront=storefront))
+        if self.writes(request, operation):
+            self.past.remember(storefront)
+        fault = self.cloud.faults.take(self.name, operation, storefront=storefront)
+        if fault and fault.kind == "hold":
+            await self.cloud.faults.hold(self.name, operation, storefront)
+            fault = None
+        response = await self._answer(request, call, fault, storefront)
+        for name, value in limits.headers(self.name, self.window).items() if self.public else ():
+            response.headers.setdefault(name, value)
+        if self.public and (fault is None or fault.kind not in ("malformed", "unknown_state")):
+            self.cloud.exchanges.note(self.name, operation, request, body, response)
         self.cloud.requests.append(
             {
                 **{"at": time.time(), "vendor": self.name, "operation": operation, "storefront": storefront},
@@ -73,14 +92,19 @@ class Vendor(ABC):
         )
         return response
 
-    async def _answer(self, request: Request, call: Callable[[], Awaitable[Response]], fault: Fault | None) -> Response:
+    async def _answer(self, request: Request, call: Callable[[], Awaitable[Response]], fault: Fault | None, storefront: str | None) -> Response:
         kind = fault.kind if fault else ""
-        if fault is None or kind == "lost_answer" or kind in EFFECTS[self.name]:
-            effect.set(kind if kind != "lost_answer" else "")
+        if fault and kind == "stale_read" and (storefront is None or not self.past.knows(storefront)):
+            fault.times += fault.times >= 0  # there was no write that this read could miss: another one will
+            kind = ""
+        if fault is None or kind in ("", "lost_answer", "stale_read", "unknown_state") or kind in EFFECTS[self.name]:
+            effect.set(kind if kind in EFFECTS[self.name] else "")
             try:
-                response = await call()
+                response = await (self.past.answer(str(storefront), call) if kind == "stale_read" else call())
             except Refusal as refusal:
                 response = refusal.response
+            if fault and kind == "unknown_state":
+                return with_unknown_state(response, self.name, fault.word)
             return await break_connection(request) if kind == "lost_answer" else response
         if kind == "timeout":
             await asyncio.sleep(fault.seconds)

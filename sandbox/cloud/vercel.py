@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Router
 
+from . import git, vercel_git
 from .faults import Fault, effect
 from .server import free_port
 from .state import Site, SiteDeployment, Storefront, identifier, now
@@ -126,24 +127,61 @@ class Vercel(Vendor):
         body = await json_body(request, self)
         self._check(body)
         front = self._front(request, body.get("project") or body["name"])
+        target = None if body.get("target") == "preview" else body.get("target")
+        kept: dict[str, Any] = {"target": target, "settings": body.get("projectSettings") or {}, "effect": effect.get()}
+        meta = body.get("meta") or {}
         if "gitSource" in body:
-            raise self.refusal(400, "bad_request", "The project is not connected to a Git repository")
-        if original := body.get("deploymentId"):
+            deployment = await self._build_commit(front, body["gitSource"], meta, source="api-trigger-git-deploy", **kept)
+        elif original := body.get("deploymentId"):
             if original not in front.site.deployments:
                 raise self.refusal(404, "not_found", "The deployment to redeploy could not be found")
-            files = front.site.deployments[original].files
+            first = front.site.deployments[original]
+            deployment = await self._build(front, first.files, {**first.meta, **meta}, source="redeploy", git=first.git, **kept)
         else:
-            files = self._files(body)
-        target = None if body.get("target") == "preview" else body.get("target")
+            deployment = await self._build(front, self._files(body), meta, **kept)
+        return JSONResponse(self._shape(front.site, deployment))
+
+    async def _build(self, front: Storefront, files: dict[str, str], meta: dict[str, str], *, target: str | None, **more: Any) -> SiteDeployment:
+        variables = self._build_variables(front.site, target)
         deployment = SiteDeployment(
-            identifier("dpl_"), front.site.name, free_port(), now(), target, files, self._build_variables(front.site, target),
-            body.get("projectSettings") or {}, body.get("meta") or {}, source="redeploy" if original else "cli", effect=effect.get(),
+            identifier("dpl_"), front.site.name, free_port(), now(), target, files, variables, meta=meta, **{"settings": {}, **more},
         )  # fmt: skip
         front.site.deployments[deployment.id] = deployment
         await self.jobs.open(deployment)
         self.cloud.save()
         self.jobs.build(front, deployment)
-        return JSONResponse(self._shape(front.site, deployment))
+        return deployment
+
+    async def _build_commit(self, front: Storefront, wanted: dict[str, Any], meta: dict[str, str], **more: Any) -> SiteDeployment:
+        """Build a commit of the repository that the project is linked to; only the project's root directory is taken from it."""
+        link = front.site.git
+        if not link or not vercel_git.names_the_link(wanted):
+            raise self.refusal(400, "incorrect_git_source_info", "The provided GitHub repository can't be found.")
+        try:
+            commit = await git.resolve(link["repository"], wanted.get("sha") or wanted["ref"])
+            files = await git.files(link["repository"], commit, front.site.settings.get("rootDirectory") or "", self.cloud.blobs)
+        except git.NoCommit:
+            message = "The provided GitHub repository does not contain the requested branch or commit reference."
+            raise self.refusal(400, "incorrect_git_source_info", message) from None
+        source = {**vercel_git.git_source(front.site, commit), "ref": wanted["ref"]}
+        told = vercel_git.git_meta(source, await git.subject(link["repository"], commit))
+        return await self._build(front, files, {**told, **meta}, git=source, **more)
+
+    def connect(self, front: Storefront, repository: str | None, wanted: dict[str, Any]) -> None:
+        """Link a project to a repository on this machine, to be built in ``root_directory``; without a repository, take the link away."""
+        if repository is None:
+            front.site.git = None
+            front.site.settings.pop("rootDirectory", None)
+            return
+        front.site.git = {"repository": repository, "production_branch": str(wanted.get("production_branch", "main"))}
+        front.site.settings["rootDirectory"] = str(wanted.get("root_directory", "apps/frontend"))
+
+    async def push(self, front: Storefront, commit: str, repository: str) -> str | None:
+        """Build a commit that was pushed to the production branch, and serve it where auto-assignment is on; return the deployment's id."""
+        if not front.site.git or front.site.git["repository"] != repository:
+            return None
+        wanted = vercel_git.git_source(front.site, commit)
+        return (await self._build_commit(front, wanted, {}, source="git", target="production")).id
 
     def _check(self, body: dict[str, Any]) -> None:
         """Hold a creation against the contract: no unknown keys, the right types."""
@@ -208,6 +246,8 @@ class Vercel(Vendor):
             and deployment.created < float(query.get("until", "inf"))
             and deployment.created > float(query.get("since", 0))
             and (query.get("rollbackCandidate") != "true" or _is_candidate(site, deployment))
+            and ("sha" not in query or (deployment.git or {}).get("sha") == query["sha"])
+            and ("branch" not in query or (deployment.git or {}).get("ref") == query["branch"])
         )
 
     async def cancel(self, request: Request) -> Response:
@@ -395,6 +435,7 @@ class Vercel(Vendor):
             **{"alias": [host for host, shown in site.aliases.items() if shown == deployment.id]},
             **({"aliasAssignedAt": deployment.alias_assigned} if deployment.alias_assigned else {}),
             **({"project": {"id": site.id, "name": site.name, "framework": None}}),
+            **({"gitSource": deployment.git} if deployment.git else {}),
             **self._common(deployment),
         }
 
@@ -414,6 +455,7 @@ class Vercel(Vendor):
             **{"autoAssignCustomDomains": site.auto_assign, "createdAt": site.created, "updatedAt": site.created, "live": live is not None},
             **{key: {"functionDefaultRegions": ["iad1"]} for key in ("resourceConfig", "defaultResourceConfig")},
             **{"targets": targets, "lastAliasRequest": site.alias_request, "lastRollbackTarget": site.rollback_target, **site.settings},
+            **vercel_git.link(site),
         }
 
     def _target(self, site: Site, live: SiteDeployment) -> dict[str, Any]:

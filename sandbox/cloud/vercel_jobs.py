@@ -67,7 +67,10 @@ class VercelJobs:
             if deployment.effect == "build_fails":
                 raise BuildFailed('Command "npm run build" exited with 1')
             command, root = settings.get("buildCommand") or "", settings.get("rootDirectory") or ""
-            recipe = Recipe(deployment.files, deployment.variables, command, root, settings.get("outputDirectory") or "out")
+            files = deployment.files
+            if root and all(path.startswith(f"{root}/") for path in files):  # the same build as of an upload that has only that folder
+                files, root = {path.removeprefix(f"{root}/"): digest for path, digest in files.items()}, ""
+            recipe = Recipe(files, deployment.variables, command, root, settings.get("outputDirectory") or "out")
             deployment.build = await self.cloud.builder.build(recipe, lambda line: deployment.log.append([now(), line]))
         except BuildFailed as failure:
             deployment.log.append([now(), f"Error: {failure}"])

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import mimetypes
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,8 @@ async def forward(client: httpx.AsyncClient, request: Request, origin: str, *, m
         await answer.aclose()
     response = Response(body, answer.status_code)
     kept = [(name.lower(), value) for name, value in answer.headers.raw if name.lower().decode() not in _HOP_BY_HOP]
-    response.raw_headers = [*kept, (b"content-length", str(len(body)).encode())]
+    length = answer.headers.get("content-length", "0") if answer.request.method == "HEAD" else str(len(body))
+    response.raw_headers = [*kept, (b"content-length", length.encode())]
     return response
 
 
@@ -90,7 +92,9 @@ def service_host(cloud: Cloud, service: Service) -> ASGIApp:
     """Serve a Railway service's domain: the unit that is live now; a unit keeps the requests that it has begun."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await (await answer(Request(scope, receive)))(scope, receive, send)
+        response = await answer(Request(scope, receive))
+        _count(service, response.status_code)
+        await response(scope, receive, send)
 
     async def answer(request: Request) -> Response:
         if service.live is None:
@@ -108,6 +112,15 @@ def service_host(cloud: Cloud, service: Service) -> ASGIApp:
             unit.in_flight -= 1
 
     return app
+
+
+def _count(service: Service, status: int) -> None:
+    """Note an answer for the metrics of its minute; an hour of them is kept."""
+    minute = int(time.time()) // 60 * 60
+    counts = service.answered.setdefault(str(minute), {})
+    counts[str(status)] = counts.get(str(status), 0) + 1
+    for old in [key for key in service.answered if int(key) < minute - 3600]:
+        del service.answered[old]
 
 
 def _railway_error(status: int, message: str) -> Response:

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.unit.sandbox.cloud.double import Double, Shop, frontend, until
+from tests.contract.services import live_through_services
+from tests.unit.sandbox.cloud.double import Double, Shop, frontend, repository, until
 
 
 @pytest.fixture(scope="session")
@@ -21,22 +23,39 @@ def double(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Double]:
 
 
 @pytest.fixture(scope="session")
-def answers(double: Double) -> list[httpx.Response]:
-    """Every answer of Vercel's and Cloudflare's doubles in the life of a shop, refusals among them."""
+def answers(double: Double, tmp_path_factory: pytest.TempPathFactory) -> list[httpx.Response]:
+    """Every answer of the doubles in the life of a shop, refusals among them; Railway's are another test's."""
     seen: list[httpx.Response] = []
-    for client in (double.vercel, double.cloudflare):
+    clients = (double.vercel, double.cloudflare, double.github, double.slack, double.sentry)
+    for client in clients:
         client.event_hooks["response"].append(seen.append)
-    live_through(double.storefront("shop"))
-    for client in (double.vercel, double.cloudflare):
+    shop = double.storefront("shop")
+    live_through(shop)
+    live_with_git(double.storefront("git-shop"), repository(tmp_path_factory.mktemp("repository"), "v1.0.0"))
+    live_through_services(shop)
+    for client in clients:
         client.event_hooks["response"].clear()
     return seen
+
+
+def live_with_git(shop: Shop, checkout: Path) -> None:
+    """Link the project to Git, have a push and a commit built, and one that there is not."""
+    front, place = f"/storefronts/{shop.name}", {"repository": str(checkout)}
+    shop.double.tell("POST", f"{front}/git", place)
+    pushed = shop.double.tell("POST", f"{front}/push", {"ref": "v1.0.0", **place})
+    until(lambda: shop.site_deployment(pushed["made"]["vercel"])["aliasAssigned"])
+    shop.vercel_project()
+    shop.vercel("GET", "/v7/deployments", params={"projectId": shop.project, "sha": pushed["commit"]})
+    body = {"name": shop.name, "target": "production", "gitSource": {"type": "github", "repoId": 100_200_300, "ref": "main", "sha": pushed["commit"]}}
+    for source in (body["gitSource"], {**body["gitSource"], "sha": "0" * 40}):  # type: ignore[dict-item]
+        shop.vercel("POST", "/v13/deployments", json={**body, "gitSource": source})
 
 
 def live_through(shop: Shop) -> None:
     """Deploy, promote, roll back, purge and ask all there is to ask, before, between and after."""
     project, team = f"projects/{shop.project}", {"teamId": shop.team}
-    shop.vercel("GET", "/v2/user")
-    shop.vercel("GET", f"/v2/teams/{shop.team}")
+    shop.double.vercel.get("/v2/user")
+    shop.double.vercel.get(f"/v2/teams/{shop.team}")
     shop.vercel("GET", f"/v9/{project}")
     shop.vercel("GET", f"/v1/{project}/promote/aliases")
     first, second = shop.stage("v1.0.0"), shop.stage("v1.1.0")
@@ -64,7 +83,7 @@ def live_through(shop: Shop) -> None:
     shop.vercel("PATCH", f"/v9/{project}/env/{created['id']}", json={"value": "red"})
     shop.vercel("DELETE", f"/v9/{project}/env/{created['id']}")
     shop.vercel("POST", "/v13/deployments", json={"name": shop.name, "files": [{"file": "a", "sha": "0" * 40}]})
-    shop.vercel("GET", "/v2/user", headers={"authorization": "Bearer other"})
+    shop.double.vercel.get("/v2/user", headers={"authorization": "Bearer other"})
     for kind in ("rate_limited", "unavailable"):
         shop.double.fault("vercel", "create", kind, status=500)
         shop.double.fault("cloudflare", "purge", kind)
@@ -76,4 +95,5 @@ def live_through(shop: Shop) -> None:
     for path in ("/client/v4/user/tokens/verify", "/client/v4/zones", shop.zone, f"{shop.zone}/settings/development_mode"):
         cloudflare.get(path)
     cloudflare.patch(f"{shop.zone}/settings/development_mode", json={"value": "off"})
+    cloudflare.post("/client/v4/graphql", json={"query": "{ viewer { zones { zoneTag } } }"})
     cloudflare.get("/client/v4/zones", headers={"authorization": "Bearer other"})

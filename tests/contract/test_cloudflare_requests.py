@@ -13,7 +13,9 @@ import httpx
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms import cloudflare
 from ansible_collections.storefront.runbook.plugins.modules import cf_purge
+from graphql import parse, validate
 
+from sandbox.cloud.cloudflare_analytics import SCHEMA
 from tests.contract.contracts import Contract
 from tests.unit.support import Answer, FakeVendor, Request, reply
 
@@ -52,6 +54,8 @@ def asked() -> list[Request]:
     client.verify_token()
     for name in ("shop.example", ZONE):
         client.zone(name)
+    client.details(ZONE)
+    client.development_mode(ZONE)
     client.purge_everything(ZONE)
     for kind, items in PURGES.items():
         client.purge(ZONE, kind, [items, items[:1]])
@@ -76,6 +80,10 @@ def test_every_call_of_the_client_was_among_them(asked: list[Request]):
 def test_every_kind_of_purge_was_among_them(asked: list[Request]):
     assert {kind for sent in asked if sent.body for kind in sent.json()} == {"purge_everything", *PURGES}
     assert set(PURGES) == set(cf_purge.SHAPES)
+
+
+def test_the_question_for_the_caches_counts_is_one_that_its_documentation_allows():
+    assert validate(SCHEMA, parse(cloudflare.CACHE_STATUSES)) == []
 
 
 @pytest.mark.parametrize(

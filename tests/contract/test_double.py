@@ -6,26 +6,39 @@
 from __future__ import annotations
 
 import json
+import re
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 from graphql import GraphQLObjectType, GraphQLSchema, get_named_type, is_leaf_type, is_object_type, is_required_argument
+from starlette.routing import Mount
 
-from sandbox.cloud.faults import OPERATIONS
+from sandbox.cloud.cloudflare import Cloudflare
+from sandbox.cloud.contracts import PREFIXES
+from sandbox.cloud.exchanges import OUTSIDE
+from sandbox.cloud.faults import OPERATIONS, Faults
+from sandbox.cloud.github import GitHub
 from sandbox.cloud.railway import SCHEMA
+from sandbox.cloud.sentry import Sentry
+from sandbox.cloud.slack import Slack
+from sandbox.cloud.vercel import Vercel
 from tests.contract.contracts import Contract, railway
 from tests.unit.sandbox.cloud.double import Double, Shop
 
+METHODS = {"get", "post", "put", "patch", "delete"}
+REST = ["vercel", "cloudflare", "github", "slack", "sentry"]
 
-@pytest.mark.parametrize(("vendor", "prefix"), [("vercel", ""), ("cloudflare", "/client/v4")])
-def test_every_answer_has_a_status_and_a_shape_of_the_contract(double: Double, answers: list[httpx.Response], vendor: str, prefix: str) -> None:
-    contract = Contract(f"{vendor}.json", prefix)
+
+@pytest.mark.parametrize("vendor", REST)
+def test_every_answer_has_a_status_and_a_shape_of_the_contract(double: Double, answers: list[httpx.Response], vendor: str) -> None:
+    contract = Contract(f"{vendor}.json", PREFIXES.get(vendor, ""))
     own = [answer for answer in answers if answer.request.url.port == double.ports[vendor]]
     assert {problem for answer in own for problem in contract.wrong_in_answer(answer)} == set()
 
 
-@pytest.mark.parametrize("vendor", ["vercel", "cloudflare"])
+@pytest.mark.parametrize("vendor", REST)
 def test_every_operation_has_been_asked_for(double: Double, answers: list[httpx.Response], vendor: str) -> None:
     asked = {item["operation"] for item in double.tell("GET", "/requests") if item["vendor"] == vendor}
     assert OPERATIONS[vendor] - asked == set()
@@ -81,6 +94,7 @@ def railway_shop(double: Double) -> Shop:
     shop = double.storefront("railway-shop")
     shop.deploy("v1.0.0")
     shop.deploy("v1.1.0")
+    shop.double.public.get(shop.made["backend_origin_url"])  # for the metrics
     return shop
 
 
@@ -93,6 +107,7 @@ def test_every_field_of_railways_answers_has_a_value_of_its_type(railway_shop: S
         "id": {"project": railway["project"], "environment": railway["environment"], "service": services["api"]}.get(field, newest),
         **{"deploymentId": newest, "projectId": railway["project"], "environmentId": railway["environment"], "serviceId": services["api"]},
         "input": {"projectId": railway["project"]},
+        **{"startDate": "2020-01-01T00:00:00Z", "endDate": "2099-01-01T00:00:00Z"},
     }
     definition = SCHEMA.query_type.fields[field]
     given = {name: argument for name, argument in definition.args.items() if name in values}
@@ -105,3 +120,57 @@ def test_every_field_of_railways_answers_has_a_value_of_its_type(railway_shop: S
     answer = railway_shop.graphql(query, token, **{name: values[name] for name in given})
     assert "errors" not in answer
     assert answer["data"][field]
+
+
+VENDORS: dict[str, Any] = {"vercel": Vercel, "cloudflare": Cloudflare, "github": GitHub, "slack": Slack, "sentry": Sentry}
+# What the contract has and the double does not serve, since nothing here asks for it.
+UNASKED = {
+    "github": "reviews, workflows, branches and rules: for gates that read them",
+    "cloudflare": "rulesets, the other settings and the old analytics",
+    "vercel": "the rest of a long contract: a shop's deploy asks for some twenty operations",
+    "sentry": "events, sessions, statistics and issues",
+}
+
+
+def served(vendor: str) -> set[tuple[str, str]]:
+    """Return method and path of every operation that the double serves, with a word for each parameter."""
+    cloud: Any = SimpleNamespace(folder=None, faults=Faults(), delays=None)
+    routes: list[Any] = list(VENDORS[vendor](cloud).app().routes)
+    found = set()
+    for route in routes:
+        inner: list[Any] = route.routes if isinstance(route, Mount) else [route]
+        prefix = route.path if isinstance(route, Mount) else ""
+        found |= {(method, re.sub(r"\{[^}]+\}", "7", prefix + one.path)) for one in inner for method in one.methods - {"HEAD"}}
+    return found
+
+
+@pytest.mark.parametrize("vendor", REST)
+def test_the_double_serves_nothing_that_the_vendor_does_not(vendor: str) -> None:
+    contract = Contract(f"{vendor}.json", PREFIXES.get(vendor, ""))
+    outside = {(method, path) for method, path in served(vendor) if contract.operation(method, path) is None}
+    assert {item for item in outside if not any(name == vendor and re.fullmatch(pattern, item[1]) for name, pattern in OUTSIDE)} == set()
+
+
+@pytest.mark.parametrize("vendor", REST)
+def test_what_the_double_leaves_out_is_known(vendor: str) -> None:
+    contract = Contract(f"{vendor}.json", PREFIXES.get(vendor, ""))
+    asked = [contract.operation(method, path) for method, path in served(vendor)]
+    described = [operation for operations in contract.document["paths"].values() for name, operation in operations.items() if name in METHODS]
+    left_out = [operation["operationId"] for operation in described if all(operation is not one for one in asked)]
+    assert bool(left_out) == (vendor in UNASKED), left_out
+
+
+def test_no_exchange_breaks_a_contract_and_a_wrong_one_is_told(double: Double, answers: list[httpx.Response], railway_shop: Shop) -> None:
+    railway()  # skips where there are no contracts
+    judged = double.tell("GET", "/violations")
+    assert judged["violations"] == []
+    assert judged["checked"] > 100
+    double.slack.post("/api/chat.postMessage", json={"channel": railway_shop.made["slack"]["channel"], "text": "text", "blocks": "no list"})
+    assert double.tell("GET", "/violations")["violations"] == ["slack post_message, asked: blocks: 'no list' is not of type 'array'"]
+
+
+def test_the_operations_that_were_asked_for_are_listed_by_their_answers(double: Double, answers: list[httpx.Response]) -> None:
+    listed = {(item["vendor"], item["operation"], item["status"]): item["times"] for item in double.tell("GET", "/operations")}
+    assert listed["sentry", "create_release", 208] == 1
+    assert listed["github", "create_deployment", 202] == 1
+    assert {status for vendor, operation, status in listed if (vendor, operation) == ("github", "create_deployment")} == {201, 202, 409, 422}

@@ -14,12 +14,19 @@ import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient
 from ansible_collections.storefront.runbook.plugins.module_utils.core.source import list_files
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Waiter
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms import vercel, vercel_upload
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms import vercel, vercel_git, vercel_upload
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel_states import JOBS, STATES
 
 from tests.contract.contracts import Contract
 from tests.unit.plugins.fake_vercel import FakeVercel
 from tests.unit.support import Clock, Request
+
+LINKS: list[dict[str, Any]] = [
+    {"type": "github", "repoId": 7, "productionBranch": "main"},
+    {"type": "github-limited", "repoId": 7, "productionBranch": "main"},
+    {"type": "gitlab", "projectId": "9", "productionBranch": "main"},
+    {"type": "bitbucket", "uuid": "{1}", "workspaceUuid": "{2}", "productionBranch": "main"},
+]
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +49,10 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> list[Request]:
     client.find(project, meta)
     made, _unused = vercel_upload.create(client, project, files, meta)
     client.wait_ready(project, made)
+    for link in LINKS:
+        vercel_upload.create(client, project, {}, meta, {"gitSource": vercel_git.git_source({**project, "link": link}, "0" * 40)})
+    account.was_pushed("c0ffee")
+    vercel_git.own_build(client, {**project, "link": LINKS[0]}, "c0ffee")
     client.build_log(made)
     client.wait_served(project, made["id"], client.point(project, made["id"], "promote"))
     older = account.has("v1.0.0", served_once=True)

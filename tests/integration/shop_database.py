@@ -18,15 +18,15 @@ from tests.unit.support import run_module
 
 
 class Database:
-    """Owned by the shop's role, who is no superuser."""
+    """Owned by the shop's role, who is no superuser; a copy of the database ``template``."""
 
-    def __init__(self, sandbox: Sandbox, name: str) -> None:
+    def __init__(self, sandbox: Sandbox, name: str, template: str = "template1") -> None:
         self.sandbox, self.name = sandbox, name
         self._server = sandbox.storefront()["database_url"].rpartition("/")[0]
         self.password = self._server.rpartition("@")[0].rpartition(":")[2]
         self.url = f"{self._server}/{name}?schema=public"
         self.drop()
-        self._admin(f'CREATE DATABASE "{name}" OWNER shop')
+        self._admin(f'CREATE DATABASE "{name}" TEMPLATE "{template}" OWNER shop')
 
     def drop(self) -> None:
         self._admin(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')

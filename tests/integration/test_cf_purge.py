@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -71,6 +73,20 @@ def test_only_what_is_named_is_purged(cached: Site, what: Any, home: str, produc
     assert (cached.page("/")[1], cached.page("/products")[1]) == (home, products)
 
 
+def test_what_a_release_has_changed_is_purged(cached: Site, tmp_path: Path) -> None:
+    for release in ("v1", "v2"):
+        (tmp_path / "products.html").write_text(release)
+        for argv in (["init", "-q"], ["add", "-A"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", release], ["tag", release]):
+            subprocess.run(["git", *argv], cwd=tmp_path, check=True, capture_output=True)
+    routes = [{"source": "products.html", "urls": ["/products"]}]
+    changed = {"path": str(tmp_path), "from": "v1", "to": "v2", "base_urls": [cached.url], "routes": routes}
+    result = cached.purge(changed=changed)
+    assert result["purged"] == {"kind": "changed", "count": 1, "requests": 1}
+    assert (cached.page("/")[1], cached.page("/products")[1]) == ("HIT", "MISS")
+    assert not cached.purge(changed={**changed, "from": "v2"})["changed"]
+    assert cached.page("/products")[1] == "HIT"
+
+
 def test_the_zone_may_be_given_by_its_id(cached: Site) -> None:
     result = cached.purge(zone=cached.state["cloudflare"]["zone"], everything=True)
     assert result["zone"]["name"] == "test-purge.example"
@@ -98,7 +114,7 @@ def test_a_passing_fault_is_got_over(cached: Site, kind: str) -> None:
         ({"zone": "no-such-shop.example"}, "Cloudflare has no zone 'no-such-shop.example' that this token may read. Correct zone"),
         ({"zone": "0" * 32}, "with 404 1001: Invalid zone identifier"),
         ({"api_token": "wrong-token"}, "with 403 10000: Authentication error. Check the token"),
-        ({"everything": False}, "Give exactly one of everything, files, tags, hosts and prefixes"),
+        ({"everything": False}, "Give exactly one of everything, files, tags, hosts, prefixes and changed"),
     ],
 )
 def test_bad_input_is_refused_in_check_mode_already(cached: Site, params: dict[str, Any], said: str) -> None:

@@ -110,6 +110,30 @@ def test_what_fails_leaves_the_same(pair: dict[str, Database], project: Path, na
     assert len({result["unresolved"][0]["explanation"] for result in refused.values()}) == 1
 
 
+def resolve_by_prisma(database: Database, project: Path, name: str) -> None:
+    script = project / "node_modules" / "prisma" / "build" / "index.js"
+    environment = {**os.environ, "DATABASE_URL": database.url, "DIRECT_URL": database.url, "CI": "1", "CHECKPOINT_DISABLE": "1"}
+    subprocess.run(["node", script, "migrate", "resolve", "--applied", name], cwd=project, env=environment, check=True, capture_output=True)
+
+
+def test_a_failed_migration_that_is_marked_as_applied_has_the_same_rows(pair: dict[str, Database], project: Path) -> None:
+    write_migrations(project, b="BEGIN; CREATE TABLE half (id int); COMMIT; CREATE TABLE rest (id int); SELECT 1/0;")
+    for database in pair.values():
+        database.migrate(project)
+        database.sql("CREATE TABLE rest (id int)")
+    assert pair["builtin"].migrate(project, state="resolved_applied", migration="b")["resolved"] == ["b"]
+    resolve_by_prisma(pair["cli"], project, "b")
+    assert_same(pair)
+
+
+def test_a_baseline_has_the_same_rows(pair: dict[str, Database], project: Path) -> None:
+    for database in pair.values():
+        database.sql(BASE)
+    assert pair["builtin"].migrate(project, state="baselined")["resolved"] == ["a_base"]
+    resolve_by_prisma(pair["cli"], project, "a_base")
+    assert_same(pair)
+
+
 class TestTheProjectsPrisma:
     @pytest.fixture
     def database(self, pair: dict[str, Database]) -> Database:

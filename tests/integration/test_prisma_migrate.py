@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.data import migration_safety, postgres, prisma_builtin
+from ansible_collections.storefront.runbook.plugins.module_utils.data import migration_safety, postgres, prisma_builtin, prisma_resolve
 
 from sandbox.process import wait_until
 from sandbox.storefront import Sandbox
@@ -77,6 +77,18 @@ def test_a_migration_that_takes_something_away_is_not_backward_compatible(databa
     assert reason["reason"].startswith(("drops", "renames"))
 
 
+def test_an_older_release_is_told_whether_it_could_be_put_back(database: Database, shop: dict[str, Any]) -> None:
+    expanding = database.migrate(**shop, ref="v1.1.0")["applied"][-1]
+    (told,) = database.migrate(**shop, ref="v1.0.0", known_from="v1.1.0", check=True)["unknown_to_release"]
+    assert (told["name"], told["backward_compatible"]) == (expanding, True)
+
+    contracting = database.migrate(**shop, ref="v2.0.0")["applied"]
+    told_again = database.migrate(**shop, ref="v1.1.0", known_from="v2.0.0", check=True)
+    assert told_again["missing"] == contracting
+    assert False in [entry["backward_compatible"] for entry in told_again["unknown_to_release"]]
+    assert database.migrate(**shop, ref="v1.1.0", check=True)["unknown_to_release"][0]["backward_compatible"] is None
+
+
 def test_without_pglast_nothing_counts_as_backward_compatible(database: Database, shop: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(migration_safety, "PGLAST_ERROR", "No module named 'pglast'")
     predicted = database.migrate(**shop, ref="v1.0.0", check=True)
@@ -100,7 +112,9 @@ def test_a_failed_migration_stops_those_after_it_and_the_next_run_says_what_to_d
     assert (state["name"], state["resolve"]) == ("b", "rolled-back")
     assert "prisma migrate resolve --rolled-back b" in refused["msg"]
 
-    database.sql("UPDATE _prisma_migrations SET rolled_back_at = now() WHERE migration_name = 'b'")  # what that command does
+    assert database.migrate(folder, state="resolved_applied", migration="b")["error"]["code"] == "contradicted"
+    assert database.migrate(folder, state="resolved_rolled_back", migration="b")["resolved"] == ["b"]
+    assert not database.migrate(folder, state="resolved_rolled_back", migration="b")["changed"]
     write_migrations(tmp_path, b="ALTER TABLE item ADD x int;")
     assert database.migrate(folder)["applied"] == ["b", "c"]
 
@@ -111,6 +125,23 @@ def test_a_file_with_its_own_commit_may_be_half_applied_and_that_is_said(databas
     assert database.tables() == ["half"]
     refused = database.migrate(folder)
     assert "part of it may be applied" in refused["msg"]
+
+    contradicted = database.migrate(folder, state="resolved_rolled_back", migration="a")
+    assert "the table half is as it leaves it" in contradicted["msg"]
+    database.sql("DROP TABLE half")
+    assert "the table half is not as it leaves it" in database.migrate(folder, state="resolved_applied", migration="a")["msg"]
+    assert database.migrate(folder, state="resolved_rolled_back", migration="a")["changed"]
+
+
+def test_an_invalid_index_is_neither_applied_nor_undone(database: Database, tmp_path: Path) -> None:
+    folder = write_migrations(tmp_path, a=BASE, b="CREATE UNIQUE INDEX CONCURRENTLY item_idx ON item ((id % 2));")
+    database.migrate(write_migrations(tmp_path / "first", a=BASE))
+    database.sql("INSERT INTO item VALUES (1), (3)")
+    assert "could not create unique index" in database.migrate(folder)["msg"]
+    for state in ("resolved_applied", "resolved_rolled_back"):
+        assert "the index item_idx" in database.migrate(folder, state=state, migration="b")["msg"]
+    database.sql("DROP INDEX item_idx")
+    assert database.migrate(folder, state="resolved_rolled_back", migration="b")["changed"]
 
 
 def test_a_file_that_leaves_its_transaction_open_is_undone_and_failed(database: Database, tmp_path: Path) -> None:
@@ -149,6 +180,37 @@ def test_a_schema_that_prisma_never_migrated_is_refused_untouched(database: Data
     assert refused["error"]["code"] == "P3005"
     assert database.tables() == ["stranger"]
     assert database.sql("SELECT to_regclass('_prisma_migrations')") == [(None,)]
+
+
+def test_a_schema_made_without_prisma_gets_a_baseline_and_goes_on_from_there(database: Database, shop: dict[str, Any]) -> None:
+    database.migrate(**shop, ref="v1.0.0")
+    database.sql("DROP TABLE _prisma_migrations")
+    last = database.migrate(**shop, ref="v1.1.0", state="baselined")
+    assert last["error"]["code"] == "contradicted"  # the schema is that of v1.0.0
+    predicted = database.migrate(**shop, ref="v1.0.0", state="baselined", check=True)
+    assert predicted["changed"]
+    assert database.sql("SELECT to_regclass('_prisma_migrations')") == [(None,)]
+    assert database.migrate(**shop, ref="v1.0.0", state="baselined")["resolved"] == predicted["resolved"]
+    assert not database.migrate(**shop, ref="v1.0.0", state="baselined")["changed"]
+    assert len(database.migrate(**shop, ref="v1.1.0")["applied"]) == 1
+
+
+def test_the_platforms_own_migrations_are_waited_for(database: Database, tmp_path: Path) -> None:
+    folder = write_migrations(tmp_path, a=BASE)
+    verify: dict[str, Any] = {"runner": "platform", "state": "verified"}
+    (pending,) = database.migrate(folder, **verify, check=True)["pending"]
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'storefront.runbook'"
+
+    def migrate_once_it_is_waited_for() -> None:
+        wait_until(lambda: database.sql(waiting) != [(0,)], 30)
+        database.sql(prisma_builtin.TABLE)
+        database.sql(prisma_resolve.MARK, "1", pending["checksum"], "a")
+
+    platform = threading.Thread(target=migrate_once_it_is_waited_for)
+    platform.start()
+    verified = database.migrate(folder, **verify, wait_timeout=30)
+    platform.join()
+    assert (verified["failed"], verified["pending"], verified["migrations"][0]["state"]) == (False, [], "applied")
 
 
 def test_a_schema_of_its_own_is_made(database: Database, tmp_path: Path) -> None:

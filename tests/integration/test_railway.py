@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,15 +15,22 @@ from typing import Any
 import pytest
 import requests
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms import railway
-from ansible_collections.storefront.runbook.plugins.modules import railway_info, railway_service
+from ansible_collections.storefront.runbook.plugins.modules import railway_info, railway_service, railway_variables
 
 from sandbox.storefront import Sandbox
 from tests.unit.support import run_module
 
 NAME = "test-railway"
+ROOT = Path(__file__).parents[2]
+WRITES = {
+    *("deploymentRollback", "deploymentStop", "deploymentRestart", "deploymentRedeploy", "deploymentCancel", "deploymentRemove"),
+    *("serviceInstanceAutoDeployUpdate", "serviceInstanceDeployV2", "serviceInstanceUpdate", "environmentPatchCommit", "variableCollectionUpsert"),
+    *("environmentStageChanges", "environmentPatchCommitStaged"),
+}
 SERVER = """
 const http = require("http");
 const release = "v" + require("./package.json").version;
+console.log(`started ${release} with ${process.env.DATABASE_URL}`);
 if (release === "v9.0.0") { console.error("Cannot find module 'cart'"); process.exit(1); }
 const answer = JSON.stringify({ release, colour: process.env.COLOUR || null });
 http.createServer((request, response) => response.end(answer)).listen(process.env.PORT, "127.0.0.1");
@@ -36,7 +44,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     backend = root / "apps" / "backend"
     backend.mkdir(parents=True)
     (backend / "server.js").write_text(SERVER)
-    _git(root, "init", "--quiet")
+    _git(root, "init", "--quiet", "--initial-branch", "main")
     for version in ("1.0.0", "1.1.0", "9.0.0"):
         (backend / "package.json").write_text(f'{{"version": "{version}", "scripts": {{"start": "node server.js", "worker": "node server.js"}}}}')
         _git(root, "add", ".")
@@ -45,8 +53,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def _git(root: Path, *words: str) -> None:
-    subprocess.run(["git", "-C", str(root), "-c", "user.name=test", "-c", "user.email=test@shop.example", *words], check=True)
+def _git(root: Path, *words: str) -> str:
+    command = ["git", "-C", str(root), "-c", "user.name=test", "-c", "user.email=test@shop.example", *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 class Shop:
@@ -56,11 +65,15 @@ class Shop:
         self.sandbox, self.repository = sandbox, repository
         self.state = sandbox.create_storefront(NAME)
 
-    def run(self, module: Any, check: bool = False, **params: Any) -> dict[str, Any]:
+    def params(self, **params: Any) -> dict[str, Any]:
+        """A module's parameters: those given, and the way in."""
         ids = self.state["railway"]
         api = {"api_token": self.sandbox.state["tokens"]["railway"], "api_url": self.sandbox.state["cloud"]["railway_url"]}
         place = {"project": ids["project"], "environment": ids["environment"], "service": ids["services"]["api"]}
-        return run_module(module, {**api, **place, **params}, check=check)
+        return {**api, **place, **params}
+
+    def run(self, module: Any, check: bool = False, **params: Any) -> dict[str, Any]:
+        return run_module(module, self.params(**params), check=check)
 
     def service(self, state: str, **params: Any) -> dict[str, Any]:
         return self.run(railway_service, **{"state": state, "wait_interval": 0.05, "wait_timeout": 60, **params})
@@ -79,27 +92,44 @@ class Shop:
         answer = requests.get(f"{self.state['backend_origin_url']}/", timeout=10)
         return answer.json() if answer.status_code == 200 else None
 
-    def set_variable(self, name: str, value: str) -> None:
-        """Change a variable of the API without a deployment."""
-        place = {"projectId": self.state["railway"]["project"], "environmentId": self.state["railway"]["environment"]}
-        wanted = {**place, "serviceId": self.state["railway"]["services"]["api"], "name": name, "value": value, "skipDeploys": True}
+    def graphql(self, query: str, **variables: Any) -> Any:
+        """Ask the double beside the modules."""
         answer = requests.post(
             f"{self.sandbox.state['cloud']['railway_url']}/graphql/v2",
-            json={"query": "mutation set($input: VariableUpsertInput!) { variableUpsert(input: $input) }", "variables": {"input": wanted}},
+            json={"query": query, "variables": variables},
             headers={"Authorization": f"Bearer {self.sandbox.state['tokens']['railway']}"},
             timeout=10,
         )
-        assert answer.json() == {"data": {"variableUpsert": True}}
+        return answer.json()["data"]
+
+    def set_variable(self, name: str, value: str, unit: str = "api") -> None:
+        """Change a variable of a unit without a deployment."""
+        place = {"projectId": self.state["railway"]["project"], "environmentId": self.state["railway"]["environment"]}
+        wanted = {**place, "serviceId": self.state["railway"]["services"][unit], "name": name, "value": value, "skipDeploys": True}
+        assert self.graphql("mutation set($input: VariableUpsertInput!) { variableUpsert(input: $input) }", input=wanted) == {"variableUpsert": True}
+
+    def deployments(self, unit: str = "api") -> list[str]:
+        """The ids of a unit's deployments, the newest first."""
+        place = {"environmentId": self.state["railway"]["environment"], "serviceId": self.state["railway"]["services"][unit]}
+        query = "query list($input: DeploymentListInput!) { deployments(input: $input) { edges { node { id } } } }"
+        return [edge["node"]["id"] for edge in self.graphql(query, input=place)["deployments"]["edges"]]
+
+    def connect(self) -> None:
+        """Connect the API to the shop's repository, so that pushes deploy it."""
+        wanted = {"service": "api", "repository": str(self.repository), "branch": "main", "root_directory": "apps/backend"}
+        self.sandbox.cloud("POST", f"/storefronts/{NAME}/railway/connect", wanted)
+
+    def starts(self, unit: str = "api") -> list[str]:
+        """What every process of a unit that ever started said of itself, the newest first."""
+        query = "query logs($id: String!) { deploymentLogs(deploymentId: $id) { message } }"
+        lines = [line["message"] for key in self.deployments(unit) for line in self.graphql(query, id=key)["deploymentLogs"]]
+        return [line for line in lines if line.startswith("started ")]
 
     def asked(self) -> list[str]:
         return [request["operation"] for request in self.sandbox.cloud("GET", "/requests") if request["vendor"] == "railway"]
 
     def writes(self) -> list[str]:
-        return [
-            name
-            for name in self.asked()
-            if name == "up" or name in ("deploymentRollback", "deploymentStop", "deploymentRestart", "deploymentRedeploy", "deploymentCancel")
-        ]
+        return [name for name in self.asked() if name == "up" or name in WRITES]
 
     def forget(self) -> None:
         self.sandbox.cloud("DELETE", "/requests")
@@ -162,14 +192,184 @@ def test_info_tells_what_serves_and_what_can_be_gone_back_to(shop: Shop):
     shop.release("v1.0.0")
     shop.set_variable("COLOUR", "green")
     shop.release("v1.1.0")
-    told = shop.run(railway_info, digest_key="pepper-pepper")
+    told = shop.run(railway_info)
     assert told["live"]["release"] == "v1.1.0"
     assert [candidate["release"] for candidate in told["candidates"]] == ["v1.0.0"]
     assert told["in_progress"] == []
-    assert {"COLOUR", "DATABASE_URL"} <= set(told["variable_digests"])
+    before = {variable["name"]: variable["digest"] for variable in told["variables"]}
+    assert {"COLOUR", "DATABASE_URL"} <= set(before)
+    assert "postgresql://" not in str(told)
     shop.set_variable("COLOUR", "blue")
-    after = shop.run(railway_info, digest_key="pepper-pepper")["variable_digests"]
-    assert {name for name, digest in after.items() if digest != told["variable_digests"][name]} == {"COLOUR"}
+    after = {variable["name"]: variable["digest"] for variable in shop.run(railway_info)["variables"]}
+    assert {name for name, digest in after.items() if digest != before[name]} == {"COLOUR"}
+
+
+def test_pushes_are_kept_from_deploying(shop: Shop):
+    assert shop.run(railway_info)["auto_deploy"] is False
+    shop.connect()
+    told = shop.run(railway_info)
+    assert told["source"] == {"repository": "example/shop", "branch": "main", "image": None, "root_directory": "apps/backend"}
+    assert (told["auto_deploy"], told["pre_deploy_command"], told["start_command"]) == (True, None, "npm start")
+    assert shop.service("configured", auto_deploy=False, check=True)["changed"]
+    assert shop.run(railway_info)["auto_deploy"] is True
+    assert shop.service("configured", auto_deploy=False)["settings"] == {"auto_deploy": False}
+    assert shop.run(railway_info)["auto_deploy"] is False
+    assert not shop.service("configured", auto_deploy=False)["changed"]
+    assert shop.writes() == ["serviceInstanceAutoDeployUpdate"]
+
+
+@pytest.mark.parametrize("kind", ["none", "lost_answer", "unavailable"])
+def test_railway_builds_a_commit_once(shop: Shop, kind: str):
+    shop.connect()
+    sha = _git(shop.repository, "rev-parse", "v1.1.0")
+    commit = {"source": "commit", "commit": sha, "release": "v1.1.0"}
+    foretold = shop.service("deployed", check=True, **commit)
+    assert (foretold["changed"], foretold["deployment"]["commit"], shop.writes()) == (True, sha, [])
+    if kind != "none":
+        shop.fault("serviceInstanceDeployV2", kind)
+    made = shop.service("deployed", **commit)
+    assert (made["changed"], made["deployment"]["status"], made["deployment"]["commit"], made["deployment"]["release"]) == (True, "success", sha, "v1.1.0")
+    assert shop.served()["release"] == "v1.1.0"
+    assert not shop.service("deployed", **commit)["changed"]
+    adopted = shop.service("deployed", **{**commit, "source": "adopt"})
+    assert (adopted["changed"], adopted["deployment"]["id"]) == (False, made["deployment"]["id"])
+    assert len(shop.deployments()) == 1
+
+
+def test_a_commit_that_railway_does_not_have_says_so(shop: Shop):
+    missing = {"source": "commit", "commit": "0" * 40}
+    assert "is not connected to a repository" in shop.service("deployed", **missing)["msg"]
+    shop.connect()
+    assert "Commit not found in example/shop" in shop.service("deployed", **missing)["msg"]
+    assert "has made no deployment" in shop.service("deployed", **{**missing, "source": "adopt"})["msg"]
+
+
+def test_an_image_is_deployed(shop: Shop):
+    built = shop.release("v1.0.0")
+    query = "query one($id: String!) { deployment(id: $id) { meta } }"
+    image = f"ghcr.io/example/api:v1.0.0@{shop.graphql(query, id=built['id'])['deployment']['meta']['imageDigest']}"
+    shop.release("v1.1.0")
+    made = shop.service("deployed", source="image", image=image)
+    assert (made["deployment"]["status"], made["deployment"]["release"]) == ("success", "v1.0.0"), made
+    assert shop.served()["release"] == "v1.0.0"
+    assert not shop.service("deployed", source="image", image=image)["changed"]
+    assert shop.run(railway_info)["source"]["image"] == image
+    assert "not found" in shop.service("deployed", source="image", image="ghcr.io/example/api:v9")["msg"]
+
+
+def test_a_service_is_restarted_with_the_variables_that_it_had(shop: Shop):
+    shop.set_variable("DATABASE_URL", OLD)
+    running = shop.release("v1.0.0")
+    shop.set_variable("DATABASE_URL", NEW)
+    assert shop.service("restarted", check=True)["changed"]
+    assert shop.service("restarted")["deployment"] == running
+    assert shop.starts() == [f"started v1.0.0 with {OLD}"] * 2
+    assert shop.served()["release"] == "v1.0.0"
+
+
+def test_a_service_is_taken_out_of_service_and_put_back(shop: Shop):
+    deployed = shop.release("v1.0.0")
+    assert shop.service("removed", check=True)["changed"]
+    removed = shop.service("removed")
+    assert (removed["changed"], removed["deployment"]["id"], removed["deployment"]["status"]) == (True, deployed["id"], "removed")
+    assert shop.served() is None
+    assert not shop.service("removed")["changed"]
+    assert shop.service("rolled_back", deployment=deployed["id"], pinned_variables=["DATABASE_URL"])["deployment"]["release"] == "v1.0.0"
+    assert shop.served()["release"] == "v1.0.0"
+
+
+@pytest.mark.parametrize("kind", ["none", "lost_answer", "unavailable"])
+def test_a_region_is_scaled_while_the_others_stay(shop: Shop, kind: str):
+    first = shop.release("v1.0.0")
+    if kind != "none":
+        shop.fault("environmentPatchCommit", kind)
+    scaled = shop.service("scaled", regions={"europe-west4-drams3a": 2})
+    assert scaled["settings"] == {"regions": {"europe-west4-drams3a": 2, "us-west2": 1}}, scaled
+    assert (scaled["deployment"]["status"], scaled["deployment"]["release"], scaled["previous"]["id"]) == ("success", "v1.0.0", first["id"])
+    assert shop.run(railway_info)["regions"] == {"europe-west4-drams3a": 2, "us-west2": 1}
+    assert not shop.service("scaled", regions={"europe-west4-drams3a": 2})["changed"]
+    assert "no region mars" in shop.service("scaled", regions={"mars": 1})["msg"]
+    assert len(shop.deployments()) == 2
+
+
+def test_settings_hold_from_the_next_deployment_on_and_keep_the_regions(shop: Shop):
+    shop.service("scaled", regions={"europe-west4-drams3a": 2})
+    wanted = {"healthcheck_path": "/ready", "healthcheck_timeout": 20, "draining_seconds": 5, "overlap_seconds": 1, "pre_deploy_command": "npm run check"}
+    assert shop.service("configured", check=True, **wanted)["changed"]
+    assert shop.run(railway_info)["healthcheck_path"] == "/health"
+    assert shop.service("configured", **wanted)["settings"] == wanted
+    told = shop.run(railway_info)
+    assert {name: told[name] for name in wanted} == wanted
+    assert told["regions"] == {"europe-west4-drams3a": 2, "us-west2": 1}
+    assert not shop.service("configured", **wanted)["changed"]
+    assert shop.deployments() == []
+
+
+OLD, NEW = "postgresql://shop@127.0.0.1:1/old", "postgresql://shop@127.0.0.1:1/new"
+
+
+def move_the_database(shop: Shop, unit: str = "api") -> str:
+    """Run v1.0.0 on the old database and v1.1.0 on the new one; return the deployment of v1.0.0."""
+    shop.set_variable("DATABASE_URL", OLD, unit)
+    old = shop.deploy("v1.0.0", service=unit)["deployment"]["id"]
+    shop.set_variable("DATABASE_URL", NEW, unit)
+    shop.deploy("v1.1.0", service=unit)
+    shop.forget()
+    return old
+
+
+@pytest.mark.parametrize("unit", ["api", "worker"])
+def test_no_process_of_a_rollback_ever_has_the_address_of_the_old_database(shop: Shop, unit: str):
+    old = move_the_database(shop, unit)
+    target = {"service": unit, "deployment": old, "pinned_variables": ["DATABASE_URL", "REDIS_URL", "DIRECT_URL"]}
+    foretold = shop.service("rolled_back", check=True, **target)
+    assert (foretold["changed"], foretold["way"], foretold["differing_variables"]) == (True, "redeploy", ["DATABASE_URL"])
+    assert shop.writes() == []
+
+    back = shop.service("rolled_back", **target)
+    assert (back["changed"], back["deployment"]["release"], back["deployment"]["status"], back["way"]) == (True, "v1.0.0", "success", "redeploy")
+    assert shop.starts(unit) == [f"started v1.0.0 with {NEW}", f"started v1.1.0 with {NEW}", f"started v1.0.0 with {OLD}"]
+    assert not shop.service("rolled_back", **target)["changed"]
+    assert shop.writes() == ["deploymentRedeploy"]
+
+
+def test_a_rollback_whose_pinned_variables_are_the_same_is_railways_own(shop: Shop):
+    first = shop.release("v1.0.0")
+    shop.set_variable("COLOUR", "green")
+    shop.release("v1.1.0")
+    back = shop.service("rolled_back", deployment=first["id"], pinned_variables=["DATABASE_URL", "DIRECT_URL", "REDIS_URL"])
+    assert (back["way"], back["differing_variables"]) == ("rollback", [])
+    assert shop.served() == {"release": "v1.0.0", "colour": None}  # what is not pinned came back
+
+
+@pytest.mark.parametrize("kind", ["lost_answer", "reset", "unavailable"])
+def test_a_pinned_rollback_whose_answer_is_lost_makes_one_deployment(shop: Shop, kind: str):
+    old = move_the_database(shop)
+    shop.fault("deploymentRedeploy", kind)
+    back = shop.service("rolled_back", deployment=old, pinned_variables=["DATABASE_URL"])
+    assert back["deployment"]["status"] == "success", back
+    assert shop.starts()[0] == f"started v1.0.0 with {NEW}"
+    assert len(shop.deployments()) == 3
+
+
+def test_a_pinned_rollback_that_was_killed_is_gone_on_with(shop: Shop):
+    old = move_the_database(shop)
+    shop.sandbox.cloud("POST", "/delays", {"railway": 0.7})
+    try:
+        params = shop.params(state="rolled_back", deployment=old, pinned_variables=["DATABASE_URL"], wait_interval=0.05)
+        script = f"from tests.unit.support import run_module\nfrom {railway_service.__name__} import main\nimport {railway_service.__name__} as module\n"
+        killed = subprocess.Popen([sys.executable, "-c", f"import conftest\n{script}run_module(module, {params!r})"], cwd=ROOT)
+        while "deploymentRedeploy" not in shop.asked():
+            assert killed.poll() is None
+            time.sleep(0.02)
+        killed.kill()
+        killed.wait()
+    finally:
+        shop.sandbox.cloud("DELETE", "/delays")
+    back = shop.service("rolled_back", deployment=old, pinned_variables=["DATABASE_URL"])
+    assert (back["deployment"]["release"], back["deployment"]["status"]) == ("v1.0.0", "success")
+    assert shop.writes() == ["deploymentRedeploy"]
+    assert shop.starts() == [f"started v1.0.0 with {NEW}", f"started v1.1.0 with {NEW}", f"started v1.0.0 with {OLD}"]
 
 
 def test_a_release_that_crashes_tells_the_end_of_its_log_and_the_old_one_serves_on(shop: Shop):
@@ -308,23 +508,82 @@ def test_what_never_ran_is_not_rolled_back_to(shop: Shop):
     shop.release("v1.0.0")
     shop.fault("up", "unhealthy")
     shop.deploy("v1.1.0")
-    failed = newest(shop)
+    failed = shop.deployments()[0]
     shop.forget()
     refused = shop.service("rolled_back", deployment=failed)
     assert "it never ran" in refused["msg"]
     assert shop.writes() == []
 
 
-def newest(shop: Shop) -> str:
-    """The id of the newest deployment of the API."""
-    place = {"environmentId": shop.state["railway"]["environment"], "serviceId": shop.state["railway"]["services"]["api"]}
-    answer = requests.post(
-        f"{shop.sandbox.state['cloud']['railway_url']}/graphql/v2",
-        json={
-            "query": "query list($input: DeploymentListInput!) { deployments(input: $input, first: 1) { edges { node { id } } } }",
-            "variables": {"input": place},
-        },
-        headers={"Authorization": f"Bearer {shop.sandbox.state['tokens']['railway']}"},
-        timeout=10,
-    )
-    return answer.json()["data"]["deployments"]["edges"][0]["node"]["id"]
+def test_variables_are_set_removed_and_deployed_at_once(shop: Shop):
+    shop.set_variable("COLOUR", "green")
+    shop.set_variable("SHAPE", "round")
+    shop.release("v1.0.0")
+    shop.forget()
+    wanted: dict[str, Any] = {"variables": {"DATABASE_URL": NEW, "COLOUR": "blue"}, "absent": ["SHAPE"], "deploy": True, "wait_interval": 0.05}
+    foretold = shop.run(railway_variables, check=True, **wanted)
+    assert (foretold["added"], foretold["updated"], foretold["removed"]) == ([], ["COLOUR", "DATABASE_URL"], ["SHAPE"])
+    assert shop.writes() == []
+    made = shop.run(railway_variables, **wanted)
+    assert (made["changed"], made["deployment"]["status"], made["deployment"]["release"]) == (True, "success", "v1.0.0"), made
+    assert NEW not in str(made)
+    assert shop.served() == {"release": "v1.0.0", "colour": "blue"}
+    assert shop.starts()[0] == f"started v1.0.0 with {NEW}"
+    assert shop.writes() == ["variableCollectionUpsert", "environmentStageChanges", "environmentPatchCommitStaged", "deploymentRedeploy"]
+    assert {told["name"] for told in made["variables"]} == {told["name"] for told in shop.run(railway_info)["variables"]}
+    assert made["variables"] == shop.run(railway_info)["variables"]
+    again = shop.run(railway_variables, **wanted)
+    assert (again["changed"], again["deployment"]) == (False, None)
+    assert len(shop.deployments()) == 2
+
+
+@pytest.mark.parametrize("operation", ["variableCollectionUpsert", "environmentPatchCommitStaged", "deploymentRedeploy"])
+def test_a_change_of_variables_whose_answer_is_lost_is_made_once(shop: Shop, operation: str):
+    shop.set_variable("SHAPE", "round")
+    shop.release("v1.0.0")
+    shop.fault(operation, "lost_answer")
+    wanted: dict[str, Any] = {"variables": {"COLOUR": "blue"}, "absent": ["SHAPE"], "deploy": True, "wait_interval": 0.05}
+    assert shop.run(railway_variables, **wanted)["deployment"]["status"] == "success"
+    assert shop.served()["colour"] == "blue"
+    assert len(shop.deployments()) == 2
+
+
+def test_info_reads_logs_and_counts_errors(shop: Shop):
+    shop.release("v1.0.0")
+    failed = shop.deploy("v9.0.0")
+    assert failed["failed"]
+    told = shop.run(railway_info, logs=["build", "runtime"], log_filter="cart", http_minutes=5)
+    assert [line["message"] for line in told["logs"]["runtime"]] == ["Cannot find module 'cart'"]
+    assert told["logs"]["build"] == []
+    live = shop.run(railway_info, logs=["runtime"], log_deployment=told["live"]["id"], log_lines=1)
+    assert live["logs"]["runtime"][0]["message"].startswith("started v1.0.0")
+    before = told["http"]["requests"]
+    assert shop.served()["release"] == "v1.0.0"
+    shop.service("stopped")
+    assert shop.served() is None
+    now = shop.run(railway_info, http_minutes=5)["http"]
+    assert (now["requests"], now["errors_5xx"], now["by_status"]["502"]) == (before + 2, 1, 1)
+
+
+def test_a_push_deploys_a_connected_service_and_is_adopted(shop: Shop):
+    shop.connect()
+    pushed = shop.sandbox.cloud("POST", f"/storefronts/{NAME}/push", {"ref": "v1.1.0", "repository": str(shop.repository)})
+    adopted = shop.service("deployed", source="adopt", commit=pushed["commit"], release="v1.1.0")
+    assert ([adopted["deployment"]["id"]], adopted["deployment"]["status"], adopted["changed"]) == (pushed["made"]["railway"], "success", False)
+    assert shop.served()["release"] == "v1.1.0"
+    shop.service("configured", auto_deploy=False)
+    assert shop.sandbox.cloud("POST", f"/storefronts/{NAME}/push", {"ref": "v1.0.0", "repository": str(shop.repository)})["made"]["railway"] == []
+    assert shop.served()["release"] == "v1.1.0"
+
+
+def test_what_railwayignore_names_is_not_uploaded(shop: Shop, tmp_path: Path):
+    (tmp_path / "server.js").write_text(SERVER)
+    (tmp_path / "package.json").write_text('{"version": "1.0.0", "scripts": {"start": "node server.js"}}')
+    (tmp_path / "lib.js").write_text("")
+    folder = {"path": str(tmp_path), "release": "v1.0.0"}
+    assert shop.service("deployed", **folder)["changed"]
+    (tmp_path / ".railwayignore").write_text("/lib.js\n.railwayignore\n/notes\n")
+    (tmp_path / "notes").write_text("for nobody")
+    assert shop.service("deployed", **folder)["changed"]  # lib.js is gone
+    (tmp_path / "notes").write_text("still for nobody")
+    assert not shop.service("deployed", **folder)["changed"]

@@ -41,7 +41,12 @@ def test_a_release_goes_out_and_is_taken_back_with_the_pinned_variable_of_today(
     service = shop["render"]["services"]["api"]
     options = {
         **{"backend_platform": "render", "backend_token": sandbox.state["tokens"]["render"], "backend_api_url": sandbox.state["cloud"]["render_url"]},
-        **{"backend_units": [{"name": "api", "service": service}], "backend_wait_interval": 0.1, "backend_pinned_variables": ["COLOUR"]},
+        **{
+            "backend_units": [{"name": "api", "service": service}],
+            "backend_wait_interval": 0.1,
+            "backend_pinned_variables": ["COLOUR"],
+            "backend_unguarded": [],
+        },
         **{"source_path": str(tmp_path), "surfaces": ["backend"], "ansible_remote_tmp": str(tmp_path / "ansible")},
     }
     moved = {"name": "Change a pinned variable", "storefront.runbook.render_env": {"service": service, "variables": {"COLOUR": "green"}}}
@@ -49,8 +54,8 @@ def test_a_release_goes_out_and_is_taken_back_with_the_pinned_variable_of_today(
     tasks = [
         *(verb("check", release="v1.0.0"), verb("snapshot"), verb("release", release="v1.0.0")),
         {"name": "Keep the first look", "ansible.builtin.set_fact": {"first_snapshot": "{{ backend_snapshot }}", "first_released": "{{ backend_released }}"}},
-        *(verb("snapshot"), moved, verb("release", release="v1.1.0"), verb("candidates")),
-        verb("rollback", release_target="{{ backend_snapshot }}", release_wait=True),
+        *(verb("snapshot"), moved, verb("release", release="v1.1.0"), verb("render_infos"), verb("candidates")),
+        verb("rollback", release_target="{{ backend_snapshot }}", release_wait=True, release_unit="api"),
         {**keep, "vars": {"found": {name: f"{{{{ {name} }}}}" for name in FOUND}}},
     ]
     play = {
@@ -63,14 +68,14 @@ def test_a_release_goes_out_and_is_taken_back_with_the_pinned_variable_of_today(
     assert done.returncode == 0, done.stdout
     found = json.loads((tmp_path / "found.json").read_text())
     assert found["backend_problems"] == []
-    assert found["first_snapshot"]["api"] == {"platform": "render", "id": None, "status": "absent"}
+    assert (found["first_snapshot"]["api"]["id"], found["first_snapshot"]["api"]["status"]) == (None, "absent")
     assert (found["first_released"]["api"]["release"], found["first_released"]["api"]["status"]) == ("v1.0.0", "live")
     assert found["backend_snapshot"]["api"]["id"] == found["first_released"]["api"]["id"]
-    assert found["backend_candidate"]["api"]["release"] == "v1.0.0"
+    assert [offered["release"] for offered in found["backend_offered"]["api"]] == ["v1.0.0"]
     assert found["backend_released"]["api"]["release"] == "v1.0.0"
     assert requests.get(f"{shop['backend_origin_url']}/variable?name=COLOUR", timeout=10).json() == {"value": "green"}
     assert requests.get(shop["backend_origin_url"], timeout=10).json() == {"release": "v1.0.0"}
     assert sandbox.state["tokens"]["render"] not in done.stdout
 
 
-FOUND = ("backend_problems", "first_snapshot", "first_released", "backend_snapshot", "backend_candidate", "backend_released")
+FOUND = ("backend_problems", "first_snapshot", "first_released", "backend_snapshot", "backend_offered", "backend_released")

@@ -14,6 +14,7 @@ import pytest
 import requests
 from ansible_collections.storefront.runbook.plugins.modules import vercel_deploy, vercel_info
 
+from sandbox.process import wait_until
 from sandbox.storefront import Sandbox
 from tests.unit.support import run_module
 
@@ -67,9 +68,10 @@ class Shop:
     def stage(self, ref: str, /, **params: Any) -> dict[str, Any]:
         return self.deploy("staged", **{"path": str(self.repository), "ref": ref, "root_directory": "apps/frontend", **params})
 
-    def release(self, release: str) -> dict[str, Any]:
+    def release(self, release: str, **params: Any) -> dict[str, Any]:
         """Stage a release and serve it; return the deployment."""
-        staged = self.stage(release)
+        staged = self.stage(release, **params)
+        assert not staged["failed"], staged
         promoted = self.deploy("promoted", deployment=staged["deployment"]["id"])
         assert not promoted["failed"], promoted
         return promoted["deployment"]
@@ -147,6 +149,42 @@ def test_a_release_is_foretold_staged_verified_promoted_and_taken_back(shop: Sho
     assert not shop.deploy("rolled_back", deployment=first)["changed"]
     assert not shop.deploy("promoted", deployment=first)["changed"]
     assert shop.writes() == []
+
+
+def test_a_commit_is_built_from_git_and_a_push_is_adopted_and_neither_is_served_before_it_is_promoted(shop: Shop):
+    shop.sandbox.cloud("POST", f"/storefronts/{NAME}/git", {"repository": str(shop.repository)})
+    first = shop.release("v1.0.0", auto_assign_domains=False)
+    assert shop.run(vercel_info)["project"]["git"] == {"type": "github", "repository": "shop-example/shop", "production_branch": "main"}
+
+    pushed = shop.sandbox.cloud("POST", f"/storefronts/{NAME}/push", {"repository": str(shop.repository), "ref": "v1.1.0"})
+    wanted = {"commit": pushed["commit"], "release": "v1.1.0"}
+    adopted = shop.deploy("staged", source="adopt", **wanted)
+    assert (adopted["deployment"]["id"], adopted["deployment"]["status"], adopted["changed"]) == (pushed["made"]["vercel"], "ready", False), adopted
+    built = shop.deploy("staged", source="commit", **wanted)
+    assert built["changed"], built
+    assert built["deployment"]["commit"] == adopted["deployment"]["commit"] == pushed["commit"]
+    assert not shop.deploy("staged", source="commit", **wanted)["changed"]
+    for staged in (adopted, built):
+        assert release_at(staged["deployment"]["url"]) == "v1.1.0"
+    assert shop.served() == "v1.0.0"
+
+    promoted = shop.deploy("promoted", deployment=adopted["deployment"]["id"], release="v1.1.0")
+    assert (promoted["deployment"]["release"], shop.served()) == ("v1.1.0", "v1.1.0")
+    back = shop.deploy("rolled_back", deployment=first["id"], auto_assign_domains=True)
+    assert (shop.served(), back["auto_assign_domains"]) == ("v1.0.0", {"before": False, "after": True})
+    assert shop.run(vercel_info)["project"]["auto_assign_domains"] is True
+
+
+def test_where_a_push_serves_production_staging_is_refused_and_a_push_that_did_is_told(shop: Shop):
+    shop.sandbox.cloud("POST", f"/storefronts/{NAME}/git", {"repository": str(shop.repository)})
+    assert shop.stage("v1.0.0")["error"]["code"] == "push_serves_production"
+    assert shop.writes() == []
+    commit = shop.sandbox.cloud("POST", f"/storefronts/{NAME}/push", {"repository": str(shop.repository), "ref": "v1.1.0"})["commit"]
+    wait_until(lambda: shop.served() == "v1.1.0", 20)
+    adopted = shop.deploy("staged", source="adopt", commit=commit, release="v1.1.0", auto_assign_domains=False)
+    assert [warning for warning in adopted["warnings"] if "went live past every check" in warning]
+    missing = shop.deploy("staged", source="adopt", commit="0" * 40, release="v1.1.0")
+    assert (missing["error"]["code"], commit in missing["msg"]) == ("no_own_build", True)
 
 
 def test_info_tells_what_is_live_and_what_can_be_gone_back_to(shop: Shop):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import IO, Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -67,7 +67,7 @@ class ApiClient:
 
     ``timeout`` is in seconds for one request, ``deadline`` in seconds for a call with all its retries. GET, HEAD, PUT and DELETE are
     tried again on connection errors, timeouts, 429 and 502–504; POST and PATCH only where the request never left, on 429, or with
-    ``idempotent=True``. Redirects of an API are not followed.
+    ``idempotent=True``. Redirects of an API are not followed. ``secrets`` are masked beside those in ``headers``, such as a path that is a secret.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class ApiClient:
         *,
         headers: Mapping[str, str],
         parse_error: Parser = parse_nothing,
+        secrets: Iterable[str] = (),
         timeout: float = 30,
         deadline: float = 180,
         session: requests.Session | None = None,
@@ -88,7 +89,7 @@ class ApiClient:
         self.base_url = base_url.rstrip("/")
         self.timeout = timeout
         self.deadline = deadline
-        self._secrets = [value.removeprefix("Bearer ") for value in headers.values()]
+        self._secrets = [value.removeprefix("Bearer ") for value in headers.values()] + list(secrets)
         self._headers = dict(headers)
         self._parse_error = parse_error
         self._session = session or make_session(headers)
@@ -176,8 +177,9 @@ class ApiClient:
             429: " The rate limit did not clear in time: try again later.",
         }.get(response.status_code, "")
         request_id = next((response.headers[h] for h in ("x-vercel-id", "x-railway-request-id", "cf-ray", "x-request-id") if h in response.headers), None)
+        where = redact(path, self._secrets)
         error = ApiError(
-            f"{self.vendor} answered {method} {path} with {response.status_code}{f' {code}' if code else ''}: {said}{_stop(said)}{advice}",
+            f"{self.vendor} answered {method} {where} with {response.status_code}{f' {code}' if code else ''}: {said}{_stop(said)}{advice}",
             code=code,
             status=response.status_code,
             request_id=request_id,
@@ -193,7 +195,7 @@ class ApiClient:
         elif isinstance(error, SSLError):
             reason = "its certificate was not accepted"
         return Unreachable(
-            f"No answer from {self.vendor} at {self.base_url}{path.partition('?')[0]} to {method}: {reason}. "
+            f"No answer from {self.vendor} at {self.base_url}{redact(path.partition('?')[0], self._secrets)} to {method}: {reason}. "
             "Check the network and api_url, and the vendor's status page.",
             code="timeout" if isinstance(error, requests.Timeout) else "connection",
             retryable=True,

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import tarfile
 import tempfile
@@ -17,7 +16,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .errors import CommandFailed, ConfigError
-from .process import run, spawn
+from .ignore import Ignored, nothing_ignored
+from .process import run
 
 # Python 3.11.4 brought the filters; git itself refuses names that lead out of the folder.
 EXTRACTION: dict[str, Any] = {"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}
@@ -90,36 +90,46 @@ def checkout(path: Path | str, ref: str | None = None, subdirectory: str = "") -
 
 
 def _extract(repository: str, tree: str, folder: Path, what: str) -> None:
-    process = spawn(["git", "-C", repository, "archive", "--format=tar", tree], stdout=-1, stderr=-1)
-    out, err = process.communicate()
-    if process.returncode != 0:
-        raise ConfigError(f"There is no folder {what} in {repository}: {err.decode(errors='replace').strip()}. Correct root_directory.", code="no_source")
-    with tarfile.open(fileobj=io.BytesIO(out)) as archive:
-        archive.extractall(folder, **EXTRACTION)  # noqa: S202 git wrote this archive
+    with tempfile.TemporaryDirectory(prefix="storefront-") as scratch:  # on disk: memory does not grow with the repository
+        tar = Path(scratch, "source.tar")
+        made = run(["git", "-C", repository, "archive", "--format=tar", f"--output={tar}", tree], check=False)
+        if made.returncode != 0:
+            raise ConfigError(f"There is no folder {what} in {repository}: {made.stderr.strip()}. Correct root_directory.", code="no_source")
+        with tarfile.open(tar) as archive:
+            archive.extractall(folder, **EXTRACTION)  # noqa: S202 git wrote this archive
 
 
 def _refuse_empty(root: Path, what: str) -> None:
-    if next(iter(list_files(root)), None) is None:
+    if next(_walk(root, nothing_ignored), None) is None:
         raise ConfigError(
             f"The source folder {what} is empty, so there is nothing to deploy. Correct source_path, release or root_directory.", code="empty_source"
         )
 
 
-def list_files(root: Path) -> list[SourceFile]:
-    """Return every file to upload, sorted by path; links to files are followed, links to folders and out of ``root`` are refused."""
-    found = []
+def list_files(root: Path, ignored: Ignored = nothing_ignored) -> list[SourceFile]:
+    """Return every file to upload, sorted by path; links to files are followed, links to folders and out of ``root`` are refused.
+
+    ``ignored`` says what else is left out than what is never uploaded: see core/ignore.py.
+    """
+    return sorted(_walk(root, ignored), key=lambda file: file.path)
+
+
+def _walk(root: Path, ignored: Ignored) -> Iterator[SourceFile]:
+    inside = root.resolve()
     for folder, folders, names in os.walk(root):
-        folders[:] = sorted(f for f in folders if f not in NEVER_UPLOADED)
-        for link in (Path(folder, f) for f in folders if Path(folder, f).is_symlink()):
+        here = Path(folder)
+        folders[:] = sorted(name for name in folders if name not in NEVER_UPLOADED and not ignored(here / name, True))
+        for link in (here / name for name in folders if (here / name).is_symlink()):
             raise ConfigError(f"{link} is a link to a folder. Replace it by the folder, or leave it out.", code="link_to_folder")
         for name in sorted(set(names) - NEVER_UPLOADED):
-            absolute = Path(folder, name)
-            if absolute.is_symlink() and not absolute.resolve().is_relative_to(root.resolve()):
+            absolute = here / name
+            if ignored(absolute, False):
+                continue
+            if absolute.is_symlink() and not absolute.resolve().is_relative_to(inside):
                 raise ConfigError(f"{absolute} is a link out of the source folder. Replace it by the file, or leave it out.", code="link_outside")
             if absolute.is_file():
                 stat = absolute.stat()
-                found.append(SourceFile(absolute.relative_to(root).as_posix(), absolute, stat.st_size, bool(stat.st_mode & 0o100)))
-    return sorted(found, key=lambda file: file.path)
+                yield SourceFile(absolute.relative_to(root).as_posix(), absolute, stat.st_size, bool(stat.st_mode & 0o100))
 
 
 def tags(path: Path | str) -> dict[str, str]:

@@ -102,9 +102,9 @@ def _settings(query: Mapping[str, str]) -> dict[str, str]:
     return settings
 
 
-def direct(database_url: str, direct_url: str | None = None, *, remedy: str = "direct_url") -> Database:
+def direct(database_url: str, direct_url: str | None = None, *, option: str = "database_url", remedy: str = "direct_url") -> Database:
     """Return the database as it is reached past a connection pooler. Raises ConfigError where only the pooler is known."""
-    database = parse_url(direct_url, "direct_url") if direct_url else parse_url(database_url)
+    database = parse_url(direct_url, "direct_url") if direct_url else parse_url(database_url, option)
     if database.pooled:
         raise ConfigError(
             f"{database.option} goes through a connection pooler (pgbouncer=true), where locks and settings of a session get lost. "

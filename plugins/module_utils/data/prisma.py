@@ -49,9 +49,13 @@ class Row:
 
 @dataclass(frozen=True)
 class State:
-    """What the table and the folder say together. ``known`` is False before the first migration; ``missing`` are applied, but not in the folder."""
+    """What the table and the folder say together. ``known`` is False before the first migration; ``missing`` are applied, but not in the folder.
+
+    ``rows`` is the table as it is, those that were rolled back too, in the order in which they were begun.
+    """
 
     known: bool
+    rows: list[Row]
     applied: list[str]
     pending: list[Migration]
     failed: list[Row]
@@ -89,6 +93,7 @@ def inspect(connection: Any, migrations: Sequence[Migration]) -> State:
     begun = {row.name for row in standing}
     return State(
         known=rows is not None,
+        rows=rows or [],
         applied=list(applied),
         pending=[migration for migration in migrations if migration.name not in begun],
         failed=[row for row in standing if row.finished_at is None],
@@ -104,21 +109,24 @@ def _history(connection: Any) -> list[Row] | None:
     return [Row(*row) for row in query(connection, f"SELECT {columns} FROM _prisma_migrations ORDER BY started_at")]  # noqa: S608
 
 
+def list_tables(connection: Any, schema: str) -> list[str]:
+    return [name for (name,) in query(connection, "SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY tablename", [schema])]
+
+
 def refuse_strangers(connection: Any, schema: str) -> None:
     """Raise ConfigError when the schema has tables, but no migration was ever applied to it."""
-    sql = "SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY tablename"
-    tables = [name for (name,) in query(connection, sql, [schema])]
+    tables = list_tables(connection, schema)
     if tables:
         raise ConfigError(
             f"The schema {schema!r} has tables ({', '.join(tables[:3])}{', …' if len(tables) > 3 else ''}) but no _prisma_migrations, so nobody can say which "
-            "migrations it has. Correct database_url, or mark those that it has as applied: prisma migrate resolve --applied <migration>.",
+            "migrations it has. Correct database_url, or mark those that it has as applied: state: baselined.",
             code="P3005",
         )
 
 
 def explain(row: Row, migration: Migration | None) -> dict[str, Any]:
     """Say what a failed migration left behind, and which ``prisma migrate resolve`` is right and why."""
-    rolled_back, applied = (f"prisma migrate resolve --{word} {row.name}" for word in ("rolled-back", "applied"))
+    rolled_back, applied = (f"prisma migrate resolve --{word} {row.name} (state: resolved_{word.replace('-', '_')})" for word in ("rolled-back", "applied"))
     same = migration is not None and migration.fits(row.checksum)
     atomic = classify([migration.sql])[0].atomic if migration and same else None
     resolve = None
@@ -156,10 +164,15 @@ def refuse_failed(state: State, migrations: Sequence[Migration]) -> None:
     raise error
 
 
-def look(connection: Any, migrations: Sequence[Migration], schema: str) -> State:
-    """Return the state of a database that may be migrated. Raises ConfigError for a failed migration, and for a schema that is not Prisma's."""
-    state = inspect(connection, migrations)
+def refuse(connection: Any, state: State, migrations: Sequence[Migration], schema: str) -> None:
+    """Raise ConfigError for a database that must not be migrated as it is: for a failed migration, and for a schema that is not Prisma's."""
     refuse_failed(state, migrations)
     if not state.known:
         refuse_strangers(connection, schema)
+
+
+def look(connection: Any, migrations: Sequence[Migration], schema: str) -> State:
+    """Return the state of a database that may be migrated. Raises ConfigError, see ``refuse``."""
+    state = inspect(connection, migrations)
+    refuse(connection, state, migrations, schema)
     return state

@@ -42,6 +42,29 @@ WHERE locktype = 'advisory' AND granted AND classid = 0 AND objid = %s AND pg_lo
 """
 
 
+@contextmanager
+def locked(connection: Any) -> Iterator[None]:
+    """Hold Prisma's own lock, so that nobody else migrates. Raises MigrationFailed where somebody does."""
+    query(connection, "SELECT set_config('lock_timeout', %s, false)", [f"{LOCK_WAIT}s"])
+    try:
+        execute(connection, "SELECT pg_advisory_lock(%s)", [LOCK])
+    except errors.LockNotAvailable:
+        holder = query(connection, HOLDER, [LOCK])
+        who = "pid {} ({}, connected since {})".format(*holder[0]) if holder else "somebody"
+        raise MigrationFailed(
+            f"Another migration runs: {who} has held Prisma's lock for more than {LOCK_WAIT} s. Wait for it and run this again. If nobody migrates, it was "
+            f"orphaned behind a pooler: end it with SELECT pg_terminate_backend({holder[0][0] if holder else 'pid'}).",
+            code="P1002",
+            retryable=True,
+        ) from None
+    try:
+        query(connection, "RESET ALL")
+        yield
+    finally:
+        with suppress(RunbookError):  # a connection that is gone took its lock along
+            query(connection, "SELECT pg_advisory_unlock(%s)", [LOCK])
+
+
 class Builtin:
     """``settings`` are seconds: ``lock_timeout`` and ``statement_timeout``, where 0 is no limit. ``lock_retries`` counts the tries after the first."""
 
@@ -57,7 +80,7 @@ class Builtin:
         """
         applied: list[str] = []
         try:
-            with self._locked():
+            with locked(self.connection):
                 state = look()
                 if not state.known:
                     query(self.connection, sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(self.schema)))
@@ -74,27 +97,6 @@ class Builtin:
         self.waiter.check("the migrations")
         if self.waiter.clock() > self._deadline:
             raise WaitTimeout(f"The migrations were not done after {self.waiter.timeout:g} s (wait_timeout), so the running one was cancelled.")
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        query(self.connection, "SELECT set_config('lock_timeout', %s, false)", [f"{LOCK_WAIT}s"])
-        try:
-            execute(self.connection, "SELECT pg_advisory_lock(%s)", [LOCK])
-        except errors.LockNotAvailable:
-            holder = query(self.connection, HOLDER, [LOCK])
-            who = "pid {} ({}, connected since {})".format(*holder[0]) if holder else "somebody"
-            raise MigrationFailed(
-                f"Another migration runs: {who} has held Prisma's lock for more than {LOCK_WAIT} s. Wait for it and run this again. If nobody migrates, it was "
-                f"orphaned behind a pooler: end it with SELECT pg_terminate_backend({holder[0][0] if holder else 'pid'}).",
-                code="P1002",
-                retryable=True,
-            ) from None
-        try:
-            query(self.connection, "RESET ALL")
-            yield
-        finally:
-            with suppress(RunbookError):  # a connection that is gone took its lock along
-                query(self.connection, "SELECT pg_advisory_unlock(%s)", [LOCK])
 
     def _apply(self, migration: Migration) -> None:
         (verdict,) = classify([migration.sql])
@@ -142,7 +144,7 @@ class Builtin:
         with suppress(RunbookError):  # PostgreSQL 14 and later, on Linux: a killed run does not go on
             query(self.connection, "SET client_connection_check_interval = '5s'")
         try:
-            execute(self.connection, script)
+            self._send(script)
         except psycopg2.ProgrammingError as error:
             if error.pgcode or "empty query" not in str(error):  # psycopg2's own words for a file of comments
                 raise
@@ -154,6 +156,9 @@ class Builtin:
                 query(self.connection, "RESET ALL")
         if left_open:
             raise psycopg2.ProgrammingError("the file leaves its transaction open; end it with COMMIT")
+
+    def _send(self, script: str) -> None:
+        execute(self.connection, script)
 
     def _undone(self, row: str, why: str) -> None:
         """Note that nothing of a file was applied and that it may be tried again, as ``prisma migrate resolve --rolled-back`` does."""

@@ -14,26 +14,39 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import ApiError, ConfigError, DeploymentFailed, RunbookError, Unreachable, WaitTimeout
+from ..core.errors import ApiError, ConfigError, DeploymentFailed, Unreachable, WaitTimeout
 from ..core.http import ApiClient
-from ..core.redact import redact
 from ..core.source import SourceFile
 from ..core.wait import Outcome, Waiter, nothing
 from . import railway_graphql as documents
 from .railway_graphql import graphql, parse_error
+from .railway_logs import log_tail
 from .railway_states import Deployment, by_id, classify
 from .railway_upload import pack
 
 API_URL = "https://backboard.railway.com"
 TOKEN_HEADERS = {"account": ("Authorization", "Bearer {}"), "project": ("Project-Access-Token", "{}")}
+PLACE_OPTIONS: dict[str, dict[str, Any]] = {  # which service is meant; their documentation is the fragment railway
+    "token_type": {"type": "str", "choices": ["account", "project"], "default": "account"},
+    "project": {"type": "str", "required": True},
+    "environment": {"type": "str", "required": True},
+    "service": {"type": "str", "required": True},
+}
+OWN = "RAILWAY_"  # begins the names of the variables that Railway sets by itself, but for some that are for its users to set
+SETTABLE = {f"{OWN}{name}" for name in ("DEPLOYMENT_DRAINING_SECONDS", "DEPLOYMENT_OVERLAP_SECONDS", "DOCKERFILE_PATH", "HEALTHCHECK_TIMEOUT_SEC")}
+SETTABLE |= {f"{OWN}RUN_UID", f"{OWN}SHM_SIZE_BYTES"}
 TRIES = 3  # of a write whose answer was lost, each after a look whether it was done
 LOOK = 5.0  # seconds until what was just made must be listed; half a second is usual
 LISTED = 50  # deployments that a decision looks at
 RECENT = 10  # deployments that a wait looks at
-LOG_LINES = 15  # of a failed deployment's build, and as many of its run
 UPLOAD_TIMEOUT = 300.0
 
 Listed = list[Deployment]
+
+
+def is_own(name: str) -> bool:
+    """Whether Railway sets the variable of this name by itself."""
+    return name.startswith(OWN) and name not in SETTABLE
 
 
 def connect(params: Mapping[str, Any], *, beat: Callable[[], None] = nothing, warn: Callable[[str], None] = nothing) -> Railway:
@@ -56,13 +69,14 @@ class Railway:
         self.held.close()
         self.api.close()
 
-    def _call(self, document: str, **variables: Any) -> Any:
+    def ask(self, document: str, **variables: Any) -> Any:
+        """Return the one field that ``document`` asks for. Raises ApiError."""
         return graphql(self.api, document, **variables)
 
     @cached_property
     def scope(self) -> dict[str, str]:
         """The ids of project, environment and service. Raises ConfigError for one that the project does not have."""
-        found = self._call(documents.PROJECT, id=self.project)
+        found = self.ask(documents.PROJECT, id=self.project)
 
         def pick(option: str, wanted: str) -> str:
             nodes = [edge["node"] for edge in found[f"{option}s"]["edges"]]
@@ -74,14 +88,19 @@ class Railway:
 
         return {"projectId": self.project, "environmentId": pick("environment", self.environment), "serviceId": pick("service", self.service)}
 
+    @property
+    def instance(self) -> dict[str, str]:
+        """The ids of environment and service, which together name an instance."""
+        return {key: self.scope[key] for key in ("environmentId", "serviceId")}
+
     def deployments(self, first: int = LISTED) -> Listed:
         """Return the service's deployments, the newest first."""
-        edges = self._call(documents.DEPLOYMENTS, input=self.scope, first=first)["edges"]
+        edges = self.ask(documents.DEPLOYMENTS, input=self.scope, first=first)["edges"]
         return sorted((Deployment.of(edge["node"]) for edge in edges), key=lambda deployment: deployment.created_at, reverse=True)
 
     def deployment(self, deployment_id: str) -> Deployment:
         """Return a deployment of this service, however old. Raises ConfigError when it belongs to another one."""
-        found = Deployment.of(self._call(documents.DEPLOYMENT, id=deployment_id))
+        found = Deployment.of(self.ask(documents.DEPLOYMENT, id=deployment_id))
         if (found.service, found.environment) != (self.scope["serviceId"], self.scope["environmentId"]):
             raise ConfigError(
                 f"The deployment {deployment_id} belongs to another service or environment than {self.service} in {self.environment}. Correct deployment.",
@@ -89,9 +108,20 @@ class Railway:
             )
         return found
 
-    def variables(self) -> dict[str, str]:
-        """Return the service's variables with their values, which are secrets; without those that Railway sets by itself."""
-        return {name: value for name, value in self._call(documents.VARIABLES, **self.scope).items() if not name.startswith("RAILWAY_")}
+    def variables(self, unrendered: bool = False) -> dict[str, str]:
+        """Return the service's variables with their values, which are secrets; without those that Railway sets by itself.
+
+        A reference to another variable is filled in, or left as it was written where they are ``unrendered``.
+        """
+        found = self.ask(documents.VARIABLES, **self.scope, unrendered=unrendered)
+        return {name: value for name, value in found.items() if not is_own(name)}
+
+    def snapshot(self, deployment_id: str) -> dict[str, str] | None:
+        """Return the variables that a deployment was made with, which are secrets; None where Railway does not tell them."""
+        try:
+            return self.ask(documents.SNAPSHOT, id=deployment_id)["variables"]
+        except ApiError:
+            return None
 
     def up(self, files: Iterable[SourceFile], message: str) -> Deployment:
         """Upload ``files`` and return the deployment that Railway makes of them, which is known again by ``message``."""
@@ -101,7 +131,7 @@ class Railway:
         with tempfile.TemporaryDirectory(prefix="storefront-") as folder:
             archive = Path(folder, "source.tar.gz")
             pack(files, archive)
-            return self._make(
+            return self.make(
                 "up",
                 lambda: self.api.json("POST", path, params=query, data=lambda: archive.open("rb"), headers=headers, timeout=UPLOAD_TIMEOUT)["deploymentId"],
                 lambda new: next((deployment for deployment in new if deployment.message == message), None),
@@ -110,26 +140,50 @@ class Railway:
     def roll_back(self, target: Deployment) -> Deployment:
         """Run the image of ``target`` again, with the variables that it had. Railway makes a new deployment of that and does not name it."""
         self.waiter.warn(f"Railway brings back the service's variables as {target.id} had them: a value that was changed since then is the old one again.")
-        return self._make(
+        return self.make(
             "deploymentRollback",
-            lambda: self._call(documents.ROLLBACK, id=target.id),
+            lambda: self.ask(documents.ROLLBACK, id=target.id),
             lambda new: next((deployment for deployment in new if deployment.same_image(target)), new[0] if new else None),
         )
 
     def start(self, target: Deployment) -> Deployment:
         """Run a stopped deployment again; one that was removed or has crashed is deployed anew from its image."""
         if target.word == "stopped":
-            self._ask(lambda: self._call(documents.RESTART, id=target.id), lambda listed: any(d.id == target.id and d.word != "stopped" for d in listed))
+            self._write(lambda: self.ask(documents.RESTART, id=target.id), lambda listed: any(d.id == target.id and d.word != "stopped" for d in listed))
             return target
-        return self._make(
+        return self.redeploy(target)
+
+    def redeploy(self, target: Deployment) -> Deployment:
+        """Deploy the image of ``target`` anew, with the variables of today."""
+        return self.make(
             "deploymentRedeploy",
-            lambda: self._call(documents.REDEPLOY, id=target.id)["id"],
+            lambda: self.ask(documents.REDEPLOY, id=target.id)["id"],
             lambda new: next((deployment for deployment in new if deployment.same_image(target)), None),
         )
+
+    def restart(self, target: Deployment) -> Deployment:
+        """Start the process of a deployment anew. One time too many, where an answer is lost, does no harm."""
+        self.settle(lambda: self.ask(documents.RESTART, id=target.id), lambda: False)
+        return target
 
     def stop(self, deployments: Iterable[Deployment]) -> None:
         for deployment in deployments:
             self._end(documents.STOP, deployment.id, lambda one: one.is_live)
+
+    def remove(self, deployments: Iterable[Deployment]) -> None:
+        """Take deployments out of service, those that were stopped, too."""
+        for deployment in deployments:
+            self._end(documents.REMOVE, deployment.id, lambda one: one.is_live or one.word == "stopped")
+
+    def end(self, how: str, *, wait: bool) -> None:
+        """Have nothing of the service run any more: ``stopped``, or ``removed`` with what was stopped before."""
+        left = [deployment for deployment in self.deployments() if deployment.is_live or deployment.word == "stopped"]
+        if how == "removed":
+            self.remove(left)
+        else:
+            self.stop([deployment for deployment in left if deployment.is_live])
+        if wait:
+            self.wait_stopped(*(("stopped", "removing") if how == "removed" else ()))
 
     def cancel(self, deployments: Listed) -> None:
         """Cancel what is being built or started, as far as Railway still lets it, and wait a moment until it is over."""
@@ -140,7 +194,7 @@ class Railway:
             except ApiError as error:
                 self.waiter.warn(f"The deployment {one} was not cancelled, so it may still serve for a moment. {error}")
         if ids:
-            self._look(lambda listed: not any(deployment.id in ids and deployment.in_progress for deployment in listed))
+            self.look(lambda listed: not any(deployment.id in ids and deployment.in_progress for deployment in listed))
 
     def wait_healthy(self, deployment: Deployment) -> Deployment:
         """Wait for Railway's SUCCESS, which a web unit gets after its health check."""
@@ -150,41 +204,30 @@ class Railway:
                 classify,
                 what=f"The deployment {deployment.id} of {deployment.release or 'an unnamed release'} to {self.service}",
                 look_at="the deployment in Railway's dashboard",
-                explain=lambda _: self.log_tail(deployment),
+                explain=lambda _: log_tail(self, deployment.id),
             )
         except DeploymentFailed as error:
             raise DeploymentFailed(f"{error}\nCorrect the cause and deploy again, or roll back.", state=error.details.get("state")) from None
         return found or deployment
 
-    def wait_stopped(self) -> None:
-        """Wait until nothing of the service runs."""
+    def wait_stopped(self, *gone: str) -> None:
+        """Wait until nothing of the service runs, and no deployment is in a state of ``gone``."""
 
         def running(listed: Listed) -> tuple[Outcome, str]:
-            words = [deployment.word for deployment in listed if deployment.is_live or deployment.in_progress]
+            words = [deployment.word for deployment in listed if deployment.is_live or deployment.in_progress or deployment.word in gone]
             return (Outcome.PENDING, words[0]) if words else (Outcome.READY, "stopped")
 
         self.waiter.wait_for(lambda: self.deployments(RECENT), running, what=f"The service {self.service}", look_at="the service in Railway's dashboard")
 
-    def log_tail(self, deployment: Deployment) -> str:
-        """Return the last lines of a deployment's build, and of what it said while it ran, as far as they can be had."""
-        lines: list[str] = []
-        for document in (documents.BUILD_LOGS, documents.DEPLOYMENT_LOGS):
-            try:
-                said = self._call(document, id=deployment.id, limit=100)
-            except RunbookError:
-                continue
-            lines += [line["message"].rstrip() for line in said if line["message"].strip()][-LOG_LINES:]
-        return redact("\n".join(lines))
-
-    def _make(self, operation: str, send: Callable[[], Any], pick: Callable[[Listed], Deployment | None]) -> Deployment:
+    def make(self, operation: str, send: Callable[[], Any], pick: Callable[[Listed], Deployment | None]) -> Deployment:
         """Ask for a new deployment and return it as it is listed. ``send`` returns its id, or anything else where Railway does not tell it."""
         known = {deployment.id for deployment in self.deployments()}
 
         def made(listed: Listed) -> Deployment | None:
             return pick([deployment for deployment in listed if deployment.id not in known])
 
-        answer = self._ask(send, made)
-        found = self._look(lambda listed: by_id(listed, answer) if isinstance(answer, str) else made(listed))
+        answer = self._write(send, made)
+        found = self.look(lambda listed: by_id(listed, answer) if isinstance(answer, str) else made(listed))
         if found is None:
             raise ApiError(
                 f"Railway took {operation} for {self.service}, but lists no new deployment after {LOOK:g} s. Look at the service in Railway's dashboard; "
@@ -195,9 +238,12 @@ class Railway:
         return found
 
     def _end(self, document: str, deployment_id: str, running: Callable[[Deployment], bool]) -> None:
-        self._ask(lambda: self._call(document, id=deployment_id), lambda listed: not any(d.id == deployment_id and running(d) for d in listed))
+        self._write(lambda: self.ask(document, id=deployment_id), lambda listed: not any(d.id == deployment_id and running(d) for d in listed))
 
-    def _ask(self, send: Callable[[], Any], done: Callable[[Listed], object]) -> Any:
+    def _write(self, send: Callable[[], Any], done: Callable[[Listed], object]) -> Any:
+        return self.settle(send, lambda: self.look(done))
+
+    def settle(self, send: Callable[[], Any], is_done: Callable[[], object]) -> Any:
         """Write, and return Railway's answer. Where that was lost, look whether the write was done: then return None, else write again."""
         for attempt in range(1, TRIES + 1):
             self.waiter.beat()
@@ -206,13 +252,13 @@ class Railway:
             except (ApiError, Unreachable) as error:
                 if isinstance(error, ApiError) and error.code != "malformed_body" and (error.status or 0) < HTTPStatus.INTERNAL_SERVER_ERROR:
                     raise
-                if self._look(done):
+                if is_done():
                     return None
                 if attempt == TRIES:
                     raise
         return None
 
-    def _look(self, seek: Callable[[Listed], Any]) -> Any:
+    def look(self, seek: Callable[[Listed], Any]) -> Any:
         """Return what ``seek`` finds among the newest deployments, or None when that is nothing for a while."""
         brief = replace(self.waiter, timeout=LOOK)
         try:

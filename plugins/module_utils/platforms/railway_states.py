@@ -98,27 +98,37 @@ class Deployment:
 
     def same_image(self, other: Deployment) -> bool:
         mine, theirs = self.meta.get("imageDigest"), other.meta.get("imageDigest")
-        return mine == theirs if mine and theirs else self.message is not None and self.message == other.message
+        if mine and theirs:
+            return mine == theirs
+        told = [(one.message, one.meta.get("commitHash")) for one in (self, other)]
+        return told[0] == told[1] and told[0] != (None, None)
+
+    def runs(self, target: Deployment) -> bool:
+        """Whether this is ``target`` itself or a later deployment of its image, with whichever variables."""
+        return self.id == target.id or (self.created_at > target.created_at and self.same_image(target))
 
     def restores(self, target: Deployment) -> bool:
         """Whether this is ``target`` itself or a rollback to it.
 
         A rollback is a new deployment with the old image. One with the reason ``deploy`` or ``redeploy`` may run that image too, but with other variables.
         """
-        if self.id == target.id:
-            return True
-        return self.created_at > target.created_at and self.meta.get("reason") not in ("deploy", "redeploy") and self.same_image(target)
+        return self.id == target.id or (self.runs(target) and self.meta.get("reason") not in ("deploy", "redeploy"))
 
-    def describe(self) -> dict[str, Any]:
-        """Return what modules give back of a deployment."""
+    def describe(self, release: str | None = None) -> dict[str, Any]:
+        """Return what modules give back of a deployment; ``release`` is its name where Railway keeps none."""
         return {
             "id": self.id,
             "url": url_of(self.host),
             "status": self.word,
-            "release": self.release,
+            "release": self.release or release,
             "commit": self.commit,
             "created_at": self.created_at.isoformat(timespec="seconds"),
         }
+
+
+def brief(deployment: Deployment | None) -> dict[str, Any] | None:
+    """Return what a diff shows of a deployment."""
+    return {key: value for key, value in deployment.describe().items() if key in ("id", "release", "status")} if deployment else None
 
 
 def url_of(host: str | None) -> str | None:
@@ -147,12 +157,15 @@ def live(listed: Iterable[Deployment]) -> Deployment | None:
 
 
 def candidates(listed: Iterable[Deployment]) -> list[Deployment]:
-    """Return what can be rolled back to: first what is older than the build that serves, then what is newer, each with the newest first."""
+    """Return what can be rolled back to, each part with the newest first: what is older than the image that serves, then the rest of it.
+
+    The age of what serves is that of the first deployment of its image: a rollback or a redeploy makes an old image no newer.
+    """
     listed = list(listed)
     serving = live(listed)
     able = [deployment for deployment in listed if deployment.can_rollback and not deployment.is_live]
     if serving is None:
         return able
-    built = min(deployment.created_at for deployment in listed if deployment is serving or serving.restores(deployment))
+    built = min(deployment.created_at for deployment in listed if serving.runs(deployment))
     able = [deployment for deployment in able if not serving.restores(deployment)]
-    return [d for d in able if d.created_at < built] + [d for d in able if d.created_at > built]
+    return [d for d in able if d.created_at < built] + [d for d in able if d.created_at >= built]

@@ -11,7 +11,24 @@ import tarfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..core.source import SourceFile
+from ..core.errors import ConfigError
+from ..core.ignore import ignored
+from ..core.source import Source, SourceFile, list_files
+
+IGNORE_FILE = ".railwayignore"
+
+
+def files_of(source: Source, top: Path) -> list[SourceFile]:
+    """Return the files to send: of a commit all but what .railwayignore leaves out, of a folder also without what git would not take in.
+
+    ``top`` is the folder whose ignore files count, where the source lies in it.
+    """
+    top = top.resolve() if source.commit is None else source.root
+    names = [IGNORE_FILE] if source.commit else [".gitignore", IGNORE_FILE]
+    files = list_files(source.root, ignored(top if source.root.is_relative_to(top) else source.root, names))
+    if not files:
+        raise ConfigError(f"{' and '.join(names)} leave nothing of the source to upload. Correct them, or root_directory.", code="empty_source")
+    return files
 
 
 def digest(files: Iterable[SourceFile]) -> str:

@@ -89,10 +89,11 @@ class Vercel:
         return self.call("GET", "/v7/deployments", params=params)["deployments"]
 
     def find(self, project: Project, meta: Mapping[str, str]) -> Deployment | None:
-        """Return the newest deployment of this release and source that is built or will be."""
+        """Return the newest deployment of this release and source that is built or will be: of the same files, or of the same commit built by Vercel."""
+        same = ["release", "source_digest", *([] if "source_digest" in meta else ["commit"])]
         for deployment in self.deployments(project):
             known = deployment.get("meta") or {}
-            if all(known.get(key) == meta[key] for key in ("release", "source_digest")) and state_of(deployment)[0] is not Outcome.FAILED:
+            if all(known.get(key) == meta.get(key) for key in same) and state_of(deployment)[0] is not Outcome.FAILED:
                 return deployment
         return None
 

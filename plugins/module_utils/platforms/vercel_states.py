@@ -75,9 +75,16 @@ def describe(deployment: Deployment) -> dict[str, Any]:
         "url": deployment_url(deployment.get("url")),
         "status": state_of(deployment)[1],
         "release": meta.get("release"),
-        "commit": meta.get("commit") or meta.get("githubCommitSha"),
+        "commit": meta.get("commit") or pushed_commit(deployment),
         "created_at": datetime.fromtimestamp(made / 1000, UTC).isoformat(timespec="seconds") if made else None,
     }
+
+
+def pushed_commit(deployment: Deployment) -> str | None:
+    """Return the commit that Vercel itself noted: each Git host's under a name of its own, or that of a clean checkout which a client uploaded."""
+    meta = deployment.get("meta") or {}
+    clean = meta.get("gitCommitSha") if meta.get("gitDirty") != "1" else None
+    return next((meta[key] for key in ("githubCommitSha", "gitlabCommitSha", "bitbucketCommitSha") if meta.get(key)), clean)
 
 
 def production(project: Project) -> Deployment | None:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A deployment on Vercel from files: what it lacks is sent, and a lost answer makes no second one."""
+"""A deployment on Vercel from files or a commit: what it lacks is sent, and a lost answer makes no second one."""
 
 from __future__ import annotations
 
@@ -42,13 +42,16 @@ def digest(files: Files) -> str:
     return hashlib.sha256("".join(f"{sha} {path}\n" for path, (sha, _unused) in sorted(files.items())).encode()).hexdigest()
 
 
-def create(client: Vercel, project: Project, files: Files, meta: Mapping[str, str]) -> tuple[Deployment, dict[str, int]]:
+def create(
+    client: Vercel, project: Project, files: Files, meta: Mapping[str, str], source: Mapping[str, Any] | None = None
+) -> tuple[Deployment, dict[str, int]]:
     """Make a production deployment, sending the files that Vercel does not hold yet; return it and how many ``files`` and ``bytes`` were sent.
 
-    When the answer is lost, the deployment is looked for before it is asked for again.
+    ``source`` is what the request says instead where Vercel has the files already, such as gitSource. When the answer is lost, the deployment is
+    looked for before it is asked for again.
     """
     listed = [{"file": path, "sha": sha, "size": file.size} for path, (sha, file) in files.items()]
-    body = {"name": project["name"], "project": project["id"], "target": "production", "files": listed, "meta": dict(meta)}
+    body = {"name": project["name"], "project": project["id"], "target": "production", **(source or {"files": listed}), "meta": dict(meta)}
     sent = {"files": 0, "bytes": 0}
     problem: RunbookError
     for _unused in range(ROUNDS):

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import nothing
+from ansible_collections.storefront.runbook.plugins.module_utils.data.migration_traces import Trace
 from ansible_collections.storefront.runbook.plugins.module_utils.data.prisma import Migration, Row
 from psycopg2 import extensions
 
@@ -18,16 +19,20 @@ NOW = datetime(2026, 2, 2, 9, tzinfo=UTC)
 
 
 class FakePostgres:
-    """``rows`` maps an id to a row, and is None before the first migration; ``tables`` are the schema's own.
+    """``rows`` maps an id to a row, and is None before the first migration; ``tables`` are the schema's own. ``there`` maps what migrations make, such as
+    ``the table item``, to whether the catalogue has it.
 
-    ``sent`` has every statement in order. ``scripts`` maps a statement to what is done when it comes, such as raising the server's error.
+    ``sent`` has every statement in order. ``scripts`` maps a statement to what is done when it comes, such as raising the server's error;
+    ``answers`` maps a piece of a statement to what tells its rows.
     """
 
     def __init__(self, *applied: Migration) -> None:
         self.rows: dict[str, dict[str, Any]] | None = None
         self.tables: list[str] = []
+        self.there: dict[str, bool | None] = {}
         self.sent: list[str] = []
         self.scripts: dict[str, Callable[[], Any]] = {}
+        self.answers: dict[str, Callable[[], list[tuple[Any, ...]]]] = {}
         self.closed = False
         self.autocommit = True
         self.stopped: BaseException | None = None
@@ -68,6 +73,9 @@ class FakePostgres:
         self.sent.append(text)
         if text in self.scripts:
             self.scripts[text]()
+        for piece, tell in self.answers.items():
+            if piece in text:
+                return tell()
         for beginning, reply in self._replies(values).items():
             if text.startswith(beginning):
                 return reply()
@@ -81,11 +89,21 @@ class FakePostgres:
             "SELECT current_setting('server_version')": lambda: [("15.20 (Debian 15.20-0)", 4000)],
             "SELECT pid, application_name": lambda: [(4242, "prisma", "2026-02-02 08:59:00+00")],
             "CREATE TABLE _prisma_migrations": lambda: setattr(self, "rows", {}),
+            "SELECT CASE kind": lambda: [(self.there.get(str(Trace(*trace)), False),) for trace in zip(*values, strict=True)],
+            "INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at": lambda: self._set(
+                values[0], checksum=values[1], name=values[2], finished_at=NOW
+            ),
+            "UPDATE _prisma_migrations SET rolled_back_at = now() WHERE migration_name": lambda: self._end(values[0]),
             "INSERT INTO _prisma_migrations": lambda: self._set(values[0], checksum=values[1], name=values[2]),
             "UPDATE _prisma_migrations SET applied_steps_count": lambda: self._set(values[0], finished_at=NOW),
             "UPDATE _prisma_migrations SET rolled_back_at": lambda: self._set(values[1], rolled_back_at=NOW, logs=values[0]),
             "UPDATE _prisma_migrations SET logs": lambda: self._set(values[1], logs=values[0]),
         }
+
+    def _end(self, name: str) -> None:
+        for row in (self.rows or {}).values():
+            if row["name"] == name and not row.get("finished_at"):
+                row.setdefault("rolled_back_at", NOW)
 
     def _set(self, row: str, **fields: Any) -> None:
         assert self.rows is not None

@@ -33,6 +33,15 @@ class FakeRailway:
         self.hidden = 0  # looks at the list until it shows what was just made
         self.uploads: list[bytes] = []
         self.values = {"DATABASE_URL": "postgresql://shop:hunter2@db/shop", "RAILWAY_SERVICE_NAME": "api"}
+        self.snapshots: dict[str, dict[str, str] | None] = {}  # the variables that each deployment was made with; None where Railway does not tell
+        self.sealed: list[str] = []
+        self.auto_deploy = {"enabled": False, "canEnable": True, "reason": None}
+        self.instance: dict[str, Any] = {"source": {"repo": "example/shop", "image": None}, "startCommand": "npm start"}
+        self.config: dict[str, Any] = {"source": {"branch": "main", "rootDirectory": "apps/backend"}}
+        self.regions_there = {"us-west2": 1, "europe-west4-drams3a": 1}
+        self.staged: dict[str, Any] = {}
+        self.log_asked: dict[str, Any] = {}
+        self.span = 0.0
         self.logs = {"buildLogs": ["npm ci", ""], "deploymentLogs": ["listening"]}
         self.faults: dict[str, list[Callable[[Callable[[], Answer]], Answer]]] = {}
         self.vendor = FakeVendor(self.answer)
@@ -72,6 +81,7 @@ class FakeRailway:
             **more,
         }
         self.listed.append(made)
+        self.snapshots[made["id"]] = dict(self.values)
         return made
 
     def _remove_live(self) -> None:
@@ -97,7 +107,8 @@ class FakeRailway:
             made = self.has(release, "QUEUED", digest=digest)
             made["meta"]["cliMessage"] = request.query["message"]
             return reply(200, {"deploymentId": made["id"], "url": "", "logsUrl": "", "deploymentDomain": ""})
-        return reply(200, {"data": {operation: getattr(self, operation)(**request.json()["variables"])}})
+        found = getattr(self, operation)(**request.json()["variables"])
+        return reply(200, {"data": found if operation == "settings" else {operation: found}})
 
     def one(self, key: str) -> dict[str, Any]:
         return next(one for one in self.listed if one["id"] == key)
@@ -124,17 +135,100 @@ class FakeRailway:
     def deployment(self, id: str) -> Any:
         return self.one(id)
 
-    def variables(self, projectId: str, environmentId: str, serviceId: str) -> Any:
-        return self.values
+    def variables(self, projectId: str, environmentId: str, serviceId: str, unrendered: bool) -> Any:
+        return {
+            name: value if unrendered else value.replace("${{Postgres.DATABASE_URL}}", "postgresql://filled-in/shop") for name, value in self.values.items()
+        }
 
-    def buildLogs(self, id: str, limit: int) -> Any:
-        return [{"message": line} for line in self.logs["buildLogs"]]
+    def variableCollectionUpsert(self, input: dict[str, Any]) -> bool:
+        assert (input["serviceId"], input["skipDeploys"], input["replace"]) == (SERVICE, True, False)
+        self.values = {**self.values, **input["variables"]}
+        return True
 
-    def deploymentLogs(self, id: str, limit: int) -> Any:
-        return [{"message": line} for line in self.logs["deploymentLogs"]]
+    def environmentStagedChanges(self, id: str) -> Any:
+        return {"patch": self.staged}
+
+    def environmentStageChanges(self, environmentId: str, input: dict[str, Any]) -> Any:
+        self.staged = input
+        return {"id": "staged"}
+
+    def environmentPatchCommitStaged(self, environmentId: str, message: str) -> str:
+        for name in self.staged["services"][SERVICE]["variables"]:
+            self.values.pop(name, None)
+            self.sealed = [sealed for sealed in self.sealed if sealed != name]
+        self.staged = {}
+        return "commit-2"
+
+    def deploymentSnapshot(self, id: str) -> Any:
+        told = self.snapshots[id]
+        return {"variables": told} if told is not None else None
+
+    def settings(self, projectId: str, environmentId: str, serviceId: str) -> Any:
+        empty = dict.fromkeys(
+            ("rootDirectory", "startCommand", "preDeployCommand", "healthcheckPath", "healthcheckTimeout", "overlapSeconds", "drainingSeconds")
+        )
+        names = [name for name in [*self.values, *self.sealed] if name != "RAILWAY_SERVICE_NAME"]
+        replicas = {region: {"numReplicas": count} for region, count in self.regions_there.items()}
+        config = {"deploy": {"multiRegionConfig": replicas}, **self.config, "variables": {name: {"value": "encrypted"} for name in names}}
+        return {
+            "serviceInstance": {**empty, **self.instance},
+            "serviceInstanceAutoDeployStatus": self.auto_deploy,
+            "environment": {"config": {"services": {SERVICE: config}}},
+        }
+
+    def serviceInstanceAutoDeployUpdate(self, input: dict[str, Any]) -> Any:
+        assert (input["projectId"], input["environmentId"], input["serviceId"]) == (PROJECT, ENVIRONMENT, SERVICE)
+        self.auto_deploy["enabled"] = input["enabled"]
+        return {"enabled": input["enabled"]}
+
+    def serviceInstanceDeployV2(self, environmentId: str, serviceId: str, commitSha: str | None = None) -> str:
+        assert (environmentId, serviceId) == (ENVIRONMENT, SERVICE)
+        made = self.has("v", "QUEUED")
+        source = {"commitHash": commitSha} if commitSha else {"image": self.instance["source"]["image"]}
+        made["meta"] = {"reason": "deploy", "imageDigest": f"sha256:{made['id']}", **source}
+        return made["id"]
+
+    def serviceInstanceUpdate(self, environmentId: str, serviceId: str, input: dict[str, Any]) -> bool:
+        assert (environmentId, serviceId) == (ENVIRONMENT, SERVICE)
+        regions = input.pop("multiRegionConfig", {"us-west2": {"numReplicas": 1}})
+        self.regions_there = {region: told["numReplicas"] for region, told in regions.items()}
+        self.instance.update(input)
+        return True
+
+    def environmentPatchCommit(self, environmentId: str, patch: dict[str, Any], message: str) -> str:
+        for region, told in patch["services"][SERVICE]["deploy"]["multiRegionConfig"].items():
+            self.regions_there[region] = told["numReplicas"] if told else 0
+        self.regions_there = {region: count for region, count in self.regions_there.items() if count}
+        if live := next((one for one in self.listed if one["status"] == "SUCCESS"), None):
+            self.deploymentRedeploy(live["id"])
+        return "commit-1"
+
+    def regions(self, projectId: str) -> Any:
+        return [{"name": name} for name in ("us-west2", "us-east4-eqdc4a", "europe-west4-drams3a")]
+
+    def deploymentRemove(self, id: str) -> bool:
+        self.one(id).update(status="REMOVED", deploymentStopped=True, canRollback=True)
+        return True
+
+    def buildLogs(self, **asked: Any) -> Any:
+        return self.log("buildLogs", **asked)
+
+    def deploymentLogs(self, **asked: Any) -> Any:
+        return self.log("deploymentLogs", **asked)
+
+    def log(self, kind: str, id: str, limit: int, filter: str) -> Any:
+        lines = [{"message": line, "severity": "info", "timestamp": f"2026-01-31T12:00:{place:02}Z"} for place, line in enumerate(self.logs[kind])]
+        self.log_asked = {"id": id, "limit": limit, "filter": filter}
+        return list(reversed([line for line in lines if filter in line["message"]]))
+
+    def httpMetricsGroupedByStatus(self, environmentId: str, serviceId: str, startDate: str, endDate: str, stepSeconds: int) -> Any:
+        assert (environmentId, serviceId) == (ENVIRONMENT, SERVICE)
+        self.span = (datetime.fromisoformat(endDate) - datetime.fromisoformat(startDate)).total_seconds()
+        return [{"statusCode": status, "samples": [{"value": 2.0}, {"value": 1.0}]} for status in (200, 301, 404, 429, 503)]
 
     def deploymentRollback(self, id: str) -> bool:
         target = self.one(id)
+        self.values = dict(self.snapshots[id] or {})
         made = self.has("v", "QUEUED")
         made["meta"] = {**target["meta"], "reason": "rollback"}
         return True

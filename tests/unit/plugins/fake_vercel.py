@@ -60,6 +60,14 @@ class FakeVercel:
         self.deployments.append(made)
         return made
 
+    def is_linked(self, **more: Any) -> None:
+        """Link the project to a repository at GitHub."""
+        self.project["link"] = {"type": "github", "org": "acme", "repo": "shop", "repoId": 7, "productionBranch": "main", "deployHooks": [], **more}
+
+    def was_pushed(self, commit: str, **more: Any) -> dict[str, Any]:
+        """Add the build that Vercel makes by itself of a commit that was pushed."""
+        return self.has("", **{"source": "git", "meta": {"githubCommitSha": commit, "githubCommitRef": "main"}, **more})
+
     def serves(self, deployment: dict[str, Any]) -> dict[str, Any]:
         """Point production at a deployment."""
         deployment["readySubstate"] = "PROMOTED"
@@ -114,12 +122,17 @@ class FakeVercel:
 
     def _listed(self, query: dict[str, str]) -> list[dict[str, Any]]:
         chosen = [d for d in reversed(self.deployments) if d["target"] == query["target"]]
+        if "sha" in query:
+            chosen = [d for d in chosen if query["sha"] in d["meta"].values()]
         if query.get("rollbackCandidate") == "true":
             live = self.project["targets"].get("production") or {}
             chosen = [d for d in chosen if d["readySubstate"] == "PROMOTED" and d["id"] != live.get("id")]
         return [{**{key: value for key, value in d.items() if key != "id"}, "uid": d["id"], "state": d["readyState"]} for d in chosen]
 
     def _create(self, body: dict[str, Any]) -> Answer:
+        if "gitSource" in body:
+            meta = {**body["meta"], "githubCommitSha": body["gitSource"]["sha"]}
+            return reply(200, self.has("", state=self.steps[0], meta=meta, source="api-trigger-git-deploy"))
         missing = list(dict.fromkeys(file["sha"] for file in body["files"] if file["sha"] not in self.blobs))
         if missing:
             return vercel_error(400, "missing_files", "Missing files", missing=missing)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +126,60 @@ def test_under_a_lease_it_purges_only_while_this_run_holds_it(vendor: FakeVendor
     result = purge(vendor, everything=True, lease=held.token, **store)
     assert result["error"]["kind"] == "lease_lost"
     assert len(bodies(vendor)) == 1
+
+
+@pytest.fixture
+def changed(tmp_path: Path) -> dict[str, Any]:
+    """v1, and v2 with another picture, another product page and another test."""
+    for release in ("v1", "v2"):
+        for name in ("public/logo.svg", "app/products/page.tsx", "tests/a.ts"):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(release)
+        for argv in (["init", "-q"], ["add", "-A"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", release], ["tag", release]):
+            subprocess.run(["git", *argv], cwd=tmp_path, check=True, capture_output=True)
+    routes = [
+        {"source": "public/**", "urls": ["/{rest}"]},
+        {"source": "app/products/**", "prefixes": ["/products"]},
+        {"source": "tests/**"},
+    ]
+    return {"path": str(tmp_path), "from": "v1", "to": "v2", "base_urls": ["https://www.shop.example/", "https://shop.example"], "routes": routes}
+
+
+def test_what_a_release_has_changed_is_purged_and_nothing_else(vendor: FakeVendor, changed: dict[str, Any]) -> None:
+    predicted = purge(vendor, changed=changed, check=True)
+    assert bodies(vendor) == []
+    result = purge(vendor, changed=changed)
+    files, prefixes = ["https://www.shop.example/logo.svg", "https://shop.example/logo.svg"], ["www.shop.example/products", "shop.example/products"]
+    assert bodies(vendor) == [{"files": files}, {"prefixes": prefixes}]
+    assert result["purged"] == predicted["purged"] == {"kind": "changed", "count": 4, "requests": 2}
+    assert result["changes"] == {"files": 3, "unmatched": [], "urls": files, "prefixes": prefixes}
+
+
+def test_nothing_is_purged_where_nobody_sees_a_change(vendor: FakeVendor, changed: dict[str, Any]) -> None:
+    result = purge(vendor, changed={**changed, "from": "v2"})
+    assert (result["changed"], result["purged"]) == (False, {"kind": "nothing", "count": 0, "requests": 0})
+    assert bodies(vendor) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"routes": [{"source": "public/**", "urls": ["/{rest}"]}]}, "no route tells what app/products/page.tsx, tests/a.ts reaches"),
+        ({"from": None}, "there is no release to compare with"),
+        ({"from": "v9"}, "The release 'v9' is unknown"),
+    ],
+    ids=["a file without a route", "no release before", "an unknown release"],
+)
+def test_where_it_is_not_known_what_to_purge_everything_is(vendor: FakeVendor, changed: dict[str, Any], more: dict[str, Any], said: str) -> None:
+    result = purge(vendor, changed={**changed, **more})
+    assert bodies(vendor) == [{"purge_everything": True}]
+    assert (result["purged"]["kind"], result["changes"]["urls"]) == ("everything", [])
+    refused = purge(vendor, changed={**changed, **more, "otherwise": "fail"})
+    assert (refused["failed"], said in refused["msg"]) == (True, True)
+    assert len(bodies(vendor)) == 1
+
+
+def test_a_folder_that_is_no_repository_is_refused(vendor: FakeVendor, changed: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> None:
+    result = purge(vendor, changed={**changed, "path": str(tmp_path_factory.mktemp("none"))})
+    assert "is not a git repository" in result["msg"]
+    assert vendor.requests == []

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,23 @@ URL = "postgresql://shop:hunter22@db.example/shop"
 INIT = Migration("1_init", "CREATE TABLE item (id int);")
 RATING = Migration("2_rating", "ALTER TABLE item ADD rating int;")
 DROP = Migration("3_drop", "\nDROP TABLE item;\n")
+DROPS = {
+    "class": "destructive",
+    "file": "prisma/migrations/3_drop/migration.sql",
+    "line": 2,
+    "statement": "DROP TABLE",
+    "reason": "drops the table item",
+}
+
+AFTER = f"""\
+1_init
+2_rating (expand)
+{RATING.sql}
+3_drop (contract, destructive)
+-- line 2: drops the table item (destructive)
+
+DROP TABLE item;
+"""
 
 Migrate = Callable[..., dict[str, Any]]
 
@@ -63,10 +81,10 @@ def test_check_mode_judges_what_is_pending_shows_its_sql_and_sends_none_of_it(da
     predicted = migrate(check=True)
     assert (predicted["changed"], predicted["applied"], predicted["backward_compatible"]) == (True, [], False)
     assert predicted["pending"] == [
-        {"name": "2_rating", "checksum": RATING.checksum, "backward_compatible": True, "reasons": []},
-        {"name": "3_drop", "checksum": DROP.checksum, "backward_compatible": False, "reasons": [{"line": 2, "reason": "drops the table item"}]},
+        {"name": "2_rating", "checksum": RATING.checksum, "backward_compatible": True, "classes": ["expand"], "reasons": []},
+        {"name": "3_drop", "checksum": DROP.checksum, "backward_compatible": False, "classes": ["contract", "destructive"], "reasons": [DROPS]},
     ]
-    assert predicted["diff"] == {"before": "1_init\n", "after": f"1_init\n2_rating\n{RATING.sql}\n3_drop\n\nDROP TABLE item;\n"}
+    assert predicted["diff"] == {"before": "1_init\n", "after": AFTER}
     assert all(statement.startswith("SELECT") for statement in database.sent)
 
 
@@ -103,6 +121,66 @@ def test_tables_that_no_migration_made_are_refused(database: FakePostgres, migra
     assert "customer" in refused["msg"]
 
 
+def test_each_migration_is_told_with_its_state_before_and_after(database: FakePostgres, migrate: Migrate) -> None:
+    def states(result: dict[str, Any]) -> dict[str, str]:
+        return {migration["name"]: migration["state"] for migration in result["migrations"]}
+
+    assert states(migrate(check=True)) == {"1_init": "applied", "2_rating": "pending", "3_drop": "pending"}
+    assert states(migrate()) == {"1_init": "applied", "2_rating": "applied", "3_drop": "applied"}
+    database.begun(Migration("0_older", "SELECT 1;"), finished_at=NOW)
+    told = migrate(check=True)
+    assert states(told)["0_older"] == "missing"
+    assert told["drift"] == {"edited": [], "missing": ["0_older"]}
+
+
+def test_a_failed_migration_is_resolved_only_when_asked_and_then_applied_again(database: FakePostgres, migrate: Migrate) -> None:
+    database.begun(RATING, logs="Database error code: 42P01")
+    resolve = {"state": "resolved_rolled_back", "migration": "2_rating"}
+    predicted = migrate(check=True, **resolve)
+    assert (predicted["changed"], predicted["resolved"]) == (True, ["2_rating"])
+    assert predicted["diff"] == {"before": {"2_rating": "failed"}, "after": {"2_rating": "rolled_back"}}
+    assert database.outcomes() == [("1_init", "applied"), ("2_rating", "failed")]
+
+    done = migrate(**resolve)
+    assert (done["changed"], done["resolved"]) == (True, ["2_rating"])
+    assert {"name": "2_rating", "state": "rolled_back", "started_at": NOW.isoformat(), "rolled_back_at": NOW.isoformat()} in done["migrations"]
+    assert migrate(**resolve)["changed"] is False
+    assert migrate()["applied"] == ["2_rating", "3_drop"]
+
+
+def test_marking_what_postgresql_undid_as_applied_is_refused(database: FakePostgres, migrate: Migrate) -> None:
+    database.begun(RATING, logs="Database error code: 42P01")
+    refused = migrate(check=True, state="resolved_applied", migration="2_rating")
+    assert refused["error"]["code"] == "contradicted"
+    assert [migration["state"] for migration in refused["migrations"]] == ["applied", "failed", "pending"]
+
+
+def test_a_schema_without_a_history_is_baselined(database: FakePostgres, migrate: Migrate) -> None:
+    database.rows, database.tables, database.there = None, ["item"], {"the table item": True, "the column item.rating": True}
+    assert migrate(check=True)["error"]["code"] == "P3005"
+    assert migrate(state="baselined", migration="2_rating")["resolved"] == ["1_init", "2_rating"]
+    assert names(migrate(check=True)) == ["3_drop"]
+
+
+def test_with_the_platform_it_only_judges_and_verifies(database: FakePostgres, migrate: Migrate) -> None:
+    judged = migrate(runner="platform", commands=["npx prisma migrate deploy"])
+    assert (judged["changed"], judged["applied"], names(judged)) == (False, [], ["2_rating", "3_drop"])
+    assert judged["diff"]["after"] == AFTER
+    assert database.outcomes() == [("1_init", "applied")]
+
+    verify = {"state": "verified", "runner": "platform"}
+    assert names(migrate(check=True, **verify)) == ["2_rating", "3_drop"]
+    late = migrate(**verify, wait_timeout=0)
+    assert late["error"]["kind"] == "wait_timeout"
+    assert [migration["state"] for migration in late["migrations"]] == ["applied", "pending", "pending"]
+    database.begun(RATING, finished_at=NOW)
+    database.begun(DROP, finished_at=NOW)
+    verified = migrate(**verify)
+    assert (verified["failed"], verified["changed"], verified["pending"]) == (False, False, [])
+    database.begun(Migration("3_drop", DROP.sql), logs="Database error code: 42P01")
+    assert migrate(**verify)["error"]["kind"] == "migration_failed"
+
+
 def test_an_edited_and_an_unknown_migration_are_warned_of(database: FakePostgres, release: Path, migrate: Migrate) -> None:
     database.begun(Migration("0_older", "SELECT 1;"), finished_at=NOW)
     (release / "prisma" / "migrations" / "1_init" / "migration.sql").write_text("CREATE TABLE item (id bigint);")
@@ -111,6 +189,58 @@ def test_an_edited_and_an_unknown_migration_are_warned_of(database: FakePostgres
     assert "1_init" in edited
     assert "does not know" in missing
     assert "0_older" in missing
+
+
+@pytest.fixture
+def repository(tmp_path: Path, release: Path) -> Path:
+    """A git repository whose tags v1 and v2 have one and all three of the migrations."""
+    git = ["git", "-C", str(release), "-c", "user.name=shop", "-c", "user.email=shop@example.com"]
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    for tag, files in (("v1", "prisma/migrations/1_init"), ("v2", "prisma")):
+        subprocess.run([*git, "add", files], check=True)
+        subprocess.run([*git, "commit", "--quiet", "--message", tag], check=True)
+        subprocess.run([*git, "tag", tag], check=True)
+    return release
+
+
+def test_an_older_release_is_told_what_it_does_not_know_and_whether_it_could_be_put_back(database: FakePostgres, repository: Path, migrate: Migrate) -> None:
+    migrate(ref="v2")
+    older = migrate(check=True, ref="v1", known_from="v2")
+    assert (older["changed"], older["missing"]) == (False, ["2_rating", "3_drop"])
+    assert older["unknown_to_release"] == [
+        {"name": "2_rating", "state": "applied", "backward_compatible": True, "reasons": []},
+        {"name": "3_drop", "state": "applied", "backward_compatible": False, "reasons": [DROPS]},
+    ]
+    assert migrate(check=True, ref="v2")["unknown_to_release"] == []
+
+
+@pytest.mark.parametrize(("known_from", "why"), [(None, "known_from is not set"), ("v9", "'v9' is unknown in"), ("v1", "it is not in v1 (known_from)")])
+def test_what_is_not_known_of_a_newer_release_is_told_as_not_known(
+    database: FakePostgres, repository: Path, migrate: Migrate, known_from: str | None, why: str
+) -> None:
+    migrate(ref="v2")
+    older = migrate(check=True, ref="v1", known_from=known_from)
+    assert not older["failed"]
+    assert [entry["backward_compatible"] for entry in older["unknown_to_release"]] == [None, None]
+    assert why in older["unknown_to_release"][0]["reasons"][0]["reason"]
+
+
+def test_a_failed_migration_of_a_newer_release_does_not_hide_what_the_older_one_does_not_know(
+    database: FakePostgres, repository: Path, migrate: Migrate
+) -> None:
+    database.begun(RATING, finished_at=NOW)
+    database.begun(DROP, logs="Database error code: 2BP01")
+    refused = migrate(check=True, ref="v1", known_from="v2")
+    assert refused["error"]["code"] == "P3009"
+    assert [(entry["name"], entry["state"], entry["backward_compatible"]) for entry in refused["unknown_to_release"]] == [
+        ("2_rating", "applied", True),
+        ("3_drop", "failed", True),  # it was undone
+    ]
+
+
+def test_an_older_release_is_asked_about_without_its_own_prisma(database: FakePostgres, repository: Path, migrate: Migrate) -> None:
+    migrate(ref="v2")
+    assert migrate(check=True, ref="v1", known_from="v2", runner="cli")["missing"] == ["2_rating", "3_drop"]
 
 
 class Cli:
@@ -171,10 +301,13 @@ def test_a_prisma_that_says_success_and_applied_nothing_is_not_believed(cli: Cal
         ({"database_url": None}, "missing required arguments: database_url"),
         ({"path": None}, "missing required arguments: path"),
         ({"runner": None}, "missing required arguments: runner"),
-        ({"runner": "npx"}, "value of runner must be one of: cli, builtin"),
+        ({"runner": "npx"}, "value of runner must be one of: cli, builtin, platform"),
         ({"database_url": "mysql://shop:hunter22@db.example/shop"}, "not with postgresql://"),
         ({"database_url": f"{URL}?pgbouncer=true"}, "Give the server's own address as direct_url"),
         ({"direct_url": f"{URL}?pgbouncer=true"}, "direct_url goes through a connection pooler"),
+        ({"state": "resolved_applied"}, "state is resolved_applied but all of the following are missing: migration"),
+        ({"commands": ["npx prisma migrate deploy"]}, "Two would migrate the database"),
+        ({"commands": ["node server.js"], "runner": "platform"}, "Nobody would migrate the database"),
         ({"migrations": "prisma/nowhere"}, "no folder of migrations at"),
         ({"lease": "token"}, "Set store to s3://bucket/prefix"),
     ],

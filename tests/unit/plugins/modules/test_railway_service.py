@@ -14,8 +14,8 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core import wai
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import LeaseLost
 from ansible_collections.storefront.runbook.plugins.modules import railway_service
 
-from tests.unit.plugins.fake_railway import PROJECT, FakeRailway, lost, refusal
-from tests.unit.support import Clock, run_module
+from tests.unit.plugins.fake_railway import PROJECT, SHA, FakeRailway, lost, never_arrived, refusal
+from tests.unit.support import Clock, reply, run_module
 
 
 @pytest.fixture
@@ -148,7 +148,12 @@ def test_an_upload_whose_answer_was_lost_makes_one_deployment(railway, shop):
         ({"release": "v1.1.0 final"}, "Set release"),
         ({"service": "cart"}, "Set service to one of: api"),
         ({"environment": "qa"}, "Set environment to one of: production"),
-        ({"path": None}, "path"),
+        ({"path": None}, "Set path"),
+        ({"commit": SHA}, "Correct one of them"),
+        ({"source": "commit", "path": None, "ref": None}, "Set commit to its full SHA"),
+        ({"source": "commit", "commit": "v1.1.0"}, "Set commit to its full SHA"),
+        ({"source": "image"}, "Set image"),
+        ({"source": "image", "image": "ghcr.io/shop/api:1.1.0"}, "connected to example/shop"),
     ],
 )
 def test_bad_input_is_refused_before_anything_changes(railway, shop, params, said):
@@ -334,3 +339,373 @@ def test_a_lost_lease_stops_the_module_before_its_write(railway, monkeypatch):
     result = service("rolled_back", deployment=old["id"], lease="token-1", store="s3://storefront/shop")
     assert result["error"]["kind"] == "lease_lost"
     assert railway.writes() == []
+
+
+OLD_URL, NEW_URL = "postgresql://shop:hunter2@old/shop", "postgresql://shop:hunter2@new/shop"
+
+
+@pytest.fixture
+def moved(railway) -> Any:
+    """A service whose database has moved between v1.0.0, which ran on the old one, and v1.1.0."""
+    railway.values = {"DATABASE_URL": OLD_URL, "COLOUR": "blue"}
+    railway.has("v1.0.0")
+    railway.values = {"DATABASE_URL": NEW_URL, "COLOUR": "red"}
+    railway.has("v1.1.0")
+    return railway
+
+
+def roll_back(*, check: bool = False, **params: Any) -> dict[str, Any]:
+    return service("rolled_back", check=check, **{"deployment": "deployment-1", "pinned_variables": ["DATABASE_URL"], **params})
+
+
+def test_a_rollback_with_a_pinned_variable_that_has_changed_redeploys_the_old_image_with_the_variables_of_today(moved):
+    foretold = roll_back(check=True)
+    assert (foretold["changed"], foretold["way"], foretold["differing_variables"]) == (True, "redeploy", ["DATABASE_URL"])
+    assert moved.writes() == []
+    result = roll_back()
+    assert not result["failed"], result
+    assert (result["deployment"]["release"], result["deployment"]["status"], result["way"]) == ("v1.0.0", "success", "redeploy")
+    assert any("all variables of today" in warning and "DATABASE_URL" in warning for warning in result["warnings"])
+    assert moved.writes() == ["deploymentRedeploy"]
+    assert moved.values == moved.snapshots["deployment-3"] == {"DATABASE_URL": NEW_URL, "COLOUR": "red"}
+    assert "hunter2" not in str(result)
+
+
+def test_a_rollback_with_a_pinned_variable_that_is_the_same_is_railways_own(moved):
+    moved.values["DATABASE_URL"] = OLD_URL
+    assert roll_back(check=True)["way"] == "rollback"
+    result = roll_back()
+    assert (result["way"], result["differing_variables"]) == ("rollback", [])
+    assert moved.writes() == ["deploymentRollback"]
+    assert moved.values == {"DATABASE_URL": OLD_URL, "COLOUR": "blue"}  # what is not pinned is the old one again
+
+
+def test_without_pinned_variables_a_rollback_brings_all_of_them_back(moved):
+    assert roll_back(pinned_variables=[])["way"] == "rollback"
+    assert moved.values["DATABASE_URL"] == OLD_URL
+
+
+def test_a_second_rollback_with_pinned_variables_changes_nothing(moved):
+    made = roll_back()["deployment"]["id"]
+    again = roll_back()
+    assert (again["changed"], again["deployment"]["id"], again["way"]) == (False, made, None)
+    assert moved.writes() == ["deploymentRedeploy"]
+
+
+def test_a_redeploy_that_was_only_issued_is_awaited_by_the_next_run(moved):
+    issued = roll_back(wait=False)
+    assert issued["deployment"]["status"] in ("queued", "building")
+    awaited = roll_back()
+    assert (awaited["deployment"]["id"], awaited["deployment"]["status"], awaited["changed"]) == (issued["deployment"]["id"], "success", False)
+    assert moved.writes() == ["deploymentRedeploy"]
+
+
+def test_a_redeploy_whose_answer_was_lost_is_made_once(moved):
+    moved.faults["deploymentRedeploy"] = [lost]
+    assert roll_back()["deployment"]["status"] == "success"
+    assert moved.writes() == ["deploymentRedeploy"]
+
+
+def test_a_rollback_that_somebody_began_with_the_old_variables_is_cancelled(moved):
+    today = dict(moved.values)
+    moved.deploymentRollback("deployment-1")
+    moved.values = today
+    result = roll_back()
+    assert result["deployment"]["id"] == "deployment-4"
+    assert moved.writes() == ["deploymentCancel", "deploymentRedeploy"]
+    assert moved.one("deployment-3")["status"] == "REMOVED"
+
+
+def test_the_release_that_is_live_is_redeployed_when_it_runs_with_an_old_pinned_variable(moved):
+    moved.values["DATABASE_URL"] = "postgresql://shop:hunter2@newest/shop"
+    result = roll_back(deployment="deployment-2")
+    assert (result["changed"], result["way"], result["deployment"]["id"]) == (True, "redeploy", "deployment-3")
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        lambda railway: railway.snapshots.update({"deployment-1": None}),
+        lambda railway: railway.values.pop("DATABASE_URL") and railway.sealed.append("DATABASE_URL"),
+        lambda railway: [values.update(DATABASE_URL="${{Postgres.DATABASE_URL}}") for values in (railway.values, railway.snapshots["deployment-1"])],
+        lambda railway: railway.snapshots["deployment-1"].pop("DATABASE_URL"),
+        lambda railway: railway.values.pop("DATABASE_URL"),
+    ],
+    ids=["no snapshot", "sealed", "a reference", "not set then", "not set today"],
+)
+def test_what_cannot_be_compared_counts_as_different(moved, unknown):
+    unknown(moved)
+    result = roll_back(check=True)
+    assert (result["way"], result["differing_variables"]) == ("redeploy", ["DATABASE_URL"])
+
+
+def test_a_variable_that_was_never_set_is_no_difference(moved):
+    assert roll_back(check=True, pinned_variables=["DIRECT_URL"])["way"] == "rollback"
+
+
+def test_a_variable_that_is_not_shown_counts_as_different_where_railway_does_not_tell_the_names(moved):
+    moved.faults["settings"] = [lambda _: refusal("Not Authorized")]
+    assert roll_back(check=True, pinned_variables=["DIRECT_URL"])["way"] == "redeploy"
+
+
+def test_a_deployment_that_got_an_old_variable_after_all_is_cancelled_before_it_serves(moved):
+    honest = moved.deploymentRedeploy
+
+    def with_the_old_variables(id: str) -> Any:
+        made = honest(id)
+        moved.snapshots[made["id"]] = {"DATABASE_URL": OLD_URL}
+        return made
+
+    moved.deploymentRedeploy = with_the_old_variables
+    result = roll_back()
+    assert (result["error"]["code"], result["error"]["retryable"]) == ("old_variables", True)
+    assert "cancelled before it served" in result["msg"]
+    assert "hunter2" not in str(result)
+    assert moved.one("deployment-3")["status"] == "REMOVED"
+    assert moved.one("deployment-2")["status"] == "SUCCESS"
+
+
+def test_a_deployment_with_an_old_variable_that_cannot_be_cancelled_any_more_is_stopped(moved):
+    honest = moved.deploymentRedeploy
+
+    def serving_at_once(id: str) -> Any:
+        made = honest(id)
+        moved.snapshots[made["id"]] = {"DATABASE_URL": OLD_URL}
+        moved._remove_live()
+        moved.one(made["id"]).update(status="SUCCESS", deploymentStopped=False)
+        return made
+
+    moved.deploymentRedeploy = serving_at_once
+    moved.faults["deploymentCancel"] = [lambda _: refusal("Deployment is not in progress")]
+    result = roll_back()
+    assert result["error"]["code"] == "old_variables"
+    assert "stopped as soon as it served" in result["msg"]
+    assert moved.one("deployment-3")["deploymentStopped"] is True
+
+
+def test_a_redeploy_whose_variables_are_not_told_goes_on_with_a_warning(moved):
+    honest = moved.deploymentRedeploy
+    moved.deploymentRedeploy = lambda id: [made := honest(id), moved.snapshots.update({made["id"]: None})][0]
+    result = roll_back()
+    assert result["deployment"]["status"] == "success"
+    assert any("does not tell the variables of the deployment deployment-3" in warning for warning in result["warnings"])
+
+
+def test_what_never_ran_is_not_redeployed_in_place_of_a_rollback(moved):
+    moved.has("v1.2.0", "FAILED")
+    result = roll_back(deployment="deployment-3", pinned_variables=["COLOUR", "DATABASE_URL", "DIRECT_URL"])
+    assert result["error"]["code"] == "no_rollback_candidate"
+    moved.one("deployment-1")["canRedeploy"] = False
+    assert roll_back()["error"]["code"] == "no_rollback_candidate"
+    assert moved.writes() == []
+
+
+def test_what_was_stopped_starts_with_the_pinned_variables_of_today(moved):
+    service("stopped")
+    moved.values["DATABASE_URL"] = "postgresql://shop:hunter2@newest/shop"
+    assert service("started", pinned_variables=["DATABASE_URL"], check=True)["way"] == "redeploy"
+    result = service("started", pinned_variables=["DATABASE_URL"])
+    assert (result["deployment"]["id"], result["deployment"]["release"]) == ("deployment-3", "v1.1.0")
+    assert not service("started", pinned_variables=["DATABASE_URL"])["changed"]
+    assert moved.writes() == ["deploymentStop", "deploymentRedeploy"]
+
+
+def test_pushes_are_kept_from_deploying_once(railway):
+    serving = railway.has("v1.0.0")
+    railway.auto_deploy["enabled"] = True
+    foretold = service("configured", auto_deploy=False, check=True)
+    assert foretold["changed"]
+    assert foretold["diff"] == {"before": {"auto_deploy": True}, "after": {"auto_deploy": False}}
+    assert railway.writes() == []
+    railway.faults["serviceInstanceAutoDeployUpdate"] = [lost]
+    result = service("configured", auto_deploy=False)
+    assert (result["changed"], result["settings"], result["deployment"]["id"]) == (True, {"auto_deploy": False}, serving["id"])
+    assert railway.auto_deploy["enabled"] is False
+    assert not service("configured", auto_deploy=False)["changed"]
+    assert set(railway.writes()) == {"serviceInstanceAutoDeployUpdate"}
+
+
+def test_pushes_cannot_deploy_a_service_without_a_repository(railway):
+    railway.auto_deploy = {"enabled": False, "canEnable": False, "reason": "Service is not connected to a repository"}
+    assert not service("configured", auto_deploy=False)["changed"]
+    refused = service("configured", auto_deploy=True)
+    assert "not connected to a repository. Connect the service" in refused["msg"]
+    assert railway.writes() == []
+
+
+@pytest.mark.parametrize(("state", "params"), [("configured", {}), ("stopped", {"auto_deploy": False})])
+def test_settings_are_changed_by_a_task_of_their_own(railway, state, params):
+    result = service(state, **params)
+    assert "of its own" in result["msg"] or "Set one of auto_deploy" in result["msg"]
+    assert railway.writes() == []
+
+
+def commit(shop: Path, **params: Any) -> dict[str, Any]:
+    return service("deployed", **{"source": "commit", "path": str(shop), "ref": "v1.1.0", **params})
+
+
+def test_railway_builds_a_commit_once(railway, shop):
+    railway.has("v1.0.0")
+    foretold = commit(shop, check=True)
+    assert (foretold["changed"], foretold["deployment"]["id"], foretold["deployment"]["commit"]) == (True, None, head(shop))
+    assert railway.writes() == []
+    railway.faults["serviceInstanceDeployV2"] = [lost]
+    result = commit(shop)
+    assert not result["failed"], result
+    assert {key: result["deployment"][key] for key in ("id", "status", "release", "commit")} == {
+        "id": "deployment-2",
+        "status": "success",
+        "release": "v1.1.0",
+        "commit": head(shop),
+    }
+    again = commit(shop, path=None, ref=None, commit=head(shop))
+    assert (again["changed"], again["deployment"]["id"], again["deployment"]["release"]) == (False, "deployment-2", None)
+    assert railway.writes() == ["serviceInstanceDeployV2"]
+
+
+def test_an_upload_of_the_same_commit_is_not_taken_for_its_build(railway, shop):
+    made = railway.one(deploy(shop)["deployment"]["id"])
+    made["meta"]["commitHash"] = head(shop)
+    assert commit(shop, check=True)["changed"]
+
+
+@pytest.mark.parametrize("source", ["commit", "adopt"])
+def test_a_service_without_a_repository_builds_no_commit(railway, source):
+    railway.instance["source"] = None
+    result = service("deployed", source=source, commit=SHA)
+    assert "Connect it at Railway, or set source to upload" in result["msg"]
+    assert railway.writes() == []
+
+
+def test_what_railway_built_by_itself_is_adopted_and_awaited(railway):
+    railway.has("v1.0.0")
+    railway.has("", "BUILDING", meta={"commitHash": SHA, "branch": "main"})
+    result = service("deployed", source="adopt", commit=SHA, release="v1.1.0")
+    assert (result["deployment"]["id"], result["deployment"]["status"], result["deployment"]["release"]) == ("deployment-2", "success", "v1.1.0")
+    assert not result["changed"]
+    assert railway.writes() == []
+
+
+def test_there_must_be_something_to_adopt(railway):
+    railway.has("v1.2.0", "BUILDING")
+    result = service("deployed", source="adopt", commit=SHA)
+    assert result["error"]["code"] == "nothing_to_adopt"
+    assert "Push it to main of example/shop" in result["msg"]
+    assert railway.writes() == []
+
+
+def test_what_is_adopted_may_have_failed(railway):
+    railway.has("", "FAILED", meta={"commitHash": SHA})
+    assert service("deployed", source="adopt", commit=SHA)["error"]["kind"] == "deployment_failed"
+
+
+def test_an_image_is_deployed_once_and_keeps_the_regions(railway):
+    railway.instance["source"] = {"image": "ghcr.io/shop/api:1.0.0"}
+    railway.regions_there = {"us-west2": 1, "europe-west4-drams3a": 2}
+    result = service("deployed", source="image", image="ghcr.io/shop/api:1.1.0")
+    assert (result["deployment"]["status"], result["deployment"]["release"], result["deployment"]["commit"]) == ("success", "1.1.0", None)
+    assert not service("deployed", source="image", image="ghcr.io/shop/api:1.1.0")["changed"]
+    assert railway.writes() == ["serviceInstanceUpdate", "serviceInstanceDeployV2"]
+    assert railway.regions_there == {"us-west2": 1, "europe-west4-drams3a": 2}
+
+
+def test_a_service_is_restarted_every_time(railway):
+    serving = railway.has("v1.0.0")
+    assert service("restarted", check=True)["changed"]
+    assert railway.writes() == []
+    railway.faults["deploymentRestart"] = [never_arrived]
+    for _unused in range(2):
+        result = service("restarted")
+        assert (result["changed"], result["deployment"]["id"], result["deployment"]["status"]) == (True, serving["id"], "success")
+    assert railway.writes() == ["deploymentRestart", "deploymentRestart", "deploymentRestart"]
+
+
+def test_nothing_that_runs_is_nothing_to_restart(railway):
+    railway.has("v1.0.0")
+    service("stopped")
+    assert "Set state to started or deployed" in service("restarted")["msg"]
+
+
+def test_a_service_is_taken_out_of_service_even_when_it_was_stopped(railway):
+    railway.has("v1.0.0")
+    service("stopped")
+    assert service("removed", check=True)["diff"]["before"]["stopped"] == [{"id": "deployment-1", "release": "v1.0.0", "status": "stopped"}]
+    railway.has("v1.1.0")
+    result = service("removed")
+    assert (result["changed"], result["deployment"]["id"], result["deployment"]["status"]) == (True, "deployment-2", "removed")
+    assert not service("removed")["changed"]
+    assert {one["status"] for one in railway.listed} == {"REMOVED"}
+
+
+def test_a_removal_that_never_arrived_is_asked_for_again(railway):
+    railway.has("v1.0.0")
+    service("stopped")
+    railway.faults["deploymentRemove"] = [never_arrived]
+    assert not service("removed", wait_timeout=30)["failed"]
+    assert railway.one("deployment-1")["status"] == "REMOVED"
+
+
+def test_one_region_is_scaled_and_the_others_stay(railway):
+    railway.has("v1.0.0")
+    foretold = service("scaled", regions={"europe-west4-drams3a": 3}, check=True)
+    assert foretold["diff"] == {
+        "before": {"regions": {"europe-west4-drams3a": 1, "us-west2": 1}},
+        "after": {"regions": {"europe-west4-drams3a": 3, "us-west2": 1}},
+    }
+    assert railway.writes() == []
+    railway.faults["environmentPatchCommit"] = [lost]
+    result = service("scaled", regions={"europe-west4-drams3a": 3})
+    assert not result["failed"], result
+    assert (result["deployment"]["id"], result["deployment"]["status"]) == ("deployment-2", "success")
+    assert railway.regions_there == {"us-west2": 1, "europe-west4-drams3a": 3}
+    assert not service("scaled", regions={"europe-west4-drams3a": 3, "us-west2": 1})["changed"]
+    assert railway.writes() == ["environmentPatchCommit"]
+
+
+def test_a_region_is_left_with_no_replicas(railway):
+    assert service("scaled", regions={"us-west2": 0})["settings"] == {"regions": {"europe-west4-drams3a": 1}}
+    assert railway.regions_there == {"europe-west4-drams3a": 1}
+
+
+@pytest.mark.parametrize(
+    ("regions", "said"),
+    [
+        ({"mars-north1": 1}, "no region mars-north1. Set regions to some of: europe-west4-drams3a, us-east4-eqdc4a, us-west2"),
+        ({"us-west2": -1}, "a whole number of replicas"),
+        ({"us-west2": "two"}, "a whole number of replicas"),
+        ({"us-west2": 0, "europe-west4-drams3a": 0}, "use state=stopped"),
+        ({}, "Set one of regions"),
+    ],
+)
+def test_regions_that_cannot_be_are_refused(railway, regions, said):
+    result = service("scaled", regions=regions)
+    assert said in result["msg"]
+    assert railway.writes() == []
+
+
+def test_a_scaling_that_railway_does_not_tell_of_afterwards_is_an_error(railway):
+    railway.faults["environmentPatchCommit"] = [lambda _: reply(200, {"data": {"environmentPatchCommit": "commit-1"}})]
+    assert service("scaled", regions={"us-west2": 2})["error"]["code"] == "not_scaled"
+
+
+def test_settings_of_deployments_change_alone_and_keep_the_regions(railway):
+    railway.has("v1.0.0")
+    railway.regions_there = {"us-west2": 2}
+    railway.instance.update(healthcheckPath="/health", healthcheckTimeout=300, preDeployCommand=["npx prisma migrate deploy"])
+    wanted: dict[str, Any] = {"healthcheck_path": "/ready", "healthcheck_timeout": 60, "draining_seconds": 30, "overlap_seconds": 5, "pre_deploy_command": ""}
+    foretold = service("configured", check=True, **wanted)
+    assert foretold["diff"]["before"] == {"healthcheck_path": "/health", "healthcheck_timeout": 300, "pre_deploy_command": "npx prisma migrate deploy"}
+    result = service("configured", **wanted)
+    assert not result["failed"], result
+    assert (railway.instance["healthcheckPath"], railway.instance["drainingSeconds"], railway.instance["preDeployCommand"]) == ("/ready", 30, [])
+    assert railway.instance["startCommand"] == "npm start"
+    assert railway.regions_there == {"us-west2": 2}
+    assert not service("configured", **wanted)["changed"]
+    assert railway.writes() == ["serviceInstanceUpdate"]
+
+
+def test_a_health_check_is_taken_away_by_an_empty_path(railway):
+    railway.instance["healthcheckPath"] = "/health"
+    assert service("configured", healthcheck_path="")["changed"]
+    assert railway.instance["healthcheckPath"] is None
+    assert not service("configured", healthcheck_path="")["changed"]

@@ -17,6 +17,8 @@ from ansible_collections.storefront.runbook.plugins.modules import vercel_deploy
 from tests.unit.plugins.fake_vercel import FakeVercel, vercel_error
 from tests.unit.support import Clock, reply, run_module
 
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+OTHER = "f" * 40
 WRITES = ("POST", "PATCH", "PUT", "DELETE")
 
 
@@ -308,3 +310,187 @@ def test_nothing_more_is_written_once_the_lease_is_lost(account, shop, monkeypat
     result = stage(shop)
     assert result["error"]["kind"] == "lease_lost"
     assert written(account) == ["PATCH /v9/projects"]
+
+
+def build_commit(source: str = "commit", **params: Any) -> dict[str, Any]:
+    return deploy("staged", **{"source": source, "commit": COMMIT, "release": "v1.1.0", "auto_assign_domains": False, **params})
+
+
+def test_a_commit_is_built_by_vercel_from_the_projects_git_link_and_only_once(account):
+    account.is_linked()
+    foretold = build_commit(check=True)
+    assert (foretold["changed"], foretold["deployment"]["id"], foretold["deployment"]["commit"]) == (True, None, COMMIT)
+    assert COMMIT in foretold["diff"]["after"]["build"]
+    assert written(account) == []
+    result = build_commit()
+    assert not result["failed"], result
+    body = account.asked("POST /v13/deployments")[0].json()
+    assert body["gitSource"] == {"type": "github", "repoId": 7, "ref": "main", "sha": COMMIT}
+    assert (body["target"], body["meta"], "files" in body) == ("production", {"release": "v1.1.0", "commit": COMMIT}, False)
+    assert (result["changed"], result["deployment"]["status"], result["deployment"]["commit"], "upload" in result) == (True, "ready", COMMIT, False)
+    account.vendor.requests.clear()
+    again = build_commit()
+    assert (again["changed"], again["deployment"]["id"]) == (False, "dpl_1")
+    assert written(account) == []
+
+
+def test_an_uploaded_build_of_the_same_commit_is_not_taken_for_vercels(account, shop):
+    account.is_linked()
+    commit = head(shop)
+    stage(shop, auto_assign_domains=False)
+    assert build_commit(commit=commit)["deployment"]["id"] == "dpl_2"
+
+
+def test_vercels_own_build_of_exactly_this_commit_is_adopted_and_waited_for(account):
+    account.is_linked()
+    account.was_pushed(COMMIT, state="BUILDING")
+    account.was_pushed(OTHER)
+    foretold = build_commit("adopt", check=True)
+    assert (foretold["deployment"]["id"], foretold["deployment"]["release"]) == ("dpl_1", "v1.1.0")
+    assert written(account) == []
+    result = build_commit("adopt")
+    assert (result["deployment"]["id"], result["deployment"]["status"], result["deployment"]["commit"]) == ("dpl_1", "ready", COMMIT)
+    assert (result["deployment"]["release"], result["changed"]) == ("v1.1.0", True)  # it turned auto-assignment off
+    account.vendor.requests.clear()
+    assert not build_commit("adopt")["changed"]
+    assert written(account) == []
+
+
+def test_a_build_that_a_push_begins_a_moment_later_is_adopted(account, clock):
+    account.is_linked()
+    waiting = account.faults["GET /v7/deployments"] = [lambda answer: answer(), lambda answer: (account.was_pushed(COMMIT), answer())[1]]
+    assert build_commit("adopt")["deployment"]["id"] == "dpl_1"
+    assert (waiting, clock.sleeps[:1]) == ([], [1])
+
+
+@pytest.mark.parametrize("source", ["cli", "redeploy", "api-trigger-git-deploy", None])
+def test_a_build_that_somebody_else_asked_for_is_not_adopted(account, source):
+    account.is_linked()
+    account.was_pushed(COMMIT, source=source)
+    result = build_commit("adopt")
+    assert result["error"]["code"] == "no_own_build"
+    assert written(account) == []
+
+
+def test_a_missing_build_is_told_with_the_newest_one_of_another_commit(account):
+    account.is_linked()
+    account.was_pushed(OTHER)
+    result = build_commit("adopt")
+    assert f"no production build of {COMMIT} by itself; the newest one is dpl_1 of {OTHER}. Push that commit to main" in result["msg"]
+    assert written(account) == []
+
+
+def test_a_build_of_vercels_own_that_failed_is_told_with_its_log(account):
+    account.is_linked()
+    account.was_pushed(COMMIT, state="ERROR")
+    result = build_commit("adopt")
+    assert result["error"]["kind"] == "deployment_failed"
+    assert "set source to commit" in result["msg"]
+    assert "Module not found: cart" in result["msg"]
+
+
+def test_an_adopted_build_that_is_live_already_is_warned_of(account):
+    account.is_linked()
+    account.serves(account.was_pushed(COMMIT))
+    result = build_commit("adopt")
+    assert [warning for warning in result["warnings"] if "went live past every check" in warning]
+    assert result["previous"]["id"] == result["deployment"]["id"] == "dpl_1"
+
+
+def test_what_was_adopted_is_promoted_under_the_name_of_its_release(account):
+    account.was_pushed(COMMIT)
+    result = deploy("promoted", deployment="dpl_1", release="v1.1.0")
+    assert (result["deployment"]["release"], result["deployment"]["commit"]) == ("v1.1.0", COMMIT)
+
+
+@pytest.mark.parametrize(
+    ("link", "source"),
+    [
+        ({"type": "github-limited", "repoId": 7}, {"type": "github-limited", "repoId": 7}),
+        ({"type": "gitlab", "projectId": "9"}, {"type": "gitlab", "projectId": "9"}),
+        ({"type": "bitbucket", "uuid": "{1}", "workspaceUuid": "{2}"}, {"type": "bitbucket", "repoUuid": "{1}", "workspaceUuid": "{2}"}),
+    ],
+)
+def test_each_git_host_is_asked_in_its_own_words(account, link, source):
+    account.is_linked(**link)
+    build_commit()
+    assert account.asked("POST /v13/deployments")[0].json()["gitSource"] == {**source, "ref": "main", "sha": COMMIT}
+
+
+@pytest.mark.parametrize("source", ["commit", "adopt"])
+def test_a_commit_needs_a_git_link_a_full_sha_and_a_release(account, source):
+    assert "is not linked to a Git repository" in build_commit(source)["msg"]
+    account.is_linked()
+    assert "is not a full SHA. Set it to what `git rev-parse" in build_commit(source, commit="v1.1.0")["msg"]
+    assert "Set release" in build_commit(source, release=None)["msg"]
+    assert "is not a full SHA" in build_commit(source, commit=None)["msg"]
+    assert "missing: commit" in deploy("staged", source=source, release="v1.1.0")["msg"]
+    assert written(account) == []
+
+
+def test_a_host_whose_commits_the_api_cannot_name_is_refused(account):
+    account.is_linked(type="github-custom-host")
+    assert "Set source to adopt or to upload" in build_commit()["msg"]
+
+
+def test_an_upload_needs_something_to_upload(account):
+    assert "Set path" in deploy("staged", release="v1.1.0")["msg"]
+
+
+def test_a_tag_that_stands_for_another_commit_than_the_one_given_is_refused(account, shop):
+    result = stage(shop, commit=COMMIT)
+    assert f"'v1.1.0' stands for {head(shop)}, and commit is {COMMIT}" in result["msg"]
+    assert not stage(shop, commit=head(shop))["failed"]
+
+
+def test_staging_in_a_project_whose_pushes_are_served_is_refused_and_the_setting_is_named(account, shop):
+    account.is_linked()
+    for check in (True, False):
+        result = stage(shop, check=check)
+        assert result["error"]["code"] == "push_serves_production"
+        assert "A push to main of acme/shop serves production past every check" in result["msg"]
+        assert "'Auto-assign Custom Production Domains'" in result["msg"]
+    assert written(account) == []
+
+
+def test_staging_turns_the_serving_of_pushes_off_when_it_is_told_to_and_shows_it(account, shop):
+    account.is_linked()
+    result = stage(shop, auto_assign_domains=False)
+    assert not result["failed"], result
+    assert written(account)[0] == "PATCH /v9/projects"
+    assert result["auto_assign_domains"] == {"before": True, "after": False}
+    assert stage(shop)["auto_assign_domains"] == {"before": False, "after": False}
+
+
+def test_a_staged_build_cannot_be_served_at_once(account, shop):
+    assert "served as soon as it is built" in stage(shop, auto_assign_domains=True)["msg"]
+    assert written(account) == []
+
+
+def test_a_promotion_turns_auto_assignment_off_before_it_waits(account):
+    account.has("v1.1.0")
+    account.project["autoAssignCustomDomains"] = False
+    deploy("promoted", deployment="dpl_1", wait=False)
+    assert written(account) == ["POST /v10/projects/promote", "PATCH /v9/projects"]
+    assert account.project["autoAssignCustomDomains"] is False
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_rollback_can_turn_auto_assignment_on_again(account, wait):
+    account.serves(account.has("v1.0.0"))
+    account.serves(account.has("v1.1.0"))
+    wanted = {"deployment": "dpl_1", "auto_assign_domains": True, "wait": wait}
+    assert deploy("rolled_back", **wanted, check=True)["auto_assign_domains"] == {"before": True, "after": True}
+    result = deploy("rolled_back", **wanted)
+    assert account.project["autoAssignCustomDomains"] is True
+    assert result["warnings"] == []
+    assert written(account) == ["POST /v1/projects/rollback", "PATCH /v9/projects"]
+
+
+def test_auto_assignment_is_set_after_a_rollback_that_is_done_already(account):
+    account.serves(account.has("v1.0.0"))
+    account.project["autoAssignCustomDomains"] = False
+    result = deploy("rolled_back", deployment="dpl_1", auto_assign_domains=True)
+    assert (result["changed"], result["auto_assign_domains"]) == (True, {"before": False, "after": True})
+    assert written(account) == ["PATCH /v9/projects"]
+    assert not deploy("rolled_back", deployment="dpl_1", auto_assign_domains=True)["changed"]

@@ -40,14 +40,17 @@ def test_a_project_that_serves_nothing_yet_has_nothing_live():
         "auto_assign_domains": True,
         "domains": ["shop.example"],
         "root_directory": None,
-        "link": None,
+        "git": None,
     }
 
 
 def test_it_tells_which_git_repository_can_build_for_production():
     account = FakeVercel()
-    account.project["link"] = {"type": "gitlab", "projectName": "shop", "productionBranch": "main", "deployHooks": [{"url": "secret"}]}
-    assert info(account)["project"]["link"] == {"type": "gitlab", "repository": "shop", "production_branch": "main"}
+    account.is_linked(deployHooks=[{"url": "https://hook.test/secret"}])
+    result = info(account)
+    assert result["project"]["git"] == {"type": "github", "repository": "acme/shop", "production_branch": "main"}
+    assert result["project"]["auto_assign_domains"] is True
+    assert "secret" not in str(result)
 
 
 def test_a_wrong_token_is_named_without_being_shown():

@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -26,7 +27,8 @@ from sandbox.state import SandboxError
 from sandbox.tools import node_bin as find_node
 
 CHECKOUT = Path(__file__).parents[4]
-TOKENS = {name: f"{name}-token" for name in ("vercel", "railway", "render", "cloudflare", "control")}
+VENDORS = ("vercel", "railway", "render", "cloudflare", "github", "slack", "sentry")
+TOKENS = {name: f"{name}-token" for name in (*VENDORS, "control")}
 
 PAGES = """
 import { mkdirSync, writeFileSync, readFileSync } from "node:fs";
@@ -77,6 +79,25 @@ def backend(release: str, *, healthy: bool = True, start: str = "node server.mjs
     return {"package.json": json.dumps(manifest).encode(), "server.mjs": SERVER.encode()}
 
 
+def repository(folder: Path, *releases: str) -> Path:
+    """Make a git repository with a frontend in apps/frontend and a tag for each release."""
+    quiet = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "PATH": os.environ["PATH"]}
+
+    def git(*words: str) -> None:
+        subprocess.run(["git", "-C", str(folder), "-c", "user.name=test", "-c", "user.email=test@shop.example", *words], check=True, env=quiet)
+
+    (folder / "apps" / "frontend").mkdir(parents=True)
+    (folder / "README.md").write_text("what no build of the frontend sees")
+    git("init", "--quiet")
+    for release in releases:
+        for name, content in frontend(release).items():
+            (folder / "apps" / "frontend" / name).write_bytes(content)
+        git("add", ".")
+        git("commit", "--quiet", "--message", f"Release {release}")
+        git("tag", release)
+    return folder
+
+
 def tarball(files: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
@@ -103,17 +124,23 @@ def until(question: Callable[[], Any], seconds: float = 20) -> Any:
 class Double:
     """The double as its supervisor runs it: a process with a state folder."""
 
-    def __init__(self, folder: Path, cache: Path) -> None:
+    def __init__(self, folder: Path, cache: Path, **more: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.log = folder, folder / "log"
-        self.ports = {name: free_port() for name in TOKENS}
-        config = {"state_dir": str(folder / "state"), "cache_dir": str(cache), "ports": self.ports, "tokens": TOKENS, "node_bin": str(node_bin())}
+        self.ports = {name: free_port() for name in (*TOKENS, "objects")}
+        config = {
+            **{"state_dir": str(folder / "state"), "cache_dir": str(cache), "ports": self.ports, "tokens": TOKENS, "node_bin": str(node_bin())},
+            **{"s3_url": f"http://127.0.0.1:{self.ports['control']}", **more},  # any server that answers shows what is handed on
+        }
         self.config = folder / "config.json"
         self.config.write_text(json.dumps(config))
-        self.control, self.vercel, self.railway, self.render, self.cloudflare = (
-            httpx.Client(base_url=f"http://127.0.0.1:{self.ports[name]}", headers={"authorization": f"Bearer {TOKENS[name]}"}, timeout=20, trust_env=False)
-            for name in ("control", "vercel", "railway", "render", "cloudflare")
-        )
+        clients = {
+            name: httpx.Client(base_url=f"http://127.0.0.1:{self.ports[name]}", headers={"authorization": f"Bearer {token}"}, timeout=20, trust_env=False)
+            for name, token in TOKENS.items()
+        }
+        self.control, self.vercel, self.railway, self.cloudflare = (clients[name] for name in ("control", "vercel", "railway", "cloudflare"))
+        self.render = clients["render"]
+        self.github, self.slack, self.sentry, self._clients = clients["github"], clients["slack"], clients["sentry"], clients
         self.public = httpx.Client(timeout=20, trust_env=False)
         self.start()
 
@@ -138,7 +165,7 @@ class Double:
     def close(self) -> None:
         if self.process.poll() is None:
             self.stop()
-        for client in (self.control, self.vercel, self.railway, self.render, self.cloudflare, self.public):
+        for client in (*self._clients.values(), self.public):
             client.close()
 
     def tell(self, method: str, path: str, body: Any = None) -> Any:

@@ -40,7 +40,7 @@ class RenderShop:
     """The storefront, with the steps of a deploy in a line each."""
 
     def __init__(self, double: Double, name: str, repository: Path, commits: dict[str, str]) -> None:
-        self.double, self.name, self.commits = double, name, commits
+        self.double, self.name, self.repository, self.commits = double, name, repository, commits
         self.made, _unused = double.provision(name, {"COLOUR": "blue"}, backend="render", repository=str(repository))
         self.services = self.made["render"]["services"]
 

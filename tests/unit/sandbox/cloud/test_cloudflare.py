@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import httpx
@@ -133,3 +134,31 @@ def test_an_origin_that_is_gone_is_not_cached(shop: Shop) -> None:
     assert shop.page().status_code == 404
     shop.promote(shop.stage("v1.0.0"))
     until(lambda: shop.page().status_code == 200)
+
+
+def counts(shop: Shop, host: str) -> dict[str, int]:
+    query = """query($filter: ZoneHttpRequestsAdaptiveGroupsFilter_InputObject!, $zone: string!) { viewer { zones(filter: {zoneTag: $zone}) {
+      httpRequestsAdaptiveGroups(limit: 10, filter: $filter) { count dimensions { cacheStatus } } } } }"""
+    now = datetime.now(UTC)
+    period = {"datetime_geq": (now - timedelta(hours=1)).isoformat(), "datetime_lt": (now + timedelta(hours=1)).isoformat()}
+    variables = {"zone": shop.made["cloudflare"]["zone"], "filter": {**period, "clientRequestHTTPHost_in": [host]}}
+    answer = shop.double.cloudflare.post("/client/v4/graphql", json={"query": query, "variables": variables}).json()
+    return {group["dimensions"]["cacheStatus"]: group["count"] for group in answer["data"]["viewer"]["zones"][0]["httpRequestsAdaptiveGroups"]}
+
+
+def test_analytics_count_what_the_edge_has_answered(live: Shop) -> None:
+    for _unused in range(3):
+        live.page("/products")
+    host = live.frontend_url.removeprefix("http://")
+    assert counts(live, host) == {"miss": 2, "hit": 3}
+    assert counts(live, "other.example") == {}
+
+
+def test_analytics_refuse_a_zone_of_somebody_else_in_a_200(shop: Shop) -> None:
+    answer = shop.double.cloudflare.post("/client/v4/graphql", json={"query": '{ viewer { zones(filter: {zoneTag: "other"}) { zoneTag } } }'})
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (200, "authz")
+
+
+def test_zones_are_paged(shop: Shop) -> None:
+    info = shop.double.cloudflare.get("/client/v4/zones", params={"per_page": 1, "page": 2}).json()
+    assert (info["result_info"]["page"], info["result_info"]["total_pages"]) == (2, info["result_info"]["total_count"])

@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import httpx
 import pytest
 
 from sandbox.cloud.faults import Fault, Faults
+from sandbox.cloud.limits import Window
 from tests.unit.sandbox.cloud.double import Shop, backend, frontend, until
 
 
@@ -171,3 +174,119 @@ def test_requests_are_counted_with_their_bytes(shop: Shop) -> None:
     shop.vercel("GET", f"/v9/projects/{shop.project}")
     recorded = [(item["operation"], item["bytes"], item["status"], item["storefront"]) for item in shop.double.tell("GET", "/requests")]
     assert recorded == [("upload", 5, 200, None), ("project", 0, 200, shop.name)]
+
+
+def test_a_held_request_is_listed_and_goes_on_when_the_faults_are_cleared(shop: Shop) -> None:
+    shop.double.fault("cloudflare", "purge", "hold")
+    with ThreadPoolExecutor(1) as background:
+        held = background.submit(shop.purge, purge_everything=True)
+        until(lambda: shop.double.tell("GET", "/held") == [{"vendor": "cloudflare", "operation": "purge", "storefront": shop.name}])
+        assert not held.done()
+        shop.double.tell("DELETE", "/faults")
+        assert held.result(20).status_code == 200
+    assert shop.double.tell("GET", "/held") == []
+
+
+def test_a_challenge_is_passed_by_its_header_alone(shop: Shop) -> None:
+    shop.double.fault("edge", "request", "challenge", host="backend", header="x-probe: let me in", times=-1)
+    answer = shop.double.public.get(f"{shop.backend_url}/health")
+    assert (answer.status_code, answer.headers["cf-mitigated"]) == (403, "challenge")
+    answer = shop.double.public.get(f"{shop.backend_url}/health", headers={"x-probe": "let me in"})
+    assert "cf-mitigated" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "operation"),
+    [
+        ("PUT", "/storefront/shop/lease.json", "put_lease"),
+        ("GET", "/storefront/shop/ledger/2026.json", "get_ledger"),
+        ("GET", "/storefront?list-type=2&prefix=shop/ledger/", "list_ledger"),
+        ("POST", "/storefront/shop/backups/a.dump?uploads", "upload_backup"),
+        ("PUT", "/storefront/shop/backups/a.dump?partNumber=1&uploadId=x", "upload_backup"),
+        ("HEAD", "/storefront/shop/backups/a.dump", "head_backup"),
+        ("DELETE", "/storefront/shop/probe-1", "delete_other"),
+    ],
+)
+def test_a_request_to_the_store_is_recorded_by_what_it_does_and_can_be_refused(shop: Shop, method: str, path: str, operation: str) -> None:
+    url = f"http://127.0.0.1:{shop.double.ports['objects']}{path}".replace("/shop/", f"/{shop.name}/").replace("=shop/", f"={shop.name}/")
+    shop.double.tell("DELETE", "/requests")
+    shop.double.fault("objects", operation, "unavailable")
+    assert shop.double.public.request(method, url).status_code == 503
+    assert shop.double.public.request(method, url).status_code in (401, 404, 405)  # the server behind it knows no such path
+    recorded = [(request["operation"], request["storefront"]) for request in shop.double.tell("GET", "/requests") if request["vendor"] == "objects"]
+    assert recorded == [(operation, shop.name)] * 2
+
+
+def test_a_read_can_miss_the_write_before_it(shop: Shop) -> None:
+    first, second = shop.stage("v1.0.0"), shop.stage("v1.1.0")
+    shop.promote(first)
+    shop.double.fault("vercel", "project", "stale_read")
+    assert shop.vercel_project()["targets"]["production"]["id"] == first  # no write was missed yet, so the fault waits
+    shop.point("promote", second)
+    late = shop.vercel_project()["lastAliasRequest"]
+    assert (late["toDeploymentId"], late["jobStatus"]) == (first, "succeeded")  # of the promotion before: who takes it for this one's is wrong
+    until(lambda: shop.vercel_project()["targets"]["production"]["id"] == second)
+
+
+def test_a_late_read_is_as_late_as_it_was_asked_to_be(shop: Shop) -> None:
+    shop.double.fault("railway", "deployments", "stale_read", times=2)
+    key = shop.up(backend("v1.0.0")).json()["deploymentId"]
+    seen = [[one["id"] for one in shop.deployments()] for _unused in range(3)]
+    assert seen == [[], [], [key]]
+
+
+@pytest.mark.parametrize("vendor", ["github", "sentry"])
+def test_the_services_can_be_late_too(shop: Shop, vendor: str) -> None:
+    client, operation = getattr(shop.double, vendor), {"github": "list_deployments", "sentry": "list_releases"}[vendor]
+    path = {"github": f"/repos/{shop.made['github']['repository']}/deployments", "sentry": f"/api/0/organizations/{shop.name}/releases/"}[vendor]
+    body = {"ref": "a" * 40, "required_contexts": [], "version": "v1", "projects": [shop.name]}
+    shop.double.fault(vendor, operation, "stale_read")
+    assert client.post(path, json=body).status_code == 201
+    assert [len(client.get(path).json()) for _unused in range(2)] == [0, 1]
+
+
+def test_a_message_can_be_missing_for_a_moment(shop: Shop) -> None:
+    slack, channel = shop.double.slack, shop.made["slack"]["channel"]
+    shop.double.fault("slack", "replies", "stale_read")
+    ts = slack.post("/api/chat.postMessage", json={"channel": channel, "text": "text"}).json()["ts"]
+    asked = [slack.get("/api/conversations.replies", params={"channel": channel, "ts": ts}).json()["ok"] for _unused in range(2)]
+    assert asked == [False, True]
+
+
+def test_a_write_cannot_be_late(shop: Shop) -> None:
+    answer = shop.double.control.post("/faults", json={"vendor": "vercel", "operation": "create", "kind": "stale_read"})
+    assert (answer.status_code, "operation 'create' is not known" in answer.json()["error"]) == (400, True)
+
+
+def test_a_state_can_be_one_that_nobody_knows(shop: Shop) -> None:
+    key, unit = shop.stage("v1.0.0"), shop.deploy("v1.0.0")
+    shop.double.fault("vercel", "get", "unknown_state", word="DEFROSTING")
+    assert [shop.site_deployment(key)["readyState"] for _unused in range(2)] == ["DEFROSTING", "READY"]
+    shop.double.fault("railway", "deployment", "unknown_state")
+    assert [shop.deployment(unit)["status"] for _unused in range(2)] == ["REALIGNING", "SUCCESS"]
+    assert shop.double.control.post("/faults", json={"vendor": "slack", "operation": "webhook", "kind": "unknown_state"}).status_code == 400
+
+
+@pytest.mark.parametrize("vendor", ["vercel", "railway", "github", "sentry"])
+def test_every_answer_tells_how_many_requests_are_left(shop: Shop, vendor: str) -> None:
+    answer = getattr(shop.double, vendor).post("/graphql/v2", json={"query": "{ me { id } }"}) if vendor == "railway" else None
+    path = {"vercel": "/v2/user", "github": "/rate_limit", "sentry": "/api/0/organizations/none/releases/"}.get(vendor, "")
+    headers = (answer or getattr(shop.double, vendor).get(path)).headers
+    assert int(headers[f"x-{'sentry-rate-limit' if vendor == 'sentry' else 'ratelimit'}-remaining"]) >= 1
+
+
+def test_a_window_counts_down_and_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([100.0, 100.0, 100.0, 130.0, 130.0, 161.0, 161.0, 161.0])
+    monkeypatch.setattr("sandbox.cloud.limits.time", SimpleNamespace(time=lambda: next(clock)))
+    window = Window(3, 60)
+    assert [window.take() for _unused in range(3)] == [(2, 60), (1, 30), (2, 60)]
+
+
+def test_cloudflare_tells_it_in_one_header(shop: Shop) -> None:
+    assert shop.double.cloudflare.get("/client/v4/zones").headers["ratelimit"].startswith('"default";r=')
+
+
+def test_githubs_primary_limit_may_be_a_403_that_says_nothing_is_left(shop: Shop) -> None:
+    shop.double.fault("github", "rate_limit", "rate_limited", status=403)
+    answer = shop.double.github.get("/rate_limit")
+    assert (answer.status_code, answer.headers["x-ratelimit-remaining"]) == (403, "0")

@@ -183,10 +183,10 @@ def test_a_maintenance_page_stands_before_the_service(shop: RenderShop) -> None:
 
 
 def test_a_push_is_deployed_where_that_is_on_and_a_rollback_leaves_it_on(shop: RenderShop) -> None:
-    push = f"/storefronts/{shop.name}/push"
-    assert shop.double.tell("POST", push, {"ref": shop.commits["v1.0.0"]})["made"] == {"render": []}
+    push, wanted = f"/storefronts/{shop.name}/push", {"ref": "v1.0.0", "repository": str(shop.repository)}
+    assert shop.double.tell("POST", push, wanted)["made"]["render"] == []
     shop.update(autoDeploy="yes")
-    (first,) = shop.double.tell("POST", push, {"ref": shop.commits["v1.0.0"]})["made"]["render"]
+    (first,) = shop.double.tell("POST", push, wanted)["made"]["render"]
     shop.until(first)
     assert shop.deploys()[0]["trigger"] == "new_commit"
     shop.deploy("v1.1.0")

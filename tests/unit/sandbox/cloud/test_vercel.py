@@ -7,11 +7,18 @@ from __future__ import annotations
 
 import base64
 import time
+from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.unit.sandbox.cloud.double import Shop, frontend, sha1, until
+from tests.unit.sandbox.cloud.double import Shop, frontend, repository, sha1, until
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with the releases v1.0.0 and v1.1.0."""
+    return repository(tmp_path_factory.mktemp("repository"), "v1.0.0", "v1.1.0")
 
 
 def test_an_upload_whose_digest_is_wrong_is_refused(shop: Shop) -> None:
@@ -183,3 +190,75 @@ def test_without_a_known_token_nothing_is_told(shop: Shop) -> None:
 def test_without_its_team_a_project_is_not_found(shop: Shop) -> None:
     assert shop.double.vercel.get(f"/v9/projects/{shop.project}").status_code == 404
     assert shop.vercel("GET", f"/v9/projects/{shop.project}", params={"teamId": "team_other"}).status_code == 403
+
+
+def connect(shop: Shop, checkout: Path) -> None:
+    shop.double.tell("POST", f"/storefronts/{shop.name}/git", {"repository": str(checkout)})
+
+
+def push(shop: Shop, checkout: Path, ref: str) -> dict:
+    return shop.double.tell("POST", f"/storefronts/{shop.name}/push", {"repository": str(checkout), "ref": ref})
+
+
+def test_a_push_to_a_linked_project_is_built_and_with_automatic_assignment_served_past_every_check(shop: Shop, checkout: Path) -> None:
+    connect(shop, checkout)
+    assert shop.vercel_project()["link"]["productionBranch"] == "main"
+    pushed = push(shop, checkout, "v1.0.0")
+    key = pushed["made"]["vercel"]
+    until(lambda: shop.site_deployment(key)["aliasAssigned"])
+    assert shop.page().json() == {"release": "v1.0.0"}
+    made = shop.site_deployment(key)
+    assert (made["source"], made["target"], made["meta"]["githubCommitSha"]) == ("git", "production", pushed["commit"])
+    assert made["gitSource"] == {"type": "github", "repoId": 100_200_300, "ref": "main", "sha": pushed["commit"], "prId": None}
+
+
+def test_without_automatic_assignment_a_push_is_only_built_and_found_by_its_commit(shop: Shop, checkout: Path) -> None:
+    connect(shop, checkout)
+    shop.vercel("PATCH", f"/v9/projects/{shop.project}", json={"autoAssignCustomDomains": False})
+    first, second = (push(shop, checkout, ref) for ref in ("v1.0.0", "v1.1.0"))
+    for pushed in (first, second):
+        until(lambda key=pushed["made"]["vercel"]: shop.site_deployment(key)["readyState"] == "READY")  # type: ignore[misc]
+    assert shop.page().status_code == 404
+    found = shop.vercel("GET", "/v7/deployments", params={"projectId": shop.project, "sha": first["commit"]}).json()["deployments"]
+    assert [item["uid"] for item in found] == [first["made"]["vercel"]]
+
+
+def test_a_push_means_nothing_to_a_project_without_a_link_or_with_another_repository(shop: Shop, checkout: Path) -> None:
+    assert push(shop, checkout, "v1.0.0")["made"]["vercel"] is None
+    shop.double.tell("POST", f"/storefronts/{shop.name}/git", {"repository": "/another"})
+    assert push(shop, checkout, "v1.0.0")["made"]["vercel"] is None
+    connect(shop, checkout)
+    shop.double.tell("DELETE", f"/storefronts/{shop.name}/git")
+    assert "link" not in shop.vercel_project()
+    assert push(shop, checkout, "v1.0.0")["made"]["vercel"] is None
+
+
+def test_a_push_of_what_the_repository_does_not_have_is_refused(shop: Shop, checkout: Path) -> None:
+    connect(shop, checkout)
+    with pytest.raises(httpx.HTTPStatusError, match="404"):
+        push(shop, checkout, "v7.7.7")
+
+
+def build_commit(shop: Shop, **wanted: object) -> httpx.Response:
+    source = {"type": "github", "repoId": 100_200_300, "ref": "main", **wanted}
+    return shop.vercel("POST", "/v13/deployments", json={"name": shop.name, "project": shop.project, "target": "production", "gitSource": source})
+
+
+def test_a_commit_of_the_linked_repository_can_be_asked_for(shop: Shop, checkout: Path) -> None:
+    connect(shop, checkout)
+    shop.vercel("PATCH", f"/v9/projects/{shop.project}", json={"autoAssignCustomDomains": False})
+    commit = push(shop, checkout, "v1.0.0")["commit"]
+    made = build_commit(shop, sha=commit).json()
+    until(lambda: shop.site_deployment(made["id"])["readyState"] == "READY")
+    assert shop.own_page(made["id"]).json() == {"release": "v1.0.0"}
+    assert (made["source"], made["gitSource"]["sha"]) == ("api-trigger-git-deploy", commit)
+    again = shop.vercel("POST", "/v13/deployments", json={"name": shop.name, "deploymentId": made["id"], "target": "production"}).json()
+    assert (again["source"], again["meta"]["githubCommitSha"]) == ("redeploy", commit)
+
+
+def test_a_commit_is_refused_without_a_link_and_where_the_repository_does_not_have_it(shop: Shop, checkout: Path) -> None:
+    assert build_commit(shop, sha="0" * 40).json()["error"]["code"] == "incorrect_git_source_info"
+    connect(shop, checkout)
+    for wrong in ({"sha": "0" * 40}, {"repoId": 1}, {"ref": "nowhere"}):
+        refused = build_commit(shop, **wrong)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "incorrect_git_source_info")

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -138,8 +140,8 @@ def test_a_link_out_of_the_source_is_refused(tmp_path: Path, committed: bool) ->
         git(root, "init", "--quiet")
         git(root, "add", "-A")
         git(root, "commit", "--quiet", "-m", "link")
-    with pytest.raises(ConfigError, match="is a link out of the source folder"), checkout(root, "HEAD" if committed else None):
-        pass
+    with checkout(root, "HEAD" if committed else None) as source, pytest.raises(ConfigError, match="is a link out of the source folder"):
+        list_files(source.root)
 
 
 @pytest.mark.parametrize("target", ["../other", "lib"])
@@ -165,3 +167,16 @@ def test_a_commit_is_called_by_its_tag_and_of_several_by_the_highest_version(rep
 def test_a_folder_without_a_repository_names_no_releases(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="names no releases"):
         tags(tmp_path)
+
+
+def test_memory_does_not_grow_with_a_repository(repository: Path) -> None:
+    (repository / "video.mp4").write_bytes(os.urandom(1 << 20) * 20)
+    git(repository, "add", "video.mp4")
+    git(repository, "commit", "--quiet", "-m", "video")
+    tracemalloc.start()
+    try:
+        with checkout(repository, "HEAD") as source:
+            assert (source.root / "video.mp4").stat().st_size == 20 << 20
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.data import migration_safety
-from ansible_collections.storefront.runbook.plugins.module_utils.data.migration_safety import classify
+from ansible_collections.storefront.runbook.plugins.module_utils.data.migration_safety import classify, told
 
 COMPATIBLE = [
     "",
@@ -79,13 +79,15 @@ INCOMPATIBLE = {
 @pytest.mark.parametrize("script", COMPATIBLE)
 def test_old_code_keeps_working(script: str) -> None:
     (verdict,) = classify([script])
-    assert verdict.reasons == ()
+    assert verdict.breaking == ()
+    assert verdict.classes[0] == "expand"
 
 
 @pytest.mark.parametrize("script", INCOMPATIBLE)
 def test_old_code_may_break(script: str) -> None:
     (verdict,) = classify([script])
-    assert [reason.reason for reason in verdict.reasons] == [INCOMPATIBLE[script]]
+    assert [reason.reason for reason in verdict.breaking] == [INCOMPATIBLE[script]]
+    assert verdict.classes[0] == "contract"
 
 
 def test_what_cannot_be_read_is_not_compatible_and_says_where() -> None:
@@ -97,6 +99,7 @@ def test_what_cannot_be_read_is_not_compatible_and_says_where() -> None:
 def test_lines_are_those_of_the_statements_whatever_letters_come_before() -> None:
     (verdict,) = classify(["-- ünïcödé €\nSELECT 1;\n\n-- then\n/* and */ DROP TABLE old;\nDROP TABLE other;"])
     assert [reason.line for reason in verdict.reasons] == [5, 6]
+    assert [reason["file"] for reason in told(verdict.reasons, "m/migration.sql")] == ["m/migration.sql"] * 2
 
 
 def test_a_table_made_by_an_earlier_pending_migration_is_new_too() -> None:
@@ -130,3 +133,58 @@ def test_without_the_parser_nothing_is_compatible_or_known_to_be_atomic(monkeypa
     assert not verdict.backward_compatible
     assert verdict.atomic is None
     assert "pglast is not installed" in verdict.reasons[0].reason
+
+
+@pytest.mark.parametrize(
+    ("script", "classes"),
+    [
+        ("CREATE TABLE n (id int)", ["expand"]),
+        ("ALTER TABLE old ADD a int", ["expand"]),
+        ("CREATE INDEX i ON old (a)", ["expand", "long_lock"]),
+        ("CREATE INDEX CONCURRENTLY i ON old (a)", ["expand", "not_transactional"]),
+        ("ALTER TABLE old ADD a int; UPDATE old SET a = 1", ["expand", "long_lock"]),
+        ("ALTER TABLE old RENAME a TO b", ["contract"]),
+        ("DROP TABLE old", ["contract", "destructive"]),
+        ("ALTER TABLE old ALTER a TYPE int", ["contract", "destructive", "long_lock"]),
+        ("BEGIN; DELETE FROM old; COMMIT", ["contract", "destructive", "long_lock", "not_transactional"]),
+        ("DO $$ BEGIN DELETE FROM old; END $$", ["contract", "not_transactional", "unknown"]),
+        ("DORP TABLE old", ["contract", "unknown"]),
+    ],
+)
+def test_a_migration_has_every_class_that_one_of_its_statements_has(script: str, classes: list[str]) -> None:
+    assert classify([script])[0].classes == classes
+
+
+def test_a_finding_names_the_statement_as_sql_does() -> None:
+    (verdict,) = classify(["DROP TABLE old;\nCREATE UNIQUE INDEX i ON other (a);\nALTER TABLE other DROP COLUMN a;"])
+    assert [(reason.line, reason.statement, reason.kind) for reason in verdict.reasons] == [
+        (1, "DROP TABLE", "destructive"),
+        (2, "CREATE INDEX", "contract"),
+        (2, "CREATE INDEX", "long_lock"),
+        (3, "ALTER TABLE", "destructive"),
+    ]
+
+
+def test_what_an_earlier_pending_migration_made_keeps_nobody_waiting() -> None:
+    verdicts = classify(["CREATE TABLE n (id int);", "CREATE INDEX i ON n (id); DROP TABLE n;"])
+    assert [verdict.classes for verdict in verdicts] == [["expand"], ["expand"]]
+
+
+def test_a_table_that_an_earlier_line_locked_is_told_with_what_takes_long() -> None:
+    (verdict,) = classify(["ALTER TABLE old ADD a int;\nALTER TABLE old ADD b int;\nCREATE INDEX i ON other (c);\nCREATE TABLE n (id int);"])
+    (reason,) = verdict.reasons
+    assert reason.line == 3
+    assert reason.reason.endswith("; meanwhile nobody can read or write old, which line 1 locks until the file ends")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "CREATE TABLE n (id int); ALTER TABLE n ADD a int; CREATE INDEX i ON other (c);",
+        "ALTER TABLE old VALIDATE CONSTRAINT c; CREATE INDEX i ON other (c);",
+        "BEGIN; ALTER TABLE old ADD a int; COMMIT; CREATE INDEX i ON other (c);",
+        "CREATE INDEX i ON other (c); ALTER TABLE old ADD a int;",
+    ],
+)
+def test_no_table_is_locked_meanwhile(script: str) -> None:
+    assert not any("meanwhile nobody" in reason.reason for reason in classify([script])[0].reasons)

@@ -102,6 +102,24 @@ def test_without_image_digests_a_rollback_is_known_by_its_message(railway):
     assert not Deployment.of(railway.has("v1.0.0", meta={"reason": "rollback"})).restores(old)
 
 
+def test_without_image_digests_a_deployment_from_a_repository_is_known_by_its_commit(railway):
+    old = Deployment.of(railway.has("", meta={"commitHash": SHA}))
+    assert Deployment.of(railway.has("", meta={"commitHash": SHA, "reason": "rollback"})).restores(old)
+    assert not Deployment.of(railway.has("", meta={"commitHash": "f" * 40, "reason": "rollback"})).restores(old)
+    nameless = [Deployment.of(railway.has("", meta={"reason": "rollback"})) for _unused in range(2)]
+    assert not nameless[1].restores(nameless[0])
+
+
+def test_a_redeploy_runs_the_same_image_and_makes_it_no_newer(railway):
+    for release in ("v1.0.0", "v1.1.0", "v1.2.0"):
+        railway.has(release)
+    railway.has("v1.1.0", reason="redeploy")
+    old, again = Deployment.of(railway.listed[1]), Deployment.of(railway.listed[3])
+    assert again.runs(old)
+    assert not old.runs(again)
+    assert [one.release for one in candidates(listed(railway))] == ["v1.0.0", "v1.2.0", "v1.1.0"]
+
+
 def test_candidates_begin_with_what_was_before_the_build_that_serves(railway):
     for release in ("v1.0.0", "v1.1.0", "v1.2.0"):
         railway.has(release)

@@ -11,8 +11,9 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.core.source import list_files
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway_upload import digest, pack
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
+from ansible_collections.storefront.runbook.plugins.module_utils.core.source import Source, list_files
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway_upload import digest, files_of, pack
 
 
 @pytest.fixture
@@ -79,3 +80,34 @@ def test_the_digest_tells_each_change(app, change):
     else:
         (app / "package.json").chmod(0o755)
     assert digest(list_files(app)) != before
+
+
+def sent(root: Path, commit: str | None, top: Path | None = None) -> list[str]:
+    return [file.path for file in files_of(Source(root, commit), top or root)]
+
+
+def test_of_a_folder_what_git_or_railway_ignores_is_left_out(app):
+    (app / ".gitignore").write_text("*.log\ndist/\n")
+    (app / ".railwayignore").write_text("/docs\n!keep.log\n")
+    for name in ("a.log", "keep.log", "dist/a.js", "docs/a.md", "src/docs/a.md"):
+        (app / name).parent.mkdir(exist_ok=True, parents=True)
+        (app / name).write_text("")
+    assert sent(app, None) == [".gitignore", ".railwayignore", "keep.log", "package.json", "src/docs/a.md", "src/server.js", "start.sh"]
+
+
+def test_of_a_commit_only_what_railway_ignores_is_left_out(app):
+    (app / ".gitignore").write_text("*.js\n")  # committed all the same
+    (app / ".railwayignore").write_text("start.sh\n")
+    assert sent(app, "c0ffee") == [".gitignore", ".railwayignore", "package.json", "src/server.js"]
+
+
+def test_the_ignore_files_above_the_root_directory_count_for_a_folder(app):
+    (app / ".railwayignore").write_text("*.js\n")
+    (app / "src" / "app.ts").write_text("")
+    assert sent(app / "src", None, app) == ["app.ts"]
+
+
+def test_a_source_that_is_ignored_altogether_is_refused(app):
+    (app / ".railwayignore").write_text("*\n")
+    with pytest.raises(ConfigError, match=r"\.gitignore and \.railwayignore leave nothing of the source to upload"):
+        sent(app, None)

@@ -1,0 +1,39 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The phases of a deploy as deploy.yml has them, and the table of docs/failure.md, which the scenarios write and hold to what they see."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+import yaml
+
+from conftest import ROOT
+
+TABLE = ROOT / "docs/failure.md"
+OUTER = {"Take the lease": "lease", "Settle what an earlier deploy left": "settle", "Note what is live": "snapshot", "Write it to the journal": "journal"}
+
+
+def phases() -> list[str]:
+    """Return the phases in their order; a task or step that is added to deploy.yml is a new one."""
+    (play,) = yaml.safe_load((ROOT / "playbooks/deploy.yml").read_text())
+    (outer,) = [task for task in play["tasks"] if "block" in task]
+    (inner,) = [task for task in outer["block"] if "block" in task]
+    steps = next(task["loop"] for task in inner["block"] if "loop" in task)
+    return ["preflight", *(OUTER.get(task["name"], task["name"]) for task in outer["block"] if task is not inner), *(step["step"] for step in steps)]
+
+
+def seen(name: str, *cells: Any) -> None:
+    """Hold a row of docs/failure.md to what a scenario saw; with UPDATE_DOCS=1 write it there."""
+    row = "| " + " | ".join([name, *map(str, cells)]) + " |"
+    text = TABLE.read_text()
+    pattern = re.compile(rf"^\| {re.escape(name)} \|.*$", re.MULTILINE)
+    if os.environ.get("UPDATE_DOCS"):
+        added = text.rstrip("\n") + f"\n{row}\n"
+        TABLE.write_text(pattern.sub(lambda _: row, text) if pattern.search(text) else added)
+    found = pattern.search(TABLE.read_text())
+    assert found, f"docs/failure.md has no row {name!r}: UPDATE_DOCS=1 writes it"
+    assert found[0] == row, f"docs/failure.md says\n{found[0]}\nand this was seen\n{row}"

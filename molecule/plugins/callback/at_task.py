@@ -1,0 +1,60 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Does what a scenario asks for just before a task begins: switches a fault on, runs a statement, or kills this very play.
+
+AT_TASK names a JSON file with a list of {task, fault | sql | signal | gone}: ``task`` is how the task's name ends, each entry is used once. What was done is
+appended to that file's ``.done``; the play's process id is in its ``.pid``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.request
+from pathlib import Path
+
+import psycopg2
+from ansible.plugins.callback import CallbackBase
+
+DOCUMENTATION = """
+name: at_task
+type: aggregate
+short_description: Do something just before a task begins
+description: For whole-deploy scenarios.
+"""
+
+
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "at_task"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.order = Path(os.environ["AT_TASK"])
+        self.order.with_suffix(".pid").write_text(str(os.getpid()))
+        self.waiting = json.loads(self.order.read_text())
+
+    def v2_playbook_on_task_start(self, task, is_conditional):
+        for entry in [entry for entry in self.waiting if task.get_name().endswith(entry["task"])]:
+            self.waiting.remove(entry)
+            with self.order.with_suffix(".done").open("a") as done:
+                done.write(f"{entry['task']}\n")
+            self._do(entry)
+
+    def _do(self, entry):
+        if "fault" in entry:
+            headers = {"Authorization": f"Bearer {entry['token']}", "Content-Type": "application/json"}
+            request = urllib.request.Request(f"{entry['url']}/faults", json.dumps(entry["fault"]).encode(), headers)  # noqa: S310
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20):
+                pass
+        if "sql" in entry:
+            connection = psycopg2.connect(entry["database"])
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(entry["sql"])
+            connection.close()
+        if "signal" in entry:
+            os.kill(os.getpid(), entry["signal"])

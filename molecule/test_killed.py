@@ -1,0 +1,134 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A controller that is killed, in any phase and between any two, leaves what the next deploy settles.
+
+The kills go through the phases in their order on one shop: each deploy is the rerun of the one that was killed before, runs forward, and is killed further on.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from contextlib import closing, contextmanager
+from typing import Any
+
+import psycopg2
+import pytest
+
+from molecule.conftest import Running
+from molecule.phases import phases, seen
+
+OLD, NEW = "v1.0.0", "v1.1.0"
+PRISMA_LOCK = 72707369
+WAITS_FOR_THE_LOCK = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted"
+
+# The write that is under way when the controller is killed; what only reads is killed as it begins.
+UNDER_WAY: dict[str, tuple[str, str, str]] = {
+    "lease": ("Take the lease", "objects", "put_lease"),
+    "journal": ("Write what is live to the journal", "objects", "put_lease"),
+    "database.backup": ("Begin database.backup", "objects", "upload_backup"),
+    "backend.release": ("Begin backend.release", "railway", "up"),
+    "frontend.stage": ("Begin frontend.stage", "vercel", "create"),
+    "frontend.promote": ("Begin frontend.promote", "vercel", "promote"),
+    "edge.purge": ("Begin edge.purge", "cloudflare", "purge"),
+    "release.record": ("Begin release.record", "objects", "put_ledger"),
+}
+READS = {
+    "preflight": "Probe what is live before anything changes",
+    "snapshot": "Note which backend is live",
+    "verify.backend": "The new backend is healthy",
+    "verify.staged": "The staged build works on its own URL",
+    "verify.public": "The public sees the frontend",
+}
+AFTER = {
+    "preflight": "Take the lease",
+    "lease": "Note which backend is live",
+    "snapshot": "Write what is live to the journal",
+    "journal": "Begin database.backup",
+}
+UNKILLED = {"frontend.begin": "does what frontend.stage does", "settle": "each of these deploys settles"}
+KILLED = [phase for phase in phases() if phase not in UNKILLED]
+# Just before a phase that only reads is as it begins.
+KILLS = [(phase, when) for phase, following in zip(KILLED, [*KILLED[1:], ""], strict=True) for when in (("in",) if following in READS else ("in", "after"))]
+
+
+def test_every_phase_of_the_playbook_is_killed():
+    assert UNDER_WAY.keys() | READS.keys() | {"database.migrate"} == set(phases()) - UNKILLED.keys()
+
+
+def until(question: Callable[[], Any], what: str, seconds: float = 60) -> None:
+    give_up = time.monotonic() + seconds
+    while not question():
+        assert time.monotonic() < give_up, f"not within {seconds:g} s: {what}"
+        time.sleep(0.02)
+
+
+@contextmanager
+def prisma_lock(shop):
+    """Hold Prisma's lock, and give a question that is true once a migration waits for it."""
+    with closing(psycopg2.connect(shop.at["database_url"].partition("?")[0])) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute("SELECT pg_advisory_lock(%s)", [PRISMA_LOCK])
+
+        def waiting() -> bool:
+            cursor.execute(WAITS_FOR_THE_LOCK, [PRISMA_LOCK])
+            return cursor.fetchone() is not None
+
+        yield waiting
+
+
+def kill(shop, running: Running) -> None:
+    """Kill ansible-playbook alone, let what it had under way go on, and see that its worker ends by itself."""
+    running.send(signal.SIGKILL)
+    shop.clear_faults()
+    until(lambda: not running.processes(), "the orphaned worker ends by itself")
+
+
+@pytest.mark.parametrize(("phase", "when"), KILLS, ids=[f"{when} {phase}" for phase, when in KILLS])
+def test_a_killed_deploy_leaves_a_shop_that_works(one_shop, phase, when):
+    shop = one_shop
+    shop.clear_faults()
+    options = {"release": NEW, "break_lease": "its controller was killed"}
+    with shop.customers().watching() as customers:
+        if when == "after":
+            running = shop.begin("deploy.yml", at=[{"task": AFTER.get(phase, f"Note the time of {phase}"), "signal": signal.SIGKILL}], **options)
+        elif phase in READS:
+            running = shop.begin("deploy.yml", at=[{"task": READS[phase], "signal": signal.SIGKILL}], **options)
+        elif phase == "database.migrate":
+            with prisma_lock(shop) as waiting:
+                running = shop.begin("deploy.yml", **options)
+                until(waiting, "a migration waits for Prisma's lock")
+                kill(shop, running)
+        else:
+            task, vendor, operation = UNDER_WAY[phase]
+            running = shop.begin("deploy.yml", at=[{"task": task, "fault": {"vendor": vendor, "operation": operation, "kind": "hold"}}], **options)
+            until(shop.held, f"{operation} is under way")
+            kill(shop, running)
+        assert running.end().rc != 0
+        until(lambda: not running.processes(), "the orphaned worker ends by itself")
+    assert {what for _where, what in customers.seen} <= {OLD, NEW}
+    live = shop.live()
+    assert set(live.values()) <= {OLD, NEW}
+    told = ", ".join(f"{surface} {release}" for surface, release in sorted(live.items()))
+    seen(
+        f"{phase}: killed {'during' if when == 'in' else 'after'} it",
+        told if len(set(live.values())) > 1 else live["backend"],
+        "killed",
+        "none",
+        "runs forward",
+    )
+
+
+def test_and_then_the_same_release_runs_forward(one_shop):
+    one_shop.clear_faults()
+    played = one_shop.play("deploy.yml", release=NEW, break_lease="its controller was killed")
+    assert played.rc == 0, played.stdout
+    assert "It is run forward" in played.stdout
+    assert played.report["before"] == {"api": OLD, "worker": OLD, "frontend": OLD}, "what was live before the first of them is still known"
+    assert one_shop.live() == {"frontend": NEW, "backend": NEW}
+    assert one_shop.lease()["journal"] == {}
+    played = one_shop.play("rollback.yml")
+    assert played.rc == 0, played.stdout
+    assert one_shop.live() == {"frontend": OLD, "backend": OLD}

@@ -1,0 +1,144 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The first release, probes that are turned away, pushes past the gates, and fleets."""
+
+from __future__ import annotations
+
+import pytest
+
+from conftest import ROOT
+from molecule.phases import seen
+from sandbox.state import folder_of
+
+OLD, NEW, PATCH = "v1.0.0", "v1.1.0", "v1.1.1"
+
+
+def test_a_first_release_that_breaks_goes_back_to_nothing(empty_shop):
+    shop = empty_shop
+    at = [{"task": "Begin frontend.stage", "fault": {"vendor": "vercel", "operation": "create", "kind": "build_fails"}}]
+    played = shop.play("deploy.yml", at=at, release=OLD)
+    assert played.rc == 2
+    assert "rolled back" in played.message
+    assert "Nothing was live before of api, worker, frontend" in played.message
+    assert shop.running_units() == []
+    assert shop.live()["frontend"] in ("404", "502")
+    seen("frontend.stage: in the first release", "nothing", 2, "rolled back. … Nothing was live before of …", "starts over")
+
+
+# Probes
+
+CHALLENGE = {"vendor": "edge", "kind": "challenge", "times": -1, "header": "x-probe-secret: let-the-runbook-in"}
+
+
+def test_a_challenge_is_told_from_an_unhealthy_site_before_anything_changes(shop):
+    shop.fault(**CHALLENGE)
+    played = shop.play("preflight.yml", release=NEW)
+    assert played.rc == 2
+    assert "a Cloudflare challenge answered" in played.message
+    assert "baseline_broken" in played.message
+    assert shop.writes() == []
+    played = shop.play("preflight.yml", release=NEW, verify_headers={"x-probe-secret": "let-the-runbook-in"})
+    assert played.rc == 0, played.stdout
+    assert "let-the-runbook-in" not in played.stdout
+    seen("preflight: a challenge page answers the probes", OLD, 2, "Nothing was changed. … a Cloudflare challenge answered …", "starts over")
+
+
+def test_the_hotfix_of_a_broken_site_goes_out_and_never_claims_a_verified_rollback(shop):
+    shop.fault(vendor="edge", kind="status", status=500, host="frontend", release=OLD, times=-1)
+    played = shop.play("deploy.yml", release=PATCH)
+    assert played.rc == 2
+    assert "before anything changed" in played.message
+    assert shop.writes() == []
+    at = [{"task": "Begin frontend.promote", "fault": {"vendor": "vercel", "operation": "promote", "kind": "alias_fails"}}]
+    broken = {"baseline_broken": "the homepage shows an error", "release": PATCH}
+    played = shop.play("deploy.yml", at=at, **broken)
+    assert played.rc == 2
+    assert played.message.startswith("rolled back (not verified: the site was broken before, the homepage shows an error).")
+    played = shop.play("deploy.yml", **broken)
+    assert played.rc == 0, played.stdout
+    assert shop.live() == {"frontend": PATCH, "backend": PATCH}
+    seen("preflight: the site is broken before", OLD, 2, "Nothing was changed. … baseline_broken=<reason> …", "starts over")
+
+
+def test_an_old_public_site_that_breaks_with_the_new_backend_puts_it_back(shop):
+    checks = [{"name": "homepage", "url": "/"}, {"name": "what the pages ask", "url": shop.at["backend_url"] + "/api/categories"}]
+    shop.fault(vendor="edge", kind="status", status=500, host="backend", path="/api/categories", release=NEW, times=-1)
+    played = shop.play("deploy.yml", release=NEW, verify_frontend_checks=checks, verify_wait_timeout=2)
+    assert played.rc == 2
+    assert "rolled back" in played.message
+    assert "The old public site still works with it" in played.message
+    assert shop.live() == {"frontend": OLD, "backend": OLD}
+    seen("verify.backend: the old site breaks with the new backend", OLD, 2, "rolled back. verify.backend failed. … Live again: …", "starts over")
+
+
+# Git integrations
+
+
+@pytest.fixture
+def linked_shop(shop):
+    """The shop's project builds each push and serves it at once, and so does the API's service."""
+    shop.link()
+    return shop
+
+
+def test_a_shop_that_a_push_can_change_past_the_gates_is_refused_until_it_is_taken_over(linked_shop):
+    shop = linked_shop
+    played = shop.play("deploy.yml", release=NEW)
+    assert played.rc == 2
+    for word in ("auto", "take_over=true", "api: a push to its branch deploys it past every gate"):
+        assert word in played.message
+    assert shop.writes() == []
+    played = shop.play("deploy.yml", release=NEW, take_over="true")
+    assert played.rc == 0, played.stdout
+    assert {item["name"] for item in shop.ledger()[-1]["evidence"]} == {"take_over"}
+    assert len(shop.ledger()[-1]["evidence"]) == 2
+    shop.push(PATCH)
+    shop.settle()
+    assert shop.live() == {"frontend": NEW, "backend": NEW}, "a push is served past the gates no more"
+    seen("preflight: a push can serve production", OLD, 2, "Nothing was changed. … take_over=true …", "starts over")
+
+
+def test_the_platform_s_own_build_of_the_commit_is_adopted(linked_shop):
+    shop = linked_shop
+    shop.play("deploy.yml", release=OLD, take_over="true")
+    shop.push(NEW)
+    shop.settle()
+    assert shop.live()["frontend"] == OLD
+    shop.forget_requests()
+    played = shop.play("deploy.yml", release=NEW, source="adopt", surfaces=["database", "backend", "frontend"])
+    assert played.rc == 0, played.stdout
+    assert shop.live() == {"frontend": NEW, "backend": NEW}
+    made = [request["operation"] for request in shop.writes()]
+    assert "create" not in made, "the push had built it already"
+    assert "up" not in made, "Railway builds the commit"
+
+
+# Policies
+
+
+def test_the_frontend_s_build_can_begin_with_the_deploy(shop):
+    played = shop.play("deploy.yml", release=NEW, frontend_build_after="start")
+    assert played.rc == 0, played.stdout
+    steps = [step["name"] for step in played.report["steps"]]
+    assert steps[0] == "frontend.begin"
+    assert [request["operation"] for request in shop.writes() if request["operation"] in ("create", "up")] == ["create", "up", "up"]
+
+
+def test_a_fleet_stops_at_the_first_storefront_that_fails(shop, tmp_path):
+    inventory = tmp_path / "fleet.yml"
+    inventory.write_text("storefronts: {hosts: {shop: {}, second: {}, third: {}}}\n")
+    for name in ("second", "third"):
+        shop.sandbox.create_storefront(name)
+    try:
+        (tmp_path / "group_vars").symlink_to(ROOT / "inventories/development/group_vars")
+        at = [{"task": "Begin database.migrate", "fault": {"vendor": "railway", "operation": "up", "kind": "crashes"}}]
+        played = shop.play("deploy.yml", inventory=str(inventory), at=at, release=NEW, sandbox_file=(folder_of(shop.sandbox.name) / "state.json").read_text())
+        assert played.rc == 2
+        assert "rolled back" in played.message
+        assert {request["storefront"] for request in shop.writes()} == {"shop"}
+        assert shop.live() == {"frontend": OLD, "backend": OLD}
+    finally:
+        for name in ("second", "third"):
+            shop.sandbox.drop_storefront(name)
+    seen("backend.release: in the first storefront of a fleet", "each as before", 2, "rolled back. … Live again: …", "starts over")

@@ -1,0 +1,64 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Has somebody else apply the migrations, the project's own Prisma or a platform, and reads from the table what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..core.errors import CommandFailed, MigrationFailed, RunbookError
+from ..core.wait import Outcome, Waiter
+from . import prisma_cli
+from .prisma import Migration, State, explain
+
+LOCK_NOT_AVAILABLE = "55P03"  # the SQLSTATE, which Prisma writes into the logs of a migration that waited in vain
+
+
+def apply_by_cli(cli: prisma_cli.Prisma, files: Path, url: str, waiter: Waiter, *, inspect: Callable[[], State], pending: Sequence[Migration]) -> list[str]:
+    """Run ``prisma migrate deploy`` and return the names of what it applied. Raises MigrationFailed or CommandFailed, with ``result["applied"]``."""
+    code, said = prisma_cli.deploy(cli, files, url, waiter)
+    state = inspect()
+    applied = [migration.name for migration in pending if migration.name in state.applied]
+    if code == 0 and len(applied) == len(pending):
+        return applied
+    if state.failed:
+        error: RunbookError = failure(state, pending, "Prisma")
+    else:
+        engine = "" if cli.engine else f" Its schema engine is not in {cli.modules}: run npm ci where downloads are allowed, or use runner: builtin."
+        error = CommandFailed(f"Prisma {cli.version} ended with exit code {code} and left migrations pending.{engine} It said: {said}", code=str(code))
+    error.result["applied"] = applied
+    raise error
+
+
+def failure(state: State, migrations: Sequence[Migration], whose: str) -> MigrationFailed:
+    """What to raise for the migration that ``whose`` run left failed."""
+    row = state.failed[0]
+    failed = explain(row, next((migration for migration in migrations if migration.name == row.name), None))
+    waited = LOCK_NOT_AVAILABLE in (row.logs or "") or "lock timeout" in (row.logs or "")
+    again = ""
+    if waited and failed["resolve"] == "rolled-back":
+        again = " It waited in vain for a lock (lock_timeout): once it is marked as rolled back (state: resolved_rolled_back) it can be tried again as it is."
+    error = MigrationFailed(
+        f"The migration {row.name} failed. {failed['explanation']}{again} {whose} wrote: {(row.logs or 'nothing')[:1000]}",
+        code="lock_timeout" if waited else "P3018",
+        migration=row.name,
+    )
+    error.result["unresolved"] = [failed]
+    return error
+
+
+def await_applied(inspect: Callable[[], State], migrations: Sequence[Migration], waiter: Waiter) -> State:
+    """Wait until each of ``migrations`` is applied, by whomever, and return the state. Raises MigrationFailed or WaitTimeout."""
+
+    def look() -> State:
+        state = inspect()
+        if state.failed:
+            raise failure(state, migrations, "Whoever migrates")
+        return state
+
+    def judge(state: State) -> tuple[Outcome, str]:
+        return (Outcome.PENDING, f"pending from {state.pending[0].name} on") if state.pending else (Outcome.READY, "applied")
+
+    return waiter.wait_for(look, judge, what="The release's migrations", look_at="the log of the platform's pre-deploy command")

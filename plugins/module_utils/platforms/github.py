@@ -1,0 +1,141 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""GitHub's API: deployments, their statuses, and what it says when it makes none."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from ..core.errors import ApiError, ConfigError, Unreachable
+from ..core.http import ApiClient
+
+API_URL = "https://api.github.com"
+STATES = ("queued", "pending", "in_progress", "success", "failure", "error", "inactive")
+PAGE = 100
+PAGES = 10  # as far back as a list is read; deployments of one ref in one environment are few
+# By request, since they are no secrets and may be shown.
+HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+
+
+def parse_error(response: Any) -> tuple[str | None, str | None]:
+    """Return code and message of ``{message, errors: [{resource, field, code, message}]}``."""
+    try:
+        body = response.json()
+        message, errors = body["message"], [error for error in body.get("errors") or () if isinstance(error, dict)]
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None, None
+    details = [error.get("message") or " ".join(str(error[key]) for key in ("resource", "field", "code") if error.get(key)) for error in errors]
+    return next((error["code"] for error in errors if error.get("code")), None), ": ".join([message, *(["; ".join(details)] if details else [])])
+
+
+def payload_of(deployment: dict[str, Any]) -> dict[str, Any]:
+    """Return a deployment's payload: GitHub gives it as it was sent, or as text."""
+    payload = deployment.get("payload")
+    if isinstance(payload, str):
+        try:
+            payload = json.loads(payload or "{}")
+        except ValueError:
+            payload = {"": payload}
+    return payload if isinstance(payload, dict) else {}
+
+
+class GitHub:
+    """Speaks to GitHub about one repository, ``owner/name``. ``client`` goes to ApiClient."""
+
+    def __init__(self, api_token: str, repository: str, api_url: str = API_URL, **client: Any) -> None:
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+            raise ConfigError(f"{repository!r} is not a repository. Give repository as owner/name, such as acme/shop.")
+        self.repository = repository
+        self._api = ApiClient("GitHub", api_url, headers={"Authorization": f"Bearer {api_token}"}, parse_error=parse_error, **client)
+
+    def close(self) -> None:
+        self._api.close()
+
+    def find_deployment(self, wanted: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the newest deployment of this ref, task, environment and payload."""
+        query = {key: wanted[key] for key in ("ref", "task", "environment")}
+        found = self._pages("/deployments", query)
+        return next((deployment for deployment in found if payload_of(deployment) == wanted["payload"]), None)
+
+    def deployment(self, key: int) -> dict[str, Any]:
+        return self._call("GET", f"/deployments/{key}")
+
+    def create_deployment(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Make a deployment. One whose answer was lost is looked for before the loss is reported: a second one would show twice."""
+        body = {**{key: value for key, value in wanted.items() if value is not None}, "auto_merge": False}
+        try:
+            made = self._call("POST", "/deployments", json=body)
+        except Unreachable:
+            if made := self.find_deployment(wanted):
+                return made
+            raise
+        except ApiError as error:
+            raise self._explained(error, wanted) from None
+        if not isinstance(made, dict) or "id" not in made:  # a 202
+            said = made.get("message") if isinstance(made, dict) else None
+            raise ApiError(
+                f"GitHub merged instead of making a deployment of {wanted['ref']}: {said or 'it gave no reason'} "
+                "Deploy the commit that the merge made, by its SHA.",
+                code="merged",
+                status=202,
+            )
+        return made
+
+    def latest_status(self, deployment: int) -> dict[str, Any] | None:
+        """Return the newest status of a deployment; None before the first."""
+        return next(self._pages(f"/deployments/{deployment}/statuses", {}, size=1), None)
+
+    def create_status(self, deployment: int, status: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self._call("POST", f"/deployments/{deployment}/statuses", json={key: value for key, value in status.items() if value is not None})
+        except Unreachable:
+            latest = self.latest_status(deployment)
+            if latest and all(latest.get(key) == value for key, value in status.items() if value and key != "auto_inactive"):
+                return latest
+            raise
+
+    def _pages(self, path: str, query: dict[str, Any], size: int = PAGE) -> Iterator[dict[str, Any]]:
+        for page in range(1, PAGES + 1):
+            items = self._call("GET", path, params={**query, "per_page": size, "page": page})
+            yield from items
+            if len(items) < size:
+                return
+
+    def _call(self, method: str, path: str, **request: Any) -> Any:
+        try:
+            return self._api.json(method, f"/repos/{quote(self.repository)}{path}", headers=HEADERS, **request)
+        except ApiError as error:
+            raise self._limited(error) or error from None
+
+    def _limited(self, error: ApiError) -> ApiError | None:
+        """GitHub's primary rate limit may come as a 403, which reads as a missing right."""
+        headers = getattr(error.response, "headers", {})
+        if error.status != 403 or headers.get("x-ratelimit-remaining") != "0":
+            return None
+        reset = headers.get("x-ratelimit-reset", "")
+        when = datetime.fromtimestamp(int(reset), UTC).strftime("%H:%M:%S UTC") if reset.isdecimal() else "within the hour"
+        return ApiError(
+            f"GitHub's rate limit of this token is used up until {when}. Run it again then, or use a token that nothing else uses.",
+            **{**_details(error), "code": "rate_limited", "retryable": True},
+        )
+
+    def _explained(self, error: ApiError, wanted: dict[str, Any]) -> ApiError:
+        """Add to GitHub's words what to do about them."""
+        advice = {
+            409: f"required_contexts asks for {', '.join(wanted['required_contexts']) or 'nothing'}: wait until these checks of {wanted['ref']} have passed, "
+            "or leave out those that do not matter here.",
+            422: f"Push the ref ({wanted['ref']}) to {self.repository} before it is deployed, and check the options that GitHub names.",
+        }.get(error.status or 0)
+        if advice is None:
+            return error
+        return ApiError(f"{error} {advice}", **_details(error))
+
+
+def _details(error: ApiError) -> dict[str, Any]:
+    return {key: value for key, value in error.details.items() if key not in ("kind", "message")}

@@ -1,0 +1,115 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sentry's API: releases, their commits and their deploys."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote
+
+from ..core.errors import ApiError, ConfigError, Unreachable
+from ..core.http import ApiClient
+
+API_URL = "https://sentry.io"
+PAGES = 10  # of deploys of one release
+
+
+def parse_error(response: Any) -> tuple[str | None, str | None]:
+    """Return code and message of ``{detail}``, or of ``{field: [what is wrong with it]}``."""
+    try:
+        body = response.json()
+        detail = body.get("detail")
+    except (ValueError, AttributeError):
+        return None, None
+    if isinstance(detail, dict):  # {code, message}
+        return detail.get("code"), detail.get("message")
+    if detail:
+        return None, str(detail)
+    fields = {name: text if isinstance(text, str) else " ".join(map(str, text)) for name, text in body.items() if isinstance(text, (str, list))}
+    return None, "; ".join(f"{name}: {text}" for name, text in fields.items()) or None
+
+
+class Sentry:
+    """Speaks to Sentry about one organization. ``client`` goes to ApiClient."""
+
+    def __init__(self, api_token: str, organization: str, api_url: str = API_URL, **client: Any) -> None:
+        self.organization = organization
+        self._api = ApiClient("Sentry", api_url, headers={"Authorization": f"Bearer {api_token}"}, parse_error=parse_error, **client)
+
+    def close(self) -> None:
+        self._api.close()
+
+    def release(self, version: str) -> dict[str, Any] | None:
+        """Return a release; None where there is none of that version."""
+        try:
+            return self._call("GET", _path(version))
+        except ApiError as error:
+            if error.status != 404:
+                raise
+        return None
+
+    def create(self, version: str, projects: list[str], fields: dict[str, Any]) -> dict[str, Any]:
+        """Make a release, or add projects to one that exists (208): either way once, however often it is asked for."""
+        try:
+            return self._call("POST", "/releases/", json={"version": version, "projects": projects, **fields}, idempotent=True)
+        except ApiError as error:
+            raise self._explained(error) from None
+
+    def update(self, version: str, fields: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self._call("PUT", _path(version), json=fields)
+        except ApiError as error:
+            raise self._explained(error) from None
+
+    def find_deploy(self, version: str, environment: str, name: str | None) -> dict[str, Any] | None:
+        """Return the newest deploy of a release to an environment, of this name where one is given."""
+        path, params = f"{_path(version)}deploys/", dict[str, str]()
+        for _unused in range(PAGES):
+            answer = self._request("GET", path, params=params)
+            for deploy in answer.json():
+                if deploy.get("environment") == environment and name in (None, deploy.get("name")):
+                    return deploy
+            further = re.search(r'rel="next"; results="true"; cursor="([^"]+)"', answer.headers.get("link", ""))
+            if not further:
+                break
+            params = {"cursor": further[1]}
+        return None
+
+    def create_deploy(self, version: str, deploy: dict[str, Any]) -> dict[str, Any]:
+        """Tell of a deploy. One whose answer was lost is looked for before the loss is reported: a second one would count twice."""
+        try:
+            return self._call("POST", f"{_path(version)}deploys/", json=deploy)
+        except Unreachable:
+            if made := self.find_deploy(version, deploy["environment"], deploy.get("name")):
+                return made
+            raise
+
+    def _call(self, method: str, path: str, **request: Any) -> Any:
+        return self._api.json(method, self._of_organization(path), **request)
+
+    def _request(self, method: str, path: str, **request: Any) -> Any:
+        return self._api.request(method, self._of_organization(path), **request)
+
+    def _of_organization(self, path: str) -> str:
+        return f"/api/0/organizations/{quote(self.organization, safe='')}{path}"
+
+    def _explained(self, error: ApiError) -> ApiError:
+        """Add to Sentry's words what to do about them."""
+        advice = {
+            400: f"Correct what Sentry names: projects by their slugs, repositories as {self.organization} has them under Settings > Repositories.",
+            404: f"Check organization ({self.organization}) and, for an organization of the EU, api_url (https://de.sentry.io).",
+        }.get(error.status or 0)
+        details = {key: value for key, value in error.details.items() if key not in ("kind", "message")}
+        return ApiError(f"{error} {advice}", **details) if advice else error
+
+
+def _path(version: str) -> str:
+    return f"/releases/{quote(version, safe='')}/"
+
+
+def check_version(version: str) -> None:
+    """Raise ConfigError for what Sentry would not take as the name of a release."""
+    if not re.fullmatch(r"[^/\\\s]{1,200}", version) or version in (".", "..", "latest"):
+        raise ConfigError(f"Sentry takes no release {version!r}. Give version up to 200 characters without blanks and slashes, not '.', '..' or 'latest'.")

@@ -1,0 +1,143 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Slack: messages by its Web API, or by an incoming webhook."""
+
+from __future__ import annotations
+
+import html
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..core.errors import ApiError, ConfigError
+from ..core.http import ApiClient
+
+API_URL = "https://slack.com/api"
+LONGEST = 40_000  # characters of a message
+BUSY = {"ratelimited", "rate_limited"}
+TRIES = 4  # for one that Slack refuses, with a 200, since a channel takes one message a second
+NO_SCOPE = {"missing_scope", "not_allowed_token_type", "no_permission"}
+
+ADVICE = {
+    "not_authed": "Check the token: none arrived.",
+    "invalid_auth": "Check the token: it is unknown, or belongs to another workspace.",
+    "token_revoked": "Install the app in the workspace again and take its new token.",
+    "account_inactive": "Install the app in the workspace again and take its new token.",
+    "missing_scope": "Give the app the scope chat:write and install it again.",
+    "channel_not_found": "Correct the channel, by its id (About > Channel ID), and invite the app where it is private.",
+    "not_in_channel": "Invite the app to the channel: /invite @app.",
+    "is_archived": "The channel is archived: name another one.",
+    "message_not_found": "Leave ts out to post a new message, or correct it: it is told by the task that posted the message, for the same channel.",
+    "cant_update_message": "Only the app that posted a message may change it: use its token.",
+    "edit_window_closed": "The workspace lets nobody change a message that old: post a new one.",
+    "msg_too_long": "Shorten the text to 40,000 characters.",
+    "no_text": "Give a text.",
+    # Of webhooks
+    "no_service": "The webhook is gone: make a new one in the app's settings (Incoming Webhooks).",
+    "no_team": "The webhook's workspace is unknown: copy its URL again.",
+    "invalid_token": "The webhook's URL is wrong or revoked: copy it again.",
+    "action_prohibited": "An administrator has restricted this webhook's channel.",
+    "channel_is_archived": "The webhook's channel is archived: make a webhook for another one.",
+}
+
+
+def parse_error(response: Any) -> tuple[str | None, str | None]:
+    """Return code and message: the Web API's ``error``, or the text by which a webhook answers."""
+    try:
+        code = response.json()["error"]
+    except (ValueError, LookupError, TypeError):
+        code = response.text.strip() if re.fullmatch(r"[a-z_]{3,40}", response.text.strip()) else None
+    return code, ADVICE.get(code or "")
+
+
+def plain(text: str) -> str:
+    """Return what a message says: Slack keeps its markup's three characters escaped, and bare addresses in angle brackets."""
+    return html.unescape(re.sub(r"<(https?://[^>|]+)>", r"\1", text)).strip()
+
+
+class Slack:
+    """Speaks to Slack with the token of an app. ``client`` goes to ApiClient."""
+
+    def __init__(self, api_token: str, api_url: str = API_URL, *, sleep: Callable[[float], None] = time.sleep, **client: Any) -> None:
+        self._sleep = sleep
+        self._api = ApiClient("Slack", api_url, headers={"Authorization": f"Bearer {api_token}"}, parse_error=parse_error, sleep=sleep, **client)
+
+    def close(self) -> None:
+        self._api.close()
+
+    def says(self, channel: str, ts: str) -> str | None:
+        """Return a message's text; None where the token may not read the channel's history. Raises ApiError when there is no such message.
+
+        One that has just been posted may not be found at once, so it is looked for twice.
+        """
+        query = {"channel": channel, "ts": ts, "oldest": ts, "latest": ts, "inclusive": "true"}
+        for pause in (1, 0):
+            try:
+                messages = self._call("GET", "/conversations.replies", params=query)["messages"]
+            except ApiError as error:
+                if error.code in NO_SCOPE:
+                    return None
+                if error.code != "thread_not_found":
+                    raise
+                messages = []
+            for message in messages:
+                if message.get("ts") == ts:
+                    return plain(message.get("text", ""))
+            self._sleep(pause)
+        raise refusal("message_not_found", f"show {ts}")
+
+    def post(self, channel: str, text: str, thread_ts: str | None, broadcast: bool) -> dict[str, Any]:
+        """Post a message and return ``{channel, ts}``; the channel is its id, whatever name was given."""
+        thread = {"thread_ts": thread_ts, "reply_broadcast": broadcast} if thread_ts else {}
+        made = self._call("POST", "/chat.postMessage", json={"channel": channel, "text": text, "unfurl_links": False, **thread})
+        return {"channel": made["channel"], "ts": made["ts"]}
+
+    def update(self, channel: str, ts: str, text: str) -> None:
+        # The same text twice is the text once, so a lost answer is asked for again.
+        self._call("POST", "/chat.update", json={"channel": channel, "ts": ts, "text": text}, idempotent=True)
+
+    def _call(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        """Return the answer. A 200 that says ``ok: false`` is an error as well; nothing was done then."""
+        for attempt in range(1, TRIES + 1):
+            answer = self._api.json(method, path, **request)
+            if isinstance(answer, dict) and answer.get("ok") is True:
+                return answer
+            code = str(answer.get("error")) if isinstance(answer, dict) else "no_json"
+            if code not in BUSY or attempt == TRIES:
+                raise refusal(code, path.removeprefix("/"))
+            self._sleep(attempt)
+        raise AssertionError("unreachable")
+
+
+def refusal(code: str, what: str) -> ApiError:
+    advice = ADVICE.get(code, "Slack takes one message a second for a channel: try again." if code in BUSY else "The method's page at Slack explains the word.")
+    return ApiError(f"Slack did not do {what}: {code}. {advice}", code=code, status=200, retryable=code in BUSY)
+
+
+class Webhook:
+    """Posts to the one channel of an incoming webhook, whose whole URL is a secret. ``client`` goes to ApiClient."""
+
+    def __init__(self, url: str, **client: Any) -> None:
+        self._path = webhook_path(url)
+        base = url.strip().removesuffix(self._path)
+        self._api = ApiClient("Slack", base, headers={}, parse_error=parse_error, secrets=[self._path], **client)
+
+    def close(self) -> None:
+        self._api.close()
+
+    def post(self, text: str, thread_ts: str | None) -> None:
+        self._api.request("POST", self._path, json={"text": text, **({"thread_ts": thread_ts} if thread_ts else {})})
+
+
+def webhook_path(url: str) -> str:
+    """Return the part of a webhook's URL that is the secret. Raises ConfigError, without showing it."""
+    parts = urlsplit(url.strip())
+    if parts.scheme not in ("https", "http") or not parts.netloc or len(parts.path) < 2 or re.search(r"\s", url.strip()):
+        raise ConfigError(
+            "webhook_url is not the address of a webhook. Copy it whole from the app's settings at Slack (Incoming Webhooks); it begins with https://.",
+            code="bad_webhook_url",
+        )
+    return url.strip()[url.strip().index(parts.netloc) + len(parts.netloc) :]

@@ -1,0 +1,282 @@
+#!/usr/bin/python
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tell how a Cloudflare zone is set, and how much its cache answers."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cf_info
+version_added: 1.0.0
+short_description: Tell how a Cloudflare zone is set, and how much its cache answers
+description:
+  - Reads the zone's plan and status, whether development mode lets every request pass the cache, and which part of the requests the cache has answered. Writes
+    nothing.
+  - What the token may not read, or the plan does not keep, is null, with a warning that says which right it takes.
+author:
+  - Contributors to storefront.runbook (@storefront)
+options:
+  api_token:
+    description:
+      - API token with the rights Zone, Read, Zone Settings, Read and Zone, Analytics, Read. Never shown, logged or written to disk.
+      - The environment variable E(CLOUDFLARE_API_TOKEN) is used when it is not set.
+    type: str
+    required: true
+  api_url:
+    description:
+      - Address of Cloudflare's API; another one than the default is for tests and proxies.
+    type: str
+    default: https://api.cloudflare.com/client/v4
+  zone:
+    description:
+      - Name of the zone, such as V(shop.example), or its id.
+    type: str
+    required: true
+  cache_window:
+    description:
+      - How many seconds back the requests are counted, up to a day. V(0) counts none.
+    type: int
+    default: 3600
+  hosts:
+    description:
+      - Count only requests to these hosts, such as V(www.shop.example); all of the zone when empty.
+    type: list
+    elements: str
+    default: []
+extends_documentation_fragment:
+  - storefront.runbook.api
+attributes:
+  check_mode:
+    description: Reads only, so check mode is no different.
+    support: full
+  diff_mode:
+    description: Changes nothing, so there is no difference to show.
+    support: none
+notes:
+  - Cloudflare counts a sample of the requests and takes a minute or more to count them.
+seealso:
+  - module: storefront.runbook.cf_purge
+"""
+
+EXAMPLES = r"""
+- name: Ask how much the cache answers
+  storefront.runbook.cf_info:
+    api_token: "{{ vault_cloudflare_token }}"
+    zone: shop.example
+    hosts: [www.shop.example]
+    cache_window: 900
+  register: edge
+
+- name: Warn of a cache that is bypassed
+  ansible.builtin.debug:
+    msg: "Development mode is on for another {{ edge.development_mode.seconds_left }} s"
+  when: edge.development_mode.enabled
+"""
+
+RETURN = r"""
+zone:
+  description: The zone.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: Its id.
+      type: str
+      sample: 023e105f4ecef8ad9ca31a8372d0c353
+    name:
+      description: Its name; null where the token may not read the zone.
+      type: str
+      sample: shop.example
+    status:
+      description: Cloudflare's word for its state; V(active) when it serves.
+      type: str
+      sample: active
+    paused:
+      description: Whether requests go past Cloudflare to the origin.
+      type: bool
+      sample: false
+    plan:
+      description: Name of its plan.
+      type: str
+      sample: Pro Website
+development_mode:
+  description: Development mode, in which nothing is answered from the cache; null where the token may not read it.
+  returned: success
+  type: dict
+  contains:
+    enabled:
+      description: Whether it is on.
+      type: bool
+      sample: false
+    seconds_left:
+      description: Until it ends by itself.
+      type: int
+      sample: 0
+cache:
+  description: What the cache has answered; null where it was not asked or cannot be told.
+  returned: success
+  type: dict
+  contains:
+    since:
+      description: From when, in UTC.
+      type: str
+      sample: "2026-01-31T11:00:00Z"
+    until:
+      description: Until when, in UTC.
+      type: str
+      sample: "2026-01-31T12:00:00Z"
+    requests:
+      description: Requests in that time.
+      type: int
+      sample: 1200
+    cached:
+      description: Those that were answered from the cache.
+      type: int
+      sample: 900
+    hit_rate:
+      description: The cached part of all requests, from 0 to 1; null where there were none.
+      type: float
+      sample: 0.75
+    cacheable_hit_rate:
+      description: The cached part of those requests that the cache may answer at all; null where there were none.
+      type: float
+      sample: 0.9
+    bytes:
+      description: Bytes sent in that time.
+      type: int
+      sample: 52428800
+    statuses:
+      description: Requests by Cloudflare's cache status.
+      type: dict
+      sample: {hit: 900, miss: 100, dynamic: 200}
+elapsed:
+  description: Seconds that the module took.
+  returned: always
+  type: float
+  sample: 0.412
+error:
+  description: What went wrong, for programs.
+  returned: failure
+  type: dict
+  contains:
+    kind:
+      description: Such as V(config), V(api) or V(unreachable).
+      type: str
+      sample: api
+    code:
+      description: Cloudflare's own code.
+      type: str
+      sample: "10000"
+    status:
+      description: The HTTP status.
+      type: int
+      sample: 403
+    request_id:
+      description: The request's id, where the vendor gives one.
+      type: str
+    message:
+      description: The same as C(msg).
+      type: str
+    retryable:
+      description: Whether the same request may succeed later.
+      type: bool
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ..module_utils.core.errors import ApiError, ConfigError
+from ..module_utils.core.http import REQUESTS_ERROR
+from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.options import api_options
+from ..module_utils.platforms.cloudflare import API_URL, Cloudflare
+
+CACHED = {"hit", "stale", "updating", "revalidated"}  # answered from the cache, be it with leave of the origin
+UNCACHEABLE = {"dynamic", "bypass", "none", "unknown"}  # never looked for in the cache
+DAY = 86_400
+
+
+def argument_spec() -> dict[str, Any]:
+    return {
+        **api_options(API_URL, "CLOUDFLARE_API_TOKEN"),
+        "zone": {"type": "str", "required": True},
+        "cache_window": {"type": "int", "default": 3600},
+        "hosts": {"type": "list", "elements": "str", "default": []},
+    }
+
+
+class Teller:
+    """Cloudflare's client, and whom to warn of what it may not tell."""
+
+    def __init__(self, params: dict[str, Any], runtime: Runtime) -> None:
+        self.cloudflare = Cloudflare(params["api_token"], params["api_url"], timeout=params["timeout"], warn=runtime.warn)
+        self.warn, self.close = runtime.warn, self.cloudflare.close
+
+    def told(self, ask: Any, *what: Any) -> Any:
+        """Return the answer; None, with a warning, where the token may not have it."""
+        try:
+            return ask(*what)
+        except ApiError as error:
+            if error.status not in (200, 403):
+                raise
+            self.warn(str(error))
+            return None
+
+
+def build_client(params: dict[str, Any], runtime: Runtime) -> Teller:
+    if not 0 <= params["cache_window"] <= DAY:
+        raise ConfigError(f"cache_window is {params['cache_window']}. Give 0 to {DAY} seconds.")
+    return Teller(params, runtime)
+
+
+def plan(params: dict[str, Any], client: Teller) -> Plan:
+    zone = client.cloudflare.zone(params["zone"])
+    known = (client.told(client.cloudflare.details, zone.id) if zone.name else None) or {}
+    mode = client.told(development_mode, client.cloudflare, zone.id)
+    cache = None
+    if params["cache_window"]:
+        until = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)  # the present second counts as well
+        since = until - timedelta(seconds=params["cache_window"])
+        between = [moment.isoformat().replace("+00:00", "Z") for moment in (since, until)]
+        statuses = client.told(client.cloudflare.cache_statuses, zone.id, *between, params["hosts"])
+        cache = None if statuses is None else {"since": between[0], "until": between[1], **rates(statuses)}
+    return Plan(
+        before={},
+        after={},
+        result={
+            "zone": {
+                **{"id": zone.id, "name": zone.name, "status": known.get("status"), "paused": known.get("paused")},
+                "plan": (known.get("plan") or {}).get("name"),
+            },
+            "development_mode": mode,
+            "cache": cache,
+        },
+    )
+
+
+def development_mode(cloudflare: Cloudflare, zone: str) -> dict[str, Any]:
+    left = cloudflare.development_mode(zone)
+    return {"enabled": left is not None, "seconds_left": left or 0}
+
+
+def rates(statuses: dict[str, dict[str, int]]) -> dict[str, Any]:
+    counts = {status: group["requests"] for status, group in statuses.items()}
+    total, cached = sum(counts.values()), sum(count for status, count in counts.items() if status in CACHED)
+    cacheable = sum(count for status, count in counts.items() if status not in UNCACHEABLE)
+    return {
+        **{"requests": total, "cached": cached, "bytes": sum(group["bytes"] for group in statuses.values()), "statuses": counts},
+        **{"hit_rate": round(cached / total, 4) if total else None, "cacheable_hit_rate": round(cached / cacheable, 4) if cacheable else None},
+    }
+
+
+def apply(intent: Plan, client: Teller) -> None:
+    """Never called: there is nothing to change."""
+
+
+def main() -> None:
+    run(argument_spec(), build_client, plan, apply, libraries={"requests": REQUESTS_ERROR})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+#!/usr/bin/python
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Set and remove variables of a Railway service, with one deployment for all of them or none."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: railway_variables
+version_added: 1.0.0
+short_description: Set and remove variables of a Railway service
+description:
+  - Sets variables in one request and removes others in one commit of the environment. Railway would deploy the service for each of them; this module has it
+    deploy once, with O(deploy), or not at all.
+  - What runs keeps the variables that it started with until the next deployment.
+author:
+  - Contributors to storefront.runbook (@storefront)
+options:
+  variables:
+    description:
+      - Values by their names. They must be text, so quote V("false") and V("3000"). Never shown, logged or written to disk.
+      - A value may be a reference such as C(${{Postgres.DATABASE_URL}}); it is compared as it was written.
+      - The variables of the service that are not named here stay, unless O(exclusive) is set.
+    type: dict
+    default: {}
+  absent:
+    description:
+      - Names of variables to remove.
+    type: list
+    elements: str
+    default: []
+  exclusive:
+    description:
+      - Whether to remove every variable that is not in O(variables), sealed ones among them. Refused where that is empty.
+    type: bool
+    default: false
+  digest_key:
+    description:
+      - Key for the digests in the diff and in RV(variables), the API token by default; see O(storefront.runbook.railway_info#module:digest_key).
+    type: str
+  deploy:
+    description:
+      - Whether to deploy the live image anew, with all variables of today, and wait until it is healthy. It is done when a variable was changed, and also
+        where what runs is known to have another value than today's for a variable that is named here, as after a run that was killed.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - storefront.runbook.api
+  - storefront.runbook.railway
+  - storefront.runbook.wait
+  - storefront.runbook.lease
+  - storefront.runbook.store
+attributes:
+  check_mode:
+    description: Compares the variables and predicts the result, writes nothing.
+    support: full
+  diff_mode:
+    description: Shows the names and keyed digests of the variables that change, never a value.
+    support: full
+notes:
+  - Railway never shows a sealed variable. One that is named in O(variables) is set with each run.
+  - Removing is refused while somebody has staged changes for the environment at Railway, since it would commit them.
+  - Variables that are shared by the services of an environment are neither seen nor changed.
+seealso:
+  - module: storefront.runbook.railway_info
+  - module: storefront.runbook.railway_service
+"""
+
+EXAMPLES = r"""
+- name: Point the API at another database and run it with that
+  storefront.runbook.railway_variables:
+    api_token: "{{ vault_railway_token }}"
+    project: 5a1b9c3e-1111-4222-8333-444455556666
+    environment: production
+    service: api
+    variables:
+      DATABASE_URL: "{{ vault_database_url }}"
+      MAINTENANCE_MODE: "false"
+    absent: [LEGACY_PAYMENTS]
+    deploy: true
+"""
+
+RETURN = r"""
+added:
+  description: Names of the variables that were not there before.
+  returned: success
+  type: list
+  elements: str
+updated:
+  description: Names of the variables that have another value now.
+  returned: success
+  type: list
+  elements: str
+removed:
+  description: Names of the variables that are gone.
+  returned: success
+  type: list
+  elements: str
+variables:
+  description: The service's variables by name and keyed digest as they are now, as in RV(storefront.runbook.railway_info#module:variables).
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"name": "DATABASE_URL", "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}]
+deployment:
+  description:
+    - The deployment that runs with them, in the shape of RV(storefront.runbook.railway_service#module:deployment); null where none was needed or asked
+      for, or where nothing is live.
+  returned: success
+  type: dict
+elapsed:
+  description: Seconds that the module took.
+  returned: always
+  type: float
+"""
+
+from typing import Any
+
+from ..module_utils.core.http import REQUESTS_ERROR
+from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.options import api_options, lease_options, wait_options
+from ..module_utils.data.lease import guard as lease_guard
+from ..module_utils.platforms.railway import API_URL, PLACE_OPTIONS, Railway, connect
+from ..module_utils.platforms.railway_variable_changes import plan_change, to_deploy, write
+from ..module_utils.platforms.railway_variables import Pins, digests
+
+
+def argument_spec() -> dict[str, Any]:
+    return {
+        **api_options(API_URL, "RAILWAY_API_TOKEN", "RAILWAY_TOKEN"),
+        **PLACE_OPTIONS,
+        "variables": {"type": "dict", "default": {}, "no_log": True},
+        "absent": {"type": "list", "elements": "str", "default": []},
+        "exclusive": {"type": "bool", "default": False},
+        "digest_key": {"type": "str", "no_log": True},
+        "deploy": {"type": "bool", "default": False},
+        **wait_options(),
+        **lease_options(),
+    }
+
+
+def build_client(params: dict[str, Any], runtime: Runtime) -> Railway:
+    return connect(params, beat=runtime.beat, warn=runtime.warn)
+
+
+def plan(params: dict[str, Any], client: Railway) -> Plan:
+    change = plan_change(client, params["variables"], params["absent"], params["exclusive"])
+    moved = {*change.values, *change.removed}
+    names = [*params["variables"], *params["absent"], *change.removed]
+    again, coming = to_deploy(client, names, bool(moved)) if params["deploy"] else (None, None)
+    key = params["digest_key"] or params["api_token"]
+    was, shall = digests(change.before, key), digests(change.after, key)
+    shown: list[dict[str, Any]] = [{told["name"]: told["digest"] for told in listed if told["name"] in moved} for listed in (was, shall)]
+    before, after = {**dict.fromkeys(change.removed, "not shown"), **shown[0]}, shown[1]
+    predicted = again or coming
+    if predicted:
+        before["deployment"] = {"id": predicted.id, "status": predicted.word}
+        after["deployment"] = {"id": None if again else predicted.id, "status": "success" if params["wait"] else "queued"}
+    result = {"added": change.added, "updated": change.updated, "removed": change.removed, "variables": shall}
+    result["deployment"] = {**predicted.describe(), **({"id": None, "created_at": None} if again else {})} if predicted else None
+    todo = {"change": change, "names": names, "deploy": params["deploy"], "wait": params["wait"], "moved": bool(moved), "coming": coming}
+    intent = Plan(before, after, todo, result)
+    if coming and not moved:
+        intent.result["changed"] = False  # what is on its way already is only waited for
+    return intent
+
+
+def apply(intent: Plan, client: Railway) -> dict[str, Any]:
+    todo = intent.todo
+    write(client, todo["change"])
+    again, made = to_deploy(client, todo["names"], todo["moved"]) if todo["deploy"] else (None, None)
+    if again:
+        made = client.redeploy(again)
+        Pins(client, todo["names"]).require(made)
+    made = made or todo["coming"]
+    if made is None:
+        return {}
+    return {"deployment": (client.wait_healthy(made) if todo["wait"] else made).describe()}
+
+
+def main() -> None:
+    run(argument_spec(), build_client, plan, apply, guard=lease_guard, libraries={"requests": REQUESTS_ERROR})
+
+
+if __name__ == "__main__":
+    main()

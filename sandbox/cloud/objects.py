@@ -1,0 +1,65 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sandbox's S3 server behind an address of the double's own, where requests are recorded and faults can be switched on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, Router
+
+from .vendor import Refusal, Vendor
+from .webhosts import forward
+
+if TYPE_CHECKING:
+    from .cloud import Cloud
+
+KINDS = {"lease.json": "lease", "ledger": "ledger", "backups": "backup"}
+
+
+class Objects(Vendor):
+    """Hands everything on. An operation is named after what it does and to what, such as ``put_lease`` or ``upload_backup``."""
+
+    name = "objects"
+    public = False
+
+    def __init__(self, cloud: Cloud, s3_url: str) -> None:
+        super().__init__(cloud)
+        self.s3_url = s3_url
+
+    def app(self) -> Router:
+        return Router([Route("/{path:path}", self.endpoint, methods=["GET", "HEAD", "PUT", "POST", "DELETE"])])
+
+    def refusal(self, status: int, code: str, message: str, **more: Any) -> Refusal:
+        refusal = Refusal(status, None)
+        name = "SlowDown" if status in (429, 503) else code
+        refusal.response = Response(f"<Error><Code>{name}</Code><Message>{message}</Message></Error>", status, media_type="application/xml")
+        return refusal
+
+    def writes(self, request: Request, operation: str) -> bool:
+        return False  # S3 is never late: nothing has to be remembered of before
+
+    def authorize(self, request: Request) -> None:
+        """S3 itself judges the signature."""
+
+    async def endpoint(self, request: Request) -> Response:
+        return await self.answer(request, _operation(request), lambda: forward(self.cloud.client, request, self.s3_url))
+
+    def _storefront(self, request: Request, body: bytes) -> str | None:
+        prefix = request.query_params.get("prefix") or "/".join(request.path_params["path"].split("/")[1:])
+        name = prefix.split("/")[0]
+        return name if name in self.cloud.storefronts else None
+
+
+def _operation(request: Request) -> str:
+    """Say what a request does: a listing is told by its prefix, a part of a multipart upload by its query."""
+    query = request.query_params
+    key = query.get("prefix") or "/".join(request.path_params["path"].split("/")[1:])
+    kind = next((KINDS[part] for part in key.split("/")[1:2] if part in KINDS), "other")
+    if "uploadId" in query or "uploads" in query:
+        return f"upload_{kind}"
+    verb = {"PUT": "put", "DELETE": "delete", "HEAD": "head", "POST": "put"}.get(request.method, "list" if "list-type" in query else "get")
+    return f"{verb}_{kind}"

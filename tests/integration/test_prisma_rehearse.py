@@ -1,0 +1,145 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""prisma_rehearse against a real PostgreSQL: what is seen on a scratch copy, and that production is never taken for one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.storefront.runbook.plugins.modules import prisma_rehearse
+
+from sandbox.storefront import Sandbox
+from tests.integration.shop_database import Database, write_migrations
+from tests.unit.support import run_module
+
+BASE = "CREATE TABLE item (id int PRIMARY KEY, name text); INSERT INTO item SELECT n, 'x' FROM generate_series(1, 100) AS n; CREATE TABLE old (id int);"
+
+
+@pytest.fixture
+def production(sandbox: Sandbox, tmp_path: Path) -> Iterator[Database]:
+    """A database with a migration."""
+    database = Database(sandbox, "test-rehearse")
+    assert database.migrate(write_migrations(tmp_path, a=BASE))["applied"] == ["a"]
+    yield database
+    database.drop()
+
+
+@pytest.fixture
+def scratch(production: Database) -> Iterator[Database]:
+    """A copy of it."""
+    copy = Database(production.sandbox, "test-rehearse-scratch", template=production.name)
+    yield copy
+    copy.drop()
+
+
+Rehearse = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def rehearse(production: Database, scratch: Database, tmp_path: Path) -> Rehearse:
+    def call(*, check: bool = False, **options: Any) -> dict[str, Any]:
+        return run_module(prisma_rehearse, {"database_url": production.url, "scratch_url": scratch.url, "path": str(tmp_path), **options}, check=check)
+
+    return call
+
+
+def test_each_migration_is_told_with_its_time_its_locks_and_its_rows(production: Database, scratch: Database, tmp_path: Path, rehearse: Rehearse) -> None:
+    write_migrations(
+        tmp_path,
+        b="ALTER TABLE item ADD rating int;\nUPDATE item SET rating = 1 WHERE id <= 40;\nDELETE FROM item WHERE id > 90;\nSELECT pg_sleep(0.2); -- no line end",
+        c='CREATE TABLE "New" (id int); INSERT INTO "New" VALUES (1), (2); DROP TABLE old;',
+        d="CREATE INDEX item_name ON item (name);",
+    )
+    predicted = rehearse(check=True)
+    assert (predicted["changed"], predicted["pending"], predicted["rehearsed"]) == (True, ["b", "c", "d"], [])
+    assert scratch.outcomes() == [("a", "applied")]
+
+    done = rehearse()
+    assert not done["failed"], done
+    assert done["scratch"].startswith("test-rehearse-scratch on 127.0.0.1")
+    b, c, d = done["rehearsed"]
+    assert b["seconds"] >= 0.2
+    assert {"relation": "public.item", "kind": "table", "mode": "AccessExclusiveLock", "blocks": ["reads", "writes"]} in b["locks"]
+    assert {"relation": "public.item_pkey", "kind": "index", "mode": "RowExclusiveLock", "blocks": []} in b["locks"]
+    assert b["tables"] == [{"name": "public.item", "rows_before": 100, "rows_after": 90, "inserted": 0, "updated": 40, "deleted": 10}]
+    assert [(lock["relation"], lock["mode"]) for lock in c["locks"]] == [("public.old", "AccessExclusiveLock")]
+    assert [(table["name"], table["rows_before"], table["rows_after"], table["inserted"]) for table in c["tables"]] == [
+        ("public.old", 0, None, 0),
+        ('public."New"', None, 2, 2),
+    ]
+    assert [lock["blocks"] for lock in d["locks"] if lock["mode"] == "ShareLock"] == [["writes"]]
+    assert {entry["transaction"] for entry in done["rehearsed"]} == {True}
+
+    assert production.outcomes() == [("a", "applied")]
+    assert production.tables() == ["item", "old"]
+    assert scratch.outcomes() == [(name, "applied") for name in "abcd"]
+
+
+def test_a_file_that_is_not_one_transaction_is_watched_while_it_runs(tmp_path: Path, rehearse: Rehearse) -> None:
+    write_migrations(tmp_path, b="BEGIN; LOCK TABLE item IN SHARE MODE; SELECT pg_sleep(0.3); COMMIT; ALTER TABLE item ADD x int;")
+    (told,) = rehearse()["rehearsed"]
+    assert told["transaction"] is False
+    assert {"relation": "public.item", "kind": "table", "mode": "ShareLock", "blocks": ["writes"]} in told["locks"]
+    assert told["tables"] == [{"name": "public.item", "rows_before": 100, "rows_after": 100, "inserted": None, "updated": None, "deleted": None}]
+
+
+def test_rows_that_a_block_of_code_writes_are_told_too(tmp_path: Path, rehearse: Rehearse) -> None:
+    write_migrations(tmp_path, b="WITH gone AS (DELETE FROM item WHERE id = 1 RETURNING id) SELECT 1;")
+    (told,) = rehearse()["rehearsed"]
+    assert [(table["name"], table["deleted"]) for table in told["tables"]] == [("public.item", 1)]
+
+
+def test_a_migration_that_fails_there_says_so_and_production_is_untouched(production: Database, tmp_path: Path, rehearse: Rehearse) -> None:
+    write_migrations(tmp_path, b="ALTER TABLE item ADD x int;", c="ALTER TABLE item ADD CONSTRAINT few CHECK (id < 50);")
+    failed = rehearse()
+    assert (failed["error"]["kind"], failed["error"]["migration"]) == ("migration_failed", "c")
+    assert "In the rehearsal, which leaves production as it is" in failed["msg"]
+    assert [entry["name"] for entry in failed["rehearsed"]] == ["b"]
+    assert production.outcomes() == [("a", "applied")]
+
+
+def test_a_second_rehearsal_asks_for_a_new_copy_and_nothing_pending_is_no_change(scratch: Database, tmp_path: Path, rehearse: Rehearse) -> None:
+    assert rehearse()["changed"] is False
+    write_migrations(tmp_path, b="ALTER TABLE item ADD x int;")
+    assert rehearse()["changed"]
+    refused = rehearse()
+    assert refused["error"]["code"] == "scratch_differs"
+    assert "has b, as after a rehearsal. Restore it anew" in refused["msg"]
+    scratch.sql("DELETE FROM _prisma_migrations")
+    assert "lacks a" in rehearse()["msg"]
+
+
+DISGUISES: list[Callable[[str], str]] = [
+    lambda url: url,
+    lambda url: url.replace("127.0.0.1", "localhost"),
+    lambda url: url.replace("schema=public", "schema=other"),
+    lambda url: url.replace("127.0.0.1", "127.0.0.1.") + "&host=127.0.0.1&application_name=x",
+]
+
+
+def test_production_is_refused_as_scratch_by_whatever_address(production: Database, tmp_path: Path, rehearse: Rehearse) -> None:
+    write_migrations(tmp_path, b="DROP TABLE item;")
+    for disguise in DISGUISES:
+        for check in (True, False):
+            refused = rehearse(scratch_url=disguise(production.url), check=check)
+            assert refused["error"]["code"] == "scratch_is_production"
+            assert production.password not in json.dumps(refused)
+    assert "Give the server's own address as scratch_url" in rehearse(scratch_url=f"{production.url}&pgbouncer=true")["msg"]
+    assert production.tables() == ["item", "old"]
+
+
+def test_the_shops_own_release_is_rehearsed(sandbox: Sandbox, scratch: Database, production: Database, rehearse: Rehearse) -> None:
+    for database in (production, scratch):
+        database.sql("DROP TABLE item, old, _prisma_migrations")
+    repository = sandbox.state["shop"]["repository"]
+    options = {"path": repository, "root_directory": "apps/backend"}
+    for database in (production, scratch):
+        database.migrate(options["path"], ref="v1.1.0", root_directory=options["root_directory"])
+    done = rehearse(**options, ref="v2.0.0")
+    assert [entry["name"] for entry in done["rehearsed"]] == done["pending"] != []
+    assert all(lock["relation"].startswith("public.") for entry in done["rehearsed"] for lock in entry["locks"])

@@ -1,0 +1,66 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""pg_info in process, on a database that is faked: what is refused, told and kept to itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.storefront.runbook.plugins.modules import pg_info
+from psycopg2 import errors
+
+from tests.unit.plugins.fake_postgres import FakePostgres
+from tests.unit.support import run_module
+
+URL = "postgresql://shop:hunter22@db.example/shop"
+
+
+@pytest.fixture
+def database(monkeypatch: pytest.MonkeyPatch) -> FakePostgres:
+    server = FakePostgres()
+    monkeypatch.setattr(pg_info, "connect", lambda database: server)
+    for name in ("DATABASE_URL", "DIRECT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    return server
+
+
+def look(**params: Any) -> dict[str, Any]:
+    return run_module(pg_info, {key: value for key, value in {"database_url": URL, **params}.items() if value is not None})
+
+
+def test_only_what_is_asked_for_is_told(database: FakePostgres) -> None:
+    told = look(gather=["migrations"])
+    assert (told["changed"], told["unavailable"]) == (False, {})
+    assert told["migrations"]["known"] is False
+    assert "tables" not in told
+
+
+def test_what_cannot_be_told_is_a_warning_without_the_password(database: FakePostgres) -> None:
+    def refuse() -> Any:
+        raise errors.InsufficientPrivilege("shop may not, says hunter22")
+
+    database.answers = {"pg_blocking_pids": refuse}
+    told = look(gather=["locks"])
+    assert (told["failed"], told["locks"]) == (False, None)
+    assert told["warnings"][0].startswith("locks: PostgreSQL did not answer")
+    assert "hunter22" not in repr(told)
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"database_url": None}, "missing required arguments: database_url"),
+        ({"database_url": f"{URL}?pgbouncer=true"}, "Give the server's own address as direct_url"),
+        ({"gather": ["everything"]}, "value of gather must be one or more of: server, connections"),
+        ({"interval": -1}, "interval is -1; it cannot be less than 0"),
+        ({"limit": -5}, "limit is -5"),
+    ],
+)
+def test_bad_input_is_refused_before_the_database_is_asked(database: FakePostgres, params: dict[str, Any], said: str) -> None:
+    result = look(**params)
+    assert result["failed"]
+    assert said in result["msg"]
+    assert "hunter22" not in repr(result)
+    assert database.sent == []
