@@ -55,13 +55,33 @@ options:
       - Where the build of O(state=staged) comes from.
       - V(upload) sends the files in O(path). It is what happens where O(source) is not set.
       - V(commit) has Vercel build O(commit) from the Git repository that the project is linked to.
+      - V(redeploy) has Vercel build O(deployment) again, with the variables of today. That is also how a preview comes to production. A build of the
+        same that is newer than the last change of a variable is used again; that a variable was removed does not show.
       - V(adopt) makes no build. It takes the production build that Vercel made by itself of exactly O(commit), waits for it, and fails when there
         is none. It looks for a few seconds, since a push takes a moment to show.
     type: str
-    choices: [upload, commit, adopt]
+    choices: [upload, commit, redeploy, adopt]
+  environment:
+    description:
+      - What O(state=staged) builds for. V(production), V(preview), or the slug of a custom environment. Only what is built for production can be
+        promoted.
+    type: str
+    default: production
+  prebuilt:
+    description:
+      - Whether to send what C(vercel build) has made in C(.vercel/output) below O(path) and O(root_directory), instead of the sources. Vercel then builds
+        nothing. With O(environment=production) it must come from C(vercel build --prod). Not with O(ref).
+    type: bool
+    default: false
+  force:
+    description:
+      - Whether O(state=staged) makes another build, past Vercel's cache, even where there is one of the same release and source.
+    type: bool
+    default: false
   commit:
     description:
-      - Full SHA of the commit. Required with O(source=commit) and O(source=adopt). With O(source=upload) it is what O(ref) must stand for.
+      - Full SHA of the commit. Required with O(source=commit) and O(source=adopt). With O(source=upload) it is what O(ref) must stand
+        for, and with O(prebuilt) what the output was built from.
     type: str
   auto_assign_domains:
     description:
@@ -73,6 +93,8 @@ options:
   path:
     description:
       - A folder with the files, or with O(ref) a git repository on the controller. Required with O(state=staged) and O(source=upload).
+      - What C(.vercelignore) names is left out, and what Vercel's own client leaves out; of a folder also what C(.gitignore) names, unless
+        C(.vercelignore) takes it back.
     type: path
   root_directory:
     description:
@@ -87,7 +109,7 @@ options:
     type: str
   deployment:
     description:
-      - Id of the deployment (C(dpl_...)). Required with every O(state) but V(staged).
+      - Id of the deployment (C(dpl_...)). Required with every O(state) but V(staged), and with O(source=redeploy).
     type: str
   meta:
     description:
@@ -117,6 +139,8 @@ notes:
     that moment may be served.
   - How many files a deployment needs to send shows only when it is made, since Vercel keeps what it was sent before. Check mode tells the
     number and size of all files.
+  - Where the project has rolling releases, V(promoted) waits until all visitors get the deployment, so O(wait_timeout) must be longer than all
+    stages together. A stage that asks for approval is waited for.
   - A look at the list of deployments goes back 100 production deployments.
 seealso:
   - module: storefront.runbook.vercel_info
@@ -267,6 +291,7 @@ error:
 from typing import Any
 
 from ..module_utils.core.http import REQUESTS_ERROR
+from ..module_utils.core.ignore import PATHSPEC_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options, lease_options, source_options, wait_options
 from ..module_utils.core.wait import Outcome
@@ -274,7 +299,7 @@ from ..module_utils.data.lease import guard as lease_guard
 from ..module_utils.platforms.vercel import API_URL, Vercel, connect
 from ..module_utils.platforms.vercel_git import refuse_unguarded
 from ..module_utils.platforms.vercel_stage import choose
-from ..module_utils.platforms.vercel_states import auto_assigns, describe, on_its_way, production, state_of
+from ..module_utils.platforms.vercel_states import ROLLING, auto_assigns, describe, on_its_way, production, state_of
 
 
 def argument_spec() -> dict[str, Any]:
@@ -283,7 +308,10 @@ def argument_spec() -> dict[str, Any]:
         "team": {"type": "str"},
         "project": {"type": "str", "required": True},
         "state": {"type": "str", "required": True, "choices": ["staged", "promoted", "rolled_back", "canceled"]},
-        "source": {"type": "str", "choices": ["upload", "commit", "adopt"]},
+        "source": {"type": "str", "choices": ["upload", "commit", "redeploy", "adopt"]},
+        "environment": {"type": "str", "default": "production"},
+        "prebuilt": {"type": "bool", "default": False},
+        "force": {"type": "bool", "default": False},
         "commit": {"type": "str"},
         "auto_assign_domains": {"type": "bool"},
         **source_options(),
@@ -324,22 +352,30 @@ def named(deployment: Any, release: str | None) -> dict[str, Any]:
 
 
 def plan_staged(params: dict[str, Any], client: Vercel, project: Any, before: dict[str, Any]) -> Plan:
-    refuse_unguarded(project, before["auto_assign_domains"], params["auto_assign_domains"])
+    guarded = params["environment"] == "production"  # nothing else is ever served by itself
+    if guarded:
+        refuse_unguarded(project, before["auto_assign_domains"], params["auto_assign_domains"])
+    turned_off = guarded and before["auto_assign_domains"]
     build = choose(client, project, params)
     found, release = build.found, build.meta["release"]
     status = state_of(found)[1] if found and not params["wait"] else "ready"
     was = {**shown(found), "release": release} if found else {}
-    after = {**before, "auto_assign_domains": False, "staged": {**was, "release": release, "status": status}, **({} if found else build.told)}
+    after = {
+        **before,
+        "auto_assign_domains": before["auto_assign_domains"] and not turned_off,
+        "staged": {**was, "release": release, "status": status},
+        **({} if found else build.told),
+    }
     deployment = {**named(found or {"meta": build.meta}, release), "status": status}
-    result = {"deployment": deployment, "changed": not found or before["auto_assign_domains"], **({"upload": build.size} if build.files else {})}
+    result = {"deployment": deployment, "changed": not found or turned_off, **({"upload": build.size} if build.files else {})}
     return Plan({**before, "staged": was}, after, {"build": build}, result)  # only to wait is no change
 
 
 def plan_served(params: dict[str, Any], client: Vercel, project: Any, before: dict[str, Any]) -> Plan:
     target = client.deployment(project, params["deployment"])
     verb = "rollback" if params["state"] == "rolled_back" else "promote"
-    under_way = on_its_way(project) == target["id"]
     outcome, word = client.look(project, target["id"])
+    under_way = on_its_way(project) == target["id"] or (outcome is Outcome.PENDING and word.startswith(ROLLING))
     before["serving"] = word
     after = dict(before)
     if outcome is not Outcome.READY:
@@ -371,7 +407,7 @@ def apply(intent: Plan, client: Vercel) -> dict[str, Any]:
 def apply_staged(intent: Plan, client: Vercel) -> dict[str, Any]:
     project, build, sent = intent.todo["project"], intent.todo["build"], {"files": 0, "bytes": 0}
     made = build.found
-    if intent.before["auto_assign_domains"]:
+    if intent.before["auto_assign_domains"] and not intent.after["auto_assign_domains"]:
         client.set_auto_assign(project, False)
     if not made:
         made, sent = build.make(client, project)
@@ -409,8 +445,8 @@ def apply_canceled(intent: Plan, client: Vercel) -> dict[str, Any]:
 
 def main() -> None:
     required = [("state", state, ["deployment"]) for state in ("promoted", "rolled_back", "canceled")]
-    required += [("source", source, ["commit"]) for source in ("commit", "adopt")]
-    run(argument_spec(), build_client, plan, apply, guard=lease_guard, libraries={"requests": REQUESTS_ERROR}, required_if=required)
+    required += [("source", source, ["commit"]) for source in ("commit", "adopt")] + [("source", "redeploy", ["deployment"])]
+    run(argument_spec(), build_client, plan, apply, guard=lease_guard, libraries={"requests": REQUESTS_ERROR, "pathspec": PATHSPEC_ERROR}, required_if=required)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,26 @@ options:
       - Id (C(prj_...)) or name of the project.
     type: str
     required: true
+  logs:
+    description:
+      - Which logs of O(deployment) to tell. V(build) is the end of its build's log, V(runtime) what Vercel tells of requests to it.
+    type: list
+    elements: str
+    choices: [build, runtime]
+    default: []
+  deployment:
+    description:
+      - Id of the deployment that O(logs) are told of; by default the one that production serves.
+    type: str
+  log_seconds:
+    description:
+      - How many seconds to listen for the runtime log, which Vercel streams without an end.
+    type: float
+    default: 5.0
+  digest_key:
+    description:
+      - Key for the digests in RV(variables), which are told only with it. Use a long random one, the same as for M(storefront.runbook.vercel_env).
+    type: str
 extends_documentation_fragment:
   - storefront.runbook.api
 attributes:
@@ -55,6 +75,13 @@ EXAMPLES = r"""
     team: team_1a2b3c
     project: shop
   register: vercel
+
+- name: See why it answers with errors
+  storefront.runbook.vercel_info:
+    api_token: "{{ vault_vercel_token }}"
+    team: team_1a2b3c
+    project: shop
+    logs: [build, runtime]
 
 - name: Say what a rollback would serve
   ansible.builtin.debug:
@@ -98,6 +125,65 @@ candidates:
   type: list
   elements: dict
   contains: *deployment
+variables:
+  description:
+    - The project's variables by name and environments. A digest is the HMAC-SHA256 of name and value; it is null for a sensitive one that
+      M(storefront.runbook.vercel_env) did not set.
+  returned: when O(digest_key) is set
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Its name.
+      type: str
+      sample: NEXT_PUBLIC_API_URL
+    environments:
+      description: What it is for.
+      type: list
+      elements: str
+      sample: [production]
+    digest:
+      description: Its digest.
+      type: str
+    sensitive:
+      description: Whether Vercel gives its value back to nobody.
+      type: bool
+build_log:
+  description: The last lines of the build's log, and Vercel's own message about a failed build.
+  returned: when O(logs) has V(build)
+  type: list
+  elements: str
+runtime_log:
+  description: What Vercel told of requests, at most 100.
+  returned: when O(logs) has V(runtime)
+  type: list
+  elements: dict
+  contains:
+    at:
+      description: When it was, in UTC.
+      type: str
+      sample: "2026-01-31T12:00:00+00:00"
+    level:
+      description: One of V(error), V(warning) and V(info).
+      type: str
+    source:
+      description: What tells it, such as V(serverless) or V(request).
+      type: str
+    domain:
+      description: The host that was asked.
+      type: str
+    method:
+      description: The request's method.
+      type: str
+    path:
+      description: The request's path.
+      type: str
+    status:
+      description: The answer's status.
+      type: int
+    message:
+      description: What the application wrote.
+      type: str
 project:
   description: The project.
   returned: success
@@ -148,12 +234,14 @@ elapsed:
 
 from typing import Any
 
+from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options
 from ..module_utils.platforms.vercel import API_URL, Vercel, connect
 from ..module_utils.platforms.vercel_git import git_link
 from ..module_utils.platforms.vercel_states import auto_assigns, describe, production
+from ..module_utils.platforms.vercel_variables import listing
 
 
 def argument_spec() -> dict[str, Any]:
@@ -161,6 +249,10 @@ def argument_spec() -> dict[str, Any]:
         **api_options(API_URL, "VERCEL_TOKEN"),
         "team": {"type": "str"},
         "project": {"type": "str", "required": True},
+        "logs": {"type": "list", "elements": "str", "choices": ["build", "runtime"], "default": []},
+        "deployment": {"type": "str"},
+        "digest_key": {"type": "str", "no_log": True},
+        "log_seconds": {"type": "float", "default": 5.0},
     }
 
 
@@ -171,11 +263,14 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Vercel:
 def plan(params: dict[str, Any], client: Vercel) -> Plan:
     project = client.project(params["project"])
     live = production(project)
+    logs = told_logs(client, project, params, live) if params["logs"] else {}
     older = [describe(found) for found in client.deployments(project, rollbackCandidate="true")]
     return Plan(
         before={},
         after={},
         result={
+            **logs,
+            **({"variables": listing(client, project, params["digest_key"])} if params["digest_key"] else {}),
             "live": describe(live) if live else None,
             "candidates": [found for found in older if not live or found["id"] != live["id"]],
             "project": {
@@ -188,6 +283,19 @@ def plan(params: dict[str, Any], client: Vercel) -> Plan:
             },
         },
     )
+
+
+def told_logs(client: Vercel, project: Any, params: dict[str, Any], live: Any) -> dict[str, Any]:
+    wanted = params["deployment"] or (live or {}).get("id")
+    if not wanted:
+        raise ConfigError("Production serves nothing, so there are no logs of it. Set deployment.", code="nothing_live")
+    deployment = client.deployment(project, wanted)
+    logs: dict[str, Any] = {}
+    if "build" in params["logs"]:
+        logs["build_log"] = client.build_log(deployment).splitlines()
+    if "runtime" in params["logs"]:
+        logs["runtime_log"] = client.runtime_log(project, deployment["id"], params["log_seconds"])
+    return logs
 
 
 def apply(intent: Plan, client: Vercel) -> dict[str, Any]:

@@ -61,6 +61,7 @@ class Recipe:
     command: str = ""  # instead of the app's own build script
     root: str = ""
     output: str = ""  # the folder that is kept; all of the app where it is empty
+    prebuilt: bool = False  # the upload is the result of a build that was made elsewhere
 
 
 class Builder:
@@ -111,7 +112,7 @@ class Builder:
         if not self._node_version:
             self._node_version = (await self._output([str(self.node_bin / "node"), "--version"])).strip()
         parts = [sorted(recipe.files.items()), sorted(recipe.variables.items()), recipe.command, recipe.root, recipe.output, self._node_version]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        return hashlib.sha256(json.dumps([*parts, *(["prebuilt"] if recipe.prebuilt else [])]).encode()).hexdigest()
 
     async def _build(self, key: str, work: Path, recipe: Recipe, log: Log) -> None:
         lines: list[str] = []
@@ -126,9 +127,9 @@ class Builder:
             shutil.copyfile(self.blobs.path(digest), target)
         tell(f"Using Node {self._node_version}")
         app = work / "source" / recipe.root
-        manifest = _manifest(app)
+        manifest = {} if recipe.prebuilt else _manifest(app)
         await self._install(app, manifest, work, tell)
-        if recipe.command or "build" in manifest.get("scripts", {}):
+        if not recipe.prebuilt and (recipe.command or "build" in manifest.get("scripts", {})):
             command = recipe.command or "npm run build"
             tell(f"Running {command}")
             plain = {"PATH": self.search_path(app), "HOME": str(work), "LANG": "C.UTF-8", "CI": "1", "NEXT_TELEMETRY_DISABLED": "1"}

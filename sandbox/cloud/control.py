@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from . import git
 from .faults import Fault
-from .state import now
+from .state import identifier, now
 from .vendor import Vendor
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class Control:
             ("POST", f"{front}/git", self.connect),
             ("DELETE", f"{front}/git", self.disconnect),
             ("POST", f"{front}/push", self.push),
+            ("POST", f"{front}/environments", self.add_environment),
             ("POST", f"{front}/railway/connect", self.connect_railway),
             ("POST", "/faults", self.add_fault),
             ("GET", "/faults", self.faults),
@@ -142,6 +143,14 @@ class Control:
         pushed = {vendor.name: vendor.push(front, commit, repository) for vendor in self._vendors() if hasattr(vendor, "push")}
         made = {name: await answer if inspect.isawaitable(answer) else answer for name, answer in pushed.items()}
         return JSONResponse({"commit": commit, "made": made})
+
+    async def add_environment(self, request: Request) -> Response:
+        """Give the project at Vercel a custom environment, which the API has no call for that is described."""
+        front, slug = self.cloud.storefronts[self._name(request)], str((await _body(request)).get("slug"))
+        made = {"id": identifier("env_"), "slug": slug, "type": "preview", "createdAt": now(), "updatedAt": now()}
+        front.site.environments.append(made)
+        self.cloud.save()
+        return JSONResponse(made, 201)
 
     def _vendors(self) -> list[Any]:
         return [item for item in vars(self.cloud).values() if isinstance(item, Vendor)]

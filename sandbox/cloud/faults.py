@@ -12,7 +12,7 @@ from typing import Any
 
 ANSWERS = {"rate_limited", "unavailable", "reset", "timeout", "malformed", "lost_answer", "hold", "stale_read", "unknown_state"}
 EFFECTS = {
-    "vercel": {"stuck", "build_fails", "alias_fails", "alias_partial", "alias_stays", "queued"},
+    "vercel": {"stuck", "build_fails", "alias_fails", "alias_partial", "alias_stays", "queued", "rolls"},
     "railway": {"stuck", "build_fails", "unhealthy", "crashes"},
     "render": {"stuck", "build_fails", "pre_deploy_fails", "unhealthy", "crashes", "queued", "dropped"},
     "cloudflare": {"no_analytics"},
@@ -25,7 +25,7 @@ EFFECTS = {
 OPERATIONS = {
     "vercel": {
         *("upload", "create", "get", "list", "cancel", "promote", "rollback", "promote_aliases", "project", "update_project", "domains"),
-        *("aliases", "events", "user", "team", "list_env", "upsert_env", "update_env", "delete_env"),
+        *("aliases", "events", "runtime_logs", "rolling_release", "user", "team", "list_env", "get_env", "upsert_env", "update_env", "delete_env"),
     },
     "railway": {
         *("up", "projectToken", "me", "project", "environment", "service", "serviceInstance", "deployments", "deployment", "buildLogs"),

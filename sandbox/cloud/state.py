@@ -53,6 +53,8 @@ class SiteDeployment:
     promoted: bool = False  # it has served production
     alias_assigned: int | None = None
     alias_error: dict[str, str] | None = None
+    environment: str = ""  # the slug of a custom one
+    auto_assign: bool = True  # where the project's own setting allows it
     git: dict[str, Any] | None = None  # the commit that it was built from, as the API's gitSource
 
     @property
@@ -78,6 +80,8 @@ class Site:
     alias_request: dict[str, Any] | None = None
     alias_results: list[dict[str, str]] = field(default_factory=list)
     rollback_target: dict[str, Any] | None = None
+    rolling: dict[str, Any] | None = None  # the rolling release that is on or was last, in the API's shape
+    environments: list[dict[str, Any]] = field(default_factory=list)  # the custom ones, in the API's shape
     git: dict[str, str] | None = None  # repository (a path) and production_branch
 
 

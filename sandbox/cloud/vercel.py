@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import json
 import uuid
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Router
 
 from . import git, vercel_git
@@ -21,12 +23,13 @@ from .faults import Fault, effect
 from .server import free_port
 from .state import Site, SiteDeployment, Storefront, identifier, now
 from .vendor import Refusal, Vendor, json_body
-from .vercel_jobs import UNFINISHED, VercelJobs
+from .vercel_jobs import STAGES, UNFINISHED, VercelJobs
+from .vercel_variables import Variables
 
 if TYPE_CHECKING:
     from .cloud import Cloud
 
-USER = {"id": "sandbox", "email": "sandbox@shop.example", "name": "Sandbox", "username": "sandbox"}
+USER = {"id": "developer", "email": "developer@shop.example", "name": "A Developer", "username": "developer"}
 DEPLOYMENT_KEYS = {
     *("name", "project", "target", "files", "meta", "deploymentId", "gitMetadata", "projectSettings", "customEnvironmentSlugOrId"),
     *("gitSource", "monorepoManager", "withLatestCommit"),
@@ -44,6 +47,7 @@ class Vercel(Vendor):
         super().__init__(cloud)
         self.jobs = VercelJobs(cloud)
         self.resume = self.jobs.resume
+        self.variables = Variables(self)
 
     def app(self) -> Router:
         routes = [
@@ -54,20 +58,26 @@ class Vercel(Vendor):
             self.route("GET", "/v6/deployments", "list", self.list_deployments),
             self.route("PATCH", "/v12/deployments/{id}/cancel", "cancel", self.cancel),
             self.route("GET", "/v3/deployments/{id}/events", "events", self.events),
+            self.route("GET", "/v3/now/deployments/{id}/events", "events", self.events),
+            self.route("GET", "/v1/projects/{project}/deployments/{id}/runtime-logs", "runtime_logs", self.runtime_logs),
             self.route("GET", "/v2/deployments/{id}/aliases", "aliases", self.aliases),
             self.route("POST", "/v10/projects/{project}/promote/{id}", "promote", self.promote),
             self.route("GET", "/v1/projects/{project}/promote/aliases", "promote_aliases", self.promote_aliases),
             self.route("POST", "/v1/projects/{project}/rollback/{id}", "rollback", self.rollback),
             self.route("POST", "/v9/projects/{project}/rollback/{id}", "rollback", self.rollback),
+            self.route("GET", "/v1/projects/{project}/rolling-release", "rolling_release", self.rolling_release),
             self.route("GET", "/v9/projects/{project}", "project", self.project),
             self.route("PATCH", "/v9/projects/{project}", "update_project", self.update_project),
             self.route("GET", "/v9/projects/{project}/domains", "domains", self.domains),
             self.route("GET", "/v10/projects/{project}/env", "list_env", self.list_env),
             self.route("POST", "/v10/projects/{project}/env", "upsert_env", self.upsert_env),
+            self.route("GET", "/v1/projects/{project}/env/{variable}", "get_env", self.get_env),
             self.route("PATCH", "/v9/projects/{project}/env/{variable}", "update_env", self.update_env),
             self.route("DELETE", "/v9/projects/{project}/env/{variable}", "delete_env", self.delete_env),
             self.route("GET", "/v2/user", "user", self.user),
             self.route("GET", "/v2/teams/{team}", "team", self.team),
+            self.route("GET", "/teams/{team}", "team", self.team),  # without a version, as Vercel's own client asks
+            self.route("GET", "/v1/teams", "team", self.teams),
         ]
         return Router(routes)
 
@@ -125,10 +135,13 @@ class Vercel(Vendor):
 
     async def create(self, request: Request) -> Response:
         body = await json_body(request, self)
-        self._check(body)
+        own_client = request.headers.get("user-agent", "").startswith("vercel ")
+        self._check(body, own_client)
         front = self._front(request, body.get("project") or body["name"])
         target = None if body.get("target") == "preview" else body.get("target")
         kept: dict[str, Any] = {"target": target, "settings": body.get("projectSettings") or {}, "effect": effect.get()}
+        kept["environment"] = self._environment(front.site, body.get("customEnvironmentSlugOrId"))
+        kept["auto_assign"] = body.get("autoAssignCustomDomains", True)
         meta = body.get("meta") or {}
         if "gitSource" in body:
             deployment = await self._build_commit(front, body["gitSource"], meta, source="api-trigger-git-deploy", **kept)
@@ -138,11 +151,19 @@ class Vercel(Vendor):
             first = front.site.deployments[original]
             deployment = await self._build(front, first.files, {**first.meta, **meta}, source="redeploy", git=first.git, **kept)
         else:
-            deployment = await self._build(front, self._files(body), meta, **kept)
+            deployment = await self._build(front, self._files(body, own_client), meta, **kept)
         return JSONResponse(self._shape(front.site, deployment))
 
+    def _environment(self, site: Site, wanted: str | None) -> str:
+        for known in site.environments:
+            if wanted in (known["slug"], known["id"]):
+                return known["slug"]
+        if wanted:
+            raise self.refusal(404, "not_found", "The custom environment could not be found")
+        return ""
+
     async def _build(self, front: Storefront, files: dict[str, str], meta: dict[str, str], *, target: str | None, **more: Any) -> SiteDeployment:
-        variables = self._build_variables(front.site, target)
+        variables = self._build_variables(front.site, target, more.get("environment", ""))
         deployment = SiteDeployment(
             identifier("dpl_"), front.site.name, free_port(), now(), target, files, variables, meta=meta, **{"settings": {}, **more},
         )  # fmt: skip
@@ -183,10 +204,11 @@ class Vercel(Vendor):
         wanted = vercel_git.git_source(front.site, commit)
         return (await self._build_commit(front, wanted, {}, source="git", target="production")).id
 
-    def _check(self, body: dict[str, Any]) -> None:
-        """Hold a creation against the contract: no unknown keys, the right types."""
+    def _check(self, body: dict[str, Any], own_client: bool) -> None:
+        """Hold a creation against the contract: no unknown keys, the right types. Vercel's own client sends more than the contract has."""
         settings, meta = body.get("projectSettings") or {}, body.get("meta") or {}
-        for wrong, where in ((body.keys() - DEPLOYMENT_KEYS, "body"), (settings.keys() - SETTINGS, "projectSettings")):
+        unknown = set() if own_client else body.keys() - DEPLOYMENT_KEYS
+        for wrong, where in ((unknown, "body"), (settings.keys() - SETTINGS, "projectSettings")):
             if wrong:
                 raise self.refusal(400, "bad_request", f"Invalid request: {where} should NOT have additional property `{sorted(wrong)[0]}`.")
         if not isinstance(body.get("name"), str):
@@ -198,11 +220,11 @@ class Vercel(Vendor):
         if not body.get("files") and not body.get("deploymentId") and "gitSource" not in body:
             raise self.refusal(400, "bad_request", "Invalid request: one of `files`, `gitSource` or `deploymentId` is required.")
 
-    def _files(self, body: dict[str, Any]) -> dict[str, str]:
+    def _files(self, body: dict[str, Any], own_client: bool) -> dict[str, str]:
         """Return path → SHA-1 of the files, the inline ones now stored. Refuses while any is missing."""
         files = {}
         for item in body["files"]:
-            name, keys = item.get("file"), item.keys()
+            name, keys = item.get("file"), item.keys() - ({"mode"} if own_client else set())
             if not isinstance(name, str) or not (keys <= {"file", "sha", "size"} or keys <= {"file", "data", "encoding"}):
                 raise self.refusal(400, "bad_request", "Invalid request: `files` should match exactly one schema in oneOf.")
             if name.startswith("/") or ".." in name.split("/"):
@@ -267,10 +289,30 @@ class Vercel(Vendor):
             }
             for number, (at, line) in enumerate(deployment.log)
         ]
+        if request.query_params.get("format") == "lines":  # as Vercel's own client asks: a line for each, and the end of them when the build ends
+            return StreamingResponse(self._follow(deployment, events), media_type="application/stream+json")
         limit = int(request.query_params.get("limit", -1))
         if request.query_params.get("direction") == "backward":
             events.reverse()
         return JSONResponse(events if limit < 0 else events[:limit])
+
+    async def _follow(self, deployment: SiteDeployment, events: list[dict[str, Any]]) -> AsyncIterator[str]:
+        for event in events:
+            yield json.dumps(event) + "\n"
+        while deployment.state in UNFINISHED:
+            await asyncio.sleep(0.02)
+        state = {"type": "deployment-state", "created": now(), "payload": {"info": {"type": "build", "readyState": deployment.state}}}
+        yield json.dumps(state) + "\n"
+
+    async def runtime_logs(self, request: Request) -> Response:
+        _unused, deployment = self._of_project(request)
+
+        async def stream() -> AsyncIterator[str]:
+            for row in self.jobs.served.get(deployment.id, []):
+                yield json.dumps(row) + "\n"
+            await asyncio.sleep(0.5)  # the vendor's goes on for minutes
+
+        return StreamingResponse(stream(), media_type="application/stream+json")
 
     async def aliases(self, request: Request) -> Response:
         front, deployment = self._deployment(request)
@@ -288,7 +330,7 @@ class Vercel(Vendor):
         self._request(front, deployment, "promote")
         front.site.auto_assign, front.site.rollback_target = True, None
         self.cloud.save()
-        return Response(status_code=202 if effect.get() == "queued" else 201)
+        return Response(status_code=202 if effect.get() in ("queued", "rolls") else 201)
 
     async def rollback(self, request: Request) -> Response:
         front, deployment = self._of_project(request)
@@ -312,6 +354,9 @@ class Vercel(Vendor):
             **{"requestedAt": now(), "type": kind},
         }
         self.jobs.assign(front, deployment, effect.get())
+
+    async def rolling_release(self, request: Request) -> Response:
+        return JSONResponse({"rollingRelease": self._front(request, request.path_params["project"]).site.rolling})
 
     async def promote_aliases(self, request: Request) -> Response:
         results = self._front(request, request.path_params["project"]).site.alias_results
@@ -345,33 +390,25 @@ class Vercel(Vendor):
 
     async def list_env(self, request: Request) -> Response:
         site = self._front(request, request.path_params["project"]).site
-        return JSONResponse({"envs": site.variables, "pagination": {"count": len(site.variables), "next": None, "prev": None}})
+        return JSONResponse(self.variables.listing(site, decrypted=request.query_params.get("decrypt") == "true"))
+
+    async def get_env(self, request: Request) -> Response:
+        return JSONResponse(self.variables.shown(self._variable(request)[1], decrypted=True))
 
     async def upsert_env(self, request: Request) -> Response:
         site = self._front(request, request.path_params["project"]).site
         try:
             body = json.loads(await request.body())
             wanted = body if isinstance(body, list) else [body]
-            items = [(item["key"], item["value"], item["target"], item["type"]) for item in wanted]
+            created = [self.variables.create(site, item, upsert=request.query_params.get("upsert") == "true") for item in wanted]
         except (ValueError, KeyError, TypeError):
             raise self.refusal(400, "bad_request", "Invalid request: `key`, `value`, `type` and `target` are required.") from None
-        known = {item["key"] for item in site.variables}
-        if request.query_params.get("upsert") != "true" and (double := known & {key for key, *_unused in items}):
-            raise self.refusal(400, "ENV_CONFLICT", f"A variable with the name `{sorted(double)[0]}` already exists")
-        created = [self.set_variable(site, *item) for item in items]
         self.cloud.save()
         return JSONResponse({"created": created if isinstance(body, list) else created[0], "failed": []}, 201)
 
     def set_variable(self, site: Site, key: str, value: str, target: list[str], kind: str = "plain") -> dict[str, Any]:
         """Set a variable of the project's builds and return it in the API's shape."""
-        site.variables = [item for item in site.variables if item["key"] != key]
-        site.variables.append(
-            {
-                **{"id": identifier("env_"), "key": key, "value": value, "type": kind, "target": target, "decrypted": True},
-                **{"createdAt": now(), "updatedAt": now(), "configurationId": None, "createdBy": None, "updatedBy": None},
-            }
-        )
-        return site.variables[-1]
+        return self.variables.create(site, {"key": key, "value": value, "target": target, "type": kind}, upsert=True)
 
     def _variable(self, request: Request) -> tuple[Site, dict[str, Any]]:
         site = self._front(request, request.path_params["project"]).site
@@ -381,17 +418,16 @@ class Vercel(Vendor):
         raise self.refusal(404, "not_found", "The variable could not be found")
 
     async def update_env(self, request: Request) -> Response:
-        _unused, item = self._variable(request)
-        body = await json_body(request, self)
-        item.update({key: value for key, value in body.items() if key in ("key", "value", "target", "type")}, updatedAt=now())
+        site, item = self._variable(request)
+        changed = self.variables.update(site, item, await json_body(request, self))
         self.cloud.save()
-        return JSONResponse(item)
+        return JSONResponse(changed)
 
     async def delete_env(self, request: Request) -> Response:
         site, item = self._variable(request)
         site.variables.remove(item)
         self.cloud.save()
-        return JSONResponse(item)
+        return JSONResponse(self.variables.shown(item, decrypted=False))
 
     async def user(self, request: Request) -> Response:
         return JSONResponse({"user": {**USER, "avatar": None, "defaultTeamId": self.cloud.team, "limited": True}})
@@ -399,19 +435,25 @@ class Vercel(Vendor):
     async def team(self, request: Request) -> Response:
         if request.path_params["team"] not in (self.cloud.team, "sandbox"):
             raise self.refusal(404, "not_found", "The team could not be found")
+        return JSONResponse(self._team())
+
+    async def teams(self, request: Request) -> Response:
+        return JSONResponse({"teams": [self._team()], "pagination": {"count": 1, "next": None, "prev": None}})
+
+    def _team(self) -> dict[str, Any]:
         membership = {"confirmed": True, "role": "OWNER", "createdAt": 0, "created": 0, "teamId": self.cloud.team, "uid": USER["id"]}
-        return JSONResponse(
-            {
-                **{"id": self.cloud.team, "slug": "sandbox", "name": "Sandbox", "avatar": None, "description": None, "creatorId": USER["id"]},
-                **{"createdAt": 0, "updatedAt": 0, "stagingPrefix": "sandbox", "membership": membership},
-            }
-        )
+        return {
+            **{"id": self.cloud.team, "slug": "sandbox", "name": "Sandbox", "avatar": None, "description": None, "creatorId": USER["id"]},
+            **{"createdAt": 0, "updatedAt": 0, "stagingPrefix": "sandbox", "membership": membership},
+        }
 
     # Shapes
 
-    def _build_variables(self, site: Site, target: str | None) -> dict[str, str]:
+    def _build_variables(self, site: Site, target: str | None, custom: str) -> dict[str, str]:
         environment = "production" if target == "production" else "preview"
-        own = {item["key"]: item["value"] for item in site.variables if environment in item["target"]}
+        ids = {item["id"] for item in site.environments if item["slug"] == custom}
+        wanted = ids or {environment}
+        own = {item["key"]: item["value"] for item in site.variables if wanted & {*item["target"], *item.get("customEnvironmentIds", [])}}
         return {**own, "VERCEL": "1", "VERCEL_ENV": environment}
 
     def _common(self, deployment: SiteDeployment) -> dict[str, Any]:
@@ -434,7 +476,7 @@ class Vercel(Vendor):
             **{"isInConcurrentBuildsQueue": False, "isInSystemBuildsQueue": False, "autoAssignCustomDomains": site.auto_assign},
             **{"alias": [host for host, shown in site.aliases.items() if shown == deployment.id]},
             **({"aliasAssignedAt": deployment.alias_assigned} if deployment.alias_assigned else {}),
-            **({"project": {"id": site.id, "name": site.name, "framework": None}}),
+            **{"project": {"id": site.id, "name": site.name, "framework": None}, "team": {"id": site.team, "name": "Sandbox", "slug": "sandbox"}},
             **({"gitSource": deployment.git} if deployment.git else {}),
             **self._common(deployment),
         }
@@ -455,7 +497,9 @@ class Vercel(Vendor):
             **{"autoAssignCustomDomains": site.auto_assign, "createdAt": site.created, "updatedAt": site.created, "live": live is not None},
             **{key: {"functionDefaultRegions": ["iad1"]} for key in ("resourceConfig", "defaultResourceConfig")},
             **{"targets": targets, "lastAliasRequest": site.alias_request, "lastRollbackTarget": site.rollback_target, **site.settings},
+            **({"rollingRelease": {"target": "production", "stages": STAGES}} if site.rolling else {}),
             **vercel_git.link(site),
+            **({"customEnvironments": site.environments} if site.environments else {}),
         }
 
     def _target(self, site: Site, live: SiteDeployment) -> dict[str, Any]:

@@ -60,19 +60,21 @@ def _vercel_error(status: int, code: str, text: str) -> Response:
     return PlainTextResponse(f"{text}\n\n{code}", status, {"x-vercel-error": code, "server": "Vercel", "cache-control": "no-store"})
 
 
-def _show(cloud: Cloud, deployment: SiteDeployment | None, path: str) -> Response:
+def _show(cloud: Cloud, deployment: SiteDeployment | None, host: str, path: str) -> Response:
     if deployment is None:
         return _vercel_error(404, "DEPLOYMENT_NOT_FOUND", "The deployment could not be found on Vercel.")
     if deployment.state != "READY":
         return _vercel_error(404, "DEPLOYMENT_NOT_READY", "This deployment is not ready.")
-    return static_page(cloud.builder.folder(deployment.build), path)
+    page = static_page(cloud.builder.folder(deployment.build), path)
+    cloud.vercel.jobs.note(deployment, host, path, page.status_code)
+    return page
 
 
 def deployment_host(cloud: Cloud, deployment: SiteDeployment) -> ASGIApp:
     """Serve one deployment, at its own URL."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await _show(cloud, deployment, scope["path"])(scope, receive, send)
+        await _show(cloud, deployment, deployment.url, scope["path"])(scope, receive, send)
 
     return app
 
@@ -83,7 +85,7 @@ def production_host(cloud: Cloud, site: Site) -> ASGIApp:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         host = Request(scope).headers.get("host", "")
         alias = site.aliases.get(host if host in site.domains else site.domains[0])
-        await _show(cloud, site.deployments.get(alias or ""), scope["path"])(scope, receive, send)
+        await _show(cloud, site.deployments.get(alias or ""), host, scope["path"])(scope, receive, send)
 
     return app
 

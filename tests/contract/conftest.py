@@ -73,6 +73,14 @@ def live_through(shop: Shop) -> None:
         if key != "dpl_unknown":  # the contract does not say what its events are answered with
             shop.vercel("GET", f"/v3/deployments/{key}/events")
         shop.vercel("GET", f"/v2/deployments/{key}/aliases")
+    shop.vercel("GET", f"/v1/{project}/deployments/{first}/runtime-logs")
+    shop.vercel("GET", f"/v1/{project}/rolling-release")
+    shop.double.fault("vercel", "promote", "rolls")
+    shop.point("promote", second)
+    until(lambda: shop.vercel("GET", f"/v1/{project}/rolling-release").json()["rollingRelease"])
+    shop.vercel("GET", f"/v9/{project}")
+    until(lambda: shop.job() == "succeeded")
+    shop.vercel("GET", f"/v1/{project}/rolling-release")
     for version in ("v6", "v7"):
         shop.vercel("GET", f"/{version}/deployments", params={"projectId": shop.project, "limit": 2})
     shop.vercel("GET", f"/v9/{project}")
@@ -80,6 +88,7 @@ def live_through(shop: Shop) -> None:
     variable = {"key": "COLOUR", "value": "blue", "type": "plain", "target": ["production"]}
     created = shop.vercel("POST", f"/v10/{project}/env", json=variable).json()["created"]
     shop.vercel("GET", f"/v10/{project}/env")
+    shop.vercel("GET", f"/v1/{project}/env/{created['id']}")
     shop.vercel("PATCH", f"/v9/{project}/env/{created['id']}", json={"value": "red"})
     shop.vercel("DELETE", f"/v9/{project}/env/{created['id']}")
     shop.vercel("POST", "/v13/deployments", json={"name": shop.name, "files": [{"file": "a", "sha": "0" * 40}]})

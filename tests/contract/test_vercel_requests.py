@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient
 from ansible_collections.storefront.runbook.plugins.module_utils.core.source import list_files
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Waiter
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms import vercel, vercel_git, vercel_upload
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms import vercel, vercel_git, vercel_upload, vercel_variables
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel_states import JOBS, STATES
 
 from tests.contract.contracts import Contract
@@ -49,18 +49,38 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> list[Request]:
     client.find(project, meta)
     made, _unused = vercel_upload.create(client, project, files, meta)
     client.wait_ready(project, made)
+    for more in ({"environment": "preview"}, {"environment": "qa"}, {"run": "1"}):
+        vercel_upload.create(client, project, files, {**meta, **more})
+    vercel_upload.create(client, project, {}, meta, {"deploymentId": made["id"]})
+    vercel_variables.last_change(client, project)
     for link in LINKS:
         vercel_upload.create(client, project, {}, meta, {"gitSource": vercel_git.git_source({**project, "link": link}, "0" * 40)})
     account.was_pushed("c0ffee")
     vercel_git.own_build(client, {**project, "link": LINKS[0]}, "c0ffee")
     client.build_log(made)
+    client.runtime_log(project, made["id"], seconds=1)
     client.wait_served(project, made["id"], client.point(project, made["id"], "promote"))
     older = account.has("v1.0.0", served_once=True)
     client.refuse_unservable(project, older, "rollback")
     client.point(project, older["id"], "rollback")
+    client.look({**project, "rollingRelease": {"target": "production"}}, older["id"])
     client.look({**project, "lastAliasRequest": {"toDeploymentId": "dpl_9", "jobStatus": "failed"}}, older["id"])
+    _set_variables(account, client, project)
     client.cancel(account.has("v1.2.0", state="BUILDING")["id"])
     return account.vendor.requests
+
+
+def _set_variables(account: FakeVercel, client: vercel.Vercel, project: Any) -> None:
+    account.decrypts = False
+    for target in ("production", "preview"):
+        shared = {"key": f"OF_{target}", "value": "1", "type": "encrypted", "target": [target], "customEnvironmentIds": ["env_qa"]}
+        account.variables.create(account.site, shared, upsert=False)
+    where = frozenset(["production", "env_qa"])
+    there = vercel_variables.read(client, project)
+    change = vercel_variables.compare(there, {"OF_production": "2", "NEW": "3"}, ["OF_preview"], where, sensitive=True, key="k")
+    vercel_variables.write(client, project, change, where, sensitive=True, key="k")
+    there = vercel_variables.read(client, project)
+    vercel_variables.write(client, project, vercel_variables.compare(there, {}, ["NEW"], where, sensitive=False, key="k"), where, sensitive=False, key="k")
 
 
 def test_every_request_is_one_that_vercel_describes(contract: Contract, asked: list[Request]):
@@ -69,8 +89,8 @@ def test_every_request_is_one_that_vercel_describes(contract: Contract, asked: l
 
 
 def test_every_call_of_the_client_was_among_them(asked: list[Request]):
-    calls = re.findall(r'call\("([A-Z]+)", ', Path(vercel.__file__).read_text() + Path(vercel_upload.__file__).read_text())
-    assert len({FakeVercel.operation(request) for request in asked}) == len(calls) + 1  # one has two paths: promote and rollback
+    calls = re.findall(r'call\("([A-Z]+)", ([^,)]+)', "".join(Path(module.__file__).read_text() for module in (vercel, vercel_upload, vercel_variables)))
+    assert len({FakeVercel.operation(request) for request in asked}) == len(set(calls)) + 2  # promote and rollback are one call; the runtime log is a stream
     assert {request.query.get("teamId") for request in asked} == {"team_1"}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import requests
-from ansible_collections.storefront.runbook.plugins.modules import vercel_deploy, vercel_info
+from ansible_collections.storefront.runbook.plugins.modules import vercel_deploy, vercel_env, vercel_info
 
 from sandbox.process import wait_until
 from sandbox.storefront import Sandbox
@@ -65,7 +65,7 @@ class Shop:
     def deploy(self, state: str, **params: Any) -> dict[str, Any]:
         return self.run(vercel_deploy, **{"state": state, "wait_interval": 0.05, "wait_timeout": 60, **params})
 
-    def stage(self, ref: str, /, **params: Any) -> dict[str, Any]:
+    def stage(self, ref: str | None, /, **params: Any) -> dict[str, Any]:
         return self.deploy("staged", **{"path": str(self.repository), "ref": ref, "root_directory": "apps/frontend", **params})
 
     def release(self, release: str, **params: Any) -> dict[str, Any]:
@@ -175,6 +175,34 @@ def test_a_commit_is_built_from_git_and_a_push_is_adopted_and_neither_is_served_
     assert shop.run(vercel_info)["project"]["auto_assign_domains"] is True
 
 
+def test_a_release_is_built_again_for_another_environment_and_with_the_variables_of_today(shop: Shop):
+    shop.sandbox.cloud("POST", f"/storefronts/{NAME}/environments", {"slug": "qa"})
+    tried = shop.stage("v1.0.0", environment="qa")
+    assert tried["auto_assign_domains"] == {"before": True, "after": True}, tried
+    assert release_at(tried["deployment"]["url"]) == "v1.0.0"
+    refused = shop.deploy("promoted", deployment=tried["deployment"]["id"])
+    assert "production cannot serve it" in refused["msg"]
+    wanted = {"source": "redeploy", "deployment": tried["deployment"]["id"], "release": "v1.0.0"}
+    again = shop.deploy("staged", **wanted)
+    assert again["changed"], again
+    assert not shop.deploy("staged", **wanted)["changed"]
+    assert shop.run(vercel_env, variables={"NEXT_PUBLIC_COLOUR": "red"})["changed"]
+    newest = shop.deploy("staged", **wanted)
+    assert newest["changed"], newest
+    assert not shop.deploy("promoted", deployment=newest["deployment"]["id"])["failed"]
+    assert shop.served() == "v1.0.0"
+
+
+def test_what_was_built_elsewhere_is_served_as_it_is(shop: Shop, tmp_path: Path):
+    output = tmp_path / ".vercel" / "output"
+    (output / "static").mkdir(parents=True)
+    (output / "config.json").write_text('{"version": 3}')
+    (output / "static" / "release.json").write_text('{"release": "v5.0.0"}')
+    staged = shop.stage(None, path=str(tmp_path), root_directory="", prebuilt=True, release="v5.0.0")
+    assert staged["changed"], staged
+    assert release_at(staged["deployment"]["url"]) == "v5.0.0"
+
+
 def test_where_a_push_serves_production_staging_is_refused_and_a_push_that_did_is_told(shop: Shop):
     shop.sandbox.cloud("POST", f"/storefronts/{NAME}/git", {"repository": str(shop.repository)})
     assert shop.stage("v1.0.0")["error"]["code"] == "push_serves_production"
@@ -187,6 +215,22 @@ def test_where_a_push_serves_production_staging_is_refused_and_a_push_that_did_i
     assert (missing["error"]["code"], commit in missing["msg"]) == ("no_own_build", True)
 
 
+def test_variables_are_set_for_some_environments_and_reach_the_next_build(shop: Shop):
+    shop.sandbox.cloud("POST", f"/storefronts/{NAME}/environments", {"slug": "qa"})
+    wanted: dict[str, Any] = {"variables": {"NEXT_PUBLIC_COLOUR": "red"}, "environments": ["production", "qa"], "digest_key": "k"}
+    assert shop.run(vercel_env, check=True, **wanted)["added"] == ["NEXT_PUBLIC_COLOUR"]
+    assert shop.writes() == []
+    assert shop.run(vercel_env, **wanted)["changed"]
+    assert not shop.run(vercel_env, **wanted)["changed"]
+    secret: dict[str, Any] = {"variables": {"SEARCH_KEY": "very-secret"}, "sensitive": True, "digest_key": "k"}
+    told = shop.run(vercel_env, **secret)
+    assert told["changed"], told
+    assert "very-secret" not in str(told)
+    assert not shop.run(vercel_env, **secret)["changed"]
+    gone = shop.run(vercel_env, absent=["NEXT_PUBLIC_COLOUR"], environments=["qa"], digest_key="k")
+    assert (gone["removed"], shop.run(vercel_env, variables={"NEXT_PUBLIC_COLOUR": "red"}, digest_key="k")["changed"]) == (["NEXT_PUBLIC_COLOUR"], False)
+
+
 def test_info_tells_what_is_live_and_what_can_be_gone_back_to(shop: Shop):
     assert shop.run(vercel_info)["live"] is None
     shop.release("v1.0.0")
@@ -196,6 +240,10 @@ def test_info_tells_what_is_live_and_what_can_be_gone_back_to(shop: Shop):
     assert [candidate["release"] for candidate in told["candidates"]] == ["v1.0.0"]
     assert told["project"]["auto_assign_domains"] is False
     assert told["project"]["domains"]
+    assert shop.served() == "v1.1.0"
+    logs = shop.run(vercel_info, logs=["build", "runtime"], log_seconds=0.3)
+    assert "Running npm run build" in logs["build_log"]
+    assert {"path": "/release.json", "status": 200}.items() <= logs["runtime_log"][-1].items()
     assert not told["changed"]
 
 
@@ -244,6 +292,15 @@ def test_a_promotion_that_is_queued_is_waited_for(shop: Shop):
     shop.fault("promote", "queued")
     shop.release("v1.0.0")
     assert shop.served() == "v1.0.0"
+
+
+def test_a_rolling_release_is_waited_for_to_its_end(shop: Shop):
+    shop.release("v1.0.0")
+    staged = shop.stage("v1.1.0")
+    shop.fault("promote", "rolls")
+    assert not shop.deploy("promoted", deployment=staged["deployment"]["id"])["failed"]
+    assert shop.served() == "v1.1.0"
+    assert shop.asked("rolling_release")
 
 
 @pytest.mark.parametrize("kind", ["alias_fails", "alias_partial"])

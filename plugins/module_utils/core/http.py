@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import IO, Any, TypeAlias
 from urllib.parse import urlsplit
@@ -163,6 +164,26 @@ class ApiClient:
             if not retry or self._clock() + pause > give_up:
                 raise failure
             self._sleep(pause)
+
+    def lines(self, path: str, *, params: Mapping[str, Any] | None = None, seconds: float = 5, limit: int = 1000) -> list[str]:
+        """Return the lines that a GET streams, the last ``limit`` of those that come within ``seconds``; a stream need not end by itself."""
+        give_up, found = self._clock() + seconds, deque[str](maxlen=limit)
+        try:
+            answer = self._session.request(
+                "GET", self.base_url + path, params=params, headers=self._headers, timeout=(self.timeout, seconds), stream=True, allow_redirects=False
+            )
+            with contextlib.closing(answer) as response:
+                if response.status_code >= 300:
+                    raise self._api_error("GET", path, response)
+                for line in response.iter_lines(chunk_size=1, decode_unicode=True):
+                    found.append(line)
+                    if self._clock() > give_up:
+                        break
+        except (requests.ConnectionError, requests.Timeout, ChunkedEncodingError) as error:
+            silence = "timed out" in str(error).lower()  # nothing more was said within that time
+            if not silence or _never_left(error):
+                raise self._unreachable("GET", path, error) from None
+        return list(found)
 
     def close(self) -> None:
         self._session.close()

@@ -114,6 +114,14 @@ def list_files(root: Path, ignored: Ignored = nothing_ignored) -> list[SourceFil
     return sorted(_walk(root, ignored), key=lambda file: file.path)
 
 
+def _refuse_unreadable(path: Path) -> None:
+    try:
+        path.name.encode()
+    except UnicodeEncodeError:
+        name = path.name.encode(errors="surrogateescape")
+        raise ConfigError(f"{path.parent} has a file whose name is not UTF-8: {name!r}. Rename it, or leave it out.", code="file_name") from None
+
+
 def _walk(root: Path, ignored: Ignored) -> Iterator[SourceFile]:
     inside = root.resolve()
     for folder, folders, names in os.walk(root):
@@ -125,6 +133,8 @@ def _walk(root: Path, ignored: Ignored) -> Iterator[SourceFile]:
             absolute = here / name
             if ignored(absolute, False):
                 continue
+            if not name.isascii():
+                _refuse_unreadable(absolute)
             if absolute.is_symlink() and not absolute.resolve().is_relative_to(inside):
                 raise ConfigError(f"{absolute} is a link out of the source folder. Replace it by the file, or leave it out.", code="link_outside")
             if absolute.is_file():

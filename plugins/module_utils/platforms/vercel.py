@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from http import HTTPStatus
@@ -16,7 +17,7 @@ from ..core.errors import ApiError, ConfigError, DeploymentFailed, RunbookError
 from ..core.http import ApiClient
 from ..core.redact import redact
 from ..core.wait import Outcome, Waiter, nothing
-from .vercel_states import Deployment, Project, Verdict, describe, last_request, parse_error, polling, production, serving, state_of
+from .vercel_states import Deployment, Project, Verdict, describe, last_request, parse_error, polling, production, rolling, serving, state_of, timestamp
 
 API_URL = "https://api.vercel.com"
 PAGE = 100  # Vercel's maximum for one answer, and how far a look at a list goes
@@ -84,16 +85,20 @@ class Vercel:
         )
 
     def deployments(self, project: Project, **filters: Any) -> list[Deployment]:
-        """Return production deployments, the newest first, at most ``PAGE``."""
+        """Return production deployments, the newest first, at most ``PAGE``; with ``target=None`` those of all environments."""
         params = {"projectId": project["id"], "target": "production", "limit": PAGE, **filters}
         return self.call("GET", "/v7/deployments", params=params)["deployments"]
 
-    def find(self, project: Project, meta: Mapping[str, str]) -> Deployment | None:
-        """Return the newest deployment of this release and source that is built or will be: of the same files, or of the same commit built by Vercel."""
-        same = ["release", "source_digest", *([] if "source_digest" in meta else ["commit"])]
-        for deployment in self.deployments(project):
+    def find(self, project: Project, meta: Mapping[str, str], since: int = 0) -> Deployment | None:
+        """Return the newest deployment of this release and source that is built or will be: of the same files, of the same commit built by Vercel, or of
+        the same deployment built again. ``since`` leaves out those made before that time, in milliseconds."""
+        same = {"release", "environment", "redeploy_of", *meta.keys() & {"run"}}
+        if "redeploy_of" not in meta:  # it keeps the words of the first one
+            same |= {"source_digest", *([] if "source_digest" in meta else ["commit"])}
+        for deployment in self.deployments(project, target="production" if meta.get("environment", "production") == "production" else None):
             known = deployment.get("meta") or {}
-            if all(known.get(key) == meta.get(key) for key in same) and state_of(deployment)[0] is not Outcome.FAILED:
+            alike = all(known.get(key) == meta.get(key) for key in same) and (deployment.get("createdAt") or 0) >= since
+            if alike and state_of(deployment)[0] is not Outcome.FAILED:
                 return deployment
         return None
 
@@ -122,6 +127,20 @@ class Vercel:
         tail = [line.rstrip() for line in lines if line.strip()][-LOG_LINES:]
         return redact("\n".join(filter(None, [deployment.get("errorMessage"), *tail])))
 
+    def runtime_log(self, project: Project, deployment_id: str, seconds: float) -> list[dict[str, Any]]:
+        """Return what Vercel tells within ``seconds`` of requests to a deployment: at, level, source, domain, method, path, status, message."""
+        path = f"/v1/projects/{project['id']}/deployments/{quote(deployment_id, safe='')}/runtime-logs"
+        rows = [json.loads(line) for line in self.api.lines(path, params=self._team, seconds=seconds, limit=PAGE) if line.strip()]
+        return [
+            {
+                **{"at": timestamp(row.get("timestampInMs")), "level": row.get("level"), "source": row.get("source"), "domain": row.get("domain")},
+                **{"method": row.get("requestMethod"), "path": row.get("requestPath"), "status": row.get("responseStatusCode")},
+                "message": redact(row.get("message") or ""),
+            }
+            for row in rows
+            if row.get("source") != "delimiter"
+        ]
+
     def refuse_unservable(self, project: Project, deployment: Deployment, verb: str) -> None:
         """Raise ConfigError when production can never serve a deployment, or Vercel cannot ``rollback`` to it."""
         outcome, word = state_of(deployment)
@@ -143,6 +162,10 @@ class Vercel:
 
     def look(self, project: Project, deployment_id: str, stale: int | None = None) -> Verdict:
         """Tell whether production serves a deployment: see ``serving``."""
+        if project.get("rollingRelease"):
+            release = self.call("GET", f"/v1/projects/{project['id']}/rolling-release")["rollingRelease"]
+            if verdict := rolling(project, release, deployment_id):
+                return verdict
         job, aliases = last_request(project), []
         if job.get("toDeploymentId") == deployment_id:
             aliases = self.call("GET", f"/v1/projects/{project['id']}/promote/aliases", params={"limit": PAGE})["aliases"]

@@ -5,16 +5,21 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..core.errors import ConfigError
-from ..core.source import checkout, list_files
+from ..core.ignore import ignored
+from ..core.source import Source, SourceFile, checkout, list_files
 from .vercel import Vercel
 from .vercel_git import full_commit, git_source, own_build
-from .vercel_states import Deployment, Project, production
-from .vercel_upload import Files, create, digest, layout
+from .vercel_prebuilt import output_files
+from .vercel_states import Deployment, Project, describe, production
+from .vercel_upload import IGNORE_FILE, IGNORED, Files, create, digest, layout
+from .vercel_variables import environments, last_change
 
 
 @dataclass
@@ -43,21 +48,47 @@ def choose(client: Vercel, project: Project, params: Mapping[str, Any]) -> Build
         raise ConfigError("Nothing says what the release is called. Set release, or set ref to its tag.", code="no_release")
     commit = full_commit(params["commit"] or "") if params["commit"] or params["source"] in ("commit", "adopt") else ""
     build = Build({**{key: str(value) for key, value in params["meta"].items()}, "release": release})
-    {"commit": _commit, "adopt": _adopt}.get(params["source"], _upload)(client, project, params, commit, build)
+    if params["environment"] != "production":
+        environments(project, [params["environment"]])
+        build.meta["environment"] = params["environment"]
+    {"commit": _commit, "adopt": _adopt, "redeploy": _redeploy}.get(params["source"], _upload)(client, project, params, commit, build)
+    if params["force"] and params["source"] != "adopt":
+        build.found, build.meta["run"] = None, secrets.token_hex(8)
     return build
 
 
 def _upload(client: Vercel, project: Project, params: Mapping[str, Any], commit: str, build: Build) -> None:
     if not params["path"]:
         raise ConfigError("There is nothing to upload. Set path to the folder or the repository of the release, or set source.", code="no_source")
+    files, known = (_prebuilt if params["prebuilt"] else _sources)(client, params, commit)
+    build.files = layout(files, project, params["root_directory"])
+    build.meta.update({"source_digest": digest(build.files), **({"commit": known} if known else {})})
+    build.told = {"upload": f"{build.size['files']} files, {build.size['bytes']} bytes, less what Vercel holds already"}
+    build.found = client.find(project, build.meta)
+
+
+def _prebuilt(client: Vercel, params: Mapping[str, Any], commit: str) -> tuple[list[SourceFile], str | None]:
+    if params["ref"]:
+        raise ConfigError("A ref holds no output of `vercel build`. With prebuilt set release instead of ref, and commit if it is known.", code="prebuilt_ref")
+    return output_files(Path(params["path"], params["root_directory"]), params["environment"]), commit or None
+
+
+def _sources(client: Vercel, params: Mapping[str, Any], commit: str) -> tuple[list[SourceFile], str | None]:
     source = client.held.enter_context(checkout(params["path"], params["ref"], params["root_directory"]))
     if commit and source.commit != commit:
         what = f"{params['ref']!r} stands for {source.commit}" if source.commit else "A folder without ref stands for no commit"
         raise ConfigError(f"{what}, and commit is {commit}. Correct ref or commit; a tag may have been moved.", code="moved_ref")
-    build.files = layout(list_files(source.root), project, params["root_directory"])
-    build.meta.update({"source_digest": digest(build.files), **({"commit": source.commit} if source.commit else {})})
-    build.told = {"upload": f"{build.size['files']} files, {build.size['bytes']} bytes, less what Vercel holds already"}
-    build.found = client.find(project, build.meta)
+    return _listed(source, Path(params["path"])), source.commit
+
+
+def _listed(source: Source, top: Path) -> list[SourceFile]:
+    """Return the files to send: of a commit all but what .vercelignore leaves out, of a folder also without what git would not take in."""
+    top = top.resolve() if source.commit is None else source.root
+    names = [IGNORE_FILE] if source.commit else [".gitignore", IGNORE_FILE]
+    files = list_files(source.root, ignored(top if source.root.is_relative_to(top) else source.root, names, IGNORED))
+    if not files:
+        raise ConfigError(f"{' and '.join(names)} leave nothing of the source to upload. Correct them, or root_directory.", code="empty_source")
+    return files
 
 
 def _commit(client: Vercel, project: Project, params: Mapping[str, Any], commit: str, build: Build) -> None:
@@ -68,7 +99,17 @@ def _commit(client: Vercel, project: Project, params: Mapping[str, Any], commit:
     build.found = client.find(project, build.meta)
 
 
+def _redeploy(client: Vercel, project: Project, params: Mapping[str, Any], commit: str, build: Build) -> None:
+    original = describe(client.deployment(project, params["deployment"] or ""))
+    build.body = {"deploymentId": original["id"]}
+    build.meta.update({"environment": params["environment"], "redeploy_of": original["id"], **({"commit": original["commit"]} if original["commit"] else {})})
+    build.told = {"build": f"{original['id']} again, with the variables of today"}
+    build.found = client.find(project, build.meta, since=last_change(client, project))
+
+
 def _adopt(client: Vercel, project: Project, params: Mapping[str, Any], commit: str, build: Build) -> None:
+    if params["environment"] != "production":
+        raise ConfigError("Vercel's own build of a push is adopted for production only. Set environment to production, or source to commit.", code="adopt")
     build.found = own_build(client, project, commit)
     if build.found["uid"] == (production(project) or {}).get("id"):
         client.waiter.warn(f"Production serves {build.found['uid']} already: Vercel's own build of {commit} went live past every check.")

@@ -32,6 +32,8 @@ JOBS = {
     "failed": Outcome.FAILED,
 }
 
+ROLLING = "in a rolling release"
+
 LOOPBACK = re.compile(r"(127(\.\d+){3}|localhost)(:\d+)?")
 
 Deployment = Mapping[str, Any]
@@ -66,6 +68,11 @@ def deployment_url(host: str | None) -> str | None:
     return f"{'http' if LOOPBACK.fullmatch(host) else 'https'}://{host}"
 
 
+def timestamp(milliseconds: float | None) -> str | None:
+    """Return a time of Vercel's in UTC."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds") if milliseconds else None
+
+
 def describe(deployment: Deployment) -> dict[str, Any]:
     """Return what modules give back of a deployment, from any of the shapes in which Vercel gives it."""
     meta = deployment.get("meta") or {}
@@ -76,7 +83,7 @@ def describe(deployment: Deployment) -> dict[str, Any]:
         "status": state_of(deployment)[1],
         "release": meta.get("release"),
         "commit": meta.get("commit") or pushed_commit(deployment),
-        "created_at": datetime.fromtimestamp(made / 1000, UTC).isoformat(timespec="seconds") if made else None,
+        "created_at": timestamp(made),
     }
 
 
@@ -102,6 +109,22 @@ def on_its_way(project: Project) -> str | None:
     """Return the id of the deployment that production is just being pointed at."""
     job = last_request(project)
     return job.get("toDeploymentId") if job and JOBS.get(job["jobStatus"]) in (None, Outcome.PENDING) else None
+
+
+def rolling(project: Project, release: Mapping[str, Any] | None, deployment_id: str) -> Verdict | None:
+    """Tell how far a deployment has come in a rolling release, which serves it to more and more of the visitors; None where it is in none."""
+    release = release or {}
+    if release.get("queuedDeploymentId") == deployment_id:
+        return Outcome.PENDING, f"{ROLLING}: queued behind that of {(release.get('canaryDeployment') or {}).get('id')}"
+    if (release.get("canaryDeployment") or {}).get("id") != deployment_id:
+        return None
+    if release.get("state") == "ACTIVE":
+        stage = release.get("activeStage") or {}
+        held = ", until somebody approves of the next stage at Vercel" if stage.get("requireApproval") else ""
+        return Outcome.PENDING, f"{ROLLING}: at {stage.get('targetPercentage', '?')} %{held}"
+    asked = last_request(project)
+    begun_since = (release.get("startedAt") or 0) >= (asked.get("requestedAt") or 0) and asked.get("toDeploymentId") == deployment_id
+    return (Outcome.FAILED, f"{ROLLING}: aborted") if release.get("state") == "ABORTED" and begun_since else None
 
 
 def auto_assigns(project: Project) -> bool:

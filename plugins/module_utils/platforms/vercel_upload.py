@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from functools import partial
 from http import HTTPStatus
 from pathlib import PurePosixPath
 from typing import Any
@@ -17,6 +18,13 @@ from ..core.source import SourceFile
 from .vercel import Vercel
 from .vercel_states import Deployment, Project
 
+IGNORE_FILE = ".vercelignore"
+# What Vercel's own client leaves out besides, unless .vercelignore takes it back.
+IGNORED = (
+    *(".hg", ".git", ".gitmodules", ".svn", ".cache", ".next", ".now", ".vercel", ".npmignore", ".dockerignore", ".gitignore", ".*.swp", ".DS_Store"),
+    *(".wafpicke-*", ".lock-wscript", ".env.local", ".env.*.local", ".venv", ".yarn/cache", ".pnp*", "npm-debug.log", "config.gypi", "node_modules"),
+    *("__pycache__", "venv", "CVS"),
+)
 ROUNDS = 5  # how often a deployment is asked for: after uploads, after a lost answer
 UPLOADS = 8  # at a time; a session keeps 10 connections
 
@@ -45,19 +53,21 @@ def digest(files: Files) -> str:
 def create(
     client: Vercel, project: Project, files: Files, meta: Mapping[str, str], source: Mapping[str, Any] | None = None
 ) -> tuple[Deployment, dict[str, int]]:
-    """Make a production deployment, sending the files that Vercel does not hold yet; return it and how many ``files`` and ``bytes`` were sent.
+    """Make a deployment, for production unless ``meta`` names another environment, sending the files that Vercel does not hold yet; return it and how
+    many ``files`` and ``bytes`` were sent.
 
     ``source`` is what the request says instead where Vercel has the files already, such as gitSource. When the answer is lost, the deployment is
     looked for before it is asked for again.
     """
     listed = [{"file": path, "sha": sha, "size": file.size} for path, (sha, file) in files.items()]
-    body = {"name": project["name"], "project": project["id"], "target": "production", **(source or {"files": listed}), "meta": dict(meta)}
+    body = {"name": project["name"], "project": project["id"], **_target(meta.get("environment")), **(source or {"files": listed}), "meta": dict(meta)}
+    params = {"skipAutoDetectionConfirmation": 1, **({"forceNew": 1} if "run" in meta else {})}
     sent = {"files": 0, "bytes": 0}
     problem: RunbookError
     for _unused in range(ROUNDS):
         client.waiter.beat()
         try:
-            made = client.call("POST", "/v13/deployments", params={"skipAutoDetectionConfirmation": 1}, json=body)
+            made = client.call("POST", "/v13/deployments", params=params, json=body)
             missing = _missing(made)
             if not missing:
                 return made, sent
@@ -74,6 +84,11 @@ def create(
         elif found := _find_again(client, project, meta):
             return found, sent
     raise problem
+
+
+def _target(environment: str | None) -> dict[str, str]:
+    """Return what a request says of an environment; a preview is what nothing is said of."""
+    return {"production": {"target": "production"}, "preview": {}}.get(environment or "production", {"customEnvironmentSlugOrId": environment or ""})
 
 
 def _find_again(client: Vercel, project: Project, meta: Mapping[str, str]) -> Deployment | None:
@@ -99,7 +114,8 @@ def _upload(client: Vercel, files: Mapping[str, SourceFile], sent: dict[str, int
 
 def _send(client: Vercel, sha: str, file: SourceFile) -> int:
     headers = {"x-vercel-digest": sha, "Content-Type": "application/octet-stream"}
-    client.call("POST", "/v2/files", data=file.absolute.read_bytes(), headers=headers, idempotent=True)
+    content = partial(file.absolute.open, "rb") if file.size else b""  # of an empty stream the length would not be told
+    client.call("POST", "/v2/files", data=content, headers=headers, idempotent=True)
     return file.size
 
 

@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable
 from typing import Any
 
+from sandbox.cloud.state import Site
+from sandbox.cloud.vercel_variables import Variables
 from tests.unit.support import Answer, FakeVendor, Request, reply
 
 PROJECT = "prj_shop"
@@ -28,10 +31,14 @@ class FakeVercel:
         self.blobs: dict[str, bytes] = {}
         self.aliases: list[dict[str, str]] = []
         self.held = ["shop.example"]
+        self.rolling: list[dict[str, Any]] = []
+        self.runtime: list[dict[str, Any]] = []
         self.steps = ["QUEUED", "BUILDING", "READY"]
         self.jobs = ["pending", "in-progress", "succeeded"]
         self.faults: dict[str, list[Callable[[Callable[[], Answer]], Answer]]] = {}
         self.clock = 1_000_000
+        self.site = Site(PROJECT, "shop", "team_1", [], [], 0)
+        self.variables, self.decrypts = Variables(None), True  # type: ignore[arg-type]
         self.vendor = FakeVendor(self.answer)
 
     def asked(self, operation: str) -> list[Request]:
@@ -40,7 +47,7 @@ class FakeVercel:
 
     @staticmethod
     def operation(request: Request) -> str:
-        return f"{request.method} {re.sub(r'/(dpl|prj)_[^/]+', '', request.path).replace('/shop', '')}"
+        return f"{request.method} {re.sub(r'/(dpl|prj|env)_[^/]+', '', request.path).replace('/shop', '')}"
 
     def has(self, release: str, *, state: str = "READY", target: str | None = "production", served_once: bool = False, **more: Any) -> dict[str, Any]:
         """Add a deployment."""
@@ -83,6 +90,8 @@ class FakeVercel:
 
     def honest(self, operation: str, request: Request) -> Answer:
         ids = re.findall(r"dpl_[^/]+", request.path)
+        if "/env" in request.path:
+            return self._environment(request)
         match operation:
             case "GET /v9/projects":
                 self._move_job()
@@ -102,6 +111,10 @@ class FakeVercel:
                 return reply(200, {})
             case "GET /v3/deployments/events":
                 return reply(200, [{"created": 2, "type": "stderr", "text": "Module not found: cart"}, {"created": 1, "payload": {"text": "npm run build"}}])
+            case "GET /v1/projects/deployments/runtime-logs":
+                return reply(200, text="\n".join(map(json.dumps, self.runtime)))
+            case "GET /v1/projects/rolling-release":
+                return reply(200, {"rollingRelease": self.rolling.pop(0) if self.rolling else None})
             case "GET /v1/projects/promote/aliases":
                 return reply(200, {"aliases": self.aliases, "pagination": {}})
             case "GET /v2/deployments/aliases":
@@ -120,8 +133,21 @@ class FakeVercel:
                 return self._point(found, operation.rpartition("/")[2])
         raise AssertionError(f"nobody expected {operation}")
 
+    def _environment(self, request: Request) -> Answer:
+        named = next((item for item in self.site.variables if item["id"] == request.path.rpartition("/")[2]), None)
+        if request.method == "POST":
+            created = [self.variables.create(self.site, item, upsert=request.query.get("upsert") == "true") for item in request.json()]
+            return reply(201, {"created": created, "failed": []})
+        if named is None:
+            return reply(200, self.variables.listing(self.site, decrypted=request.query.get("decrypt") == "true" and self.decrypts))
+        if request.method == "DELETE":
+            self.site.variables.remove(named)
+        if request.method == "PATCH":
+            return reply(200, self.variables.update(self.site, named, request.json()))
+        return reply(200, self.variables.shown(named, decrypted=True))
+
     def _listed(self, query: dict[str, str]) -> list[dict[str, Any]]:
-        chosen = [d for d in reversed(self.deployments) if d["target"] == query["target"]]
+        chosen = [d for d in reversed(self.deployments) if d["target"] == query.get("target", d["target"])]
         if "sha" in query:
             chosen = [d for d in chosen if query["sha"] in d["meta"].values()]
         if query.get("rollbackCandidate") == "true":
@@ -130,13 +156,17 @@ class FakeVercel:
         return [{**{key: value for key, value in d.items() if key != "id"}, "uid": d["id"], "state": d["readyState"]} for d in chosen]
 
     def _create(self, body: dict[str, Any]) -> Answer:
+        target = body.get("target")
+        if "deploymentId" in body:
+            first = next(d for d in self.deployments if d["id"] == body["deploymentId"])
+            return reply(200, self.has("", state=self.steps[0], target=target, meta={**first["meta"], **body["meta"]}, source="redeploy"))
         if "gitSource" in body:
             meta = {**body["meta"], "githubCommitSha": body["gitSource"]["sha"]}
             return reply(200, self.has("", state=self.steps[0], meta=meta, source="api-trigger-git-deploy"))
         missing = list(dict.fromkeys(file["sha"] for file in body["files"] if file["sha"] not in self.blobs))
         if missing:
             return vercel_error(400, "missing_files", "Missing files", missing=missing)
-        return reply(200, self.has("", state=self.steps[0], meta=body["meta"]))
+        return reply(200, self.has("", state=self.steps[0], target=target, meta=body["meta"]))
 
     def _point(self, deployment: dict[str, Any], verb: str) -> Answer:
         self.clock += 1000

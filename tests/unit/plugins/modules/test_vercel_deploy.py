@@ -15,7 +15,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core.errors imp
 from ansible_collections.storefront.runbook.plugins.modules import vercel_deploy
 
 from tests.unit.plugins.fake_vercel import FakeVercel, vercel_error
-from tests.unit.support import Clock, reply, run_module
+from tests.unit.support import Clock, answer_lost, reply, run_module
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OTHER = "f" * 40
@@ -494,3 +494,159 @@ def test_auto_assignment_is_set_after_a_rollback_that_is_done_already(account):
     assert (result["changed"], result["auto_assign_domains"]) == (True, {"before": False, "after": True})
     assert written(account) == ["PATCH /v9/projects"]
     assert not deploy("rolled_back", deployment="dpl_1", auto_assign_domains=True)["changed"]
+
+
+def uploaded(account: FakeVercel) -> list[str]:
+    return sorted(file["file"] for file in account.asked("POST /v13/deployments")[-1].json()["files"])
+
+
+def test_a_folder_is_uploaded_without_what_its_ignore_files_and_vercels_own_client_leave_out(account, shop):
+    frontend = shop / "apps" / "frontend"
+    for name in ("debug.log", "secret.txt", "draft.md", ".env.production.local", "dist/page.html", "dist/map.js"):
+        (frontend / name).parent.mkdir(exist_ok=True)
+        (frontend / name).write_text(name)
+    (shop / ".gitignore").write_text("*.log\n")
+    (frontend / ".gitignore").write_text("secret.txt\ndist\n")
+    (frontend / ".vercelignore").write_text("*.md\n!dist\n*.js\n")
+    stage(shop, ref=None, release="v1.1.0")
+    assert uploaded(account) == [".vercelignore", "dist/page.html", "package.json", "page.tsx"]
+
+
+def test_of_a_ref_gits_own_ignore_file_leaves_nothing_out_for_it_was_committed(account, shop):
+    frontend = shop / "apps" / "frontend"
+    (frontend / ".gitignore").write_text("page.tsx\n")
+    (frontend / ".vercelignore").write_text("package.json\n")
+    for command in (["add", "."], ["commit", "--quiet", "--message", "v1.2.0"], ["tag", "v1.2.0"]):
+        subprocess.run(["git", "-C", str(shop), "-c", "user.name=t", "-c", "user.email=t@t.test", *command], check=True)
+    stage(shop, ref="v1.2.0")
+    assert uploaded(account) == [".vercelignore", "page.tsx"]
+
+
+def test_ignore_files_that_leave_nothing_are_refused(account, shop):
+    (shop / "apps" / "frontend" / ".vercelignore").write_text("*\n")
+    result = stage(shop, ref=None, release="v1.1.0")
+    assert ".gitignore and .vercelignore leave nothing of the source to upload" in result["msg"]
+    assert written(account) == []
+
+
+def test_a_deployment_is_built_again_with_the_variables_of_today_until_they_change_once_more(account):
+    first = account.has("v1.0.0", target=None, meta={"release": "v1.0.0", "commit": COMMIT, "source_digest": "d"})
+    again: dict[str, Any] = {"source": "redeploy", "deployment": first["id"], "release": "v1.0.0", "auto_assign_domains": False}
+    assert deploy("staged", check=True, **again)["diff"]["after"]["build"] == "dpl_1 again, with the variables of today"
+    result = deploy("staged", **again)
+    body = account.asked("POST /v13/deployments")[0].json()
+    assert (body["deploymentId"], body["target"], "files" in body) == ("dpl_1", "production", False)
+    assert (result["deployment"]["id"], result["deployment"]["commit"], result["deployment"]["release"]) == ("dpl_2", COMMIT, "v1.0.0")
+    assert not deploy("staged", **again)["changed"]
+    account.variables.create(account.site, {"key": "A", "value": "1", "type": "plain", "target": ["production"]}, upsert=True)
+    assert deploy("staged", **again)["deployment"]["id"] == "dpl_3"
+    assert "has no deployment dpl_9" in deploy("staged", **{**again, "deployment": "dpl_9"})["msg"]
+
+
+@pytest.mark.parametrize(("environment", "said"), [("preview", {}), ("qa", {"customEnvironmentSlugOrId": "qa"})])
+def test_a_build_for_another_environment_leaves_auto_assignment_alone_and_is_no_build_for_production(account, shop, environment, said):
+    account.is_linked()
+    account.project["customEnvironments"] = [{"id": "env_qa", "slug": "qa"}]
+    result = stage(shop, environment=environment)
+    assert (result["changed"], result["auto_assign_domains"]) == (True, {"before": True, "after": True})
+    body = account.asked("POST /v13/deployments")[-1].json()
+    assert {key: body[key] for key in ("target", "customEnvironmentSlugOrId") if key in body} == said
+    assert written(account)[0] != "PATCH /v9/projects"
+    assert not stage(shop, environment=environment)["changed"]
+    assert stage(shop, auto_assign_domains=False)["deployment"]["id"] == "dpl_2"
+
+
+def test_an_environment_that_there_is_not_is_refused(account, shop):
+    assert "has no environment qa" in stage(shop, environment="qa")["msg"]
+    account.is_linked()
+    assert "adopted for production only" in build_commit("adopt", environment="preview")["msg"]
+    assert written(account) == []
+
+
+def test_force_makes_another_build_past_the_cache_and_only_one_where_the_answer_is_lost(account, shop):
+    stage(shop)
+    account.faults["POST /v13/deployments"] = [lambda answer: (answer(), answer_lost())[1]]
+    result = stage(shop, force=True)
+    assert (result["changed"], result["deployment"]["id"], len(account.deployments)) == (True, "dpl_2", 2)
+    assert account.asked("POST /v13/deployments")[-1].query["forceNew"] == "1"
+
+
+@pytest.fixture
+def built(shop: Path) -> Path:
+    """The repository with the output of `vercel build --prod`, one function of which is a link to another and names a file outside."""
+    output = shop / "apps" / "frontend" / ".vercel" / "output"
+    function = output / "functions" / "cart.func"
+    files = {output / "config.json": '{"version": 3}', output / "builds.json": '{"target": "production"}', output / "static" / "page.html": "<p>"}
+    files |= {function / ".vc-config.json": '{"filePathMap": {"lib/a.js": "shared/a.js"}}', function / "node_modules" / "x" / "index.js": "x"}
+    files |= {shop / "apps" / "frontend" / "shared" / "a.js": "a"}
+    for file, text in files.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    (function.parent / "cart.rsc.func").symlink_to("cart.func")
+    return shop
+
+
+def prebuilt(shop: Path, **params: Any) -> dict[str, Any]:
+    return stage(shop, **{"ref": None, "release": "v1.1.0", "prebuilt": True, **params})
+
+
+def test_what_was_built_elsewhere_is_sent_with_what_its_functions_need_and_nothing_else(account, built):
+    result = prebuilt(built, commit=COMMIT)
+    assert not result["failed"], result
+    functions = [f".vercel/output/functions/cart{kind}.func/{name}" for kind in ("", ".rsc") for name in (".vc-config.json", "node_modules/x/index.js")]
+    assert uploaded(account) == sorted([*(f".vercel/output/{name}" for name in ("builds.json", "config.json", "static/page.html")), *functions, "shared/a.js"])
+    assert (result["deployment"]["commit"], result["upload"]["sent_files"]) == (COMMIT, 6)
+    assert not prebuilt(built, commit=COMMIT)["changed"]
+
+
+def test_an_output_that_is_missing_for_something_else_or_with_a_ref_is_refused(account, shop, built):
+    assert "was built for production, not for preview. Run `vercel build`" in prebuilt(built, environment="preview")["msg"]
+    assert "A ref holds no output" in prebuilt(built, ref="v1.1.0")["msg"]
+    output = built / "apps" / "frontend" / ".vercel" / "output"
+    (output / "static" / "secret").symlink_to("/etc/hostname")
+    assert "lies outside of" in prebuilt(built)["msg"]
+    (output / "static" / "secret").unlink()
+    (output / "static" / "loop").symlink_to("../static")
+    assert "a link to a folder that it lies in" in prebuilt(built)["msg"]
+    (output / "config.json").unlink()
+    assert "Run `vercel build --prod`" in prebuilt(built)["msg"]
+    assert written(account) == []
+
+
+def rolls(percentage: int, **more: Any) -> dict[str, Any]:
+    stage = {"targetPercentage": percentage, "requireApproval": False}
+    return {"state": "ACTIVE", "canaryDeployment": {"id": "dpl_2"}, "activeStage": stage, "startedAt": 9_000_000, **more}
+
+
+def test_a_rolling_release_is_waited_for_until_all_visitors_get_it_and_not_asked_for_again(account):
+    account.serves(account.has("v1.0.0"))
+    account.has("v1.1.0")
+    account.project["rollingRelease"] = {"target": "production"}
+    account.rolling = [rolls(5), rolls(5), rolls(50), rolls(100, state="COMPLETE")]
+    served = account.faults["GET /v9/projects"] = [lambda answer: answer()] * 3
+    served.append(lambda answer: (account.serves(account.deployments[1]), answer())[1])
+    result = deploy("promoted", deployment="dpl_2")
+    assert not result["failed"], result
+    assert (result["changed"], result["diff"]["before"]["serving"]) == (False, "in a rolling release: at 5 %")
+    assert written(account) == []
+
+
+def test_a_rolling_release_that_nobody_approves_of_is_given_up_with_what_it_waits_for(account):
+    account.has("v1.0.0")
+    account.has("v1.1.0")
+    account.project["rollingRelease"] = {"target": "production"}
+    account.rolling = [rolls(5, activeStage={"targetPercentage": 5, "requireApproval": True})] * 99
+    result = deploy("promoted", deployment="dpl_2", wait_timeout=20)
+    assert "still in a rolling release: at 5 %, until somebody approves of the next stage at Vercel after 20 s" in result["msg"]
+
+
+def test_a_rolling_release_that_was_aborted_fails_and_an_earlier_one_of_the_same_does_not(account):
+    account.has("v1.0.0")
+    account.has("v1.1.0")
+    account.project["rollingRelease"] = {"target": "production"}
+    earlier = rolls(5, state="ABORTED", startedAt=1)
+    account.rolling = [earlier, earlier, rolls(50), rolls(50, state="ABORTED")]
+    result = deploy("promoted", deployment="dpl_2")
+    assert account.rolling == []
+    assert "ended as in a rolling release: aborted" in result["msg"]
+    assert written(account) == ["POST /v10/projects/promote"]

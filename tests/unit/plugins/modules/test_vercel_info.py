@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel_variables import digest
 from ansible_collections.storefront.runbook.plugins.modules import vercel_info
 
 from tests.unit.plugins.fake_vercel import FakeVercel, vercel_error
 from tests.unit.support import run_module
 
 
-def info(account: FakeVercel) -> dict[str, Any]:
+def info(account: FakeVercel, **params: Any) -> dict[str, Any]:
     with account.vendor.installed():
-        return run_module(vercel_info, {"api_token": "sesame-token", "api_url": "https://api.test", "team": "acme", "project": "shop"})
+        return run_module(vercel_info, {"api_token": "sesame-token", "api_url": "https://api.test", "team": "acme", "project": "shop", **params})
 
 
 def test_it_tells_what_is_live_and_what_can_be_gone_back_to_the_newest_first():
@@ -60,3 +61,40 @@ def test_a_wrong_token_is_named_without_being_shown():
     assert result["failed"]
     assert "403 forbidden: Not authorized. Check the token" in result["msg"]
     assert "sesame-token" not in str({key: value for key, value in result.items() if key != "invocation"})
+
+
+def test_it_tells_the_logs_of_what_is_live_or_of_the_deployment_that_is_named():
+    account = FakeVercel()
+    account.serves(account.has("v1.0.0"))
+    account.has("v1.1.0", state="ERROR", errorMessage="Command exited with 1")
+    row = {"level": "error", "source": "serverless", "timestampInMs": 1767225600000, "domain": "shop.example", "requestMethod": "GET", "requestPath": "/cart"}
+    account.runtime = [{"source": "delimiter"}, {**row, "responseStatusCode": 500, "message": "no reply from postgresql://shop:hunter22@db/shop"}]
+    result = info(account, logs=["build", "runtime"])
+    assert result["build_log"] == ["npm run build", "Module not found: cart"]
+    told = {"at": "2026-01-01T00:00:00+00:00", "level": "error", "source": "serverless", "domain": "shop.example", "method": "GET", "path": "/cart"}
+    assert result["runtime_log"] == [{**told, "status": 500, "message": "no reply from postgresql://shop:********@db/shop"}]
+    named = info(account, logs=["build"], deployment="dpl_2")
+    assert (named["build_log"][0], "runtime_log" in named) == ("Command exited with 1", False)
+
+
+def test_without_anything_live_the_logs_need_a_deployment():
+    assert "Set deployment" in info(FakeVercel(), logs=["build"])["msg"]
+
+
+def test_it_tells_the_variables_by_keyed_digest_and_only_where_a_key_is_given():
+    account = FakeVercel()
+    account.project["customEnvironments"] = [{"id": "env_qa", "slug": "qa"}]
+    for target, value in (("preview", "blue-value"), ("production", "red-value")):
+        account.variables.create(account.site, {"key": "COLOUR", "value": value, "type": "encrypted", "target": [target]}, upsert=False)
+    hidden = {"key": "KEY", "value": "very-secret", "type": "sensitive", "target": ["production"], "customEnvironmentIds": ["env_qa"]}
+    account.variables.create(account.site, hidden, upsert=False)
+    result = info(account, digest_key="a-key")
+    told = [(item["name"], item["environments"], item["digest"], item["sensitive"]) for item in result["variables"]]
+    assert told == [
+        ("COLOUR", ["preview"], digest("a-key", "COLOUR", "blue-value"), False),
+        ("COLOUR", ["production"], digest("a-key", "COLOUR", "red-value"), False),
+        ("KEY", ["production", "qa"], None, True),
+    ]
+    assert "-value" not in str(result)
+    assert "variables" not in info(account)
+    assert len(account.asked("GET /v10/projects/env")) == 1

@@ -135,8 +135,8 @@ class Double:
         self.config = folder / "config.json"
         self.config.write_text(json.dumps(config))
         clients = {
-            name: httpx.Client(base_url=f"http://127.0.0.1:{self.ports[name]}", headers={"authorization": f"Bearer {token}"}, timeout=20, trust_env=False)
-            for name, token in TOKENS.items()
+            name: httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"authorization": f"Bearer {TOKENS.get(name)}"}, timeout=20, trust_env=False)
+            for name, port in self.ports.items()
         }
         self.control, self.vercel, self.railway, self.cloudflare = (clients[name] for name in ("control", "vercel", "railway", "cloudflare"))
         self.render = clients["render"]

@@ -228,3 +228,25 @@ def test_over_a_real_connection_the_token_arrives(echo: str) -> None:
     client = ApiClient("Acme", echo, headers={"Authorization": "Bearer real"}, session=make_session({}))
     assert client.request("GET", "/").text == "Bearer real"
     client.close()
+
+
+def test_of_a_stream_the_last_lines_are_kept(clock: Clock) -> None:
+    vendor = FakeVendor([reply(200, text="one\ntwo\nthree")])
+    assert client_of(vendor, clock).lines("/log", limit=2) == ["two", "three"]
+
+
+def test_a_stream_that_goes_on_is_left_when_its_time_is_over(clock: Clock) -> None:
+    ticks = iter(range(100))
+    client = client_of(FakeVendor([reply(200, text="line\n" * 50)]), clock)
+    client._clock = lambda: next(ticks)
+    assert len(client.lines("/log", seconds=3)) == 4
+
+
+def test_a_stream_that_says_nothing_more_is_no_error_and_one_that_cannot_be_had_is(clock: Clock) -> None:
+    client = client_of(FakeVendor([answer_late(), never_left(), answer_lost(), reply(403)]), clock)
+    assert client.lines("/log") == []
+    for _unused in range(2):
+        with pytest.raises(Unreachable):
+            client.lines("/log")
+    with pytest.raises(ApiError, match="403"):
+        client.lines("/log")

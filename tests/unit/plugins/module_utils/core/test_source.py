@@ -152,6 +152,14 @@ def test_a_link_to_a_folder_is_refused_rather_than_left_out(tmp_path: Path, targ
         list_files(tmp_path / "shop")
 
 
+def test_a_name_that_is_not_utf8_is_refused_and_any_other_is_taken(tmp_path: Path) -> None:
+    write(tmp_path, {"with blank": "", "[slug]/page.tsx": "", "ä+%.txt": "", "@modal/(.)x": ""})
+    assert names(tmp_path) == ["@modal/(.)x", "[slug]/page.tsx", "with blank", "ä+%.txt"]
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.txt")).touch()
+    with pytest.raises(ConfigError, match=r"not UTF-8: b'\\xff\.txt'\. Rename it"):
+        list_files(tmp_path)
+
+
 def test_a_linked_node_modules_is_left_out_like_any_other(tmp_path: Path) -> None:
     write(tmp_path, {"installed/a": "", "shop/b": ""})
     (tmp_path / "shop/node_modules").symlink_to("../installed")

@@ -1,0 +1,219 @@
+#!/usr/bin/python
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Set and remove variables of a Vercel project, and show none of their values."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vercel_env
+version_added: 1.0.0
+short_description: Set the variables of a project on Vercel
+description:
+  - Sets and removes variables of a project for some of its environments, and leaves those of the others as they are, also where Vercel holds one
+    variable for several of them.
+  - What is built already keeps the variables that it was built with. They reach the next build; see O(storefront.runbook.vercel_deploy#module:state).
+author:
+  - Contributors to storefront.runbook (@storefront)
+options:
+  api_token:
+    description:
+      - Token of Vercel's API, from its account settings. Never shown, logged or written to disk.
+      - The environment variable E(VERCEL_TOKEN) is used when it is not set.
+    type: str
+    required: true
+  api_url:
+    description:
+      - Address of Vercel's API; another one than the default is for tests and proxies.
+    type: str
+    default: https://api.vercel.com
+  team:
+    description:
+      - Team that owns the project, as its id (C(team_...)) or its slug. Leave it out for a personal account.
+    type: str
+  project:
+    description:
+      - Id (C(prj_...)) or name of the project.
+    type: str
+    required: true
+  environments:
+    description:
+      - What the variables are for. V(production), V(preview), V(development), or the slug of a custom environment.
+    type: list
+    elements: str
+    default: [production]
+  variables:
+    description:
+      - Values by their names. They must be strings, so quote V("false") and V("3000"). Never shown, logged or written to disk.
+      - The variables of the project that are not named here stay, unless O(exclusive) is set.
+    type: dict
+    default: {}
+  absent:
+    description:
+      - Names of variables to remove from O(environments).
+    type: list
+    elements: str
+    default: []
+  exclusive:
+    description:
+      - Whether to remove every variable of O(environments) that is not in O(variables). Refused where that is empty.
+    type: bool
+    default: false
+  sensitive:
+    description:
+      - Whether O(variables) are to be I(sensitive), which Vercel gives back to nobody. One that is sensitive stays so. Not for V(development).
+      - To tell whether such a variable has changed, the module keeps the keyed digest of its value in its comment at Vercel.
+    type: bool
+    default: false
+  digest_key:
+    description:
+      - Key for the digests in the diff, in RV(variable_digests) and in the comments of sensitive variables. The API token by default, so with another
+        token sensitive variables are set once more.
+    type: str
+extends_documentation_fragment:
+  - storefront.runbook.api
+  - storefront.runbook.lease
+  - storefront.runbook.store
+attributes:
+  check_mode:
+    description: Compares the variables and predicts the result, writes nothing.
+    support: full
+  diff_mode:
+    description: Shows the names and keyed digests of the variables that change, never a value.
+    support: full
+notes:
+  - Variables of single branches, of integrations and those that a team shares are neither seen nor changed.
+seealso:
+  - module: storefront.runbook.vercel_deploy
+  - module: storefront.runbook.vercel_info
+"""
+
+EXAMPLES = r"""
+- name: Point the frontend at the API, in production and in what is staged for it
+  storefront.runbook.vercel_env:
+    api_token: "{{ vault_vercel_token }}"
+    team: team_1a2b3c
+    project: shop
+    variables:
+      NEXT_PUBLIC_API_URL: https://api.shop.example
+    absent: [LEGACY_PAYMENTS]
+
+- name: Give the previews a key of their own
+  storefront.runbook.vercel_env:
+    api_token: "{{ vault_vercel_token }}"
+    team: team_1a2b3c
+    project: shop
+    environments: [preview, qa]
+    sensitive: true
+    variables:
+      SEARCH_KEY: "{{ vault_preview_search_key }}"
+"""
+
+RETURN = r"""
+added:
+  description: Names of the variables that were not there before in any of the environments.
+  returned: success
+  type: list
+  elements: str
+updated:
+  description: Names of the variables that have another value, type or place now.
+  returned: success
+  type: list
+  elements: str
+removed:
+  description: Names of the variables that are gone from the environments.
+  returned: success
+  type: list
+  elements: str
+variable_digests:
+  description:
+    - HMAC-SHA256 of the variables of these environments by their names, as they are now; null where the value cannot be read, several with commas
+      between them where the environments have different values.
+  returned: success
+  type: dict
+  sample: {"NEXT_PUBLIC_API_URL": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}
+elapsed:
+  description: Seconds that the module took.
+  returned: always
+  type: float
+"""
+
+from typing import Any
+
+from ..module_utils.core.errors import ConfigError
+from ..module_utils.core.http import REQUESTS_ERROR
+from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.options import api_options, lease_options
+from ..module_utils.data.lease import guard as lease_guard
+from ..module_utils.platforms.vercel import API_URL, Vercel, connect
+from ..module_utils.platforms.vercel_variables import Variable, compare, environments, read, shown, write
+
+
+def argument_spec() -> dict[str, Any]:
+    return {
+        **api_options(API_URL, "VERCEL_TOKEN"),
+        "team": {"type": "str"},
+        "project": {"type": "str", "required": True},
+        "environments": {"type": "list", "elements": "str", "default": ["production"]},
+        "variables": {"type": "dict", "default": {}, "no_log": True},
+        "absent": {"type": "list", "elements": "str", "default": []},
+        "exclusive": {"type": "bool", "default": False},
+        "sensitive": {"type": "bool", "default": False},
+        "digest_key": {"type": "str", "no_log": True},
+        **lease_options(),
+    }
+
+
+def build_client(params: dict[str, Any], runtime: Runtime) -> Vercel:
+    return connect(params, beat=runtime.beat, warn=runtime.warn)
+
+
+def plan(params: dict[str, Any], client: Vercel) -> Plan:
+    refuse_wrong(params)
+    project, wanted = client.project(params["project"]), params["variables"]
+    key, where = params["digest_key"] or params["api_token"], environments(project, params["environments"])
+    there = read(client, project)
+    here = [variable for variable in there if variable.where & where]
+    names = {variable.name for variable in here}
+    unwanted = sorted(name for name in names if name in params["absent"] or (params["exclusive"] and name not in wanted))
+    change = compare(there, wanted, unwanted, where, sensitive=params["sensitive"], key=key)
+    moved = {*unwanted, *change.names()}
+    now = {name: [variable for variable in here if variable.name == name] for name in sorted(names)}
+    was = {name: shown(project, held, where, key) for name, held in now.items()}
+    shall = {name: told for name, told in was.items() if name not in unwanted}
+    for name, value in wanted.items():
+        hidden = params["sensitive"] or any(variable.sensitive for variable in now.get(name, []))
+        shall[name] = shown(project, [Variable("", name, where, value, None, hidden)], where, key)
+    result = {
+        **{"added": sorted(moved & wanted.keys() - names), "updated": sorted(moved & wanted.keys() & names), "removed": unwanted},
+        "variable_digests": {name: told["digest"] for name, told in sorted(shall.items())},
+    }
+    before, after = ({name: told for name, told in sorted(all_of.items()) if name in moved} for all_of in (was, shall))
+    return Plan(before, after, {"project": project, "change": change, "where": where, "sensitive": params["sensitive"], "key": key}, result)
+
+
+def refuse_wrong(params: dict[str, Any]) -> None:
+    wanted = params["variables"]
+    if odd := sorted(name for name, value in wanted.items() if not isinstance(value, str)):
+        raise ConfigError(f"{', '.join(odd)} in variables: a variable's value is a string. Put it in quotes.", code="no_string")
+    if both := sorted(wanted.keys() & set(params["absent"])):
+        raise ConfigError(f"{', '.join(both)}: named in variables and in absent. Take it out of one of them.", code="contradiction")
+    if params["exclusive"] and not wanted:
+        raise ConfigError("exclusive without variables would remove every variable of the environments. Name those that shall stay.", code="empty_list")
+    if not params["environments"]:
+        raise ConfigError("environments is empty, so the variables are for nothing. Name one, such as production.", code="no_environment")
+    if params["sensitive"] and "development" in params["environments"]:
+        raise ConfigError("Vercel has no sensitive variables for development. Set them in a task of their own, without sensitive.", code="not_sensitive")
+
+
+def apply(intent: Plan, client: Vercel) -> None:
+    write(client, **intent.todo)
+
+
+def main() -> None:
+    run(argument_spec(), build_client, plan, apply, guard=lease_guard, libraries={"requests": REQUESTS_ERROR})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""vercel_deploy beside Vercel's own client: how long each takes to stage a folder, and what it asks of Vercel, in one run against the same double."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+import requests
+
+from sandbox.storefront import Sandbox
+from tests.integration.vercel_client import Client
+
+NAME = "bench-vercel"
+ROUNDS = 3
+FILES = 2_000  # of 1 to 9 KB
+CHANGED = FILES // 100
+MANIFEST = {"name": "bench", "version": "1.0.0", "scripts": {"build": "mkdir -p out && cp page.json out/"}}
+# As Ansible runs a module: in a process of its own, which has all to import.
+MODULE = """
+import json, sys
+from ansible_collections.storefront.runbook.plugins.modules import vercel_deploy
+from tests.unit.support import run_module
+print(json.dumps(run_module(vercel_deploy, json.load(sys.stdin))))
+"""
+
+
+class Bench:
+    def __init__(self, sandbox: Sandbox, folder: Path) -> None:
+        self.sandbox, self.shop = sandbox, sandbox.create_storefront(NAME)
+        self.site, self.random = folder / "site", random.Random(1)
+        self.site.mkdir()
+        self.client = Client(self.site, folder / "home", sandbox.state, self.shop)
+        self.version = 0
+
+    def write(self, count: int) -> None:
+        """Give ``count`` of the files other contents, and the release another number; without ``count`` being all of them the rest stays."""
+        self.version += 1
+        (self.site / "package.json").write_text(json.dumps(MANIFEST))
+        (self.site / "page.json").write_text(json.dumps({"version": self.version}))
+        for number in self.random.sample(range(FILES), count):
+            file = self.site / f"part{number % 40}" / f"{number}.bin"
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(self.random.randbytes(self.random.randint(1_000, 9_000)))
+
+    def stage(self, by: str) -> str:
+        """Stage the folder and return the URL of the deployment."""
+        if by == "client":
+            return self.client.stage().replace("https", "http")
+        api = {"api_token": self.sandbox.state["tokens"]["vercel"], "api_url": self.sandbox.state["cloud"]["vercel_url"]}
+        place = {"team": self.shop["vercel"]["team"], "project": NAME, "state": "staged", "path": str(self.site), "release": f"v{self.version}"}
+        done = subprocess.run([sys.executable, "-c", MODULE], input=json.dumps({**api, **place}), env=self.env(), capture_output=True, text=True, check=True)
+        result = json.loads(done.stdout)
+        assert not result["failed"], result["msg"]
+        return result["deployment"]["url"]
+
+    @staticmethod
+    def env() -> dict[str, str]:
+        root = Path(__file__).parents[2]
+        return {"PYTHONPATH": f"{root / '.ansible' / 'collections'}:{root}", "PATH": "/usr/bin:/bin"}
+
+    def measure(self, by: str) -> dict[str, float]:
+        self.sandbox.cloud("DELETE", "/requests")
+        began = time.perf_counter()
+        url = self.stage(by)
+        seconds = time.perf_counter() - began
+        assert requests.get(f"{url}/page.json", timeout=10).json() == {"version": self.version}
+        asked = [request for request in self.sandbox.cloud("GET", "/requests") if request["vendor"] == "vercel"]
+        return {"seconds": seconds, "requests": len(asked), "bytes": sum(request["bytes"] for request in asked)}
+
+
+@pytest.fixture
+def bench(sandbox: Sandbox, tmp_path: Path) -> Iterator[Bench]:
+    yield Bench(sandbox, tmp_path)
+    sandbox.drop_storefront(NAME)
+
+
+def test_a_deployment_beside_the_one_by_vercels_own_client(bench: Bench) -> None:
+    cases = {f"{FILES:,} new files": FILES, f"{CHANGED} of {FILES:,} files changed": CHANGED}
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    bench.write(FILES)
+    bench.stage("client")  # the first build of all, and Node's own cache of the client
+    for turn in range(ROUNDS):
+        for case, count in cases.items():
+            for by in ("module", "client") if turn % 2 else ("client", "module"):
+                bench.write(count)
+                found.setdefault((case, by), []).append(bench.measure(by))
+    print(f"\nA folder staged for production against the same double, {ROUNDS} rounds; the median, time also as a multiple of the client's in its round.\n")
+    print(f"{'':<32}{'by':<18}{'seconds':>8}{'time':>7}{'requests':>10}{'MB sent':>9}")
+    for (case, by), rounds in found.items():
+        ratio = median(own["seconds"] / peer["seconds"] for own, peer in zip(rounds, found[case, "client"], strict=True))
+        seconds, asked, sent = (median(item[key] for item in rounds) for key in ("seconds", "requests", "bytes"))
+        name = "vercel_deploy" if by == "module" else "vercel deploy"
+        print(f"{case:<32}{name:<18}{seconds:>8.2f}{ratio:>7.2f}{asked:>10.0f}{sent / 1e6:>9.2f}")

@@ -1,0 +1,172 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module vercel_env, against a project kept in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import LeaseLost
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel_variables import digest
+from ansible_collections.storefront.runbook.plugins.modules import vercel_env
+
+from tests.unit.plugins.fake_vercel import FakeVercel
+from tests.unit.support import run_module
+
+KEY = "a-key-for-digests"
+
+
+@pytest.fixture
+def account() -> Iterator[FakeVercel]:
+    account = FakeVercel()
+    account.project["customEnvironments"] = [{"id": "env_qa", "slug": "qa"}]
+    with account.vendor.installed():
+        yield account
+
+
+def has(account: FakeVercel, key: str, value: str, *target: str, kind: str = "encrypted", **more: Any) -> None:
+    account.variables.create(account.site, {"key": key, "value": value, "type": kind, "target": list(target), **more}, upsert=False)
+
+
+def state(account: FakeVercel) -> dict[tuple[str, ...], str]:
+    """The values by name and places."""
+    return {(item["key"], *item["target"], *item.get("customEnvironmentIds", [])): item["value"] for item in account.site.variables}
+
+
+def env(*, check: bool = False, **params: Any) -> dict[str, Any]:
+    common = {"api_token": "sesame-token", "api_url": "https://api.test", "team": "team_1", "project": "shop", "digest_key": KEY}
+    return run_module(vercel_env, {**common, **params}, check=check)
+
+
+def writes(account: FakeVercel) -> list[str]:
+    return [FakeVercel.operation(request) for request in account.vendor.requests if request.method != "GET"]
+
+
+def test_variables_are_added_updated_and_removed_and_a_second_run_changes_nothing(account):
+    has(account, "OLD", "1", "production")
+    has(account, "COLOUR", "blue", "production")
+    has(account, "STAYS", "as it is", "production")
+    wanted: dict[str, Any] = {"variables": {"COLOUR": "red-value", "NEW": "new-value"}, "absent": ["OLD", "NEVER_THERE"]}
+    foretold = env(check=True, **wanted)
+    assert writes(account) == []
+    result = env(**wanted)
+    for told in (foretold, result):
+        assert (told["changed"], told["added"], told["updated"], told["removed"]) == (True, ["NEW"], ["COLOUR"], ["OLD"])
+    assert state(account) == {("STAYS", "production"): "as it is", ("COLOUR", "production"): "red-value", ("NEW", "production"): "new-value"}
+    account.vendor.requests.clear()
+    again = env(**wanted)
+    assert (again["changed"], writes(account)) == (False, [])
+    assert again["variable_digests"] == result["variable_digests"] == foretold["variable_digests"]
+
+
+def test_no_value_is_shown_but_keyed_digests_are(account):
+    has(account, "COLOUR", "blue-value", "production")
+    result = env(variables={"COLOUR": "red-value"})
+    assert result["diff"]["before"] == {"COLOUR": {"digest": digest(KEY, "COLOUR", "blue-value"), "environments": ["production"], "sensitive": False}}
+    assert result["diff"]["after"]["COLOUR"]["digest"] == result["variable_digests"]["COLOUR"] == digest(KEY, "COLOUR", "red-value")
+    shown = str({key: value for key, value in result.items() if key != "invocation"})
+    assert not [secret for secret in ("red-value", "blue-value", KEY, "sesame-token") if secret in shown]
+    assert "red-value" not in str(result["invocation"])
+
+
+def test_the_other_environments_of_a_shared_variable_keep_their_value(account):
+    has(account, "COLOUR", "blue", "production", "preview", customEnvironmentIds=["env_qa"])
+    env(variables={"COLOUR": "red"}, environments=["production"])
+    assert state(account) == {("COLOUR", "preview", "env_qa"): "blue", ("COLOUR", "production"): "red"}
+    env(absent=["COLOUR"], environments=["preview"])
+    assert state(account) == {("COLOUR", "env_qa"): "blue", ("COLOUR", "production"): "red"}
+
+
+def test_a_shared_variable_that_is_right_already_is_left_shared(account):
+    has(account, "COLOUR", "blue", "production", "preview")
+    assert not env(variables={"COLOUR": "blue"})["changed"]
+
+
+def test_several_environments_get_one_variable_even_where_they_had_different_ones(account):
+    has(account, "COLOUR", "blue", "production")
+    has(account, "COLOUR", "red", "preview")
+    result = env(variables={"COLOUR": "red"}, environments=["production", "preview", "qa"])
+    assert (result["changed"], result["updated"]) == (True, ["COLOUR"])
+    assert state(account) == {("COLOUR", "production", "preview", "env_qa"): "red"}
+    assert result["diff"]["after"]["COLOUR"]["environments"] == ["preview", "production", "qa"]
+
+
+def test_exclusive_removes_what_is_not_named_and_only_there(account):
+    has(account, "A", "1", "production")
+    has(account, "B", "2", "production", "preview")
+    has(account, "C", "3", "preview")
+    assert env(variables={"A": "1"}, exclusive=True)["removed"] == ["B"]
+    assert state(account) == {("A", "production"): "1", ("B", "preview"): "2", ("C", "preview"): "3"}
+
+
+def test_a_value_that_the_list_does_not_give_is_asked_for_by_itself(account):
+    has(account, "COLOUR", "blue", "production")
+    account.decrypts = False
+    assert not env(variables={"COLOUR": "blue"})["changed"]
+    assert len(account.asked("GET /v1/projects/env")) == 1
+
+
+def test_a_sensitive_variable_is_compared_by_the_digest_in_its_comment(account):
+    has(account, "KEY", "one-secret", "production")
+    first = env(variables={"KEY": "one-secret"}, sensitive=True)
+    assert (first["changed"], account.site.variables[0]["type"]) == (True, "sensitive")
+    assert first["diff"]["before"]["KEY"]["sensitive"] is False
+    assert not env(variables={"KEY": "one-secret"}, sensitive=True)["changed"]
+    assert not env(variables={"KEY": "one-secret"})["changed"]
+    assert env(variables={"KEY": "another-secret"})["changed"]
+    assert account.site.variables[0]["type"] == "sensitive"
+    assert "secret" not in account.site.variables[0]["comment"]
+    assert not env(variables={"KEY": "another-secret"})["changed"]
+
+
+def test_a_sensitive_variable_of_somebody_elses_is_set_once(account):
+    has(account, "KEY", "one-secret", "production", kind="sensitive")
+    first = env(variables={"KEY": "one-secret"})
+    assert (first["changed"], first["diff"]["before"]["KEY"]["digest"]) == (True, None)
+    assert not env(variables={"KEY": "one-secret"})["changed"]
+
+
+def test_variables_of_branches_and_of_vercel_itself_are_left_alone(account):
+    has(account, "COLOUR", "green", "preview", gitBranch="feature")
+    account.site.variables[0]["gitBranch"] = "feature"
+    has(account, "VERCEL_URL", "", "production", kind="system")
+    result = env(environments=["production", "preview"], variables={"A": "1"}, exclusive=True)
+    assert (result["added"], result["removed"]) == (["A"], [])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "remedy"),
+    [
+        ({"variables": {"PORT": 3000}}, "PORT in variables: a variable's value is a string. Put it in quotes."),
+        ({"variables": {"A": "1"}, "absent": ["A"]}, "A: named in variables and in absent"),
+        ({"exclusive": True}, "would remove every variable"),
+        ({"environments": ["staging"]}, "has no environment staging. It has: production, preview, development, qa. Correct environments."),
+        ({"environments": []}, "Name one, such as production"),
+        ({"environments": ["development"], "sensitive": True}, "no sensitive variables for development"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_changes(account, wrong, remedy):
+    assert remedy in env(**wrong)["msg"]
+    assert writes(account) == []
+
+
+def test_nothing_more_is_written_once_the_lease_is_lost_and_the_next_run_does_the_rest(account, monkeypatch):
+    class Held:
+        beats = 0
+
+        def beat(self) -> None:
+            self.beats += 1
+            if self.beats > 2:
+                raise LeaseLost("The lease was taken over. Start again.")
+
+    has(account, "OLD", "1", "production")
+    wanted: dict[str, Any] = {"variables": {"NEW": "2"}, "absent": ["OLD"]}
+    with monkeypatch.context() as patched:
+        patched.setattr(vercel_env, "lease_guard", lambda params: Held())
+        assert env(**wanted)["error"]["kind"] == "lease_lost"
+    assert state(account) == {}
+    env(**wanted)
+    assert state(account) == {("NEW", "production"): "2"}
