@@ -16,7 +16,7 @@ setup: .venv/ready ## make the virtual environment .venv with all that the rest 
 .venv/ready: requirements.txt requirements-dev.txt setup.sh
 	@PYTHON=$(PYTHON) bash setup.sh
 
-demo: setup ## release v1.0.0 and v1.1.0 on the sandbox, watch a broken v1.2.0 being put back (KEEP=1 leaves it up)
+demo: setup ## release v1.0.0 and v1.1.0 on the sandbox, watch a broken v1.2.0 being put back (KEEP=1 leaves it up, BACKEND=render runs it there)
 	@$(BIN)/python -m sandbox.demo
 
 test: setup ## run every test: unit, contract, integration, whole deploys

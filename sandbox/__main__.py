@@ -22,7 +22,10 @@ def parser() -> argparse.ArgumentParser:
         "down": "stop the sandbox and forget its data",
         "clean": "stop the sandbox and delete its folder",
     }.items():
-        commands.add_parser(name, help=text, description=text).add_argument("--name", default="default", help="which sandbox (default: default)")
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--name", default="default", help="which sandbox (default: default)")
+        if name == "up":
+            command.add_argument("--backend", choices=("railway", "render"), default="railway", help="where a new shop's backend runs (default: railway)")
     text = "show the programs the sandbox runs and what this machine lacks"
     commands.add_parser("tools", help=text, description=text).add_argument(
         "--missing", action="store_true", help="only print the PyPI requirements for what this machine lacks"
@@ -35,7 +38,7 @@ def main() -> int:
     try:
         if arguments.command == "tools":
             return show_tools(arguments.missing)
-        return run(arguments.command, arguments.name)
+        return run(arguments.command, arguments.name, getattr(arguments, "backend", "railway"))
     except SandboxError as error:
         print(f"sandbox: {error}", file=sys.stderr)
     except ModuleNotFoundError as error:
@@ -62,11 +65,11 @@ def show_tools(missing_only: bool) -> int:
     return 1 if problems else 0
 
 
-def run(command: str, name: str) -> int:
+def run(command: str, name: str, backend: str) -> int:
     from . import lifecycle
 
     if command == "up":
-        sandbox = lifecycle.up(name)
+        sandbox = lifecycle.up(name, backend=backend)
         shop = sandbox.storefront()
         print(f"\nThe sandbox {name!r} is up.")
         print(f"  shop       {shop['frontend_url']}  (its API: {shop['backend_url']})")

@@ -21,6 +21,7 @@ from .state import CHECKOUT
 from .storefront import Sandbox
 
 NAME = os.environ.get("SANDBOX_NAME", "demo")
+BACKEND = os.environ.get("BACKEND") or "railway"
 
 
 class NotSeenError(Exception):
@@ -73,7 +74,7 @@ def main() -> int:
 def show(demo: Demo) -> None:
     def begin() -> str:
         lifecycle.down(NAME, say=lambda line: None)
-        lifecycle.up(NAME)
+        lifecycle.up(NAME, backend=BACKEND)
         return "PostgreSQL, Redis, S3 and the platforms answer"
 
     demo.step("start the sandbox", begin)

@@ -26,8 +26,8 @@ Say = Callable[[str], None]
 PRINT = partial(print, flush=True)  # each line as it happens, into a pipe as well
 
 
-def up(name: str, say: Say = PRINT) -> Sandbox:
-    """Bring the sandbox ``name`` up, or what is missing of it, and return it."""
+def up(name: str, say: Say = PRINT, backend: str = "railway") -> Sandbox:
+    """Bring the sandbox ``name`` up, or what is missing of it, and return it; the backend of a new shop is at ``backend``, railway or render."""
     folder = folder_of(name)
     with locked(name, lambda: say(f"Waiting for another command on the sandbox {name!r} ...")):
         state = read(folder / "state.json")
@@ -53,7 +53,7 @@ def up(name: str, say: Say = PRINT) -> Sandbox:
             say(f"{'repository':10} has the releases {', '.join(releases)}")
             sandbox = Sandbox(name, state)
             for storefront in [*state["storefronts"]] or ["shop"]:
-                sandbox.provision(storefront)
+                sandbox.provision(storefront, backend)
                 say(f"{storefront:10} is known to the platforms, with its own database, Redis and store")
         except BaseException:
             for server in reversed(begun):
@@ -136,6 +136,7 @@ def _new_state(name: str, folder: Path) -> dict[str, Any]:
             "control_url": at["control"],
             "vercel_url": at["vercel"],
             "railway_url": at["railway"],
+            "render_url": f"{at['render']}/v1",
             "cloudflare_url": f"{at['cloudflare']}/client/v4",
             "objects_url": at["objects"],
             "github_url": at["github"],
@@ -145,6 +146,7 @@ def _new_state(name: str, folder: Path) -> dict[str, Any]:
         },
         "tokens": {
             **{"vercel": secrets.token_hex(12), "railway": str(uuid.uuid4()), "cloudflare": secrets.token_hex(20)},
+            "render": f"rnd_{secrets.token_hex(14)}",
             **{"github": f"ghp_{secrets.token_hex(18)}", "slack": f"xoxb-{secrets.token_hex(20)}", "sentry": f"sntrys_{secrets.token_hex(20)}"},
         },
         "storefronts": {},

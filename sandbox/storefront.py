@@ -46,21 +46,24 @@ class Sandbox:
             known = ", ".join(self.state["storefronts"])
             raise SandboxError(f"The sandbox {self.name!r} has no storefront {name!r}. It has: {known}.") from None
 
-    def create_storefront(self, name: str) -> dict[str, Any]:
-        """Make a storefront, nothing deployed yet, and return it; one that exists is returned as it is."""
+    def create_storefront(self, name: str, backend: str = "railway", repository: str | None = None) -> dict[str, Any]:
+        """Make a storefront, nothing deployed yet, and return it; one that exists is returned as it is.
+
+        Its backend is at ``backend``, railway or render; Render builds from the git repository at ``repository``, by default the example shop's.
+        """
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", name):
             raise SandboxError(f"{name!r} cannot name a storefront: use lower-case letters, digits and dashes.")
         with locked(self.name):
-            return self.provision(name)
+            return self.provision(name, backend, repository)
 
-    def provision(self, name: str) -> dict[str, Any]:
+    def provision(self, name: str, backend: str = "railway", repository: str | None = None) -> dict[str, Any]:
         """Make what is missing of a storefront. The caller holds the sandbox's lock."""
         self._reload()
         shop = self.state["storefronts"].get(name) or self._addresses(name)
         self._provision_database(name, shop["database_url"])
         for bucket in (BUCKET, SAVED):
             self.s3().create_bucket(Bucket=bucket)
-        made = self.cloud("POST", "/storefronts", self._order(name, shop))
+        made = self.cloud("POST", "/storefronts", self._order(name, shop, backend, repository))
         self.state["storefronts"][name] = {**shop, **made}
         self._write()
         return self.state["storefronts"][name]
@@ -131,7 +134,7 @@ class Sandbox:
             "store": f"s3://{BUCKET}/{name}",
         }
 
-    def _order(self, name: str, shop: dict[str, Any]) -> dict[str, Any]:
+    def _order(self, name: str, shop: dict[str, Any], backend: str, repository: str | None) -> dict[str, Any]:
         """Return what the double needs to know to make a storefront's side of the platforms."""
 
         def port(key: str) -> int:
@@ -139,6 +142,8 @@ class Sandbox:
 
         return {
             "name": name,
+            "backend": shop.get("backend", backend),
+            "repository": repository or self.state["shop"]["repository"],
             "database_url": shop["database_url"],
             "redis_url": shop["redis_url"],
             "edge_ports": {surface: port(f"{surface}_url") for surface in SURFACES},

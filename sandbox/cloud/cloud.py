@@ -29,6 +29,8 @@ from .github import GitHub
 from .objects import Objects
 from .railway import Railway
 from .railway_jobs import runs
+from .render import Render
+from .render_hosts import render_host
 from .sentry import Sentry
 from .server import Listeners
 from .slack import BOT, TEAM, Slack
@@ -45,11 +47,12 @@ log = logging.getLogger("sandbox.cloud")
 
 @dataclass
 class Delays:
-    """Seconds: in each state at Vercel and at Railway, in each step of a promotion, until a new deployment at Railway can be read,
+    """Seconds: in each state at Vercel, Railway and Render, in each step of a promotion, until a new deployment at Railway can be read,
     and between two messages of a channel at Slack."""
 
     vercel: float = 0.05
     railway: float = 0.05
+    render: float = 0.05
     promotion: float = 0.05
     readable: float = 0.0
     message: float = 0.0
@@ -73,6 +76,7 @@ class Cloud:
         self.exchanges = Exchanges(self.folder, contracts())
         self.repository = config.get("repository")
         self.vercel, self.railway, self.cloudflare = Vercel(self), Railway(self), Cloudflare(self)
+        self.render = Render(self)
         self.objects = Objects(self, config["s3_url"])
         self.github, self.slack, self.sentry = GitHub(self), Slack(self), Sentry(self)
         self.storefronts: dict[str, Storefront] = {}
@@ -85,6 +89,7 @@ class Cloud:
         """Open the vendors' ports and bring back what was there before."""
         for vendor in (self.vercel, self.railway, self.cloudflare, self.github, self.slack, self.sentry, self.objects):
             await self.listeners.open(vendor.app(), self.ports[vendor.name])
+        await self.listeners.open(self.render.app(), self.ports["render"])
         known = (read(self._saved) or {}).get("storefronts", {})
         await asyncio.gather(*(self._open(Storefront.load(data)) for data in known.values()))
         self.save()
@@ -114,6 +119,7 @@ class Cloud:
 
     async def create_storefront(self, wanted: dict[str, Any]) -> Storefront:
         """Provision one project, two services and a zone. Raises KeyError on a missing key, OSError when a port is taken."""
+        backend = wanted.get("backend", "railway")
         name, edge, origin = wanted["name"], wanted["edge_ports"], wanted["origin_ports"]
         url = {surface: f"http://127.0.0.1:{port}" for surface, port in edge.items()}
         given = dict(wanted.get("variables") or {})
@@ -121,9 +127,11 @@ class Cloud:
         public = {"NEXT_PUBLIC_API_URL": url["backend"], **public}
         private = {"NODE_ENV": "production", "CORS_ORIGIN": url["frontend"], "DATABASE_URL": wanted["database_url"], "REDIS_URL": wanted["redis_url"]}
         created = now()
-        services = [
+        services = [  # Railway's
             Service(str(uuid.uuid4()), unit, created, {**private, **given}, {"startCommand": command, **HEALTHCHECK}) for unit, command in COMMANDS.items()
         ]
+        if backend == "render":
+            services = self.render.services_for(wanted, {**private, **given}, created)
         services[0].port = origin["backend"]
         domains = [f"127.0.0.1:{origin['frontend']}", f"127.0.0.1:{edge['frontend']}"]
         site = Site(identifier("prj_"), name, self.team, domains, [], created)
@@ -131,7 +139,7 @@ class Cloud:
             self.vercel.set_variable(site, key, value, ["production", "preview"])
         front = Storefront(
             name, site, str(uuid.uuid4()), str(uuid.uuid4()), str(uuid.uuid4()), {service.id: service for service in services},
-            uuid.uuid4().hex, edge, created, **self._desks(name),
+            uuid.uuid4().hex, edge, created, backend=backend, **self._desks(name),
         )  # fmt: skip
         await self._open(front)
         self.save()
@@ -163,15 +171,19 @@ class Cloud:
         await self._open(saved)
         self.save()
 
+    def backend(self, front: Storefront) -> Railway | Render:
+        return self.render if front.backend == "render" else self.railway
+
     def _label(self, name: str, label: str) -> Path:
         return self.folder / "saves" / name / f"{label}.json"
 
     async def _open(self, front: Storefront) -> None:
         edge = Edge(self, front)
         service, origin = front.service("api"), front.site.domains[0]
+        backend_host = render_host if front.backend == "render" else service_host
         assert service.port is not None
         hosts = {
-            **{int(origin.rpartition(":")[2]): production_host(self, front.site), service.port: service_host(self, service)},
+            **{int(origin.rpartition(":")[2]): production_host(self, front.site), service.port: backend_host(self, service)},
             **{front.edge_ports[surface]: edge.host(surface) for surface in ("frontend", "backend")},
         }
         opened: list[int] = []
@@ -183,7 +195,7 @@ class Cloud:
             await self.listeners.close(*opened)
             raise
         self.storefronts[front.name], self.edges[front.name] = front, edge
-        await asyncio.gather(self.vercel.resume(front), self.railway.resume(front))
+        await asyncio.gather(self.vercel.resume(front), self.backend(front).resume(front))
 
     async def _close(self, name: str, keep: set[str]) -> None:
         front = self.storefronts[name]
@@ -191,7 +203,7 @@ class Cloud:
         ports = [*front.edge_ports.values(), int(front.site.domains[0].rpartition(":")[2])]
         ports += [service.port for service in front.services.values() if service.port]
         ports += [deployment.port for deployment in front.site.deployments.values()]
-        await asyncio.gather(self.listeners.close(*ports), self.railway.stop_units(front, keep))
+        await asyncio.gather(self.listeners.close(*ports), self.backend(front).stop_units(front, keep))
         del self.storefronts[name], self.edges[name]
 
     def _cancel(self, name: str) -> None:

@@ -88,6 +88,8 @@ class Control:
             return JSONResponse(existing.public())
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,40}", str(wanted.get("name"))):
             raise _No(400, "name: lower-case letters, digits and dashes only.")
+        if wanted.get("backend", "railway") not in ("railway", "render"):
+            raise _No(400, "backend: railway or render.")
         try:
             front = await self.cloud.create_storefront(wanted)
         except KeyError as error:

@@ -14,6 +14,7 @@ ANSWERS = {"rate_limited", "unavailable", "reset", "timeout", "malformed", "lost
 EFFECTS = {
     "vercel": {"stuck", "build_fails", "alias_fails", "alias_partial", "alias_stays", "queued", "rolls"},
     "railway": {"stuck", "build_fails", "unhealthy", "crashes"},
+    "render": {"stuck", "build_fails", "pre_deploy_fails", "unhealthy", "crashes", "queued", "dropped"},
     "cloudflare": {"no_analytics"},
     "github": {"merged"},
     "slack": {"missing_scope"},
@@ -35,6 +36,10 @@ OPERATIONS = {
         *("environmentPatchCommit", "environmentStageChanges", "environmentPatchCommitStaged", "environmentStagedChanges"),
         *("httpMetricsGroupedByStatus", "regions"),
     },
+    "render": {
+        *("list_services", "service", "update", "deploys", "create", "deploy", "cancel", "rollback", "suspend", "resume", "restart", "scale"),
+        *("instances", "list_env", "replace_env", "get_env", "upsert_env", "delete_env", "logs", "owners"),
+    },
     "objects": {f"{verb}_{what}" for verb in ("get", "put", "list", "delete", "head", "upload") for what in ("lease", "ledger", "backup", "other")},
     "cloudflare": {"purge", "list_zones", "zone", "setting", "update_setting", "verify_token", "analytics"},
     "github": {
@@ -49,6 +54,7 @@ OPERATIONS = {
 READS = {
     "vercel": {"get", "list", "promote_aliases", "project", "domains", "aliases", "list_env"},
     "railway": {"project", "environment", "service", "serviceInstance", "deployments", "deployment", "variables"},
+    "render": {"list_services", "service", "deploys", "deploy", "instances", "list_env", "get_env"},
     "cloudflare": {"zone", "list_zones", "setting"},
     "github": {"combined_status", "commit_statuses", "check_runs", "list_deployments", "deployment", "deployment_statuses"},
     "slack": {"replies"},
@@ -57,6 +63,7 @@ READS = {
 STATES = {
     "vercel": {"readyState", "readySubstate", "state", "status", "jobStatus"},
     "railway": {"status"},
+    "render": {"status"},
     "cloudflare": {"status"},
     "github": {"state", "status", "conclusion"},
     "sentry": {"status"},

@@ -76,7 +76,7 @@ class Railway(Vendor):
 
     def fronts(self, request: Request) -> list[Storefront] | None:
         """Return the storefronts that the request's token may see: an account's token all, a project's token its own."""
-        fronts = list(self.cloud.storefronts.values())
+        fronts = [front for front in self.cloud.storefronts.values() if front.backend == "railway"]
         if token := request.headers.get("project-access-token"):
             return [front for front in fronts if front.project_token == token] or None
         return fronts if self.bearer(request) == self.cloud.tokens["railway"] else None

@@ -24,6 +24,8 @@ BUILD_VARIABLES = ("NODE_ENV", "NEXT_PUBLIC_")  # by how they begin; a build tha
 
 
 class RailwayJobs:
+    """What a deployment goes through; the double of Render goes by it too, under other words: see render_jobs.py."""
+
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
         self.running: dict[str, Unit] = {}  # by deployment

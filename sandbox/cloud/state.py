@@ -87,7 +87,7 @@ class Site:
 
 @dataclass
 class UnitDeployment:
-    """A deployment on Railway. ``image`` is its key in the build cache once it is built."""
+    """A deployment on Railway or Render. ``image`` is its key in the build cache once it is built, ``commit`` what Render was asked to build."""
 
     id: str
     created: int
@@ -97,6 +97,7 @@ class UnitDeployment:
     reason: str = "deploy"
     effect: str = ""
     image: str = ""
+    commit: dict[str, str] = field(default_factory=dict)  # at Render: id, message, createdAt
     status: str = "QUEUED"
     changed: int = 0
     served: bool = False
@@ -107,7 +108,7 @@ class UnitDeployment:
 
 @dataclass
 class Service:
-    """A service on Railway, with its one instance."""
+    """A service on Railway or Render."""
 
     id: str
     name: str
@@ -125,7 +126,7 @@ class Service:
 
 @dataclass
 class Storefront:
-    """One shop's things at the three vendors."""
+    """One shop's things at the vendors. Its ``backend`` is at Railway or at Render."""
 
     name: str
     site: Site
@@ -137,6 +138,7 @@ class Storefront:
     edge_ports: dict[str, int]
     created: int
     development_mode: str = "off"
+    backend: str = "railway"
     staged: dict[str, Any] = field(default_factory=dict)  # changes to the environment at Railway that nobody has committed yet
     github: dict[str, Any] = field(default_factory=dict)
     slack: dict[str, Any] = field(default_factory=dict)
@@ -161,7 +163,7 @@ class Storefront:
         return {self.site.id, self.project, self.environment, self.zone, *self.services} | deployments | desks
 
     def service(self, name: str) -> Service:
-        return next(service for service in self.services.values() if service.name == name)
+        return next(service for service in self.services.values() if name in (service.name, service.settings.get("unit")))
 
     def public(self) -> dict[str, Any]:
         """Return what the storefront's owner may know, in the shape of the sandbox's state."""
@@ -169,18 +171,16 @@ class Storefront:
         def url(port: int | None) -> str:
             return f"http://127.0.0.1:{port}"
 
+        services = {service.settings.get("unit", service.name): service.id for service in self.services.values()}
+        ids = {"project": self.project, "environment": self.environment, "services": services, "project_token": self.project_token}
         return {
             "frontend_url": url(self.edge_ports["frontend"]),
             "backend_url": url(self.edge_ports["backend"]),
             "frontend_origin_url": f"http://{self.site.domains[0]}",
             "backend_origin_url": url(self.service("api").port),
             "vercel": {"project": self.site.id, "project_name": self.site.name, "team": self.site.team},
-            "railway": {
-                "project": self.project,
-                "environment": self.environment,
-                "services": {service.name: service.id for service in self.services.values()},
-                "project_token": self.project_token,
-            },
+            "backend": self.backend,
+            self.backend: ids if self.backend == "railway" else {"services": services},
             "cloudflare": {"zone": self.zone, "zone_name": f"{self.name}.example"},
             "github": {"repository": self.github.get("repository")},
             "slack": {key: self.slack.get(key) for key in ("channel", "webhook")},

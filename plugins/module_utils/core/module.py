@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from .errors import RunbookError
-from .redact import redact
+from .redact import SHORTEST, redact
 from .wait import nothing
 
 
@@ -81,6 +81,7 @@ def run(
         if problem:
             module.fail_json(msg=missing_required_lib(library), exception=problem)
     module.no_log_values.update(secret for secret in secrets(module.params) if secret)
+    module.no_log_values -= {value for value in module.no_log_values if len(value) < SHORTEST}
     began = time.monotonic()
     client = None
     try:

@@ -10,15 +10,16 @@ from collections.abc import Iterable
 from urllib.parse import quote, unquote, urlsplit
 
 MASK = "********"
+SHORTEST = 4  # characters of a secret: masking a shorter one would garble the text and hide nothing
 _URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s/]+(?=@)", re.IGNORECASE)
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """Return ``text`` with every secret, and the password of every URL in it, masked.
 
-    A secret shorter than four characters is left alone: masking it would garble the text and hide nothing.
+    A secret shorter than SHORTEST is left alone.
     """
-    for secret in sorted({s for s in secrets if s and len(s) >= 4}, key=len, reverse=True):
+    for secret in sorted({s for s in secrets if s and len(s) >= SHORTEST}, key=len, reverse=True):
         text = text.replace(secret, MASK)
     return _URL_PASSWORD.sub(rf"\g<head>{MASK}", text)
 

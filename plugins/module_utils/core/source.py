@@ -140,3 +140,14 @@ def _walk(root: Path, ignored: Ignored) -> Iterator[SourceFile]:
             if absolute.is_file():
                 stat = absolute.stat()
                 yield SourceFile(absolute.relative_to(root).as_posix(), absolute, stat.st_size, bool(stat.st_mode & 0o100))
+
+
+def tags(path: Path | str) -> dict[str, str]:
+    """Return the tag of each tagged commit in the repository at ``path``, of several the highest version. Raises ConfigError."""
+    listed = run(
+        ["git", "-C", str(path), "for-each-ref", "--sort=version:refname", "--format=%(objectname) %(*objectname) %(refname:strip=2)", "refs/tags"], check=False
+    )
+    if listed.returncode != 0:
+        raise ConfigError(f"{path} is not a git repository that can be read, so it names no releases: {listed.stderr.strip()}.", code="no_repository")
+    lines = (line.split(" ") for line in listed.stdout.splitlines())
+    return {annotated or commit: tag for commit, annotated, tag in lines}

@@ -27,7 +27,7 @@ from sandbox.state import SandboxError
 from sandbox.tools import node_bin as find_node
 
 CHECKOUT = Path(__file__).parents[4]
-VENDORS = ("vercel", "railway", "cloudflare", "github", "slack", "sentry")
+VENDORS = ("vercel", "railway", "render", "cloudflare", "github", "slack", "sentry")
 TOKENS = {name: f"{name}-token" for name in (*VENDORS, "control")}
 
 PAGES = """
@@ -139,6 +139,7 @@ class Double:
             for name, port in self.ports.items()
         }
         self.control, self.vercel, self.railway, self.cloudflare = (clients[name] for name in ("control", "vercel", "railway", "cloudflare"))
+        self.render = clients["render"]
         self.github, self.slack, self.sentry, self._clients = clients["github"], clients["slack"], clients["sentry"], clients
         self.public = httpx.Client(timeout=20, trust_env=False)
         self.start()
@@ -176,6 +177,11 @@ class Double:
         self.tell("POST", "/faults", {"vendor": vendor, "operation": operation, "kind": kind, **more})
 
     def storefront(self, name: str, **variables: str) -> Shop:
+        made, order = self.provision(name, variables)
+        return Shop(self, name, made, order)
+
+    def provision(self, name: str, variables: Mapping[str, str], **more: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Make a storefront and return it with what was ordered."""
         ports = [free_port() for _unused in range(4)]
         order = {
             "name": name,
@@ -183,9 +189,10 @@ class Double:
             "redis_url": "redis://127.0.0.1:1/0",
             "edge_ports": {"frontend": ports[0], "backend": ports[1]},
             "origin_ports": {"frontend": ports[2], "backend": ports[3]},
-            "variables": variables,
+            "variables": dict(variables),
+            **more,
         }
-        return Shop(self, name, self.tell("POST", "/storefronts", order), order)
+        return self.tell("POST", "/storefronts", order), order
 
 
 class Shop:

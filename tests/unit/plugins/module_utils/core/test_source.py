@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
-from ansible_collections.storefront.runbook.plugins.module_utils.core.source import checkout, list_files, resolve
+from ansible_collections.storefront.runbook.plugins.module_utils.core.source import checkout, list_files, resolve, tags
 
 
 def git(path: Path, *words: str) -> str:
@@ -164,6 +164,17 @@ def test_a_linked_node_modules_is_left_out_like_any_other(tmp_path: Path) -> Non
     write(tmp_path, {"installed/a": "", "shop/b": ""})
     (tmp_path / "shop/node_modules").symlink_to("../installed")
     assert names(tmp_path / "shop") == ["b"]
+
+
+def test_a_commit_is_called_by_its_tag_and_of_several_by_the_highest_version(repository: Path) -> None:
+    for words in (["tag", "v1.9.0"], ["tag", "-a", "v1.10.0", "-m", "v1.10.0"], ["tag", "v1.2.0"]):
+        git(repository, *words)
+    assert tags(repository) == {git(repository, "rev-parse", "v1.0.0^{commit}"): "v1.0.0", git(repository, "rev-parse", "HEAD"): "v1.10.0"}
+
+
+def test_a_folder_without_a_repository_names_no_releases(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="names no releases"):
+        tags(tmp_path)
 
 
 def test_memory_does_not_grow_with_a_repository(repository: Path) -> None:

@@ -1,0 +1,198 @@
+#!/usr/bin/python
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Set a Render service's variables, one by one, and show none of their values."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: render_env
+version_added: 1.0.0
+short_description: Set the variables of a service on Render
+description:
+  - Sets and removes variables of a service, each in a request of its own. Render can also replace the whole list in one request, which loses what was
+    added meanwhile or forgotten; this module never sends that one.
+  - What is running keeps the variables that it started with. They reach it with the next deploy, or with O(deploy).
+author:
+  - Contributors to storefront.runbook (@storefront)
+options:
+  api_token:
+    description:
+      - Key of Render's API. Never shown, logged or written to disk.
+      - The environment variable E(RENDER_API_KEY) is used when it is not set.
+    type: str
+    required: true
+  api_url:
+    description:
+      - Address of Render's API; another one than the default is for tests and proxies.
+    type: str
+    default: https://api.render.com/v1
+  service:
+    description:
+      - Id (C(srv-...)) or name of the service.
+    type: str
+    required: true
+  variables:
+    description:
+      - Values by their names. They must be strings, so quote V("false") and V("3000"). Never shown, logged or written to disk.
+      - The variables of the service that are not named here stay, unless O(exclusive) is set.
+    type: dict
+    default: {}
+  absent:
+    description:
+      - Names of variables to remove.
+    type: list
+    elements: str
+    default: []
+  exclusive:
+    description:
+      - Whether to remove every variable that is not in O(variables). Refused where that is empty.
+    type: bool
+    default: false
+  digest_key:
+    description:
+      - Key for the digests in the diff and in RV(variables), the API token by default; see O(storefront.runbook.render_info#module:digest_key).
+    type: str
+  deploy:
+    description:
+      - Whether to deploy the live commit or image anew when a variable was changed, and to wait until it is live.
+      - Render does not tell which variables a deploy runs with. Where a run was killed after it had changed them, the next one finds nothing to change
+        and deploys nothing; M(storefront.runbook.render_service) with I(state=redeployed) does it then.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - storefront.runbook.api
+  - storefront.runbook.wait
+  - storefront.runbook.lease
+  - storefront.runbook.store
+attributes:
+  check_mode:
+    description: Compares the variables and predicts the result, writes nothing.
+    support: full
+  diff_mode:
+    description: Shows the names and keyed digests of the variables that change, never a value.
+    support: full
+notes:
+  - Variables of linked environment groups are neither seen nor changed.
+seealso:
+  - module: storefront.runbook.render_info
+  - module: storefront.runbook.render_service
+"""
+
+EXAMPLES = r"""
+- name: Point the API at another database and run it with that
+  storefront.runbook.render_env:
+    api_token: "{{ vault_render_token }}"
+    service: srv-d1a2b3c4d5e6f7g8h9i0
+    variables:
+      DATABASE_URL: "{{ vault_database_url }}"
+      MAINTENANCE_MODE: "false"
+    absent: [LEGACY_PAYMENTS]
+    deploy: true
+"""
+
+RETURN = r"""
+added:
+  description: Names of the variables that were not there before.
+  returned: success
+  type: list
+  elements: str
+updated:
+  description: Names of the variables that have another value now.
+  returned: success
+  type: list
+  elements: str
+removed:
+  description: Names of the variables that are gone.
+  returned: success
+  type: list
+  elements: str
+variables:
+  description: The service's own variables by name and keyed digest as they are now, as in RV(storefront.runbook.render_info#module:variables).
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"name": "DATABASE_URL", "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}]
+deployment:
+  description: The deploy that runs with them, in the shape of RV(storefront.runbook.render_service#module:deployment); null where none was made.
+  returned: success
+  type: dict
+elapsed:
+  description: Seconds that the module took.
+  returned: always
+  type: float
+"""
+
+from typing import Any
+
+from ..module_utils.core.errors import ConfigError
+from ..module_utils.core.http import REQUESTS_ERROR
+from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.options import api_options, lease_options, wait_options
+from ..module_utils.data.lease import guard as lease_guard
+from ..module_utils.platforms.render import API_URL, Render, connect
+from ..module_utils.platforms.render_states import live
+from ..module_utils.platforms.render_variables import digests, remove, variables, write
+
+
+def argument_spec() -> dict[str, Any]:
+    return {
+        **api_options(API_URL, "RENDER_API_KEY"),
+        "service": {"type": "str", "required": True},
+        "variables": {"type": "dict", "default": {}, "no_log": True},
+        "absent": {"type": "list", "elements": "str", "default": []},
+        "exclusive": {"type": "bool", "default": False},
+        "digest_key": {"type": "str", "no_log": True},
+        "deploy": {"type": "bool", "default": False},
+        **wait_options(),
+        **lease_options(),
+    }
+
+
+def build_client(params: dict[str, Any], runtime: Runtime) -> Render:
+    return connect(params, beat=runtime.beat, warn=runtime.warn)
+
+
+def plan(params: dict[str, Any], client: Render) -> Plan:
+    refuse_wrong(params)
+    wanted, now, key = params["variables"], variables(client), params["digest_key"] or params["api_token"]
+    unwanted = [name for name in now if name in params["absent"] or (params["exclusive"] and name not in wanted)]
+    changed = {name: value for name, value in wanted.items() if now.get(name) != value}
+    before, after = digests(now, key), digests({**{n: v for n, v in now.items() if n not in unwanted}, **wanted}, key)
+    moved = {*changed, *unwanted}
+    serving = live(client.deploys()) if params["deploy"] and moved else None
+    result = {
+        **{"added": sorted(changed.keys() - now), "updated": sorted(changed.keys() & now), "removed": sorted(unwanted)},
+        **{"variables": after, "deployment": {**serving.describe(), "id": None, "created_at": None} if serving else None},
+    }
+    shown = [{one["name"]: one["digest"] for one in listed if one["name"] in moved} for listed in (before, after)]
+    return Plan(shown[0], shown[1], {"write": changed, "remove": unwanted, "serving": serving, "wait": params["wait"]}, result)
+
+
+def refuse_wrong(params: dict[str, Any]) -> None:
+    wanted = params["variables"]
+    if odd := sorted(name for name, value in wanted.items() if not isinstance(value, str)):
+        raise ConfigError(f"{', '.join(odd)} in variables: a variable's value is a string. Put it in quotes.", code="no_string")
+    if both := sorted(wanted.keys() & set(params["absent"])):
+        raise ConfigError(f"{', '.join(both)}: named in variables and in absent. Take it out of one of them.", code="contradiction")
+    if params["exclusive"] and not wanted:
+        raise ConfigError("exclusive without variables would remove every variable of the service. Name those that shall stay in variables.", code="empty_list")
+
+
+def apply(intent: Plan, client: Render) -> dict[str, Any]:
+    todo = intent.todo
+    write(client, todo["write"])
+    remove(client, todo["remove"])
+    if not todo["serving"]:
+        return {}
+    made = client.create(todo["serving"].wanted)
+    return {"deployment": (client.wait_live(made) if todo["wait"] else made).describe()}
+
+
+def main() -> None:
+    run(argument_spec(), build_client, plan, apply, guard=lease_guard, libraries={"requests": REQUESTS_ERROR})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,323 @@
+#!/usr/bin/python
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tell what a Render service runs, how it is set, and what it has said."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: render_info
+version_added: 1.0.0
+short_description: Tell what a Render service runs, and what it can be rolled back to
+description:
+  - Reads the deploy that serves, those on their way, those that Render can roll back to, the service's settings, and its log. Writes nothing.
+author:
+  - Contributors to storefront.runbook (@storefront)
+options:
+  api_token:
+    description:
+      - Key of Render's API. Never shown, logged or written to disk.
+      - The environment variable E(RENDER_API_KEY) is used when it is not set.
+    type: str
+    required: true
+  api_url:
+    description:
+      - Address of Render's API; another one than the default is for tests and proxies.
+    type: str
+    default: https://api.render.com/v1
+  service:
+    description:
+      - Id (C(srv-...)) or name of the service.
+    type: str
+    required: true
+  path:
+    description:
+      - A git repository on the controller, whose tags say what the commits are called. Without it, or where it cannot be read, a deploy of a commit has
+        no release.
+    type: path
+  digest_key:
+    description:
+      - Key for the digests in RV(variables), the API token by default. Digests compare only with digests of the same key, so give one where they shall
+        outlast a change of the token, or where several tokens are used. Use a long random one.
+    type: str
+  log_lines:
+    description:
+      - How many lines of the service's log to return, the newest ones.
+    type: int
+    default: 0
+  log_minutes:
+    description:
+      - How far back these may reach.
+    type: int
+    default: 60
+  log_types:
+    description:
+      - Which of them, such as V(app), V(build) or V(request); all when empty.
+    type: list
+    elements: str
+    default: []
+  log_text:
+    description:
+      - Only lines with this text; Render takes wildcards and regular expressions in it.
+    type: str
+extends_documentation_fragment:
+  - storefront.runbook.api
+attributes:
+  check_mode:
+    description: Reads only, so check mode is no different.
+    support: full
+  diff_mode:
+    description: Changes nothing, so there is no difference to show.
+    support: none
+notes:
+  - A look at the list of deploys goes back 50 deploys.
+  - Render keeps a number of builds for rollbacks, by the plan, and does not tell which, so the older ones of RV(candidates) may be gone.
+seealso:
+  - module: storefront.runbook.render_service
+"""
+
+EXAMPLES = r"""
+- name: Note what the API runs
+  storefront.runbook.render_info:
+    api_token: "{{ vault_render_token }}"
+    service: srv-d1a2b3c4d5e6f7g8h9i0
+    path: /srv/shop
+    digest_key: "{{ vault_digest_key }}"
+  register: api
+
+- name: Say what a rollback would run
+  ansible.builtin.debug:
+    msg: "{{ api.candidates | map(attribute='release') | first | default('nothing to roll back to') }}"
+
+- name: Read the end of its log
+  storefront.runbook.render_info:
+    api_token: "{{ vault_render_token }}"
+    service: shop-api
+    log_lines: 50
+    log_types: [app]
+"""
+
+RETURN = r"""
+live:
+  description: The deploy that serves; null when none does.
+  returned: success
+  type: dict
+  contains: &deployment
+    id:
+      description: Its id.
+      type: str
+      sample: dep-d1a2b3c4d5e6f7g8h9i0
+    url:
+      description: Public URL of the service; null for a worker.
+      type: str
+      sample: https://shop-api.onrender.com
+    status:
+      description: Render's word for its state, or V(stopped) for one whose service is suspended.
+      type: str
+      sample: live
+    release:
+      description: What the release is called; null for a commit without a tag at O(path).
+      type: str
+      sample: v1.1.0
+    commit:
+      description: Full SHA of the commit it was built from; null for an image.
+      type: str
+      sample: 0123456789abcdef0123456789abcdef01234567
+    created_at:
+      description: When it was made, in UTC.
+      type: str
+      sample: "2026-01-31T12:00:00+00:00"
+candidates:
+  description:
+    - What M(storefront.runbook.render_service) can roll back to. First those that are older than the build that serves, then newer ones, such as one
+      that was rolled back from; each with the newest first.
+  returned: success
+  type: list
+  elements: dict
+  contains: *deployment
+in_progress:
+  description: The deploys that Render is building or starting, the newest first.
+  returned: success
+  type: list
+  elements: dict
+  contains: *deployment
+variables:
+  description:
+    - The service's own variables of today by name, sorted, without those of linked environment groups.
+    - A digest is an HMAC-SHA256 of name and value, keyed by O(digest_key) or else by the API token. It tells whether a value is the same as it was, and
+      without the key it says nothing about the value. The key in use is derived from the one given.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Its name.
+      type: str
+      sample: DATABASE_URL
+    digest:
+      description: Its digest.
+      type: str
+      sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+source:
+  description: Where the service gets its code from.
+  returned: success
+  type: dict
+  contains:
+    repository:
+      description: The Git repository that it is built from; null for an image.
+      type: str
+      sample: https://github.com/example/shop
+    branch:
+      description: The branch whose pushes deploy when RV(auto_deploy) is true.
+      type: str
+      sample: main
+    image:
+      description: The image that it runs in place of a build.
+      type: str
+      sample: ghcr.io/example/shop:1.1.0
+    root_directory:
+      description: Folder of the repository that holds the application.
+      type: str
+      sample: apps/backend
+auto_deploy:
+  description: Whether a push to RV(source.branch) deploys the service by itself, past every check.
+  returned: success
+  type: bool
+  sample: false
+suspended:
+  description: Whether the service is stopped.
+  returned: success
+  type: bool
+  sample: false
+replicas:
+  description: How many instances it is set to; null where there is no such number.
+  returned: success
+  type: int
+  sample: 1
+maintenance_mode:
+  description: Whether a maintenance page is shown (C(enabled)) and which (C(uri)); null for what is no web service.
+  returned: success
+  type: dict
+  sample: {"enabled": false, "uri": ""}
+pre_deploy_command:
+  description: What Render runs before a deploy starts, such as migrations; empty for nothing.
+  returned: success
+  type: str
+  sample: npx prisma migrate deploy
+start_command:
+  description: What Render starts; null for an image, which says that.
+  returned: success
+  type: str
+  sample: npm start
+healthcheck_path:
+  description: Path that has to answer before a deploy serves; null for none.
+  returned: success
+  type: str
+  sample: /health
+logs:
+  description: The newest lines of its log, the oldest of them first; passwords in URLs are masked.
+  returned: when O(log_lines) is not 0
+  type: list
+  elements: dict
+  contains:
+    at:
+      description: When it was said.
+      type: str
+    type:
+      description: What it belongs to, such as V(app) or V(build).
+      type: str
+    level:
+      description: How grave it is.
+      type: str
+    instance:
+      description: Which instance said it.
+      type: str
+    message:
+      description: The line.
+      type: str
+elapsed:
+  description: Seconds that the module took.
+  returned: always
+  type: float
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ..module_utils.core.errors import ConfigError
+from ..module_utils.core.http import REQUESTS_ERROR
+from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.options import api_options
+from ..module_utils.core.source import tags
+from ..module_utils.platforms import render_logs
+from ..module_utils.platforms.render import API_URL, Render, connect
+from ..module_utils.platforms.render_states import auto_deploys, candidates, is_suspended, live, maintenance, replicas
+from ..module_utils.platforms.render_variables import digests, variables
+
+
+def argument_spec() -> dict[str, Any]:
+    return {
+        **api_options(API_URL, "RENDER_API_KEY"),
+        "service": {"type": "str", "required": True},
+        "path": {"type": "path"},
+        "digest_key": {"type": "str", "no_log": True},
+        "log_lines": {"type": "int", "default": 0},
+        "log_minutes": {"type": "int", "default": 60},
+        "log_types": {"type": "list", "elements": "str", "default": []},
+        "log_text": {"type": "str"},
+    }
+
+
+def build_client(params: dict[str, Any], runtime: Runtime) -> Render:
+    releases: dict[str, str] = {}
+    if params["path"]:
+        try:
+            releases = tags(params["path"])
+        except ConfigError as problem:  # a rollback must not need the repository
+            runtime.warn(f"{problem} So deploys of commits are not named.")
+    return connect(params, releases=releases, warn=runtime.warn)
+
+
+def plan(params: dict[str, Any], client: Render) -> Plan:
+    listed, service = client.deploys(), client.service
+    serving = live(listed)
+    result: dict[str, Any] = {
+        "live": serving.describe() if serving else None,
+        "candidates": [deploy.describe() for deploy in candidates(listed)],
+        "in_progress": [deploy.describe() for deploy in listed if deploy.in_progress],
+        "variables": digests(variables(client), params["digest_key"] or params["api_token"]),
+        **settings(service),
+    }
+    if params["log_lines"]:
+        since = datetime.now(UTC) - timedelta(minutes=params["log_minutes"])
+        result["logs"] = render_logs.read(client, params["log_lines"], since=since, types=params["log_types"], text=params["log_text"])
+    return Plan({}, {}, result=result)
+
+
+def settings(service: Mapping[str, Any]) -> dict[str, Any]:
+    details = service.get("serviceDetails") or {}
+    commands = details.get("envSpecificDetails") or {}
+    names = {"repository": "repo", "branch": "branch", "image": "imagePath", "root_directory": "rootDir"}
+    return {
+        **{"source": {told: service.get(name) or None for told, name in names.items()}, "auto_deploy": auto_deploys(service)},
+        **{"suspended": is_suspended(service), "replicas": replicas(service), "maintenance_mode": maintenance(service)},
+        **{
+            "pre_deploy_command": commands.get("preDeployCommand") or "",
+            "start_command": commands.get("startCommand") or commands.get("dockerCommand") or None,
+        },
+        "healthcheck_path": details.get("healthCheckPath") or None,
+    }
+
+
+def apply(intent: Plan, client: Render) -> None:
+    """Never called: there is nothing to change."""
+
+
+def main() -> None:
+    run(argument_spec(), build_client, plan, apply, libraries={"requests": REQUESTS_ERROR})
+
+
+if __name__ == "__main__":
+    main()
