@@ -13,10 +13,15 @@ version_added: 1.0.0
 author:
   - Contributors to storefront.runbook (@storefront)
 description:
-  - Streams C(pg_dump) through zstd into one object of the store, with its SHA-256 in the same pass and bounded memory, reads it back, and writes a manifest
-    last. A backup without a manifest is none.
-  - The object is completed only after C(pg_dump) ended with exit code 0. What a failed or killed run left is named by the next one.
-  - Restore it with C(zstd -dc NAME.dump.zst | pg_restore). Roles, tablespaces and settings of the database are not in a dump.
+  - Dumps a database with C(pg_dump) and stores what it gives compressed with zstd and encrypted with age, with a SHA-256 of the stored bytes in the same
+    pass and bounded memory; reads it back, and writes a manifest last. A backup without a manifest is none.
+  - An object is completed only after C(pg_dump) ended with exit code 0. What a failed or killed run left is named by the next one, and removed by
+    M(storefront.runbook.pg_backup_prune).
+  - What C(pg_dump) leaves out is stored beside the dump as C(globals.json), encrypted likewise - the database's owner, grants and settings, and the roles
+    that it speaks of with their attributes and memberships, but without their passwords. Tablespaces are not kept.
+  - By hand, a backup in the format V(custom) is restored with C(age -d -i KEY dump.zst.age | zstd -dc | pg_restore).
+  - Only whoever holds a secret key can read an encrypted backup, and whoever may write to the store can replace one by another - a digest in the manifest
+    protects from damage, not from those.
   - Every run without O(name) makes another backup.
 extends_documentation_fragment:
   - storefront.runbook.lease
@@ -37,7 +42,8 @@ options:
     required: true
   store:
     description:
-      - Where backups live, as C(s3://bucket/prefix), or C(file:///path) for development.
+      - Where backups live, as C(s3://bucket/prefix), or C(file:///path) for development. A bucket that the world may read is refused; where the service does
+        not tell whether it may, there is a warning.
     type: str
     required: true
   release:
@@ -54,16 +60,54 @@ options:
       - Where in the store backups are kept.
     type: str
     default: backups/
+  encryption:
+    description:
+      - V(age) encrypts to O(recipients), which alone implies it. V(off) stores the customers' data in the clear, for data that is nobody's.
+      - There is no default, so that no backup is in the clear because of something that was forgotten.
+    type: str
+    choices: [age, 'off']
+  recipients:
+    description:
+      - Public keys of age (C(age1...)), as C(age-keygen) prints them. Any one of their secret keys opens the backup, and none of them belongs where backups
+        are made.
+    type: list
+    elements: str
+  identity:
+    description:
+      - Secret key of age, or the content of a file of C(age-keygen). Needed for O(verify=decode) of an encrypted backup, and for nothing else.
+    type: str
+  identity_file:
+    description:
+      - File that holds the O(identity).
+    type: path
+  format:
+    description:
+      - V(custom) is one stream, made by one connection and without a disk. V(directory) is made by O(jobs) connections in O(scratch_dir), stored as one object
+        for each of its files, and can be restored in parallel in less time.
+      - Without it V(directory) is chosen from 4 GiB on where O(scratch_dir) has room for twice the database, and V(custom) otherwise. On smaller databases it
+        gains nothing.
+    type: str
+    choices: [custom, directory]
+  jobs:
+    description:
+      - How many connections dump at a time, and how many files are stored at a time. More than one implies O(format=directory).
+      - Without it two, and four from 32 GiB on where there are as many processors.
+    type: int
   level:
     description:
-      - Level of compression by zstd, from 1 to 19. Higher levels cost much time and save little space.
+      - Level of compression by zstd, from 1 to 19; 1 when it is not set. On a shop's data, higher ones cost much time and save little or no space.
     type: int
-    default: 1
+  scratch_dir:
+    description:
+      - Folder for the temporary files of O(format=directory), which hold the data in the clear until they are stored, for this user only. The system's own
+        when it is not set.
+    type: path
   verify:
     description:
-      - V(checksum) reads the object back and compares its size and SHA-256. V(none) trusts the store.
+      - V(checksum) reads every object back and compares its size and SHA-256. V(decode) does that, decrypts and unpacks them too, and has C(pg_restore) read
+        the whole archive. V(none) trusts the store. None of them proves that the data can be loaded; a restore does.
     type: str
-    choices: [checksum, none]
+    choices: [decode, checksum, none]
     default: checksum
   postgres_bin:
     description:
@@ -71,9 +115,13 @@ options:
     type: path
   wait_timeout:
     description:
-      - Seconds that the backup may take.
+      - Seconds that the backup may take. How far it is can be read meanwhile, every ten seconds, in the controller's system log, and in the journal of the
+        lease where O(lease) is set.
     type: float
     default: 3600.0
+seealso:
+  - module: storefront.runbook.pg_backup_info
+  - module: storefront.runbook.pg_backup_prune
 """
 
 EXAMPLES = r"""
@@ -81,7 +129,17 @@ EXAMPLES = r"""
   storefront.runbook.pg_backup:
     database_url: "{{ vault_database_url }}"
     store: s3://storefront-backups/shop
+    recipients:
+      - age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p
     release: v1.1.0
+
+- name: Back up a database of made-up data, in the clear
+  storefront.runbook.pg_backup:
+    database_url: "{{ database_url }}"
+    store: file:///var/backups/shop
+    store_is_shared: true
+    encryption: 'off'
+    verify: decode
 """
 
 RETURN = r"""
@@ -90,18 +148,18 @@ backup:
   returned: success
   type: dict
   contains:
+    schema:
+      description: Version of the manifest's shape.
+      type: int
+      sample: 1
     name:
-      description: Its name; V(NAME.dump.zst) and V(NAME.json) below O(prefix) are its dump and its manifest.
+      description: Its name; V(NAME.json) below O(prefix) is its manifest, and what is below V(NAME/) are its objects.
       type: str
       sample: shop-20260202T090000.123Z-v1.1.0
     location:
-      description: Where the dump is.
+      description: Where its objects are.
       type: str
-      sample: s3://storefront-backups/shop/backups/shop-20260202T090000.123Z-v1.1.0.dump.zst
-    key:
-      description: Key of the dump in the store.
-      type: str
-      sample: backups/shop-20260202T090000.123Z-v1.1.0.dump.zst
+      sample: s3://storefront-backups/shop/backups/shop-20260202T090000.123Z-v1.1.0/
     database:
       description: Name of the database.
       type: str
@@ -111,9 +169,26 @@ backup:
       type: str
       sample: v1.1.0
     format:
-      description: What the dump is.
+      description: V(custom) or V(directory).
       type: str
-      sample: pg_dump custom without compression, in zstd
+      sample: custom
+    jobs:
+      description: How many connections dumped.
+      type: int
+      sample: 1
+    level:
+      description: Level of compression by zstd.
+      type: int
+      sample: 1
+    encryption:
+      description: V(age) or V(off).
+      type: str
+      sample: age
+    recipients:
+      description: Public keys that it is encrypted to.
+      type: list
+      elements: str
+      sample: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]
     database_size:
       description: Size of the database on its server, in bytes.
       type: int
@@ -123,13 +198,23 @@ backup:
       type: int
       sample: 841302016
     size:
-      description: Size of the dump in the store, in bytes.
+      description: Size of all objects in the store, in bytes.
       type: int
       sample: 72142617
     sha256:
-      description: SHA-256 of the dump in the store.
+      description: SHA-256 of the list of all objects as C(sha256sum) prints it, sorted by file.
       type: str
       sample: 8dae109d1e1809c6f0aed20a5789b8adffd89b9538518b6db614bd11489bbbcf
+    objects:
+      description: Each object - what it is (C(source)), its key below V(NAME/) (C(file)), C(size) and C(sha256) as stored, C(raw_size) before compression.
+      type: list
+      elements: dict
+      sample:
+        - source: dump
+          file: dump.zst.age
+          size: 72140000
+          raw_size: 841300000
+          sha256: 5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef
     server_version:
       description: Version of the server.
       type: str
@@ -143,7 +228,7 @@ backup:
       type: dict
       sample: {count: 4, last: 20260126090000_order_email}
     verified:
-      description: How it was verified, V(checksum) or V(none).
+      description: How it was verified, V(decode), V(checksum) or V(none).
       type: str
       sample: checksum
     started_at:
@@ -155,12 +240,15 @@ backup:
       type: str
       sample: '2026-02-02T09:00:04+00:00'
     duration:
-      description: Seconds that it took.
+      description: Seconds that it took, with its verification.
       type: float
       sample: 4.2
+    bytes_per_second:
+      description: Throughput of dumping and storing, in bytes of C(raw_size).
+      type: int
+      sample: 246131000
 """
 
-import re
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
@@ -172,11 +260,17 @@ from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import lease_options, store_options
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.wait import Waiter
-from ..module_utils.data import backup, prisma, stream
+from ..module_utils.data import backup, backup_catalogue, backup_shape, prisma
+from ..module_utils.data.backup_run import make
 from ..module_utils.data.lease import guard as lease_guard
 from ..module_utils.data.postgres import PSYCOPG2_ERROR, connect, direct, query
 from ..module_utils.data.postgres_tools import find_tool
 from ..module_utils.data.store import open_store
+from ..module_utils.data.store_exposure import refuse_public
+
+NOTE_INTERVAL = 10.0  # seconds between two notes of how far it is
+PROGRAMS = {"none": ["pg_dump"], "checksum": ["pg_dump"], "decode": ["pg_dump", "pg_restore"]}
+UNKNOWN = ("raw_size", "size", "sha256", "objects", "finished_at", "duration", "bytes_per_second")  # before it is made
 
 
 def argument_spec() -> dict[str, Any]:
@@ -187,8 +281,15 @@ def argument_spec() -> dict[str, Any]:
         "release": {"type": "str"},
         "name": {"type": "str"},
         "prefix": {"type": "str", "default": "backups/"},
-        "level": {"type": "int", "default": 1},
-        "verify": {"type": "str", "choices": ["checksum", "none"], "default": "checksum"},
+        "encryption": {"type": "str", "choices": ["age", "off"]},
+        "recipients": {"type": "list", "elements": "str"},
+        "identity": {"type": "str", "no_log": True},
+        "identity_file": {"type": "path"},
+        "format": {"type": "str", "choices": ["custom", "directory"]},
+        "jobs": {"type": "int"},
+        "level": {"type": "int"},
+        "scratch_dir": {"type": "path"},
+        "verify": {"type": "str", "choices": ["decode", "checksum", "none"], "default": "checksum"},
         "postgres_bin": {"type": "path"},
         "wait_timeout": {"type": "float", "default": 3600.0},
     }
@@ -202,97 +303,85 @@ class Client:
         self.store = open_store(params)
         self.close = self.store.close
         self.warn = runtime.warn
+        self.progress = backup.Progress()
+        self._note = runtime.note
         self._waiter = Waiter(timeout=params["wait_timeout"], beat=runtime.beat)
-        self._began = self._waiter.clock()
+        self._began = self._noted = self._waiter.clock()
 
     def beat(self) -> None:
+        now = self._waiter.clock()
+        if now - self._noted >= NOTE_INTERVAL:
+            self._noted = now
+            self._note(f"Backup of {self.database.name}: {self.progress.told(now - self._began)}")
         self._waiter.check("the backup")
-        if self._waiter.clock() - self._began > self._waiter.timeout:
+        if now - self._began > self._waiter.timeout:
             raise WaitTimeout(f"The backup was not done after {self._waiter.timeout:g} s (wait_timeout) and was taken back. Give it more time.")
 
 
 def plan(params: dict[str, Any], client: Client) -> Plan:
-    if not 1 <= params["level"] <= 19:
-        raise ConfigError(f"level is {params['level']}. Give a level from 1 to 19.")
     started = datetime.now(UTC)
-    parts = [client.database.name, f"{started:%Y%m%dT%H%M%S}.{started.microsecond // 1000:03}Z", params["release"] or ""]
-    name = params["name"] or "-".join(re.sub(r"[^\w.-]+", "_", part) for part in parts if part)
-    if not re.fullmatch(r"\w[\w.-]*", name):
-        raise ConfigError(f"{name!r} cannot name a backup. Use letters, digits, dots, dashes and underscores in name.")
-    prefix = params["prefix"].strip("/") + "/"
-    catalogue = backup.read_catalogue(client.store, prefix)
-    if name in catalogue.complete:
-        manifest = backup.read_manifest(client.store, prefix, name)
-        if manifest.get("size") != catalogue.complete[name]:
-            raise ConfigError(
-                f"The backup {name} is damaged: its dump has {catalogue.complete[name] or 0} bytes and not {manifest.get('size')}. Choose another name."
-            )
+    name = backup_shape.choose_name(params, client.database.name, started)
+    recipients, identity = backup_shape.choose_recipients(params), backup_shape.read_identity(params)
+    if params["verify"] == "decode":
+        backup_shape.refuse_undecodable(recipients, identity)
+    prefix = backup_catalogue.folder(params["prefix"])
+    refuse_public(client.store, client.warn)
+    catalogue = backup_catalogue.read_catalogue(client.store, prefix)
+    if name in catalogue.names:
+        manifest = backup_catalogue.read_manifest(client.store, name, prefix)
+        damage = catalogue.damage(name, manifest)
+        if damage:
+            raise ConfigError(f"The backup {name} is damaged: {damage}. Choose another name.", code="damaged")
         return Plan(before={"backup": name}, after={"backup": name}, result={"backup": manifest})
-    left = sorted({*catalogue.orphans, *(key for key, _handle in catalogue.unfinished)})
-    if left:
-        client.warn(f"{client.store.describe()} has what failed runs left, or others are about to complete: {', '.join(left)}. Delete what nobody is writing.")
+    if catalogue.leftovers:
+        keys = ", ".join(left.key for left in catalogue.leftovers)
+        client.warn(f"{client.store.describe()} has what failed runs left, or others are about to complete: {keys}. Delete what nobody is writing.")
     with closing(connect(client.database)) as connection:
         ((version, size),) = query(connection, "SELECT current_setting('server_version'), pg_database_size(current_database())")
         applied = prisma.inspect(connection, []).applied
     version = version.split(" ")[0]
-    tool = find_tool("pg_dump", int(version.split(".")[0]), params["postgres_bin"])
-    key = f"{prefix}{name}{backup.DUMP}"
+    tools = {program: find_tool(program, int(version.split(".")[0]), params["postgres_bin"]) for program in PROGRAMS[params["verify"]]}
+    shape = backup_shape.choose_shape(params, size)
     facts = {
+        "schema": backup_catalogue.SCHEMA,
         "name": name,
-        "location": f"{params['store'].rstrip('/')}/{key}",
-        "key": key,
+        "location": f"{params['store'].rstrip('/')}/{prefix}{name}/",
         "database": client.database.name,
         "release": params["release"],
-        "format": backup.FORMAT,
+        "format": shape.format,
+        "jobs": shape.jobs,
+        "level": shape.level,
+        "encryption": "age" if recipients else "off",
+        "recipients": recipients,
         "database_size": size,
         "server_version": version,
-        "pg_dump_version": tool.version,
+        "pg_dump_version": tools["pg_dump"].version,
         "migrations": {"count": len(applied), "last": applied[-1] if applied else None},
         "verified": params["verify"],
         "started_at": started.isoformat(timespec="seconds"),
     }
-    unknown = dict.fromkeys(("raw_size", "size", "sha256", "finished_at", "duration"))
-    return Plan(
-        before={},
-        after={"backup": facts["location"], "database_size": size},
-        todo={
-            "tool": tool,
-            "facts": facts,
-            "prefix": prefix,
-            "params": params,
-            "started": started,
-            "stale": [left for left in catalogue.unfinished if left[0] == key],
-        },
-        result={"backup": {**facts, **unknown}},
-    )
+    shown = {"backup": facts["location"], "database_size": size, "format": shape.format, "encryption": facts["encryption"]}
+    leftovers = [left for left in catalogue.leftovers if left.name == name]
+    todo = {"facts": facts, "shape": shape, "tools": tools, "identity": identity, "prefix": prefix, "leftovers": leftovers}
+    return Plan({}, shown, todo, {"backup": {**facts, **dict.fromkeys(UNKNOWN)}})
 
 
 def apply(plan: Plan, client: Client) -> dict[str, Any]:
-    todo = plan.todo
-    facts, params = todo["facts"], todo["params"]
-    for key, handle in todo["stale"]:
-        stream.discard(client.store, key, handle)
-    expected = facts["database_size"] // 4  # indexes are not in a dump, and zstd halves the rest at least
-    figures = backup.dump(client.database, todo["tool"], client.store, facts["key"], level=params["level"], beat=client.beat, expected=expected)
-    if params["verify"] == "checksum":
-        backup.verify(client.store, facts["key"], figures, client.beat)
-    finished = datetime.now(UTC)
-    manifest = {
-        **facts,
-        "size": figures.size,
-        "raw_size": figures.raw_size,
-        "sha256": figures.sha256,
-        "finished_at": finished.isoformat(timespec="seconds"),
-        "duration": round((finished - todo["started"]).total_seconds(), 3),
-    }
-    client.beat()
-    backup.write_manifest(client.store, todo["prefix"], manifest)
-    return {"backup": manifest}
+    return {"backup": make(client.database, client.store, beat=client.beat, progress=client.progress, **plan.todo)}
 
 
 def main() -> None:
     libraries = {"psycopg2": PSYCOPG2_ERROR, "zstandard": backup.ZSTANDARD_ERROR}
-    run(argument_spec(), Client, plan, apply, guard=lease_guard, secrets=lambda params: secrets_of_url(params["database_url"]), libraries=libraries)
+    run(
+        argument_spec(),
+        Client,
+        plan,
+        apply,
+        guard=lease_guard,
+        secrets=lambda params: [*secrets_of_url(params["database_url"]), *backup_shape.secret_keys(params)],
+        libraries=libraries,
+        mutually_exclusive=[("identity", "identity_file")],
+    )
 
 
 if __name__ == "__main__":

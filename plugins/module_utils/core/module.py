@@ -43,12 +43,19 @@ class Guard(Protocol):
     def beat(self) -> None:
         """Renew the lease; raise LeaseLost when this run does not hold it any more."""
 
+    def note(self, text: str) -> None:
+        """Keep how far a long work is, for the next renewal."""
+
 
 @dataclass(frozen=True)
 class Runtime:
-    """What a client may call back: ``warn(text)`` for the operator, ``beat()`` before each write and on each turn of a wait."""
+    """What a client may call back: ``warn(text)`` for the operator, ``beat()`` before each write and on each turn of a wait.
+
+    Ansible shows nothing of a module before it ends: ``note(text)`` tells how far a long work is in the controller's system log and in the lease's journal.
+    """
 
     warn: Callable[[str], None] = nothing
+    note: Callable[[str], None] = nothing
     beat: Callable[[], None] = nothing
     check_mode: bool = False
 
@@ -80,6 +87,7 @@ def run(
         held = guard(module.params) if not module.check_mode else None
         runtime = Runtime(
             warn=lambda text: module.warn(redact(text, module.no_log_values)),  # Ansible masks results, but not warnings
+            note=lambda text: _note(module, held, redact(text, module.no_log_values)),
             beat=held.beat if held else nothing,
             check_mode=module.check_mode,
         )
@@ -100,6 +108,12 @@ def run(
     result.setdefault("changed", intent.changed)
     result.setdefault("diff", {"before": _text(intent.before), "after": _text(intent.after)})
     module.exit_json(elapsed=round(time.monotonic() - began, 3), **result)
+
+
+def _note(module: AnsibleModule, held: Guard | None, text: str) -> None:
+    module.log(text)
+    if held:
+        held.note(text)
 
 
 def _text(shown: Any) -> Any:

@@ -1,20 +1,22 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Backups of a database in the store: a dump as one object, read back, and then its manifest. What has no manifest is no backup."""
+"""Backups of a database in the store: what pg_dump prints, compressed, encrypted, hashed and stored in one pass."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import select
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Any, cast
 
 try:
@@ -24,116 +26,183 @@ try:
 except ImportError as error:  # reported by core.module.run through missing_required_lib
     ZSTANDARD_ERROR = str(error)
 
-from ..core.errors import CommandFailed, ConfigError, RunbookError
+from ..core.errors import CommandFailed
 from ..core.process import kill, spawn
 from ..core.redact import redact
-from . import stream
+from . import age, stream
+from .backup_reader import DUMP
 from .postgres import BEAT_INTERVAL, Database
 from .postgres_tools import Tool, libpq_access
 from .store import Store
 
-DUMP, MANIFEST = ".dump.zst", ".json"
-FORMAT = "pg_dump custom without compression, in zstd"
-SCHEMA = 1  # of the manifest
+Beat = Callable[[], None]
+
+
+@dataclass
+class Progress:
+    """How far a backup is: bytes that pg_dump gave, and bytes that the store got."""
+
+    raw: int = 0
+    stored: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def add(self, raw: int = 0, stored: int = 0) -> None:
+        with self._lock:
+            self.raw += raw
+            self.stored += stored
+
+    def told(self, seconds: float) -> str:
+        rate = self.raw / max(seconds, 0.001)
+        return f"{self.raw / 1e6:.0f} MB dumped, {self.stored / 1e6:.0f} MB stored in {seconds:.0f} s, {rate / 1e6:.1f} MB/s"
 
 
 @dataclass(frozen=True)
-class Figures:
-    """``size`` and ``sha256`` are those of the object, ``raw_size`` that of the dump before compression; sizes in bytes."""
+class Target:
+    """Where the objects of one backup go, and how: ``key`` is what their keys begin with; without ``recipients`` they are not encrypted."""
 
-    size: int
-    raw_size: int
-    sha256: str
+    store: Store
+    key: str
+    level: int
+    recipients: Sequence[Any]
+    beat: Beat
+    progress: Progress
 
+    def suffix(self) -> str:
+        return ".zst.age" if self.recipients else ".zst"
 
-@dataclass(frozen=True)
-class Catalogue:
-    """What is below a prefix: manifests' names, dumps without one, and uploads that were never completed."""
+    def put(self, source: str, pieces: Iterable[bytes], beat: Beat, expected: int = 0) -> dict[str, Any]:
+        """Store a stream of about ``expected`` bytes as one object, and return {source, file, size, raw_size, sha256}.
 
-    complete: dict[str, int | None]  # name → size of its dump, None where that is gone
-    orphans: list[str]
-    unfinished: list[tuple[str, Any]]
+        It is completed only once ``pieces`` ended well, and taken back otherwise. Raises what ``pieces``, ``beat`` and the store raise.
+        """
+        file = source + self.suffix()
+        digest, size, raw_size = hashlib.sha256(), 0, 0
+        writer = stream.open_writer(self.store, self.key + file, expected)
 
+        def write(data: bytes) -> None:
+            nonlocal size
+            digest.update(data)
+            writer.write(data)
+            size += len(data)
+            self.progress.add(stored=len(data))
 
-def read_catalogue(store: Store, prefix: str) -> Catalogue:
-    sizes = {entry.key: entry.size for entry in store.list(prefix)}
-    manifests = {key.removesuffix(MANIFEST) for key in sizes if key.endswith(MANIFEST)}
-    return Catalogue(
-        complete={name.removeprefix(prefix): sizes.get(name + DUMP) for name in manifests},
-        orphans=[key for key in sizes if key.endswith(DUMP) and key.removesuffix(DUMP) not in manifests],
-        unfinished=stream.unfinished(store, prefix),
-    )
-
-
-def read_manifest(store: Store, prefix: str, name: str) -> dict[str, Any]:
-    """Return a backup's manifest. Raises ConfigError when it is none."""
-    found = store.get(prefix + name + MANIFEST)
-    try:
-        return dict(json.loads(found[0])) if found else {}
-    except ValueError:
-        raise ConfigError(
-            f"The manifest {prefix}{name}{MANIFEST} in {store.describe()} cannot be read. Remove it with its dump, or choose another name."
-        ) from None
-
-
-def write_manifest(store: Store, prefix: str, manifest: Mapping[str, Any]) -> None:
-    store.put_if_absent(prefix + manifest["name"] + MANIFEST, json.dumps({"schema": SCHEMA, **manifest}, indent=2).encode())
-
-
-def dump(database: Database, tool: Tool, store: Store, key: str, *, level: int, beat: Callable[[], None], expected: int = 0) -> Figures:
-    """Dump a database into an object of the store, of about ``expected`` bytes, in one pass; ``beat`` is called all along.
-
-    The object is completed only once pg_dump has ended with exit code 0, and taken back otherwise. Raises CommandFailed, and whatever
-    ``beat`` and the store raise.
-    """
-    digest, size, raw_size = hashlib.sha256(), 0, 0
-    with ExitStack() as stack:
-        access = stack.enter_context(libpq_access(database))
-        said = stack.enter_context(tempfile.TemporaryFile())
-        writer = stream.open_writer(store, key, expected)
-        try:
-            argv = [tool.path, "--format=custom", "--compress=0", "--no-password"]
-            process = spawn(argv, **access, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, pipesize=stream.CHUNK)
-            stack.callback(process.stdout.close)  # type: ignore[union-attr]
-            stack.callback(kill, process)
-            compressor = zstandard.ZstdCompressor(level=level, write_checksum=True).compressobj()
-            for piece in _pieces(process, paced(beat)):
+        def packed() -> Iterator[bytes]:
+            nonlocal raw_size
+            compressor = zstandard.ZstdCompressor(level=self.level, write_checksum=True).compressobj()
+            for piece in pieces:
                 raw_size += len(piece)
-                packed = compressor.compress(piece)
-                digest.update(packed)
-                size += len(packed)
-                writer.write(packed)
-            if process.wait() != 0:
-                said.seek(0)
-                words = redact(said.read()[-2000:].decode(errors="replace").strip(), [database.password])
-                raise CommandFailed(
-                    f"pg_dump of {database.describe()} ended with exit code {process.returncode}, so there is no backup: {words}",
-                    code=str(process.returncode),
-                )
-            packed = compressor.flush()
-            digest.update(packed)
-            writer.write(packed)
+                self.progress.add(raw=len(piece))
+                yield compressor.compress(piece)
+            yield compressor.flush()
+
+        try:
+            if self.recipients:
+                age.encrypt(packed(), write, self.recipients)
+            else:
+                for data in packed():
+                    write(data)
             beat()
             writer.complete()
         except BaseException:
             writer.abort()
             raise
-    return Figures(size + len(packed), raw_size, digest.hexdigest())
+        return {"source": source, "file": file, "size": size, "raw_size": raw_size, "sha256": digest.hexdigest()}
 
 
-def _pieces(process: subprocess.Popen, tick: Callable[[], None]) -> Iterator[bytes]:
-    """Give what a program prints, and call ``tick`` also while it is silent."""
+def dump_stream(database: Database, tool: Tool, target: Target, expected: int) -> list[dict[str, Any]]:
+    """Dump a database into one object of about ``expected`` bytes. Raises CommandFailed, and whatever the beat and the store raise."""
+    with _pg_dump(database, tool, ["--format=custom"], stdout=subprocess.PIPE, pipesize=stream.CHUNK) as (process, said):
+        return [target.put(DUMP, _printed(process, said, database, target.beat), target.beat, expected)]
+
+
+def dump_folder(database: Database, tool: Tool, target: Target, jobs: int, scratch: Path) -> list[dict[str, Any]]:
+    """Dump a database with ``jobs`` connections into a folder of ``scratch``, and store each of its files as an object; ``jobs`` at a time too."""
+    folder = scratch / "dump"
+    with _pg_dump(database, tool, ["--format=directory", f"--jobs={jobs}", f"--file={folder}"], stdout=subprocess.DEVNULL) as (process, said):
+        while True:
+            target.beat()
+            try:
+                process.wait(BEAT_INTERVAL)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        _expect_success(process, said, database)
+    return _put_files(sorted(folder.iterdir(), key=lambda path: path.stat().st_size, reverse=True), target, jobs)
+
+
+def _put_files(files: Sequence[Path], target: Target, jobs: int) -> list[dict[str, Any]]:
+    """Store files, the largest first; each is removed once it is stored, so that no more than needed lies on the disk."""
+    stopped = threading.Event()
+
+    def check() -> None:
+        if stopped.is_set():
+            raise InterruptedError
+
+    def pieces(file: Path) -> Iterator[bytes]:
+        with file.open("rb") as content:
+            while piece := content.read(stream.CHUNK):
+                check()
+                yield piece
+
+    def put(file: Path) -> dict[str, Any]:
+        stored = target.put(file.name, pieces(file), check, file.stat().st_size)
+        file.unlink()
+        return stored
+
+    with ThreadPoolExecutor(jobs) as pool:
+        futures = [pool.submit(put, file) for file in files]
+        try:
+            left: Any = futures
+            while left:  # the lease is renewed by this thread alone
+                target.beat()
+                done, left = wait(left, BEAT_INTERVAL)
+                for future in done:
+                    future.result()
+        except BaseException:
+            stopped.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+    return [future.result() for future in futures]
+
+
+@contextmanager
+def _pg_dump(database: Database, tool: Tool, options: Sequence[str], **pipes: Any) -> Iterator[tuple[subprocess.Popen, IO[bytes]]]:
+    """Run pg_dump, which does not outlive the block; what it says is in the file."""
+    with libpq_access(database) as access, tempfile.TemporaryFile() as said:
+        process = spawn([tool.path, *options, "--compress=0", "--no-password"], **access, stdin=subprocess.DEVNULL, stderr=said, **pipes)
+        try:
+            yield process, said
+        finally:
+            kill(process)
+            if process.stdout:
+                process.stdout.close()
+
+
+def _printed(process: subprocess.Popen, said: IO[bytes], database: Database, beat: Beat) -> Iterator[bytes]:
+    """Give what pg_dump prints, beat also while it is silent, and raise CommandFailed at the end unless its exit code is 0."""
     descriptor = cast(IO[bytes], process.stdout).fileno()
+    tick = paced(beat)
     while True:
         tick()
         if select.select([descriptor], [], [], BEAT_INTERVAL)[0]:
             piece = os.read(descriptor, stream.CHUNK)
             if not piece:
-                return
+                break
             yield piece
+    process.wait()
+    _expect_success(process, said, database)
 
 
-def paced(beat: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> Callable[[], None]:
+def _expect_success(process: subprocess.Popen, said: IO[bytes], database: Database) -> None:
+    if process.returncode != 0:
+        said.seek(0)
+        words = redact(said.read()[-2000:].decode(errors="replace").strip(), [database.password])
+        raise CommandFailed(
+            f"pg_dump of {database.describe()} ended with exit code {process.returncode}, so there is no backup: {words}", code=str(process.returncode)
+        )
+
+
+def paced(beat: Beat, clock: Callable[[], float] = time.monotonic) -> Beat:
     """Return a function that calls ``beat``, but not again within two seconds."""
     last = -BEAT_INTERVAL
 
@@ -146,17 +215,7 @@ def paced(beat: Callable[[], None], clock: Callable[[], float] = time.monotonic)
     return tick
 
 
-def verify(store: Store, key: str, figures: Figures, beat: Callable[[], None]) -> None:
-    """Read an object back and raise RunbookError unless it is what was written."""
-    digest, size = hashlib.sha256(), 0
-    tick = paced(beat)
-    for piece in stream.read(store, key):
-        digest.update(piece)
-        size += len(piece)
-        tick()
-    if (size, digest.hexdigest()) != (figures.size, figures.sha256):
-        raise RunbookError(
-            f"{key} in {store.describe()} reads back other than it was written ({size} of {figures.size} bytes), so it has no manifest and is no backup. "
-            "Run the backup again; if it stays, look at the store.",
-            code="checksum",
-        )
+def checksum(objects: Sequence[dict[str, Any]]) -> str:
+    """Return one SHA-256 for all objects of a backup: that of their list as ``sha256sum`` prints it, sorted by file."""
+    lines = [f"{item['sha256']}  {item['file']}\n" for item in sorted(objects, key=lambda item: item["file"])]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

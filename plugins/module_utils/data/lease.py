@@ -80,6 +80,7 @@ class Lease:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.store, self.token, self.document, self.step = store, token, document, step
+        self.progress: str | None = None
         self._clock, self._sleep = clock, sleep
 
     def beat(self) -> None:
@@ -100,6 +101,10 @@ class Lease:
                 raise LeaseLost(f"The lease could not be renewed before its deadline, so nothing more is written. {trouble}") from None
             raise Unreachable(f"Nothing is written, for nobody can say who holds the lease. {trouble}", retryable=True) from None
 
+    def note(self, text: str) -> None:
+        """Say how far the step is; the next beat writes it to the journal, where it stays until the next renewal that has nothing to say of it."""
+        self.progress = text
+
     def look(self) -> tuple[Document, str]:
         """Return the lease as (document, etag). Raises LeaseLost when this run does not hold it any more."""
         document, etag = read(self.store) or (None, "")
@@ -110,8 +115,9 @@ class Lease:
         """Move the deadline, merge ``journal`` into the lease's journal key by key, and return the document. Raises LeaseLost."""
         for _unused in range(RACES):
             document, etag = self.look()
-            noted = {"step": self.step} if self.step else {}
-            wanted = {**document, "deadline": iso(self._clock() + document["ttl"]), "journal": {**document["journal"], **noted, **(journal or {})}}
+            noted = {name: text for name, text in (("step", self.step), ("progress", self.progress)) if text}
+            kept = {name: item for name, item in document["journal"].items() if name != "progress"}
+            wanted = {**document, "deadline": iso(self._clock() + document["ttl"]), "journal": {**kept, **noted, **(journal or {})}}
             if self._replaced(wanted, etag):
                 self.document = wanted
                 return wanted
@@ -137,7 +143,7 @@ class Lease:
 
     def _due(self) -> bool:
         known = self.document
-        if known and self.step and known["journal"].get("step") != self.step:
+        if known and any(text and known["journal"].get(name) != text for name, text in (("step", self.step), ("progress", self.progress))):
             return True
         return known is None or self._clock() >= timestamp(known["deadline"]) - known["ttl"] * (1 - RENEW_AFTER)
 

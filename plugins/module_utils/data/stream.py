@@ -9,7 +9,8 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, Protocol, cast
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Protocol, cast
 
 from ..core.errors import RunbookError
 from .store import Store
@@ -56,7 +57,7 @@ class S3Writer:
         self._parts: list[dict[str, Any]] = []
         self._target = {"Bucket": store.bucket, "Key": store.key(key)}
         with store.named_errors("written"):
-            self._target["UploadId"] = store.client.create_multipart_upload(**self._target, ContentType="application/zstd")["UploadId"]
+            self._target["UploadId"] = store.client.create_multipart_upload(**self._target, ContentType="application/octet-stream")["UploadId"]
         self._pool = ThreadPoolExecutor(1)
         self._underway: Future[Any] | None = None
 
@@ -141,24 +142,34 @@ def read(store: Store, key: str) -> Iterator[bytes]:
             yield piece
 
 
-def unfinished(store: Store, prefix: str) -> list[tuple[str, Any]]:
-    """Return what killed writers left below ``prefix``, as (key, handle); nothing where the credentials may not look."""
+class Unfinished(NamedTuple):
+    """An object that was never completed, begun at ``since``; ``handle`` is for ``discard``."""
+
+    key: str
+    handle: Any
+    since: datetime
+
+
+def unfinished(store: Store, prefix: str) -> list[Unfinished]:
+    """Return what killed writers left below ``prefix``, and what others are about to write; nothing where the credentials may not look."""
     if isinstance(store, S3Store):
         try:
             with store.named_errors("listed"):
-                uploads = store.client.list_multipart_uploads(Bucket=store.bucket, Prefix=store.key(prefix)).get("Uploads", [])
+                pages = store.client.get_paginator("list_multipart_uploads").paginate(Bucket=store.bucket, Prefix=store.key(prefix))
+                uploads = [upload for page in pages for upload in page.get("Uploads", [])]
         except RunbookError:  # a right that nothing else here needs
             return []
-        return [(upload["Key"].removeprefix(store.key("")), upload["UploadId"]) for upload in uploads]
+        return [Unfinished(upload["Key"].removeprefix(store.key("")), upload["UploadId"], upload["Initiated"]) for upload in uploads]
     store = cast(FolderStore, store)
-    folder = store.path(prefix)
-    return [(prefix + path.name.removeprefix(".").removesuffix(PARTIAL), path) for path in folder.glob(f".*{PARTIAL}")] if folder.is_dir() else []
+    found = sorted(path for path in store.root.rglob(f".*{PARTIAL}"))
+    keys = [(path.with_name(path.name.removeprefix(".").removesuffix(PARTIAL)).relative_to(store.root).as_posix(), path) for path in found]
+    return [Unfinished(key, path, datetime.fromtimestamp(path.stat().st_mtime, UTC)) for key, path in keys if key.startswith(prefix)]
 
 
-def discard(store: Store, key: str, handle: Any) -> None:
+def discard(store: Store, left: Unfinished) -> None:
     """Remove one of ``unfinished``."""
     if isinstance(store, S3Store):
-        with store.named_errors("written"):
-            store.client.abort_multipart_upload(Bucket=store.bucket, Key=store.key(key), UploadId=handle)
+        with store.named_errors("written"), suppress(store.client.exceptions.NoSuchUpload):  # completed or taken back meanwhile
+            store.client.abort_multipart_upload(Bucket=store.bucket, Key=store.key(left.key), UploadId=left.handle)
     else:
-        handle.unlink(missing_ok=True)
+        left.handle.unlink(missing_ok=True)

@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import LeaseLost
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import CommandFailed, LeaseLost
+from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import nothing
 from ansible_collections.storefront.runbook.plugins.module_utils.data import backup, stream
 from ansible_collections.storefront.runbook.plugins.module_utils.data.postgres import parse_url
 from ansible_collections.storefront.runbook.plugins.module_utils.data.postgres_tools import Tool
@@ -31,6 +35,14 @@ def pg_dump(folder: Path, script: str) -> Tool:
     return Tool(str(program), "15.20")
 
 
+def target(store: FolderStore, beat: Callable[[], None] = nothing, **options: Any) -> backup.Target:
+    return backup.Target(store, "backups/a/", 1, options.get("recipients", []), beat, backup.Progress())
+
+
+def left(store: FolderStore) -> tuple[list[Any], list[Any]]:
+    return store.list(), stream.unfinished(store, "backups/")
+
+
 def test_a_lost_lease_ends_a_silent_pg_dump_and_takes_the_object_back(store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backup, "BEAT_INTERVAL", 0.01)
     tool = pg_dump(tmp_path, f"echo $$ > {tmp_path}/pid; exec sleep 600")
@@ -40,16 +52,59 @@ def test_a_lost_lease_ends_a_silent_pg_dump_and_takes_the_object_back(store: Fol
             raise LeaseLost("it is gone")
 
     with pytest.raises(LeaseLost):
-        backup.dump(DATABASE, tool, store, "backups/a.dump.zst", level=1, beat=beat)
+        backup.dump_stream(DATABASE, tool, target(store, beat), 0)
     assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
-    assert (store.list(), stream.unfinished(store, "backups/")) == ([], [])
+    assert left(store) == ([], [])
+
+
+def test_a_lost_lease_ends_a_pg_dump_that_writes_a_folder(store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backup, "BEAT_INTERVAL", 0.01)
+    tool = pg_dump(tmp_path, f"echo $$ > {tmp_path}/pid; exec sleep 600")
+
+    def beat() -> None:
+        if (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip():
+            raise LeaseLost("it is gone")
+
+    with pytest.raises(LeaseLost):
+        backup.dump_folder(DATABASE, tool, target(store, beat), 2, tmp_path)
+    assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
+    assert left(store) == ([], [])
+
+
+def test_a_lost_lease_stops_what_is_being_stored_of_a_folder(store: FolderStore, tmp_path: Path) -> None:
+    script = "for option; do case $option in --file=*) folder=${option#--file=};; esac; done; mkdir $folder; echo 1 > $folder/1.dat; echo 2 > $folder/toc.dat"
+    beats: list[int] = []
+
+    def beat() -> None:
+        beats.append(1)
+        if len(beats) > 1:
+            raise LeaseLost("it is gone")
+
+    with pytest.raises(LeaseLost):
+        backup.dump_folder(DATABASE, pg_dump(tmp_path, script), target(store, beat), 2, tmp_path)
+    assert stream.unfinished(store, "backups/") == []
 
 
 def test_what_pg_dump_says_is_told_without_the_password(store: FolderStore, tmp_path: Path) -> None:
     tool = pg_dump(tmp_path, 'echo "no luck with hunter22" >&2; exit 4')
-    with pytest.raises(backup.CommandFailed, match=r"exit code 4.*no luck with") as failed:
-        backup.dump(DATABASE, tool, store, "backups/a.dump.zst", level=1, beat=lambda: None)
-    assert "hunter22" not in str(failed.value)
+    for dump in (lambda: backup.dump_stream(DATABASE, tool, target(store), 0), lambda: backup.dump_folder(DATABASE, tool, target(store), 2, tmp_path)):
+        with pytest.raises(CommandFailed, match=r"exit code 4.*no luck with") as failed:
+            dump()
+        assert "hunter22" not in str(failed.value)
+    assert left(store) == ([], [])
+
+
+def test_one_checksum_stands_for_all_objects_in_any_order() -> None:
+    objects = [{"file": "b.zst", "sha256": "2" * 64}, {"file": "a.zst", "sha256": "1" * 64}]
+    listed = f"{'1' * 64}  a.zst\n{'2' * 64}  b.zst\n"
+    assert backup.checksum(objects) == backup.checksum(objects[::-1]) == hashlib.sha256(listed.encode()).hexdigest()
+
+
+def test_progress_is_told_in_words_of_an_operator() -> None:
+    progress = backup.Progress()
+    progress.add(raw=300_000_000, stored=40_000_000)
+    progress.add(raw=300_000_000)
+    assert progress.told(10) == "600 MB dumped, 40 MB stored in 10 s, 60.0 MB/s"
 
 
 def test_a_beat_comes_at_once_and_then_not_again_within_two_seconds(clock: Clock) -> None:
@@ -59,14 +114,3 @@ def test_a_beat_comes_at_once_and_then_not_again_within_two_seconds(clock: Clock
         tick()
         clock.sleep(0.5)
     assert beats == [1000.0, 1002.0, 1004.0]
-
-
-def test_the_catalogue_tells_backups_from_what_is_none(store: FolderStore) -> None:
-    for key in ("backups/good.dump.zst", "backups/good.json", "backups/orphan.dump.zst", "backups/lost.json"):
-        store.put_if_absent(key, b"12345")
-    killed = stream.open_writer(store, "backups/killed.dump.zst")
-    catalogue = backup.read_catalogue(store, "backups/")
-    assert catalogue.complete == {"good": 5, "lost": None}
-    assert catalogue.orphans == ["backups/orphan.dump.zst"]
-    assert [key for key, _handle in catalogue.unfinished] == ["backups/killed.dump.zst"]
-    killed.abort()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from botocore.stub import Stubber
 
 OBJECT = {"Bucket": "bucket", "Key": "shop/backups/a"}
 UPLOAD = {**OBJECT, "UploadId": "u1"}
+
+BEGUN = datetime(2026, 2, 2, 9, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -35,7 +38,7 @@ def s3() -> S3Store:
 def service(s3: S3Store) -> Iterator[Stubber]:
     """S3, which expects the start of an upload and then what the test says."""
     with Stubber(s3.client) as stub:
-        stub.add_response("create_multipart_upload", {"UploadId": "u1"}, {**OBJECT, "ContentType": "application/zstd"})
+        stub.add_response("create_multipart_upload", {"UploadId": "u1"}, {**OBJECT, "ContentType": "application/octet-stream"})
         yield stub
         stub.assert_no_pending_responses()
 
@@ -59,7 +62,7 @@ def test_an_object_has_its_name_only_when_it_is_complete(folder: FolderStore) ->
     writer = stream.open_writer(folder, "backups/a")
     writer.write(b"one")
     assert folder.list() == []
-    assert [key for key, _handle in stream.unfinished(folder, "backups/")] == ["backups/a"]
+    assert [left.key for left in stream.unfinished(folder, "backups/")] == ["backups/a"]
     writer.complete()
     assert [(entry.key, entry.size) for entry in folder.list()] == [("backups/a", 3)]
     assert b"".join(stream.read(folder, "backups/a")) == b"one"
@@ -68,8 +71,8 @@ def test_an_object_has_its_name_only_when_it_is_complete(folder: FolderStore) ->
 
 def test_what_was_left_unfinished_can_be_discarded(folder: FolderStore, tmp_path: Path) -> None:
     writer = stream.open_writer(folder, "backups/a")
-    ((key, handle),) = stream.unfinished(folder, "backups/")
-    stream.discard(folder, key, handle)
+    (left,) = stream.unfinished(folder, "backups/")
+    stream.discard(folder, left)
     assert stream.unfinished(folder, "backups/") == []
     writer.abort()
     assert [path.name for path in (tmp_path / "store" / "backups").iterdir()] == []
@@ -114,11 +117,14 @@ def test_taking_back_never_hides_the_failure_before_it(s3: S3Store, service: Stu
 def test_uploads_that_were_never_completed_are_found_and_discarded(s3: S3Store) -> None:
     with Stubber(s3.client) as service:
         service.add_response(
-            "list_multipart_uploads", {"Uploads": [{"Key": "shop/backups/a", "UploadId": "u1"}]}, {"Bucket": "bucket", "Prefix": "shop/backups/"}
+            "list_multipart_uploads",
+            {"Uploads": [{"Key": "shop/backups/a", "UploadId": "u1", "Initiated": BEGUN}]},
+            {"Bucket": "bucket", "Prefix": "shop/backups/"},
         )
         service.add_response("abort_multipart_upload", {}, UPLOAD)
-        assert stream.unfinished(s3, "backups/") == [("backups/a", "u1")]
-        stream.discard(s3, "backups/a", "u1")
+        (left,) = stream.unfinished(s3, "backups/")
+        assert left == ("backups/a", "u1", BEGUN)
+        stream.discard(s3, left)
         service.assert_no_pending_responses()
 
 
