@@ -46,8 +46,12 @@ options:
     default: backups/
   identity:
     description:
-      - Secret key of age, or the content of the file that C(age-keygen) wrote, for a backup that is encrypted. Never shown or logged.
+      - Secret key of age, or the content of a file of C(age-keygen), for a backup that is encrypted. Never shown or logged.
     type: str
+  identity_file:
+    description:
+      - File that holds the O(identity).
+    type: path
   scratch_url:
     description:
       - URL of a database on another server than the live one, to be connected to. Its user has to have the right to create databases.
@@ -117,8 +121,8 @@ proof:
       description: What was done, always V(restore).
       type: str
       sample: restore
-    fingerprint:
-      description: Tells this backup's objects from any others of its name.
+    sha256:
+      description: Digest of the backup's objects, as its manifest has it.
       type: str
       sample: 8dae109d1e1809c6f0aed20a5789b8adffd89b9538518b6db614bd11489bbbcf
     at:
@@ -187,8 +191,10 @@ from ..module_utils.core.options import lease_options, store_options
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.wait import Waiter
 from ..module_utils.data import restore
-from ..module_utils.data.archive import choose, fetch, fingerprint, keep_proof, proofs
+from ..module_utils.data.archive import choose, fetch, keep_proof, proofs
+from ..module_utils.data.backup_catalogue import folder
 from ..module_utils.data.backup_reader import ZSTANDARD_ERROR
+from ..module_utils.data.backup_shape import read_identity, secret_keys
 from ..module_utils.data.lease import guard as lease_guard
 from ..module_utils.data.postgres import PSYCOPG2_ERROR, connect, direct, parse_url, query
 from ..module_utils.data.scratch import choose as choose_place
@@ -205,6 +211,7 @@ def argument_spec() -> dict[str, Any]:
         "backup": {"type": "str", "default": "latest"},
         "prefix": {"type": "str", "default": "backups/"},
         "identity": {"type": "str", "no_log": True},
+        "identity_file": {"type": "path"},
         "scratch_url": {"type": "str", "no_log": True},
         "database_url": {"type": "str", "no_log": True, "fallback": (env_fallback, ["DATABASE_URL"])},
         "same_server": {"type": "bool", "default": False},
@@ -223,6 +230,7 @@ class Client:
     def __init__(self, params: dict[str, Any], runtime: Runtime) -> None:
         self.live = direct(params["database_url"], remedy="database_url") if params["database_url"] else None
         self.separate = parse_url(params["scratch_url"], "scratch_url") if params["scratch_url"] else None
+        self.prefix, self.identity = folder(params["prefix"]), read_identity(params)
         self.held = ExitStack()
         self.close = self.held.close
         self.store = self.held.enter_context(closing(open_store(params)))
@@ -239,8 +247,8 @@ class Client:
 def plan(params: dict[str, Any], client: Client) -> Plan:
     if params["jobs"] < 1:
         raise ConfigError(f"jobs is {params['jobs']}. Give 1 or more.")
-    manifest = choose(client.store, params["backup"], params["prefix"], client.live.name if client.live else None)
-    known = proofs(client.store, manifest, params["prefix"])
+    manifest = choose(client.store, params["backup"], client.prefix, client.live.name if client.live else None)
+    known = proofs(client.store, manifest, client.prefix)
     before = {"backup": manifest["name"], "proven": known[0]["at"] if known else "never"}
     if known and not params["again"]:
         return Plan(before=before, after=before, result={"proof": known[0]})
@@ -252,7 +260,7 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     proof = {
         "backup": manifest["name"],
         "level": "restore",
-        "fingerprint": fingerprint(manifest),
+        "sha256": manifest["sha256"],
         "server_version": version,
         "separate_server": place.is_separate,
         "unproven": [],
@@ -265,7 +273,7 @@ def apply(intent: Plan, client: Client) -> dict[str, Any]:
     todo, proof = intent.todo, intent.todo["proof"]
     params, manifest, place = todo["params"], todo["manifest"], todo["place"]
     began = time.monotonic()
-    archive = client.held.enter_context(fetch(client.store, manifest["name"], params["prefix"], params["identity"], client.beat))
+    archive = client.held.enter_context(fetch(client.store, manifest["name"], client.prefix, client.identity, client.beat))
     fetched = time.monotonic()
     with closing(connect(place.server, beat=client.beat)) as connection:
         tool, ownership = restore.fit_for_trial(connection, archive, params["postgres_bin"], client.beat)
@@ -285,7 +293,7 @@ def apply(intent: Plan, client: Client) -> dict[str, Any]:
         seconds={part: round(seconds, 3) for part, seconds in parts.items()},
     )
     client.beat()
-    keep_proof(client.store, proof, params["prefix"], now)
+    keep_proof(client.store, proof, client.prefix, now)
     return {"proof": proof, "leftovers": leftovers}
 
 
@@ -296,8 +304,9 @@ def main() -> None:
         plan,
         apply,
         guard=lease_guard,
-        secrets=lambda params: [*secrets_of_url(params["database_url"]), *secrets_of_url(params["scratch_url"])],
+        secrets=lambda params: [*secrets_of_url(params["database_url"]), *secrets_of_url(params["scratch_url"]), *secret_keys(params)],
         libraries={"psycopg2": PSYCOPG2_ERROR, "zstandard": ZSTANDARD_ERROR},
+        mutually_exclusive=[("identity", "identity_file")],
     )
 
 

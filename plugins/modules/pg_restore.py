@@ -67,8 +67,12 @@ options:
     default: backups/
   identity:
     description:
-      - Secret key of age, or the content of the file that C(age-keygen) wrote, for a backup that is encrypted. Never shown or logged.
+      - Secret key of age, or the content of a file of C(age-keygen), for a backup that is encrypted. Never shown or logged.
     type: str
+  identity_file:
+    description:
+      - File that holds the O(identity).
+    type: path
   approve:
     description:
       - Name of the live database, for V(restored) and V(undone). Without it nothing is swapped, and the module fails telling what would be lost.
@@ -221,8 +225,10 @@ from ..module_utils.core.options import lease_options
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.wait import Waiter
 from ..module_utils.data import databases, replace_live, restore
-from ..module_utils.data.archive import choose, fetch, fetch_file, fingerprint, proofs
+from ..module_utils.data.archive import choose, fetch, fetch_file, proofs
+from ..module_utils.data.backup_catalogue import folder
 from ..module_utils.data.backup_reader import ZSTANDARD_ERROR
+from ..module_utils.data.backup_shape import read_identity, secret_keys
 from ..module_utils.data.differences import total
 from ..module_utils.data.lease import guard as lease_guard
 from ..module_utils.data.postgres import PSYCOPG2_ERROR, direct
@@ -241,6 +247,7 @@ def argument_spec() -> dict[str, Any]:
         "sha256": {"type": "str"},
         "prefix": {"type": "str", "default": "backups/"},
         "identity": {"type": "str", "no_log": True},
+        "identity_file": {"type": "path"},
         "approve": {"type": "str"},
         "swap": {"type": "str", "choices": ["rename", "url"], "default": "rename"},
         "maintenance_database": {"type": "str", "default": "postgres"},
@@ -257,6 +264,7 @@ class Client:
 
     def __init__(self, params: dict[str, Any], runtime: Runtime) -> None:
         self.live = direct(params["database_url"], remedy="database_url")
+        self.prefix, self.identity = folder(params["prefix"]), read_identity(params)
         self.held = ExitStack()
         self.close = self.held.close
         self.store: Any = open_store(params) if params["store"] or params["backup"] else None  # a file needs none
@@ -300,23 +308,23 @@ def refuse(params: dict[str, Any], live: str) -> None:
 def plan_restore(todo: dict[str, Any], client: Client) -> Plan:
     params, site, shown = todo["params"], todo["site"], todo["shown"]
     archive = client.held.enter_context(fetch_file(params["file"], params["sha256"], client.beat)) if params["file"] else None
-    manifest = archive.manifest if archive else choose(client.store, params["backup"], params["prefix"], client.live.name)
-    digest = fingerprint(manifest)
-    known = proofs(client.store, manifest, params["prefix"]) if client.store and not archive else []
+    manifest = archive.manifest if archive else choose(client.store, params["backup"], client.prefix, client.live.name)
+    digest = manifest["sha256"]
+    known = proofs(client.store, manifest, client.prefix) if client.store and not archive else []
     shown.update(backup=manifest["name"], expected_seconds=known[0]["recovery_seconds"] if known else None)
-    same = [entry for entry in site.replaced_by_present("before") if entry.note.get("fingerprint") == digest]
+    same = [entry for entry in site.replaced_by_present("before") if entry.note.get("sha256") == digest]
     if same:
         shown.update(already=True, kept=same[0].name, kept_until=same[0].note["kept_until"])
         return Plan(before={"database": shown["database"]}, after={"database": shown["database"]}, result={"restore": shown})
     staged = site.staged(digest)
     if not staged:
-        archive = archive or client.held.enter_context(fetch(client.store, manifest["name"], params["prefix"], params["identity"], client.beat))
+        archive = archive or client.held.enter_context(fetch(client.store, manifest["name"], client.prefix, client.identity, client.beat))
         todo["tool"] = restore.fit(site.admin, archive, params["postgres_bin"], client.beat)
     elif client.check_mode or client.state == "staged" or not params["approve"]:
         count(shown, replace_live.compare(site, staged))
     shown["staged"] = staged.name if staged else databases.label(client.live.name, "incoming", todo["now"])
     shown["verified"] = staged.note["verified"] if staged else None
-    note = {"backup": manifest["name"], "fingerprint": digest}
+    note = {"backup": manifest["name"], "sha256": digest}
     todo.update(archive=archive, note=note, staged=staged, kind="before")
     before = {"database": shown["database"], "staged": staged.name if staged else None}
     if client.state == "staged":
@@ -331,7 +339,7 @@ def plan_undo(todo: dict[str, Any], client: Client) -> Plan:
         shown["already"] = True
         return Plan(before={"database": shown["database"]}, after={"database": shown["database"]}, result={"restore": shown})
     shown["backup"] = kept.note.get("backup")
-    todo.update(staged=kept, kind="undone", note={"backup": kept.note.get("backup"), "fingerprint": kept.note.get("fingerprint")})
+    todo.update(staged=kept, kind="undone", note={"backup": kept.note.get("backup"), "sha256": kept.note.get("sha256")})
     if client.check_mode or not todo["params"]["approve"]:
         count(shown, replace_live.compare(site, kept))
     before = {"database": f"{shown['database']} from {shown['backup']}"}
@@ -388,9 +396,9 @@ def main() -> None:
         plan,
         apply,
         guard=lease_guard,
-        secrets=lambda params: secrets_of_url(params["database_url"]),
+        secrets=lambda params: [*secrets_of_url(params["database_url"]), *secret_keys(params)],
         libraries={"psycopg2": PSYCOPG2_ERROR, "zstandard": ZSTANDARD_ERROR},
-        mutually_exclusive=[("backup", "file")],
+        mutually_exclusive=[("backup", "file"), ("identity", "identity_file")],
         required_if=[("state", "staged", ("backup", "file"), True), ("state", "restored", ("backup", "file"), True)],
     )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -66,17 +67,28 @@ class Shop:
         self.sandbox, self.name = sandbox, name
         self.drop_family()
         self.database = Database(sandbox, name)
-        self.store = {"store": store.as_uri(), "store_is_shared": True}
+        self.store: dict[str, Any] = {"store": store.as_uri(), "store_is_shared": True}
         self.folder = store
         self.bin = sandbox.state["postgres"]["bin"]
+
+    def fill(self) -> Shop:
         if not self.admin("SELECT 1 FROM pg_roles WHERE rolname = %s", OTHER_ROLE):
             self.admin(f'CREATE ROLE "{OTHER_ROLE}"')
         self.database.sql(FILL)
-        self.database.sql(f'ALTER DATABASE "{name}" SET application_name TO %s', "the shop's, 'quoted'")
-        self.database.sql(f'ALTER DATABASE "{name}" SET search_path TO "$user", public')
-        self.database.sql(f'REVOKE CONNECT ON DATABASE "{name}" FROM PUBLIC')
-        self.database.sql(f'GRANT CONNECT ON DATABASE "{name}" TO "{OTHER_ROLE}" WITH GRANT OPTION')
-        self.database.sql(f'COMMENT ON DATABASE "{name}" IS %s', "the shop's")
+        return self
+
+    def copied(self, name: str, store: Path) -> Shop:
+        """Another shop like this one, with settings, grants and a comment of its own, which are in no dump."""
+        copy = Shop(self.sandbox, name, store)
+        shutil.copytree(self.folder, store)
+        copy.database.drop()
+        self.admin(f'CREATE DATABASE "{name}" TEMPLATE "{self.name}" OWNER shop')
+        copy.database.sql(f'ALTER DATABASE "{name}" SET application_name TO %s', "the shop's, 'quoted'")
+        copy.database.sql(f'ALTER DATABASE "{name}" SET search_path TO "$user", public')
+        copy.database.sql(f'REVOKE CONNECT ON DATABASE "{name}" FROM PUBLIC')
+        copy.database.sql(f'GRANT CONNECT ON DATABASE "{name}" TO "{OTHER_ROLE}" WITH GRANT OPTION')
+        copy.database.sql(f'COMMENT ON DATABASE "{name}" IS %s', "the shop's")
+        return copy
 
     def back_up(self, name: str = "first", **options: Any) -> str:
         result = run_module(pg_backup, {"database_url": self.database.url, "postgres_bin": self.bin, "name": name, **self.store, **options})
@@ -109,9 +121,14 @@ class Shop:
         self.drop_family()
         self.database.drop()
 
-    def admin(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Run a statement as the superuser, in another database."""
-        with closing(psycopg2.connect(self.sandbox.state["postgres"]["url"])) as connection:
+    def url_of(self, name: str, *, admin: bool = False) -> str:
+        """The URL of another database of the server, as the shop's role or as the superuser."""
+        url = self.sandbox.state["postgres"]["url"] if admin else self.database.url
+        return f"{url.rpartition('/')[0]}/{name}"
+
+    def admin(self, statement: str, *values: Any, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """Run a statement as the superuser."""
+        with closing(psycopg2.connect(self.url_of(database, admin=True))) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
                 cursor.execute(statement, values or None)
@@ -156,7 +173,7 @@ def die_at(step: str) -> None:
     import os
     import signal
 
-    from ansible_collections.storefront.runbook.plugins.module_utils.data import databases, replace_live, restore, swap
+    from ansible_collections.storefront.runbook.plugins.module_utils.data import databases, differences, restore, swap
 
     after, step = step.startswith("!"), step.removeprefix("!")
     if not step:
@@ -174,7 +191,7 @@ def die_at(step: str) -> None:
 
         return called
 
-    for module, name in ((databases, "query"), (swap, "execute"), (swap, "query"), (replace_live, "query"), (replace_live, "hold_writes"), (restore, "query")):
+    for module, name in ((databases, "query"), (differences, "query"), (restore, "query"), (swap, "execute")):
         setattr(module, name, mortal(getattr(module, name)))
     restore.spawn = mortal(restore.spawn)
 

@@ -45,11 +45,6 @@ class Archive:
     descriptors: tuple[int, ...] = ()
 
 
-def fingerprint(manifest: Mapping[str, Any]) -> str:
-    """Return what tells the content of one backup from that of every other."""
-    return hashlib.sha256(json.dumps([[item["file"], item["size"], item["sha256"]] for item in manifest["objects"]]).encode()).hexdigest()
-
-
 def choose(store: Store, name: str, prefix: str, database: str | None) -> Manifest:
     """Return the manifest of the backup ``name``, or for ``latest`` of the newest one of ``database`` (any, when None). Raises ConfigError."""
     if name != LATEST:
@@ -70,8 +65,7 @@ def fetch(store: Store, name: str, prefix: str, identity: str | None, beat: Call
     with open_backup(store, name, identity, prefix=prefix, beat=paced(beat)) as opened:
         if opened.format == "directory":
             with _folder() as folder, _room():
-                path = opened.save(folder)
-                yield Archive(opened.manifest, str(path))
+                yield Archive(opened.manifest, str(opened.save(folder)))
         else:
             with _unnamed(opened.pieces(), f"The backup {name}") as (path, descriptor):
                 yield Archive(opened.manifest, path, (descriptor,))
@@ -94,8 +88,7 @@ def fetch_file(path: str, sha256: str | None, beat: Callable[[], None]) -> Itera
         with _unnamed(_unpacked(pieces(), path), path) as (name, descriptor):
             if sha256 and digest.hexdigest() != sha256.lower():
                 raise ConfigError(f"The SHA-256 of {path} is {digest.hexdigest()} and not {sha256}. It is another file, or damaged.", code="checksum")
-            whole = {"file": source.name, "size": source.stat().st_size, "sha256": digest.hexdigest()}
-            yield Archive({"name": source.name, "objects": [whole]}, name, (descriptor,))
+            yield Archive({"name": source.name, "sha256": digest.hexdigest()}, name, (descriptor,))
 
 
 @contextmanager
@@ -166,6 +159,6 @@ def proofs(store: Store, manifest: Mapping[str, Any], prefix: str) -> list[dict[
     for entry in store.list(f"{prefix}{manifest['name']}{PROOF.removesuffix('.json')}-"):
         with contextlib.suppress(ValueError):
             proof = json.loads((store.get(entry.key) or (b"{}", ""))[0])
-            if proof.get("fingerprint") == fingerprint(manifest):
+            if proof.get("sha256") == manifest["sha256"]:
                 found.append(proof)
     return found[::-1]

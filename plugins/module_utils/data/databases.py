@@ -152,7 +152,7 @@ def _copy_settings(connection: Any, source: str, target: str) -> None:
             query(connection, sql.SQL("ALTER {} SET {} TO {}").format(whom or sql.SQL("DATABASE {}").format(sql.Identifier(target)), name, written))
         except RunbookError as error:
             raise ConfigError(
-                f"The setting {key} of the database {source}{f' for the role {role}' if role else ''} cannot be copied to another one: {error.details['reason']}. "
+                f"The setting {key} of the database {source}{f' for the role {role}' if role else ''} cannot be copied: {error.details['reason']}. "
                 f"As a superuser: GRANT SET ON PARAMETER {key} to this user (PostgreSQL 15 and newer), or take the setting away.",
                 code="no_setting",
             ) from None

@@ -16,6 +16,7 @@ from typing import Any
 with suppress(ImportError):  # postgres.py reports it
     from psycopg2 import sql
 
+from ..core.errors import RunbookError
 from .postgres import Database, connect, query
 
 LARGE_OBJECTS = "large objects"
@@ -35,6 +36,12 @@ WHERE relkind = 'r' AND relpersistence <> 't' AND nspname NOT IN ('pg_catalog', 
 AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = c.oid AND classid = 'pg_class'::regclass AND deptype = 'e')
 """
 
+WRITING = """
+SELECT DISTINCT a.pid, usename FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND granted AND mode LIKE '%Exclusive%' AND a.pid <> pg_backend_pid()
+AND locktype = 'relation' ORDER BY 1
+"""
+
 Columns = dict[str, tuple[list[str], list[str]]]  # table → (its columns, those of its primary key)
 
 
@@ -45,12 +52,25 @@ def open_side(database: Database, beat: Callable[[], None]) -> Any:
 
 
 def hold_writes(connection: Any, timeout: float) -> None:
-    """Let no other session write to any table until this connection ends, and wait up to ``timeout`` seconds for those that do. Reading goes on."""
+    """Let no other session write to any table until this connection ends. Reading goes on. Raises RunbookError that names whom it waited for in vain.
+
+    ``timeout`` is in seconds.
+    """
     tables = list(_tables(connection))
+    if not tables:
+        return
+    query(connection, f"SET lock_timeout = '{max(1, round(timeout * 1000))}ms'")
     query(connection, "BEGIN")
-    query(connection, f"SET LOCAL lock_timeout = '{round(timeout * 1000)}ms'")
-    if tables:
+    try:
         query(connection, f"LOCK TABLE ONLY {', ONLY '.join(tables)} IN SHARE MODE")
+    except RunbookError as error:
+        query(connection, "ROLLBACK")
+        holders = ", ".join(f"{pid} of {user}" for pid, user in query(connection, WRITING)) or "that ended meanwhile"
+        raise RunbookError(
+            f"Writers could not be held off: {error.details['reason']}. In the database the processes {holders} hold locks. "
+            "Nothing was swapped. Stop the writers, or give their transactions more time with lock_timeout.",
+            code=error.details.get("code"),
+        ) from None
 
 
 def differences(live: Any, other: Any) -> dict[str, dict[str, int]]:

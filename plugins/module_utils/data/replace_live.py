@@ -45,10 +45,10 @@ class Site:
         """What was live before, the newest first, when the present database took its place."""
         return [entry for entry in self.of_kind(*kinds) if entry.note.get("live") == self.present.oid]
 
-    def staged(self, fingerprint: str) -> Entry | None:
+    def staged(self, sha256: str) -> Entry | None:
         """Return the database that holds this backup, restored and verified."""
         entries = [entry for entry in self.of_kind("incoming") if entry.note.get("state") == "verified"]
-        return next((entry for entry in entries if entry.note.get("fingerprint") == fingerprint), None)
+        return next((entry for entry in entries if entry.note.get("sha256") == sha256), None)
 
 
 def look(live: Database, maintenance: str, beat: Callable[[], None], held: ExitStack) -> Site:
