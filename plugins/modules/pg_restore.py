@@ -361,7 +361,11 @@ def approved(intent: Plan, client: Client) -> Plan:
     if intent.todo["params"]["approve"]:
         return intent
     lost = "; ".join(f"{table}: {', '.join(f'{rows} {how}' for how, rows in counted.items() if rows)}" for table, counted in (shown["losses"] or {}).items())
-    known = "What would be lost is counted by state: staged." if shown["losses"] is None else f"Lost would be {shown['lost_rows']} rows ({lost or 'none'})."
+    known = (
+        "What would be lost is counted by state: staged."
+        if shown["losses"] is None
+        else f"{shown['lost_rows']} rows would not be what they are now ({lost or 'none'})."
+    )
     error = ConfigError(f"Nobody approved to replace {client.live.name}. {known} Set approve: {client.live.name} to do it.", code="not_approved")
     error.result["restore"] = shown
     if client.check_mode:

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pyrage
 import pytest
-import zstandard
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError, RunbookError
 from ansible_collections.storefront.runbook.plugins.module_utils.data import lease, stream
+from ansible_collections.storefront.runbook.plugins.module_utils.data.backup_reader import open_backup
+from ansible_collections.storefront.runbook.plugins.module_utils.data.postgres_globals import database_statements
 from ansible_collections.storefront.runbook.plugins.module_utils.data.store import Store, open_store
 from ansible_collections.storefront.runbook.plugins.module_utils.data.store_s3 import S3Store
 from ansible_collections.storefront.runbook.plugins.modules import pg_backup
@@ -30,17 +33,20 @@ from tests.integration.shop_database import Database
 from tests.unit.support import run_module
 
 PREFIX = "test-backup"
+IDENTITY = pyrage.x25519.Identity.generate()
+SECRET_KEY, PUBLIC_KEY = str(IDENTITY), str(IDENTITY.to_public())
+OFF = {"encryption": "off", "recipients": []}
 FILL = """
 CREATE TABLE item (id int PRIMARY KEY, price numeric(10,2) NOT NULL, name text);
 CREATE INDEX item_name ON item (lower(name)) WHERE name IS NOT NULL;
 CREATE VIEW cheap AS SELECT * FROM item WHERE price < 10;
 CREATE SEQUENCE ticket START 42;
-INSERT INTO item SELECT n, n / 100.0, md5(n::text) || md5((n * 7)::text) FROM generate_series(1, 300000) n;
+INSERT INTO item SELECT n, n / 100.0, md5(n::text) || md5((n * 7)::text) FROM generate_series(1, 60000) n;
 """
 
 
 class Backups:
-    """A database with 300,000 rows and the store that it is backed up to."""
+    """A database with 60,000 rows and the store that it is backed up to."""
 
     def __init__(self, database: Database, options: dict[str, Any]) -> None:
         self.database, self.options = database, options
@@ -51,27 +57,28 @@ class Backups:
 
     def parameters(self, **options: Any) -> dict[str, Any]:
         binaries = self.database.sandbox.state["postgres"]["bin"]
-        return {"database_url": self.database.url, "postgres_bin": binaries, **self.options, **options}
+        return {"database_url": self.database.url, "postgres_bin": binaries, "recipients": [PUBLIC_KEY], **self.options, **options}
 
     def keys(self) -> list[str]:
         return [entry.key for entry in self.store.list()]
 
     def unfinished(self) -> list[str]:
-        return [key for key, _handle in stream.unfinished(self.store, "backups/")]
+        return [left.key for left in stream.unfinished(self.store, "backups/")]
 
     def clear(self) -> None:
-        for key, handle in stream.unfinished(self.store, "backups/"):
-            stream.discard(self.store, key, handle)
+        for left in stream.unfinished(self.store, "backups/"):
+            stream.discard(self.store, left)
         for key in self.keys():
             self.store.delete(key)
 
-    def restored(self, key: str) -> tuple[list[str], Any]:
-        """What is in a dump, restored into another database: (schema, a digest of the rows)."""
+    def restored(self, name: str, folder: Path) -> tuple[list[str], Any]:
+        """What is in a backup, restored into another database: (schema, a digest of the rows)."""
         other = Database(self.database.sandbox, "test-restored")
         try:
-            dump = zstandard.ZstdDecompressor().decompressobj().decompress(b"".join(stream.read(self.store, key)))
+            with open_backup(self.store, name, SECRET_KEY) as backup:
+                dump = backup.save(folder)
             program = Path(self.parameters()["postgres_bin"], "pg_restore")
-            subprocess.run([program, "--exit-on-error", "--dbname", other.url.partition("?")[0]], input=dump, check=True)
+            subprocess.run([program, "--exit-on-error", "--jobs=2", "--dbname", other.url.partition("?")[0], dump], check=True)
             return other.schema(), contents(other)
         finally:
             other.drop()
@@ -109,44 +116,134 @@ def backups(request: pytest.FixtureRequest) -> Backups:
     return request.getfixturevalue(request.param)
 
 
-def test_a_backup_is_predicted_then_made_and_holds_the_whole_database(backups: Backups) -> None:
-    predicted = backups.run(release="v1.1.0", check=True)
+@pytest.mark.parametrize(("where", "options"), [("in_folder", {}), ("in_s3", {}), ("in_s3", {"jobs": 2}), ("in_folder", OFF)])
+def test_a_backup_is_predicted_then_made_and_holds_the_whole_database(
+    request: pytest.FixtureRequest, tmp_path: Path, where: str, options: dict[str, Any]
+) -> None:
+    backups: Backups = request.getfixturevalue(where)
+    if where == "in_s3":  # more than one part
+        backups.database.sql("CREATE TABLE IF NOT EXISTS bulk AS SELECT md5(n::text) || md5((n * 7)::text) FROM generate_series(1, 250000) n")
+    predicted = backups.run(release="v1.1.0", check=True, **options)
     assert predicted["changed"]
     assert (predicted["backup"]["sha256"], predicted["backup"]["size"]) == (None, None)
     assert predicted["backup"]["database_size"] > 10_000_000
     assert backups.keys() == []
 
-    made = backups.run(release="v1.1.0")
+    made = backups.run(release="v1.1.0", **options)
     backup = made["backup"]
     assert made["changed"]
-    assert backups.keys() == [backup["key"], backup["key"].replace(".dump.zst", ".json")]
-    manifest, _etag = backups.store.get(backups.keys()[1]) or (b"", "")
-    assert json.loads(manifest) == {"schema": 1, **backup}
-    content = b"".join(stream.read(backups.store, backup["key"]))
-    assert zstandard.get_frame_parameters(content).has_checksum
-    assert (len(content), hashlib.sha256(content).hexdigest()) == (backup["size"], backup["sha256"])
-    assert backup["raw_size"] > backup["size"] > stream.part_size(0)  # so that S3 got more than one part
+    assert json.loads((backups.store.get(f"backups/{backup['name']}.json") or (b"",))[0]) == backup
+    sums = {}
+    for item in backup["objects"]:
+        content = b"".join(stream.read(backups.store, f"backups/{backup['name']}/{item['file']}"))
+        assert content.startswith(b"age-encryption.org/v1\n") == (backup["encryption"] == "age")
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (item["size"], item["sha256"])
+        sums[item["file"]] = item["sha256"]
+    listed = "".join(f"{sums[file]}  {file}\n" for file in sorted(sums))
+    assert hashlib.sha256(listed.encode()).hexdigest() == backup["sha256"]
+    assert len(backups.keys()) == len(sums) + 1
+    assert backup["raw_size"] > backup["size"] > (stream.part_size(0) if where == "in_s3" else 0)
+    assert backup["bytes_per_second"] > 1_000_000
     assert (backup["release"], backup["verified"], backup["migrations"]) == ("v1.1.0", "checksum", {"count": 0, "last": None})
-    assert backups.restored(backup["key"]) == (backups.database.schema(), contents(backups.database))
-
-    assert backups.run(release="v1.1.0")["changed"]  # a backup of now is another one than that of a while ago
-    assert len(backups.keys()) == 4
+    assert backups.restored(backup["name"], tmp_path) == (backups.database.schema(), contents(backups.database))
+    backups.database.sql("DROP TABLE IF EXISTS bulk")
 
 
-def test_a_backup_that_has_a_name_is_made_once(backups: Backups) -> None:
-    first = backups.run(name="before-the-sale")
-    again = backups.run(name="before-the-sale")
+def test_two_backups_are_two_and_one_that_has_a_name_is_made_once(in_folder: Backups) -> None:
+    names = {in_folder.run(release="v1.1.0")["backup"]["name"] for _unused in range(2)}
+    assert len(names) == 2
+    first = in_folder.run(name="before-the-sale")
+    again = in_folder.run(name="before-the-sale")
     assert (first["changed"], again["changed"]) == (True, False)
-    assert again["backup"] == {"schema": 1, **first["backup"]}
+    assert again["backup"] == first["backup"]
 
 
-def test_a_named_backup_whose_dump_was_cut_off_is_told_and_not_taken_for_one(in_folder: Backups, tmp_path: Path) -> None:
-    key = in_folder.run(name="cut")["backup"]["key"]
-    with (tmp_path / "store" / key).open("r+b") as dump:
-        dump.truncate(1000)
-    refused = in_folder.run(name="cut")
-    assert refused["failed"]
-    assert "damaged" in refused["msg"]
+@pytest.mark.parametrize("options", [{}, {"jobs": 2}])
+def test_a_decoded_backup_was_read_as_a_whole_by_pg_restore(in_s3: Backups, options: dict[str, Any]) -> None:
+    made = in_s3.run(verify="decode", identity=SECRET_KEY, **options)
+    assert made["backup"]["verified"] == "decode"
+    assert SECRET_KEY not in json.dumps(made)
+
+
+def test_a_backup_opens_with_the_key_of_one_of_its_recipients_alone(in_folder: Backups) -> None:
+    name = in_folder.run()["backup"]["name"]
+    with open_backup(in_folder.store, name) as backup:
+        backup.verify()  # needs no key
+        with pytest.raises(ConfigError, match=f"is encrypted to {PUBLIC_KEY}. Give the secret key of one of them as identity"):
+            backup.read_globals()
+    other = str(pyrage.x25519.Identity.generate())
+    with (
+        pytest.raises(ConfigError, match=f"does not open the backup {name}, which was encrypted to {PUBLIC_KEY}") as refused,
+        open_backup(in_folder.store, name, other),
+    ):
+        pass
+    assert other not in str(refused.value)
+
+
+def test_what_a_dump_leaves_out_is_kept_beside_it(in_folder: Backups) -> None:
+    database = in_folder.database
+    database.sql(f"ALTER DATABASE \"{database.name}\" SET application_name = 'it''s a shop'")
+    database.sql(f'GRANT TEMPORARY ON DATABASE "{database.name}" TO pg_monitor')
+    try:
+        with open_backup(in_folder.store, in_folder.run()["backup"]["name"], SECRET_KEY) as backup:
+            found = backup.read_globals()
+    finally:
+        database.sql(f'REVOKE TEMPORARY ON DATABASE "{database.name}" FROM pg_monitor')
+        database.sql(f'ALTER DATABASE "{database.name}" RESET application_name')
+    assert [role["name"] for role in found["roles"]] == ["shop"]  # pg_monitor is on every server
+    assert "password" not in json.dumps(found)
+    other = Database(database.sandbox, "test-restored")
+    try:
+        for statement in database_statements(found, other.name):
+            other.sql(statement)
+        assert other.sql("SHOW application_name") == [("it's a shop",)]
+        assert other.sql("SELECT has_database_privilege('pg_monitor', current_database(), 'TEMPORARY')") == [(True,)]
+    finally:
+        other.drop()
+
+
+def change(path: Path, how: str) -> None:
+    content = bytearray(path.read_bytes())
+    if how == "cut off":
+        del content[-1000:]
+    else:
+        content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("options", [{}, OFF])
+@pytest.mark.parametrize("how", ["flipped", "cut off"])
+def test_a_changed_object_is_told_with_and_without_the_key(in_folder: Backups, tmp_path: Path, how: str, options: dict[str, Any]) -> None:
+    made = in_folder.run(name="changed", **options)["backup"]
+    dump = made["objects"][0]["file"]
+    change(tmp_path / "store" / "backups" / "changed" / dump, how)
+    with open_backup(in_folder.store, "changed", SECRET_KEY) as backup:
+        with pytest.raises(RunbookError, match=f"{dump} of the backup changed in file://.* is damaged: it reads back other than it was written"):
+            backup.verify()
+        with pytest.raises(RunbookError, match=f"{dump} of the backup changed in file://.* is damaged"):
+            for _unused in backup.pieces():
+                pass
+    again = in_folder.run(name="changed")
+    assert again["failed"] == (how == "cut off")  # a listing tells the size, and all else is for verify
+
+
+def test_two_objects_that_were_swapped_are_told(in_folder: Backups, tmp_path: Path) -> None:
+    made = in_folder.run(jobs=2)["backup"]
+    folder = tmp_path / "store" / "backups" / made["name"]
+    first, second = (folder / item["file"] for item in made["objects"][:2])
+    first.rename(folder / "third")
+    second.rename(first)
+    (folder / "third").rename(second)
+    with open_backup(in_folder.store, made["name"], SECRET_KEY) as backup, pytest.raises(RunbookError, match="reads back other than it was written"):
+        backup.save(tmp_path)
+
+
+def test_a_manifest_of_another_backup_is_none(in_folder: Backups, tmp_path: Path) -> None:
+    in_folder.run(name="mine")
+    (tmp_path / "store" / "backups" / "yours.json").write_bytes((tmp_path / "store" / "backups" / "mine.json").read_bytes())
+    refused = in_folder.run(name="yours")
+    assert refused["error"]["code"] == "bad_manifest"
+    assert "is no manifest of the backup yours" in refused["msg"]
 
 
 def fake_pg_dump(folder: Path, real: str, then: str) -> dict[str, Any]:
@@ -166,8 +263,10 @@ def test_a_dump_that_breaks_off_is_no_backup(backups: Backups, tmp_path: Path, t
     assert (backups.keys(), backups.unfinished()) == ([], [])
 
 
-def test_a_dump_whose_session_is_ended_is_no_backup(backups: Backups) -> None:
-    with locked(backups.database), worker(backups) as running:
+@pytest.mark.parametrize("options", [{}, {"jobs": 2}])
+def test_a_dump_whose_session_is_ended_is_no_backup(in_s3: Backups, options: dict[str, Any]) -> None:
+    backups = in_s3
+    with locked(backups.database), worker(backups, **options) as running:
         assert wait_until(lambda: waiting(backups.database) == 1, 30)
         backups.database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
         out, _err = running.communicate(timeout=60)
@@ -179,6 +278,8 @@ def test_a_dump_whose_session_is_ended_is_no_backup(backups: Backups) -> None:
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Makes S3 answer 503 to every request of one operation of the module."""
+
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
 
     def fail(operation: str) -> None:
         def answer(request: Any, **_: Any) -> AWSResponse:
@@ -206,31 +307,25 @@ def test_a_store_that_fails_on_the_way_gets_no_manifest(in_s3: Backups, failing:
     failed = in_s3.run(name="broken")
     assert (failed["error"]["code"], failed["error"]["retryable"]) == ("SlowDown", True)
     assert in_s3.unfinished() == []
-    left = ["backups/broken.dump.zst"] if operation in ("GetObject", "PutObject") else []
+    objects = ["backups/broken/dump.zst.age", "backups/broken/globals.json.zst.age"]
+    left = objects if operation in ("GetObject", "PutObject") else []
     assert in_s3.keys() == left
 
     failing("Nothing")
     again = in_s3.run(name="broken")
     assert again["changed"]
     assert [key for key in left if key not in "".join(again["warnings"])] == []
-    assert in_s3.keys() == ["backups/broken.dump.zst", "backups/broken.json"]
+    assert in_s3.keys() == ["backups/broken.json", *objects]
 
 
-def test_a_full_disk_leaves_nothing_behind(in_folder: Backups, monkeypatch: pytest.MonkeyPatch) -> None:
-    fsync, refused = os.fsync, list[int]()
-
-    def full(descriptor: int) -> None:
-        if os.fstat(descriptor).st_size > 1_000_000:
-            refused.append(descriptor)
-            raise OSError(28, "No space left on device")
-        fsync(descriptor)
-
-    monkeypatch.setattr(os, "fsync", full)
-    failed = in_folder.run()
-    assert "No space left on device" in failed["msg"]
-    assert refused  # by the dump itself
-    monkeypatch.undo()
-    assert (in_folder.keys(), in_folder.unfinished()) == ([], [])
+@pytest.mark.parametrize(("options", "words"), [({}, "Could not write the store file://"), ({"jobs": 2}, "pg_dump of test-backup on 127.0.0.1")])
+def test_a_full_disk_leaves_nothing_behind(in_folder: Backups, options: dict[str, Any], words: str, tmp_path: Path) -> None:
+    (tmp_path / "scratch").mkdir()
+    with worker(in_folder, limit=1_000_000, scratch_dir=str(tmp_path / "scratch"), **options) as running:
+        out, _err = running.communicate(timeout=60)
+    failed = json.loads(out)
+    assert words in failed["msg"]
+    assert (in_folder.keys(), in_folder.unfinished(), list((tmp_path / "scratch").iterdir())) == ([], [], [])
 
 
 def test_an_object_that_reads_back_changed_is_no_backup(backups: Backups, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,9 +336,9 @@ def test_an_object_that_reads_back_changed_is_no_backup(backups: Backups, monkey
             yield bytes([piece[0] ^ 1]) + piece[1:] if number == 2 else piece
 
     monkeypatch.setattr(stream, "read", flipped)
-    failed = backups.run()
+    failed = backups.run(name="flipped")
     assert failed["error"]["code"] == "checksum"
-    assert len(backups.keys()) == 1  # the dump, which has no manifest
+    assert backups.keys() == ["backups/flipped/dump.zst.age", "backups/flipped/globals.json.zst.age"]  # and no manifest
 
 
 @contextmanager
@@ -261,8 +356,11 @@ def waiting(database: Database) -> int:
 
 
 SCRIPT = """
-import json, sys
+import json, resource, sys
 sys.path[:] = json.loads(sys.argv[1])
+limit = int(sys.argv[2])
+if limit:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 from ansible_collections.storefront.runbook.plugins.modules import pg_backup
 from tests.unit.support import run_module
 print(json.dumps(run_module(pg_backup, json.load(sys.stdin))))
@@ -270,9 +368,11 @@ print(json.dumps(run_module(pg_backup, json.load(sys.stdin))))
 
 
 @contextmanager
-def worker(backups: Backups, **options: Any) -> Iterator[subprocess.Popen]:
-    """The module in a process of its own, which does not outlive the test."""
-    with subprocess.Popen([sys.executable, "-c", SCRIPT, json.dumps(sys.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+def worker(backups: Backups, *, limit: int = 0, **options: Any) -> Iterator[subprocess.Popen]:
+    """The module in a process of its own, which does not outlive the test; ``limit`` is how large a file it may write, in bytes."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, json.dumps(sys.path), str(limit)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as running:
         assert running.stdin
         running.stdin.write(json.dumps(backups.parameters(**options)))
         running.stdin.close()
@@ -284,29 +384,36 @@ def worker(backups: Backups, **options: Any) -> Iterator[subprocess.Popen]:
 
 
 def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
 
 
-def test_a_killed_run_leaves_no_backup_and_no_pg_dump_and_the_next_one_clears_up(backups: Backups) -> None:
-    with locked(backups.database), worker(backups, name="killed") as running:
-        assert wait_until(lambda: waiting(backups.database) == 1, 30)
+@pytest.mark.parametrize("options", [{}, {"jobs": 2}])
+def test_a_killed_run_leaves_no_backup_and_no_pg_dump_and_the_next_one_clears_up(in_s3: Backups, options: dict[str, Any], tmp_path: Path) -> None:
+    options = {**options, "name": "killed", "scratch_dir": str(tmp_path / "scratch")}
+    (tmp_path / "scratch").mkdir()
+    with locked(in_s3.database), worker(in_s3, **options) as running:
+        assert wait_until(lambda: waiting(in_s3.database) >= 1, 30)
         (dump,) = children(running.pid)
         running.kill()
         assert wait_until(lambda: not Path(f"/proc/{dump}/exe").exists(), 10)
-    assert backups.keys() == []
-    assert backups.unfinished() == ["backups/killed.dump.zst"]
+    assert in_s3.keys() == []
+    left = [] if "jobs" in options else ["backups/killed/dump.zst.age"]
+    assert in_s3.unfinished() == left
+    (scratch,) = (tmp_path / "scratch").iterdir()
+    assert scratch.stat().st_mode & 0o777 == 0o700
 
-    again = backups.run(name="killed")
+    again = in_s3.run(**options)
     assert again["changed"]
-    assert "backups/killed.dump.zst" in "".join(again["warnings"])
-    assert backups.unfinished() == []
-    assert backups.keys() == ["backups/killed.dump.zst", "backups/killed.json"]
+    assert all(key in "".join(again["warnings"]) for key in left)
+    assert (in_s3.unfinished(), list((tmp_path / "scratch").iterdir())) == ([], [])
+    assert in_s3.keys()[0] == "backups/killed.json"
 
 
-def test_no_process_shows_the_password_while_it_runs(in_folder: Backups) -> None:
+@pytest.mark.parametrize("options", [{}, {"jobs": 2}])
+def test_no_process_shows_a_secret_while_it_runs(in_folder: Backups, options: dict[str, Any]) -> None:
     secret = in_folder.database.password.encode()
-    with locked(in_folder.database), worker(in_folder) as running:
-        assert wait_until(lambda: waiting(in_folder.database) == 1, 30)
+    with locked(in_folder.database), worker(in_folder, identity=SECRET_KEY, verify="decode", **options) as running:
+        assert wait_until(lambda: waiting(in_folder.database) >= 1, 30)
         (dump,) = children(running.pid)
         environment = Path(f"/proc/{dump}/environ").read_bytes()
         (descriptor,) = re.findall(rb"PGPASSFILE=/dev/fd/(\d+)\0", environment)
@@ -314,9 +421,10 @@ def test_no_process_shows_the_password_while_it_runs(in_folder: Backups) -> None
         assert secret in passfile.read_bytes()
         assert passfile.stat().st_mode & 0o777 == 0o600
         assert passfile.stat().st_nlink == 0  # so that nothing is left of it whatever becomes of the run
-        for pid in (running.pid, dump):
-            assert secret not in Path(f"/proc/{pid}/cmdline").read_bytes()
-            assert secret not in Path(f"/proc/{pid}/environ").read_bytes()
+        for pid in (running.pid, dump, *children(dump)):
+            for hidden in (secret, SECRET_KEY.encode()):
+                assert hidden not in Path(f"/proc/{pid}/cmdline").read_bytes()
+                assert hidden not in Path(f"/proc/{pid}/environ").read_bytes()
 
 
 def test_no_result_holds_the_password(in_folder: Backups) -> None:
@@ -339,6 +447,7 @@ def test_a_lease_that_was_taken_over_stops_it_before_it_writes(in_s3: Backups) -
         ({"store": "s3://no-such-bucket/shop"}, "NoSuchBucket", "no-such-bucket"),
         ({"store": "ftp://elsewhere"}, "bad_store", "s3://bucket/prefix"),
         ({"level": 99}, None, "from 1 to 19"),
+        ({"recipients": None}, "no_encryption", "Nobody said to whom"),
         ({"name": "../outside"}, None, "cannot name a backup"),
         ({"database_url": "postgresql://shop:pw@127.0.0.1:1/shop"}, "connection", "Nothing listens there"),
     ],
@@ -358,3 +467,35 @@ def test_a_server_newer_than_every_pg_dump_is_refused_with_both_versions(in_fold
     server = refused["msg"].split()[4]
     assert "the newest pg_dump here is 9.6.24" in refused["msg"]
     assert f"postgresql-client-{server}" in refused["msg"]
+
+
+@pytest.fixture
+def bucket(s3_options: dict[str, Any]) -> Iterator[Any]:
+    """A bucket of its own that somebody may open to the world; ``options`` of the module lead there."""
+    options = {**s3_options, "store": f"s3://open-{uuid.uuid4()}/shop"}
+    store = open_store(options)
+    assert isinstance(store, S3Store)
+    store.client.create_bucket(Bucket=store.bucket)
+    yield store.client, store.bucket, options
+    store.close()
+
+
+POLICY = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
+
+
+@pytest.mark.parametrize("how", ["policy", "ACL"])
+def test_a_bucket_that_the_world_may_read_is_refused_until_public_access_is_blocked(in_folder: Backups, bucket: Any, how: str) -> None:
+    client, name, options = bucket
+    assert in_folder.run(check=True, **options)["warnings"] == []
+    if how == "policy":
+        statement = {**POLICY, "Resource": f"arn:aws:s3:::{name}/*"}
+        client.put_bucket_policy(Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    else:
+        client.put_bucket_acl(Bucket=name, ACL="public-read")
+    refused = in_folder.run(**options)
+    assert refused["error"]["code"] == "public_store"
+    assert f"The bucket {name} is public (its {how} lets everybody in)" in refused["msg"]
+    assert "Contents" not in client.list_objects_v2(Bucket=name)
+    blocks = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
+    client.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=blocks)
+    assert not in_folder.run(check=True, **options)["failed"]

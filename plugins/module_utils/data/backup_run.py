@@ -6,13 +6,17 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shutil
 import tempfile
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ..core.process import is_alive, started
 from . import age, postgres_globals
 from .backup import Progress, Target, checksum, dump_folder, dump_stream
 from .backup_catalogue import Leftover, Manifest, write_manifest
@@ -23,7 +27,7 @@ from .postgres import Database, connect
 from .postgres_tools import Tool
 from .store import Store
 
-SCRATCH = "storefront-backup-"
+SCRATCH = "storefront-backup-"  # and whose it is: the process's number and when it started
 
 
 def make(
@@ -43,11 +47,12 @@ def make(
     began = datetime.now(UTC)
     for left in leftovers:
         left.remove(store)
+    sweep(shape.scratch)
     recipients = age.parse_recipients(facts["recipients"]) if facts["recipients"] else []
     target = Target(store, f"{prefix}{facts['name']}/", shape.level, recipients, beat, progress)
-    with tempfile.TemporaryDirectory(dir=shape.scratch, prefix=SCRATCH) as scratch:
+    with scratch_folder(shape.scratch) as scratch:
         if shape.format == "directory":
-            objects = dump_folder(database, tools["pg_dump"], target, shape.jobs, Path(scratch))
+            objects = dump_folder(database, tools["pg_dump"], target, shape.jobs, scratch)
         else:
             objects = dump_stream(database, tools["pg_dump"], target, facts["database_size"] // 4)  # no indexes, and zstd halves the rest at least
     with closing(connect(database)) as connection:
@@ -66,8 +71,8 @@ def make(
     if facts["verified"] != "none":
         made.verify()
     if facts["verified"] == "decode":
-        with tempfile.TemporaryDirectory(dir=shape.scratch, prefix=SCRATCH) as scratch:
-            decode(made, tools["pg_restore"], Path(scratch))
+        with scratch_folder(shape.scratch) as scratch:
+            decode(made, tools["pg_restore"], scratch)
     finished = datetime.now(UTC)
     manifest |= {
         "finished_at": finished.isoformat(timespec="seconds"),
@@ -76,3 +81,18 @@ def make(
     beat()
     write_manifest(store, manifest, prefix)
     return manifest
+
+
+@contextmanager
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """Give a folder for this user only, for data in the clear, which is gone afterwards. Where this process is killed, ``sweep`` removes it."""
+    with tempfile.TemporaryDirectory(dir=parent, prefix=f"{SCRATCH}{os.getpid()}-{started(os.getpid())}-") as folder:
+        yield Path(folder)
+
+
+def sweep(parent: Path) -> None:
+    """Remove the scratch folders of processes that are no more."""
+    for folder in parent.glob(f"{SCRATCH}*"):
+        owner = re.match(rf"{SCRATCH}(\d+)-(\d+)-", folder.name)
+        if owner and not is_alive(int(owner[1]), int(owner[2])):
+            shutil.rmtree(folder, ignore_errors=True)  # another user's stays

@@ -15,6 +15,10 @@ from .store_s3 import S3Store
 
 EVERYBODY = ("http:" + "//acs.amazonaws.com/groups/global/AllUsers", "http:" + "//acs.amazonaws.com/groups/global/AuthenticatedUsers")  # names, not addresses
 BLOCKS = ("IgnorePublicAcls", "RestrictPublicBuckets")  # of the public access block: what takes effect on what is public already
+# What says that the store itself is not as it was given.
+WRONG = frozenset(
+    {"NoSuchBucket", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "AuthorizationHeaderMalformed", "PermanentRedirect"}
+)
 RIGHTS = "s3:GetBucketPublicAccessBlock, s3:GetBucketPolicyStatus and s3:GetBucketAcl"
 
 
@@ -75,6 +79,6 @@ def _ask(store: S3Store, operation: str, none: str, field: str) -> Any:
         code, status = error.details.get("code"), error.details.get("status")
         if code == none:
             return {}
-        if code == "NoSuchBucket" or status is None:  # a service that cannot be reached is no service that does not tell
+        if code in WRONG or status not in (400, 403, 404, 405, 501):  # a service in trouble is no service that does not tell
             raise
         return None
