@@ -92,7 +92,7 @@ def differences(live: Any, other: Any) -> dict[str, dict[str, int]]:
         if any(counted.values()):
             found[table] = counted
     objects = [dict(query(side, "SELECT oid::text, encode(sha256(lo_get(oid)), 'hex') FROM pg_largeobject_metadata")) for side in (live, other)]
-    counted = _merge(iter(sorted(objects[0].items())), iter(sorted(objects[1].items())))
+    counted = count(iter(sorted(objects[0].items())), iter(sorted(objects[1].items())))
     return {**found, LARGE_OBJECTS: counted} if any(counted.values()) else found
 
 
@@ -111,7 +111,7 @@ def _compare(live: Any, other: Any, table: str, columns: list[str], key: list[st
         return {}
     rows = sql.SQL("SELECT {key}, {row} FROM ONLY {table} ORDER BY 1, 2").format(key=_digest(_row(key or columns)), row=_digest(row), table=sql.SQL(table))
     with closing(_fetch(live, rows)) as left, closing(_fetch(other, rows)) as right:
-        return _merge(left, right)
+        return count(left, right)
 
 
 def _row(columns: list[str]) -> Any:
@@ -132,7 +132,7 @@ def _fetch(connection: Any, statement: Any) -> Generator[Any, None, None]:
         query(connection, "CLOSE compared")
 
 
-def _merge(left: Iterator[tuple[str, str]], right: Iterator[tuple[str, str]]) -> dict[str, int]:
+def count(left: Iterator[tuple[str, str]], right: Iterator[tuple[str, str]]) -> dict[str, int]:
     """Count what differs between two streams of (key, content) in the same order."""
     counted = {"inserted": 0, "updated": 0, "deleted": 0}
     here, there = next(left, None), next(right, None)

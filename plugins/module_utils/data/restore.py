@@ -30,7 +30,7 @@ PATIENT = "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_sessi
 _NAME = r'("(?:[^"]|"")+"|[\w$]+)'
 _EXTENSION = re.compile(rf"^CREATE EXTENSION (?:IF NOT EXISTS )?{_NAME}", re.MULTILINE)
 _OWNER = re.compile(rf"^ALTER .* OWNER TO {_NAME};$", re.MULTILINE)
-_GRANTED = re.compile(rf"^(?:ALTER DEFAULT PRIVILEGES FOR ROLE {_NAME} .*)?(?:GRANT|REVOKE) .* (?:TO|FROM) {_NAME}(?: WITH GRANT OPTION)?;$", re.MULTILINE)
+_GRANTED = re.compile(rf"^(?:GRANT|REVOKE) .* (?:TO|FROM) {_NAME}(?: WITH GRANT OPTION)?;$", re.MULTILINE)
 _DEFAULTS = re.compile(rf"^ALTER DEFAULT PRIVILEGES FOR ROLE {_NAME} .* (?:TO|FROM) {_NAME}", re.MULTILINE)
 _POLICY = re.compile(r"^CREATE POLICY .*? TO (.+?)(?: USING| WITH CHECK|;$)", re.MULTILINE)
 
@@ -53,9 +53,13 @@ def needs(archive: Archive, tool: Tool, beat: Callable[[], None]) -> Needs:
         except CommandFailed as error:
             raise ConfigError(f"The backup {archive.manifest['name']} cannot be read by pg_restore {tool.version}: {error}", code="damaged") from None
         out.seek(0)
-        text = out.read().decode(errors="replace")
+        return read_needs(out.read().decode(errors="replace"))
+
+
+def read_needs(text: str) -> Needs:
+    """Find out what SQL as pg_restore writes it takes for granted."""
     policies = {role for found in _POLICY.findall(text) for role in re.findall(_NAME, found)}
-    granted = {role for found in _GRANTED.findall(text) + _DEFAULTS.findall(text) for role in found if role}
+    granted = {*_GRANTED.findall(text), *(role for pair in _DEFAULTS.findall(text) for role in pair)}
     return Needs(_names(_EXTENSION.findall(text)), _names(_OWNER.findall(text)), _names(policies | granted))
 
 
