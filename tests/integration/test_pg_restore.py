@@ -152,7 +152,7 @@ def test_sessions_are_ended_and_every_acknowledged_write_is_counted_or_in_the_ne
     assert result["restore"]["losses"] == {"public.item": {"inserted": len(old), "updated": 0, "deleted": 0}}
 
 
-STEPS = ["!CREATE DATABASE", "GRANT", "!pg_restore', '--exit", "COMMENT", "!COMMENT", "!LOCK TABLE", "DO $swap$", "!DO $swap$"]
+STEPS = ["!CREATE DATABASE", "!pg_restore', '--exit", "!COMMENT", "!LOCK TABLE", "DO $swap$", "!DO $swap$"]
 
 
 @pytest.mark.parametrize("step", STEPS)
