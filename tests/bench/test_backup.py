@@ -1,26 +1,35 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""pg_backup beside pg_dump and gzip: how long each takes and how much it keeps, in one run on one database."""
+"""pg_backup beside pg_dump and gzip, and beside the usual module: how long each takes and how much it keeps, in one run on one database."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import importlib
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
+from types import ModuleType
 from typing import Any
+from unittest import mock
 
 import boto3
+import pyrage
 import pytest
-import zstandard
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.storefront.runbook.plugins.module_utils.data.backup_reader import open_backup
+from ansible_collections.storefront.runbook.plugins.module_utils.data.store import open_store
 from ansible_collections.storefront.runbook.plugins.modules import pg_backup
 
+from sandbox.process import wait_until
 from sandbox.storefront import BUCKET, Sandbox
 from tests.integration.shop_database import Database
 from tests.unit.support import run_module
@@ -29,7 +38,29 @@ ROUNDS = 3
 SCALES = {"small": 1, "medium": 10, "large": 100}  # small is a database of about 80 MB
 SIZE = os.environ.get("SIZE", "small")
 PREFIX = "bench-backup"
+IDENTITY = pyrage.x25519.Identity.generate()
+OFF = {"encryption": "off", "recipients": []}
+OURS: dict[str, dict[str, Any]] = {
+    "pg_backup": {},
+    "pg_backup, encryption: off": OFF,
+    "pg_backup, encryption: off, verify: none": {**OFF, "verify": "none"},
+    "pg_backup, verify: decode": {"verify": "decode", "identity": str(IDENTITY)},
+    "pg_backup, format: directory, jobs: 2": {"jobs": 2},
+}
 PEERS = {"folder": "pg_dump | gzip", "S3": "pg_dump | gzip, then boto3 upload_file"}
+USUAL = {f"community.postgresql.postgresql_db, {ending}": ending for ending in (".sql.gz", ".pgc")}
+MISSING = "community.postgresql is not installed (ansible-galaxy collection install community.postgresql -p .ansible/collections), so it has no row."
+MEMORY = """
+import json, pathlib, re, sys
+sys.path[:] = json.loads(sys.argv[1])
+from ansible_collections.storefront.runbook.plugins.modules import pg_backup
+from tests.unit.support import run_module
+def peak():  # ru_maxrss would be that of the process that started this one
+    return int(re.search("VmHWM:\\s+(\\d+)", pathlib.Path("/proc/self/status").read_text())[1])
+before = peak()
+result = run_module(pg_backup, json.load(sys.stdin))
+print(json.dumps([result["failed"], before, peak()]))
+"""
 FILL = """
 CREATE TABLE product (id int PRIMARY KEY, name text NOT NULL, description text NOT NULL, price numeric(10,2) NOT NULL);
 CREATE TABLE customer (id int PRIMARY KEY, email text UNIQUE NOT NULL, name text NOT NULL, created_at timestamptz NOT NULL);
@@ -58,77 +89,130 @@ class Bench:
             aws_secret_access_key=self.settings["secret_key"],
             region_name=self.settings["region"],
         )
+        self.usual = usual_module()
 
-    def back_up(self, target: str, verify: str) -> dict[str, Any]:
-        """Run pg_backup and return what it says of the backup."""
-        store = {"store": (self.folder / "store").as_uri(), "store_is_shared": True}
+    def store(self, target: str) -> dict[str, Any]:
         if target == "S3":
-            store = {"store": f"s3://{BUCKET}/{PREFIX}", **{f"store_{key}": value for key, value in self.settings.items()}}
-        result = run_module(pg_backup, {"database_url": self.database.url, "postgres_bin": str(self.bin), "verify": verify, **store})
-        assert not result["failed"], result["msg"]
-        return result["backup"]
+            return {"store": f"s3://{BUCKET}/{PREFIX}", **{f"store_{key}": value for key, value in self.settings.items()}}
+        return {"store": (self.folder / "store").as_uri(), "store_is_shared": True}
 
-    def back_up_as_the_peer(self, target: str) -> Path:
-        file, url = self.folder / "peer.sql.gz", self.database.url.partition("?")[0]
+    def options(self, target: str, how: str) -> dict[str, Any]:
+        given = {"database_url": self.database.url, "postgres_bin": str(self.bin), "recipients": [str(IDENTITY.to_public())]}
+        return {**given, **self.store(target), **OURS[how]}
+
+    def back_up(self, target: str, how: str) -> tuple[float, int]:
+        """Back up in one of the ways, see that it is whole, and return (seconds, bytes)."""
+        if how in OURS:
+            return self._with_our_module(target, how)
+        file = self.folder / ("peer.sql.gz" if how == "peer" else f"usual{USUAL[how]}")
+        file.unlink(missing_ok=True)
+        began = time.perf_counter()
+        if how == "peer":
+            self._with_a_pipe(target, file)
+        else:
+            self._with_the_usual_module(file)
+        seconds = time.perf_counter() - began
+        assert wait_until(lambda: self._is_whole(file), 60)  # the usual module returns before its gzip ended
+        return seconds, file.stat().st_size
+
+    def _with_our_module(self, target: str, how: str) -> tuple[float, int]:
+        began = time.perf_counter()
+        result = run_module(pg_backup, self.options(target, how))
+        seconds = time.perf_counter() - began
+        assert not result["failed"], result["msg"]
+        store = open_store(self.store(target))
+        with open_backup(store, result["backup"]["name"], str(IDENTITY)) as backup:
+            assert hashlib.sha256(json.dumps(backup.manifest).encode()).digest() == hashlib.sha256(json.dumps(result["backup"]).encode()).digest()
+            path = backup.save(self.folder / "read")
+        self._check_tables(path)
+        subprocess.run(["rm", "-r", path], check=True)
+        store.close()
+        return seconds, result["backup"]["size"]
+
+    def _with_a_pipe(self, target: str, file: Path) -> None:
+        url = self.database.url.partition("?")[0]
         subprocess.run(["bash", "-o", "pipefail", "-c", '"$0" "$1" | gzip > "$2"', str(self.bin / "pg_dump"), url, str(file)], check=True)
         if target == "S3":
             self.client.upload_file(str(file), BUCKET, f"{PREFIX}/{file.name}")
-        return file
 
-    def read(self, target: str, key: str) -> bytes:
-        if target == "S3":
-            return self.client.get_object(Bucket=BUCKET, Key=f"{PREFIX}/{key}")["Body"].read()
-        return (self.folder / "store" / key).read_bytes()
+    def _with_the_usual_module(self, file: Path) -> None:
+        assert self.usual
+        server = self.database.url.partition("://")[2]
+        user, host = server.partition(":")[0], server.rpartition("@")[2].partition("/")[0]
+        login = {"login_user": user, "login_password": self.database.password, "login_host": host.partition(":")[0], "login_port": int(host.partition(":")[2])}
+        folder = self.folder / "usual"
+        folder.mkdir(exist_ok=True)
+        (folder / "pg_fifo").unlink(missing_ok=True)
+        path = f"{self.bin}{os.pathsep}{os.environ['PATH']}"
+        with mock.patch.object(AnsibleModule, "tmpdir", str(folder)), mock.patch.dict(os.environ, {"PATH": path}):
+            result = run_module(self.usual, {"name": self.database.name, "state": "dump", "target": str(file), **login})
+        assert not result["failed"], result["msg"]
 
-    def check(self, target: str, backup: dict[str, Any]) -> None:
-        """Assert that a backup is whole: its manifest, its checksum, and that pg_restore finds the rows of every table in it."""
-        assert json.loads(self.read(target, backup["key"].replace(".dump.zst", ".json"))) == {"schema": 1, **backup}
-        content = self.read(target, backup["key"])
-        assert hashlib.sha256(content).hexdigest() == backup["sha256"]
-        dump = zstandard.ZstdDecompressor().decompressobj().decompress(content)
-        listed = subprocess.run([self.bin / "pg_restore", "--list"], input=dump, capture_output=True, check=True).stdout.decode()
+    def _is_whole(self, file: Path) -> bool:
+        if file.suffix == ".pgc":
+            self._check_tables(file)
+            return True
+        with suppress(EOFError):
+            return b"-- PostgreSQL database dump complete" in gzip.decompress(file.read_bytes())[-200:]
+        return False
+
+    def _check_tables(self, path: Path) -> None:
+        listed = subprocess.run([self.bin / "pg_restore", "--list", path], capture_output=True, check=True).stdout.decode()
         assert [listed.count(f"TABLE DATA public {table} ") for table in ("product", "customer", "order", "order_line")] == [1, 1, 1, 1]
 
-    def check_the_peer(self, target: str, file: Path) -> None:
-        content = self.read(target, file.name) if target == "S3" else file.read_bytes()
-        assert b"-- PostgreSQL database dump complete" in gzip.decompress(content)[-200:]
+    def memory(self, target: str, how: str) -> tuple[float, float]:
+        """Return the most memory that Python took for a backup, and what it had taken before it, in MB."""
+        given = json.dumps(self.options(target, how))
+        done = subprocess.run([sys.executable, "-c", MEMORY, json.dumps(sys.path)], input=given, capture_output=True, text=True, check=True)
+        failed, before, after = json.loads(done.stdout)
+        assert not failed
+        return after / 1024, before / 1024
 
     def close(self) -> None:
-        for item in self.client.list_objects_v2(Bucket=BUCKET, Prefix=f"{PREFIX}/").get("Contents", []):
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"{PREFIX}/")
+        for item in [item for page in pages for item in page.get("Contents", [])]:
             self.client.delete_object(Bucket=BUCKET, Key=item["Key"])
         self.client.close()
         self.database.drop()
+
+
+def usual_module() -> ModuleType | None:
+    """The module that most use, where its collection is installed; it is no requirement of this one, and comes with a package of 600 MB or from Galaxy."""
+    try:
+        return importlib.import_module("ansible_collections.community.postgresql.plugins.modules.postgresql_db")
+    except ImportError:
+        return None
 
 
 @pytest.fixture
 def bench(sandbox: Sandbox, tmp_path: Path) -> Iterator[Bench]:
     database = Database(sandbox, PREFIX)
     database.sql(FILL.format(scale=SCALES[SIZE]))
+    (tmp_path / "read").mkdir()
     bench = Bench(database, tmp_path)
     yield bench
     bench.close()
 
 
 def test_a_backup_beside_its_peers(bench: Bench) -> None:
+    usual = list(USUAL) if bench.usual else []
+    contenders = [*(("folder", how) for how in ("peer", *usual, *OURS)), *(("S3", how) for how in ("peer", *OURS) if "encryption" not in how)]
     seconds: dict[tuple[str, str], list[float]] = {}
     sizes: dict[tuple[str, str], int] = {}
-    contenders = [(target, how) for target in PEERS for how in ("pg_backup", "pg_backup, verify: none", "peer")]
     for turn in range(ROUNDS):
-        for target, how in contenders[turn:] + contenders[:turn]:  # nobody always comes first
-            began = time.perf_counter()
-            made: Any = bench.back_up_as_the_peer(target) if how == "peer" else bench.back_up(target, "none" if "none" in how else "checksum")
-            seconds.setdefault((target, how), []).append(time.perf_counter() - began)
-            if how == "peer":
-                bench.check_the_peer(target, made)
-                sizes[target, how] = made.stat().st_size
-            else:
-                bench.check(target, made)
-                sizes[target, how] = made["size"]
+        for contender in contenders[turn:] + contenders[:turn]:  # nobody always comes first
+            took, sizes[contender] = bench.back_up(*contender)
+            seconds.setdefault(contender, []).append(took)
     ((database_size,),) = bench.database.sql("SELECT pg_database_size(current_database())")
     print(f"\nA shop's database of {database_size / 1e6:.0f} MB, {ROUNDS} rounds; time and size as multiples of the peer's in the same round, the median.\n")
-    print(f"{'to':<7}{'by':<40}{'seconds':>8}{'time':>7}{'MB':>8}{'size':>7}")
+    print(f"{'to':<7}{'by':<48}{'seconds':>8}{'time':>7}{'MB':>8}{'size':>7}")
     for target, how in contenders:
         ratio = median(own / peer for own, peer in zip(seconds[target, how], seconds[target, "peer"], strict=True))
         size, peer_size = sizes[target, how], sizes[target, "peer"]
         name = PEERS[target] if how == "peer" else how
-        print(f"{target:<7}{name:<40}{median(seconds[target, how]):>8.2f}{ratio:>7.2f}{size / 1e6:>8.1f}{size / peer_size:>7.2f}")
+        print(f"{target:<7}{name:<48}{median(seconds[target, how]):>8.2f}{ratio:>7.2f}{size / 1e6:>8.1f}{size / peer_size:>7.2f}")
+    if not usual:
+        print(MISSING)
+    most, before = bench.memory("S3", "pg_backup")
+    print(f"\nPython's memory while it backs up to S3: {most:.0f} MB at most, of which {before:.0f} MB were taken before it began.")
+    assert most - before < 150  # whatever the size of the database

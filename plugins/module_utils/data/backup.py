@@ -46,6 +46,10 @@ class Progress:
     stored: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
+    def dumped(self, raw: int) -> None:
+        with self._lock:
+            self.raw = raw
+
     def add(self, raw: int = 0, stored: int = 0) -> None:
         with self._lock:
             self.raw += raw
@@ -70,8 +74,10 @@ class Target:
     def suffix(self) -> str:
         return ".zst.age" if self.recipients else ".zst"
 
-    def put(self, source: str, pieces: Iterable[bytes], beat: Beat, expected: int = 0) -> dict[str, Any]:
+    def put(self, source: str, pieces: Iterable[bytes], beat: Beat, expected: int = 0, *, counted: bool = False) -> dict[str, Any]:
         """Store a stream of about ``expected`` bytes as one object, and return {source, file, size, raw_size, sha256}.
+
+        ``counted`` says that the progress has its raw bytes already.
 
         It is completed only once ``pieces`` ended well, and taken back otherwise. Raises what ``pieces``, ``beat`` and the store raise.
         """
@@ -91,7 +97,7 @@ class Target:
             compressor = zstandard.ZstdCompressor(level=self.level, write_checksum=True).compressobj()
             for piece in pieces:
                 raw_size += len(piece)
-                self.progress.add(raw=len(piece))
+                self.progress.add(raw=0 if counted else len(piece))
                 yield compressor.compress(piece)
             yield compressor.flush()
 
@@ -125,9 +131,14 @@ def dump_folder(database: Database, tool: Tool, target: Target, jobs: int, scrat
                 process.wait(BEAT_INTERVAL)
                 break
             except subprocess.TimeoutExpired:
-                continue
+                target.progress.dumped(_size(folder))
         _expect_success(process, said, database)
+    target.progress.dumped(_size(folder))
     return _put_files(sorted(folder.iterdir(), key=lambda path: path.stat().st_size, reverse=True), target, jobs)
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir()) if folder.is_dir() else 0
 
 
 def _put_files(files: Sequence[Path], target: Target, jobs: int) -> list[dict[str, Any]]:
@@ -145,7 +156,7 @@ def _put_files(files: Sequence[Path], target: Target, jobs: int) -> list[dict[st
                 yield piece
 
     def put(file: Path) -> dict[str, Any]:
-        stored = target.put(file.name, pieces(file), check, file.stat().st_size)
+        stored = target.put(file.name, pieces(file), check, file.stat().st_size, counted=True)
         file.unlink()
         return stored
 

@@ -26,6 +26,7 @@ SCHEMA = 1
 FORMATS = ("custom", "directory")
 NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 FILE = re.compile(r"\w[\w.-]*", re.ASCII)  # below a backup's name; nothing that could leave a folder
+FIELDS = frozenset({"database", "release", "encryption", "recipients", "size", "raw_size", "sha256", "database_size", "server_version", "migrations"})
 LEVELS = ("none", "checksum", "decode", "restore")  # of proof, from the weakest
 
 Manifest = dict[str, Any]
@@ -94,7 +95,8 @@ def read_manifest(store: Store, name: str, prefix: str = PREFIX) -> Manifest:
         raise ConfigError(f"{store.describe()} has no backup {name!r}. pg_backup_info lists those that it has.", code="no_backup")
     try:
         manifest = json.loads(found[0])
-        known = manifest["schema"] == SCHEMA and manifest["name"] == name and manifest["format"] in FORMATS
+        known = manifest["schema"] == SCHEMA and manifest["name"] == name and manifest["format"] in FORMATS and manifest.keys() >= FIELDS
+        known = known and manifest["verified"] in LEVELS and datetime.fromisoformat(manifest["finished_at"]).tzinfo is not None
         whole = known and all(map(_is_object, manifest["objects"]))
         told = manifest["encryption"] == "off" or (manifest["encryption"] == "age" and bool(manifest["recipients"]))
     except (ValueError, KeyError, TypeError):

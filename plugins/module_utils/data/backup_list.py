@@ -65,7 +65,6 @@ def list_backups(store: Store, prefix: str = PREFIX, database: str | None = None
         try:
             manifest = read_manifest(store, name, prefix)
             if not database or manifest["database"] == database:
-                datetime.fromisoformat(manifest["finished_at"])
                 proof = read_proof(store, name, prefix) if "proof.json" in catalogue.files.get(name, {}) else None
                 of_this = proof and proof.get("sha256") in (None, manifest["sha256"])
                 backups.append(Backup(manifest, catalogue.damage(name, manifest), proof if of_this else None))

@@ -68,9 +68,9 @@ def make(
         "bytes_per_second": round(raw_size / max((dumped - began).total_seconds(), 0.001)),
     }
     made = OpenBackup(store, manifest, prefix, age.parse_identity(identity) if identity and recipients else [], beat)
-    if facts["verified"] != "none":
+    if facts["verified"] == "checksum":
         made.verify()
-    if facts["verified"] == "decode":
+    elif facts["verified"] == "decode":  # which looks at the checksums too
         with scratch_folder(shape.scratch) as scratch:
             decode(made, tools["pg_restore"], scratch)
     finished = datetime.now(UTC)

@@ -35,27 +35,29 @@ def decode(backup: OpenBackup, tool: Tool, scratch: Path) -> None:
 def _read(backup: OpenBackup, tool: Tool, archive: Sequence[str]) -> None:
     with tempfile.TemporaryFile() as said:
         process = spawn([tool.path, NOWHERE, *archive], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
+        pipe = cast(IO[bytes], process.stdin)
         try:
-            _feed(process, [] if archive else backup.pieces())
+            _feed(pipe, [] if archive else backup.pieces())
+            with suppress(BrokenPipeError):
+                pipe.close()
             while process.poll() is None:
                 backup.beat()
                 _wait(process)
         finally:
             kill(process)
+            with suppress(BrokenPipeError):
+                pipe.close()
         said.seek(0)
         words = said.read()[-1000:].decode(errors="replace").strip()
     if process.returncode != 0:
         raise RunbookError(f"The backup {backup.name} is damaged: pg_restore {tool.version} cannot read it: {words}", code="damaged")
 
 
-def _feed(process: subprocess.Popen, pieces: Iterable[bytes]) -> None:
+def _feed(pipe: IO[bytes], pieces: Iterable[bytes]) -> None:
     """All of it is read, also when pg_restore gave up: what is wrong with the backup says more than its words."""
-    pipe = cast(IO[bytes], process.stdin)
     for piece in pieces:
         with suppress(BrokenPipeError):
             pipe.write(piece)
-    with suppress(BrokenPipeError):
-        pipe.close()
 
 
 def _wait(process: subprocess.Popen) -> None:

@@ -49,6 +49,9 @@ class Shop:
     def beat(self) -> None:
         self.calls.append("beat")
 
+    def note(self, text: str) -> None:
+        self.calls.append(f"note {text}")
+
     def close(self) -> None:
         self.calls.append("close")
 
@@ -148,6 +151,20 @@ def test_secrets_are_masked_in_results_failures_and_warnings(shop: Shop) -> None
     for secret in ("s3cret-token", "hunter2"):
         assert secret not in repr(failed)
         assert secret not in repr(passed)
+
+
+def test_how_far_a_long_work_is_goes_to_the_system_log_and_to_the_lease_without_secrets(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(core.AnsibleModule, "log", lambda _self, text, **_: logged.append(text))
+
+    def plan(params: dict[str, Any], client: Any) -> core.Plan:
+        client.runtime.note("half of it, with hunter22")
+        return shop.plan(params, client)
+
+    shop.run(plan=plan, params={"token": "hunter22"})
+    assert "half of it, with ********" in logged
+    assert "note half of it, with ********" in shop.calls
+    assert not shop.run(plan=plan, check=True)["failed"]  # where no lease is held
 
 
 def test_the_token_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,29 @@ def test_a_lost_lease_stops_what_is_being_stored_of_a_folder(store: FolderStore,
     with pytest.raises(LeaseLost):
         backup.dump_folder(DATABASE, pg_dump(tmp_path, script), target(store, beat), 2, tmp_path)
     assert stream.unfinished(store, "backups/") == []
+
+
+def test_a_lost_lease_stops_the_threads_that_store_a_folder(store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored: list[str] = []
+
+    def slowly(_self: Any, source: str, _pieces: Any, check: Callable[[], None], *_: Any, **__: Any) -> dict[str, Any]:
+        for _turn in range(5000):
+            check()
+            threading.Event().wait(0.001)
+        stored.append(source)
+        return {}
+
+    def beat() -> None:
+        if threading.active_count() > before:
+            raise LeaseLost("it is gone")
+
+    before = threading.active_count()
+    monkeypatch.setattr(backup.Target, "put", slowly)
+    for name in ("1.dat", "toc.dat"):
+        (tmp_path / name).write_text(name)
+    with pytest.raises(LeaseLost):
+        backup._put_files([tmp_path / "1.dat", tmp_path / "toc.dat"], target(store, beat), 2)
+    assert (stored, threading.active_count()) == ([], before)
 
 
 def test_what_pg_dump_says_is_told_without_the_password(store: FolderStore, tmp_path: Path) -> None:

@@ -25,7 +25,9 @@ def store(tmp_path: Path) -> FolderStore:
 
 
 def manifest(name: str = "sale", **other: Any) -> dict[str, Any]:
-    return {"schema": 1, "name": name, "format": "custom", "encryption": "off", "recipients": [], "objects": [OBJECT], **other}
+    times = {"verified": "checksum", "finished_at": "2026-02-02T09:00:00+00:00"}
+    facts = dict.fromkeys(catalogue.FIELDS, 0) | times
+    return {**facts, "schema": 1, "name": name, "format": "custom", "encryption": "off", "recipients": [], "objects": [OBJECT], **other}
 
 
 def test_the_catalogue_tells_backups_from_what_is_none(store: FolderStore) -> None:
@@ -63,6 +65,10 @@ def test_a_leftover_is_removed_whatever_it_is(store: FolderStore) -> None:
         json.dumps(manifest(schema=2)).encode(),
         json.dumps(manifest("another")).encode(),
         json.dumps(manifest(format="tar")).encode(),
+        json.dumps(manifest(verified="surely")).encode(),
+        json.dumps(manifest(finished_at="yesterday")).encode(),
+        json.dumps(manifest(finished_at="2026-02-02T09:00:00")).encode(),
+        json.dumps({key: value for key, value in manifest().items() if key != "database"}).encode(),
         json.dumps(manifest(objects=[])).encode(),
         json.dumps(manifest(objects=[{**OBJECT, "file": "../lease.json"}])).encode(),
         json.dumps(manifest(objects=[{**OBJECT, "source": "../../.ssh"}])).encode(),

@@ -205,6 +205,21 @@ def test_a_lost_answer_does_not_lose_the_lease(store, anna):
     assert document(store)["state"] == "released"
 
 
+def test_how_far_a_step_is_stays_in_the_journal_until_the_next_step(store, anna, clock):
+    anna.step = "database.backup"
+    anna.beat()
+    anna.note("40 MB stored")
+    assert document(store)["journal"] == {"step": "database.backup"}
+    anna.beat()
+    assert document(store)["journal"] == {"step": "database.backup", "progress": "40 MB stored"}
+    writes = store.writes
+    anna.beat()
+    assert store.writes == writes  # nothing new
+    later = Lease(store, anna.token, step="database.migrate", clock=clock)
+    later.beat()
+    assert document(store)["journal"] == {"step": "database.migrate"}
+
+
 def test_the_journal_is_merged_key_by_key(store, anna):
     anna.renew({"snapshot": {"api": {"id": "1"}}, "step": "one"})
     anna.renew({"step": "two"})
