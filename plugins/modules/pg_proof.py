@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pg_proof
 short_description: Prove that a backup can be restored, by restoring it
-version_added: 1.1.0
+version_added: 1.0.0
 author:
   - Contributors to storefront.runbook (@storefront)
 description:

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: pg_restore
 short_description: Restore a PostgreSQL database from a backup and swap it in
-version_added: 1.1.0
+version_added: 1.0.0
 author:
   - Contributors to storefront.runbook (@storefront)
 description:

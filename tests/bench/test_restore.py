@@ -134,6 +134,4 @@ def test_the_swap_is_short(bench: Bench) -> None:
         held.append(found["held_seconds"])
         shut.append(found["shut_seconds"])
         assert bench.count(PREFIX) == bench.rows
-    print(
-        f"\nThe swap, {ROUNDS} rounds, the median: writers wait {median(held):.2f} s for the count, and it is shut {median(shut):.3f} s of them."
-    )
+    print(f"\nThe swap, {ROUNDS} rounds, the median: writers wait {median(held):.2f} s for the count, and it is shut {median(shut):.3f} s of them.")
