@@ -16,7 +16,7 @@ from typing import Any
 import psycopg2
 import pyrage
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.data import lease
+from ansible_collections.storefront.runbook.plugins.module_utils.data import databases, lease, restore
 from ansible_collections.storefront.runbook.plugins.module_utils.data.store import open_store
 
 from sandbox.process import wait_until
@@ -110,7 +110,7 @@ def test_sessions_are_ended_and_every_acknowledged_write_is_counted_or_in_the_ne
     reader = shop.database.connect()
     shop.restore("staged")
     acknowledged: list[int] = []
-    swapped, stop = threading.Event(), threading.Event()
+    stop = threading.Event()
 
     def write(first: int) -> None:
         connection: Any = None
@@ -126,12 +126,11 @@ def test_sessions_are_ended_and_every_acknowledged_write_is_counted_or_in_the_ne
         if connection:
             connection.close()
 
-    writers = [threading.Thread(target=write, args=(first,)) for first in (10_000_000, 20_000_000)]
+    writers = [threading.Thread(target=write, args=(first * 10_000_000,)) for first in range(1, 3)]
     for writer in writers:
         writer.start()
     assert wait_until(lambda: len(acknowledged) > 100, 30)
     result = shop.restore()
-    swapped.set()
     count = len(acknowledged)
     assert wait_until(lambda: len(acknowledged) > count + 100, 30)
     stop.set()
@@ -181,16 +180,37 @@ def test_a_database_that_a_crash_of_the_server_left_shut_is_opened_again(shop: S
     assert (result["changed"], shop.accepts_connections(), shop.family()) == (True, True, ["before"])
 
 
-def test_a_swap_that_the_server_refuses_leaves_the_live_database_open(shop: Shop) -> None:
+def test_nobody_gets_in_while_the_databases_change_places(shop: Shop) -> None:
+    shop.restore("staged")
+    results: list[dict[str, Any]] = []
+    swap = threading.Thread(target=lambda: results.append(shop.restore()), daemon=True)
+    with closing(psycopg2.connect(shop.url_of("postgres", admin=True))) as holder, holder.cursor() as cursor:
+        cursor.execute(f'COMMENT ON DATABASE "{shop.name}" IS NULL')  # a rename waits for the end of this transaction
+        swap.start()
+        assert wait_until(lambda: not shop.accepts_connections(), 30)
+        holder.rollback()
+    swap.join()
+    assert (results[0]["changed"], shop.accepts_connections(), shop.family()) == (True, True, ["before"])
+
+
+def test_a_swap_that_the_server_refuses_leaves_the_live_database_open(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     oid = shop.oid()
     shop.restore("staged")
+    monkeypatch.setattr(databases, "label", lambda *_: "postgres")
+    refused = shop.restore()
+    assert "is live as it was, and open" in refused["msg"]
+    assert "already exists" in refused["msg"]
+    assert (shop.oid(), shop.accepts_connections(), shop.family()) == (oid, True, ["incoming"])
+
+
+def test_a_right_that_it_lacks_is_named_before_anything_changes(shop: Shop) -> None:
     shop.admin("ALTER ROLE shop NOCREATEDB")
     try:
         refused = shop.restore()
     finally:
         shop.admin("ALTER ROLE shop CREATEDB")
     assert "ALTER ROLE shop CREATEDB" in refused["msg"]
-    assert (shop.oid(), shop.accepts_connections(), shop.family()) == (oid, True, ["incoming"])
+    assert shop.family() == []
 
 
 def test_a_session_that_it_may_not_end_is_named_before_anything_changes(shop: Shop) -> None:
@@ -322,6 +342,33 @@ def test_a_lost_lease_stops_it_and_leaves_nothing(shop: Shop) -> None:
     lease.take(store, holder="another run", reason="a test")
     assert shop.restore(lease=held.token)["error"]["kind"] == "lease_lost"
     assert shop.family() == []
+
+
+def test_a_restore_that_takes_too_long_is_stopped_and_leaves_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    oid, load = shop.oid(), restore.load
+
+    def slow(*values: Any, beat: Any, **options: Any) -> None:
+        load(*values, beat=beat, **options)
+        wait_until(lambda: beat() or False, 30)
+
+    monkeypatch.setattr(restore, "load", slow)
+    refused = shop.restore(wait_timeout=3)
+    assert refused["error"]["kind"] == "wait_timeout"
+    assert (shop.oid(), shop.family()) == (oid, [])
+
+
+def test_no_program_is_given_the_password(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Any] = []
+    spawn = restore.spawn
+
+    def watched(argv: Any, **options: Any) -> Any:
+        started.append((argv, options.get("env")))
+        return spawn(argv, **options)
+
+    monkeypatch.setattr(restore, "spawn", watched)
+    result = shop.restore("staged")
+    assert [argv[0].rpartition("/")[2] for argv, _env in started] == ["pg_restore", "pg_restore"]
+    assert shop.database.password not in repr(started) + json.dumps(result)
 
 
 def test_two_runs_do_not_restore_one_database_at_a_time(shop: Shop) -> None:
