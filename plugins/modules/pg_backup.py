@@ -83,15 +83,15 @@ options:
   format:
     description:
       - V(custom) is one stream, made by one connection and without a disk. V(directory) is made by O(jobs) connections in O(scratch_dir), stored as one object
-        for each of its files, and can be restored in parallel in less time.
-      - Without it V(directory) is chosen from 4 GiB on where O(scratch_dir) has room for twice the database, and V(custom) otherwise. On smaller databases it
-        gains nothing.
+        for each of its files.
+      - Without it V(directory) is chosen from 4 GiB on where the controller has four processors and O(scratch_dir) has room for twice the database, and
+        V(custom) otherwise. On smaller databases and with fewer processors it gains nothing.
     type: str
     choices: [custom, directory]
   jobs:
     description:
       - How many connections dump at a time, and how many files are stored at a time. More than one implies O(format=directory).
-      - Without it two, and four from 32 GiB on where there are as many processors.
+      - Without it two, and four from 32 GiB on.
     type: int
   level:
     description:
@@ -249,7 +249,6 @@ backup:
       sample: 246131000
 """
 
-from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -260,10 +259,10 @@ from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import lease_options, store_options
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.wait import Waiter
-from ..module_utils.data import backup, backup_catalogue, backup_shape, prisma
-from ..module_utils.data.backup_run import make
+from ..module_utils.data import backup, backup_catalogue, backup_shape
+from ..module_utils.data.backup_run import describe, look, make
 from ..module_utils.data.lease import guard as lease_guard
-from ..module_utils.data.postgres import PSYCOPG2_ERROR, connect, direct, query
+from ..module_utils.data.postgres import PSYCOPG2_ERROR, direct
 from ..module_utils.data.postgres_tools import find_tool
 from ..module_utils.data.store import open_store
 from ..module_utils.data.store_exposure import refuse_public
@@ -336,31 +335,19 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     if catalogue.leftovers:
         keys = ", ".join(left.key for left in catalogue.leftovers)
         client.warn(f"{client.store.describe()} has what failed runs left, or others are about to complete: {keys}. Delete what nobody is writing.")
-    with closing(connect(client.database)) as connection:
-        ((version, size),) = query(connection, "SELECT current_setting('server_version'), pg_database_size(current_database())")
-        applied = prisma.inspect(connection, []).applied
-    version = version.split(" ")[0]
-    tools = {program: find_tool(program, int(version.split(".")[0]), params["postgres_bin"]) for program in PROGRAMS[params["verify"]]}
-    shape = backup_shape.choose_shape(params, size)
+    server = look(client.database)
+    tools = {program: find_tool(program, server.major, params["postgres_bin"]) for program in PROGRAMS[params["verify"]]}
+    shape = backup_shape.choose_shape(params, server.size)
     facts = {
-        "schema": backup_catalogue.SCHEMA,
+        **describe(client.database, server, shape, recipients),
         "name": name,
         "location": f"{params['store'].rstrip('/')}/{prefix}{name}/",
-        "database": client.database.name,
         "release": params["release"],
-        "format": shape.format,
-        "jobs": shape.jobs,
-        "level": shape.level,
-        "encryption": "age" if recipients else "off",
-        "recipients": recipients,
-        "database_size": size,
-        "server_version": version,
         "pg_dump_version": tools["pg_dump"].version,
-        "migrations": {"count": len(applied), "last": applied[-1] if applied else None},
         "verified": params["verify"],
         "started_at": started.isoformat(timespec="seconds"),
     }
-    shown = {"backup": facts["location"], "database_size": size, "format": shape.format, "encryption": facts["encryption"]}
+    shown = {"backup": facts["location"], "database_size": server.size, "format": shape.format, "encryption": facts["encryption"]}
     leftovers = [left for left in catalogue.leftovers if left.name == name]
     todo = {"facts": facts, "shape": shape, "tools": tools, "identity": identity, "prefix": prefix, "leftovers": leftovers}
     return Plan({}, shown, todo, {"backup": {**facts, **dict.fromkeys(UNKNOWN)}})

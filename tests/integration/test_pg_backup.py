@@ -24,7 +24,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.data.backup_rea
 from ansible_collections.storefront.runbook.plugins.module_utils.data.postgres_globals import database_statements
 from ansible_collections.storefront.runbook.plugins.module_utils.data.store import Store, open_store
 from ansible_collections.storefront.runbook.plugins.module_utils.data.store_s3 import S3Store
-from ansible_collections.storefront.runbook.plugins.modules import pg_backup
+from ansible_collections.storefront.runbook.plugins.modules import pg_backup, pg_backup_info, pg_backup_prune
 from botocore.awsrequest import AWSResponse, HeadersDict
 
 from sandbox.process import wait_until
@@ -35,12 +35,18 @@ from tests.unit.support import run_module
 PREFIX = "test-backup"
 IDENTITY = pyrage.x25519.Identity.generate()
 SECRET_KEY, PUBLIC_KEY = str(IDENTITY), str(IDENTITY.to_public())
-OFF = {"encryption": "off", "recipients": []}
+OFF: dict[str, Any] = {"encryption": "off", "recipients": []}
 FILL = """
 CREATE TABLE item (id int PRIMARY KEY, price numeric(10,2) NOT NULL, name text);
 CREATE INDEX item_name ON item (lower(name)) WHERE name IS NOT NULL;
 CREATE VIEW cheap AS SELECT * FROM item WHERE price < 10;
 CREATE SEQUENCE ticket START 42;
+CREATE DOMAIN rating AS int CHECK (VALUE BETWEEN 1 AND 5);
+CREATE TABLE review (item_id int REFERENCES item, stars rating, gross numeric GENERATED ALWAYS AS (stars * 1.19) STORED);
+ALTER TABLE review ENABLE ROW LEVEL SECURITY;
+CREATE POLICY good ON review USING (stars > 2);
+CREATE PUBLICATION changes FOR TABLE item;
+SELECT lo_from_bytea(4242, repeat('a picture', 10000)::bytea);
 INSERT INTO item SELECT n, n / 100.0, md5(n::text) || md5((n * 7)::text) FROM generate_series(1, 60000) n;
 """
 
@@ -85,7 +91,7 @@ class Backups:
 
 
 def contents(database: Database) -> Any:
-    return database.sql("SELECT count(*), md5(string_agg(item::text, ',' ORDER BY id)), (SELECT last_value FROM ticket) FROM item")
+    return database.sql("SELECT count(*), md5(string_agg(item::text, ',' ORDER BY id)), (SELECT last_value FROM ticket), md5(lo_get(4242)) FROM item")
 
 
 @pytest.fixture(scope="module")
@@ -275,6 +281,21 @@ def test_a_dump_whose_session_is_ended_is_no_backup(in_s3: Backups, options: dic
     assert (backups.keys(), backups.unfinished()) == ([], [])
 
 
+def test_a_dump_whose_session_is_ended_in_the_middle_of_a_table_is_no_backup(in_folder: Backups, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, ended = stream.FolderWriter.write, list[Any]()
+
+    def end_it(self: stream.FolderWriter, data: bytes) -> None:
+        write(self, data)
+        if data and not ended:
+            ended.extend(in_folder.database.sql("SELECT query FROM pg_stat_activity WHERE query LIKE 'COPY%item%' AND pg_terminate_backend(pid)"))
+
+    monkeypatch.setattr(stream.FolderWriter, "write", end_it)
+    failed = in_folder.run(**OFF)
+    assert ended
+    assert "terminating connection due to administrator command" in failed["msg"]
+    assert (in_folder.keys(), in_folder.unfinished()) == ([], [])
+
+
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Makes S3 answer 503 to every request of one operation of the module."""
@@ -361,7 +382,7 @@ sys.path[:] = json.loads(sys.argv[1])
 limit = int(sys.argv[2])
 if limit:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-from ansible_collections.storefront.runbook.plugins.modules import pg_backup
+from ansible_collections.storefront.runbook.plugins.modules import pg_backup, pg_backup_info, pg_backup_prune
 from tests.unit.support import run_module
 print(json.dumps(run_module(pg_backup, json.load(sys.stdin))))
 """
@@ -467,6 +488,20 @@ def test_a_server_newer_than_every_pg_dump_is_refused_with_both_versions(in_fold
     server = refused["msg"].split()[4]
     assert "the newest pg_dump here is 9.6.24" in refused["msg"]
     assert f"postgresql-client-{server}" in refused["msg"]
+
+
+def test_s3_is_cleared_of_what_no_rule_keeps_and_of_what_runs_left(in_s3: Backups) -> None:
+    older, newer = (in_s3.run(jobs=jobs)["backup"]["name"] for jobs in (2, 1))
+    stream.open_writer(in_s3.store, "backups/killed/dump.zst.age")
+    listed = run_module(pg_backup_info, in_s3.options)
+    assert [(backup["name"], backup["format"]) for backup in listed["backups"]] == [(newer, "custom"), (older, "directory")]
+    assert [(left["key"], left["unfinished"]) for left in listed["leftovers"]] == [("backups/killed/dump.zst.age", True)]
+    assert all(0 <= backup["age"] < 600 for backup in listed["backups"])  # to this S3 every upload began in 2010
+    pruned = run_module(pg_backup_prune, {**in_s3.options, "keep_last": 1, "leftovers_after": 1e-9})
+    assert [backup["name"] for backup in pruned["removed"]] == [older]
+    assert pruned["leftovers"] == ["backups/killed/dump.zst.age"]
+    assert in_s3.keys() == [f"backups/{newer}.json", f"backups/{newer}/dump.zst.age", f"backups/{newer}/globals.json.zst.age"]
+    assert in_s3.unfinished() == []
 
 
 @pytest.fixture

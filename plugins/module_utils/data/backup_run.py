@@ -12,22 +12,60 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ..core.process import is_alive, started
-from . import age, postgres_globals
+from . import age, postgres_globals, prisma
 from .backup import Progress, Target, checksum, dump_folder, dump_stream
-from .backup_catalogue import Leftover, Manifest, write_manifest
+from .backup_catalogue import SCHEMA, Leftover, Manifest, write_manifest
 from .backup_reader import GLOBALS, OpenBackup
 from .backup_shape import Shape
 from .backup_verify import decode
-from .postgres import Database, connect
+from .postgres import Database, connect, query
 from .postgres_tools import Tool
 from .store import Store
 
 SCRATCH = "storefront-backup-"  # and whose it is: the process's number and when it started
+
+
+@dataclass(frozen=True)
+class Server:
+    """What is known of the database before it is dumped: ``size`` in bytes, ``migrations`` as the manifest has them."""
+
+    version: str
+    size: int
+    migrations: dict[str, Any]
+
+    @property
+    def major(self) -> int:
+        return int(self.version.split(".")[0])
+
+
+def look(database: Database) -> Server:
+    """Ask the server. Raises Unreachable and ConfigError."""
+    with closing(connect(database)) as connection:
+        ((version, size),) = query(connection, "SELECT current_setting('server_version'), pg_database_size(current_database())")
+        applied = prisma.inspect(connection, []).applied
+    return Server(version.split(" ")[0], size, {"count": len(applied), "last": applied[-1] if applied else None})
+
+
+def describe(database: Database, server: Server, shape: Shape, recipients: list[str]) -> Manifest:
+    """Return what a manifest says of the database and of the dump's shape."""
+    return {
+        "schema": SCHEMA,
+        "database": database.name,
+        "format": shape.format,
+        "jobs": shape.jobs,
+        "level": shape.level,
+        "encryption": "age" if recipients else "off",
+        "recipients": recipients,
+        "database_size": server.size,
+        "server_version": server.version,
+        "migrations": server.migrations,
+    }
 
 
 def make(

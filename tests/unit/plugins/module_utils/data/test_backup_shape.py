@@ -39,19 +39,22 @@ def params(tmp_path: Path, **given: Any) -> dict[str, Any]:
         (20 << 20, 8, ("custom", 1)),
         (4 * GIB - 1, 8, ("custom", 1)),
         (4 * GIB, 8, ("directory", 2)),
-        (4 * GIB, 1, ("directory", 2)),
-        (32 * GIB, 8, ("directory", 4)),
-        (32 * GIB, 2, ("directory", 2)),
+        (4 * GIB, 2, ("custom", 1)),
+        (32 * GIB, 4, ("directory", 4)),
+        (32 * GIB, 2, ("custom", 1)),
     ],
 )
-def test_a_large_database_is_dumped_in_parallel(tmp_path: Path, room: Any, size: int, cpus: int, expected: tuple[str, int]) -> None:
+def test_a_large_database_is_dumped_in_parallel_where_there_are_processors_for_it(
+    tmp_path: Path, room: Any, size: int, cpus: int, expected: tuple[str, int]
+) -> None:
     shape = backup_shape.choose_shape(params(tmp_path), size, cpus=cpus)
     assert (shape.format, shape.jobs, shape.level) == (*expected, 1)
 
 
 def test_a_large_database_is_dumped_as_a_stream_where_there_is_no_disk_for_more(tmp_path: Path, room: Any) -> None:
     room(8 * GIB)
-    assert backup_shape.choose_shape(params(tmp_path), 5 * GIB).format == "custom"
+    assert backup_shape.choose_shape(params(tmp_path), 3 * GIB, cpus=8).format == "custom"
+    assert backup_shape.choose_shape(params(tmp_path), 5 * GIB, cpus=8).format == "custom"
     assert backup_shape.choose_shape(params(tmp_path, format="directory"), 5 * GIB).format == "directory"
     with pytest.raises(ConfigError, match=r"has 8\.6 GB free, and a dump as a directory needs up to 9\.7 GB"):
         backup_shape.choose_shape(params(tmp_path, format="directory"), 9 * GIB)
