@@ -64,7 +64,7 @@ class Bench:
     def count(self, name: str) -> list[tuple[Any, ...]]:
         statement = " UNION ALL ".join(f"SELECT '{what}', count(*) FROM {table}" for what, table in COUNTS.items())
         done = subprocess.run([self.bin / "psql", "-XAtc", statement, self.url_of(name)], capture_output=True, text=True, check=True)
-        return [tuple(line.split("|")) for line in done.stdout.splitlines()]
+        return sorted(tuple(line.split("|")) for line in done.stdout.splitlines())
 
     def stage(self, target: str) -> dict[str, Any]:
         """Restore beside the live database, analyze, verify, and compare with the live one."""
