@@ -49,12 +49,10 @@ def choose(store: Store, name: str, prefix: str, database: str | None) -> Manife
     """Return the manifest of the backup ``name``, or for ``latest`` of the newest one of ``database`` (any, when None). Raises ConfigError."""
     if name != LATEST:
         return read_manifest(store, name, prefix)
-    times = {entry.key: entry.modified for entry in store.list(prefix)}
-    names = sorted(read_catalogue(store, prefix).names, key=lambda name: (times[f"{prefix}{name}.json"], name), reverse=True)
-    for candidate in names:
-        manifest = read_manifest(store, candidate, prefix)
-        if database in (None, manifest.get("database")):
-            return manifest
+    manifests = [read_manifest(store, candidate, prefix) for candidate in read_catalogue(store, prefix).names]
+    own = [manifest for manifest in manifests if database in (None, manifest["database"])]
+    if own:
+        return max(own, key=lambda manifest: (datetime.fromisoformat(manifest["finished_at"]), manifest["name"]))
     whose = f" of the database {database}" if database else ""
     raise ConfigError(f"{store.describe()} has no backup{whose} below {prefix}. Make one with pg_backup, or correct store or prefix.", code="no_backup")
 

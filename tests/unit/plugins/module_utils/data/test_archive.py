@@ -9,7 +9,7 @@ import gzip
 import hashlib
 import json
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +44,10 @@ def back_up(store: FolderStore, name: str, *, dump: bytes = DUMP, age: int = 0, 
     packed = zstandard.compress(dump)
     item = {"source": "dump", "file": "dump.zst", "size": len(packed), "raw_size": len(dump), "sha256": hashlib.sha256(packed).hexdigest()}
     manifest = {"schema": 1, "name": name, "format": "custom", "encryption": "off", "recipients": [], "database": "shop", "sha256": name, "objects": [item]}
+    manifest |= {"verified": "none", "finished_at": (NOW - timedelta(seconds=age)).isoformat()}
+    manifest |= {"release": None, "size": len(packed), "raw_size": len(dump), "database_size": 1, "server_version": "15.20", "migrations": {"count": 0}}
     store.put_if_absent(f"backups/{name}/dump.zst", packed)
     store.put_if_absent(f"backups/{name}.json", json.dumps({**manifest, **other}).encode())
-    os.utime(store.path(f"backups/{name}.json"), (NOW.timestamp() - age,) * 2)
     return {**manifest, **other}
 
 
