@@ -196,7 +196,10 @@ def bench(sandbox: Sandbox, tmp_path: Path) -> Iterator[Bench]:
 
 def test_a_backup_beside_its_peers(bench: Bench) -> None:
     usual = list(USUAL) if bench.usual else []
-    contenders = [*(("folder", how) for how in ("peer", *usual, *OURS)), *(("S3", how) for how in ("peer", *OURS) if "encryption" not in how)]
+    contenders = [
+        *(("folder", how) for how in ("peer", *usual, *OURS)),
+        *(("S3", how) for how in ("peer", "pg_backup", "pg_backup, format: directory, jobs: 2")),
+    ]
     seconds: dict[tuple[str, str], list[float]] = {}
     sizes: dict[tuple[str, str], int] = {}
     for turn in range(ROUNDS):

@@ -55,17 +55,27 @@ class OpenBackup:
         return self._content(self._object(DUMP))
 
     def save(self, folder: Path) -> Path:
-        """Write the dump below ``folder``, for its owner only, and return the path for pg_restore --jobs: a file, or a folder."""
+        """Write the dump below ``folder``, for its owner only, and return the path for pg_restore --jobs: a file, or a folder.
+
+        Nothing is overwritten. Raises RunbookError.
+        """
         target = folder / self.name
-        files = [item for item in self.manifest["objects"] if item["source"] != GLOBALS]
-        if self.format == "directory":
-            target.mkdir(0o700, parents=True)
-        for item in files:
-            path = target / item["source"] if self.format == "directory" else target
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                for piece in self._content(item):
-                    file.write(piece)
+        try:
+            if self.format == "directory":
+                target.mkdir(0o700, parents=True)
+            for item in self.manifest["objects"]:
+                if item["source"] != GLOBALS:
+                    self._save(item, target / item["source"] if self.format == "directory" else target)
+        except OSError as error:
+            raise RunbookError(
+                f"The backup {self.name} could not be written to {target}: {error.strerror}. Name a folder with room for it.", code="no_room"
+            ) from None
         return target
+
+    def _save(self, item: Mapping[str, Any], path: Path) -> None:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            for piece in self._content(item):
+                file.write(piece)
 
     def read_globals(self) -> dict[str, Any]:
         """Return the roles, grants and settings that a dump does not hold: see data/postgres_globals.py."""

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ..core.errors import ConfigError
 from ..core.process import is_alive, started
 from . import age, postgres_globals, prisma
 from .backup import Progress, Target, checksum, dump_folder, dump_stream
@@ -88,28 +89,27 @@ def make(
     sweep(shape.scratch)
     recipients = age.parse_recipients(facts["recipients"]) if facts["recipients"] else []
     target = Target(store, f"{prefix}{facts['name']}/", shape.level, recipients, beat, progress)
-    with scratch_folder(shape.scratch) as scratch:
+    with scratch_folder(shape) as scratch:
         if shape.format == "directory":
             objects = dump_folder(database, tools["pg_dump"], target, shape.jobs, scratch)
         else:
             objects = dump_stream(database, tools["pg_dump"], target, facts["database_size"] // 4)  # no indexes, and zstd halves the rest at least
-    with closing(connect(database)) as connection:
-        objects.append(target.put(GLOBALS, [json.dumps(postgres_globals.collect(connection)).encode()], beat))
-    dumped = datetime.now(UTC)
-    raw_size = sum(item["raw_size"] for item in objects)
-    manifest = {
-        **facts,
-        "size": sum(item["size"] for item in objects),
-        "raw_size": raw_size,
-        "sha256": checksum(objects),
-        "objects": objects,
-        "bytes_per_second": round(raw_size / max((dumped - began).total_seconds(), 0.001)),
-    }
-    made = OpenBackup(store, manifest, prefix, age.parse_identity(identity) if identity and recipients else [], beat)
-    if facts["verified"] == "checksum":
-        made.verify()
-    elif facts["verified"] == "decode":  # which looks at the checksums too
-        with scratch_folder(shape.scratch) as scratch:
+        with closing(connect(database)) as connection:
+            objects.append(target.put(GLOBALS, [json.dumps(postgres_globals.collect(connection)).encode()], beat))
+        dumped = datetime.now(UTC)
+        raw_size = sum(item["raw_size"] for item in objects)
+        manifest = {
+            **facts,
+            "size": sum(item["size"] for item in objects),
+            "raw_size": raw_size,
+            "sha256": checksum(objects),
+            "objects": objects,
+            "bytes_per_second": round(raw_size / max((dumped - began).total_seconds(), 0.001)),
+        }
+        made = OpenBackup(store, manifest, prefix, age.parse_identity(identity) if identity and recipients else [], beat)
+        if facts["verified"] == "checksum":
+            made.verify()
+        elif facts["verified"] == "decode":  # which looks at the checksums too
             decode(made, tools["pg_restore"], scratch)
     finished = datetime.now(UTC)
     manifest |= {
@@ -122,9 +122,19 @@ def make(
 
 
 @contextmanager
-def scratch_folder(parent: Path) -> Iterator[Path]:
-    """Give a folder for this user only, for data in the clear, which is gone afterwards. Where this process is killed, ``sweep`` removes it."""
-    with tempfile.TemporaryDirectory(dir=parent, prefix=f"{SCRATCH}{os.getpid()}-{started(os.getpid())}-") as folder:
+def scratch_folder(shape: Shape) -> Iterator[Path]:
+    """Give a folder for this user only, for data in the clear, which is gone afterwards. Where this process is killed, ``sweep`` removes it.
+
+    A stream needs none, so it gets the parent, and nothing is written there.
+    """
+    if shape.format == "custom":
+        yield shape.scratch
+        return
+    try:
+        made = tempfile.TemporaryDirectory(dir=shape.scratch, prefix=f"{SCRATCH}{os.getpid()}-{started(os.getpid())}-")
+    except OSError as error:
+        raise ConfigError(f"Nothing can be written to {shape.scratch}: {error.strerror}. Name another folder as scratch_dir.", code="no_room") from None
+    with made as folder:
         yield Path(folder)
 
 

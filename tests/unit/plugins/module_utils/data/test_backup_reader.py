@@ -64,7 +64,7 @@ def test_a_directory_comes_back_as_a_folder_for_its_owner_only(store: FolderStor
 def test_no_file_is_overwritten(store: FolderStore, tmp_path: Path) -> None:
     make(store, STREAM)
     (tmp_path / "sale").write_text("mine")
-    with open_backup(store, "sale", str(IDENTITY)) as found, pytest.raises(FileExistsError):
+    with open_backup(store, "sale", str(IDENTITY)) as found, pytest.raises(RunbookError, match=r"could not be written to .*: File exists"):
         found.save(tmp_path)
     assert (tmp_path / "sale").read_text() == "mine"
 

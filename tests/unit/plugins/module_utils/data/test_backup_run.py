@@ -9,16 +9,30 @@ import os
 from pathlib import Path
 
 import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
 from ansible_collections.storefront.runbook.plugins.module_utils.core.process import started
 from ansible_collections.storefront.runbook.plugins.module_utils.data.backup_run import SCRATCH, scratch_folder, sweep
+from ansible_collections.storefront.runbook.plugins.module_utils.data.backup_shape import Shape
 
 
 def test_a_scratch_folder_is_for_its_owner_only_and_gone_afterwards(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="full"), scratch_folder(tmp_path) as folder:
+    with pytest.raises(OSError, match="full"), scratch_folder(Shape("directory", 2, 1, tmp_path)) as folder:
         assert folder.stat().st_mode & 0o777 == 0o700
         (folder / "dump").write_text("rows")
         raise OSError("full")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stream_needs_no_folder(tmp_path: Path) -> None:
+    with scratch_folder(Shape("custom", 1, 1, tmp_path)):
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_with_its_option(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    told = r"Nothing can be written to .*/file: Not a directory. Name another folder as scratch_dir"
+    with pytest.raises(ConfigError, match=told), scratch_folder(Shape("directory", 2, 1, tmp_path / "file")):
+        pass
 
 
 def test_what_killed_processes_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
