@@ -189,7 +189,9 @@ def query(connection: Any, statement: Any, values: Sequence[Any] | None = None) 
     except psycopg2.Error as error:
         said = error.diag.message_primary or str(error).strip() or type(error).__name__
         raise RunbookError(
-            f"PostgreSQL did not answer a question of this module: {said}. Check the rights of the user in the URL, and the server's log.", code=error.pgcode
+            f"PostgreSQL did not answer a question of this module: {said}. Check the rights of the user in the URL, and the server's log.",
+            code=error.pgcode,
+            reason=said,
         ) from None
 
 

@@ -1,0 +1,162 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A backup fetched to this machine, whole and as it was written, where pg_restore can read it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+with contextlib.suppress(ImportError):  # backup_reader.py reports it
+    import zstandard
+
+from ..core.errors import ConfigError
+from ..core.process import is_alive, started
+from . import stream
+from .backup import paced
+from .backup_catalogue import PROOF, Manifest, read_catalogue, read_manifest, write_proof
+from .backup_reader import open_backup
+from .databases import STAMP
+from .store import Store
+
+LATEST = "latest"
+CUSTOM = b"PGDMP"  # how an archive in PostgreSQL's custom format begins
+ZSTD, GZIP = b"\x28\xb5\x2f\xfd", b"\x1f\x8b"
+FOLDER = "storefront.runbook-restore-"
+
+
+@dataclass(frozen=True)
+class Archive:
+    """``path`` is for programs that get ``descriptors``: a file has no name, so that nothing of it stays when this process is killed."""
+
+    manifest: Mapping[str, Any]
+    path: str
+    descriptors: tuple[int, ...] = ()
+
+
+def choose(store: Store, name: str, prefix: str, database: str | None) -> Manifest:
+    """Return the manifest of the backup ``name``, or for ``latest`` of the newest one of ``database`` (any, when None). Raises ConfigError."""
+    if name != LATEST:
+        return read_manifest(store, name, prefix)
+    manifests = [read_manifest(store, candidate, prefix) for candidate in read_catalogue(store, prefix).names]
+    own = [manifest for manifest in manifests if database in (None, manifest["database"])]
+    if own:
+        return max(own, key=lambda manifest: (datetime.fromisoformat(manifest["finished_at"]), manifest["name"]))
+    whose = f" of the database {database}" if database else ""
+    raise ConfigError(f"{store.describe()} has no backup{whose} below {prefix}. Make one with pg_backup, or correct store or prefix.", code="no_backup")
+
+
+@contextmanager
+def fetch(store: Store, name: str, prefix: str, identity: str | None, beat: Callable[[], None]) -> Iterator[Archive]:
+    """Give a backup as an archive. Raises ConfigError without the right identity, RunbookError unless it is what its manifest tells of, and whole."""
+    with open_backup(store, name, identity, prefix=prefix, beat=paced(beat)) as opened:
+        if opened.format == "directory":
+            with _folder() as folder, _room():
+                yield Archive(opened.manifest, str(opened.save(folder)))
+        else:
+            with _unnamed(opened.pieces(), f"The backup {name}") as (path, descriptor):
+                yield Archive(opened.manifest, path, (descriptor,))
+
+
+@contextmanager
+def fetch_file(path: str, sha256: str | None, beat: Callable[[], None]) -> Iterator[Archive]:
+    """Give a file that pg_dump wrote in the custom format, in zstd or not, as an archive. ``sha256`` is what it has to be."""
+    source, digest, tick = Path(path), hashlib.sha256(), paced(beat)
+    if not source.is_file():
+        raise ConfigError(f"There is no file {path}. Correct file.", code="no_backup")
+    with source.open("rb") as opened:
+
+        def pieces() -> Iterator[bytes]:
+            while piece := opened.read(stream.CHUNK):
+                tick()
+                digest.update(piece)
+                yield piece
+
+        with _unnamed(_unpacked(pieces(), path), path) as (name, descriptor):
+            if sha256 and digest.hexdigest() != sha256.lower():
+                raise ConfigError(f"The SHA-256 of {path} is {digest.hexdigest()} and not {sha256}. It is another file, or damaged.", code="checksum")
+            yield Archive({"name": source.name, "sha256": digest.hexdigest()}, name, (descriptor,))
+
+
+@contextmanager
+def _unnamed(pieces: Iterable[bytes], what: str) -> Iterator[tuple[str, int]]:
+    """Write an archive into a file without a name and give (path, descriptor)."""
+    with tempfile.TemporaryFile() as file:
+        with _room():
+            for piece in pieces:
+                file.write(piece)
+            file.flush()
+        if os.pread(file.fileno(), len(CUSTOM), 0) != CUSTOM:
+            raise ConfigError(f"{what} is no archive in pg_dump's custom format. Make one with pg_backup, or with pg_dump --format=custom.", code="no_archive")
+        yield f"/dev/fd/{file.fileno()}", file.fileno()
+
+
+def _unpacked(pieces: Iterable[bytes], what: str) -> Iterator[bytes]:
+    """Unpack what is in zstd, and let the rest be."""
+    decoder: Any = None
+    for piece in pieces:
+        if decoder is None:
+            if piece.startswith(GZIP):
+                raise ConfigError(f"{what} is in gzip, as scripts write plain SQL: restore it with gunzip and psql.", code="no_archive")
+            decoder = zstandard.ZstdDecompressor().decompressobj() if piece.startswith(ZSTD) else False
+        try:
+            yield decoder.decompress(piece) if decoder else piece
+        except zstandard.ZstdError as error:
+            raise ConfigError(f"{what} cannot be unpacked: {error}. Take another file.", code="damaged") from None
+    if decoder and not decoder.eof:
+        raise ConfigError(f"{what} cannot be unpacked: it is cut off. Take another file.", code="damaged")
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"The backup does not fit into {tempfile.gettempdir()}: {error.strerror}. Make room there, or set TMPDIR to a folder that has it.", code="no_room"
+        ) from None
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Give a folder for this process only, and remove those of killed ones: there is customers' data in them."""
+    top = Path(tempfile.gettempdir())
+    for left in top.glob(f"{FOLDER}*-*"):
+        pid, _dash, start = left.name.removeprefix(FOLDER).partition("-")
+        if left.stat().st_uid == os.getuid() and pid.isdigit() and start.isdigit() and not is_alive(int(pid), int(start)):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = top / f"{FOLDER}{os.getpid()}-{started(os.getpid()) or 0}"
+    folder.mkdir(0o700)
+    try:
+        yield folder
+    finally:
+        with contextlib.suppress(OSError):
+            shutil.rmtree(folder)
+
+
+def keep_proof(store: Store, proof: Mapping[str, Any], prefix: str, now: datetime) -> None:
+    """Keep a proof among the backup's objects: for good under its time, and as the one that is looked at first."""
+    store.put_if_absent(f"{prefix}{proof['backup']}{PROOF.removesuffix('.json')}-{now:{STAMP}}.json", json.dumps(proof, indent=2).encode())
+    write_proof(store, proof["backup"], {**proof, "duration": proof["recovery_seconds"]}, prefix)
+
+
+def proofs(store: Store, manifest: Mapping[str, Any], prefix: str) -> list[dict[str, Any]]:
+    """Return what restores have proven of a backup, the newest first; a proof of another object of this name is none."""
+    found = []
+    for entry in store.list(f"{prefix}{manifest['name']}{PROOF.removesuffix('.json')}-"):
+        with contextlib.suppress(ValueError):
+            proof = json.loads((store.get(entry.key) or (b"{}", ""))[0])
+            if proof.get("sha256") == manifest["sha256"]:
+                found.append(proof)
+    return found[::-1]

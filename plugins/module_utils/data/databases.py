@@ -1,0 +1,185 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The databases of a server: made like another one, marked, found again and dropped."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+with suppress(ImportError):  # postgres.py reports it
+    from psycopg2 import sql
+
+from ..core.errors import ConfigError, RunbookError
+from .postgres import Database, query
+
+NAME_LIMIT = 63  # bytes; PostgreSQL would cut a longer name off
+STAMP = "%Y%m%dT%H%M%SZ"
+KINDS = ("incoming", "before", "undone", "scratch")
+OURS = re.compile(rf"@({'|'.join(KINDS)})-\d{{8}}T\d{{6}}Z$")
+MARK = "storefront.runbook "  # a comment that begins so is this collection's, the rest of it is JSON
+
+# Settings whose value is a list of names that are quoted already.
+LISTS = frozenset(
+    {"local_preload_libraries", "search_path", "session_preload_libraries", "shared_preload_libraries", "temp_tablespaces", "unix_socket_directories"}
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A database: ``open`` is whether it accepts connections, ``note`` what this collection wrote on it, ``comment`` what somebody else did."""
+
+    oid: int
+    name: str
+    open: bool
+    comment: str | None
+    note: Mapping[str, Any]
+
+    @property
+    def kind(self) -> str | None:
+        """One of KINDS, None for a database that this collection did not make."""
+        found = OURS.search(self.name)
+        return found[1] if found else None
+
+
+def beside(database: Database, name: str) -> Database:
+    """Return another database of the same server, as the same user."""
+    return replace(database, name=name)
+
+
+def label(live: str, kind: str, now: datetime) -> str:
+    """Return the name of a database that belongs to ``live``, such as shop@before-20260202T090000Z."""
+    return _with(live, f"@{kind}-{now.astimezone(UTC):{STAMP}}")
+
+
+def _with(live: str, suffix: str) -> str:
+    return live.encode()[: NAME_LIMIT - len(suffix)].decode(errors="ignore") + suffix
+
+
+def family(connection: Any, live: str) -> tuple[Entry | None, list[Entry]]:
+    """Return the database ``live``, None when there is none, and what this collection made of it, the newest first."""
+    rows = query(connection, "SELECT oid::bigint, datname, datallowconn, shobj_description(oid, 'pg_database') FROM pg_database ORDER BY datname")
+    entries = [Entry(oid, name, is_open, *_read(comment)) for oid, name, is_open, comment in rows]
+    related = [entry for entry in entries if entry.kind and entry.name == _with(live, "@" + entry.name.rpartition("@")[2])]
+    return next((entry for entry in entries if entry.name == live), None), sorted(related, key=lambda entry: entry.name.rpartition("-")[2], reverse=True)
+
+
+def _read(comment: str | None) -> tuple[str | None, dict[str, Any]]:
+    if not comment or not comment.startswith(MARK):
+        return comment, {}
+    try:
+        return None, dict(json.loads(comment.removeprefix(MARK)))
+    except ValueError:
+        return None, {}
+
+
+def mark(connection: Any, name: str, **note: Any) -> None:
+    """Write on a database what it is. The commit waits for the disk, and so for all that was written before it."""
+    query(connection, "SET synchronous_commit = on")
+    query(connection, sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(noted(note))))
+
+
+def noted(note: Mapping[str, Any]) -> str:
+    return MARK + json.dumps(note)
+
+
+def create(connection: Any, name: str, like: str | None = None) -> None:
+    """Make an empty database, with the owner, encoding, locale, tablespace, settings and grants of ``like``. Leaves none behind when it cannot."""
+    clauses = _clauses(connection, like) if like else [sql.SQL("ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'")]
+    query(connection, sql.SQL("CREATE DATABASE {} TEMPLATE template0 {}").format(sql.Identifier(name), sql.SQL(" ").join(clauses)))
+    if not like:
+        return
+    try:
+        _copy_settings(connection, like, name)
+        _copy_grants(connection, like, name)
+    except BaseException:
+        drop(connection, name)
+        raise
+
+
+def drop(connection: Any, name: str) -> None:
+    """Drop a database and end the sessions in it; one that is not there is no error.
+
+    Not by WITH (FORCE): to a user who is no superuser it fails while autovacuum is at work in it, as it is after a restore.
+    """
+    if not query(connection, "SELECT 1 FROM pg_database WHERE datname = %s", [name]):
+        return
+    query(connection, sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(name)))
+    query(connection, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND usesysid IS NOT NULL", [name])
+    query(connection, sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
+
+
+def _clauses(connection: Any, like: str) -> list[Any]:
+    ((row, owner, encoding, tablespace),) = query(
+        connection,
+        "SELECT to_jsonb(d), pg_get_userbyid(datdba), pg_encoding_to_char(encoding), "
+        "CASE WHEN dattablespace <> (SELECT dattablespace FROM pg_database WHERE datname = 'template0') THEN spcname END "  # naming it asks for more rights
+        "FROM pg_database d JOIN pg_tablespace t ON t.oid = dattablespace WHERE datname = %s",
+        [like],
+    )
+    provider = row.get("datlocprovider") or "c"
+    wanted = {
+        "OWNER": sql.Identifier(owner),
+        "ENCODING": sql.Literal(encoding),
+        "LOCALE_PROVIDER": {"i": sql.SQL("icu"), "b": sql.SQL("builtin")}.get(provider),
+        "LC_COLLATE": sql.Literal(row["datcollate"]),
+        "LC_CTYPE": sql.Literal(row["datctype"]),
+        {"i": "ICU_LOCALE", "b": "BUILTIN_LOCALE"}.get(provider, ""): _literal(row.get("datlocale") or row.get("daticulocale")) if provider != "c" else None,
+        "ICU_RULES": _literal(row.get("daticurules")),
+        "TABLESPACE": sql.Identifier(tablespace) if tablespace else None,
+        "CONNECTION LIMIT": sql.Literal(row["datconnlimit"]),
+    }
+    return [sql.SQL(clause + " {}").format(value) for clause, value in wanted.items() if value is not None]
+
+
+def _literal(value: str | None) -> Any:
+    return sql.Literal(value) if value else None
+
+
+def _copy_settings(connection: Any, source: str, target: str) -> None:
+    """Copy what ALTER DATABASE SET and ALTER ROLE IN DATABASE SET have set; a dump has neither."""
+    rows = query(
+        connection,
+        "SELECT rolname, unnest(setconfig) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = setdatabase LEFT JOIN pg_roles r ON r.oid = setrole "
+        "WHERE datname = %s",
+        [source],
+    )
+    for role, setting in rows:
+        key, _equals, value = setting.partition("=")
+        name = sql.SQL(".").join(sql.Identifier(part) for part in key.split("."))
+        whom = sql.SQL("ROLE {} IN DATABASE {}").format(sql.Identifier(role), sql.Identifier(target)) if role else None
+        written = sql.SQL(value) if key in LISTS and value else sql.Literal(value)
+        try:
+            query(connection, sql.SQL("ALTER {} SET {} TO {}").format(whom or sql.SQL("DATABASE {}").format(sql.Identifier(target)), name, written))
+        except RunbookError as error:
+            raise ConfigError(
+                f"The setting {key} of the database {source}{f' for the role {role}' if role else ''} cannot be copied: {error.details['reason']}. "
+                f"As a superuser: GRANT SET ON PARAMETER {key} to this user (PostgreSQL 15 and newer), or take the setting away.",
+                code="no_setting",
+            ) from None
+
+
+def _copy_grants(connection: Any, source: str, target: str) -> None:
+    grants = query(
+        connection,
+        "SELECT CASE grantee WHEN 0 THEN NULL ELSE pg_get_userbyid(grantee) END, privilege_type, is_grantable "
+        "FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) WHERE datname = %s",
+        [source],
+    )
+    to = sql.Identifier(target)
+    query(connection, sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(to))
+    for grantee, privilege, grantable in grants:
+        whom = sql.Identifier(grantee) if grantee else sql.SQL("PUBLIC")
+        option = sql.SQL(" WITH GRANT OPTION" if grantable else "")
+        query(connection, sql.SQL("GRANT {} ON DATABASE {} TO {}{}").format(sql.SQL(privilege), to, whom, option))
+
+
+def reserve(connection: Any, what: str) -> bool:
+    """Take a lock that is this session's until it ends, and return whether it was free."""
+    return bool(query(connection, "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [MARK + what])[0][0])

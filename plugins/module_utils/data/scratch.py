@@ -1,0 +1,90 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A database to try a restore in: it holds customers' data, so it is dropped at the end, and by the next run when this one is killed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from ..core.errors import ConfigError
+from . import databases
+from .postgres import Database, connect, query
+
+
+@dataclass(frozen=True)
+class Place:
+    """A server for scratch databases. ``server`` names a database on it to connect to; ``like`` is the live one where it is the same server."""
+
+    server: Database
+    like: str | None = None
+
+    @property
+    def is_separate(self) -> bool:
+        return self.like is None
+
+
+def choose(separate: Database | None, live: Database | None, maintenance: str, *, allowed: bool, size: int | None, limit: int) -> Place:
+    """Return where a database of ``size`` bytes may be restored for a try. Raises ConfigError that says how to allow one."""
+    if separate and separate.pooled:
+        raise ConfigError("scratch_url goes through a connection pooler (pgbouncer=true). Give the server's own address.", code="pooled_url")
+    if separate and not (live and (separate.host, separate.port) == (live.host, live.port)):
+        return Place(separate)
+    if not allowed:
+        where = "scratch_url is on the live database's own server" if separate else "There is no server for a scratch database"
+        raise ConfigError(
+            f"{where}. Set scratch_url to a database on another server, within the same boundary of access as production; or set same_server: true, which "
+            "takes room and work from the live server.",
+            code="no_scratch",
+        )
+    if not live:
+        raise ConfigError("same_server needs database_url, to know which server that is. Set it.", code="no_scratch")
+    if size is None or size > limit:
+        raise ConfigError(
+            f"A scratch copy of {live.name} would take {size if size is not None else 'an unknown number of'} bytes of its own server, and same_server_limit "
+            f"allows {limit}. Set scratch_url to another server, or raise same_server_limit.",
+            code="too_large",
+        )
+    return Place(databases.beside(live, maintenance), live.name)
+
+
+@contextmanager
+def scratch(place: Place, name: str, beat: Callable[[], None]) -> Iterator[tuple[Database, list[str]]]:
+    """Give an empty scratch database for ``name``, and the leftovers of killed runs that were dropped first. It is dropped at the end, whatever happens."""
+    with closing(connect(place.server, beat=beat)) as connection:
+        refuse_without_rights(connection, place.server)
+        _unused, related = databases.family(connection, name)
+        left = [entry.name for entry in related if entry.kind == "scratch" and databases.reserve(connection, entry.name)]
+        for old in left:
+            databases.drop(connection, old)
+        made = databases.label(name, "scratch", datetime.now(UTC))
+        if not databases.reserve(connection, made):
+            raise ConfigError(f"Another run uses the scratch database {made}. Try again.", code="busy")
+        try:
+            databases.create(connection, made, place.like)
+            yield databases.beside(place.server, made), left
+        finally:
+            _drop(place.server, connection, made)
+
+
+def _drop(server: Database, connection: Any, name: str) -> None:
+    """Drop it even where the reason to stop, such as a lost lease, would cancel every statement on the first connection."""
+    if connection.closed:
+        with closing(connect(server)) as another:
+            databases.drop(another, name)
+        return
+    connection.beat = lambda: None
+    databases.drop(connection, name)
+
+
+def refuse_without_rights(connection: Any, server: Database) -> None:
+    ((allowed, user),) = query(connection, "SELECT rolsuper OR rolcreatedb, rolname FROM pg_roles WHERE rolname = current_user")
+    if not allowed:
+        raise ConfigError(
+            f"{user} may not create databases on {server.host}:{server.port}, so nothing can be tried there. As a superuser: ALTER ROLE {user} CREATEDB.",
+            code="no_rights",
+        )

@@ -1,0 +1,314 @@
+#!/usr/bin/python
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Proves that a backup can be restored, by restoring it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pg_proof
+short_description: Prove that a backup can be restored, by restoring it
+version_added: 1.0.0
+author:
+  - Contributors to storefront.runbook (@storefront)
+description:
+  - Restores a backup into a scratch database, looks at what came of it, drops it, and writes a proof beside the backup's manifest, with the time that it
+    took. That is the time to expect of a restore.
+  - Nothing is done when the backup has such a proof already.
+  - A scratch database holds customers' data. It is dropped at the end, whatever happens, and by the next run when this one is killed. Keep its server
+    within production's boundary of access.
+extends_documentation_fragment:
+  - storefront.runbook.lease
+  - storefront.runbook.store
+attributes:
+  check_mode:
+    description: Can run in check mode and predict what would change.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: full
+options:
+  store:
+    description:
+      - Where backups live, as C(s3://bucket/prefix), or C(file:///path) for development.
+    type: str
+    required: true
+  backup:
+    description:
+      - Name of the backup in the store, or V(latest) for the newest one (of the database in O(database_url), when that is set).
+    type: str
+    default: latest
+  prefix:
+    description:
+      - Where in the store backups are kept.
+    type: str
+    default: backups/
+  identity:
+    description:
+      - Secret key of age, or the content of a file of C(age-keygen), for a backup that is encrypted. Never shown or logged.
+    type: str
+  identity_file:
+    description:
+      - File that holds the O(identity).
+    type: path
+  scratch_url:
+    description:
+      - URL of a database on another server than the live one, to be connected to. Its user has to have the right to create databases.
+    type: str
+  database_url:
+    description:
+      - URL of the live database. Needed with O(same_server=true) only. Never shown or logged.
+    type: str
+  same_server:
+    description:
+      - Allows a scratch database on the live database's own server. It takes room and work from that.
+    type: bool
+    default: false
+  same_server_limit:
+    description:
+      - Bytes that the live database may have at most for that.
+    type: int
+    default: 1073741824
+  maintenance_database:
+    description:
+      - Another database on the live one's server to be connected to.
+    type: str
+    default: postgres
+  again:
+    description:
+      - Whether to prove a backup once more that has a proof.
+    type: bool
+    default: false
+  jobs:
+    description:
+      - How many connections restore at a time.
+    type: int
+    default: 3
+  postgres_bin:
+    description:
+      - Folder of PostgreSQL's client programs. Without it the C(pg_restore) of the server's version is searched for, or else the next newer one.
+    type: path
+  wait_timeout:
+    description:
+      - Seconds that the proof may take.
+    type: float
+    default: 7200.0
+seealso:
+  - module: storefront.runbook.pg_backup
+  - module: storefront.runbook.pg_restore
+"""
+
+EXAMPLES = r"""
+- name: Prove the newest backup on a server for this
+  storefront.runbook.pg_proof:
+    store: s3://storefront-backups/shop
+    scratch_url: "{{ vault_scratch_url }}"
+    identity: "{{ vault_backup_identity }}"
+"""
+
+RETURN = r"""
+proof:
+  description: The proof; what is not known before it is made is null.
+  returned: success
+  type: dict
+  contains:
+    backup:
+      description: Name of the backup.
+      type: str
+      sample: shop-20260202T090000.123Z-v1.1.0
+    level:
+      description: What was done, always V(restore).
+      type: str
+      sample: restore
+    sha256:
+      description: Digest of the backup's objects, as its manifest has it.
+      type: str
+      sample: 8dae109d1e1809c6f0aed20a5789b8adffd89b9538518b6db614bd11489bbbcf
+    at:
+      description: When it was proven, in UTC.
+      type: str
+      sample: '2026-02-02T03:00:41+00:00'
+    recovery_seconds:
+      description: How long it took to fetch, restore, analyze and verify it, which is the time to expect of a restore.
+      type: float
+      sample: 41.2
+    seconds:
+      description: The parts of it.
+      type: dict
+      sample: {fetch: 3.1, load: 32.1, analyze: 2.2, verify: 3.8}
+    server_version:
+      description: Version of the server that it was restored on.
+      type: str
+      sample: '15.20'
+    separate_server:
+      description: Whether that is another server than the live database's.
+      type: bool
+      sample: true
+    unproven:
+      description: What was left out, V(owners and grants) where the server does not have the roles.
+      type: list
+      elements: str
+      sample: []
+    tables:
+      description: How many tables it has.
+      type: int
+      sample: 9
+    rows:
+      description: How many rows they have.
+      type: int
+      sample: 900123
+    compared:
+      description: For how many tables the rows were compared with those counted when the backup was made.
+      type: int
+      sample: 9
+    constraints:
+      description: How many constraints of each kind hold.
+      type: dict
+      sample: {foreign_keys: 7, primary_keys: 9}
+    not_validated:
+      description: Constraints that were not validated in the live database either.
+      type: list
+      elements: str
+      sample: []
+leftovers:
+  description: Scratch databases of killed runs that were dropped.
+  returned: when a proof was made
+  type: list
+  elements: str
+"""
+
+import time
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
+from typing import Any
+
+from ansible.module_utils.common.parameters import env_fallback
+
+from ..module_utils.core.errors import ConfigError, WaitTimeout
+from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.options import lease_options, store_options
+from ..module_utils.core.redact import secrets_of_url
+from ..module_utils.core.wait import Waiter
+from ..module_utils.data import restore
+from ..module_utils.data.archive import choose, fetch, keep_proof, proofs
+from ..module_utils.data.backup_catalogue import folder
+from ..module_utils.data.backup_reader import ZSTANDARD_ERROR
+from ..module_utils.data.backup_shape import read_identity, secret_keys
+from ..module_utils.data.lease import guard as lease_guard
+from ..module_utils.data.postgres import PSYCOPG2_ERROR, connect, direct, parse_url, query
+from ..module_utils.data.scratch import choose as choose_place
+from ..module_utils.data.scratch import refuse_without_rights, scratch
+from ..module_utils.data.store import open_store
+
+UNKNOWN = ("at", "recovery_seconds", "seconds", "tables", "rows", "compared", "constraints", "not_validated")
+
+
+def argument_spec() -> dict[str, Any]:
+    return {
+        **lease_options(),
+        **store_options(),
+        "backup": {"type": "str", "default": "latest"},
+        "prefix": {"type": "str", "default": "backups/"},
+        "identity": {"type": "str", "no_log": True},
+        "identity_file": {"type": "path"},
+        "scratch_url": {"type": "str", "no_log": True},
+        "database_url": {"type": "str", "no_log": True, "fallback": (env_fallback, ["DATABASE_URL"])},
+        "same_server": {"type": "bool", "default": False},
+        "same_server_limit": {"type": "int", "default": 1 << 30},
+        "maintenance_database": {"type": "str", "default": "postgres"},
+        "again": {"type": "bool", "default": False},
+        "jobs": {"type": "int", "default": 3},
+        "postgres_bin": {"type": "path"},
+        "wait_timeout": {"type": "float", "default": 7200.0},
+    }
+
+
+class Client:
+    """The store and the two servers; ``held`` is let go of at the end."""
+
+    def __init__(self, params: dict[str, Any], runtime: Runtime) -> None:
+        self.live = direct(params["database_url"], remedy="database_url") if params["database_url"] else None
+        self.separate = parse_url(params["scratch_url"], "scratch_url") if params["scratch_url"] else None
+        self.prefix, self.identity = folder(params["prefix"]), read_identity(params)
+        self.held = ExitStack()
+        self.close = self.held.close
+        self.store = self.held.enter_context(closing(open_store(params)))
+        self.warn = runtime.warn
+        self._waiter = Waiter(timeout=params["wait_timeout"], beat=runtime.beat)
+        self._began = self._waiter.clock()
+
+    def beat(self) -> None:
+        self._waiter.check("the proof")
+        if self._waiter.clock() - self._began > self._waiter.timeout:
+            raise WaitTimeout(f"The backup was not restored after {self._waiter.timeout:g} s (wait_timeout), so nothing is proven. Give it more time.")
+
+
+def plan(params: dict[str, Any], client: Client) -> Plan:
+    if params["jobs"] < 1:
+        raise ConfigError(f"jobs is {params['jobs']}. Give 1 or more.")
+    manifest = choose(client.store, params["backup"], client.prefix, client.live.name if client.live else None)
+    known = proofs(client.store, manifest, client.prefix)
+    before = {"backup": manifest["name"], "proven": known[0]["at"] if known else "never"}
+    if known and not params["again"]:
+        return Plan(before=before, after=before, result={"proof": known[0]})
+    size = {"allowed": params["same_server"], "size": manifest.get("database_size"), "limit": params["same_server_limit"]}
+    place = choose_place(client.separate, client.live, params["maintenance_database"], **size)
+    with closing(connect(place.server)) as connection:
+        refuse_without_rights(connection, place.server)
+        ((version,),) = query(connection, "SELECT split_part(current_setting('server_version'), ' ', 1)")
+    proof = {
+        "backup": manifest["name"],
+        "level": "restore",
+        "sha256": manifest["sha256"],
+        "server_version": version,
+        "separate_server": place.is_separate,
+        "unproven": [],
+    }
+    todo = {"params": params, "manifest": manifest, "place": place, "proof": proof}
+    return Plan(before=before, after={**before, "proven": "now"}, todo=todo, result={"proof": {**proof, **dict.fromkeys(UNKNOWN)}})
+
+
+def apply(intent: Plan, client: Client) -> dict[str, Any]:
+    todo, proof = intent.todo, intent.todo["proof"]
+    params, manifest, place = todo["params"], todo["manifest"], todo["place"]
+    began = time.monotonic()
+    archive = client.held.enter_context(fetch(client.store, manifest["name"], client.prefix, client.identity, client.beat))
+    fetched = time.monotonic()
+    with closing(connect(place.server, beat=client.beat)) as connection:
+        tool, ownership = restore.fit_for_trial(connection, archive, params["postgres_bin"], client.beat)
+    with scratch(place, manifest.get("database") or manifest["name"], client.beat) as (database, leftovers):
+        loading = time.monotonic()
+        restore.load(archive, tool, database, jobs=params["jobs"], beat=client.beat, ownership=ownership)
+        loaded = time.monotonic()
+        found = restore.verify(database, manifest, client.beat)
+        done = time.monotonic()
+    now = datetime.now(UTC)
+    parts = {"fetch": fetched - began, "load": loaded - loading, "analyze": found.pop("analyze_seconds"), "verify": found.pop("verify_seconds")}
+    proof.update(
+        found,
+        at=now.isoformat(timespec="seconds"),
+        unproven=[] if ownership else ["owners and grants"],
+        recovery_seconds=round(done - began, 3),
+        seconds={part: round(seconds, 3) for part, seconds in parts.items()},
+    )
+    client.beat()
+    keep_proof(client.store, proof, client.prefix, now)
+    return {"proof": proof, "leftovers": leftovers}
+
+
+def main() -> None:
+    run(
+        argument_spec(),
+        Client,
+        plan,
+        apply,
+        guard=lease_guard,
+        secrets=lambda params: [*secrets_of_url(params["database_url"]), *secrets_of_url(params["scratch_url"]), *secret_keys(params)],
+        libraries={"psycopg2": PSYCOPG2_ERROR, "zstandard": ZSTANDARD_ERROR},
+        mutually_exclusive=[("identity", "identity_file")],
+    )
+
+
+if __name__ == "__main__":
+    main()

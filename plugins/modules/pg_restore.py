@@ -1,0 +1,411 @@
+#!/usr/bin/python
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Restores a PostgreSQL database from a backup, beside the live one, and swaps it in."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pg_restore
+short_description: Restore a PostgreSQL database from a backup and swap it in
+version_added: 1.0.0
+author:
+  - Contributors to storefront.runbook (@storefront)
+description:
+  - Restores a backup into a new database beside the live one, verifies it, counts what the live one holds that the backup does not, and gives the new one
+    the live name. Nothing is ever restored over the live database.
+  - The swap is one statement on the server. Whenever the module is killed, either the old or the new database is in place under the live name; the next
+    run tells which, and finishes or clears up.
+  - The database that was live is kept under a name such as C(shop@before-20260202T090000Z) and can be put back with O(state=undone).
+  - What could stop it is looked for first, in check mode as well. The backup is fetched and decoded, its checksums compared, its extensions and roles looked
+    for on the server, and the rights of the user in O(database_url) probed.
+  - Settings, grants, comment, locale and owner of the database, which a dump does not hold, are copied from the live one.
+extends_documentation_fragment:
+  - storefront.runbook.lease
+  - storefront.runbook.store
+attributes:
+  check_mode:
+    description: Can run in check mode and predict what would change. It fetches and checks the backup.
+    support: full
+  diff_mode:
+    description: Shows what changes.
+    support: full
+options:
+  database_url:
+    description:
+      - URL of the live database as Prisma writes it, past a connection pooler. Never shown or logged, nor in the arguments or the environment of a program.
+      - Its user has to own the database, and to have the right to create databases and to end the sessions in it. It need not be a superuser.
+      - The environment variable E(DATABASE_URL) is used when it is not set.
+    type: str
+    required: true
+  state:
+    description:
+      - V(staged) restores the backup beside the live database, verifies it and counts what would be lost. Nothing else changes.
+      - V(restored) swaps it in, and stages it first when that was not done. Nothing is done when the live database was already made from this backup.
+      - V(undone) puts the database back that was live before, while it is kept.
+      - V(dropped) drops the databases that are past their time, and those that were staged and never swapped in.
+    type: str
+    choices: [staged, restored, undone, dropped]
+    required: true
+  backup:
+    description:
+      - Name of the backup in the store, or V(latest) for the newest one of this database.
+    type: str
+  file:
+    description:
+      - A file that C(pg_dump --format=custom) wrote, compressed by zstd or not, instead of a backup in the store.
+    type: path
+  sha256:
+    description:
+      - SHA-256 that O(file) must have.
+    type: str
+  prefix:
+    description:
+      - Where in the store backups are kept.
+    type: str
+    default: backups/
+  identity:
+    description:
+      - Secret key of age, or the content of a file of C(age-keygen), for a backup that is encrypted. Never shown or logged.
+    type: str
+  identity_file:
+    description:
+      - File that holds the O(identity).
+    type: path
+  approve:
+    description:
+      - Name of the live database, for V(restored) and V(undone). Without it nothing is swapped, and the module fails telling what would be lost.
+    type: str
+  swap:
+    description:
+      - V(rename) gives the restored database the live name.
+      - V(url) is to restore where databases cannot be renamed, by another address for every service; this version refuses it and says what to do by hand.
+    type: str
+    choices: [rename, url]
+    default: rename
+  maintenance_database:
+    description:
+      - Another database on the same server to be connected to, since nobody may be connected to a database while it is renamed.
+    type: str
+    default: postgres
+  keep:
+    description:
+      - Hours for which the database that was live can be put back. It is dropped by O(state=dropped) only.
+    type: float
+    default: 168.0
+  jobs:
+    description:
+      - How many connections restore at a time.
+    type: int
+    default: 3
+  lock_timeout:
+    description:
+      - Seconds to wait for writers' transactions to end before the last count. Writers wait meanwhile.
+    type: float
+    default: 10.0
+  postgres_bin:
+    description:
+      - Folder of PostgreSQL's client programs. Without it the C(pg_restore) of the server's version is searched for, or else the next newer one.
+    type: path
+  wait_timeout:
+    description:
+      - Seconds that the whole may take.
+    type: float
+    default: 7200.0
+notes:
+  - What is lost is counted by comparing each row of both databases, while no writer can write. It sees every row that differs, and large objects. It does
+    not see how often a row was changed, a change that was changed back, or the position of a sequence.
+  - A backup is decoded into an unnamed file below E(TMPDIR), which needs room for the whole database without its indexes.
+seealso:
+  - module: storefront.runbook.pg_backup
+  - module: storefront.runbook.pg_proof
+"""
+
+EXAMPLES = r"""
+- name: Restore the newest backup beside the live database
+  storefront.runbook.pg_restore:
+    database_url: "{{ vault_database_url }}"
+    store: s3://storefront-backups/shop
+    backup: latest
+    state: staged
+  register: staged
+
+- name: Swap it in
+  storefront.runbook.pg_restore:
+    database_url: "{{ vault_database_url }}"
+    store: s3://storefront-backups/shop
+    backup: "{{ staged.restore.backup }}"
+    state: restored
+    approve: shop
+
+- name: Put the database from before back
+  storefront.runbook.pg_restore:
+    database_url: "{{ vault_database_url }}"
+    state: undone
+    approve: shop
+"""
+
+RETURN = r"""
+restore:
+  description: What is or would be in place. What is not known before it is done is null.
+  returned: success, and where an approval is missing
+  type: dict
+  contains:
+    database:
+      description: Name of the live database.
+      type: str
+      sample: shop
+    backup:
+      description: Name of the backup.
+      type: str
+      sample: shop-20260202T090000.123Z-v1.1.0
+    swap:
+      description: How it is put in place.
+      type: str
+      sample: rename
+    already:
+      description: Whether the live database is what was asked for, so that nothing is done.
+      type: bool
+      sample: false
+    staged:
+      description: Name of the restored database before it is swapped in.
+      type: str
+      sample: shop@incoming-20260202T100000Z
+    kept:
+      description: Name of the database that was live.
+      type: str
+      sample: shop@before-20260202T100312Z
+    kept_until:
+      description: Until when it can be put back, in UTC.
+      type: str
+      sample: '2026-02-09T10:03:12+00:00'
+    expected_seconds:
+      description: How long a restore of this backup took when it was proven, null when it never was.
+      type: float
+      sample: 41.2
+    verified:
+      description: What was looked at after the restore; see RV(storefront.runbook.pg_proof#module:proof).
+      type: dict
+      sample: {tables: 9, rows: 900123, compared: 9, constraints: {foreign_keys: 7}, not_validated: [], load_seconds: 32.1}
+    losses:
+      description:
+        - For each table how many rows of the live database the other one does not have (C(inserted)), has otherwise (C(updated)), and still has
+          (C(deleted)).
+      type: dict
+      sample: {public.order: {inserted: 3, updated: 1, deleted: 0}}
+    lost_rows:
+      description: The sum of RV(restore.losses), null where it was not counted.
+      type: int
+      sample: 4
+    held_seconds:
+      description: For how long writers had to wait, from before the last count to the end of the swap.
+      type: float
+      sample: 0.31
+    shut_seconds:
+      description: For how long the database was shut.
+      type: float
+      sample: 0.04
+dropped:
+  description: Names of the databases that were dropped.
+  returned: with O(state=dropped)
+  type: list
+  elements: str
+"""
+
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ansible.module_utils.common.parameters import env_fallback
+
+from ..module_utils.core.errors import ConfigError, WaitTimeout
+from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.options import lease_options
+from ..module_utils.core.redact import secrets_of_url
+from ..module_utils.core.wait import Waiter
+from ..module_utils.data import databases, replace_live, restore
+from ..module_utils.data.archive import choose, fetch, fetch_file, proofs
+from ..module_utils.data.backup_catalogue import folder
+from ..module_utils.data.backup_reader import ZSTANDARD_ERROR
+from ..module_utils.data.backup_shape import read_identity, secret_keys
+from ..module_utils.data.differences import total
+from ..module_utils.data.lease import guard as lease_guard
+from ..module_utils.data.postgres import PSYCOPG2_ERROR, direct
+from ..module_utils.data.store import open_store
+
+FIELDS = ("staged", "kept", "kept_until", "expected_seconds", "verified", "losses", "lost_rows", "held_seconds", "shut_seconds")
+
+
+def argument_spec() -> dict[str, Any]:
+    return {
+        **lease_options(),
+        "database_url": {"type": "str", "required": True, "no_log": True, "fallback": (env_fallback, ["DATABASE_URL"])},
+        "state": {"type": "str", "required": True, "choices": ["staged", "restored", "undone", "dropped"]},
+        "backup": {"type": "str"},
+        "file": {"type": "path"},
+        "sha256": {"type": "str"},
+        "prefix": {"type": "str", "default": "backups/"},
+        "identity": {"type": "str", "no_log": True},
+        "identity_file": {"type": "path"},
+        "approve": {"type": "str"},
+        "swap": {"type": "str", "choices": ["rename", "url"], "default": "rename"},
+        "maintenance_database": {"type": "str", "default": "postgres"},
+        "keep": {"type": "float", "default": 168.0},
+        "jobs": {"type": "int", "default": 3},
+        "lock_timeout": {"type": "float", "default": 10.0},
+        "postgres_bin": {"type": "path"},
+        "wait_timeout": {"type": "float", "default": 7200.0},
+    }
+
+
+class Client:
+    """The live database, its server and the store; ``held`` is let go of at the end."""
+
+    def __init__(self, params: dict[str, Any], runtime: Runtime) -> None:
+        self.live = direct(params["database_url"], remedy="database_url")
+        self.prefix, self.identity = folder(params["prefix"]), read_identity(params)
+        self.held = ExitStack()
+        self.close = self.held.close
+        self.store: Any = open_store(params) if params["store"] or params["backup"] else None  # a file needs none
+        if self.store:
+            self.held.callback(self.store.close)
+        self.warn, self.check_mode, self.state = runtime.warn, runtime.check_mode, params["state"]
+        self._waiter = Waiter(timeout=params["wait_timeout"], beat=runtime.beat)
+        self._began = self._waiter.clock()
+
+    def beat(self) -> None:
+        self._waiter.check("the restore")
+        if self._waiter.clock() - self._began > self._waiter.timeout:
+            raise WaitTimeout(f"It was not done after {self._waiter.timeout:g} s (wait_timeout), and the live database is as it was. Give it more time.")
+
+
+def plan(params: dict[str, Any], client: Client) -> Plan:
+    refuse(params, client.live.name)
+    site = replace_live.look(client.live, params["maintenance_database"], client.beat, client.held)
+    if not site.present.open:
+        client.warn(f"{client.live.name} accepts no connections, as a crash of its server in a swap leaves it. It is opened again.")
+    shown = {"database": client.live.name, "backup": None, "swap": params["swap"], "already": False, **dict.fromkeys(FIELDS)}
+    todo = {"params": params, "site": site, "shown": shown, "now": datetime.now(UTC)}
+    return {"staged": plan_restore, "restored": plan_restore, "undone": plan_undo, "dropped": plan_drop}[params["state"]](todo, client)
+
+
+def refuse(params: dict[str, Any], live: str) -> None:
+    """Raise ConfigError for what no look at the server could mend."""
+    if params["swap"] == "url":
+        raise ConfigError(
+            "swap: url is not in this version. Restore with state: staged, set DATABASE_URL of every service to the database that restore.staged names, and "
+            "redeploy them; or give the user the rights for swap: rename.",
+            code="no_swap_by_url",
+        )
+    for option, least in (("jobs", 1), ("keep", 0), ("lock_timeout", 0)):
+        if params[option] < least:
+            raise ConfigError(f"{option} is {params[option]}. Give {least} or more.")
+    if params["approve"] not in (None, "", live):
+        raise ConfigError(f"approve names {params['approve']}, and the live database is {live}. Look whether this is the right one.", code="not_approved")
+
+
+def plan_restore(todo: dict[str, Any], client: Client) -> Plan:
+    params, site, shown = todo["params"], todo["site"], todo["shown"]
+    archive = client.held.enter_context(fetch_file(params["file"], params["sha256"], client.beat)) if params["file"] else None
+    manifest = archive.manifest if archive else choose(client.store, params["backup"], client.prefix, client.live.name)
+    digest = manifest["sha256"]
+    known = proofs(client.store, manifest, client.prefix) if client.store and not archive else []
+    shown.update(backup=manifest["name"], expected_seconds=known[0]["recovery_seconds"] if known else None)
+    same = [entry for entry in site.replaced_by_present("before") if entry.note.get("sha256") == digest]
+    if same:
+        shown.update(already=True, kept=same[0].name, kept_until=same[0].note["kept_until"])
+        return Plan(before={"database": shown["database"]}, after={"database": shown["database"]}, result={"restore": shown})
+    staged = site.staged(digest)
+    if not staged:
+        archive = archive or client.held.enter_context(fetch(client.store, manifest["name"], client.prefix, client.identity, client.beat))
+        todo["tool"] = restore.fit(site.admin, archive, params["postgres_bin"], client.beat)
+    elif client.check_mode or client.state == "staged" or not params["approve"]:
+        count(shown, replace_live.compare(site, staged))
+    shown["staged"] = staged.name if staged else databases.label(client.live.name, "incoming", todo["now"])
+    shown["verified"] = staged.note["verified"] if staged else None
+    note = {"backup": manifest["name"], "sha256": digest}
+    todo.update(archive=archive, note=note, staged=staged, kind="before")
+    before = {"database": shown["database"], "staged": staged.name if staged else None}
+    if client.state == "staged":
+        return Plan(before=before, after={**before, "staged": shown["staged"]}, todo=todo, result={"restore": shown})
+    return approved(Plan(before=before, after={"database": f"{shown['database']} from {manifest['name']}"}, todo=todo, result={"restore": shown}), client)
+
+
+def plan_undo(todo: dict[str, Any], client: Client) -> Plan:
+    site, shown = todo["site"], todo["shown"]
+    kept = replace_live.undoable(site, todo["now"])
+    if kept is None:
+        shown["already"] = True
+        return Plan(before={"database": shown["database"]}, after={"database": shown["database"]}, result={"restore": shown})
+    shown["backup"] = kept.note.get("backup")
+    todo.update(staged=kept, kind="undone", note={"backup": kept.note.get("backup"), "sha256": kept.note.get("sha256")})
+    if client.check_mode or not todo["params"]["approve"]:
+        count(shown, replace_live.compare(site, kept))
+    before = {"database": f"{shown['database']} from {shown['backup']}"}
+    return approved(Plan(before=before, after={"database": f"{shown['database']} as {kept.name}"}, todo=todo, result={"restore": shown}), client)
+
+
+def plan_drop(todo: dict[str, Any], client: Client) -> Plan:
+    names = [entry.name for entry in replace_live.expired(todo["site"], todo["now"])]
+    return Plan(before={"databases": names}, after={"databases": []}, todo={**todo, "drop": names}, result={"restore": todo["shown"], "dropped": names})
+
+
+def count(shown: dict[str, Any], losses: replace_live.Losses) -> None:
+    shown.update(losses=losses, lost_rows=total(losses))
+
+
+def approved(intent: Plan, client: Client) -> Plan:
+    """Return the plan. Raises ConfigError, telling what would be lost, when nobody approved of that."""
+    shown = intent.result["restore"]
+    if intent.todo["params"]["approve"]:
+        return intent
+    lost = "; ".join(f"{table}: {', '.join(f'{rows} {how}' for how, rows in counted.items() if rows)}" for table, counted in (shown["losses"] or {}).items())
+    known = (
+        "What would be lost is counted by state: staged."
+        if shown["losses"] is None
+        else f"{shown['lost_rows']} rows would not be what they are now ({lost or 'none'})."
+    )
+    error = ConfigError(f"Nobody approved to replace {client.live.name}. {known} Set approve: {client.live.name} to do it.", code="not_approved")
+    error.result["restore"] = shown
+    if client.check_mode:
+        client.warn(str(error))
+        return intent
+    raise error
+
+
+def apply(intent: Plan, client: Client) -> dict[str, Any]:
+    todo, shown = intent.todo, intent.result["restore"]
+    params, site, successor = todo["params"], todo["site"], todo.get("staged")
+    replace_live.begin(site)
+    if "drop" in todo:
+        for name in todo["drop"]:
+            databases.drop(site.admin, name)
+        return {}
+    if successor is None:
+        successor, shown["verified"] = replace_live.stage(site, todo["archive"], todo["tool"], todo["note"], name=shown["staged"], jobs=params["jobs"])
+    if client.state == "staged":
+        count(shown, replace_live.compare(site, successor))
+        return {"restore": shown}
+    options = {"kind": todo["kind"], "keep": timedelta(hours=params["keep"]), "lock_timeout": params["lock_timeout"]}
+    shown["kept"], losses, seconds = replace_live.put_in_place(site, successor, todo["note"], **options)
+    count(shown, losses)
+    return {"restore": {**shown, **seconds, "kept_until": site.replaced_by_present(todo["kind"])[0].note["kept_until"]}}
+
+
+def main() -> None:
+    run(
+        argument_spec(),
+        Client,
+        plan,
+        apply,
+        guard=lease_guard,
+        secrets=lambda params: [*secrets_of_url(params["database_url"]), *secret_keys(params)],
+        libraries={"psycopg2": PSYCOPG2_ERROR, "zstandard": ZSTANDARD_ERROR},
+        mutually_exclusive=[("backup", "file"), ("identity", "identity_file")],
+        required_if=[("state", "staged", ("backup", "file"), True), ("state", "restored", ("backup", "file"), True)],
+    )
+
+
+if __name__ == "__main__":
+    main()

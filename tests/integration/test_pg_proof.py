@@ -1,0 +1,124 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""pg_proof against a real PostgreSQL: what it proves and keeps, what it refuses, and that no scratch database stays."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import psycopg2
+import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.data.backup_catalogue import read_proof
+from ansible_collections.storefront.runbook.plugins.module_utils.data.store import open_store
+
+from sandbox.process import wait_until
+from sandbox.storefront import Sandbox
+from tests.integration.restored_shop import OTHER_ROLE, Shop, worker
+
+SAME = {"same_server": True}
+
+
+@pytest.fixture(scope="module")
+def shop(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    shop = Shop(sandbox, "test-proof", tmp_path_factory.mktemp("store") / "store").fill()
+    shop.back_up("first", encryption="off")
+    yield shop
+    shop.drop()
+
+
+@pytest.fixture
+def unproven(shop: Shop) -> Shop:
+    """The shop, whose backup nobody has proven yet."""
+    for proof in (shop.folder / "backups" / "first").glob("proof*"):
+        proof.unlink()
+    return shop
+
+
+def proofs(shop: Shop) -> list[str]:
+    return sorted(path.name for path in (shop.folder / "backups" / "first").glob("proof*"))
+
+
+def test_the_newest_backup_is_proven_once_and_the_time_to_recover_is_kept_beside_it(unproven: Shop) -> None:
+    predicted = unproven.prove(**SAME, check=True)
+    assert (predicted["changed"], predicted["proof"]["backup"], predicted["proof"]["recovery_seconds"]) == (True, "first", None)
+    assert proofs(unproven) == []
+
+    made = unproven.prove(**SAME)
+    proof = made["proof"]
+    assert made["changed"] is True
+    assert (proof["level"], proof["tables"], proof["rows"], proof["unproven"], proof["separate_server"]) == ("restore", 6, 6204, [], False)
+    assert proof["recovery_seconds"] >= sum(proof["seconds"].values()) * 0.9 > 0
+    assert unproven.family() == []
+    assert [name.partition("-")[0] for name in proofs(unproven)] == ["proof", "proof.json"]
+    assert json.loads((unproven.folder / "backups" / "first" / proofs(unproven)[0]).read_text()) == proof
+    assert (read_proof(open_store(unproven.store), "first") or {})["duration"] == proof["recovery_seconds"]
+
+    again = unproven.prove()
+    assert (again["changed"], again["proof"]) == (False, proof)
+    assert unproven.restore("restored", check=True)["restore"]["expected_seconds"] == proof["recovery_seconds"]
+
+
+def test_a_backup_that_lacks_a_row_that_was_counted_is_not_proven(unproven: Shop) -> None:
+    manifest = unproven.folder / "backups" / "first.json"
+    text = manifest.read_text()
+    manifest.write_text(json.dumps({**json.loads(text), "tables": {"public.note": 4, "public.item": 2000}}))
+    try:
+        refused = unproven.prove(**SAME)
+    finally:
+        manifest.write_text(text)
+    assert refused["error"]["code"] == "not_what_was_backed_up"
+    assert "public.note has 3 rows and not 4" in refused["msg"]
+    assert (proofs(unproven), unproven.family()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        ({}, "no_scratch", "Set scratch_url to a database on another server"),
+        ({"same_server": True, "same_server_limit": 1000}, "too_large", "same_server_limit allows 1000"),
+        ({"same_server": True, "database_url": None}, "no_scratch", "same_server needs database_url"),
+        ({"backup": "none-such", **SAME}, "no_backup", "none-such"),
+        ({"scratch_url": "postgresql://shop:pw@127.0.0.1:1/postgres"}, "connection", "Nothing listens there"),
+    ],
+)
+def test_what_cannot_work_is_refused_in_check_mode_already(unproven: Shop, options: dict[str, Any], code: str, words: str) -> None:
+    refused = unproven.prove(**options, check=True)
+    assert refused["error"]["code"] == code
+    assert words in refused["msg"]
+
+
+def test_a_scratch_server_that_is_the_live_one_needs_the_permission_for_that(unproven: Shop) -> None:
+    refused = unproven.prove(scratch_url=unproven.url_of("postgres"))
+    assert refused["error"]["code"] == "no_scratch"
+    assert "on the live database's own server" in refused["msg"]
+
+
+def test_another_server_needs_neither_the_live_one_nor_its_roles(unproven: Shop) -> None:
+    unproven.database.sql(f'DROP POLICY readers ON customer; ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE SELECT ON TABLES FROM "{OTHER_ROLE}"')
+    unproven.back_up("second", encryption="off")
+    unproven.admin(f'ALTER ROLE "{OTHER_ROLE}" RENAME TO "test-restore-renamed"')
+    try:
+        proof = unproven.prove(scratch_url=unproven.url_of("postgres"), database_url=None, backup="second")["proof"]
+    finally:
+        unproven.admin(f'ALTER ROLE "test-restore-renamed" RENAME TO "{OTHER_ROLE}"')
+    assert (proof["separate_server"], proof["unproven"], proof["rows"]) == (True, ["owners and grants"], 6204)
+    assert unproven.family() == []
+
+
+def test_what_a_killed_run_left_is_dropped_by_the_next_one_and_what_another_uses_is_not(unproven: Shop) -> None:
+    parameters = {"postgres_bin": unproven.bin, "database_url": unproven.database.url, **unproven.store, "backup": "first", **SAME}
+    with worker(parameters, "pg_proof", "ANALYZE") as running:
+        running.communicate(timeout=60)
+    assert (running.returncode, unproven.family()) == (-9, ["scratch"])
+    unproven.admin(f'CREATE DATABASE "{unproven.name}@scratch-20200101T000000Z" OWNER shop')
+    with closing(psycopg2.connect(unproven.url_of("postgres"))) as other, other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [f"storefront.runbook {unproven.name}@scratch-20200101T000000Z"])
+        assert wait_until(lambda: not unproven.admin("SELECT 1 FROM pg_stat_activity WHERE starts_with(datname, %s)", f"{unproven.name}@"), 10)
+        made = unproven.prove(**SAME, backup="first")
+    assert len(made["leftovers"]) == 1
+    assert unproven.family() == ["scratch"]
+    unproven.drop_family()
