@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parent
 COLLECTIONS = ROOT / ".ansible" / "collections"
-TEST_SANDBOX = os.environ.get("SANDBOX_NAME", "test")
+TEST_SANDBOX = os.environ.get("SANDBOX_NAME", "test") + os.environ.get("PYTEST_XDIST_WORKER", "").replace("gw", "-")  # one for each worker
 
 _link = COLLECTIONS / "ansible_collections" / "storefront" / "runbook"
 if not _link.exists():

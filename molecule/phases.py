@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 from typing import Any
@@ -29,11 +30,13 @@ def phases() -> list[str]:
 def seen(name: str, *cells: Any) -> None:
     """Hold a row of docs/failure.md to what a scenario saw; with UPDATE_DOCS=1 write it there."""
     row = "| " + " | ".join([name, *map(str, cells)]) + " |"
-    text = TABLE.read_text()
     pattern = re.compile(rf"^\| {re.escape(name)} \|.*$", re.MULTILINE)
     if os.environ.get("UPDATE_DOCS"):
-        added = text.rstrip("\n") + f"\n{row}\n"
-        TABLE.write_text(pattern.sub(lambda _: row, text) if pattern.search(text) else added)
+        with TABLE.open() as lock:  # two workers may write
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            text = TABLE.read_text()
+            added = text.rstrip("\n") + f"\n{row}\n"
+            TABLE.write_text(pattern.sub(lambda _: row, text) if pattern.search(text) else added)
     found = pattern.search(TABLE.read_text())
     assert found, f"docs/failure.md has no row {name!r}: UPDATE_DOCS=1 writes it"
     assert found[0] == row, f"docs/failure.md says\n{found[0]}\nand this was seen\n{row}"
