@@ -68,7 +68,7 @@ def test_the_proof_leaves_nothing_behind():
     assert store.objects == {}
 
 
-@pytest.mark.parametrize("ignored", [{"If-None-Match"}, {"If-Match"}, {"If-None-Match", "If-Match"}], ids=str)
+@pytest.mark.parametrize("ignored", [{"If-None-Match"}, {"If-Match"}, {"If-None-Match", "If-Match"}], ids=lambda ignored: " and ".join(sorted(ignored)))
 def test_a_store_without_conditional_writes_is_refused_by_name_and_left_clean(ignored):
     store = MemoryStore()
     store.ignored = ignored
