@@ -263,6 +263,21 @@ class Shop:
     def forget_requests(self) -> None:
         self.sandbox.cloud("DELETE", "/requests")
 
+    def telling(self) -> dict[str, Any]:
+        """Options with which a run is told at Slack, GitHub and Sentry."""
+        tokens, cloud = self.sandbox.state["tokens"], self.sandbox.state["cloud"]
+        return {
+            **{f"notify_{vendor}_token": tokens[vendor] for vendor in ("slack", "github", "sentry")},
+            **{f"notify_{vendor}_api_url": cloud[f"{vendor}_url"] for vendor in ("slack", "github", "sentry")},
+            **{"notify_slack_channel": self.at["slack"]["channel"], "notify_github_repository": self.at["github"]["repository"]},
+            **{"notify_sentry_organization": self.name, "notify_sentry_projects": [self.name]},
+        }
+
+    def told(self) -> list[str]:
+        """The messages of the shop's channel at Slack, the first one first."""
+        kept = json.loads((Path(self.sandbox.state["root"]) / "cloud" / "state.json").read_text())
+        return [message["text"] for message in kept["storefronts"][self.name]["slack"]["messages"]]
+
     def purge(self) -> None:
         """Empty the edge's cache by hand."""
         zone, cloud = self.at["cloudflare"]["zone"], self.sandbox.state["cloud"]

@@ -15,7 +15,13 @@ import yaml
 from conftest import ROOT
 
 TABLE = ROOT / "docs/failure.md"
-OUTER = {"Take the lease": "lease", "Settle what an earlier deploy left": "settle", "Note what is live": "snapshot", "Write it to the journal": "journal"}
+OUTER = {
+    "Take the lease": "lease",
+    "Tell that it begins": "begin",
+    "Settle what an earlier deploy left": "settle",
+    "Note what is live": "snapshot",
+    "Write it to the journal": "journal",
+}
 
 
 def phases() -> list[str]:

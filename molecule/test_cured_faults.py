@@ -38,7 +38,13 @@ CURED = {
     "verify.public": once("Begin verify.public", "edge", "request", "status", host="frontend", path="/products"),
     "release.record": once("Begin release.record", "objects", "put_ledger"),
 }
-OWN = {"frontend.begin": "does what frontend.stage does", "settle": "nothing is left to settle", "database.migrate": "a lock that goes away"}
+OWN = {
+    "begin": "never fails a deploy",
+    "backend.unhold": "has a scenario of its own: test_schema.py",
+    "frontend.begin": "does what frontend.stage does",
+    "settle": "nothing is left to settle",
+    "database.migrate": "a lock that goes away",
+}
 
 
 def test_every_phase_of_the_playbook_has_a_fault_that_is_cured():

@@ -36,7 +36,7 @@ def test_the_first_release_goes_out_on_an_empty_shop(cold):
 def test_a_good_release_goes_out_without_one_wrong_answer(shop):
     rows = shop.rows()
     with shop.customers().watching() as customers:
-        played = shop.play("deploy.yml", release=NEW)
+        played = shop.play("deploy.yml", release=NEW, **shop.telling())
     assert played.rc == 0, played.stdout
     only(customers, "frontend", OLD, NEW)
     only(customers, "backend", OLD, NEW)
@@ -45,6 +45,7 @@ def test_a_good_release_goes_out_without_one_wrong_answer(shop):
     assert [(record["release"], record["outcome"]) for record in shop.ledger()] == [(OLD, "released"), (NEW, "released")]
     assert shop.lease()["state"] == "released"
     assert [step["name"] for step in played.report["steps"]][-1] == "release.record"
+    assert [text for text in shop.told() if f"deploy of {NEW} is live" in text], shop.told()
 
 
 def test_the_same_release_again_deploys_nothing(shop):
@@ -78,36 +79,6 @@ def test_a_broken_backend_is_put_back_and_nobody_notices(shop):
     assert shop.rows() == rows
     assert [(record["release"], record["outcome"]) for record in shop.ledger()] == [(OLD, "released"), (BROKEN, "rolled_back")]
     assert shop.lease()["state"] == "released"
-
-
-def test_a_broken_promotion_puts_the_backend_back_too(shop):
-    shop.fault(vendor="vercel", operation="promote", kind="alias_fails")
-    with shop.customers().watching() as customers:
-        played = shop.play("deploy.yml", release=NEW)
-    assert played.rc == 2
-    assert "rolled back" in played.message
-    assert "frontend.promote failed" in played.message
-    only(customers, "frontend", OLD, NEW)
-    only(customers, "backend", OLD, NEW)
-    assert shop.live() == {"frontend": OLD, "backend": OLD}
-
-
-def test_a_release_that_is_broken_only_in_public_is_put_back(shop):
-    shop.fault(vendor="edge", kind="status", status=500, host="frontend", release=NEW, times=-1)
-    with shop.customers().watching() as customers:
-        played = shop.play("deploy.yml", release=NEW, verify_wait_timeout=3)
-    assert played.rc == 2
-    assert "rolled back" in played.message
-    assert "verify.public failed" in played.message
-    assert shop.live() == {"frontend": OLD, "backend": OLD}
-    only(customers, "backend", OLD, NEW)
-    only(customers, "frontend", OLD, NEW, "status 500")
-    seen = [what for where, what in customers.seen if where == "frontend"]
-    wrong = [index for index, what in enumerate(seen) if what == "status 500"]
-    assert wrong, "the fault was never met, so nothing was shown"
-    # Broken in one stretch only, between promotion and rollback, and well before the end.
-    assert OLD in seen[: wrong[0]]
-    assert set(seen[wrong[-1] + 1 :]) == {OLD}
 
 
 @pytest.mark.parametrize(("surface", "other"), [("frontend", "backend"), ("backend", "frontend")])
