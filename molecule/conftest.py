@@ -298,10 +298,16 @@ class Shop:
         return [unit["name"] for unit in self.sandbox.cloud("GET", "/processes") if unit["name"].startswith(f"{self.name}-")]
 
     def link(self) -> None:
-        """Connect the project and the API's service to the shop's repository: a push is deployed by itself."""
+        """Connect the project and the backend's services to the shop's repository: a push is deployed by itself."""
         self.sandbox.cloud("POST", f"/storefronts/{self.name}/git", {"root_directory": "apps/frontend"})
-        where = {"service": "api", "repository": self.sandbox.state["shop"]["repository"], "root_directory": "apps/backend"}
-        self.sandbox.cloud("POST", f"/storefronts/{self.name}/railway/connect", where)
+        for unit in self.at["railway"]["services"]:
+            where = {"service": unit, "repository": self.sandbox.state["shop"]["repository"], "root_directory": "apps/backend"}
+            self.sandbox.cloud("POST", f"/storefronts/{self.name}/railway/connect", where)
+
+    def units_with_a_root(self) -> list[dict[str, str]]:
+        """The backend's units where Railway itself knows the folder of the repository: the whole of it is uploaded."""
+        kinds = {"api": "web", "worker": "worker"}
+        return [{"name": unit, "kind": kinds[unit], "service": service, "root_directory": ""} for unit, service in self.at["railway"]["services"].items()]
 
     def push(self, release: str) -> None:
         self.sandbox.cloud("POST", f"/storefronts/{self.name}/push", {"ref": release})

@@ -40,9 +40,15 @@ def seen(name: str, *cells: Any) -> None:
     if os.environ.get("UPDATE_DOCS"):
         with TABLE.open() as lock:  # two workers may write
             fcntl.flock(lock, fcntl.LOCK_EX)
-            text = TABLE.read_text()
-            added = text.rstrip("\n") + f"\n{row}\n"
-            TABLE.write_text(pattern.sub(lambda _: row, text) if pattern.search(text) else added)
+            head, rule, rows = TABLE.read_text().partition("|---|---|---|---|---|\n")
+            kept = [line for line in rows.splitlines() if line and not pattern.match(line)]
+            TABLE.write_text(head + rule + "".join(f"{line}\n" for line in sorted([*kept, row], key=_place)))
     found = pattern.search(TABLE.read_text())
     assert found, f"docs/failure.md has no row {name!r}: UPDATE_DOCS=1 writes it"
     assert found[0] == row, f"docs/failure.md says\n{found[0]}\nand this was seen\n{row}"
+
+
+def _place(row: str) -> tuple[int, str]:
+    """Sort rows by their phase; what is of no single phase comes last."""
+    phase = row.removeprefix("| ").partition(":")[0]
+    return (phases().index(phase), "") if phase in phases() else (len(phases()), row)

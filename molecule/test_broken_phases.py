@@ -63,7 +63,7 @@ SCENARIOS = [
         "verify.backend failed",
         errors=("status 500",),
     ),
-    Broken("frontend.stage", "the build fails", [fault("Begin frontend.stage", "vercel", "create", "build_fails", times=1)], "frontend.stage failed"),
+    Broken("frontend.stage", "the build fails", [fault("Begin frontend.stage", "vercel", "create", "build_fails")], "frontend.stage failed"),
     Broken("verify.staged", "the pages tell a wrong release", [], "verify.staged failed", release=WRONG),
     Broken(
         "frontend.promote",

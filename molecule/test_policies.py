@@ -16,7 +16,7 @@ OLD, NEW, PATCH = "v1.0.0", "v1.1.0", "v1.1.1"
 
 def test_a_first_release_that_breaks_goes_back_to_nothing(empty_shop):
     shop = empty_shop
-    at = [{"task": "Begin frontend.stage", "fault": {"vendor": "vercel", "operation": "create", "kind": "build_fails"}}]
+    at = [{"task": "Begin frontend.stage", "fault": {"vendor": "vercel", "operation": "create", "kind": "build_fails", "times": -1}}]
     played = shop.play("deploy.yml", at=at, release=OLD)
     assert played.rc == 2
     assert "rolled back" in played.message
@@ -77,7 +77,7 @@ def test_an_old_public_site_that_breaks_with_the_new_backend_puts_it_back(shop):
 
 @pytest.fixture
 def linked_shop(shop):
-    """The shop's project builds each push and serves it at once, and so does the API's service."""
+    """The project and the services deploy each push and serve it at once."""
     shop.link()
     return shop
 
@@ -89,7 +89,7 @@ def test_a_shop_that_a_push_can_change_past_the_gates_is_refused_until_it_is_tak
     for word in ("auto", "take_over=true", "api: a push to its branch deploys it past every gate"):
         assert word in played.message
     assert shop.writes() == []
-    played = shop.play("deploy.yml", release=NEW, take_over="true")
+    played = shop.play("deploy.yml", release=NEW, take_over="true", backend_units=shop.units_with_a_root())
     assert played.rc == 0, played.stdout
     assert {item["name"] for item in shop.ledger()[-1]["evidence"]} == {"take_over"}
     assert len(shop.ledger()[-1]["evidence"]) == 2
@@ -101,7 +101,8 @@ def test_a_shop_that_a_push_can_change_past_the_gates_is_refused_until_it_is_tak
 
 def test_the_platform_s_own_build_of_the_commit_is_adopted(linked_shop):
     shop = linked_shop
-    shop.play("deploy.yml", release=OLD, take_over="true")
+    taken = shop.play("deploy.yml", release=OLD, take_over="true", backend_units=shop.units_with_a_root())
+    assert taken.rc == 0, taken.stdout
     shop.push(NEW)
     shop.settle()
     assert shop.live()["frontend"] == OLD

@@ -25,7 +25,7 @@ def incompatible_migration() -> str:
 
 def test_after_an_incompatible_migration_the_shop_is_held_until_a_release_that_fits_goes_out(released_shop):
     shop, migration = released_shop, incompatible_migration()
-    at = [{"task": "Begin frontend.stage", "fault": {"vendor": "vercel", "operation": "create", "kind": "build_fails"}}]
+    at = [{"task": "Begin frontend.stage", "fault": {"vendor": "vercel", "operation": "create", "kind": "build_fails", "times": -1}}]
     played = shop.play("deploy.yml", at=at, release=NEXT, approve_migration=migration)
     assert played.rc == 2
     assert played.message.startswith("ROLLBACK UNSAFE: schema."), played.message
@@ -42,6 +42,7 @@ def test_after_an_incompatible_migration_the_shop_is_held_until_a_release_that_f
         "runs forward",
     )
 
+    shop.clear_faults()
     played = shop.play("deploy.yml", release="v1.1.1")  # which knows as little of it
     assert played.rc == 2
     assert "ROLLBACK UNSAFE: schema" in played.message

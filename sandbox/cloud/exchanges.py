@@ -32,6 +32,9 @@ BROKEN = 499  # the connection was broken: there was no answer
 OUTSIDE = {
     ("vercel", r"/v6/deployments"): "v6 and v7 have the same parameters and items; clients in use still call v6",
     ("vercel", r"/v9/projects/[^/]+/rollback/[^/]+"): "the vendor's own CLI calls it; the contract has /v1",
+    ("vercel", r"/v3/now/deployments/[^/]+/events"): "the vendor's own CLI calls it; the contract has /v3/deployments",
+    ("vercel", r"/v1/teams"): "the vendor's own CLI calls it; the contract has /v2",
+    ("vercel", r"/teams/[^/]+"): "the vendor's own CLI calls it; the contract has /v2",
     ("railway", r"/project/[^/]+/environment/[^/]+/up"): "the upload of the vendor's own CLI; the contract is GraphQL only",
     ("cloudflare", r"/client/v4/graphql"): "the analytics API has a schema of its own, which is not among the contracts",
     ("slack", r"/api/conversations.replies"): "documented by the vendor; the contract has five operations only",
@@ -55,7 +58,7 @@ class Exchanges:
     def note(self, vendor: str, operation: str, request: Request, body: bytes, response: Response) -> None:
         """Count an exchange, and keep it when it has a new form."""
         self.operations[vendor, operation, response.status_code] += 1
-        if self.contracts is None or response.status_code == BROKEN:
+        if self.contracts is None or response.status_code == BROKEN or not hasattr(response, "body"):  # a stream has no shape of its own
             return
         path, query = request.scope.get("raw_path", b"").decode() or request.url.path, request.url.query
         answer = bytes(response.body)

@@ -277,7 +277,8 @@ def test_a_dump_whose_session_is_ended_is_no_backup(in_s3: Backups, options: dic
         backups.database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
         out, _err = running.communicate(timeout=60)
     failed = json.loads(out)
-    assert "terminating connection due to administrator command" in failed["msg"]
+    # libpq may find the connection closed before it has read the server's farewell
+    assert any(words in failed["msg"] for words in ("terminating connection due to administrator command", "server closed the connection unexpectedly"))
     assert (backups.keys(), backups.unfinished()) == ([], [])
 
 
@@ -292,7 +293,8 @@ def test_a_dump_whose_session_is_ended_in_the_middle_of_a_table_is_no_backup(in_
     monkeypatch.setattr(stream.FolderWriter, "write", end_it)
     failed = in_folder.run(**OFF)
     assert ended
-    assert "terminating connection due to administrator command" in failed["msg"]
+    # libpq may find the connection closed before it has read the server's farewell
+    assert any(words in failed["msg"] for words in ("terminating connection due to administrator command", "server closed the connection unexpectedly"))
     assert (in_folder.keys(), in_folder.unfinished()) == ([], [])
 
 
