@@ -127,7 +127,7 @@ slow_queries:
   returned: when O(gather) has V(slow_queries)
   type: list
   elements: dict
-  sample: [{calls: 120, total_ms: 8400.0, mean_ms: 70.0, rows: 120, query: SELECT * FROM "Order" WHERE email = $?}]
+  sample: [{calls: 120, total_ms: 8400.0, mean_ms: 70.0, rows: 120, query: "SELECT * FROM customers WHERE email = $1"}]
 tables:
   description: The biggest tables, with their sizes in bytes, their rows as the statistics have them, and how often they were read as a whole or by an index.
   returned: when O(gather) has V(tables)

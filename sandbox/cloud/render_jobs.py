@@ -166,6 +166,6 @@ class RenderJobs(RailwayJobs):
             await asyncio.gather(*(self.cloud.units.stop(one) for one in old))
             await self._adjust(front, service, deployment)
 
-    async def _step(self, deployment: UnitDeployment, word: str) -> None:
+    async def _step(self, deployment: UnitDeployment, status: str) -> None:
         await asyncio.sleep(self.cloud.delays.render)
-        self._status(deployment, word)
+        self._status(deployment, status)

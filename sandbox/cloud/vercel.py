@@ -186,7 +186,7 @@ class Vercel(Vendor):
             raise self.refusal(400, "incorrect_git_source_info", message) from None
         source = {**vercel_git.git_source(front.site, commit), "ref": wanted["ref"]}
         told = vercel_git.git_meta(source, await git.subject(link["repository"], commit))
-        return await self._build(front, files, {**told, **meta}, git=source, **more)
+        return await self._build(front, files, {**told, **meta}, git=source, **more)  # pylint: disable=missing-kwoa
 
     def connect(self, front: Storefront, repository: str | None, wanted: dict[str, Any]) -> None:
         """Link a project to a repository on this machine, to be built in ``root_directory``; without a repository, take the link away."""

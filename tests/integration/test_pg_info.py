@@ -144,11 +144,13 @@ class TestSlowQueries:
         if not tools.has_library(Path(sandbox.state["postgres"]["bin"]), "pg_stat_statements"):
             pytest.skip("this PostgreSQL comes without its contrib modules")
         admin = sandbox.state["postgres"]["url"].rpartition("/")[0] + "/test-info"
-        with closing(psycopg2.connect(admin)) as connection, connection, connection.cursor() as cursor:
+        with closing(psycopg2.connect(admin)) as connection, connection.cursor() as cursor:
             cursor.execute("CREATE EXTENSION pg_stat_statements")
+            connection.commit()
         yield
-        with closing(psycopg2.connect(admin)) as connection, connection, connection.cursor() as cursor:
+        with closing(psycopg2.connect(admin)) as connection, connection.cursor() as cursor:
             cursor.execute("DROP EXTENSION pg_stat_statements")
+            connection.commit()
 
     def test_are_what_ran_within_the_interval_and_not_what_ran_before(self, counting: None, database: Database) -> None:
         database.sql("SELECT name FROM item WHERE id = 1")

@@ -19,8 +19,8 @@ except ImportError as error:  # reported by core.module.run through missing_requ
 
 from .errors import ConfigError
 
-Ignored: TypeAlias = "Callable[[Path, bool], bool]"
-Rule: TypeAlias = "Callable[[str], bool | None]"  # of a path relative to the file's folder, a folder's with a slash at its end: left out, kept, or not named
+Ignored: TypeAlias = Callable[[Path, bool], bool]
+Rule: TypeAlias = Callable[[str], bool | None]  # of a path relative to the file's folder, a folder's with a slash at its end: left out, kept, or not named
 
 
 def nothing_ignored(path: Path, is_folder: bool) -> bool:

@@ -37,8 +37,7 @@ def marks_for(connection: Any, migrations: Sequence[Migration], schema: str, *, 
     now = inspect(connection, migrations)
     if state == "baselined":
         return as_baselined(connection, now, migrations, name, list_tables(connection, schema))
-    assert name  # the two others require it
-    return (as_applied if state == "resolved_applied" else as_rolled_back)(connection, now, migrations, name)
+    return (as_applied if state == "resolved_applied" else as_rolled_back)(connection, now, migrations, name or "")  # the two others require it
 
 
 def as_applied(connection: Any, state: State, migrations: Sequence[Migration], name: str) -> Marks:
@@ -51,7 +50,7 @@ def as_applied(connection: Any, state: State, migrations: Sequence[Migration], n
         told = explain(row, migration)
         if told["resolve"] == "rolled-back":
             raise ConfigError(f"The migration {name} cannot be marked as applied. {told['explanation']}", code="contradicted")
-    _, against = look_for(connection, Traces([migration.sql]))
+    _unused, against = look_for(connection, Traces([migration.sql]))
     if against:
         raise ConfigError(
             f"The migration {name} cannot be marked as applied: {_listed(against)} is not as it leaves it. Complete it by hand, or undo what is there of it "
@@ -74,7 +73,7 @@ def as_rolled_back(connection: Any, state: State, migrations: Sequence[Migration
         return Marks()
     migration = next((migration for migration in migrations if migration.name == name), None)
     if migration and not any(explain(row, migration)["resolve"] == "rolled-back" for row in failed):
-        left, _ = look_for(connection, Traces([migration.sql]))
+        left, _unused = look_for(connection, Traces([migration.sql]))
         if left:
             raise ConfigError(
                 f"The migration {name} cannot be marked as rolled back: {_listed(left)} is as it leaves it. Undo that by hand, or complete the migration and "
@@ -96,7 +95,7 @@ def as_baselined(connection: Any, state: State, migrations: Sequence[Migration],
         )
     if not tables:
         raise ConfigError("The schema has no tables, so there is nothing to baseline. Use state: applied, which makes them.", code="contradicted")
-    _, against = look_for(connection, Traces(migration.sql for migration in wanted))
+    _unused, against = look_for(connection, Traces(migration.sql for migration in wanted))
     if against:
         raise ConfigError(
             f"The schema is not what {wanted[-1].name} leaves: {_listed(against)} is not so. Name the last migration that it has as migration.",

@@ -60,7 +60,8 @@ def look(live: Database, maintenance: str, beat: Callable[[], None], held: ExitS
     query(admin, "SET statement_timeout = 0")
     swap.refuse_without_rights(admin, live)
     present, related = databases.family(admin, live.name)
-    assert present
+    if not present:
+        raise ConfigError(f"There is no database {live.name} on this server any more. Correct database_url.", code="no_database")
     return Site(live, server, admin, present, related, beat)
 
 

@@ -91,7 +91,7 @@ def fit_for_trial(connection: Any, archive: Archive, postgres_bin: str | None, b
 def _look(connection: Any, archive: Archive, postgres_bin: str | None, beat: Callable[[], None]) -> tuple[Tool, dict[str, list[str]]]:
     ((version,),) = query(connection, "SELECT current_setting('server_version_num')::int / 10000")
     name = archive.manifest["name"]
-    origin, dumper = (int(str(archive.manifest.get(key) or "0").split(".")[0]) for key in ("server_version", "pg_dump_version"))
+    origin, dumper = (int(str(archive.manifest.get(key) or "0").split(".", maxsplit=1)[0]) for key in ("server_version", "pg_dump_version"))
     if origin > version:
         raise ConfigError(f"The backup {name} is of PostgreSQL {origin}, and this server is {version}: restore it on {origin} or newer.", code="older_server")
     tool = find_tool("pg_restore", max(version, dumper), postgres_bin)

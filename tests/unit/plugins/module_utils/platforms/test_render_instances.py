@@ -52,9 +52,7 @@ def test_a_resumed_service_without_a_new_deploy_runs_what_it_ran(render, client)
     assert render_instances.resume(client) == by_id(client.deploys(), serving["id"])
 
 
-@pytest.mark.parametrize(
-    ("what", "call"), [("restart", lambda client: render_instances.restart(client)), ("scale", lambda client: render_instances.scale(client, 3))]
-)
+@pytest.mark.parametrize(("what", "call"), [("restart", render_instances.restart), ("scale", lambda client: render_instances.scale(client, 3))])
 def test_what_does_no_harm_twice_is_sent_again_after_a_lost_answer(render, client, what, call):
     render.faults[what] = [lost]
     call(client)
