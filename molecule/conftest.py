@@ -300,6 +300,10 @@ class Shop:
     def link(self) -> None:
         """Connect the project and the backend's services to the shop's repository: a push is deployed by itself."""
         self.sandbox.cloud("POST", f"/storefronts/{self.name}/git", {"root_directory": "apps/frontend"})
+        url, vercel = self.sandbox.state["cloud"]["vercel_url"], self.at["vercel"]
+        headers = {"Authorization": f"Bearer {self.sandbox.state['tokens']['vercel']}"}
+        project, served_at_once = f"{url}/v9/projects/{vercel['project']}?teamId={vercel['team']}", {"autoAssignCustomDomains": True}
+        requests.patch(project, json=served_at_once, headers=headers, timeout=10).raise_for_status()
         for unit in self.at["railway"]["services"]:
             where = {"service": unit, "repository": self.sandbox.state["shop"]["repository"], "root_directory": "apps/backend"}
             self.sandbox.cloud("POST", f"/storefronts/{self.name}/railway/connect", where)

@@ -83,7 +83,6 @@ LOST = [
     once("Write what is live to the journal", "objects", "put_lease", "lost_answer"),
     once("Begin database.backup", "objects", "put_backup", "lost_answer"),
     once("Begin backend.release", "railway", "up", "lost_answer", times=2),
-    once("Begin frontend.stage", "vercel", "upload", "lost_answer"),
     once("Begin frontend.stage", "vercel", "create", "lost_answer"),
     once("Begin frontend.promote", "vercel", "promote", "lost_answer"),
     once("Begin edge.purge", "cloudflare", "purge", "lost_answer"),
