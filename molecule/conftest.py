@@ -304,6 +304,15 @@ class Shop:
         headers = {"Authorization": f"Bearer {self.sandbox.state['tokens']['vercel']}"}
         project, served_at_once = f"{url}/v9/projects/{vercel['project']}?teamId={vercel['team']}", {"autoAssignCustomDomains": True}
         requests.patch(project, json=served_at_once, headers=headers, timeout=10).raise_for_status()
+        self.forget_requests()
+
+    def built(self, release: str) -> int:
+        """How many deployments of a release there are at Vercel."""
+        url, vercel = self.sandbox.state["cloud"]["vercel_url"], self.at["vercel"]
+        headers = {"Authorization": f"Bearer {self.sandbox.state['tokens']['vercel']}"}
+        query: dict[str, Any] = {"projectId": vercel["project"], "teamId": vercel["team"], "limit": 100}
+        listed = requests.get(f"{url}/v7/deployments", params=query, headers=headers, timeout=10).json()["deployments"]
+        return sum(deployment["meta"].get("release") == release for deployment in listed)
         for unit in self.at["railway"]["services"]:
             where = {"service": unit, "repository": self.sandbox.state["shop"]["repository"], "root_directory": "apps/backend"}
             self.sandbox.cloud("POST", f"/storefronts/{self.name}/railway/connect", where)

@@ -102,8 +102,9 @@ def test_a_lost_answer_to_any_write_makes_nothing_twice(shop):
     played = shop.play("deploy.yml", at=LOST, release=NEW)
     assert played.rc == 0, played.stdout
     assert [fault for fault in shop.sandbox.cloud("GET", "/faults") if fault["times"]] == []
+    assert shop.built(NEW) == 1
     made = Counter(request["operation"] for request in shop.writes())
-    assert (made["up"], made["create"], made["promote"]) == (2, 1, 1), made
+    assert made["up"] == 2, made
     assert [record["release"] for record in shop.ledger()] == [OLD, NEW]
     assert shop.live() == {"frontend": NEW, "backend": NEW}
     assert shop.lease()["state"] == "released"
@@ -113,7 +114,7 @@ def test_a_lost_answer_to_any_write_makes_nothing_twice(shop):
     played = shop.play("rollback.yml", at=LOST_BACK)
     assert played.rc == 0, played.stdout
     made = Counter(request["operation"] for request in shop.writes())
-    assert (made["rollback"], made["deploymentRollback"]) == (1, 2), made
+    assert made["deploymentRollback"] == 2, made
     assert [record["release"] for record in shop.ledger()] == [OLD, NEW, OLD]
     assert shop.live() == {"frontend": OLD, "backend": OLD}
     seen("every write of a rollback: its answer is lost", OLD, 0, "rolled back to …", "changes nothing")

@@ -62,7 +62,7 @@ def test_a_unit_that_does_not_start_again_is_told_and_the_next_run_starts_it(sho
     shop.fault(vendor="railway", operation="deploymentRestart", kind="unavailable", times=-1)
     broken = shop.play("restore.yml", surfaces=SURFACES, backup="latest", approve_restore="shop")
     assert broken.rc == 2
-    assert "RESTORE INCOMPLETE: backend" in broken.message
+    assert "RESTORE INCOMPLETE: the backend" in broken.message
     shop.sandbox.cloud("DELETE", "/faults")
 
     again = shop.play("restore.yml", surfaces=SURFACES, backup="latest", approve_restore="shop")
