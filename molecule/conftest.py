@@ -304,6 +304,9 @@ class Shop:
         headers = {"Authorization": f"Bearer {self.sandbox.state['tokens']['vercel']}"}
         project, served_at_once = f"{url}/v9/projects/{vercel['project']}?teamId={vercel['team']}", {"autoAssignCustomDomains": True}
         requests.patch(project, json=served_at_once, headers=headers, timeout=10).raise_for_status()
+        for unit in self.at["railway"]["services"]:
+            where = {"service": unit, "repository": self.sandbox.state["shop"]["repository"], "root_directory": "apps/backend"}
+            self.sandbox.cloud("POST", f"/storefronts/{self.name}/railway/connect", where)
         self.forget_requests()
 
     def built(self, release: str) -> int:
@@ -313,9 +316,6 @@ class Shop:
         query: dict[str, Any] = {"projectId": vercel["project"], "teamId": vercel["team"], "limit": 100}
         listed = requests.get(f"{url}/v7/deployments", params=query, headers=headers, timeout=10).json()["deployments"]
         return sum(deployment["meta"].get("release") == release for deployment in listed)
-        for unit in self.at["railway"]["services"]:
-            where = {"service": unit, "repository": self.sandbox.state["shop"]["repository"], "root_directory": "apps/backend"}
-            self.sandbox.cloud("POST", f"/storefronts/{self.name}/railway/connect", where)
 
     def units_with_a_root(self) -> list[dict[str, str]]:
         """The backend's units where Railway itself knows the folder of the repository: the whole of it is uploaded."""
