@@ -91,7 +91,7 @@ class Running:
 
     def end(self) -> Played:
         """Wait until it has ended."""
-        return self.future.result(300)
+        return self.future.result(900)
 
     def pid(self) -> int:
         return int(self.order.with_suffix(".pid").read_text())

@@ -63,7 +63,7 @@ def test_every_phase_of_the_playbook_is_killed():
     assert UNDER_WAY.keys() | READS.keys() | {"database.migrate"} == set(phases()) - UNKILLED.keys()
 
 
-def until(question: Callable[[], Any], what: str, seconds: float = 60) -> None:
+def until(question: Callable[[], Any], what: str, seconds: float = 240) -> None:
     give_up = time.monotonic() + seconds
     while not question():
         assert time.monotonic() < give_up, f"not within {seconds:g} s: {what}"
