@@ -35,6 +35,7 @@ RAILWAY_READS = {
     "serviceInstance",
     "deployments",
     "deployment",
+    "deploymentSnapshot",
     "buildLogs",
     "deploymentLogs",
     "variables",

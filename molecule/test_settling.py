@@ -189,5 +189,6 @@ def test_a_deploy_that_does_not_move_what_was_left_is_refused(shop):
     assert "moved frontend, which this run does not move" in played.message
     played = shop.play("rollback.yml", surfaces=["backend"], break_lease="the controller is gone")
     assert played.rc == 0, played.stdout
+    shop.purge()  # which the killed deploy did not come to
     assert shop.live() == {"frontend": NEW, "backend": OLD}
     assert shop.lease()["journal"]["release"] == NEW, "the frontend is still to be settled"

@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Router
 
 from . import git, vercel_git
+from .exchanges import OWN_CLIENT
 from .faults import Fault, effect
 from .server import free_port
 from .state import Site, SiteDeployment, Storefront, identifier, now
@@ -135,7 +136,7 @@ class Vercel(Vendor):
 
     async def create(self, request: Request) -> Response:
         body = await json_body(request, self)
-        own_client = request.headers.get("user-agent", "").startswith("vercel ")
+        own_client = request.headers.get("user-agent", "").startswith(OWN_CLIENT)
         self._check(body, own_client)
         front = self._front(request, body.get("project") or body["name"])
         target = None if body.get("target") == "preview" else body.get("target")

@@ -33,10 +33,10 @@ def exchanges(tmp_path: Path) -> Exchanges:
     return Exchanges(tmp_path, tmp_path)
 
 
-def note(exchanges: Exchanges, asked: Any = None, answer: Any = None, *, status: int = 200, query: str = "", path: str = "/things") -> None:
+def note(exchanges: Exchanges, asked: Any = None, answer: Any = None, *, status: int = 200, query: str = "", path: str = "/things", agent: str = "") -> None:
     body = json.dumps(asked if asked is not None else {"state": "ready"}).encode()
     scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": query.encode(), "scheme": "http", "server": ("a", 1)}
-    request = Request({**scope, "headers": [(b"content-type", b"application/json")]})
+    request = Request({**scope, "headers": [(b"content-type", b"application/json"), (b"user-agent", agent.encode())]})
     exchanges.note("vendor", "make", request, body, JSONResponse(answer if answer is not None else {"state": "ready"}, status))
 
 
@@ -70,6 +70,13 @@ def test_what_it_does_not_allow_is_one(exchanges: Exchanges, exchange: dict[str,
 def test_a_wrong_request_that_was_refused_is_none(exchanges: Exchanges) -> None:
     note(exchanges, asked={"state": "almost"}, answer={}, status=404)
     assert problems(exchanges) == []
+
+
+def test_what_the_vendors_own_client_asks_is_not_judged_and_what_it_is_answered_is(exchanges: Exchanges) -> None:
+    note(exchanges, asked={"state": "almost"}, answer={"state": "almost"}, agent="vercel 60.1.3 node-v20")
+    assert problems(exchanges) == ["vendor make, answered: POST /things 200: state: 'almost' is not one of ['ready', 'failed']"]
+    note(exchanges, asked={"state": "almost"}, answer={"state": "almost"})  # the same from somebody else
+    assert len(problems(exchanges)) == 2
 
 
 def test_the_same_form_is_kept_once_and_another_word_is_another_form(exchanges: Exchanges) -> None:
