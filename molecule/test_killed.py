@@ -38,9 +38,9 @@ UNDER_WAY: dict[str, tuple[str, str, str]] = {
 READS = {
     "preflight": "Probe what is live before anything changes",
     "snapshot": "Note which backend is live",
-    "verify.backend": "The new backend is healthy",
+    "verify.backend": "the old public site works with it",
     "verify.staged": "The staged build works on its own URL",
-    "verify.public": "The public sees the frontend",
+    "verify.public": "The public sees the release",
 }
 AFTER = {
     "preflight": "Take the lease",

@@ -46,9 +46,14 @@ options:
         required: true
       url:
         description:
-          - Address to ask, or a path below O(base_url). User and password in it are sent as basic authentication and never shown.
+          - Address to ask, or a path below the URL of its O(checks[].site) or O(base_url). User and password in it are sent as basic authentication and
+            never shown.
         type: str
         required: true
+      site:
+        description:
+          - Name of the one of O(sites) that it is a check of.
+        type: str
       method:
         description:
           - HTTP method.
@@ -113,13 +118,34 @@ options:
         description:
           - Milliseconds that the answer may take, from the connection to the last byte.
         type: float
+  sites:
+    description:
+      - Several sites that are asked at once, where each has an address and a release of its own. RV(sites) tells of each.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description:
+          - What O(checks[].site) calls it.
+        type: str
+        required: true
+      url:
+        description:
+          - Address that the paths of its checks are below.
+        type: str
+        required: true
+      release:
+        description:
+          - The release expected of its checks; none when it is empty.
+        type: str
   base_url:
     description:
-      - Address that the checks' paths are below, such as V(https://shop.example).
+      - Address that the paths of checks without a site are below, such as V(https://shop.example).
     type: str
   release:
     description:
-      - The release expected of each check that has C(release), such as V(v1.1.0).
+      - The release expected of each check that has C(release) and no site, such as V(v1.1.0).
     type: str
   headers:
     description:
@@ -243,6 +269,11 @@ checks:
       description: How often it was asked.
       type: int
       sample: 3
+sites:
+  description: For each of O(sites) by its name, whether its checks are healthy and what failed of them.
+  returned: always
+  type: dict
+  sample: {"frontend": {"healthy": true, "summary": "All of 2 checks are healthy."}}
 healthy:
   description: Whether every check is healthy.
   returned: always
@@ -304,6 +335,7 @@ def argument_spec() -> dict[str, Any]:
             "options": {
                 "name": {"type": "str", "required": True},
                 "url": {"type": "str", "required": True},
+                "site": {"type": "str"},
                 "method": {"type": "str", "choices": ["GET", "HEAD", "POST"], "default": "GET"},
                 "body": {"type": "str"},
                 "json_body": {"type": "raw"},
@@ -321,6 +353,10 @@ def argument_spec() -> dict[str, Any]:
                 "max_latency_ms": {"type": "float"},
             },
         },
+        "sites": {
+            **{"type": "list", "elements": "dict", "default": []},
+            "options": {"name": {"type": "str", "required": True}, "url": {"type": "str", "required": True}, "release": {"type": "str"}},
+        },
         "base_url": {"type": "str"},
         "release": {"type": "str"},
         "headers": {"type": "dict", "default": {}, "no_log": True},
@@ -333,8 +369,12 @@ def argument_spec() -> dict[str, Any]:
     }
 
 
-def to_check(option: dict[str, Any], headers: dict[str, Any], base_url: str | None) -> Check:
+def to_check(option: dict[str, Any], params: dict[str, Any]) -> Check:
     """Make a check of an option; raises ConfigError where it could never succeed."""
+    sites = {None: {"url": params["base_url"], "release": params["release"]}, **{site["name"]: site for site in params["sites"]}}
+    if (site := sites.get(option["site"])) is None:
+        raise ConfigError(f"The check {option['name']!r} is of the site {option['site']!r}, and sites has none of that name. Correct one of them.")
+    base_url = site["url"]
     url = f"{base_url.rstrip('/')}{option['url']}" if base_url and option["url"].startswith("/") else option["url"]
     address = urlsplit(url)
     if address.scheme not in ("http", "https") or not address.hostname:
@@ -347,13 +387,14 @@ def to_check(option: dict[str, Any], headers: dict[str, Any], base_url: str | No
     except re.error as error:
         raise ConfigError(f"release.regex of the check {option['name']!r} is no regular expression: {error}. Correct it.") from None
     expected = {name: str(text) for name, text in option["headers"].items()}
-    sent = {name: str(text) for name, text in {**headers, **option["secret_headers"]}.items()}
-    return Check(**{**option, "url": url, "release": release, "headers": expected, "secret_headers": sent})
+    sent = {name: str(text) for name, text in {**params["headers"], **option["secret_headers"]}.items()}
+    given = {**option, "url": url, "release": release, "headers": expected, "secret_headers": sent}
+    return Check(**given, expected_release=site["release"] or None)
 
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> Prober:
     waiter = Waiter(timeout=params["wait_timeout"], interval=params["interval"], beat=runtime.beat, warn=runtime.warn)
-    return Prober(waiter, release=params["release"], passes=params["passes"], timeout=params["timeout"])
+    return Prober(waiter, passes=params["passes"], timeout=params["timeout"])
 
 
 def plan(params: dict[str, Any], client: Prober) -> Plan:
@@ -362,13 +403,15 @@ def plan(params: dict[str, Any], client: Prober) -> Plan:
             raise ConfigError(f"{option} is {params[option]:g}. Give more than 0.")
     if not params["checks"]:
         raise ConfigError("checks is empty, and nothing is not healthy. Name at least one URL.")
-    results = client.run([to_check(option, params["headers"], params["base_url"]) for option in params["checks"]])
+    checks = [to_check(option, params) for option in params["checks"]]
+    results = client.run(checks)
     failed = [result for result in results if result.outcome != "healthy"]
     found: dict[str, Any] = {
         "checks": [asdict(result) for result in results],
+        "sites": {site["name"]: of_site(site["name"], checks, results) for site in params["sites"]},
         "healthy": not failed,
         "blocked": [result.name for result in results if result.outcome == "probe_blocked"],
-        "summary": describe(failed, len(results)) if failed else f"All of {len(results)} checks are healthy.",
+        "summary": describe(results),
     }
     if failed and params["require"] == "healthy":
         error = Unhealthy(found["summary"])
@@ -377,12 +420,20 @@ def plan(params: dict[str, Any], client: Prober) -> Plan:
     return Plan(before={}, after={}, result=found)
 
 
-def describe(failed: list[Result], asked: int) -> str:
+def of_site(name: str, checks: list[Check], results: list[Result]) -> dict[str, Any]:
+    of_it = [result for check, result in zip(checks, results, strict=True) if check.site == name]
+    return {"healthy": all(result.outcome == "healthy" for result in of_it), "summary": describe(of_it)}
+
+
+def describe(results: list[Result]) -> str:
+    failed = [result for result in results if result.outcome != "healthy"]
+    if not failed:
+        return f"All of {len(results)} checks are healthy."
     lines = [f"{result.name} ({result.url}) is {result.outcome}, try {result.tries}: {'; '.join(result.reasons)}" for result in failed]
     advice = "Look at the log of what serves them."
     if all(result.outcome == "probe_blocked" for result in failed):
         advice = "Set the header in the option headers; whether the sites are healthy is not known."
-    return "\n".join([f"{len(failed)} of {asked} checks failed. {advice}", *lines])
+    return "\n".join([f"{len(failed)} of {len(results)} checks failed. {advice}", *lines])
 
 
 def main() -> None:
@@ -392,7 +443,10 @@ def main() -> None:
         plan,
         nothing,
         guard=lease_guard,
-        secrets=lambda params: [secret for check in params["checks"] for secret in secrets_of_url(check["url"])] + secrets_of_url(params["base_url"]),
+        secrets=lambda params: (
+            [secret for check in params["checks"] for secret in secrets_of_url(check["url"])]
+            + [secret for url in [params["base_url"], *(site["url"] for site in params["sites"])] for secret in secrets_of_url(url)]
+        ),
         libraries={"requests": REQUESTS_ERROR},
     )
 

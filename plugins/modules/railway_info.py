@@ -229,13 +229,13 @@ elapsed:
 
 from typing import Any
 
-from ..module_utils.core.errors import ApiError, ConfigError
+from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options
 from ..module_utils.platforms.railway import API_URL, PLACE_OPTIONS, Railway, connect
 from ..module_utils.platforms.railway_logs import LOGS, MOST, answers, read_log
-from ..module_utils.platforms.railway_settings import UNKNOWN, read_settings
+from ..module_utils.platforms.railway_settings import told_settings
 from ..module_utils.platforms.railway_states import candidates, live
 from ..module_utils.platforms.railway_variables import digests
 
@@ -267,7 +267,7 @@ def plan(params: dict[str, Any], client: Railway) -> Plan:
         "candidates": [deployment.describe() for deployment in candidates(listed)],
         "in_progress": [deployment.describe() for deployment in listed if deployment.in_progress],
         "variables": digests(client.variables(), params["digest_key"] or params["api_token"]),
-        **settings(client),
+        **told_settings(client),
     }
     if params["logs"]:
         result["logs"] = logs(params, client, params["log_deployment"] or (listed[0].id if listed else None))
@@ -282,15 +282,6 @@ def logs(params: dict[str, Any], client: Railway, deployment_id: str | None) -> 
     if params["log_deployment"]:
         client.deployment(deployment_id)  # refuses one of another service
     return {kind: read_log(client, kind, deployment_id, params["log_lines"], params["log_filter"]) for kind in params["logs"]}
-
-
-def settings(client: Railway) -> dict[str, Any]:
-    """Return the service's settings; unknown ones do not keep a rollback from finding its target."""
-    try:
-        return read_settings(client).describe()
-    except ApiError as error:
-        client.waiter.warn(f"It is not known where {client.service} gets its code from, and whether pushes deploy it. {error}")
-        return UNKNOWN
 
 
 def apply(intent: Plan, client: Railway) -> None:

@@ -248,6 +248,13 @@ differing_variables:
   type: list
   elements: str
   sample: [DATABASE_URL]
+service:
+  description:
+    - How the service is set up, in the words of M(storefront.runbook.railway_info), such as RV(storefront.runbook.railway_info#module:auto_deploy) and
+      RV(storefront.runbook.railway_info#module:start_command). Each is null, with a warning, where Railway does not tell.
+  returned: with O(state=deployed)
+  type: dict
+  sample: {"auto_deploy": false, "start_command": "npm start", "pre_deploy_command": null}
 settings:
   description: The settings that can be changed, as they are afterwards.
   returned: with O(state=configured) or O(state=scaled)
@@ -293,7 +300,7 @@ from ..module_utils.data.lease import guard as lease_guard
 from ..module_utils.platforms.railway import API_URL, PLACE_OPTIONS, Railway, connect
 from ..module_utils.platforms.railway_goals import decide, restarted, rolled_back, started
 from ..module_utils.platforms.railway_scaling import scaled
-from ..module_utils.platforms.railway_settings import CHANGEABLE, configured
+from ..module_utils.platforms.railway_settings import CHANGEABLE, configured, told_settings
 from ..module_utils.platforms.railway_sources import SOURCES, deployed
 from ..module_utils.platforms.railway_states import brief, live
 
@@ -348,7 +355,8 @@ def plan(params: dict[str, Any], client: Railway) -> Plan:
     if found and found.is_live and not obsolete:
         after = before
     todo = {"wait": params["wait"], "goal": goal, "found": found, "obsolete": obsolete}
-    intent = Plan(before, after, todo, {"deployment": predicted, "previous": previous, **goal.told, **({"way": None} if found and "way" in goal.told else {})})
+    told = {**goal.told, **({"way": None} if found and "way" in goal.told else {}), **({"service": told_settings(client)} if state == "deployed" else {})}
+    intent = Plan(before, after, todo, {"deployment": predicted, "previous": previous, **told})
     if found and not obsolete:
         intent.result["changed"] = False  # what is on its way already is only waited for
     return intent

@@ -242,7 +242,6 @@ elapsed:
   type: float
 """
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -253,7 +252,8 @@ from ..module_utils.core.options import api_options
 from ..module_utils.core.source import tags
 from ..module_utils.platforms import render_logs
 from ..module_utils.platforms.render import API_URL, Render, connect
-from ..module_utils.platforms.render_states import auto_deploys, candidates, is_suspended, live, maintenance, replicas
+from ..module_utils.platforms.render_settings import told_settings
+from ..module_utils.platforms.render_states import candidates, live
 from ..module_utils.platforms.render_variables import digests, variables
 
 
@@ -288,27 +288,12 @@ def plan(params: dict[str, Any], client: Render) -> Plan:
         "candidates": [deploy.describe() for deploy in candidates(listed)],
         "in_progress": [deploy.describe() for deploy in listed if deploy.in_progress],
         "variables": digests(variables(client), params["digest_key"] or params["api_token"]),
-        **settings(service),
+        **told_settings(service),
     }
     if params["log_lines"]:
         since = datetime.now(UTC) - timedelta(minutes=params["log_minutes"])
         result["logs"] = render_logs.read(client, params["log_lines"], since=since, types=params["log_types"], text=params["log_text"])
     return Plan({}, {}, result=result)
-
-
-def settings(service: Mapping[str, Any]) -> dict[str, Any]:
-    details = service.get("serviceDetails") or {}
-    commands = details.get("envSpecificDetails") or {}
-    names = {"repository": "repo", "branch": "branch", "image": "imagePath", "root_directory": "rootDir"}
-    return {
-        **{"source": {told: service.get(name) or None for told, name in names.items()}, "auto_deploy": auto_deploys(service)},
-        **{"suspended": is_suspended(service), "replicas": replicas(service), "maintenance_mode": maintenance(service)},
-        **{
-            "pre_deploy_command": commands.get("preDeployCommand") or "",
-            "start_command": commands.get("startCommand") or commands.get("dockerCommand") or None,
-        },
-        "healthcheck_path": details.get("healthCheckPath") or None,
-    }
 
 
 def apply(intent: Plan, client: Render) -> None:

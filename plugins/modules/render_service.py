@@ -253,6 +253,13 @@ differing_variables:
   type: list
   elements: str
   sample: [DATABASE_URL]
+service:
+  description:
+    - How the service was set up before, in the words of M(storefront.runbook.render_info), such as RV(storefront.runbook.render_info#module:auto_deploy) and
+      RV(storefront.runbook.render_info#module:start_command).
+  returned: with O(state=deployed)
+  type: dict
+  sample: {"auto_deploy": false, "start_command": "npm start", "pre_deploy_command": ""}
 auto_deploy:
   description: Whether Render deploys each push by itself from now on.
   returned: success
@@ -297,7 +304,7 @@ from ..module_utils.data.lease import guard as lease_guard
 from ..module_utils.platforms import render_instances
 from ..module_utils.platforms.render import API_URL, Render, connect, named
 from ..module_utils.platforms.render_goals import decide, deployed, redeployed, rolled_back, started
-from ..module_utils.platforms.render_settings import changes, configured, restarted, scaled
+from ..module_utils.platforms.render_settings import changes, configured, restarted, scaled, told_settings
 from ..module_utils.platforms.render_states import Deploy, auto_deploys, is_suspended, live
 from ..module_utils.platforms.render_variables import differing, digests, variables
 
@@ -359,6 +366,8 @@ def plan(params: dict[str, Any], client: Render) -> Plan:
         return Plan(before, {**after, "live": None, "in_progress": [], "suspended": True}, todo, result)
     if params["state"] in ("deployed", "redeployed") or params["pinned_variables"]:
         result["variables"] = digests(variables(client), params["digest_key"] or params["api_token"])
+    if params["state"] == "deployed":
+        result["service"] = told_settings(client.service)
     if params["state"] == "rolled_back":
         result["differing_variables"] = differing(params["pinned_variables"], params["known_variables"], result.get("variables", []))
         goal = rolled_back(params, client, listed, result["differing_variables"])

@@ -47,11 +47,10 @@ class Result:
 class Prober:
     """Runs checks in parallel until each was healthy ``passes`` times in a row, or goes on failing ``waiter.timeout`` seconds after the start.
 
-    ``timeout`` is in seconds for one answer to its last byte. ``release`` is expected of every check that tells one.
+    ``timeout`` is in seconds for one answer to its last byte.
     """
 
     waiter: Waiter
-    release: str | None = None
     passes: int = 1
     timeout: float = 10
     session: Callable[[Mapping[str, str]], requests.Session] = make_session
@@ -92,7 +91,7 @@ class Prober:
         result.status, result.latency_ms, result.cf_cache_status = answer.status, answer.latency_ms, answer.headers.get("cf-cache-status")
         result.release = tell_release(check, answer)
         blocked = blocked_by(check, answer)
-        result.reasons = [blocked] if blocked else list(differences(check, answer, self.release))
+        result.reasons = [blocked] if blocked else list(differences(check, answer))
         result.outcome = "probe_blocked" if blocked else "unhealthy" if result.reasons else "healthy"
         result.passes = 0 if result.reasons else result.passes + 1
 

@@ -27,7 +27,10 @@ TITLES = {"just a moment...": CLOUDFLARE, "attention required! | cloudflare": CL
 
 @dataclass(frozen=True)
 class Check:
-    """What to ask and what to expect. ``release`` says where the page tells its release: {json: path}, {header: name}, {meta: name} or {regex: pattern}."""
+    """What to ask and what to expect.
+
+    ``release`` says where the page tells its release: {json: path}, {header: name}, {meta: name} or {regex: pattern}. ``expected_release`` is what it must be.
+    """
 
     name: str
     url: str
@@ -41,6 +44,8 @@ class Check:
     contains: str | None = None
     release: Mapping[str, str] = field(default_factory=dict)
     max_latency_ms: float | None = None
+    site: str | None = None
+    expected_release: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,8 +86,8 @@ def blocked_by(check: Check, answer: Answer) -> str | None:
     return TITLES.get(title[1].strip().lower()) if title else None
 
 
-def differences(check: Check, answer: Answer, release: str | None) -> Iterable[str]:
-    """Say, one by one, what came instead of what was expected; ``release`` is expected where the check says how the page tells its own."""
+def differences(check: Check, answer: Answer) -> Iterable[str]:
+    """Say, one by one, what came instead of what was expected."""
     if answer.status not in check.status:
         yield f"status {answer.status} instead of {' or '.join(map(str, check.status))}{_led_to(check, answer)}"
     for path, expected in check.json.items():
@@ -96,7 +101,7 @@ def differences(check: Check, answer: Answer, release: str | None) -> Iterable[s
             yield f"header {name} is {answer.headers.get(name, 'missing')!r:.100} instead of {expected!r}"
     if check.contains is not None and check.contains not in answer.text:
         yield f"the page does not contain {check.contains!r:.100}"
-    if check.release and release and (told := tell_release(check, answer)) != release:
+    if check.release and (release := check.expected_release) and (told := tell_release(check, answer)) != release:
         yield f"release {told or 'not told'} instead of {release}"
     if answer.truncated:
         yield "its body is larger than a probe reads: choose a smaller page"

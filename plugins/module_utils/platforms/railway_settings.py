@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..core.errors import ConfigError
+from ..core.errors import ApiError, ConfigError
 from . import railway_graphql as documents
 from .railway import Railway
 from .railway_graphql import fields
@@ -97,6 +97,15 @@ def _replicas(told: Any) -> dict[str, int]:
 def read_settings(client: Railway) -> Settings:
     """Ask for a service's settings. Raises ApiError."""
     return Settings.of(client.scope["serviceId"], fields(client.api, documents.SETTINGS, **client.scope))
+
+
+def told_settings(client: Railway) -> dict[str, Any]:
+    """Return a service's settings as modules give them back; unknown ones do not keep a rollback from finding its target."""
+    try:
+        return read_settings(client).describe()
+    except ApiError as error:
+        client.waiter.warn(f"It is not known where {client.service} gets its code from, and whether pushes deploy it. {error}")
+        return UNKNOWN
 
 
 def configured(params: Mapping[str, Any], client: Railway) -> tuple[dict[str, Any], dict[str, Any], Callable[[], None]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..core.errors import ConfigError
 from .render import Render
-from .render_states import auto_deploys, maintenance, replicas
+from .render_states import auto_deploys, is_suspended, maintenance, replicas
 
 
 def changes(client: Render, *, auto_deploy: bool | None = None, mode: bool | None = None, uri: str | None = None) -> dict[str, Any]:
@@ -28,6 +28,22 @@ def changes(client: Render, *, auto_deploy: bool | None = None, mode: bool | Non
         if wanted != now:
             sent["serviceDetails"] = {"maintenanceMode": wanted}
     return sent
+
+
+def told_settings(service: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a service's settings as modules give them back."""
+    details = service.get("serviceDetails") or {}
+    commands = details.get("envSpecificDetails") or {}
+    names = {"repository": "repo", "branch": "branch", "image": "imagePath", "root_directory": "rootDir"}
+    return {
+        **{"source": {told: service.get(name) or None for told, name in names.items()}, "auto_deploy": auto_deploys(service)},
+        **{"suspended": is_suspended(service), "replicas": replicas(service), "maintenance_mode": maintenance(service)},
+        **{
+            "pre_deploy_command": commands.get("preDeployCommand") or "",
+            "start_command": commands.get("startCommand") or commands.get("dockerCommand") or None,
+        },
+        "healthcheck_path": details.get("healthCheckPath") or None,
+    }
 
 
 def configured(params: Mapping[str, Any], client: Render, intent: Any) -> Any:

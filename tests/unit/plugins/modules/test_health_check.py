@@ -66,6 +66,25 @@ def test_an_unhealthy_site_fails_the_task_with_a_line_for_each_check() -> None:
     assert [found["outcome"] for found in result["checks"]] == ["unhealthy", "healthy"]
 
 
+SHOP = [{"name": "frontend", "url": "https://www.shop.example"}, {"name": "backend", "url": "https://api.shop.example", "release": "v1.1.0"}]
+
+
+def test_several_sites_are_asked_at_once_each_for_its_own_release() -> None:
+    home, health = {**HOME, "url": "/", "site": "frontend"}, {**API, "url": "/health", "site": "backend"}
+    result = check(broken_api, home, health, sites=SHOP, release="v9.9.9", require="none")
+    assert [entry["url"] for entry in result["checks"]] == ["https://www.shop.example/", "https://api.shop.example/health"]
+    assert result["sites"]["frontend"] == {"healthy": True, "summary": "All of 1 checks are healthy."}
+    assert not result["sites"]["backend"]["healthy"]
+    assert "release v1.2.0 instead of v1.1.0" in result["sites"]["backend"]["summary"]
+    assert result["summary"].startswith("1 of 2 checks failed.")
+    assert result["sites"]["backend"]["summary"].startswith("1 of 1 checks failed.")
+
+
+def test_a_check_of_an_unknown_site_is_refused() -> None:
+    result = check(FakeVendor([]), {**HOME, "site": "shop"}, sites=SHOP)
+    assert "The check 'Home' is of the site 'shop', and sites has none of that name." in result["msg"]
+
+
 def test_with_require_none_it_only_reports() -> None:
     result = check(broken_api, require="none")
     assert (result["failed"], result["healthy"], result["checks"][0]["outcome"]) == (False, False, "unhealthy")

@@ -141,7 +141,7 @@ def test_an_answer_that_does_not_come_leaves_nothing_of_the_one_before(clock: Cl
 
 
 def test_a_challenge_is_probe_blocked_and_nothing_else_is_said_of_the_site(clock: Clock) -> None:
-    result = ask([reply(403, text="<title>Just a moment...</title>", headers={"cf-mitigated": "challenge"})], clock, wait_timeout=0, release="v1.1.0")
+    result = ask([reply(403, text="<title>Just a moment...</title>", headers={"cf-mitigated": "challenge"})], clock, wait_timeout=0)
     assert result.outcome == "probe_blocked"
     assert len(result.reasons) == 1
 

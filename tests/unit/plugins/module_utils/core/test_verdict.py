@@ -23,7 +23,7 @@ def answer(status: int = 200, text: str = HEALTH, *, url: str = "https://shop.ex
 
 
 def found(expected: dict[str, Any], came: Answer, release: str | None = None) -> list[str]:
-    return list(differences(check(**expected), came, release))
+    return list(differences(check(**expected, expected_release=release), came))
 
 
 @pytest.mark.parametrize(
