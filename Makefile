@@ -20,7 +20,7 @@ demo: setup ## release v1.0.0 and v1.1.0 on the sandbox, watch a broken v1.2.0 b
 	@$(BIN)/python -m sandbox.demo
 
 test: setup ## run every test: unit, contract, integration, whole deploys
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup ## ruff, mypy, ansible-lint (production profile), antsibull-docs, changelog
 	$(BIN)/ruff check .

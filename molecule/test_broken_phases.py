@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A deploy that breaks in any phase ends with the old release live everywhere, says so, and can be run again.
 
-The scenarios run in the order of the phases on one shop: each deploy is the rerun of the one before, and gets past the phase in which that one broke.
+The scenarios run in the order of the phases on one shop: deploys that come after get past the phase in which one broke. Where a phase concerns the backend or
+the frontend alone, that alone is deployed.
 """
 
 from __future__ import annotations
@@ -43,35 +44,58 @@ class Broken:
     release: str = NEW
     extra: dict[str, Any] = field(default_factory=dict)
     locks: bool = False
+    surfaces: tuple[str, ...] = ("database", "backend", "frontend", "edge")
+
+    @property
+    def units(self) -> list[str]:
+        return [unit for unit, surface in (("api", "backend"), ("worker", "backend"), ("frontend", "frontend")) if surface in self.surfaces]
+
+
+BACKEND: dict[str, Any] = {"surfaces": ("database", "backend")}
+FRONTEND: dict[str, Any] = {"surfaces": ("frontend", "edge")}
 
 
 SCENARIOS = [
-    Broken("preflight", "Vercel answers 500", [fault("Ask Vercel what the release would change", "vercel", "project")], NOTHING, outcome=None),
-    Broken("lease", "the store answers 500", [fault("Take the lease", "objects", "put_lease", times=3)], "could not be written", outcome=None),
-    Broken("snapshot", "Railway answers 500", [fault("Note which backend is live", "railway", "deployments")], "Railway answered", outcome=None),
+    Broken("preflight", "Vercel answers 500", [fault("Ask Vercel what the release would change", "vercel", "project")], NOTHING, None, **FRONTEND),
+    Broken("lease", "the store answers 500", [fault("Take the lease", "objects", "put_lease", times=3)], "could not be written", None, **BACKEND),
+    Broken("snapshot", "Railway answers 500", [fault("Note which backend is live", "railway", "deployments")], "Railway answered", None, **BACKEND),
     Broken(
-        "journal", "the store answers 500", [fault("Write what is live to the journal", "objects", "put_lease", times=3)], "could not be written", outcome=None
+        "journal",
+        "the store answers 500",
+        [fault("Write what is live to the journal", "objects", "put_lease", times=3)],
+        "could not be written",
+        None,
+        **BACKEND,
     ),
-    Broken("database.backup", "the store answers 500", [fault("Begin database.backup", "objects", "upload_backup")], "database.backup failed"),
-    Broken("database.migrate", "a table is locked", [], "database.migrate failed", extra={"database_lock_timeout": 0.1}, locks=True),
-    Broken("backend.release", "the API is unhealthy", [fault("Begin backend.release", "railway", "up", "unhealthy", times=1)], "backend.release failed"),
-    Broken("backend.release", "the worker crashes", [fault("Begin backend.release", "railway", "up", "crashes", times=1, after=1)], "backend.release failed"),
+    Broken("database.backup", "the store answers 500", [fault("Begin database.backup", "objects", "upload_backup")], "database.backup failed", **BACKEND),
+    Broken("database.migrate", "a table is locked", [], "database.migrate failed", extra={"database_lock_timeout": 0.1}, locks=True, **BACKEND),
+    Broken(
+        "backend.release", "the API is unhealthy", [fault("Begin backend.release", "railway", "up", "unhealthy", times=1)], "backend.release failed", **BACKEND
+    ),
+    Broken(
+        "backend.release",
+        "the worker crashes",
+        [fault("Begin backend.release", "railway", "up", "crashes", times=1, after=1)],
+        "backend.release failed",
+        **BACKEND,
+    ),
     Broken(
         "verify.backend",
         "the API's public URL answers 500",
         [fault("Begin verify.backend", "edge", "request", "status", status=500, host="backend", release=NEW)],
         "verify.backend failed",
         errors=("status 500",),
+        **BACKEND,
     ),
-    Broken("frontend.stage", "the build fails", [fault("Begin frontend.stage", "vercel", "create", "build_fails")], "frontend.stage failed"),
-    Broken("verify.staged", "the pages tell a wrong release", [], "verify.staged failed", release=WRONG),
+    Broken("frontend.stage", "the build fails", [fault("Begin frontend.stage", "vercel", "create", "build_fails")], "frontend.stage failed", **FRONTEND),
+    Broken("verify.staged", "the pages tell a wrong release", [], "verify.staged failed", release=WRONG, **FRONTEND),
     Broken(
         "frontend.promote",
         "the domains are not moved",
         [fault("Begin frontend.promote", "vercel", "promote", "alias_fails", times=1)],
         "frontend.promote failed",
     ),
-    Broken("edge.purge", "Cloudflare answers 500", [fault("Begin edge.purge", "cloudflare", "purge", times=1)], "edge.purge failed"),
+    Broken("edge.purge", "Cloudflare answers 500", [fault("Begin edge.purge", "cloudflare", "purge", times=1)], "edge.purge failed", **FRONTEND),
     Broken(
         "verify.public",
         "the public site answers 500",
@@ -102,7 +126,7 @@ def test_it_is_put_back(one_shop, scenario):
     with closing(psycopg2.connect(shop.at["database_url"].partition("?")[0])) as writer, shop.customers().watching() as customers:
         if scenario.locks:  # somebody's long transaction, in the way of the new table's foreign key
             writer.cursor().execute('UPDATE "Product" SET stock = stock WHERE id = (SELECT min(id) FROM "Product")')
-        played = shop.play("deploy.yml", at=scenario.at, release=scenario.release, verify_wait_timeout=3, **scenario.extra)
+        played = shop.play("deploy.yml", at=scenario.at, release=scenario.release, surfaces=scenario.surfaces, verify_wait_timeout=3, **scenario.extra)
     assert played.rc == 2, played.stdout
     assert scenario.says in played.message
     assert shop.live() == {"frontend": OLD, "backend": OLD}
@@ -116,7 +140,7 @@ def test_it_is_put_back(one_shop, scenario):
     assert recorded == ([scenario.outcome] if scenario.outcome else [])
     if scenario.outcome:
         assert played.message.startswith("rolled back.")
-        assert f"Live again: api {OLD}, worker {OLD}, frontend {OLD}" in played.message
+        assert f"Live again: {', '.join(f'{unit} {OLD}' for unit in scenario.units)}." in played.message
         assert [step["name"] for step in played.report["steps"] if step["outcome"] == "failed"] == [scenario.phase]
     else:
         assert shop.writes() == []

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A controller that is killed, in any phase and between any two, leaves what the next deploy settles.
 
-The kills go through the phases in their order on one shop: each deploy is the rerun of the one that was killed before, runs forward, and is killed further on.
+The kills go through the phases in their order on one shop, first of a deploy of the backend, then of one of the frontend: each deploy is the rerun of the one
+that was killed before, runs forward, and is killed further on.
 """
 
 from __future__ import annotations
@@ -54,9 +55,15 @@ UNKILLED = {
     "frontend.begin": "does what frontend.stage does",
     "settle": "each of these deploys settles",
 }
-KILLED = [phase for phase in phases() if phase not in UNKILLED]
-# Just before a phase that only reads is as it begins.
-KILLS = [(phase, when) for phase, following in zip(KILLED, [*KILLED[1:], ""], strict=True) for when in (("in",) if following in READS else ("in", "after"))]
+BACKEND = ["database", "backend"]
+
+
+def kills(surface: str) -> list[tuple[str, str]]:
+    """What is killed of a deploy of the backend, or of the frontend: (phase, when). Just before a phase that only reads is as it begins."""
+    killed = [phase for phase in phases() if phase not in UNKILLED]
+    cut = killed.index("frontend.stage")
+    mine = killed[:cut] if surface == "backend" else killed[cut:]
+    return [(phase, when) for phase, following in zip(mine, [*mine[1:], ""], strict=True) for when in (("in",) if following in READS else ("in", "after"))]
 
 
 def test_every_phase_of_the_playbook_is_killed():
@@ -91,11 +98,10 @@ def kill(shop, running: Running) -> None:
     until(lambda: not running.processes(), "the orphaned worker ends by itself")
 
 
-@pytest.mark.parametrize(("phase", "when"), KILLS, ids=[f"{when} {phase}" for phase, when in KILLS])
-def test_a_killed_deploy_leaves_a_shop_that_works(one_shop, phase, when):
-    shop = one_shop
+def die(shop, phase: str, when: str, surface: str, surfaces: list[str]) -> None:
+    """Deploy, kill it there, and see a shop that works."""
     shop.clear_faults()
-    options = {"release": NEW, "break_lease": "its controller was killed"}
+    options = {"release": NEW, "surfaces": surfaces, "break_lease": "its controller was killed"}
     with shop.customers().watching() as customers:
         if when == "after":
             running = shop.begin("deploy.yml", at=[{"task": AFTER.get(phase, f"Note the time of {phase}"), "signal": signal.SIGKILL}], **options)
@@ -116,24 +122,36 @@ def test_a_killed_deploy_leaves_a_shop_that_works(one_shop, phase, when):
     assert {what for _where, what in customers.seen} <= {OLD, NEW}
     live = shop.live()
     assert set(live.values()) <= {OLD, NEW}
-    told = ", ".join(f"{surface} {release}" for surface, release in sorted(live.items()))
-    seen(
-        f"{phase}: killed {'during' if when == 'in' else 'after'} it",
-        told if len(set(live.values())) > 1 else live["backend"],
-        "killed",
-        "none",
-        "runs forward",
-    )
+    seen(f"{phase}: killed {'during' if when == 'in' else 'after'} it", f"{surface} {live[surface]}", "killed", "none", "runs forward")
+
+
+@pytest.mark.parametrize(("phase", "when"), kills("backend"), ids=[f"{when} {phase}" for phase, when in kills("backend")])
+def test_a_killed_deploy_of_the_backend_leaves_a_shop_that_works(one_shop, phase, when):
+    die(one_shop, phase, when, "backend", BACKEND)
 
 
 def test_and_then_the_same_release_runs_forward(one_shop):
     one_shop.clear_faults()
-    played = one_shop.play("deploy.yml", release=NEW, break_lease="its controller was killed")
+    played = one_shop.play("deploy.yml", release=NEW, surfaces=BACKEND, break_lease="its controller was killed")
     assert played.rc == 0, played.stdout
     assert "It is run forward" in played.text
-    assert played.report["before"] == {"api": OLD, "worker": OLD, "frontend": OLD}, "what was live before the first of them is still known"
-    assert one_shop.live() == {"frontend": NEW, "backend": NEW}
+    assert played.report["before"] == {"api": OLD, "worker": OLD}, "what was live before the first of them is still known"
+    assert one_shop.live() == {"frontend": OLD, "backend": NEW}
     assert one_shop.lease()["journal"] == {}
+
+
+@pytest.mark.parametrize(("phase", "when"), kills("frontend"), ids=[f"{when} {phase}" for phase, when in kills("frontend")])
+def test_a_killed_deploy_of_the_frontend_leaves_a_shop_that_works(one_shop, phase, when):
+    die(one_shop, phase, when, "frontend", ["frontend"])
+
+
+def test_and_then_the_frontend_runs_forward_and_both_go_back(one_shop):
+    one_shop.clear_faults()
+    played = one_shop.play("deploy.yml", release=NEW, surfaces=["frontend"], break_lease="its controller was killed")
+    assert played.rc == 0, played.stdout
+    assert "It is run forward" in played.text
+    assert played.report["before"] == {"frontend": OLD}
+    assert one_shop.live() == {"frontend": NEW, "backend": NEW}
     played = one_shop.play("rollback.yml")
     assert played.rc == 0, played.stdout
     assert one_shop.live() == {"frontend": OLD, "backend": OLD}

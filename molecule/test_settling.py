@@ -17,6 +17,7 @@ from molecule.test_killed import until
 OLD, NEW, OTHER = "v1.0.0", "v1.1.0", "v1.1.1"
 BOTH_NEW = {"frontend": NEW, "backend": NEW}
 BOTH_OLD = {"frontend": OLD, "backend": OLD}
+FRONTEND = {"surfaces": ["frontend"]}
 HOLD_CREATE = {"task": "Begin frontend.stage", "fault": {"vendor": "vercel", "operation": "create", "kind": "hold"}}
 
 
@@ -79,35 +80,35 @@ def test_one_that_is_ended_by_a_signal_is_run_forward(shop):
 
 def test_a_deploy_that_the_runner_cancels_is_run_forward(shop):
     cancel: list[bool] = []
-    running = shop.begin("deploy.yml", at=[HOLD_CREATE], cancel=lambda: bool(cancel), release=NEW)
+    running = shop.begin("deploy.yml", at=[HOLD_CREATE], cancel=lambda: bool(cancel), release=NEW, **FRONTEND)
     until(shop.held, "the build is asked for")
     cancel.append(True)
     assert running.end().rc != 0
     shop.clear_faults()
     until(lambda: not running.processes(), "its worker ends")
-    played = shop.play("deploy.yml", release=NEW, break_lease="the runner cancelled it")
+    played = shop.play("deploy.yml", release=NEW, break_lease="the runner cancelled it", **FRONTEND)
     assert played.rc == 0, played.stdout
     assert "It is run forward" in played.text
-    assert shop.live() == BOTH_NEW
-    seen("cancelled by the runner", NEW, 0, "released", "runs forward")
+    assert shop.live() == {"frontend": NEW, "backend": OLD}
+    seen("cancelled by the runner", f"frontend {NEW}", 0, "released", "runs forward")
 
 
 def test_two_deploys_at_once_do_not_meet(shop):
-    first = shop.begin("deploy.yml", at=[HOLD_CREATE], release=NEW)
+    first = shop.begin("deploy.yml", at=[HOLD_CREATE], release=NEW, **FRONTEND)
     until(shop.held, "the first deploy builds")
-    second = shop.play("deploy.yml", release=OTHER)
+    second = shop.play("deploy.yml", release=OTHER, surfaces=["backend"])
     assert second.rc == 2
     assert "Nothing was changed" in second.message
     assert "is held by" in second.message
     shop.clear_faults()
     assert first.end().rc == 0
-    assert shop.live() == BOTH_NEW
-    seen("two deploys at once: the second", NEW, 2, "Nothing was changed. … held by …", "starts over")
+    assert shop.live() == {"frontend": NEW, "backend": OLD}
+    seen("two deploys at once: the second", f"what the first releases: frontend {NEW}", 2, "Nothing was changed. … held by …", "starts over")
 
 
 def test_one_that_stood_still_past_its_deadline_writes_nothing_more(shop):
     """The controller and its worker are stopped, the time of the lease runs out, somebody else deploys, and then they wake up."""
-    first = shop.begin("deploy.yml", at=[HOLD_CREATE], release=NEW)
+    first = shop.begin("deploy.yml", at=[HOLD_CREATE], release=NEW, **FRONTEND)
     until(shop.held, "the first deploy builds")
     stopped = first.processes()
     for pid in stopped:
@@ -115,7 +116,7 @@ def test_one_that_stood_still_past_its_deadline_writes_nothing_more(shop):
     try:
         shop.clear_faults()  # the build was asked for before the deadline; it is not served
         shop.age_the_lease()
-        second = shop.play("deploy.yml", release=OTHER)
+        second = shop.play("deploy.yml", release=OTHER, **FRONTEND)
         assert second.rc == 0, second.stdout
         shop.forget_requests()
         before = shop.lease()
@@ -127,18 +128,18 @@ def test_one_that_stood_still_past_its_deadline_writes_nothing_more(shop):
     assert "LEASE LOST" in played.message
     assert shop.writes() == []
     assert shop.lease() == before
-    assert shop.live() == {"frontend": OTHER, "backend": OTHER}
+    assert shop.live() == {"frontend": OTHER, "backend": OLD}
     assert [(record["release"], record["outcome"]) for record in shop.ledger()] == [(OLD, "released"), (NEW, "rolled_back"), (OTHER, "released")]
-    seen("stood still past its deadline", OTHER, 2, "LEASE LOST in frontend.stage …", "starts over")
+    seen("stood still past its deadline", f"frontend {OTHER}", 2, "LEASE LOST in frontend.stage …", "starts over")
 
 
 def test_a_rollback_takes_the_lease_of_a_deploy_that_runs(shop):
-    deploy = shop.begin("deploy.yml", at=[HOLD_CREATE], release=NEW)
+    deploy = shop.begin("deploy.yml", at=[HOLD_CREATE], release=NEW, **FRONTEND)
     until(shop.held, "the deploy builds")
-    played = shop.play("rollback.yml")
+    played = shop.play("rollback.yml", **FRONTEND)
     assert played.rc == 2
     assert "break_lease" in played.message
-    played = shop.play("rollback.yml", break_lease="customers cannot pay")
+    played = shop.play("rollback.yml", break_lease="customers cannot pay", **FRONTEND)
     assert played.rc == 0, played.stdout
     shop.forget_requests()
     shop.clear_faults()

@@ -30,6 +30,11 @@ attributes:
     description: Shows what changes.
     support: full
 options:
+  retry_timeout:
+    description:
+      - Seconds for which one request is sent again while Cloudflare cannot be reached, does not answer or asks for patience.
+    type: float
+    default: 180.0
   api_token:
     description:
       - API token with the right Zone, Cache Purge. With Zone, Read as well the zone can be given by its name, and is looked up before anything is
@@ -290,6 +295,7 @@ CHANGED = {
 def argument_spec() -> dict[str, Any]:
     return {
         **api_options(API_URL, "CLOUDFLARE_API_TOKEN"),
+        "retry_timeout": {"type": "float", "default": 180.0},
         "zone": {"type": "str", "required": True},
         "everything": {"type": "bool", "default": False},
         "files": {"type": "list", "elements": "raw"},
@@ -303,7 +309,8 @@ def argument_spec() -> dict[str, Any]:
 
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> Cloudflare:
-    return Cloudflare(params["api_token"], params["api_url"], timeout=params["timeout"], beat=runtime.beat, warn=runtime.warn)
+    limits = {"timeout": params["timeout"], "deadline": params["retry_timeout"]}
+    return Cloudflare(params["api_token"], params["api_url"], **limits, beat=runtime.beat, warn=runtime.warn)
 
 
 def plan(params: dict[str, Any], client: Cloudflare) -> Plan:

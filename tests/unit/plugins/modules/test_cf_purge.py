@@ -14,7 +14,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.data.lease impo
 from ansible_collections.storefront.runbook.plugins.module_utils.data.store import open_store
 from ansible_collections.storefront.runbook.plugins.modules import cf_purge
 
-from tests.unit.support import Answer, FakeVendor, Request, reply, run_module
+from tests.unit.support import Answer, FakeVendor, Request, never_left, reply, run_module
 
 ZONE = "023e105f4ecef8ad9ca31a8372d0c353"
 BASE = {"api_token": "cf-token", "zone": "shop.example"}
@@ -183,3 +183,9 @@ def test_a_folder_that_is_no_repository_is_refused(vendor: FakeVendor, changed: 
     result = purge(vendor, changed={**changed, "path": str(tmp_path_factory.mktemp("none"))})
     assert "is not a git repository" in result["msg"]
     assert vendor.requests == []
+
+
+def test_it_asks_no_longer_than_the_retry_timeout() -> None:
+    vendor = FakeVendor([never_left()])
+    result = purge(vendor, everything=True, retry_timeout=0)
+    assert (result["failed"], result["error"]["kind"], len(vendor.requests)) == (True, "unreachable", 1)
