@@ -66,3 +66,4 @@ def tables(sandbox: Sandbox, repository: Path) -> Iterator[dict[str, Table]]:
 def test_a_fault_ends_in_the_goal_or_in_a_clear_error(tables: dict[str, Table], case: Case, write: str, column: str) -> None:
     told = tables["render" if case.vendor == "render" else "railway"].cell(case, write, column)
     seen(case.name, write, column, told)
+
