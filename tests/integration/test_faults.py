@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from sandbox.storefront import Sandbox
-from tests.integration.faults import railway, vercel
+from tests.integration.faults import desks, railway, render, vercel
 from tests.integration.faults.bench import Bench
 from tests.integration.faults.docs import seen
 from tests.integration.faults.hurry import hurry
 from tests.integration.faults.table import COLUMNS, Case, Table
 
-CASES = [*vercel.CASES, *railway.CASES]
+CASES = [*vercel.CASES, *railway.CASES, *render.CASES, *desks.CASES]
 ROWS = [(case, write) for case in CASES for write in case.judged]
 DELAYS = {"vercel": 0.0, "railway": 0.0, "render": 0.0, "promotion": 0.0, "settle": 0.02}
 

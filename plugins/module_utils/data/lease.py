@@ -59,6 +59,10 @@ def take(
                 store.put_if_absent(KEY, encode(wanted))
         except Conflict:
             continue
+        except (ApiError, Unreachable):
+            current, _unused = read(store) or (None, None)
+            if not current or current["token"] != token:  # else it was written, and only the answer was lost
+                raise
         return Lease(store, token, document=wanted, clock=clock), loser
     raise _restless(store)
 

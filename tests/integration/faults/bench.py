@@ -30,6 +30,7 @@ class Bench:
         self.sandbox, self.name, self.repository = sandbox, name, repository
         self.state = sandbox.create_storefront(name, backend=backend, repository=repository)
         self.s3, self.stores = sandbox.s3(), False  # whether the store is looked at
+        self.token = ""  # of the lease
         self.save("fresh")
 
     def close(self) -> None:
@@ -42,11 +43,11 @@ class Bench:
 
     def run(self, module: ModuleType, vendor: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Run a module that speaks to a vendor."""
-        servers = self.sandbox.state
+        servers, access = self.sandbox.state, dict[str, Any]()
         if vendor == "objects":
             keys = {f"store_{key}": servers["s3"][key] for key in ("access_key", "secret_key", "region")}
             access = {"store": self.state["store"], "store_endpoint_url": servers["cloud"]["objects_url"], **keys}
-        else:
+        elif vendor:
             access = {"api_token": servers["tokens"][vendor], "api_url": servers["cloud"][f"{vendor}_url"]}
         return run_module(module, {**access, **params}, diff=False)
 
