@@ -17,6 +17,7 @@ from tests.unit.support import run_module
 
 assert SCHEMA.query_type
 RAILWAY_READS = set(SCHEMA.query_type.fields)
+NO_STOREFRONT = {"upload", "list_zones"}  # what the double takes for a request of the whole account
 PATIENCE = 30.0  # seconds for a build, a start or a promotion
 SETTINGS = ("healthcheckPath", "preDeployCommand", "autoDeploy", "suspended", "numInstances", "maintenanceMode", "multiRegionConfig")
 
@@ -52,7 +53,7 @@ class Bench:
         return run_module(module, {**access, **params}, diff=False)
 
     def fault(self, vendor: str, operation: str, kind: str, **more: Any) -> None:
-        place = {"storefront": self.name} if (vendor, operation) != ("vercel", "upload") else {}  # a file belongs to the whole account
+        place = {"storefront": self.name} if operation not in NO_STOREFRONT else {}
         self.tell("POST", "/faults", {"vendor": vendor, "operation": operation, "kind": kind, **place, **more})
 
     def asked(self, vendor: str) -> list[tuple[str, bool]]:
