@@ -103,8 +103,9 @@ class Control:
         return JSONResponse(self.cloud.storefronts[self._name(request)].public())
 
     async def kept(self, request: Request) -> Response:
-        """Tell all that the vendors keep of a storefront, its secrets too."""
-        return JSONResponse(self.cloud.storefronts[self._name(request)].dump())
+        """Tell all that the vendors keep of a storefront, its secrets too, and whether anything is under way."""
+        name = self._name(request)
+        return JSONResponse({**self.cloud.storefronts[name].dump(), "busy": self.cloud.busy(name)})
 
     async def delete(self, request: Request) -> Response:
         await self.cloud.delete_storefront(self._name(request))

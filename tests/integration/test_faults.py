@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each write of each module, and the faults that befall it: the goal or a clear error, and never a second deployment, a lost variable, a false `changed: false`."""
+"""Each write of each module, and what befalls it: the goal or a clear error, never a second deployment, a lost variable, a false ``changed: false``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from sandbox.storefront import Sandbox
 from tests.integration.faults import desks, railway, render, vercel
 from tests.integration.faults.bench import Bench
-from tests.integration.faults.docs import seen
+from tests.integration.faults.docs import rows, seen
 from tests.integration.faults.hurry import hurry
 from tests.integration.faults.table import COLUMNS, Case, Table
 
@@ -67,3 +67,6 @@ def test_a_fault_ends_in_the_goal_or_in_a_clear_error(tables: dict[str, Table], 
     told = tables["render" if case.vendor == "render" else "railway"].cell(case, write, column)
     seen(case.name, write, column, told)
 
+
+def test_the_table_has_a_row_for_each_write_and_no_other() -> None:
+    assert rows() == [(case.name, write) for case, write in ROWS]

@@ -60,7 +60,7 @@ def take(
         except Conflict:
             continue
         except (ApiError, Unreachable):
-            current, _unused = read(store) or (None, None)
+            current, etag = read(store) or (None, None)
             if not current or current["token"] != token:  # else it was written, and only the answer was lost
                 raise
         return Lease(store, token, document=wanted, clock=clock), loser

@@ -118,7 +118,8 @@ class S3Store:
         if "ETag" in answer:
             return answer["ETag"]
         raise ApiError(
-            f"{self.describe()} answered without an ETag, which every S3 service tells. Try again; if it stays, check store_endpoint_url and any proxy in between.",
+            f"{self.describe()} answered without an ETag, which every S3 service tells. Try again; if it stays, check store_endpoint_url and any "
+            "proxy in between.",
             code="malformed_body",
             retryable=True,
         )

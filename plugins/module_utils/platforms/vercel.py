@@ -17,7 +17,21 @@ from ..core.errors import ApiError, ConfigError, DeploymentFailed, RunbookError
 from ..core.http import ApiClient
 from ..core.redact import redact
 from ..core.wait import Outcome, Waiter, nothing
-from .vercel_states import UNKNOWN, Deployment, Project, Verdict, describe, last_request, parse_error, polling, production, rolling, serving, state_of, timestamp
+from .vercel_states import (
+    UNKNOWN,
+    Deployment,
+    Project,
+    Verdict,
+    describe,
+    last_request,
+    parse_error,
+    polling,
+    production,
+    rolling,
+    serving,
+    state_of,
+    timestamp,
+)
 
 API_URL = "https://api.vercel.com"
 PAGE = 100  # Vercel's maximum for one answer, and how far a look at a list goes

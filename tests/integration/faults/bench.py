@@ -57,14 +57,14 @@ class Bench:
         self.tell("POST", "/faults", {"vendor": vendor, "operation": operation, "kind": kind, **place, **more})
 
     def asked(self, vendor: str) -> list[tuple[str, bool]]:
-        """Return what was asked of a vendor since the last ``restore``: operation, and whether it is a write."""
+        """Return what was asked of a vendor since the requests were last forgotten: operation, and whether it is a write."""
         listed = [request for request in self.tell("GET", "/requests") if request["vendor"] == vendor]
         return [(request["operation"], _writes(vendor, request)) for request in listed]
 
     # Putting back
 
     def save(self, label: str) -> None:
-        self.settle()
+        self.kept()
         self.tell("POST", f"/storefronts/{self.name}/save", {"label": label})
 
     def restore(self, label: str) -> None:
@@ -72,14 +72,14 @@ class Bench:
         self.tell("POST", f"/storefronts/{self.name}/restore", {"label": label})
         for key in self.objects() if self.stores else ():
             self.s3.delete_object(Bucket="storefront", Key=f"{self.name}/{key}")
-        self.tell("DELETE", "/requests")
 
-    def settle(self) -> None:
-        """Wait until nothing is under way at the vendors."""
+    def kept(self) -> Shape:
+        """Return what the vendors keep once nothing is under way any more."""
         give_up = time.monotonic() + PATIENCE
-        while self.tell("GET", f"/storefronts/{self.name}/busy"):
+        while (kept := self.tell("GET", f"/storefronts/{self.name}/kept"))["busy"]:
             assert time.monotonic() < give_up
             time.sleep(0.01)
+        return kept
 
     # Looking
 
@@ -96,8 +96,7 @@ class Bench:
 
     def shape(self) -> Shape:
         """Return what there is once nothing is under way."""
-        self.settle()
-        kept = self.tell("GET", f"/storefronts/{self.name}/kept")
+        kept = self.kept()
         site, services, objects = kept["site"], list(kept["services"].values()), self.objects() if self.stores else []
         releases = {key: f"{one['meta'].get('release')} {one['state']}" for key, one in site["deployments"].items()}
         made = [f"vercel {word}" for word in releases.values()]
@@ -109,7 +108,10 @@ class Bench:
         made += [f"ledger {key.rpartition('-')[2]}" for key in objects if key.startswith("ledger/")]
         return {
             "made": sorted(made),
-            "variables": {**_site_variables(site), **{f"{service['name']} {name}": value for service in services for name, value in service["variables"].items()}},
+            "variables": {
+                **_site_variables(site),
+                **{f"{service['name']} {name}": value for service in services for name, value in service["variables"].items()},
+            },
             "rest": {
                 **{"live": releases.get(site["live"]), "aliases": [releases.get(key) for key in site["aliases"].values()], "assigns": site["auto_assign"]},
                 **{"staged": kept["staged"], "services": [_service(service) for service in services]},

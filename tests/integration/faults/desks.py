@@ -60,7 +60,7 @@ def posted(bench: Bench) -> None:
 
 
 def updated(bench: Bench, **how: Any) -> dict[str, Any]:
-    (message,) = bench.tell("GET", f"/storefronts/{bench.name}/kept")["slack"]["messages"]
+    (message,) = bench.kept()["slack"]["messages"]
     return slack(bench, ts=message["ts"], text="Released v1.0.0", **how)
 
 

@@ -86,7 +86,7 @@ def commit(bench: Bench, **how: Any) -> dict[str, Any]:
 
 def image(bench: Bench, **how: Any) -> dict[str, Any]:
     """Deploy what v1.0.0 was built to, by its digest."""
-    kept = bench.tell("GET", f"/storefronts/{bench.name}/kept")
+    kept = bench.kept()
     digest = next(one["image"] for unit in kept["services"].values() for key, one in unit["deployments"].items() if key == bench.deployment("v1.0.0"))
     return service(bench, state="deployed", source="image", image=f"ghcr.io/example/api:v1.0.0@sha256:{digest}", **how)
 
@@ -96,7 +96,14 @@ STAGE, COMMIT = "environmentStageChanges", "environmentPatchCommitStaged"
 SERVICE, ENV = partial(Case, "railway_service"), partial(Case, "railway_variables")
 CASES = [
     SERVICE("deployed", "railway", (UP,), one_live, partial(service, state="deployed", release="v1.1.0")),
-    SERVICE("deployed over another", "railway", ("deploymentCancel", UP), one_begun, partial(service, state="deployed", release="v1.1.0"), rows=("deploymentCancel",)),
+    SERVICE(
+        "deployed over another",
+        "railway",
+        ("deploymentCancel", UP),
+        one_begun,
+        partial(service, state="deployed", release="v1.1.0"),
+        rows=("deploymentCancel",),
+    ),
     SERVICE("deployed from a commit", "railway", (DEPLOY,), connected, commit),
     SERVICE("deployed from an image", "railway", (UPDATE, DEPLOY), two_live, image),
     SERVICE("rolled back", "railway", ("deploymentRollback",), two_live, partial(service, state="rolled_back", release="v1.0.0")),

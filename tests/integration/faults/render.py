@@ -71,7 +71,9 @@ CASES = [
     SERVICE("deployed over another", "render", ("cancel", "create"), one_begun, partial(service, state="deployed", release="v1.1.0"), rows=("cancel",)),
     SERVICE("redeployed", "render", ("create",), one_live, partial(service, state="redeployed"), repeats=True, twice=True),
     SERVICE("rolled back", "render", ("rollback",), two_live, partial(service, state="rolled_back", release="v1.0.0")),
-    SERVICE("rolled back where pushes deploy", "render", ("update", "rollback"), pushed, partial(service, state="rolled_back", release="v1.0.0"), rows=("update",)),
+    SERVICE(
+        "rolled back where pushes deploy", "render", ("update", "rollback"), pushed, partial(service, state="rolled_back", release="v1.0.0"), rows=("update",)
+    ),
     SERVICE("stopped", "render", ("suspend",), one_live, partial(service, state="stopped")),
     SERVICE("started", "render", ("resume",), stopped, partial(service, state="started")),
     SERVICE("restarted", "render", ("restart",), one_live, partial(service, state="restarted"), repeats=True),

@@ -87,7 +87,16 @@ STAGES = partial(deploy, state="staged", release="v1.1.0")
 PROMOTES = partial(deploy, state="promoted", release="v1.1.0")
 CASES = [
     Case("vercel_deploy", "staged", "vercel", ("update_project", "create"), one_released, STAGES, prepare=without_it),
-    Case("vercel_deploy", "staged with a new file", "vercel", ("create", "upload"), two_released, partial(STAGES, release="v1.2.0"), prepare=a_new_file, rows=("upload",)),
+    Case(
+        "vercel_deploy",
+        "staged with a new file",
+        "vercel",
+        ("create", "upload"),
+        two_released,
+        partial(STAGES, release="v1.2.0"),
+        prepare=a_new_file,
+        rows=("upload",),
+    ),
     Case(
         *("vercel_deploy", "promoted", "vercel", ("promote", "update_project"), one_staged, PROMOTES),
         advised=("auto_assign_domains=false", partial(PROMOTES, auto_assign_domains=False)),
