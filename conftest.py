@@ -24,6 +24,17 @@ sys.path[:0] = [str(COLLECTIONS), str(ROOT)]
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # ansible-playbook is the virtual environment's
 os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(COLLECTIONS)
 
+from tests import operations
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    operations.begin(config)
+
+
+@pytest.hookimpl(trylast=True)  # when the workers have ended, too
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    operations.judge(session)
+
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator:
@@ -32,6 +43,7 @@ def sandbox() -> Iterator:
 
     running = lifecycle.up(TEST_SANDBOX, say=lambda line: None)
     yield running
+    operations.keep(running.cloud("GET", "/operations"))
     judged = running.cloud("GET", "/violations")  # of every exchange with the double, where RUNBOOK_CONTRACTS names the vendors' contracts
     if not os.environ.get("KEEP"):
         lifecycle.down(TEST_SANDBOX, say=lambda line: None)

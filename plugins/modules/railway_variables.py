@@ -117,6 +117,7 @@ elapsed:
 
 from typing import Any
 
+from ..module_utils.core.errors import ApiError
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options, lease_options, wait_options
@@ -159,7 +160,7 @@ def plan(params: dict[str, Any], client: Railway) -> Plan:
         after["deployment"] = {"id": None if again else predicted.id, "status": "success" if params["wait"] else "queued"}
     result = {"added": change.added, "updated": change.updated, "removed": change.removed, "variables": shall}
     result["deployment"] = {**predicted.describe(), **({"id": None, "created_at": None} if again else {})} if predicted else None
-    todo = {"change": change, "names": names, "deploy": params["deploy"], "wait": params["wait"], "moved": bool(moved), "coming": coming}
+    todo = {"change": change, "names": names, "deploy": params["deploy"], "wait": params["wait"], "moved": bool(moved), "coming": coming, "again": bool(again)}
     intent = Plan(before, after, todo, result)
     if coming and not moved:
         intent.result["changed"] = False  # what is on its way already is only waited for
@@ -170,6 +171,13 @@ def apply(intent: Plan, client: Railway) -> dict[str, Any]:
     todo = intent.todo
     write(client, todo["change"])
     again, made = to_deploy(client, todo["names"], todo["moved"]) if todo["deploy"] else (None, None)
+    if todo["again"] and not again and not made:
+        raise ApiError(
+            f"The variables are set, and nothing was deployed with them: going by Railway, {client.service} runs nothing any more. Look at the service in "
+            "Railway's dashboard, then run it again.",
+            code="nothing_live",
+            retryable=True,
+        )
     if again:
         made = client.redeploy(again)
         Pins(client, todo["names"]).require(made)

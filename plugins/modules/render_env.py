@@ -126,7 +126,7 @@ elapsed:
 
 from typing import Any
 
-from ..module_utils.core.errors import ConfigError
+from ..module_utils.core.errors import ApiError, ConfigError, Unreachable
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options, lease_options, wait_options
@@ -134,6 +134,11 @@ from ..module_utils.data.lease import guard as lease_guard
 from ..module_utils.platforms.render import API_URL, Render, connect
 from ..module_utils.platforms.render_states import live
 from ..module_utils.platforms.render_variables import digests, remove, variables, write
+
+NOT_DEPLOYED = (  # for nothing at Render tells which variables a deploy has
+    "The next run takes no variable that is set by now for a reason to deploy: run it without deploy, then storefront.runbook.render_service with "
+    "state=redeployed."
+)
 
 
 def argument_spec() -> dict[str, Any]:
@@ -182,11 +187,16 @@ def refuse_wrong(params: dict[str, Any]) -> None:
 
 def apply(intent: Plan, client: Render) -> dict[str, Any]:
     todo = intent.todo
-    write(client, todo["write"])
-    remove(client, todo["remove"])
-    if not todo["serving"]:
+    try:
+        write(client, todo["write"])
+        remove(client, todo["remove"])
+        made = client.create(todo["serving"].wanted) if todo["serving"] else None
+    except (ApiError, Unreachable) as error:
+        if todo["serving"]:
+            error.advise(NOT_DEPLOYED)
+        raise
+    if made is None:
         return {}
-    made = client.create(todo["serving"].wanted)
     return {"deployment": (client.wait_live(made) if todo["wait"] else made).describe()}
 
 

@@ -424,10 +424,7 @@ def apply_served(intent: Plan, client: Vercel) -> dict[str, Any]:
         target = client.wait_ready(project, target)
     if intent.todo["ask"]:
         client.waiter.beat()
-        stale, assigns = client.point(project, target["id"], intent.todo["verb"]), not rolls_back
-        if assigns and not wanted:  # at once: until then a push is served as soon as it is built
-            client.set_auto_assign(project, False)
-            assigns = False
+        stale, assigns = client.point(project, target["id"], intent.todo["verb"], keep_off=not wanted), bool(wanted) and not rolls_back
     if intent.todo["wait"]:
         project = client.wait_served(project, target["id"], stale)
         assigns = auto_assigns(project)

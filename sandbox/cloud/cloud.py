@@ -48,7 +48,7 @@ log = logging.getLogger("sandbox.cloud")
 @dataclass
 class Delays:
     """Seconds: in each state at Vercel, Railway and Render, in each step of a promotion, until a new deployment at Railway can be read,
-    and between two messages of a channel at Slack."""
+    between two messages of a channel at Slack, and that a process without a health check must have run to count as healthy."""
 
     vercel: float = 0.05
     railway: float = 0.05
@@ -56,6 +56,7 @@ class Delays:
     promotion: float = 0.05
     readable: float = 0.0
     message: float = 0.0
+    settle: float = 0.3
 
 
 class Cloud:
@@ -72,7 +73,7 @@ class Cloud:
         self.requests: deque[dict[str, Any]] = deque(maxlen=10_000)
         self.blobs = Blobs(self.folder / "uploads")
         self.builder = Builder(Path(config["cache_dir"]), Path(config["node_bin"]), self.blobs)
-        self.units = Units(self.folder, Path(config["node_bin"]), self.client)
+        self.units = Units(self.folder, Path(config["node_bin"]), self.client, lambda: self.delays.settle)
         self.exchanges = Exchanges(self.folder, contracts())
         self.repository = config.get("repository")
         self.vercel, self.railway, self.cloudflare = Vercel(self), Railway(self), Cloudflare(self)

@@ -45,6 +45,7 @@ class Control:
             ("POST", "/storefronts", self.create),
             ("GET", front, self.show),
             ("DELETE", front, self.delete),
+            ("GET", f"{front}/kept", self.kept),
             ("POST", f"{front}/save", self.save),
             ("POST", f"{front}/restore", self.restore),
             ("POST", f"{front}/git", self.connect),
@@ -100,6 +101,11 @@ class Control:
 
     async def show(self, request: Request) -> Response:
         return JSONResponse(self.cloud.storefronts[self._name(request)].public())
+
+    async def kept(self, request: Request) -> Response:
+        """Tell all that the vendors keep of a storefront, its secrets too, and whether anything is under way."""
+        name = self._name(request)
+        return JSONResponse({**self.cloud.storefronts[name].dump(), "busy": self.cloud.busy(name)})
 
     async def delete(self, request: Request) -> Response:
         await self.cloud.delete_storefront(self._name(request))

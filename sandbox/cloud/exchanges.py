@@ -54,13 +54,21 @@ class Exchanges:
     def __init__(self, folder: Path, contracts: Path | None) -> None:
         self.file, self.contracts = folder / "exchanges.jsonl", contracts
         self.operations: Counter[tuple[str, str, int]] = Counter()
+        self._asked = folder / "operations.jsonl"  # which were asked for, for a double that is killed
+        for line in self._asked.read_text().splitlines() if self._asked.exists() else ():
+            vendor, name, status = json.loads(line)
+            self.operations[vendor, name, status] += 1
         self._forms = {json.loads(line)["form"] for line in self.file.read_text().splitlines()} if self.file.exists() else set[str]()
         self._judges: dict[str, Contract | None] = {}
         self._schema: Any = None
 
     def note(self, vendor: str, operation: str, request: Request, body: bytes, response: Response) -> None:
         """Count an exchange, and keep it when it has a new form."""
-        self.operations[vendor, operation, response.status_code] += 1
+        key = vendor, operation, response.status_code
+        if key not in self.operations:
+            with self._asked.open("a") as file:
+                file.write(json.dumps(key) + "\n")
+        self.operations[key] += 1
         if self.contracts is None or response.status_code == BROKEN or not hasattr(response, "body"):  # a stream has no shape of its own
             return
         path, query = request.scope.get("raw_path", b"").decode() or request.url.path, request.url.query
@@ -89,7 +97,7 @@ class Exchanges:
         return {"checked": len(lines), "violations": sorted(set(found))}
 
     def listing(self) -> list[dict[str, Any]]:
-        """Return how often each operation was asked for, by the status of the answer."""
+        """Return how often each operation was asked for, by the status of the answer; what was asked for before the double was killed counts once."""
         return [{"vendor": vendor, "operation": name, "status": status, "times": times} for (vendor, name, status), times in sorted(self.operations.items())]
 
     def _judge(self, seen: dict[str, Any]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-ANSWERS = {"rate_limited", "unavailable", "reset", "timeout", "malformed", "lost_answer", "hold", "stale_read", "unknown_state"}
+ANSWERS = {"rate_limited", "unavailable", "reset", "timeout", "malformed", "lost_answer", "garbled", "hold", "stale_read", "unknown_state"}
 EFFECTS = {
     "vercel": {"stuck", "build_fails", "alias_fails", "alias_partial", "alias_stays", "queued", "rolls"},
     "railway": {"stuck", "build_fails", "unhealthy", "crashes"},

@@ -46,6 +46,12 @@ class _Server(uvicorn.Server):
     async def main_loop(self) -> None:
         await self.closing.wait()  # instead of ten looks a second, for each of many listeners
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.server_state.connections or self.server_state.tasks:
+            return await super().shutdown(sockets)
+        for listening in (*self.servers, *(sockets or ())):  # nobody is connected: there is nothing to give time to
+            listening.close()
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield  # the process has one handler for all its listeners

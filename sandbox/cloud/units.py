@@ -62,8 +62,8 @@ class Unit:
 class Units:
     """Starts, watches and stops processes, and keeps their list in a file for whoever cleans up after a kill."""
 
-    def __init__(self, folder: Path, node_bin: Path, client: httpx.AsyncClient) -> None:
-        self.folder, self.node_bin, self.client = folder, node_bin, client
+    def __init__(self, folder: Path, node_bin: Path, client: httpx.AsyncClient, settle: Callable[[], float] = lambda: 0.3) -> None:
+        self.folder, self.node_bin, self.client, self.settle = folder, node_bin, client, settle
         self.record = folder / "processes.json"
         self.all: list[Unit] = []
         self._watchers: set[asyncio.Task[None]] = set()
@@ -116,7 +116,7 @@ class Units:
     async def healthy(self, unit: Unit, path: str | None, seconds: float) -> bool:
         """Wait until the unit answers 200 at ``path``, or runs at all where it has no path; False when it ends or time is up."""
         if path is None:
-            await asyncio.sleep(min(0.3, seconds))
+            await asyncio.sleep(min(self.settle(), seconds))
             return unit.running
         deadline = asyncio.get_running_loop().time() + seconds
         while unit.running and asyncio.get_running_loop().time() < deadline:

@@ -25,6 +25,8 @@ from .server import break_connection
 if TYPE_CHECKING:
     from .cloud import Cloud
 
+CUT_OFF = '{"data": {"cut o'  # the body of an answer that is no JSON
+
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -82,7 +84,7 @@ class Vendor(ABC):
         response = await self._answer(request, call, fault, storefront)
         for name, value in limits.headers(self.name, self.window).items() if self.public else ():
             response.headers.setdefault(name, value)
-        if self.public and (fault is None or fault.kind not in ("malformed", "unknown_state")):
+        if self.public and (fault is None or fault.kind not in ("malformed", "garbled", "unknown_state")):
             self.cloud.exchanges.note(self.name, operation, request, body, response)
         self.cloud.requests.append(
             {
@@ -97,7 +99,7 @@ class Vendor(ABC):
         if fault and kind == "stale_read" and (storefront is None or not self.past.knows(storefront)):
             fault.times += fault.times >= 0  # there was no write that this read could miss: another one will
             kind = ""
-        if fault is None or kind in ("", "lost_answer", "stale_read", "unknown_state") or kind in EFFECTS[self.name]:
+        if fault is None or kind in ("", "lost_answer", "garbled", "stale_read", "unknown_state") or kind in EFFECTS[self.name]:
             effect.set(kind if kind in EFFECTS[self.name] else "")
             try:
                 response = await (self.past.answer(str(storefront), call) if kind == "stale_read" else call())
@@ -105,13 +107,15 @@ class Vendor(ABC):
                 response = refusal.response
             if fault and kind == "unknown_state":
                 return with_unknown_state(response, self.name, fault.word)
+            if kind == "garbled" and response.status_code < 300:
+                return Response(CUT_OFF, response.status_code, media_type="application/json")
             return await break_connection(request) if kind == "lost_answer" else response
         if kind == "timeout":
             await asyncio.sleep(fault.seconds)
         if kind in ("timeout", "reset"):
             return await break_connection(request)
         if kind == "malformed":
-            return Response('{"data": {"cut o', media_type="application/json")
+            return Response(CUT_OFF, media_type="application/json")
         if kind == "rate_limited":
             answer = self.rate_limited(fault)
             answer.headers["retry-after"] = f"{fault.retry_after:g}"

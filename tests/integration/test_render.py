@@ -327,3 +327,11 @@ def test_a_commit_that_render_does_not_have_is_its_refusal(shop: Shop):
     refused = shop.service("deployed", commit="0" * 40)
     assert (refused["error"]["status"], refused["failed"]) == (400, True)
     assert "was not found" in refused["msg"]
+
+
+def test_a_deploy_that_is_older_than_the_list_is_rolled_back_to(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    first = shop.release("v1.0.0")
+    shop.release("v1.1.0")
+    monkeypatch.setattr(render.Render.deploys, "__defaults__", (1,))
+    assert shop.service("rolled_back", deployment=first["id"])["deployment"]["release"] == "v1.0.0"
+    assert shop.served()["release"] == "v1.0.0"

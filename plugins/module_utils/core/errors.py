@@ -35,6 +35,11 @@ class RunbookError(Exception):
         self.result: dict[str, Any] = {}
         self.details = {"kind": self.kind, "message": message, **{k: v for k, v in details.items() if v is not None}}
 
+    def advise(self, more: str) -> None:
+        """Say what else is to be done about it."""
+        self.args = (f"{self} {more}",)
+        self.details["message"] = str(self)
+
 
 class ConfigError(RunbookError):
     kind = "config"

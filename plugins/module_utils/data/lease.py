@@ -59,6 +59,10 @@ def take(
                 store.put_if_absent(KEY, encode(wanted))
         except Conflict:
             continue
+        except (ApiError, Unreachable):
+            current, etag = read(store) or (None, None)
+            if not current or current["token"] != token:  # else it was written, and only the answer was lost
+                raise
         return Lease(store, token, document=wanted, clock=clock), loser
     raise _restless(store)
 
@@ -125,10 +129,11 @@ class Lease:
 
     def release(self, *, unfinished: bool = False) -> bool:
         """Give the lease back and return True; False when this token does not hold it. ``unfinished`` keeps the journal for the next holder to settle."""
-        for _unused in range(RACES):
+        for race in range(RACES):
             document, etag = read(self.store) or (None, "")
             if not document or document["token"] != self.token or document["state"] != "held":
-                return False
+                # Its own release is what it lost the race to where the answer to that was lost.
+                return bool(race and document and document["token"] == self.token)
             journal = document["journal"] if unfinished else {}
             if self._replaced({**document, "state": "released", "released_at": iso(self._clock()), "journal": journal}, etag):
                 return True

@@ -108,7 +108,7 @@ def prove_conditional_writes(store: Store) -> None:
     Without this two deploys could both believe that they hold the lease: many S3 services take such a write and ignore its condition.
     """
     key = f"probe/{uuid.uuid4()}"
-    first = store.put_if_absent(key, b"1")
+    first = _probe(store, key)
     try:
         refused = [_refused(lambda: store.put_if_absent(key, b"2"))]
         if refused[0]:
@@ -122,6 +122,16 @@ def prove_conditional_writes(store: Store) -> None:
             "Set store to a service that honours If-None-Match and If-Match, such as AWS S3, Cloudflare R2 or MinIO.",
             code="no_conditional_writes",
         )
+
+
+def _probe(store: Store, key: str) -> str:
+    try:
+        return store.put_if_absent(key, b"1")
+    except Conflict:  # nobody else knows the key: it is written by a try whose answer was lost
+        found = store.get(key)
+        if found is None:
+            raise
+        return found[1]
 
 
 def _refused(write: Any) -> bool:

@@ -85,7 +85,7 @@ class S3Store:
                 if _code(error) == "NoSuchKey":
                     return None
                 raise
-            return answer["Body"].read(), answer["ETag"]
+            return answer["Body"].read(), self._etag(answer)
 
     def put_if_absent(self, key: str, data: bytes) -> str:
         return self._put(key, data, IfNoneMatch="*")
@@ -108,11 +108,21 @@ class S3Store:
     def _put(self, key: str, data: bytes, **condition: str) -> str:
         with self.named_errors("written"):
             try:
-                return self.client.put_object(Bucket=self.bucket, Key=self.key(key), Body=data, **condition)["ETag"]
+                return self._etag(self.client.put_object(Bucket=self.bucket, Key=self.key(key), Body=data, **condition))
             except ClientError as error:
                 if _code(error) in REFUSED:
                     raise Conflict(f"{key} in {self.describe()} was written by somebody else in the meantime. Run the play again.") from None
                 raise
+
+    def _etag(self, answer: Any) -> str:
+        if "ETag" in answer:
+            return answer["ETag"]
+        raise ApiError(
+            f"{self.describe()} answered without an ETag, which every S3 service tells. Try again; if it stays, check store_endpoint_url and any "
+            "proxy in between.",
+            code="malformed_body",
+            retryable=True,
+        )
 
     @contextmanager
     def named_errors(self, verb: str) -> Iterator[None]:

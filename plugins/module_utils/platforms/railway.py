@@ -213,9 +213,13 @@ class Railway:
     def wait_stopped(self, *gone: str) -> None:
         """Wait until nothing of the service runs, and no deployment is in a state of ``gone``."""
 
-        def running(listed: Listed) -> tuple[Outcome, str]:
-            words = [deployment.word for deployment in listed if deployment.is_live or deployment.in_progress or deployment.word in gone]
-            return (Outcome.PENDING, words[0]) if words else (Outcome.READY, "stopped")
+        def running(listed: Listed) -> tuple[Outcome | None, str]:
+            for deployment in listed:
+                if not deployment.is_known:  # it may well run
+                    return None, deployment.word
+                if deployment.is_live or deployment.in_progress or deployment.word in gone:
+                    return Outcome.PENDING, deployment.word
+            return Outcome.READY, "stopped"
 
         self.waiter.wait_for(lambda: self.deployments(RECENT), running, what=f"The service {self.service}", look_at="the service in Railway's dashboard")
 

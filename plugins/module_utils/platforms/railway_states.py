@@ -93,6 +93,11 @@ class Deployment:
         return self.word in ("success", "sleeping")
 
     @property
+    def is_known(self) -> bool:
+        """Whether the word for its state is one of the table."""
+        return self.status in STATES
+
+    @property
     def in_progress(self) -> bool:
         return STATES.get(self.status) is Outcome.PENDING
 

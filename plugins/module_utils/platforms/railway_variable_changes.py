@@ -56,13 +56,16 @@ def plan_change(client: Railway, wanted: Mapping[str, str], absent: Iterable[str
     there = read_settings(client).variable_names | before.keys()  # sealed ones have a name only
     removed = sorted(name for name in there if not is_own(name) if name in absent or (exclusive and name not in wanted))
     if removed:
-        _refuse_staged(client)
+        _refuse_staged(client, set(removed))
     return Change(before, values, removed)
 
 
-def _refuse_staged(client: Railway) -> None:
-    """Removing commits what is staged for the environment, so nothing of somebody else's may be."""
-    if _staged(client):
+def _refuse_staged(client: Railway, removed: set[str]) -> None:
+    """Removing commits what is staged for the environment, so nothing of somebody else's may be; this very removal may, of a run that came no further."""
+    staged = _staged(client)
+    variables = (staged.get("services") or {}).get(client.scope["serviceId"], {}).get("variables") or {}
+    ours = {"services": {client.scope["serviceId"]: {"variables": dict.fromkeys(removed & variables.keys())}}}
+    if staged and staged != ours:
         raise ConfigError(
             f"Somebody has staged changes for the environment {client.environment} at Railway, and removing a variable would commit them. Commit or discard "
             "them in Railway's dashboard first.",

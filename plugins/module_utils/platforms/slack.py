@@ -129,7 +129,14 @@ class Webhook:
         self._api.close()
 
     def post(self, text: str, thread_ts: str | None) -> None:
-        self._api.request("POST", self._path, json={"text": text, **({"thread_ts": thread_ts} if thread_ts else {})})
+        answer = self._api.request("POST", self._path, json={"text": text, **({"thread_ts": thread_ts} if thread_ts else {})})
+        if answer.text.strip() != "ok":
+            raise ApiError(
+                "Slack's webhook did not answer that it has posted the message. Look at the channel, and check webhook_url and any proxy in between.",
+                code="malformed_body",
+                status=answer.status_code,
+                retryable=True,
+            )
 
 
 def webhook_path(url: str) -> str:

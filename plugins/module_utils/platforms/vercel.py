@@ -17,11 +17,27 @@ from ..core.errors import ApiError, ConfigError, DeploymentFailed, RunbookError
 from ..core.http import ApiClient
 from ..core.redact import redact
 from ..core.wait import Outcome, Waiter, nothing
-from .vercel_states import Deployment, Project, Verdict, describe, last_request, parse_error, polling, production, rolling, serving, state_of, timestamp
+from .vercel_states import (
+    UNKNOWN,
+    Deployment,
+    Project,
+    Verdict,
+    describe,
+    last_request,
+    parse_error,
+    polling,
+    production,
+    rolling,
+    serving,
+    state_of,
+    timestamp,
+)
 
 API_URL = "https://api.vercel.com"
 PAGE = 100  # Vercel's maximum for one answer, and how far a look at a list goes
 LOG_LINES = 50
+LEFT_ON = "Vercel may now serve each production build as soon as it is built: run it again with auto_assign_domains=false."
+KNOWN = 60.0  # seconds until a read must know a deployment that was just made
 
 
 def connect(params: Mapping[str, Any], *, beat: Callable[[], None] = nothing, warn: Callable[[str], None] = nothing) -> Vercel:
@@ -103,13 +119,31 @@ class Vercel:
         return None
 
     def cancel(self, deployment_id: str) -> Deployment:
-        return self.call("PATCH", f"/v12/deployments/{deployment_id}/cancel", idempotent=True)
+        """Stop a build; one that was stopped by a try whose answer was lost is no error."""
+        try:
+            return self.call("PATCH", f"/v12/deployments/{deployment_id}/cancel", idempotent=True)
+        except ApiError as error:
+            if error.status != HTTPStatus.BAD_REQUEST:
+                raise
+            found = self.call("GET", f"/v13/deployments/{deployment_id}")
+            if found.get("readyState") != "CANCELED":
+                raise
+            return found
 
     def wait_ready(self, project: Project, deployment: Deployment) -> Deployment:
-        """Wait until a deployment is built, which does not serve it yet."""
-        shown = describe(deployment)
+        """Wait until a deployment is built, which does not serve it yet. A read may miss for a while what was just made."""
+        shown, began = describe(deployment), self.waiter.clock()
+
+        def fetch() -> Deployment:
+            try:
+                return self.deployment(project, shown["id"])
+            except ConfigError:
+                if self.waiter.clock() - began > KNOWN:
+                    raise
+                return UNKNOWN
+
         return self.waiter.wait_for(
-            lambda: self.deployment(project, shown["id"]),
+            fetch,
             state_of,
             what=f"The build {shown['id']} of {shown['release'] or 'an unnamed release'}",
             look_at=deployment.get("inspectorUrl") or "the deployment in Vercel's dashboard",
@@ -174,8 +208,29 @@ class Vercel:
             aliases = [{"alias": domain, "status": "completed" if domain in held else "pending"} for domain in self.domains(project)]
         return serving(project, aliases, deployment_id, stale)
 
-    def point(self, project: Project, deployment_id: str, verb: str) -> int | None:
-        """Ask Vercel to ``promote`` a deployment or to ``rollback`` to it. Returns what ``wait_served`` takes as ``stale``."""
+    def point(self, project: Project, deployment_id: str, verb: str, *, keep_off: bool = False) -> int | None:
+        """Ask Vercel to ``promote`` a deployment or to ``rollback`` to it. Returns what ``wait_served`` takes as ``stale``.
+
+        Vercel turns auto-assignment on with a promotion. ``keep_off`` turns it off at once, also where it is not known whether the promotion was taken:
+        until then a push is served as soon as it is built.
+        """
+        problem: RunbookError | None = None
+        stale = None
+        try:
+            stale = self._point(project, deployment_id, verb)
+        except RunbookError as error:
+            problem = error
+        if keep_off and verb == "promote":
+            try:
+                self.set_auto_assign(project, False)
+            except RunbookError as error:
+                problem = problem or error
+                problem.advise(LEFT_ON)
+        if problem:
+            raise problem
+        return stale
+
+    def _point(self, project: Project, deployment_id: str, verb: str) -> int | None:
         stale = last_request(project).get("requestedAt")
         version = {"promote": "v10", "rollback": "v1"}[verb]
         try:

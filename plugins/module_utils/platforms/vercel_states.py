@@ -38,6 +38,7 @@ LOOPBACK = re.compile(r"(127(\.\d+){3}|localhost)(:\d+)?")
 
 Deployment = Mapping[str, Any]
 Project = Mapping[str, Any]
+UNKNOWN: Deployment = {}  # stands for one that was made, and that a read has missed
 Verdict: TypeAlias = "tuple[Outcome | None, str]"
 
 
@@ -57,6 +58,8 @@ def polling(waited: float) -> float:
 
 def state_of(deployment: Deployment) -> Verdict:
     """Return what a deployment's own state means, and Vercel's word for it in lower case."""
+    if deployment is UNKNOWN:
+        return Outcome.PENDING, "not known yet"
     word = deployment.get("readyState") or deployment.get("state") or "unknown"
     return STATES.get(word), word.lower()
 

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
-from ..core.errors import ConfigError
+from ..core.errors import ApiError, ConfigError, Unreachable
 from .vercel import Vercel
 from .vercel_states import Project
 
@@ -143,22 +145,42 @@ def compare(there: Iterable[Variable], wanted: Mapping[str, str], unwanted: Iter
 
 
 def write(client: Vercel, project: Project, change: Change, where: frozenset[str], *, sensitive: bool, key: str) -> None:
-    """Carry a change out; what is set already when it is cut short stays right, and the next run does the rest."""
+    """Carry a change out; what is set already when it is cut short stays right, and the next run does the rest.
+
+    What had to make way is put back where that which takes its place cannot be set: better an old value than none.
+    """
     base = f"projects/{project['id']}/env"
-    for variable, rest in change.narrow:
-        client.waiter.beat()
-        client.call("PATCH", f"/v9/{base}/{variable.id}", json=place(rest), idempotent=True)
-    for variable in change.drop:
-        client.waiter.beat()
-        client.call("DELETE", f"/v9/{base}/{variable.id}")
-    for variable, value in change.update:
-        client.waiter.beat()
-        body = _body(variable.name, value, where, sensitive or variable.sensitive, key)
-        client.call("PATCH", f"/v9/{base}/{variable.id}", json=body, idempotent=True)
-    if change.create:
-        client.waiter.beat()
-        bodies = [_body(name, value, where, sensitive, key) for name, value in change.create]
-        client.call("POST", f"/v10/{base}", params={"upsert": "true"}, json=bodies, idempotent=True)
+    moved: list[Variable] = []
+    try:
+        for variable, rest in change.narrow:
+            client.waiter.beat()
+            moved.append(variable)
+            client.call("PATCH", f"/v9/{base}/{variable.id}", json=place(rest), idempotent=True)
+        for variable in change.drop:
+            client.waiter.beat()
+            _drop(client, f"/v9/{base}/{variable.id}")
+        for variable, value in change.update:
+            client.waiter.beat()
+            body = _body(variable.name, value, where, sensitive or variable.sensitive, key)
+            client.call("PATCH", f"/v9/{base}/{variable.id}", json=body, idempotent=True)
+        if change.create:
+            client.waiter.beat()
+            bodies = [_body(name, value, where, sensitive, key) for name, value in change.create]
+            client.call("POST", f"/v10/{base}", params={"upsert": "true"}, json=bodies, idempotent=True)
+    except (ApiError, Unreachable):
+        for variable in moved:
+            if variable.name in change.names():
+                with contextlib.suppress(ApiError, Unreachable):  # refused where the other one was set after all
+                    client.call("PATCH", f"/v9/{base}/{variable.id}", json=place(variable.where), idempotent=True)
+        raise
+
+
+def _drop(client: Vercel, path: str) -> None:
+    try:
+        client.call("DELETE", path)
+    except ApiError as error:
+        if error.status != HTTPStatus.NOT_FOUND:  # as after an answer that was lost
+            raise
 
 
 def _body(name: str, value: str, where: frozenset[str], sensitive: bool, key: str) -> dict[str, Any]:

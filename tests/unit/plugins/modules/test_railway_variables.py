@@ -160,3 +160,26 @@ def test_bad_input_is_refused_before_anything_changes(railway, params, said):
 def test_a_refusal_shows_no_value(railway):
     railway.faults["variableCollectionUpsert"] = [lambda _: refusal(f"Invalid value {NEW_URL}")]
     assert "s3cr3t" not in str(change(variables={"DATABASE_URL": NEW_URL}))
+
+
+def test_a_removal_that_came_no_further_than_to_be_staged_is_gone_on_with(railway):
+    railway.faults["environmentPatchCommitStaged"] = [lambda _: refusal("Internal error")]
+    assert change(absent=["COLOUR"])["failed"]
+    assert railway.staged
+    assert change(absent=["COLOUR"])["removed"] == ["COLOUR"]
+    assert "COLOUR" not in railway.values
+
+
+def test_a_removal_that_was_staged_beside_somebody_elses_change_is_not_committed(railway):
+    railway.faults["environmentPatchCommitStaged"] = [lambda _: refusal("Internal error")]
+    change(absent=["COLOUR"])
+    railway.staged["services"]["other"] = {}
+    assert change(absent=["COLOUR"])["error"]["code"] == "staged_changes"
+
+
+def test_where_nothing_seems_to_run_any_more_it_is_an_error_that_nothing_was_deployed(railway):
+    railway.faults["variableCollectionUpsert"] = [lambda honest: (railway.listed[-1].update(status="HIBERNATING"), honest())[1]]
+    failed = change(variables={"DATABASE_URL": NEW_URL}, deploy=True)
+    assert (failed["error"]["code"], railway.values["DATABASE_URL"]) == ("nothing_live", NEW_URL)
+    railway.listed[-1]["status"] = "SUCCESS"
+    assert change(variables={"DATABASE_URL": NEW_URL}, deploy=True)["deployment"]["id"] == "deployment-2"

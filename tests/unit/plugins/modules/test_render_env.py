@@ -14,7 +14,7 @@ from ansible_collections.storefront.runbook.plugins.modules import render_env
 
 from tests.unit.plugins.fake_railway import lost
 from tests.unit.plugins.fake_render import SERVICE, SHAS, FakeRender
-from tests.unit.support import Clock, run_module
+from tests.unit.support import Clock, reply, run_module
 
 
 @pytest.fixture
@@ -121,3 +121,13 @@ def test_where_nothing_is_live_nothing_is_deployed(render):
 def test_a_name_with_odd_characters_reaches_its_variable(render):
     env(variables={"A/B C": "green-secret"})
     assert render.values["A/B C"] == "green-secret"
+
+
+@pytest.mark.parametrize("operation", ["create", "delete_env"])
+def test_what_was_set_and_not_deployed_is_told_with_the_remedy(render, operation):
+    render.has("v1.0.0")
+    render.values["OLD"] = "1"
+    render.faults[operation] = [lambda honest: reply(400, {"message": "Sorry"})]
+    failed = env(variables={"COLOUR": "green-secret"}, absent=["OLD"], deploy=True)
+    assert "storefront.runbook.render_service with state=redeployed" in failed["msg"]
+    assert "green-secret" not in failed["msg"]

@@ -14,7 +14,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.platforms.verce
 from ansible_collections.storefront.runbook.plugins.modules import vercel_env
 
 from tests.unit.plugins.fake_vercel import FakeVercel
-from tests.unit.support import run_module
+from tests.unit.support import answer_lost, reply, run_module
 
 KEY = "a-key-for-digests"
 
@@ -170,3 +170,19 @@ def test_nothing_more_is_written_once_the_lease_is_lost_and_the_next_run_does_th
     assert state(account) == {}
     env(**wanted)
     assert state(account) == {("NEW", "production"): "2"}
+
+
+def test_a_variable_that_had_to_make_way_is_put_back_where_its_successor_cannot_be_set(account):
+    has(account, "COLOUR", "blue", "production", "preview")
+    account.faults["POST /v10/projects/env"] = [lambda answer: reply(500, {"error": {"code": "internal", "message": "Sorry"}})]
+    failed = env(variables={"COLOUR": "red"})
+    assert (failed["error"]["kind"], state(account)) == ("api", {("COLOUR", "production", "preview"): "blue"})
+    assert env(variables={"COLOUR": "red"})["changed"]
+    assert state(account) == {("COLOUR", "preview"): "blue", ("COLOUR", "production"): "red"}
+
+
+def test_what_a_lost_answer_has_removed_is_removed(account):
+    has(account, "OLD", "1", "production")
+    account.faults["DELETE /v9/projects/env"] = [lambda answer: (answer(), answer_lost())[1], lambda answer: reply(404, {"error": {"code": "not_found"}})]
+    assert env(absent=["OLD"])["removed"] == ["OLD"]
+    assert state(account) == {}

@@ -290,3 +290,10 @@ def test_githubs_primary_limit_may_be_a_403_that_says_nothing_is_left(shop: Shop
     shop.double.fault("github", "rate_limit", "rate_limited", status=403)
     answer = shop.double.github.get("/rate_limit")
     assert (answer.status_code, answer.headers["x-ratelimit-remaining"]) == (403, "0")
+
+
+def test_an_answer_that_is_cut_off_comes_after_the_write(shop: Shop) -> None:
+    shop.double.fault("railway", "up", "garbled")
+    with pytest.raises(ValueError, match="Unterminated"):
+        shop.up(backend("v1.0.0"), message="v1.0.0 garbled").json()
+    assert [item["meta"]["cliMessage"] for item in shop.deployments()] == ["v1.0.0 garbled"]

@@ -25,3 +25,9 @@ def test_details_tell_what_is_known_and_nothing_else() -> None:
     error = ApiError("Vercel refused it.", code="forbidden", status=403, request_id=None)
     assert error.details == {"kind": "api", "message": "Vercel refused it.", "code": "forbidden", "status": 403}
     assert (str(error), error.code, error.status, error.result) == ("Vercel refused it.", "forbidden", 403, {})
+
+
+def test_what_else_is_to_be_done_is_in_the_message_and_in_the_details():
+    error = ApiError("Vercel answered with 500.", status=500)
+    error.advise("Run it again.")
+    assert str(error) == error.details["message"] == "Vercel answered with 500. Run it again."

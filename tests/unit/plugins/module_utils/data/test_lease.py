@@ -319,3 +319,22 @@ def test_the_guard_of_a_module_asks_the_store_at_its_first_beat(tmp_path):
     assert held.step == "frontend.stage"
     with pytest.raises(LeaseLost, match="is gone"):
         held.beat()
+
+
+def test_who_took_the_lease_and_never_heard_of_it_holds_it(store, clock, monkeypatch):
+    put = store.put_if_absent
+
+    def lose(key, data):
+        put(key, data)
+        if key == "lease.json":
+            raise Unreachable("no answer")
+        return str(hash(data))
+
+    monkeypatch.setattr(store, "put_if_absent", lose)
+    lease, _unused = take(store, holder="anna", clock=clock)
+    assert document(store)["token"] == lease.token
+
+
+def test_who_gave_the_lease_back_and_never_heard_of_it_has_changed_it(store, anna):
+    store.lost_answers = 1
+    assert anna.release() is True

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
-from ansible_collections.storefront.runbook.plugins.module_utils.data.store import open_store, prove_conditional_writes
+from ansible_collections.storefront.runbook.plugins.module_utils.data.store import Conflict, open_store, prove_conditional_writes
 from ansible_collections.storefront.runbook.plugins.module_utils.data.store_folder import FolderStore
 from ansible_collections.storefront.runbook.plugins.module_utils.data.store_s3 import S3Store
 
@@ -74,4 +74,20 @@ def test_a_store_without_conditional_writes_is_refused_by_name_and_left_clean(ig
     store.ignored = ignored
     with pytest.raises(ConfigError, match="s3://bucket/shop is a store without conditional writes"):
         prove_conditional_writes(store)
+    assert store.objects == {}
+
+
+def test_a_probe_whose_answer_was_lost_proves_as_much(monkeypatch):
+    store = MemoryStore()
+    put, tries = store.put_if_absent, []
+
+    def lose(key, data):
+        tries.append(key)
+        etag = put(key, data)
+        if len(tries) == 1:
+            raise Conflict(f"{key} was written by somebody else")
+        return etag
+
+    monkeypatch.setattr(store, "put_if_absent", lose)
+    prove_conditional_writes(store)
     assert store.objects == {}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ApiError, ConfigError, Unreachable
@@ -139,3 +140,13 @@ def test_without_boto3_the_command_that_installs_it_is_named(monkeypatch):
     monkeypatch.setattr(store_s3, "BOTO3_ERROR", "No module named 'boto3'")
     with pytest.raises(ConfigError, match="pip install 'boto3"):
         open_store({"store": "s3://bucket"})
+
+
+@pytest.mark.parametrize("call", [lambda store: store.get("a"), lambda store: store.put_if_absent("a", b"1")])
+def test_an_answer_without_an_etag_is_an_error_of_the_service(call):
+    store = S3Store("bucket", "shop", endpoint_url="http://127.0.0.1:1", access_key="access", secret_key="secret", region="us-east-1")
+    answer = {"Body": io.BytesIO(b"")}
+    store.client = SimpleNamespace(get_object=lambda **asked: answer, put_object=lambda **asked: answer)
+    with pytest.raises(ApiError, match="answered without an ETag") as caught:
+        call(store)
+    assert caught.value.details["retryable"]

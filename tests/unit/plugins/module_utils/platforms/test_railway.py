@@ -230,3 +230,10 @@ def test_each_write_renews_the_lease_first(railway, client):
 
 def test_the_vendors_own_variables_are_left_out(client):
     assert list(client.variables()) == ["DATABASE_URL"]
+
+
+def test_a_state_that_nobody_knows_is_not_taken_for_stopped(railway, client, warnings):
+    railway.has("v1.0.0", "HIBERNATING")
+    with pytest.raises(WaitTimeout, match="still hibernating"):
+        client.wait_stopped()
+    assert "a word this version does not know" in warnings[0]

@@ -132,3 +132,9 @@ def test_a_webhook_may_carry_a_query() -> None:
         return reply(200, text="ok") if request.url == "http://127.0.0.1:9/hook?key=1" else reply(404, text="no")
 
     Webhook("http://127.0.0.1:9/hook?key=1 ", session=FakeVendor(answer).session()).post("text", None)
+
+
+def test_a_webhook_that_does_not_say_ok_has_not_posted(clock: Clock) -> None:
+    webhook = Webhook(HOOK, session=FakeVendor([reply(200, text="<html>")]).session(), sleep=clock.sleep, clock=clock)
+    with pytest.raises(ApiError, match="did not answer that it has posted"):
+        webhook.post("text", None)

@@ -186,3 +186,48 @@ def test_what_never_served_production_cannot_be_rolled_back_to_and_the_candidate
     client.refuse_unservable(account.project, staged, "promote")
     with pytest.raises(ConfigError, match=r"cannot roll shop back to dpl_2: it never served .* Set deployment to one of: dpl_1\."):
         client.refuse_unservable(account.project, staged, "rollback")
+
+
+def test_a_build_that_a_read_does_not_know_yet_is_waited_for(account, client, clock):
+    staged = account.has("v1.1.0")
+    account.faults["GET /v13/deployments"] = [lambda answer: vercel_error(404, "not_found")] * 2
+    assert client.wait_ready(account.project, staged)["readyState"] == "READY"
+    assert clock.sleeps == [1, 1]
+
+
+def test_a_build_that_no_read_ever_knows_is_an_error(account, client):
+    staged = account.has("v1.1.0")
+    account.faults["GET /v13/deployments"] = [lambda answer: vercel_error(404, "not_found")] * 100
+    with pytest.raises(ConfigError, match="has no deployment dpl_1"):
+        client.wait_ready(account.project, staged)
+
+
+def no_json(answer):
+    answer()
+    return reply(200, text="{")
+
+
+def test_auto_assignment_is_turned_off_again_although_nobody_can_tell_whether_the_promotion_was_taken(account, client):
+    account.project["autoAssignCustomDomains"] = False
+    account.has("v1.1.0")
+    account.faults["POST /v10/projects/promote"] = [no_json]
+    with pytest.raises(ApiError, match="not JSON") as caught:
+        client.point(account.project, "dpl_1", "promote", keep_off=True)
+    assert "auto_assign_domains" not in str(caught.value)
+    assert account.project["autoAssignCustomDomains"] is False
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_auto_assignment_that_is_left_on_is_told_with_the_remedy(account, client, taken):
+    account.has("v1.1.0")
+    account.faults["POST /v10/projects/promote"] = [lambda answer: answer() if taken else vercel_error(500, "internal")]
+    account.faults["PATCH /v9/projects"] = [lambda answer: vercel_error(500, "internal")]
+    with pytest.raises(ApiError, match="run it again with auto_assign_domains=false") as caught:
+        client.point(account.project, "dpl_1", "promote", keep_off=True)
+    assert caught.value.details["message"] == str(caught.value)
+
+
+def test_a_cancel_whose_answer_was_lost_is_done(account, client):
+    account.has("v1.1.0", state="BUILDING")
+    account.faults["PATCH /v12/deployments/cancel"] = [lambda answer: (answer(), answer_lost())[1], lambda answer: vercel_error(400, "bad_request")]
+    assert client.cancel("dpl_1")["readyState"] == "CANCELED"

@@ -1,0 +1,72 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each write of each module, and what befalls it: the goal or a clear error, never a second deployment, a lost variable, a false ``changed: false``."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.storefront import Sandbox
+from tests.integration.faults import desks, railway, render, vercel
+from tests.integration.faults.bench import Bench
+from tests.integration.faults.docs import rows, seen
+from tests.integration.faults.hurry import hurry
+from tests.integration.faults.table import COLUMNS, Case, Table
+
+CASES = [*vercel.CASES, *railway.CASES, *render.CASES, *desks.CASES]
+ROWS = [(case, write) for case in CASES for write in case.judged]
+DELAYS = {"vercel": 0.0, "railway": 0.0, "render": 0.0, "promotion": 0.0, "settle": 0.02}
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shop's repository with a small backend and the releases v1.0.0, v1.1.0 and v1.2.0."""
+    root = tmp_path_factory.mktemp("shop") / "shop"
+    backend = root / "apps" / "backend"
+    backend.mkdir(parents=True)
+    (backend / "idle.js").write_text("setInterval(() => {}, 1e6);\n")
+    _git(root, "init", "--quiet", "--initial-branch", "main")
+    for release in ("v1.0.0", "v1.1.0", "v1.2.0"):
+        (backend / "package.json").write_text(f'{{"version": "{release[1:]}", "scripts": {{"start": "node idle.js", "worker": "node idle.js"}}}}')
+        _git(root, "add", ".")
+        _git(root, "commit", "--quiet", "--message", release)
+        _git(root, "tag", release)
+    return root
+
+
+def _git(root: Path, *words: str) -> None:
+    subprocess.run(["git", "-C", str(root), "-c", "user.name=test", "-c", "user.email=test@shop.example", *words], check=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _hurried(sandbox: Sandbox) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        hurry(patch)
+        sandbox.cloud("POST", "/delays", DELAYS)
+        yield
+        sandbox.cloud("DELETE", "/delays")
+
+
+@pytest.fixture(scope="module")
+def tables(sandbox: Sandbox, repository: Path) -> Iterator[dict[str, Table]]:
+    """A table for each of the two platforms that a backend may be at; the other vendors are at the first."""
+    benches = {backend: Bench(sandbox, f"test-faults-{backend}", backend, str(repository)) for backend in ("railway", "render")}
+    yield {backend: Table(bench) for backend, bench in benches.items()}
+    for bench in benches.values():
+        bench.close()
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+@pytest.mark.parametrize(("case", "write"), [pytest.param(case, write, id=f"{case.label}-{write}") for case, write in ROWS])
+def test_a_fault_ends_in_the_goal_or_in_a_clear_error(tables: dict[str, Table], case: Case, write: str, column: str) -> None:
+    told = tables["render" if case.vendor == "render" else "railway"].cell(case, write, column)
+    seen(case.name, write, column, told)
+
+
+def test_the_table_has_a_row_for_each_write_and_no_other() -> None:
+    assert rows() == [(case.name, write) for case, write in ROWS]
