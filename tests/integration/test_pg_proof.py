@@ -51,6 +51,7 @@ def test_the_newest_backup_is_proven_once_and_the_time_to_recover_is_kept_beside
     proof = made["proof"]
     assert made["changed"] is True
     assert (proof["level"], proof["tables"], proof["rows"], proof["unproven"], proof["separate_server"]) == ("restore", 6, 6204, [], False)
+    assert proof["compared"] == proof["tables"]  # with what was counted in the snapshot that was dumped
     assert proof["recovery_seconds"] >= sum(proof["seconds"].values()) * 0.9 > 0
     assert unproven.family() == []
     assert [name.partition("-")[0] for name in proofs(unproven)] == ["proof", "proof.json"]

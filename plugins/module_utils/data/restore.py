@@ -170,6 +170,7 @@ def verify(database: Database, manifest: Mapping[str, Any], beat: Callable[[], N
         broken = [name for (name,) in query(connection, BROKEN)]
     recorded = manifest.get("tables") or {}
     wrong = [f"{name} has {counts.get(name, 'no')} rows and not {rows}" for name, rows in recorded.items() if counts.get(name) != rows]
+    wrong += [f"{name} is missing" for name in manifest.get("estimates") or {} if name not in counts]
     wrong += [f"the index {name} is not valid" for name in broken]
     if wrong:
         raise ConfigError(
