@@ -121,7 +121,7 @@ def dump_stream(database: Database, tool: Tool, target: Target, snapshot: str, e
         return [target.put(DUMP, _printed(process, said, database, target.beat), target.beat, expected)]
 
 
-def dump_folder(database: Database, tool: Tool, target: Target, snapshot: str, jobs: int, scratch: Path) -> list[dict[str, Any]]:
+def dump_folder(database: Database, tool: Tool, target: Target, snapshot: str, *, jobs: int, scratch: Path) -> list[dict[str, Any]]:
     """Dump what ``snapshot`` shows with ``jobs`` connections into a folder of ``scratch``, and store each of its files as an object; ``jobs`` at a time too."""
     folder = scratch / "dump"
     options = ["--format=directory", f"--jobs={jobs}", f"--file={folder}", f"--snapshot={snapshot}"]

@@ -95,7 +95,7 @@ def make(
         with snapshot(database, count_limit, beat) as seen:
             dumping = replace(target, beat=lambda: (beat(), seen.stay()))
             if shape.format == "directory":
-                objects = dump_folder(database, tools["pg_dump"], dumping, seen.name, shape.jobs, scratch)
+                objects = dump_folder(database, tools["pg_dump"], dumping, seen.name, jobs=shape.jobs, scratch=scratch)
             else:  # about a quarter: no indexes, and zstd halves the rest at least
                 objects = dump_stream(database, tools["pg_dump"], dumping, seen.name, facts["database_size"] // 4)
             counted = seen.count()
