@@ -173,7 +173,7 @@ def die_at(step: str) -> None:
     import os
     import signal
 
-    from ansible_collections.storefront.runbook.plugins.module_utils.data import databases, differences, restore, swap
+    from ansible_collections.storefront.runbook.plugins.module_utils.data import databases, differences, move, restore, swap
 
     after, step = step.startswith("!"), step.removeprefix("!")
     if not step:
@@ -191,7 +191,7 @@ def die_at(step: str) -> None:
 
         return called
 
-    for module, name in ((databases, "query"), (differences, "query"), (restore, "query"), (swap, "execute")):
+    for module, name in ((databases, "query"), (differences, "query"), (move, "query"), (restore, "query"), (swap, "execute")):
         setattr(module, name, mortal(getattr(module, name)))
     restore.spawn = mortal(restore.spawn)
 

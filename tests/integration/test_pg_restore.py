@@ -306,7 +306,6 @@ def test_a_setting_that_it_may_not_copy_is_named_and_nothing_is_left(shop: Shop)
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"swap": "url"}, "swap: url is not in this version"),
         ({"backup": "none-such"}, "none-such"),
         ({"jobs": 0}, "jobs is 0"),
         ({"maintenance_database": "test-restore-origin"}, "which nobody may be connected to"),

@@ -22,7 +22,7 @@ from ..core.process import is_alive, started
 from . import age, postgres_globals, prisma
 from .backup import Progress, Target, checksum, dump_folder, dump_stream
 from .backup_catalogue import SCHEMA, Leftover, Manifest, write_manifest
-from .backup_counts import snapshot
+from .backup_counts import Snapshot, snapshot
 from .backup_reader import GLOBALS, OpenBackup
 from .backup_shape import Shape
 from .backup_verify import decode
@@ -93,7 +93,12 @@ def make(
     target = Target(store, f"{prefix}{facts['name']}/", shape.level, recipients, beat, progress)
     with scratch_folder(shape) as scratch:
         with snapshot(database, count_limit, beat) as seen:
-            dumping = replace(target, beat=lambda: (beat(), seen.stay()))
+
+            def go_on(seen: Snapshot = seen) -> None:
+                beat()
+                seen.stay()
+
+            dumping = replace(target, beat=go_on)
             if shape.format == "directory":
                 objects = dump_folder(database, tools["pg_dump"], dumping, seen.name, jobs=shape.jobs, scratch=scratch)
             else:  # about a quarter: no indexes, and zstd halves the rest at least
