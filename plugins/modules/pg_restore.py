@@ -428,7 +428,7 @@ def plan_going_back(todo: dict[str, Any], client: Client) -> Plan:
     if entry is None:
         if not place.target and not todo["site"].of_kind("restored"):
             raise ConfigError(f"There is nothing to undo: the shop was not moved away from {client.live.name} to another address.", code="nothing_to_undo")
-        shown["already"] = True
+        shown.update(already=True, kept=place.target.name if place.target else todo["site"].of_kind("restored")[0].name)
         return Plan(before={"database": shown["database"]}, after={"database": shown["database"]}, result={"restore": shown})
     shown["backup"] = entry.note.get("backup")
     todo.update(back=entry)

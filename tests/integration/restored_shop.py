@@ -71,10 +71,10 @@ class Shop:
         self.folder = store
         self.bin = sandbox.state["postgres"]["bin"]
 
-    def fill(self) -> Shop:
+    def fill(self, script: str = FILL) -> Shop:
         if not self.admin("SELECT 1 FROM pg_roles WHERE rolname = %s", OTHER_ROLE):
             self.admin(f'CREATE ROLE "{OTHER_ROLE}"')
-        self.database.sql(FILL)
+        self.database.sql(script)
         return self
 
     def copied(self, name: str, store: Path) -> Shop:
@@ -144,7 +144,7 @@ class Shop:
 
     def properties(self) -> list[tuple[Any, ...]]:
         """What belongs to the database itself, and is in no dump."""
-        grants = "array(SELECT a::text FROM unnest(datacl) a ORDER BY 1)"
+        grants = "array(SELECT a::text FROM unnest(coalesce(datacl, acldefault('d', datdba))) a ORDER BY 1)"
         settings = "array(SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setdatabase = d.oid ORDER BY 1)"
         columns = f"datdba, encoding, datcollate, datctype, datconnlimit, dattablespace, {grants}, {settings}, shobj_description(d.oid, 'pg_database')"
         return self.admin(f"SELECT {columns} FROM pg_database d WHERE datname = %s", self.name)
