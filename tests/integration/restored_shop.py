@@ -90,8 +90,11 @@ class Shop:
         copy.database.sql(f'COMMENT ON DATABASE "{name}" IS %s', "the shop's")
         return copy
 
+    def backing_up(self, name: str = "first", **options: Any) -> dict[str, Any]:
+        return {"database_url": self.database.url, "postgres_bin": self.bin, "name": name, **self.store, **options}
+
     def back_up(self, name: str = "first", **options: Any) -> str:
-        result = run_module(pg_backup, {"database_url": self.database.url, "postgres_bin": self.bin, "name": name, **self.store, **options})
+        result = run_module(pg_backup, self.backing_up(name, **options))
         assert not result["failed"], result["msg"]
         return name
 
@@ -173,7 +176,7 @@ def die_at(step: str) -> None:
     import os
     import signal
 
-    from ansible_collections.storefront.runbook.plugins.module_utils.data import databases, differences, move, restore, swap
+    from ansible_collections.storefront.runbook.plugins.module_utils.data import backup, backup_counts, backup_run, databases, differences, move, restore, swap
 
     after, step = step.startswith("!"), step.removeprefix("!")
     if not step:
@@ -191,7 +194,10 @@ def die_at(step: str) -> None:
 
         return called
 
+    module: Any
     for module, name in ((databases, "query"), (differences, "query"), (move, "query"), (restore, "query"), (swap, "execute")):
+        setattr(module, name, mortal(getattr(module, name)))
+    for module, name in ((backup_counts, "query"), (backup, "spawn"), (backup.Target, "put"), (backup_run, "write_manifest")):
         setattr(module, name, mortal(getattr(module, name)))
     restore.spawn = mortal(restore.spawn)
 

@@ -13,11 +13,14 @@ from typing import Any
 import psycopg2
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.data.backup_catalogue import read_proof
+from ansible_collections.storefront.runbook.plugins.module_utils.data.backup_reader import open_backup
 from ansible_collections.storefront.runbook.plugins.module_utils.data.store import open_store
+from ansible_collections.storefront.runbook.plugins.modules import pg_backup, pg_backup_info
 
 from sandbox.process import wait_until
 from sandbox.storefront import Sandbox
 from tests.integration.restored_shop import OTHER_ROLE, Shop, worker
+from tests.unit.support import run_module
 
 SAME = {"same_server": True}
 
@@ -123,3 +126,24 @@ def test_what_a_killed_run_left_is_dropped_by_the_next_one_and_what_another_uses
     assert len(made["leftovers"]) == 1
     assert unproven.family() == ["scratch"]
     unproven.drop_family()
+
+
+def listed(shop: Shop) -> dict[str, Any]:
+    return run_module(pg_backup_info, shop.store)
+
+
+STEPS = ["!pg_export_snapshot", "pg_dump', '--format", "!pg_dump', '--format", "'globals.json'", "!'globals.json'", "'finished_at'", "!'finished_at'"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_backup_that_is_killed_at_any_step_is_none_and_the_next_run_makes_it(unproven: Shop, step: str) -> None:
+    with worker(unproven.backing_up(f"killed-{STEPS.index(step)}", encryption="off"), "pg_backup", step) as running:
+        running.communicate(timeout=60)
+    assert running.returncode == -9
+    name, whole = f"killed-{STEPS.index(step)}", step == "!'finished_at'"
+    assert (name in [backup["name"] for backup in listed(unproven)["backups"]]) == whole
+    again = run_module(pg_backup, unproven.backing_up(name, encryption="off"))
+    assert (again["failed"], again["changed"]) == (False, not whole)
+    assert listed(unproven)["leftovers"] == []
+    with open_backup(open_store(unproven.store), name) as backup:
+        backup.verify()

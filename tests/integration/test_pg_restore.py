@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -341,6 +342,27 @@ def test_a_lost_lease_stops_it_and_leaves_nothing(shop: Shop) -> None:
     lease.take(store, holder="another run", reason="a test")
     assert shop.restore(lease=held.token)["error"]["kind"] == "lease_lost"
     assert shop.family() == []
+
+
+def test_a_lease_that_is_lost_in_the_middle_of_it_stops_it_and_leaves_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, oid = open_store(shop.store), shop.oid()
+    held, _loser = lease.take(store, holder="this run")
+    spawn, begun = restore.spawn, list[Any]()
+
+    def taken_over_meanwhile(argv: Any, **options: Any) -> Any:
+        process = spawn(argv, **options)
+        if "--exit-on-error" in argv:
+            begun.append(process)
+            process.send_signal(signal.SIGSTOP)  # it lasts longer than the lease
+            lease.take(store, holder="another run", reason="a test")
+        return process
+
+    monkeypatch.setattr(restore, "spawn", taken_over_meanwhile)
+    monkeypatch.setattr(restore, "BEAT_INTERVAL", 0.05)
+    refused = shop.restore(lease=held.token)
+    assert (len(begun), refused["error"]["kind"]) == (1, "lease_lost")
+    assert begun[0].poll() is not None
+    assert (shop.oid(), shop.accepts_connections(), shop.family()) == (oid, True, [])
 
 
 def test_a_restore_that_takes_too_long_is_stopped_and_leaves_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
