@@ -19,7 +19,7 @@ from ansible_collections.storefront.runbook.plugins.modules import pg_backup, pg
 
 from sandbox.process import wait_until
 from sandbox.storefront import Sandbox
-from tests.integration.restored_shop import OTHER_ROLE, Shop, worker
+from tests.integration.restored_shop import OTHER_ROLE, Shop, killed
 from tests.unit.support import run_module
 
 SAME = {"same_server": True}
@@ -115,9 +115,7 @@ def test_another_server_needs_neither_the_live_one_nor_its_roles(unproven: Shop)
 
 def test_what_a_killed_run_left_is_dropped_by_the_next_one_and_what_another_uses_is_not(unproven: Shop) -> None:
     parameters = {"postgres_bin": unproven.bin, "database_url": unproven.database.url, **unproven.store, "backup": "first", **SAME}
-    with worker(parameters, "pg_proof", "ANALYZE") as running:
-        running.communicate(timeout=60)
-    assert (running.returncode, unproven.family()) == (-9, ["scratch"])
+    assert (killed(parameters, "ANALYZE", "pg_proof"), unproven.family()) == (True, ["scratch"])
     unproven.admin(f'CREATE DATABASE "{unproven.name}@scratch-20200101T000000Z" OWNER shop')
     with closing(psycopg2.connect(unproven.url_of("postgres"))) as other, other.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [f"storefront.runbook {unproven.name}@scratch-20200101T000000Z"])
@@ -137,9 +135,7 @@ STEPS = ["!pg_export_snapshot", "pg_dump', '--format", "!pg_dump', '--format", "
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_backup_that_is_killed_at_any_step_is_none_and_the_next_run_makes_it(unproven: Shop, step: str) -> None:
-    with worker(unproven.backing_up(f"killed-{STEPS.index(step)}", encryption="off"), "pg_backup", step) as running:
-        running.communicate(timeout=60)
-    assert running.returncode == -9
+    assert killed(unproven.backing_up(f"killed-{STEPS.index(step)}", encryption="off"), step, "pg_backup")
     name, whole = f"killed-{STEPS.index(step)}", step == "!'finished_at'"
     assert (name in [backup["name"] for backup in listed(unproven)["backups"]]) == whole
     again = run_module(pg_backup, unproven.backing_up(name, encryption="off"))

@@ -22,7 +22,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.data.store impo
 
 from sandbox.process import wait_until
 from sandbox.storefront import Sandbox
-from tests.integration.restored_shop import OTHER_ROLE, Shop, worker
+from tests.integration.restored_shop import OTHER_ROLE, Shop, killed
 
 LATE = """
 INSERT INTO item VALUES (5000, 1, 'late'), (5001, 2, 'later');
@@ -159,9 +159,7 @@ STEPS = ["!CREATE DATABASE", "!pg_restore', '--exit", "!COMMENT", "!LOCK TABLE",
 def test_killed_at_any_step_one_of_the_two_is_live_and_the_next_run_finishes(shop: Shop, step: str) -> None:
     oid = shop.oid()
     shop.database.sql("DELETE FROM note")
-    with worker(shop.parameters("restored"), step=step) as running:
-        running.communicate(timeout=60)
-    assert running.returncode == -9
+    assert killed(shop.parameters("restored"), step)
     assert shop.accepts_connections()
     done = step == "!DO $swap$"
     assert (shop.oid() != oid) == done

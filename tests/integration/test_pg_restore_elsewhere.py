@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 
 from sandbox.storefront import Sandbox
-from tests.integration.restored_shop import Shop, worker
+from tests.integration.restored_shop import Shop, killed
 from tests.integration.shop_database import Database
 
 URL: dict[str, Any] = {"swap": "url"}
@@ -169,9 +169,7 @@ def test_an_unfit_target_is_refused_before_anything_changes(shop: Shop, other: D
 @pytest.mark.parametrize("step", ["!@restored-", "!SET default_transaction_read_only TO"])
 def test_killed_at_any_step_of_a_move_the_next_run_finishes(shop: Shop, step: str) -> None:
     shop.restore("staged", **URL)
-    with worker(shop.parameters("restored", **URL), step=step) as running:
-        running.communicate(timeout=60)
-    assert running.returncode == -9
+    assert killed(shop.parameters("restored", **URL), step)
     again = shop.restore(**URL)
     assert not again["failed"], again["msg"]
     assert (again["restore"]["losses"], shop.family()) == (LOST, ["restored"])
@@ -180,9 +178,7 @@ def test_killed_at_any_step_of_a_move_the_next_run_finishes(shop: Shop, step: st
 
 @pytest.mark.parametrize("step", ['!"state": "loading"', "!pg_restore', '--exit"])
 def test_killed_while_it_restores_into_a_named_database_the_next_run_finishes(shop: Shop, other: Database, step: str) -> None:
-    with worker(shop.parameters("restored", target_url=other.url), step=step) as running:
-        running.communicate(timeout=60)
-    assert running.returncode == -9
+    assert killed(shop.parameters("restored", target_url=other.url), step)
     again = shop.restore(target_url=other.url)
     assert not again["failed"], again["msg"]
     assert (again["restore"]["losses"], write(shop, shop.name, 5002), write(shop, other.name, 5003)) == (LOST, False, True)
