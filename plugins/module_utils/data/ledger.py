@@ -107,7 +107,7 @@ def target(records: Sequence[Record], release: str | None = None) -> tuple[int |
         return found, None if found is not None else f"{release} was never verified live, going by the newest {len(records)} records of the ledger."
     if not good:
         return None, "No release was ever verified live, going by the ledger."
-    live, last = records[good[0]], records[0]
+    live, last = records[good[0]], next(record for record in records if record["kind"] != "restore")  # which moves no release
     if last["outcome"] in ("incomplete", "unsafe"):
         return good[0], f"The {last['kind']} of {last['release']} ended {last['outcome']}, so {live['release']}, the last one verified, is what to go back to."
     if live["kind"] == "rollback":
