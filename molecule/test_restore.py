@@ -28,7 +28,7 @@ def shop(shop):
     yield shop
     with closing(psycopg2.connect(state["postgres"]["url"])) as connection, connection.cursor() as cursor:
         connection.autocommit = True
-        cursor.execute("SELECT datname FROM pg_database WHERE datname ~ %s", [f"^{shop.name}@(incoming|before|undone)-"])
+        cursor.execute("SELECT datname FROM pg_database WHERE datname ~ %s", [f"^{shop.name}@(incoming|before|undone|restored)-"])
         for (name,) in cursor.fetchall():
             cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
@@ -50,6 +50,9 @@ def test_nothing_is_replaced_until_somebody_approved_and_undo_brings_the_orders_
     assert restored.rc == 0, restored.stdout
     assert shop.rows()["Order"] == rows["Order"] - 1
     assert restored.report["outcome"] == "restored"
+    record = shop.ledger()[-1]
+    assert (record["kind"], record["outcome"], record["release"], record["restore"]["swap"]) == ("restore", "restored", "v1.0.0", "rename")
+    assert (record["id"], record["restore"]["kept"].partition("-")[0]) == (restored.report["record"], "shop@before")
     assert shop.live()["backend"] == "v1.0.0"
     assert len(manifests(shop) - safe) == 2
 
@@ -69,3 +72,41 @@ def test_a_unit_that_does_not_start_again_is_told_and_the_next_run_starts_it(sho
     assert again.rc == 0, again.stdout
     assert "and was before this run" in again.report["message"]
     assert shop.live()["backend"] == "v1.0.0"
+
+
+def orders(shop, name: str) -> int:
+    with closing(psycopg2.connect(f"{shop.sandbox.state['postgres']['url'].rpartition('/')[0]}/{name}")) as connection, connection.cursor() as cursor:
+        cursor.execute('SELECT count(*) FROM "Order"')
+        ((count,),) = cursor.fetchall()
+        return count
+
+
+def test_the_units_get_another_address_where_none_can_be_renamed_and_are_connected_to_it(shop):
+    there = orders(shop, "shop")
+    moved = shop.play("restore.yml", surfaces=SURFACES, backup="latest", approve_restore="shop", database_restore_swap="url")
+    assert moved.rc == 0, moved.stdout
+    record = shop.ledger()[-1]["restore"]
+    assert (moved.report["outcome"], record["swap"], record["kept"]) == ("restored", "url", "shop")
+    assert any(f"{record['serves']} serves" in note for note in moved.report["notes"])
+    customer.buy(shop.at)
+    assert (orders(shop, "shop"), orders(shop, record["serves"]), shop.live()["backend"]) == (there, there, "v1.0.0")  # one was lost, another one bought
+
+    shop.fault(vendor="railway", operation="deploymentRedeploy", kind="unavailable", times=-1)
+    broken = shop.play("restore.yml", surfaces=SURFACES, undo=True, approve_restore="shop")
+    assert broken.rc == 2
+    assert "Run the play again" in broken.message
+    shop.sandbox.cloud("DELETE", "/faults")
+    undone = shop.play("restore.yml", surfaces=SURFACES, undo=True, approve_restore="shop")
+    assert undone.rc == 0, undone.stdout
+    customer.buy(shop.at)
+    assert (orders(shop, "shop"), orders(shop, record["serves"])) == (there + 1, there)
+
+
+def test_a_unit_that_does_not_get_along_with_the_other_database_brings_all_back(shop):
+    there = orders(shop, "shop")
+    shop.fault(vendor="railway", operation="deploymentRedeploy", kind="unavailable", times=4)
+    broken = shop.play("restore.yml", surfaces=SURFACES, backup="latest", approve_restore="shop", database_restore_swap="url")
+    assert broken.rc == 2
+    assert "Every unit uses the database from before again" in broken.message
+    customer.buy(shop.at)
+    assert (orders(shop, "shop"), shop.live()["backend"], shop.ledger()[-1]["kind"]) == (there + 1, "v1.0.0", "deploy")

@@ -109,6 +109,13 @@ options:
     type: str
     choices: [decode, checksum, none]
     default: checksum
+  count_limit:
+    description:
+      - The rows of each table are counted in the snapshot that is dumped, so that a restore can be compared with them. The smallest tables come first, as
+        long as those counted have no more than so many bytes in all; for the others the planner's estimate is noted, with which nothing is compared.
+      - V(0) counts none. A table that is locked at the time is not waited for and not counted.
+    type: int
+    default: 4294967296
   postgres_bin:
     description:
       - Folder of PostgreSQL's client programs. Without it the C(pg_dump) of the server's version is searched for, or else the next newer one.
@@ -227,6 +234,14 @@ backup:
       description: How many migrations the database had (C(count)), and the C(last) one's name.
       type: dict
       sample: {count: 4, last: 20260126090000_order_email}
+    tables:
+      description: Rows of each table that was counted, in the snapshot that was dumped.
+      type: dict
+      sample: {public.order: 30211, public.item: 480}
+    estimates:
+      description: The planner's estimate for each table that was not counted (see O(count_limit)), null where it has none.
+      type: dict
+      sample: {public.event: 48000000}
     verified:
       description: How it was verified, V(decode), V(checksum) or V(none).
       type: str
@@ -269,7 +284,7 @@ from ..module_utils.data.store_exposure import refuse_public
 
 NOTE_INTERVAL = 10.0  # seconds between two notes of how far it is
 PROGRAMS = {"none": ["pg_dump"], "checksum": ["pg_dump"], "decode": ["pg_dump", "pg_restore"]}
-UNKNOWN = ("raw_size", "size", "sha256", "objects", "finished_at", "duration", "bytes_per_second")  # before it is made
+UNKNOWN = ("tables", "estimates", "raw_size", "size", "sha256", "objects", "finished_at", "duration", "bytes_per_second")  # before it is made
 
 
 def argument_spec() -> dict[str, Any]:
@@ -289,6 +304,7 @@ def argument_spec() -> dict[str, Any]:
         "level": {"type": "int"},
         "scratch_dir": {"type": "path"},
         "verify": {"type": "str", "choices": ["decode", "checksum", "none"], "default": "checksum"},
+        "count_limit": {"type": "int", "default": 1 << 32},
         "postgres_bin": {"type": "path"},
         "wait_timeout": {"type": "float", "default": 3600.0},
     }
@@ -323,6 +339,8 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     recipients, identity = backup_shape.choose_recipients(params), backup_shape.read_identity(params)
     if params["verify"] == "decode":
         backup_shape.refuse_undecodable(recipients, identity)
+    if params["count_limit"] < 0:
+        raise ConfigError(f"count_limit is {params['count_limit']}. Give a number of bytes, or 0 to count no rows.")
     prefix = backup_catalogue.folder(params["prefix"])
     refuse_public(client.store, client.warn)
     catalogue = backup_catalogue.read_catalogue(client.store, prefix)
@@ -349,7 +367,15 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     }
     shown = {"backup": facts["location"], "database_size": server.size, "format": shape.format, "encryption": facts["encryption"]}
     leftovers = [left for left in catalogue.leftovers if left.name == name]
-    todo = {"facts": facts, "shape": shape, "tools": tools, "identity": identity, "prefix": prefix, "leftovers": leftovers}
+    todo = {
+        "facts": facts,
+        "shape": shape,
+        "tools": tools,
+        "identity": identity,
+        "prefix": prefix,
+        "leftovers": leftovers,
+        "count_limit": params["count_limit"],
+    }
     return Plan({}, shown, todo, {"backup": {**facts, **dict.fromkeys(UNKNOWN)}})
 
 

@@ -79,11 +79,24 @@ options:
     type: str
   swap:
     description:
-      - V(rename) gives the restored database the live name.
-      - V(url) is to restore where databases cannot be renamed, by another address for every service; this version refuses it and says what to do by hand.
+      - V(rename) gives the restored database the live name. Its user has to own the live one, to create databases and to end its sessions.
+      - V(url) gives it a name of its own, RV(restore.serves), which the variables of every service have to be changed to afterwards. The database that is left
+        is fenced - sessions of its user can only read there from then on, so that no write is lost in it; O(state=undone) lifts that.
+      - V(auto) is V(rename) where the rights suffice and V(url) elsewhere; RV(restore.swap_reason) tells why.
     type: str
-    choices: [rename, url]
+    choices: [auto, rename, url]
     default: rename
+  target_url:
+    description:
+      - URL of another database, on any server, that takes the live one's place; it implies O(swap=url). The backup is restored into it, in one transaction, so
+        it has to be empty and owned by its user. Needed again with O(state=undone). Never shown or logged.
+    type: str
+  adopt:
+    description:
+      - Whether the database in O(target_url) is taken as it is, such as an instance that the vendor restored to a point in time. It is verified and
+        compared, and no backup is needed.
+    type: bool
+    default: false
   maintenance_database:
     description:
       - Another database on the same server to be connected to, since nobody may be connected to a database while it is renamed.
@@ -139,6 +152,14 @@ EXAMPLES = r"""
     state: restored
     approve: shop
 
+- name: Have the vendor's point-in-time instance take its place
+  storefront.runbook.pg_restore:
+    database_url: "{{ vault_database_url }}"
+    target_url: "{{ vault_instance_url }}"
+    adopt: true
+    state: restored
+    approve: shop
+
 - name: Put the database from before back
   storefront.runbook.pg_restore:
     database_url: "{{ vault_database_url }}"
@@ -161,9 +182,22 @@ restore:
       type: str
       sample: shop-20260202T090000.123Z-v1.1.0
     swap:
-      description: How it is put in place.
+      description: How it is put in place, V(rename) or V(url).
       type: str
       sample: rename
+    swap_reason:
+      description: Why that is V(url), null for V(rename).
+      type: str
+      sample: shop lacks the right to create databases
+    serves:
+      description: Name of the database that services have to be connected to, which is another one than before with V(url).
+      type: str
+      sample: shop@restored-20260202T100312Z
+    left_out:
+      description: What a user who is in none of the owners' roles cannot restore, with V(url) only.
+      type: list
+      elements: str
+      sample: [owners and grants]
     already:
       description: Whether the live database is what was asked for, so that nothing is done.
       type: bool
@@ -213,7 +247,7 @@ dropped:
   elements: str
 """
 
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -224,14 +258,15 @@ from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import lease_options
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.wait import Waiter
-from ..module_utils.data import databases, replace_live, restore
+from ..module_utils.data import databases, move, replace_live, restore
 from ..module_utils.data.archive import choose, fetch, fetch_file, proofs
 from ..module_utils.data.backup_catalogue import folder
 from ..module_utils.data.backup_reader import ZSTANDARD_ERROR
 from ..module_utils.data.backup_shape import read_identity, secret_keys
 from ..module_utils.data.differences import total
 from ..module_utils.data.lease import guard as lease_guard
-from ..module_utils.data.postgres import PSYCOPG2_ERROR, direct
+from ..module_utils.data.new_place import Place
+from ..module_utils.data.postgres import PSYCOPG2_ERROR, connect, direct
 from ..module_utils.data.store import open_store
 
 FIELDS = ("staged", "kept", "kept_until", "expected_seconds", "verified", "losses", "lost_rows", "held_seconds", "shut_seconds")
@@ -249,7 +284,9 @@ def argument_spec() -> dict[str, Any]:
         "identity": {"type": "str", "no_log": True},
         "identity_file": {"type": "path"},
         "approve": {"type": "str"},
-        "swap": {"type": "str", "choices": ["rename", "url"], "default": "rename"},
+        "swap": {"type": "str", "choices": ["auto", "rename", "url"], "default": "rename"},
+        "target_url": {"type": "str", "no_log": True},
+        "adopt": {"type": "bool", "default": False},
         "maintenance_database": {"type": "str", "default": "postgres"},
         "keep": {"type": "float", "default": 168.0},
         "jobs": {"type": "int", "default": 3},
@@ -264,6 +301,7 @@ class Client:
 
     def __init__(self, params: dict[str, Any], runtime: Runtime) -> None:
         self.live = direct(params["database_url"], remedy="database_url")
+        self.target = direct(params["target_url"], option="target_url", remedy="target_url") if params["target_url"] else None
         self.prefix, self.identity = folder(params["prefix"]), read_identity(params)
         self.held = ExitStack()
         self.close = self.held.close
@@ -285,19 +323,37 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     site = replace_live.look(client.live, params["maintenance_database"], client.beat, client.held)
     if not site.present.open:
         client.warn(f"{client.live.name} accepts no connections, as a crash of its server in a swap leaves it. It is opened again.")
-    shown = {"database": client.live.name, "backup": None, "swap": params["swap"], "already": False, **dict.fromkeys(FIELDS)}
+    if params["state"] == "undone" and site.present.note.get("state") == "serving":  # the URL is that of what a restore has put there
+        client.live = databases.beside(client.live, site.present.note["of"])
+        site = replace_live.look(client.live, params["maintenance_database"], client.beat, client.held)
+    way: tuple[str, str | None] = ("rename", None)
+    if params["state"] != "dropped":
+        way = replace_live.choose_swap(site, params["swap"], elsewhere=bool(client.target))
+    shown: dict[str, Any] = {
+        "database": client.live.name,
+        "backup": None,
+        "swap": way[0],
+        "swap_reason": way[1],
+        "already": False,
+        "left_out": [],
+        **dict.fromkeys(FIELDS),
+    }
+    shown["serves"] = client.live.name
     todo = {"params": params, "site": site, "shown": shown, "now": datetime.now(UTC)}
+    if way[0] == "url":
+        todo["place"] = Place(site, client.target, params["adopt"], client.beat)
+        return (plan_going_back if params["state"] == "undone" else plan_going)(todo, client)
     return {"staged": plan_restore, "restored": plan_restore, "undone": plan_undo, "dropped": plan_drop}[params["state"]](todo, client)
 
 
 def refuse(params: dict[str, Any], live: str) -> None:
     """Raise ConfigError for what no look at the server could mend."""
-    if params["swap"] == "url":
-        raise ConfigError(
-            "swap: url is not in this version. Restore with state: staged, set DATABASE_URL of every service to the database that restore.staged names, and "
-            "redeploy them; or give the user the rights for swap: rename.",
-            code="no_swap_by_url",
-        )
+    if params["adopt"] and not params["target_url"]:
+        raise ConfigError("adopt is for a database that target_url names. Set that too.", code="bad_option")
+    if params["target_url"] and params["swap"] == "rename" and params["state"] == "dropped":
+        raise ConfigError("The database in target_url is not this module's to drop. Leave target_url out.", code="bad_option")
+    if params["state"] in ("staged", "restored") and not params["adopt"] and not (params["backup"] or params["file"]):
+        raise ConfigError("Nothing says what to restore. Set backup, or file; or adopt with target_url.", code="bad_option")
     for option, least in (("jobs", 1), ("keep", 0), ("lock_timeout", 0)):
         if params[option] < least:
             raise ConfigError(f"{option} is {params[option]}. Give {least} or more.")
@@ -318,7 +374,7 @@ def plan_restore(todo: dict[str, Any], client: Client) -> Plan:
         return Plan(before={"database": shown["database"]}, after={"database": shown["database"]}, result={"restore": shown})
     staged = site.staged(digest)
     if not staged:
-        archive = archive or client.held.enter_context(fetch(client.store, manifest["name"], client.prefix, client.identity, client.beat))
+        archive = archive or client.held.enter_context(fetch(client.store, shown["backup"], client.prefix, client.identity, client.beat))
         todo["tool"] = restore.fit(site.admin, archive, params["postgres_bin"], client.beat)
     elif client.check_mode or client.state == "staged" or not params["approve"]:
         count(shown, replace_live.compare(site, staged))
@@ -330,6 +386,55 @@ def plan_restore(todo: dict[str, Any], client: Client) -> Plan:
     if client.state == "staged":
         return Plan(before=before, after={**before, "staged": shown["staged"]}, todo=todo, result={"restore": shown})
     return approved(Plan(before=before, after={"database": f"{shown['database']} from {manifest['name']}"}, todo=todo, result={"restore": shown}), client)
+
+
+def plan_going(todo: dict[str, Any], client: Client) -> Plan:
+    """Restore or adopt a database at another address and leave the live one for it."""
+    params, site, shown, place = todo["params"], todo["site"], todo["shown"], todo["place"]
+    archive = client.held.enter_context(fetch_file(params["file"], params["sha256"], client.beat)) if params["file"] else None
+    manifest = {"name": "adopted", "sha256": None} if params["adopt"] else archive.manifest if archive else None
+    manifest = manifest or choose(client.store, params["backup"], client.prefix, client.live.name)
+    entry = place.look(manifest["sha256"])
+    shown["backup"] = manifest["name"]
+    before = {"database": shown["database"]}
+    serving = place.serving()
+    if serving and serving != entry:
+        raise move.already_left(client.live.name)
+    if entry and serving:
+        shown.update(already=True, serves=entry.name, kept=client.live.name, kept_until=entry.note.get("kept_until"))
+        return Plan(before={"database": entry.name}, after={"database": entry.name}, result={"restore": shown})
+    if entry is None:
+        archive = archive or client.held.enter_context(fetch(client.store, shown["backup"], client.prefix, client.identity, client.beat))
+        with closing(connect(client.target or site.server, beat=client.beat)) as connection:
+            todo["tool"], todo["ownership"] = restore.fit_for_trial(connection, archive, params["postgres_bin"], client.beat)
+        shown["left_out"] = [] if todo["ownership"] else ["owners and grants"]
+    else:
+        shown["verified"] = restore.verify(place.database(entry), manifest, client.beat) if params["adopt"] and not client.check_mode else None
+        shown["verified"] = entry.note.get("verified") or shown["verified"]
+        if client.check_mode or client.state == "staged" or not params["approve"]:
+            count(shown, move.compare(client.live, place.database(entry), client.beat))
+    shown["staged"] = entry.name if entry else client.target.name if client.target else databases.label(client.live.name, "incoming", todo["now"])
+    todo.update(archive=archive, note={"backup": manifest["name"], "sha256": manifest["sha256"]}, staged=entry)
+    if client.state == "staged":
+        staged = {"staged": entry.name if entry else None}
+        return Plan(before={**before, **staged}, after={**before, "staged": shown["staged"]}, todo=todo, result={"restore": shown})
+    return approved(Plan(before=before, after={"database": f"{shown['staged']} from {manifest['name']}"}, todo=todo, result={"restore": shown}), client)
+
+
+def plan_going_back(todo: dict[str, Any], client: Client) -> Plan:
+    """Leave the database at another address for the one from before."""
+    shown, place = todo["shown"], todo["place"]
+    entry = place.serving()
+    if entry is None:
+        if not place.target and not todo["site"].of_kind("restored"):
+            raise ConfigError(f"There is nothing to undo: the shop was not moved away from {client.live.name} to another address.", code="nothing_to_undo")
+        shown.update(already=True, kept=place.target.name if place.target else todo["site"].of_kind("restored")[0].name)
+        return Plan(before={"database": shown["database"]}, after={"database": shown["database"]}, result={"restore": shown})
+    shown["backup"] = entry.note.get("backup")
+    todo.update(back=entry)
+    if client.check_mode or not todo["params"]["approve"]:
+        count(shown, move.compare(place.database(entry), client.live, client.beat))
+    return approved(Plan(before={"database": entry.name}, after={"database": client.live.name}, todo=todo, result={"restore": shown}), client)
 
 
 def plan_undo(todo: dict[str, Any], client: Client) -> Plan:
@@ -378,6 +483,8 @@ def apply(intent: Plan, client: Client) -> dict[str, Any]:
     todo, shown = intent.todo, intent.result["restore"]
     params, site, successor = todo["params"], todo["site"], todo.get("staged")
     replace_live.begin(site)
+    if "place" in todo:
+        return apply_going(intent, client)
     if "drop" in todo:
         for name in todo["drop"]:
             databases.drop(site.admin, name)
@@ -393,6 +500,25 @@ def apply(intent: Plan, client: Client) -> dict[str, Any]:
     return {"restore": {**shown, **seconds, "kept_until": site.replaced_by_present(todo["kind"])[0].note["kept_until"]}}
 
 
+def apply_going(intent: Plan, client: Client) -> dict[str, Any]:
+    todo, shown = intent.todo, intent.result["restore"]
+    params, place, entry = todo["params"], todo["place"], todo.get("staged")
+    options = {"keep": timedelta(hours=params["keep"]), "lock_timeout": params["lock_timeout"]}
+    if "back" in todo:
+        losses, told = place.go_back(todo["back"], **options)
+        count(shown, losses)
+        return {"restore": {**shown, **told, "kept": todo["back"].name}}
+    if entry is None:
+        how = {"name": shown["staged"], "jobs": params["jobs"], "ownership": todo["ownership"]}
+        entry, shown["verified"] = place.load(todo["archive"], todo["tool"], todo["note"], **how)
+    if client.state == "staged":
+        count(shown, move.compare(client.live, place.database(entry), client.beat))
+        return {"restore": shown}
+    entry, losses, told = place.go(entry, todo["note"], **options)
+    count(shown, losses)
+    return {"restore": {**shown, **told, "serves": entry.name, "kept": client.live.name}}
+
+
 def main() -> None:
     run(
         argument_spec(),
@@ -400,10 +526,9 @@ def main() -> None:
         plan,
         apply,
         guard=lease_guard,
-        secrets=lambda params: [*secrets_of_url(params["database_url"]), *secret_keys(params)],
+        secrets=lambda params: [*secrets_of_url(params["database_url"]), *secrets_of_url(params["target_url"]), *secret_keys(params)],
         libraries={"psycopg2": PSYCOPG2_ERROR, "zstandard": ZSTANDARD_ERROR},
         mutually_exclusive=[("backup", "file"), ("identity", "identity_file")],
-        required_if=[("state", "staged", ("backup", "file"), True), ("state", "restored", ("backup", "file"), True)],
     )
 
 

@@ -2,14 +2,14 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write the record of a deploy or a rollback to the ledger."""
+"""Write the record of a deploy, a rollback or a restore to the ledger."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release_record
 version_added: 1.0.0
-short_description: Record a deploy or a rollback in the ledger
+short_description: Record a deploy, a rollback or a restore of the database in the ledger
 description:
   - Writes one record to the ledger in the store. A record is never changed; a second run with the same facts changes nothing.
   - Only the fields named here are kept, and the passwords of URLs in them are masked.
@@ -30,14 +30,15 @@ options:
     description:
       - What was done.
     type: str
-    choices: [deploy, rollback]
+    choices: [deploy, rollback, restore]
     default: deploy
   outcome:
     description:
       - How it ended. V(released) is a deploy that was verified. V(rolled_back) is a deploy that failed and was put back, or a rollback that was verified.
       - V(incomplete) leaves units that are not back, V(unsafe) an old release that was kept off a schema it does not know.
+      - V(restored) and V(undone) are how a restore ends, with the backup in the database's place or with what was there before.
     type: str
-    choices: [released, rolled_back, incomplete, unsafe]
+    choices: [released, rolled_back, incomplete, unsafe, restored, undone]
     required: true
   release:
     description:
@@ -132,8 +133,36 @@ options:
     default: []
   backup:
     description:
-      - Name of the backup that was made before.
+      - Name of the backup that was made before; with O(kind=restore) of the one that was restored.
     type: str
+  restore:
+    description:
+      - What a restore did to the database. Needed with O(kind=restore), and kept with that only.
+    type: dict
+    suboptions:
+      swap:
+        description:
+          - How the database was put in place, by name or by another address.
+        type: str
+        choices: [rename, url]
+        required: true
+      serves:
+        description:
+          - Name of the database that is served from since.
+        type: str
+        required: true
+      kept:
+        description:
+          - Name of the database that was served from before.
+        type: str
+      kept_until:
+        description:
+          - Until when it can be put back.
+        type: str
+      lost_rows:
+        description:
+          - How many rows of it the new one does not have as they were.
+        type: int
   summary:
     description:
       - What an operator should know about it.
@@ -217,6 +246,12 @@ from ..module_utils.data.lease_document import iso, timestamp
 from ..module_utils.data.ledger import find, make, same, write
 from ..module_utils.data.store import Store, open_store
 
+RESTORE = {
+    "swap": {"type": "str", "choices": ["rename", "url"], "required": True},
+    "serves": {"type": "str", "required": True},
+    **{name: {"type": "str"} for name in ("kept", "kept_until")},
+    "lost_rows": {"type": "int"},
+}
 STEP = {"name": {"type": "str", "required": True}, "outcome": {"type": "str", "required": True}, "seconds": {"type": "float"}}
 EVIDENCE = {"name": {"type": "str", "required": True}, **{name: {"type": "str"} for name in ("asked", "answered", "outcome", "commit", "at")}}
 
@@ -224,8 +259,8 @@ EVIDENCE = {"name": {"type": "str", "required": True}, **{name: {"type": "str"} 
 def argument_spec() -> dict[str, Any]:
     return {
         "storefront": {"type": "str", "required": True},
-        "kind": {"type": "str", "choices": ["deploy", "rollback"], "default": "deploy"},
-        "outcome": {"type": "str", "required": True, "choices": ["released", "rolled_back", "incomplete", "unsafe"]},
+        "kind": {"type": "str", "choices": ["deploy", "rollback", "restore"], "default": "deploy"},
+        "outcome": {"type": "str", "required": True, "choices": ["released", "rolled_back", "incomplete", "unsafe", "restored", "undone"]},
         "release": {"type": "str", "required": True},
         "commit": {"type": "str"},
         "id": {"type": "str"},
@@ -237,6 +272,7 @@ def argument_spec() -> dict[str, Any]:
         "evidence": {"type": "list", "elements": "dict", "default": [], "options": EVIDENCE},
         "migrations": {"type": "list", "elements": "str", "default": []},
         "backup": {"type": "str"},
+        "restore": {"type": "dict", "options": RESTORE},
         "summary": {"type": "str"},
         "withdrawn": {"type": "str"},
         **lease_options(),
@@ -249,6 +285,11 @@ def plan(params: dict[str, Any], store: Store) -> Plan:
         raise ConfigError(f"id {params['id']!r} cannot name an object of the store. Set it to letters, digits, dots and hyphens, or leave it out.")
     if params["kind"] == "rollback" and params["outcome"] == "released":
         raise ConfigError("A rollback does not end released. Set outcome to rolled_back when it was verified, else to incomplete or unsafe.")
+    restored = params["outcome"] in ("restored", "undone")
+    if (params["kind"] == "restore") != bool(params["restore"]) or (restored and params["kind"] != "restore"):
+        raise ConfigError("Only a restore ends restored or undone, and tells what it did. Set kind to restore and name that in restore, or leave both out.")
+    if params["kind"] == "restore" and not restored and params["outcome"] != "incomplete":
+        raise ConfigError(f"A restore does not end {params['outcome']}. Set outcome to restored, undone or incomplete.")
     started, finished = moment(params, "started_at"), moment(params, "finished_at") or iso(time.time())
     record = {**make({**params, "started_at": started}), "finished_at": finished}
     found = find(store, record["id"])

@@ -16,11 +16,14 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pyrage
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError, RunbookError
-from ansible_collections.storefront.runbook.plugins.module_utils.data import lease, stream
+from ansible_collections.storefront.runbook.plugins.module_utils.data import backup_run, lease, stream
+from ansible_collections.storefront.runbook.plugins.module_utils.data.backup_counts import snapshot
 from ansible_collections.storefront.runbook.plugins.module_utils.data.backup_reader import open_backup
+from ansible_collections.storefront.runbook.plugins.module_utils.data.postgres import parse_url
 from ansible_collections.storefront.runbook.plugins.module_utils.data.postgres_globals import database_statements
 from ansible_collections.storefront.runbook.plugins.module_utils.data.store import Store, open_store
 from ansible_collections.storefront.runbook.plugins.module_utils.data.store_s3 import S3Store
@@ -535,3 +538,31 @@ def test_a_bucket_that_the_world_may_read_is_refused_until_public_access_is_bloc
     blocks = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
     client.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=blocks)
     assert not in_folder.run(check=True, **options)["failed"]
+
+
+def test_rows_are_counted_in_the_snapshot_that_is_dumped_however_much_is_written_meanwhile(in_folder: Backups, monkeypatch: pytest.MonkeyPatch) -> None:
+    dump, database = backup_run.dump_stream, in_folder.database
+
+    def written_meanwhile(*values: Any) -> Any:
+        database.sql("INSERT INTO review VALUES (1, 5), (2, 4)")
+        with pytest.raises(psycopg2.errors.LockNotAvailable):  # it is held, so that what is counted is what was dumped
+            database.sql("SET lock_timeout = '50ms'; TRUNCATE review")
+        return dump(*values)
+
+    monkeypatch.setattr(backup_run, "dump_stream", written_meanwhile)
+    try:
+        made = in_folder.run(name="counted", **OFF)["backup"]
+    finally:
+        database.sql("TRUNCATE review")
+    assert (made["tables"], made["estimates"]) == ({"public.review": 0, "public.item": 60000}, {})
+
+
+@pytest.mark.parametrize(("limit", "counted"), [(0, set()), (100_000, {"public.review"}), (1 << 32, {"public.review"})])
+def test_what_is_too_large_or_locked_is_estimated_and_marked_so(in_folder: Backups, limit: int, counted: set[str]) -> None:
+    with closing(in_folder.database.connect()) as connection, connection.cursor() as cursor:
+        connection.autocommit = False
+        cursor.execute("LOCK TABLE item IN ACCESS EXCLUSIVE MODE")
+        with snapshot(parse_url(in_folder.database.url), limit, lambda: None) as seen:
+            told = seen.count()
+    assert told["tables"].keys() == counted
+    assert told["tables"].keys() | told["estimates"].keys() == {"public.review", "public.item"}

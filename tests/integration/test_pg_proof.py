@@ -13,11 +13,14 @@ from typing import Any
 import psycopg2
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.data.backup_catalogue import read_proof
+from ansible_collections.storefront.runbook.plugins.module_utils.data.backup_reader import open_backup
 from ansible_collections.storefront.runbook.plugins.module_utils.data.store import open_store
+from ansible_collections.storefront.runbook.plugins.modules import pg_backup, pg_backup_info
 
 from sandbox.process import wait_until
 from sandbox.storefront import Sandbox
-from tests.integration.restored_shop import OTHER_ROLE, Shop, worker
+from tests.integration.restored_shop import OTHER_ROLE, Shop, killed
+from tests.unit.support import run_module
 
 SAME = {"same_server": True}
 
@@ -51,6 +54,7 @@ def test_the_newest_backup_is_proven_once_and_the_time_to_recover_is_kept_beside
     proof = made["proof"]
     assert made["changed"] is True
     assert (proof["level"], proof["tables"], proof["rows"], proof["unproven"], proof["separate_server"]) == ("restore", 6, 6204, [], False)
+    assert proof["compared"] == proof["tables"]  # with what was counted in the snapshot that was dumped
     assert proof["recovery_seconds"] >= sum(proof["seconds"].values()) * 0.9 > 0
     assert unproven.family() == []
     assert [name.partition("-")[0] for name in proofs(unproven)] == ["proof", "proof.json"]
@@ -111,9 +115,7 @@ def test_another_server_needs_neither_the_live_one_nor_its_roles(unproven: Shop)
 
 def test_what_a_killed_run_left_is_dropped_by_the_next_one_and_what_another_uses_is_not(unproven: Shop) -> None:
     parameters = {"postgres_bin": unproven.bin, "database_url": unproven.database.url, **unproven.store, "backup": "first", **SAME}
-    with worker(parameters, "pg_proof", "ANALYZE") as running:
-        running.communicate(timeout=60)
-    assert (running.returncode, unproven.family()) == (-9, ["scratch"])
+    assert (killed(parameters, "ANALYZE", "pg_proof"), unproven.family()) == (True, ["scratch"])
     unproven.admin(f'CREATE DATABASE "{unproven.name}@scratch-20200101T000000Z" OWNER shop')
     with closing(psycopg2.connect(unproven.url_of("postgres"))) as other, other.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [f"storefront.runbook {unproven.name}@scratch-20200101T000000Z"])
@@ -122,3 +124,22 @@ def test_what_a_killed_run_left_is_dropped_by_the_next_one_and_what_another_uses
     assert len(made["leftovers"]) == 1
     assert unproven.family() == ["scratch"]
     unproven.drop_family()
+
+
+def listed(shop: Shop) -> dict[str, Any]:
+    return run_module(pg_backup_info, shop.store)
+
+
+STEPS = ["!pg_export_snapshot", "pg_dump', '--format", "!pg_dump', '--format", "'globals.json'", "!'globals.json'", "'finished_at'", "!'finished_at'"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_backup_that_is_killed_at_any_step_is_none_and_the_next_run_makes_it(unproven: Shop, step: str) -> None:
+    assert killed(unproven.backing_up(f"killed-{STEPS.index(step)}", encryption="off"), step, "pg_backup")
+    name, whole = f"killed-{STEPS.index(step)}", step == "!'finished_at'"
+    assert (name in [backup["name"] for backup in listed(unproven)["backups"]]) == whole
+    again = run_module(pg_backup, unproven.backing_up(name, encryption="off"))
+    assert (again["failed"], again["changed"]) == (False, not whole)
+    assert listed(unproven)["leftovers"] == []
+    with open_backup(open_store(unproven.store), name) as backup:
+        backup.verify()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.data.store impo
 
 from sandbox.process import wait_until
 from sandbox.storefront import Sandbox
-from tests.integration.restored_shop import OTHER_ROLE, Shop, worker
+from tests.integration.restored_shop import OTHER_ROLE, Shop, killed
 
 LATE = """
 INSERT INTO item VALUES (5000, 1, 'late'), (5001, 2, 'later');
@@ -158,9 +159,7 @@ STEPS = ["!CREATE DATABASE", "!pg_restore', '--exit", "!COMMENT", "!LOCK TABLE",
 def test_killed_at_any_step_one_of_the_two_is_live_and_the_next_run_finishes(shop: Shop, step: str) -> None:
     oid = shop.oid()
     shop.database.sql("DELETE FROM note")
-    with worker(shop.parameters("restored"), step=step) as running:
-        running.communicate(timeout=60)
-    assert running.returncode == -9
+    assert killed(shop.parameters("restored"), step)
     assert shop.accepts_connections()
     done = step == "!DO $swap$"
     assert (shop.oid() != oid) == done
@@ -306,7 +305,6 @@ def test_a_setting_that_it_may_not_copy_is_named_and_nothing_is_left(shop: Shop)
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"swap": "url"}, "swap: url is not in this version"),
         ({"backup": "none-such"}, "none-such"),
         ({"jobs": 0}, "jobs is 0"),
         ({"maintenance_database": "test-restore-origin"}, "which nobody may be connected to"),
@@ -342,6 +340,27 @@ def test_a_lost_lease_stops_it_and_leaves_nothing(shop: Shop) -> None:
     lease.take(store, holder="another run", reason="a test")
     assert shop.restore(lease=held.token)["error"]["kind"] == "lease_lost"
     assert shop.family() == []
+
+
+def test_a_lease_that_is_lost_in_the_middle_of_it_stops_it_and_leaves_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, oid = open_store(shop.store), shop.oid()
+    held, _loser = lease.take(store, holder="this run")
+    spawn, begun = restore.spawn, list[Any]()
+
+    def taken_over_meanwhile(argv: Any, **options: Any) -> Any:
+        process = spawn(argv, **options)
+        if "--exit-on-error" in argv:
+            begun.append(process)
+            process.send_signal(signal.SIGSTOP)  # it lasts longer than the lease
+            lease.take(store, holder="another run", reason="a test")
+        return process
+
+    monkeypatch.setattr(restore, "spawn", taken_over_meanwhile)
+    monkeypatch.setattr(restore, "BEAT_INTERVAL", 0.05)
+    refused = shop.restore(lease=held.token)
+    assert (len(begun), refused["error"]["kind"]) == (1, "lease_lost")
+    assert begun[0].poll() is not None
+    assert (shop.oid(), shop.accepts_connections(), shop.family()) == (oid, True, [])
 
 
 def test_a_restore_that_takes_too_long_is_stopped_and_leaves_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

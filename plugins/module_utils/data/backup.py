@@ -115,16 +115,17 @@ class Target:
         return {"source": source, "file": file, "size": size, "raw_size": raw_size, "sha256": digest.hexdigest()}
 
 
-def dump_stream(database: Database, tool: Tool, target: Target, expected: int) -> list[dict[str, Any]]:
-    """Dump a database into one object of about ``expected`` bytes. Raises CommandFailed, and whatever the beat and the store raise."""
-    with _pg_dump(database, tool, ["--format=custom"], stdout=subprocess.PIPE, pipesize=stream.CHUNK) as (process, said):
+def dump_stream(database: Database, tool: Tool, target: Target, snapshot: str, expected: int) -> list[dict[str, Any]]:
+    """Dump what ``snapshot`` shows into one object of about ``expected`` bytes. Raises CommandFailed, and whatever the beat and the store raise."""
+    with _pg_dump(database, tool, ["--format=custom", f"--snapshot={snapshot}"], stdout=subprocess.PIPE, pipesize=stream.CHUNK) as (process, said):
         return [target.put(DUMP, _printed(process, said, database, target.beat), target.beat, expected)]
 
 
-def dump_folder(database: Database, tool: Tool, target: Target, jobs: int, scratch: Path) -> list[dict[str, Any]]:
-    """Dump a database with ``jobs`` connections into a folder of ``scratch``, and store each of its files as an object; ``jobs`` at a time too."""
+def dump_folder(database: Database, tool: Tool, target: Target, snapshot: str, *, jobs: int, scratch: Path) -> list[dict[str, Any]]:
+    """Dump what ``snapshot`` shows with ``jobs`` connections into a folder of ``scratch``, and store each of its files as an object; ``jobs`` at a time too."""
     folder = scratch / "dump"
-    with _pg_dump(database, tool, ["--format=directory", f"--jobs={jobs}", f"--file={folder}"], stdout=subprocess.DEVNULL) as (process, said):
+    options = ["--format=directory", f"--jobs={jobs}", f"--file={folder}", f"--snapshot={snapshot}"]
+    with _pg_dump(database, tool, options, stdout=subprocess.DEVNULL) as (process, said):
         while True:
             target.beat()
             try:

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from ..core.process import is_alive, started
 from . import age, postgres_globals, prisma
 from .backup import Progress, Target, checksum, dump_folder, dump_stream
 from .backup_catalogue import SCHEMA, Leftover, Manifest, write_manifest
+from .backup_counts import Snapshot, snapshot
 from .backup_reader import GLOBALS, OpenBackup
 from .backup_shape import Shape
 from .backup_verify import decode
@@ -79,6 +80,7 @@ def make(
     tools: Mapping[str, Tool],
     leftovers: list[Leftover],
     identity: str | None,
+    count_limit: int,
     beat: Any,
     progress: Progress,
 ) -> Manifest:
@@ -90,16 +92,25 @@ def make(
     recipients = age.parse_recipients(facts["recipients"]) if facts["recipients"] else []
     target = Target(store, f"{prefix}{facts['name']}/", shape.level, recipients, beat, progress)
     with scratch_folder(shape) as scratch:
-        if shape.format == "directory":
-            objects = dump_folder(database, tools["pg_dump"], target, shape.jobs, scratch)
-        else:
-            objects = dump_stream(database, tools["pg_dump"], target, facts["database_size"] // 4)  # no indexes, and zstd halves the rest at least
+        with snapshot(database, count_limit, beat) as seen:
+
+            def go_on(seen: Snapshot = seen) -> None:
+                beat()
+                seen.stay()
+
+            dumping = replace(target, beat=go_on)
+            if shape.format == "directory":
+                objects = dump_folder(database, tools["pg_dump"], dumping, seen.name, jobs=shape.jobs, scratch=scratch)
+            else:  # about a quarter: no indexes, and zstd halves the rest at least
+                objects = dump_stream(database, tools["pg_dump"], dumping, seen.name, facts["database_size"] // 4)
+            counted = seen.count()
         with closing(connect(database)) as connection:
             objects.append(target.put(GLOBALS, [json.dumps(postgres_globals.collect(connection)).encode()], beat))
         dumped = datetime.now(UTC)
         raw_size = sum(item["raw_size"] for item in objects)
         manifest = {
             **facts,
+            **counted,
             "size": sum(item["size"] for item in objects),
             "raw_size": raw_size,
             "sha256": checksum(objects),

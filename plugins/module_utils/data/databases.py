@@ -21,7 +21,7 @@ from .postgres import Database, query
 
 NAME_LIMIT = 63  # bytes; PostgreSQL would cut a longer name off
 STAMP = "%Y%m%dT%H%M%SZ"
-KINDS = ("incoming", "before", "undone", "scratch")
+KINDS = ("incoming", "before", "undone", "restored", "scratch")
 OURS = re.compile(rf"@({'|'.join(KINDS)})-\d{{8}}T\d{{6}}Z$")
 MARK = "storefront.runbook "  # a comment that begins so is this collection's, the rest of it is JSON
 
@@ -103,6 +103,10 @@ def create(connection: Any, name: str, like: str | None = None) -> None:
         raise
 
 
+def rename(connection: Any, name: str, new: str) -> None:
+    query(connection, sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(name), sql.Identifier(new)))
+
+
 def drop(connection: Any, name: str) -> None:
     """Drop a database and end the sessions in it; one that is not there is no error.
 
@@ -118,14 +122,14 @@ def drop(connection: Any, name: str) -> None:
 def _clauses(connection: Any, like: str) -> list[Any]:
     ((row, owner, encoding, tablespace),) = query(
         connection,
-        "SELECT to_jsonb(d), pg_get_userbyid(datdba), pg_encoding_to_char(encoding), "
+        "SELECT to_jsonb(d), CASE WHEN pg_has_role(datdba, 'MEMBER') THEN pg_get_userbyid(datdba) END, pg_encoding_to_char(encoding), "
         "CASE WHEN dattablespace <> (SELECT dattablespace FROM pg_database WHERE datname = 'template0') THEN spcname END "  # naming it asks for more rights
         "FROM pg_database d JOIN pg_tablespace t ON t.oid = dattablespace WHERE datname = %s",
         [like],
     )
     provider = row.get("datlocprovider") or "c"
     wanted = {
-        "OWNER": sql.Identifier(owner),
+        "OWNER": sql.Identifier(owner) if owner else None,  # else it is this user's
         "ENCODING": sql.Literal(encoding),
         "LOCALE_PROVIDER": {"i": sql.SQL("icu"), "b": sql.SQL("builtin")}.get(provider),
         "LC_COLLATE": sql.Literal(row["datcollate"]),

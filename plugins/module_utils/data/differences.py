@@ -10,6 +10,7 @@ position of a sequence.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, suppress
 from typing import Any
 
@@ -17,7 +18,8 @@ with suppress(ImportError):  # postgres.py reports it
     from psycopg2 import sql
 
 from ..core.errors import RunbookError
-from .postgres import Database, connect, query
+from ..core.wait import nothing
+from .postgres import BEAT_INTERVAL, Database, connect, query
 
 LARGE_OBJECTS = "large objects"
 BATCH = 20000  # rows of 128 bytes
@@ -107,11 +109,30 @@ def _tables(connection: Any) -> Columns:
 def _compare(live: Any, other: Any, table: str, columns: list[str], key: list[str]) -> dict[str, int]:
     row = _row(columns)
     summary = sql.SQL("SELECT count(*), sum(hashtextextended({row}, 0)::numeric) FROM ONLY {table}").format(row=row, table=sql.SQL(table))
-    if query(live, summary) == query(other, summary):
+    if _agree(live, other, summary):
         return {}
     rows = sql.SQL("SELECT {key}, {row} FROM ONLY {table} ORDER BY 1, 2").format(key=_digest(_row(key or columns)), row=_digest(row), table=sql.SQL(table))
     with closing(_fetch(live, rows)) as left, closing(_fetch(other, rows)) as right:
         return count(left, right)
+
+
+def _agree(live: Any, other: Any, statement: Any) -> bool:
+    """Whether both answer alike. They work at the same time, since writers may be waiting; this thread alone beats for the two."""
+    beat, other.beat = other.beat, nothing
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(query, other, statement)
+        try:
+            found = query(live, statement)
+            while wait([asked], BEAT_INTERVAL).not_done:
+                live.beat()
+        except BaseException:
+            if not other.closed:
+                other.cancel()  # its end is awaited
+            raise
+        finally:
+            pool.shutdown()
+            other.beat = beat
+    return bool(found == asked.result())
 
 
 def _row(columns: list[str]) -> Any:

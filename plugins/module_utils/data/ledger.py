@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ledger: one immutable record for each deploy and rollback, and what follows from them: what is live, and what to go back to."""
+"""The ledger: one immutable record for each deploy, rollback and restore, and what follows from them: what is live, and what to go back to."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ SCHEMA = 1
 FIELDS = ("storefront", "kind", "outcome", "release", "commit", "started_at", "backup", "summary", "withdrawn", "migrations")
 UNIT_FIELDS = ("platform", "id", "release", "commit", "status", "url", "created_at")
 STEP_FIELDS = ("name", "outcome", "seconds")
+RESTORE_FIELDS = ("swap", "serves", "kept", "kept_until", "lost_rows")
 EVIDENCE_FIELDS = ("name", "asked", "answered", "outcome", "commit", "at")
 # What a deploy, or a rollback, ended as when its release was seen live and well.
 VERIFIED = frozenset({("deploy", "released"), ("rollback", "rolled_back")})
@@ -39,6 +40,8 @@ def make(facts: Mapping[str, Any]) -> Record:
         "steps": [_only(step, STEP_FIELDS) for step in facts.get("steps") or []],
         "evidence": [_only(item, EVIDENCE_FIELDS) for item in facts.get("evidence") or []],
     }
+    if facts.get("restore"):  # no other record has it
+        record["restore"] = _only(facts["restore"], RESTORE_FIELDS)
     record = _redacted(record)
     record["id"] = facts.get("id") or hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:12]
     return record
@@ -104,7 +107,7 @@ def target(records: Sequence[Record], release: str | None = None) -> tuple[int |
         return found, None if found is not None else f"{release} was never verified live, going by the newest {len(records)} records of the ledger."
     if not good:
         return None, "No release was ever verified live, going by the ledger."
-    live, last = records[good[0]], records[0]
+    live, last = records[good[0]], next(record for record in records if record["kind"] != "restore")  # which moves no release
     if last["outcome"] in ("incomplete", "unsafe"):
         return good[0], f"The {last['kind']} of {last['release']} ended {last['outcome']}, so {live['release']}, the last one verified, is what to go back to."
     if live["kind"] == "rollback":

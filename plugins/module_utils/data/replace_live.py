@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ..core.errors import ConfigError, RunbookError
-from . import databases, restore, swap
+from . import databases, move, restore, swap
 from .archive import Archive
 from .databases import Entry, beside
 from .differences import differences, hold_writes, open_side
@@ -47,22 +47,37 @@ class Site:
 
     def staged(self, sha256: str) -> Entry | None:
         """Return the database that holds this backup, restored and verified."""
-        entries = [entry for entry in self.of_kind("incoming") if entry.note.get("state") == "verified"]
+        entries = [entry for entry in self.of_kind("incoming", "restored") if entry.note.get("state") in ("verified", "serving")]
         return next((entry for entry in entries if entry.note.get("sha256") == sha256), None)
 
 
 def look(live: Database, maintenance: str, beat: Callable[[], None], held: ExitStack) -> Site:
-    """Find out what there is. Raises ConfigError when this user could not swap databases."""
+    """Find out what there is. Raises ConfigError when it cannot be looked at."""
     if live.name == maintenance:
         raise ConfigError(f"maintenance_database is {maintenance}, the live one, which nobody may be connected to. Name another.", code="bad_option")
     server = beside(live, maintenance)
     admin = held.enter_context(closing(connect(server, beat=beat)))
     query(admin, "SET statement_timeout = 0")
-    swap.refuse_without_rights(admin, live)
     present, related = databases.family(admin, live.name)
     if not present:
         raise ConfigError(f"There is no database {live.name} on this server any more. Correct database_url.", code="no_database")
     return Site(live, server, admin, present, related, beat)
+
+
+def choose_swap(site: Site, wanted: str, *, elsewhere: bool) -> tuple[str, str | None]:
+    """Return (``rename`` or ``url``, why it is url). ``wanted`` may be ``auto``; ``elsewhere`` tells that another database was named. Raises ConfigError."""
+    if elsewhere or wanted == "url":
+        return "url", "target_url names another database" if elsewhere else "it was asked for"
+    left = move.is_left(site.admin, site.live.name)
+    if left and wanted == "auto":
+        return "url", f"{site.live.name} was left that way"
+    if left:
+        raise move.already_left(site.live.name)
+    user, lacks = swap.lacking(site.admin, site.live)
+    if lacks and wanted == "auto" and swap.creates(site.admin):
+        return "url", f"{user} lacks {'; and '.join(lacks)}"
+    swap.refuse_without_rights(site.admin, site.live)
+    return "rename", None
 
 
 def begin(site: Site) -> None:
@@ -73,14 +88,14 @@ def begin(site: Site) -> None:
         swap.reopen(site.admin, site.live.name)
 
 
-def stage(site: Site, archive: Archive, tool: Tool, note: dict[str, Any], *, name: str, jobs: int) -> tuple[Entry, dict[str, Any]]:
+def stage(site: Site, archive: Archive, tool: Tool, note: dict[str, Any], *, name: str, jobs: int, ownership: bool = True) -> tuple[Entry, dict[str, Any]]:
     """Restore an archive beside the live database and return (it, what was verified). It is dropped when that fails, and what killed runs left always."""
     for left in site.of_kind("incoming"):
         databases.drop(site.admin, left.name)
     target, began = beside(site.live, name), time.monotonic()
     try:
         databases.create(site.admin, name, like=site.live.name)
-        restore.load(archive, tool, target, jobs=jobs, beat=site.beat)
+        restore.load(archive, tool, target, jobs=jobs, beat=site.beat, ownership=ownership)
         loaded = round(time.monotonic() - began, 3)
         found = {**restore.verify(target, archive.manifest, site.beat), "load_seconds": loaded}
         databases.mark(site.admin, name, kind="incoming", of=site.live.name, state="verified", verified=found, **note)
@@ -137,6 +152,7 @@ def put_in_place(site: Site, successor: Entry, note: dict[str, Any], *, kind: st
 def expired(site: Site, now: datetime) -> list[Entry]:
     """Return what is past its time, and every staged database."""
     old = [entry for entry in site.of_kind("before", "undone") if _until(entry) <= now]
+    old += [entry for entry in site.of_kind("restored") if entry.note.get("state") == "undone" and _until(entry) <= now]
     return [*old, *site.of_kind("incoming")]
 
 

@@ -110,12 +110,15 @@ def _look(connection: Any, archive: Archive, postgres_bin: str | None, beat: Cal
     }
 
 
-def load(archive: Archive, tool: Tool, database: Database, *, jobs: int, beat: Callable[[], None], ownership: bool = True) -> None:
-    """Restore an archive into an empty database; ``beat`` is called all along. Raises CommandFailed, and whatever ``beat`` raises."""
+def load(archive: Archive, tool: Tool, database: Database, *, jobs: int | None, beat: Callable[[], None], ownership: bool = True) -> None:
+    """Restore an archive into an empty database; ``beat`` is called all along. Raises CommandFailed, and whatever ``beat`` raises.
+
+    Without ``jobs`` it is one transaction: all of it is there afterwards or nothing, whatever becomes of this process.
+    """
     at_once = jobs if sys.platform == "linux" else 1  # elsewhere /dev/fd shares the position in the file between processes
     quiet = replace(database, options=f"{database.options} {SPEED} {PATIENT}".strip())
     target = database.name.replace("\\", "\\\\").replace("'", "\\'")
-    argv = [tool.path, "--exit-on-error", "--no-password", f"--jobs={at_once}", f"--dbname=dbname='{target}'"]
+    argv = [tool.path, "--exit-on-error", "--no-password", f"--jobs={at_once}" if jobs else "--single-transaction", f"--dbname=dbname='{target}'"]
     argv += [] if ownership else ["--no-owner", "--no-privileges"]
     with libpq_access(quiet) as access:
         descriptors = [*access["pass_fds"], *archive.descriptors]
@@ -170,6 +173,7 @@ def verify(database: Database, manifest: Mapping[str, Any], beat: Callable[[], N
         broken = [name for (name,) in query(connection, BROKEN)]
     recorded = manifest.get("tables") or {}
     wrong = [f"{name} has {counts.get(name, 'no')} rows and not {rows}" for name, rows in recorded.items() if counts.get(name) != rows]
+    wrong += [f"{name} is missing" for name in manifest.get("estimates") or {} if name not in counts]
     wrong += [f"the index {name} is not valid" for name in broken]
     if wrong:
         raise ConfigError(

@@ -20,13 +20,13 @@ def refuse_same_address(production: Database, scratch: Database) -> None:
         raise ConfigError(f"scratch_url is the production database itself: {scratch.describe()}. {NEVER}", code="scratch_is_production")
 
 
-def refuse_same_database(production: Any, scratch: Any) -> None:
-    """Raise ConfigError unless the connections are proven to lead to two databases.
+def refuse_same_database(production: Any, scratch: Any, other: str = "scratch_url", never: str = NEVER) -> None:
+    """Raise ConfigError unless the connections are proven to lead to two databases; ``other`` is the option of the second one.
 
     An advisory lock belongs to one database: what production holds, a session of the same database cannot get. A replica has locks of its own, so with one
     there is no proof.
     """
-    for connection, option in ((production, "database_url"), (scratch, "scratch_url")):
+    for connection, option in ((production, "database_url"), (scratch, other)):
         if query(connection, "SELECT pg_is_in_recovery()") != [(False,)]:
             raise ConfigError(f"{option} leads to a replica, which can only be read. Give a server that can be written to.", code="replica")
     key = [secrets.randbits(62)]
@@ -38,4 +38,4 @@ def refuse_same_database(production: Any, scratch: Any) -> None:
     finally:
         query(production, "SELECT pg_advisory_unlock(%s)", key)
     if not apart:
-        raise ConfigError(f"scratch_url leads to the production database by another address. {NEVER}", code="scratch_is_production")
+        raise ConfigError(f"{other} leads to the production database by another address. {never}", code="scratch_is_production")

@@ -72,8 +72,8 @@ AND (s.rolsuper OR NOT (pg_has_role(usesysid, 'USAGE') OR pg_has_role('pg_signal
 """
 
 
-def refuse_without_rights(connection: Any, live: Database) -> None:
-    """Raise ConfigError that names everything this user lacks for a swap by rename."""
+def lacking(connection: Any, live: Database) -> tuple[str, list[str]]:
+    """Return (this user, everything that it lacks for a swap by rename). Raises ConfigError when there is no such database."""
     rows = query(connection, RIGHTS, [live.name])
     if not rows:
         raise ConfigError(f"There is no database {live.name} on {live.host}:{live.port}. Correct {live.option}.", code="no_database")
@@ -86,8 +86,23 @@ def refuse_without_rights(connection: Any, live: Database) -> None:
     foreign = [role for (role,) in query(connection, FOREIGN, [live.name])]
     if foreign:
         lacks.append(f"the right to end the sessions of {', '.join(foreign)} in it (end them; or GRANT pg_signal_backend TO {user}, save for superusers)")
+    return user, lacks
+
+
+def creates(connection: Any) -> bool:
+    """Whether this user may create databases."""
+    return query(connection, "SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user") == [(True,)]
+
+
+def refuse_without_rights(connection: Any, live: Database) -> None:
+    """Raise ConfigError that names everything this user lacks for a swap by rename."""
+    user, lacks = lacking(connection, live)
     if lacks:
-        raise ConfigError(f"{user} cannot put another database under the name {live.name}. It lacks {'; and '.join(lacks)}.", code="no_rights")
+        raise ConfigError(
+            f"{user} cannot put another database under the name {live.name}. It lacks {'; and '.join(lacks)}. "
+            "Where that is not to be had, swap: url gives the new database a name of its own.",
+            code="no_rights",
+        )
 
 
 def exchange(connection: Any, live: Entry, successor: Entry, predecessor: str, *, note: Mapping[str, Any], last: list[int]) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyrage
@@ -23,7 +25,7 @@ from tests.unit.plugins.fake_postgres import FakePostgres
 from tests.unit.support import run_module
 
 URL = "postgresql://shop:hunter22@db.example/shop"
-UNKNOWN = {"raw_size", "size", "sha256", "objects", "finished_at", "duration", "bytes_per_second"}  # before it is made
+UNKNOWN = {"tables", "estimates", "raw_size", "size", "sha256", "objects", "finished_at", "duration", "bytes_per_second"}  # before it is made
 RECIPIENT = "age14epm67jzfeupyztl7sxnp5k2yeethfmnygyft79ch8txwahh834q6p6h7c"
 SECRET_KEY = "AGE-SECRET-KEY-137QRQWQ40L7ZFTFSC5Q2D4DR60LJR5FTEP2DKUTMXUS3NM50YU9SDXNGJ7"
 OTHER = "age1etp3m7jvefxnhs0etxsms5mz9je9tpfjwzz0fxsf22u75vjvjd6sjes7ec"
@@ -68,6 +70,8 @@ def store(tmp_path: Path) -> dict[str, Any]:
 @pytest.fixture
 def back_up(store: dict[str, Any], pg_dump: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Back:
     monkeypatch.setattr(backup_run, "connect", lambda database: FakePostgres(Migration("1_init", "SELECT 1;"), Migration("2_rating", "SELECT 2;")))
+    seen = SimpleNamespace(name="00000003-0000001B-1", stay=lambda: None, count=lambda: {"tables": {"public.item": 3}, "estimates": {}})
+    monkeypatch.setattr(backup_run, "snapshot", lambda *_: nullcontext(seen))
     monkeypatch.delenv("DATABASE_URL", raising=False)
 
     def call(*, check: bool = False, **params: Any) -> dict[str, Any]:

@@ -63,6 +63,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     real = pg_restore.replace_live
     live = SimpleNamespace(
         look=lambda *_: server.site(),
+        choose_swap=lambda *_, **__: ("rename", None),
         begin=lambda site: server.done.append("begin"),
         compare=lambda *_: LOSSES,
         stage=stage,
@@ -158,10 +159,13 @@ def test_a_database_that_is_shut_is_told(restore: Restore, server: Server) -> No
     [
         ({"database_url": None}, "missing required arguments: database_url"),
         ({"database_url": f"{URL}?pgbouncer=true"}, "Give the server's own address as database_url"),
-        ({"backup": None}, "missing: backup, file"),
+        ({"backup": None}, "Set backup, or file; or adopt with target_url"),
         ({"file": "/tmp/x"}, "mutually exclusive: backup|file"),
         ({"store": None}, "No store is named"),
-        ({"swap": "url"}, "swap: url is not in this version"),
+        ({"swap": "by hand"}, "value of swap must be one of"),
+        ({"adopt": True}, "adopt is for a database that target_url names"),
+        ({"target_url": f"{URL}?pgbouncer=true"}, "Give the server's own address as target_url"),
+        ({"target_url": URL, "state": "dropped", "backup": None}, "not this module's to drop"),
         ({"jobs": 0}, "jobs is 0. Give 1 or more"),
         ({"keep": -1}, "keep is -1"),
         ({"lock_timeout": -1}, "lock_timeout is -1"),

@@ -112,3 +112,27 @@ def test_nothing_is_recorded_under_a_lease_that_was_lost(record, store, folder):
     refused = record(lease=token, release="v1.2.0")
     assert refused["error"]["kind"] == "lease_lost"
     assert len(list(folder.iterdir())) == 1
+
+
+RESTORE = {"swap": "rename", "serves": "shop", "kept": "shop@before-20260202T090000Z", "kept_until": None, "lost_rows": 3}
+
+
+def test_a_restore_is_recorded_with_what_it_did_and_a_deploy_without(record, folder):
+    made = record(kind="restore", outcome="restored", backup="shop-20260201", units={}, restore=RESTORE)["record"]
+    assert (made["kind"], made["backup"], made["restore"]) == ("restore", "shop-20260201", RESTORE)
+    assert "restore" not in record()["record"]
+    assert len(list(folder.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"kind": "restore", "outcome": "restored"},
+        {"kind": "deploy", "outcome": "restored"},
+        {"kind": "deploy", "outcome": "released", "restore": RESTORE},
+        {"kind": "restore", "outcome": "released", "restore": RESTORE},
+    ],
+)
+def test_a_restore_that_is_told_as_something_else_is_refused(record, folder, params):
+    assert record(**params)["error"]["kind"] == "config"
+    assert not folder.exists()

@@ -5,7 +5,14 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import LeaseLost
+from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import nothing
+from ansible_collections.storefront.runbook.plugins.module_utils.data import differences
 from ansible_collections.storefront.runbook.plugins.module_utils.data.differences import count, total
 
 Rows = list[tuple[str, str]]
@@ -29,3 +36,46 @@ def test_rows_are_told_apart_by_their_key_and_their_content(live: Rows, other: R
 
 def test_the_total_is_that_of_all_tables() -> None:
     assert total({"a": {"inserted": 1, "updated": 2, "deleted": 0}, "b": {"inserted": 0, "updated": 0, "deleted": 4}}) == 7
+
+
+class Side:
+    """A connection whose answer is what ``work`` returns."""
+
+    closed = False
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self.work, self.beat, self.cancelled = work, nothing, threading.Event()
+
+    def cancel(self) -> None:
+        self.cancelled.set()
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(differences, "query", lambda side, _statement: side.work())
+    monkeypatch.setattr(differences, "BEAT_INTERVAL", 0.01)
+
+
+@pytest.mark.usefixtures("asked")
+def test_both_sides_are_asked_at_the_same_time_and_one_thread_beats() -> None:
+    met = threading.Barrier(2, timeout=10)
+    left, right = Side(lambda: met.wait() >= 0), Side(lambda: met.wait() >= 0)
+    assert differences._agree(left, right, "SELECT 1")
+    beaten = threading.Event()
+    left, right = Side(lambda: 1), Side(lambda: beaten.wait(10) and 2)
+    left.beat = right.beat = beaten.set
+    assert not differences._agree(left, right, "SELECT 1")
+    assert right.beat == beaten.set
+
+
+@pytest.mark.usefixtures("asked")
+def test_the_other_side_is_cancelled_and_awaited_when_the_lease_is_lost() -> None:
+    def lost() -> None:
+        raise LeaseLost("it is gone")
+
+    right = Side(lambda: right.cancelled.wait(10))
+    threads = threading.active_count()
+    with pytest.raises(LeaseLost):
+        differences._agree(Side(lost), right, "SELECT 1")
+    assert right.cancelled.is_set()
+    assert threading.active_count() == threads

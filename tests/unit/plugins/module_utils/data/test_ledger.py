@@ -135,6 +135,12 @@ def test_after_an_incomplete_deploy_the_last_verified_release_is_the_target():
     assert "deploy of v1.2.0 ended incomplete" in message
 
 
+def test_a_restore_of_the_database_is_no_release_and_hides_none():
+    restored = record("v1.1.0", "restored", kind="restore", units=())
+    assert back_to(record("v1.0.0"), restored, record("v1.1.0"), restored) == "v1.0.0"
+    assert back_to(record("v1.0.0"), record("v1.1.0", "incomplete"), restored) == "v1.0.0"
+
+
 def test_a_release_that_was_asked_for_is_found_by_its_newest_verified_record():
     read = history(record("v1.0.0"), record("v1.1.0"), record("v1.0.0"), record("v1.2.0"), record("v1.0.0", "rolled_back"))
     assert target(read, "v1.0.0") == (2, None)

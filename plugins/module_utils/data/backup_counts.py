@@ -1,0 +1,71 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How many rows each table has in the very snapshot that is dumped: what a restore is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+from ..core.errors import RunbookError
+from .postgres import Database, connect, query
+
+# Ordinary tables and partitions; what belongs to an extension is made by that. An estimate of -1 is none.
+TABLES = r"""
+SELECT format('%I.%I', nspname, relname), nullif(reltuples, -1)::bigint FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+WHERE relkind = 'r' AND relpersistence <> 't' AND nspname NOT IN ('pg_catalog', 'information_schema') AND nspname NOT LIKE 'pg\_toast%'
+AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = c.oid AND classid = 'pg_class'::regclass AND deptype = 'e') ORDER BY 1
+"""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A transaction that sees what ``pg_dump --snapshot=NAME`` sees. ``tables`` are held, so that nobody empties or drops them before they are counted."""
+
+    name: str
+    connection: Any
+    tables: list[str]
+    estimates: dict[str, int | None]
+
+    def stay(self) -> None:
+        """Keep the session from being cut off as idle while the dump lasts."""
+        query(self.connection, "SELECT 1")
+
+    def count(self) -> dict[str, Any]:
+        """Return {tables: (name → rows), estimates: (name → the planner's idea of that, None where it has none)}: a table is in one of them."""
+        counted = {name: query(self.connection, f"SELECT count(*) FROM ONLY {name}")[0][0] for name in self.tables}  # noqa: S608 - quoted by the server
+        return {"tables": counted, "estimates": self.estimates}
+
+
+@contextmanager
+def snapshot(database: Database, limit: int, beat: Callable[[], None]) -> Iterator[Snapshot]:
+    """Give a snapshot to dump from, which ends with the block. Tables are counted, the smallest first, as long as they have ``limit`` bytes in all."""
+    with closing(connect(database, beat=beat)) as connection:
+        for setting in ("statement_timeout = 0", "idle_in_transaction_session_timeout = 0", "row_security = off"):
+            query(connection, f"SET {setting}")
+        query(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        ((name,),) = query(connection, "SELECT pg_export_snapshot()")
+        estimates = dict(query(connection, TABLES))
+        held = [table for table in estimates if _held(connection, table)]  # and only then their sizes, which would wait for a lock
+        sizes = sorted((query(connection, "SELECT pg_table_size(%s::regclass)", [table])[0][0], table) for table in held)
+        totals = accumulate(size for size, _table in sizes)
+        tables = [table for (_size, table), total in zip(sizes, totals, strict=True) if total <= limit]
+        for table in tables:
+            del estimates[table]
+        yield Snapshot(name, connection, tables, estimates)
+
+
+def _held(connection: Any, table: str) -> bool:
+    """Hold a table against being emptied or dropped, and return whether that went at once: a backup does not queue for what is only a check."""
+    query(connection, "SAVEPOINT held")
+    try:
+        query(connection, f"LOCK TABLE ONLY {table} IN ACCESS SHARE MODE NOWAIT")
+    except RunbookError:
+        query(connection, "ROLLBACK TO held")
+        return False
+    query(connection, "RELEASE held")
+    return True
