@@ -42,11 +42,11 @@ def read(path: Path) -> Any:
 
 
 def write(path: Path, content: Any) -> None:
-    """Replace ``path`` at once by ``content`` as JSON, readable by its owner only."""
+    """Replace ``path`` at once by ``content`` as JSON, dataclasses as objects, readable by its owner only."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(content, file, indent=1)
+        file.write(json.dumps(content, default=vars))
     draft.replace(path)
 
 

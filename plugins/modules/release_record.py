@@ -64,7 +64,8 @@ options:
     type: str
   units:
     description:
-      - What was made live, for each unit its C(platform), C(id), C(release), C(commit), C(status), C(url) and C(created_at). Other fields are left out.
+      - What was made live, for each unit its C(platform), C(id), C(release), C(commit), C(status), C(url) and C(created_at), and in C(variables) the names
+        and keyed digests of its variables, such as RV(storefront.runbook.render_service#module:variables). Other fields are left out.
     type: dict
     default: {}
   snapshot:

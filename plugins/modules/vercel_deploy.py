@@ -94,7 +94,7 @@ options:
     description:
       - A folder with the files, or with O(ref) a git repository on the controller. Required with O(state=staged) and O(source=upload).
       - What C(.vercelignore) names is left out, and what Vercel's own client leaves out; of a folder also what C(.gitignore) names, unless
-        C(.vercelignore) takes it back.
+        C(.vercelignore) takes it back. Those in O(root_directory) and in the folders above it count, up to O(path) or to the top of the commit.
     type: path
   root_directory:
     description:
@@ -118,7 +118,8 @@ options:
     default: {}
   wait_interval:
     description:
-      - Seconds between two looks. By default as often as Vercel's own client, every second at first and every 30 seconds after 5 minutes.
+      - Seconds between two looks. By default as often as Vercel's own client, every second at first and every 30 seconds after 5 minutes, but sooner in
+        the first two seconds.
     type: float
     default: null
 extends_documentation_fragment:

@@ -103,7 +103,7 @@ class Cloud:
         await self.client.aclose()
 
     def save(self) -> None:
-        write(self._saved, {"team": self.team, "storefronts": {name: front.dump() for name, front in self.storefronts.items()}})
+        write(self._saved, {"team": self.team, "storefronts": self.storefronts})
 
     def spawn(self, storefront: str, job: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a storefront's job in the background; it ends with the storefront."""

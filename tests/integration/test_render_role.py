@@ -49,12 +49,14 @@ def test_a_release_goes_out_and_is_taken_back_with_the_pinned_variable_of_today(
         },
         **{"source_path": str(tmp_path), "surfaces": ["backend"], "ansible_remote_tmp": str(tmp_path / "ansible")},
     }
+    commit = subprocess.run(["git", "-C", str(tmp_path), "rev-parse", "v1.1.0^{commit}"], capture_output=True, text=True, check=True).stdout.strip()
     moved = {"name": "Change a pinned variable", "storefront.runbook.render_env": {"service": service, "variables": {"COLOUR": "green"}}}
     keep = {"name": "Keep what was found", "ansible.builtin.copy": {"content": "{{ found | to_json }}", "dest": str(tmp_path / "found.json"), "mode": "0600"}}
     tasks = [
         *(verb("check", release="v1.0.0"), verb("snapshot"), verb("release", release="v1.0.0")),
         {"name": "Keep the first look", "ansible.builtin.set_fact": {"first_snapshot": "{{ backend_snapshot }}", "first_released": "{{ backend_released }}"}},
-        *(verb("snapshot"), moved, verb("release", release="v1.1.0"), verb("render_infos"), verb("candidates")),
+        *(verb("snapshot"), moved, verb("release", release="v1.1.0", backend_source="commit", release_commit=commit)),
+        *(verb("check", release="v1.1.0", backend_source="adopt", release_commit=commit), verb("render_infos"), verb("candidates")),
         verb("rollback", release_target="{{ backend_snapshot }}", release_wait=True, release_unit="api"),
         {**keep, "vars": {"found": {name: f"{{{{ {name} }}}}" for name in FOUND}}},
     ]
@@ -71,6 +73,9 @@ def test_a_release_goes_out_and_is_taken_back_with_the_pinned_variable_of_today(
     assert (found["first_snapshot"]["api"]["id"], found["first_snapshot"]["api"]["status"]) == (None, "absent")
     assert (found["first_released"]["api"]["release"], found["first_released"]["api"]["status"]) == ("v1.0.0", "live")
     assert found["backend_snapshot"]["api"]["id"] == found["first_released"]["api"]["id"]
+    assert [live["release"] for live in found["backend_live"]] == ["v1.1.0"]
+    then, now = ([variable["name"] for variable in found[which]["api"]["variables"]] for which in ("first_released", "backend_released"))
+    assert [name for name in now if name not in then] == ["COLOUR"], "what the next rollback must know of them"
     assert [offered["release"] for offered in found["backend_offered"]["api"]] == ["v1.0.0"]
     assert found["backend_released"]["api"]["release"] == "v1.0.0"
     assert requests.get(f"{shop['backend_origin_url']}/variable?name=COLOUR", timeout=10).json() == {"value": "green"}
@@ -78,4 +83,4 @@ def test_a_release_goes_out_and_is_taken_back_with_the_pinned_variable_of_today(
     assert sandbox.state["tokens"]["render"] not in done.stdout
 
 
-FOUND = ("backend_problems", "first_snapshot", "first_released", "backend_snapshot", "backend_offered", "backend_released")
+FOUND = ("backend_problems", "backend_live", "first_snapshot", "first_released", "backend_snapshot", "backend_offered", "backend_released")

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 try:
     import requests
+    from requests.adapters import HTTPAdapter
     from requests.exceptions import ChunkedEncodingError, InvalidHeader, InvalidSchema, InvalidURL, MissingSchema, SSLError
     from urllib3.exceptions import NewConnectionError
 
@@ -29,6 +30,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 RETRIED_STATUS = frozenset({429, 502, 503, 504})
 BACKOFF_CAP = 30.0
 RETRY_AFTER_CAP = 120.0
+CONNECTIONS = 32  # that a session keeps to a host, for as many threads
 
 Parser: TypeAlias = "Callable[[requests.Response], tuple[str | None, str | None]]"
 Opener = Callable[[], IO[bytes]]
@@ -52,7 +54,16 @@ def make_session(secret_headers: Mapping[str, str]) -> requests.Session:
                 for name in (*secret_headers, "Authorization"):
                     prepared_request.headers.pop(name, None)
 
+        def merge_environment_settings(self, url, proxies, stream, verify, cert):
+            key = (_origin(url), stream, verify, cert)
+            if key not in known:
+                known[key] = super().merge_environment_settings(url, proxies, stream, verify, cert)
+            return dict(known[key])
+
+    known: dict[Any, Mapping[str, Any]] = {}  # to look for proxies in the environment takes longer than all else about a small request
     session = Session()
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
     session.auth = lambda request: request
     session.headers["User-Agent"] = "storefront.runbook"
     return session

@@ -27,10 +27,12 @@ NEVER_UPLOADED = frozenset({".git", ".hg", ".svn", "node_modules", ".next", ".ve
 
 @dataclass(frozen=True)
 class Source:
-    """``root`` holds the files; ``commit`` is the full SHA they come from, None for a plain folder."""
+    """``root`` holds the files; ``commit`` is the full SHA they come from, None for a plain folder. ``top`` stands for the top of the commit's tree, and is
+    ``root`` or above it."""
 
     root: Path
     commit: str | None
+    top: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,11 @@ def resolve(path: Path | str, ref: str) -> str:
 
 
 @contextmanager
-def checkout(path: Path | str, ref: str | None = None, subdirectory: str = "") -> Iterator[Source]:
+def checkout(path: Path | str, ref: str | None = None, subdirectory: str = "", ignore_file: str = "") -> Iterator[Source]:
     """Give the files of ``subdirectory``: of the folder ``path`` itself, or with ``ref`` of that commit, in a folder that lasts as long as the block.
 
-    The work tree and its uncommitted changes are never read when a ref is given. Raises ConfigError when there is nothing in it.
+    The work tree and its uncommitted changes are never read when a ref is given. Of the folders above ``subdirectory`` only the commit's files of the name
+    ``ignore_file`` are there. Raises ConfigError when there is nothing in it.
     """
     inside = PurePosixPath(subdirectory or ".")
     if inside.is_absolute() or ".." in inside.parts:
@@ -84,9 +87,15 @@ def checkout(path: Path | str, ref: str | None = None, subdirectory: str = "") -
     commit = resolve(path, ref)
     tree = f"{commit}:{'' if str(inside) == '.' else inside}"
     with tempfile.TemporaryDirectory(prefix="storefront-") as folder:
-        _extract(str(path), tree, Path(folder), f"{subdirectory or '.'} of {ref}")
-        _refuse_empty(Path(folder), f"{subdirectory or '.'} of {ref} in {path}")
-        yield Source(Path(folder), commit)
+        top, root = Path(folder), Path(folder, inside)
+        root.mkdir(parents=True, exist_ok=True)
+        _extract(str(path), tree, root, f"{subdirectory or '.'} of {ref}")
+        _refuse_empty(root, f"{subdirectory or '.'} of {ref} in {path}")
+        for above in inside.parents if ignore_file else ():
+            said = run(["git", "-C", str(path), "show", f"{commit}:{above / ignore_file}"], check=False)
+            if said.returncode == 0:
+                (top / above / ignore_file).write_text(said.stdout, encoding="utf-8")
+        yield Source(root, commit, top)
 
 
 def _extract(repository: str, tree: str, folder: Path, what: str) -> None:

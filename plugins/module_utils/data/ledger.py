@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +27,8 @@ RESTORE_FIELDS = ("swap", "serves", "kept", "kept_until", "lost_rows")
 EVIDENCE_FIELDS = ("name", "asked", "answered", "outcome", "commit", "at")
 # What a deploy, or a rollback, ended as when its release was seen live and well.
 VERIFIED = frozenset({("deploy", "released"), ("rollback", "rolled_back")})
+
+DIGEST = re.compile(r"[0-9a-f]{64}")
 
 Record = dict[str, Any]
 
@@ -136,7 +139,14 @@ def _units(facts: Mapping[str, Any], option: str) -> dict[str, Any]:
     units = facts.get(option) or {}
     if not all(isinstance(unit, dict) for unit in units.values()):
         raise ConfigError(f"{option} must map each unit's name to what is known of it, such as platform, id and release.", code="bad_units")
-    return {name: _only(unit, UNIT_FIELDS) for name, unit in units.items()}
+    return {name: {**_only(unit, UNIT_FIELDS), **_digests(unit.get("variables"))} for name, unit in units.items()}
+
+
+def _digests(variables: Any) -> dict[str, Any]:
+    """Return what is kept of a unit's variables: names and digests, and nothing that could be a value."""
+    listed = [item for item in variables if isinstance(item, dict)] if isinstance(variables, list) else []
+    kept = [{"name": item["name"], "digest": item["digest"]} for item in listed if "name" in item and DIGEST.fullmatch(str(item.get("digest")))]
+    return {"variables": kept} if kept else {}
 
 
 def _only(item: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from .railway import Railway
 from .railway_goals import Goal, Listed
 from .railway_settings import Settings, read_settings, update
 from .railway_states import Deployment, label
-from .railway_upload import digest, files_of
+from .railway_upload import IGNORE_FILE, digest, files_of
 
 Params = Mapping[str, Any]
 SHA = re.compile(r"[0-9a-f]{40}")
@@ -31,7 +31,7 @@ def _upload(params: Params, client: Railway, listed: Listed) -> Goal:
     release = _name(params["release"] or params["ref"])
     if not params["path"]:
         raise ConfigError("There is nothing to upload. Set path to the folder or to the git repository of the release.", code="no_path")
-    source = client.held.enter_context(checkout(params["path"], params["ref"], params["root_directory"]))
+    source = client.held.enter_context(checkout(params["path"], params["ref"], params["root_directory"], IGNORE_FILE))
     if params["commit"] and params["commit"] != source.commit:
         raise ConfigError(
             f"{params['ref'] or params['path']} stands for {source.commit or 'no commit'}, and commit says {params['commit']}. Correct one of them.",

@@ -21,9 +21,9 @@ IGNORE_FILE = ".railwayignore"
 def files_of(source: Source, top: Path) -> list[SourceFile]:
     """Return the files to send: of a commit all but what .railwayignore leaves out, of a folder also without what git would not take in.
 
-    ``top`` is the folder whose ignore files count, where the source lies in it.
+    ``top`` is the folder whose ignore files count, where a plain folder lies in it.
     """
-    top = top.resolve() if source.commit is None else source.root
+    top = source.top or top.resolve()
     names = [IGNORE_FILE] if source.commit else [".gitignore", IGNORE_FILE]
     files = list_files(source.root, ignored(top if source.root.is_relative_to(top) else source.root, names))
     if not files:

@@ -74,7 +74,7 @@ def _prebuilt(client: Vercel, params: Mapping[str, Any], commit: str) -> tuple[l
 
 
 def _sources(client: Vercel, params: Mapping[str, Any], commit: str) -> tuple[list[SourceFile], str | None]:
-    source = client.held.enter_context(checkout(params["path"], params["ref"], params["root_directory"]))
+    source = client.held.enter_context(checkout(params["path"], params["ref"], params["root_directory"], IGNORE_FILE))
     if commit and source.commit != commit:
         what = f"{params['ref']!r} stands for {source.commit}" if source.commit else "A folder without ref stands for no commit"
         raise ConfigError(f"{what}, and commit is {commit}. Correct ref or commit; a tag may have been moved.", code="moved_ref")
@@ -83,7 +83,7 @@ def _sources(client: Vercel, params: Mapping[str, Any], commit: str) -> tuple[li
 
 def _listed(source: Source, top: Path) -> list[SourceFile]:
     """Return the files to send: of a commit all but what .vercelignore leaves out, of a folder also without what git would not take in."""
-    top = top.resolve() if source.commit is None else source.root
+    top = source.top or top.resolve()
     names = [IGNORE_FILE] if source.commit else [".gitignore", IGNORE_FILE]
     files = list_files(source.root, ignored(top if source.root.is_relative_to(top) else source.root, names, IGNORED))
     if not files:

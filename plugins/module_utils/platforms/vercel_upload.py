@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ..core.errors import ApiError, ConfigError, RunbookError, Unreachable
+from ..core.http import CONNECTIONS
 from ..core.source import SourceFile
 from .vercel import Vercel
 from .vercel_states import Deployment, Project
@@ -26,7 +27,7 @@ IGNORED = (
     *("__pycache__", "venv", "CVS"),
 )
 ROUNDS = 5  # how often a deployment is asked for: after uploads, after a lost answer
-UPLOADS = 8  # at a time; a session keeps 10 connections
+UPLOADS = CONNECTIONS  # at a time: a small file is not much more than the wait for its answer
 
 Files = dict[str, tuple[str, SourceFile]]  # path in the upload: SHA-1 and file
 
@@ -80,7 +81,8 @@ def create(
         except Unreachable as error:
             missing, problem = [], error
         if missing:
-            _upload(client, {sha: file for sha, file in files.values() if sha in missing}, sent)
+            lacking = set(missing)
+            _upload(client, {sha: file for sha, file in files.values() if sha in lacking}, sent)
         elif found := _find_again(client, project, meta):
             return found, sent
     raise problem

@@ -57,6 +57,14 @@ def test_a_record_has_what_was_told_and_when_it_ended(record, folder):
     assert kept["kind"] == "deploy"
 
 
+def test_the_digests_of_a_units_variables_are_kept_for_a_rollback(record):
+    digests = [{"name": "DATABASE_URL", "digest": "9f86d081" * 8}]
+    kept = record(
+        units={"api": {"platform": "render", "id": "dep-1", "variables": [*digests, {"name": "JWT_SECRET", "digest": "hunter2"}], "secret": "hunter2"}}
+    )["record"]["units"]
+    assert kept == {"api": {"platform": "render", "id": "dep-1", "variables": digests}}
+
+
 def test_check_mode_shows_the_record_and_writes_nothing(record, folder):
     result = record(check=True)
     assert result["changed"] is True

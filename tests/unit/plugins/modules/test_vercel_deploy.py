@@ -360,7 +360,7 @@ def test_a_build_that_a_push_begins_a_moment_later_is_adopted(account, clock):
     account.is_linked()
     waiting = account.faults["GET /v7/deployments"] = [lambda answer: answer(), lambda answer: (account.was_pushed(COMMIT), answer())[1]]
     assert build_commit("adopt")["deployment"]["id"] == "dpl_1"
-    assert (waiting, clock.sleeps[:1]) == ([], [1])
+    assert (waiting, clock.sleeps[:1]) == ([], [0.25])
 
 
 @pytest.mark.parametrize("source", ["cli", "redeploy", "api-trigger-git-deploy", None])
@@ -520,6 +520,16 @@ def test_of_a_ref_gits_own_ignore_file_leaves_nothing_out_for_it_was_committed(a
         subprocess.run(["git", "-C", str(shop), "-c", "user.name=t", "-c", "user.email=t@t.test", *command], check=True)
     stage(shop, ref="v1.2.0")
     assert uploaded(account) == [".vercelignore", "page.tsx"]
+
+
+def test_of_a_ref_vercels_ignore_files_above_the_root_directory_count_as_in_a_folder(account, shop):
+    (shop / ".vercelignore").write_text("apps/frontend/*.md\n/page.tsx\n")
+    (shop / "apps" / "frontend" / "draft.md").write_text("draft")
+    for command in (["add", "."], ["commit", "--quiet", "--message", "v1.2.0"], ["tag", "v1.2.0"]):
+        subprocess.run(["git", "-C", str(shop), "-c", "user.name=t", "-c", "user.email=t@t.test", *command], check=True)
+    (shop / ".vercelignore").write_text("*\n")  # which nobody has committed
+    stage(shop, ref="v1.2.0")
+    assert uploaded(account) == ["package.json", "page.tsx"]
 
 
 def test_ignore_files_that_leave_nothing_are_refused(account, shop):

@@ -200,6 +200,20 @@ def test_netrc_is_never_read(tmp_path, monkeypatch) -> None:
     assert vendor.requests[1].headers["Authorization"] == "Bearer mine"
 
 
+def test_the_environment_is_asked_for_a_proxy_once_for_each_host(monkeypatch) -> None:
+    looked: list[str] = []
+
+    def look(url: str, no_proxy: str | None = None) -> dict[str, str]:
+        looked.append(url)
+        return {"https": f"http://proxy-{len(looked)}.test"}
+
+    monkeypatch.setattr(requests.sessions, "get_environ_proxies", look)
+    session = make_session({})
+    used = [session.merge_environment_settings(url, {}, None, None, None)["proxies"] for url in ("https://a.test/1", "https://a.test/2", "https://b.test/")]
+    assert looked == ["https://a.test/1", "https://b.test/"]
+    assert [proxies["https"] for proxies in used] == ["http://proxy-1.test", "http://proxy-1.test", "http://proxy-2.test"]
+
+
 @pytest.fixture
 def echo() -> Iterator[str]:
     """A real server on 127.0.0.1 that answers with the Authorization header it got."""
