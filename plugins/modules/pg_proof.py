@@ -178,30 +178,25 @@ leftovers:
   elements: str
 """
 
-import time
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime
 from typing import Any
 
 from ansible.module_utils.common.parameters import env_fallback
 
-from ..module_utils.core.errors import ConfigError, WaitTimeout
+from ..module_utils.core.errors import WaitTimeout
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import lease_options, store_options
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.wait import Waiter
-from ..module_utils.data import restore
-from ..module_utils.data.archive import choose, fetch, keep_proof, proofs
+from ..module_utils.data import trial
+from ..module_utils.data.archive import choose, proofs
 from ..module_utils.data.backup_catalogue import folder
 from ..module_utils.data.backup_reader import ZSTANDARD_ERROR
 from ..module_utils.data.backup_shape import read_identity, secret_keys
 from ..module_utils.data.lease import guard as lease_guard
-from ..module_utils.data.postgres import PSYCOPG2_ERROR, connect, direct, parse_url, query
+from ..module_utils.data.postgres import PSYCOPG2_ERROR, direct, parse_url
 from ..module_utils.data.scratch import choose as choose_place
-from ..module_utils.data.scratch import refuse_without_rights, scratch
 from ..module_utils.data.store import open_store
-
-UNKNOWN = ("at", "recovery_seconds", "seconds", "tables", "rows", "compared", "constraints", "not_validated")
 
 
 def argument_spec() -> dict[str, Any]:
@@ -245,8 +240,7 @@ class Client:
 
 
 def plan(params: dict[str, Any], client: Client) -> Plan:
-    if params["jobs"] < 1:
-        raise ConfigError(f"jobs is {params['jobs']}. Give 1 or more.")
+    trial.refuse_jobs(params["jobs"])
     manifest = choose(client.store, params["backup"], client.prefix, client.live.name if client.live else None)
     known = proofs(client.store, manifest, client.prefix)
     before = {"backup": manifest["name"], "proven": known[0]["at"] if known else "never"}
@@ -254,47 +248,17 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
         return Plan(before=before, after=before, result={"proof": known[0]})
     size = {"allowed": params["same_server"], "size": manifest.get("database_size"), "limit": params["same_server_limit"]}
     place = choose_place(client.separate, client.live, params["maintenance_database"], **size)
-    with closing(connect(place.server)) as connection:
-        refuse_without_rights(connection, place.server)
-        ((version,),) = query(connection, "SELECT split_part(current_setting('server_version'), ' ', 1)")
-    proof = {
-        "backup": manifest["name"],
-        "level": "restore",
-        "sha256": manifest["sha256"],
-        "server_version": version,
-        "separate_server": place.is_separate,
-        "unproven": [],
-    }
-    todo = {"params": params, "manifest": manifest, "place": place, "proof": proof}
-    return Plan(before=before, after={**before, "proven": "now"}, todo=todo, result={"proof": {**proof, **dict.fromkeys(UNKNOWN)}})
+    proof = trial.announced(manifest, place)
+    return Plan(before=before, after={**before, "proven": "now"}, todo={"params": params, "of": (manifest, place, proof)}, result={"proof": proof})
 
 
-def apply(intent: Plan, client: Client) -> dict[str, Any]:
-    todo, proof = intent.todo, intent.todo["proof"]
-    params, manifest, place = todo["params"], todo["manifest"], todo["place"]
-    began = time.monotonic()
-    archive = client.held.enter_context(fetch(client.store, manifest["name"], client.prefix, client.identity, client.beat))
-    fetched = time.monotonic()
-    with closing(connect(place.server, beat=client.beat)) as connection:
-        tool, ownership = restore.fit_for_trial(connection, archive, params["postgres_bin"], client.beat)
-    with scratch(place, manifest.get("database") or manifest["name"], client.beat) as (database, leftovers):
-        loading = time.monotonic()
-        restore.load(archive, tool, database, jobs=params["jobs"], beat=client.beat, ownership=ownership)
-        loaded = time.monotonic()
-        found = restore.verify(database, manifest, client.beat)
-        done = time.monotonic()
-    now = datetime.now(UTC)
-    parts = {"fetch": fetched - began, "load": loaded - loading, "analyze": found.pop("analyze_seconds"), "verify": found.pop("verify_seconds")}
-    proof.update(
-        found,
-        at=now.isoformat(timespec="seconds"),
-        unproven=[] if ownership else ["owners and grants"],
-        recovery_seconds=round(done - began, 3),
-        seconds={part: round(seconds, 3) for part, seconds in parts.items()},
-    )
-    client.beat()
-    keep_proof(client.store, proof, client.prefix, now)
-    return {"proof": proof, "leftovers": leftovers}
+def apply(plan: Plan, client: Client) -> dict[str, Any]:
+    params = plan.todo["params"]
+    options = {"prefix": client.prefix, "identity": client.identity, "jobs": params["jobs"], "postgres_bin": params["postgres_bin"], "beat": client.beat}
+    with trial.restored(client.store, *plan.todo["of"], **options) as tried:
+        pass  # what restores it looks at it too
+    trial.keep(client.store, tried, client.prefix, client.beat)
+    return {"proof": tried.proof, "leftovers": tried.leftovers}
 
 
 def main() -> None:
