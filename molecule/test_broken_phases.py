@@ -53,6 +53,20 @@ SCENARIOS = [
         "journal", "the store answers 500", [fault("Write what is live to the journal", "objects", "put_lease", times=3)], "could not be written", outcome=None
     ),
     Broken("database.backup", "the store answers 500", [fault("Begin database.backup", "objects", "upload_backup")], "database.backup failed"),
+    Broken(
+        "database.prove",
+        "the backup cannot be read",
+        [fault("Begin database.prove", "objects", "get_backup")],
+        "database.prove failed",
+        extra={"database_proof_max_age": 1},
+    ),
+    Broken(
+        "database.rehearse",
+        "the scratch server allows no copy",
+        [{"task": "Begin database.rehearse", "sql": "ALTER ROLE shop NOCREATEDB"}, {"task": "Keep what failed", "sql": "ALTER ROLE shop CREATEDB"}],
+        "database.rehearse failed",
+        extra={"database_rehearse": "schema_only"},
+    ),
     Broken("database.migrate", "a table is locked", [], "database.migrate failed", extra={"database_lock_timeout": 0.1}, locks=True),
     Broken("backend.release", "the API is unhealthy", [fault("Begin backend.release", "railway", "up", "unhealthy", times=1)], "backend.release failed"),
     Broken("backend.release", "the worker crashes", [fault("Begin backend.release", "railway", "up", "crashes", times=1, after=1)], "backend.release failed"),
@@ -83,6 +97,8 @@ SCENARIOS = [
 ]
 UNBROKEN = {
     "begin": "never fails a deploy",
+    "backend.hold": "has a scenario of its own: test_policies.py",
+    "database.verify": "has a scenario of its own: test_policies.py",
     "backend.unhold": "has a scenario of its own: test_schema.py",
     "frontend.begin": "does what frontend.stage does",
     "settle": "has scenarios of its own: test_settling.py",

@@ -20,6 +20,7 @@ description:
     within production's boundary of access.
 extends_documentation_fragment:
   - storefront.runbook.lease
+  - storefront.runbook.scratch
   - storefront.runbook.store
 attributes:
   check_mode:
@@ -52,29 +53,10 @@ options:
     description:
       - File that holds the O(identity).
     type: path
-  scratch_url:
-    description:
-      - URL of a database on another server than the live one, to be connected to. Its user has to have the right to create databases.
-    type: str
   database_url:
     description:
       - URL of the live database. Needed with O(same_server=true) only. Never shown or logged.
     type: str
-  same_server:
-    description:
-      - Allows a scratch database on the live database's own server. It takes room and work from that.
-    type: bool
-    default: false
-  same_server_limit:
-    description:
-      - Bytes that the live database may have at most for that.
-    type: int
-    default: 1073741824
-  maintenance_database:
-    description:
-      - Another database on the live one's server to be connected to.
-    type: str
-    default: postgres
   again:
     description:
       - Whether to prove a backup once more that has a proof.
@@ -185,7 +167,7 @@ from ansible.module_utils.common.parameters import env_fallback
 
 from ..module_utils.core.errors import WaitTimeout
 from ..module_utils.core.module import Plan, Runtime, run
-from ..module_utils.core.options import lease_options, store_options
+from ..module_utils.core.options import lease_options, scratch_options, store_options
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.wait import Waiter
 from ..module_utils.data import trial
@@ -194,8 +176,8 @@ from ..module_utils.data.backup_catalogue import folder
 from ..module_utils.data.backup_reader import ZSTANDARD_ERROR
 from ..module_utils.data.backup_shape import read_identity, secret_keys
 from ..module_utils.data.lease import guard as lease_guard
-from ..module_utils.data.postgres import PSYCOPG2_ERROR, direct, parse_url
-from ..module_utils.data.scratch import choose as choose_place
+from ..module_utils.data.postgres import PSYCOPG2_ERROR, direct
+from ..module_utils.data.scratch import find_place
 from ..module_utils.data.store import open_store
 
 
@@ -207,11 +189,8 @@ def argument_spec() -> dict[str, Any]:
         "prefix": {"type": "str", "default": "backups/"},
         "identity": {"type": "str", "no_log": True},
         "identity_file": {"type": "path"},
-        "scratch_url": {"type": "str", "no_log": True},
+        **scratch_options(),
         "database_url": {"type": "str", "no_log": True, "fallback": (env_fallback, ["DATABASE_URL"])},
-        "same_server": {"type": "bool", "default": False},
-        "same_server_limit": {"type": "int", "default": 1 << 30},
-        "maintenance_database": {"type": "str", "default": "postgres"},
         "again": {"type": "bool", "default": False},
         "jobs": {"type": "int", "default": 3},
         "postgres_bin": {"type": "path"},
@@ -224,7 +203,6 @@ class Client:
 
     def __init__(self, params: dict[str, Any], runtime: Runtime) -> None:
         self.live = direct(params["database_url"], remedy="database_url") if params["database_url"] else None
-        self.separate = parse_url(params["scratch_url"], "scratch_url") if params["scratch_url"] else None
         self.prefix, self.identity = folder(params["prefix"]), read_identity(params)
         self.held = ExitStack()
         self.close = self.held.close
@@ -246,8 +224,8 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     before = {"backup": manifest["name"], "proven": known[0]["at"] if known else "never"}
     if known and not params["again"]:
         return Plan(before=before, after=before, result={"proof": known[0]})
-    size = {"allowed": params["same_server"], "size": manifest.get("database_size"), "limit": params["same_server_limit"]}
-    place = choose_place(client.separate, client.live, params["maintenance_database"], **size)
+    facts = {"size": manifest.get("database_size"), "version": manifest.get("server_version")}
+    place = find_place(params, client.live, **facts, held=client.held, beat=client.beat)
     proof = trial.announced(manifest, place)
     return Plan(before=before, after={**before, "proven": "now"}, todo={"params": params, "of": (manifest, place, proof)}, result={"proof": proof})
 

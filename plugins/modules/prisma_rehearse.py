@@ -23,6 +23,7 @@ author:
 extends_documentation_fragment:
   - storefront.runbook.source
   - storefront.runbook.lease
+  - storefront.runbook.scratch
   - storefront.runbook.store
 attributes:
   check_mode:
@@ -56,21 +57,6 @@ options:
       - With another O(copy) than V(given), URL of a database on another server than production's, to be connected to. Its user has to have the right to
         create databases.
     type: str
-  same_server:
-    description:
-      - Allows a copy on production's own server. It takes room and work from that.
-    type: bool
-    default: false
-  same_server_limit:
-    description:
-      - Bytes that production may have at most for that.
-    type: int
-    default: 1073741824
-  maintenance_database:
-    description:
-      - Another database on production's server to be connected to.
-    type: str
-    default: postgres
   backup:
     description:
       - Name of the backup in O(store) for O(copy=backup), or V(latest) for the newest one of production.
@@ -211,23 +197,19 @@ from typing import Any
 
 from ansible.module_utils.common.parameters import env_fallback
 
-from ..module_utils.core.errors import ConfigError, RunbookError, WaitTimeout
+from ..module_utils.core.errors import RunbookError, WaitTimeout
 from ..module_utils.core.module import Plan, Runtime, run
-from ..module_utils.core.options import lease_options, source_options
+from ..module_utils.core.options import lease_options, scratch_options, source_options
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.source import checkout
 from ..module_utils.core.wait import Waiter
-from ..module_utils.data import prisma, rehearsal_copy, trial
-from ..module_utils.data.backup_catalogue import folder
+from ..module_utils.data import prisma, rehearsal_copy
 from ..module_utils.data.backup_reader import ZSTANDARD_ERROR
-from ..module_utils.data.backup_shape import read_identity, secret_keys
+from ..module_utils.data.backup_shape import secret_keys
 from ..module_utils.data.lease import guard as lease_guard
 from ..module_utils.data.migration_rehearsal import Rehearsal, refuse_another_state
-from ..module_utils.data.postgres import PSYCOPG2_ERROR, Database, connect, direct, parse_url
+from ..module_utils.data.postgres import PSYCOPG2_ERROR, Database, connect, direct
 from ..module_utils.data.same_database import refuse_same_address, refuse_same_database
-from ..module_utils.data.scratch import choose as choose_place
-from ..module_utils.data.scratch import refuse_without_rights
-from ..module_utils.data.store import open_store
 
 
 def argument_spec() -> dict[str, Any]:
@@ -237,10 +219,7 @@ def argument_spec() -> dict[str, Any]:
         "database_url": {"type": "str", "required": True, "no_log": True, "fallback": (env_fallback, ["DATABASE_URL"])},
         "direct_url": {"type": "str", "no_log": True, "fallback": (env_fallback, ["DIRECT_URL"])},
         "copy": {"type": "str", "choices": ["given", "backup", "schema"], "default": "given"},
-        "scratch_url": {"type": "str", "no_log": True},
-        "same_server": {"type": "bool", "default": False},
-        "same_server_limit": {"type": "int", "default": 1 << 30},
-        "maintenance_database": {"type": "str", "default": "postgres"},
+        **scratch_options(),
         "backup": {"type": "str", "default": "latest"},
         "prefix": {"type": "str", "default": "backups/"},
         "identity": {"type": "str", "no_log": True},
@@ -277,28 +256,11 @@ class Client:
         if self.waiter.clock() - self._began > self.waiter.timeout:
             raise WaitTimeout(f"The copy was not there after {self.waiter.timeout:g} s (wait_timeout), so nothing was rehearsed. Give it more time.")
 
-    def copied(self, production: Any, state: prisma.State) -> tuple[Any, str, dict[str, Any]]:
-        """Return (what makes the copy, where that is, what the result has of it)."""
-        params, tools = self.params, self.params["postgres_bin"]
+    def copied(self, connection: Any, state: prisma.State) -> rehearsal_copy.Planned:
         if self.given:
-            refuse_same_database(production, self.connect(self.given))
+            refuse_same_database(connection, self.connect(self.given))
             return nullcontext((self.given, {})), self.given.describe(), {}
-        separate = parse_url(params["scratch_url"], "scratch_url") if params["scratch_url"] else None
-        allowed = {"allowed": params["same_server"], "limit": params["same_server_limit"]}
-        if params["copy"] == "schema":
-            place = choose_place(separate, self.production, params["maintenance_database"], size=0, **allowed)
-            refuse_without_rights(self.connect(place.server), place.server)
-            made = rehearsal_copy.of_schema(self.production, rehearsal_copy.dumper(production, tools), place, tools, self.beat)
-            return made, place.server.describe(), {}
-        trial.refuse_jobs(params["jobs"])
-        if not params["store"]:
-            raise ConfigError("copy is backup, and store is not set. Say where the backups are.")
-        store = self._stack.enter_context(closing(open_store(params)))
-        manifest = rehearsal_copy.fresh(store, params["backup"], folder(params["prefix"]), self.production.name, state)
-        place = choose_place(separate, self.production, params["maintenance_database"], size=manifest.get("database_size"), **allowed)
-        proof = trial.announced(manifest, place)
-        options = {"prefix": folder(params["prefix"]), "identity": read_identity(params), "jobs": params["jobs"], "postgres_bin": tools, "beat": self.beat}
-        return rehearsal_copy.of_backup(store, (manifest, place, proof), self.production.schema, options), place.server.describe(), {"proof": proof}
+        return rehearsal_copy.planned(self.params, self.production, connection, state, held=self._stack, beat=self.beat)
 
 
 def plan(params: dict[str, Any], client: Client) -> Plan:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
-from ansible_collections.storefront.runbook.plugins.modules import pg_backup, pg_proof, pg_restore
+from ansible_collections.storefront.runbook.plugins.modules import pg_backup, pg_proof, pg_restore, prisma_rehearse  # noqa: F401 - ``worker`` finds them by their names
 
 from sandbox.storefront import Sandbox
 from tests.integration.shop_database import Database

@@ -98,7 +98,7 @@ def test_a_check_shows_what_it_is_and_a_failure_says_what_was_applied_and_frees_
 def test_a_database_is_migrated_by_itself_after_a_backup_and_a_rehearsal(play: Play, database: Database, repository: Path, tmp_path: Path) -> None:
     database.migrate(repository, ref="v1")
     copy = Database(database.sandbox, "test-play-copy", template=database.name)
-    rc, said = play("migrate.yml", release="v3", approve_migration="4_broken", database_rehearsal_url=copy.url)
+    rc, said = play("migrate.yml", release="v3", approve_migration="4_broken", database_rehearse="full", database_rehearsal_url=copy.url)
     rehearsed = copy.tables()
     copy.drop()
     assert rc == 0, said

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from ansible_collections.storefront.runbook.plugins.modules import pg_backup, prisma_rehearse
 
+from sandbox.process import wait_until
 from sandbox.storefront import Sandbox
+from tests.integration.restored_shop import worker
 from tests.integration.shop_database import Database, write_migrations
 from tests.unit.support import run_module
 
@@ -207,6 +209,27 @@ def test_the_schema_alone_shows_whether_a_migration_runs_and_a_failure_leaves_no
     assert failed["error"]["migration"] == "c"
     assert "In the rehearsal, which leaves production as it is" in failed["msg"]
     assert production.outcomes() == [("a", "applied")]
+    assert family(production) == []
+
+
+def test_a_server_that_is_started_here_for_it_needs_no_permission(production: Database, tmp_path: Path, rehearse: Rehearse) -> None:
+    write_migrations(tmp_path, b="ALTER TABLE item ADD rating int;")
+    done = rehearse(copy="schema", local_server=True, scratch_url=None, postgres_bin=production.sandbox.state["postgres"]["bin"])
+    assert not done["failed"], done
+    assert "storefront.runbook-server-" in done["scratch"]
+    assert done["rehearsed"][0]["name"] == "b"
+    assert family(production) == []
+
+
+def test_what_a_killed_rehearsal_left_is_dropped_by_the_next_one(production: Database, tmp_path: Path, rehearse: Rehearse) -> None:
+    write_migrations(tmp_path, b="ALTER TABLE item ADD rating int;")
+    options = {"copy": "schema", "postgres_bin": production.sandbox.state["postgres"]["bin"], "same_server": True}
+    with worker({"database_url": production.url, "path": str(tmp_path), **options}, "prisma_rehearse", "pg_restore', '--exit") as running:
+        running.communicate(timeout=60)
+    assert (running.returncode, len(family(production))) == (-9, 1)
+    wait_until(lambda: not production.sql("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted"), 10)
+    done = rehearse(**options, scratch_url=None)
+    assert ([entry["name"] for entry in done["rehearsed"]], len(done["leftovers"])) == (["b"], 1)
     assert family(production) == []
 
 

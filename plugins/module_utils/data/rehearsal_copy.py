@@ -7,25 +7,27 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import replace
 from typing import Any
 
 from ..core.errors import ConfigError
 from . import prisma, trial
 from .archive import Archive, choose
-from .backup_catalogue import Manifest
+from .backup_catalogue import Manifest, folder
+from .backup_shape import read_identity
 from .postgres import Database, connect, query
 from .postgres_tools import Tool, find_tool, libpq_access
 from .restore import fit_for_trial, load, run_program
-from .scratch import Place, scratch
-from .store import Store
+from .scratch import Place, find_place, scratch
+from .store import Store, open_store
 
 # One statement each: a session that can be interrupted has no COPY.
 HISTORY = "SELECT coalesce(json_agg(m), '[]')::text FROM _prisma_migrations m"
 WRITE_HISTORY = "INSERT INTO _prisma_migrations SELECT * FROM json_populate_recordset(NULL::_prisma_migrations, %s::json)"
 
 Beat = Callable[[], None]
+Planned = tuple[AbstractContextManager[tuple[Database, dict[str, Any]]], str, dict[str, Any]]
 
 
 def fresh(store: Store, name: str, prefix: str, database: str, state: prisma.State) -> Manifest:
@@ -70,7 +72,19 @@ def of_schema(production: Database, tool: Tool, place: Place, postgres_bin: str 
             yield copy, {"leftovers": leftovers}
 
 
-def dumper(connection: Any, postgres_bin: str | None) -> Tool:
-    """Return the pg_dump for this server."""
-    ((major,),) = query(connection, "SELECT current_setting('server_version_num')::int / 10000")
-    return find_tool("pg_dump", major, postgres_bin)
+def planned(params: Mapping[str, Any], production: Database, connection: Any, state: prisma.State, *, held: ExitStack, beat: Beat) -> Planned:
+    """Return (what makes the copy that the options of prisma_rehearse ask for, where that will be, what is known of its proof). Raises ConfigError."""
+    tools, prefix = params["postgres_bin"], folder(params["prefix"])
+    if params["copy"] == "schema":
+        ((version,),) = query(connection, "SELECT split_part(current_setting('server_version'), ' ', 1)")
+        place = find_place(params, production, size=0, version=version, held=held, beat=beat)
+        return of_schema(production, find_tool("pg_dump", int(version.split(".")[0]), tools), place, tools, beat), place.server.describe(), {}
+    trial.refuse_jobs(params["jobs"])
+    if not params["store"]:
+        raise ConfigError("copy is backup, and store is not set. Say where the backups are.")
+    store = held.enter_context(closing(open_store(params)))
+    manifest = fresh(store, params["backup"], prefix, production.name, state)
+    place = find_place(params, production, size=manifest.get("database_size"), version=manifest.get("server_version"), held=held, beat=beat)
+    proof = trial.announced(manifest, place)
+    options = {"prefix": prefix, "identity": read_identity(params), "jobs": params["jobs"], "postgres_bin": tools, "beat": beat}
+    return of_backup(store, (manifest, place, proof), production.schema, options), place.server.describe(), {"proof": proof}

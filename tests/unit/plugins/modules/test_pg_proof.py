@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.data import scratch as scratch_module
 from ansible_collections.storefront.runbook.plugins.module_utils.data import trial
 from ansible_collections.storefront.runbook.plugins.module_utils.data.archive import Archive
 from ansible_collections.storefront.runbook.plugins.module_utils.data.scratch import Place
@@ -45,7 +46,8 @@ def prove(kept: list[dict[str, Any]], tmp_path: Any, monkeypatch: pytest.MonkeyP
     connection = SimpleNamespace(close=lambda: None)
     monkeypatch.setattr(trial, "connect", lambda database, **_: connection)
     monkeypatch.setattr(trial, "query", lambda *_: [("15.20",)])
-    monkeypatch.setattr(trial, "refuse_without_rights", lambda *_: None)
+    monkeypatch.setattr(scratch_module, "connect", lambda database, **_: connection)
+    monkeypatch.setattr(scratch_module, "refuse_without_rights", lambda *_: None)
     monkeypatch.setattr(pg_proof, "choose", lambda store, name, prefix, database: MANIFEST)
     monkeypatch.setattr(pg_proof, "proofs", lambda *_: kept)
     monkeypatch.setattr(trial, "keep_proof", lambda store, proof, prefix, now: kept.insert(0, proof))
