@@ -16,6 +16,8 @@ from ansible.template import Templar
 ROLE = Path(__file__).parents[3] / "roles/database"
 PENDING = [{"name": "3_more", "backward_compatible": True}]
 KNOWN = {"1_base": "applied", "2_rating": "applied", "3_more": "pending"}
+LOADER = DataLoader()
+DEFAULTS, RULES = (LOADER.load_from_file(str(ROLE / folder / "main.yml"), trusted_as_template=True) for folder in ("defaults", "vars"))
 SCRATCH: dict[str, Any] = {"database_scratch_url": "postgresql://prover@scratch.example/postgres"}
 KEYS = {"database_backup_recipients": ["age1public"]}
 IDENTITY = {"database_backup_identity_file": "/secret/key.txt"}
@@ -33,15 +35,13 @@ def backup(hours: float, *, proven: float | None = None, **more: Any) -> dict[st
 
 def decided(*backups: dict[str, Any], pending: bool = False, **options: Any) -> Any:
     """Return a function that renders one of the role's variables, by its name without __database_, for these backups (newest first) and options."""
-    loader = DataLoader()
-    files = [loader.load_from_file(str(ROLE / folder / "main.yml"), trusted_as_template=True) for folder in ("defaults", "vars")]
     seen = {
         "database_pending": PENDING if pending else [],
         "database_known": KNOWN,
         "__database_catalogue": {"backups": list(backups), "latest": backups[0] if backups else None},
     }
-    templar = Templar(loader, variables={**files[0], **files[1], **seen, **options})
-    return lambda name: templar.template(files[1][f"__database_{name}"])
+    templar = Templar(LOADER, variables={**DEFAULTS, **RULES, **seen, **options})
+    return lambda name: templar.template(RULES[f"__database_{name}"])
 
 
 @pytest.mark.parametrize(
