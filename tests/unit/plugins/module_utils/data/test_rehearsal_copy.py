@@ -16,7 +16,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.data import reh
 def fresh(monkeypatch: pytest.MonkeyPatch, had: dict[str, Any] | None, *applied: str) -> Any:
     """Ask for the newest backup, which had these migrations, where production has those that are ``applied``."""
     monkeypatch.setattr(rehearsal_copy, "choose", lambda *_: {"name": "sale", "migrations": had})
-    return rehearsal_copy.fresh(None, "latest", "backups/", "shop", SimpleNamespace(applied=list(applied)))  # type: ignore[arg-type]
+    return rehearsal_copy.fresh(None, "latest", "backups/", "shop", SimpleNamespace(applied=list(applied)))
 
 
 def test_one_with_the_migrations_of_production_may(monkeypatch: pytest.MonkeyPatch) -> None:
