@@ -30,7 +30,7 @@ def phases() -> list[str]:
     (outer,) = [task for task in play["tasks"] if "block" in task]
     (inner,) = [task for task in outer["block"] if "block" in task]
     steps = next(task["loop"] for task in inner["block"] if "loop" in task)
-    return ["preflight", *(OUTER.get(task["name"], task["name"]) for task in outer["block"] if task is not inner), *(step["step"] for step in steps)]
+    return ["preflight", *(OUTER.get(task["name"], task["name"]) for task in outer["block"] if task is not inner), *steps]
 
 
 def seen(name: str, *cells: Any) -> None:

@@ -68,6 +68,22 @@ SCENARIOS = [
         **BACKEND,
     ),
     Broken("database.backup", "the store answers 500", [fault("Begin database.backup", "objects", "upload_backup")], "database.backup failed", **BACKEND),
+    Broken(
+        "database.prove",
+        "the backup cannot be read",
+        [fault("Begin database.prove", "objects", "get_backup")],
+        "database.prove failed",
+        extra={"database_proof_max_age": 1},
+        **BACKEND,
+    ),
+    Broken(
+        "database.rehearse",
+        "the scratch server allows no copy",
+        [{"task": "Begin database.rehearse", "sql": "ALTER ROLE shop NOCREATEDB"}, {"task": "Keep what failed", "sql": "ALTER ROLE shop CREATEDB"}],
+        "database.rehearse failed",
+        extra={"database_rehearse": "schema_only"},
+        **BACKEND,
+    ),
     Broken("database.migrate", "a table is locked", [], "database.migrate failed", extra={"database_lock_timeout": 0.1}, locks=True, **BACKEND),
     Broken(
         "backend.release", "the API is unhealthy", [fault("Begin backend.release", "railway", "up", "unhealthy", times=1)], "backend.release failed", **BACKEND
@@ -107,6 +123,8 @@ SCENARIOS = [
 ]
 UNBROKEN = {
     "begin": "never fails a deploy",
+    "backend.hold": "has a scenario of its own: test_policies.py",
+    "database.verify": "has a scenario of its own: test_policies.py",
     "backend.unhold": "has a scenario of its own: test_schema.py",
     "frontend.begin": "does what frontend.stage does",
     "settle": "has scenarios of its own: test_settling.py",

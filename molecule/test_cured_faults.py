@@ -29,6 +29,8 @@ CURED = {
     "snapshot": once("Note which backend is live", "railway", "deployments", "reset"),
     "journal": once("Write what is live to the journal", "objects", "get_lease"),
     "database.backup": once("Begin database.backup", "objects", "upload_backup"),
+    "database.prove": once("Begin database.prove", "objects", "get_backup"),
+    "database.rehearse": once("Begin database.rehearse", "objects", "get_lease"),
     "backend.release": once("Begin backend.release", "railway", "up", "rate_limited", retry_after=0.1),
     "verify.backend": once("Begin verify.backend", "edge", "request", "status", host="backend", path="/health"),
     "frontend.stage": once("Begin frontend.stage", "vercel", "create", "rate_limited", retry_after=0.1),
@@ -40,6 +42,8 @@ CURED = {
 }
 OWN = {
     "begin": "never fails a deploy",
+    "backend.hold": "does what backend.unhold does",
+    "database.verify": "only reads",
     "backend.unhold": "has a scenario of its own: test_schema.py",
     "frontend.begin": "does what frontend.stage does",
     "settle": "nothing is left to settle",
@@ -69,11 +73,13 @@ def test_trouble_that_passes_in_every_phase_does_not_stop_a_deploy(shop):
         writer.cursor().execute('UPDATE "Product" SET stock = stock WHERE id = (SELECT min(id) FROM "Product")')
         thread = Thread(target=let_go_after_the_first_try, args=(writer,), daemon=True)
         thread.start()
-        played = shop.play("deploy.yml", at=list(CURED.values()), release=NEW, database_lock_timeout=0.2)
+        policies = {"database_proof_max_age": 1, "database_rehearse": "schema_only", "database_lock_timeout": 0.2}
+        played = shop.play("deploy.yml", at=list(CURED.values()), release=NEW, **policies)
     assert played.rc == 0, played.stdout
     assert not thread.is_alive(), "the lock was never met"
     assert [fault for fault in shop.sandbox.cloud("GET", "/faults") if fault["times"]] == []
     assert shop.live() == {"frontend": NEW, "backend": NEW}
+    assert {(item["name"], item["outcome"]) for item in shop.ledger()[-1]["evidence"]} == {("backup_proof", "proven"), ("rehearsal", "rehearsed_on_schema")}
     for phase in [*CURED, "database.migrate"]:
         seen(f"{phase}: trouble that passes", NEW, 0, "released", "deploys nothing")
 

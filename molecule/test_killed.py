@@ -51,6 +51,10 @@ AFTER = {
 }
 UNKILLED = {
     "begin": "writes nothing of the shop",
+    "database.prove": "is killed in tests/integration/test_pg_proof.py",
+    "database.rehearse": "is killed in tests/integration/test_prisma_rehearse.py",
+    "database.verify": "only reads",
+    "backend.hold": "does what backend.unhold does",
     "backend.unhold": "has a scenario of its own: test_schema.py",
     "frontend.begin": "does what frontend.stage does",
     "settle": "each of these deploys settles",

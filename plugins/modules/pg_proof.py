@@ -20,6 +20,7 @@ description:
     within production's boundary of access.
 extends_documentation_fragment:
   - storefront.runbook.lease
+  - storefront.runbook.scratch
   - storefront.runbook.store
 attributes:
   check_mode:
@@ -52,29 +53,10 @@ options:
     description:
       - File that holds the O(identity).
     type: path
-  scratch_url:
-    description:
-      - URL of a database on another server than the live one, to be connected to. Its user has to have the right to create databases.
-    type: str
   database_url:
     description:
       - URL of the live database. Needed with O(same_server=true) only. Never shown or logged.
     type: str
-  same_server:
-    description:
-      - Allows a scratch database on the live database's own server. It takes room and work from that.
-    type: bool
-    default: false
-  same_server_limit:
-    description:
-      - Bytes that the live database may have at most for that.
-    type: int
-    default: 1073741824
-  maintenance_database:
-    description:
-      - Another database on the live one's server to be connected to.
-    type: str
-    default: postgres
   again:
     description:
       - Whether to prove a backup once more that has a proof.
@@ -178,30 +160,25 @@ leftovers:
   elements: str
 """
 
-import time
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime
 from typing import Any
 
 from ansible.module_utils.common.parameters import env_fallback
 
-from ..module_utils.core.errors import ConfigError, WaitTimeout
+from ..module_utils.core.errors import WaitTimeout
 from ..module_utils.core.module import Plan, Runtime, run
-from ..module_utils.core.options import lease_options, store_options
+from ..module_utils.core.options import lease_options, scratch_options, store_options
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.wait import Waiter
-from ..module_utils.data import restore
-from ..module_utils.data.archive import choose, fetch, keep_proof, proofs
+from ..module_utils.data import trial
+from ..module_utils.data.archive import choose, proofs
 from ..module_utils.data.backup_catalogue import folder
 from ..module_utils.data.backup_reader import ZSTANDARD_ERROR
 from ..module_utils.data.backup_shape import read_identity, secret_keys
 from ..module_utils.data.lease import guard as lease_guard
-from ..module_utils.data.postgres import PSYCOPG2_ERROR, connect, direct, parse_url, query
-from ..module_utils.data.scratch import choose as choose_place
-from ..module_utils.data.scratch import refuse_without_rights, scratch
+from ..module_utils.data.postgres import PSYCOPG2_ERROR, direct
+from ..module_utils.data.scratch import find_place
 from ..module_utils.data.store import open_store
-
-UNKNOWN = ("at", "recovery_seconds", "seconds", "tables", "rows", "compared", "constraints", "not_validated")
 
 
 def argument_spec() -> dict[str, Any]:
@@ -212,11 +189,8 @@ def argument_spec() -> dict[str, Any]:
         "prefix": {"type": "str", "default": "backups/"},
         "identity": {"type": "str", "no_log": True},
         "identity_file": {"type": "path"},
-        "scratch_url": {"type": "str", "no_log": True},
+        **scratch_options(),
         "database_url": {"type": "str", "no_log": True, "fallback": (env_fallback, ["DATABASE_URL"])},
-        "same_server": {"type": "bool", "default": False},
-        "same_server_limit": {"type": "int", "default": 1 << 30},
-        "maintenance_database": {"type": "str", "default": "postgres"},
         "again": {"type": "bool", "default": False},
         "jobs": {"type": "int", "default": 3},
         "postgres_bin": {"type": "path"},
@@ -229,7 +203,6 @@ class Client:
 
     def __init__(self, params: dict[str, Any], runtime: Runtime) -> None:
         self.live = direct(params["database_url"], remedy="database_url") if params["database_url"] else None
-        self.separate = parse_url(params["scratch_url"], "scratch_url") if params["scratch_url"] else None
         self.prefix, self.identity = folder(params["prefix"]), read_identity(params)
         self.held = ExitStack()
         self.close = self.held.close
@@ -245,56 +218,25 @@ class Client:
 
 
 def plan(params: dict[str, Any], client: Client) -> Plan:
-    if params["jobs"] < 1:
-        raise ConfigError(f"jobs is {params['jobs']}. Give 1 or more.")
+    trial.refuse_jobs(params["jobs"])
     manifest = choose(client.store, params["backup"], client.prefix, client.live.name if client.live else None)
     known = proofs(client.store, manifest, client.prefix)
     before = {"backup": manifest["name"], "proven": known[0]["at"] if known else "never"}
     if known and not params["again"]:
         return Plan(before=before, after=before, result={"proof": known[0]})
-    size = {"allowed": params["same_server"], "size": manifest.get("database_size"), "limit": params["same_server_limit"]}
-    place = choose_place(client.separate, client.live, params["maintenance_database"], **size)
-    with closing(connect(place.server)) as connection:
-        refuse_without_rights(connection, place.server)
-        ((version,),) = query(connection, "SELECT split_part(current_setting('server_version'), ' ', 1)")
-    proof = {
-        "backup": manifest["name"],
-        "level": "restore",
-        "sha256": manifest["sha256"],
-        "server_version": version,
-        "separate_server": place.is_separate,
-        "unproven": [],
-    }
-    todo = {"params": params, "manifest": manifest, "place": place, "proof": proof}
-    return Plan(before=before, after={**before, "proven": "now"}, todo=todo, result={"proof": {**proof, **dict.fromkeys(UNKNOWN)}})
+    facts = {"size": manifest.get("database_size"), "version": manifest.get("server_version")}
+    place = find_place(params, client.live, **facts, held=client.held, beat=client.beat)
+    proof = trial.announced(manifest, place)
+    return Plan(before=before, after={**before, "proven": "now"}, todo={"params": params, "of": (manifest, place, proof)}, result={"proof": proof})
 
 
-def apply(intent: Plan, client: Client) -> dict[str, Any]:
-    todo, proof = intent.todo, intent.todo["proof"]
-    params, manifest, place = todo["params"], todo["manifest"], todo["place"]
-    began = time.monotonic()
-    archive = client.held.enter_context(fetch(client.store, manifest["name"], client.prefix, client.identity, client.beat))
-    fetched = time.monotonic()
-    with closing(connect(place.server, beat=client.beat)) as connection:
-        tool, ownership = restore.fit_for_trial(connection, archive, params["postgres_bin"], client.beat)
-    with scratch(place, manifest.get("database") or manifest["name"], client.beat) as (database, leftovers):
-        loading = time.monotonic()
-        restore.load(archive, tool, database, jobs=params["jobs"], beat=client.beat, ownership=ownership)
-        loaded = time.monotonic()
-        found = restore.verify(database, manifest, client.beat)
-        done = time.monotonic()
-    now = datetime.now(UTC)
-    parts = {"fetch": fetched - began, "load": loaded - loading, "analyze": found.pop("analyze_seconds"), "verify": found.pop("verify_seconds")}
-    proof.update(
-        found,
-        at=now.isoformat(timespec="seconds"),
-        unproven=[] if ownership else ["owners and grants"],
-        recovery_seconds=round(done - began, 3),
-        seconds={part: round(seconds, 3) for part, seconds in parts.items()},
-    )
-    client.beat()
-    keep_proof(client.store, proof, client.prefix, now)
-    return {"proof": proof, "leftovers": leftovers}
+def apply(plan: Plan, client: Client) -> dict[str, Any]:
+    params = plan.todo["params"]
+    options = {"prefix": client.prefix, "identity": client.identity, "jobs": params["jobs"], "postgres_bin": params["postgres_bin"], "beat": client.beat}
+    with trial.restored(client.store, *plan.todo["of"], **options) as tried:
+        pass  # what restores it looks at it too
+    trial.keep(client.store, tried, client.prefix, client.beat)
+    return {"proof": tried.proof, "leftovers": tried.leftovers}
 
 
 def main() -> None:

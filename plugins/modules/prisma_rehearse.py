@@ -12,7 +12,10 @@ version_added: 1.0.0
 short_description: Rehearse pending Prisma migrations on a scratch copy of the database
 description:
   - Applies what is pending in production to a scratch copy, and tells of each migration how long it took, what it locked and how many rows it touched.
-  - The scratch database is changed, and is to be thrown away afterwards. It is refused when it is production itself, by whatever address, and when it does
+  - The copy is given, or made of a backup or of production's schema for the time of the rehearsal, see O(copy). One that was made is dropped at the end,
+    whatever happens, and by the next run when this one is killed. It holds customers' data when it is made of a backup, so keep its server within
+    production's boundary of access.
+  - A copy that is given is changed, and is to be thrown away afterwards. It is refused when it is production itself, by whatever address, and when it does
     not have the migrations that production has. Production is only read.
   - The migrations are always applied by this module itself, as M(storefront.runbook.prisma_migrate) does with the runner V(builtin).
 author:
@@ -20,6 +23,7 @@ author:
 extends_documentation_fragment:
   - storefront.runbook.source
   - storefront.runbook.lease
+  - storefront.runbook.scratch
   - storefront.runbook.store
 attributes:
   check_mode:
@@ -40,11 +44,46 @@ options:
       - URL that goes past a connection pooler. Needed where O(database_url) goes through one.
       - The environment variable E(DIRECT_URL) is used when it is not set.
     type: str
+  copy:
+    description:
+      - V(given) rehearses on the database in O(scratch_url). V(backup) restores O(backup) for it, and keeps the proof of that as M(storefront.runbook.pg_proof)
+        does; V(schema) copies production's schema without its rows, which shows neither how long a migration takes nor what its rows are in the way of.
+    type: str
+    choices: [given, backup, schema]
+    default: given
   scratch_url:
     description:
       - URL of the scratch copy, past a connection pooler, such as a restored backup. Never shown or logged.
+      - With another O(copy) than V(given), URL of a database on another server than production's, to be connected to. Its user has to have the right to
+        create databases.
     type: str
-    required: true
+  backup:
+    description:
+      - Name of the backup in O(store) for O(copy=backup), or V(latest) for the newest one of production.
+    type: str
+    default: latest
+  prefix:
+    description:
+      - Where in the store backups are kept.
+    type: str
+    default: backups/
+  identity:
+    description:
+      - Secret key of age, or the content of a file of C(age-keygen), for a backup that is encrypted. Never shown or logged.
+    type: str
+  identity_file:
+    description:
+      - File that holds the O(identity).
+    type: path
+  jobs:
+    description:
+      - How many connections restore a backup at a time.
+    type: int
+    default: 3
+  postgres_bin:
+    description:
+      - Folder of PostgreSQL's client programs. Without it those of the server's version are searched for, or else the next newer ones.
+    type: path
   path:
     description:
       - A folder with the project, or with O(ref) a git repository on the controller.
@@ -67,11 +106,12 @@ options:
     default: 0.0
   wait_timeout:
     description:
-      - Seconds for all migrations together. The one that runs then is cancelled.
+      - Seconds for the copy, and for all migrations together. What runs then is cancelled.
     type: float
     default: 900.0
 seealso:
   - module: storefront.runbook.prisma_migrate
+  - module: storefront.runbook.pg_proof
 """
 
 EXAMPLES = r"""
@@ -84,6 +124,15 @@ EXAMPLES = r"""
     root_directory: apps/backend
   register: rehearsal
   failed_when: rehearsal is failed or rehearsal.rehearsed | map(attribute='seconds') | sum > 60
+
+- name: Rehearse them on a copy of the schema that is made for it
+  storefront.runbook.prisma_rehearse:
+    database_url: "{{ vault_database_url }}"
+    copy: schema
+    scratch_url: "{{ vault_scratch_server_url }}"
+    path: /srv/shop
+    ref: v1.1.0
+    root_directory: apps/backend
 """
 
 RETURN = r"""
@@ -94,8 +143,8 @@ pending:
   elements: str
   sample: [20260202090000_product_rating]
 scratch:
-  description: Where it was rehearsed.
-  returned: success, and when a migration failed
+  description: Where it was rehearsed; in check mode the server where a copy would be made.
+  returned: success, and when a migration failed; null where a copy would be made and nothing is pending
   type: str
   sample: shop_scratch on db.example:5432 as shop
 rehearsed:
@@ -130,21 +179,33 @@ rehearsed:
       type: list
       elements: dict
       sample: [{name: 'public."Product"', rows_before: 480, rows_after: 480, inserted: 0, updated: 480, deleted: 0}]
+proof:
+  description: The proof of the backup that was restored, as M(storefront.runbook.pg_proof) returns it; what is not known before is null.
+  returned: with O(copy=backup), when something is pending
+  type: dict
+  sample: {backup: shop-20260202T090000.123Z-v1.1.0, recovery_seconds: 41.2}
+leftovers:
+  description: Scratch databases of killed runs that were dropped.
+  returned: when a copy was made
+  type: list
+  elements: str
 """
 
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.common.parameters import env_fallback
 
-from ..module_utils.core.errors import RunbookError
+from ..module_utils.core.errors import RunbookError, WaitTimeout
 from ..module_utils.core.module import Plan, Runtime, run
-from ..module_utils.core.options import lease_options, source_options
+from ..module_utils.core.options import lease_options, scratch_options, source_options
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.source import checkout
 from ..module_utils.core.wait import Waiter
-from ..module_utils.data import prisma
+from ..module_utils.data import prisma, rehearsal_copy
+from ..module_utils.data.backup_reader import ZSTANDARD_ERROR
+from ..module_utils.data.backup_shape import secret_keys
 from ..module_utils.data.lease import guard as lease_guard
 from ..module_utils.data.migration_rehearsal import Rehearsal, refuse_another_state
 from ..module_utils.data.postgres import PSYCOPG2_ERROR, Database, connect, direct
@@ -157,7 +218,14 @@ def argument_spec() -> dict[str, Any]:
         **lease_options(),
         "database_url": {"type": "str", "required": True, "no_log": True, "fallback": (env_fallback, ["DATABASE_URL"])},
         "direct_url": {"type": "str", "no_log": True, "fallback": (env_fallback, ["DIRECT_URL"])},
-        "scratch_url": {"type": "str", "required": True, "no_log": True},
+        "copy": {"type": "str", "choices": ["given", "backup", "schema"], "default": "given"},
+        **scratch_options(),
+        "backup": {"type": "str", "default": "latest"},
+        "prefix": {"type": "str", "default": "backups/"},
+        "identity": {"type": "str", "no_log": True},
+        "identity_file": {"type": "path"},
+        "jobs": {"type": "int", "default": 3},
+        "postgres_bin": {"type": "path"},
         "path": {"type": "path", "required": True},
         "migrations": {"type": "str", "default": "prisma/migrations"},
         "lock_timeout": {"type": "float", "default": 5.0},
@@ -173,49 +241,76 @@ class Client:
         self.params, self._stack = params, ExitStack()
         self.close = self._stack.close
         self.production = direct(params["database_url"], params["direct_url"])
-        self.scratch = direct(params["scratch_url"], option="scratch_url", remedy="scratch_url")
-        refuse_same_address(self.production, self.scratch)
+        self.given = direct(params["scratch_url"], option="scratch_url", remedy="scratch_url") if params["copy"] == "given" else None
+        if self.given:
+            refuse_same_address(self.production, self.given)
         self.waiter = Waiter(timeout=params["wait_timeout"], interval=1.0, beat=runtime.beat, warn=runtime.warn)
         self.settings = {name: params[name] for name in ("lock_timeout", "statement_timeout")}
+        self._began = self.waiter.clock()
 
     def connect(self, database: Database) -> Any:
         return self._stack.enter_context(closing(connect(database)))
+
+    def beat(self) -> None:
+        self.waiter.check("the rehearsal")
+        if self.waiter.clock() - self._began > self.waiter.timeout:
+            raise WaitTimeout(f"The copy was not there after {self.waiter.timeout:g} s (wait_timeout), so nothing was rehearsed. Give it more time.")
+
+    def copied(self, connection: Any, state: prisma.State) -> rehearsal_copy.Planned:
+        if self.given:
+            refuse_same_database(connection, self.connect(self.given))
+            return nullcontext((self.given, {})), self.given.describe(), {}
+        return rehearsal_copy.planned(self.params, self.production, connection, state, held=self._stack, beat=self.beat)
 
 
 def plan(params: dict[str, Any], client: Client) -> Plan:
     shown = "/".join(part for part in (params["root_directory"] or params["path"], params["migrations"]) if part)
     with checkout(params["path"], params["ref"], params["root_directory"]) as source:
         migrations = prisma.read_folder(Path(source.root, params["migrations"]), f"{shown} of {params['ref']}" if params["ref"] else shown)
-    production, scratch = client.connect(client.production), client.connect(client.scratch)
-    refuse_same_database(production, scratch)
+    production = client.connect(client.production)
     state = prisma.look(production, migrations, client.production.schema)
-    refuse_another_state(state, prisma.look(scratch, migrations, client.scratch.schema))
+    copy, where, told = client.copied(production, state) if state.pending or client.given else (None, None, {})
+    if client.given:
+        refuse_another_state(state, prisma.look(client.connect(client.given), migrations, client.given.schema))
     before = "".join(f"{name}\n" for name in state.applied)
     return Plan(
         before=before,
         after=before + "".join(f"{migration.name}\n{migration.sql.rstrip()}\n" for migration in state.pending),
-        todo={"migrations": migrations, "scratch": scratch},
-        result={"pending": [migration.name for migration in state.pending], "scratch": client.scratch.describe(), "rehearsed": []},
+        todo={"migrations": migrations, "copy": copy, "state": state},
+        result={"pending": [migration.name for migration in state.pending], "scratch": where, "rehearsed": [], **told},
     )
 
 
 def apply(plan: Plan, client: Client) -> dict[str, Any]:
-    scratch, watcher = plan.todo["scratch"], client.connect(client.scratch)
-    rehearsal = Rehearsal(scratch, watcher, client.waiter, schema=client.scratch.schema, settings=client.settings)
+    migrations, told = plan.todo["migrations"], {}
     try:
-        rehearsal.apply(lambda: prisma.look(scratch, plan.todo["migrations"], client.scratch.schema))
+        with plan.todo["copy"] as (database, told), closing(connect(database)) as scratch, closing(connect(database)) as watcher:
+            refuse_another_state(plan.todo["state"], prisma.look(scratch, migrations, database.schema))
+            rehearsal = Rehearsal(scratch, watcher, client.waiter, schema=database.schema, settings=client.settings)
+            rehearsal.apply(lambda: prisma.look(scratch, migrations, database.schema))
     except RunbookError as error:
-        error.result = {**plan.result, **error.result}
+        error.result = {**plan.result, **told, **error.result}
         raise
-    return {"rehearsed": rehearsal.rehearsed}
+    return {**told, "scratch": database.describe(), "rehearsed": rehearsal.rehearsed}
 
 
 def secrets(params: dict[str, Any]) -> list[str]:
-    return [secret for option in ("database_url", "direct_url", "scratch_url") for secret in secrets_of_url(params[option])]
+    urls = [secret for option in ("database_url", "direct_url", "scratch_url") for secret in secrets_of_url(params[option])]
+    return [*urls, *secret_keys(params)]
 
 
 def main() -> None:
-    run(argument_spec(), Client, plan, apply, guard=lease_guard, secrets=secrets, libraries={"psycopg2": PSYCOPG2_ERROR})
+    run(
+        argument_spec(),
+        Client,
+        plan,
+        apply,
+        guard=lease_guard,
+        secrets=secrets,
+        libraries={"psycopg2": PSYCOPG2_ERROR, "zstandard": ZSTANDARD_ERROR},
+        required_if=[("copy", "given", ["scratch_url"])],
+        mutually_exclusive=[("identity", "identity_file")],
+    )
 
 
 if __name__ == "__main__":

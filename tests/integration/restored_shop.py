@@ -18,7 +18,7 @@ from typing import Any
 
 import psycopg2
 from ansible_collections.storefront.runbook.plugins.module_utils.data import backup, backup_counts, backup_run, databases, differences, move, restore, swap
-from ansible_collections.storefront.runbook.plugins.modules import pg_backup, pg_proof, pg_restore
+from ansible_collections.storefront.runbook.plugins.modules import pg_backup, pg_proof, pg_restore, prisma_rehearse
 
 from sandbox.storefront import Sandbox
 from tests.integration.shop_database import Database
@@ -163,7 +163,7 @@ class Shop:
         return {"schema": self.database.schema(), **digests}
 
 
-MODULES = {"pg_backup": pg_backup, "pg_proof": pg_proof, "pg_restore": pg_restore}
+MODULES = {"pg_backup": pg_backup, "pg_proof": pg_proof, "pg_restore": pg_restore, "prisma_rehearse": prisma_rehearse}
 
 
 def die_at(step: str) -> None:

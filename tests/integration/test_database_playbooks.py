@@ -79,7 +79,7 @@ def lease(tmp_path: Path) -> dict[str, Any]:
 
 
 def test_a_check_shows_what_it_is_and_a_failure_says_what_was_applied_and_frees_the_lease(play: Play, database: Database, tmp_path: Path) -> None:
-    rc, said = play("migrate.yml", "--check --diff", release="v2")
+    rc, said = play("migrate.yml", "--check --diff", release="v2", database_proof_max_age=1, database_rehearse="full")
     assert rc == 0, said
     assert "2_rating (expand)" in said
     assert "Would apply: 1_base, 2_rating, 3_more, 4_broken" in said
@@ -95,17 +95,21 @@ def test_a_check_shows_what_it_is_and_a_failure_says_what_was_applied_and_frees_
     assert database.password not in said
 
 
-def test_a_database_is_migrated_by_itself_after_a_backup_and_a_rehearsal(play: Play, database: Database, repository: Path, tmp_path: Path) -> None:
+def test_a_database_is_migrated_by_itself_after_a_backup_that_is_restored_for_the_proof_and_the_rehearsal(
+    play: Play, database: Database, repository: Path, tmp_path: Path
+) -> None:
     database.migrate(repository, ref="v1")
-    copy = Database(database.sandbox, "test-play-copy", template=database.name)
-    rc, said = play("migrate.yml", release="v3", approve_migration="4_broken", database_rehearsal_url=copy.url)
-    rehearsed = copy.tables()
-    copy.drop()
+    policies = {"database_proof_max_age": 1, "database_rehearse": "full"}
+    rc, said = play("migrate.yml", release="v3", approve_migration="3_more,4_broken", **policies)
     assert rc == 0, said
     assert "Applied: 3_more, 4_broken" in said
-    assert database.tables() == rehearsed == ["more"]
+    assert database.tables() == ["more"]
     assert database.outcomes()[2:] == [("3_more", "applied"), ("4_broken", "applied")]
-    assert list((tmp_path / "store" / "backups").rglob("*.zst"))
+    (proof,) = (tmp_path / "store" / "backups").rglob("proof.json")
+    assert json.loads(proof.read_text())["level"] == "restore"
+    assert "Run database.prove" not in said, "it is restored once"
+    assert "not proven" not in said
+    assert database.sql("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", f"{database.name}@") == []
     assert lease(tmp_path)["state"] == "released"
 
 

@@ -84,6 +84,7 @@ def test_a_backup_that_lacks_a_row_that_was_counted_is_not_proven(unproven: Shop
     [
         ({}, "no_scratch", "Set scratch_url to a database on another server"),
         ({"same_server": True, "same_server_limit": 1000}, "too_large", "same_server_limit allows 1000"),
+        ({"same_server": True, "same_server_volume": 1000}, "no_room", "of which a fifth has to stay free"),
         ({"same_server": True, "database_url": None}, "no_scratch", "same_server needs database_url"),
         ({"backup": "none-such", **SAME}, "no_backup", "none-such"),
         ({"scratch_url": "postgresql://shop:pw@127.0.0.1:1/postgres"}, "connection", "Nothing listens there"),
@@ -101,7 +102,7 @@ def test_a_scratch_server_that_is_the_live_one_needs_the_permission_for_that(unp
     assert "on the live database's own server" in refused["msg"]
 
 
-def test_another_server_needs_neither_the_live_one_nor_its_roles(unproven: Shop) -> None:
+def test_another_server_or_one_that_is_started_here_needs_neither_the_live_one_nor_its_roles(unproven: Shop) -> None:
     unproven.database.sql(f'DROP POLICY readers ON customer; ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE SELECT ON TABLES FROM "{OTHER_ROLE}"')
     unproven.back_up("second", encryption="off")
     unproven.admin(f'ALTER ROLE "{OTHER_ROLE}" RENAME TO "test-restore-renamed"')
@@ -111,6 +112,8 @@ def test_another_server_needs_neither_the_live_one_nor_its_roles(unproven: Shop)
         unproven.admin(f'ALTER ROLE "test-restore-renamed" RENAME TO "{OTHER_ROLE}"')
     assert (proof["separate_server"], proof["unproven"], proof["rows"]) == (True, ["owners and grants"], 6204)
     assert unproven.family() == []
+    here = unproven.prove(local_server=True, database_url=None, backup="second", again=True)["proof"]
+    assert (here["separate_server"], here["unproven"], here["rows"]) == (True, ["owners and grants"], 6204)
 
 
 def test_what_a_killed_run_left_is_dropped_by_the_next_one_and_what_another_uses_is_not(unproven: Shop) -> None:

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.modules import prisma_rehearse
+from ansible_collections.storefront.runbook.plugins.modules import pg_backup, prisma_rehearse
 
+from sandbox.process import wait_until
 from sandbox.storefront import Sandbox
+from tests.integration.restored_shop import killed
 from tests.integration.shop_database import Database, write_migrations
 from tests.unit.support import run_module
 
@@ -43,7 +45,8 @@ Rehearse = Callable[..., dict[str, Any]]
 @pytest.fixture
 def rehearse(production: Database, scratch: Database, tmp_path: Path) -> Rehearse:
     def call(*, check: bool = False, **options: Any) -> dict[str, Any]:
-        return run_module(prisma_rehearse, {"database_url": production.url, "scratch_url": scratch.url, "path": str(tmp_path), **options}, check=check)
+        given = {"database_url": production.url, "scratch_url": scratch.url, "path": str(tmp_path), **options}
+        return run_module(prisma_rehearse, {name: value for name, value in given.items() if value is not None}, check=check)
 
     return call
 
@@ -143,3 +146,94 @@ def test_the_shops_own_release_is_rehearsed(sandbox: Sandbox, scratch: Database,
     done = rehearse(**options, ref="v2.0.0")
     assert [entry["name"] for entry in done["rehearsed"]] == done["pending"] != []
     assert all(lock["relation"].startswith("public.") for entry in done["rehearsed"] for lock in entry["locks"])
+
+
+# Copies that are made for it
+
+
+SAME = {"scratch_url": None, "same_server": True}
+
+
+def family(production: Database) -> list[str]:
+    """What was made of production on its server."""
+    return [name for (name,) in production.sql("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", f"{production.name}@")]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> dict[str, Any]:
+    return {"store": (tmp_path / "store").as_uri(), "store_is_shared": True}
+
+
+@pytest.fixture
+def backup(production: Database, store: dict[str, Any]) -> str:
+    """The name of a backup of production."""
+    tools = production.sandbox.state["postgres"]["bin"]
+    made = run_module(pg_backup, {"database_url": production.url, "postgres_bin": tools, "encryption": "off", "name": "sale", **store})
+    assert not made["failed"], made
+    return made["backup"]["name"]
+
+
+def test_a_backup_is_restored_for_it_proven_by_that_and_dropped(
+    production: Database, tmp_path: Path, rehearse: Rehearse, backup: str, store: dict[str, Any]
+) -> None:
+    write_migrations(tmp_path, b="UPDATE item SET name = 'y' WHERE id <= 40;")
+    options = {"copy": "backup", "postgres_bin": production.sandbox.state["postgres"]["bin"], **SAME, **store}
+    predicted = rehearse(**options, check=True)
+    assert (predicted["changed"], predicted["proof"]["rows"]) == (True, None)
+    done = rehearse(**options)
+    assert not done["failed"], done
+    assert done["rehearsed"][0]["tables"][0]["updated"] == 40
+    assert done["scratch"].startswith(f"{production.name}@scratch-")
+    proofs = [json.loads(path.read_text()) for path in (tmp_path / "store" / "backups" / backup).glob("proof-*.json")]
+    assert proofs == [done["proof"]]
+    assert done["proof"]["rows"] == 101
+    assert production.outcomes() == [("a", "applied")]
+    assert family(production) == []
+
+    production.migrate(tmp_path)
+    write_migrations(tmp_path, c="DROP TABLE old;")
+    refused = rehearse(**options)
+    assert refused["error"]["code"] == "scratch_differs"
+    assert "Make a new backup" in refused["msg"]
+
+
+def test_the_schema_alone_shows_whether_a_migration_runs_and_a_failure_leaves_no_copy(production: Database, tmp_path: Path, rehearse: Rehearse) -> None:
+    options = {"copy": "schema", "postgres_bin": production.sandbox.state["postgres"]["bin"], **SAME}
+    write_migrations(tmp_path, b="ALTER TABLE item ADD rating int; CREATE INDEX item_rating ON item (rating);")
+    done = rehearse(**options)
+    assert not done["failed"], done
+    (told,) = done["rehearsed"]
+    assert (told["name"], told["tables"][0]["rows_before"]) == ("b", 0)
+    write_migrations(tmp_path, c="ALTER TABLE nothing ADD x int;")
+    failed = rehearse(**options)
+    assert failed["error"]["migration"] == "c"
+    assert "In the rehearsal, which leaves production as it is" in failed["msg"]
+    assert production.outcomes() == [("a", "applied")]
+    assert family(production) == []
+
+
+def test_a_server_that_is_started_here_for_it_needs_no_permission(production: Database, tmp_path: Path, rehearse: Rehearse) -> None:
+    write_migrations(tmp_path, b="ALTER TABLE item ADD rating int;")
+    done = rehearse(copy="schema", local_server=True, scratch_url=None, postgres_bin=production.sandbox.state["postgres"]["bin"])
+    assert not done["failed"], done
+    assert "storefront.runbook-server-" in done["scratch"]
+    assert done["rehearsed"][0]["name"] == "b"
+    assert family(production) == []
+
+
+def test_what_a_killed_rehearsal_left_is_dropped_by_the_next_one(production: Database, tmp_path: Path, rehearse: Rehearse) -> None:
+    write_migrations(tmp_path, b="ALTER TABLE item ADD rating int;")
+    options = {"copy": "schema", "postgres_bin": production.sandbox.state["postgres"]["bin"], "same_server": True}
+    assert killed({"database_url": production.url, "path": str(tmp_path), **options}, "pg_restore', '--exit", "prisma_rehearse")
+    assert len(family(production)) == 1
+    wait_until(lambda: not production.sql("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted"), 10)
+    done = rehearse(**options, scratch_url=None)
+    assert ([entry["name"] for entry in done["rehearsed"]], len(done["leftovers"])) == (["b"], 1)
+    assert family(production) == []
+
+
+def test_a_copy_on_productions_own_server_needs_the_permission_for_that(tmp_path: Path, rehearse: Rehearse) -> None:
+    write_migrations(tmp_path, b="DROP TABLE item;")
+    for copy in ("schema", "backup"):
+        assert rehearse(copy=copy, scratch_url=None, check=True)["failed"]
+    assert rehearse(copy="schema", scratch_url=None, check=True)["error"]["code"] == "no_scratch"

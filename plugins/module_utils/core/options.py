@@ -53,3 +53,15 @@ def source_options() -> Spec:
         "ref": {"type": "str"},
         "root_directory": {"type": "str", "default": ""},
     }
+
+
+def scratch_options() -> Spec:
+    """Where a copy of the database may be made for a try: see data/scratch.py."""
+    return {
+        "scratch_url": {"type": "str", "no_log": True},
+        "local_server": {"type": "bool", "default": False},
+        "same_server": {"type": "bool", "default": False},
+        "same_server_limit": {"type": "int", "default": 1 << 30},
+        "same_server_volume": {"type": "int"},
+        "maintenance_database": {"type": "str", "default": "postgres"},
+    }

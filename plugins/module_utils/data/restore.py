@@ -49,7 +49,7 @@ def needs(archive: Archive, tool: Tool, beat: Callable[[], None]) -> Needs:
     with tempfile.TemporaryFile() as out:
         argv = [tool.path, "--schema-only", "--file=-", archive.path]
         try:
-            _run(argv, beat, {"pass_fds": archive.descriptors, "stdout": out}, "Reading the archive")
+            run_program(argv, beat, {"pass_fds": archive.descriptors, "stdout": out}, "Reading the archive")
         except CommandFailed as error:
             raise ConfigError(f"The backup {archive.manifest['name']} cannot be read by pg_restore {tool.version}: {error}", code="damaged") from None
         out.seek(0)
@@ -122,10 +122,10 @@ def load(archive: Archive, tool: Tool, database: Database, *, jobs: int | None, 
     argv += [] if ownership else ["--no-owner", "--no-privileges"]
     with libpq_access(quiet) as access:
         descriptors = [*access["pass_fds"], *archive.descriptors]
-        _run([*argv, archive.path], beat, {**access, "pass_fds": descriptors}, f"pg_restore into {database.describe()}", [database.password])
+        run_program([*argv, archive.path], beat, {**access, "pass_fds": descriptors}, f"pg_restore into {database.describe()}", [database.password])
 
 
-def _run(argv: list[str], beat: Callable[[], None], options: Mapping[str, Any], what: str, secrets: Iterable[str] = ()) -> None:
+def run_program(argv: list[str], beat: Callable[[], None], options: Mapping[str, Any], what: str, secrets: Iterable[str] = ()) -> None:
     with ExitStack() as stack:
         said = stack.enter_context(tempfile.TemporaryFile())
         process = spawn(argv, **{"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **options}, stderr=said)

@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from ..core.errors import ConfigError
 from . import databases
-from .postgres import Database, connect, query
+from .local_server import local_server
+from .postgres import Database, connect, parse_url, query
+
+FREE = 0.2  # of a volume, which a copy has to leave free
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,22 @@ def choose(separate: Database | None, live: Database | None, maintenance: str, *
     return Place(databases.beside(live, maintenance), live.name)
 
 
+def find_place(params: Mapping[str, Any], live: Database | None, *, size: int | None, version: str | None, held: ExitStack, beat: Callable[[], None]) -> Place:
+    """Return where the options of a module (core/options.py) allow a copy of ``size`` bytes, from a server of ``version``.
+
+    ``held`` keeps a server that is started for it. Asks another one for the right to make databases, and the live one for room. Raises ConfigError.
+    """
+    if params["local_server"]:
+        return Place(held.enter_context(local_server(int((version or "0").split(".")[0]), params["postgres_bin"], beat)))
+    separate = parse_url(params["scratch_url"], "scratch_url") if params["scratch_url"] else None
+    place = choose(separate, live, params["maintenance_database"], allowed=params["same_server"], size=size, limit=params["same_server_limit"])
+    with closing(connect(place.server)) as connection:
+        refuse_without_rights(connection, place.server)
+        if not place.is_separate and params["same_server_volume"]:
+            refuse_without_room(connection, size or 0, params["same_server_volume"])
+    return place
+
+
 @contextmanager
 def scratch(place: Place, name: str, beat: Callable[[], None]) -> Iterator[tuple[Database, list[str]]]:
     """Give an empty scratch database for ``name``, and the leftovers of killed runs that were dropped first. It is dropped at the end, whatever happens."""
@@ -87,4 +106,15 @@ def refuse_without_rights(connection: Any, server: Database) -> None:
         raise ConfigError(
             f"{user} may not create databases on {server.host}:{server.port}, so nothing can be tried there. As a superuser: ALTER ROLE {user} CREATEDB.",
             code="no_rights",
+        )
+
+
+def refuse_without_room(connection: Any, size: int, volume: int) -> None:
+    """Raise ConfigError where all databases of a server and a copy of ``size`` bytes would leave less than a fifth of its volume free."""
+    ((used,),) = query(connection, "SELECT sum(pg_database_size(oid))::bigint FROM pg_database WHERE has_database_privilege(oid, 'CONNECT')")
+    if used + size > volume * (1 - FREE):
+        raise ConfigError(
+            f"A scratch copy of {size} bytes would leave too little room on the live database's own server: its databases have {used} bytes, and "
+            f"same_server_volume is {volume}, of which a fifth has to stay free. Set scratch_url to another server.",
+            code="no_room",
         )

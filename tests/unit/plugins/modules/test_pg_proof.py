@@ -11,6 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.data import scratch as scratch_module
+from ansible_collections.storefront.runbook.plugins.module_utils.data import trial
 from ansible_collections.storefront.runbook.plugins.module_utils.data.archive import Archive
 from ansible_collections.storefront.runbook.plugins.module_utils.data.scratch import Place
 from ansible_collections.storefront.runbook.plugins.modules import pg_proof
@@ -42,17 +44,18 @@ def prove(kept: list[dict[str, Any]], tmp_path: Any, monkeypatch: pytest.MonkeyP
         yield place.server, ["shop@scratch-20260101T000000Z"]
 
     connection = SimpleNamespace(close=lambda: None)
-    monkeypatch.setattr(pg_proof, "connect", lambda database, **_: connection)
-    monkeypatch.setattr(pg_proof, "query", lambda *_: [("15.20",)])
-    monkeypatch.setattr(pg_proof, "refuse_without_rights", lambda *_: None)
+    monkeypatch.setattr(trial, "connect", lambda database, **_: connection)
+    monkeypatch.setattr(trial, "query", lambda *_: [("15.20",)])
+    monkeypatch.setattr(scratch_module, "connect", lambda database, **_: connection)
+    monkeypatch.setattr(scratch_module, "refuse_without_rights", lambda *_: None)
     monkeypatch.setattr(pg_proof, "choose", lambda store, name, prefix, database: MANIFEST)
     monkeypatch.setattr(pg_proof, "proofs", lambda *_: kept)
-    monkeypatch.setattr(pg_proof, "keep_proof", lambda store, proof, prefix, now: kept.insert(0, proof))
-    monkeypatch.setattr(pg_proof, "fetch", fetched)
-    monkeypatch.setattr(pg_proof, "scratch", scratch)
-    monkeypatch.setattr(pg_proof.restore, "fit_for_trial", lambda *_: (SimpleNamespace(path="pg_restore"), False))
-    monkeypatch.setattr(pg_proof.restore, "load", lambda *_, **options: None)
-    monkeypatch.setattr(pg_proof.restore, "verify", lambda *_: dict(VERIFIED))
+    monkeypatch.setattr(trial, "keep_proof", lambda store, proof, prefix, now: kept.insert(0, proof))
+    monkeypatch.setattr(trial, "fetch", fetched)
+    monkeypatch.setattr(trial, "scratch", scratch)
+    monkeypatch.setattr(trial.restore, "fit_for_trial", lambda *_: (SimpleNamespace(path="pg_restore"), False))
+    monkeypatch.setattr(trial.restore, "load", lambda *_, **options: None)
+    monkeypatch.setattr(trial.restore, "verify", lambda *_: dict(VERIFIED))
     monkeypatch.delenv("DATABASE_URL", raising=False)
 
     def call(*, check: bool = False, **params: Any) -> dict[str, Any]:

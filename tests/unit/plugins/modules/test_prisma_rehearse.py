@@ -88,7 +88,7 @@ def test_production_by_another_name_is_refused(servers: Servers, release: Path) 
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ({"scratch_url": None}, "missing required arguments: scratch_url"),
+        ({"scratch_url": None}, "copy is given but all of the following are missing: scratch_url"),
         ({"scratch_url": URL}, "scratch_url is the production database itself"),
         ({"scratch_url": "postgresql://db.example/shop"}, "scratch_url lacks its user"),
         ({"scratch_url": f"{SCRATCH}?pgbouncer=true"}, "Give the server's own address as scratch_url"),

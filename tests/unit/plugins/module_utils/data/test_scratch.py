@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
+from ansible_collections.storefront.runbook.plugins.module_utils.data import scratch
 from ansible_collections.storefront.runbook.plugins.module_utils.data.postgres import parse_url
 from ansible_collections.storefront.runbook.plugins.module_utils.data.scratch import Place, choose
 
@@ -46,3 +47,14 @@ def test_it_is_refused_otherwise_with_the_remedy(options: dict[str, Any], code: 
     with pytest.raises(ConfigError, match=words) as refused:
         place(**options)
     assert refused.value.details["code"] == code
+
+
+@pytest.mark.parametrize(("used", "size", "allowed"), [(700, 100, True), (700, 101, False), (900, 0, False)])
+def test_a_copy_leaves_a_fifth_of_the_live_servers_volume_free(monkeypatch: pytest.MonkeyPatch, used: int, size: int, allowed: bool) -> None:
+    monkeypatch.setattr(scratch, "query", lambda *_: [(used,)])
+    if allowed:
+        scratch.refuse_without_room(None, size, 1000)
+        return
+    with pytest.raises(ConfigError, match="would leave too little room on the live database's own server") as refused:
+        scratch.refuse_without_room(None, size, 1000)
+    assert refused.value.details["code"] == "no_room"
