@@ -6,18 +6,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar
 
-ROLE = Path(__file__).parents[3] / "roles/database"
+from tests.unit.roles.rendering import render
+
 PENDING = [{"name": "3_more", "backward_compatible": True}]
 KNOWN = {"1_base": "applied", "2_rating": "applied", "3_more": "pending"}
-LOADER = DataLoader()
-DEFAULTS, RULES = (LOADER.load_from_file(str(ROLE / folder / "main.yml"), trusted_as_template=True) for folder in ("defaults", "vars"))
 SCRATCH: dict[str, Any] = {"database_scratch_url": "postgresql://prover@scratch.example/postgres"}
 KEYS = {"database_backup_recipients": ["age1public"]}
 IDENTITY = {"database_backup_identity_file": "/secret/key.txt"}
@@ -40,8 +36,7 @@ def decided(*backups: dict[str, Any], pending: bool = False, **options: Any) -> 
         "database_known": KNOWN,
         "__database_catalogue": {"backups": list(backups), "latest": backups[0] if backups else None},
     }
-    templar = Templar(LOADER, variables={**DEFAULTS, **RULES, **seen, **options})
-    return lambda name: templar.template(RULES[f"__database_{name}"])
+    return lambda name: render("database", f"__database_{name}", {**seen, **options})
 
 
 @pytest.mark.parametrize(
