@@ -360,7 +360,7 @@ def test_a_build_that_a_push_begins_a_moment_later_is_adopted(account, clock):
     account.is_linked()
     waiting = account.faults["GET /v7/deployments"] = [lambda answer: answer(), lambda answer: (account.was_pushed(COMMIT), answer())[1]]
     assert build_commit("adopt")["deployment"]["id"] == "dpl_1"
-    assert (waiting, clock.sleeps[:1]) == ([], [0.25])
+    assert (waiting, clock.sleeps[:1]) == ([], [0.1])
 
 
 @pytest.mark.parametrize("source", ["cli", "redeploy", "api-trigger-git-deploy", None])

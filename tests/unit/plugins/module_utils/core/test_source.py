@@ -57,6 +57,20 @@ def test_a_ref_gives_the_committed_files_and_never_the_work_tree(repository: Pat
     assert not source.root.exists()
 
 
+def test_the_ignore_files_above_a_subdirectory_come_with_it_as_they_were_committed(repository: Path) -> None:
+    write(repository, {".vercelignore": "*.md\n", "apps/.vercelignore": "*.js\n"})
+    git(repository, "add", ".vercelignore", "apps/.vercelignore")
+    git(repository, "commit", "--quiet", "-m", "v1.2.0")
+    write(repository, {".vercelignore": "not committed\n"})
+    with checkout(repository, "HEAD", "apps/api", ".vercelignore") as source:
+        assert source.top
+        assert source.root == source.top / "apps" / "api"
+        assert names(source.root) == ["server.js", "start.sh", "version"]
+        assert [path.read_text() for path in (source.top / ".vercelignore", source.top / "apps/.vercelignore")] == ["*.md\n", "*.js\n"]
+    with checkout(repository, "HEAD", "apps/api") as source:
+        assert [path.name for path in (source.top or source.root).iterdir()] == ["apps"]
+
+
 def test_an_older_tag_a_branch_and_a_commit_are_refs_as_well(repository: Path) -> None:
     with checkout(repository, "v1.0.0", "apps/api") as source:
         assert (source.root / "version").read_text() == "v1.0.0"

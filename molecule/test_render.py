@@ -1,0 +1,106 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A shop whose backend is at Render goes the ways of one at Railway: out, back by itself, held on a schema that old code does not know, back by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from conftest import ROOT
+from molecule.conftest import Played, Running, Shop
+from molecule.test_schema import incompatible_migration
+from sandbox import customer
+from sandbox.state import folder_of
+
+NAME = "at-render"
+OLD, NEW, BROKEN, NEXT = "v1.0.0", "v1.1.0", "v1.2.0", "v2.0.0"
+
+
+class RenderShop(Shop):
+    """A storefront of the inventory for development, beside the one that is at Railway."""
+
+    def begin(self, playbook: str, cmdline: str = "", inventory: str | None = None, *args: Any, **extra: Any) -> Running:
+        hosts = self.folder / "render.yml"
+        hosts.write_text(f"storefronts: {{hosts: {{{self.name}: {{}}}}}}\n")
+        if not (self.folder / "group_vars").exists():
+            (self.folder / "group_vars").symlink_to(ROOT / "inventories/development/group_vars")
+        state = (folder_of(self.sandbox.name) / "state.json").read_text()
+        return super().begin(playbook, cmdline, str(hosts), *args, sandbox_file=state, **extra)
+
+    def deploy(self, release: str, **options: Any) -> Played:
+        return self.play("deploy.yml", release=release, **options)
+
+    def ask_render(self, method: str, path: str, **request: Any) -> Any:
+        headers = {"Authorization": f"Bearer {self.sandbox.state['tokens']['render']}"}
+        answer = requests.request(method, f"{self.sandbox.state['cloud']['render_url']}/services/{path}", headers=headers, timeout=10, **request)
+        answer.raise_for_status()
+        return answer.json()
+
+    def environments(self, variable: str) -> dict[str, str]:
+        """The value of a variable in each unit that runs."""
+        found = {}
+        for unit in self.sandbox.cloud("GET", "/processes"):
+            if unit["name"].startswith(f"{self.name}-"):
+                pairs = Path(f"/proc/{unit['pid']}/environ").read_text().split("\0")
+                found[unit["name"]] = dict(pair.partition("=")[::2] for pair in pairs)[variable]
+        return found
+
+
+@pytest.fixture
+def shop(sandbox: Any, tmp_path: Path) -> Iterator[RenderShop]:
+    sandbox.create_storefront(NAME, backend="render")
+    shop = RenderShop(sandbox, NAME, tmp_path)
+    shop.clear_faults()
+    yield shop
+    shop.clear_faults()
+    sandbox.drop_storefront(NAME)
+
+
+def test_a_shop_at_render_goes_out_and_back_and_is_held_where_old_code_does_not_fit(shop: RenderShop) -> None:
+    played = shop.deploy(OLD)
+    assert played.rc == 0, played.stdout
+    customer.fill_shelves(shop.at)
+    customer.buy(shop.at)
+    rows = shop.rows()
+    with shop.customers().watching() as customers:
+        played = shop.deploy(NEW)
+        assert played.rc == 0, played.stdout
+        assert shop.live() == {"frontend": NEW, "backend": NEW}
+        played = shop.deploy(BROKEN)
+    assert played.rc == 2, played.stdout
+    assert "rolled back" in played.message
+    assert "Live again: api v1.1.0, worker v1.1.0" in played.message
+    assert shop.live() == {"frontend": NEW, "backend": NEW}
+    assert {what for _unused, what in customers.seen} <= {OLD, NEW}
+    assert shop.rows() == rows
+    released = shop.ledger()[1]["units"]
+    assert {unit: bool(released[unit].get("variables")) for unit in ("api", "worker")} == {"api": True, "worker": True}, "what a rollback must know"
+
+    migration = incompatible_migration()
+    at = [{"task": "Begin frontend.stage", "fault": {"vendor": "vercel", "operation": "create", "kind": "build_fails", "times": -1}}]
+    played = shop.deploy(NEXT, at=at, approve_migration=migration)
+    assert played.rc == 2
+    assert played.message.startswith("ROLLBACK UNSAFE: schema."), played.message
+    assert "held in maintenance" in played.message
+    assert requests.get(shop.at["backend_url"] + "/api/products", timeout=10).status_code == 503
+    assert [name for name in shop.running_units() if "worker" in name] == [], "no worker takes a job meanwhile"
+
+    shop.clear_faults()
+    moved = shop.at["redis_url"].rpartition("/")[0] + "/15"
+    for service in shop.at["render"]["services"].values():
+        shop.ask_render("PUT", f"{service}/env-vars/REDIS_URL", json={"value": moved})
+    played = shop.play("rollback.yml", to=NEW, accept_schema=migration)
+    assert played.rc == 0, played.stdout
+    assert shop.live() == {"frontend": NEW, "backend": NEW}
+    answer = requests.get(shop.at["backend_url"] + "/api/products", timeout=10)
+    assert answer.status_code != 503, "the maintenance has ended, whatever old code makes of the schema"
+    assert list(shop.environments("REDIS_URL").values()) == [moved, moved], "both units run again, and neither with a variable of the past"
+    assert [(record["release"], record["outcome"]) for record in shop.ledger()] == [
+        *((OLD, "released"), (NEW, "released"), (BROKEN, "rolled_back"), (NEXT, "unsafe"), (NEW, "rolled_back")),
+    ]
