@@ -167,13 +167,13 @@ class Table:
         self._back(case)
         for kind in trouble.kinds:
             self.bench.fault(case.vendor, operation, kind, times=trouble.times, after=passed, **trouble.more)
-            passed = 0
         first = case.run(self.bench, wait_timeout=trouble.wait, timeout=PATIENCE)
         met = [fault for fault in self.bench.tell("GET", "/faults") if fault["times"] > 0]
         assert not met or trouble.kinds == ("stale_read",), f"{where}: it never met {met}"
         self.bench.tell("DELETE", "/faults")
         between = self._shape(case)
         hold(case, rehearsal, first, between, where)
+        assert not any(token in repr(first) for token in self.bench.sandbox.state["tokens"].values()), f"{where}: a token is told"
         if not first["failed"] and between == rehearsal.goal:
             return "goal"
         advised = case.advised and first["failed"] and case.advised[0] in first["msg"]
