@@ -41,12 +41,12 @@ def read(path: Path) -> Any:
         return None
 
 
-def write(path: Path, content: Any) -> None:
-    """Replace ``path`` at once by ``content`` as JSON, dataclasses as objects, readable by its owner only."""
+def write(path: Path, content: Any, *, compact: bool = False) -> None:
+    """Replace ``path`` at once by ``content`` as JSON, readable by its owner only; dataclasses become what they hold. ``compact`` is many times quicker."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(json.dumps(content, default=vars))
+        file.write(json.dumps(content, indent=None if compact else 1, default=vars))
     draft.replace(path)
 
 

@@ -103,7 +103,7 @@ class Cloud:
         await self.client.aclose()
 
     def save(self) -> None:
-        write(self._saved, {"team": self.team, "storefronts": self.storefronts})
+        write(self._saved, {"team": self.team, "storefronts": self.storefronts}, compact=True)
 
     def spawn(self, storefront: str, job: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a storefront's job in the background; it ends with the storefront."""
@@ -162,7 +162,7 @@ class Cloud:
         self.save()
 
     def save_storefront(self, name: str, label: str) -> None:
-        write(self._label(name, label), self.storefronts[name].dump())
+        write(self._label(name, label), self.storefronts[name], compact=True)
 
     async def restore_storefront(self, name: str, label: str) -> None:
         """Put a storefront back as it was saved; units that run just as they did then are left alone. Raises FileNotFoundError."""

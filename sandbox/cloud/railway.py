@@ -9,6 +9,7 @@ import json
 import time
 import uuid
 from datetime import datetime
+from functools import lru_cache
 from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,10 +88,10 @@ class Railway(Vendor):
     async def graphql(self, request: Request) -> Response:
         try:
             body = json.loads(await request.body())
-            document = parse(body["query"])
+            document, wrong = _read(body["query"])
         except (ValueError, KeyError, TypeError, GraphQLError) as error:
             return JSONResponse(_errors(f"Syntax Error: {error}", code="GRAPHQL_PARSE_FAILED"), 400)
-        if wrong := validate(SCHEMA, document):
+        if wrong:
             return JSONResponse(_errors(*(error.message for error in wrong), code="GRAPHQL_VALIDATION_FAILED"), 400)
         chosen = get_operation_ast(document, body.get("operationName"))
         if chosen is None:
@@ -131,6 +132,13 @@ class Railway(Vendor):
         base = f"http://{request.headers['host']}/project/{front.project}/service/{service.id}?id={deployment.id}"
         domain = f"127.0.0.1:{service.port}" if service.port else None
         return JSONResponse({"deploymentId": deployment.id, "url": base, "logsUrl": f"{base}&logs", "deploymentDomain": domain})
+
+
+@lru_cache(maxsize=200)
+def _read(query: str) -> tuple[DocumentNode, list[GraphQLError]]:
+    """Return a query as a document, and what is wrong with it. Clients send the same ones again and again. Raises GraphQLError, TypeError."""
+    document = parse(query)
+    return document, validate(SCHEMA, document)
 
 
 def _operation(chosen: OperationDefinitionNode) -> str:

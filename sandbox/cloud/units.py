@@ -147,4 +147,4 @@ class Units:
         return [{"name": unit.name, "pid": unit.process.pid, "port": unit.port, "started": unit.started} for unit in self.all]
 
     def _save(self) -> None:
-        write(self.record, self.listing())
+        write(self.record, self.listing(), compact=True)

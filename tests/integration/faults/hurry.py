@@ -9,13 +9,14 @@ import time
 from types import SimpleNamespace
 
 import botocore.endpoint
+import botocore.session
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core import wait
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms import railway, render, slack
 
 MOMENT = 0.002  # seconds that a client sleeps between two tries, whatever it would have slept
-TURN = 0.01  # and the most that a wait sleeps between two looks
+TURN = 0.03  # and the most that a wait sleeps between two looks
 
 
 class Hurry:
@@ -43,7 +44,9 @@ def hurry(patch: pytest.MonkeyPatch) -> None:
     defaults = tuple(instead.get(value, value) if callable(value) else value for value in wait.Waiter.__init__.__defaults__)
     assert looks in defaults
     patch.setattr(wait.Waiter.__init__, "__defaults__", defaults)
+    session = botocore.session.Session()  # to read the service's description once
+    patch.setattr(botocore.session, "Session", lambda: session)
     patch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=tries.sleep))
     for platform in (railway, render):
-        patch.setattr(platform, "LOOK", 5 * TURN)
-    patch.setattr(render, "QUEUED", 20 * TURN)
+        patch.setattr(platform, "LOOK", 3 * TURN)
+    patch.setattr(render, "QUEUED", 10 * TURN)

@@ -12,6 +12,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core.source imp
 from ansible_collections.storefront.runbook.plugins.modules import railway_service, railway_variables
 
 from tests.integration.faults.bench import Bench, done
+from tests.integration.faults.hurry import TURN
 from tests.integration.faults.table import Case
 
 OLD, NEW = "postgresql://shop@127.0.0.1:1/old", "postgresql://shop@127.0.0.1:1/new"
@@ -32,7 +33,7 @@ def env(bench: Bench, **params: Any) -> dict[str, Any]:
 def _run(bench: Bench, module: Any, params: dict[str, Any]) -> dict[str, Any]:
     ids = bench.state["railway"]
     place = {"project": ids["project"], "environment": ids["environment"], "service": ids["services"]["worker"]}
-    return bench.run(module, "railway", {**place, "wait_interval": 0.01, **params})
+    return bench.run(module, "railway", {**place, "wait_interval": TURN, **params})
 
 
 def live(bench: Bench, *releases: str) -> None:

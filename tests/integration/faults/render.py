@@ -11,6 +11,7 @@ from typing import Any
 from ansible_collections.storefront.runbook.plugins.modules import render_env, render_service
 
 from tests.integration.faults.bench import Bench, done
+from tests.integration.faults.hurry import TURN
 from tests.integration.faults.table import Case
 
 
@@ -27,7 +28,7 @@ def env(bench: Bench, **params: Any) -> dict[str, Any]:
 
 
 def _run(bench: Bench, module: Any, params: dict[str, Any]) -> dict[str, Any]:
-    return bench.run(module, "render", {"service": bench.state["render"]["services"]["worker"], "wait_interval": 0.01, **params})
+    return bench.run(module, "render", {"service": bench.state["render"]["services"]["worker"], "wait_interval": TURN, **params})
 
 
 def one_live(bench: Bench) -> None:

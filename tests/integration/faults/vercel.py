@@ -13,6 +13,7 @@ from uuid import uuid4
 from ansible_collections.storefront.runbook.plugins.modules import vercel_deploy, vercel_env
 
 from tests.integration.faults.bench import Bench, done
+from tests.integration.faults.hurry import TURN
 from tests.integration.faults.table import Case
 
 OUTPUT = {"config.json": '{"version": 3}', "static/index.html": "<p>Welcome</p>"}
@@ -33,7 +34,7 @@ def deploy(bench: Bench, **params: Any) -> dict[str, Any]:
         params |= {"path": str(output(bench).parents[1]), "prebuilt": True}
     elif "deployment" not in params:
         params["deployment"] = bench.deployment(params["release"])
-    return _run(bench, vercel_deploy, {"wait_interval": 0.01, **params})
+    return _run(bench, vercel_deploy, {"wait_interval": TURN, **params})
 
 
 def env(bench: Bench, wait_timeout: float = 0, **params: Any) -> dict[str, Any]:
