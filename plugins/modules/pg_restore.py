@@ -328,7 +328,7 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
         site = replace_live.look(client.live, params["maintenance_database"], client.beat, client.held)
     way: tuple[str, str | None] = ("rename", None)
     if params["state"] != "dropped":
-        way = replace_live.choose_swap(site, params["swap"], elsewhere=bool(client.target))
+        way = replace_live.choose_swap(site, params["swap"], elsewhere=bool(client.target), undo=params["state"] == "undone")
     shown: dict[str, Any] = {
         "database": client.live.name,
         "backup": None,

@@ -105,7 +105,8 @@ def test_who_may_not_rename_moves_to_another_name_and_back(shop: Shop) -> None:
         undone = shop.restore("undone", swap="auto")["restore"]
         assert (undone["serves"], undone["losses"]["public.item"]["inserted"]) == (shop.name, 1)
         assert (write(shop, shop.name, 5004), write(shop, told["serves"], 5005)) == (True, False)
-        assert shop.restore("undone", **URL)["changed"] is False
+        again = shop.restore("undone", swap="auto")
+        assert (again["changed"], again["restore"]["swap"], again["restore"]["kept"]) == (False, "url", told["serves"])
 
 
 def test_it_is_taken_back_by_the_url_of_what_serves_as_well(shop: Shop) -> None:

@@ -27,7 +27,7 @@ from . import stream
 from .backup import paced
 from .backup_catalogue import PROOF, Manifest, read_catalogue, read_manifest, write_proof
 from .backup_reader import open_backup
-from .databases import STAMP
+from .databases import STAMP, plain
 from .store import Store
 
 LATEST = "latest"
@@ -50,7 +50,7 @@ def choose(store: Store, name: str, prefix: str, database: str | None) -> Manife
     if name != LATEST:
         return read_manifest(store, name, prefix)
     manifests = [read_manifest(store, candidate, prefix) for candidate in read_catalogue(store, prefix).names]
-    own = [manifest for manifest in manifests if database in (None, manifest["database"])]
+    own = [manifest for manifest in manifests if database is None or plain(manifest["database"]) == plain(database)]
     if own:
         return max(own, key=lambda manifest: (datetime.fromisoformat(manifest["finished_at"]), manifest["name"]))
     whose = f" of the database {database}" if database else ""

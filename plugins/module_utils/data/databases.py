@@ -58,6 +58,11 @@ def label(live: str, kind: str, now: datetime) -> str:
     return _with(live, f"@{kind}-{now.astimezone(UTC):{STAMP}}")
 
 
+def plain(name: str) -> str:
+    """Return a database's name as it was before a restore gave it one of its own: shop@restored-20260202T090000Z is shop."""
+    return OURS.sub("", name)
+
+
 def _with(live: str, suffix: str) -> str:
     return live.encode()[: NAME_LIMIT - len(suffix)].decode(errors="ignore") + suffix
 

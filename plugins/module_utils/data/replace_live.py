@@ -64,12 +64,13 @@ def look(live: Database, maintenance: str, beat: Callable[[], None], held: ExitS
     return Site(live, server, admin, present, related, beat)
 
 
-def choose_swap(site: Site, wanted: str, *, elsewhere: bool) -> tuple[str, str | None]:
+def choose_swap(site: Site, wanted: str, *, elsewhere: bool, undo: bool) -> tuple[str, str | None]:
     """Return (``rename`` or ``url``, why it is url). ``wanted`` may be ``auto``; ``elsewhere`` tells that another database was named. Raises ConfigError."""
     if elsewhere or wanted == "url":
         return "url", "target_url names another database" if elsewhere else "it was asked for"
     left = move.is_left(site.admin, site.live.name)
-    if left and wanted == "auto":
+    back = any(entry.note.get("state") == "undone" for entry in site.of_kind("restored")) and not site.replaced_by_present("before")
+    if wanted == "auto" and (left or (undo and back)):
         return "url", f"{site.live.name} was left that way"
     if left:
         raise move.already_left(site.live.name)

@@ -59,6 +59,7 @@ def test_the_latest_backup_is_the_newest_one_of_this_database_whatever_it_is_cal
     for name, age, database in (("zzz", 500, "shop"), ("before-the-sale", 100, "shop"), ("other", 50, "warehouse")):
         back_up(store, name, age=age, database=database)
     assert archive.choose(store, "latest", "backups/", "shop")["name"] == "before-the-sale"
+    assert archive.choose(store, "latest", "backups/", "shop@restored-20260202T090000Z")["name"] == "before-the-sale"  # which is the shop's as well
     assert archive.choose(store, "latest", "backups/", None)["name"] == "other"
     assert archive.choose(store, "zzz", "backups/", "shop")["name"] == "zzz"
     for name, database in (("latest", "garden"), ("none", "shop")):
