@@ -125,7 +125,7 @@ class Vercel:
         except ApiError as error:
             if error.status != HTTPStatus.BAD_REQUEST:
                 raise
-            found = self.call("GET", f"/v13/deployments/{deployment_id}")
+            found = self.call("GET", f"/v13/deployments/{quote(deployment_id, safe='')}")
             if found.get("readyState") != "CANCELED":
                 raise
             return found

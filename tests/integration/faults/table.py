@@ -171,12 +171,12 @@ class Table:
         first = case.run(self.bench, wait_timeout=trouble.wait, timeout=PATIENCE)
         unmet = [fault for fault in self.bench.tell("GET", "/faults") if fault["times"] > 0]
         assert len(unmet) < len(trouble.kinds) or trouble.kinds == ("stale_read",), f"{where}: it never met {unmet}"
-        self.bench.tell("DELETE", "/faults")
         between = self._shape(case)
         hold(case, rehearsal, first, between, where)
         assert not any(token in repr(first) for token in self.bench.sandbox.state["tokens"].values()), f"{where}: a token is told"
         if not first["failed"] and between == rehearsal.goal:
             return "goal"
+        self.bench.tell("DELETE", "/faults")
         advised = case.advised and first["failed"] and case.advised[0] in first["msg"]
         second = (case.advised[1] if case.advised and advised else case.run)(self.bench, **PATIENT)
         assert not second["failed"], f"{where}: the next run failed as well: {second['msg']}\nafter {first.get('msg')}"
