@@ -4,7 +4,7 @@
 """Does what a scenario asks for just before a task begins: switches a fault on, runs a statement, or kills this very play.
 
 AT_TASK names a JSON file with a list of {task, fault | sql | signal | gone}: ``task`` is how the task's name ends, each entry is used once. What was done is
-appended to that file's ``.done``; the play's process id is in its ``.pid``.
+appended to that file's ``.done``; the play's process id is in its ``.pid``, and what came of its tasks in its ``.results``, a line for each.
 """
 
 from __future__ import annotations
@@ -43,6 +43,24 @@ class CallbackModule(CallbackBase):
             with self.order.with_suffix(".done").open("a") as done:
                 done.write(f"{entry['task']}\n")
             self._do(entry)
+
+    def v2_runner_on_ok(self, result):
+        self._keep(result)
+
+    def v2_runner_on_skipped(self, result):
+        self._keep(result)
+
+    def v2_runner_on_failed(self, result, ignore_errors=False):
+        self._keep(result, failed=True)
+
+    def v2_runner_item_on_failed(self, result):
+        self._keep(result, failed=True)
+
+    def _keep(self, result, failed=False):
+        told = dict(result.result)
+        line = {"task": result.task.get_name(), "failed": failed or bool(told.get("failed")), "result": told}
+        with self.order.with_suffix(".results").open("a") as results:
+            results.write(json.dumps(line, default=str) + "\n")
 
     def _do(self, entry):
         if "fault" in entry:
