@@ -282,16 +282,17 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
 
 
 def apply(plan: Plan, client: Client) -> dict[str, Any]:
-    migrations, told = plan.todo["migrations"], {}
+    migrations, told, done = plan.todo["migrations"], {}, {}
     try:
         with plan.todo["copy"] as (database, told), closing(connect(database)) as scratch, closing(connect(database)) as watcher:
             refuse_another_state(plan.todo["state"], prisma.look(scratch, migrations, database.schema))
             rehearsal = Rehearsal(scratch, watcher, client.waiter, schema=database.schema, settings=client.settings)
             rehearsal.apply(lambda: prisma.look(scratch, migrations, database.schema))
+            done = {"scratch": database.describe(), "rehearsed": rehearsal.rehearsed}
     except RunbookError as error:
         error.result = {**plan.result, **told, **error.result}
         raise
-    return {**told, "scratch": database.describe(), "rehearsed": rehearsal.rehearsed}
+    return {**told, **done}
 
 
 def secrets(params: dict[str, Any]) -> list[str]:

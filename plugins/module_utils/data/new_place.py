@@ -98,7 +98,8 @@ class Place:
         return told["kept_until"]
 
     def _entry(self, connection: Any) -> Entry:
-        assert self.target
+        if self.target is None:
+            raise AssertionError("only another address has an entry of its own")
         entry, _related = databases.family(connection, self.target.name)
         if entry is None:
             raise ConfigError(f"There is no database {self.target.name} at target_url under this name: a pooler may stand before it.", code="no_database")

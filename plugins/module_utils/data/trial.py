@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -63,7 +63,8 @@ def restored(
 ) -> Iterator[Trial]:
     """Give a backup as a database that is dropped at the end; ``proof`` is what ``announced`` returned."""
     began = time.monotonic()
-    with fetch(store, manifest["name"], prefix, identity, beat) as archive:
+    with ExitStack() as stack:
+        archive = stack.enter_context(fetch(store, manifest["name"], prefix, identity, beat))
         fetched = time.monotonic()
         with closing(connect(place.server, beat=beat)) as connection:
             tool, ownership = restore.fit_for_trial(connection, archive, postgres_bin, beat)
