@@ -284,7 +284,8 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
 def apply(plan: Plan, client: Client) -> dict[str, Any]:
     migrations, told, done = plan.todo["migrations"], {}, {}
     try:
-        with plan.todo["copy"] as (database, told), closing(connect(database)) as scratch, closing(connect(database)) as watcher:
+        with plan.todo["copy"] as (database, told), ExitStack() as stack:
+            scratch, watcher = (stack.enter_context(closing(connect(database))) for _unused in range(2))
             refuse_another_state(plan.todo["state"], prisma.look(scratch, migrations, database.schema))
             rehearsal = Rehearsal(scratch, watcher, client.waiter, schema=database.schema, settings=client.settings)
             rehearsal.apply(lambda: prisma.look(scratch, migrations, database.schema))
