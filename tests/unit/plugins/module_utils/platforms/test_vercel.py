@@ -192,7 +192,7 @@ def test_a_build_that_a_read_does_not_know_yet_is_waited_for(account, client, cl
     staged = account.has("v1.1.0")
     account.faults["GET /v13/deployments"] = [lambda answer: vercel_error(404, "not_found")] * 2
     assert client.wait_ready(account.project, staged)["readyState"] == "READY"
-    assert clock.sleeps == [1, 1]
+    assert len(clock.sleeps) == 2
 
 
 def test_a_build_that_no_read_ever_knows_is_an_error(account, client):
