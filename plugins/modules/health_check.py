@@ -436,6 +436,11 @@ def describe(results: list[Result]) -> str:
     return "\n".join([f"{len(failed)} of {len(results)} checks failed. {advice}", *lines])
 
 
+def secrets(params: dict[str, Any]) -> list[str]:
+    urls = [params["base_url"], *(entry["url"] for entry in [*params["checks"], *params["sites"]])]
+    return [secret for url in urls for secret in secrets_of_url(url)]
+
+
 def main() -> None:
     run(
         argument_spec(),
@@ -443,10 +448,7 @@ def main() -> None:
         plan,
         nothing,
         guard=lease_guard,
-        secrets=lambda params: (
-            [secret for check in params["checks"] for secret in secrets_of_url(check["url"])]
-            + [secret for url in [params["base_url"], *(site["url"] for site in params["sites"])] for secret in secrets_of_url(url)]
-        ),
+        secrets=secrets,
         libraries={"requests": REQUESTS_ERROR},
     )
 

@@ -79,7 +79,7 @@ def _rule(line: str) -> Rule:
         if of_folders and not path.endswith("/"):
             matches = False
         elif "/" not in named:
-            matches = pattern.match_file(path[path.rstrip("/").rfind("/") + 1 :])
+            matches = pattern.match_file(path.rstrip("/").rpartition("/")[2] + ("/" if path.endswith("/") else ""))
         elif "**" not in named:
             matches = path.rstrip("/").count("/") == depth and pattern.match_file(path)
         else:

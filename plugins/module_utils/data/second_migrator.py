@@ -9,7 +9,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 from ..core.errors import ConfigError
@@ -60,12 +60,13 @@ def refuse_second_migrator(commands: Sequence[str], runner: str, files: Path) ->
 def _ways(command: str, scripts: Mapping[str, str]) -> Iterator[str]:
     for words in _simple_commands(command):
         for position, word in enumerate(words):
-            rest = [each for each in words[position + 1 :] if not each.startswith("-")]
+            rest = [each for each in islice(words, position + 1, None) if not each.startswith("-")]
             pairs = sorted(MIGRATES.intersection(pairwise(rest)))  # an option may have a value before them
             if PRISMA.fullmatch(word) and pairs:
                 yield f"prisma {' '.join(pairs[0])}"
             elif word.rpartition("/")[2] in PACKAGE_MANAGER and rest:
-                named = next((rest[place + 1 :] for place, each in enumerate(rest) if each in ("run", "run-script")), rest)
+                runs = next((place for place, each in enumerate(rest, 1) if each in ("run", "run-script")), 0)
+                named = rest[runs:]
                 name = next((each for each in named if each in scripts), "")
                 for script in [f"pre{name}", name, f"post{name}"] if name in scripts else ():
                     others = {key: text for key, text in scripts.items() if key != script}  # one that calls itself ends here

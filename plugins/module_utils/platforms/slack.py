@@ -147,4 +147,4 @@ def webhook_path(url: str) -> str:
             "webhook_url is not the address of a webhook. Copy it whole from the app's settings at Slack (Incoming Webhooks); it begins with https://.",
             code="bad_webhook_url",
         )
-    return url.strip()[url.strip().index(parts.netloc) + len(parts.netloc) :]
+    return url.strip().partition(parts.netloc)[2]
