@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +101,22 @@ def started(pid: int) -> int | None:
 
 def is_alive(pid: int, start: int) -> bool:
     return started(pid) == start
+
+
+@contextlib.contextmanager
+def private_folder(prefix: str) -> Iterator[Path]:
+    """Give a temporary folder for this process only, and remove those of this ``prefix`` that killed ones left: there is customers' data in them."""
+    top = Path(tempfile.gettempdir())
+    for left in top.glob(f"{prefix}*-*"):
+        pid, _dash, start = left.name.removeprefix(prefix).partition("-")
+        if left.stat().st_uid == os.getuid() and pid.isdigit() and start.isdigit() and not is_alive(int(pid), int(start)):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = top / f"{prefix}{os.getpid()}-{started(os.getpid()) or 0}"
+    folder.mkdir(0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def controller() -> tuple[int, int] | None:

@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ with contextlib.suppress(ImportError):  # backup_reader.py reports it
     import zstandard
 
 from ..core.errors import ConfigError
-from ..core.process import is_alive, started
+from ..core.process import private_folder
 from . import stream
 from .backup import paced
 from .backup_catalogue import PROOF, Manifest, read_catalogue, read_manifest, write_proof
@@ -62,7 +61,7 @@ def fetch(store: Store, name: str, prefix: str, identity: str | None, beat: Call
     """Give a backup as an archive. Raises ConfigError without the right identity, RunbookError unless it is what its manifest tells of, and whole."""
     with open_backup(store, name, identity, prefix=prefix, beat=paced(beat)) as opened:
         if opened.format == "directory":
-            with _folder() as folder, _room():
+            with private_folder(FOLDER) as folder, _room():
                 yield Archive(opened.manifest, str(opened.save(folder)))
         else:
             with _unnamed(opened.pieces(), f"The backup {name}") as (path, descriptor):
@@ -126,23 +125,6 @@ def _room() -> Iterator[None]:
         raise ConfigError(
             f"The backup does not fit into {tempfile.gettempdir()}: {error.strerror}. Make room there, or set TMPDIR to a folder that has it.", code="no_room"
         ) from None
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    """Give a folder for this process only, and remove those of killed ones: there is customers' data in them."""
-    top = Path(tempfile.gettempdir())
-    for left in top.glob(f"{FOLDER}*-*"):
-        pid, _dash, start = left.name.removeprefix(FOLDER).partition("-")
-        if left.stat().st_uid == os.getuid() and pid.isdigit() and start.isdigit() and not is_alive(int(pid), int(start)):
-            shutil.rmtree(left, ignore_errors=True)
-    folder = top / f"{FOLDER}{os.getpid()}-{started(os.getpid()) or 0}"
-    folder.mkdir(0o700)
-    try:
-        yield folder
-    finally:
-        with contextlib.suppress(OSError):
-            shutil.rmtree(folder)
 
 
 def keep_proof(store: Store, proof: Mapping[str, Any], prefix: str, now: datetime) -> None:

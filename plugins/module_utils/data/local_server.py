@@ -6,15 +6,13 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ..core.errors import CommandFailed, ConfigError, Unreachable
-from ..core.process import is_alive, kill, run, spawn, started
+from ..core.process import kill, private_folder, run, spawn
 from .postgres import Database, connect
 from .postgres_tools import find_tool
 
@@ -39,7 +37,7 @@ def local_server(major: int, postgres_bin: str | None, beat: Callable[[], None])
     """Give the database ``postgres`` of a server of this version, or else the next newer one that is installed. Raises ConfigError."""
     server = find_tool("postgres", major, postgres_bin)
     prefix = AS_ANOTHER if os.geteuid() == 0 else []
-    with _folder() as folder:
+    with private_folder(FOLDER) as folder:
         data = str(folder / "data")
         initdb = str(Path(server.path).with_name("initdb"))
         try:
@@ -72,19 +70,3 @@ def _await(database: Database, ended: Callable[[], bool], log: Path, beat: Calla
                 said = log.read_text(errors="replace").strip()[-1000:]
                 raise ConfigError(f"The PostgreSQL server on this machine did not start: {said}. Set scratch_url instead.", code="no_local_server") from None
             time.sleep(0.1)
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    """Give a folder for this user only, and remove those of killed processes: there are customers' data in them."""
-    top = Path(tempfile.gettempdir())
-    for left in top.glob(f"{FOLDER}*-*"):
-        pid, _dash, start = left.name.removeprefix(FOLDER).partition("-")
-        if left.stat().st_uid == os.getuid() and pid.isdigit() and start.isdigit() and not is_alive(int(pid), int(start)):
-            shutil.rmtree(left, ignore_errors=True)
-    folder = top / f"{FOLDER}{os.getpid()}-{started(os.getpid()) or 0}"
-    folder.mkdir(0o700)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
