@@ -152,6 +152,16 @@ class Customers:
                     self.seen.append((surface, type(error).__name__))
 
 
+def development(folder: Path, *storefronts: str) -> str:
+    """Write the inventory for development anew, with these storefronts of the sandbox, and return its path."""
+    if not folder.exists():
+        folder.mkdir()
+        for part in ("group_vars", "sandbox.sh"):
+            (folder / part).symlink_to(ROOT / "inventories/development" / part)
+        (folder / "hosts.yml").write_text(json.dumps({"storefronts": {"hosts": dict.fromkeys(storefronts)}}))
+    return str(folder)
+
+
 def _release_of_page(answer: requests.Response) -> str:
     return answer.text.partition('name="release" content="')[2].partition('"')[0] or "no release"
 

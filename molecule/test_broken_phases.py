@@ -118,8 +118,15 @@ SCENARIOS = [
         [fault("Begin verify.public", "edge", "request", "status", status=500, host="frontend", release=NEW)],
         "verify.public failed",
         errors=("status 500",),
+        **FRONTEND,
     ),
-    Broken("release.record", "the ledger cannot be written", [fault("Begin release.record", "objects", "put_ledger", times=3)], "release.record failed"),
+    Broken(
+        "release.record",
+        "the ledger cannot be written",
+        [fault("Begin release.record", "objects", "put_ledger", times=3)],
+        "release.record failed",
+        **FRONTEND,
+    ),
 ]
 UNBROKEN = {
     "begin": "never fails a deploy",

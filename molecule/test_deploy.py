@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 OLD, NEW, BROKEN = "v1.0.0", "v1.1.0", "v1.2.0"
 
 
@@ -90,17 +88,6 @@ def test_a_broken_backend_is_put_back_and_nobody_notices(shop):
     assert shop.rows() == rows
     assert [(record["release"], record["outcome"]) for record in shop.ledger()] == [(OLD, "released"), (BROKEN, "rolled_back")]
     assert shop.lease()["state"] == "released"
-
-
-@pytest.mark.parametrize(("surface", "other"), [("frontend", "backend"), ("backend", "frontend")])
-def test_one_surface_alone_never_moves_the_other(released_shop, surface, other):
-    shop = released_shop
-    with shop.customers().watching() as customers:
-        played = shop.play("deploy.yml", release="v1.1.1", surfaces=[surface])
-    assert played.rc == 0, played.stdout
-    only(customers, other, NEW)
-    only(customers, surface, NEW, "v1.1.1")
-    assert shop.live() == {surface: "v1.1.1", other: NEW}
 
 
 def test_a_migration_that_the_old_release_does_not_know_is_refused_until_it_is_approved(released_shop):

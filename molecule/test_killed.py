@@ -134,9 +134,11 @@ def test_a_killed_deploy_of_the_backend_leaves_a_shop_that_works(one_shop, phase
     die(one_shop, phase, when, "backend", BACKEND)
 
 
-def test_and_then_the_same_release_runs_forward(one_shop):
+def test_and_then_the_same_release_runs_forward_and_never_moves_the_frontend(one_shop):
     one_shop.clear_faults()
-    played = one_shop.play("deploy.yml", release=NEW, surfaces=BACKEND, break_lease="its controller was killed")
+    with one_shop.customers().watching() as customers:
+        played = one_shop.play("deploy.yml", release=NEW, surfaces=BACKEND, break_lease="its controller was killed")
+    assert {what for where, what in customers.seen if where == "frontend"} == {OLD}
     assert played.rc == 0, played.stdout
     assert "It is run forward" in played.text
     assert played.report["before"] == {"api": OLD, "worker": OLD}, "what was live before the first of them is still known"
@@ -149,9 +151,11 @@ def test_a_killed_deploy_of_the_frontend_leaves_a_shop_that_works(one_shop, phas
     die(one_shop, phase, when, "frontend", ["frontend"])
 
 
-def test_and_then_the_frontend_runs_forward_and_both_go_back(one_shop):
+def test_and_then_the_frontend_runs_forward_never_moves_the_backend_and_both_go_back(one_shop):
     one_shop.clear_faults()
+    one_shop.forget_requests()
     played = one_shop.play("deploy.yml", release=NEW, surfaces=["frontend"], break_lease="its controller was killed")
+    assert "railway" not in {request["vendor"] for request in one_shop.writes()}
     assert played.rc == 0, played.stdout
     assert "It is run forward" in played.text
     assert played.report["before"] == {"frontend": OLD}

@@ -8,11 +8,11 @@ from __future__ import annotations
 import pytest
 import requests
 
-from conftest import ROOT
+from molecule.conftest import development
 from molecule.phases import seen
-from sandbox.state import folder_of
 
 OLD, NEW, PATCH, NEXT = "v1.0.0", "v1.1.0", "v1.1.1", "v2.0.0"
+BACKEND = ["database", "backend"]
 
 
 def test_a_first_release_that_breaks_goes_back_to_nothing(empty_shop):
@@ -52,13 +52,13 @@ def test_the_hotfix_of_a_broken_site_goes_out_and_never_claims_a_verified_rollba
     assert "before anything changed" in played.message
     assert shop.writes() == []
     at = [{"task": "Begin frontend.promote", "fault": {"vendor": "vercel", "operation": "promote", "kind": "alias_fails"}}]
-    broken = {"baseline_broken": "the homepage shows an error", "release": PATCH}
+    broken = {"baseline_broken": "the homepage shows an error", "release": PATCH, "surfaces": "frontend"}
     played = shop.play("deploy.yml", at=at, **broken)
     assert played.rc == 2
     assert played.message.startswith("rolled back (not verified: the site was broken before, the homepage shows an error).")
     played = shop.play("deploy.yml", **broken)
     assert played.rc == 0, played.stdout
-    assert shop.live() == {"frontend": PATCH, "backend": PATCH}
+    assert shop.live() == {"frontend": PATCH, "backend": OLD}
     seen("preflight: the site is broken before", OLD, 2, "Nothing was changed. … baseline_broken=<reason> …", "starts over")
 
 
@@ -142,7 +142,7 @@ def products(shop):
 
 
 def test_a_platform_migrates_in_maintenance_and_what_it_did_not_apply_is_put_back(shop):
-    platform = {"database_migrate_runner": "platform", "maintenance": "true"}
+    platform = {"database_migrate_runner": "platform", "maintenance": "true", "surfaces": BACKEND}
     pre_deploy(shop, "echo prisma migrate deploy")  # says that it migrates, and does not
     played = shop.play("deploy.yml", release=NEW, database_verify_timeout=1, **platform)
     assert played.rc == 2, played.stdout
@@ -160,7 +160,7 @@ def test_a_platform_migrates_in_maintenance_and_what_it_did_not_apply_is_put_bac
     assert played.rc == 0, played.stdout
     steps = [step["name"] for step in played.report["steps"]]
     assert steps[:6] == ["database.backup", "backend.hold", "backend.release", "database.verify", "backend.unhold", "verify.backend"]
-    assert shop.live() == {"frontend": NEXT, "backend": NEXT}
+    assert shop.live() == {"frontend": OLD, "backend": NEXT}
     assert products(shop) == 200
     assert len(shop.ledger()[-1]["migrations"]) == 2
     assert {what for where, what in customers.seen if where == "backend"} <= {OLD, NEXT}
@@ -168,14 +168,12 @@ def test_a_platform_migrates_in_maintenance_and_what_it_did_not_apply_is_put_bac
 
 
 def test_a_fleet_stops_at_the_first_storefront_that_fails(shop, tmp_path):
-    inventory = tmp_path / "fleet.yml"
-    inventory.write_text("storefronts: {hosts: {shop: {}, second: {}, third: {}}}\n")
     for name in ("second", "third"):
         shop.sandbox.create_storefront(name)
     try:
-        (tmp_path / "group_vars").symlink_to(ROOT / "inventories/development/group_vars")
+        inventory = development(tmp_path / "inventory", "shop", "second", "third")
         at = [{"task": "Begin database.migrate", "fault": {"vendor": "railway", "operation": "up", "kind": "crashes"}}]
-        played = shop.play("deploy.yml", inventory=str(inventory), at=at, release=NEW, sandbox_file=(folder_of(shop.sandbox.name) / "state.json").read_text())
+        played = shop.play("deploy.yml", inventory=inventory, at=at, release=NEW, surfaces=BACKEND)
         assert played.rc == 2
         assert "rolled back" in played.message
         assert {request["storefront"] for request in shop.writes()} == {"shop"}

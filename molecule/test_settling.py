@@ -10,7 +10,7 @@ import signal
 
 import pytest
 
-from molecule.conftest import Running
+from molecule.conftest import Running, Shop, back_to
 from molecule.phases import seen
 from molecule.test_killed import until
 
@@ -26,11 +26,27 @@ def until_ended(running: Running) -> bool:
     return True
 
 
-KILL_AFTER_PROMOTION = [{"task": "Begin edge.purge", "signal": signal.SIGKILL}]
+@pytest.fixture(scope="module")
+def killed(base, sandbox, tmp_path_factory) -> None:
+    """A deploy of v1.1.0 was killed after its promotion; saved once."""
+    if not sandbox.has_saved("shop", "killed"):
+        back_to(sandbox, "base")
+        at = [{"task": "Begin edge.purge", "signal": signal.SIGKILL}]
+        running = Shop(sandbox, "shop", tmp_path_factory.mktemp("killed")).begin("deploy.yml", at=at, release=NEW)
+        assert running.end().rc != 0
+        assert until_ended(running)
+        sandbox.save("shop", "killed")
 
 
-def test_another_release_first_puts_back_what_was_left(shop):
-    assert shop.play("deploy.yml", at=KILL_AFTER_PROMOTION, release=NEW).rc != 0
+@pytest.fixture
+def killed_shop(killed, shop, sandbox) -> Shop:
+    """The shop as `killed` left it."""
+    back_to(sandbox, "killed")
+    return shop
+
+
+def test_another_release_first_puts_back_what_was_left(killed_shop):
+    shop = killed_shop
     shop.age_the_lease()  # so it is taken over without force
     played = shop.play("deploy.yml", release=OTHER)
     assert played.rc == 0, played.stdout
@@ -41,8 +57,8 @@ def test_another_release_first_puts_back_what_was_left(shop):
     seen("killed after promotion: another release", OTHER, 0, "released", "it is put back first")
 
 
-def test_a_rollback_puts_back_what_was_live_before_it(shop):
-    assert shop.play("deploy.yml", at=KILL_AFTER_PROMOTION, release=NEW).rc != 0
+def test_a_rollback_puts_back_what_was_live_before_it(killed_shop):
+    shop = killed_shop
     played = shop.play("rollback.yml", break_lease="the controller is gone")
     assert played.rc == 0, played.stdout
     assert shop.live() == BOTH_OLD
@@ -183,8 +199,8 @@ def test_what_one_unit_cannot_put_back_is_named_and_the_others_are_back(shop, in
     seen("rescue: one unit cannot be put back", OLD, 2, "ROLLBACK INCOMPLETE: worker. …", "puts it back first")
 
 
-def test_a_deploy_that_does_not_move_what_was_left_is_refused(shop):
-    assert shop.play("deploy.yml", at=KILL_AFTER_PROMOTION, release=NEW).rc != 0
+def test_a_deploy_that_does_not_move_what_was_left_is_refused(killed_shop):
+    shop = killed_shop
     played = shop.play("deploy.yml", release=OTHER, surfaces=["backend"], break_lease="the controller is gone")
     assert played.rc == 2
     assert "moved frontend, which this run does not move" in played.message

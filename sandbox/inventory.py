@@ -1,0 +1,34 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A dynamic inventory: the storefronts of the sandbox, from the state that it wrote; SANDBOX_NAME chooses another sandbox than the default one.
+
+Each is a host of the group ``sandbox`` with ``sandbox_shop`` and ``sandbox_state`` as plain values; inventories/development/hosts.yml says which of
+them are deployed to. It is run by any Python: nothing but the standard library is imported.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+NAME = os.environ.get("SANDBOX_NAME") or "default"
+STATE = Path(__file__).resolve().parents[1] / ".sandbox" / NAME / "state.json"
+
+
+def inventory(file: Path = STATE) -> dict:
+    """Return what Ansible expects of an inventory script."""
+    if not file.exists():
+        down = f"{{{{ undef(hint='The sandbox {NAME} is not up: run .venv/bin/python -m sandbox up') }}}}"
+        return {"all": {"vars": {"sandbox_state": down, "sandbox_shop": down}}, "_meta": {"hostvars": {}}}
+    state = json.loads(file.read_text())
+    shops = state.pop("storefronts")
+    return {
+        "sandbox": {"hosts": list(shops), "vars": {"sandbox_state": state}},
+        "_meta": {"hostvars": {name: {"sandbox_shop": shop} for name, shop in shops.items()}},
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(inventory()))
