@@ -9,6 +9,7 @@ import io
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
+import botocore.session
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ApiError, ConfigError, Unreachable
 from ansible_collections.storefront.runbook.plugins.module_utils.data import store_s3
@@ -140,6 +141,25 @@ def test_without_boto3_the_command_that_installs_it_is_named(monkeypatch):
     monkeypatch.setattr(store_s3, "BOTO3_ERROR", "No module named 'boto3'")
     with pytest.raises(ConfigError, match="pip install 'boto3"):
         open_store({"store": "s3://bucket"})
+
+
+@pytest.mark.parametrize("kind", ["service-2", "endpoint-rule-set-1", "paginators-1"])
+@pytest.mark.parametrize("service", ["s3", "sts"])  # which boto3's chain asks for the credentials of a role
+def test_what_is_known_of_a_service_is_what_botocore_knows_of_it(service, kind):
+    own, quick = (session.get_component("data_loader") for session in (botocore.session.Session(), store_s3.open_session()))
+    assert quick.load_service_model(service, kind) == own.load_service_model(service, kind)
+
+
+def test_a_session_makes_clients_of_the_services_that_give_credentials():
+    client = store_s3.open_session().create_client("sts", region_name="eu-west-1", aws_access_key_id="access", aws_secret_access_key="secret")
+    assert client.meta.endpoint_url == "https://sts.eu-west-1.amazonaws.com"
+
+
+def test_a_description_of_the_operators_own_is_used(monkeypatch, tmp_path):
+    monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
+    (tmp_path / "shelf" / "2026-01-31").mkdir(parents=True)
+    (tmp_path / "shelf" / "2026-01-31" / "service-2.json").write_text('{"metadata": {"apiVersion": "2026-01-31"}}')
+    assert store_s3.open_session().get_service_model("shelf").api_version == "2026-01-31"
 
 
 @pytest.mark.parametrize("call", [lambda store: store.get("a"), lambda store: store.put_if_absent("a", b"1")])
