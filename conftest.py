@@ -23,6 +23,10 @@ if not _link.exists():
 sys.path[:0] = [str(COLLECTIONS), str(ROOT)]
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # ansible-playbook is the virtual environment's
 os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(COLLECTIONS)
+# As containers and CI set them: an unbuffered Python reads a module, which comes over a pipe, byte by byte; without bytecode every process compiles ours anew.
+for _name in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
+    os.environ.pop(_name, None)
+sys.dont_write_bytecode = False
 
 from tests import operations
 
