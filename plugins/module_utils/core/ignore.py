@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
 
-try:
-    from pathspec import GitIgnoreSpec
-
-    PATHSPEC_ERROR: str | None = None
-except ImportError as error:  # reported by core.module.run through missing_required_lib
-    PATHSPEC_ERROR = str(error)
-
 from .errors import ConfigError
+
+# Reported by core.module.run through missing_required_lib. It is imported where there are patterns to read, for most tasks read none.
+PATHSPEC_ERROR = None if find_spec("pathspec") else "No module named 'pathspec'"
 
 Ignored: TypeAlias = Callable[[Path, bool], bool]
 Rule: TypeAlias = Callable[[str], bool | None]  # of a path relative to the file's folder, a folder's with a slash at its end: left out, kept, or not named
@@ -71,6 +68,8 @@ def _rules(lines: Iterable[str]) -> list[Rule]:
 
 def _rule(line: str) -> Rule:
     """A line that names a folder names, to pathspec, all below it too. Here only what a line names itself counts: a folder's files are looked at one by one."""
+    from pathspec import GitIgnoreSpec
+
     pattern: Any = GitIgnoreSpec.from_lines([line]).patterns[0]
     named = line.strip().lstrip("!").rstrip("/")
     depth, of_folders = named.strip("/").count("/"), line.strip().endswith("/")

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import ConfigError
-from .migration_safety import classify
 from .postgres import query
 
 
@@ -126,6 +125,8 @@ def refuse_strangers(connection: Any, schema: str) -> None:
 
 def explain(row: Row, migration: Migration | None) -> dict[str, Any]:
     """Say what a failed migration left behind, and which ``prisma migrate resolve`` is right and why."""
+    from .migration_safety import classify  # PostgreSQL's parser takes long to load, and most callers never have a failed migration
+
     rolled_back, applied = (f"prisma migrate resolve --{word} {row.name} (state: resolved_{word.replace('-', '_')})" for word in ("rolled-back", "applied"))
     same = migration is not None and migration.fits(row.checksum)
     atomic = classify([migration.sql])[0].atomic if migration and same else None
