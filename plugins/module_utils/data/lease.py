@@ -17,7 +17,7 @@ from typing import Any
 from ..core.errors import ApiError, LeaseLost, Unreachable, WaitTimeout
 from ..core.wait import Outcome, Waiter
 from .lease_document import KEY, MARGIN, Document, encode, iso, obstacle, read, still_held, taken_by, taken_from, timestamp
-from .store import Conflict, Store, open_store, prove_conditional_writes
+from .store import Conflict, Store, open_later, prove_conditional_writes
 
 TTL_MAX = 300.0
 RENEW_AFTER = 1 / 3  # of the time to live
@@ -28,8 +28,8 @@ Clock = Callable[[], float]
 
 
 def guard(params: Mapping[str, Any]) -> Lease | None:
-    """Return the lease that a module writes under, None when its ``lease`` option is not set. The store is asked at the first beat."""
-    return Lease(open_store(params), params["lease"], step=params.get("lease_step")) if params.get("lease") else None
+    """Return the lease that a module writes under, None when its ``lease`` option is not set. The store is opened and asked at the first beat."""
+    return Lease(open_later(params), params["lease"], step=params.get("lease_step")) if params.get("lease") else None
 
 
 def take(

@@ -9,7 +9,8 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Any, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
 from ..core.errors import ConfigError, RunbookError
@@ -96,6 +97,23 @@ def open_store(params: Mapping[str, Any]) -> Store:
 
         return FolderStore(unquote(parts.path))
     raise _bad_address()
+
+
+def open_later(params: Mapping[str, Any]) -> Store:
+    """Return what ``open_store`` does, but open a bucket only once it is asked: that takes longer than all else in a task that has nothing to change."""
+    return cast(Store, _Later(params)) if str(params.get("store")).startswith("s3://") else open_store(params)
+
+
+class _Later:
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self._params = params
+
+    @cached_property
+    def _store(self) -> Store:
+        return open_store(self._params)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
 
 
 def _bad_address() -> ConfigError:

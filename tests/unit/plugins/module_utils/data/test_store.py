@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
-from ansible_collections.storefront.runbook.plugins.module_utils.data.store import Conflict, open_store, prove_conditional_writes
+from ansible_collections.storefront.runbook.plugins.module_utils.data import store_s3
+from ansible_collections.storefront.runbook.plugins.module_utils.data.store import Conflict, open_later, open_store, prove_conditional_writes
 from ansible_collections.storefront.runbook.plugins.module_utils.data.store_folder import FolderStore
 from ansible_collections.storefront.runbook.plugins.module_utils.data.store_s3 import S3Store
 
@@ -32,6 +33,26 @@ def test_a_folder_that_every_controller_sees_is_a_store(tmp_path):
     store = open_store({"store": f"{(tmp_path / 'with blank').as_uri()}", "store_is_shared": True})
     assert isinstance(store, FolderStore)
     assert store.path("ledger/a.json") == tmp_path / "with blank" / "ledger" / "a.json"
+
+
+def test_a_bucket_that_is_opened_later_is_opened_when_it_is_first_asked(monkeypatch):
+    opened: list[tuple[str, str]] = []
+
+    def take_note(bucket, prefix, **options):
+        opened.append((bucket, prefix))
+        return MemoryStore()
+
+    monkeypatch.setattr(store_s3, "S3Store", take_note)
+    store = open_later({"store": "s3://backups/shop"})
+    assert opened == []
+    assert (store.get("lease.json"), store.list()) == (None, [])
+    assert opened == [("backups", "shop")]
+
+
+@pytest.mark.parametrize("address", [None, "gs://bucket", "file:///srv/store"])
+def test_an_address_that_is_not_of_a_bucket_is_not_looked_at_later(address):
+    with pytest.raises(ConfigError):
+        open_later({"store": address})
 
 
 def test_a_folder_is_refused_unless_it_is_said_to_be_shared():
