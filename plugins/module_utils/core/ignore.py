@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.util import find_spec
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,11 +18,12 @@ from .errors import ConfigError
 # Reported by core.module.run through missing_required_lib. It is imported where there are patterns to read, for most tasks read none.
 PATHSPEC_ERROR = None if find_spec("pathspec") else "No module named 'pathspec'"
 
-Ignored: TypeAlias = Callable[[Path, bool], bool]
-Rule: TypeAlias = Callable[[str], bool | None]  # of a path relative to the file's folder, a folder's with a slash at its end: left out, kept, or not named
+Ignored: TypeAlias = Callable[[str, bool], bool]
+Rule: TypeAlias = Callable[[str, str], bool | None]  # of a path relative to the file's folder, and its last part: left out, kept, or not named
+PLAIN = re.compile(r"[\w.-]+/?")  # a name that stands for nothing but itself
 
 
-def nothing_ignored(path: Path, is_folder: bool) -> bool:
+def nothing_ignored(path: str, is_folder: bool) -> bool:
     return False
 
 
@@ -47,23 +50,42 @@ def ignored(root: Path, names: Iterable[str], always: Iterable[str] = ()) -> Ign
         """The rules of all files of a name that speak of what lies in a folder, those of the folder itself first."""
         return [(folder, read(folder / name)), *(rules(folder.parent, name) if folder != root else [])]
 
-    def predicate(path: Path, is_folder: bool) -> bool:
-        layers = [layer for name in reversed(names) for layer in rules(path.parent, name)]
-        for folder, lines in [*layers, (root, base)]:
-            if lines:
-                relative = path.relative_to(folder).as_posix() + ("/" if is_folder else "")
-                for rule in lines:
-                    said = rule(relative)
-                    if said is not None:
-                        return said
+    @cache
+    def layers(folder: str) -> list[tuple[int, list[Rule]]]:
+        """All rules that speak of what lies in a folder, each file's with the length of what comes before the paths that it names."""
+        found = [*(layer for name in reversed(names) for layer in rules(Path(folder), name)), (root, base)]
+        return [(len(str(above).rstrip("/")) + 1, lines) for above, lines in found if lines]
+
+    def predicate(path: str, is_folder: bool) -> bool:
+        folder, _slash, name = path.rpartition("/")
+        slash = "/" if is_folder else ""
+        for start, lines in layers(folder or "/"):
+            relative = path[start:] + slash
+            for rule in lines:
+                said = rule(relative, name + slash)
+                if said is not None:
+                    return said
         return False
 
     return predicate
 
 
 def _rules(lines: Iterable[str]) -> list[Rule]:
-    """Return the rules of a file's lines, the last line first."""
-    return [_rule(line) for line in reversed(list(lines)) if line.strip() and not line.startswith("#")]
+    """Return the rules of a file's lines, the last line first; one rule for plain names that follow each other."""
+    telling = (line for line in reversed(list(lines)) if line.strip() and not line.startswith("#"))
+    found: list[Rule] = []
+    for plain, group in groupby(telling, lambda line: bool(PLAIN.fullmatch(line))):
+        if plain:
+            found.append(_plain_rule(group))
+        else:
+            found.extend(map(_rule, group))
+    return found
+
+
+def _plain_rule(lines: Iterable[str]) -> Rule:
+    named = frozenset(lines)
+    named |= {f"{name}/" for name in named if not name.endswith("/")}
+    return lambda path, name: True if name in named else None
 
 
 def _rule(line: str) -> Rule:
@@ -74,11 +96,11 @@ def _rule(line: str) -> Rule:
     named = line.strip().lstrip("!").rstrip("/")
     depth, of_folders = named.strip("/").count("/"), line.strip().endswith("/")
 
-    def rule(path: str) -> bool | None:
+    def rule(path: str, name: str) -> bool | None:
         if of_folders and not path.endswith("/"):
             matches = False
         elif "/" not in named:
-            matches = pattern.match_file(path.rstrip("/").rpartition("/")[2] + ("/" if path.endswith("/") else ""))
+            matches = pattern.match_file(name)
         elif "**" not in named:
             matches = path.rstrip("/").count("/") == depth and pattern.match_file(path)
         else:

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -23,6 +24,7 @@ from .process import run
 EXTRACTION: dict[str, Any] = {"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}
 # What neither vendor's own client ever uploads from a folder; a ref holds only what was committed.
 NEVER_UPLOADED = frozenset({".git", ".hg", ".svn", "node_modules", ".next", ".vercel", ".DS_Store", ".env", ".env.local", "__pycache__"})
+SMALL = 1 << 20  # bytes; a file below that is read at once
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,17 @@ class SourceFile:
     """``path`` is relative, with slashes; ``size`` in bytes; ``executable`` as git knows it."""
 
     path: str
-    absolute: Path
+    absolute: str
     size: int
     executable: bool
 
+    def open(self) -> BufferedReader:
+        return open(self.absolute, "rb")  # noqa: PTH123 a Path for each of thousands of files takes longer than all else about them
+
     def sha1(self) -> str:
-        with self.absolute.open("rb") as stream:
+        with self.open() as stream:
+            if self.size < SMALL:
+                return hashlib.sha1(stream.read(), usedforsecurity=False).hexdigest()
             return hashlib.file_digest(stream, "sha1").hexdigest()
 
 
@@ -132,23 +139,33 @@ def _refuse_unreadable(path: Path) -> None:
 
 
 def _walk(root: Path, ignored: Ignored) -> Iterator[SourceFile]:
-    inside = root.resolve()
-    for folder, folders, names in os.walk(root):
-        here = Path(folder)
-        folders[:] = sorted(name for name in folders if name not in NEVER_UPLOADED and not ignored(here / name, True))
-        for link in (here / name for name in folders if (here / name).is_symlink()):
-            raise ConfigError(f"{link} is a link to a folder. Replace it by the folder, or leave it out.", code="link_to_folder")
-        for name in sorted(set(names) - NEVER_UPLOADED):
-            absolute = here / name
-            if ignored(absolute, False):
+    inside, waiting = root.resolve(), [(str(root), "")]
+    while waiting:
+        folder, below = waiting.pop()
+        for entry in _entries(folder):
+            is_folder = entry.is_dir()
+            if ignored(entry.path, is_folder):
                 continue
-            if not name.isascii():
-                _refuse_unreadable(absolute)
-            if absolute.is_symlink() and not absolute.resolve().is_relative_to(inside):
-                raise ConfigError(f"{absolute} is a link out of the source folder. Replace it by the file, or leave it out.", code="link_outside")
-            if absolute.is_file():
-                stat = absolute.stat()
-                yield SourceFile(absolute.relative_to(root).as_posix(), absolute, stat.st_size, bool(stat.st_mode & 0o100))
+            if is_folder:
+                if entry.is_symlink():
+                    raise ConfigError(f"{entry.path} is a link to a folder. Replace it by the folder, or leave it out.", code="link_to_folder")
+                waiting.append((entry.path, f"{below}{entry.name}/"))
+                continue
+            if not entry.name.isascii():
+                _refuse_unreadable(Path(entry.path))
+            if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(inside):
+                raise ConfigError(f"{entry.path} is a link out of the source folder. Replace it by the file, or leave it out.", code="link_outside")
+            if entry.is_file():
+                stat = entry.stat()
+                yield SourceFile(below + entry.name, entry.path, stat.st_size, bool(stat.st_mode & 0o100))
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted((entry for entry in entries if entry.name not in NEVER_UPLOADED), key=lambda entry: entry.name)
+    except OSError as problem:
+        raise ConfigError(f"The folder {folder} cannot be read: {problem.strerror}. Correct its rights, or leave it out.", code="unreadable_folder") from None
 
 
 def tags(path: Path | str) -> dict[str, str]:

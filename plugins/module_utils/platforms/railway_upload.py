@@ -48,5 +48,5 @@ def pack(files: Iterable[SourceFile], archive: Path) -> None:
             entry = tarfile.TarInfo(f"./{file.path}")
             entry.size = file.size
             entry.mode = 0o755 if file.executable else 0o644
-            with file.absolute.open("rb") as content:
+            with file.open() as content:
                 tar.addfile(entry, content)

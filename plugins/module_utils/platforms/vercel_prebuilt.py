@@ -33,7 +33,7 @@ def output_files(root: Path, environment: str) -> list[SourceFile]:
     for config in [path for path in found.values() if path.name == ".vc-config.json"]:
         for named in (_read(config).get("filePathMap") or {}).values():
             found[Path(named).as_posix()] = _inside(root / named, root)
-    return [SourceFile(name, path, path.stat().st_size, os.access(path, os.X_OK)) for name, path in sorted(found.items())]
+    return [SourceFile(name, str(path), path.stat().st_size, os.access(path, os.X_OK)) for name, path in sorted(found.items())]
 
 
 def _walk(folder: Path, root: Path) -> Iterator[Path]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from functools import partial
 from http import HTTPStatus
 from pathlib import PurePosixPath
 from typing import Any
@@ -22,9 +21,9 @@ from .vercel_states import Deployment, Project
 IGNORE_FILE = ".vercelignore"
 # What Vercel's own client leaves out besides, unless .vercelignore takes it back.
 IGNORED = (
-    *(".hg", ".git", ".gitmodules", ".svn", ".cache", ".next", ".now", ".vercel", ".npmignore", ".dockerignore", ".gitignore", ".*.swp", ".DS_Store"),
-    *(".wafpicke-*", ".lock-wscript", ".env.local", ".env.*.local", ".venv", ".yarn/cache", ".pnp*", "npm-debug.log", "config.gypi", "node_modules"),
-    *("__pycache__", "venv", "CVS"),
+    *(".hg", ".git", ".gitmodules", ".svn", ".cache", ".next", ".now", ".vercel", ".npmignore", ".dockerignore", ".gitignore", ".DS_Store", "CVS"),
+    *(".lock-wscript", ".env.local", ".venv", "npm-debug.log", "config.gypi", "node_modules", "__pycache__", "venv"),
+    *(".*.swp", ".wafpicke-*", ".env.*.local", ".pnp*", ".yarn/cache"),
 )
 ROUNDS = 5  # how often a deployment is asked for: after uploads, after a lost answer
 UPLOADS = CONNECTIONS  # at a time: a small file is not much more than the wait for its answer
@@ -36,7 +35,8 @@ def layout(files: Iterable[SourceFile], project: Project, root_directory: str) -
     """Return what to upload. Vercel builds in the project's own root directory, so that is where ``root_directory`` goes."""
     built_in = PurePosixPath(project.get("rootDirectory") or ".")
     below = built_in if built_in == PurePosixPath(root_directory or ".") else PurePosixPath(".")
-    placed = {(below / file.path).as_posix(): (file.sha1(), file) for file in files}
+    before = "" if below == PurePosixPath(".") else f"{below}/"
+    placed = {before + file.path: (file.sha1(), file) for file in files}
     if not any(PurePosixPath(path).is_relative_to(built_in) for path in placed):
         raise ConfigError(
             f"The project {project['name']} is built in {built_in} (its root directory at Vercel), and the source has no such folder. "
@@ -116,7 +116,7 @@ def _upload(client: Vercel, files: Mapping[str, SourceFile], sent: dict[str, int
 
 def _send(client: Vercel, sha: str, file: SourceFile) -> int:
     headers = {"x-vercel-digest": sha, "Content-Type": "application/octet-stream"}
-    content = partial(file.absolute.open, "rb") if file.size else b""  # of an empty stream the length would not be told
+    content = file.open if file.size else b""  # of an empty stream the length would not be told
     client.call("POST", "/v2/files", data=content, headers=headers, idempotent=True)
     return file.size
 

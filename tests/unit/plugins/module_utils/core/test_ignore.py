@@ -60,6 +60,8 @@ TREE = [
         {".gitignore": "[a-d]*\n!docs\n?eep.log\n"},
         {".gitignore": "ä.txt   \n# comment\n\n"},
         {"src/.gitignore": "/build\n*.log\n!deep/b.log\n"},
+        {".gitignore": "a.log\nb.log/\nbuild/\ndist\n!dist\nkeep.log\nx.js\n"},
+        {".gitignore": "a\nb\nout\nsrc \n.\n"},
     ],
 )
 def test_it_leaves_out_what_git_leaves_out(tmp_path: Path, rules: dict[str, str]) -> None:

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -171,6 +173,20 @@ def test_a_name_that_is_not_utf8_is_refused_and_any_other_is_taken(tmp_path: Pat
     assert names(tmp_path) == ["@modal/(.)x", "[slug]/page.tsx", "with blank", "ä+%.txt"]
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.txt")).touch()
     with pytest.raises(ConfigError, match=r"not UTF-8: b'\\xff\.txt'\. Rename it"):
+        list_files(tmp_path)
+
+
+def test_a_folder_that_cannot_be_read_is_refused_rather_than_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, {"a": "", "locked/b": ""})
+    scan = os.scandir
+
+    def refuse(folder: str) -> Iterator[os.DirEntry[str]]:
+        if folder.endswith("locked"):
+            raise PermissionError(errno.EACCES, "Permission denied", folder)
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(ConfigError, match=r"locked cannot be read: Permission denied\. Correct its rights"):
         list_files(tmp_path)
 
 
