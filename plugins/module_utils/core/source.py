@@ -49,10 +49,14 @@ class SourceFile:
     def open(self) -> BufferedReader:
         return open(self.absolute, "rb")  # noqa: PTH123 a Path for each of thousands of files takes longer than all else about them
 
-    def sha1(self) -> str:
+    def read(self) -> bytes:
         with self.open() as stream:
-            if self.size < SMALL:
-                return hashlib.sha1(stream.read(), usedforsecurity=False).hexdigest()
+            return stream.read()
+
+    def sha1(self) -> str:
+        if self.size < SMALL:
+            return hashlib.sha1(self.read(), usedforsecurity=False).hexdigest()
+        with self.open() as stream:
             return hashlib.file_digest(stream, "sha1").hexdigest()
 
 

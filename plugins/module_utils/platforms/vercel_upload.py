@@ -14,7 +14,7 @@ from typing import Any
 
 from ..core.errors import ApiError, ConfigError, RunbookError, Unreachable
 from ..core.http import CONNECTIONS
-from ..core.source import SourceFile
+from ..core.source import SMALL, SourceFile
 from .vercel import Vercel
 from .vercel_states import Deployment, Project
 
@@ -116,8 +116,7 @@ def _upload(client: Vercel, files: Mapping[str, SourceFile], sent: dict[str, int
 
 def _send(client: Vercel, sha: str, file: SourceFile) -> int:
     headers = {"x-vercel-digest": sha, "Content-Type": "application/octet-stream"}
-    content = file.open if file.size else b""  # of an empty stream the length would not be told
-    client.call("POST", "/v2/files", data=content, headers=headers, idempotent=True)
+    client.call("POST", "/v2/files", data=file.read() if file.size < SMALL else file.open, headers=headers, idempotent=True)
     return file.size
 
 
