@@ -119,7 +119,7 @@ options:
   wait_interval:
     description:
       - Seconds between two looks. By default as often as Vercel's own client, every second at first and every 30 seconds after 5 minutes, but sooner in
-        the first three seconds.
+        the first five seconds.
     type: float
     default: null
 extends_documentation_fragment:
