@@ -20,6 +20,7 @@ description:
     within production's boundary of access.
 extends_documentation_fragment:
   - storefront.runbook.lease
+  - storefront.runbook.restoring
   - storefront.runbook.scratch
   - storefront.runbook.store
 attributes:
@@ -40,19 +41,6 @@ options:
       - Name of the backup in the store, or V(latest) for the newest one (of the database in O(database_url), when that is set).
     type: str
     default: latest
-  prefix:
-    description:
-      - Where in the store backups are kept.
-    type: str
-    default: backups/
-  identity:
-    description:
-      - Secret key of age, or the content of a file of C(age-keygen), for a backup that is encrypted. Never shown or logged.
-    type: str
-  identity_file:
-    description:
-      - File that holds the O(identity).
-    type: path
   database_url:
     description:
       - URL of the live database. Needed with O(same_server=true) only. Never shown or logged.
@@ -62,15 +50,6 @@ options:
       - Whether to prove a backup once more that has a proof.
     type: bool
     default: false
-  jobs:
-    description:
-      - How many connections restore at a time.
-    type: int
-    default: 3
-  postgres_bin:
-    description:
-      - Folder of PostgreSQL's client programs. Without it the C(pg_restore) of the server's version is searched for, or else the next newer one.
-    type: path
   wait_timeout:
     description:
       - Seconds that the proof may take.
@@ -167,7 +146,7 @@ from ansible.module_utils.common.parameters import env_fallback
 
 from ..module_utils.core.errors import WaitTimeout
 from ..module_utils.core.module import Plan, Runtime, run
-from ..module_utils.core.options import lease_options, scratch_options, store_options
+from ..module_utils.core.options import lease_options, restoring_options, scratch_options, store_options
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.wait import Waiter
 from ..module_utils.data import trial
@@ -186,14 +165,10 @@ def argument_spec() -> dict[str, Any]:
         **lease_options(),
         **store_options(),
         "backup": {"type": "str", "default": "latest"},
-        "prefix": {"type": "str", "default": "backups/"},
-        "identity": {"type": "str", "no_log": True},
-        "identity_file": {"type": "path"},
+        **restoring_options(),
         **scratch_options(),
         "database_url": {"type": "str", "no_log": True, "fallback": (env_fallback, ["DATABASE_URL"])},
         "again": {"type": "bool", "default": False},
-        "jobs": {"type": "int", "default": 3},
-        "postgres_bin": {"type": "path"},
         "wait_timeout": {"type": "float", "default": 7200.0},
     }
 

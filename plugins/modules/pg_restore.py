@@ -23,6 +23,7 @@ description:
   - Settings, grants, comment, locale and owner of the database, which a dump does not hold, are copied from the live one.
 extends_documentation_fragment:
   - storefront.runbook.lease
+  - storefront.runbook.restoring
   - storefront.runbook.store
 attributes:
   check_mode:
@@ -60,19 +61,6 @@ options:
     description:
       - SHA-256 that O(file) must have.
     type: str
-  prefix:
-    description:
-      - Where in the store backups are kept.
-    type: str
-    default: backups/
-  identity:
-    description:
-      - Secret key of age, or the content of a file of C(age-keygen), for a backup that is encrypted. Never shown or logged.
-    type: str
-  identity_file:
-    description:
-      - File that holds the O(identity).
-    type: path
   approve:
     description:
       - Name of the live database, for V(restored) and V(undone). Without it nothing is swapped, and the module fails telling what would be lost.
@@ -107,20 +95,11 @@ options:
       - Hours for which the database that was live can be put back. It is dropped by O(state=dropped) only.
     type: float
     default: 168.0
-  jobs:
-    description:
-      - How many connections restore at a time.
-    type: int
-    default: 3
   lock_timeout:
     description:
       - Seconds to wait for writers' transactions to end before the last count. Writers wait meanwhile.
     type: float
     default: 10.0
-  postgres_bin:
-    description:
-      - Folder of PostgreSQL's client programs. Without it the C(pg_restore) of the server's version is searched for, or else the next newer one.
-    type: path
   wait_timeout:
     description:
       - Seconds that the whole may take.
@@ -255,7 +234,7 @@ from ansible.module_utils.common.parameters import env_fallback
 
 from ..module_utils.core.errors import ConfigError, WaitTimeout
 from ..module_utils.core.module import Plan, Runtime, run
-from ..module_utils.core.options import lease_options
+from ..module_utils.core.options import lease_options, restoring_options
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.wait import Waiter
 from ..module_utils.data import databases, move, replace_live, restore
@@ -280,18 +259,14 @@ def argument_spec() -> dict[str, Any]:
         "backup": {"type": "str"},
         "file": {"type": "path"},
         "sha256": {"type": "str"},
-        "prefix": {"type": "str", "default": "backups/"},
-        "identity": {"type": "str", "no_log": True},
-        "identity_file": {"type": "path"},
+        **restoring_options(),
         "approve": {"type": "str"},
         "swap": {"type": "str", "choices": ["auto", "rename", "url"], "default": "rename"},
         "target_url": {"type": "str", "no_log": True},
         "adopt": {"type": "bool", "default": False},
         "maintenance_database": {"type": "str", "default": "postgres"},
         "keep": {"type": "float", "default": 168.0},
-        "jobs": {"type": "int", "default": 3},
         "lock_timeout": {"type": "float", "default": 10.0},
-        "postgres_bin": {"type": "path"},
         "wait_timeout": {"type": "float", "default": 7200.0},
     }
 

@@ -23,6 +23,7 @@ author:
 extends_documentation_fragment:
   - storefront.runbook.source
   - storefront.runbook.lease
+  - storefront.runbook.restoring
   - storefront.runbook.scratch
   - storefront.runbook.store
 attributes:
@@ -62,28 +63,6 @@ options:
       - Name of the backup in O(store) for O(copy=backup), or V(latest) for the newest one of production.
     type: str
     default: latest
-  prefix:
-    description:
-      - Where in the store backups are kept.
-    type: str
-    default: backups/
-  identity:
-    description:
-      - Secret key of age, or the content of a file of C(age-keygen), for a backup that is encrypted. Never shown or logged.
-    type: str
-  identity_file:
-    description:
-      - File that holds the O(identity).
-    type: path
-  jobs:
-    description:
-      - How many connections restore a backup at a time.
-    type: int
-    default: 3
-  postgres_bin:
-    description:
-      - Folder of PostgreSQL's client programs. Without it those of the server's version are searched for, or else the next newer ones.
-    type: path
   path:
     description:
       - A folder with the project, or with O(ref) a git repository on the controller.
@@ -199,7 +178,7 @@ from ansible.module_utils.common.parameters import env_fallback
 
 from ..module_utils.core.errors import RunbookError, WaitTimeout
 from ..module_utils.core.module import Plan, Runtime, run
-from ..module_utils.core.options import lease_options, scratch_options, source_options
+from ..module_utils.core.options import lease_options, restoring_options, scratch_options, source_options
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.source import checkout
 from ..module_utils.core.wait import Waiter
@@ -221,11 +200,7 @@ def argument_spec() -> dict[str, Any]:
         "copy": {"type": "str", "choices": ["given", "backup", "schema"], "default": "given"},
         **scratch_options(),
         "backup": {"type": "str", "default": "latest"},
-        "prefix": {"type": "str", "default": "backups/"},
-        "identity": {"type": "str", "no_log": True},
-        "identity_file": {"type": "path"},
-        "jobs": {"type": "int", "default": 3},
-        "postgres_bin": {"type": "path"},
+        **restoring_options(),
         "path": {"type": "path", "required": True},
         "migrations": {"type": "str", "default": "prisma/migrations"},
         "lock_timeout": {"type": "float", "default": 5.0},

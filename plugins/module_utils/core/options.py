@@ -65,3 +65,14 @@ def scratch_options() -> Spec:
         "same_server_volume": {"type": "int"},
         "maintenance_database": {"type": "str", "default": "postgres"},
     }
+
+
+def restoring_options() -> Spec:
+    """How a backup is read and restored: see data/archive.py and data/restore.py."""
+    return {
+        "prefix": {"type": "str", "default": "backups/"},
+        "identity": {"type": "str", "no_log": True},
+        "identity_file": {"type": "path"},
+        "jobs": {"type": "int", "default": 3},
+        "postgres_bin": {"type": "path"},
+    }

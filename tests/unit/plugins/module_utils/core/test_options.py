@@ -28,6 +28,8 @@ def documented(name: str) -> dict[str, Any]:
         (["store"], options.store_options(required=False)),
         (["lease", "store"], options.lease_options()),
         (["source"], options.source_options()),
+        (["scratch"], options.scratch_options()),
+        (["restoring"], options.restoring_options()),
     ],
 )
 def test_the_documentation_has_each_option_with_its_type_and_default(fragments: list[str], spec: options.Spec) -> None:
@@ -39,5 +41,6 @@ def test_the_documentation_has_each_option_with_its_type_and_default(fragments: 
 
 
 def test_what_is_secret_is_never_logged() -> None:
-    spec = {**options.api_options("https://api.example"), **options.lease_options()}
-    assert {name for name, option in spec.items() if option.get("no_log")} == {"api_token", "store_access_key", "store_secret_key"}
+    spec = {**options.api_options("https://api.example"), **options.lease_options(), **options.scratch_options(), **options.restoring_options()}
+    secret = {"api_token", "store_access_key", "store_secret_key", "scratch_url", "identity"}
+    assert {name for name, option in spec.items() if option.get("no_log")} == secret
