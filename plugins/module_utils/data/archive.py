@@ -128,9 +128,12 @@ def _room() -> Iterator[None]:
 
 
 def keep_proof(store: Store, proof: Mapping[str, Any], prefix: str, now: datetime) -> None:
-    """Keep a proof among the backup's objects: for good under its time, and as the one that is looked at first."""
-    store.put_if_absent(f"{prefix}{proof['backup']}{PROOF.removesuffix('.json')}-{now:{STAMP}}.json", json.dumps(proof, indent=2).encode())
+    """Keep a proof among the backup's objects: as the one that is looked at first, and for good under its time.
+
+    The latter makes it one, so it comes last: whoever is killed in between has proven nothing, and the next run writes both.
+    """
     write_proof(store, proof["backup"], {**proof, "duration": proof["recovery_seconds"]}, prefix)
+    store.put_if_absent(f"{prefix}{proof['backup']}{PROOF.removesuffix('.json')}-{now:{STAMP}}.json", json.dumps(proof, indent=2).encode())
 
 
 def proofs(store: Store, manifest: Mapping[str, Any], prefix: str) -> list[dict[str, Any]]:
