@@ -61,8 +61,10 @@ def fetch(store: Store, name: str, prefix: str, identity: str | None, beat: Call
     """Give a backup as an archive. Raises ConfigError without the right identity, RunbookError unless it is what its manifest tells of, and whole."""
     with open_backup(store, name, identity, prefix=prefix, beat=paced(beat)) as opened:
         if opened.format == "directory":
-            with private_folder(FOLDER) as folder, _room():
-                yield Archive(opened.manifest, str(opened.save(folder)))
+            with private_folder(FOLDER) as folder:
+                with _room():
+                    path = str(opened.save(folder))
+                yield Archive(opened.manifest, path)
         else:
             with _unnamed(opened.pieces(), f"The backup {name}") as (path, descriptor):
                 yield Archive(opened.manifest, path, (descriptor,))

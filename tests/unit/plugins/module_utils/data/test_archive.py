@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,16 @@ def test_a_damaged_object_is_refused(store: FolderStore, temporary: Path) -> Non
     with pytest.raises(RunbookError, match="is damaged"), archive.fetch(store, "sale", "backups/", None, nothing):
         pass
     assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [100, 5_000_000])
+def test_a_folder_for_temporary_files_that_is_full_is_named(store: FolderStore, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    back_up(store, "large", dump=DUMP + bytes(size))
+    monkeypatch.setattr("tempfile.TemporaryFile", partial(Path("/dev/full").open, "r+b"))  # each write fails as on a full disk
+    words = r"does not fit into .*: No space left on device\. Make room there, or set TMPDIR"
+    with pytest.raises(ConfigError, match=words) as refused, archive.fetch(store, "large", "backups/", None, nothing):
+        pass
+    assert refused.value.details["code"] == "no_room"
 
 
 def test_what_is_no_archive_is_refused(store: FolderStore) -> None:
