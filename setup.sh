@@ -29,6 +29,20 @@ if [ -n "$wheels" ]; then
   .venv/bin/pip install --quiet --disable-pip-version-check $wheels
 fi
 
+# The tests of a connection pooler need PgBouncer, which no Python package has: Debian's is unpacked here and not installed. Without it they are skipped.
+unpack_pgbouncer() (
+  mkdir -p .cache/pgbouncer && cd .cache/pgbouncer \
+    && apt-get download -qq pgbouncer $(apt-cache depends pgbouncer | grep -oE 'lib(c-ares|cares|event)[^ >]*') \
+    && for package in *.deb; do dpkg -x "$package" . || exit 1; done \
+    && rm -- *.deb && libraries=$(dirname "$PWD/usr/lib"/*/libcares.so.2) \
+    && printf '#!/bin/sh\nLD_LIBRARY_PATH="%s" exec "%s" "$@"\n' "$libraries" "$PWD/usr/sbin/pgbouncer" > pgbouncer.new \
+    && chmod +x pgbouncer.new && ./pgbouncer.new --version && mv pgbouncer.new pgbouncer
+)
+if command -v apt-get >/dev/null && ! PATH=$PATH:/usr/sbin command -v pgbouncer >/dev/null && [ ! -x .cache/pgbouncer/pgbouncer ]; then
+  echo "Adding PgBouncer, for its tests ..."
+  unpack_pgbouncer >/dev/null 2>&1 || echo "setup: PgBouncer is not to be had here, so its tests are skipped. To run them: $install pgbouncer" >&2
+fi
+
 # Ansible finds the checkout as the collection that it is.
 mkdir -p .ansible/collections/ansible_collections/storefront
 ln -sfn ../../../.. .ansible/collections/ansible_collections/storefront/runbook

@@ -17,13 +17,14 @@ from typing import Any
 import psycopg2
 import pytest
 
+from conftest import ROOT
 from sandbox.process import wait_until
 from sandbox.storefront import Sandbox
 from sandbox.unprivileged import unprivileged
 from tests.integration.restored_shop import Shop
 
-PROGRAM = os.environ.get("PGBOUNCER") or shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
-pytestmark = pytest.mark.skipif(not PROGRAM, reason="PgBouncer is not installed (apt-get install pgbouncer), nor named in PGBOUNCER")
+PROGRAM = os.environ.get("PGBOUNCER") or shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin:{ROOT}/.cache/pgbouncer")
+pytestmark = pytest.mark.skipif(not PROGRAM, reason="There is no PgBouncer: install it (apt-get install pgbouncer), or name it in PGBOUNCER")
 
 
 @pytest.fixture
