@@ -17,7 +17,19 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
-from ansible_collections.storefront.runbook.plugins.module_utils.data import backup, backup_counts, backup_run, databases, differences, move, restore, swap
+from ansible_collections.storefront.runbook.plugins.module_utils.data import (
+    archive,
+    backup,
+    backup_counts,
+    backup_run,
+    databases,
+    differences,
+    migration_rehearsal,
+    move,
+    rehearsal_copy,
+    restore,
+    swap,
+)
 from ansible_collections.storefront.runbook.plugins.modules import pg_backup, pg_proof, pg_restore, prisma_rehearse
 
 from sandbox.storefront import Sandbox
@@ -183,7 +195,9 @@ def die_at(step: str) -> None:
         return called
 
     module: Any
-    for module, name in ((databases, "query"), (differences, "query"), (move, "query"), (restore, "query"), (swap, "execute")):
+    for module, name in ((databases, "query"), (differences, "query"), (move, "query"), (rehearsal_copy, "query"), (restore, "query"), (swap, "execute")):
+        setattr(module, name, mortal(getattr(module, name)))
+    for module, name in ((archive, "write_proof"), (migration_rehearsal, "execute")):
         setattr(module, name, mortal(getattr(module, name)))
     for module, name in ((backup_counts, "query"), (backup, "spawn"), (backup.Target, "put"), (backup_run, "write_manifest")):
         setattr(module, name, mortal(getattr(module, name)))

@@ -116,15 +116,30 @@ def test_another_server_or_one_that_is_started_here_needs_neither_the_live_one_n
     assert (here["separate_server"], here["unproven"], here["rows"]) == (True, ["owners and grants"], 6204)
 
 
-def test_what_a_killed_run_left_is_dropped_by_the_next_one_and_what_another_uses_is_not(unproven: Shop) -> None:
+PROVING = ["!CREATE DATABASE", "!pg_restore', '--exit", "ANALYZE", "DROP DATABASE", "!DROP DATABASE", "!'recovery_seconds'"]
+
+
+@pytest.mark.parametrize("step", PROVING)
+def test_a_proof_that_is_killed_at_any_step_proves_nothing_and_the_next_run_drops_what_it_left(unproven: Shop, step: str) -> None:
     parameters = {"postgres_bin": unproven.bin, "database_url": unproven.database.url, **unproven.store, "backup": "first", **SAME}
-    assert (killed(parameters, "ANALYZE", "pg_proof"), unproven.family()) == (True, ["scratch"])
+    left = [] if PROVING.index(step) > PROVING.index("DROP DATABASE") else ["scratch"]
+    assert (killed(parameters, step, "pg_proof"), unproven.family()) == (True, left)
+    let_go(unproven)
+    made = unproven.prove(**SAME, backup="first")
+    assert (made["changed"], len(made["leftovers"]), unproven.family(), len(proofs(unproven))) == (True, len(left), [], 2)
+
+
+def let_go(shop: Shop) -> None:
+    """Wait until the server knows that a killed run is gone."""
+    mine = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted"
+    assert wait_until(lambda: not shop.admin(f"{mine} UNION ALL SELECT 1 FROM pg_stat_activity WHERE starts_with(datname, %s)", f"{shop.name}@"), 10)
+
+
+def test_a_scratch_database_that_another_run_uses_is_left_to_it(unproven: Shop) -> None:
     unproven.admin(f'CREATE DATABASE "{unproven.name}@scratch-20200101T000000Z" OWNER shop')
     with closing(psycopg2.connect(unproven.url_of("postgres"))) as other, other.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [f"storefront.runbook {unproven.name}@scratch-20200101T000000Z"])
-        assert wait_until(lambda: not unproven.admin("SELECT 1 FROM pg_stat_activity WHERE starts_with(datname, %s)", f"{unproven.name}@"), 10)
-        made = unproven.prove(**SAME, backup="first")
-    assert len(made["leftovers"]) == 1
+        assert unproven.prove(**SAME, backup="first")["leftovers"] == []
     assert unproven.family() == ["scratch"]
     unproven.drop_family()
 
