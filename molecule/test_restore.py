@@ -5,16 +5,21 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
 from ansible_collections.storefront.runbook.plugins.modules import pg_backup
 
 from sandbox import customer
+from sandbox.process import wait_until
 from tests.unit.support import run_module
 
 SURFACES = ["database", "backend"]
+ELSEWHERE = "shop-elsewhere"
 
 
 @pytest.fixture
@@ -26,11 +31,16 @@ def shop(shop):
     assert not made["failed"], made["msg"]
     customer.buy(shop.at)
     yield shop
-    with closing(psycopg2.connect(state["postgres"]["url"])) as connection, connection.cursor() as cursor:
+    for (name,) in admin(shop, "SELECT datname FROM pg_database WHERE datname ~ %s", f"^{shop.name}@(incoming|before|undone|restored)-"):
+        admin(shop, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def admin(shop, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    """Run a statement as the superuser."""
+    with closing(psycopg2.connect(shop.sandbox.state["postgres"]["url"])) as connection, connection.cursor() as cursor:
         connection.autocommit = True
-        cursor.execute("SELECT datname FROM pg_database WHERE datname ~ %s", [f"^{shop.name}@(incoming|before|undone|restored)-"])
-        for (name,) in cursor.fetchall():
-            cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        cursor.execute(statement, values or None)
+        return cursor.fetchall() if cursor.description else []
 
 
 def manifests(shop) -> set[str]:
@@ -63,7 +73,7 @@ def test_nothing_is_replaced_until_somebody_approved_and_undo_brings_the_orders_
 
 def test_a_unit_that_does_not_start_again_is_told_and_the_next_run_starts_it(shop):
     shop.fault(vendor="railway", operation="deploymentRestart", kind="unavailable", times=-1)
-    broken = shop.play("restore.yml", surfaces=SURFACES, backup="latest", approve_restore="shop")
+    broken = shop.play("restore.yml", surfaces=SURFACES, backup="latest", approve_restore="shop", verify_wait_timeout=3)
     assert broken.rc == 2
     assert "RESTORE INCOMPLETE: the backend" in broken.message
     shop.sandbox.cloud("DELETE", "/faults")
@@ -105,3 +115,87 @@ def test_a_unit_that_does_not_get_along_with_the_other_database_brings_all_back(
     assert "Every unit uses the database from before again" in broken.message
     customer.buy(shop.at)
     assert (orders(shop, "shop"), shop.live()["backend"], shop.ledger()[-1]["kind"]) == (there + 1, "v1.0.0", "deploy")
+
+
+@pytest.fixture
+def elsewhere(shop) -> Iterator[Callable[..., str]]:
+    """A function that makes another database for the shop's user, empty or a copy of another one, and returns its URL."""
+
+    def make(template: str = "template1") -> str:
+        admin(shop, f'CREATE DATABASE "{ELSEWHERE}" TEMPLATE "{template}" OWNER "{shop.name}"')
+        return shop.at["database_url"].replace(f"/{shop.name}?", f"/{ELSEWHERE}?")
+
+    yield make
+    admin(shop, f'ALTER ROLE "{shop.name}" CREATEDB')
+    admin(shop, f'DROP DATABASE IF EXISTS "{ELSEWHERE}" WITH (FORCE)')
+
+
+def connected(shop) -> dict[str, set[str]]:
+    """The databases that each unit has sessions in: the server tells the port that a session comes from, the kernel whose that is."""
+    sessions = admin(shop, "SELECT client_port, datname FROM pg_stat_activity WHERE usename = %s AND client_port > 0", shop.name)
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    ports = {f"socket:[{line[9]}]": int(line[1].rpartition(":")[2], 16) for line in lines}
+    found = {}
+    for unit in shop.sandbox.cloud("GET", "/processes"):
+        mine = set()
+        for file in Path(f"/proc/{unit['pid']}/fd").iterdir():
+            with suppress(OSError):  # closed meanwhile
+                mine.add(ports.get(str(file.readlink())))
+        found[unit["name"]] = {name for port, name in sessions if port in mine}
+    return {name.removeprefix(f"{shop.name}-"): names for name, names in found.items() if name.startswith(f"{shop.name}-")}
+
+
+def used(shop) -> dict[str, set[str]]:
+    """Buy something, which the API writes and the worker reads, and return the databases that they are connected to then."""
+    customer.buy(shop.at)
+    assert wait_until(lambda: all(connected(shop).values()), 10)
+    return connected(shop)
+
+
+def test_the_units_move_to_the_address_that_was_named_where_their_user_may_make_no_database_and_back(shop, elsewhere):
+    there = orders(shop, "shop")
+    options = {"surfaces": SURFACES, "backup": "latest", "approve_restore": "shop", "database_restore_url": elsewhere()}
+    admin(shop, f'ALTER ROLE "{shop.name}" NOCREATEDB')
+    moved = shop.play("restore.yml", **options)
+    assert moved.rc == 0, moved.stdout
+    assert used(shop) == {"api": {ELSEWHERE}, "worker": {ELSEWHERE}}
+    assert (orders(shop, "shop"), orders(shop, ELSEWHERE)) == (there, there)  # the old one is kept; of the new one's, one was lost and another one bought
+    record = shop.ledger()[-1]
+    assert (record["kind"], record["outcome"], record["release"]) == ("restore", "restored", "v1.0.0")
+    assert (record["restore"]["swap"], record["restore"]["serves"], record["restore"]["kept"]) == ("url", ELSEWHERE, "shop")
+    assert any("database: swap is url, since target_url names another database" in note for note in moved.report["notes"])
+
+    shop.forget_requests()
+    again = shop.play("restore.yml", **options)
+    assert again.rc == 0, again.stdout
+    assert "and was before this run" in again.report["message"]
+    assert (shop.writes(), shop.ledger()[-1]["id"], orders(shop, ELSEWHERE)) == ([], record["id"], there)
+
+    undone = shop.play("restore.yml", surfaces=SURFACES, undo=True, approve_restore="shop", database_restore_url=options["database_restore_url"])
+    assert undone.rc == 0, undone.stdout
+    assert used(shop) == {"api": {"shop"}, "worker": {"shop"}}
+    assert (orders(shop, "shop"), orders(shop, ELSEWHERE), undone.report["outcome"]) == (there + 1, there, "undone")
+
+
+def test_a_database_that_the_vendor_restored_to_a_point_in_time_takes_the_live_ones_place(shop, elsewhere):
+    there = orders(shop, "shop")
+    options = {"surfaces": SURFACES, "database_restore_url": elsewhere(f"{shop.name}@base"), "database_restore_adopt": True}
+    waiting = shop.play("restore.yml", **options)
+    assert waiting.rc == 2
+    assert f"The database {ELSEWHERE} is verified, and nothing was changed" in waiting.message
+    assert '"public.\\"Order\\"": {"inserted": 1' in waiting.message
+
+    adopted = shop.play("restore.yml", **options, approve_restore="shop")
+    assert adopted.rc == 0, adopted.stdout
+    assert used(shop) == {"api": {ELSEWHERE}, "worker": {ELSEWHERE}}
+    assert (orders(shop, "shop"), orders(shop, ELSEWHERE)) == (there, there)
+    assert f"The database is the adopted {ELSEWHERE}. It differs in" in adopted.report["message"]
+    record = shop.ledger()[-1]
+    assert (record["kind"], record["outcome"], record["backup"]) == ("restore", "restored", None)
+    assert (record["restore"]["swap"], record["restore"]["serves"], record["restore"]["kept"]) == ("url", ELSEWHERE, "shop")
+
+    shop.forget_requests()
+    again = shop.play("restore.yml", **options, approve_restore="shop")
+    assert again.rc == 0, again.stdout
+    assert "and was before this run" in again.report["message"]
+    assert (shop.writes(), shop.ledger()[-1]["id"]) == ([], record["id"])
