@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import threading
@@ -376,18 +377,38 @@ def test_a_restore_that_takes_too_long_is_stopped_and_leaves_nothing(shop: Shop,
     assert (shop.oid(), shop.family()) == (oid, [])
 
 
-def test_no_program_is_given_the_password(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[Any] = []
+def test_no_process_shows_a_password_while_it_runs(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = pyrage.x25519.Identity.generate()
+    shop.back_up("sealed", recipients=[str(key.to_public())])
+    shown: dict[str, bytes] = {}
     spawn = restore.spawn
 
     def watched(argv: Any, **options: Any) -> Any:
-        started.append((argv, options.get("env")))
-        return spawn(argv, **options)
+        process = spawn(argv, **options)
+        process.send_signal(signal.SIGSTOP)
+        for pid in (process.pid, os.getpid()):
+            shown[f"{pid} {argv[1]}"] = b"".join(Path(f"/proc/{pid}/{file}").read_bytes() for file in ("cmdline", "environ"))
+        process.send_signal(signal.SIGCONT)
+        return process
 
     monkeypatch.setattr(restore, "spawn", watched)
-    result = shop.restore("staged")
-    assert [argv[0].rpartition("/")[2] for argv, _env in started] == ["pg_restore", "pg_restore"]
-    assert shop.database.password not in repr(started) + json.dumps(result)
+    result = shop.restore("staged", backup="sealed", identity=str(key))
+    assert not result["failed"], result["msg"]
+    assert len([text for text in shown.values() if b"PGPASSFILE=/dev/fd/" in text and b"--exit-on-error" in text]) == 1
+    for secret in (shop.database.password, str(key)):
+        assert secret.encode() not in b"".join(shown.values()) + json.dumps(result).encode()
+
+
+def test_a_server_without_room_for_another_database_leaves_the_live_one_and_nothing_else(shop: Shop, tmp_path: Path) -> None:
+    program = tmp_path / "bin" / "pg_restore"
+    program.parent.mkdir()
+    full = 'ERROR:  could not extend file "base/1/2": No space left on device'
+    program.write_text(f'#!/bin/sh\n{shop.bin}/pg_restore "$@" || exit\ncase "$*" in *--exit-on-error*) echo \'{full}\' >&2; exit 1; esac\n')
+    program.chmod(0o700)
+    oid = shop.oid()
+    refused = shop.restore(postgres_bin=str(program.parent))
+    assert (refused["error"]["kind"], full in refused["msg"]) == ("command_failed", True)
+    assert (shop.oid(), shop.accepts_connections(), shop.family()) == (oid, True, [])
 
 
 def test_two_runs_do_not_restore_one_database_at_a_time(shop: Shop) -> None:
