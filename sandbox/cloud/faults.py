@@ -22,6 +22,15 @@ EFFECTS = {
     "objects": set[str](),
     "edge": {"status", "challenge"},
 }
+# What is asked of the store, the steps of a multipart upload among it, and of which parts of a backup.
+PLAIN, UPLOADS = ("get", "put", "delete", "head"), ("unfinished", "begin", "part", "parts", "complete", "abort")
+PARTS = ("dump", "globals", "manifest", "proof")
+# Names for several operations at once: any step of an upload, and any part of a backup.
+FAMILIES = {
+    **{f"{verb}_backup": {f"{verb}_{part}" for part in PARTS} for verb in PLAIN},
+    **{f"upload_{what}": {f"{step}_{what}" for step in UPLOADS} for what in ("lease", "ledger", "other", *PARTS)},
+    "upload_backup": {"unfinished_backup", *(f"{step}_{part}" for step in UPLOADS for part in PARTS)},
+}
 OPERATIONS = {
     "vercel": {
         *("upload", "create", "get", "list", "cancel", "promote", "rollback", "promote_aliases", "project", "update_project", "domains"),
@@ -40,7 +49,7 @@ OPERATIONS = {
         *("list_services", "service", "update", "deploys", "create", "deploy", "cancel", "rollback", "suspend", "resume", "restart", "scale"),
         *("instances", "list_env", "replace_env", "get_env", "upsert_env", "delete_env", "logs", "owners"),
     },
-    "objects": {f"{verb}_{what}" for verb in ("get", "put", "list", "delete", "head", "upload") for what in ("lease", "ledger", "backup", "other")},
+    "objects": {f"{verb}_{what}" for verb in (*PLAIN, *UPLOADS, "list", "upload") for what in ("lease", "ledger", "backup", "other", *PARTS)},
     "cloudflare": {"purge", "list_zones", "zone", "setting", "update_setting", "verify_token", "analytics"},
     "github": {
         *("repository", "commit", "combined_status", "commit_statuses", "create_commit_status", "check_runs", "rate_limit"),
@@ -104,6 +113,10 @@ class Fault:
             if word not in known:
                 raise ValueError(f"{name} {word!r} is not known: use one of {', '.join(sorted(known))}.")
 
+    @property
+    def operations(self) -> set[str]:
+        return FAMILIES.get(self.operation, {self.operation})
+
     @classmethod
     def parse(cls, wanted: dict[str, Any]) -> Fault:
         """Make a fault of a request's body. Raises ValueError, naming what is wrong with it."""
@@ -141,7 +154,7 @@ class Faults:
     def take(self, vendor: str, operation: str, **place: str | set[str] | None) -> Fault | None:
         """Return the first fault for this operation at this place, used up by one. A place may have several names."""
         for fault in self.active:
-            if (fault.vendor, fault.operation) != (vendor, operation) or fault.times == 0:
+            if fault.vendor != vendor or operation not in fault.operations or fault.times == 0:
                 continue
             wanted = {key: getattr(fault, key) for key in place}
             if all(want is None or want in (here if isinstance(here, set) else {here}) for want, here in zip(wanted.values(), place.values(), strict=True)):

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from .cloud import Cloud
 
 KINDS = {"lease.json": "lease", "ledger": "ledger", "backups": "backup"}
+VERBS = {"PUT": "put", "DELETE": "delete", "HEAD": "head", "POST": "put"}
+UPLOAD = {"PUT": "part", "POST": "complete", "DELETE": "abort", "GET": "parts"}
 
 
 class Objects(Vendor):
-    """Hands everything on. An operation is named after what it does and to what, such as ``put_lease`` or ``upload_backup``."""
+    """Hands everything on. An operation is named after what it does and to what, such as ``put_lease`` or ``begin_dump``."""
 
     name = "objects"
     public = False
@@ -55,11 +57,22 @@ class Objects(Vendor):
 
 
 def _operation(request: Request) -> str:
-    """Say what a request does: a listing is told by its prefix, a part of a multipart upload by its query."""
-    query = request.query_params
+    """Say what a request does: a listing is told by its prefix, the steps of a multipart upload by its query."""
+    query, method = request.query_params, request.method
     key = query.get("prefix") or "/".join(request.path_params["path"].split("/")[1:])
-    kind = next((KINDS[part] for part in key.split("/")[1:2] if part in KINDS), "other")
-    if "uploadId" in query or "uploads" in query:
-        return f"upload_{kind}"
-    verb = {"PUT": "put", "DELETE": "delete", "HEAD": "head", "POST": "put"}.get(request.method, "list" if "list-type" in query else "get")
-    return f"{verb}_{kind}"
+    _storefront, *path = key.split("/")
+    what = KINDS.get(path[0], "other") if path else "other"
+    if "uploads" in query and method == "GET":
+        return f"unfinished_{what}"
+    if what == "backup" and "prefix" not in query:
+        what = _part(path[1:])
+    if "uploads" in query or "uploadId" in query:
+        return f"{'begin' if 'uploads' in query else UPLOAD[method]}_{what}"
+    return f"{VERBS.get(method, 'list' if 'list-type' in query else 'get')}_{what}"
+
+
+def _part(path: list[str]) -> str:
+    """Say what of a backup a path below backups/ is; anything beside these three holds the dump, or a piece of it."""
+    if len(path) == 1:
+        return "manifest"
+    return next((what for what in ("globals", "proof") if path[-1].startswith(what)), "dump")

@@ -11,25 +11,30 @@ from pathlib import Path
 
 import pytest
 
+from conftest import ROOT
 from sandbox.storefront import Sandbox
-from tests.integration.faults import desks, railway, render, vercel
+from tests.integration.faults import backups, desks, railway, render, vercel
 from tests.integration.faults.bench import Bench
-from tests.integration.faults.docs import rows, seen
+from tests.integration.faults.docs import elsewhere, rows, seen
 from tests.integration.faults.hurry import hurry
 from tests.integration.faults.table import COLUMNS, Case, Table
 
-CASES = [*vercel.CASES, *railway.CASES, *render.CASES, *desks.CASES]
+CASES = [*vercel.CASES, *railway.CASES, *render.CASES, *desks.CASES, *backups.CASES]
 ROWS = [(case, write) for case in CASES for write in case.judged]
 DELAYS = {"vercel": 0.0, "railway": 0.0, "render": 0.0, "promotion": 0.0, "settle": 0.02}
 
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A shop's repository with a small backend and the releases v1.0.0, v1.1.0 and v1.2.0."""
+    """A shop's repository with a small backend, a frontend that is built already, and the releases v1.0.0, v1.1.0 and v1.2.0."""
     root = tmp_path_factory.mktemp("shop") / "shop"
     backend = root / "apps" / "backend"
     backend.mkdir(parents=True)
     (backend / "idle.js").write_text("setInterval(() => {}, 1e6);\n")
+    page = root / "apps" / "frontend" / "out" / "index.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("<p>Welcome</p>")
+    (page.parents[1] / "package.json").write_text("{}")
     _git(root, "init", "--quiet", "--initial-branch", "main")
     for release in ("v1.0.0", "v1.1.0", "v1.2.0"):
         (backend / "package.json").write_text(f'{{"version": "{release[1:]}", "scripts": {{"start": "node idle.js", "worker": "node idle.js"}}}}')
@@ -70,3 +75,14 @@ def test_a_fault_ends_in_the_goal_or_in_a_clear_error(tables: dict[str, Table], 
 
 def test_the_table_has_a_row_for_each_write_and_no_other() -> None:
     assert rows() == [(case.name, write) for case, write in ROWS]
+
+
+def test_each_module_that_writes_has_rows_or_is_said_to_be_tested_elsewhere() -> None:
+    modules = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
+    writing = {module for module in modules if not module.endswith("_info")} - {"health_check"}  # which only asks
+    told = elsewhere()
+    assert {case.module for case in CASES} | told.keys() == writing
+    assert not {case.module for case in CASES} & told.keys()
+    for module, files in told.items():
+        assert files, module
+        assert all(module in (ROOT / file).read_text() for file in files)

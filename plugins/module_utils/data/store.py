@@ -17,7 +17,7 @@ from ..core.errors import ConfigError, RunbookError
 
 
 class Conflict(RunbookError):
-    """The condition of a write did not hold: somebody else wrote first. A write whose answer was lost and was tried again ends like this too."""
+    """The condition of a write did not hold: somebody else wrote first. A write whose answer was lost and that is tried again ends like this too."""
 
     kind = "conflict"
 

@@ -157,8 +157,10 @@ def unfinished(store: Store, prefix: str) -> list[Unfinished]:
             with store.named_errors("listed"):
                 pages = store.client.get_paginator("list_multipart_uploads").paginate(Bucket=store.bucket, Prefix=store.key(prefix))
                 uploads = [upload for page in pages for upload in page.get("Uploads", [])]
-        except RunbookError:  # a right that nothing else here needs
-            return []
+        except RunbookError as error:
+            if error.details.get("retryable"):
+                raise
+            return []  # for want of a right that nothing else here needs
         return [Unfinished(upload["Key"].removeprefix(store.key("")), upload["UploadId"], upload["Initiated"]) for upload in uploads]
     store = cast(FolderStore, store)
     found = sorted(path for path in store.root.rglob(f".*{PARTIAL}"))

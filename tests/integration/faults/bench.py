@@ -32,6 +32,7 @@ class Bench:
         self.state = sandbox.create_storefront(name, backend=backend, repository=repository)
         self.s3, self.stores = sandbox.s3(), False  # whether the store is looked at
         self.token = ""  # of the lease
+        self.stored: dict[str, bytes] = {}  # objects that a case begins with
         self.save("fresh")
 
     def close(self) -> None:
@@ -71,7 +72,9 @@ class Bench:
         self.tell("DELETE", "/faults")
         self.tell("POST", f"/storefronts/{self.name}/restore", {"label": label})
         for key in self.objects() if self.stores else ():
-            self.s3.delete_object(Bucket="storefront", Key=f"{self.name}/{key}")
+            self.s3.delete_object(**self._at(key))
+        for upload in self.unfinished() if self.stores else ():
+            self.s3.abort_multipart_upload(**self._at(upload["Key"]), UploadId=upload["UploadId"])
 
     def kept(self) -> Shape:
         """Return what the vendors keep once nothing is under way any more."""
@@ -86,6 +89,23 @@ class Bench:
     def objects(self) -> list[str]:
         listed = self.s3.list_objects_v2(Bucket="storefront", Prefix=f"{self.name}/").get("Contents", [])
         return [item["Key"].removeprefix(f"{self.name}/") for item in listed]
+
+    def read(self, key: str) -> bytes:
+        return self.s3.get_object(**self._at(key))["Body"].read()
+
+    def write(self, key: str, content: bytes) -> None:
+        self.s3.put_object(**self._at(key), Body=content)
+
+    def begin_upload(self, key: str) -> None:
+        self.s3.create_multipart_upload(**self._at(key))
+
+    def unfinished(self) -> list[dict[str, Any]]:
+        """Return the uploads that are not completed: their ``Key`` in the store, their ``UploadId``."""
+        listed = self.s3.list_multipart_uploads(Bucket="storefront", Prefix=f"{self.name}/").get("Uploads", [])
+        return [{**upload, "Key": upload["Key"].removeprefix(f"{self.name}/")} for upload in listed]
+
+    def _at(self, key: str) -> dict[str, str]:
+        return {"Bucket": "storefront", "Key": f"{self.name}/{key}"}
 
     def deployment(self, release: str) -> str:
         """Return the id of the newest deployment of a release, at whichever platform."""
@@ -106,6 +126,7 @@ class Bench:
         made += [f"slack {message['text']}" for message in kept["slack"]["messages"]]
         made += [f"sentry {one['version']} {deploy['environment']}" for one in kept["sentry"]["releases"].values() for deploy in one["deploys"]]
         made += [f"ledger {key.rpartition('-')[2]}" for key in objects if key.startswith("ledger/")]
+        made += [f"backup {key}" for key in objects if key.startswith("backups/") and key.count("/") == 1]
         return {
             "made": sorted(made),
             "variables": {
@@ -121,7 +142,7 @@ class Bench:
         }
 
     def _lease(self) -> Shape:
-        kept = json.loads(self.s3.get_object(Bucket="storefront", Key=f"{self.name}/lease.json")["Body"].read())
+        kept = json.loads(self.read("lease.json"))
         return {key: kept[key] for key in ("state", "holder", "release", "journal", "fence")}
 
 

@@ -107,7 +107,7 @@ CASES = [
         partial(sentry, deploy={"environment": "production"}),
     ),
     Case("sentry_release", "changed", "sentry", ("update_release",), known, partial(sentry, released_at="2026-01-31T12:00:00Z")),
-    Case("deploy_lease", "taken", "objects", ("put_other", "delete_other", "put_lease"), nothing, lease, repeats=True, rows=("put_other", "put_lease")),
+    Case("deploy_lease", "taken", "objects", ("put_other", "delete_other", "put_lease"), nothing, lease, repeats=True),
     Case("deploy_lease", "renewed with a journal", "objects", ("put_lease",), nothing, partial(with_token, journal={"step": "one"}), prepare=held),
     Case("deploy_lease", "given back", "objects", ("put_lease",), nothing, partial(with_token, state="released"), prepare=held),
     Case("release_record", "written", "objects", ("put_ledger",), nothing, record),

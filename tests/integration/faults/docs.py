@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from conftest import ROOT
 from tests.integration.faults.table import COLUMNS
@@ -30,3 +31,9 @@ def rows() -> list[tuple[str, str]]:
     """Return the cases and writes that the table has."""
     lines = [line.removeprefix("| ").removesuffix(" |").split(" | ") for line in DOCUMENT.read_text().partition(RULE)[2].splitlines() if line]
     return [(line[0], line[1].strip("`")) for line in lines]
+
+
+def elsewhere() -> dict[str, list[str]]:
+    """Return the modules whose faults the page says to be tested elsewhere, and in which files."""
+    lines = re.findall(r"^- `(\w+)`: (it .+)$", DOCUMENT.read_text().partition(RULE)[0], re.MULTILINE)
+    return {module: re.findall(r"`(tests/[^`]+)`", told) for module, told in lines}

@@ -59,7 +59,7 @@ class Case:
 
     ``rows`` are those of them that this case is about, all by default. ``repeats`` is a module that does it again each time it is run, ``twice`` one whose
     rerun after a lost answer cannot know that it was done. ``advised`` is what is run in place of the same where the error tells its word. ``prepare`` is done
-    before each run.
+    before each run. ``kinds`` are the kinds of errors that this one may tell besides KINDS.
     """
 
     module: str
@@ -74,6 +74,7 @@ class Case:
     prepare: Callable[[Any], None] = lambda bench: None
     rows: tuple[str, ...] = ()
     advised: tuple[str, Callable[..., dict[str, Any]]] | None = None
+    kinds: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -200,7 +201,7 @@ def hold(case: Case, rehearsal: Rehearsal, ran: dict[str, Any], now: Shape, wher
         wanted = {value, goal["variables"].get(name)}
         assert now["variables"].get(name) in wanted, f"{where}: the variable {name} is lost or changed"
     if ran["failed"]:
-        assert ran["error"]["kind"] in KINDS, f"{where}: {ran['error']}"
+        assert ran["error"]["kind"] in {*KINDS, *case.kinds}, f"{where}: {ran['error']}"
         assert ran["msg"], where
     elif not ran["changed"]:
         assert now == before, f"{where}: changed is false, and it is another one:\n{unlike(now, before)}"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from ansible_collections.storefront.runbook.plugins.module_utils.core.source import resolve
 from ansible_collections.storefront.runbook.plugins.modules import vercel_deploy, vercel_env
 
 from tests.integration.faults.bench import Bench, done
@@ -30,7 +31,12 @@ def output(bench: Bench) -> Path:
 
 
 def deploy(bench: Bench, **params: Any) -> dict[str, Any]:
-    if params["state"] == "staged":
+    source = params.get("source")
+    if source == "commit":
+        params["commit"] = resolve(bench.repository, params["release"])
+    elif source == "redeploy":
+        params["deployment"] = bench.kept()["site"]["live"]
+    elif params["state"] == "staged" and source is None:
         params |= {"path": str(output(bench).parents[1]), "prebuilt": True}
     elif "deployment" not in params:
         params["deployment"] = bench.deployment(params["release"])
@@ -66,6 +72,12 @@ def two_released(bench: Bench) -> None:
     released(bench, "v1.0.0", "v1.1.0")
 
 
+def linked(bench: Bench) -> None:
+    """Link the project to Git; what is built there is not served by itself."""
+    two_released(bench)
+    bench.tell("POST", f"/storefronts/{bench.name}/git", {"repository": bench.repository})
+
+
 def one_begun(bench: Bench) -> None:
     bench.fault("vercel", "create", "stuck", times=-1)
     done(deploy(bench, state="staged", release="v1.1.0", wait=False))
@@ -98,6 +110,8 @@ CASES = [
         prepare=a_new_file,
         rows=("upload",),
     ),
+    Case("vercel_deploy", "staged from a commit", "vercel", ("create",), linked, partial(STAGES, release="v1.2.0", source="commit")),
+    Case("vercel_deploy", "staged by building another again", "vercel", ("create",), two_released, partial(STAGES, source="redeploy")),
     Case(
         *("vercel_deploy", "promoted", "vercel", ("promote", "update_project"), one_staged, PROMOTES),
         advised=("auto_assign_domains=false", partial(PROMOTES, auto_assign_domains=False)),

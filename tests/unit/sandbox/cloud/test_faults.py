@@ -196,21 +196,27 @@ def test_a_challenge_is_passed_by_its_header_alone(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "operation"),
+    ("method", "path", "operation", "fault"),
     [
-        ("PUT", "/storefront/shop/lease.json", "put_lease"),
-        ("GET", "/storefront/shop/ledger/2026.json", "get_ledger"),
-        ("GET", "/storefront?list-type=2&prefix=shop/ledger/", "list_ledger"),
-        ("POST", "/storefront/shop/backups/a.dump?uploads", "upload_backup"),
-        ("PUT", "/storefront/shop/backups/a.dump?partNumber=1&uploadId=x", "upload_backup"),
-        ("HEAD", "/storefront/shop/backups/a.dump", "head_backup"),
-        ("DELETE", "/storefront/shop/probe-1", "delete_other"),
+        ("PUT", "/storefront/shop/lease.json", "put_lease", "put_lease"),
+        ("GET", "/storefront/shop/ledger/2026.json", "get_ledger", "get_ledger"),
+        ("GET", "/storefront?list-type=2&prefix=shop/ledger/", "list_ledger", "list_ledger"),
+        ("GET", "/storefront?list-type=2&prefix=shop/backups/", "list_backup", "list_backup"),
+        ("GET", "/storefront?uploads&prefix=shop/backups/", "unfinished_backup", "upload_backup"),
+        ("POST", "/storefront/shop/backups/a/dump.zst.age?uploads", "begin_dump", "upload_backup"),
+        ("PUT", "/storefront/shop/backups/a/toc.dat.zst?partNumber=1&uploadId=x", "part_dump", "part_dump"),
+        ("POST", "/storefront/shop/backups/a/globals.json.zst?uploadId=x", "complete_globals", "upload_backup"),
+        ("DELETE", "/storefront/shop/backups/a/globals.json.zst?uploadId=x", "abort_globals", "upload_globals"),
+        ("PUT", "/storefront/shop/backups/a.json", "put_manifest", "put_backup"),
+        ("GET", "/storefront/shop/backups/a/proof.json", "get_proof", "get_backup"),
+        ("HEAD", "/storefront/shop/backups/a/dump.zst", "head_dump", "head_backup"),
+        ("DELETE", "/storefront/shop/probe-1", "delete_other", "delete_other"),
     ],
 )
-def test_a_request_to_the_store_is_recorded_by_what_it_does_and_can_be_refused(shop: Shop, method: str, path: str, operation: str) -> None:
+def test_a_request_to_the_store_is_recorded_by_what_it_does_and_can_be_refused(shop: Shop, method: str, path: str, operation: str, fault: str) -> None:
     url = f"http://127.0.0.1:{shop.double.ports['objects']}{path}".replace("/shop/", f"/{shop.name}/").replace("=shop/", f"={shop.name}/")
     shop.double.tell("DELETE", "/requests")
-    shop.double.fault("objects", operation, "unavailable")
+    shop.double.fault("objects", fault, "unavailable")
     assert shop.double.public.request(method, url).status_code == 503
     assert shop.double.public.request(method, url).status_code in (401, 404, 405)  # the server behind it knows no such path
     recorded = [(request["operation"], request["storefront"]) for request in shop.double.tell("GET", "/requests") if request["vendor"] == "objects"]

@@ -66,6 +66,17 @@ def test_a_condition_that_does_not_hold_is_a_conflict(store, service, code, stat
         store.put_if_match("lease.json", b"x", '"1"')
 
 
+@pytest.mark.parametrize("found", ["x", "y"])
+def test_a_write_that_was_tried_again_after_its_answer_was_lost_is_no_conflict_with_itself(store, service, found):
+    service.add_client_error("put_object", "PreconditionFailed", http_status_code=412, response_meta={"RetryAttempts": 1})
+    service.add_response("get_object", {"Body": StreamingBody(io.BytesIO(found.encode()), 1), "ETag": '"2"'})
+    if found == "x":
+        assert store.put_if_absent("proof.json", b"x") == '"2"'
+    else:
+        with pytest.raises(Conflict):
+            store.put_if_absent("proof.json", b"x")
+
+
 def test_the_list_goes_through_every_page_and_drops_the_prefix(store, service):
     at = datetime(2026, 1, 31, tzinfo=UTC)
     page = {"Bucket": "bucket", "Prefix": "shop/ledger/"}

@@ -138,3 +138,9 @@ def test_credentials_that_may_not_list_uploads_are_enough(s3: S3Store) -> None:
     with Stubber(s3.client) as service:
         service.add_client_error("list_multipart_uploads", "AccessDenied", http_status_code=403)
         assert stream.unfinished(s3, "backups/") == []
+
+
+def test_a_service_in_trouble_does_not_pass_for_one_without_unfinished_uploads(s3: S3Store) -> None:
+    with Stubber(s3.client) as service, pytest.raises(ApiError, match="could not be listed: 503 SlowDown"):
+        service.add_client_error("list_multipart_uploads", "SlowDown", http_status_code=503)
+        stream.unfinished(s3, "backups/")
