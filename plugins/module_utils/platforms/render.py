@@ -116,7 +116,12 @@ class Render:
 
     def find(self, source: str | None) -> Deploy:
         """Return the deploy that Render has made, or is about to make, of a commit or an image by itself. Raises ConfigError when there is none."""
-        found = self.seek(lambda: next((deploy for deploy in self.deploys() if source in (deploy.commit, deploy.image) and deploy.in_progress), None))
+
+        def made() -> Deploy | None:
+            usable = (deploy for deploy in self.deploys() if deploy.in_progress or deploy.is_live)
+            return next((deploy for deploy in usable if source in (deploy.commit, deploy.image)), None)
+
+        found = self.seek(made)
         if found is None:
             raise ConfigError(
                 f"Render has no deploy of {source} to {self.service['name']} that is live or on its way. Push it to the branch that the service deploys, or "

@@ -53,7 +53,10 @@ def deployed(params: Mapping[str, Any], client: Render, listed: list[Deploy]) ->
         return client.find(commit or image) if params["source"] == "adopt" else client.create(wanted)
 
     predicted = {"id": None, "url": None, "status": _status(params), "release": release, "commit": commit, "created_at": None}
-    return Goal(lambda deploy: (commit or image) in (deploy.commit, deploy.image), make, predicted)
+    goal = Goal(lambda deploy: (commit or image) in (deploy.commit, deploy.image), make, predicted)
+    if params["source"] == "adopt" and not decide(listed, goal)[0]:
+        listed.insert(0, client.find(commit))  # a push takes a moment to show
+    return goal
 
 
 def redeployed(params: Mapping[str, Any], client: Render, listed: list[Deploy]) -> Goal:

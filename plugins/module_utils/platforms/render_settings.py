@@ -16,6 +16,8 @@ from .render_states import auto_deploys, is_suspended, maintenance, replicas
 def changes(client: Render, *, auto_deploy: bool | None = None, mode: bool | None = None, uri: str | None = None) -> dict[str, Any]:
     """Return what has to be sent to Render so that the service has these settings; empty when it has them. None leaves a setting as it is."""
     sent: dict[str, Any] = {}
+    if auto_deploy and client.service.get("imagePath"):
+        raise ConfigError(f"{client.service['name']} runs an image, which no push deploys. Leave auto_deploy out, or set it to false.", code="no_auto_deploy")
     if auto_deploy is not None and auto_deploy != auto_deploys(client.service):
         sent["autoDeploy"] = "yes" if auto_deploy else "no"
     if mode is not None or uri is not None:

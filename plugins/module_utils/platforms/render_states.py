@@ -119,8 +119,8 @@ def is_suspended(service: Mapping[str, Any]) -> bool:
 
 
 def auto_deploys(service: Mapping[str, Any]) -> bool:
-    """Whether a push to the service's branch is deployed by Render itself."""
-    return service.get("autoDeploy") == "yes"
+    """Whether a push to the service's branch is deployed by Render itself. What runs an image has no branch, whatever its setting is."""
+    return service.get("autoDeploy") == "yes" and not service.get("imagePath")
 
 
 def maintenance(service: Mapping[str, Any]) -> dict[str, Any] | None:

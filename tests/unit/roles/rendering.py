@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Renders a role's variables as Ansible does, in a process of its own: where Ansible's controller is imported, modules warn elsewhere."""
+"""Renders a role's variables and its tasks' arguments as Ansible does, in a process of its own: where its controller is imported, modules warn elsewhere."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def _role(name: str) -> tuple[Any, dict[str, Any], dict[str, Any]]:
     from ansible.parsing.dataloader import DataLoader
 
     loader = DataLoader()
-    defaults, rules = (loader.load_from_file(str(ROLES / name / folder / "main.yml"), trusted_as_template=True) for folder in ("defaults", "vars"))
+    files = [ROLES / name / folder / "main.yml" for folder in ("defaults", "vars")]
+    defaults, rules = (loader.load_from_file(str(file), trusted_as_template=True) if file.exists() else {} for file in files)
     return loader, defaults, rules
 
 
@@ -35,10 +36,33 @@ def _render(role: str, variable: str, given: dict[str, Any]) -> Any:
     from ansible.template import Templar
 
     loader, defaults, rules = _role(role)
-    told = Templar(loader, variables={**defaults, **rules, **given}).template(rules[variable])
-    return bool(told) if isinstance(told, bool) else str(told) if isinstance(told, str) else told
+    return _plain(Templar(loader, variables={**defaults, **rules, **given}).template({**defaults, **rules}[variable]))
+
+
+def _arguments(role: str, file: str, module: str, given: dict[str, Any]) -> Any:
+    from ansible._internal._templating._utils import Omit
+    from ansible.template import Templar
+
+    loader, defaults, rules = _role(role)
+    tasks = loader.load_from_file(str(ROLES / role / "tasks" / f"{file}.yml"), trusted_as_template=True)
+    task = [task for task in tasks if module in task][-1]
+    return _plain(Templar(loader, variables={**defaults, **rules, "omit": Omit, **task.get("vars", {}), **given}).template(task[module]))
+
+
+def _plain(told: Any) -> Any:
+    """Return the same without Ansible's tags, which another process does not know."""
+    if isinstance(told, dict):
+        return {str(key): _plain(value) for key, value in told.items()}
+    if isinstance(told, list):
+        return [_plain(value) for value in told]
+    return next((kind(told) for kind in (bool, str, int, float) if isinstance(told, kind)), None)
 
 
 def render(role: str, variable: str, given: dict[str, Any]) -> Any:
-    """Return what a variable of the role's vars/main.yml is, with these variables beside its defaults."""
+    """Return what a variable of the role's vars/main.yml or defaults/main.yml is, with these variables beside them."""
     return _process().submit(_render, role, variable, given).result(60)
+
+
+def arguments(role: str, file: str, module: str, given: dict[str, Any]) -> Any:
+    """Return the arguments that the last task of this module in tasks/``file``.yml gives it, without those that are omitted."""
+    return _process().submit(_arguments, role, file, module, given).result(60)

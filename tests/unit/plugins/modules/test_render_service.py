@@ -195,6 +195,15 @@ def test_a_service_that_deploys_each_push_is_refused_with_the_ways_out(render):
     assert render.writes() == []
 
 
+def test_no_push_deploys_an_image_whatever_the_service_is_set_to(render):
+    render.service |= {"autoDeploy": "yes", "imagePath": "ghcr.io/shop/api"}
+    result = service("deployed", source="image", image="ghcr.io/shop/api:v1.1.0", check=True)
+    assert (result["auto_deploy"], result["service"]["auto_deploy"]) == (False, False)
+    assert not service("configured", auto_deploy=False)["changed"]
+    assert service("configured", auto_deploy=True)["error"]["code"] == "no_auto_deploy"
+    assert render.writes() == []
+
+
 def test_auto_deploy_is_turned_off_before_the_deploy_where_that_is_wanted(render):
     render.service["autoDeploy"] = "yes"
     result = deploy(auto_deploy=False)
@@ -415,9 +424,18 @@ def test_the_deploy_that_render_made_of_a_push_is_adopted_and_awaited(render):
     assert render.writes() == []
 
 
-def test_where_render_made_none_there_is_nothing_to_adopt(render):
+def test_a_push_that_does_not_show_yet_is_looked_for(render):
     render.has("v1.0.0")
-    result = deploy(source="adopt")
+    render.has("v1.1.0", "build_in_progress", trigger="new_commit")
+    render.hidden = 1
+    result = deploy(source="adopt", check=True)
+    assert (result["deployment"]["id"], result["deployment"]["status"], result["changed"]) == ("dep-2", "live", False)
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_where_render_made_none_there_is_nothing_to_adopt(render, check):
+    render.has("v1.0.0")
+    result = deploy(source="adopt", check=check)
     assert (result["failed"], result["error"]["code"]) == (True, "nothing_to_adopt")
     assert "source=commit" in result["msg"]
     assert render.writes() == []
