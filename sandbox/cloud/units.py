@@ -103,7 +103,10 @@ class Units:
         return unit
 
     def argv(self, command: str, app: Path) -> list[str]:
-        """Return how to run a start command: Node itself where the npm script is plain, so that signals and the pid are Node's."""
+        """Return how to run a start command: Node itself where the npm script is plain, so that signals and the pid are Node's.
+
+        Nor does npm stand between where a script is one that replaces its shell.
+        """
         words = command.split()
         if words[:1] == ["npm"]:
             with suppress(OSError, ValueError):
@@ -111,6 +114,8 @@ class Units:
                 script = scripts.get(words[-1], "")
                 if script.startswith("node ") and not set(script) & set("&|;<>$`(){}*?"):
                     return [str(self.node_bin / "node"), *shlex.split(script)[1:]]
+                if script.startswith("exec "):
+                    return ["/bin/sh", "-c", script]
         return ["/bin/sh", "-c", f"exec {command}"]
 
     async def healthy(self, unit: Unit, path: str | None, seconds: float) -> bool:

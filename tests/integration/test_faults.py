@@ -14,30 +14,30 @@ import pytest
 from conftest import ROOT
 from sandbox.storefront import Sandbox
 from tests.integration.faults import backups, desks, railway, render, vercel
-from tests.integration.faults.bench import Bench
+from tests.integration.faults.bench import RELEASES, Bench
 from tests.integration.faults.docs import elsewhere, rows, seen
 from tests.integration.faults.hurry import hurry
 from tests.integration.faults.table import COLUMNS, Case, Table
 
 CASES = [*vercel.CASES, *railway.CASES, *render.CASES, *desks.CASES, *backups.CASES]
 ROWS = [(case, write) for case in CASES for write in case.judged]
-DELAYS = {"vercel": 0.0, "railway": 0.0, "render": 0.0, "promotion": 0.0, "settle": 0.02}
+DELAYS = {"vercel": 0.0, "railway": 0.0, "render": 0.0, "promotion": 0.0, "settle": 0.0}
 
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A shop's repository with a small backend, a frontend that is built already, and the releases v1.0.0, v1.1.0 and v1.2.0."""
+    """A shop's repository with a backend that does nothing, a frontend that is built already, and the releases; the backend of each in a folder too."""
     root = tmp_path_factory.mktemp("shop") / "shop"
-    backend = root / "apps" / "backend"
-    backend.mkdir(parents=True)
-    (backend / "idle.js").write_text("setInterval(() => {}, 1e6);\n")
-    page = root / "apps" / "frontend" / "out" / "index.html"
-    page.parent.mkdir(parents=True)
-    page.write_text("<p>Welcome</p>")
-    (page.parents[1] / "package.json").write_text("{}")
+    backend, page = root / "apps" / "backend" / "package.json", root / "apps" / "frontend" / "out" / "index.html"
+    for file, text in ((page, "<p>Welcome</p>"), (page.parents[1] / "package.json", "{}")):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
     _git(root, "init", "--quiet", "--initial-branch", "main")
-    for release in ("v1.0.0", "v1.1.0", "v1.2.0"):
-        (backend / "package.json").write_text(f'{{"version": "{release[1:]}", "scripts": {{"start": "node idle.js", "worker": "node idle.js"}}}}')
+    for release in RELEASES:
+        text = f'{{"version": "{release[1:]}", "scripts": {{"start": "exec sleep 1000", "worker": "exec sleep 1000"}}}}'
+        for file in (backend, root.with_name(f"shop-{release}") / "package.json"):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
         _git(root, "add", ".")
         _git(root, "commit", "--quiet", "--message", release)
         _git(root, "tag", release)

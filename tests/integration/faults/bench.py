@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
+from ansible_collections.storefront.runbook.plugins.module_utils.core.source import resolve
+
 from sandbox.cloud.railway import SCHEMA
 from sandbox.storefront import Sandbox
 from tests.unit.support import run_module
@@ -21,6 +23,8 @@ NO_STOREFRONT = {"upload", "list_zones"}  # what the double takes for a request 
 PATIENCE = 30.0  # seconds for a build, a start or a promotion
 SETTINGS = ("healthcheckPath", "preDeployCommand", "autoDeploy", "suspended", "numInstances", "maintenanceMode", "multiRegionConfig")
 
+RELEASES = ("v1.0.0", "v1.1.0", "v1.2.0")
+
 Shape = dict[str, Any]
 
 
@@ -29,6 +33,7 @@ class Bench:
 
     def __init__(self, sandbox: Sandbox, name: str, backend: str, repository: str) -> None:
         self.sandbox, self.name, self.repository = sandbox, name, repository
+        self.commits = {release: resolve(repository, release) for release in RELEASES}
         self.state = sandbox.create_storefront(name, backend=backend, repository=repository)
         self.s3, self.stores = sandbox.s3(), False  # whether the store is looked at
         self.token = ""  # of the lease

@@ -16,7 +16,8 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core.http impor
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms import railway, render, slack
 
 MOMENT = 0.002  # seconds that a client sleeps between two tries, whatever it would have slept
-TURN = 0.03  # and the most that a wait sleeps between two looks
+TURN = 0.01  # and the most that a wait sleeps between two looks
+BRIEFLY = 9 * TURN  # seconds until what was just made must be told of, on a busy machine too
 
 
 class Hurry:
@@ -48,5 +49,5 @@ def hurry(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(botocore.session, "Session", lambda: session)
     patch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=tries.sleep))
     for platform in (railway, render):
-        patch.setattr(platform, "LOOK", 3 * TURN)
-    patch.setattr(render, "QUEUED", 10 * TURN)
+        patch.setattr(platform, "LOOK", BRIEFLY)
+    patch.setattr(render, "QUEUED", 3 * BRIEFLY)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from ansible_collections.storefront.runbook.plugins.module_utils.core.source import resolve
 from ansible_collections.storefront.runbook.plugins.modules import railway_service, railway_variables
 
 from tests.integration.faults.bench import Bench, done
@@ -20,7 +19,7 @@ OLD, NEW = "postgresql://shop@127.0.0.1:1/old", "postgresql://shop@127.0.0.1:1/n
 
 def service(bench: Bench, *, wait_timeout: float = 30, **params: Any) -> dict[str, Any]:
     if params["state"] == "deployed" and "source" not in params:
-        params |= {"path": bench.repository, "root_directory": "apps/backend", "ref": params.pop("release")}
+        params["path"] = f"{bench.repository}-{params['release']}"
     if params["state"] == "rolled_back":
         params["deployment"] = bench.deployment(params.pop("release"))
     return _run(bench, railway_service, {"wait_timeout": wait_timeout, **params})
@@ -82,7 +81,7 @@ def variables(bench: Bench) -> None:
 
 
 def commit(bench: Bench, **how: Any) -> dict[str, Any]:
-    return service(bench, state="deployed", source="commit", commit=resolve(bench.repository, "v1.1.0"), release="v1.1.0", **how)
+    return service(bench, state="deployed", source="commit", commit=bench.commits["v1.1.0"], release="v1.1.0", **how)
 
 
 def image(bench: Bench, **how: Any) -> dict[str, Any]:

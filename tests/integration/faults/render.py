@@ -17,7 +17,7 @@ from tests.integration.faults.table import Case
 
 def service(bench: Bench, *, wait_timeout: float = 30, **params: Any) -> dict[str, Any]:
     if params["state"] == "deployed":
-        params |= {"ref": params.pop("release"), "path": bench.repository}
+        params["commit"] = bench.commits[params["release"]]
     if params["state"] == "rolled_back":
         params["deployment"] = bench.deployment(params.pop("release"))
     return _run(bench, render_service, {"wait_timeout": wait_timeout, **params})

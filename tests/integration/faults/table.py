@@ -12,12 +12,12 @@ from typing import Any
 
 from sandbox.cloud.faults import READS
 from tests.integration.faults.bench import PATIENCE, Bench, Shape
-from tests.integration.faults.hurry import TURN
+from tests.integration.faults.hurry import BRIEFLY
 
 # What may be told of a fault; anything else would blame the operator or nobody.
 KINDS = {"api", "unreachable", "wait_timeout"}
 PATIENT = {"wait_timeout": PATIENCE, "timeout": PATIENCE}
-SHORT = 3 * TURN  # seconds of patience where what is waited for is not told
+SHORT = BRIEFLY  # seconds of patience where what is waited for is not told
 
 
 @dataclass(frozen=True)

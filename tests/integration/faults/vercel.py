@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from ansible_collections.storefront.runbook.plugins.module_utils.core.source import resolve
 from ansible_collections.storefront.runbook.plugins.modules import vercel_deploy, vercel_env
 
 from tests.integration.faults.bench import Bench, done
@@ -33,7 +32,7 @@ def output(bench: Bench) -> Path:
 def deploy(bench: Bench, **params: Any) -> dict[str, Any]:
     source = params.get("source")
     if source == "commit":
-        params["commit"] = resolve(bench.repository, params["release"])
+        params["commit"] = bench.commits[params["release"]]
     elif source == "redeploy":
         params["deployment"] = bench.kept()["site"]["live"]
     elif params["state"] == "staged" and source is None:
