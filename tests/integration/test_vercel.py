@@ -255,10 +255,9 @@ def test_a_build_that_fails_tells_the_end_of_its_log_and_leaves_production_alone
     assert shop.served() == "v1.0.0"
 
 
-@pytest.mark.parametrize("kind", ["lost_answer", "reset"])
-def test_an_answer_that_is_lost_makes_no_second_build(shop: Shop, kind: str):
+def test_an_answer_that_is_lost_makes_no_second_build(shop: Shop):
     shop.stage("v1.0.0")  # from here on all files are held, and the next create is the one that counts
-    shop.fault("create", kind)
+    shop.fault("create", "lost_answer")
     again = shop.stage("v1.0.0", release="v1.0.1")
     assert again["changed"], again
     assert len(made(shop, "v1.0.1")) == 1
@@ -275,17 +274,12 @@ def made(shop: Shop, release: str) -> list[Any]:
     return [deployment for deployment in answer.json()["deployments"] if deployment["meta"]["release"] == release]
 
 
-@pytest.mark.parametrize("operation", ["upload", "create", "list", "get", "promote", "project", "update_project", "promote_aliases"])
-def test_a_rate_limit_is_waited_out(shop: Shop, operation: str):
-    shop.fault(operation, "rate_limited", retry_after=0)
+def test_a_rate_limit_is_waited_out(shop: Shop):
+    for operation in ("create", "list", "get", "promote", "project", "update_project", "promote_aliases"):
+        shop.fault(operation, "rate_limited", retry_after=0)
     shop.release("v1.0.0")
     assert shop.served() == "v1.0.0"
-
-
-def test_a_promotion_whose_answer_is_lost_is_waited_for(shop: Shop):
-    shop.fault("promote", "lost_answer")
-    shop.release("v1.0.0")
-    assert shop.served() == "v1.0.0"
+    assert [fault["operation"] for fault in shop.sandbox.cloud("GET", "/faults") if fault["times"]] == []
 
 
 def test_a_promotion_that_is_queued_is_waited_for(shop: Shop):
