@@ -9,6 +9,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from typing import Any
 
 import boto3
@@ -22,6 +23,11 @@ from .state import SandboxError, assign_ports, folder_of, locked, read, write
 BUCKET = "storefront"
 SAVED = "storefront-saved"  # the bucket of the copies that `save` makes: <storefront>/<label>/…
 SURFACES = ("frontend", "backend")
+
+
+@cache
+def _client(url: str, access_key: str, secret_key: str, region: str) -> Any:
+    return boto3.client("s3", endpoint_url=url, aws_access_key_id=access_key, aws_secret_access_key=secret_key, region_name=region)
 
 
 class Sandbox:
@@ -111,8 +117,7 @@ class Sandbox:
     def s3(self) -> Any:
         """Return a boto3 client of the sandbox's S3."""
         settings = self.state["s3"]
-        keys = {"aws_access_key_id": settings["access_key"], "aws_secret_access_key": settings["secret_key"]}
-        return boto3.client("s3", endpoint_url=settings["endpoint_url"], region_name=settings["region"], **keys)
+        return _client(settings["endpoint_url"], settings["access_key"], settings["secret_key"], settings["region"])
 
     def _reload(self) -> None:
         self.state = read(folder_of(self.name) / "state.json")
