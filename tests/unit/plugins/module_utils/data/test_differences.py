@@ -60,11 +60,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_both_sides_are_asked_at_the_same_time_and_one_thread_beats() -> None:
     met = threading.Barrier(2, timeout=10)
     left, right = Side(lambda: met.wait() >= 0), Side(lambda: met.wait() >= 0)
-    assert differences._agree(left, right, "SELECT 1")
+    assert differences._agree((left, right), ("SELECT 1", "SELECT 1"))
     beaten = threading.Event()
     left, right = Side(lambda: 1), Side(lambda: beaten.wait(10) and 2)
     left.beat = right.beat = beaten.set
-    assert not differences._agree(left, right, "SELECT 1")
+    assert not differences._agree((left, right), ("SELECT 1", "SELECT 1"))
     assert right.beat == beaten.set
 
 
@@ -76,6 +76,6 @@ def test_the_other_side_is_cancelled_and_awaited_when_the_lease_is_lost() -> Non
     right = Side(lambda: right.cancelled.wait(10))
     threads = threading.active_count()
     with pytest.raises(LeaseLost):
-        differences._agree(Side(lost), right, "SELECT 1")
+        differences._agree((Side(lost), right), ("SELECT 1", "SELECT 1"))
     assert right.cancelled.is_set()
     assert threading.active_count() == threads
