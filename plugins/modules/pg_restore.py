@@ -237,8 +237,8 @@ from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import lease_options, restoring_options
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.wait import Waiter
-from ..module_utils.data import databases, move, replace_live, restore
-from ..module_utils.data.archive import choose, fetch, fetch_file, proofs
+from ..module_utils.data import databases, move, replace_live, restore, restore_verify
+from ..module_utils.data.archive import Archive, choose, fetch, fetch_file, proofs
 from ..module_utils.data.backup_catalogue import folder
 from ..module_utils.data.backup_reader import ZSTANDARD_ERROR
 from ..module_utils.data.backup_shape import read_identity, secret_keys
@@ -349,7 +349,7 @@ def plan_restore(todo: dict[str, Any], client: Client) -> Plan:
         return Plan(before={"database": shown["database"]}, after={"database": shown["database"]}, result={"restore": shown})
     staged = site.staged(digest)
     if not staged:
-        archive = archive or client.held.enter_context(fetch(client.store, shown["backup"], client.prefix, client.identity, client.beat))
+        archive = archive or fetched(client, shown["backup"], params["jobs"])
         todo["tool"] = restore.fit(site.admin, archive, params["postgres_bin"], client.beat)
     elif client.check_mode or client.state == "staged" or not params["approve"]:
         count(shown, replace_live.compare(site, staged))
@@ -361,6 +361,11 @@ def plan_restore(todo: dict[str, Any], client: Client) -> Plan:
     if client.state == "staged":
         return Plan(before=before, after={**before, "staged": shown["staged"]}, todo=todo, result={"restore": shown})
     return approved(Plan(before=before, after={"database": f"{shown['database']} from {manifest['name']}"}, todo=todo, result={"restore": shown}), client)
+
+
+def fetched(client: Client, name: str, jobs: int) -> Archive:
+    at_once = 1 if client.target else restore.jobs_at_once(jobs)  # into a database that was named it is one transaction
+    return client.held.enter_context(fetch(client.store, name, client.prefix, client.identity, client.beat, frozen=at_once > 1))
 
 
 def plan_going(todo: dict[str, Any], client: Client) -> Plan:
@@ -379,12 +384,12 @@ def plan_going(todo: dict[str, Any], client: Client) -> Plan:
         shown.update(already=True, serves=entry.name, kept=client.live.name, kept_until=entry.note.get("kept_until"))
         return Plan(before={"database": entry.name}, after={"database": entry.name}, result={"restore": shown})
     if entry is None:
-        archive = archive or client.held.enter_context(fetch(client.store, shown["backup"], client.prefix, client.identity, client.beat))
+        archive = archive or fetched(client, shown["backup"], params["jobs"])
         with closing(connect(client.target or site.server, beat=client.beat)) as connection:
             todo["tool"], todo["ownership"] = restore.fit_for_trial(connection, archive, params["postgres_bin"], client.beat)
         shown["left_out"] = [] if todo["ownership"] else ["owners and grants"]
     else:
-        shown["verified"] = restore.verify(place.database(entry), manifest, client.beat) if params["adopt"] and not client.check_mode else None
+        shown["verified"] = restore_verify.verify(place.database(entry), manifest, client.beat) if params["adopt"] and not client.check_mode else None
         shown["verified"] = entry.note.get("verified") or shown["verified"]
         if client.check_mode or client.state == "staged" or not params["approve"]:
             count(shown, move.compare(client.live, place.database(entry), client.beat))

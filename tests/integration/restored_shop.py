@@ -28,6 +28,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.data import (
     move,
     rehearsal_copy,
     restore,
+    side_by_side,
     swap,
 )
 from ansible_collections.storefront.runbook.plugins.modules import pg_backup, pg_proof, pg_restore, prisma_rehearse
@@ -199,7 +200,7 @@ def die_at(step: str) -> None:
         setattr(module, name, mortal(getattr(module, name)))
     for module, name in ((archive, "write_proof"), (migration_rehearsal, "execute")):
         setattr(module, name, mortal(getattr(module, name)))
-    for module, name in ((backup_counts, "query"), (backup, "spawn"), (backup.Target, "put"), (backup_run, "write_manifest")):
+    for module, name in ((side_by_side, "query"), (backup_counts, "query"), (backup, "spawn"), (backup.Target, "put"), (backup_run, "write_manifest")):
         setattr(module, name, mortal(getattr(module, name)))
     restore.spawn = mortal(restore.spawn)
 

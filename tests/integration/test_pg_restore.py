@@ -18,7 +18,10 @@ from typing import Any
 import psycopg2
 import pyrage
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.data import databases, lease, restore
+from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import nothing
+from ansible_collections.storefront.runbook.plugins.module_utils.data import databases, differences, lease, restore
+from ansible_collections.storefront.runbook.plugins.module_utils.data.archive import fetch
+from ansible_collections.storefront.runbook.plugins.module_utils.data.backup_reader import open_backup
 from ansible_collections.storefront.runbook.plugins.module_utils.data.store import open_store
 
 from sandbox.process import wait_until
@@ -83,6 +86,53 @@ def test_a_restore_brings_everything_back_as_it_was_and_undo_takes_it_back(shop:
     assert undone["changed"] is True
     assert (shop.oid(), shop.contents(), shop.properties(), shop.family()) == (oid, later, properties, ["undone"])
     assert shop.restore("undone")["changed"] is False
+
+
+TYPES = """
+CREATE TYPE size AS ENUM ('s', 'm'); CREATE TYPE measure AS (height int, size size); CREATE DOMAIN code AS char(4);
+CREATE TABLE odd (id int PRIMARY KEY, "50% off {}" size, sizes size[], measure measure, code code, fixed char(5), kind regtype, kinds regtype[],
+    prices numeric[], price numeric, span tsrange, note json, notes jsonb, at timetz, tag "char", ip inet, secret bytea, part float8, words tsvector);
+CREATE TABLE bare ();
+INSERT INTO bare DEFAULT VALUES;
+INSERT INTO odd VALUES (1, 'm', '{s,m}', (3, 's'), 'a', 'b', 'size', '{size}', '{1.0,2.00}', 1.0, '[2026-01-01,2026-02-01)', '{"a": 1}', '{"a": 1}',
+    '10:00+02', 'x', '10.0.0.1/8', '\\x00ff', 'NaN', 'a b');
+INSERT INTO odd VALUES (2);
+"""
+
+
+def test_the_same_values_of_any_type_are_the_same_in_another_database_and_told_apart_to_the_last_digit(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.database.sql(TYPES)
+    shop.back_up("odd", encryption="off")
+    looked_at: list[str] = []
+    compare = differences._compare
+
+    def noted(live: Any, other: Any, table: str, *columns: Any) -> dict[str, int]:
+        looked_at.append(table)
+        return compare(live, other, table, *columns)
+
+    monkeypatch.setattr(differences, "_compare", noted)
+    assert (shop.restore("staged", backup="odd")["restore"]["lost_rows"], looked_at) == (0, [])
+    shop.database.sql("UPDATE odd SET price = 1.00 WHERE id = 1; INSERT INTO bare DEFAULT VALUES")
+    losses = {"public.odd": {"inserted": 0, "updated": 1, "deleted": 0}, "public.bare": {"inserted": 1, "updated": 0, "deleted": 0}}
+    assert (shop.restore(backup="odd")["restore"]["losses"], looked_at) == (losses, ["public.bare", "public.odd"])
+
+
+def test_an_archive_is_the_one_that_pg_dump_wrote_and_tells_where_each_table_begins(template: Shop, tmp_path: Path) -> None:
+    dumped, laid_out = tmp_path / "dumped", tmp_path / "laid-out"
+    with fetch(open_store(template.store), "first", "backups/", None, nothing) as archive:
+        laid_out.write_bytes(Path(archive.path).read_bytes())
+    with open_backup(open_store(template.store), "first") as backup:
+        dumped.write_bytes(b"".join(backup.pieces()))
+    assert laid_out.stat().st_size < dumped.stat().st_size
+
+    def script(path: Path, *options: str) -> list[str]:
+        argv = [str(Path(template.bin, "pg_restore")), "--file=-", *options, str(path)]
+        lines = subprocess.run(argv, capture_output=True, check=True, text=True).stdout.splitlines()
+        return [line for line in lines if "restrict " not in line]
+
+    assert script(laid_out) == script(dumped)
+    only = ("--data-only", "--table=order")
+    assert sum("\tpaid\t" in line for line in script(laid_out, *only)) == 3000
 
 
 def test_a_file_of_pg_dump_is_restored_as_well(shop: Shop, tmp_path: Path) -> None:

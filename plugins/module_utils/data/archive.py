@@ -23,6 +23,7 @@ with contextlib.suppress(ImportError):  # backup_reader.py reports it
 from ..core.errors import ConfigError
 from ..core.process import private_folder
 from . import stream
+from .archive_layout import CUSTOM, lay_out
 from .backup import paced
 from .backup_catalogue import PROOF, Manifest, read_catalogue, read_manifest, write_proof
 from .backup_reader import open_backup
@@ -30,7 +31,6 @@ from .databases import STAMP, plain
 from .store import Store
 
 LATEST = "latest"
-CUSTOM = b"PGDMP"  # how an archive in PostgreSQL's custom format begins
 ZSTD, GZIP = b"\x28\xb5\x2f\xfd", b"\x1f\x8b"
 FOLDER = "storefront.runbook-restore-"
 
@@ -57,8 +57,11 @@ def choose(store: Store, name: str, prefix: str, database: str | None) -> Manife
 
 
 @contextmanager
-def fetch(store: Store, name: str, prefix: str, identity: str | None, beat: Callable[[], None]) -> Iterator[Archive]:
-    """Give a backup as an archive. Raises ConfigError without the right identity, RunbookError unless it is what its manifest tells of, and whole."""
+def fetch(store: Store, name: str, prefix: str, identity: str | None, beat: Callable[[], None], *, frozen: bool = False) -> Iterator[Archive]:
+    """Give a backup as an archive, to be loaded ``frozen`` as archive_layout.py has it.
+
+    Raises ConfigError without the right identity, RunbookError unless it is what its manifest tells of, and whole.
+    """
     with open_backup(store, name, identity, prefix=prefix, beat=paced(beat)) as opened:
         if opened.format == "directory":
             with private_folder(FOLDER) as folder:
@@ -66,7 +69,7 @@ def fetch(store: Store, name: str, prefix: str, identity: str | None, beat: Call
                     path = str(opened.save(folder))
                 yield Archive(opened.manifest, path)
         else:
-            with _unnamed(opened.pieces(), f"The backup {name}") as (path, descriptor):
+            with _unnamed(opened.pieces(), f"The backup {name}", frozen=frozen) as (path, descriptor):
                 yield Archive(opened.manifest, path, (descriptor,))
 
 
@@ -91,12 +94,11 @@ def fetch_file(path: str, sha256: str | None, beat: Callable[[], None]) -> Itera
 
 
 @contextmanager
-def _unnamed(pieces: Iterable[bytes], what: str) -> Iterator[tuple[str, int]]:
+def _unnamed(pieces: Iterable[bytes], what: str, *, frozen: bool = False) -> Iterator[tuple[str, int]]:
     """Write an archive into a file without a name and give (path, descriptor)."""
     with tempfile.TemporaryFile() as file:
         with _room():
-            for piece in pieces:
-                file.write(piece)
+            lay_out(pieces, file, frozen=frozen)
             file.flush()
         if os.pread(file.fileno(), len(CUSTOM), 0) != CUSTOM:
             raise ConfigError(f"{what} is no archive in pg_dump's custom format. Make one with pg_backup, or with pg_dump --format=custom.", code="no_archive")

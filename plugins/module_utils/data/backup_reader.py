@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ from .backup_catalogue import PREFIX, Manifest, read_manifest
 from .store import Store
 
 DUMP, GLOBALS = "dump", "globals.json"
+UNPACKED_AT_ONCE = 1 << 15  # bytes of what is stored
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,8 @@ class OpenBackup:
         unpacker = zstandard.ZstdDecompressor().decompressobj()
         with closing(pieces):
             try:
-                for piece in pieces:
-                    plain = unpacker.decompress(piece)
+                for packed in _small(pieces):
+                    plain = unpacker.decompress(packed)
                     size += len(plain)
                     yield plain
             except zstandard.ZstdError:
@@ -131,6 +132,13 @@ class OpenBackup:
             f"{item['file']} of the backup {self.name} in {self.store.describe()} is damaged: {how}. Take another backup; if it stays, look at the store.",
             code=code,
         )
+
+
+def _small(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Cut pieces, so that what unpacks to many times its size is not held as a whole."""
+    for piece in pieces:
+        for at in range(0, len(piece), UNPACKED_AT_ONCE):
+            yield piece[at : at + UNPACKED_AT_ONCE]
 
 
 @contextmanager

@@ -21,8 +21,7 @@ from .backup_catalogue import NAME
 
 GIB = 1 << 30
 # Measured at 1 GB on two cores, as multiples of pg_dump | gzip (10.7 s): one stream through zstd 0.35; a folder by two connections 0.22, and 0.1 more to
-# compress and store it. So there it gains nothing. It does with more cores, once a dump takes long enough to outweigh a second pass over the disk, and a
-# restore of it by two connections takes 0.69 and not 0.79.
+# compress and store it. So there it gains nothing. It does with more cores, once a dump takes long enough to outweigh a second pass over the disk.
 DIRECTORY_FROM = 4 * GIB
 DIRECTORY_CPUS = 4
 FOUR_JOBS_FROM = 32 * GIB  # below that, two keep the disk of a small server busy and leave the shop the rest

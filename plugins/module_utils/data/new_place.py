@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ..core.errors import ConfigError, RunbookError
-from . import databases, move, replace_live, restore
+from . import databases, move, replace_live, restore, restore_verify
 from .archive import Archive
 from .databases import Entry, beside
 from .postgres import Database, connect
@@ -67,7 +67,7 @@ class Place:
                 loaded = not move.is_empty(connection)
         if not loaded:
             restore.load(archive, tool, self.target, jobs=None, beat=self.beat, ownership=ownership)
-        found = restore.verify(self.target, archive.manifest, self.beat)
+        found = restore_verify.verify(self.target, archive.manifest, self.beat)
         with closing(connect(self.target, beat=self.beat)) as connection:
             databases.mark(connection, self.target.name, state="verified", verified=found, **note)
             return self._entry(connection), found

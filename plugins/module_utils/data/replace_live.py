@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ..core.errors import ConfigError, RunbookError
-from . import databases, move, restore, swap
+from . import databases, move, restore, restore_verify, swap
 from .archive import Archive
 from .databases import Entry, beside
 from .differences import differences, hold_writes, open_side
@@ -98,7 +98,7 @@ def stage(site: Site, archive: Archive, tool: Tool, note: dict[str, Any], *, nam
         databases.create(site.admin, name, like=site.live.name)
         restore.load(archive, tool, target, jobs=jobs, beat=site.beat, ownership=ownership)
         loaded = round(time.monotonic() - began, 3)
-        found = {**restore.verify(target, archive.manifest, site.beat), "load_seconds": loaded}
+        found = {**restore_verify.verify(target, archive.manifest, site.beat), "load_seconds": loaded}
         databases.mark(site.admin, name, kind="incoming", of=site.live.name, state="verified", verified=found, **note)
     except BaseException:
         _drop(site, name)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..core.errors import ConfigError
-from . import restore
+from . import restore, restore_verify
 from .archive import fetch, keep_proof
 from .backup_catalogue import Manifest
 from .postgres import Database, connect, query
@@ -64,7 +64,7 @@ def restored(
     """Give a backup as a database that is dropped at the end; ``proof`` is what ``announced`` returned."""
     began = time.monotonic()
     with ExitStack() as stack:
-        archive = stack.enter_context(fetch(store, manifest["name"], prefix, identity, beat))
+        archive = stack.enter_context(fetch(store, manifest["name"], prefix, identity, beat, frozen=restore.jobs_at_once(jobs) > 1))
         fetched = time.monotonic()
         with closing(connect(place.server, beat=beat)) as connection:
             tool, ownership = restore.fit_for_trial(connection, archive, postgres_bin, beat)
@@ -72,7 +72,7 @@ def restored(
             loading = time.monotonic()
             restore.load(archive, tool, database, jobs=jobs, beat=beat, ownership=ownership)
             loaded = time.monotonic()
-            found = restore.verify(database, manifest, beat)
+            found = restore_verify.verify(database, manifest, beat)
             done, now = time.monotonic(), datetime.now(UTC)
             parts = {"fetch": fetched - began, "load": loaded - loading, "analyze": found.pop("analyze_seconds"), "verify": found.pop("verify_seconds")}
             told = {

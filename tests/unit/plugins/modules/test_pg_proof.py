@@ -36,7 +36,7 @@ def kept() -> list[dict[str, Any]]:
 @pytest.fixture
 def prove(kept: list[dict[str, Any]], tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Prove:
     @contextmanager
-    def fetched(*_: Any) -> Any:
+    def fetched(*_: Any, **_frozen: Any) -> Any:
         yield Archive(MANIFEST, "/dev/fd/3")
 
     @contextmanager
@@ -55,7 +55,7 @@ def prove(kept: list[dict[str, Any]], tmp_path: Any, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(trial, "scratch", scratch)
     monkeypatch.setattr(trial.restore, "fit_for_trial", lambda *_: (SimpleNamespace(path="pg_restore"), False))
     monkeypatch.setattr(trial.restore, "load", lambda *_, **options: None)
-    monkeypatch.setattr(trial.restore, "verify", lambda *_: dict(VERIFIED))
+    monkeypatch.setattr(trial.restore_verify, "verify", lambda *_: dict(VERIFIED))
     monkeypatch.delenv("DATABASE_URL", raising=False)
 
     def call(*, check: bool = False, **params: Any) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
         return site.related[0].name, LOSSES, {"held_seconds": 0.2, "shut_seconds": 0.1}
 
     @contextmanager
-    def fetched(*_: Any) -> Any:
+    def fetched(*_: Any, **_frozen: Any) -> Any:
         server.done.append("fetch")
         yield Archive({"name": "sale", "sha256": "abc"}, "/dev/fd/3")
 

@@ -43,6 +43,39 @@ def test_a_definition_may_need_nothing() -> None:
     assert read_needs("CREATE TABLE public.item (id integer);") == Needs(frozenset(), frozenset(), frozenset())
 
 
+KEYS = """
+CREATE TABLE public.customer (
+    id uuid NOT NULL,
+    email text NOT NULL
+);
+CREATE TABLE public."order" (
+    id integer NOT NULL,
+    "customerId" uuid,
+    at timestamp(3) without time zone,
+    note character varying(20)
+)
+PARTITION BY RANGE (at);
+ALTER TABLE ONLY public.customer
+    ADD CONSTRAINT customer_email_key UNIQUE (email);
+ALTER TABLE ONLY public."order"
+    ADD CONSTRAINT "order_customerId_fkey" FOREIGN KEY ("customerId", at) REFERENCES public.customer(id, at) ON UPDATE CASCADE;
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "fast"),
+    [
+        ("", True),
+        ('ALTER TABLE public."order"\n    ADD CONSTRAINT other FOREIGN KEY (note) REFERENCES public.note(text) NOT VALID;\n', False),
+        ("ALTER TABLE ONLY public.gone\n    ADD CONSTRAINT other FOREIGN KEY (id) REFERENCES public.customer(id);\n", False),
+        ("CREATE MATERIALIZED VIEW public.sold AS\n SELECT 1;\n", False),
+    ],
+    ids=["numbers", "text", "of an unknown table", "a view to fill"],
+)
+def test_foreign_keys_are_checked_by_sorting_where_that_is_fast(more: str, *, fast: bool) -> None:
+    assert restore.sorts_fast(KEYS + more) is fast
+
+
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the server has, and what the archive needs of it."""
