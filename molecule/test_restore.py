@@ -72,7 +72,7 @@ def test_nothing_is_replaced_until_somebody_approved_and_undo_brings_the_orders_
 
 
 def test_a_unit_that_does_not_start_again_is_told_and_the_next_run_starts_it(shop):
-    shop.fault(vendor="railway", operation="deploymentRestart", kind="unavailable", times=-1)
+    shop.fault(vendor="railway", operation="deploymentRestart", kind="unavailable", status=500, times=-1)
     broken = shop.play("restore.yml", surfaces=SURFACES, backup="latest", approve_restore="shop", verify_wait_timeout=3)
     assert broken.rc == 2
     assert "RESTORE INCOMPLETE: the backend" in broken.message
