@@ -22,7 +22,7 @@ def ask_side_by_side(database: Database, statements: Sequence[str], *, at_a_time
     Policies hide no row: where they would, it fails. Raises RunbookError, and whatever ``beat`` raises, once all that is under way was cancelled.
     """
     with ExitStack() as stack:
-        connections = [stack.enter_context(closing(connect(database))) for _ in statements[:at_a_time]]
+        connections = [stack.enter_context(closing(connect(database))) for _unused in statements[:at_a_time]]
         free: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for connection in connections:
             query(connection, "SET row_security = off")
