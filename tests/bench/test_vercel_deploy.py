@@ -19,10 +19,11 @@ import pytest
 import requests
 
 from sandbox.storefront import Sandbox
+from tests.bench.test_backup import SIZE
 from tests.integration.vercel_client import Client
 
 NAME = "bench-vercel"
-ROUNDS = 3
+ROUNDS = 1 if SIZE == "small" else 3
 FILES = 2_000  # of 1 to 9 KB
 CHANGED = FILES // 100
 MANIFEST = {"name": "bench", "version": "1.0.0"}  # a static site: there is nothing to build, so that the time is that of the clients
@@ -107,7 +108,7 @@ def test_a_deployment_beside_the_one_by_vercels_own_client(bench: Bench) -> None
             for by in ("module", "client") if turn % 2 else ("client", "module"):
                 bench.write(count)
                 found.setdefault((case, by), []).append(bench.measure(by))
-    print(f"\nA folder staged for production against the same double, {ROUNDS} rounds; the median, time also as a multiple of the client's in its round.")
+    print(f"\nA folder staged for production against the same double, rounds: {ROUNDS}; the median, time also as a multiple of the client's in its round.")
     print("The double's build is in the seconds of both; what is left without it is each one's own.\n")
     print(f"{'':<32}{'by':<16}{'seconds':>8}{'time':>7}{'build':>7}{'own':>7}{'time':>7}{'requests':>10}{'MB sent':>9}")
     for (case, by), rounds in found.items():
