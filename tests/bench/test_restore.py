@@ -126,9 +126,8 @@ def test_a_restore_beside_its_peers(bench: Bench) -> None:
                 began = time.perf_counter()
                 database = bench.restore_as_the_peer(target)
                 took = {PEERS[target]: time.perf_counter() - began}
-                subprocess.run(
-                    [bench.bin / "psql", "-qX", "-c", "SET client_min_messages = error", "-c", "ANALYZE", bench.url_of(database.name)], check=True
-                )  # without it queries go astray
+                analyze = ["-c", "SET client_min_messages = error", "-c", "ANALYZE"]  # without it queries go astray
+                subprocess.run([bench.bin / "psql", "-qX", *analyze, bench.url_of(database.name)], check=True)
                 took[PEER_ANALYZED] = time.perf_counter() - began
                 assert bench.count(database.name) == bench.rows
                 database.drop()
