@@ -71,13 +71,15 @@ class _Source:
             fresh.append(piece)
             missing -= len(piece)
         if fresh:
-            self.buffer, self.at = b"".join([self.buffer[self.at :], *fresh]), 0
+            written = self.at
+            self.buffer, self.at = b"".join([self.buffer[written:], *fresh]), 0
         return missing <= 0
 
     def peek(self, size: int) -> bytes:
         if not self.has(size):
             raise UnknownShape
-        return self.buffer[self.at : self.at + size]
+        start, end = self.at, self.at + size
+        return self.buffer[start:end]
 
     def copy(self, file: IO[bytes], size: int) -> None:
         while size > 0:
@@ -119,7 +121,8 @@ class _Contents:
         self._skip(numbers=1, texts=3)  # whether it has data; its catalog's and its own OID, its name
         kind = self._text()
         self._skip(numbers=1)  # its section
-        made_by, _dropped_by = self._text(), self._text()
+        made_by = self._text()
+        self._skip(texts=1)  # how it is dropped
         begins, copied_by = self._at, self._text()
         self._skip(texts=3 if minor >= 14 else 2)  # schema, tablespace, access method
         self._skip(numbers=1 if minor >= 16 else 0, texts=2)  # kind of relation; owner, and whether it has OIDs
@@ -154,8 +157,9 @@ class _Contents:
         if not self._source.has(self._at + size):
             raise UnknownShape
         start = self._source.at + self._at
+        end = start + size
         self._at += size
-        return self._source.buffer[start : start + size]
+        return self._source.buffer[start:end]
 
     def _number(self) -> int:
         return _number(self._bytes(NUMBER))
@@ -192,7 +196,8 @@ def _copy_pieces(source: _Source, file: IO[bytes], *, of_text: bool) -> None:
         if head[0]:
             raise UnknownShape
         source.has(WINDOW)
-        window = source.buffer[source.at : source.at + WINDOW]
+        start, end = source.at, source.at + WINDOW
+        window = source.buffer[start:end]
         joined, size = (of_text and _join_rows(window)) or _join(window)
         if joined:
             file.write(_as_text(joined))
@@ -214,9 +219,9 @@ def _join_rows(window: bytes) -> tuple[bytes, int] | None:
 def _join(window: bytes) -> tuple[bytes, int]:
     """Do the same one by one, for pieces of any kind; of those alone that are in the window as a whole."""
     pieces, at = [], 0
-    while (start := at + NUMBER) <= len(window) and (size := _number(window[at:start])) > 0 and start + size <= len(window):
-        pieces.append(window[start : start + size])
-        at = start + size
+    while (start := at + NUMBER) <= len(window) and (size := _number(window[at:start])) > 0 and (end := start + size) <= len(window):
+        pieces.append(window[start:end])
+        at = end
     return b"".join(pieces), at
 
 

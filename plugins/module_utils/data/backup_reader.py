@@ -137,8 +137,9 @@ class OpenBackup:
 def _small(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Cut pieces, so that what unpacks to many times its size is not held as a whole."""
     for piece in pieces:
-        for at in range(0, len(piece), UNPACKED_AT_ONCE):
-            yield piece[at : at + UNPACKED_AT_ONCE]
+        for start in range(0, len(piece), UNPACKED_AT_ONCE):
+            end = start + UNPACKED_AT_ONCE
+            yield piece[start:end]
 
 
 @contextmanager
