@@ -139,6 +139,7 @@ def test_and_then_the_same_release_runs_forward_and_never_moves_the_frontend(one
     with one_shop.customers().watching() as customers:
         played = one_shop.play("deploy.yml", release=NEW, surfaces=BACKEND, break_lease="its controller was killed")
     assert {what for where, what in customers.seen if where == "frontend"} == {OLD}
+    assert {what for where, what in customers.seen if where == "backend"} <= {OLD, NEW}
     assert played.rc == 0, played.stdout
     assert "It is run forward" in played.text
     assert played.report["before"] == {"api": OLD, "worker": OLD}, "what was live before the first of them is still known"
@@ -154,7 +155,10 @@ def test_a_killed_deploy_of_the_frontend_leaves_a_shop_that_works(one_shop, phas
 def test_and_then_the_frontend_runs_forward_never_moves_the_backend_and_both_go_back(one_shop):
     one_shop.clear_faults()
     one_shop.forget_requests()
-    played = one_shop.play("deploy.yml", release=NEW, surfaces=["frontend"], break_lease="its controller was killed")
+    with one_shop.customers().watching() as customers:
+        played = one_shop.play("deploy.yml", release=NEW, surfaces=["frontend"], break_lease="its controller was killed")
+    assert {what for where, what in customers.seen if where == "backend"} == {NEW}
+    assert {what for where, what in customers.seen if where == "frontend"} <= {OLD, NEW}
     assert "railway" not in {request["vendor"] for request in one_shop.writes()}
     assert played.rc == 0, played.stdout
     assert "It is run forward" in played.text
