@@ -129,6 +129,7 @@ UNASKED = {
     "cloudflare": "rulesets, the other settings and the old analytics",
     "vercel": "the rest of a long contract: a shop's deploy asks for some twenty operations",
     "sentry": "events, sessions, statistics and issues",
+    "slack": "channels, users, reactions and files: a message needs none of them",
 }
 
 

@@ -140,7 +140,7 @@ def test_most_words_by_which_slack_refuses_have_a_remedy() -> None:
         for word in paths[path]["post"]["responses"]["default"]["content"]["application/json"]["schema"]["properties"]["error"]["enum"]
     }
     ours = {word for word in words if word.startswith(("invalid_", "json_", "missing_post")) and word != "invalid_auth"}  # a fault of this collection
-    vendors = {"fatal_error", "request_timeout", "upgrade_required", "rate_limited", "is_inactive", "no_permission", "too_many_attachments"}
+    vendors = {"fatal_error", "request_timeout", "upgrade_required", "rate_limited", "ratelimited", "is_inactive", "no_permission", "too_many_attachments"}
     assert words - ours - vendors <= set(ADVICE)
 
 
