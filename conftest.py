@@ -48,7 +48,7 @@ def sandbox() -> Iterator:
     running = lifecycle.up(TEST_SANDBOX, say=lambda line: None)
     yield running
     operations.keep(running.cloud("GET", "/operations"))
-    judged = running.cloud("GET", "/violations")  # of every exchange with the double, where RUNBOOK_CONTRACTS names the vendors' contracts
+    judged = running.cloud("GET", "/violations")  # of every exchange with the double, by the vendors' contracts
     if not os.environ.get("KEEP"):
         lifecycle.down(TEST_SANDBOX, say=lambda line: None)
     assert judged["violations"] == []

@@ -45,8 +45,8 @@ OWN_CLIENT = "vercel "  # how the user agent of Vercel's own client begins; it s
 
 
 def contracts() -> Path | None:
-    """Return the folder with the vendors' contracts; None where it is not there."""
-    folder = Path(os.environ.get("RUNBOOK_CONTRACTS") or CHECKOUT.parent / "shared" / "contracts")
+    """Return the folder with the vendors' contracts, the repository's own unless RUNBOOK_CONTRACTS names another; None where it is not there."""
+    folder = Path(os.environ.get("RUNBOOK_CONTRACTS") or CHECKOUT / "tests" / "contract" / "documents")
     return folder if folder.is_dir() else None
 
 

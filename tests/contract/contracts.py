@@ -18,13 +18,13 @@ from sandbox.cloud.contracts import Contract as Description
 
 __all__ = ["UNDESCRIBED", "Contract", "railway"]
 
-FOLDER = Path(os.environ.get("RUNBOOK_CONTRACTS") or Path(__file__).parents[3] / "shared" / "contracts")
+FOLDER = Path(os.environ.get("RUNBOOK_CONTRACTS") or Path(__file__).parent / "documents")
 
 
 def _found(name: str) -> Path:
     path = FOLDER / name
     if not path.exists():
-        pytest.skip(f"{path} is not there: set RUNBOOK_CONTRACTS to the folder with the vendors' contracts.")
+        pytest.skip(f"{path} is not there. RUNBOOK_CONTRACTS must name a folder with the vendors' contracts.")
     return path
 
 
