@@ -1,4 +1,4 @@
-# The commands of this project; `make help` lists them. `make demo` and `make test` set up all that they need.
+# The commands of this project; `make help` lists them. Each target sets up what it needs.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -10,19 +10,24 @@ unexport PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.ansible/collections
 
+##@ Start
 help: ## list these commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
+	@awk -F':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/ready ## make the virtual environment .venv with all that the rest needs
+setup: .venv/ready ## create .venv with everything that the other targets need
 
 .venv/ready: requirements.txt requirements-dev.txt setup.sh
 	@PYTHON=$(PYTHON) bash setup.sh
 
-demo: setup ## release v1.0.0 and v1.1.0 on the sandbox, watch a broken v1.2.0 being put back (KEEP=1 leaves it up, BACKEND=render runs it there)
+demo: setup ## deploy v1.0.0 and v1.1.0 to the sandbox, then a broken v1.2.0 that is rolled back (KEEP=1 leaves it up, BACKEND=render uses Render)
 	@$(BIN)/python -m sandbox.demo
 
+##@ Test
 test: setup ## run every test: unit, contract, integration, whole deploys
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test-unit: setup ## run the unit tests, in under two minutes
+	$(BIN)/pytest -n 2 --dist loadfile tests/unit
 
 lint: setup ## ruff, mypy, ansible-lint (production profile), antsibull-docs, changelog
 	$(BIN)/ruff check .
@@ -32,17 +37,18 @@ lint: setup ## ruff, mypy, ansible-lint (production profile), antsibull-docs, ch
 	$(BIN)/antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck .
 	$(BIN)/antsibull-changelog lint
 
-sanity: setup ## ansible-test sanity and galaxy-importer, on a copy outside of git
+sanity: setup ## ansible-test sanity and galaxy-importer
 	@bash tests/sanity/run.sh
 
-bench: setup ## measure what the README states (tests/bench)
+bench: setup ## measure the figures that the README and docs state (tests/bench)
 	$(BIN)/pytest -q -s tests/bench
 
+##@ Other
 docs: setup ## build the modules' documentation into docs/build
 	@bash docs/build.sh
 
-clean: ## stop the sandboxes, remove what was built and installed
+clean: ## stop the sandboxes, delete everything that was built or installed
 	@if [ -x $(BIN)/python ]; then for name in $$(ls .sandbox 2>/dev/null | grep -v '^cache$$'); do $(BIN)/python -m sandbox clean --name $$name || true; done; fi
 	rm -rf .venv .sandbox .cache .pytest_cache .mypy_cache .ruff_cache .ansible docs/build
 
-.PHONY: help setup demo test lint sanity bench docs clean
+.PHONY: help setup demo test test-unit lint sanity bench docs clean
