@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
 import secrets
@@ -119,9 +120,11 @@ class Cloud:
         return any(not task.done() for task in self._tasks.get(storefront, ()))
 
     async def create_storefront(self, wanted: dict[str, Any]) -> Storefront:
-        """Provision one project, two services and a zone. Raises KeyError on a missing key, OSError when a port is taken."""
+        """Provision one project, two services and a zone. Raises KeyError on a missing key, OSError when a port is taken or given twice."""
         backend = wanted.get("backend", "railway")
         name, edge, origin = wanted["name"], wanted["edge_ports"], wanted["origin_ports"]
+        if len({*edge.values(), *origin.values()}) < len(edge) + len(origin):  # an edge whose origin has its port would forward to itself for ever
+            raise OSError(errno.EADDRINUSE, f"a port is given twice: {sorted([*edge.values(), *origin.values()])}")
         url = {surface: f"http://127.0.0.1:{port}" for surface, port in edge.items()}
         given = dict(wanted.get("variables") or {})
         public = {key: given.pop(key) for key in list(given) if key.startswith("NEXT_PUBLIC_")}

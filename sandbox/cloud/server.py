@@ -9,6 +9,7 @@ import asyncio
 import random
 import socket
 import struct
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -67,9 +68,17 @@ async def break_connection(request: Request) -> Response:
     return Response(status_code=499)
 
 
+_handed_out: deque[int] = deque(maxlen=1000)
+
+
 def free_port() -> int:
-    """Return a port that nothing listens on, outside the range that Linux gives to outgoing connections."""
-    return next(port for port in iter(lambda: random.choice(PORTS), None) if is_free(port))
+    """Return a port that nothing listens on, outside the range that Linux gives to outgoing connections.
+
+    It differs from the last thousand that this process was given: their users may not listen yet.
+    """
+    port = next(port for port in iter(lambda: random.choice(PORTS), None) if port not in _handed_out and is_free(port))
+    _handed_out.append(port)
+    return port
 
 
 class Listeners:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.cloud.server import free_port
 from sandbox.process import is_alive
 from sandbox.state import read
 from tests.unit.sandbox.cloud.double import Double, Shop, backend, frontend, until
@@ -122,6 +123,20 @@ def test_a_storefront_whose_port_is_taken_is_refused_and_leaves_nothing(shop: Sh
     order = {**shop.order, "name": "second", "edge_ports": {"frontend": shop.double.ports["vercel"], "backend": shop.order["edge_ports"]["backend"]}}
     assert shop.double.control.post("/storefronts", json=order).status_code == 409
     assert shop.double.control.get("/storefronts/second").status_code == 404
+
+
+def test_a_storefront_whose_edge_has_the_port_of_its_origin_is_refused(shop: Shop) -> None:
+    first, second, third = (free_port() for _unused in range(3))
+    order = {**shop.order, "name": "second", "edge_ports": {"frontend": first, "backend": second}, "origin_ports": {"frontend": third, "backend": second}}
+    answer = shop.double.control.post("/storefronts", json=order)
+    assert (answer.status_code, str(second) in answer.text) == (409, True)
+    assert shop.double.control.get("/storefronts/second").status_code == 404
+
+
+def test_a_port_is_not_handed_out_again_before_its_user_can_listen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.cloud.server.PORTS", range(20000, 20040))
+    given = [free_port() for _unused in range(10)]
+    assert len(set(given)) == len(given)
 
 
 def test_a_deleted_storefront_is_gone_with_its_processes_and_ports(double: Double) -> None:
