@@ -58,8 +58,9 @@ options:
   path:
     description:
       - A folder with the files, or with O(ref) a git repository on the controller. Required with O(source=upload).
-      - What C(.railwayignore) names is left out, and C(.git), C(node_modules) and files such as C(.env) always; of a folder also what C(.gitignore)
-        names, unless C(.railwayignore) takes it back.
+      - What C(.railwayignore) names is left out, and C(.git) and C(node_modules) always, as Railway's own client does. Of a folder, what C(.gitignore) names
+        is left out too, unless C(.railwayignore) takes it back. A file such as C(.env) is sent unless one of them names it.
+      - Executable files stay executable. A link to a file is sent as that file. A link to a folder, or out of the source, is refused.
     type: path
   root_directory:
     description:
@@ -293,7 +294,6 @@ from typing import Any
 
 from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.http import REQUESTS_ERROR
-from ..module_utils.core.ignore import PATHSPEC_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options, lease_options, source_options, wait_options
 from ..module_utils.data.lease import guard as lease_guard
@@ -400,7 +400,7 @@ def main() -> None:
         plan,
         apply,
         guard=lease_guard,
-        libraries={"requests": REQUESTS_ERROR, "pathspec": PATHSPEC_ERROR},
+        libraries={"requests": REQUESTS_ERROR},
         required_if=[("state", "rolled_back", ("deployment",))],
     )
 

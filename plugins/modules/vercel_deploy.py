@@ -93,8 +93,11 @@ options:
   path:
     description:
       - A folder with the files, or with O(ref) a git repository on the controller. Required with O(state=staged) and O(source=upload).
-      - What C(.vercelignore) names is left out, and what Vercel's own client leaves out; of a folder also what C(.gitignore) names, unless
-        C(.vercelignore) takes it back. Those in O(root_directory) and in the folders above it count, up to O(path) or to the top of the commit.
+      - What Vercel's own client leaves out is left out, such as C(node_modules), C(.git) and C(.env.local), but not C(.env). Then C(.vercelignore) decides,
+        which can take each of them back (C(!.env.local)). Its patterns mean what they mean to that client. The files in O(root_directory) and in the folders
+        above it count, up to O(path) or to the top of the commit.
+      - Of a folder, what C(.gitignore) names is left out too, unless C(.vercelignore) takes it back.
+      - An executable file is sent as one, and a link as a link. A link that leads out of the folder is refused. Vercel takes 15,000 files at most.
     type: path
   root_directory:
     description:
@@ -292,7 +295,6 @@ error:
 from typing import Any
 
 from ..module_utils.core.http import REQUESTS_ERROR
-from ..module_utils.core.ignore import PATHSPEC_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options, lease_options, source_options, wait_options
 from ..module_utils.core.wait import Outcome
@@ -444,7 +446,7 @@ def apply_canceled(intent: Plan, client: Vercel) -> dict[str, Any]:
 def main() -> None:
     required = [("state", state, ["deployment"]) for state in ("promoted", "rolled_back", "canceled")]
     required += [("source", source, ["commit"]) for source in ("commit", "adopt")] + [("source", "redeploy", ["deployment"])]
-    run(argument_spec(), build_client, plan, apply, guard=lease_guard, libraries={"requests": REQUESTS_ERROR, "pathspec": PATHSPEC_ERROR}, required_if=required)
+    run(argument_spec(), build_client, plan, apply, guard=lease_guard, libraries={"requests": REQUESTS_ERROR}, required_if=required)
 
 
 if __name__ == "__main__":

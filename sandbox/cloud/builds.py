@@ -11,6 +11,8 @@ import json
 import os
 import shutil
 import signal
+import stat
+import tarfile
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -30,6 +32,16 @@ class BuildFailed(Exception):
     """The app's own install or build failed; the message is for the deployment's owner."""
 
 
+EXECUTABLE, LINK = 0o100755, 0o120777
+
+
+def entry(digest: str, mode: int | None) -> str:
+    """Return what a deployment keeps of a file: its digest, and its mode after it where the file is executable or a link."""
+    if mode and stat.S_ISLNK(mode):
+        return f"{digest} {LINK:o}"
+    return f"{digest} {EXECUTABLE:o}" if mode and mode & stat.S_IXUSR else digest
+
+
 class Blobs:
     """Uploaded files by their SHA-1 digest."""
 
@@ -45,6 +57,28 @@ class Blobs:
             draft.replace(self.path(digest))
         return digest
 
+    def put_member(self, tar: tarfile.TarFile, member: tarfile.TarInfo) -> str | None:
+        """Store a file or a link of an archive and return its entry; None for what is neither."""
+        if member.issym():
+            return entry(self.put(member.linkname.encode()), LINK)
+        content = tar.extractfile(member) if member.isfile() else None
+        return entry(self.put(content.read()), member.mode) if content else None
+
+    def write(self, files: Mapping[str, str], folder: Path) -> None:
+        """Write files by their entries below a folder, the links last: nothing is written through one. Raises BuildFailed."""
+        for name, kept in sorted(files.items(), key=lambda item: item[1].endswith(f"{LINK:o}")):
+            digest, _space, mode = kept.partition(" ")
+            target = folder / name
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if mode == f"{LINK:o}":
+                    target.symlink_to(self.path(digest).read_text())
+                else:
+                    shutil.copyfile(self.path(digest), target)
+                    target.chmod(int(mode or "644", 8) & 0o777)
+            except OSError as problem:
+                raise BuildFailed(f"{name} cannot be written: {problem.strerror}") from None
+
     def path(self, digest: str) -> Path:
         return self.folder / digest
 
@@ -54,7 +88,7 @@ class Blobs:
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that a build depends on but for Node: the files by path with their SHA-1, the variables, what to run where, what to keep."""
+    """All that a build depends on but for Node: the files by path with their entries, the variables, what to run where, what to keep."""
 
     files: Mapping[str, str]
     variables: Mapping[str, str]
@@ -121,10 +155,7 @@ class Builder:
             lines.append(line)
             log(line)
 
-        for name, digest in recipe.files.items():
-            target = work / "source" / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(self.blobs.path(digest), target)
+        self.blobs.write(recipe.files, work / "source")
         tell(f"Using Node {self._node_version}")
         app = work / "source" / recipe.root
         manifest = {} if recipe.prebuilt else _manifest(app)

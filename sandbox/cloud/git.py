@@ -27,10 +27,10 @@ async def subject(repository: str, commit: str) -> str:
 
 
 async def files(repository: str, commit: str, folder: str, blobs: Blobs) -> dict[str, str]:
-    """Store the files of a commit below ``folder``, and return path in the repository → SHA-1. Raises NoCommit."""
+    """Store the files of a commit below ``folder``, and return path in the repository → entry. Raises NoCommit."""
     archive = await _git(repository, "archive", "--format=tar", commit, *([folder] if folder else []))
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        return {entry.name: blobs.put(stream.read()) for entry in tar if entry.isfile() and (stream := tar.extractfile(entry))}
+        return {member.name: kept for member in tar if (kept := blobs.put_member(tar, member))}
 
 
 async def _git(repository: str, *arguments: str) -> bytes:

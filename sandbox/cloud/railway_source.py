@@ -24,7 +24,7 @@ class NoSource(Exception):
 
 
 def unpack(blobs: Blobs, archive: bytes, mode: str) -> dict[str, str]:
-    """Store the regular files of an archive and return path → digest. Raises NoSource for what is none, or reaches outside."""
+    """Store the files and links of an archive and return path → entry. Raises NoSource for what is none, or reaches outside."""
     files = {}
     try:
         with tarfile.open(fileobj=io.BytesIO(archive), mode=mode) as tar:  # type: ignore[call-overload]
@@ -32,8 +32,8 @@ def unpack(blobs: Blobs, archive: bytes, mode: str) -> dict[str, str]:
                 path = PurePosixPath(member.name)
                 if path.is_absolute() or ".." in path.parts:
                     raise NoSource(f"The archive reaches outside of its root: {member.name}")
-                if content := tar.extractfile(member) if member.isfile() else None:
-                    files[str(path)] = blobs.put(content.read())
+                if kept := blobs.put_member(tar, member):
+                    files[str(path)] = kept
     except (tarfile.TarError, gzip.BadGzipFile, EOFError) as error:
         raise NoSource(f"The body is not a tar.gz archive: {error}") from None
     if not files:

@@ -17,7 +17,7 @@ from .builds import Blobs
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit with the files below a folder of it, by path with their digests."""
+    """A commit with the files below a folder of it, by path with their entries."""
 
     id: str
     message: str
@@ -40,8 +40,8 @@ def read_commit(repository: Path, revision: str, folder: str, blobs: Blobs) -> C
     files = {}
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         for member in tar:
-            if content := tar.extractfile(member) if member.isfile() else None:
-                files[member.name] = blobs.put(content.read())
+            if kept := blobs.put_member(tar, member):
+                files[member.name] = kept
     return Commit(identifier, message.strip(), created, files)
 
 

@@ -31,7 +31,7 @@ def now() -> int:
 
 @dataclass
 class SiteDeployment:
-    """A deployment on Vercel. ``files`` maps paths to SHA-1 digests; times are in milliseconds."""
+    """A deployment on Vercel. ``files`` maps paths to entries (SHA-1 digest, mode); times are in milliseconds."""
 
     id: str
     name: str

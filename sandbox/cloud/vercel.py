@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Router
 
 from . import git, vercel_git
+from .builds import entry
 from .exchanges import OWN_CLIENT
 from .faults import Fault, effect
 from .server import free_port
@@ -222,11 +223,12 @@ class Vercel(Vendor):
             raise self.refusal(400, "bad_request", "Invalid request: one of `files`, `gitSource` or `deploymentId` is required.")
 
     def _files(self, body: dict[str, Any], own_client: bool) -> dict[str, str]:
-        """Return path → SHA-1 of the files, the inline ones now stored. Refuses while any is missing."""
+        """Return path → entry of the files, the inline ones now stored. Refuses while any is missing."""
         files = {}
         for item in body["files"]:
-            name, keys = item.get("file"), item.keys() - ({"mode"} if own_client else set())
-            if not isinstance(name, str) or not (keys <= {"file", "sha", "size"} or keys <= {"file", "data", "encoding"}):
+            name, keys, mode = item.get("file"), item.keys() - ({"mode"} if own_client else set()), item.get("mode")
+            well_formed = isinstance(name, str) and (mode is None or type(mode) is int)
+            if not well_formed or not (keys <= {"file", "sha", "size", "mode"} or keys <= {"file", "data", "encoding"}):
                 raise self.refusal(400, "bad_request", "Invalid request: `files` should match exactly one schema in oneOf.")
             if name.startswith("/") or ".." in name.split("/"):
                 raise self.refusal(400, "bad_request", f"Invalid file path: {name}")
@@ -235,10 +237,10 @@ class Vercel(Vendor):
                     inline = base64.b64decode(item["data"]) if item.get("encoding") == "base64" else item["data"].encode()
                 except binascii.Error:
                     raise self.refusal(400, "bad_request", f"Invalid base64 data of {name}") from None
-                files[name] = self.cloud.blobs.put(inline)
+                files[name] = entry(self.cloud.blobs.put(inline), mode)
             else:
-                files[name] = str(item.get("sha"))
-        if missing := sorted({digest for digest in files.values() if digest not in self.cloud.blobs}):
+                files[name] = entry(str(item.get("sha")), mode)
+        if missing := sorted({digest for kept in files.values() if (digest := kept.partition(" ")[0]) not in self.cloud.blobs}):
             raise self.refusal(400, "missing_files", "Missing files", missing=missing)
         return files
 

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient
-from ansible_collections.storefront.runbook.plugins.module_utils.core.source import list_files
+from ansible_collections.storefront.runbook.plugins.module_utils.core.source_files import list_files
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Waiter
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms import vercel, vercel_git, vercel_upload, vercel_variables
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel_states import JOBS, STATES

@@ -15,6 +15,7 @@ import pytest
 import requests
 from ansible_collections.storefront.runbook.plugins.modules import vercel_deploy, vercel_info
 
+from sandbox.state import folder_of
 from sandbox.storefront import Sandbox
 from tests.integration.vercel_client import Client
 from tests.unit.sandbox.cloud.double import frontend
@@ -77,3 +78,37 @@ def test_vercels_own_client_deploys_promotes_and_rolls_back_and_the_modules_take
     assert (info["live"]["id"], info["project"]["auto_assign_domains"]) == (by_client["id"], False)
     assert [candidate["release"] for candidate in info["candidates"]] == ["v1.1.0"]
     assert not run(vercel_deploy, state="rolled_back", deployment=by_client["id"])["changed"]
+
+
+def test_the_module_sends_the_files_modes_and_links_that_vercels_own_client_sends(sandbox: Sandbox, shop: dict[str, Any], client: Client) -> None:
+    write(client.folder, "v2.0.0")
+    for name in (
+        ".env",
+        ".env.local",
+        "src/.env.x.local",
+        "node_modules/a/index.js",
+        "node_modules/b/index.js",
+        "src/.gitignore",
+        "src/A.LOG",
+        "src/kept.log",
+        "dist/a",
+    ):
+        (client.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (client.folder / name).write_text(name)
+    (client.folder / "run.sh").write_text("#!/bin/sh\n")
+    (client.folder / "run.sh").chmod(0o755)
+    for link, leads in {"src/alias": "kept.log", "folder": "src", "gone": "src/gone"}.items():
+        (client.folder / link).symlink_to(leads)
+    (client.folder / ".vercelignore").write_text("./dist\r\n*.log\r\n!src/kept.log\r\n!.env.local\r\n!node_modules\r\nnode_modules/b\r\n")
+    client.stage()
+    api = {"api_token": sandbox.state["tokens"]["vercel"], "api_url": sandbox.state["cloud"]["vercel_url"], "team": shop["vercel"]["team"], "project": NAME}
+    result = run_module(vercel_deploy, {**api, "state": "staged", "path": str(client.folder), "release": "v2.0.0", "wait_interval": 0.1})
+    assert not result["failed"], result
+    saved = json.loads((folder_of(sandbox.name) / "cloud" / "state.json").read_text())["storefronts"][NAME]["site"]["deployments"]
+    by_client, by_module = list(saved.values())[-2:]
+    assert by_module["files"] == by_client["files"]
+    assert {".env", ".env.local", "src/kept.log", "node_modules/a/index.js", "run.sh", "folder", "gone"} <= by_module["files"].keys()
+    assert by_module["files"]["run.sh"].endswith(" 100755")
+    (client.folder / "run.sh").chmod(0o644)
+    again = run_module(vercel_deploy, {**api, "state": "staged", "path": str(client.folder), "release": "v2.0.0"}, check=True)
+    assert again["changed"]

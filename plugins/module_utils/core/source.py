@@ -5,26 +5,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .errors import CommandFailed, ConfigError
-from .ignore import Ignored, nothing_ignored
 from .process import run
 
 # Python 3.11.4 brought the filters; git itself refuses names that lead out of the folder.
 EXTRACTION: dict[str, Any] = {"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}
-# What neither vendor's own client ever uploads from a folder; a ref holds only what was committed.
-NEVER_UPLOADED = frozenset({".git", ".hg", ".svn", "node_modules", ".next", ".vercel", ".DS_Store", ".env", ".env.local", "__pycache__"})
-SMALL = 1 << 20  # bytes; a file below that is read at once
+NOT_SOURCE = frozenset({".git", "node_modules"})
 
 
 @dataclass(frozen=True)
@@ -37,31 +32,9 @@ class Source:
     top: Path | None = None
 
 
-@dataclass(frozen=True)
-class SourceFile:
-    """``path`` is relative, with slashes; ``size`` in bytes; ``executable`` as git knows it."""
-
-    path: str
-    absolute: str
-    size: int
-    executable: bool
-
-    def open(self) -> BufferedReader:
-        return open(self.absolute, "rb")  # noqa: PTH123 a Path for each of thousands of files takes longer than all else about them
-
-    def read(self) -> bytes:
-        with self.open() as stream:
-            return stream.read()
-
-    def sha1(self) -> str:
-        if self.size < SMALL:
-            return hashlib.sha1(self.read(), usedforsecurity=False).hexdigest()
-        with self.open() as stream:
-            return hashlib.file_digest(stream, "sha1").hexdigest()
-
-
 def resolve(path: Path | str, ref: str) -> str:
     """Return the full commit SHA of ``ref`` in the repository at ``path``. Raises ConfigError."""
+    _refuse_nul(path=str(path), ref=ref)
     try:
         return run(["git", "-C", str(path), "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"]).stdout.strip()
     except CommandFailed:
@@ -85,15 +58,11 @@ def checkout(path: Path | str, ref: str | None = None, subdirectory: str = "", i
     The work tree and its uncommitted changes are never read when a ref is given. Of the folders above ``subdirectory`` only the commit's files of the name
     ``ignore_file`` are there. Raises ConfigError when there is nothing in it.
     """
-    inside = PurePosixPath(subdirectory or ".")
-    if inside.is_absolute() or ".." in inside.parts:
-        raise ConfigError(f"root_directory {subdirectory!r} must be a folder inside of the source, without a leading slash or '..'.")
+    inside = _inside(subdirectory)
     if ref is None:
-        root = Path(path, subdirectory)
-        if not root.is_dir():
-            raise ConfigError(f"The source folder {root} does not exist. Correct source_path or root_directory.", code="no_source")
+        root = folder_in(path, subdirectory)
         _refuse_empty(root, str(root))
-        yield Source(root.resolve(), None)
+        yield Source(root, None)
         return
     commit = resolve(path, ref)
     tree = f"{commit}:{'' if str(inside) == '.' else inside}"
@@ -109,6 +78,39 @@ def checkout(path: Path | str, ref: str | None = None, subdirectory: str = "", i
         yield Source(root, commit, top)
 
 
+def folder_in(path: Path | str, subdirectory: str = "") -> Path:
+    """Return the folder ``subdirectory`` of the folder ``path``, without links. Raises ConfigError when there is none, or a link leads out of ``path``."""
+    _refuse_nul(path=str(path))
+    root = Path(path, _inside(subdirectory))
+    if not root.is_dir():
+        raise ConfigError(f"The source folder {root} does not exist. Correct source_path or root_directory.", code="no_source")
+    top, here = Path(path).resolve(), Path(path)
+    for part in _inside(subdirectory).parts:
+        here /= part
+        if not here.resolve().is_relative_to(top):
+            raise ConfigError(
+                f"root_directory {subdirectory!r} leads out of the source {path}: {here} is a link to {here.resolve()}. Set path to the folder that holds "
+                "the application, or replace the link by the folder.",
+                code="link_outside",
+            )
+    return root.resolve()
+
+
+def _inside(subdirectory: str) -> PurePosixPath:
+    _refuse_nul(root_directory=subdirectory)
+    inside = PurePosixPath(subdirectory or ".")
+    if inside.is_absolute() or ".." in inside.parts:
+        raise ConfigError(f"root_directory {subdirectory!r} must be a folder inside of the source, without a leading slash or '..'.")
+    return inside
+
+
+def _refuse_nul(**options: str) -> None:
+    """No program and no file system takes such a word."""
+    for name, value in options.items():
+        if "\0" in value:
+            raise ConfigError(f"{name} {value!r} holds a NUL character, which no path and no release has. Correct {name}.", code=f"bad_{name}")
+
+
 def _extract(repository: str, tree: str, folder: Path, what: str) -> None:
     with tempfile.TemporaryDirectory(prefix="storefront-") as scratch:  # on disk: memory does not grow with the repository
         tar = Path(scratch, "source.tar")
@@ -120,60 +122,17 @@ def _extract(repository: str, tree: str, folder: Path, what: str) -> None:
 
 
 def _refuse_empty(root: Path, what: str) -> None:
-    if next(_walk(root, nothing_ignored), None) is None:
-        raise ConfigError(
-            f"The source folder {what} is empty, so there is nothing to deploy. Correct source_path, release or root_directory.", code="empty_source"
-        )
-
-
-def list_files(root: Path, ignored: Ignored = nothing_ignored) -> list[SourceFile]:
-    """Return every file to upload, sorted by path; links to files are followed, links to folders and out of ``root`` are refused.
-
-    ``ignored`` says what else is left out than what is never uploaded: see core/ignore.py.
-    """
-    return sorted(_walk(root, ignored), key=lambda file: file.path)
-
-
-def _refuse_unreadable(path: Path) -> None:
-    try:
-        path.name.encode()
-    except UnicodeEncodeError:
-        name = path.name.encode(errors="surrogateescape")
-        raise ConfigError(f"{path.parent} has a file whose name is not UTF-8: {name!r}. Rename it, or leave it out.", code="file_name") from None
-
-
-def _walk(root: Path, ignored: Ignored) -> Iterator[SourceFile]:
-    inside, waiting = root.resolve(), [(str(root), "")]
-    while waiting:
-        folder, below = waiting.pop()
-        for entry in _entries(folder):
-            is_folder = entry.is_dir()
-            if ignored(entry.path, is_folder):
-                continue
-            if is_folder:
-                if entry.is_symlink():
-                    raise ConfigError(f"{entry.path} is a link to a folder. Replace it by the folder, or leave it out.", code="link_to_folder")
-                waiting.append((entry.path, f"{below}{entry.name}/"))
-                continue
-            if not entry.name.isascii():
-                _refuse_unreadable(Path(entry.path))
-            if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(inside):
-                raise ConfigError(f"{entry.path} is a link out of the source folder. Replace it by the file, or leave it out.", code="link_outside")
-            if entry.is_file():
-                stat = entry.stat()
-                yield SourceFile(below + entry.name, entry.path, stat.st_size, bool(stat.st_mode & 0o100))
-
-
-def _entries(folder: str) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return sorted((entry for entry in entries if entry.name not in NEVER_UPLOADED), key=lambda entry: entry.name)
-    except OSError as problem:
-        raise ConfigError(f"The folder {folder} cannot be read: {problem.strerror}. Correct its rights, or leave it out.", code="unreadable_folder") from None
+    """Raise ConfigError unless there is anything but what belongs to git and npm."""
+    for _here, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if name not in NOT_SOURCE]
+        if names:
+            return
+    raise ConfigError(f"The source folder {what} is empty, so there is nothing to deploy. Correct source_path, release or root_directory.", code="empty_source")
 
 
 def tags(path: Path | str) -> dict[str, str]:
     """Return the tag of each tagged commit in the repository at ``path``, of several the highest version. Raises ConfigError."""
+    _refuse_nul(path=str(path))
     listed = run(
         ["git", "-C", str(path), "for-each-ref", "--sort=version:refname", "--format=%(objectname) %(*objectname) %(refname:strip=2)", "refs/tags"], check=False
     )

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..core.errors import ApiError, ConfigError, DeploymentFailed, Unreachable, WaitTimeout
 from ..core.http import ApiClient
-from ..core.source import SourceFile
+from ..core.source_files import SourceFile
 from ..core.wait import Outcome, Waiter, nothing
 from . import railway_graphql as documents
 from .railway_graphql import graphql, parse_error

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 import tarfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from ..core.errors import ConfigError
-from ..core.ignore import ignored
-from ..core.source import Source, SourceFile, list_files
+from ..core.ignore import ignored, in_each_folder
+from ..core.ignore_git import GitRules
+from ..core.source import Source
+from ..core.source_files import SourceFile, list_files
 
 IGNORE_FILE = ".railwayignore"
+NEVER = frozenset({".git", "node_modules"})  # that Railway's own client leaves out whatever an ignore file says
 
 
 def files_of(source: Source, top: Path) -> list[SourceFile]:
@@ -25,10 +29,15 @@ def files_of(source: Source, top: Path) -> list[SourceFile]:
     """
     top = source.top or top.resolve()
     names = [IGNORE_FILE] if source.commit else [".gitignore", IGNORE_FILE]
-    files = list_files(source.root, ignored(top if source.root.is_relative_to(top) else source.root, names))
+    layers = [in_each_folder(top, name, GitRules if name == ".gitignore" else _rules) for name in names]
+    files = list_files(source.root, ignored(layers, NEVER))
     if not files:
         raise ConfigError(f"{' and '.join(names)} leave nothing of the source to upload. Correct them, or root_directory.", code="empty_source")
     return files
+
+
+def _rules(text: str) -> GitRules:
+    return GitRules(re.sub(r"^(!?)\./", r"\1", text, flags=re.MULTILINE))
 
 
 def digest(files: Iterable[SourceFile]) -> str:
@@ -50,3 +59,4 @@ def pack(files: Iterable[SourceFile], archive: Path) -> None:
             entry.mode = 0o755 if file.executable else 0o644
             with file.open() as content:
                 tar.addfile(entry, content)
+                content.read(1)  # at its end it is checked that nothing was written to it meanwhile

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +14,14 @@ from typing import Any
 
 from ..core.errors import ConfigError
 from ..core.ignore import ignored
-from ..core.source import Source, SourceFile, checkout, list_files
+from ..core.source import Source, checkout, folder_in
+from ..core.source_files import EXECUTABLE, LINK, SourceFile, list_files
 from .vercel import Vercel
 from .vercel_git import full_commit, git_source, own_build
+from .vercel_ignore import IGNORE_FILE, layers
 from .vercel_prebuilt import output_files
 from .vercel_states import Deployment, Project, describe, production
-from .vercel_upload import IGNORE_FILE, IGNORED, Files, create, digest, layout
+from .vercel_upload import Files, create, digest, layout
 from .vercel_variables import environments, last_change
 
 
@@ -63,14 +66,20 @@ def _upload(client: Vercel, project: Project, params: Mapping[str, Any], commit:
     files, known = (_prebuilt if params["prebuilt"] else _sources)(client, params, commit)
     build.files = layout(files, project, params["root_directory"])
     build.meta.update({"source_digest": digest(build.files), **({"commit": known} if known else {})})
-    build.told = {"upload": f"{build.size['files']} files, {build.size['bytes']} bytes, less what Vercel holds already"}
+    build.told = {"upload": _told(build)}
     build.found = client.find(project, build.meta)
+
+
+def _told(build: Build) -> str:
+    modes = Counter(file.mode for _unused, file in build.files.values())
+    special = [f"{modes[mode]} {word}" for mode, word in ((EXECUTABLE, "executable"), (LINK, "links")) if modes[mode]]
+    return f"{', '.join([f'{len(build.files)} files', *special])}, {build.size['bytes']} bytes, less what Vercel holds already"
 
 
 def _prebuilt(client: Vercel, params: Mapping[str, Any], commit: str) -> tuple[list[SourceFile], str | None]:
     if params["ref"]:
         raise ConfigError("A ref holds no output of `vercel build`. With prebuilt set release instead of ref, and commit if it is known.", code="prebuilt_ref")
-    return output_files(Path(params["path"], params["root_directory"]), params["environment"]), commit or None
+    return output_files(folder_in(params["path"], params["root_directory"]), params["environment"]), commit or None
 
 
 def _sources(client: Vercel, params: Mapping[str, Any], commit: str) -> tuple[list[SourceFile], str | None]:
@@ -82,12 +91,14 @@ def _sources(client: Vercel, params: Mapping[str, Any], commit: str) -> tuple[li
 
 
 def _listed(source: Source, top: Path) -> list[SourceFile]:
-    """Return the files to send: of a commit all but what .vercelignore leaves out, of a folder also without what git would not take in."""
+    """Return the files to send: of a commit all but what Vercel's client leaves out, of a folder also without what git would not take in."""
     top = source.top or top.resolve()
-    names = [IGNORE_FILE] if source.commit else [".gitignore", IGNORE_FILE]
-    files = list_files(source.root, ignored(top if source.root.is_relative_to(top) else source.root, names, IGNORED))
+    files = list_files(source.root, ignored(layers(source.root, top, git=not source.commit)), keep_links=True)
     if not files:
-        raise ConfigError(f"{' and '.join(names)} leave nothing of the source to upload. Correct them, or root_directory.", code="empty_source")
+        names = IGNORE_FILE if source.commit else f".gitignore and {IGNORE_FILE}"
+        raise ConfigError(
+            f"{names} leave nothing of the source to upload, less what Vercel's own client leaves out. Correct them, or root_directory.", code="empty_source"
+        )
     return files
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from http import HTTPStatus
@@ -14,17 +15,11 @@ from typing import Any
 
 from ..core.errors import ApiError, ConfigError, RunbookError, Unreachable
 from ..core.http import CONNECTIONS
-from ..core.source import SMALL, SourceFile
+from ..core.source_files import REGULAR, SMALL, SourceFile
 from .vercel import Vercel
 from .vercel_states import Deployment, Project
 
-IGNORE_FILE = ".vercelignore"
-# What Vercel's own client leaves out besides, unless .vercelignore takes it back.
-IGNORED = (
-    *(".hg", ".git", ".gitmodules", ".svn", ".cache", ".next", ".now", ".vercel", ".npmignore", ".dockerignore", ".gitignore", ".DS_Store", "CVS"),
-    *(".lock-wscript", ".env.local", ".venv", "npm-debug.log", "config.gypi", "node_modules", "__pycache__", "venv"),
-    *(".*.swp", ".wafpicke-*", ".env.*.local", ".pnp*", ".yarn/cache"),
-)
+FILES = 15_000  # that one deployment may have; Vercel refuses more once they are sent
 ROUNDS = 5  # how often a deployment is asked for: after uploads, after a lost answer
 UPLOADS = CONNECTIONS  # at a time: a small file is not much more than the wait for its answer
 
@@ -43,12 +38,26 @@ def layout(files: Iterable[SourceFile], project: Project, root_directory: str) -
             f"Set root_directory to {built_in}, or change the project's root directory.",
             code="root_directory",
         )
+    _refuse_too_many(placed)
     return placed
 
 
+def _refuse_too_many(files: Iterable[str]) -> None:
+    paths = list(files)
+    if len(paths) > FILES:
+        folders = Counter(str(PurePosixPath(*PurePosixPath(path).parts[:-1][:2])) for path in paths)
+        most = ", ".join(f"{folder} ({count})" for folder, count in folders.most_common(3))
+        raise ConfigError(
+            f"There are {len(paths)} files to upload, and Vercel takes {FILES} in a deployment. Leave out what the build does not need in .vercelignore or set "
+            f"root_directory; most of them are in {most}. Or have Vercel build from the Git repository that the project is linked to: source=commit.",
+            code="too_many_files",
+        )
+
+
 def digest(files: Files) -> str:
-    """Return one SHA-256 over all paths and contents."""
-    return hashlib.sha256("".join(f"{sha} {path}\n" for path, (sha, _unused) in sorted(files.items())).encode()).hexdigest()
+    """Return one SHA-256 over all paths, contents and modes. An ordinary file's mode is not in it, so a tree of such has the digest that it always had."""
+    lines = (f"{'' if file.mode == REGULAR else f'{file.mode:o} '}{sha} {path}\n" for path, (sha, file) in sorted(files.items()))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def create(
@@ -60,7 +69,7 @@ def create(
     ``source`` is what the request says instead where Vercel has the files already, such as gitSource. When the answer is lost, the deployment is
     looked for before it is asked for again.
     """
-    listed = [{"file": path, "sha": sha, "size": file.size} for path, (sha, file) in files.items()]
+    listed = [{"file": path, "sha": sha, "size": file.size, "mode": file.mode} for path, (sha, file) in files.items()]
     body = {"name": project["name"], "project": project["id"], **_target(meta.get("environment")), **(source or {"files": listed}), "meta": dict(meta)}
     params = {"skipAutoDetectionConfirmation": 1, **({"forceNew": 1} if "run" in meta else {})}
     sent = {"files": 0, "bytes": 0}

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core import wait
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import LeaseLost
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms import vercel_upload
 from ansible_collections.storefront.runbook.plugins.modules import vercel_deploy
 
 from tests.unit.plugins.fake_vercel import FakeVercel, vercel_error
@@ -52,8 +55,8 @@ def deploy(state: str, *, check: bool = False, **params: Any) -> dict[str, Any]:
     return run_module(vercel_deploy, {**common, "state": state, **params}, check=check)
 
 
-def stage(shop: Path, **params: Any) -> dict[str, Any]:
-    return deploy("staged", **{"path": str(shop), "ref": "v1.1.0", "root_directory": "apps/frontend", **params})
+def stage(shop: Path, *, check: bool = False, **params: Any) -> dict[str, Any]:
+    return deploy("staged", check=check, **{"path": str(shop), "ref": "v1.1.0", "root_directory": "apps/frontend", **params})
 
 
 def written(account: FakeVercel) -> list[str]:
@@ -532,6 +535,61 @@ def test_of_a_ref_vercels_ignore_files_above_the_root_directory_count_as_in_a_fo
     assert uploaded(account) == ["package.json", "page.tsx"]
 
 
+def commit(shop: Path, tag: str) -> None:
+    for command in (["add", "."], ["commit", "--quiet", "--message", tag], ["tag", tag]):
+        subprocess.run(["git", "-C", str(shop), "-c", "user.name=t", "-c", "user.email=t@t.test", *command], check=True)
+
+
+def test_a_committed_env_file_is_sent_and_one_for_this_machine_is_not(account, shop):
+    for name in (".env", ".env.production", ".env.local", ".env.production.local"):
+        (shop / "apps" / "frontend" / name).write_text("A=1")
+    commit(shop, "v1.2.0")
+    stage(shop, ref="v1.2.0")
+    assert uploaded(account) == [".env", ".env.production", "package.json", "page.tsx"]
+
+
+@pytest.mark.parametrize("ref", [None, "v1.2.0"])
+def test_an_executable_bit_alone_is_a_change_and_is_sent_alike_from_a_folder_and_a_ref(account, shop, ref):
+    script = shop / "apps" / "frontend" / "build.sh"
+    script.write_text("#!/bin/sh")
+    script.chmod(0o644)
+    commit(shop, "v1.1.1")
+    stage(shop, ref=ref and "v1.1.1", release="v1.2.0")
+    assert not stage(shop, ref=ref and "v1.1.1", release="v1.2.0", check=True)["changed"]
+    script.chmod(0o744)
+    commit(shop, "v1.2.0")
+    told = stage(shop, ref=ref, release="v1.2.0", check=True)
+    assert (told["changed"], told["diff"]["after"]["upload"]) == (True, "3 files, 1 executable, 38 bytes, less what Vercel holds already")
+    stage(shop, ref=ref, release="v1.2.0")
+    modes = {file["file"]: file["mode"] for file in account.asked("POST /v13/deployments")[-1].json()["files"]}
+    assert modes == {"build.sh": 0o100755, "package.json": 0o100644, "page.tsx": 0o100644}
+
+
+def test_more_files_than_vercel_takes_are_refused_in_check_mode_with_where_they_are(account, shop, monkeypatch):
+    monkeypatch.setattr(vercel_upload, "FILES", 3)
+    for number in range(3):
+        (shop / "apps" / "frontend" / "public").mkdir(exist_ok=True)
+        (shop / "apps" / "frontend" / "public" / f"{number}.png").touch()
+    result = stage(shop, ref=None, release="v1.1.0", check=True)
+    assert result["error"]["code"] == "too_many_files"
+    assert "There are 5 files to upload, and Vercel takes 3" in result["msg"]
+    assert "most of them are in public (3)" in result["msg"]
+
+
+def test_a_root_directory_that_links_out_of_the_source_is_refused_in_check_mode_too(account, shop, tmp_path_factory):
+    (shop / "apps" / "web").symlink_to(tmp_path_factory.mktemp("elsewhere"))
+    for prebuilt_ in (False, True):
+        result = stage(shop, ref=None, release="v1.1.0", root_directory="apps/web", check=True, prebuilt=prebuilt_)
+        assert result["error"]["code"] == "link_outside"
+        assert f"{shop}/apps/web is a link to" in result["msg"]
+
+
+@pytest.mark.parametrize("option", ["path", "ref", "root_directory"])
+def test_a_nul_in_a_path_or_a_ref_is_refused(account, shop, option):
+    result = stage(shop, check=False, **{option: "a\0b"})
+    assert (result["error"]["kind"], f"{option} 'a\\x00b' holds a NUL" in result["msg"]) == ("config", True)
+
+
 def test_ignore_files_that_leave_nothing_are_refused(account, shop):
     (shop / "apps" / "frontend" / ".vercelignore").write_text("*\n")
     result = stage(shop, ref=None, release="v1.1.0")
@@ -603,10 +661,66 @@ def prebuilt(shop: Path, **params: Any) -> dict[str, Any]:
 def test_what_was_built_elsewhere_is_sent_with_what_its_functions_need_and_nothing_else(account, built):
     result = prebuilt(built, commit=COMMIT)
     assert not result["failed"], result
-    functions = [f".vercel/output/functions/cart{kind}.func/{name}" for kind in ("", ".rsc") for name in (".vc-config.json", "node_modules/x/index.js")]
+    functions = [f".vercel/output/functions/{name}" for name in ("cart.func/.vc-config.json", "cart.func/node_modules/x/index.js", "cart.rsc.func")]
     assert uploaded(account) == sorted([*(f".vercel/output/{name}" for name in ("builds.json", "config.json", "static/page.html")), *functions, "shared/a.js"])
-    assert (result["deployment"]["commit"], result["upload"]["sent_files"]) == (COMMIT, 6)
+    link = next(file for file in account.asked("POST /v13/deployments")[0].json()["files"] if file["file"].endswith(".rsc.func"))
+    assert link == {"file": functions[2], "sha": hashlib.sha1(b"cart.func").hexdigest(), "size": 9, "mode": 0o120777}
+    assert (result["deployment"]["commit"], result["upload"]["sent_files"]) == (COMMIT, 7)
     assert not prebuilt(built, commit=COMMIT)["changed"]
+
+
+@pytest.mark.parametrize(
+    ("named", "sent"),
+    [
+        ("linked", ["linked"]),  # a link to a folder, as pnpm makes them
+        ("shared/../shared/a.js", ["shared/a.js"]),
+        ("shared", []),
+        (".env.local", [".env.local"]),
+        ("secret.key", []),  # .vercelignore names it
+        ("keys/a", []),
+    ],
+)
+def test_what_a_function_names_is_sent_as_vercels_own_client_sends_it(account, built, named, sent):
+    app = built / "apps" / "frontend"
+    (app / "linked").symlink_to("shared")
+    (app / "keys").mkdir()
+    for name in (".env.local", "secret.key", "keys/a"):
+        (app / name).touch()
+    (app / ".vercelignore").write_text("*.key\nkeys\n")
+    config = app / ".vercel" / "output" / "functions" / "cart.func" / ".vc-config.json"
+    config.write_text(json.dumps({"filePathMap": {"x": named}}))
+    prebuilt(built)
+    assert [path for path in uploaded(account) if not path.startswith(".vercel/")] == sent
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ("../secret", "lies outside of"),
+        ("/etc/hostname", "lies outside of"),
+        ("a/../../secret", "lies outside of"),
+        ("out/hostname", "is a link out of the source folder"),
+        ("out", "is a link out of the source folder"),
+        ("gone", "does not exist"),
+        ("a\0b", "does not map paths to paths"),
+        (1, "does not map paths to paths"),
+        ("", "does not map paths to paths"),
+    ],
+)
+def test_what_a_function_names_outside_of_the_folder_is_refused(account, built, named, message):
+    (built / "apps" / "frontend" / "out").symlink_to("/etc")
+    config = built / "apps" / "frontend" / ".vercel" / "output" / "functions" / "cart.func" / ".vc-config.json"
+    config.write_text(json.dumps({"filePathMap": {"x": named}}))
+    result = prebuilt(built, check=True)
+    assert (result["error"]["kind"], message in result["msg"]) == ("config", True), result["msg"]
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "{", "1", "[" * 100_000])
+@pytest.mark.parametrize("file", ["builds.json", "functions/cart.func/.vc-config.json"])
+def test_a_damaged_file_of_the_output_is_refused_by_name(account, built, file, text):
+    (built / "apps" / "frontend" / ".vercel" / "output" / file).write_text(text)
+    result = prebuilt(built)
+    assert (result["error"]["kind"], file in result["msg"]) == ("config", True), result["msg"]
 
 
 def test_an_output_that_is_missing_for_something_else_or_with_a_ref_is_refused(account, shop, built):
@@ -614,10 +728,10 @@ def test_an_output_that_is_missing_for_something_else_or_with_a_ref_is_refused(a
     assert "A ref holds no output" in prebuilt(built, ref="v1.1.0")["msg"]
     output = built / "apps" / "frontend" / ".vercel" / "output"
     (output / "static" / "secret").symlink_to("/etc/hostname")
-    assert "lies outside of" in prebuilt(built)["msg"]
+    assert "static/secret is a link out of the source folder" in prebuilt(built)["msg"]
     (output / "static" / "secret").unlink()
-    (output / "static" / "loop").symlink_to("../static")
-    assert "a link to a folder that it lies in" in prebuilt(built)["msg"]
+    (output / "static" / "loop").symlink_to("loop")
+    assert "static/loop is one of a circle of links" in prebuilt(built)["msg"]
     (output / "config.json").unlink()
     assert "Run `vercel build --prod`" in prebuilt(built)["msg"]
     assert written(account) == []

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.cloud.builds import Blobs, Builder, BuildFailed, Recipe
+from sandbox.cloud.builds import EXECUTABLE, LINK, Blobs, Builder, BuildFailed, Recipe, entry
 from tests.unit.sandbox.cloud.double import PAGES, backend, frontend, node_bin
 
 
@@ -117,3 +117,33 @@ def test_two_releases_with_the_same_dependencies_install_them_once(builder: Buil
     _unused, second = build(builder, recipe(app("1.1.0"), output=""))
     assert (first[1], second[1]) == ("Running npm ci", "Restored the dependencies from the cache")
     assert len(list((builder.cache / "installs").iterdir())) == 1
+
+
+def test_a_build_runs_what_is_executable_and_finds_links_as_links(builder: Builder) -> None:
+    def files(mode: int) -> dict[str, str]:
+        script, package = b"#!/bin/sh\nmkdir out && cp -P lib out/lib\n", b'{"scripts": {"build": "./build.sh"}}'
+        return {
+            "package.json": entry(builder.blobs.put(package), 0o100644),
+            "build.sh": entry(builder.blobs.put(script), mode),
+            "lib": entry(builder.blobs.put(b"src/lib"), LINK),
+        }
+
+    with pytest.raises(BuildFailed):
+        build(builder, Recipe(files(0o100644), {}, output="out"))
+    key, _log = build(builder, Recipe(files(EXECUTABLE), {}, output="out"))
+    assert str((builder.folder(key) / "lib").readlink()) == "src/lib"
+
+
+def test_nothing_is_written_through_a_link(builder: Builder, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    files = {"a": entry(builder.blobs.put(str(tmp_path / "elsewhere").encode()), LINK), "a/b": builder.blobs.put(b"text")}
+    with pytest.raises(BuildFailed, match="a cannot be written"):
+        build(builder, Recipe(files, {}, output="a"))
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "kept"), [(None, "d"), (0o100644, "d"), (0o100664, "d"), (0o100755, "d 100755"), (0o100700, "d 100755"), (0o120777, "d 120777")]
+)
+def test_an_ordinary_file_is_kept_by_its_digest_alone(mode: int | None, kept: str) -> None:
+    assert entry("d", mode) == kept

@@ -47,7 +47,7 @@ def test_files_may_be_given_inline(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"files": [{"file": "a", "sha": "0" * 40, "mode": 33188}]}, {"public": True}, {"meta": {"n": 1}}, {"files": [{"file": "../a", "data": ""}]}]
+    "wrong", [{"files": [{"file": "a", "sha": "0" * 40, "mode": "755"}]}, {"public": True}, {"meta": {"n": 1}}, {"files": [{"file": "../a", "data": ""}]}]
 )
 def test_what_the_contract_does_not_allow_is_refused(shop: Shop, wrong: dict) -> None:
     body = {"name": shop.name, "files": [{"file": "a", "data": ""}], **wrong}

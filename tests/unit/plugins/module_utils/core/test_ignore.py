@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
-from ansible_collections.storefront.runbook.plugins.module_utils.core.ignore import ignored
-from ansible_collections.storefront.runbook.plugins.module_utils.core.source import list_files
+from ansible_collections.storefront.runbook.plugins.module_utils.core.ignore import constant, ignored, in_each_folder
+from ansible_collections.storefront.runbook.plugins.module_utils.core.ignore_git import GitRules
+from ansible_collections.storefront.runbook.plugins.module_utils.core.source_files import list_files
 
 
 def write(root: Path, **files: str) -> None:
@@ -21,8 +22,9 @@ def write(root: Path, **files: str) -> None:
         path.write_text(text)
 
 
-def kept(root: Path, *names: str, always: tuple[str, ...] = ()) -> list[str]:
-    return [file.path for file in list_files(root, ignored(root, names, always))]
+def kept(root: Path, *names: str, always: str = "") -> list[str]:
+    layers = [constant(root, GitRules(always)), *(in_each_folder(root, name) for name in names)]
+    return [file.path for file in list_files(root, ignored(layers, frozenset({".git"})))]
 
 
 TREE = [
@@ -62,6 +64,15 @@ TREE = [
         {"src/.gitignore": "/build\n*.log\n!deep/b.log\n"},
         {".gitignore": "a.log\nb.log/\nbuild/\ndist\n!dist\nkeep.log\nx.js\n"},
         {".gitignore": "a\nb\nout\nsrc \n.\n"},
+        {".gitignore": "*.log\r\n!keep.log\r\nbuild/\r\n"},
+        {".gitignore": "\ufeff*.log\n!keep.log"},
+        {".gitignore": "*.log\t\n*.md\\ \nwith blank\\\n[a\nout.j\\"},
+        {".gitignore": "[[:alpha:]].log\n[!a-c]\n[]-]\n[[:what:]]*\n\\a.log"},
+        {".gitignore": "??.txt\n"},
+        {".gitignore": "?.txt\n*.LOG\n"},
+        {".gitignore": "!\n/\n//\n!/\n**\n!**/\n!*.log"},
+        {".gitignore": "src**\n!src/\n/**/x.js\n**/build/**\n***/b.log"},
+        {".gitignore": "dist/**\n!dist/keep/\n!dist/keep/b\n"},
     ],
 )
 def test_it_leaves_out_what_git_leaves_out(tmp_path: Path, rules: dict[str, str]) -> None:
@@ -80,19 +91,14 @@ def test_a_later_name_overrules_an_earlier_one_and_both_the_defaults(tmp_path: P
     write(
         tmp_path, **{"a.js": "", "out__page.html": "", "out__.gitignore": "*", "secret": "", ".gitignore": "out\nsecret\n", ".vercelignore": "!out\n!out/*\n"}
     )
-    assert kept(tmp_path, ".gitignore", ".vercelignore", always=("a.js", "out")) == [".gitignore", ".vercelignore", "out/.gitignore", "out/page.html"]
+    assert kept(tmp_path, ".gitignore", ".vercelignore", always="a.js\nout") == [".gitignore", ".vercelignore", "out/.gitignore", "out/page.html"]
     assert "a.js" in kept(tmp_path, ".gitignore")
 
 
 def test_the_rules_of_a_folder_above_hold_for_a_folder_below(tmp_path: Path) -> None:
     write(tmp_path, **{".gitignore": "*.log", "apps__web__a.log": "", "apps__web__page": ""})
     app = tmp_path / "apps" / "web"
-    assert [file.path for file in list_files(app, ignored(tmp_path, [".gitignore"]))] == ["page"]
-
-
-def test_a_leading_dot_and_slash_are_taken_off_but_in_gits_own_file(tmp_path: Path) -> None:
-    write(tmp_path, **{"a": "", "b": "", ".gitignore": "./a", ".vercelignore": "./b"})
-    assert kept(tmp_path, ".gitignore", ".vercelignore") == [".gitignore", ".vercelignore", "a"]
+    assert [file.path for file in list_files(app, ignored([in_each_folder(tmp_path, ".gitignore")]))] == ["page"]
 
 
 def test_a_link_to_a_folder_that_is_left_out_is_no_error(tmp_path: Path) -> None:

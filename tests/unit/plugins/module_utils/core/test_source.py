@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import subprocess
 import tracemalloc
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
-from ansible_collections.storefront.runbook.plugins.module_utils.core.source import checkout, list_files, resolve, tags
+from ansible_collections.storefront.runbook.plugins.module_utils.core.source import checkout, resolve, tags
+from ansible_collections.storefront.runbook.plugins.module_utils.core.source_files import list_files
 
 
 def git(path: Path, *words: str) -> str:
@@ -85,8 +84,7 @@ def test_without_a_subdirectory_the_whole_tree_comes(repository: Path) -> None:
         assert "apps/web/index.html" in names(source.root)
 
 
-def test_a_folder_is_read_as_it_is_with_its_uncommitted_files_and_without_what_is_never_uploaded(repository: Path) -> None:
-    write(repository, {"apps/api/node_modules/x/index.js": "", "apps/api/.env": "SECRET=1", "apps/api/.env.local": "", "apps/api/.next/build": ""})
+def test_a_folder_is_read_as_it_is_with_its_uncommitted_files(repository: Path) -> None:
     with checkout(repository, None, "apps/api") as source:
         assert source.commit is None
         assert names(source.root) == [".env.production", "server.js", "start.sh", "version"]
@@ -141,59 +139,37 @@ def test_an_empty_commit_is_refused(tmp_path: Path) -> None:
         pass
 
 
-def test_a_link_to_a_file_inside_is_followed(tmp_path: Path) -> None:
-    write(tmp_path, {"real": "text"})
-    (tmp_path / "alias").symlink_to("real")
-    assert names(tmp_path) == ["alias", "real"]
+@pytest.mark.parametrize("ref", [None, "v1.0.0"])
+def test_a_nul_is_refused_with_the_option_that_has_it(repository: Path, ref: str | None) -> None:
+    for option, words in {"ref": (repository, "v1\0", "apps"), "path": (f"{repository}\0", ref, "apps"), "root_directory": (repository, ref, "ap\0ps")}.items():
+        with pytest.raises(ConfigError, match=rf"^{option} .*NUL") as caught, checkout(*words):
+            pass
+        assert caught.value.details["code"] == f"bad_{option}"
+    with pytest.raises(ConfigError, match="NUL"):
+        tags(f"{repository}\0")
 
 
-@pytest.mark.parametrize("committed", [False, True])
-def test_a_link_out_of_the_source_is_refused(tmp_path: Path, committed: bool) -> None:
-    root = tmp_path / "shop"
-    write(tmp_path, {"secret": "1", "shop/a": ""})
-    (root / "alias").symlink_to("../secret")
-    if committed:
-        git(root, "init", "--quiet")
-        git(root, "add", "-A")
-        git(root, "commit", "--quiet", "-m", "link")
-    with checkout(root, "HEAD" if committed else None) as source, pytest.raises(ConfigError, match="is a link out of the source folder"):
-        list_files(source.root)
+@pytest.mark.parametrize("ref", ["v1.0.0\n", "-h", "--output=/tmp/x", "..", "v1.0.0..v1.1.0", "v" * 5000])
+def test_a_ref_that_cannot_be_one_is_an_unknown_release(repository: Path, ref: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve(repository, ref)
+    assert caught.value.details["code"] == "unknown_release"
 
 
-@pytest.mark.parametrize("target", ["../other", "lib"])
-def test_a_link_to_a_folder_is_refused_rather_than_left_out(tmp_path: Path, target: str) -> None:
-    write(tmp_path, {"other/a": "", "shop/lib/b": ""})
-    (tmp_path / "shop/alias").symlink_to(target)
-    with pytest.raises(ConfigError, match="is a link to a folder"):
-        list_files(tmp_path / "shop")
-
-
-def test_a_name_that_is_not_utf8_is_refused_and_any_other_is_taken(tmp_path: Path) -> None:
-    write(tmp_path, {"with blank": "", "[slug]/page.tsx": "", "ä+%.txt": "", "@modal/(.)x": ""})
-    assert names(tmp_path) == ["@modal/(.)x", "[slug]/page.tsx", "with blank", "ä+%.txt"]
-    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.txt")).touch()
-    with pytest.raises(ConfigError, match=r"not UTF-8: b'\\xff\.txt'\. Rename it"):
-        list_files(tmp_path)
-
-
-def test_a_folder_that_cannot_be_read_is_refused_rather_than_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(tmp_path, {"a": "", "locked/b": ""})
-    scan = os.scandir
-
-    def refuse(folder: str) -> Iterator[os.DirEntry[str]]:
-        if folder.endswith("locked"):
-            raise PermissionError(errno.EACCES, "Permission denied", folder)
-        return scan(folder)
-
-    monkeypatch.setattr(os, "scandir", refuse)
-    with pytest.raises(ConfigError, match=r"locked cannot be read: Permission denied\. Correct its rights"):
-        list_files(tmp_path)
-
-
-def test_a_linked_node_modules_is_left_out_like_any_other(tmp_path: Path) -> None:
-    write(tmp_path, {"installed/a": "", "shop/b": ""})
-    (tmp_path / "shop/node_modules").symlink_to("../installed")
-    assert names(tmp_path / "shop") == ["b"]
+@pytest.mark.parametrize("leads", ["/etc", "../elsewhere", "inner", "circle"])
+def test_a_root_directory_that_leads_out_of_the_source_is_refused_and_its_link_named(tmp_path: Path, leads: str) -> None:
+    write(tmp_path, {"elsewhere/web/a": "secret", "shop/apps/web/a": ""})
+    (tmp_path / "shop/inner").symlink_to("outer")
+    (tmp_path / "shop/outer").symlink_to("../elsewhere")
+    (tmp_path / "shop/link").symlink_to(leads)
+    (tmp_path / "shop/circle").symlink_to("circle")
+    (tmp_path / "shop/inside").symlink_to("apps")
+    with checkout(tmp_path / "shop", None, "inside/web") as source:
+        assert source.root == tmp_path.resolve() / "shop/apps/web"
+    with pytest.raises(ConfigError) as caught, checkout(tmp_path / "shop", None, "link/web" if (tmp_path / "shop/link/web").exists() else "link"):
+        pass
+    assert caught.value.details.get("code") == ("no_source" if leads == "circle" else "link_outside")
+    assert f"{tmp_path}/shop/link" in str(caught.value)
 
 
 def test_a_commit_is_called_by_its_tag_and_of_several_by_the_highest_version(repository: Path) -> None:

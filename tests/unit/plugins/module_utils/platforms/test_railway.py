@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ApiError, ConfigError, DeploymentFailed, WaitTimeout
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient
-from ansible_collections.storefront.runbook.plugins.module_utils.core.source import list_files
+from ansible_collections.storefront.runbook.plugins.module_utils.core.source_files import list_files
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Waiter
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway import API_URL, Railway, connect
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway_graphql import parse_error

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
-from ansible_collections.storefront.runbook.plugins.module_utils.core.source import Source, list_files
+from ansible_collections.storefront.runbook.plugins.module_utils.core.source import Source
+from ansible_collections.storefront.runbook.plugins.module_utils.core.source_files import list_files
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway_upload import digest, files_of, pack
 
 
@@ -34,7 +35,7 @@ def content(tar: tarfile.TarFile, name: str) -> bytes:
 
 
 def test_the_archive_has_the_files_below_a_dot_and_nothing_that_is_never_uploaded(app, tmp_path):
-    pack(list_files(app), tmp_path / "a.tar.gz")
+    pack(files_of(Source(app, None), app), tmp_path / "a.tar.gz")
     with tarfile.open(tmp_path / "a.tar.gz") as tar:
         assert {member.name: oct(member.mode) for member in tar} == {"./package.json": "0o644", "./src/server.js": "0o644", "./start.sh": "0o755"}
         assert content(tar, "./src/server.js") == b"src/server.js"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ApiError, ConfigError, LeaseLost, Unreachable
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient
-from ansible_collections.storefront.runbook.plugins.module_utils.core.source import list_files
+from ansible_collections.storefront.runbook.plugins.module_utils.core.source_files import list_files
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Waiter
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel import Vercel
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel_states import parse_error
@@ -65,12 +65,12 @@ def test_what_vercel_holds_is_not_sent_again(account, client, files, folder):
     assert len(account.asked(UPLOAD)) == 4
 
 
-def test_the_request_is_for_production_and_gives_each_file_nothing_but_path_digest_and_size(account, client, files):
+def test_the_request_is_for_production_and_gives_each_file_nothing_but_path_digest_size_and_mode(account, client, files):
     create(client, account.project, files, META)
     body = account.asked(CREATE)[0].json()
     assert {key: body[key] for key in ("name", "project", "target")} == {"name": "shop", "project": "prj_shop", "target": "production"}
-    assert body["files"][2] == {"file": "empty.css", "sha": "da39a3ee5e6b4b0d3255bfef95601890afd80709", "size": 0}
-    assert all(set(file) == {"file", "sha", "size"} for file in body["files"])
+    assert body["files"][2] == {"file": "empty.css", "sha": "da39a3ee5e6b4b0d3255bfef95601890afd80709", "size": 0, "mode": 0o100644}
+    assert all(set(file) == {"file", "sha", "size", "mode"} for file in body["files"])
     assert account.asked(CREATE)[0].query == {"skipAutoDetectionConfirmation": "1", "teamId": "team_1"}
 
 
