@@ -345,7 +345,7 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     refuse_public(client.store, client.warn)
     catalogue = backup_catalogue.read_catalogue(client.store, prefix)
     if name in catalogue.names:
-        manifest = backup_catalogue.read_manifest(client.store, name, prefix)
+        manifest = backup_catalogue.read_manifest(client.store, name, prefix, catalogue.names[name])
         damage = catalogue.damage(name, manifest)
         if damage:
             raise ConfigError(f"The backup {name} is damaged: {damage}. Choose another name.", code="damaged")

@@ -206,7 +206,7 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Reader:
 def plan(params: dict[str, Any], client: Reader) -> Plan:
     now = datetime.now(UTC)
     listing = list_backups(client.store, folder(params["prefix"]), params["database"])
-    for message in listing.unreadable.values():
+    for message in listing.warnings:
         client.warn(message)
     latest = newest(listing.backups)
     result = {

@@ -161,7 +161,7 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     now, prefix = datetime.now(UTC), folder(params["prefix"])
     protected = depended_on(client.store)
     listing = list_backups(client.store, prefix)
-    for message in listing.unreadable.values():
+    for message in listing.warnings:
         client.runtime.warn(message)
     for backup in listing.backups:
         if backup.damage:

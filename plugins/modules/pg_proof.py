@@ -194,8 +194,8 @@ class Client:
 
 def plan(params: dict[str, Any], client: Client) -> Plan:
     trial.refuse_jobs(params["jobs"])
-    manifest = choose(client.store, params["backup"], client.prefix, client.live.name if client.live else None)
-    known = proofs(client.store, manifest, client.prefix)
+    manifest = choose(client.store, params["backup"], client.prefix, client.live.name if client.live else None, client.warn)
+    known = proofs(client.store, manifest, client.prefix, client.warn)
     before = {"backup": manifest["name"], "proven": known[0]["at"] if known else "never"}
     if known and not params["again"]:
         return Plan(before=before, after=before, result={"proof": known[0]})

@@ -339,9 +339,9 @@ def refuse(params: dict[str, Any], live: str) -> None:
 def plan_restore(todo: dict[str, Any], client: Client) -> Plan:
     params, site, shown = todo["params"], todo["site"], todo["shown"]
     archive = client.held.enter_context(fetch_file(params["file"], params["sha256"], client.beat)) if params["file"] else None
-    manifest = archive.manifest if archive else choose(client.store, params["backup"], client.prefix, client.live.name)
+    manifest = archive.manifest if archive else choose(client.store, params["backup"], client.prefix, client.live.name, client.warn)
     digest = manifest["sha256"]
-    known = proofs(client.store, manifest, client.prefix) if client.store and not archive else []
+    known = proofs(client.store, manifest, client.prefix, client.warn) if client.store and not archive else []
     shown.update(backup=manifest["name"], expected_seconds=known[0]["recovery_seconds"] if known else None)
     same = [entry for entry in site.replaced_by_present("before") if entry.note.get("sha256") == digest]
     if same:
@@ -373,7 +373,7 @@ def plan_going(todo: dict[str, Any], client: Client) -> Plan:
     params, site, shown, place = todo["params"], todo["site"], todo["shown"], todo["place"]
     archive = client.held.enter_context(fetch_file(params["file"], params["sha256"], client.beat)) if params["file"] else None
     manifest = {"name": "adopted", "sha256": None} if params["adopt"] else archive.manifest if archive else None
-    manifest = manifest or choose(client.store, params["backup"], client.prefix, client.live.name)
+    manifest = manifest or choose(client.store, params["backup"], client.prefix, client.live.name, client.warn)
     entry = place.look(manifest["sha256"])
     shown["backup"] = manifest["name"]
     before = {"database": shown["database"]}

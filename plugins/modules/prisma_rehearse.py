@@ -235,7 +235,7 @@ class Client:
         if self.given:
             refuse_same_database(connection, self.connect(self.given))
             return nullcontext((self.given, {})), self.given.describe(), {}
-        return rehearsal_copy.planned(self.params, self.production, connection, state, held=self._stack, beat=self.beat)
+        return rehearsal_copy.planned(self.params, self.production, connection, state, held=self._stack, beat=self.beat, warn=self.waiter.warn)
 
 
 def plan(params: dict[str, Any], client: Client) -> Plan:

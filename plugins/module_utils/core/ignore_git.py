@@ -33,8 +33,7 @@ class GitRules:
 
     def __init__(self, text: str) -> None:
         self._automaton, self._leaves_out, self._of_folders = Automaton(), list[bool](), list[bool]()
-        for line in text.removeprefix("\ufeff").split("\n"):
-            line = _trimmed(line.removesuffix("\r"))
+        for line in (_trimmed(line.removesuffix("\r")) for line in text.removeprefix("\ufeff").split("\n")):
             if line and not line.startswith("#"):
                 self._add(line)
 

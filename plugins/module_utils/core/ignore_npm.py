@@ -70,10 +70,7 @@ def _expression(pattern: str, negative: bool) -> str:
     made = re.sub(r"\[([^\]/]*)(\Z|\])", _bracket, made)
     made = re.sub(r"^/", "^", made.replace("?", "[^/]")).replace("/", r"\/")
     made = re.sub(r"^\^*\\\*\\\*\\/", r"^(?:.*\\/)?", made)
-    if negative:
-        made = re.sub(r"[^*]\Z", r"\g<0>(?=$|\\/$)", made)
-    else:
-        made = re.sub(r"[^*/]\Z", r"\g<0>(?=$|\\/)", made)
+    made = re.sub(r"[^*]\Z", r"\g<0>(?=$|\\/$)", made) if negative else re.sub(r"[^*/]\Z", r"\g<0>(?=$|\\/)", made)
     if made and not made.startswith("^"):
         made = ("^" if re.search(r"/(?!\Z)", pattern) else r"(?:^|\/)") + made
     whole = len(made)

@@ -22,10 +22,12 @@ with contextlib.suppress(ImportError):  # backup_reader.py reports it
 
 from ..core.errors import ConfigError
 from ..core.process import private_folder
+from ..core.wait import nothing
 from . import stream
 from .archive_layout import CUSTOM, lay_out
 from .backup import paced
-from .backup_catalogue import PROOF, Manifest, read_catalogue, read_manifest, write_proof
+from .backup_catalogue import KEPT_PROOF_SHAPE, PROOF, Manifest, read_catalogue, read_manifest, read_proof_at, write_proof
+from .backup_list import read_manifests
 from .backup_reader import open_backup
 from .databases import STAMP, plain
 from .store import Store
@@ -44,16 +46,32 @@ class Archive:
     descriptors: tuple[int, ...] = ()
 
 
-def choose(store: Store, name: str, prefix: str, database: str | None) -> Manifest:
-    """Return the manifest of the backup ``name``, or for ``latest`` of the newest one of ``database`` (any, when None). Raises ConfigError."""
+def choose(store: Store, name: str, prefix: str, database: str | None, warn: Callable[[str], None] = nothing) -> Manifest:
+    """Return the manifest of the backup ``name``, or for ``latest`` of the newest one of ``database`` (any, when None) that can be read.
+
+    Raises ConfigError, for a name that was given also when its manifest cannot be read. What ``latest`` leaves out for that is warned of.
+    """
     if name != LATEST:
         return read_manifest(store, name, prefix)
-    manifests = [read_manifest(store, candidate, prefix) for candidate in read_catalogue(store, prefix).names]
-    own = [manifest for manifest in manifests if database is None or plain(manifest["database"]) == plain(database)]
-    if own:
-        return max(own, key=lambda manifest: (datetime.fromisoformat(manifest["finished_at"]), manifest["name"]))
+    catalogue = read_catalogue(store, prefix)
+    manifests, damaged = read_manifests(store, catalogue, prefix)
+    whole = []
+    for manifest in manifests:
+        if database is None or plain(manifest["database"]) == plain(database):
+            damage = catalogue.damage(manifest["name"], manifest)
+            if damage:
+                damaged[manifest["name"]] = f"The backup {manifest['name']} is damaged: {damage}."
+            else:
+                whole.append(manifest)
+    for message in damaged.values():
+        warn(f"Not considered for backup={LATEST}: {message}")
+    if whole:
+        return max(whole, key=lambda manifest: (datetime.fromisoformat(manifest["finished_at"]), manifest["name"]))
     whose = f" of the database {database}" if database else ""
-    raise ConfigError(f"{store.describe()} has no backup{whose} below {prefix}. Make one with pg_backup, or correct store or prefix.", code="no_backup")
+    besides = f" but the damaged {', '.join(damaged)}" if damaged else ""
+    raise ConfigError(
+        f"{store.describe()} has no backup{whose} below {prefix}{besides}. Make one with pg_backup, or correct store or prefix.", code="no_backup"
+    )
 
 
 @contextmanager
@@ -140,12 +158,8 @@ def keep_proof(store: Store, proof: Mapping[str, Any], prefix: str, now: datetim
     store.put_if_absent(f"{prefix}{proof['backup']}{PROOF.removesuffix('.json')}-{now:{STAMP}}.json", json.dumps(proof, indent=2).encode())
 
 
-def proofs(store: Store, manifest: Mapping[str, Any], prefix: str) -> list[dict[str, Any]]:
-    """Return what restores have proven of a backup, the newest first; a proof of another object of this name is none."""
-    found = []
-    for entry in store.list(f"{prefix}{manifest['name']}{PROOF.removesuffix('.json')}-"):
-        with contextlib.suppress(ValueError):
-            proof = json.loads((store.get(entry.key) or (b"{}", ""))[0])
-            if proof.get("sha256") == manifest["sha256"]:
-                found.append(proof)
-    return found[::-1]
+def proofs(store: Store, manifest: Mapping[str, Any], prefix: str, warn: Callable[[str], None] = nothing) -> list[dict[str, Any]]:
+    """Return what restores have proven of a backup, the newest first; a proof of another object of this name, or one that cannot be read, is none."""
+    entries = store.list(f"{prefix}{manifest['name']}{PROOF.removesuffix('.json')}-")
+    found = [read_proof_at(store, entry.key, KEPT_PROOF_SHAPE, entry.size, warn) for entry in entries]
+    return [proof for proof in reversed(found) if proof and proof["sha256"] == manifest["sha256"]]

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from ..core.errors import ConfigError, RunbookError
-from . import stream
+from ..core.wait import nothing
+from . import documents, stream
 from .store import Conflict, Entry, Store
 
 PREFIX = "backups/"
@@ -26,8 +27,45 @@ SCHEMA = 1
 FORMATS = ("custom", "directory")
 NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 FILE = re.compile(r"\w[\w.-]*", re.ASCII)  # below a backup's name; nothing that could leave a folder
-FIELDS = frozenset({"database", "release", "encryption", "recipients", "size", "raw_size", "sha256", "database_size", "server_version", "migrations"})
 LEVELS = ("none", "checksum", "decode", "restore")  # of proof, from the weakest
+TEXT, NUMBER = (str, None), (documents.count, None)
+OBJECT = {  # both names become paths, so neither may lead out of its folder
+    "file": FILE.fullmatch,
+    "source": FILE.fullmatch,
+    "size": documents.count,
+    "raw_size": documents.count,
+    "sha256": lambda digest: len(digest) == 64,
+}
+SHAPE = {
+    "schema": lambda schema: schema == SCHEMA and documents.count(schema),
+    "name": str,
+    "format": FORMATS.__contains__,
+    "database": str,
+    "release": TEXT,
+    "encryption": ("off", "age").__contains__,
+    "recipients": [str],
+    "size": NUMBER,
+    "raw_size": NUMBER,
+    "sha256": str,
+    "database_size": NUMBER,
+    "server_version": TEXT,
+    "migrations": (None, {"count": documents.count, "last?": TEXT}),
+    "verified": LEVELS.__contains__,
+    "finished_at": documents.time_with_zone,
+    "objects": [OBJECT],
+    "location?": TEXT,
+    "pg_dump_version?": TEXT,
+    "tables?": (None, documents.Each(documents.count)),
+    "estimates?": (None, documents.Each(NUMBER)),
+}
+PROOF_SHAPE = {
+    "level": LEVELS.__contains__,
+    "at?": (None, documents.time),
+    "sha256?": TEXT,
+    "duration?": (None, documents.seconds),
+    "recovery_seconds?": (None, documents.seconds),
+}
+KEPT_PROOF_SHAPE = {"level": LEVELS.__contains__, "at": documents.time, "sha256": TEXT, "recovery_seconds": (None, documents.seconds)}
 
 Manifest = dict[str, Any]
 
@@ -51,9 +89,9 @@ class Leftover:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """``names`` have a manifest, ``files`` maps each name to the (file → entry) below it, ``leftovers`` belong to no backup."""
+    """``names`` have a manifest, of that size in bytes; ``files`` maps each name to the (file → entry) below it, ``leftovers`` belong to no backup."""
 
-    names: list[str]
+    names: dict[str, int]
     files: dict[str, dict[str, Entry]]
     leftovers: list[Leftover]
 
@@ -73,46 +111,58 @@ def folder(prefix: str) -> str:
 
 
 def read_catalogue(store: Store, prefix: str = PREFIX) -> Catalogue:
-    names: list[str] = []
+    names: dict[str, int] = {}
     files: dict[str, dict[str, Entry]] = {}
     for entry in store.list(prefix):
         name, slash, file = entry.key.removeprefix(prefix).partition("/")
         if slash:
             files.setdefault(name, {})[file] = entry
         elif name.endswith(MANIFEST):
-            names.append(name.removesuffix(MANIFEST))
+            names[name.removesuffix(MANIFEST)] = entry.size
     leftovers = [Leftover(name, entry.key, entry.modified, entry.size) for name in files if name not in names for entry in files[name].values()]
     for upload in stream.unfinished(store, prefix):
         leftovers.append(Leftover(upload.key.removeprefix(prefix).partition("/")[0], upload.key, upload.since, upload=upload))
     return Catalogue(names, files, sorted(leftovers, key=lambda left: left.key))
 
 
-def read_manifest(store: Store, name: str, prefix: str = PREFIX) -> Manifest:
-    """Return a backup's manifest. Raises ConfigError when there is none, or when it is not one of this collection's."""
+def read_manifest(store: Store, name: str, prefix: str = PREFIX, size: int | None = None) -> Manifest:
+    """Return a backup's manifest, which has ``size`` bytes in the store where that is known. Raises ConfigError when there is none, or it is damaged."""
     key = f"{prefix}{name}{MANIFEST}"
-    found = store.get(key) if NAME.fullmatch(name) else None
-    if not found:
+    found = _get(store, key, size) if NAME.fullmatch(name) else None
+    if found is None:
         raise ConfigError(f"{store.describe()} has no backup {name!r}. pg_backup_info lists those that it has.", code="no_backup")
     try:
-        manifest = json.loads(found[0])
-        known = manifest["schema"] == SCHEMA and manifest["name"] == name and manifest["format"] in FORMATS and manifest.keys() >= FIELDS
-        known = known and manifest["verified"] in LEVELS and datetime.fromisoformat(manifest["finished_at"]).tzinfo is not None
-        whole = known and all(map(_is_object, manifest["objects"]))
-        told = manifest["encryption"] == "off" or (manifest["encryption"] == "age" and bool(manifest["recipients"]))
-    except (ValueError, KeyError, TypeError):
-        whole = told = False
-    if not (whole and told and manifest["objects"]):
+        manifest = documents.parse(found, SHAPE) if isinstance(found, bytes) else _refuse(found)
+        whose = _misfit(manifest, name)
+    except ValueError as wrong:
+        whose = str(wrong)
+    if whose:
         raise ConfigError(
-            f"{key} in {store.describe()} is no manifest of the backup {name} that this version knows. Update the collection, or look who wrote it.",
+            f"{key} in {store.describe()} is no manifest of the backup {name} that this version knows: {whose}. "
+            "Update the collection, or find out who wrote it; the other backups are not affected.",
             code="bad_manifest",
         )
     return manifest
 
 
-def _is_object(item: Mapping[str, Any]) -> bool:
-    """Both names become paths, so neither may lead out of its folder."""
-    names = FILE.fullmatch(item["file"]) and FILE.fullmatch(item["source"])
-    return bool(names and item["size"] >= 0 and item["raw_size"] >= 0 and len(item["sha256"]) == 64)
+def _misfit(manifest: Manifest, name: str) -> str | None:
+    if manifest["name"] != name:
+        return f"it is that of {manifest['name']!r}"
+    if manifest["encryption"] == "age" and not manifest["recipients"]:
+        return "it names no recipients"
+    return None if manifest["objects"] else "it names no objects"
+
+
+def _get(store: Store, key: str, size: int | None) -> bytes | str | None:
+    """Return what an object holds, why it is not read, or None when there is none."""
+    if size is None:
+        size = next((entry.size for entry in store.list(key) if entry.key == key), 0)
+    found = None if documents.oversized(size) else store.get(key)
+    return documents.oversized(size) or (found[0] if found else None)
+
+
+def _refuse(why: str) -> Manifest:
+    raise ValueError(why)
 
 
 def write_manifest(store: Store, manifest: Mapping[str, Any], prefix: str = PREFIX) -> None:
@@ -125,13 +175,20 @@ def write_manifest(store: Store, manifest: Mapping[str, Any], prefix: str = PREF
             raise
 
 
-def read_proof(store: Store, name: str, prefix: str = PREFIX) -> dict[str, Any] | None:
+def read_proof(store: Store, name: str, prefix: str = PREFIX, warn: Callable[[str], None] = nothing) -> dict[str, Any] | None:
     """Return what was proven of a backup since it was made, such as {level: restore, at, duration}; None when nothing was, or it cannot be read."""
-    found = store.get(f"{prefix}{name}{PROOF}")
+    return read_proof_at(store, f"{prefix}{name}{PROOF}", PROOF_SHAPE, None, warn)
+
+
+def read_proof_at(store: Store, key: str, shape: dict[str, Any], size: int | None, warn: Callable[[str], None]) -> dict[str, Any] | None:
+    """Return the proof at a key; None when there is none, or it cannot be read, which is warned of."""
+    found = _get(store, key, size)
+    if found is None:
+        return None
     try:
-        proof = json.loads(found[0]) if found else None
-        return proof if isinstance(proof, dict) and proof.get("level") in LEVELS else None
-    except ValueError:
+        return documents.parse(found, shape) if isinstance(found, bytes) else _refuse(found)
+    except ValueError as wrong:
+        warn(f"{key} in {store.describe()} is no proof that this version knows: {wrong}. It counts as no proof.")
         return None
 
 

@@ -50,27 +50,37 @@ class Backup:
 
 @dataclass(frozen=True)
 class Listing:
-    """``backups`` are sorted from the newest; ``unreadable`` maps names to what is wrong with their manifests."""
+    """``backups`` are sorted from the newest; ``unreadable`` maps names to what is wrong with their manifests. ``warnings`` has that, and bad proofs."""
 
     backups: list[Backup]
     unreadable: dict[str, str]
+    warnings: list[str]
     catalogue: Catalogue
+
+
+def read_manifests(store: Store, catalogue: Catalogue, prefix: str) -> tuple[list[Manifest], dict[str, str]]:
+    """Return the manifests that can be read, and name → what is wrong with each of the others."""
+    manifests, unreadable = [], dict[str, str]()
+    for name, size in catalogue.names.items():
+        try:
+            manifests.append(read_manifest(store, name, prefix, size))
+        except ConfigError as error:
+            unreadable[name] = str(error)
+    return manifests, unreadable
 
 
 def list_backups(store: Store, prefix: str = PREFIX, database: str | None = None) -> Listing:
     """Return the backups, those of one database when it is named."""
     catalogue = read_catalogue(store, prefix)
-    backups, unreadable = [], {}
-    for name in catalogue.names:
-        try:
-            manifest = read_manifest(store, name, prefix)
-            if not database or manifest["database"] == database:
-                proof = read_proof(store, name, prefix) if "proof.json" in catalogue.files.get(name, {}) else None
-                of_this = proof and proof.get("sha256") in (None, manifest["sha256"])
-                backups.append(Backup(manifest, catalogue.damage(name, manifest), proof if of_this else None))
-        except ConfigError as error:
-            unreadable[name] = str(error)
-    return Listing(sorted(backups, key=lambda backup: (backup.finished, backup.name), reverse=True), unreadable, catalogue)
+    manifests, unreadable = read_manifests(store, catalogue, prefix)
+    backups, warnings = [], list(unreadable.values())
+    for manifest in manifests:
+        if not database or manifest["database"] == database:
+            name = manifest["name"]
+            proof = read_proof(store, name, prefix, warnings.append) if "proof.json" in catalogue.files.get(name, {}) else None
+            of_this = proof and proof.get("sha256") in (None, manifest["sha256"])
+            backups.append(Backup(manifest, catalogue.damage(name, manifest), proof if of_this else None))
+    return Listing(sorted(backups, key=lambda backup: (backup.finished, backup.name), reverse=True), unreadable, warnings, catalogue)
 
 
 def describe_leftover(left: Leftover, now: datetime) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..core.errors import ConfigError, LeaseHeld, LeaseLost
+from . import documents
 from .store import Store
 
 KEY = "lease.json"
@@ -23,6 +24,20 @@ SCHEMA = 1
 MARGIN = 1 / 20
 
 Document = dict[str, Any]
+SHAPE = {
+    "schema": lambda schema: documents.count(schema) and schema <= SCHEMA,
+    "state": ("held", "released").__contains__,
+    "token": lambda token: isinstance(token, str) and token,
+    "fence": documents.count,
+    "holder": str,
+    "release": (str, None),
+    "reason": (str, None),
+    "acquired_at": documents.time,
+    "deadline": documents.time,
+    "ttl": documents.seconds,
+    "journal": dict,
+    "released_at?": (None, documents.time),
+}
 
 
 def read(store: Store) -> tuple[Document, str] | None:
@@ -31,16 +46,13 @@ def read(store: Store) -> tuple[Document, str] | None:
     if found is None:
         return None
     try:
-        document = json.loads(found[0])
-        known = document["schema"] <= SCHEMA and document["token"] and timestamp(document["deadline"])
-    except (ValueError, KeyError, TypeError):
-        known = False
-    if not known:
+        return documents.parse(found[0], SHAPE), found[1]
+    except ValueError as wrong:
         raise ConfigError(
-            f"{KEY} in {store.describe()} is no lease that this version knows. Update the collection; if it is damaged, remove it while no deploy runs.",
+            f"{KEY} in {store.describe()} is no lease that this version knows: {wrong}. "
+            "Update the collection; if it is damaged, remove it while no deploy runs.",
             code="bad_lease",
-        )
-    return document, found[1]
+        ) from None
 
 
 def encode(document: Document) -> bytes:

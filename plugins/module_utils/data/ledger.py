@@ -15,6 +15,7 @@ from typing import Any
 from ..core.errors import ConfigError
 from ..core.redact import redact
 from ..core.wait import nothing
+from . import documents
 from .lease_document import timestamp
 from .store import Conflict, Store
 
@@ -27,6 +28,24 @@ RESTORE_FIELDS = ("swap", "serves", "kept", "kept_until", "lost_rows")
 EVIDENCE_FIELDS = ("name", "asked", "answered", "outcome", "commit", "at")
 # What a deploy, or a rollback, ended as when its release was seen live and well.
 VERIFIED = frozenset({("deploy", "released"), ("rollback", "rolled_back")})
+
+TEXT = (str, None)
+UNITS = documents.Each({f"{field}?": TEXT for field in UNIT_FIELDS})
+SHAPE = {
+    "schema": lambda schema: documents.count(schema) and schema <= SCHEMA,
+    "id": str,
+    **dict.fromkeys(("kind", "outcome"), str),
+    **dict.fromkeys(("storefront", "release", "commit", "backup", "withdrawn"), TEXT),
+    "started_at": (None, documents.time),
+    "finished_at": documents.time,
+    "summary": lambda _anything: True,
+    "migrations": lambda _anything: True,
+    "units": UNITS,
+    "snapshot": UNITS,
+    "steps?": [dict],
+    "evidence?": [dict],
+    "restore?": dict,
+}
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -126,13 +145,11 @@ def target(records: Sequence[Record], release: str | None = None) -> tuple[int |
 def _load(store: Store, key: str) -> Record:
     found = store.get(key)
     try:
-        record = json.loads(found[0]) if found else {}
-        whole = record["schema"] <= SCHEMA and {*FIELDS, "id", "finished_at", "units", "snapshot"} <= record.keys()
-    except (ValueError, KeyError, TypeError):
-        whole = False
-    if not whole:
-        raise ConfigError(f"{key} in {store.describe()} is no record that this version knows. Update the collection, or look who wrote it.", code="bad_record")
-    return record
+        return documents.parse(found[0] if found else b"", SHAPE)
+    except ValueError as wrong:
+        raise ConfigError(
+            f"{key} in {store.describe()} is no record that this version knows: {wrong}. Update the collection, or find out who wrote it.", code="bad_record"
+        ) from None
 
 
 def _units(facts: Mapping[str, Any], option: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..core.errors import ConfigError
+from ..core.wait import nothing
 from . import prisma, trial
 from .archive import Archive, choose
 from .backup_catalogue import Manifest, folder
@@ -30,9 +31,9 @@ Beat = Callable[[], None]
 Planned = tuple[AbstractContextManager[tuple[Database, dict[str, Any]]], str, dict[str, Any]]
 
 
-def fresh(store: Store, name: str, prefix: str, database: str, state: prisma.State) -> Manifest:
+def fresh(store: Store, name: str, prefix: str, database: str, state: prisma.State, *, warn: Callable[[str], None] = nothing) -> Manifest:
     """Return the manifest of a backup that has the migrations which production has. Raises ConfigError."""
-    manifest = choose(store, name, prefix, database)
+    manifest = choose(store, name, prefix, database, warn)
     had = manifest.get("migrations") or {"count": 0, "last": None}
     if (had["count"], had["last"]) != (len(state.applied), state.applied[-1] if state.applied else None):
         raise ConfigError(
@@ -72,7 +73,9 @@ def of_schema(production: Database, tool: Tool, place: Place, postgres_bin: str 
             yield copy, {"leftovers": leftovers}
 
 
-def planned(params: Mapping[str, Any], production: Database, connection: Any, state: prisma.State, *, held: ExitStack, beat: Beat) -> Planned:
+def planned(
+    params: Mapping[str, Any], production: Database, connection: Any, state: prisma.State, *, held: ExitStack, beat: Beat, warn: Callable[[str], None]
+) -> Planned:
     """Return (what makes the copy that the options of prisma_rehearse ask for, where that will be, what is known of its proof). Raises ConfigError."""
     tools, prefix = params["postgres_bin"], folder(params["prefix"])
     if params["copy"] == "schema":
@@ -83,7 +86,7 @@ def planned(params: Mapping[str, Any], production: Database, connection: Any, st
     if not params["store"]:
         raise ConfigError("copy is backup, and store is not set. Say where the backups are.")
     store = held.enter_context(closing(open_store(params)))
-    manifest = fresh(store, params["backup"], prefix, production.name, state)
+    manifest = fresh(store, params["backup"], prefix, production.name, state, warn=warn)
     place = find_place(params, production, size=manifest.get("database_size"), version=manifest.get("server_version"), held=held, beat=beat)
     proof = trial.announced(manifest, place)
     options = {"prefix": prefix, "identity": read_identity(params), "jobs": params["jobs"], "postgres_bin": tools, "beat": beat}

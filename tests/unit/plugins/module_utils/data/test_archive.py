@@ -145,7 +145,7 @@ def test_a_file_that_is_none_is_refused_with_the_reason(tmp_path: Path, content:
 
 def test_proofs_are_kept_for_good_and_belong_to_one_content(store: FolderStore) -> None:
     manifest = back_up(store, "sale")
-    first, second = ({"backup": "sale", "level": "restore", "sha256": "sale", "recovery_seconds": seconds} for seconds in (1.5, 2.5))
+    first, second = ({"backup": "sale", "level": "restore", "sha256": "sale", "at": NOW.isoformat(), "recovery_seconds": seconds} for seconds in (1.5, 2.5))
     archive.keep_proof(store, first, "backups/", NOW)
     archive.keep_proof(store, second, "backups/", NOW.replace(hour=10))
     archive.keep_proof(store, {**first, "sha256": "another"}, "backups/", NOW.replace(hour=11))

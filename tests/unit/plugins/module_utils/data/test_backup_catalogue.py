@@ -16,6 +16,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.data import str
 from ansible_collections.storefront.runbook.plugins.module_utils.data.store import Conflict
 from ansible_collections.storefront.runbook.plugins.module_utils.data.store_folder import FolderStore
 
+FACTS = ("release", "size", "raw_size", "database_size", "server_version", "migrations")
 OBJECT = {"source": "dump", "file": "dump.zst", "size": 5, "raw_size": 9, "sha256": "0" * 64}
 
 
@@ -26,7 +27,7 @@ def store(tmp_path: Path) -> FolderStore:
 
 def manifest(name: str = "sale", **other: Any) -> dict[str, Any]:
     times = {"verified": "checksum", "finished_at": "2026-02-02T09:00:00+00:00"}
-    facts = dict.fromkeys(catalogue.FIELDS, 0) | times
+    facts = dict.fromkeys(FACTS) | {"database": "shop", "sha256": "0" * 64} | times
     return {**facts, "schema": 1, "name": name, "format": "custom", "encryption": "off", "recipients": [], "objects": [OBJECT], **other}
 
 

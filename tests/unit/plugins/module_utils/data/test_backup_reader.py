@@ -18,6 +18,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.data.backup_ver
 from ansible_collections.storefront.runbook.plugins.module_utils.data.postgres_tools import Tool
 from ansible_collections.storefront.runbook.plugins.module_utils.data.store_folder import FolderStore
 
+FACTS = ("release", "size", "raw_size", "database_size", "server_version", "migrations")
 IDENTITY = pyrage.x25519.Identity.generate()
 ROWS = b"rows of the shop\n" * 300_000
 
@@ -33,7 +34,7 @@ def make(store: FolderStore, sources: dict[str, bytes], *, encrypted: bool = Tru
     objects = [target.put(source, [content], nothing) for source, content in sources.items()]
     facts = {"format": "custom" if "dump" in sources else "directory", "encryption": "age" if encrypted else "off", "verified": "none"}
     recipients = [str(IDENTITY.to_public())] if encrypted else []
-    manifest = {**dict.fromkeys(backup_catalogue.FIELDS, 0), **facts, "recipients": recipients, "objects": objects}
+    manifest = {**dict.fromkeys(FACTS), "database": "shop", "sha256": "0" * 64, **facts, "recipients": recipients, "objects": objects}
     backup_catalogue.write_manifest(store, {**manifest, "schema": 1, "name": "sale", "finished_at": "2026-02-02T09:00:00+00:00"})
 
 

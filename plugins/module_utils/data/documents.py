@@ -1,0 +1,98 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documents of JSON that a store holds: whether one is what it should be, before anything is read out of it.
+
+A shape is a type, None, a tuple of shapes of which one must fit, a list of one shape for each item, a dict of field → shape (a name that ends in "?" may be
+missing), ``Each`` for an object with any names, or a function that says whether a value will do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+LIMIT = 16 << 20  # bytes; a manifest of a thousand tables has a tenth of a megabyte
+
+
+class Each(NamedTuple):
+    of: Any
+
+
+def parse(data: bytes, shape: dict[str, Any]) -> dict[str, Any]:
+    """Return a document. Raises ValueError with what is wrong with it, in words that go after "it is damaged:"."""
+    if len(data) > LIMIT:
+        raise ValueError(oversized(len(data)))
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        raise ValueError("it is empty" if not data.strip() else "it is no JSON, or was cut off") from None
+    wrong = misfit(document, shape)
+    if wrong:
+        raise ValueError(wrong)
+    return document
+
+
+def oversized(size: int) -> str | None:
+    """Say that a document is too large to be one, going by its size in the store."""
+    return f"it has {size} bytes, and no such document has more than {LIMIT}" if size > LIMIT else None
+
+
+def misfit(value: Any, shape: Any, where: str = "it") -> str | None:
+    """Say what of a value does not fit a shape; None when all does."""
+    if isinstance(shape, dict):
+        return _object_misfit(value, shape, where)
+    if isinstance(shape, Each):
+        return _object_misfit(value, dict.fromkeys(value, shape.of) if isinstance(value, dict) else {}, where)
+    if isinstance(shape, list):
+        if not isinstance(value, list):
+            return f"{where} is no list"
+        return next((wrong for item in value if (wrong := misfit(item, shape[0], f"an item of {where}"))), None)
+    fits = any(misfit(value, alternative, where) is None for alternative in shape) if isinstance(shape, tuple) else _fits(value, shape)
+    return None if fits else f"{where} is not as it should be"
+
+
+def _object_misfit(value: Any, shape: dict[str, Any], where: str) -> str | None:
+    if not isinstance(value, dict):
+        return f"{where} is no object"
+    for name, inner in shape.items():
+        field = name.removesuffix("?")
+        if field not in value:
+            if name == field:
+                return f"{field} is missing"
+            continue
+        wrong = misfit(value[field], inner, field)
+        if wrong:
+            return wrong
+    return None
+
+
+def _fits(value: Any, shape: type | Callable[[Any], Any] | None) -> bool:
+    if shape is None:
+        return value is None
+    if isinstance(shape, type):
+        return isinstance(value, shape) and not (isinstance(value, bool) and shape is not bool)
+    try:
+        return bool(shape(value))
+    except (ValueError, TypeError, OverflowError):
+        return False
+
+
+def count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63
+
+
+def seconds(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1 << 31
+
+
+def time(value: Any) -> bool:
+    """Whether it is a time that can be compared with others: in any zone, and in UTC where it names none."""
+    at = datetime.fromisoformat(value)
+    return bool((at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC).timestamp())
+
+
+def time_with_zone(value: Any) -> bool:
+    return time(value) and datetime.fromisoformat(value).tzinfo is not None
