@@ -30,7 +30,7 @@ EVIDENCE_FIELDS = ("name", "asked", "answered", "outcome", "commit", "at")
 VERIFIED = frozenset({("deploy", "released"), ("rollback", "rolled_back")})
 
 TEXT = (str, None)
-UNITS = documents.Each({f"{field}?": TEXT for field in UNIT_FIELDS})
+UNITS = documents.Each({f"{field}?": (str, int, float, None) for field in UNIT_FIELDS})
 SHAPE = {
     "schema": lambda schema: documents.count(schema) and schema <= SCHEMA,
     "id": str,

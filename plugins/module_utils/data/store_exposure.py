@@ -5,20 +5,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 from ..core.errors import ConfigError, RunbookError
+from .bucket_policy import public_acl, public_policy
 from .store import Store
+from .store_answers import CLOCK, EXPIRED, REGION
 from .store_s3 import S3Store
 
-EVERYBODY = ("http:" + "//acs.amazonaws.com/groups/global/AllUsers", "http:" + "//acs.amazonaws.com/groups/global/AuthenticatedUsers")  # names, not addresses
+NONE = "none"  # there is no such thing
 BLOCKS = ("IgnorePublicAcls", "RestrictPublicBuckets")  # of the public access block: what takes effect on what is public already
 # What says that the store itself is not as it was given.
-WRONG = frozenset(
-    {"NoSuchBucket", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "AuthorizationHeaderMalformed", "PermanentRedirect"}
-)
+WRONG = frozenset({"NoSuchBucket", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"}) | CLOCK | EXPIRED | REGION
 RIGHTS = "s3:GetBucketPublicAccessBlock, s3:GetBucketPolicyStatus and s3:GetBucketAcl"
 
 
@@ -29,8 +28,8 @@ def refuse_public(store: Store, warn: Callable[[str], None]) -> None:
     """
     if not isinstance(store, S3Store):
         return  # a folder's files are for their owner only
-    block = _ask(store, "get_public_access_block", "NoSuchPublicAccessBlockConfiguration", "PublicAccessBlockConfiguration") or {}
-    blocked = {name: bool(block.get(name)) for name in BLOCKS}
+    block = _ask(store, "get_public_access_block", "NoSuchPublicAccessBlockConfiguration", "PublicAccessBlockConfiguration", dict)
+    blocked = {name: isinstance(block, dict) and block.get(name) is True for name in BLOCKS}
     if all(blocked.values()):
         return
     policy, acl = _public_policy(store), _public_acl(store)
@@ -40,7 +39,8 @@ def refuse_public(store: Store, warn: Callable[[str], None]) -> None:
             "Block public access to it (all four settings of its public access block), or set store to another bucket.",
             code="public_store",
         )
-    if policy is None or acl is None:
+    unknown = (policy is None and not blocked["RestrictPublicBuckets"]) or (acl is None and not blocked["IgnorePublicAcls"])
+    if unknown:
         warn(
             f"{store.describe()} does not say whether everybody may read it: the service does not tell, or the credentials lack {RIGHTS}. "
             "Look at the bucket's settings by hand."
@@ -48,37 +48,38 @@ def refuse_public(store: Store, warn: Callable[[str], None]) -> None:
 
 
 def _public_policy(store: S3Store) -> bool | None:
-    status = _ask(store, "get_bucket_policy_status", "NoSuchBucketPolicy", "PolicyStatus")
-    if status is not None:
-        return bool(status.get("IsPublic"))
-    policy = _ask(store, "get_bucket_policy", "NoSuchBucketPolicy", "Policy")  # some services have a policy and no status of it
-    if policy is None:
-        return None
-    statements = json.loads(policy).get("Statement", []) if policy else []
-    return any(map(_admits_everybody, statements if isinstance(statements, list) else [statements]))
-
-
-def _admits_everybody(statement: dict[str, Any]) -> bool:
-    """Whether a statement names everybody and no condition, which is what makes one public for certain."""
-    principal = statement.get("Principal")
-    named = principal.get("AWS") if isinstance(principal, dict) else principal
-    return statement.get("Effect") == "Allow" and not statement.get("Condition") and (named == "*" or (isinstance(named, list) and "*" in named))
+    """Ask for the service's own verdict and for the policy: either may say that it is public. One service has no verdict, another knows no conditions."""
+    status = _ask(store, "get_bucket_policy_status", "NoSuchBucketPolicy", "PolicyStatus", dict)
+    if status == NONE:
+        return False
+    verdict = status.get("IsPublic") if status else None
+    if verdict is True:
+        return True
+    policy = _ask(store, "get_bucket_policy", "NoSuchBucketPolicy", "Policy", str)
+    if policy == NONE:
+        return False
+    own = public_policy(policy) if policy else None
+    return False if own is None and verdict is False else own
 
 
 def _public_acl(store: S3Store) -> bool | None:
-    grants = _ask(store, "get_bucket_acl", "AccessControlListNotSupported", "Grants")
-    return None if grants is None else any(grant.get("Grantee", {}).get("URI") in EVERYBODY for grant in grants)
+    grants = _ask(store, "get_bucket_acl", "AccessControlListNotSupported", "Grants", list)
+    return False if grants == NONE else public_acl(grants)
 
 
-def _ask(store: S3Store, operation: str, none: str, field: str) -> Any:
-    """Return the field of an answer, an empty one where there is none such, and None when the service does not tell."""
+def _ask(store: S3Store, operation: str, none: str, field: str, kind: type) -> Any:
+    """Return the field of an answer, NONE where there is no such thing, and None when the service does not tell: it may answer with anything."""
     try:
         with store.named_errors("read"):
-            return getattr(store.client, operation)(Bucket=store.bucket)[field]
+            answer = getattr(store.client, operation)(Bucket=store.bucket)
     except RunbookError as error:
         code, status = error.details.get("code"), error.details.get("status")
         if code == none:
-            return {}
-        if code in WRONG or status not in (400, 403, 404, 405, 501):  # a service in trouble is no service that does not tell
+            return NONE
+        # botocore gives the code 500 to an answer whose body is no XML, whatever its status was; S3's own such code is InternalError.
+        told = code in ("malformed_body", "500") or (code not in WRONG and status in (400, 403, 404, 405, 501))
+        if not told:  # a service in trouble is no service that does not tell
             raise
         return None
+    value = answer.get(field) if isinstance(answer, dict) else None
+    return value if isinstance(value, kind) else None

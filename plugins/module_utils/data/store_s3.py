@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ from typing import Any
 try:
     import botocore.session  # boto3 would add its transfer manager, which nothing here uses: a tenth of a second in every task
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, PartialCredentialsError
+    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, PaginationError, PartialCredentialsError
     from botocore.exceptions import ConnectionError as NoConnection
     from botocore.loaders import JSONFileLoader, Loader
+    from botocore.parsers import ResponseParserError
 
     BOTO3_ERROR: str | None = None
 except ImportError as error:  # named by S3Store: a folder does without
@@ -28,6 +30,7 @@ except ImportError as error:  # named by S3Store: a folder does without
 from ..core.errors import ApiError, ConfigError, RunbookError, Unreachable
 from ..core.redact import redact
 from .store import Conflict, Entry
+from .store_answers import endless, field, listed, malformed, refusal
 
 # What the service says when the condition of a write did not hold; NoSuchKey is its answer to If-Match on an object that is gone.
 REFUSED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
@@ -126,8 +129,12 @@ class S3Store:
 
     def list(self, prefix: str = "") -> list[Entry]:
         with self.named_errors("listed"):
-            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.key(prefix))
-            return [Entry(item["Key"].removeprefix(self.key("")), item["Size"], item["LastModified"]) for page in pages for item in page.get("Contents", [])]
+            request = {"Bucket": self.bucket, "Prefix": self.key(prefix)}
+            return [self._entry(item) for item in listed(self.client, "list_objects_v2", "Contents", request, self.describe())]
+
+    def _entry(self, item: Any) -> Entry:
+        key, size, modified = (field(item, name, kind, self.describe()) for name, kind in (("Key", str), ("Size", int), ("LastModified", datetime)))
+        return Entry(key.removeprefix(self.key("")), size, modified)
 
     def delete(self, key: str) -> None:
         with self.named_errors("written"):
@@ -149,7 +156,7 @@ class S3Store:
                 raise
 
     def _etag(self, answer: Any) -> str:
-        if "ETag" in answer:
+        if isinstance(answer.get("ETag"), str):
             return answer["ETag"]
         raise ApiError(
             f"{self.describe()} answered without an ETag, which every S3 service tells. Try again; if it stays, check store_endpoint_url and any "
@@ -176,6 +183,10 @@ class S3Store:
                 code="connection",
                 retryable=True,
             ) from None
+        except PaginationError:
+            raise endless(self.describe()) from None
+        except ResponseParserError:
+            raise malformed(self.describe(), "its answer cannot be read") from None
         except (BotoCoreError, ValueError) as error:
             raise ConfigError(
                 f"{self.describe()} could not be {verb}: {redact(str(error))} Correct store, store_endpoint_url or store_region.", code="bad_store"
@@ -187,10 +198,9 @@ class S3Store:
         where = self.describe()
         if code == "NoSuchBucket":
             return ConfigError(f"There is no bucket {self.bucket!r} for {where}. Make it, or correct store.", **details)
-        if code in ("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"):
-            return ConfigError(f"{where} does not accept the credentials ({code}). Correct store_access_key and store_secret_key.", **details)
-        if code in ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"):
-            return ConfigError(f"The bucket of {where} is in another region ({code}). Set store_region to its region.", **details)
+        refused = refusal(error.response, where, **details)
+        if refused:
+            return refused
         if status == 403:
             return ConfigError(f"{where} could not be {verb}: access denied. The credentials need {RIGHTS} there (s3:ListBucket on the bucket).", **details)
         if status == 501 or code == "NotImplemented":

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 from ..core.errors import RunbookError
 from .store import Store
+from .store_answers import field, listed
 from .store_folder import FolderStore, make_folder
 from .store_s3 import S3Store
 
@@ -57,7 +58,8 @@ class S3Writer:
         self._parts: list[dict[str, Any]] = []
         self._target = {"Bucket": store.bucket, "Key": store.key(key)}
         with store.named_errors("written"):
-            self._target["UploadId"] = store.client.create_multipart_upload(**self._target, ContentType="application/octet-stream")["UploadId"]
+            made = store.client.create_multipart_upload(**self._target, ContentType="application/octet-stream")
+            self._target["UploadId"] = field(made, "UploadId", str, store.describe())
         self._pool = ThreadPoolExecutor(1)
         self._underway: Future[Any] | None = None
 
@@ -95,7 +97,7 @@ class S3Writer:
     def _settle(self) -> None:
         if self._underway:
             with self._store.named_errors("written"):
-                self._parts[-1]["ETag"] = self._underway.result()["ETag"]
+                self._parts[-1]["ETag"] = field(self._underway.result(), "ETag", str, self._store.describe())
             self._underway = None
 
 
@@ -155,16 +157,18 @@ def unfinished(store: Store, prefix: str) -> list[Unfinished]:
     if isinstance(store, S3Store):
         try:
             with store.named_errors("listed"):
-                pages = store.client.get_paginator("list_multipart_uploads").paginate(Bucket=store.bucket, Prefix=store.key(prefix))
-                uploads = [upload for page in pages for upload in page.get("Uploads", [])]
+                request = {"Bucket": store.bucket, "Prefix": store.key(prefix)}
+                uploads = list(listed(store.client, "list_multipart_uploads", "Uploads", request, store.describe()))
+                kinds = (("Key", str), ("UploadId", str), ("Initiated", datetime))
+                found = [[field(upload, name, kind, store.describe()) for name, kind in kinds] for upload in uploads]
         except RunbookError as error:
             if error.details.get("retryable"):
                 raise
             return []  # for want of a right that nothing else here needs
-        return [Unfinished(upload["Key"].removeprefix(store.key("")), upload["UploadId"], upload["Initiated"]) for upload in uploads]
+        return [Unfinished(key.removeprefix(store.key("")), handle, since) for key, handle, since in found]
     store = cast(FolderStore, store)
-    found = sorted(path for path in store.root.rglob(f".*{PARTIAL}"))
-    keys = [(path.with_name(path.name.removeprefix(".").removesuffix(PARTIAL)).relative_to(store.root).as_posix(), path) for path in found]
+    partial = sorted(path for path in store.root.rglob(f".*{PARTIAL}"))
+    keys = [(path.with_name(path.name.removeprefix(".").removesuffix(PARTIAL)).relative_to(store.root).as_posix(), path) for path in partial]
     return [Unfinished(key, path, datetime.fromtimestamp(path.stat().st_mtime, UTC)) for key, path in keys if key.startswith(prefix)]
 
 

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import botocore.session
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ApiError, ConfigError, Unreachable
-from ansible_collections.storefront.runbook.plugins.module_utils.data import store_s3
+from ansible_collections.storefront.runbook.plugins.module_utils.data import store_s3, stream
 from ansible_collections.storefront.runbook.plugins.module_utils.data.store import Conflict, Entry, open_store
 from ansible_collections.storefront.runbook.plugins.module_utils.data.store_s3 import S3Store
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
@@ -104,6 +104,84 @@ def test_a_wrong_setting_is_named_with_its_remedy(store, service, code, status, 
         store.put_if_absent("lease.json", b"x")
     assert refused.value.details["code"] == code
     assert SECRET not in str(refused.value)
+
+
+def refused_with(store, service, error, status=403, headers=None):
+    """Return the error that a refusal with these fields becomes."""
+    meta = {"HTTPHeaders": headers or {}}
+    service.add_client_error("get_object", error["Code"], error.get("Message", ""), status, service_error_meta=error, response_meta=meta)
+    with pytest.raises(ConfigError) as refused:
+        store.get("lease.json")
+    return str(refused.value)
+
+
+def test_a_wrong_clock_is_no_lack_of_rights_and_both_times_are_told(store, service):
+    times = {"RequestTime": "20260131T120000Z", "ServerTime": "2026-01-31T13:30:00Z"}
+    message = refused_with(store, service, {"Code": "RequestTimeTooSkewed", **times})
+    assert "it is 2026-01-31 12:00:00 UTC on this machine and 2026-01-31 13:30:00 UTC at the store. Correct the clock" in message
+    assert "access denied" not in message
+    by_header = refused_with(store, service, {"Code": "RequestTimeTooSkewed"}, headers={"date": "Sat, 31 Jan 2026 13:30:00 GMT"})
+    assert "2026-01-31 13:30:00 UTC at the store" in by_header
+    assert "because of the time (RequestTimeTooSkewed). Correct" in refused_with(store, service, {"Code": "RequestTimeTooSkewed", "ServerTime": "soon"})
+    assert "because of the time" in refused_with(store, service, {"Code": "AccessDenied"}, headers={"date": "Sat, 31 Jan 2026 13:30:00 GMT"})
+    now = datetime.now(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
+    assert "access denied" in refused_with(store, service, {"Code": "AccessDenied"}, headers={"date": now})
+
+
+@pytest.mark.parametrize(
+    ("error", "answer", "remedy"),
+    [
+        ({"Code": "ExpiredToken"}, (400, {}), "have expired. Get new ones"),
+        ({"Code": "InvalidToken"}, (400, {}), "does not know the session token"),
+        ({"Code": "InvalidAccessKeyId"}, (403, {}), "does not know the access key"),
+        ({"Code": "SignatureDoesNotMatch"}, (403, {}), "the secret key is not that of the access key"),
+        ({"Code": "PermanentRedirect"}, (301, {"x-amz-bucket-region": "eu-central-1"}), "Set store_region to eu-central-1"),
+        ({"Code": "301"}, (301, {}), "Set store_region to its region"),
+        ({"Code": "AuthorizationHeaderMalformed", "Region": "eu-west-1"}, (400, {}), "Set store_region to eu-west-1"),
+    ],
+)
+def test_each_refusal_names_its_own_remedy(store, service, error, answer, remedy):
+    assert remedy in refused_with(store, service, error, *answer)
+
+
+ROW = {"Key": "shop/a", "Size": 1, "LastModified": datetime(2026, 1, 31, tzinfo=UTC)}
+
+
+@pytest.mark.parametrize("operation", ["list_objects_v2", "list_multipart_uploads"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda count: {"IsTruncated": True, "NextContinuationToken": "same", "NextKeyMarker": "same", "NextUploadIdMarker": "same"},
+        lambda count: {"IsTruncated": True, "NextContinuationToken": str(count), "NextKeyMarker": str(count), "NextUploadIdMarker": str(count)},
+        lambda count: {"IsTruncated": True, "NextContinuationToken": "ab"[count % 2], "NextKeyMarker": "ab"[count % 2], "NextUploadIdMarker": ""},
+        lambda count: {"IsTruncated": True, "NextContinuationToken": str(count), "NextKeyMarker": str(count), "Contents": [ROW], "Uploads": [ROW]},
+        lambda count: {"IsTruncated": True, "Contents": [ROW], "Uploads": [ROW]},
+    ],
+    ids=["the same token", "new tokens and nothing else", "two tokens in turn", "the same page", "no token"],
+)
+def test_a_listing_that_does_not_end_is_refused_after_a_bounded_number_of_pages(store, monkeypatch, operation, answer):
+    asked = []
+
+    def page(*_unused, **_params):
+        asked.append(1)
+        return answer(len(asked))
+
+    monkeypatch.setattr(store.client, operation, page)
+    with pytest.raises(ApiError, match="listing") as refused:
+        store.list() if operation == "list_objects_v2" else stream.unfinished(store, "")
+    assert refused.value.details["code"] == "malformed_body"
+    assert len(asked) <= 102
+
+
+@pytest.mark.parametrize("field", ["Key", "Size", "LastModified"])
+@pytest.mark.parametrize("value", ["missing", None, [], {}])
+def test_a_row_of_a_listing_that_lacks_a_field_is_an_error_of_the_service(store, monkeypatch, field, value):
+    row = {**ROW, field: value}
+    if value == "missing":
+        del row[field]
+    monkeypatch.setattr(store.client, "list_objects_v2", lambda **_unused: {"Contents": [row]})
+    with pytest.raises(ApiError, match=f"no {field}"):
+        store.list()
 
 
 def test_a_service_in_trouble_may_be_asked_again(store, service):
