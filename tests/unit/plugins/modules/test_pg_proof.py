@@ -48,7 +48,7 @@ def prove(kept: list[dict[str, Any]], tmp_path: Any, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(trial, "query", lambda *_: [("15.20",)])
     monkeypatch.setattr(scratch_module, "connect", lambda database, **_: connection)
     monkeypatch.setattr(scratch_module, "refuse_without_rights", lambda *_: None)
-    monkeypatch.setattr(pg_proof, "choose", lambda store, name, prefix, database: MANIFEST)
+    monkeypatch.setattr(pg_proof, "choose", lambda store, name, prefix, database, warn: MANIFEST)
     monkeypatch.setattr(pg_proof, "proofs", lambda *_: kept)
     monkeypatch.setattr(trial, "keep_proof", lambda store, proof, prefix, now: kept.insert(0, proof))
     monkeypatch.setattr(trial, "fetch", fetched)

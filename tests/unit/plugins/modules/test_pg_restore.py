@@ -72,7 +72,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
         expired=real.expired,
     )
     monkeypatch.setattr(pg_restore, "replace_live", live)
-    monkeypatch.setattr(pg_restore, "choose", lambda store, name, prefix, database: {"name": name, "sha256": "abc"})
+    monkeypatch.setattr(pg_restore, "choose", lambda store, name, prefix, database, warn: {"name": name, "sha256": "abc"})
     monkeypatch.setattr(pg_restore, "fetch", fetched)
     monkeypatch.setattr(pg_restore, "proofs", lambda *_: [{"recovery_seconds": 41.2}])
     monkeypatch.setattr(pg_restore.restore, "fit", lambda *_: SimpleNamespace(path="pg_restore"))

@@ -25,7 +25,7 @@ from tests.unit.plugins.stored_backups import StoredBackups
 from tests.unit.support import run_module
 
 NOW = datetime.now(UTC)
-WRONG = [None, True, -1, 0.5, 10**30, "", "yesterday", "0001-01-01T00:00:00+14:00", [], [None], {}, {"": None}, [[]], "../x"]
+WRONG: list[Any] = [None, True, -1, 0.5, 10**30, "", "yesterday", "0001-01-01T00:00:00+14:00", [], [None], {}, {"": None}, [[]], "../x"]
 PROOF = {"backup": "newest", "level": "restore", "at": NOW.isoformat(), "sha256": "0" * 64, "duration": 1.5, "recovery_seconds": 1.5}
 RECORD = {
     **ledger.make({"storefront": "shop", "kind": "deploy", "outcome": "released", "release": "v1.0.0", "backup": "newest", "units": {"api": {"id": "1"}}}),

@@ -208,7 +208,7 @@ OPERATIONS = {
     "get_bucket_policy": ("Policy", FOR_ONE["Policy"]),
     "get_bucket_acl": ("Grants", OWNER["Grants"]),
 }
-ODD = [
+ODD: list[Any] = [
     None,
     "",
     "text",
