@@ -39,19 +39,31 @@ options:
       - V(applied) applies what is pending. With O(runner=platform) it changes nothing and only judges what the platform will apply.
       - V(verified) waits until every migration of the release is applied, by whomever, and fails when one failed. It changes nothing, and in check mode does
         not wait.
-      - V(resolved_applied) marks O(migration) as applied, as C(prisma migrate resolve --applied) does. Refused where PostgreSQL undid it, and where a table,
-        column, index, constraint or type that it makes is not there.
-      - V(resolved_rolled_back) marks the failed O(migration) as undone, as C(prisma migrate resolve --rolled-back) does, so that it is applied again. Refused
-        where it is applied, was never begun, or left something of what it makes.
+      - V(resolved_applied) marks O(migration) as applied, as C(prisma migrate resolve --applied) does. V(resolved_rolled_back) marks the failed O(migration)
+        as undone, as C(prisma migrate resolve --rolled-back) does, so that it is applied again.
+      - Both compare the catalogue with the state that was noted before the first statement of O(migration), and are accepted only where that shows that all of
+        it is applied, or nothing. Where a part of it is, or where the catalogue cannot tell, as of changed rows, see O(force). V(resolved_rolled_back) is
+        refused where it was never begun.
       - V(baselined) marks all migrations as applied, or those up to O(migration), for a schema with tables and without C(_prisma_migrations). Refused where
         the schema is not what they leave.
-      - The last three are written by this module itself, whatever O(runner) is. Without C(pglast) the catalogue is not looked at.
+      - The last three are written by this module itself, whatever O(runner) is. Without C(pglast) nothing can be told from the catalogue.
     type: str
     choices: [applied, verified, resolved_applied, resolved_rolled_back, baselined]
     default: applied
   migration:
     description:
       - Name of the migration's folder. Required for O(state=resolved_applied) and O(state=resolved_rolled_back).
+    type: str
+  force:
+    description:
+      - Mark a failed O(migration) although a part of it is applied, or although nobody can tell what became of it. What is known to be otherwise is never
+        marked.
+      - Takes a O(reason).
+    type: bool
+    default: false
+  reason:
+    description:
+      - Why O(force) is right. It is recorded in the C(logs) of the migration's row.
     type: str
   database_url:
     description:
@@ -277,7 +289,7 @@ migrations:
       type: str
       sample: 'Database error code: 42P01'
     resolve:
-      description: The C(prisma migrate resolve) that is surely right, V(rolled-back); null where somebody has to look first.
+      description: The C(prisma migrate resolve) that is surely right, V(rolled-back) or V(applied); null where somebody has to look first.
       returned: when it failed
       type: str
       sample: rolled-back
@@ -354,7 +366,7 @@ unresolved:
       type: str
       sample: 'Database error code: 42P01'
     resolve:
-      description: The C(prisma migrate resolve) that is surely right, V(rolled-back); null where somebody has to look first.
+      description: The C(prisma migrate resolve) that is surely right, V(rolled-back) or V(applied); null where somebody has to look first.
       type: str
       sample: rolled-back
     explanation:
@@ -378,6 +390,7 @@ from ..module_utils.core.source import checkout
 from ..module_utils.core.wait import Waiter
 from ..module_utils.data import prisma, prisma_cli, prisma_resolve
 from ..module_utils.data.lease import guard as lease_guard
+from ..module_utils.data.migration_certainty import refuse_certain_failures
 from ..module_utils.data.postgres import PSYCOPG2_ERROR, connect, direct
 from ..module_utils.data.prisma_builtin import Builtin
 from ..module_utils.data.prisma_elsewhere import apply_by_cli, await_applied
@@ -395,6 +408,8 @@ def argument_spec() -> dict[str, Any]:
         **lease_options(),
         "state": {"type": "str", "default": "applied", "choices": ["applied", "verified", *MARKED]},
         "migration": {"type": "str"},
+        "force": {"type": "bool", "default": False},
+        "reason": {"type": "str"},
         "database_url": {"type": "str", "required": True, "no_log": True, "fallback": (env_fallback, ["DATABASE_URL"])},
         "direct_url": {"type": "str", "no_log": True, "fallback": (env_fallback, ["DIRECT_URL"])},
         "path": {"type": "path", "required": True},
@@ -448,7 +463,8 @@ class Client:
             self.runtime.warn(f"The database has migrations that this release does not know, as an older release would: {', '.join(state.missing)}.")
 
     def marks(self, connection: Any, migrations: Sequence[prisma.Migration]) -> prisma_resolve.Marks:
-        return prisma_resolve.marks_for(connection, migrations, self.database.schema, state=self.params["state"], name=self.params["migration"])
+        reason = self.params["reason"] if self.params["force"] else None
+        return prisma_resolve.marks_for(connection, migrations, self.database.schema, state=self.params["state"], name=self.params["migration"], reason=reason)
 
 
 def plan(params: dict[str, Any], client: Client) -> Plan:
@@ -476,6 +492,7 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
 def plan_migrations(client: Client, files: Path, migrations: Sequence[prisma.Migration], state: prisma.State, found: dict[str, Any]) -> Plan:
     params, cli = client.params, None
     client.warn_of_drift(state)
+    refuse_certain_failures(state.pending, params["migrations"])
     applies = params["state"] == "applied" and params["runner"] != "platform" and state.pending
     if applies and params["runner"] == "cli":  # an older release, which is only asked about, may lock another Prisma than is installed
         cli = prisma_cli.find(Path(params["path"]).resolve(), params["root_directory"], files)
@@ -523,7 +540,7 @@ def main() -> None:
         guard=lease_guard,
         secrets=secrets,
         libraries={"psycopg2": PSYCOPG2_ERROR},
-        required_if=[("state", state, ["migration"]) for state in ("resolved_applied", "resolved_rolled_back")],
+        required_if=[*(("state", state, ["migration"]) for state in ("resolved_applied", "resolved_rolled_back")), ("force", True, ["reason"])],
     )
 
 

@@ -186,6 +186,7 @@ from ..module_utils.data import prisma, rehearsal_copy
 from ..module_utils.data.backup_reader import ZSTANDARD_ERROR
 from ..module_utils.data.backup_shape import secret_keys
 from ..module_utils.data.lease import guard as lease_guard
+from ..module_utils.data.migration_certainty import refuse_certain_failures
 from ..module_utils.data.migration_rehearsal import Rehearsal, refuse_another_state
 from ..module_utils.data.postgres import PSYCOPG2_ERROR, Database, connect, direct
 from ..module_utils.data.same_database import refuse_same_address, refuse_same_database
@@ -244,6 +245,7 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
         migrations = prisma.read_folder(Path(source.root, params["migrations"]), f"{shown} of {params['ref']}" if params["ref"] else shown)
     production = client.connect(client.production)
     state = prisma.look(production, migrations, client.production.schema)
+    refuse_certain_failures(state.pending, params["migrations"])
     copy, where, told = client.copied(production, state) if state.pending or client.given else (None, None, {})
     if client.given:
         refuse_another_state(state, prisma.look(client.connect(client.given), migrations, client.given.schema))

@@ -38,7 +38,6 @@ FAILING = {
     "the_second_of_two": "CREATE TABLE first (id int); ALTER TABLE nothing ADD x int;",
     "after_its_own_commit": "BEGIN; CREATE TABLE half (id int); COMMIT; CREATE TABLE undone (id int); SELECT 1/0;",
     "inside_its_own_transaction": "BEGIN; CREATE TABLE undone (id int); SELECT 1/0; COMMIT;",
-    "concurrently_and_more": "CREATE TABLE more (id int); CREATE INDEX CONCURRENTLY item_idx ON item (name);",
 }
 
 

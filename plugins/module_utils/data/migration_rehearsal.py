@@ -12,6 +12,7 @@ from typing import Any
 
 from ..core.errors import ConfigError, RunbookError
 from ..core.wait import Waiter
+from .migration_transactions import Shape
 from .postgres import execute, query
 from .prisma import Migration, State
 from .prisma_builtin import Builtin
@@ -67,12 +68,13 @@ class Rehearsal(Builtin):
             error.result["rehearsed"] = self.rehearsed
             raise
 
-    def _try(self, migration: Migration, atomic: bool, tries_left: int) -> bool:
+    def _try(self, migration: Migration, shape: Shape | None, tries_left: int) -> bool:
+        atomic = bool(shape and shape.atomic and not shape.explicit)  # what is sent after the file's own COMMIT is not in its transaction
         self._atomic, self._held, self._written, self._seconds = atomic, set(), {}, 0.0
         known = {oid: (name, kind) for oid, name, kind in query(self.connection, RELATIONS)}
         before = self._counted(relations_in(migration.sql))
         self._counts = atomic and self._settle()
-        done = super()._try(migration, atomic, tries_left)
+        done = super()._try(migration, shape, tries_left)
         after = self._counted([*relations_in(migration.sql), *(known[oid][0] for oid in self._written if oid in known)])
         self.rehearsed.append(
             {
@@ -88,6 +90,9 @@ class Rehearsal(Builtin):
             }
         )
         return done
+
+    def _note(self, migration: Migration) -> None:
+        """The copy is thrown away, whatever becomes of it."""
 
     def _tables(self, before: Mapping[int, tuple[str, int | None]], after: Mapping[int, tuple[str, int | None]]) -> Iterator[dict[str, Any]]:
         for oid in [*before, *(oid for oid in after if oid not in before)]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from .migration_judge import Danger, Judge
 from .migration_locks import locked_out, long_locks
+from .migration_transactions import shape
 from .sql_tree import PGLAST_ERROR, ParseError, command_of, leaves_transaction, parse_sql
 
 BREAKING = ("contract", "destructive", "unknown")
@@ -71,12 +72,14 @@ def _classify(judge: Judge, script: str) -> Verdict:
     except ParseError as error:
         place = error.args[1] if len(error.args) > 1 else None
         return Verdict((Reason(_line(script, place), f"PostgreSQL's parser cannot read it: {error.args[0]}"),), None)
-    atomic = not any(leaves_transaction(statement.stmt) for statement in statements)
+    atomic = shape([statement.stmt for statement in statements]).atomic
     reasons: list[Reason] = []
     held: dict[str, int | None] = {}  # tables that an earlier line locked, and keeps locked while this one runs
     for statement in statements:
         line, new = _line(script, statement.stmt_location), judge.only_new(statement.stmt)
         for danger in _dangers(judge, statement.stmt, new):
+            if danger is NOT_TRANSACTIONAL and atomic:
+                continue
             meanwhile = _meanwhile(held) if danger.kind == "long_lock" and atomic else ""
             reasons.append(Reason(line, danger.text + meanwhile, danger.kind, command_of(statement.stmt)))
         if not new:

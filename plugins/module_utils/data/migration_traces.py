@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from .postgres import query
@@ -39,18 +39,24 @@ class Trace(NamedTuple):
 class Traces(dict[Trace, bool]):
     """Maps each trace to whether it is there once the migrations are applied, in the order of their statements."""
 
-    def __init__(self, scripts: Iterable[str]) -> None:
+    def __init__(self, scripts: Iterable[str] = (), statements: Iterable[Iterable[Any]] = ()) -> None:
+        """``statements`` are those of each script, where they were read already."""
         super().__init__()
         self._columns: dict[Trace, set[Trace]] = {}  # what goes when one of its columns goes
         self._elsewhere = False  # once a file changes search_path, a name without its schema may be in any
         for script in scripts if not PGLAST_ERROR else ():
             try:
-                for statement in parse_sql(script):
-                    self._follow(statement.stmt)
-                    if self._elsewhere:
-                        self._forget(lambda trace: '"."' not in trace.object)
+                self._follow_all(statement.stmt for statement in parse_sql(script))
             except ParseError:
                 self.clear()
+        for each in statements:
+            self._follow_all(each)
+
+    def _follow_all(self, statements: Iterable[Any]) -> None:
+        for statement in statements:
+            self._follow(statement)
+            if self._elsewhere:
+                self._forget(lambda trace: '"."' not in trace.object)
 
     def _follow(self, statement: Any) -> None:
         match statement:
@@ -137,8 +143,14 @@ def look_for(connection: Any, traces: Traces) -> tuple[list[Trace], list[Trace]]
     """Return which traces tell that the migrations were applied, and which that they were not. An invalid index is both."""
     if not traces:
         return [], []
-    columns = [list(values) for values in zip(*traces, strict=True)]
-    found = [there for (there,) in query(connection, FOUND, columns)]
-    for_it = [trace for (trace, wanted), there in zip(traces.items(), found, strict=True) if there is None or there == wanted]
-    against = [trace for (trace, wanted), there in zip(traces.items(), found, strict=True) if there is None or there != wanted]
+    now = found(connection, list(traces))
+    for_it = [trace for (trace, wanted), there in zip(traces.items(), now, strict=True) if there is None or there == wanted]
+    against = [trace for (trace, wanted), there in zip(traces.items(), now, strict=True) if there is None or there != wanted]
     return for_it, against
+
+
+def found(connection: Any, traces: Sequence[Trace]) -> list[bool | None]:
+    """Return whether each is there; None for an invalid index."""
+    if not traces:
+        return []
+    return [there for (there,) in query(connection, FOUND, [list(values) for values in zip(*traces, strict=True)])]

@@ -182,6 +182,11 @@ def execute(connection: Any, statement: Any, values: Sequence[Any] | None = None
         return cursor.fetchall() if cursor.description else []
 
 
+def quote_name(name: str) -> str:
+    """A name as to_regnamespace and its like take it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def query(connection: Any, statement: Any, values: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
     """Run a statement of our own and return its rows. Raises RunbookError."""
     try:

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ConfigError
+from . import prisma_notes
 from .postgres import query
+from .prisma_failure import explain
+
+if TYPE_CHECKING:
+    from .migration_evidence import Fate
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Migration:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of ``_prisma_migrations``."""
+    """A row of ``_prisma_migrations``. ``note`` is the state before the migration, where its logs have it."""
 
     name: str
     checksum: str
@@ -44,13 +49,15 @@ class Row:
     finished_at: datetime | None
     rolled_back_at: datetime | None
     logs: str | None
+    note: Mapping[str, Any] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
 class State:
     """What the table and the folder say together. ``known`` is False before the first migration; ``missing`` are applied, but not in the folder.
 
-    ``rows`` is the table as it is, those that were rolled back too, in the order in which they were begun.
+    ``rows`` is the table as it is, those that were rolled back too, in the order in which they were begun. ``fates`` says of each failed migration, by name,
+    what became of it.
     """
 
     known: bool
@@ -60,6 +67,7 @@ class State:
     failed: list[Row]
     edited: list[str]
     missing: list[str]
+    fates: Mapping[str, Fate] = field(default_factory=dict)
 
 
 def read_folder(folder: Path, shown: str) -> list[Migration]:
@@ -90,26 +98,45 @@ def inspect(connection: Any, migrations: Sequence[Migration]) -> State:
     applied = {row.name: row for row in standing if row.finished_at is not None}
     names = {migration.name for migration in migrations}
     begun = {row.name for row in standing}
+    failed = [row for row in standing if row.finished_at is None]
     return State(
         known=rows is not None,
         rows=rows or [],
         applied=list(applied),
         pending=[migration for migration in migrations if migration.name not in begun],
-        failed=[row for row in standing if row.finished_at is None],
+        failed=failed,
         edited=[migration.name for migration in migrations if migration.name in applied and not migration.fits(applied[migration.name].checksum)],
         missing=[name for name in applied if name not in names],
+        fates=_fates(connection, failed, migrations) if failed else {},
     )
+
+
+def _fates(connection: Any, failed: Sequence[Row], migrations: Sequence[Migration]) -> dict[str, Fate]:
+    from .migration_evidence import fate_of  # PostgreSQL's parser takes long to load, and most callers never have a failed migration
+
+    notes, files = prisma_notes.read(connection), {migration.name: migration for migration in migrations}
+    scripts = {row.name: files[row.name].sql for row in failed if row.name in files and files[row.name].fits(row.checksum)}
+    return {row.name: fate_of(connection, prisma_notes.note_of(row, notes), scripts.get(row.name), logged=bool(row.logs)) for row in failed}
 
 
 def _history(connection: Any) -> list[Row] | None:
     if query(connection, "SELECT to_regclass('_prisma_migrations')") == [(None,)]:
         return None
     columns = "migration_name, checksum, started_at, finished_at, rolled_back_at, logs"
-    return [Row(*row) for row in query(connection, f"SELECT {columns} FROM _prisma_migrations ORDER BY started_at")]  # noqa: S608
+    rows = query(connection, f"SELECT {columns} FROM _prisma_migrations ORDER BY started_at")  # noqa: S608
+    return [replace(row, logs=logs, note=note) for row in (Row(*each) for each in rows) for logs, note in [prisma_notes.split(row.logs)]]
+
+
+TABLES = """
+SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename <> 'spatial_ref_sys' AND NOT EXISTS (
+    SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND deptype = 'e' AND objid = to_regclass(format('%%I.%%I', schemaname, tablename))
+) ORDER BY tablename
+"""
 
 
 def list_tables(connection: Any, schema: str) -> list[str]:
-    return [name for (name,) in query(connection, "SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY tablename", [schema])]
+    """The tables of a schema, without those of extensions. Like Prisma's CLI it overlooks PostGIS's spatial_ref_sys also where that was created by hand."""
+    return [name for (name,) in query(connection, TABLES.strip(), [schema])]
 
 
 def refuse_strangers(connection: Any, schema: str) -> None:
@@ -123,39 +150,12 @@ def refuse_strangers(connection: Any, schema: str) -> None:
         )
 
 
-def explain(row: Row, migration: Migration | None) -> dict[str, Any]:
-    """Say what a failed migration left behind, and which ``prisma migrate resolve`` is right and why."""
-    from .migration_safety import classify  # PostgreSQL's parser takes long to load, and most callers never have a failed migration
-
-    rolled_back, applied = (f"prisma migrate resolve --{word} {row.name} (state: resolved_{word.replace('-', '_')})" for word in ("rolled-back", "applied"))
-    same = migration is not None and migration.fits(row.checksum)
-    atomic = classify([migration.sql])[0].atomic if migration and same else None
-    resolve = None
-    if atomic is None:
-        why = "could not be judged" if same else "is not the one that is here"
-        state = f"The file that failed {why}, so compare the schema with it. All of it there: {applied}. Nothing there, or undone by hand: {rolled_back}."
-    elif not atomic:
-        state = (
-            "The file does not run as one transaction, so part of it may be applied. Compare the schema with it; a CREATE INDEX CONCURRENTLY leaves an "
-            f"invalid index. Undo the part that is there, then {rolled_back}; or complete it by hand, then {applied}."
-        )
-    elif row.logs:
-        resolve = "rolled-back"
-        state = f"PostgreSQL ran the file as one transaction and undid it, so nothing of it is applied. Mend it, then {rolled_back}."
-    else:
-        state = (
-            "Whoever ran it was stopped before it could say how it ended. The file is one transaction, so all of it is there or nothing is. "
-            f"Look for what it makes: there: {applied}. Not there: {rolled_back}."
-        )
-    return {"name": row.name, "started_at": row.started_at.isoformat(), "logs": row.logs, "resolve": resolve, "explanation": state}
-
-
 def refuse_failed(state: State, migrations: Sequence[Migration]) -> None:
     """Raise ConfigError when an earlier migration failed: as with Prisma nothing more is applied until it is resolved."""
     if not state.failed:
         return
     files = {migration.name: migration for migration in migrations}
-    failed = [explain(row, files.get(row.name)) for row in state.failed]
+    failed = [explain(row, files.get(row.name), state.fates.get(row.name)) for row in state.failed]
     error = ConfigError(
         f"The migration {failed[0]['name']}, begun at {failed[0]['started_at']}, failed and was not resolved, so no other is applied. "
         f"{failed[0]['explanation']}",

@@ -11,9 +11,8 @@ from pathlib import Path
 from ..core.errors import CommandFailed, MigrationFailed, RunbookError
 from ..core.wait import Outcome, Waiter
 from . import prisma_cli
-from .prisma import Migration, State, explain
-
-LOCK_NOT_AVAILABLE = "55P03"  # the SQLSTATE, which Prisma writes into the logs of a migration that waited in vain
+from .prisma import Migration, State
+from .prisma_failure import explain, waited_in_vain
 
 
 def apply_by_cli(cli: prisma_cli.Prisma, files: Path, url: str, waiter: Waiter, *, inspect: Callable[[], State], pending: Sequence[Migration]) -> list[str]:
@@ -35,14 +34,10 @@ def apply_by_cli(cli: prisma_cli.Prisma, files: Path, url: str, waiter: Waiter, 
 def failure(state: State, migrations: Sequence[Migration], whose: str) -> MigrationFailed:
     """What to raise for the migration that ``whose`` run left failed."""
     row = state.failed[0]
-    failed = explain(row, next((migration for migration in migrations if migration.name == row.name), None))
-    waited = LOCK_NOT_AVAILABLE in (row.logs or "") or "lock timeout" in (row.logs or "")
-    again = ""
-    if waited and failed["resolve"] == "rolled-back":
-        again = " It waited in vain for a lock (lock_timeout): once it is marked as rolled back (state: resolved_rolled_back) it can be tried again as it is."
+    failed = explain(row, next((migration for migration in migrations if migration.name == row.name), None), state.fates.get(row.name))
     error = MigrationFailed(
-        f"The migration {row.name} failed. {failed['explanation']}{again} {whose} wrote: {(row.logs or 'nothing')[:1000]}",
-        code="lock_timeout" if waited else "P3018",
+        f"The migration {row.name} failed. {failed['explanation']} {whose} wrote: {(row.logs or 'nothing')[:1000]}",
+        code="lock_timeout" if waited_in_vain(row.logs) else "P3018",
         migration=row.name,
     )
     error.result["unresolved"] = [failed]

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .prisma import Migration, Row, State, explain
+from .prisma import Migration, Row, State
+from .prisma_failure import explain
 
 
 def drift(state: State) -> dict[str, list[str]]:
@@ -24,15 +25,15 @@ def history(state: State, migrations: Sequence[Migration]) -> list[dict[str, Any
     files = {migration.name: migration for migration in migrations}
     rows = {row.name: row for row in sorted(state.rows, key=lambda row: row.rolled_back_at is None)}  # what stands is told, not an earlier try
     strangers = [name for name, row in rows.items() if name not in files and row.rolled_back_at is None]
-    return [_told(name, files.get(name), rows.get(name), name in state.edited) for name in [*files, *strangers]]
+    return [_told(name, files.get(name), rows.get(name), state) for name in [*files, *strangers]]
 
 
-def _told(name: str, file: Migration | None, row: Row | None, edited: bool) -> dict[str, Any]:
+def _told(name: str, file: Migration | None, row: Row | None, state: State) -> dict[str, Any]:
     if row is None:
         return {"name": name, "state": "pending"}
     times = {key: moment.isoformat() for key in ("started_at", "finished_at", "rolled_back_at") if (moment := getattr(row, key))}
     if row.rolled_back_at is not None:
         return {"name": name, "state": "rolled_back", **times}
     if row.finished_at is None:
-        return {"state": "failed", **times, **explain(row, file)}
-    return {"name": name, "state": "missing" if file is None else "edited" if edited else "applied", **times}
+        return {"state": "failed", **times, **explain(row, file, state.fates.get(name))}
+    return {"name": name, "state": "missing" if file is None else "edited" if name in state.edited else "applied", **times}

@@ -12,45 +12,55 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.errors import ConfigError, RunbookError
+from . import prisma_notes
 from .migration_traces import Traces, look_for
 from .postgres import query
-from .prisma import Migration, Row, State, explain, inspect, list_tables
+from .prisma import Migration, Row, State, inspect, list_tables
 from .prisma_builtin import TABLE, locked
+from .prisma_failure import explain
 
+FORCED = "storefront.runbook: marked by force. Reason: "
 ROLL_BACK = "UPDATE _prisma_migrations SET rolled_back_at = now() WHERE migration_name = %s AND finished_at IS NULL AND rolled_back_at IS NULL"
+ROLL_BACK_FORCED = ROLL_BACK.replace(" WHERE", ", logs = concat_ws(E'\\n\\n', logs, %s) WHERE", 1)
 MARK = "INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at, finished_at, logs) VALUES (%s, %s, %s, now(), now(), '')"
+MARK_FORCED = MARK.replace("'')", "%s)")
 
 
 @dataclass
 class Marks:
-    """What is to be written: ``applied`` gets a row each, ``rolled_back`` names whose failed rows end. ``new`` makes Prisma's table first."""
+    """What is to be written: ``applied`` gets a row each, ``rolled_back`` names whose failed rows end. ``new`` creates Prisma's table first; ``reason`` is why
+    it is written although nobody can tell whether it is so.
+    """
 
     before: dict[str, str] = field(default_factory=dict)
     after: dict[str, str] = field(default_factory=dict)
     applied: list[Migration] = field(default_factory=list)
     rolled_back: list[str] = field(default_factory=list)
     new: bool = False
+    reason: str = ""
 
 
-def marks_for(connection: Any, migrations: Sequence[Migration], schema: str, *, state: str, name: str | None) -> Marks:
-    """What it takes to reach ``state``: resolved_applied, resolved_rolled_back or baselined. Raises ConfigError where that contradicts what is known."""
+def marks_for(connection: Any, migrations: Sequence[Migration], schema: str, *, state: str, name: str | None, reason: str | None = None) -> Marks:
+    """What it takes to reach ``state``: resolved_applied, resolved_rolled_back or baselined. Raises ConfigError where that contradicts what is known.
+
+    A ``reason`` forces it where nobody can tell, or where a part of a migration is applied.
+    """
     now = inspect(connection, migrations)
     if state == "baselined":
         return as_baselined(connection, now, migrations, name, list_tables(connection, schema))
-    return (as_applied if state == "resolved_applied" else as_rolled_back)(connection, now, migrations, name or "")  # the two others require it
+    if state == "resolved_applied":
+        return as_applied(connection, now, migrations, name or "", reason)  # this state and the next one require a name
+    return as_rolled_back(now, migrations, name or "", reason)
 
 
-def as_applied(connection: Any, state: State, migrations: Sequence[Migration], name: str) -> Marks:
-    """Mark a migration as applied. Raises ConfigError when it was undone, or when what it makes is not there."""
+def as_applied(connection: Any, state: State, migrations: Sequence[Migration], name: str, reason: str | None = None) -> Marks:
+    """Mark a migration as applied. Raises ConfigError when it was undone, when what it makes is not there, or when that cannot be told."""
     migration = _file(migrations, name)
     rows, failed = _rows(state, name), [row for row in state.failed if row.name == name]
     if name in state.applied:
         return Marks()
-    for row in failed:
-        told = explain(row, migration)
-        if told["resolve"] == "rolled-back":
-            raise ConfigError(f"The migration {name} cannot be marked as applied. {told['explanation']}", code="contradicted")
-    _unused, against = look_for(connection, Traces([migration.sql]))
+    forced = _judged(state, failed, migration, "applied", reason) if failed else ""
+    _unused, against = look_for(connection, Traces([migration.sql])) if not failed else ([], [])
     if against:
         raise ConfigError(
             f"The migration {name} cannot be marked as applied: {_listed(against)} is not as it leaves it. Complete it by hand, or undo what is there of it "
@@ -58,11 +68,14 @@ def as_applied(connection: Any, state: State, migrations: Sequence[Migration], n
             code="contradicted",
         )
     before = "failed" if failed else "rolled_back" if rows else "pending"
-    return Marks({name: before}, {name: "applied"}, [migration], [row.name for row in failed], new=not state.known)
+    return Marks({name: before}, {name: "applied"}, [migration], [row.name for row in failed], new=not state.known, reason=forced)
 
 
-def as_rolled_back(connection: Any, state: State, migrations: Sequence[Migration], name: str) -> Marks:
-    """Mark a failed migration as undone, so that it is applied again. Raises ConfigError when it is applied, was never begun, or left something."""
+def as_rolled_back(state: State, migrations: Sequence[Migration], name: str, reason: str | None = None) -> Marks:
+    """Mark a failed migration as undone, so that it is applied again.
+
+    Raises ConfigError when it is applied, was never begun, left something, or when that cannot be told.
+    """
     rows = _rows(state, name)
     if not rows:
         raise ConfigError(f"The migration {name} was never begun, so there is nothing to mark as rolled back. Correct migration.", code="P3011")
@@ -72,15 +85,24 @@ def as_rolled_back(connection: Any, state: State, migrations: Sequence[Migration
     if not failed:
         return Marks()
     migration = next((migration for migration in migrations if migration.name == name), None)
-    if migration and not any(explain(row, migration)["resolve"] == "rolled-back" for row in failed):
-        left, _unused = look_for(connection, Traces([migration.sql]))
-        if left:
-            raise ConfigError(
-                f"The migration {name} cannot be marked as rolled back: {_listed(left)} is as it leaves it. Undo that by hand, or complete the migration and "
-                f"use state: resolved_applied. Where it was so before, use prisma migrate resolve --rolled-back {name}.",
-                code="contradicted",
-            )
-    return Marks({name: "failed"}, {name: "rolled_back"}, rolled_back=[name])
+    forced = _judged(state, failed, migration, "rolled back", reason)
+    return Marks({name: "failed"}, {name: "rolled_back"}, rolled_back=[name], reason=forced)
+
+
+def _judged(state: State, failed: Sequence[Row], migration: Migration | None, mark: str, reason: str | None) -> str:
+    """Return what to record of a mark that is forced, nothing for one that is right. Raises ConfigError for one that is wrong, or not known to be right."""
+    name = failed[0].name
+    fate, told = state.fates[name], explain(failed[0], migration, state.fates[name])
+    if fate.verdict == ("applied" if mark == "applied" else "undone"):
+        return ""
+    if fate.verdict in ("partly", "unknown") and reason:
+        return FORCED + reason
+    differ = fate.lacking if mark == "applied" else fate.left
+    what = f"{_listed(differ)} is {'not ' if mark == 'applied' else ''}as it leaves it" if differ else "that contradicts what is known"
+    if fate.verdict == "unknown" and not differ:
+        what = f"it cannot be told whether it is ({fate.why})"
+    code = "cannot_be_told" if fate.verdict == "unknown" and not differ else "contradicted"
+    raise ConfigError(f"The migration {name} cannot be marked as {mark}: {what}. {told['explanation']}", code=code)
 
 
 def as_baselined(connection: Any, state: State, migrations: Sequence[Migration], name: str | None, tables: Sequence[str]) -> Marks:
@@ -114,10 +136,13 @@ def write(connection: Any, marks: Callable[[], Marks]) -> list[str]:
             if what.new:
                 query(connection, TABLE)
             for name in what.rolled_back:
-                query(connection, ROLL_BACK, [name])
+                forced = what.reason and not what.applied  # else the reason is with the row that says applied
+                query(connection, *((ROLL_BACK_FORCED, [what.reason, name]) if forced else (ROLL_BACK, [name])))
             for migration in what.applied:
-                query(connection, MARK, [str(uuid.uuid4()), migration.checksum, migration.name])
+                row = [str(uuid.uuid4()), migration.checksum, migration.name]
+                query(connection, *((MARK_FORCED, [*row, what.reason]) if what.reason else (MARK, row)))
             query(connection, "COMMIT")
+            prisma_notes.forget(connection, what.after)
         except BaseException:
             with suppress(RunbookError):  # a connection that is gone took its transaction along
                 query(connection, "ROLLBACK")

@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .migration_evidence import UNDONE
 from .migration_safety import Reason, Verdict, classify, told
-from .prisma import Migration, Row, State, explain
+from .prisma import Migration, Row, State
+from .prisma_failure import explain
 
 
 def unknown_to_release(
@@ -28,14 +30,15 @@ def unknown_to_release(
     files = {migration.name: migration for migration in newer or ()}
     known = [name for name, row in rows.items() if name in files and files[name].fits(row.checksum)]
     verdicts = dict(zip(known, classify(files[name].sql for name in known), strict=True))
-    return [_judged(row, files, verdicts.get(name), why_not, f"{folder}/{name}/migration.sql") for name, row in rows.items()]
+    undone = {name for name, fate in state.fates.items() if fate.verdict == UNDONE}
+    return [_judged(row, files, verdicts.get(name), why_not, f"{folder}/{name}/migration.sql", undone=name in undone) for name, row in rows.items()]
 
 
-def _judged(row: Row, files: Mapping[str, Migration], verdict: Verdict | None, why_not: str, file: str) -> dict[str, Any]:
+def _judged(row: Row, files: Mapping[str, Migration], verdict: Verdict | None, why_not: str, file: str, *, undone: bool) -> dict[str, Any]:
     told_of = {"name": row.name, "state": "failed" if row.finished_at is None else "applied"}
     if verdict is None:
         why = why_not if row.name not in files else "its file was edited after it was applied, so what was applied is not known"
         return {**told_of, "backward_compatible": None, "reasons": told([Reason(None, why)], file)}
-    if row.finished_at is None and explain(row, files[row.name])["resolve"] == "rolled-back":  # PostgreSQL undid all of it
+    if row.finished_at is None and (undone or explain(row, files[row.name])["resolve"] == "rolled-back"):  # nothing of it is applied
         return {**told_of, "backward_compatible": True, "reasons": []}
     return {**told_of, "backward_compatible": verdict.backward_compatible, "reasons": told(verdict.breaking, file)}

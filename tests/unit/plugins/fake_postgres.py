@@ -95,6 +95,7 @@ class FakePostgres:
                 values[0], checksum=values[1], name=values[2], finished_at=NOW
             ),
             "UPDATE _prisma_migrations SET rolled_back_at = now() WHERE migration_name": lambda: self._end(values[0]),
+            "UPDATE _prisma_migrations SET rolled_back_at = now(), logs = concat_ws": lambda: self._end(values[1]),
             "INSERT INTO _prisma_migrations": lambda: self._set(values[0], checksum=values[1], name=values[2]),
             "UPDATE _prisma_migrations SET applied_steps_count": lambda: self._set(values[0], finished_at=NOW),
             "UPDATE _prisma_migrations SET rolled_back_at": lambda: self._set(values[1], rolled_back_at=NOW, logs=values[0]),

@@ -112,7 +112,8 @@ def test_a_table_made_by_an_earlier_pending_migration_is_new_too() -> None:
     ("script", "atomic"),
     [
         ("CREATE TABLE n (id int); DROP TABLE n;", True),
-        ("BEGIN; CREATE TABLE n (id int); COMMIT;", False),
+        ("BEGIN; CREATE TABLE n (id int); COMMIT;", True),
+        ("BEGIN; CREATE TABLE n (id int); COMMIT; DROP TABLE n;", False),
         ("CREATE INDEX CONCURRENTLY i ON n (id)", False),
         ("DROP INDEX CONCURRENTLY i", False),
         ("REINDEX TABLE CONCURRENTLY n", False),
@@ -146,8 +147,10 @@ def test_without_the_parser_nothing_is_compatible_or_known_to_be_atomic(monkeypa
         ("ALTER TABLE old RENAME a TO b", ["contract"]),
         ("DROP TABLE old", ["contract", "destructive"]),
         ("ALTER TABLE old ALTER a TYPE int", ["contract", "destructive", "long_lock"]),
-        ("BEGIN; DELETE FROM old; COMMIT", ["contract", "destructive", "long_lock", "not_transactional"]),
-        ("DO $$ BEGIN DELETE FROM old; END $$", ["contract", "not_transactional", "unknown"]),
+        ("BEGIN; DELETE FROM old; COMMIT", ["contract", "destructive", "long_lock"]),
+        ("BEGIN; DELETE FROM old; COMMIT; SELECT 1", ["contract", "destructive", "long_lock", "not_transactional"]),
+        ("DO $$ BEGIN DELETE FROM old; END $$", ["contract", "unknown"]),
+        ("DO $$ BEGIN DELETE FROM old; COMMIT; END $$", ["contract", "not_transactional", "unknown"]),
         ("DORP TABLE old", ["contract", "unknown"]),
     ],
 )

@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError, MigrationFailed
+from ansible_collections.storefront.runbook.plugins.module_utils.data.migration_evidence import take
 from ansible_collections.storefront.runbook.plugins.module_utils.data.prisma import Migration
+from ansible_collections.storefront.runbook.plugins.module_utils.data.prisma_notes import with_note
 from ansible_collections.storefront.runbook.plugins.module_utils.data.prisma_resolve import marks_for, write
 from psycopg2 import errors
 
@@ -34,16 +37,33 @@ def database() -> FakePostgres:
 
 @pytest.fixture
 def resolve(database: FakePostgres) -> Resolve:
-    return lambda state, name=None, *migrations: write(database, lambda: marks_for(database, migrations or [ONE, TWO, THREE], "public", state=state, name=name))
+    def mark(state: str, name: str | None = None, *migrations: Migration, reason: str | None = None) -> list[str]:
+        return write(database, lambda: marks_for(database, migrations or [ONE, TWO, THREE], "public", state=state, name=name, reason=reason))
+
+    return mark
+
+
+def noted(database: FakePostgres, migration: Migration) -> dict[str, Any]:
+    """The state as it is now, as it is noted before a migration."""
+    return {"checksum": migration.checksum, **(take(database, migration.sql) or {})}
 
 
 class TestApplied:
     def test_what_was_completed_by_hand_is_marked_and_its_failed_row_ends(self, database: FakePostgres, resolve: Resolve) -> None:
-        database.begun(TWO, logs="gone")
+        database.begun(TWO, logs=with_note("gone", noted(database, TWO)))
         database.there |= TWO_IS_THERE
         assert resolve("resolved_applied", "2_two") == ["2_two"]
         assert database.outcomes() == [("1_one", "applied"), ("2_two", "rolled back"), ("2_two", "applied")]
         assert resolve("resolved_applied", "2_two") == []
+
+    def test_what_is_there_proves_nothing_where_the_state_before_was_not_noted(self, database: FakePostgres, resolve: Resolve) -> None:
+        database.begun(TWO, logs="gone")
+        database.there |= TWO_IS_THERE
+        for state in ("resolved_applied", "resolved_rolled_back"):
+            with pytest.raises(ConfigError, match="the state before it was not noted"):
+                resolve(state, "2_two")
+        assert resolve("resolved_applied", "2_two", reason="Completed by hand, see the journal of 2 February") == ["2_two"]
+        assert database.outcomes() == [("1_one", "applied"), ("2_two", "rolled back"), ("2_two", "applied")]
 
     def test_what_was_made_by_hand_before_any_try_is_marked(self, database: FakePostgres, resolve: Resolve) -> None:
         database.there |= TWO_IS_THERE
@@ -94,9 +114,16 @@ class TestRolledBack:
             resolve("resolved_rolled_back", name)
         assert refused.value.details["code"] == code
 
-    def test_what_the_release_has_no_file_of_is_marked(self, database: FakePostgres, resolve: Resolve) -> None:
-        database.begun(TWO, logs="gone")
+    def test_what_the_release_has_no_file_of_is_judged_by_the_note_of_it(self, database: FakePostgres, resolve: Resolve) -> None:
+        database.begun(TWO, logs=with_note("gone", noted(database, TWO)))
         assert resolve("resolved_rolled_back", "2_two", ONE) == ["2_two"]
+
+    def test_what_the_release_has_no_file_of_and_nobody_noted_takes_a_reason(self, database: FakePostgres, resolve: Resolve) -> None:
+        database.begun(TWO, logs="gone")
+        with pytest.raises(ConfigError, match="the state before it was not noted") as refused:
+            resolve("resolved_rolled_back", "2_two", ONE)
+        assert refused.value.details["code"] == "cannot_be_told"
+        assert resolve("resolved_rolled_back", "2_two", ONE, reason="the table two is not there") == ["2_two"]
 
 
 class TestBaselined:

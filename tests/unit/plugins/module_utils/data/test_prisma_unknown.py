@@ -58,7 +58,7 @@ def test_a_file_that_is_not_the_one_that_was_applied_tells_nothing() -> None:
 
 def test_one_that_failed_counts_by_what_it_may_have_left() -> None:
     database = FakePostgres(OLD)
-    undone, half, resolved = Migration("2_undone", "DROP TABLE item; SELECT 1/0;"), Migration("3_half", "BEGIN; DROP TABLE item; COMMIT;"), EXPAND
+    undone, half, resolved = Migration("2_undone", "DROP TABLE item; SELECT 1/0;"), Migration("3_half", "BEGIN; DROP TABLE item; COMMIT; SELECT 1/0;"), EXPAND
     database.begun(undone, logs="division by zero")
     database.begun(half, logs="gone")
     database.begun(resolved, rolled_back_at=NOW)
