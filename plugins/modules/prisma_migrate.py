@@ -393,7 +393,7 @@ from ..module_utils.data.lease import guard as lease_guard
 from ..module_utils.data.migration_certainty import refuse_certain_failures
 from ..module_utils.data.postgres import PSYCOPG2_ERROR, connect, direct
 from ..module_utils.data.prisma_builtin import Builtin
-from ..module_utils.data.prisma_elsewhere import apply_by_cli, await_applied
+from ..module_utils.data.prisma_elsewhere import apply_by_cli, await_applied, noted
 from ..module_utils.data.prisma_history import drift, history
 from ..module_utils.data.prisma_pending import as_text, tell_pending
 from ..module_utils.data.prisma_unknown import unknown_to_release
@@ -517,7 +517,8 @@ def apply(plan: Plan, client: Client) -> dict[str, Any]:
             result = {"resolved": prisma_resolve.write(connection, lambda: client.marks(connection, migrations))}
         elif todo["cli"]:
             url = prisma_cli.with_options(params["direct_url"] or params["database_url"], client.settings)
-            result = {"applied": apply_by_cli(todo["cli"], todo["files"], url, client.waiter, inspect=inspect, pending=todo["pending"])}
+            with noted(connection, client.database.schema, inspect()):
+                result = {"applied": apply_by_cli(todo["cli"], todo["files"], url, client.waiter, inspect=inspect, pending=todo["pending"])}
         else:
             builtin = Builtin(connection, client.waiter, schema=client.database.schema, settings=client.settings, lock_retries=params["lock_retries"])
             result = {"applied": builtin.apply(lambda: prisma.look(connection, migrations, client.database.schema))}

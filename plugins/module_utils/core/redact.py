@@ -11,6 +11,9 @@ from urllib.parse import quote, unquote, urlsplit
 
 MASK = "********"
 SHORTEST = 4  # characters of a secret: masking a shorter one would garble the text and hide nothing
+# In a database's address up to the last @, as a raw password may hold / and @ itself.
+_DATABASE_PASSWORD = re.compile(r"(?P<head>postgres(?:ql)?://[^\s:/@]*:)\S+(?=@)", re.IGNORECASE)
+_TORN = re.compile(r"[/?#@:&=]")
 _URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s/]+(?=@)", re.IGNORECASE)
 
 
@@ -21,7 +24,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """
     for secret in sorted({s for s in secrets if s and len(s) >= SHORTEST}, key=len, reverse=True):
         text = text.replace(secret, MASK)
-    return _URL_PASSWORD.sub(rf"\g<head>{MASK}", text)
+    return _URL_PASSWORD.sub(rf"\g<head>{MASK}", _DATABASE_PASSWORD.sub(rf"\g<head>{MASK}", text))
 
 
 def secrets_of_url(url: str | None) -> list[str]:
@@ -31,8 +34,28 @@ def secrets_of_url(url: str | None) -> list[str]:
     try:
         password = urlsplit(url).password
     except ValueError:  # whatever it is, it is no address that could be shown
-        return [url]
+        return [url, *_meant(url)]
+    meant = _meant(url)
     if not password:
-        return []
+        return [url, *meant] if meant else []
     plain = unquote(password)
-    return list(dict.fromkeys([url, password, plain, quote(plain, safe="")]))
+    return list(dict.fromkeys([url, password, plain, quote(plain, safe=""), *meant]))
+
+
+def _meant(url: str) -> list[str]:
+    """The password that a database's address has when its special characters were not encoded, and the pieces that it falls into."""
+    if not url.startswith(("postgres://", "postgresql://")) or not is_torn(url):
+        return []
+    password = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
+    return [password, unquote(password), *_TORN.split(password)]
+
+
+def is_torn(url: str) -> bool:
+    """Whether a raw / # or ? of the password ended a database's address too early, so that the rest of it passes for host, database or options."""
+    try:
+        parts = urlsplit(url)
+        _unused = parts.port
+    except ValueError:
+        return True
+    path = parts.path.lstrip("/")
+    return "@" in path or "/" in path or "@" in parts.fragment or ("@" in parts.query and not (parts.username and path))

@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
+import re
 import select
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 try:
     import psycopg2
@@ -25,81 +24,12 @@ except ImportError as error:  # reported by core.module.run through missing_requ
 from ..core.errors import ConfigError, RunbookError, Unreachable
 from ..core.redact import redact
 from ..core.wait import nothing
+from .postgres_tls import libpq_settings
+from .postgres_url import Database, parse_url
 
-APPLICATION = "storefront.runbook"
-CONNECT_TIMEOUT = 10  # seconds
+__all__ = ["PSYCOPG2_ERROR", "Connection", "Database", "connect", "direct", "execute", "parse_url", "query", "quote_name"]
+
 BEAT_INTERVAL = 2.0  # seconds between two beats while the server works
-
-# What libpq takes from a URL, by the name of its environment variable. All else in a URL is for Prisma alone, and libpq would refuse it.
-LIBPQ = {
-    "sslmode": "PGSSLMODE",
-    "sslrootcert": "PGSSLROOTCERT",
-    "sslkey": "PGSSLKEY",
-    "channel_binding": "PGCHANNELBINDING",
-    "target_session_attrs": "PGTARGETSESSIONATTRS",
-}
-NOT_A_SERVER = "It names no PostgreSQL server that migrations and backups could reach: give the database's own postgresql:// URL."
-
-
-@dataclass(frozen=True)
-class Database:
-    """What the URL in ``option`` says. ``schema`` is where Prisma's tables live; ``settings`` are libpq's; ``pooled`` is Prisma's pgbouncer=true."""
-
-    host: str
-    port: int
-    user: str
-    password: str
-    name: str
-    schema: str
-    pooled: bool
-    options: str
-    settings: Mapping[str, str]
-    option: str = "database_url"
-
-    def describe(self) -> str:
-        """The address as an operator would tell it, without the password."""
-        return f"{self.name} on {self.host}:{self.port} as {self.user}"
-
-
-def parse_url(url: str, option: str = "database_url") -> Database:
-    """Read a URL as Prisma writes it. Raises ConfigError that names ``option`` and never holds the password."""
-    try:
-        parts = urlsplit(url)
-        query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        port = parts.port or 5432
-    except ValueError:
-        raise ConfigError(
-            f"{option} is not a URL: its host or port cannot be read. Percent-encode the special characters of the password.", code="bad_url"
-        ) from None
-    host, user, name = query.get("host") or parts.hostname or "", unquote(parts.username or ""), unquote(parts.path.lstrip("/"))
-    if parts.scheme.startswith("prisma"):
-        raise ConfigError(f"{option} is an address of Prisma's own service ({parts.scheme}://). {NOT_A_SERVER}", code="bad_url")
-    if parts.scheme not in ("postgresql", "postgres"):
-        raise ConfigError(f"{option} begins with {parts.scheme or 'no scheme'!r}, not with postgresql://. {NOT_A_SERVER}", code="bad_url")
-    missing = [what for what, value in (("host", host), ("user", user), ("database", name)) if not value]
-    if missing:
-        raise ConfigError(f"{option} lacks its {' and '.join(missing)}. Write it as postgresql://user:password@host:port/database.", code="bad_url")
-    return Database(
-        host=unquote(host),
-        port=port,
-        user=user,
-        password=unquote(parts.password or ""),
-        name=name,
-        schema=query.get("schema") or "public",
-        pooled=query.get("pgbouncer", "").lower() == "true",
-        options=query.get("options", ""),
-        settings=_settings(query),
-        option=option,
-    )
-
-
-def _settings(query: Mapping[str, str]) -> dict[str, str]:
-    settings = {key: query[key] for key in LIBPQ if query.get(key)}
-    if query.get("sslcert") and "sslkey" not in settings:  # to Prisma the certificate that signed the server's
-        settings.setdefault("sslrootcert", query["sslcert"])
-    if query.get("sslaccept") == "strict":
-        settings["sslmode"] = "verify-full"
-    return settings
 
 
 def direct(database_url: str, direct_url: str | None = None, *, option: str = "database_url", remedy: str = "direct_url") -> Database:
@@ -129,18 +59,19 @@ def connect(database: Database, *, beat: Callable[[], None] = nothing) -> Any:
     schema = database.schema.replace("\\", "\\\\").replace(" ", "\\ ").replace('"', '""')
     extensions.set_wait_callback(_wait)
     try:
-        connection = psycopg2.connect(
-            host=database.host,
-            port=database.port,
-            user=database.user,
-            password=database.password,
-            dbname=database.name,
-            options=f'{database.options} -c search_path="{schema}"'.strip(),
-            connect_timeout=CONNECT_TIMEOUT,
-            application_name=APPLICATION,
-            connection_factory=Connection,
-            **dict[str, Any](database.settings),
-        )
+        with libpq_settings(database) as (settings, _descriptors):
+            connection = psycopg2.connect(
+                host=database.host,
+                port=database.port,
+                user=database.user,
+                password=database.password,
+                dbname=database.name,
+                options=f'{database.options} -c search_path="{schema}"'.strip(),
+                connect_timeout=database.connect_timeout,
+                application_name=database.application,
+                connection_factory=Connection,
+                **dict[str, Any](settings),
+            )
     except psycopg2.OperationalError as error:
         raise _refusal(database, str(error)) from None
     connection.autocommit = True
@@ -200,18 +131,28 @@ def query(connection: Any, statement: Any, values: Sequence[Any] | None = None) 
         ) from None
 
 
+# What libpq or the server say, as a regular expression, with what that is to the operator. The first that fits counts.
 REFUSALS = (
+    ("certificate verify failed", ConfigError, "tls", "The server's certificate is not of an authority that is trusted here: name its authority as sslcert."),
+    ("does not match host name", ConfigError, "tls", "The server's certificate is for another name: give in {option} the host that the certificate names."),
+    ("server does not support SSL", ConfigError, "tls", "The server offers no TLS, and {option} asks for it: set ssl=on there, or sslmode=prefer here."),
+    ("root certificate file|could not read root certificate", ConfigError, "tls", "The certificate of the authority cannot be read: correct sslcert."),
+    ("connection requires a valid client certificate|certificate required", ConfigError, "tls", "The server asks for a certificate: give sslidentity."),
+    ("certificate authentication failed", ConfigError, "tls", "The certificate in sslidentity is not this user's."),
+    ("unknown ca|bad certificate", ConfigError, "tls", "The server does not trust the certificate in sslidentity."),
+    ("channel binding", ConfigError, "tls", "channel_binding=require takes TLS and a password of the kind scram-sha-256."),
     ("password authentication failed", ConfigError, "auth_failed", "The user or the password is wrong: correct {option}."),
     ("no password supplied", ConfigError, "auth_failed", "The server asks for a password and the URL has none: correct {option}."),
     ("no pg_hba.conf entry", ConfigError, "auth_failed", "The server does not admit this user from here (pg_hba.conf, or TLS is required: sslmode=require)."),
-    ("does not exist", ConfigError, "no_database", "Create it, or correct {option}."),
+    ('role ".*" does not exist', ConfigError, "auth_failed", "There is no such user: correct {option}."),
+    ('database ".*" does not exist', ConfigError, "no_database", "Create it, or correct {option}."),
     ("permission denied for database", ConfigError, "auth_failed", "Grant the user CONNECT on it."),
-    ("too many clients", Unreachable, "too_many_connections", "All its connections are taken: end some, or raise max_connections."),
-    ("remaining connection slots", Unreachable, "too_many_connections", "All its connections are taken: end some, or raise max_connections."),
+    ("too many clients|remaining connection slots", Unreachable, "too_many_connections", "All its connections are taken: end some, or raise max_connections."),
     ("SSL", ConfigError, "tls", "Set sslmode in the URL to what the server offers."),
     ("could not translate host name", Unreachable, "unknown_host", "The host name is unknown here: correct {option}, or check the DNS."),
     ("timeout expired", Unreachable, "timeout", "Nothing answered in time: check the address, the firewall and the server's allow-list."),
     ("Connection refused", Unreachable, "connection", "Nothing listens there: start the server, or correct {option}."),
+    ("No such file or directory", Unreachable, "connection", "There is no socket of a server in that folder: start the server, or correct host in {option}."),
 )
 
 
@@ -223,8 +164,8 @@ def _refusal(database: Database, said: str) -> Exception:
             f"(DATABASE_PUBLIC_URL) as {database.option}, or run the play inside of that network.",
             code="private_network",
         )
-    reason = redact(said.strip().partition("\n")[0].rpartition("failed: ")[2] or "none", [database.password])
+    reason = redact(said.strip().partition("\n")[0].partition(" failed: ")[2] or said.strip().partition("\n")[0] or "none", [database.password])
     for words, kind, code, advice in REFUSALS:
-        if words in said:
+        if re.search(words, said):
             return kind(f"{where}. {advice.format(option=database.option)} The server's words: {reason}", code=code)
     return Unreachable(f"{where}. Check the address and the server. Its words: {reason}", code="connection")

@@ -17,7 +17,8 @@ from typing import Any
 
 from ..core.errors import CommandFailed, ConfigError
 from ..core.process import run
-from .postgres import APPLICATION, CONNECT_TIMEOUT, LIBPQ, Database
+from .postgres import Database
+from .postgres_tls import environment_of, libpq_settings
 
 # Where distributions keep the programs of each major version side by side.
 FOLDERS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "usr/libexec/postgresql*", "opt/homebrew/opt/postgresql@*/bin", "usr/local/opt/postgresql@*/bin")
@@ -71,7 +72,7 @@ def libpq_access(database: Database) -> Iterator[dict[str, Any]]:
 
     The password is in a file that has no name, which only this user and that program can read, and which is gone with them even when they are killed.
     """
-    with tempfile.TemporaryFile() as passfile:
+    with tempfile.TemporaryFile() as passfile, libpq_settings(database) as (settings, descriptors):
         password = database.password.replace("\\", "\\\\").replace(":", "\\:")
         passfile.write(f"*:*:*:*:{password}\n".encode())
         passfile.seek(0)
@@ -82,9 +83,9 @@ def libpq_access(database: Database) -> Iterator[dict[str, Any]]:
             "PGUSER": database.user,
             "PGDATABASE": database.name,
             "PGPASSFILE": f"/dev/fd/{passfile.fileno()}",
-            "PGAPPNAME": APPLICATION,
-            "PGCONNECT_TIMEOUT": str(CONNECT_TIMEOUT),
+            "PGAPPNAME": database.application,
+            "PGCONNECT_TIMEOUT": str(database.connect_timeout),
             **({"PGOPTIONS": database.options} if database.options else {}),
-            **{LIBPQ[key]: value for key, value in database.settings.items()},
+            **environment_of(settings),
         }
-        yield {"env": environment, "pass_fds": [passfile.fileno()]}
+        yield {"env": environment, "pass_fds": [passfile.fileno(), *descriptors]}

@@ -5,14 +5,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from ..core.errors import CommandFailed, MigrationFailed, RunbookError
 from ..core.wait import Outcome, Waiter
-from . import prisma_cli
+from . import prisma_cli, prisma_notes
+from .postgres import query
 from .prisma import Migration, State
+from .prisma_builtin import create_table
 from .prisma_failure import explain, waited_in_vain
+
+WRITE_NOTE = "UPDATE _prisma_migrations SET logs = %s WHERE migration_name = %s AND finished_at IS NULL AND rolled_back_at IS NULL"
 
 
 def apply_by_cli(cli: prisma_cli.Prisma, files: Path, url: str, waiter: Waiter, *, inspect: Callable[[], State], pending: Sequence[Migration]) -> list[str]:
@@ -29,6 +35,29 @@ def apply_by_cli(cli: prisma_cli.Prisma, files: Path, url: str, waiter: Waiter, 
         error = CommandFailed(f"Prisma {cli.version} ended with exit code {code} and left migrations pending.{engine} It said: {said}", code=str(code))
     error.result["applied"] = applied
     raise error
+
+
+@contextmanager
+def noted(connection: Any, schema: str, state: State) -> Iterator[None]:
+    """Note the state before the pending migrations while somebody else applies them, and keep what was noted of one that failed with its logs."""
+    if not state.known:
+        create_table(connection, schema)  # as Prisma would; where it then writes nothing, the table goes again
+    notes = prisma_notes.note_pending(connection, state.pending)
+    try:
+        yield
+    finally:
+        with suppress(RunbookError):
+            _settle(connection, notes)
+            if query(connection, "SELECT count(*) FROM _prisma_migrations") == [(0,)] and not state.known:
+                query(connection, "DROP TABLE _prisma_migrations")
+
+
+def _settle(connection: Any, notes: prisma_notes.Notes) -> None:
+    begun = dict(query(connection, "SELECT migration_name, logs FROM _prisma_migrations WHERE finished_at IS NULL AND rolled_back_at IS NULL"))
+    for name, logs in begun.items():
+        if logs and name in notes:
+            query(connection, WRITE_NOTE, [prisma_notes.with_note(logs, notes[name]), name])
+    prisma_notes.forget(connection, [name for name in notes if begun.get(name, "never begun")])
 
 
 def failure(state: State, migrations: Sequence[Migration], whose: str) -> MigrationFailed:

@@ -17,7 +17,7 @@ from ..core.errors import ConfigError
 MIGRATES = frozenset({("migrate", "deploy"), ("migrate", "dev"), ("migrate", "reset"), ("db", "push")})
 PRISMA = re.compile(r"(?:.*/)?prisma(?:@\S+)?(?:/build/index\.js)?(?:\.cmd)?")
 ASSIGNED = re.compile(r"\b([A-Z_][A-Z0-9_]*)=(?:'[^']*'|\"[^\"]*\"|\S)*")
-PASSWORD = re.compile(r"//[^/@\s]*@")
+PASSWORD = re.compile(r"(?<=postgres)((?:ql)?://)\S*@|//[^/@\s]*@")
 # What runs a script of package.json: npm run migrate, pnpm start, yarn migrate.
 PACKAGE_MANAGER = frozenset({"npm", "pnpm", "yarn", "bun"})
 
@@ -32,7 +32,7 @@ def second_migrator(commands: Iterable[str], scripts: Mapping[str, str] | None =
 
 def shown(command: str) -> str:
     """A command in quotes, without what it assigns to variables and without the passwords of URLs."""
-    return repr(PASSWORD.sub("//…@", ASSIGNED.sub(r"\1=…", command)))
+    return repr(PASSWORD.sub(lambda found: f"{found[1] or '//'}…@", ASSIGNED.sub(r"\1=…", command)))
 
 
 def refuse_second_migrator(commands: Sequence[str], runner: str, files: Path) -> None:

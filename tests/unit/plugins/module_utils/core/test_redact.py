@@ -48,3 +48,10 @@ def test_a_password_is_secret_as_written_decoded_and_encoded() -> None:
 
 def test_an_address_that_cannot_be_read_is_secret_as_a_whole() -> None:
     assert secrets_of_url("postgresql://shop:hunter2@[::1/shop") == ["postgresql://shop:hunter2@[::1/shop"]
+
+
+def test_an_option_with_an_at_sign_makes_no_secret_of_the_address() -> None:
+    assert secrets_of_url("postgresql://shop:hunter2@db.example/shop?application_name=a@b") == [
+        "postgresql://shop:hunter2@db.example/shop?application_name=a@b",
+        "hunter2",
+    ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError, Unreachable
+from ansible_collections.storefront.runbook.plugins.module_utils.core.redact import redact, secrets_of_url
 from ansible_collections.storefront.runbook.plugins.module_utils.data.postgres import _refusal, direct, parse_url
 
 
@@ -47,6 +48,13 @@ def test_strict_tls_stays_strict_with_the_certificate_that_prisma_calls_sslcert(
         ("mysql://u:hunter2@h/d", "not with postgresql://"),
         ("prisma+postgres://accelerate.prisma-data.net/?api_key=hunter2", "Prisma's own service"),
         ("hunter2", "no scheme"),
+        ("hunter2:x", "no scheme"),
+        ("postgresql://u:p@h1:5432,h2:5432/d", "Prisma reaches one host"),
+        ("postgresql://u:p@h1,h2/d", "names several hosts"),
+        ("postgresql://u:p@h/d?connect_timeout=soon", "a connect_timeout that is not a whole number"),
+        ("postgresql://u:p@h/d?connection_limit=-1", "a connection_limit that is not a whole number"),
+        ("postgresql://u:p@h/d?pool_timeout=1.5", "a pool_timeout that is not a whole number"),
+        ("postgresql://u:p@h/d?pgbouncer=yes", "neither true nor false"),
     ],
 )
 def test_a_url_that_is_none_is_refused_by_the_options_name_and_never_shown(url: str, words: str) -> None:
@@ -89,3 +97,76 @@ def test_a_refusal_names_server_and_reason_but_never_the_password(said: str, cod
     assert error.details["code"] == code
     assert "d on h:5432 as u" in str(error)
     assert "hunter2" not in str(error)
+
+
+# Passwords that were written as they are. What of them ends up as a host, a port, a database or an option must not be shown.
+RAW = [
+    "hunt/ersecret",
+    "hunt#ersecret",
+    "hunt?ersecret",
+    "hunt@er/secret",
+    "hunt@er?secret",
+    "hunt@er#secret",
+    "hunt/er@secret",
+    "hunt?er@secret",
+    "hunt#er@secret",
+]
+RAW += [
+    "12/ersecret",
+    "12?ersecret",
+    "12#ersecret",
+    "hunt@er:99/secret",
+    "hunt@ersecret/",
+    "hunt:er@secret/x",
+    "%zzhunt/ersecret",
+    "hunt[er/secret",
+    "hunt@[er]secret/",
+]
+
+
+@pytest.mark.parametrize("password", RAW)
+@pytest.mark.parametrize("rest", ["@db.example:5432/shop?schema=public", "@db.example/shop", "@db.example"])
+def test_no_piece_of_a_raw_password_is_shown(password: str, rest: str) -> None:
+    url = f"postgresql://u:{password}{rest}"
+    with pytest.raises(ConfigError) as refused:
+        parse_url(url, "some_option")
+    for piece in ("hunt", "ersecret", "secret", "er@"):
+        assert piece not in str(refused.value)
+    shown = redact(f"in {url} and of {password}", secrets_of_url(url))
+    assert not [piece for piece in ("hunt", "secret") if piece in shown], shown
+
+
+@pytest.mark.parametrize("password", ["hunt@ersecret", "hunt%ersecret", "hunt%2Fersecret", "hunt:ersecret", "hunt&er=secret"])
+def test_a_raw_character_that_tears_nothing_is_read_as_prisma_reads_it(password: str) -> None:
+    database = parse_url(f"postgresql://u:{password}@db.example:5432/shop?schema=public")
+    assert (database.host, database.name, database.password) == ("db.example", "shop", password.replace("%2F", "/"))
+
+
+URLS: dict[str, dict[str, object]] = {
+    "postgresql://u:p@h/d?connect_timeout=3": {"connect_timeout": 3},
+    "postgresql://u:p@h/d?connect_timeout=0": {"connect_timeout": 0},
+    "postgresql://u:p@h/d?application_name=my%20shop": {"application": "my shop"},
+    "postgresql://u:p@[2001:db8::1]/d": {"host": "2001:db8::1", "port": 5432},
+    "postgresql://u:p@[2001:db8::1]:6432/d": {"host": "2001:db8::1", "port": 6432},
+    "postgresql://u:p@localhost/d?host=%2Fvar%2Frun%2Fpostgresql": {"host": "/var/run/postgresql", "settings": {}},
+    "postgresql://u:p@/d?host=/tmp": {"host": "/tmp"},
+    "postgresql://u:p@h/d?host=/tmp&sslmode=require": {"host": "/tmp", "settings": {"sslmode": "disable"}},
+    "postgresql://u:p@h/d?schema=a%22b": {"schema": 'a"b'},
+    "postgresql://u:p@h/d?options=--cluster%3Dmine": {"options": "--cluster=mine"},
+    "postgresql://u:p@h/d?channel_binding=require": {"settings": {"channel_binding": "require"}},
+    "postgresql://u:p@h/d?sslmode=allow": {"settings": {"sslmode": "prefer"}},
+    "postgresql://u:p@h/d?sslmode=disable&sslaccept=strict": {"settings": {"sslmode": "disable"}},
+    "postgresql://u:p@h/d?sslmode=verify-ca": {"settings": {"sslmode": "verify-ca"}},
+    "postgresql://u:p@h/d?sslkey=/k&sslcert=/c": {"settings": {}},
+    "postgresql://u:%C3%A9%2F@h/d": {"password": "é/"},
+    "postgresql://u:%FF@h/d": {"password": "%FF"},
+    "postgresql://u@h/d": {"password": ""},
+    "postgresql://u:p@h/d?pgbouncer=false": {"pooled": False},
+    "postgresql://u:p@h/d?unknown=x@y": {"name": "d"},
+}
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_a_url_is_read_as_prisma_reads_it(url: str) -> None:
+    database = parse_url(url)
+    assert {name: getattr(database, name) for name in URLS[url]} == URLS[url]
