@@ -47,7 +47,7 @@ def _meant(url: str) -> list[str]:
     if not url.startswith(("postgres://", "postgresql://")) or not is_torn(url):
         return []
     password = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
-    return [password, unquote(password), *_TORN.split(password)]
+    return [password, unquote(password), *_TORN.split(password)] if _TORN.search(password) else []
 
 
 def is_torn(url: str) -> bool:

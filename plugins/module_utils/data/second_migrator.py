@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,19 +12,25 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from ..core.errors import ConfigError
+from .script_runners import runs_of
+from .script_sources import Project, declared, read_project
 
 MIGRATES = frozenset({("migrate", "deploy"), ("migrate", "dev"), ("migrate", "reset"), ("db", "push")})
 PRISMA = re.compile(r"(?:.*/)?prisma(?:@\S+)?(?:/build/index\.js)?(?:\.cmd)?")
 ASSIGNED = re.compile(r"\b([A-Z_][A-Z0-9_]*)=(?:'[^']*'|\"[^\"]*\"|\S)*")
 PASSWORD = re.compile(r"(?<=postgres)((?:ql)?://)\S*@|//[^/@\s]*@")
-# What runs a script of package.json: npm run migrate, pnpm start, yarn migrate.
-PACKAGE_MANAGER = frozenset({"npm", "pnpm", "yarn", "bun"})
+# In a program: execSync("npx prisma migrate deploy"), spawn("prisma", ["migrate", "deploy"]).
+IN_CODE = re.compile(r"""\bprisma\b["'`\]\s,\[]{1,20}(?:(migrate)["'`\s,]{1,9}(deploy|dev|reset)|(db)["'`\s,]{1,9}(push))\b""")
+INNER = re.compile(r"(?<=[^\s;&|()])#")  # no comment: api#migrate
 
 
-def second_migrator(commands: Iterable[str], scripts: Mapping[str, str] | None = None) -> str | None:
-    """Return why one of ``commands`` would migrate too, None when none of them does. ``scripts`` are those of package.json, which commands may run."""
+def second_migrator(commands: Iterable[str], scripts: Mapping[str, str] | None = None, project: Project | None = None) -> str | None:
+    """Return why one of ``commands`` would migrate too, None when none of them does. ``scripts`` are those of package.json, which commands may run;
+    ``project`` is all that a release has of them.
+    """
+    project = project or Project(own={name: [text] for name, text in (scripts or {}).items()})
     for command in commands:
-        for way in _ways(command, dict(scripts or {})):
+        for way in _ways(command, project, set()):
             return f"the command {shown(command)} runs {way}"
     return None
 
@@ -37,12 +42,10 @@ def shown(command: str) -> str:
 
 def refuse_second_migrator(commands: Sequence[str], runner: str, files: Path) -> None:
     """Raise ConfigError where a unit would migrate besides ``runner``, and with the runner platform where none would. ``files`` are the release's."""
-    package = files / "package.json"
-    try:
-        scripts = json.loads(package.read_text()).get("scripts") if package.is_file() else None
-    except ValueError:
-        raise ConfigError("The release's package.json is not JSON, so its scripts cannot be read. Correct it.", code="bad_package") from None
-    other = second_migrator(commands, scripts)
+    project = read_project(files)
+    other = second_migrator(commands, project=project)
+    for name, command in declared(files) if not other else ():
+        other = other or next((f"{name} of the release, whose command {shown(command)} runs {way}" for way in _ways(command, project, set())), None)
     if other and runner != "platform":
         raise ConfigError(
             f"Two would migrate the database: this play (runner: {runner}), and {other}, unclassified and without a backup. Take it out of "
@@ -57,35 +60,41 @@ def refuse_second_migrator(commands: Sequence[str], runner: str, files: Path) ->
         )
 
 
-def _ways(command: str, scripts: Mapping[str, str]) -> Iterator[str]:
+def _ways(command: str, project: Project, seen: set[str]) -> Iterator[str]:
+    """How a command comes to migrate. What is in ``seen`` was followed already, so that scripts that call each other end."""
     for words in _simple_commands(command):
         for position, word in enumerate(words):
-            rest = [each for each in islice(words, position + 1, None) if not each.startswith("-")]
-            pairs = sorted(MIGRATES.intersection(pairwise(rest)))  # an option may have a value before them
+            rest = list(islice(words, position + 1, None))
+            pairs = sorted(MIGRATES.intersection(pairwise(each for each in rest if not each.startswith("-"))))  # an option may have a value before them
             if PRISMA.fullmatch(word) and pairs:
                 yield f"prisma {' '.join(pairs[0])}"
-            elif word.rpartition("/")[2] in PACKAGE_MANAGER and rest:
-                runs = next((place for place, each in enumerate(rest, 1) if each in ("run", "run-script")), 0)
-                named = rest[runs:]
-                name = next((each for each in named if each in scripts), "")
-                for script in [f"pre{name}", name, f"post{name}"] if name in scripts else ():
-                    others = {key: text for key, text in scripts.items() if key != script}  # one that calls itself ends here
-                    yield from (f"{way}, by the script {script} of package.json" for way in _ways(scripts.get(script, ""), others))
-            elif any(space in word for space in " \t\n"):  # sh -c "…"
-                yield from _ways(word, scripts)
+                continue
+            if any(space in word for space in " \t\n"):  # sh -c "…"
+                yield from _ways(word, project, seen)
+                continue
+            for place, text, code in runs_of(word, rest, project):
+                if place + text not in seen:
+                    seen.add(place + text)
+                    yield from (f"{way}, by {place}" for way in (_ways_of_code(text) if code else _ways(text, project, seen)))
+
+
+def _ways_of_code(text: str) -> Iterator[str]:
+    for found in IN_CODE.finditer(text):
+        yield " ".join(["prisma", *(word for word in found.groups() if word)])
 
 
 def _simple_commands(command: str) -> Iterator[list[str]]:
+    command = INNER.sub("\0", command.replace("\\\n", " "))
     try:
         lexer = shlex.shlex(command, posix=True, punctuation_chars=";&|()\n")
         lexer.whitespace, lexer.whitespace_split = " \t\r", True
-        words = list(lexer)
+        words = list(lexer)  # a comment ends with its line, which ends a command
     except ValueError:  # an unclosed quote: better one word too many than one too few
         words = command.split()
     simple: list[str] = []
     for word in words:
         if word.strip(";&|()\n"):
-            simple.append(word)
+            simple.append(word.replace("\0", "#"))
         elif simple:
             yield simple
             simple = []
