@@ -390,10 +390,11 @@ from ..module_utils.core.source import checkout
 from ..module_utils.core.wait import Waiter
 from ..module_utils.data import prisma, prisma_cli, prisma_resolve
 from ..module_utils.data.lease import guard as lease_guard
-from ..module_utils.data.migration_certainty import refuse_certain_failures
+from ..module_utils.data.migration_certainty import refuse_certain_failures, refuse_squashed
 from ..module_utils.data.postgres import PSYCOPG2_ERROR, connect, direct
 from ..module_utils.data.prisma_builtin import Builtin
 from ..module_utils.data.prisma_elsewhere import apply_by_cli, await_applied, noted
+from ..module_utils.data.prisma_folder import refuse_another_folder
 from ..module_utils.data.prisma_history import drift, history
 from ..module_utils.data.prisma_pending import as_text, tell_pending
 from ..module_utils.data.prisma_unknown import unknown_to_release
@@ -469,6 +470,7 @@ class Client:
 
 def plan(params: dict[str, Any], client: Client) -> Plan:
     files = client.files(params["ref"])
+    refuse_another_folder(files, params["migrations"], client.runtime.warn)
     migrations = client.migrations(files, params["ref"])
     if params["commands"] is not None:
         refuse_second_migrator(params["commands"], params["runner"], files)
@@ -483,6 +485,9 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
             state = await_applied(lambda: prisma.inspect(connection, migrations), migrations, client.waiter)
             found["migrations"] = history(state, migrations)
         prisma.refuse(connection, state, migrations, client.database.schema)
+        if not params["known_from"]:  # an older release that is only asked about applies nothing
+            refuse_certain_failures(state.pending, params["migrations"])
+            refuse_squashed(connection, state)
         return plan_migrations(client, files, migrations, state, found)
     except RunbookError as error:
         error.result = {**found, **error.result}
@@ -492,7 +497,6 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
 def plan_migrations(client: Client, files: Path, migrations: Sequence[prisma.Migration], state: prisma.State, found: dict[str, Any]) -> Plan:
     params, cli = client.params, None
     client.warn_of_drift(state)
-    refuse_certain_failures(state.pending, params["migrations"])
     applies = params["state"] == "applied" and params["runner"] != "platform" and state.pending
     if applies and params["runner"] == "cli":  # an older release, which is only asked about, may lock another Prisma than is installed
         cli = prisma_cli.find(Path(params["path"]).resolve(), params["root_directory"], files)

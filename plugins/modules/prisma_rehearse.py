@@ -189,6 +189,7 @@ from ..module_utils.data.lease import guard as lease_guard
 from ..module_utils.data.migration_certainty import refuse_certain_failures
 from ..module_utils.data.migration_rehearsal import Rehearsal, refuse_another_state
 from ..module_utils.data.postgres import PSYCOPG2_ERROR, Database, connect, direct
+from ..module_utils.data.prisma_folder import refuse_another_folder
 from ..module_utils.data.same_database import refuse_same_address, refuse_same_database
 
 
@@ -216,6 +217,7 @@ class Client:
     def __init__(self, params: dict[str, Any], runtime: Runtime) -> None:
         self.params, self._stack = params, ExitStack()
         self.close = self._stack.close
+        self.warn = runtime.warn
         self.production = direct(params["database_url"], params["direct_url"])
         self.given = direct(params["scratch_url"], option="scratch_url", remedy="scratch_url") if params["copy"] == "given" else None
         if self.given:
@@ -242,6 +244,7 @@ class Client:
 def plan(params: dict[str, Any], client: Client) -> Plan:
     shown = "/".join(part for part in (params["root_directory"] or params["path"], params["migrations"]) if part)
     with checkout(params["path"], params["ref"], params["root_directory"]) as source:
+        refuse_another_folder(source.root, params["migrations"], client.warn)
         migrations = prisma.read_folder(Path(source.root, params["migrations"]), f"{shown} of {params['ref']}" if params["ref"] else shown)
     production = client.connect(client.production)
     state = prisma.look(production, migrations, client.production.schema)

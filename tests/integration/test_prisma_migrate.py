@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.data import migration_safety, postgres, prisma_builtin, prisma_resolve
 
@@ -180,6 +181,77 @@ def test_a_schema_that_prisma_never_migrated_is_refused_untouched(database: Data
     assert refused["error"]["code"] == "P3005"
     assert database.tables() == ["stranger"]
     assert database.sql("SELECT to_regclass('_prisma_migrations')") == [(None,)]
+
+
+def test_the_tables_of_an_extension_are_not_the_shops(database: Database, tmp_path: Path) -> None:
+    folder = write_migrations(tmp_path, a=BASE)
+    admin = database.sandbox.state["postgres"]["url"].rpartition("/")[0] + f"/{database.name}"
+    with closing(psycopg2.connect(admin)) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE spatial_types (id int); CREATE TABLE topology (id int) PARTITION BY RANGE (id); CREATE EXTENSION pg_stat_statements")
+        connection.commit()
+        assert "(spatial_types, topology)" in database.migrate(folder, check=True)["msg"]
+        cursor.execute("ALTER EXTENSION plpgsql ADD TABLE spatial_types; ALTER EXTENSION plpgsql ADD TABLE topology; CREATE TABLE spatial_ref_sys (id int)")
+        connection.commit()
+    assert database.migrate(folder)["applied"] == ["a"]
+
+
+def test_a_table_beside_those_of_an_extension_is_a_stranger(database: Database, tmp_path: Path) -> None:
+    database.sql("CREATE TABLE spatial_ref_sys (id int); CREATE TABLE stranger (id int)")
+    refused = database.migrate(write_migrations(tmp_path, a=BASE))
+    assert refused["error"]["code"] == "P3005"
+    assert "(stranger)" in refused["msg"]
+
+
+def test_a_user_without_rights_on_the_database_applies_the_first_migration(database: Database, tmp_path: Path) -> None:
+    admin = database.sandbox.state["postgres"]["url"].rpartition("/")[0] + f"/{database.name}"
+    with closing(psycopg2.connect(admin)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute("DROP ROLE IF EXISTS test_migrator; CREATE ROLE test_migrator LOGIN PASSWORD 'secret-of-migrator'")
+        cursor.execute("GRANT ALL ON SCHEMA public TO test_migrator")
+        url = f"postgresql://test_migrator:secret-of-migrator@{database.url.rpartition('@')[2]}"
+        done = database.migrate(write_migrations(tmp_path, a=BASE), database_url=url)
+        refused = database.migrate(tmp_path, database_url=url.replace("schema=public", "schema=new"))
+        cursor.execute("DROP OWNED BY test_migrator; DROP ROLE test_migrator")
+    assert done["applied"] == ["a"]
+    assert "permission denied for database" in refused["msg"]
+
+
+def test_a_squashed_history_is_marked_and_not_run(database: Database, tmp_path: Path) -> None:
+    database.migrate(write_migrations(tmp_path / "old", a=BASE, b="CREATE TABLE more (id int);"))
+    squashed = write_migrations(tmp_path / "new", a_squashed=f"{BASE} CREATE TABLE more (id int);", b_next="ALTER TABLE more ADD x int;")
+    for check in (True, False):
+        refused = database.migrate(squashed, check=check)
+        assert refused["error"]["code"] == "squashed"
+        assert "state: resolved_applied with migration: a_squashed" in refused["msg"]
+    assert database.outcomes() == [("a", "applied"), ("b", "applied")]
+    assert database.migrate(squashed, state="resolved_applied", migration="a_squashed")["resolved"] == ["a_squashed"]
+    assert database.migrate(squashed)["applied"] == ["b_next"]
+
+
+def test_a_squashed_history_of_a_later_release_asks_for_the_one_before_it(database: Database, tmp_path: Path) -> None:
+    database.migrate(write_migrations(tmp_path / "old", a=BASE))
+    refused = database.migrate(write_migrations(tmp_path / "new", a_squashed=f"{BASE} CREATE TABLE more (id int);"))
+    assert "is not all there yet (the table more): deploy the release before it was squashed first" in refused["msg"]
+
+
+def test_a_stale_folder_of_migrations_is_refused(database: Database, tmp_path: Path) -> None:
+    folder = write_migrations(tmp_path, a=BASE)
+    (tmp_path / "prisma.config.ts").write_text('export default defineConfig({ migrations: { path: "db/migrations" } });')
+    refused = database.migrate(folder, check=True)
+    assert refused["error"]["code"] == "another_folder"
+    assert "Set migrations: db/migrations" in refused["msg"]
+
+
+def test_no_piece_of_a_raw_password_reaches_the_result(database: Database, tmp_path: Path) -> None:
+    for url in (
+        "postgresql://shop:hunt@er/secret@127.0.0.1/shop",
+        "postgresql://shop:hunt/er#secret@127.0.0.1/shop",
+        "postgresql://shop:hunt?er@secret@h/shop",
+    ):
+        refused = database.migrate(write_migrations(tmp_path, a=BASE), database_url=url, check=True)
+        assert refused["error"]["code"] == "bad_url"
+        shown = json.dumps({key: value for key, value in refused.items() if key != "invocation"})
+        assert not [piece for piece in ("hunt", "secret") if piece in shown]
 
 
 def test_a_schema_made_without_prisma_gets_a_baseline_and_goes_on_from_there(database: Database, shop: dict[str, Any]) -> None:

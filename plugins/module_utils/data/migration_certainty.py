@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ConfigError
+from .migration_traces import Trace, Traces, found, look_for
 from .migration_transactions import shape
-from .sql_tree import PGLAST_ERROR, ParseError, parse_sql
+from .sql_tree import PGLAST_ERROR, ParseError, ast, parse_sql, quoted
 
 if TYPE_CHECKING:
-    from .prisma import Migration
+    from .prisma import Migration, State
 
 
 def refuse_certain_failures(pending: Sequence[Migration], folder: str) -> None:
@@ -29,6 +30,38 @@ def refuse_certain_failures(pending: Sequence[Migration], folder: str) -> None:
                 code="certain_failure",
                 migration=migration.name,
             )
+
+
+def refuse_squashed(connection: Any, state: State) -> None:
+    """Raise ConfigError where the first pending file creates tables that are there, and the database has a history that the release does not know: it was
+    squashed into that file, which must not run here.
+    """
+    if not state.missing or not state.pending or PGLAST_ERROR:
+        return
+    first = state.pending[0]
+    created = _tables_created(first.sql)
+    there = [str(trace) for trace, is_there in zip(created, found(connection, created), strict=True) if is_there]
+    if not there:
+        return
+    resolve = f"state: resolved_applied with migration: {first.name} (prisma migrate resolve --applied {first.name}), which runs nothing"
+    unlike = look_for(connection, Traces([first.sql]))[1]
+    lacking = f" What it creates is not all there yet ({', '.join(map(str, unlike[:3]))}): deploy the release before it was squashed first." if unlike else ""
+    unknown = f"{len(state.missing)} migrations that the release does not know ({', '.join(state.missing[:3])})"
+    raise ConfigError(
+        f"The migration {first.name} creates what is there ({', '.join(there[:3])}), and the database has {unknown}: their history was squashed into it. "
+        f"It would fail here, so nothing was started.{lacking} Mark it as applied: {resolve}.",
+        code="squashed",
+        migration=first.name,
+    )
+
+
+def _tables_created(script: str) -> list[Trace]:
+    try:
+        statements = [statement.stmt for statement in parse_sql(script)]
+    except ParseError:
+        return []
+    made = [each for each in statements if isinstance(each, ast.CreateStmt) and not each.if_not_exists and each.relation.relpersistence != "t"]
+    return [Trace("table", quoted(statement.relation)) for statement in made]
 
 
 def impossible_in(script: str) -> tuple[int, str] | None:
