@@ -319,7 +319,7 @@ from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import lease_options
 from ..module_utils.core.probe import Prober, Result
-from ..module_utils.core.redact import redact, secrets_of_url
+from ..module_utils.core.redact import is_torn, redact, secrets_of_url
 from ..module_utils.core.verdict import RELEASE_SOURCES, Check
 from ..module_utils.core.wait import Waiter, nothing
 from ..module_utils.data.lease import guard as lease_guard
@@ -376,6 +376,10 @@ def to_check(option: dict[str, Any], params: dict[str, Any]) -> Check:
         raise ConfigError(f"The check {option['name']!r} is of the site {option['site']!r}, and sites has none of that name. Correct one of them.")
     base_url = site["url"]
     url = f"{base_url.rstrip('/')}{option['url']}" if base_url and option["url"].startswith("/") else option["url"]
+    if is_torn(url):
+        raise ConfigError(
+            f"The url of the check {option['name']!r} cannot be read. Percent-encode the special characters of its password: / is %2F, # is %23, ? is %3F."
+        )
     address = urlsplit(url)
     if address.scheme not in ("http", "https") or not address.hostname:
         raise ConfigError(

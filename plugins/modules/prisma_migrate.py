@@ -83,7 +83,7 @@ options:
     required: true
   migrations:
     description:
-      - Folder of the migrations inside of O(root_directory).
+      - Folder of the migrations inside of O(root_directory). Refused where Prisma's configuration, C(package.json) or the schema's folder name another one.
     type: str
     default: prisma/migrations
   known_from:
@@ -103,7 +103,8 @@ options:
     required: true
   commands:
     description:
-      - Start and pre-deploy commands of every unit that uses the database. The scripts of C(package.json) in O(root_directory) that they run are looked at too.
+      - Start and pre-deploy commands of every unit that uses the database. What they run in turn is read too, by scripts of C(package.json) with any runner, by
+        make and by shell scripts in O(root_directory), and so is what the release's own files tell a platform to run, such as a C(Dockerfile).
       - One that runs C(prisma migrate deploy) or C(prisma db push) is refused, since two would migrate; with O(runner=platform) one of them has to.
       - Not looked at where it is not given.
     type: list
@@ -377,6 +378,7 @@ unresolved:
 
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -390,6 +392,7 @@ from ..module_utils.core.source import checkout
 from ..module_utils.core.wait import Waiter
 from ..module_utils.data import prisma, prisma_cli, prisma_resolve
 from ..module_utils.data.lease import guard as lease_guard
+from ..module_utils.data.lock_holders import lock_holders
 from ..module_utils.data.migration_certainty import refuse_certain_failures, refuse_squashed
 from ..module_utils.data.postgres import PSYCOPG2_ERROR, connect, direct
 from ..module_utils.data.prisma_builtin import Builtin
@@ -522,7 +525,8 @@ def apply(plan: Plan, client: Client) -> dict[str, Any]:
         elif todo["cli"]:
             url = prisma_cli.with_options(params["direct_url"] or params["database_url"], client.settings)
             with noted(connection, client.database.schema, inspect()):
-                result = {"applied": apply_by_cli(todo["cli"], todo["files"], url, client.waiter, inspect=inspect, pending=todo["pending"])}
+                told = {"inspect": inspect, "pending": todo["pending"], "holders": partial(lock_holders, connection)}
+                result = {"applied": apply_by_cli(todo["cli"], todo["files"], url, client.waiter, **told)}
         else:
             builtin = Builtin(connection, client.waiter, schema=client.database.schema, settings=client.settings, lock_retries=params["lock_retries"])
             result = {"applied": builtin.apply(lambda: prisma.look(connection, migrations, client.database.schema))}

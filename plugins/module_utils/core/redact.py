@@ -43,19 +43,24 @@ def secrets_of_url(url: str | None) -> list[str]:
 
 
 def _meant(url: str) -> list[str]:
-    """The password that a database's address has when its special characters were not encoded, and the pieces that it falls into."""
-    if not url.startswith(("postgres://", "postgresql://")) or not is_torn(url):
+    """The password that an address has when its special characters were not encoded, and the pieces that it falls into."""
+    if "://" not in url or not is_torn(url):
         return []
     password = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
     return [password, unquote(password), *_TORN.split(password)] if _TORN.search(password) else []
 
 
 def is_torn(url: str) -> bool:
-    """Whether a raw / # or ? of the password ended a database's address too early, so that the rest of it passes for host, database or options."""
+    """Whether a raw / # or ? of the password ended the address too early, so that the rest of it passes for host, path or options.
+
+    An address that is not a database's may have a path of several parts and an @ in it.
+    """
     try:
         parts = urlsplit(url)
         _unused = parts.port
     except ValueError:
         return True
+    if parts.scheme not in ("postgres", "postgresql"):
+        return False
     path = parts.path.lstrip("/")
     return "@" in path or "/" in path or "@" in parts.fragment or ("@" in parts.query and not (parts.username and path))

@@ -21,15 +21,27 @@ from .prisma_failure import explain, waited_in_vain
 WRITE_NOTE = "UPDATE _prisma_migrations SET logs = %s WHERE migration_name = %s AND finished_at IS NULL AND rolled_back_at IS NULL"
 
 
-def apply_by_cli(cli: prisma_cli.Prisma, files: Path, url: str, waiter: Waiter, *, inspect: Callable[[], State], pending: Sequence[Migration]) -> list[str]:
-    """Run ``prisma migrate deploy`` and return the names of what it applied. Raises MigrationFailed or CommandFailed, with ``result["applied"]``."""
+def apply_by_cli(
+    cli: prisma_cli.Prisma,
+    files: Path,
+    url: str,
+    waiter: Waiter,
+    *,
+    inspect: Callable[[], State],
+    pending: Sequence[Migration],
+    holders: Callable[[str], str] = lambda script: "",
+) -> list[str]:
+    """Run ``prisma migrate deploy`` and return the names of what it applied. Raises MigrationFailed or CommandFailed, with ``result["applied"]``.
+
+    ``holders`` says who holds a lock that a script waited for.
+    """
     code, said = prisma_cli.deploy(cli, files, url, waiter)
     state = inspect()
     applied = [migration.name for migration in pending if migration.name in state.applied]
     if code == 0 and len(applied) == len(pending):
         return applied
     if state.failed:
-        error: RunbookError = failure(state, pending, "Prisma")
+        error: RunbookError = failure(state, pending, "Prisma", holders)
     else:
         engine = "" if cli.engine else f" Its schema engine is not in {cli.modules}: run npm ci where downloads are allowed, or use runner: builtin."
         error = CommandFailed(f"Prisma {cli.version} ended with exit code {code} and left migrations pending.{engine} It said: {said}", code=str(code))
@@ -60,13 +72,15 @@ def _settle(connection: Any, notes: prisma_notes.Notes) -> None:
     prisma_notes.forget(connection, [name for name in notes if begun.get(name, "never begun")])
 
 
-def failure(state: State, migrations: Sequence[Migration], whose: str) -> MigrationFailed:
+def failure(state: State, migrations: Sequence[Migration], whose: str, holders: Callable[[str], str] = lambda script: "") -> MigrationFailed:
     """What to raise for the migration that ``whose`` run left failed."""
     row = state.failed[0]
-    failed = explain(row, next((migration for migration in migrations if migration.name == row.name), None), state.fates.get(row.name))
+    file = next((migration for migration in migrations if migration.name == row.name), None)
+    failed, waited = explain(row, file, state.fates.get(row.name)), waited_in_vain(row.logs)
+    held = holders(file.sql) if waited and file else ""
     error = MigrationFailed(
-        f"The migration {row.name} failed. {failed['explanation']} {whose} wrote: {(row.logs or 'nothing')[:1000]}",
-        code="lock_timeout" if waited_in_vain(row.logs) else "P3018",
+        f"The migration {row.name} failed. {failed['explanation']}{held} {whose} wrote: {(row.logs or 'nothing')[:1000]}",
+        code="lock_timeout" if waited else "P3018",
         migration=row.name,
     )
     error.result["unresolved"] = [failed]

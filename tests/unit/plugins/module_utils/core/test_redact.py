@@ -55,3 +55,11 @@ def test_an_option_with_an_at_sign_makes_no_secret_of_the_address() -> None:
         "postgresql://shop:hunter2@db.example/shop?application_name=a@b",
         "hunter2",
     ]
+
+
+@pytest.mark.parametrize("password", ["hunt/ersecret", "hunt#ersecret", "hunt?ersecret"])
+@pytest.mark.parametrize("scheme", ["https", "redis", "postgresql"])
+def test_the_pieces_of_a_raw_password_are_secret_in_every_address(scheme: str, password: str) -> None:
+    url = f"{scheme}://shop:{password}@h.example/x"
+    shown = redact(f"{url}: no port 'hunt' at ersecret@h.example", secrets_of_url(url))
+    assert not [piece for piece in ("hunt", "ersecret") if piece in shown], shown
