@@ -23,6 +23,11 @@ FROM unnest(%s::text[], %s::text[], %s::text[]) WITH ORDINALITY AS trace (kind, 
 """
 DROPPED = {"OBJECT_TABLE": "table", "OBJECT_VIEW": "view", "OBJECT_MATVIEW": "view", "OBJECT_INDEX": "index", "OBJECT_TYPE": "type"}
 
+# Functions of PostgreSQL that files call and that make and drop nothing.
+LEAVE_SCHEMA = frozenset(
+    {"count", "max", "min", "now", "pg_sleep", "setval", "nextval", "currval", "lastval", "pg_get_serial_sequence", "pg_notify", "version"}
+)
+
 
 class Trace(NamedTuple):
     """``object`` is quoted as SQL; ``part`` is the name of a column or constraint of that table."""
@@ -87,7 +92,7 @@ class Traces(dict[Trace, bool]):
                     self._alter(quoted(statement.relation), command)
             case ast.DropStmt() | ast.DoStmt() | ast.CallStmt() | ast.AlterObjectSchemaStmt():
                 self.clear()  # nobody knows what of the earlier ones it left
-            case ast.SelectStmt() if functions := functions_in(statement):
+            case ast.SelectStmt() if functions := functions_in(statement) - LEAVE_SCHEMA:
                 self.clear()
                 self._elsewhere = self._elsewhere or "set_config" in functions
 

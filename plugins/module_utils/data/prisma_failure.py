@@ -40,7 +40,7 @@ def explain(row: Row, migration: Migration | None, fate: Fate | None = None) -> 
     if verdict == "applied":
         return {**told, "resolve": "applied", "explanation": f"{how}All of it is applied: {_listed(fate)}. Mark it: {applied}."}
     if verdict == "partly":
-        state = f"{how}Part of it is: {_listed(fate)}{_lacking(fate)}. "
+        state = f"{how}Compared with the state before it, a part is: {_listed(fate)}{_lacking(fate)}. "
     elif fate:
         state = f"{how}What became of it cannot be told from the catalogue: {fate.why}{_lacking(fate)}. {FORCED} "
     else:

@@ -98,11 +98,14 @@ def _judged(state: State, failed: Sequence[Row], migration: Migration | None, ma
     if fate.verdict in ("partly", "unknown") and reason:
         return FORCED + reason
     differ = fate.lacking if mark == "applied" else fate.left
-    what = f"{_listed(differ)} is {'not ' if mark == 'applied' else ''}as it leaves it" if differ else "that contradicts what is known"
+    verb = "is" if len(differ) == 1 else "are"
+    known = {"undone": "nothing of it is applied", "applied": "all of it is applied"}.get(fate.verdict, "only a part of it is applied")
+    what = f"{_listed(differ)} {verb} {'not ' if mark == 'applied' else ''}as it leaves it" if differ else known
     if fate.verdict == "unknown" and not differ:
         what = f"it cannot be told whether it is ({fate.why})"
     code = "cannot_be_told" if fate.verdict == "unknown" and not differ else "contradicted"
-    raise ConfigError(f"The migration {name} cannot be marked as {mark}: {what}. {told['explanation']}", code=code)
+    forced = " Or mark it with force: true and a reason." if fate.verdict == "partly" else ""
+    raise ConfigError(f"The migration {name} cannot be marked as {mark}: {what}. {told['explanation']}{forced}", code=code)
 
 
 def as_baselined(connection: Any, state: State, migrations: Sequence[Migration], name: str | None, tables: Sequence[str]) -> Marks:

@@ -127,6 +127,7 @@ def test_a_secret_that_the_site_echoes_is_masked_in_the_failure() -> None:
     [
         ({"url": "www.shop.example"}, {}, "The url of the check 'Home' is 'www.shop.example'. Give one that begins with https://"),
         ({"url": "https://"}, {}, "Give one that begins with https://"),
+        ({"url": "https://shop:hunt/er@shop.example/"}, {}, "Percent-encode the special characters of its password"),
         ({"release": {"regex": "("}}, {}, "release.regex of the check 'Home' is no regular expression"),
         ({"release": {"regex": "v", "json": "release"}}, {}, "mutually exclusive"),
         ({"release": {}}, {}, "one of the following is required: json, header, meta, regex"),

@@ -30,6 +30,7 @@ LEFT = {
     "CREATE TABLE a (id int); DROP TABLE b CASCADE; CREATE TABLE c (id int)": {"the table c": True},
     "CREATE TABLE a (id int); DO $$ BEGIN END $$": {},
     "CREATE TABLE a (id int); SELECT wipe()": {},
+    "CREATE TABLE a (id int); SELECT setval('q', (SELECT max(id) FROM a))": {"the table a": True},
     "CREATE TABLE a (id int); INSERT INTO a VALUES (1); UPDATE a SET id = 2": {"the table a": True},
     "CREATE TEMP TABLE a (id int)": {},
     "CREATE TABLE a (id int); ALTER TABLE a SET SCHEMA s; CREATE TABLE b (id int)": {"the table b": True},
