@@ -211,6 +211,7 @@ pending:
         - V(expand) when it is backward compatible, else V(contract).
         - V(destructive) when data is gone afterwards, V(long_lock) when others may wait for as long as a table is big, V(not_transactional) when a failure
           may leave a part of it applied, V(unknown) when it holds what cannot be judged, which may be any of these.
+        - V(fails) when PostgreSQL is certain to refuse it.
       type: list
       elements: str
       sample: [contract, destructive]
@@ -220,7 +221,7 @@ pending:
       elements: dict
       contains: &reasons
         class:
-          description: V(contract), V(destructive), V(unknown), V(long_lock) or V(not_transactional). The first three are why old code may break.
+          description: V(contract), V(destructive), V(unknown), V(long_lock), V(not_transactional) or V(fails). The first three are why old code may break.
           type: str
           sample: destructive
         file:
@@ -503,7 +504,8 @@ def plan_migrations(client: Client, files: Path, migrations: Sequence[prisma.Mig
     applies = params["state"] == "applied" and params["runner"] != "platform" and state.pending
     if applies and params["runner"] == "cli":  # an older release, which is only asked about, may lock another Prisma than is installed
         cli = prisma_cli.find(Path(params["path"]).resolve(), params["root_directory"], files)
-    pending = tell_pending(state.pending, params["migrations"])
+    earlier = [migration for migration in migrations if migration not in state.pending]
+    pending = tell_pending(state.pending, params["migrations"], earlier)
     before = "".join(f"{name}\n" for name in state.applied)
     after = before + as_text(pending, state.pending)
     result = {**found, "pending": pending, "applied": [], "backward_compatible": all(each["backward_compatible"] for each in pending)}

@@ -5,6 +5,7 @@
 
 What is judged is the schema and the data that the migration leaves, not the data that only the new release will write. Whatever is not known to
 be harmless counts as not backward compatible. Tables and columns that the pending migrations add themselves are unknown to old code.
+Here is what a statement does at once; what depends on the statements after it is in migration_standing.
 """
 
 from __future__ import annotations
@@ -13,7 +14,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .sql_tree import ConstrType, ObjectType, OnConflictAction, ast, contains, name_of, object_of, writes_inside
+from .migration_enums import new_default, unreadable
+from .migration_null import known_not_null
+from .migration_schema import Schema, Table, plain
+from .migration_types import change_of
+from .sql_tree import ObjectType, OnConflictAction, ast, contains, functions_in, name_of, object_of, writes_inside
 
 
 @dataclass(frozen=True)
@@ -32,9 +37,12 @@ def unknown(text: str) -> Danger:
     return Danger(text, "unknown")
 
 
-# Subcommands of ALTER TABLE that neither refuse nor change what old code reads or writes.
-HARMLESS = frozenset(
+# Subcommands of ALTER TABLE that neither refuse nor change what old code reads or writes, or that migration_standing judges.
+NOTHING_AT_ONCE = frozenset(
     {
+        "AT_AddColumn",
+        "AT_AddConstraint",
+        "AT_AddIndex",
         "AT_DropNotNull",
         "AT_SetStatistics",
         "AT_SetOptions",
@@ -47,128 +55,166 @@ HARMLESS = frozenset(
         "AT_SetRelOptions",
         "AT_ResetRelOptions",
         "AT_ReplicaIdentity",
+        "AT_SetLogged",
+        "AT_SetTableSpace",
     }
 )
+CHANGES_NOTHING = frozenset({"count", "sum", "min", "max", "avg", "now", "version", "current_setting", "set_config", "lower", "upper", "length", "pg_sleep"})
 HOLDS_DATA = ("table", "schema", "sequence", "foreign_table")
-REFUSED = {
-    "AT_SetNotNull": "makes {} NOT NULL, which refuses what old code writes",
-    "AT_DropConstraint": "drops the constraint {}",
-}
+ON_TABLE = ("trigger", "policy", "rule")  # DROP names these after their table
 
 
-class Judge:
-    """Remembers what the pending migrations added: old code knows nothing of it."""
+def only_new(schema: Schema, statement: Any) -> bool:
+    """True for a statement that makes a table or view, or touches only such that the pending migrations made."""
+    match statement:
+        case ast.CreateStmt(if_not_exists=False):
+            return not _joins_old(schema, statement)
+        case ast.CreateTableAsStmt(if_not_exists=False):
+            return not contains(statement, ast.FuncCall) and not writes_inside(statement)
+        case ast.ViewStmt():
+            return not statement.replace or schema.is_new(statement.view)
+        case ast.DropStmt() if statement.behavior.name != "DROP_CASCADE":
+            return _drops_only_new(schema, statement)
+        case ast.TruncateStmt():
+            return all(schema.is_new(relation) for relation in statement.relations) and statement.behavior.name != "DROP_CASCADE"
+        case ast.AlterTableStmt():
+            return schema.is_new(statement.relation)
+        case ast.RenameStmt() | ast.IndexStmt() | ast.CreateTrigStmt():
+            return statement.relation is not None and schema.is_new(statement.relation)
+        case ast.CreatePolicyStmt() | ast.AlterPolicyStmt():
+            return schema.is_new(statement.table)
+        case ast.InsertStmt() | ast.UpdateStmt() | ast.DeleteStmt() | ast.MergeStmt():
+            return schema.is_new(statement.relation) and not writes_inside(statement)
+        case ast.CreateFunctionStmt():
+            return plain(object_of(statement.funcname)) in schema.made
+        case ast.AlterSeqStmt():
+            return schema.is_new(statement.sequence)
+    return False
 
-    def __init__(self) -> None:
-        self.tables: set[str] = set()
-        self.columns: set[tuple[str, str]] = set()
-        self.null: set[tuple[str, str]] = set()  # those of the columns that are NULL in every row old code writes
 
-    def only_new(self, statement: Any) -> bool:
-        """True for a statement that makes a table or view, or touches only such that the pending migrations made."""
-        match statement:
-            case ast.CreateStmt(if_not_exists=False):
-                self.tables.add(name_of(statement.relation))
-            case ast.CreateTableAsStmt(if_not_exists=False):
-                self.tables.add(name_of(statement.into.rel))
-                return not contains(statement, ast.FuncCall) and not writes_inside(statement)
-            case ast.ViewStmt(replace=False):
-                self.tables.add(name_of(statement.view))
-            case ast.RenameStmt(renameType=ObjectType.OBJECT_TABLE) if name_of(statement.relation) in self.tables:
-                self.tables.add(statement.newname)
-            case ast.DropStmt(removeType=ObjectType.OBJECT_TABLE | ObjectType.OBJECT_VIEW | ObjectType.OBJECT_MATVIEW):
-                return {object_of(parts) for parts in statement.objects} <= self.tables and statement.behavior.name != "DROP_CASCADE"
-            case ast.TruncateStmt():
-                return {name_of(relation) for relation in statement.relations} <= self.tables and statement.behavior.name != "DROP_CASCADE"
-            case ast.AlterTableStmt() | ast.RenameStmt() | ast.IndexStmt() | ast.CreateTrigStmt():
-                return statement.relation is not None and name_of(statement.relation) in self.tables
-            case ast.InsertStmt() | ast.UpdateStmt() | ast.DeleteStmt():
-                return name_of(statement.relation) in self.tables and not writes_inside(statement)
-            case _:
-                return False
-        return True
+def _joins_old(schema: Schema, statement: Any) -> bool:
+    """A partition or child of an old table: what is in it is in that table too."""
+    return any(not schema.is_new(parent) for parent in statement.inhRelations or ())
 
-    def dangers(self, statement: Any) -> Iterable[Danger]:
-        """Return why a statement may break old code."""
-        match statement:
-            case ast.AlterTableStmt(objtype=ObjectType.OBJECT_TABLE):
-                return [danger for command in statement.cmds for danger in self._altered(name_of(statement.relation), command)]
-            case ast.IndexStmt(unique=True):
-                columns = () if statement.nulls_not_distinct else [element.name for element in statement.indexParams]
-                return () if self._any_null(name_of(statement.relation), columns) else (Danger(f"adds a unique index to {name_of(statement.relation)}"),)
-            case ast.AlterEnumStmt(oldVal=str()):
-                return (Danger(f"renames the value {statement.oldVal} of the type {object_of(statement.typeName)}"),)
-            case ast.RenameStmt(renameType=ObjectType.OBJECT_INDEX):
-                return ()
-            case ast.RenameStmt():
-                table = name_of(statement.relation) if statement.relation else "an object"
-                return (Danger(f"renames {f'{table}.{statement.subname}' if statement.subname else table} to {statement.newname}"),)
-            case ast.DropStmt():
-                what = statement.removeType.name.removeprefix("OBJECT_").lower()
-                text = f"drops the {what} {', '.join(map(object_of, statement.objects))}"
-                takes_data = what in HOLDS_DATA or statement.behavior.name == "DROP_CASCADE"
-                return (destructive(text) if takes_data else Danger(text),)
-            case ast.TruncateStmt():
-                return (destructive(f"empties {', '.join(map(name_of, statement.relations))}"),)
-            case ast.DeleteStmt():
-                return (destructive(f"deletes rows of {name_of(statement.relation)}"),)
-            case ast.UpdateStmt():
-                table = name_of(statement.relation)
-                added = {(table, target.name) for target in statement.targetList} <= self.columns
-                return () if added and not writes_inside(statement) else (destructive(f"changes rows of {table}"),)
-            case ast.InsertStmt(onConflictClause=None | ast.OnConflictClause(action=OnConflictAction.ONCONFLICT_NOTHING)) if not writes_inside(statement):
-                return ()
-            case ast.SelectStmt() if not writes_inside(statement) and not contains(statement, ast.FuncCall):
-                return ()
-            case ast.IndexStmt() | ast.CreateStmt() | ast.CreateSchemaStmt() | ast.CreateEnumStmt() | ast.CompositeTypeStmt() | ast.CreateDomainStmt():
-                return ()
-            case ast.CreateSeqStmt() | ast.CreateExtensionStmt() | ast.CreateFunctionStmt(replace=False) | ast.CreateStatsStmt() | ast.AlterEnumStmt():
-                return ()
-            case ast.CommentStmt() | ast.GrantStmt(is_grant=True) | ast.VariableSetStmt() | ast.TransactionStmt() | ast.VacuumStmt() | ast.ReindexStmt():
-                return ()
-        return (unknown(f"holds a statement ({type(statement).__name__.removesuffix('Stmt')}) whose effect on old code is not known"),)
 
-    def _altered(self, table: str, command: Any) -> Iterator[Danger]:
-        kind = command.subtype.name
-        target = f"{table}.{command.name}" if command.name else table
-        if kind == "AT_AddColumn":
-            yield from self._column_added(table, command.def_)
-        elif kind == "AT_AddConstraint":
-            yield from self._constraint_added(table, command.def_)
-        elif kind == "AT_ColumnDefault":
-            if command.def_ is None:
-                yield Danger(f"drops the default of {target}, which old code may leave out")
-        elif kind == "AT_DropColumn":
+def _drops_only_new(schema: Schema, statement: Any) -> bool:
+    kind = statement.removeType.name.removeprefix("OBJECT_").lower()
+    names = [object_of(dropped).rpartition(".")[0] if kind in ON_TABLE else object_of(dropped) for dropped in statement.objects]
+    if kind == "index":
+        tables = [schema.indexes.get(plain(name)) for name in names]
+        return all(table is not None and table.new for table in tables)
+    return all(_is_new(schema, plain(name)) for name in names)
+
+
+def _is_new(schema: Schema, name: str) -> bool:
+    if name in schema.enums:
+        return not schema.enums[name].known_as
+    return name in schema.made or (name in schema.tables and schema.tables[name].new)
+
+
+def dangers(schema: Schema, statement: Any) -> Iterable[Danger]:
+    """Return what a statement does to old code at once, in a schema as it is before the statement."""
+    match statement:
+        case ast.AlterTableStmt(objtype=ObjectType.OBJECT_TABLE):
+            table = schema.table(statement.relation)
+            return [danger for command in statement.cmds for danger in _altered(schema, table, command)]
+        case ast.AlterEnumStmt(oldVal=str()):
+            return (Danger(f"renames the value {statement.oldVal} of the type {object_of(statement.typeName)}"),)
+        case ast.RenameStmt():
+            return _renamed(statement)
+        case ast.DropStmt():
+            return _dropped(schema, statement)
+        case ast.TruncateStmt():
+            return (destructive(f"empties {', '.join(map(name_of, statement.relations))}"),)
+        case ast.DeleteStmt():
+            return (destructive(f"deletes rows of {name_of(statement.relation)}"),)
+        case ast.UpdateStmt():
+            table = schema.table(statement.relation)
+            added = all(table.column(target.name).new for target in statement.targetList)
+            return () if added and not writes_inside(statement) else (destructive(f"changes rows of {table.shown}"), *_unreadable(schema, statement))
+        case ast.InsertStmt(onConflictClause=None | ast.OnConflictClause(action=OnConflictAction.ONCONFLICT_NOTHING)) if not writes_inside(statement):
+            return _unreadable(schema, statement)
+        case ast.SelectStmt() if not writes_inside(statement) and functions_in(statement) <= CHANGES_NOTHING:
+            return ()
+        case ast.AlterSeqStmt() if all(option.defname in ("owned_by", "cache") for option in statement.options or ()):
+            return ()
+        case ast.CreateStmt() if statement.partbound is not None or not statement.inhRelations:
+            return ()
+        case ast.IndexStmt() | ast.CreateSchemaStmt() | ast.CreateEnumStmt() | ast.CompositeTypeStmt() | ast.CreateDomainStmt() | ast.LockStmt():
+            return ()
+        case ast.CreateSeqStmt() | ast.CreateExtensionStmt() | ast.CreateFunctionStmt(replace=False) | ast.CreateStatsStmt() | ast.AlterEnumStmt():
+            return ()
+        case ast.CommentStmt() | ast.GrantStmt(is_grant=True) | ast.VariableSetStmt() | ast.TransactionStmt() | ast.VacuumStmt() | ast.ReindexStmt():
+            return ()
+        case ast.ClusterStmt() | ast.RefreshMatViewStmt():
+            return ()
+    return (unknown(f"holds a statement ({type(statement).__name__.removesuffix('Stmt')}) whose effect on old code is not known"),)
+
+
+def _unreadable(schema: Schema, statement: Any) -> Iterator[Danger]:
+    for label, column in unreadable(schema, statement):
+        yield Danger(f"writes the value {label} to {column}, and old code cannot read a value that it does not know")
+
+
+def _renamed(statement: Any) -> Iterator[Danger]:
+    """What is renamed and is no table, column or type, which migration_standing judges."""
+    kind = statement.renameType
+    judged_by_state = (ObjectType.OBJECT_INDEX, ObjectType.OBJECT_TABLE, ObjectType.OBJECT_TYPE, ObjectType.OBJECT_TABCONSTRAINT)
+    if kind in judged_by_state or (kind is ObjectType.OBJECT_COLUMN and statement.relationType is ObjectType.OBJECT_TABLE):
+        return
+    table = name_of(statement.relation) if statement.relation else "an object"
+    yield Danger(f"renames {f'{table}.{statement.subname}' if statement.subname else table} to {statement.newname}")
+
+
+def _dropped(schema: Schema, statement: Any) -> Iterator[Danger]:
+    what = statement.removeType.name.removeprefix("OBJECT_").lower()
+    cascades = statement.behavior.name == "DROP_CASCADE"
+    text = f"drops the {what} {', '.join(map(object_of, statement.objects))}"
+    if what in HOLDS_DATA or cascades:
+        yield destructive(text)
+    elif what == "index":
+        yield from (Danger(f"drops the index {object_of(each)}") for each in statement.objects if plain(object_of(each)) not in schema.indexes)
+    elif what != "type":
+        yield Danger(text)
+
+
+def _altered(schema: Schema, table: Table, command: Any) -> Iterator[Danger]:
+    kind = command.subtype.name
+    target = f"{table.shown}.{command.name}" if command.name else table.shown
+    column = table.columns.get(command.name) if command.name else None
+    new = column is not None and column.new
+    if kind == "AT_DropColumn":
+        if not new:
             yield destructive(f"drops the column {target}")
-        elif kind == "AT_AlterColumnType":
-            widens = command.def_.typeName.names[-1].sval == "text" and command.def_.raw_default is None
-            yield Danger(f"changes the type of {target}") if widens else destructive(f"changes the type of {target}")  # to what may cut or round values
-        elif kind in REFUSED:
-            yield Danger(REFUSED[kind].format(target))
-        elif kind not in HARMLESS:
-            yield unknown(f"alters {target} ({kind.removeprefix('AT_')}), whose effect on old code is not known")
+    elif kind == "AT_AlterColumnType":
+        change = change_of(schema, table.column(command.name), command)
+        if change.kind and not new:
+            yield Danger(f"changes the type of {target}", change.kind)
+    elif kind == "AT_SetNotNull":
+        if not new and not known_not_null(table, command.name, valid=False):
+            yield Danger(f"makes {target} NOT NULL, which refuses what old code writes")
+    elif kind == "AT_ColumnDefault":
+        label = new_default(schema, table.column(command.name), command.def_)
+        if label is not None:
+            yield Danger(f"makes {label} the default of {target}, and old code cannot read a value that it does not know")
+    elif kind == "AT_DropConstraint":
+        if command.name not in {**table.keys, **table.foreign, **table.checks}:
+            yield Danger(f"drops the constraint {target}")
+    elif kind == "AT_AddConstraint" and command.def_.contype.name == "CONSTR_EXCLUSION":
+        yield Danger(f"adds a constraint (exclusion) to {table.shown}, which may refuse what old code writes")
+    elif kind in ("AT_AddIdentity", "AT_SetIdentity"):
+        if _refuses_values(command) and not new:
+            yield Danger(f"makes {target} GENERATED ALWAYS, which refuses what old code writes")
+    elif kind == "AT_AttachPartition":
+        if not schema.is_new(command.def_.name):
+            yield Danger(f"makes {name_of(command.def_.name)} a partition, which may refuse what old code writes to it")
+    elif kind == "AT_DetachPartition":
+        yield Danger(f"takes the rows of {name_of(command.def_.name)} out of {table.shown}")
+    elif kind not in NOTHING_AT_ONCE and not new:
+        yield unknown(f"alters {target} ({kind.removeprefix('AT_')}), whose effect on old code is not known")
 
-    def _column_added(self, table: str, column: Any) -> Iterator[Danger]:
-        kinds = {constraint.contype for constraint in column.constraints or ()}
-        name = f"{table}.{column.colname}"
-        counted = bool(kinds & {ConstrType.CONSTR_IDENTITY, ConstrType.CONSTR_GENERATED}) or column.typeName.names[-1].sval.endswith("serial")
-        self.columns.add((table, column.colname))
-        if not counted and ConstrType.CONSTR_DEFAULT not in kinds:
-            self.null.add((table, column.colname))
-            if kinds & {ConstrType.CONSTR_NOTNULL, ConstrType.CONSTR_PRIMARY}:
-                yield Danger(f"adds the column {name}, NOT NULL without a default, which old code does not write")
-        elif not counted and kinds & {ConstrType.CONSTR_UNIQUE, ConstrType.CONSTR_PRIMARY}:
-            yield Danger(f"adds the column {name}, unique with a default that every row of old code gets")
 
-    def _constraint_added(self, table: str, constraint: Any) -> Iterator[Danger]:
-        columns: Iterable[str] = ()  # one of which being NULL satisfies the constraint
-        if constraint.contype == ConstrType.CONSTR_FOREIGN:
-            columns = [part.sval for part in constraint.fk_attrs]
-        elif constraint.contype == ConstrType.CONSTR_UNIQUE and not constraint.nulls_not_distinct:
-            columns = [part.sval for part in constraint.keys or ()]
-        if not self._any_null(table, columns):
-            kind = constraint.contype.name.removeprefix("CONSTR_").lower()
-            yield Danger(f"adds a constraint ({kind}) to {table}, which may refuse what old code writes")
-
-    def _any_null(self, table: str, columns: Iterable[str]) -> bool:
-        return any((table, column) in self.null for column in columns)
+def _refuses_values(command: Any) -> bool:
+    if command.subtype.name == "AT_AddIdentity":
+        return bool(command.def_.generated_when == "a")
+    return any(option.defname == "generated" and option.arg.ival == ord("a") for option in command.def_)

@@ -1,105 +1,169 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells which statements hold a lock that others wait behind for as long as a table is big, after PostgreSQL's chapter on explicit locking.
-
-A lock is held until the file ends. What only takes a moment once the lock is there is not told: for that lock_timeout is enough.
-"""
+"""Tells which locks a statement takes on old tables and keeps until the transaction ends, after PostgreSQL's chapter on explicit locking."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .sql_tree import ConstrType, ObjectType, ast, functions_in, is_on, name_of
+from .migration_follow import reads
+from .migration_schema import Schema, Table, plain
+from .sql_tree import ConstrType, ObjectType, ast, is_on, name_of, object_of
 
-READ = "nobody can read or write it"
-# Functions that give every row the same value: a column with such a default is added without a rewrite.
-SAME_FOR_EVERY_ROW = frozenset(
-    {"now", "timezone", "transaction_timestamp", "statement_timestamp", "current_setting", "to_timestamp", "to_jsonb", "jsonb_build_object"}
-)
-REWRITES = {
-    "AT_SetLogged": "makes {} logged",
-    "AT_SetUnLogged": "makes {} unlogged",
-    "AT_SetTableSpace": "moves {} to another tablespace",
-    "AT_SetAccessMethod": "changes the access method of {}",
-    "AT_AttachPartition": "attaches a partition to {}, each row of which is checked",
+# What others cannot do meanwhile, from least to most: delete rows that are pointed at, change rows that are changed, write, read and write.
+DELETE, ROWS, WRITE, READ = "delete", "rows", "write", "read"
+ORDER = (DELETE, ROWS, WRITE, READ)
+WAITS = {
+    READ: "nobody can read or write {}",
+    WRITE: "nobody can write to {}",
+    ROWS: "nobody can change the rows of {} that it changed",
+    DELETE: "nobody can delete the rows of {} that it points to",
 }
-LETS_READ = frozenset({"AT_ValidateConstraint", "AT_SetStatistics", "AT_SetOptions", "AT_ResetOptions", "AT_AttachPartition"})
-BUILDS = ("UNIQUE", "PRIMARY", "EXCLUSION")
+# Subcommands of ALTER TABLE by what they let others do; every other one lets nobody read.
+LETS_WRITE = frozenset(
+    {"AT_ValidateConstraint", "AT_SetStatistics", "AT_SetOptions", "AT_ResetOptions", "AT_SetRelOptions", "AT_ResetRelOptions", "AT_ClusterOn"}
+)
+LETS_READ = frozenset({"AT_EnableTrig", "AT_DisableTrig", "AT_EnableTrigAll", "AT_DisableTrigAll", "AT_EnableTrigUser", "AT_DisableTrigUser"})
+MODES = {5: WRITE, 6: WRITE, 7: WRITE, 8: READ}  # of LOCK TABLE, from SHARE to ACCESS EXCLUSIVE
+Lock = tuple[str, str]
 
 
-def long_locks(statement: Any) -> Iterator[str]:
-    """Say why a statement on a table that others use may keep them waiting."""
+def locks(schema: Schema, statement: Any) -> dict[str, str]:
+    """The old tables that a statement locks, as they are called, with what others cannot do meanwhile; ``schema`` is as it is before the statement."""
+    found: dict[str, str] = {}
+    for name, kind in _locks(schema, statement):
+        if plain(name) not in schema.made and not schema.named(name).new:
+            found[name] = stronger(kind, found.get(name))
+    return found
+
+
+def stronger(one: str, other: str | None) -> str:
+    return one if other is None or ORDER.index(one) > ORDER.index(other) else other
+
+
+def _locks(schema: Schema, statement: Any) -> Iterator[Lock]:
     match statement:
+        case ast.CreateStmt():
+            yield from _created(statement)
         case ast.AlterTableStmt(objtype=ObjectType.OBJECT_TABLE):
+            table = schema.table(statement.relation)
             for command in statement.cmds:
-                yield from _altered(name_of(statement.relation), command)
+                yield from altered(schema, table, command)
+        case ast.RenameStmt(relation=ast.RangeVar()) if statement.renameType is not ObjectType.OBJECT_INDEX:
+            yield name_of(statement.relation), READ
+        case ast.AlterTableStmt(relation=ast.RangeVar()) | ast.AlterObjectSchemaStmt(relation=ast.RangeVar()):
+            if statement.objtype is not ObjectType.OBJECT_INDEX if isinstance(statement, ast.AlterTableStmt) else True:
+                yield name_of(statement.relation), READ
         case ast.IndexStmt(concurrent=False):
-            table = name_of(statement.relation)
-            yield f"builds an index on {table}, and nobody can write to it until it is done; CREATE INDEX CONCURRENTLY as a file's only statement lets them"
-        case ast.UpdateStmt() | ast.DeleteStmt() | ast.MergeStmt():
-            yield f"locks every row of {name_of(statement.relation)} that it changes until the file ends"
-        case ast.LockStmt():
-            yield f"locks {', '.join(map(name_of, statement.relations))} until the file ends"
-        case ast.ReindexStmt() if not is_on(statement.params, "concurrently"):
-            yield "rebuilds indexes, and nobody can write to their tables until it is done; REINDEX CONCURRENTLY lets them"
-        case ast.ClusterStmt():
-            yield "rewrites tables, and nobody can read or write them until it is done"
-        case ast.VacuumStmt() if is_on(statement.options, "full"):
-            yield "rewrites tables, and nobody can read or write them until it is done"
-        case ast.RefreshMatViewStmt(concurrent=False):
-            yield f"fills {name_of(statement.relation)} anew, and {READ} until it is done"
-
-
-def locked_out(statement: Any) -> list[str]:
-    """The tables that nobody can read from this statement on until the file ends (ACCESS EXCLUSIVE), however quick it is itself."""
-    match statement:
-        case ast.AlterTableStmt(objtype=ObjectType.OBJECT_TABLE) if any(not _lets_read(command) for command in statement.cmds):
-            return [name_of(statement.relation)]
-        case ast.RenameStmt(relation=ast.RangeVar()):
-            return [name_of(statement.relation)]
+            yield name_of(statement.relation), WRITE
+        case ast.CreateTrigStmt():
+            yield name_of(statement.relation), WRITE
+        case ast.CreatePolicyStmt() | ast.AlterPolicyStmt():
+            yield name_of(statement.table), READ
+        case ast.RuleStmt():
+            yield name_of(statement.relation), READ
         case ast.TruncateStmt():
-            return [name_of(relation) for relation in statement.relations]
-    return []
+            yield from ((name_of(relation), READ) for relation in statement.relations)
+        case ast.LockStmt():
+            yield from ((name_of(relation), MODES[statement.mode]) for relation in statement.relations if statement.mode in MODES)
+        case ast.DropStmt(concurrent=False):
+            yield from _dropped(schema, statement)
+        case ast.ReindexStmt() if not is_on(statement.params, "concurrently"):
+            yield from _reindexed(schema, statement)
+        case ast.ClusterStmt(relation=ast.RangeVar()):
+            yield name_of(statement.relation), READ
+        case ast.VacuumStmt() if is_on(statement.options, "full"):
+            yield from ((name_of(each.relation), READ) for each in statement.rels or ())
+        case ast.RefreshMatViewStmt():
+            yield name_of(statement.relation), WRITE if statement.concurrent else READ
+        case ast.UpdateStmt() | ast.DeleteStmt() | ast.MergeStmt():
+            yield name_of(statement.relation), ROWS
+            yield from _pointed_at(schema, statement)
+        case ast.InsertStmt() if reads(statement):
+            yield from _pointed_at(schema, statement)
 
 
-def _lets_read(command: Any) -> bool:
+def _created(statement: Any) -> Iterator[Lock]:
+    for element in statement.tableElts or ():
+        if isinstance(element, ast.Constraint):
+            yield from _references(element)
+        elif isinstance(element, ast.ColumnDef):
+            for constraint in element.constraints or ():
+                yield from _references(constraint)
+    if statement.partbound is not None:
+        yield from ((name_of(parent), READ) for parent in statement.inhRelations)
+
+
+def _references(constraint: Any) -> Iterator[Lock]:
+    if constraint.contype is ConstrType.CONSTR_FOREIGN:
+        yield name_of(constraint.pktable), WRITE
+
+
+def altered(schema: Schema, table: Table, command: Any) -> Iterator[Lock]:
+    kind, definition = command.subtype.name, command.def_
+    if kind == "AT_AddConstraint" and definition.contype is ConstrType.CONSTR_FOREIGN:
+        yield table.shown, WRITE
+        yield name_of(definition.pktable), WRITE
+    elif kind == "AT_AttachPartition":
+        yield name_of(definition.name), READ
+    elif kind == "AT_DetachPartition" and not definition.concurrent:
+        yield table.shown, READ
+        yield name_of(definition.name), READ
+    elif kind in LETS_READ:
+        yield table.shown, WRITE
+    elif kind not in LETS_WRITE and kind != "AT_DetachPartition":
+        yield table.shown, READ
+        yield from _locked_along(schema, table, command)
+
+
+def _locked_along(schema: Schema, table: Table, command: Any) -> Iterator[Lock]:
+    """Tables at the other end of a foreign key that is made, dropped or made anew with the column."""
     kind = command.subtype.name
-    return kind in LETS_READ or (kind == "AT_AddConstraint" and command.def_.contype is ConstrType.CONSTR_FOREIGN)
+    if kind == "AT_AddColumn":
+        for constraint in command.def_.constraints or ():
+            yield from _references(constraint)
+    elif kind in ("AT_DropConstraint", "AT_DropColumn", "AT_AlterColumnType"):
+        mine = [key for name, key in table.foreign.items() if command.name in (name, *key.columns)]
+        yield from ((key.table, READ) for key in mine)
+        if kind == "AT_AlterColumnType":
+            theirs = [other for other, key in schema.pointing_at(table) if command.name in (key.to_columns or table.primary)]
+            yield from ((other.shown, READ) for other in theirs)
 
 
-def _altered(table: str, command: Any) -> Iterator[str]:
-    kind = command.subtype.name
-    if kind == "AT_AlterColumnType":
-        yield f"changes the type of {table}.{command.name}, which as a rule rewrites the table, and {READ} until it is done"
-    elif kind == "AT_SetNotNull":
-        yield f"reads all of {table} to see that {command.name} is nowhere NULL, and {READ} until it is done"
-    elif kind in REWRITES:
-        yield f"{REWRITES[kind].format(table)}, and {READ} until it is done"
-    elif kind == "AT_AddColumn":
-        yield from _column_added(table, command.def_)
-    elif kind == "AT_AddConstraint":
-        yield from _constraint_added(table, command.def_, every_row=True)
+def _dropped(schema: Schema, statement: Any) -> Iterator[Lock]:
+    kind = statement.removeType
+    for dropped in statement.objects:
+        name = object_of(dropped)
+        if kind is ObjectType.OBJECT_TABLE:
+            table = schema.named(name)
+            yield name, READ
+            yield from ((key.table, READ) for key in table.foreign.values())
+        elif kind in (ObjectType.OBJECT_TRIGGER, ObjectType.OBJECT_POLICY, ObjectType.OBJECT_RULE):
+            yield name.rpartition(".")[0], READ
+        elif kind is ObjectType.OBJECT_INDEX and plain(name) in schema.indexes:
+            yield schema.indexes[plain(name)].shown, READ
+        elif kind in (ObjectType.OBJECT_VIEW, ObjectType.OBJECT_MATVIEW):
+            yield name, READ
 
 
-def _column_added(table: str, column: Any) -> Iterator[str]:
-    constraints = {constraint.contype.name.removeprefix("CONSTR_"): constraint for constraint in column.constraints or ()}
-    counted = column.typeName.names[-1].sval.endswith("serial") or {"IDENTITY", "GENERATED"} & set(constraints)
-    default = constraints.get("DEFAULT")
-    if counted or (default is not None and not functions_in(default.raw_expr) <= SAME_FOR_EVERY_ROW):
-        yield f"adds the column {table}.{column.colname} with a value of its own for each row, which rewrites the table, and {READ} until it is done"
-    for constraint in constraints.values():
-        yield from _constraint_added(table, constraint, every_row=default is not None)
+def _reindexed(schema: Schema, statement: Any) -> Iterable[Lock]:
+    if statement.relation is None:
+        return ()
+    name = name_of(statement.relation)
+    if statement.kind.name == "REINDEX_OBJECT_TABLE":
+        return ((name, READ),)
+    table = schema.indexes.get(plain(name))
+    return ((table.shown, READ),) if table else ()
 
 
-def _constraint_added(table: str, constraint: Any, *, every_row: bool) -> Iterator[str]:
-    """``every_row`` is False for a new column without a default: its foreign key holds for every row, and PostgreSQL knows."""
-    kind = constraint.contype.name.removeprefix("CONSTR_")
-    if kind in BUILDS and not constraint.indexname:
-        yield f"builds an index on {table} for a constraint, and {READ} until it is done; build it CONCURRENTLY and add the constraint USING INDEX"
-    elif kind == "CHECK" and not constraint.skip_validation:
-        yield f"checks all of {table} for a constraint, and {READ} until it is done; add it NOT VALID and validate it in a later migration"
-    elif kind == "FOREIGN" and every_row and not constraint.skip_validation:
-        other = name_of(constraint.pktable)
-        yield f"checks all of {table} for a foreign key, and nobody can write to it or to {other} meanwhile; add it NOT VALID and validate it later"
+def _pointed_at(schema: Schema, statement: Any) -> Iterator[Lock]:
+    """The rows that a new row points to stay where they are until it is committed."""
+    table = schema.table(statement.relation)
+    written = {target.name for target in statement.targetList or ()} if isinstance(statement, ast.UpdateStmt) else None
+    if isinstance(statement, ast.DeleteStmt):
+        return
+    for key in table.foreign.values():
+        if written is None or written & set(key.columns):
+            yield key.table, DELETE

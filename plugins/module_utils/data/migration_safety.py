@@ -5,29 +5,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from .migration_judge import Danger, Judge
-from .migration_locks import locked_out, long_locks
+from .migration_enums import used_too_early
+from .migration_follow import ENDS, end_transaction, follow
+from .migration_judge import Danger, dangers, only_new
+from .migration_locks import WAITS, locks, stronger
+from .migration_schema import Schema
+from .migration_standing import standing
 from .migration_transactions import shape
-from .sql_tree import PGLAST_ERROR, ParseError, command_of, leaves_transaction, parse_sql
+from .migration_work import long_work
+from .sql_tree import PGLAST_ERROR, ParseError, ast, command_of, leaves_transaction, parse_sql
 
+RANK = ("fails", "destructive", "contract", "unknown", "long_lock", "not_transactional")
 BREAKING = ("contract", "destructive", "unknown")
 NOT_TRANSACTIONAL = Danger("does not run inside of a transaction, so when the file fails a part of it may stay applied", "not_transactional")
 
 
 @dataclass(frozen=True)
 class Reason:
-    """A finding: ``kind`` is contract, destructive, unknown, long_lock or not_transactional; ``line`` counts from 1 in migration.sql, None for the file
-    as a whole; ``statement`` is what SQL calls it, such as DROP TABLE.
+    """A finding: ``kind`` is contract, destructive, unknown, long_lock, not_transactional or fails; ``line`` counts from 1 in migration.sql, None for the
+    file as a whole; ``statement`` is what SQL calls it, such as DROP TABLE. ``waits`` has what others cannot do to which table meanwhile.
     """
 
     line: int | None
     reason: str
     kind: str = "unknown"
     statement: str | None = None
+    waits: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,45 +65,100 @@ def told(reasons: Iterable[Reason], file: str) -> list[dict[str, Any]]:
     return [{"class": each.kind, "file": file, "line": each.line, "statement": each.statement, "reason": each.reason} for each in reasons]
 
 
-def classify(scripts: Iterable[str]) -> list[Verdict]:
-    """Judge migration files in the order in which they are applied."""
+def classify(scripts: Iterable[str], earlier: Iterable[str] = ()) -> list[Verdict]:
+    """Judge migration files in the order in which they are applied. ``earlier`` are those that the live release knows: they tell what is there."""
     if PGLAST_ERROR:
         return [Verdict((Reason(None, "pglast is not installed, so the file was not read"),), None) for _unused in scripts]
-    judge = Judge()
-    return [_classify(judge, script) for script in scripts]
+    schema = described(earlier)
+    told: set[tuple[str, ...]] = set()
+    return [_classify(schema, told, script) for script in scripts]
 
 
-def _classify(judge: Judge, script: str) -> Verdict:
+def described(earlier: Iterable[str]) -> Schema:
+    """The schema that migrations leave which are applied already."""
+    schema = Schema()
+    for script in earlier:
+        try:
+            statements = parse_sql(script)
+        except ParseError:
+            schema.forget("execute")
+            continue
+        for statement in statements:
+            follow(schema, statement.stmt)
+    end_transaction(schema)
+    schema.pending = True
+    return schema
+
+
+class File:
+    """Judges the statements of a file one after the other."""
+
+    def __init__(self, schema: Schema, told: set[tuple[str, ...]], atomic: bool) -> None:
+        self.schema, self.told, self.atomic = schema, told, atomic
+        self.reasons: list[tuple[int, Reason]] = []
+        self.held: dict[str, tuple[str, int | None]] = {}  # tables that an earlier line locked, and keeps locked while this one runs
+        self.open: dict[tuple[str, ...], tuple[int, Reason]] = {}  # what old code does not survive as it is now
+
+    def judge(self, place: int, line: int | None, statement: Any) -> None:
+        command = command_of(statement)
+
+        def add(text: str, kind: str, waits: Mapping[str, str] | None = None) -> None:
+            self.reasons.append((place, Reason(line, text, kind, command, waits or {})))
+
+        new = only_new(self.schema, statement)
+        for label, name in used_too_early(self.schema, statement):
+            when = "fails on PostgreSQL 16 and earlier" if self.schema.enums[name].made_now else "fails"
+            add(f"{when}: it uses the value {label} of the type {name}, which cannot be used before the transaction that adds it is committed", "fails")
+        for danger in () if new else dangers(self.schema, statement):
+            add(danger.text, danger.kind)
+        taken = locks(self.schema, statement)
+        for text, waits_alone in long_work(self.schema, statement):
+            meanwhile = {table: held for table, held in self.held.items() if not waits_alone or taken.get(table) != held[0]}
+            if waits_alone or meanwhile:
+                add(text + _meanwhile(meanwhile), "long_lock", self._waits(taken))
+        if leaves_transaction(statement) and not self.atomic:
+            add(NOT_TRANSACTIONAL.text, NOT_TRANSACTIONAL.kind)
+        for table, kind in taken.items():
+            if table not in self.held or stronger(kind, self.held[table][0]) != self.held[table][0]:
+                self.held[table] = kind, line
+        follow(self.schema, statement)
+        self._look(place, line, command)
+        if isinstance(statement, ast.TransactionStmt) and statement.kind.name in ENDS:
+            self.end()
+
+    def _waits(self, taken: Mapping[str, str]) -> dict[str, str]:
+        waits = {table: kind for table, (kind, _line) in self.held.items()}
+        return waits | {table: stronger(kind, waits.get(table)) for table, kind in taken.items()}
+
+    def _look(self, place: int, line: int | None, command: str) -> None:
+        now = standing(self.schema)
+        self.open = {about: self.open.get(about) or (place, Reason(line, text, "contract", command)) for about, text in now.items()}
+
+    def end(self) -> None:
+        """A transaction ends: its locks are given up, and old code sees what it left."""
+        self.reasons += [found for about, found in self.open.items() if about not in self.told]
+        self.told.update(self.open)
+        self.held.clear()
+        end_transaction(self.schema)
+
+
+def _classify(schema: Schema, told: set[tuple[str, ...]], script: str) -> Verdict:
     try:
         statements = parse_sql(script)
     except ParseError as error:
         place = error.args[1] if len(error.args) > 1 else None
         return Verdict((Reason(_line(script, place), f"PostgreSQL's parser cannot read it: {error.args[0]}"),), None)
     atomic = shape([statement.stmt for statement in statements]).atomic
-    reasons: list[Reason] = []
-    held: dict[str, int | None] = {}  # tables that an earlier line locked, and keeps locked while this one runs
-    for statement in statements:
-        line, new = _line(script, statement.stmt_location), judge.only_new(statement.stmt)
-        for danger in _dangers(judge, statement.stmt, new):
-            if danger is NOT_TRANSACTIONAL and atomic:
-                continue
-            meanwhile = _meanwhile(held) if danger.kind == "long_lock" and atomic else ""
-            reasons.append(Reason(line, danger.text + meanwhile, danger.kind, command_of(statement.stmt)))
-        if not new:
-            held.update((table, held.get(table, line)) for table in locked_out(statement.stmt))
-    return Verdict(tuple(reasons), atomic)
+    file = File(schema, told, atomic)
+    for place, statement in enumerate(statements):
+        file.judge(place, _line(script, statement.stmt_location), statement.stmt)
+    file.end()
+    found = sorted(file.reasons, key=lambda reason: (reason[0], RANK.index(reason[1].kind)))
+    return Verdict(tuple(reason for _place, reason in found), atomic)
 
 
-def _dangers(judge: Judge, statement: Any, new: bool) -> Iterator[Danger]:
-    if not new:
-        yield from judge.dangers(statement)
-        yield from (Danger(text, "long_lock") for text in long_locks(statement))
-    if leaves_transaction(statement):
-        yield NOT_TRANSACTIONAL
-
-
-def _meanwhile(held: Mapping[str, int | None]) -> str:
-    return "".join(f"; meanwhile nobody can read or write {table}, which line {line} locks until the file ends" for table, line in held.items())
+def _meanwhile(held: Mapping[str, tuple[str, int | None]]) -> str:
+    return "".join(f"; meanwhile {WAITS[kind].format(table)}, which line {line} locks until the file ends" for table, (kind, line) in held.items())
 
 
 def _line(script: str, place: int | None) -> int | None:

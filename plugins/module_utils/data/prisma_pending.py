@@ -5,16 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .migration_safety import classify, told
 from .prisma import Migration
 
 
-def tell_pending(pending: Sequence[Migration], folder: str) -> list[dict[str, Any]]:
-    """Judge what is pending, in the order in which it will be applied; ``folder`` is what findings call the folder of the migrations."""
-    verdicts = classify(migration.sql for migration in pending)
+def tell_pending(pending: Sequence[Migration], folder: str, earlier: Iterable[Migration] = ()) -> list[dict[str, Any]]:
+    """Judge what is pending, in the order in which it will be applied. ``folder`` is what findings call the folder of the migrations.
+
+    ``earlier`` are the migrations that the database has: they describe the schema that the live release knows.
+    """
+    verdicts = classify((migration.sql for migration in pending), (migration.sql for migration in earlier))
     return [
         {
             "name": migration.name,

@@ -29,7 +29,7 @@ def unknown_to_release(
     rows = {row.name: row for row in state.rows if row.rolled_back_at is None and row.name not in names}
     files = {migration.name: migration for migration in newer or ()}
     known = [name for name, row in rows.items() if name in files and files[name].fits(row.checksum)]
-    verdicts = dict(zip(known, classify(files[name].sql for name in known), strict=True))
+    verdicts = dict(zip(known, classify((files[name].sql for name in known), (migration.sql for migration in migrations)), strict=True))
     undone = {name for name, fate in state.fates.items() if fate.verdict == UNDONE}
     return [_judged(row, files, verdicts.get(name), why_not, f"{folder}/{name}/migration.sql", undone=name in undone) for name, row in rows.items()]
 

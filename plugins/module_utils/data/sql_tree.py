@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 try:
@@ -38,6 +39,7 @@ __all__ = [
     "parse_sql",
     "quoted",
     "relations_in",
+    "walk",
     "writes_inside",
 ]
 
@@ -50,6 +52,17 @@ def object_of(node: Any) -> str:
     """The name of what DROP names: a table, a type, a function, a schema."""
     parts = getattr(node, "names", None) or getattr(node, "objname", None) or node
     return ".".join(part.sval for part in parts) if isinstance(parts, tuple) else parts.sval
+
+
+def walk(node: Any) -> Iterator[Any]:
+    """Every node of a tree, from above; a tuple is as good as a node."""
+    if isinstance(node, tuple):
+        for part in node:
+            yield from walk(part)
+    elif isinstance(node, ast.Node):
+        yield node
+        for name in node:
+            yield from walk(getattr(node, name))
 
 
 def contains(statement: Any, *kinds: type) -> bool:

@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.data.migration_judge import Judge
-from ansible_collections.storefront.runbook.plugins.module_utils.data.sql_tree import parse_sql
+from ansible_collections.storefront.runbook.plugins.module_utils.data.migration_safety import BREAKING, classify
 
 KINDS = {
     "destructive": [
@@ -37,7 +36,5 @@ KINDS = {
 
 @pytest.mark.parametrize(("kind", "script"), [(kind, script) for kind, scripts in KINDS.items() for script in scripts])
 def test_a_danger_is_of_the_kind(kind: str, script: str) -> None:
-    judge = Judge()
-    (statement,) = parse_sql(script)
-    assert not judge.only_new(statement.stmt)
-    assert [danger.kind for danger in judge.dangers(statement.stmt)] == [kind]
+    (verdict,) = classify([script])
+    assert [reason.kind for reason in verdict.reasons if reason.kind in BREAKING] == [kind]

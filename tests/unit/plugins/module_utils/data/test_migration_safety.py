@@ -159,7 +159,7 @@ def test_a_migration_has_every_class_that_one_of_its_statements_has(script: str,
 
 
 def test_a_finding_names_the_statement_as_sql_does() -> None:
-    (verdict,) = classify(["DROP TABLE old;\nCREATE UNIQUE INDEX i ON other (a);\nALTER TABLE other DROP COLUMN a;"])
+    (verdict,) = classify(["DROP TABLE old;\nCREATE UNIQUE INDEX i ON other (a);\nALTER TABLE other DROP COLUMN b;"])
     assert [(reason.line, reason.statement, reason.kind) for reason in verdict.reasons] == [
         (1, "DROP TABLE", "destructive"),
         (2, "CREATE INDEX", "contract"),

@@ -1,12 +1,13 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""data/migration_locks.py: which statements keep others waiting for as long as a table is big."""
+"""data/migration_work.py: which statements keep others waiting for as long as a table is big."""
 
 from __future__ import annotations
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.data.migration_locks import long_locks
+from ansible_collections.storefront.runbook.plugins.module_utils.data.migration_schema import Schema
+from ansible_collections.storefront.runbook.plugins.module_utils.data.migration_work import long_work
 from ansible_collections.storefront.runbook.plugins.module_utils.data.sql_tree import parse_sql
 
 LONG = {
@@ -58,7 +59,7 @@ SHORT = [
 
 
 def waits(script: str) -> list[str]:
-    return [reason for statement in parse_sql(script) for reason in long_locks(statement.stmt)]
+    return [reason for statement in parse_sql(script) for reason, waits_alone in long_work(Schema(), statement.stmt) if waits_alone]
 
 
 @pytest.mark.parametrize("script", LONG)

@@ -1,0 +1,127 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Values that are added to enums: who uses them in the transaction that adds them, and who writes them where old code reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .migration_schema import Column, Enum, Schema, Table, plain, type_of
+from .sql_tree import ast, object_of, walk
+
+
+def unreadable(schema: Schema, statement: Any) -> Iterator[tuple[str, str]]:
+    """The values, each with its column, that a statement writes to rows of old tables and that the live release cannot read."""
+    table = schema.table(statement.relation)
+    for column, value in _written(table, statement):
+        enum = schema.enum_of(column)
+        if column.new or (enum is None and column.type is not None):
+            continue
+        added = _unknown_to_old_code(column, enum) if enum is not None else _added_anywhere(schema)
+        for label in sorted(added & _values(value, None if enum is None else added)):
+            yield label, f"{table.shown}.{column.name}"
+
+
+def new_default(schema: Schema, column: Column, expression: Any) -> str | None:
+    """The value that a default gives to rows of old code's although old code cannot read it."""
+    enum = schema.enum_of(column)
+    if column.new or (enum is None and column.type is not None):
+        return None
+    unknown = _unknown_to_old_code(column, enum) if enum is not None else _added_anywhere(schema)
+    return next((text for text in _plain_text(expression) if text in unknown), None)
+
+
+def _unknown_to_old_code(column: Column, enum: Enum) -> set[str]:
+    if column.labels is not None and enum.labels is not None:  # the enum took the place of another one
+        return set(enum.labels) - set(column.labels)
+    return enum.added
+
+
+def _added_anywhere(schema: Schema) -> set[str]:
+    return {label for enum in schema.enums.values() for label in enum.added}
+
+
+def _values(value: Any, otherwise: set[str] | None) -> set[str]:
+    """The texts in an expression; ``otherwise`` for one of which nobody can tell what it gives, such as a function."""
+    texts = set(_texts(value))
+    if isinstance(value, ast.TypeCast) and not texts and otherwise:
+        return otherwise
+    return texts
+
+
+def _texts(node: Any) -> Iterator[str]:
+    for each in walk(node):
+        if isinstance(each, ast.A_Const) and isinstance(each.val, ast.String):
+            yield each.val.sval
+
+
+def _written(table: Table, statement: Any) -> Iterator[tuple[Column, Any]]:
+    """Each column that a statement writes, with the expression."""
+    if isinstance(statement, ast.UpdateStmt):
+        yield from ((table.column(target.name), target.val) for target in statement.targetList)
+        return
+    columns = [table.column(target.name) for target in statement.cols or ()] or list(table.columns.values())
+    select = statement.selectStmt
+    rows = (select.valuesLists or ()) if isinstance(select, ast.SelectStmt) else ()
+    for row in rows:
+        yield from zip(columns, row, strict=False)
+    if isinstance(select, ast.SelectStmt) and select.targetList:
+        yield from zip(columns, (target.val for target in select.targetList), strict=False)
+
+
+def used_too_early(schema: Schema, statement: Any) -> Iterator[tuple[str, str]]:
+    """Each value, with its type, that this transaction added to an enum and that the statement uses: PostgreSQL refuses it until it is committed."""
+    fresh = {name: enum for name, enum in schema.enums.items() if enum.fresh}
+    if not fresh:
+        return
+    found = [*_cast(fresh, statement), *_in_columns(schema, fresh, statement), *_as_defaults(schema, fresh, statement)]
+    yield from dict.fromkeys((label, name) for name, label in found if label in fresh[name].fresh)
+
+
+def _cast(fresh: dict[str, Enum], statement: Any) -> Iterator[tuple[str, str]]:
+    for node in walk(statement):
+        if isinstance(node, ast.TypeCast) and plain(object_of(node.typeName)) in fresh:
+            yield from ((plain(object_of(node.typeName)), text) for text in _plain_text(node.arg))
+
+
+def _plain_text(node: Any) -> Iterator[str]:
+    if isinstance(node, ast.TypeCast):
+        node = node.arg
+    if isinstance(node, ast.A_Const) and isinstance(node.val, ast.String):
+        yield node.val.sval
+
+
+def _in_columns(schema: Schema, fresh: dict[str, Enum], statement: Any) -> Iterator[tuple[str, str]]:
+    """Values that are written to a column of the type, or compared with one."""
+    if isinstance(statement, ast.InsertStmt | ast.UpdateStmt):
+        for column, value in _written(schema.table(statement.relation), statement):
+            if column.type and column.type.name in fresh:
+                yield from ((column.type.name, text) for text in _plain_text(value))
+    for comparison in (node for node in walk(statement) if isinstance(node, ast.A_Expr)):
+        sides = [comparison.lexpr, *(comparison.rexpr if isinstance(comparison.rexpr, tuple) else [comparison.rexpr])]
+        names = [side.fields[-1].sval for side in sides if isinstance(side, ast.ColumnRef) and hasattr(side.fields[-1], "sval")]
+        tables = [schema.table(node) for node in walk(statement) if isinstance(node, ast.RangeVar)]
+        types = {table.columns[name].type for name in names for table in tables if name in table.columns}
+        for type_ in (each for each in types if each is not None and each.name in fresh):
+            yield from ((type_.name, text) for side in sides for text in _plain_text(side))
+
+
+def _as_defaults(schema: Schema, fresh: dict[str, Enum], statement: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(statement, ast.CreateStmt):
+        definitions = [element for element in statement.tableElts or () if isinstance(element, ast.ColumnDef)]
+    elif isinstance(statement, ast.AlterTableStmt):
+        definitions = [command.def_ for command in statement.cmds if command.subtype.name == "AT_AddColumn"]
+        for command in statement.cmds:
+            if command.subtype.name == "AT_ColumnDefault" and command.def_ is not None:
+                column = schema.table(statement.relation).column(command.name)
+                if column.type and column.type.name in fresh:
+                    yield from ((column.type.name, text) for text in _plain_text(command.def_))
+    else:
+        return
+    for definition in definitions:
+        name = type_of(definition.typeName).name
+        for constraint in definition.constraints or () if name in fresh else ():
+            if constraint.contype.name == "CONSTR_DEFAULT":
+                yield from ((name, text) for text in _plain_text(constraint.raw_expr))

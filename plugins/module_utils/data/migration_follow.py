@@ -1,0 +1,103 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Follows the statements of migrations, and notes in a Schema what each of them makes, changes and takes away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .migration_follow_names import drop, rename
+from .migration_follow_table import add_index, alter, create_table
+from .migration_schema import Enum, Schema, Table, plain
+from .sql_tree import ObjectType, ast, contains, functions_in, name_of, object_of
+
+ENDS = ("TRANS_STMT_COMMIT", "TRANS_STMT_ROLLBACK", "TRANS_STMT_PREPARE")
+HARMLESS_FUNCTIONS = frozenset({"set_config", "setval", "nextval", "now", "pg_sleep", "count", "current_setting", "version"})
+
+
+def follow(schema: Schema, statement: Any) -> None:
+    """Note what a statement does. What cannot be read makes what it may have changed unknown."""
+    match statement:
+        case ast.CreateStmt():
+            create_table(schema, statement)
+        case ast.CreateTableAsStmt() if not (schema.pending and statement.if_not_exists):
+            name = name_of(statement.into.rel)
+            table = Table(plain(name), name, new=schema.pending, filled=reads(statement), rows=True, known_as=plain(name))
+            schema.tables[table.name] = table
+        case ast.AlterTableStmt(objtype=ObjectType.OBJECT_TABLE):
+            table = schema.table(statement.relation)
+            for command in statement.cmds:
+                alter(schema, table, command)
+        case ast.IndexStmt():
+            add_index(schema, schema.table(statement.relation), statement)
+        case ast.RenameStmt():
+            rename(schema, statement)
+        case ast.DropStmt():
+            drop(schema, statement)
+        case ast.CreateEnumStmt():
+            labels = [label.sval for label in statement.vals or ()]
+            name = plain(object_of(statement.typeName))
+            schema.enums[name] = Enum(labels, "" if schema.pending else name, made_now=True)
+        case ast.AlterEnumStmt():
+            _alter_enum(schema, statement)
+        case ast.CreateDomainStmt() if statement.constraints:
+            schema.domains.add(plain(object_of(statement.domainname)))
+        case ast.ViewStmt():
+            name = plain(name_of(statement.view))
+            if schema.pending and name not in schema.views:
+                schema.made.add(name)
+            schema.views[name] = statement
+        case ast.CreateFunctionStmt(replace=False) if schema.pending:
+            schema.made.add(plain(object_of(statement.funcname)))
+        case ast.CreateSeqStmt() if schema.pending and not statement.if_not_exists:
+            schema.made.add(plain(name_of(statement.sequence)))
+        case ast.CompositeTypeStmt() if schema.pending:
+            schema.made.add(plain(name_of(statement.typevar)))
+        case ast.InsertStmt() | ast.UpdateStmt() | ast.MergeStmt() if schema.pending:
+            _write(schema, statement)
+        case ast.TransactionStmt() if statement.kind.name in ENDS:
+            end_transaction(schema)
+        case ast.DoStmt() if not schema.pending:
+            schema.forget(" ".join(option.arg.sval for option in statement.args if hasattr(option.arg, "sval")))
+        case ast.CallStmt() | ast.AlterObjectSchemaStmt() if not schema.pending:
+            schema.forget("execute")
+        case ast.SelectStmt() if not schema.pending and functions_in(statement) - HARMLESS_FUNCTIONS:
+            schema.forget("execute")
+
+
+def end_transaction(schema: Schema) -> None:
+    """A transaction ended: the values that it added to enums can be used."""
+    for enum in schema.enums.values():
+        enum.fresh.clear()
+        enum.made_now = False
+
+
+def reads(statement: Any) -> bool:
+    """True for a statement that takes rows from a table."""
+    select = statement.query if isinstance(statement, ast.CreateTableAsStmt) else statement.selectStmt
+    return isinstance(select, ast.SelectStmt) and contains(select, ast.RangeVar)
+
+
+def _alter_enum(schema: Schema, statement: Any) -> None:
+    name = plain(object_of(statement.typeName))
+    enum = schema.enums.setdefault(name, Enum(None, name))
+    if statement.oldVal:
+        enum.labels = [statement.newVal if label == statement.oldVal else label for label in enum.labels] if enum.labels is not None else None
+    elif statement.newVal not in (enum.labels or ()):
+        if enum.labels is not None:
+            enum.labels.append(statement.newVal)
+        if schema.pending:
+            enum.added.add(statement.newVal)
+            enum.fresh.add(statement.newVal)
+
+
+def _write(schema: Schema, statement: Any) -> None:
+    table = schema.table(statement.relation)
+    if isinstance(statement, ast.InsertStmt):
+        table.rows = True
+        table.filled = table.filled or reads(statement)
+        return
+    for target in statement.targetList if isinstance(statement, ast.UpdateStmt) else ():
+        column = table.column(target.name)
+        column.filled = column.written = True
