@@ -21,10 +21,11 @@ CREATE UNIQUE INDEX orders_code_key ON orders (code);
 ALTER TABLE orders ADD CONSTRAINT orders_qty_check CHECK (qty > -1000);
 """
 FILL = f"""
-INSERT INTO customers (email, name, credit) SELECT 'c' || i || '@shop', 'name ' || i, 5000 + i FROM generate_series(1, {ROWS}) i;
+INSERT INTO customers (id, email, name, credit) SELECT 100 + i, 'c' || i || '@shop', 'name ' || i, 5000 + i FROM generate_series(1, {ROWS}) i;
 INSERT INTO orders (customer_id, status, total, note, placed_at, qty, code, size, kept)
-SELECT i, (ARRAY['PENDING', 'PAID'])[1 + i % 2]::status, 100.25 + i, 'note ' || i, '2026-01-01 10:00:00.123'::timestamp + i * interval '1 day', 7000 + i,
+SELECT 100 + i, (ARRAY['PENDING', 'PAID'])[1 + i % 2]::status, 100.25 + i, 'note ' || i, '2026-01-01 10:00:00.123'::timestamp + i * interval '1 day', 7000 + i,
        'code ' || i, 200 + i, i % 3 = 0 FROM generate_series(1, {ROWS}) i;
+SELECT setval('customers_id_seq', 100 + {ROWS});
 """
 PRISMA_SWAP = """
 BEGIN;
@@ -37,6 +38,7 @@ DROP TYPE "status_old";
 ALTER TABLE "orders" ALTER COLUMN "status" SET DEFAULT 'PENDING';
 COMMIT;
 """
+EMPTY = "CREATE TABLE empty (id serial PRIMARY KEY, a int);"
 NOTES = """
 CREATE TABLE notes (id serial PRIMARY KEY, order_id int NOT NULL, body text);
 ALTER TABLE notes ADD CONSTRAINT notes_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders (id) ON DELETE {on_delete} ON UPDATE CASCADE;
@@ -314,9 +316,9 @@ CASES = [
     case(
         COLUMNS,
         "a key to another table, backfilled",
-        "ALTER TABLE orders ADD c int REFERENCES customers (id) ON UPDATE CASCADE; UPDATE orders SET c = 1 + id % 30",
+        "ALTER TABLE orders ADD c int REFERENCES customers (id) ON UPDATE CASCADE; UPDATE orders SET c = 101 + id % 30",
     ),
-    case(COLUMNS, "a key to another table, with a default", "ALTER TABLE orders ADD c int DEFAULT 1 REFERENCES customers (id) ON UPDATE CASCADE"),
+    case(COLUMNS, "a key to another table, with a default", "ALTER TABLE orders ADD c int DEFAULT 101 REFERENCES customers (id) ON UPDATE CASCADE"),
     case(COLUMNS, "a key to a new table", "CREATE TABLE shops (id int PRIMARY KEY); ALTER TABLE orders ADD c int REFERENCES shops (id)"),
     case(COLUMNS, "a check that NULL passes", "ALTER TABLE orders ADD c int CHECK (c > 0 AND c < 10)"),
     case(
@@ -430,7 +432,7 @@ CASES = [
     case(
         ENUMS,
         "a value that is added and inserted in its own file",
-        "ALTER TYPE status ADD VALUE 'LOST'; INSERT INTO orders (customer_id, status, total, qty, kept) VALUES (1, 'LOST', 1, 1, true)",
+        "ALTER TYPE status ADD VALUE 'LOST'; INSERT INTO orders (customer_id, status, total, qty, kept) VALUES (101, 'LOST', 1, 1, true)",
     ),
     case(
         ENUMS, "a value that is added and cast to in its own file", "ALTER TYPE status ADD VALUE 'LOST'; CREATE TABLE n (id int, s text DEFAULT 'LOST'::status)"
@@ -449,7 +451,7 @@ CASES = [
         ENUMS,
         "a value that is added and used by rows in a second file",
         "ALTER TYPE status ADD VALUE 'LOST'",
-        "INSERT INTO orders (customer_id, status, total, qty, kept) VALUES (1, 'LOST', 1, 1, true)",
+        "INSERT INTO orders (customer_id, status, total, qty, kept) VALUES (101, 'LOST', 1, 1, true)",
     ),
     case(
         ENUMS,
@@ -512,7 +514,7 @@ CASES = [
     case(
         NAMES,
         "a table that is renamed, with a view of some rows",
-        "ALTER TABLE customers RENAME TO people; CREATE VIEW customers AS SELECT * FROM people WHERE id > 5",
+        "ALTER TABLE customers RENAME TO people; CREATE VIEW customers AS SELECT * FROM people WHERE id > 105",
     ),
     case(NAMES, "an index that is renamed", "ALTER INDEX orders_note_idx RENAME TO i"),
     case(NAMES, "a constraint that is renamed", "ALTER TABLE orders RENAME CONSTRAINT orders_qty_check TO k"),
@@ -584,4 +586,274 @@ CASES = [
     case(REST, "a view", "CREATE VIEW v AS SELECT id FROM orders"),
     case(REST, "a DO block", "DO $$ BEGIN UPDATE orders SET note = NULL; END $$"),
     case(REST, "a call of a function", "SELECT setval('orders_id_seq', 500)"),
+    # several parts in one statement
+    case(
+        COLUMNS,
+        "one ALTER TABLE that adds, sets a default and demands",
+        "ALTER TABLE orders ADD c int NOT NULL DEFAULT 5, ALTER c SET DEFAULT 6, ADD CHECK (c > 0)",
+    ),
+    case(COLUMNS, "one ALTER TABLE that adds a column and makes it unique", "ALTER TABLE orders ADD c int, ADD CONSTRAINT k UNIQUE (c)"),
+    case(
+        COLUMNS,
+        "one ALTER TABLE that adds a column with a default and makes it unique",
+        "ALTER TABLE empty ADD c int DEFAULT 1, ADD CONSTRAINT k UNIQUE (c)",
+        before=EMPTY,
+    ),
+    case(COLUMNS, "one ALTER TABLE that makes a column anew", "ALTER TABLE orders DROP COLUMN note, ADD COLUMN note varchar(20)"),
+    case(
+        COLUMNS,
+        "one that may be there already",
+        "ALTER TABLE orders ADD COLUMN IF NOT EXISTS note varchar(20); ALTER TABLE orders ADD COLUMN IF NOT EXISTS c int",
+    ),
+    case(COLUMNS, "of a domain with a check", "CREATE DOMAIN positive AS int CHECK (VALUE > 0); ALTER TABLE orders ADD c positive"),
+    case(
+        COLUMNS,
+        "unique together with an old column, with a default",
+        "ALTER TABLE orders ADD c int NOT NULL DEFAULT 0; CREATE UNIQUE INDEX i ON orders (customer_id, c)",
+    ),
+    case(COLUMNS, "unique together with the key, with a default", "ALTER TABLE orders ADD c int NOT NULL DEFAULT 0; CREATE UNIQUE INDEX i ON orders (id, c)"),
+    case(
+        COLUMNS,
+        "a check that a default passes by a list",
+        "ALTER TABLE orders ADD c text NOT NULL DEFAULT 'a'; ALTER TABLE orders ADD CHECK (c IN ('a', 'b') AND c <> 'x')",
+    ),
+    case(COLUMNS, "a check that the length of NULL passes", "ALTER TABLE orders ADD c text; ALTER TABLE orders ADD CHECK (length(c) > 3 OR c IS NULL)"),
+    case(COLUMNS, "a check of two new columns", "ALTER TABLE empty ADD c int, ADD d int; ALTER TABLE empty ADD CHECK (num_nonnulls(c, d) = 1)", before=EMPTY),
+    case(
+        COLUMNS,
+        "NOT NULL by a check in three files",
+        "ALTER TABLE orders ADD c int DEFAULT 1; ALTER TABLE orders ADD CONSTRAINT k CHECK (c IS NOT NULL) NOT VALID",
+        "ALTER TABLE orders VALIDATE CONSTRAINT k",
+        "ALTER TABLE orders ALTER c SET NOT NULL",
+    ),
+    case(
+        DEMANDS,
+        "a primary key on a unique column that may be NULL",
+        "ALTER TABLE t ADD PRIMARY KEY (code)",
+        before="CREATE TABLE t (code text UNIQUE, a int);",
+        fill=f"INSERT INTO t SELECT i FROM generate_series(1, {ROWS}) i",
+    ),
+    case(
+        DEMANDS,
+        "a primary key from an index",
+        "ALTER TABLE t ADD CONSTRAINT t_pkey PRIMARY KEY USING INDEX t_code",
+        before="CREATE TABLE t (code text NOT NULL, a int); CREATE UNIQUE INDEX t_code ON t (code);",
+        fill=f"INSERT INTO t SELECT i FROM generate_series(1, {ROWS}) i",
+    ),
+    case(DEMANDS, "a unique constraint from an old index", "ALTER TABLE orders ADD CONSTRAINT k UNIQUE USING INDEX orders_code_key"),
+    case(
+        DEMANDS,
+        "a unique index where NULL is one value, on a unique column",
+        "CREATE UNIQUE INDEX i ON t (code) NULLS NOT DISTINCT",
+        before="CREATE TABLE t (id serial PRIMARY KEY, code text UNIQUE);",
+        fill=f"INSERT INTO t (code) SELECT i FROM generate_series(1, {ROWS}) i",
+    ),
+    case(
+        DEMANDS,
+        "a unique index on another expression, made anew",
+        "DROP INDEX t_i; CREATE UNIQUE INDEX t_i ON t (lower(code))",
+        before="CREATE TABLE t (id serial PRIMARY KEY, code text); CREATE UNIQUE INDEX t_i ON t ((code || id));",
+        fill=f"INSERT INTO t (code) SELECT 'c' || i FROM generate_series(1, {ROWS}) i",
+    ),
+    case(DEMANDS, "a partial unique index", "CREATE UNIQUE INDEX i ON orders (qty) WHERE kept"),
+    case(DEMANDS, "an exclusion", "ALTER TABLE orders ADD EXCLUDE USING btree (qty WITH =)"),
+    case(
+        DEMANDS,
+        "a restricting foreign key that cascades now",
+        "ALTER TABLE items DROP CONSTRAINT f; ALTER TABLE items ADD CONSTRAINT f FOREIGN KEY (order_id) REFERENCES orders (id) ON DELETE CASCADE",
+        before="CREATE TABLE items (id serial PRIMARY KEY, order_id int NOT NULL CONSTRAINT f REFERENCES orders (id), a int);",
+        fill="INSERT INTO items (order_id) SELECT id FROM orders",
+    ),
+    case(
+        DEMANDS,
+        "a restricting foreign key that is dropped",
+        "ALTER TABLE items DROP CONSTRAINT f",
+        before="CREATE TABLE items (id serial PRIMARY KEY, order_id int NOT NULL CONSTRAINT f REFERENCES orders (id), a int);",
+        fill="INSERT INTO items (order_id) SELECT id FROM orders",
+    ),
+    case(
+        DEMANDS,
+        "NULL in a column that had none",
+        "ALTER TABLE orders ALTER total DROP NOT NULL; INSERT INTO orders (customer_id, qty, kept) VALUES (101, 5, true)",
+    ),
+    case(
+        DEMANDS,
+        "NULL allowed, and a row with a value",
+        "ALTER TABLE orders ALTER total DROP NOT NULL; INSERT INTO orders (customer_id, total, qty, kept) VALUES (101, 3, 5, true)",
+    ),
+    case(
+        DEMANDS,
+        "NULL allowed, and rows that are selected",
+        "ALTER TABLE orders ALTER total DROP NOT NULL",
+        "INSERT INTO orders (customer_id, total, qty, kept) SELECT id, NULL, 5, true FROM customers",
+    ),
+    case(
+        LOCKS,
+        "a sequence that is altered, and an index on another table",
+        "ALTER SEQUENCE orders_id_seq OWNED BY orders.id; CREATE INDEX i ON customers (name)",
+    ),
+    case(LOCKS, "a column with a foreign key that is dropped, and an index", "ALTER TABLE orders DROP COLUMN customer_id; CREATE INDEX i ON orders (qty)"),
+    case(LOCKS, "a table that is dropped, and an index on the one that it pointed at", "DROP TABLE orders; CREATE INDEX i ON customers (name)"),
+    case(
+        LOCKS,
+        "a view that is replaced, and an index",
+        "CREATE OR REPLACE VIEW v AS SELECT id, note FROM orders; CREATE INDEX i ON customers (name)",
+        before="CREATE VIEW v AS SELECT id, note FROM orders;",
+    ),
+    case(LOCKS, "rows that are locked by a query", "SELECT id FROM orders FOR UPDATE; CREATE INDEX i ON customers (name)"),
+    case(LOCKS, "rows that go with those that are deleted", "DELETE FROM customers"),
+    case(
+        LOCKS,
+        "a trigger that is switched off while rows are changed",
+        "ALTER TABLE orders DISABLE TRIGGER USER; ALTER TABLE customers ADD d int; UPDATE customers SET d = 1; ALTER TABLE orders ENABLE TRIGGER USER",
+    ),
+    case(
+        LOCKS,
+        "TRUNCATE … CASCADE and an index",
+        "TRUNCATE customers CASCADE; CREATE INDEX i ON empty (a)",
+        before=EMPTY,
+        fill=f"INSERT INTO empty (a) SELECT generate_series(1, {ROWS})",
+    ),
+    case(LOCKS, "two ALTER TABLE in one", "ALTER TABLE orders ADD c int, ALTER qty TYPE bigint"),
+    case(LOCKS, "an index that is there already", "CREATE INDEX IF NOT EXISTS orders_note_idx ON orders (note)"),
+    case(
+        LOCKS,
+        "a savepoint does not give locks up",
+        "BEGIN; SAVEPOINT s; ALTER TABLE orders ADD c int; RELEASE SAVEPOINT s; CREATE INDEX i ON customers (name); COMMIT",
+    ),
+    case(
+        LOCKS,
+        "a new table that is filled from another new one",
+        "CREATE TABLE a AS SELECT id FROM orders; CREATE TABLE b (id int, order_id int REFERENCES orders (id) ON DELETE CASCADE ON UPDATE CASCADE); INSERT INTO b (id) SELECT id FROM a",
+    ),
+    case(
+        LOCKS,
+        "an index on a new table that is filled, behind a foreign key",
+        "CREATE TABLE a AS SELECT id FROM orders; ALTER TABLE customers ADD x int; CREATE INDEX i ON a (id)",
+    ),
+    case(
+        LOCKS,
+        "another table of the same name in another schema",
+        "CREATE SCHEMA audit; CREATE TABLE audit.orders (id int); CREATE INDEX i ON audit.orders (id); CREATE INDEX j ON orders (qty)",
+    ),
+    case(
+        NAMES,
+        "a table of the same name in another schema, by search_path",
+        "CREATE SCHEMA audit; SET search_path = audit; CREATE TABLE orders (id int); SET search_path = public; DROP TABLE orders",
+    ),
+    case(NAMES, "a table that is dropped in another schema", "DROP TABLE audit.orders", before="CREATE SCHEMA audit; CREATE TABLE audit.orders (id int);"),
+    case(
+        NAMES,
+        "a table that is renamed, with a temporary view in its place",
+        "ALTER TABLE customers RENAME TO people; CREATE TEMP VIEW customers AS SELECT * FROM people",
+    ),
+    case(
+        NAMES,
+        "a table that another one takes the place of",
+        "CREATE TABLE customers_2 AS SELECT * FROM customers; ALTER TABLE customers RENAME TO customers_old; ALTER TABLE customers_2 RENAME TO customers",
+    ),
+    case(NAMES, "a column that is renamed and renamed back", "ALTER TABLE orders RENAME note TO x; ALTER TABLE orders RENAME x TO note"),
+    case(
+        ENUMS,
+        "an array of an enum that is swapped",
+        """
+        CREATE TYPE role_new AS ENUM ('A', 'B', 'C');
+        ALTER TABLE t ALTER roles TYPE role_new[] USING (roles::text::role_new[]);
+        ALTER TYPE role RENAME TO role_old;
+        ALTER TYPE role_new RENAME TO role;
+        DROP TYPE role_old""",
+        before="CREATE TYPE role AS ENUM ('A', 'B'); CREATE TABLE t (id serial PRIMARY KEY, roles role[] NOT NULL);",
+        fill=f"INSERT INTO t (roles) SELECT '{{A}}' FROM generate_series(1, {ROWS})",
+    ),
+    case(
+        ENUMS, "a value that is added and asked for in its own file", "ALTER TYPE status ADD VALUE 'LOST'; CREATE INDEX i ON orders (qty) WHERE status = 'LOST'"
+    ),
+    case(
+        ENUMS,
+        "a value that is added and listed in its own file",
+        "ALTER TYPE status ADD VALUE 'LOST'; ALTER TABLE orders ADD CHECK (status IN ('LOST', 'PAID'))",
+    ),
+    case(
+        ENUMS,
+        "a value that is added and cast to in an array",
+        "ALTER TYPE status ADD VALUE 'LOST'; CREATE TABLE n (id int, s status[] DEFAULT ARRAY['LOST']::status[])",
+    ),
+    case(
+        ENUMS,
+        "a value that is added and told apart by CASE",
+        "ALTER TYPE status ADD VALUE 'LOST'; CREATE VIEW v AS SELECT CASE status WHEN 'LOST' THEN 1 ELSE 2 END FROM orders",
+    ),
+    case(ENUMS, "a value that is there already", "ALTER TYPE status ADD VALUE IF NOT EXISTS 'PAID'; UPDATE orders SET status = 'PAID' WHERE id = 2"),
+    case(ENUMS, "a new column with a new enum", "CREATE TYPE colour AS ENUM ('RED'); ALTER TABLE orders ADD colour colour NOT NULL DEFAULT 'RED'"),
+    case(
+        ENUMS,
+        "a new column with a value that an earlier file added",
+        "ALTER TYPE status ADD VALUE 'LOST'",
+        "ALTER TABLE orders ADD second status NOT NULL DEFAULT 'LOST'",
+    ),
+    case(
+        ENUMS,
+        "Prisma's swap that adds a value, and rows that use it",
+        PRISMA_SWAP.format(labels="'PENDING', 'PAID', 'SHIPPED', 'LOST'"),
+        "INSERT INTO orders (customer_id, status, total, qty, kept) VALUES (101, 'LOST', 1, 1, true)",
+    ),
+    case(
+        TYPES,
+        "array of varchar to a larger one",
+        "ALTER TABLE t ALTER tags TYPE varchar(200)[]",
+        before="CREATE TABLE t (id serial PRIMARY KEY, tags varchar(10)[]);",
+        fill=f"INSERT INTO t (tags) SELECT ARRAY['a'] FROM generate_series(1, {ROWS})",
+    ),
+    case(
+        TYPES,
+        "char to a larger one",
+        "ALTER TABLE t ALTER c TYPE char(20)",
+        before="CREATE TABLE t (id serial PRIMARY KEY, c char(5));",
+        fill=f"INSERT INTO t (c) SELECT 'a' FROM generate_series(1, {ROWS})",
+    ),
+    case(
+        TYPES,
+        "real to double precision",
+        "ALTER TABLE t ALTER c TYPE double precision",
+        before="CREATE TABLE t (id serial PRIMARY KEY, c real);",
+        fill=f"INSERT INTO t (c) SELECT 0.5 FROM generate_series(1, {ROWS})",
+    ),
+    case(TYPES, "int to double precision", "ALTER TABLE orders ALTER qty TYPE double precision"),
+    case(
+        TYPES,
+        "date to timestamp",
+        "ALTER TABLE t ALTER c TYPE timestamp",
+        before="CREATE TABLE t (id serial PRIMARY KEY, c date);",
+        fill=f"INSERT INTO t (c) SELECT '2026-01-01' FROM generate_series(1, {ROWS})",
+    ),
+    case(TYPES, "the same type", "ALTER TABLE orders ALTER note TYPE varchar(20)"),
+    case(TYPES, "varchar to text, with a default in between", "ALTER TABLE orders ALTER note TYPE text, ALTER note SET DEFAULT ''"),
+    case(TYPES, "int to bigint, with its sequence", "ALTER TABLE customers ALTER id TYPE bigint; ALTER SEQUENCE customers_id_seq AS bigint"),
+    case(
+        TYPES,
+        "widened by an earlier file, widened again",
+        "ALTER TABLE orders ALTER note TYPE varchar(60)",
+        before="ALTER TABLE orders ALTER note TYPE varchar(50);",
+    ),
+    case(
+        TYPES,
+        "widened by an earlier file, narrowed",
+        "ALTER TABLE orders ALTER note TYPE varchar(30)",
+        before="ALTER TABLE orders ALTER note TYPE varchar(50);",
+    ),
+    case(
+        TYPES,
+        "jsonb to json",
+        "ALTER TABLE t ALTER c TYPE json",
+        before="CREATE TABLE t (id serial PRIMARY KEY, c jsonb);",
+        fill=f"INSERT INTO t (c) SELECT '1' FROM generate_series(1, {ROWS})",
+    ),
+    case(TYPES, "an indexed column, widened", "ALTER TABLE customers ALTER email TYPE varchar(500)"),
+    case(ROWS_CHANGED, "INSERT of rows that point", "INSERT INTO orders (customer_id, total, qty, kept) SELECT id, 1, 1, true FROM customers"),
+    case(
+        ROWS_CHANGED,
+        "UPDATE from another table",
+        "ALTER TABLE orders ADD c text",
+        "UPDATE orders SET c = customers.name FROM customers WHERE customers.id = customer_id",
+    ),
 ]

@@ -44,7 +44,7 @@ SELECT format('%s.%s', pg_class.oid::regclass, attname), pg_class.oid::regclass:
                      WHEN 'timestamptz'::regtype THEN format('(%I AT TIME ZONE current_setting(''TimeZone''))::text', attname)
                      ELSE format('%I::text', attname) END
 FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
-WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped
+WHERE relnamespace::regnamespace::text !~ '^pg_|^information' AND relkind IN ('r', 'p', 'v') AND attnum > 0 AND NOT attisdropped
 """
 LONGEST = 60  # letters of a text without a limit
 
@@ -183,6 +183,8 @@ class OldClient:
             for column, value, class_ in zip(self.tables[table], row, self.classes[table] or [None] * len(row), strict=True):
                 if column.labels and value is not None and value not in column.labels:
                     raise TypeError(f"value {value!r} not found in the enum {column.type}")
+                if value is None and column.not_null:
+                    raise TypeError(f"{table}.{column.name} is NULL")
                 if value is not None and class_ is not None and kind_of(value) != class_:
                     raise TypeError(f"{table}.{column.name} is no {class_} any more")
 
@@ -196,6 +198,9 @@ class OldClient:
     def _acts(self, table: str) -> Iterator[Act]:
         yield Act(table, "read", f"read {table}", [(self._select(table), [])], [])
         for column in self.tables[table]:
+            if column.type == "jsonb":
+                where = self._select(table).replace(" ORDER BY 1", f" WHERE \"{column.name}\" = '{{}}'::jsonb")
+                yield Act(table, "read", f"read {table} where {column.name} is empty", [(where, [])], [])
             for label in column.labels or ():
                 where = self._select(table).replace(" ORDER BY 1", f' WHERE "{column.name}" = {column.parameter}')
                 yield Act(table, "read", f"read {table} where {column.name} is {label}", [(where, [label])], [])
@@ -234,7 +239,8 @@ class OldClient:
         least.checks += [(f'SELECT count(*) FROM "{table}" WHERE "{column.name}" IS NULL', []) for column in written if column.default]
         least.reads_back = True
         yield least
-        yield act("rows of NULL", written, nulls)
+        more = {name: None if nulls[name] is None else alike[name] for name in nulls}
+        yield act("rows of NULL", written, nulls, more)
         yield act("rows with ids of their own", columns, large, other)
         for column in written:
             for label in column.labels or ():

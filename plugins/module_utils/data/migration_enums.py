@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Values that are added to enums: who uses them in the transaction that adds them, and who writes them where old code reads."""
+"""Values that old code cannot read: those that are added to enums, and NULL where there was none. And those that cannot be used yet."""
 
 from __future__ import annotations
 
@@ -39,6 +39,22 @@ def _unknown_to_old_code(column: Column, enum: Enum) -> set[str]:
     return enum.added
 
 
+def nulls(schema: Schema, statement: Any) -> Iterator[str]:
+    """The columns that old code takes to be NOT NULL and that an INSERT into an old table may leave NULL."""
+    table = schema.table(statement.relation)
+    written = {column: value for column, value in _written(table, statement)}
+    for column in table.columns.values():
+        loosened = column.required and not column.not_null
+        value = written.get(column)
+        left_out = value is None and not column.default
+        if loosened and (left_out or (value is not None and not list(_plain_text(value)) and not _is_number(value))):
+            yield f"{table.shown}.{column.name}"
+
+
+def _is_number(node: Any) -> bool:
+    return isinstance(node, ast.A_Const) and isinstance(node.val, ast.Integer | ast.Float | ast.Boolean)
+
+
 def _added_anywhere(schema: Schema) -> set[str]:
     return {label for enum in schema.enums.values() for label in enum.added}
 
@@ -62,13 +78,11 @@ def _written(table: Table, statement: Any) -> Iterator[tuple[Column, Any]]:
     if isinstance(statement, ast.UpdateStmt):
         yield from ((table.column(target.name), target.val) for target in statement.targetList)
         return
-    columns = [table.column(target.name) for target in statement.cols or ()] or list(table.columns.values())
+    columns = [table.column(target.name) for target in statement.cols or ()] or (list(table.columns.values()) if table.described else [])
     select = statement.selectStmt
     rows = (select.valuesLists or ()) if isinstance(select, ast.SelectStmt) else ()
-    for row in rows:
-        yield from zip(columns, row, strict=False)
-    if isinstance(select, ast.SelectStmt) and select.targetList:
-        yield from zip(columns, (target.val for target in select.targetList), strict=False)
+    for row in [*rows, [target.val for target in select.targetList or ()] if isinstance(select, ast.SelectStmt) else []]:
+        yield from zip(columns or [Column("?") for _value in row], row, strict=False)
 
 
 def used_too_early(schema: Schema, statement: Any) -> Iterator[tuple[str, str]]:
@@ -83,7 +97,8 @@ def used_too_early(schema: Schema, statement: Any) -> Iterator[tuple[str, str]]:
 def _cast(fresh: dict[str, Enum], statement: Any) -> Iterator[tuple[str, str]]:
     for node in walk(statement):
         if isinstance(node, ast.TypeCast) and plain(object_of(node.typeName)) in fresh:
-            yield from ((plain(object_of(node.typeName)), text) for text in _plain_text(node.arg))
+            parts = node.arg.elements or () if isinstance(node.arg, ast.A_ArrayExpr) else (node.arg,)
+            yield from ((plain(object_of(node.typeName)), text) for part in parts for text in _plain_text(part))
 
 
 def _plain_text(node: Any) -> Iterator[str]:
@@ -99,13 +114,21 @@ def _in_columns(schema: Schema, fresh: dict[str, Enum], statement: Any) -> Itera
         for column, value in _written(schema.table(statement.relation), statement):
             if column.type and column.type.name in fresh:
                 yield from ((column.type.name, text) for text in _plain_text(value))
-    for comparison in (node for node in walk(statement) if isinstance(node, ast.A_Expr)):
-        sides = [comparison.lexpr, *(comparison.rexpr if isinstance(comparison.rexpr, tuple) else [comparison.rexpr])]
+    for sides in _compared(statement):
         names = [side.fields[-1].sval for side in sides if isinstance(side, ast.ColumnRef) and hasattr(side.fields[-1], "sval")]
         tables = [schema.table(node) for node in walk(statement) if isinstance(node, ast.RangeVar)]
         types = {table.columns[name].type for name in names for table in tables if name in table.columns}
         for type_ in (each for each in types if each is not None and each.name in fresh):
             yield from ((type_.name, text) for side in sides for text in _plain_text(side))
+
+
+def _compared(statement: Any) -> Iterator[list[Any]]:
+    """What stands on the sides of each comparison."""
+    for node in walk(statement):
+        if isinstance(node, ast.A_Expr):
+            yield [node.lexpr, *(node.rexpr if isinstance(node.rexpr, tuple) else [node.rexpr])]
+        elif isinstance(node, ast.CaseExpr) and node.arg is not None:
+            yield [node.arg, *(when.expr for when in node.args)]
 
 
 def _as_defaults(schema: Schema, fresh: dict[str, Enum], statement: Any) -> Iterator[tuple[str, str]]:

@@ -43,7 +43,7 @@ def follow(schema: Schema, statement: Any) -> None:
             _alter_enum(schema, statement)
         case ast.CreateDomainStmt() if statement.constraints:
             schema.domains.add(plain(object_of(statement.domainname)))
-        case ast.ViewStmt():
+        case ast.ViewStmt() if statement.view.relpersistence != "t":
             name = plain(name_of(statement.view))
             if schema.pending and name not in schema.views:
                 schema.made.add(name)
@@ -56,6 +56,8 @@ def follow(schema: Schema, statement: Any) -> None:
             schema.made.add(plain(name_of(statement.typevar)))
         case ast.InsertStmt() | ast.UpdateStmt() | ast.MergeStmt() if schema.pending:
             _write(schema, statement)
+        case ast.VariableSetStmt(name="search_path"):
+            schema.elsewhere = not {getattr(getattr(each, "val", None), "sval", None) for each in statement.args or ()} <= {"", "public"}
         case ast.TransactionStmt() if statement.kind.name in ENDS:
             end_transaction(schema)
         case ast.DoStmt() if not schema.pending:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .migration_schema import Check, Column, ForeignKey, Key, Schema, Table, plain, type_of
-from .sql_tree import ConstrType, ast, functions_in, name_of, object_of
+from .sql_tree import ConstrType, ast, functions_in, name_of, object_of, walk
 
 OWN_FOR_EACH_ROW = frozenset({"gen_random_uuid", "uuid_generate_v4", "uuid_generate_v1", "uuidv4", "uuidv7", "gen_random_ulid", "nextval"})
 
@@ -17,6 +17,9 @@ def create_table(schema: Schema, statement: Any) -> None:
     name = name_of(statement.relation)
     if statement.if_not_exists and (schema.pending or plain(name) in schema.tables):
         return  # it may be there, as somebody made it
+    known = schema.tables.get(plain(name))
+    if (schema.elsewhere and not statement.relation.schemaname) or (schema.pending and known is not None and known.described):
+        return  # another table of that name, elsewhere
     table = Table(plain(name), name, new=schema.pending, described=True, known_as=plain(name))
     schema.tables[table.name] = table
     if schema.pending:
@@ -42,11 +45,12 @@ def add_column(schema: Schema, table: Table, definition: Any) -> Column:
     default = kinds.get(ConstrType.CONSTR_DEFAULT)
     set_default(column, default.raw_expr if default else None)
     column.distinct = column.distinct or counted
+    column.sequence = beside(table, f"{table.name.rpartition('.')[2]}_{name}_seq") if counted else column.sequence
     column.default = column.default or counted or ConstrType.CONSTR_GENERATED in kinds
     column.filled = column.default
     column.why = f"adds the column {table.shown}.{name}, NOT NULL without a default, which old code does not write"
     if not column.new:
-        column.was, column.had_default = column.type, column.default
+        column.was, column.had_default, column.required = column.type, column.default, bool(column.not_null)
     if name in table.gone_columns:
         column.new = False  # old code knows the name, and writes it
     table.columns[name] = column
@@ -60,7 +64,10 @@ def set_default(column: Column, expression: Any) -> None:
     is_null = expression is None or (isinstance(expression, ast.A_Const) and expression.isnull)
     column.default = not is_null
     column.constant = None if is_null else expression
-    column.distinct = expression is not None and bool(functions_in(expression) & OWN_FOR_EACH_ROW)
+    called = functions_in(expression) if expression is not None else set()
+    column.distinct = bool(called & OWN_FOR_EACH_ROW)
+    names = (node.val.sval for node in walk(expression) if isinstance(node, ast.A_Const) and isinstance(node.val, ast.String))
+    column.sequence = plain(next(names, "").replace('"', "")) if "nextval" in called else ""
 
 
 def add_constraint(schema: Schema, table: Table, constraint: Any, column: str | None = None) -> None:
@@ -81,6 +88,7 @@ def add_constraint(schema: Schema, table: Table, constraint: Any, column: str | 
         for part in columns if primary else ():
             if part:
                 table.column(part).not_null = True
+                table.column(part).required = table.column(part).required or not schema.pending
     elif kind is ConstrType.CONSTR_FOREIGN:
         columns = tuple(part.sval for part in constraint.fk_attrs or ()) or ((column,) if column else ())
         name = constraint.conname or f"{'_'.join([table.name, *columns])}_fkey"
@@ -124,9 +132,12 @@ def alter(schema: Schema, table: Table, command: Any) -> None:
                 column.why = f"drops the default of {table.shown}.{column.name}, which old code may leave out"
         case "AT_SetNotNull":
             column = table.column(command.name)
+            column.required = column.required or not schema.pending
             column.not_null, column.why = True, f"makes {table.shown}.{column.name} NOT NULL, which refuses what old code writes"
         case "AT_DropNotNull":
-            table.column(command.name).not_null = False
+            column = table.column(command.name)
+            column.required = schema.pending and not column.new and column.not_null is not False
+            column.not_null = False
         case "AT_AddIdentity":
             column = table.column(command.name)
             column.default = column.distinct = True
@@ -172,6 +183,8 @@ def drop_constraint(schema: Schema, table: Table, name: str) -> None:
 
 
 def add_index(schema: Schema, table: Table, statement: Any) -> None:
+    if statement.if_not_exists and beside(table, statement.idxname) in schema.indexes:
+        return
     columns = tuple(element.name for element in statement.indexParams)
     name = statement.idxname or "_".join([table.name, *(column or "expr" for column in columns), "idx"])
     if statement.unique:

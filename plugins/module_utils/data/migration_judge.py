@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .migration_enums import new_default, unreadable
+from .migration_enums import new_default, nulls, unreadable
 from .migration_null import known_not_null
 from .migration_schema import Schema, Table, plain
 from .migration_types import change_of
@@ -136,7 +136,7 @@ def dangers(schema: Schema, statement: Any) -> Iterable[Danger]:
             return _unreadable(schema, statement)
         case ast.SelectStmt() if not writes_inside(statement) and functions_in(statement) <= CHANGES_NOTHING:
             return ()
-        case ast.AlterSeqStmt() if all(option.defname in ("owned_by", "cache") for option in statement.options or ()):
+        case ast.AlterSeqStmt() if all(option.defname in ("owned_by", "cache", "as") for option in statement.options or ()):
             return ()
         case ast.CreateStmt() if statement.partbound is not None or not statement.inhRelations:
             return ()
@@ -154,6 +154,8 @@ def dangers(schema: Schema, statement: Any) -> Iterable[Danger]:
 def _unreadable(schema: Schema, statement: Any) -> Iterator[Danger]:
     for label, column in unreadable(schema, statement):
         yield Danger(f"writes the value {label} to {column}, and old code cannot read a value that it does not know")
+    for column in nulls(schema, statement) if isinstance(statement, ast.InsertStmt) else ():
+        yield Danger(f"may write NULL to {column}, and old code cannot read NULL there")
 
 
 def _renamed(statement: Any) -> Iterator[Danger]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from .migration_follow import reads
 from .migration_schema import Schema, Table, plain
-from .sql_tree import ConstrType, ObjectType, ast, is_on, name_of, object_of
+from .sql_tree import ConstrType, ObjectType, ast, is_on, name_of, object_of, walk
 
 # What others cannot do meanwhile, from least to most: delete rows that are pointed at, change rows that are changed, write, read and write.
 DELETE, ROWS, WRITE, READ = "delete", "rows", "write", "read"
@@ -53,9 +53,16 @@ def _locks(schema: Schema, statement: Any) -> Iterator[Lock]:
                 yield from altered(schema, table, command)
         case ast.RenameStmt(relation=ast.RangeVar()) if statement.renameType is not ObjectType.OBJECT_INDEX:
             yield name_of(statement.relation), READ
-        case ast.AlterTableStmt(relation=ast.RangeVar()) | ast.AlterObjectSchemaStmt(relation=ast.RangeVar()):
-            if statement.objtype is not ObjectType.OBJECT_INDEX if isinstance(statement, ast.AlterTableStmt) else True:
-                yield name_of(statement.relation), READ
+        case ast.AlterObjectSchemaStmt(relation=ast.RangeVar()):
+            yield name_of(statement.relation), READ
+        case ast.AlterTableStmt() if statement.objtype is not ObjectType.OBJECT_INDEX:
+            yield name_of(statement.relation), READ
+        case ast.ViewStmt(replace=True) if plain(name_of(statement.view)) in schema.views:
+            yield name_of(statement.view), READ
+        case ast.AlterSeqStmt():
+            yield from _counted_by(schema, name_of(statement.sequence))
+        case ast.SelectStmt() if statement.lockingClause:
+            yield from _for_update(statement)
         case ast.IndexStmt(concurrent=False):
             yield name_of(statement.relation), WRITE
         case ast.CreateTrigStmt():
@@ -66,6 +73,8 @@ def _locks(schema: Schema, statement: Any) -> Iterator[Lock]:
             yield name_of(statement.relation), READ
         case ast.TruncateStmt():
             yield from ((name_of(relation), READ) for relation in statement.relations)
+            if statement.behavior.name == "DROP_CASCADE":
+                yield from (lock for relation in statement.relations for lock in _pointing(schema, schema.table(relation)))
         case ast.LockStmt():
             yield from ((name_of(relation), MODES[statement.mode]) for relation in statement.relations if statement.mode in MODES)
         case ast.DropStmt(concurrent=False):
@@ -140,12 +149,31 @@ def _dropped(schema: Schema, statement: Any) -> Iterator[Lock]:
             table = schema.named(name)
             yield name, READ
             yield from ((key.table, READ) for key in table.foreign.values())
+            if statement.behavior.name == "DROP_CASCADE":
+                yield from _pointing(schema, table)
         elif kind in (ObjectType.OBJECT_TRIGGER, ObjectType.OBJECT_POLICY, ObjectType.OBJECT_RULE):
             yield name.rpartition(".")[0], READ
         elif kind is ObjectType.OBJECT_INDEX and plain(name) in schema.indexes:
             yield schema.indexes[plain(name)].shown, READ
         elif kind in (ObjectType.OBJECT_VIEW, ObjectType.OBJECT_MATVIEW):
             yield name, READ
+
+
+def _pointing(schema: Schema, table: Table) -> Iterator[Lock]:
+    yield from ((other.shown, READ) for other, _key in schema.pointing_at(table))
+
+
+def _counted_by(schema: Schema, sequence: str) -> Iterator[Lock]:
+    """A sequence that is altered gives nobody a number: rows that need one wait."""
+    for table in schema.tables.values():
+        if any(column.sequence == plain(sequence) for column in table.columns.values()):
+            yield table.shown, WRITE
+
+
+def _for_update(statement: Any) -> Iterator[Lock]:
+    for clause in statement.lockingClause:
+        kind = DELETE if clause.strength.name == "LCS_FORKEYSHARE" else ROWS
+        yield from ((name_of(node), kind) for node in clause.lockedRels or walk(statement.fromClause) if isinstance(node, ast.RangeVar))
 
 
 def _reindexed(schema: Schema, statement: Any) -> Iterable[Lock]:
@@ -163,6 +191,7 @@ def _pointed_at(schema: Schema, statement: Any) -> Iterator[Lock]:
     table = schema.table(statement.relation)
     written = {target.name for target in statement.targetList or ()} if isinstance(statement, ast.UpdateStmt) else None
     if isinstance(statement, ast.DeleteStmt):
+        yield from ((other.shown, ROWS) for other, key in schema.pointing_at(table) if key.on_delete in "cnd")
         return
     for key in table.foreign.values():
         if written is None or written & set(key.columns):

@@ -17,7 +17,7 @@ from .migration_schema import Schema
 from .migration_standing import standing
 from .migration_transactions import shape
 from .migration_work import long_work
-from .sql_tree import PGLAST_ERROR, ParseError, ast, command_of, leaves_transaction, parse_sql
+from .sql_tree import PGLAST_ERROR, ParseError, ast, command_of, leaves_transaction, parse_sql, steps_of
 
 RANK = ("fails", "destructive", "contract", "unknown", "long_lock", "not_transactional")
 BREAKING = ("contract", "destructive", "unknown")
@@ -84,7 +84,8 @@ def described(earlier: Iterable[str]) -> Schema:
             schema.forget("execute")
             continue
         for statement in statements:
-            follow(schema, statement.stmt)
+            for step in steps_of(statement.stmt):
+                follow(schema, step)
     end_transaction(schema)
     schema.pending = True
     return schema
@@ -151,7 +152,8 @@ def _classify(schema: Schema, told: set[tuple[str, ...]], script: str) -> Verdic
     atomic = shape([statement.stmt for statement in statements]).atomic
     file = File(schema, told, atomic)
     for place, statement in enumerate(statements):
-        file.judge(place, _line(script, statement.stmt_location), statement.stmt)
+        for step in steps_of(statement.stmt):
+            file.judge(place, _line(script, statement.stmt_location), step)
     file.end()
     found = sorted(file.reasons, key=lambda reason: (reason[0], RANK.index(reason[1].kind)))
     return Verdict(tuple(reason for _place, reason in found), atomic)

@@ -43,12 +43,14 @@ class Column:
     default: bool | None = None
     constant: Any = None  # the default, where it is a plain value
     distinct: bool = False
+    sequence: str = ""  # that its default counts by
     new: bool = False
     filled: bool = False
     written: bool = False  # by an UPDATE: rows that were there have other values than the default
     was: Type | None = None
     labels: tuple[str, ...] | None = None
     known_as: str = ""  # its name in the live release
+    required: bool = False  # old code reads no NULL from it
     had_default: bool | None = None
     why: str = ""  # what was done last to whether old code can leave the column out
     renamed: str = ""
@@ -169,6 +171,7 @@ class Schema:
         self.views: dict[str, Any] = {}
         self.domains: set[str] = set()  # those that have to be checked
         self.touched: dict[str, Table] = {}  # by pending files
+        self.elsewhere = False  # a name without a schema is in another one than the shop's
         self.gone_types: dict[str, str] = {}  # names that the live release may use, and what was done to each
 
     def table(self, relation: Any) -> Table:

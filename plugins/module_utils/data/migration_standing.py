@@ -40,7 +40,7 @@ def _of_old(schema: Schema, table: Table) -> Standing:
         if key.new and not _never_collides(table, key) and not _was_there(table, key):
             yield ("unique", table.known_as, name), key.why
     for key in table.gone_keys:
-        if not any(other.columns == key.columns and not other.partial for other in table.keys.values()):
+        if None in key.columns or not any(set(other.columns) == set(key.columns) and not other.partial for other in table.keys.values()):
             yield ("unique", table.known_as, *map(str, key.columns)), key.why
     for name, foreign in table.foreign.items():
         if foreign.new and not table.left_null(foreign.columns) and not any(foreign.stands_in_for(gone) for gone in table.gone_foreign):
@@ -82,7 +82,9 @@ def _never_collides(table: Table, key: Key) -> bool:
 def _was_there(table: Table, key: Key) -> bool:
     """True where an old key refuses the same rows: one on the same columns or on some of them."""
     before = [*table.gone_keys, *(other for other in table.keys.values() if not other.new)]
-    return any(not other.partial and set(other.columns) <= set(key.columns) and None not in other.columns for other in before)
+    alike = [other for other in before if not other.partial and None not in other.columns and set(other.columns) <= set(key.columns)]
+    never_null = not key.primary or all(name and table.column(name).required for name in key.columns)
+    return any((other.primary or never_null) and (key.nulls_distinct or not other.nulls_distinct) for other in alike)
 
 
 def _refused_deletes(schema: Schema, table: Table) -> Standing:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .migration_follow import reads
+from .migration_follow_table import beside
 from .migration_null import known_not_null
 from .migration_schema import Schema, Table, plain, type_of
 from .migration_types import change_of
@@ -38,7 +39,7 @@ def long_work(schema: Schema, statement: Any) -> Iterator[tuple[str, bool]]:
             table = schema.table(statement.relation)
             for command in statement.cmds:
                 yield from _altered(schema, table, command, own=own)
-        case ast.IndexStmt(concurrent=False):
+        case ast.IndexStmt(concurrent=False) if not _is_there(schema, statement):
             table_name = name_of(statement.relation)
             yield f"builds an index on {table_name}" + INDEX if own else f"builds an index on {table_name}", own
         case ast.UpdateStmt() | ast.DeleteStmt() | ast.MergeStmt() if not _one_row(schema, statement):
@@ -49,7 +50,10 @@ def long_work(schema: Schema, statement: Any) -> Iterator[tuple[str, bool]]:
         case ast.CreateTableAsStmt() if reads(statement):
             yield f"fills {name_of(statement.into.rel)} from other tables", False
         case ast.SelectStmt() if contains(statement, ast.RangeVar):
-            yield "reads tables", False
+            if statement.lockingClause:
+                yield "locks rows that it reads until the file ends", True
+            else:
+                yield "reads tables", False
         case ast.LockStmt():
             yield f"locks {', '.join(map(name_of, statement.relations))} until the file ends", own and statement.mode >= 5
         case ast.ReindexStmt() if not is_on(statement.params, "concurrently"):
@@ -65,6 +69,11 @@ def long_work(schema: Schema, statement: Any) -> Iterator[tuple[str, bool]]:
 
 
 INDEX = ", and nobody can write to it until it is done; CREATE INDEX CONCURRENTLY as a file's only statement lets them"
+
+
+def _is_there(schema: Schema, statement: Any) -> bool:
+    """True for a CREATE INDEX IF NOT EXISTS of one that is there."""
+    return bool(statement.if_not_exists and beside(schema.table(statement.relation), statement.idxname) in schema.indexes)
 
 
 def _on_new(schema: Schema, statement: Any) -> bool:
@@ -132,7 +141,9 @@ def kind_is_foreign(constraint: Any) -> bool:
 def _column_added(schema: Schema, table: Table, column: Any) -> Iterator[str]:
     name = table.shown
     constraints = {constraint.contype.name.removeprefix("CONSTR_"): constraint for constraint in column.constraints or ()}
-    counted = column.typeName.names[-1].sval.endswith("serial") or {"IDENTITY", "GENERATED"} & set(constraints)
+    generated = constraints.get("GENERATED")
+    stored = generated is not None and generated.generated_kind != "v"
+    counted = column.typeName.names[-1].sval.endswith("serial") or "IDENTITY" in constraints or stored
     default = constraints.get("DEFAULT")
     each_its_own = default is not None and not functions_in(default.raw_expr) <= SAME_FOR_EVERY_ROW
     if counted or each_its_own or type_of(column.typeName).name in schema.domains:
@@ -144,7 +155,11 @@ def _column_added(schema: Schema, table: Table, column: Any) -> Iterator[str]:
 
 def _constraint_added(schema: Schema, table: Table, constraint: Any) -> Iterator[str]:
     kind, name = constraint.contype.name.removeprefix("CONSTR_"), table.shown
-    if kind in BUILDS and not constraint.indexname:
+    if kind == "PRIMARY" and constraint.indexname:
+        key = table.keys.get(constraint.indexname)
+        if key is None or not all(part and known_not_null(table, part, valid=True) for part in key.columns):
+            yield f"reads all of {name} to see that its key is nowhere NULL, and {READ} until it is done"
+    elif kind in BUILDS and not constraint.indexname:
         yield f"builds an index on {name} for a constraint, and {READ} until it is done; build it CONCURRENTLY and add the constraint USING INDEX"
     elif kind == "CHECK" and not constraint.skip_validation:
         yield f"checks all of {name} for a constraint, and {READ} until it is done; add it NOT VALID and validate it in a later migration"

@@ -39,6 +39,7 @@ __all__ = [
     "parse_sql",
     "quoted",
     "relations_in",
+    "steps_of",
     "walk",
     "writes_inside",
 ]
@@ -63,6 +64,15 @@ def walk(node: Any) -> Iterator[Any]:
         yield node
         for name in node:
             yield from walk(getattr(node, name))
+
+
+def steps_of(statement: Any) -> list[Any]:
+    """The statements that PostgreSQL makes of one: an ALTER TABLE of several parts drops first, then changes types, then adds columns."""
+    if not isinstance(statement, ast.AlterTableStmt) or len(statement.cmds) < 2:
+        return [statement]
+    first = ("AT_Drop", "AT_AlterColumnType", "AT_AddColumn", "AT_")
+    parts = sorted(statement.cmds, key=lambda command: next(place for place, name in enumerate(first) if command.subtype.name.startswith(name)))
+    return [ast.AlterTableStmt(relation=statement.relation, cmds=(part,), objtype=statement.objtype, missing_ok=statement.missing_ok) for part in parts]
 
 
 def contains(statement: Any, *kinds: type) -> bool:
