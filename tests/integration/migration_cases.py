@@ -741,7 +741,13 @@ CASES = [
         "a table of the same name in another schema, by search_path",
         "CREATE SCHEMA audit; SET search_path = audit; CREATE TABLE orders (id int); SET search_path = public; DROP TABLE orders",
     ),
-    case(NAMES, "a table that is dropped in another schema", "DROP TABLE audit.orders", before="CREATE SCHEMA audit; CREATE TABLE audit.orders (id int);"),
+    case(
+        NAMES,
+        "a table that is dropped in another schema",
+        "DROP TABLE audit.orders",
+        before="CREATE SCHEMA audit; CREATE TABLE audit.orders (id int);",
+        fill="INSERT INTO audit.orders VALUES (9001)",
+    ),
     case(
         NAMES,
         "a table that is renamed, with a temporary view in its place",

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What data/migration_work.py and data/migration_locks.py say, held against a real PostgreSQL: who waits, and whether a table is read or rewritten as a whole."""
+"""data/migration_work.py and data/migration_locks.py against a real PostgreSQL: who waits, and whether a table is read or rewritten as a whole."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def add_column(schema: Schema, table: Table, definition: Any) -> Column:
     if not column.new:
         column.was, column.had_default, column.required = column.type, column.default, bool(column.not_null)
     if name in table.gone_columns:
-        column.new = False  # old code knows the name, and writes it
+        column.new, column.had_default = False, False  # old code knows the name, and writes it
     table.columns[name] = column
     for constraint in kinds.values():
         add_constraint(schema, table, constraint, name)
