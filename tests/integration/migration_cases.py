@@ -724,7 +724,9 @@ CASES = [
     case(
         LOCKS,
         "a new table that is filled from another new one",
-        "CREATE TABLE a AS SELECT id FROM orders; CREATE TABLE b (id int, order_id int REFERENCES orders (id) ON DELETE CASCADE ON UPDATE CASCADE); INSERT INTO b (id) SELECT id FROM a",
+        "CREATE TABLE a AS SELECT id FROM orders; "
+        "CREATE TABLE b (id int, order_id int REFERENCES orders (id) ON DELETE CASCADE ON UPDATE CASCADE); "
+        "INSERT INTO b (id) SELECT id FROM a",
     ),
     case(
         LOCKS,

@@ -10,7 +10,7 @@ from typing import Any
 from .migration_follow_names import drop, rename
 from .migration_follow_table import add_index, alter, create_table
 from .migration_schema import Enum, Schema, Table, plain
-from .sql_tree import ObjectType, ast, contains, functions_in, name_of, object_of
+from .sql_tree import ObjectType, ast, contains, functions_in, name_of, object_of, texts_in
 
 ENDS = ("TRANS_STMT_COMMIT", "TRANS_STMT_ROLLBACK", "TRANS_STMT_PREPARE")
 HARMLESS_FUNCTIONS = frozenset({"set_config", "setval", "nextval", "now", "pg_sleep", "count", "current_setting", "version"})
@@ -60,12 +60,12 @@ def follow(schema: Schema, statement: Any) -> None:
             schema.elsewhere = not {getattr(getattr(each, "val", None), "sval", None) for each in statement.args or ()} <= {"", "public"}
         case ast.TransactionStmt() if statement.kind.name in ENDS:
             end_transaction(schema)
-        case ast.DoStmt() if not schema.pending:
-            schema.forget(" ".join(option.arg.sval for option in statement.args if hasattr(option.arg, "sval")))
-        case ast.CallStmt() | ast.AlterObjectSchemaStmt() if not schema.pending:
-            schema.forget("execute")
+        case ast.DoStmt() | ast.CallStmt() if not schema.pending:
+            schema.forget(" ".join(texts_in(statement)))
         case ast.SelectStmt() if not schema.pending and functions_in(statement) - HARMLESS_FUNCTIONS:
-            schema.forget("execute")
+            schema.forget(" ".join(texts_in(statement)))
+        case ast.AlterObjectSchemaStmt(relation=ast.RangeVar()) if not schema.pending:
+            schema.drop(plain(name_of(statement.relation)))
 
 
 def end_transaction(schema: Schema) -> None:

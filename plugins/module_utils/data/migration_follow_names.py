@@ -92,9 +92,10 @@ def drop(schema: Schema, statement: Any) -> None:
     for dropped in statement.objects:
         name = plain(object_of(dropped))
         if kind is ObjectType.OBJECT_TABLE:
-            table = schema.tables.pop(name, None)
-            schema.touched.pop(name, None)
-            schema.indexes = {index: other for index, other in schema.indexes.items() if other is not table}
+            schema.drop(name)
+        elif kind is ObjectType.OBJECT_SCHEMA:
+            for table in [table for table in schema.tables if table.startswith(f"{name}.")]:
+                schema.drop(table)
         elif kind is ObjectType.OBJECT_INDEX:
             _drop_index(schema, name, object_of(dropped))
         elif kind is ObjectType.OBJECT_TYPE:

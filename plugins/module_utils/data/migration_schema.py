@@ -199,13 +199,21 @@ class Schema:
         """The foreign keys of all tables that point at this one."""
         return [(other, key) for other in self.tables.values() for key in other.foreign.values() if plain(key.table) == table.name]
 
+    def drop(self, name: str) -> None:
+        """Take a table away, and what belongs to it."""
+        table = self.tables.pop(name, None)
+        self.touched.pop(name, None)
+        self.indexes = {index: other for index, other in self.indexes.items() if other is not table}
+        for other in self.tables.values():
+            other.foreign = {part: key for part, key in other.foreign.items() if plain(key.table) != name}
+
     def forget(self, text: str) -> None:
         """Forget what is known of the old objects that a text names, which did something that cannot be read; of all where it may name any."""
         everything = "execute" in text.lower()
-        for name in [name for name in self.tables if everything or name.rpartition(".")[2] in text]:
-            if not self.tables[name].new:
-                del self.tables[name]
-        for name in [name for name in self.enums if everything or name.rpartition(".")[2] in text]:
-            if self.enums[name].known_as:
-                del self.enums[name]
-        self.indexes = {index: table for index, table in self.indexes.items() if self.tables.get(table.name) is table}
+
+        def named(name: str) -> bool:
+            return everything or name.rpartition(".")[2] in text
+
+        for name in [name for name, table in self.tables.items() if named(name) and not table.new]:
+            self.drop(name)
+        self.enums = {name: enum for name, enum in self.enums.items() if not named(name) or not enum.known_as}

@@ -40,6 +40,7 @@ __all__ = [
     "quoted",
     "relations_in",
     "steps_of",
+    "texts_in",
     "walk",
     "writes_inside",
 ]
@@ -64,6 +65,13 @@ def walk(node: Any) -> Iterator[Any]:
         yield node
         for name in node:
             yield from walk(getattr(node, name))
+
+
+def texts_in(node: Any) -> Iterator[str]:
+    """The texts that a tree holds, the body of a DO block among them."""
+    for each in walk(node):
+        if isinstance(each, ast.String):
+            yield each.sval
 
 
 def steps_of(statement: Any) -> list[Any]:
