@@ -207,7 +207,7 @@ class OldClient:
         yield from self._inserts(table)
         yield from self._updates(table)
         ((first, last),) = self.query(f'SELECT min({self.first(table)}), max({self.first(table)}) FROM "{table}"')
-        for key in range(first, last + 1) if isinstance(first, int) else ():
+        for key in (first, first + 1, last) if isinstance(first, int) else ():
             yield Act(table, "delete", f"delete {table} {key}", [(f'DELETE FROM "{table}" WHERE {self.first(table)} = %s', [key])], self._orphans(table))
 
     def first(self, table: str) -> str:

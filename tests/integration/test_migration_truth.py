@@ -184,3 +184,19 @@ def test_a_migration_is_what_it_is_judged_to_be(database: Database, case: Case) 
 
 def test_each_exception_is_a_case() -> None:
     assert set(OTHERWISE) <= {case.name for case in CASES}
+
+
+@pytest.mark.parametrize(("part", "error"), [("ALTER qty TYPE bigint", True), ("ALTER note TYPE varchar(200)", True), ("ADD c int", False)])
+def test_a_query_that_was_prepared_fails_once_the_type_of_a_column_is_another(database: Database, part: str, error: bool) -> None:
+    """Which is no finding: docs/migrations.md says what to do."""
+    database.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public; SET search_path = public;" + SHOP + FILL)
+    with closing(database.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("PREPARE read AS SELECT id, note, qty FROM orders")
+        cursor.execute("EXECUTE read")
+        database.sql(f"ALTER TABLE orders {part}")
+        said = ""
+        try:
+            cursor.execute("EXECUTE read")
+        except psycopg2.errors.FeatureNotSupported as refused:
+            said = str(refused)
+    assert ("cached plan must not change result type" in said) == error

@@ -56,6 +56,11 @@ def follow(schema: Schema, statement: Any) -> None:
             schema.made.add(plain(name_of(statement.typevar)))
         case ast.InsertStmt() | ast.UpdateStmt() | ast.MergeStmt() if schema.pending:
             _write(schema, statement)
+        case ast.DeleteStmt(whereClause=None) if schema.pending:
+            _empty(schema.table(statement.relation))
+        case ast.TruncateStmt() if schema.pending:
+            for relation in statement.relations:
+                _empty(schema.table(relation))
         case ast.VariableSetStmt(name="search_path"):
             schema.elsewhere = not {getattr(getattr(each, "val", None), "sval", None) for each in statement.args or ()} <= {"", "public"}
         case ast.TransactionStmt() if statement.kind.name in ENDS:
@@ -92,6 +97,10 @@ def _alter_enum(schema: Schema, statement: Any) -> None:
         if schema.pending:
             enum.added.add(statement.newVal)
             enum.fresh.add(statement.newVal)
+
+
+def _empty(table: Table) -> None:
+    table.rows = table.filled = False
 
 
 def _write(schema: Schema, statement: Any) -> None:

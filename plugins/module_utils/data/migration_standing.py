@@ -20,10 +20,10 @@ Standing = Iterator[tuple[tuple[str, ...], str]]
 def standing(schema: Schema) -> dict[tuple[str, ...], str]:
     """Return why old code may break, by what it is about: where that is gone again after a later statement, it was never seen."""
     found: dict[tuple[str, ...], str] = {}
-    for name, table in schema.touched.items():
+    for table in list(schema.touched.values()):
         if not table.new:
             found.update(_of_old(schema, table))
-        if name in schema.tables:
+        if table.rows or not table.new:
             found.update(_refused_deletes(schema, table))
     for name, why in schema.gone_types.items():
         if name not in schema.enums:
@@ -92,8 +92,8 @@ def _refused_deletes(schema: Schema, table: Table) -> Standing:
     for name, key in table.foreign.items():
         if not key.new or not _points(table, key):
             continue
-        target = schema.tables.get(plain(key.table))
-        if target is None or not _deleted_by_old_code(schema, target, set()):
+        target = schema.named(key.table)
+        if not _deleted_by_old_code(schema, target, set()):
             continue
         if key.on_delete in "ar" or (key.on_delete in "nd" and _must_be_there(table, key)):
             yield ("delete", table.name, name), f"fills {table.shown}, whose foreign key lets old code not delete the rows of {key.table} that it points to"

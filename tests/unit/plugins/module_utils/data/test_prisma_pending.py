@@ -32,3 +32,9 @@ DROP TABLE old;
 def test_a_finding_names_its_file() -> None:
     (_broken, mixed) = tell_pending([BROKEN, MIXED], "prisma/migrations")
     assert {reason["file"] for reason in mixed["reasons"]} == {"prisma/migrations/2_mixed/migration.sql"}
+
+
+def test_what_the_database_has_already_tells_what_is_there() -> None:
+    applied = Migration("0_init", "CREATE TABLE item (a int);\nCREATE INDEX i ON item (a);\n")
+    dropped = Migration("1_drop", "DROP INDEX i;")
+    assert [tell_pending([dropped], "m", earlier)[0]["classes"] for earlier in ([applied], [])] == [["expand"], ["contract"]]

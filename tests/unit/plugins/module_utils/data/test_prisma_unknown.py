@@ -68,3 +68,8 @@ def test_one_that_failed_counts_by_what_it_may_have_left() -> None:
     assert told["3_half"][:2] == ("failed", False)
     assert told["4_contract"][:2] == ("applied", False)
     assert set(told) == {"2_undone", "3_half", "4_contract"}
+
+
+def test_the_older_release_tells_what_was_there() -> None:
+    widened = Migration("2_widened", "ALTER TABLE item ALTER a TYPE bigint;")
+    assert ask(FakePostgres(OLD, widened), widened) == {"2_widened": ("applied", True, [])}
