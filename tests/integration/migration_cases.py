@@ -39,6 +39,8 @@ ALTER TABLE "orders" ALTER COLUMN "status" SET DEFAULT 'PENDING';
 COMMIT;
 """
 EMPTY = "CREATE TABLE empty (id serial PRIMARY KEY, a int);"
+EVENTS = "CREATE TABLE events (id int, body text) PARTITION BY RANGE (id); CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM (0) TO (1000);"
+IN_EVENTS = f"INSERT INTO events SELECT i FROM generate_series(1, {ROWS}) i"
 NOTES = """
 CREATE TABLE notes (id serial PRIMARY KEY, order_id int NOT NULL, body text);
 ALTER TABLE notes ADD CONSTRAINT notes_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders (id) ON DELETE {on_delete} ON UPDATE CASCADE;
@@ -863,5 +865,83 @@ CASES = [
         "UPDATE from another table",
         "ALTER TABLE orders ADD c text",
         "UPDATE orders SET c = customers.name FROM customers WHERE customers.id = customer_id",
+    ),
+    case(
+        TABLES,
+        "filled without the column that restricts",
+        "CREATE TABLE notes (id serial PRIMARY KEY, order_id int REFERENCES orders, body text); INSERT INTO notes (body) SELECT note FROM orders",
+    ),
+    case(
+        TABLES,
+        "filled, with a RESTRICT key that is added later and written",
+        "CREATE TABLE notes AS SELECT note FROM orders; ALTER TABLE notes ADD order_id int; "
+        "ALTER TABLE notes ADD FOREIGN KEY (order_id) REFERENCES orders (id); UPDATE notes SET order_id = 1",
+    ),
+    case(
+        TABLES,
+        "filled, with a RESTRICT key that is added later and NULL",
+        "CREATE TABLE notes (id serial PRIMARY KEY, body text); "
+        "INSERT INTO notes (body) SELECT note FROM orders; ALTER TABLE notes ADD order_id int; "
+        "ALTER TABLE notes ADD FOREIGN KEY (order_id) REFERENCES orders (id)",
+    ),
+    case(
+        TABLES,
+        "filled and emptied, with a RESTRICT key",
+        "CREATE TABLE notes (id serial PRIMARY KEY, order_id int REFERENCES orders); INSERT INTO notes (order_id) SELECT id FROM orders; DELETE FROM notes",
+    ),
+    case(TABLES, "made by SELECT INTO and dropped", "SELECT id INTO n FROM orders; DROP TABLE n"),
+    case(COLUMNS, "a table that points to itself, backfilled", "ALTER TABLE orders ADD parent_id int REFERENCES orders (id); UPDATE orders SET parent_id = 1"),
+    case(
+        COLUMNS,
+        "a unique index of rows that old code does not write",
+        "ALTER TABLE orders ADD c int; CREATE UNIQUE INDEX i ON orders (kept) WHERE c IS NOT NULL",
+    ),
+    case(
+        COLUMNS, "a unique index of rows that old code writes", "ALTER TABLE empty ADD c int; CREATE UNIQUE INDEX i ON empty (a) WHERE c IS NULL", before=EMPTY
+    ),
+    case(
+        DEMANDS,
+        "a check by the name that PostgreSQL gave it, dropped",
+        "ALTER TABLE t DROP CONSTRAINT t_a_check",
+        before="CREATE TABLE t (id serial PRIMARY KEY, a int CHECK (a > -5000), CHECK (a < 2147483647));",
+    ),
+    case(
+        LOCKS,
+        "a new partition, and an index on another table",
+        "CREATE TABLE events_2 PARTITION OF events FOR VALUES FROM (1000) TO (2000); CREATE INDEX i ON customers (name)",
+        before=EVENTS,
+        fill=IN_EVENTS,
+    ),
+    case(
+        LOCKS,
+        "a partition that is attached, and an index on another table",
+        "CREATE TABLE events_2 (id int, body text); "
+        "ALTER TABLE events ATTACH PARTITION events_2 FOR VALUES FROM (1000) TO (2000); "
+        "CREATE INDEX i ON customers (name)",
+        before=EVENTS,
+        fill=IN_EVENTS,
+    ),
+    case(
+        LOCKS,
+        "a partition that is detached, and an index on another table",
+        "ALTER TABLE events DETACH PARTITION events_1; CREATE INDEX i ON customers (name)",
+        before=EVENTS,
+        fill=IN_EVENTS,
+    ),
+    case(
+        LOCKS,
+        "statistics, and an index on another table",
+        "CREATE STATISTICS st ON qty, total FROM orders; ALTER TABLE orders ALTER qty SET STATISTICS 500; ANALYZE orders; CREATE INDEX i ON customers (name)",
+    ),
+    case(
+        LOCKS,
+        "an enum value, a type and a function, and an index",
+        "ALTER TYPE status ADD VALUE 'LOST'; CREATE TYPE x AS ENUM ('a'); "
+        "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE INDEX i ON customers (name)",
+    ),
+    case(
+        LOCKS,
+        "a foreign key to an old table in the same file as an index on a new one",
+        NOTES.format(on_delete="CASCADE") + "CREATE INDEX i ON notes (body); CREATE UNIQUE INDEX j ON notes (order_id)",
     ),
 ]

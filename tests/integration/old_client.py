@@ -19,9 +19,7 @@ from typing import Any, NamedTuple
 
 import psycopg2
 
-TABLES = (
-    "SELECT oid::int, relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm') AND NOT relispartition ORDER BY oid"
-)
+TABLES = "SELECT oid::int, relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm') ORDER BY oid"
 COLUMNS = """
 SELECT attname, typname, atttypmod, attnotnull, atthasdef OR attidentity <> '', attgenerated <> '',
        coalesce(pg_get_expr(adbin, adrelid) LIKE 'nextval%%', false) OR attidentity <> '',

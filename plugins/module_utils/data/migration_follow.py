@@ -25,6 +25,9 @@ def follow(schema: Schema, statement: Any) -> None:
             name = name_of(statement.into.rel)
             table = Table(plain(name), name, new=schema.pending, filled=reads(statement), rows=True, known_as=plain(name))
             schema.tables[table.name] = table
+        case ast.SelectStmt(intoClause=ast.IntoClause()):
+            name = name_of(statement.intoClause.rel)
+            schema.tables[plain(name)] = Table(plain(name), name, new=schema.pending, filled=True, rows=True, known_as=plain(name))
         case ast.AlterTableStmt(objtype=ObjectType.OBJECT_TABLE):
             table = schema.table(statement.relation)
             for command in statement.cmds:
@@ -108,6 +111,8 @@ def _write(schema: Schema, statement: Any) -> None:
     if isinstance(statement, ast.InsertStmt):
         table.rows = True
         table.filled = table.filled or reads(statement)
+        for name in [target.name for target in statement.cols or ()] or list(table.columns):
+            table.column(name).filled = True
         return
     for target in statement.targetList if isinstance(statement, ast.UpdateStmt) else ():
         column = table.column(target.name)

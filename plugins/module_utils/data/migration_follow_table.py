@@ -45,7 +45,7 @@ def add_column(schema: Schema, table: Table, definition: Any) -> Column:
     default = kinds.get(ConstrType.CONSTR_DEFAULT)
     set_default(column, default.raw_expr if default else None)
     column.distinct = column.distinct or counted
-    column.sequence = beside(table, f"{table.name.rpartition('.')[2]}_{name}_seq") if counted else column.sequence
+    column.sequence = beside(table, f"{table.bare}_{name}_seq") if counted else column.sequence
     column.default = column.default or counted or ConstrType.CONSTR_GENERATED in kinds
     column.filled = column.default
     column.why = f"adds the column {table.shown}.{name}, NOT NULL without a default, which old code does not write"
@@ -76,7 +76,7 @@ def add_constraint(schema: Schema, table: Table, constraint: Any, column: str | 
     if kind in (ConstrType.CONSTR_UNIQUE, ConstrType.CONSTR_PRIMARY):
         columns = tuple(part.sval for part in constraint.keys or ()) or ((column,) if column else ())
         primary = kind is ConstrType.CONSTR_PRIMARY
-        name = constraint.conname or (f"{table.name}_pkey" if primary else f"{'_'.join([table.name, *columns])}_key")
+        name = constraint.conname or (f"{table.bare}_pkey" if primary else f"{'_'.join([table.bare, *columns])}_key")
         if constraint.indexname:
             columns = table.keys[constraint.indexname].columns if constraint.indexname in table.keys else (None,)
         word = kind.name.removeprefix("CONSTR_").lower()
@@ -91,7 +91,7 @@ def add_constraint(schema: Schema, table: Table, constraint: Any, column: str | 
                 table.column(part).required = table.column(part).required or not schema.pending
     elif kind is ConstrType.CONSTR_FOREIGN:
         columns = tuple(part.sval for part in constraint.fk_attrs or ()) or ((column,) if column else ())
-        name = constraint.conname or f"{'_'.join([table.name, *columns])}_fkey"
+        name = constraint.conname or f"{'_'.join([table.bare, *columns])}_fkey"
         to_columns = tuple(part.sval for part in constraint.pk_attrs or ())
         why = f"adds a constraint (foreign) to {table.shown}, which may refuse what old code writes"
         table.foreign[name] = ForeignKey(
@@ -105,8 +105,16 @@ def add_constraint(schema: Schema, table: Table, constraint: Any, column: str | 
             why,
         )
     elif kind is ConstrType.CONSTR_CHECK:
-        name = constraint.conname or f"{table.name}_{column or 'check'}_{len(table.checks)}"
+        name = constraint.conname or _name_of_check(table, constraint, column)
         table.checks[name] = Check(constraint.raw_expr, not constraint.skip_validation, schema.pending)
+
+
+def _name_of_check(table: Table, constraint: Any, column: str | None) -> str:
+    """The name that PostgreSQL gives: after the column, where it is about one."""
+    about = {node.fields[-1].sval for node in walk(constraint.raw_expr) if isinstance(node, ast.ColumnRef) and hasattr(node.fields[-1], "sval")}
+    column = about.pop() if len(about) == 1 else column
+    name = "_".join(part for part in (table.bare, column, "check") if part)
+    return next(each for each in (name, *(f"{name}{number}" for number in range(1, 1000))) if each not in table.checks)
 
 
 def beside(table: Table, name: str) -> str:
@@ -186,10 +194,10 @@ def add_index(schema: Schema, table: Table, statement: Any) -> None:
     if statement.if_not_exists and beside(table, statement.idxname) in schema.indexes:
         return
     columns = tuple(element.name for element in statement.indexParams)
-    name = statement.idxname or "_".join([table.name, *(column or "expr" for column in columns), "idx"])
+    name = statement.idxname or "_".join([table.bare, *(column or "expr" for column in columns), "idx"])
     if statement.unique:
-        why, partial = f"adds a unique index to {table.shown}", statement.whereClause is not None
-        table.keys[name] = Key(columns, False, not statement.nulls_not_distinct, partial, schema.pending, why)
+        why = f"adds a unique index to {table.shown}"
+        table.keys[name] = Key(columns, False, not statement.nulls_not_distinct, statement.whereClause, schema.pending, why)
     else:
         table.indexes[name] = columns
     schema.indexes[beside(table, name)] = table

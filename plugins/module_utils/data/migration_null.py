@@ -20,6 +20,18 @@ def passes_without(table: Table, check: Check) -> bool:
     return _holds(table, check.expression)
 
 
+def never_true(table: Table, expression: Any) -> bool:
+    """True where a partial index leaves out each row that old code writes."""
+    match expression:
+        case ast.BoolExpr() if expression.boolop.name == "AND_EXPR":
+            return any(never_true(table, part) for part in expression.args)
+        case ast.BoolExpr() if expression.boolop.name == "OR_EXPR":
+            return all(never_true(table, part) for part in expression.args)
+        case ast.NullTest() if expression.nulltesttype.name == "IS_NOT_NULL":
+            return _is_null(table, expression.arg)
+    return _is_null(table, expression)
+
+
 def known_not_null(table: Table, name: str, *, valid: bool) -> bool:
     """True for a column that is NOT NULL already, or of which a CHECK says so; with ``valid`` one that was validated, so that PostgreSQL reads no rows."""
     if name in table.columns and table.columns[name].not_null:

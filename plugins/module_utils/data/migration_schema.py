@@ -73,7 +73,7 @@ class Key:
     columns: tuple[str | None, ...]
     primary: bool = False
     nulls_distinct: bool = True
-    partial: bool = False
+    where: Any = None  # of a partial index
     new: bool = False
     why: str = ""
 
@@ -139,6 +139,11 @@ class Table:
     gone_columns: set[str] = field(default_factory=set)  # a new column of such a name is not new to the live release
     known_as: str = ""
     why: str = ""
+
+    @property
+    def bare(self) -> str:
+        """The name without a schema."""
+        return self.name.rpartition(".")[2]
 
     def column(self, name: str) -> Column:
         """Return a column; one that no file describes is taken to be old."""

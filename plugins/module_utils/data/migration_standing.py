@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .migration_null import passes_without
+from .migration_null import never_true, passes_without
 from .migration_schema import Column, ForeignKey, Key, Schema, Table, plain
 from .migration_views import stands_in
 
@@ -40,7 +40,7 @@ def _of_old(schema: Schema, table: Table) -> Standing:
         if key.new and not _never_collides(table, key) and not _was_there(table, key):
             yield ("unique", table.known_as, name), key.why
     for key in table.gone_keys:
-        if None in key.columns or not any(set(other.columns) == set(key.columns) and not other.partial for other in table.keys.values()):
+        if None in key.columns or not any(set(other.columns) == set(key.columns) and other.where is None for other in table.keys.values()):
             yield ("unique", table.known_as, *map(str, key.columns)), key.why
     for name, foreign in table.foreign.items():
         if foreign.new and not table.left_null(foreign.columns) and not any(foreign.stands_in_for(gone) for gone in table.gone_foreign):
@@ -65,7 +65,7 @@ def _of_column(schema: Schema, table: Table, column: Column) -> Standing:
         yield ("default", *about), column.why
     if column.labels is None or column.was is None or column.type is None:
         return
-    if column.type.name != column.was.name:
+    if column.type.name != column.was.name and column.type.name in schema.enums:
         yield ("type of", *about), f"changes the type of {table.shown}.{column.name} from {column.was.name} to {column.type.name}"
     enum = schema.enum_of(column)
     for label in column.labels if enum is not None and enum.labels is not None else ():
@@ -75,6 +75,8 @@ def _of_column(schema: Schema, table: Table, column: Column) -> Standing:
 
 def _never_collides(table: Table, key: Key) -> bool:
     """True where a column of the key is NULL or different in each row that old code writes."""
+    if key.where is not None and never_true(table, key.where):
+        return True
     columns = [table.column(name) for name in key.columns if name is not None]
     return any(column.new and (column.distinct or (column.left_null and key.nulls_distinct and not key.primary)) for column in columns)
 
@@ -82,7 +84,7 @@ def _never_collides(table: Table, key: Key) -> bool:
 def _was_there(table: Table, key: Key) -> bool:
     """True where an old key refuses the same rows: one on the same columns or on some of them."""
     before = [*table.gone_keys, *(other for other in table.keys.values() if not other.new)]
-    alike = [other for other in before if not other.partial and None not in other.columns and set(other.columns) <= set(key.columns)]
+    alike = [other for other in before if other.where is None and None not in other.columns and set(other.columns) <= set(key.columns)]
     never_null = not key.primary or all(name and table.column(name).required for name in key.columns)
     return any((other.primary or never_null) and (key.nulls_distinct or not other.nulls_distinct) for other in alike)
 
@@ -96,15 +98,18 @@ def _refused_deletes(schema: Schema, table: Table) -> Standing:
         if not _deleted_by_old_code(schema, target, set()):
             continue
         if key.on_delete in "ar" or (key.on_delete in "nd" and _must_be_there(table, key)):
-            yield ("delete", table.name, name), f"fills {table.shown}, whose foreign key lets old code not delete the rows of {key.table} that it points to"
+            yield ("delete", table.name, name), f"points rows of {table.shown} to {key.table}, and the foreign key keeps old code from deleting those"
         elif not target.new and key.on_update in "ar" and key.to_columns and target.primary != key.to_columns:
-            yield ("update", table.name, name), f"fills {table.shown}, whose foreign key lets old code not change {key.table}.{', '.join(key.to_columns)}"
+            yield (
+                ("update", table.name, name),
+                f"points rows of {table.shown} to {key.table}, and the foreign key keeps old code from changing {', '.join(key.to_columns)} there",
+            )
 
 
 def _points(table: Table, key: ForeignKey) -> bool:
     """Whether rows may point at something already: MATCH SIMPLE asks nothing of a row with a NULL."""
     if table.new:
-        return table.rows
+        return table.rows and all(table.column(name).filled or table.column(name).type is None for name in key.columns)
     return all(table.column(name).filled for name in key.columns) and any(table.column(name).new for name in key.columns)
 
 

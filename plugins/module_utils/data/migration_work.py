@@ -108,7 +108,7 @@ def _one_row(schema: Schema, statement: Any) -> bool:
         return False
     column = getattr(where.lexpr.fields[-1], "sval", None)
     constant = where.rexpr.arg if isinstance(where.rexpr, ast.TypeCast) else where.rexpr
-    keys = [key.columns for key in schema.table(statement.relation).keys.values() if not key.partial]
+    keys = [key.columns for key in schema.table(statement.relation).keys.values() if key.where is None]
     return isinstance(constant, ast.A_Const) and (column,) in keys
 
 
