@@ -944,4 +944,16 @@ CASES = [
         "a foreign key to an old table in the same file as an index on a new one",
         NOTES.format(on_delete="CASCADE") + "CREATE INDEX i ON notes (body); CREATE UNIQUE INDEX j ON notes (order_id)",
     ),
+    case(
+        LOCKS,
+        "a new table that is filled from a small new one, behind a lock",
+        "CREATE TABLE a (id int); INSERT INTO a VALUES (1); ALTER TABLE orders ADD c int; CREATE TABLE b AS SELECT id FROM a",
+    ),
+    case(
+        LOCKS,
+        "a row that is inserted unless it is there, behind a lock",
+        "ALTER TABLE orders ADD c int; INSERT INTO customers (email) SELECT 'new@shop' WHERE NOT EXISTS (SELECT FROM customers WHERE id = 101)",
+    ),
+    case(LOCKS, "rows that are made up, behind a lock", "ALTER TABLE orders ADD c int; CREATE TABLE n AS SELECT i FROM generate_series(1, 1000) i"),
+    case(LOCKS, "rows of two queries, behind a lock", "ALTER TABLE customers ADD c int; CREATE TABLE n AS SELECT 1 AS id UNION ALL SELECT id FROM orders"),
 ]

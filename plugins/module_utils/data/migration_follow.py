@@ -10,9 +10,10 @@ from typing import Any
 from .migration_follow_names import drop, rename
 from .migration_follow_table import add_index, alter, create_table
 from .migration_schema import Enum, Schema, Table, plain
-from .sql_tree import ObjectType, ast, contains, functions_in, name_of, object_of, texts_in
+from .sql_tree import ObjectType, ast, functions_in, name_of, object_of, texts_in, walk
 
 ENDS = ("TRANS_STMT_COMMIT", "TRANS_STMT_ROLLBACK", "TRANS_STMT_PREPARE")
+MAKE_ROWS = frozenset({"generate_series", "unnest", "regexp_split_to_table", "json_array_elements", "jsonb_array_elements", "jsonb_each"})
 HARMLESS_FUNCTIONS = frozenset({"set_config", "setval", "nextval", "now", "pg_sleep", "count", "current_setting", "version"})
 
 
@@ -23,7 +24,7 @@ def follow(schema: Schema, statement: Any) -> None:
             create_table(schema, statement)
         case ast.CreateTableAsStmt() if not (schema.pending and statement.if_not_exists):
             name = name_of(statement.into.rel)
-            table = Table(plain(name), name, new=schema.pending, filled=reads(statement), rows=True, known_as=plain(name))
+            table = Table(plain(name), name, new=schema.pending, filled=reads(schema, statement), rows=True, known_as=plain(name))
             schema.tables[table.name] = table
         case ast.SelectStmt(intoClause=ast.IntoClause()):
             name = name_of(statement.intoClause.rel)
@@ -83,10 +84,23 @@ def end_transaction(schema: Schema) -> None:
         enum.made_now = False
 
 
-def reads(statement: Any) -> bool:
-    """True for a statement that takes rows from a table."""
-    select = statement.query if isinstance(statement, ast.CreateTableAsStmt) else statement.selectStmt
-    return isinstance(select, ast.SelectStmt) and contains(select, ast.RangeVar)
+def reads(schema: Schema, statement: Any) -> bool:
+    """True for a statement that takes rows from a table that is big, as any old one may be, or that makes them up."""
+    match statement:
+        case ast.CreateTableAsStmt():
+            return reads(schema, statement.query)
+        case ast.InsertStmt():
+            return statement.selectStmt is not None and reads(schema, statement.selectStmt)
+        case ast.SelectStmt(larg=ast.SelectStmt()):
+            return reads(schema, statement.larg) or reads(schema, statement.rarg)
+        case ast.SelectStmt():
+            made_up = bool(functions_in((*(statement.targetList or ()), *(statement.fromClause or ()))) & MAKE_ROWS)
+            return made_up or any(_is_big(schema, node) for node in walk(statement.fromClause) if isinstance(node, ast.RangeVar))
+    return True
+
+
+def _is_big(schema: Schema, relation: Any) -> bool:
+    return not schema.is_new(relation) or (plain(name_of(relation)) in schema.tables and schema.table(relation).filled)
 
 
 def _alter_enum(schema: Schema, statement: Any) -> None:
@@ -110,7 +124,7 @@ def _write(schema: Schema, statement: Any) -> None:
     table = schema.table(statement.relation)
     if isinstance(statement, ast.InsertStmt):
         table.rows = True
-        table.filled = table.filled or reads(statement)
+        table.filled = table.filled or reads(schema, statement)
         for name in [target.name for target in statement.cols or ()] or list(table.columns):
             table.column(name).filled = True
         return

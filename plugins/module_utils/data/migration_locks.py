@@ -90,7 +90,7 @@ def _locks(schema: Schema, statement: Any) -> Iterator[Lock]:
         case ast.UpdateStmt() | ast.DeleteStmt() | ast.MergeStmt():
             yield name_of(statement.relation), ROWS
             yield from _pointed_at(schema, statement)
-        case ast.InsertStmt() if reads(statement):
+        case ast.InsertStmt() if reads(schema, statement):
             yield from _pointed_at(schema, statement)
 
 

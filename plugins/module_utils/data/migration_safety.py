@@ -70,7 +70,7 @@ def classify(scripts: Iterable[str], earlier: Iterable[str] = ()) -> list[Verdic
     if PGLAST_ERROR:
         return [Verdict((Reason(None, "pglast is not installed, so the file was not read"),), None) for _unused in scripts]
     schema = described(earlier)
-    told: set[tuple[str, ...]] = set()
+    told: dict[tuple[str, ...], tuple[int, Reason]] = {}
     return [_classify(schema, told, script) for script in scripts]
 
 
@@ -94,11 +94,11 @@ def described(earlier: Iterable[str]) -> Schema:
 class File:
     """Judges the statements of a file one after the other."""
 
-    def __init__(self, schema: Schema, told: set[tuple[str, ...]], atomic: bool) -> None:
+    def __init__(self, schema: Schema, told: dict[tuple[str, ...], tuple[int, Reason]], atomic: bool) -> None:
         self.schema, self.told, self.atomic = schema, told, atomic
         self.reasons: list[tuple[int, Reason]] = []
         self.held: dict[str, tuple[str, int | None]] = {}  # tables that an earlier line locked, and keeps locked while this one runs
-        self.open: dict[tuple[str, ...], tuple[int, Reason]] = {}  # what old code does not survive as it is now
+        self.open = dict(told)  # what old code does not survive as it is now
 
     def judge(self, place: int, line: int | None, statement: Any) -> None:
         command = command_of(statement)
@@ -138,15 +138,17 @@ class File:
     def end(self) -> None:
         """A transaction ends: its locks are given up, and old code sees what it left."""
         self.reasons += [found for about, found in self.open.items() if about not in self.told]
+        self.told.clear()
         self.told.update(self.open)
         self.held.clear()
         end_transaction(self.schema)
 
 
-def _classify(schema: Schema, told: set[tuple[str, ...]], script: str) -> Verdict:
+def _classify(schema: Schema, told: dict[tuple[str, ...], tuple[int, Reason]], script: str) -> Verdict:
     try:
         statements = parse_sql(script)
     except ParseError as error:
+        schema.forget("execute")
         place = error.args[1] if len(error.args) > 1 else None
         return Verdict((Reason(_line(script, place), f"PostgreSQL's parser cannot read it: {error.args[0]}"),), None)
     atomic = shape([statement.stmt for statement in statements]).atomic

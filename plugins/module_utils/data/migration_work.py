@@ -13,7 +13,7 @@ from .migration_follow_table import beside
 from .migration_null import known_not_null
 from .migration_schema import Schema, Table, plain, type_of
 from .migration_types import change_of
-from .sql_tree import ConstrType, ObjectType, ast, contains, functions_in, is_on, name_of
+from .sql_tree import ConstrType, ObjectType, ast, functions_in, is_on, name_of
 
 READ = "nobody can read or write it"
 # Functions that give every row the same value: a column with such a default is added without a rewrite.
@@ -45,11 +45,11 @@ def long_work(schema: Schema, statement: Any) -> Iterator[tuple[str, bool]]:
         case ast.UpdateStmt() | ast.DeleteStmt() | ast.MergeStmt() if not _one_row(schema, statement):
             name = name_of(statement.relation)
             yield (f"locks every row of {name} that it changes until the file ends" if own else f"changes rows of {name}"), own
-        case ast.InsertStmt() if reads(statement):
+        case ast.InsertStmt() if reads(schema, statement):
             yield from _filled(schema, statement)
-        case ast.CreateTableAsStmt() if reads(statement):
+        case ast.CreateTableAsStmt() if reads(schema, statement):
             yield f"fills {name_of(statement.into.rel)} from other tables", False
-        case ast.SelectStmt() if contains(statement, ast.RangeVar):
+        case ast.SelectStmt() if reads(schema, statement):
             if statement.lockingClause:
                 yield "locks rows that it reads until the file ends", True
             else:

@@ -98,14 +98,7 @@ def contains(statement: Any, *kinds: type) -> bool:
 
 def functions_in(expression: Any) -> set[str]:
     """The names of the functions that an expression calls."""
-    found = set()
-
-    class Finder(Visitor):
-        def visit_FuncCall(self, ancestors: Any, node: Any) -> None:
-            found.add(node.funcname[-1].sval)
-
-    Finder()(expression)
-    return found
+    return {node.funcname[-1].sval for node in walk(expression) if isinstance(node, ast.FuncCall)}
 
 
 def relations_in(script: str) -> list[str]:
