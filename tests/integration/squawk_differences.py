@@ -17,6 +17,8 @@ WAITS: dict[tuple[str, str], list[str]] = {
         "LOCK TABLE and a backfill",
         "LOCK TABLE that lets others write",
         "a query behind a lock",
+        "rows that are made up, behind a lock",
+        "rows of two queries, behind a lock",
         "with a foreign key, filled in the same file",
         "with a foreign key, filled in a second file",
         "with a foreign key in CREATE TABLE, filled in the same file",

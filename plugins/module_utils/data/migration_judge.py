@@ -18,7 +18,7 @@ from .migration_enums import new_default, nulls, unreadable
 from .migration_null import known_not_null
 from .migration_schema import Schema, Table, plain
 from .migration_types import change_of
-from .sql_tree import ObjectType, OnConflictAction, ast, contains, functions_in, name_of, object_of, writes_inside
+from .sql_tree import ObjectType, OnConflictAction, ast, functions_in, name_of, object_of, writes_inside
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,15 @@ NOTHING_AT_ONCE = frozenset(
         "AT_SetTableSpace",
     }
 )
-CHANGES_NOTHING = frozenset({"count", "sum", "min", "max", "avg", "now", "version", "current_setting", "set_config", "lower", "upper", "length", "pg_sleep"})
+# PostgreSQL's own functions that change nothing, of those that migrations call.
+CHANGES_NOTHING = frozenset(
+    """
+    abs array_agg array_length avg btrim cardinality ceil char_length concat concat_ws count current_setting date_part date_trunc dense_rank extract first_value
+    floor format gen_random_uuid generate_series initcap json_agg json_build_object jsonb_agg jsonb_build_object jsonb_each jsonb_array_elements lag last_value lead
+    left length lower lpad ltrim max md5 min now nullif pg_sleep position rank regexp_replace replace right round row_number rpad rtrim set_config split_part
+    string_agg substr substring sum timezone to_char to_date to_json to_jsonb to_timestamp to_tsvector trim trunc unnest upper version
+    """.split()  # noqa: SIM905 a list of words is easier to read
+)
 HOLDS_DATA = ("table", "schema", "sequence", "foreign_table")
 ON_TABLE = ("trigger", "policy", "rule")  # DROP names these after their table
 
@@ -70,7 +78,7 @@ def only_new(schema: Schema, statement: Any) -> bool:
         case ast.CreateStmt(if_not_exists=False):
             return not _joins_old(schema, statement)
         case ast.CreateTableAsStmt(if_not_exists=False):
-            return not contains(statement, ast.FuncCall) and not writes_inside(statement)
+            return functions_in(statement) <= CHANGES_NOTHING and not writes_inside(statement)
         case ast.ViewStmt():
             return not statement.replace or schema.is_new(statement.view)
         case ast.DropStmt() if statement.behavior.name != "DROP_CASCADE":
