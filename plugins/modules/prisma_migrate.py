@@ -17,8 +17,9 @@ description:
     live keeps working on the new schema.
   - Refuses before anything changes when an earlier migration failed, and says what it left behind and which C(prisma migrate resolve) is right. It never
     resolves by itself, only when O(state) asks for it.
-  - A migration is backward compatible unless it drops or renames something, changes a type, refuses what old code writes, changes rows that old code knows,
-    or holds what is not known to be harmless. What is judged is what the migration itself leaves, not the data that the new release will write. Without the
+  - A migration is backward compatible unless it takes away, renames or changes what old code uses, refuses what old code writes or deletes, writes what
+    old code cannot read, or holds what is not known to be harmless. The migrations that the database has already describe what old code uses. What is judged
+    is what the migration itself leaves, not the data that the new release will write. Without the
     Python library C(pglast) every pending migration counts as not backward compatible.
   - In check mode the SQL of the pending migrations is the diff. Asked so for an older O(ref) it tells whether that release could be put back, see
     RV(unknown_to_release).

@@ -62,10 +62,12 @@ NOTHING_AT_ONCE = frozenset(
 # PostgreSQL's own functions that change nothing, of those that migrations call.
 CHANGES_NOTHING = frozenset(
     """
-    abs array_agg array_length avg btrim cardinality ceil char_length concat concat_ws count current_setting date_part date_trunc dense_rank extract first_value
-    floor format gen_random_uuid generate_series initcap json_agg json_build_object jsonb_agg jsonb_build_object jsonb_each jsonb_array_elements lag last_value lead
-    left length lower lpad ltrim max md5 min now nullif pg_sleep position rank regexp_replace replace right round row_number rpad rtrim set_config split_part
-    string_agg substr substring sum timezone to_char to_date to_json to_jsonb to_timestamp to_tsvector trim trunc unnest upper version
+    abs array_agg array_length avg btrim cardinality ceil char_length concat concat_ws count current_setting
+    date_part date_trunc dense_rank extract first_value floor format gen_random_uuid generate_series initcap
+    json_agg json_build_object jsonb_agg jsonb_array_elements jsonb_build_object jsonb_each lag last_value lead
+    left length lower lpad ltrim max md5 min now nullif pg_sleep position rank regexp_replace replace right
+    round row_number rpad rtrim set_config split_part string_agg substr substring sum timezone to_char to_date
+    to_json to_jsonb to_timestamp to_tsvector trim trunc unnest upper version
     """.split()  # noqa: SIM905 a list of words is easier to read
 )
 HOLDS_DATA = ("table", "schema", "sequence", "foreign_table")
