@@ -264,6 +264,7 @@ backup:
       sample: 246131000
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -277,14 +278,26 @@ from ..module_utils.core.wait import Waiter
 from ..module_utils.data import backup, backup_catalogue, backup_shape
 from ..module_utils.data.backup_run import describe, look, make
 from ..module_utils.data.lease import guard as lease_guard
+from ..module_utils.data.not_carried import warning
 from ..module_utils.data.postgres import PSYCOPG2_ERROR, direct
-from ..module_utils.data.postgres_tools import find_tool
+from ..module_utils.data.postgres_tools import Tool, find_tool
+from ..module_utils.data.restore_script import find_psql
 from ..module_utils.data.store import open_store
 from ..module_utils.data.store_exposure import refuse_public
 
 NOTE_INTERVAL = 10.0  # seconds between two notes of how far it is
-PROGRAMS = {"none": ["pg_dump"], "checksum": ["pg_dump"], "decode": ["pg_dump", "pg_restore"]}
-UNKNOWN = ("tables", "estimates", "raw_size", "size", "sha256", "objects", "finished_at", "duration", "bytes_per_second")  # before it is made
+UNKNOWN = (
+    "tables",
+    "estimates",
+    "invalid_indexes",
+    "raw_size",
+    "size",
+    "sha256",
+    "objects",
+    "finished_at",
+    "duration",
+    "bytes_per_second",
+)  # before it is made
 
 
 def argument_spec() -> dict[str, Any]:
@@ -354,7 +367,10 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
         keys = ", ".join(left.key for left in catalogue.leftovers)
         client.warn(f"{client.store.describe()} has what failed runs left, or others are about to complete: {keys}. Delete what nobody is writing.")
     server = look(client.database)
-    tools = {program: find_tool(program, server.major, params["postgres_bin"]) for program in PROGRAMS[params["verify"]]}
+    left_out = warning(server.not_carried)
+    if left_out:
+        client.warn(left_out)
+    tools = find_tools(params, server.major, client.warn)
     shape = backup_shape.choose_shape(params, server.size)
     facts = {
         **describe(client.database, server, shape, recipients),
@@ -377,6 +393,23 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
         "count_limit": params["count_limit"],
     }
     return Plan({}, shown, todo, {"backup": {**facts, **dict.fromkeys(UNKNOWN)}})
+
+
+def find_tools(params: dict[str, Any], server_major: int, warn: Callable[[str], None]) -> dict[str, Tool]:
+    """Return pg_dump, and the pg_restore that can restore what it dumps to the same server. Raises ConfigError.
+
+    Without that one a backup can be made, and not verified by decoding it.
+    """
+    folder = params["postgres_bin"]
+    tools = {"pg_dump": find_tool("pg_dump", server_major, folder)}
+    try:
+        tools["pg_restore"] = find_tool("pg_restore", tools["pg_dump"].major, folder)
+        find_psql(tools["pg_restore"], server_major)
+    except ConfigError as error:
+        if params["verify"] == "decode":
+            raise
+        warn(f"The programs on this machine cannot restore this backup. {error}")
+    return tools
 
 
 def apply(plan: Plan, client: Client) -> dict[str, Any]:

@@ -226,6 +226,7 @@ dropped:
   elements: str
 """
 
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -242,13 +243,14 @@ from ..module_utils.data.archive import Archive, choose, fetch, fetch_file, proo
 from ..module_utils.data.backup_catalogue import folder
 from ..module_utils.data.backup_reader import ZSTANDARD_ERROR
 from ..module_utils.data.backup_shape import read_identity, secret_keys
-from ..module_utils.data.differences import total
+from ..module_utils.data.differences import Losses, total
+from ..module_utils.data.drop_database import drop
 from ..module_utils.data.lease import guard as lease_guard
 from ..module_utils.data.new_place import Place
 from ..module_utils.data.postgres import PSYCOPG2_ERROR, connect, direct
 from ..module_utils.data.store import open_store
 
-FIELDS = ("staged", "kept", "kept_until", "expected_seconds", "verified", "losses", "lost_rows", "held_seconds", "shut_seconds")
+FIELDS = ("staged", "kept", "kept_until", "expected_seconds", "verified", "losses", "lost_rows", "sequences", "not_counted", "held_seconds", "shut_seconds")
 
 
 def argument_spec() -> dict[str, Any]:
@@ -349,7 +351,7 @@ def plan_restore(todo: dict[str, Any], client: Client) -> Plan:
         return Plan(before={"database": shown["database"]}, after={"database": shown["database"]}, result={"restore": shown})
     staged = site.staged(digest)
     if not staged:
-        archive = archive or fetched(client, shown["backup"], params["jobs"])
+        archive = archive or fetched(client, manifest, params, site.admin)
         todo["tool"] = restore.fit(site.admin, archive, params["postgres_bin"], client.beat)
     elif client.check_mode or client.state == "staged" or not params["approve"]:
         count(shown, replace_live.compare(site, staged))
@@ -363,9 +365,10 @@ def plan_restore(todo: dict[str, Any], client: Client) -> Plan:
     return approved(Plan(before=before, after={"database": f"{shown['database']} from {manifest['name']}"}, todo=todo, result={"restore": shown}), client)
 
 
-def fetched(client: Client, name: str, jobs: int) -> Archive:
-    at_once = 1 if client.target else restore.jobs_at_once(jobs)  # into a database that was named it is one transaction
-    return client.held.enter_context(fetch(client.store, name, client.prefix, client.identity, client.beat, frozen=at_once > 1))
+def fetched(client: Client, manifest: Mapping[str, Any], params: Mapping[str, Any], connection: Any) -> Archive:
+    jobs = 1 if client.target else params["jobs"]  # into a database that was named it is one transaction
+    frozen = restore.loads_frozen(connection, manifest, params["postgres_bin"], jobs)
+    return client.held.enter_context(fetch(client.store, manifest["name"], client.prefix, client.identity, client.beat, frozen=frozen))
 
 
 def plan_going(todo: dict[str, Any], client: Client) -> Plan:
@@ -384,8 +387,8 @@ def plan_going(todo: dict[str, Any], client: Client) -> Plan:
         shown.update(already=True, serves=entry.name, kept=client.live.name, kept_until=entry.note.get("kept_until"))
         return Plan(before={"database": entry.name}, after={"database": entry.name}, result={"restore": shown})
     if entry is None:
-        archive = archive or fetched(client, shown["backup"], params["jobs"])
         with closing(connect(client.target or site.server, beat=client.beat)) as connection:
+            archive = archive or fetched(client, manifest, params, connection)
             todo["tool"], todo["ownership"] = restore.fit_for_trial(connection, archive, params["postgres_bin"], client.beat)
         shown["left_out"] = [] if todo["ownership"] else ["owners and grants"]
     else:
@@ -436,8 +439,8 @@ def plan_drop(todo: dict[str, Any], client: Client) -> Plan:
     return Plan(before={"databases": names}, after={"databases": []}, todo={**todo, "drop": names}, result={"restore": todo["shown"], "dropped": names})
 
 
-def count(shown: dict[str, Any], losses: replace_live.Losses) -> None:
-    shown.update(losses=losses, lost_rows=total(losses))
+def count(shown: dict[str, Any], found: Losses) -> None:
+    shown.update(losses=found.rows, lost_rows=total(found.rows), sequences=found.sequences, not_counted=found.not_counted)
 
 
 def approved(intent: Plan, client: Client) -> Plan:
@@ -467,7 +470,11 @@ def apply(intent: Plan, client: Client) -> dict[str, Any]:
         return apply_going(intent, client)
     if "drop" in todo:
         for name in todo["drop"]:
-            databases.drop(site.admin, name)
+            slots = drop(site.admin, site.server, name)
+            if slots:
+                client.warn(
+                    f"{name} had subscriptions. Their slots stay with the publishers and keep WAL there: drop {', '.join(slots)} where nothing uses it."
+                )
         return {}
     if successor is None:
         successor, shown["verified"] = replace_live.stage(site, todo["archive"], todo["tool"], todo["note"], name=shown["staged"], jobs=params["jobs"])

@@ -24,6 +24,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.data import (
     backup_run,
     databases,
     differences,
+    drop_database,
     migration_rehearsal,
     move,
     rehearsal_copy,
@@ -196,8 +197,9 @@ def die_at(step: str) -> None:
         return called
 
     module: Any
-    for module, name in ((databases, "query"), (differences, "query"), (move, "query"), (rehearsal_copy, "query"), (restore, "query"), (swap, "execute")):
-        setattr(module, name, mortal(getattr(module, name)))
+    for module in (databases, differences, drop_database, move, rehearsal_copy, restore):
+        module.query = mortal(module.query)
+    swap.execute = mortal(swap.execute)
     for module, name in ((archive, "write_proof"), (migration_rehearsal, "execute")):
         setattr(module, name, mortal(getattr(module, name)))
     for module, name in ((side_by_side, "query"), (backup_counts, "query"), (backup, "spawn"), (backup.Target, "put"), (backup_run, "write_manifest")):

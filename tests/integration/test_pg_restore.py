@@ -103,10 +103,10 @@ INSERT INTO odd VALUES (2);
 def test_the_same_values_of_any_type_are_the_same_in_another_database_and_told_apart_to_the_last_digit(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.database.sql(TYPES)
     shop.back_up("odd", encryption="off")
-    looked_at: list[str] = []
+    looked_at: list[tuple[str, str]] = []
     compare = differences._compare
 
-    def noted(live: Any, other: Any, table: str, *columns: Any) -> dict[str, int]:
+    def noted(live: Any, other: Any, table: tuple[str, str], *columns: Any) -> dict[str, int]:
         looked_at.append(table)
         return compare(live, other, table, *columns)
 
@@ -114,7 +114,7 @@ def test_the_same_values_of_any_type_are_the_same_in_another_database_and_told_a
     assert (shop.restore("staged", backup="odd")["restore"]["lost_rows"], looked_at) == (0, [])
     shop.database.sql("UPDATE odd SET price = 1.00 WHERE id = 1; INSERT INTO bare DEFAULT VALUES")
     losses = {"public.odd": {"inserted": 0, "updated": 1, "deleted": 0}, "public.bare": {"inserted": 1, "updated": 0, "deleted": 0}}
-    assert (shop.restore(backup="odd")["restore"]["losses"], looked_at) == (losses, ["public.bare", "public.odd"])
+    assert (shop.restore(backup="odd")["restore"]["losses"], looked_at) == (losses, [("public", "bare"), ("public", "odd")])
 
 
 def test_an_archive_is_the_one_that_pg_dump_wrote_and_tells_where_each_table_begins(template: Shop, tmp_path: Path) -> None:

@@ -115,16 +115,19 @@ class Target:
         return {"source": source, "file": file, "size": size, "raw_size": raw_size, "sha256": digest.hexdigest()}
 
 
-def dump_stream(database: Database, tool: Tool, target: Target, snapshot: str, expected: int) -> list[dict[str, Any]]:
-    """Dump what ``snapshot`` shows into one object of about ``expected`` bytes. Raises CommandFailed, and whatever the beat and the store raise."""
-    with _pg_dump(database, tool, ["--format=custom", f"--snapshot={snapshot}"], stdout=subprocess.PIPE, pipesize=stream.CHUNK) as (process, said):
+def dump_stream(database: Database, tool: Tool, target: Target, scope: Sequence[str], expected: int) -> list[dict[str, Any]]:
+    """Dump what the options ``scope`` of pg_dump name into one object of about ``expected`` bytes.
+
+    Raises CommandFailed, and whatever the beat and the store raise.
+    """
+    with _pg_dump(database, tool, ["--format=custom", *scope], stdout=subprocess.PIPE, pipesize=stream.CHUNK) as (process, said):
         return [target.put(DUMP, _printed(process, said, database, target.beat), target.beat, expected)]
 
 
-def dump_folder(database: Database, tool: Tool, target: Target, snapshot: str, *, jobs: int, scratch: Path) -> list[dict[str, Any]]:
-    """Dump what ``snapshot`` shows with ``jobs`` connections into a folder of ``scratch``, and store each of its files as an object; ``jobs`` at a time too."""
+def dump_folder(database: Database, tool: Tool, target: Target, scope: Sequence[str], *, jobs: int, scratch: Path) -> list[dict[str, Any]]:
+    """Dump the same with ``jobs`` connections into a folder of ``scratch``, and store each of its files as an object, ``jobs`` at a time too."""
     folder = scratch / "dump"
-    options = ["--format=directory", f"--jobs={jobs}", f"--file={folder}", f"--snapshot={snapshot}"]
+    options = ["--format=directory", f"--jobs={jobs}", f"--file={folder}", *scope]
     with _pg_dump(database, tool, options, stdout=subprocess.DEVNULL) as (process, said):
         while True:
             target.beat()

@@ -21,6 +21,12 @@ WHERE relkind = 'r' AND relpersistence <> 't' AND nspname NOT IN ('pg_catalog', 
 AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = c.oid AND classid = 'pg_class'::regclass AND deptype = 'e') ORDER BY 1
 """
 
+# By the snapshot: a partitioned table's index may lack some of its parts, and comes back so. pg_dump leaves out those of other tables.
+INVALID_INDEXES = r"""
+SELECT format('%I.%I', nspname, relname) FROM pg_index JOIN pg_class c ON c.oid = indexrelid JOIN pg_namespace n ON n.oid = relnamespace
+WHERE NOT (indisvalid AND indisready) AND relkind = 'I' ORDER BY 1
+"""
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -30,25 +36,41 @@ class Snapshot:
     connection: Any
     tables: list[str]
     estimates: dict[str, int | None]
+    encoding: str
+
+    def scope(self) -> list[str]:
+        """Return the options of pg_dump for what the snapshot shows, in the encoding of the database whatever is set for clients.
+
+        A subscription is left out: its copy would draw on the publisher by the slot of the live one.
+        """
+        return [f"--snapshot={self.name}", f"--encoding={self.encoding}", "--no-subscriptions"]
 
     def stay(self) -> None:
         """Keep the session from being cut off as idle while the dump lasts."""
         query(self.connection, "SELECT 1")
 
     def count(self) -> dict[str, Any]:
-        """Return {tables: (name → rows), estimates: (name → the planner's idea of that, None where it has none)}: a table is in one of them."""
-        counted = {name: query(self.connection, f"SELECT count(*) FROM ONLY {name}")[0][0] for name in self.tables}  # noqa: S608 - quoted by the server
-        return {"tables": counted, "estimates": self.estimates}
+        """Return {tables: (name → rows), estimates: (name → the planner's idea of that, None where it has none), invalid_indexes}: a table is in one of them.
+
+        Each table's indexes are locked while it is counted. They are let go of after it, or many tables would fill the server's table of locks.
+        """
+        counted = {}
+        for name in self.tables:
+            query(self.connection, "SAVEPOINT counted")
+            counted[name] = query(self.connection, f"SELECT count(*) FROM ONLY {name}")[0][0]  # noqa: S608 - quoted by the server
+            query(self.connection, "ROLLBACK TO counted")
+        return {"tables": counted, "estimates": self.estimates, "invalid_indexes": [name for (name,) in query(self.connection, INVALID_INDEXES)]}
 
 
 @contextmanager
 def snapshot(database: Database, limit: int, beat: Callable[[], None]) -> Iterator[Snapshot]:
     """Give a snapshot to dump from, which ends with the block. Tables are counted, the smallest first, as long as they have ``limit`` bytes in all."""
     with closing(connect(database, beat=beat)) as connection:
-        for setting in ("statement_timeout = 0", "idle_in_transaction_session_timeout = 0", "row_security = off"):
-            query(connection, f"SET {setting}")
+        query(connection, "SET row_security = off")
         query(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        ((name,),) = query(connection, "SELECT pg_export_snapshot()")
+        ((name, encoding),) = query(
+            connection, "SELECT pg_export_snapshot(), pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()"
+        )
         estimates = dict(query(connection, TABLES))
         held = [table for table in estimates if _held(connection, table)]  # and only then their sizes, which would wait for a lock
         sizes = sorted((query(connection, "SELECT pg_table_size(%s::regclass)", [table])[0][0], table) for table in held)
@@ -56,7 +78,7 @@ def snapshot(database: Database, limit: int, beat: Callable[[], None]) -> Iterat
         tables = [table for (_size, table), total in zip(sizes, totals, strict=True) if total <= limit]
         for table in tables:
             del estimates[table]
-        yield Snapshot(name, connection, tables, estimates)
+        yield Snapshot(name, connection, tables, estimates, encoding)
 
 
 def _held(connection: Any, table: str) -> bool:

@@ -26,6 +26,7 @@ from .backup_counts import Snapshot, snapshot
 from .backup_reader import GLOBALS, OpenBackup
 from .backup_shape import Shape
 from .backup_verify import decode
+from .not_carried import not_carried, refuse_undumpable
 from .postgres import Database, connect, query
 from .postgres_tools import Tool
 from .store import Store
@@ -35,11 +36,15 @@ SCRATCH = "storefront-backup-"  # and whose it is: the process's number and when
 
 @dataclass(frozen=True)
 class Server:
-    """What is known of the database before it is dumped: ``size`` in bytes, ``migrations`` as the manifest has them."""
+    """What is known of the database before it is dumped.
+
+    ``size`` is in bytes, ``migrations`` are as the manifest has them, ``not_carried`` is what the backup will leave out.
+    """
 
     version: str
     size: int
     migrations: dict[str, Any]
+    not_carried: dict[str, list[str]]
 
     @property
     def major(self) -> int:
@@ -50,8 +55,10 @@ def look(database: Database) -> Server:
     """Ask the server. Raises Unreachable and ConfigError."""
     with closing(connect(database)) as connection:
         ((version, size),) = query(connection, "SELECT current_setting('server_version'), pg_database_size(current_database())")
+        refuse_undumpable(connection, database)
+        left_out = not_carried(connection)
         applied = prisma.inspect(connection, []).applied
-    return Server(version.split(" ")[0], size, {"count": len(applied), "last": applied[-1] if applied else None})
+    return Server(version.split(" ")[0], size, {"count": len(applied), "last": applied[-1] if applied else None}, left_out)
 
 
 def describe(database: Database, server: Server, shape: Shape, recipients: list[str]) -> Manifest:
@@ -67,6 +74,7 @@ def describe(database: Database, server: Server, shape: Shape, recipients: list[
         "database_size": server.size,
         "server_version": server.version,
         "migrations": server.migrations,
+        "not_carried": server.not_carried,
     }
 
 
@@ -100,9 +108,9 @@ def make(
 
             dumping = replace(target, beat=go_on)
             if shape.format == "directory":
-                objects = dump_folder(database, tools["pg_dump"], dumping, seen.name, jobs=shape.jobs, scratch=scratch)
+                objects = dump_folder(database, tools["pg_dump"], dumping, seen.scope(), jobs=shape.jobs, scratch=scratch)
             else:  # about a quarter: no indexes, and zstd halves the rest at least
-                objects = dump_stream(database, tools["pg_dump"], dumping, seen.name, facts["database_size"] // 4)
+                objects = dump_stream(database, tools["pg_dump"], dumping, seen.scope(), facts["database_size"] // 4)
             counted = seen.count()
         with closing(connect(database)) as connection:
             objects.append(target.put(GLOBALS, [json.dumps(postgres_globals.collect(connection)).encode()], beat))

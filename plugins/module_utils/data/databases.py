@@ -29,6 +29,7 @@ MARK = "storefront.runbook "  # a comment that begins so is this collection's, t
 LISTS = frozenset(
     {"local_preload_libraries", "search_path", "session_preload_libraries", "shared_preload_libraries", "temp_tablespaces", "unix_socket_directories"}
 )
+NONE = '""'  # how PostgreSQL keeps an empty list
 
 
 @dataclass(frozen=True)
@@ -94,34 +95,25 @@ def noted(note: Mapping[str, Any]) -> str:
     return MARK + json.dumps(note)
 
 
-def create(connection: Any, name: str, like: str | None = None) -> None:
-    """Make an empty database, with the owner, encoding, locale, tablespace, settings and grants of ``like``. Leaves none behind when it cannot."""
+def create(connection: Any, name: str, like: str | None = None, *, thrown_away: bool = False) -> None:
+    """Make an empty database, with the owner, encoding, locale, tablespace, settings and grants of ``like``. Leaves none behind when it cannot.
+
+    One that will be ``thrown_away`` goes without the settings that this user may not give it.
+    """
     clauses = _clauses(connection, like) if like else [sql.SQL("ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'")]
     query(connection, sql.SQL("CREATE DATABASE {} TEMPLATE template0 {}").format(sql.Identifier(name), sql.SQL(" ").join(clauses)))
     if not like:
         return
     try:
-        _copy_settings(connection, like, name)
+        _copy_settings(connection, like, name, strict=not thrown_away)
         _copy_grants(connection, like, name)
     except BaseException:
-        drop(connection, name)
+        query(connection, sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
         raise
 
 
 def rename(connection: Any, name: str, new: str) -> None:
     query(connection, sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(name), sql.Identifier(new)))
-
-
-def drop(connection: Any, name: str) -> None:
-    """Drop a database and end the sessions in it; one that is not there is no error.
-
-    Not by WITH (FORCE): to a user who is no superuser it fails while autovacuum is at work in it, as it is after a restore.
-    """
-    if not query(connection, "SELECT 1 FROM pg_database WHERE datname = %s", [name]):
-        return
-    query(connection, sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(name)))
-    query(connection, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND usesysid IS NOT NULL", [name])
-    query(connection, sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
 
 
 def _clauses(connection: Any, like: str) -> list[Any]:
@@ -151,7 +143,7 @@ def _literal(value: str | None) -> Any:
     return sql.Literal(value) if value else None
 
 
-def _copy_settings(connection: Any, source: str, target: str) -> None:
+def _copy_settings(connection: Any, source: str, target: str, *, strict: bool) -> None:
     """Copy what ALTER DATABASE SET and ALTER ROLE IN DATABASE SET have set; a dump has neither."""
     rows = query(
         connection,
@@ -163,10 +155,12 @@ def _copy_settings(connection: Any, source: str, target: str) -> None:
         key, _equals, value = setting.partition("=")
         name = sql.SQL(".").join(sql.Identifier(part) for part in key.split("."))
         whom = sql.SQL("ROLE {} IN DATABASE {}").format(sql.Identifier(role), sql.Identifier(target)) if role else None
-        written = sql.SQL(value) if key in LISTS and value else sql.Literal(value)
+        written = sql.Literal("" if value == NONE else value) if key not in LISTS or value in ("", NONE) else sql.SQL(value)
         try:
             query(connection, sql.SQL("ALTER {} SET {} TO {}").format(whom or sql.SQL("DATABASE {}").format(sql.Identifier(target)), name, written))
         except RunbookError as error:
+            if not strict:
+                continue
             raise ConfigError(
                 f"The setting {key} of the database {source}{f' for the role {role}' if role else ''} cannot be copied: {error.details['reason']}. "
                 f"As a superuser: GRANT SET ON PARAMETER {key} to this user (PostgreSQL 15 and newer), or take the setting away.",
@@ -187,6 +181,12 @@ def _copy_grants(connection: Any, source: str, target: str) -> None:
         whom = sql.Identifier(grantee) if grantee else sql.SQL("PUBLIC")
         option = sql.SQL(" WITH GRANT OPTION" if grantable else "")
         query(connection, sql.SQL("GRANT {} ON DATABASE {} TO {}{}").format(sql.SQL(privilege), to, whom, option))
+
+
+def unquoted(name: str) -> tuple[str, ...]:
+    """Return the parts of a name as format('%I.%I') writes it. Which words it quotes depends on the version of the server."""
+    parts = re.findall(r'"((?:[^"]|"")*)"|([^."]+)', name)
+    return tuple(quoted.replace('""', '"') or bare for quoted, bare in parts)
 
 
 def reserve(connection: Any, what: str) -> bool:

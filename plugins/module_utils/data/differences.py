@@ -3,15 +3,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a database holds that another one does not: row by row, so that the writes since a backup are counted and not guessed.
 
-It sees each row that differs now, and each large object. It does not see a row that was changed and changed back, how often one was changed, nor the
-position of a sequence.
+It sees each row that differs now, each large object, and each sequence that is ahead. It does not see a row that was changed and changed back, nor how often
+one was changed. What it cannot count it names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from typing import Any
 
 with suppress(ImportError):  # postgres.py reports it
@@ -20,7 +21,10 @@ with suppress(ImportError):  # postgres.py reports it
 from ..core.errors import RunbookError
 from ..core.wait import nothing
 from .postgres import BEAT_INTERVAL, Database, connect, query
+from .relations import Name, Table, not_tables, positions, quoted, released, sent, tables
 
+Sent = Mapping[tuple[str, str, str], str]
+Positions = Mapping[Name, tuple[str, bool, int | None]]
 LARGE_OBJECTS = "large objects"
 BATCH = 20000  # rows of 128 bytes
 # So that one value has one text, whatever is set for the database or the user.
@@ -28,26 +32,6 @@ ALIKE = (
     "SET TimeZone = 'UTC'; SET DateStyle = ISO; SET IntervalStyle = postgres; SET extra_float_digits = 3; SET bytea_output = hex; SET row_security = off; "
     "SET lc_monetary = 'C'; SET statement_timeout = 0; SET xmloption = content"
 )
-TABLES = r"""
-SELECT format('%I.%I', nspname, relname), c.oid::bigint,
-  array(SELECT attname::text FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped ORDER BY 1),
-  array(SELECT attname::text FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey)
-        WHERE indrelid = c.oid AND indisprimary ORDER BY 1)
-FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-WHERE relkind = 'r' AND relpersistence <> 't' AND nspname NOT IN ('pg_catalog', 'information_schema') AND nspname NOT LIKE 'pg\_toast%'
-AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = c.oid AND classid = 'pg_class'::regclass AND deptype = 'e')
-"""
-
-# Each column's value as bytes: as they are sent, which takes half the time of a text; those of its text, where they could hold the number of an object,
-# which is another one in another database. Equal bytes are equal text.
-SENT = r"""
-SELECT format('%I.%I', n.nspname, relname), attname::text,
-  CASE WHEN typtype = 'e' OR (t.typnamespace = 'pg_catalog'::regnamespace AND typname !~ '^_?reg' AND typsend <> 0)
-  THEN format('pg_catalog.%I(%I)', proname, attname) ELSE format('pg_catalog.textsend(ROW(%I)::text)', attname) END
-FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace JOIN pg_attribute ON attrelid = c.oid AND attnum > 0 AND NOT attisdropped
-JOIN pg_type t ON t.oid = atttypid LEFT JOIN pg_proc p ON p.oid = typsend
-WHERE relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-"""
 SENDS = 140000  # the first version of the server that hashes a row of bytes
 
 WRITING = """
@@ -56,8 +40,21 @@ WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database
 AND locktype = 'relation' ORDER BY 1
 """
 
-Columns = dict[str, tuple[list[str], list[str]]]  # table → (its columns, those of its primary key)
-Sent = dict[tuple[str, str], str]  # (table, column) → what gives its bytes
+LOCKS_FULL = "53200"  # out_of_memory, and so too many locks
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What one database holds that another does not.
+
+    ``rows`` maps a table that differs to {inserted, updated, deleted}, ``sequences`` one that is ahead to {live, other}: the last numbers that both gave out.
+    ``not_counted`` names what may differ by its kind: materialized_views and foreign_tables; closed_tables, which this user may not read; and unheld_tables,
+    which are counted, but to which others may write until the swap.
+    """
+
+    rows: dict[str, dict[str, int]]
+    sequences: dict[str, dict[str, int | None]]
+    not_counted: dict[str, list[str]]
 
 
 def open_side(database: Database, beat: Callable[[], None]) -> Any:
@@ -71,15 +68,22 @@ def hold_writes(connection: Any, timeout: float) -> None:
 
     ``timeout`` is in seconds.
     """
-    tables = list(_tables(connection))
-    if not tables:
+    held = [name for name, table in tables(connection).items() if table.holdable or not table.of_extension]
+    if not held:
         return
     query(connection, f"SET lock_timeout = '{max(1, round(timeout * 1000))}ms'")
     query(connection, "BEGIN")
     try:
-        query(connection, f"LOCK TABLE ONLY {', ONLY '.join(tables)} IN SHARE MODE")
+        query(connection, sql.SQL("LOCK TABLE ONLY {} IN SHARE MODE").format(sql.SQL(", ONLY ").join(map(quoted, held))))
     except RunbookError as error:
         query(connection, "ROLLBACK")
+        if error.details.get("code") == LOCKS_FULL:
+            ((most,),) = query(connection, "SELECT current_setting('max_locks_per_transaction')")
+            raise RunbookError(
+                f"Writers could not be held off: the server has no room for locks on {len(held)} tables. Nothing was swapped. "
+                f"Raise max_locks_per_transaction of the server, which is {most}, and restart it.",
+                code="too_many_locks",
+            ) from None
         holders = ", ".join(f"{pid} of {user}" for pid, user in query(connection, WRITING)) or "that ended meanwhile"
         raise RunbookError(
             f"Writers could not be held off: {error.details['reason']}. In the database the processes {holders} hold locks. "
@@ -88,54 +92,73 @@ def hold_writes(connection: Any, timeout: float) -> None:
         ) from None
 
 
-def differences(live: Any, other: Any) -> dict[str, dict[str, int]]:
-    """Compare two connections' databases and return for each table that differs {inserted, updated, deleted}.
+def differences(live: Any, other: Any) -> Losses:
+    """Compare two connections' databases and return what ``live`` holds that ``other`` does not.
 
-    Each is a number of rows of ``live``: that ``other`` has not, has otherwise, and those that ``other`` still has. A row of a table without a
+    Rows are numbers of those of ``live``: that ``other`` has not, has otherwise, and those that ``other`` still has. A row of a table without a
     primary key is never updated. Columns that only one of them has are left out.
     """
-    here, there = _tables(live), _tables(other)
-    sent = [_sent(side) for side in (live, other)] if min(live.server_version, other.server_version) >= SENDS else [{}, {}]
-    found = {}
-    for table in sorted({*here, *there}):
-        if table in here and table in there:
-            columns = [column for column in here[table][0] if column in there[table][0]]
-            key = here[table][1] if here[table][1] == there[table][1] else []
-            known = all((table, column) in expressions for expressions in sent for column in columns)  # not one that was added in this instant
-            summaries = [_summary(table, columns, expressions if known else {}) for expressions in sent]
-            counted = {} if _agree((live, other), summaries) else _compare(live, other, table, columns, key)
-        else:
-            side, kind = (live, "inserted") if table in here else (other, "deleted")
-            counted = {"inserted": 0, "updated": 0, "deleted": 0, kind: query(side, f"SELECT count(*) FROM ONLY {table}")[0][0]}  # noqa: S608
+    here, there = tables(live), tables(other)
+    bytes_of = [sent(side) for side in (live, other)] if min(live.server_version, other.server_version) >= SENDS else [{}, {}]
+    rows: dict[str, dict[str, int]] = {}
+    closed: list[str] = []
+    for name in sorted({*here, *there}):
+        both = [side[name] for side in (here, there) if name in side]
+        if not all(table.readable for table in both):
+            closed.append(both[0].shown)
+            continue
+        with released(live):
+            counted = _differing(live, other, name, (here.get(name), there.get(name)), bytes_of)
         if any(counted.values()):
-            found[table] = counted
+            rows[both[0].shown] = counted
     objects = [dict(query(side, "SELECT oid::text, encode(sha256(lo_get(oid)), 'hex') FROM pg_largeobject_metadata")) for side in (live, other)]
     counted = count(iter(sorted(objects[0].items())), iter(sorted(objects[1].items())))
-    return {**found, LARGE_OBJECTS: counted} if any(counted.values()) else found
+    if any(counted.values()):
+        rows[LARGE_OBJECTS] = counted
+    unheld = sorted(table.shown for table in here.values() if table.of_extension and table.readable and not table.holdable)
+    named = {**not_tables(live), "closed_tables": closed, "unheld_tables": unheld}
+    return Losses(rows, ahead(positions(live), positions(other)), {kind: names for kind, names in named.items() if names})
+
+
+def ahead(live: Positions, other: Positions) -> dict[str, dict[str, int | None]]:
+    """Return the sequences of ``live`` that gave out numbers which ``other`` would give out again."""
+    found: dict[str, dict[str, int | None]] = {}
+    for name, (shown, upwards, last) in live.items():
+        before = other[name][2] if name in other else None
+        if last is not None and (before is None or (last > before if upwards else last < before)):
+            found[shown] = {"live": last, "other": before}
+    return found
+
+
+def _differing(live: Any, other: Any, name: Name, found: tuple[Table | None, Table | None], bytes_of: Sequence[Sent]) -> dict[str, int]:
+    here, there = found
+    if here and there:
+        columns = [column for column in here.columns if column in there.columns]
+        key = here.key if here.key == there.key else []
+        known = all((*name, column) in expressions for expressions in bytes_of for column in columns)  # not one that was added in this instant
+        summaries = [_summary(name, columns, expressions if known else {}) for expressions in bytes_of]
+        return {} if _agree((live, other), summaries) else _compare(live, other, name, columns, key)
+    side, kind = (live, "inserted") if here else (other, "deleted")
+    ((rows,),) = query(side, sql.SQL("SELECT count(*) FROM ONLY {}").format(quoted(name)))
+    return {"inserted": 0, "updated": 0, "deleted": 0, kind: rows}
 
 
 def total(found: dict[str, dict[str, int]]) -> int:
     return sum(sum(counted.values()) for counted in found.values())
 
 
-def _tables(connection: Any) -> Columns:
-    return {name: (columns, key) for name, _oid, columns, key in query(connection, TABLES)}
-
-
-def _sent(connection: Any) -> Sent:
-    return {(table, column): expression for table, column, expression in query(connection, SENT)}
-
-
-def _summary(table: str, columns: list[str], sent: Sent) -> Any:
+def _summary(table: Name, columns: list[str], expressions: Sent) -> Any:
     """A statement whose answer is the same for two tables with the same rows."""
-    digest = sql.SQL("hash_record_extended(ROW({}), 0)").format(sql.SQL(", ").join(sql.SQL(sent[table, column]) for column in columns)) if sent else None
-    digest = digest or sql.SQL("hashtextextended({}, 0)").format(_row(columns))
-    return sql.SQL("SELECT count(*), sum({}) FROM ONLY {}").format(digest, sql.SQL(table))
+    digest = sql.SQL("hashtextextended({}, 0)").format(_row(columns))
+    if expressions:
+        values = sql.SQL(", ").join(sql.SQL(expressions[(*table, column)]) for column in columns)
+        digest = sql.SQL("hash_record_extended(ROW({}), 0)").format(values)
+    return sql.SQL("SELECT count(*), sum({}) FROM ONLY {}").format(digest, quoted(table))
 
 
-def _compare(live: Any, other: Any, table: str, columns: list[str], key: list[str]) -> dict[str, int]:
+def _compare(live: Any, other: Any, table: Name, columns: list[str], key: list[str]) -> dict[str, int]:
     row = _row(columns)
-    rows = sql.SQL("SELECT {key}, {row} FROM ONLY {table} ORDER BY 1, 2").format(key=_digest(_row(key or columns)), row=_digest(row), table=sql.SQL(table))
+    rows = sql.SQL("SELECT {key}, {row} FROM ONLY {table} ORDER BY 1, 2").format(key=_digest(_row(key or columns)), row=_digest(row), table=quoted(table))
     with closing(_fetch(live, rows)) as left, closing(_fetch(other, rows)) as right:
         return count(left, right)
 

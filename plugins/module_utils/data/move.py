@@ -12,12 +12,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from typing import Any
 
 from ..core.errors import ConfigError
-from .differences import TABLES, differences, hold_writes, open_side
+from .differences import Losses, differences, hold_writes, open_side
 from .postgres import Database, connect, query
+from .relations import tables
 from .same_database import refuse_same_database
 
 FENCED = """
@@ -47,29 +47,24 @@ def already_left(name: str) -> ConfigError:
     )
 
 
-def writable(database: Database) -> Database:
-    """The same database, for sessions that the fence does not hold."""
-    return replace(database, options=f"{database.options} -c default_transaction_read_only=off".strip())
-
-
 def fence(database: Database, *, on: bool) -> None:
     """Let this user's new sessions in a database only read, or write again; its sessions end."""
-    with closing(connect(writable(database))) as connection:
+    with closing(connect(database)) as connection:
         change = "SET default_transaction_read_only TO 'on'" if on else "RESET default_transaction_read_only"
         ((statement,),) = query(connection, "SELECT format('ALTER ROLE %%I IN DATABASE %%I ', current_user, current_database()) || %s", [change])
         query(connection, statement)
 
 
-def leave(old: Database, new: Database, beat: Callable[[], None], lock_timeout: float) -> tuple[dict[str, dict[str, int]], float]:
+def leave(old: Database, new: Database, beat: Callable[[], None], lock_timeout: float) -> tuple[Losses, float]:
     """Fence ``old`` and let ``new`` be written to. Returns (what ``old`` holds that ``new`` does not, seconds for which writers waited).
 
     Writers wait from before the count until their sessions are ended, so that no write comes in between. Doing it again does no harm.
     """
     fence(new, on=False)
-    with closing(open_side(writable(old), beat)) as here:
+    with closing(open_side(old, beat)) as here:
         held = time.monotonic()
         hold_writes(here, lock_timeout)
-        with closing(open_side(writable(new), beat)) as there:
+        with closing(open_side(new, beat)) as there:
             lost = differences(here, there)
         beat()
         fence(old, on=True)
@@ -77,15 +72,15 @@ def leave(old: Database, new: Database, beat: Callable[[], None], lock_timeout: 
         return lost, round(time.monotonic() - held, 3)
 
 
-def compare(old: Database, new: Database, beat: Callable[[], None]) -> dict[str, dict[str, int]]:
+def compare(old: Database, new: Database, beat: Callable[[], None]) -> Losses:
     """Return what ``old`` holds that ``new`` does not, while both are in use."""
-    with closing(open_side(writable(old), beat)) as here, closing(open_side(writable(new), beat)) as there:
+    with closing(open_side(old, beat)) as here, closing(open_side(new, beat)) as there:
         return differences(here, there)
 
 
 def refuse_unfit_target(live: Database, target: Any, *, adopt: bool, known: bool) -> None:
     """Raise ConfigError unless the connection ``target`` is another database than the live one, ours to write to, and empty or made by this restore."""
-    with closing(connect(writable(live))) as production:
+    with closing(connect(live)) as production:
         refuse_same_database(production, target, "target_url", "Nothing was changed. Give the address of the database that shall take its place.")
     ((owns, user, owner),) = query(target, RIGHTS)
     if adopt or known:
@@ -96,10 +91,10 @@ def refuse_unfit_target(live: Database, target: Any, *, adopt: bool, known: bool
             "other means and set adopt: true.",
             code="no_rights",
         )
-    tables = _tables(target)
-    if tables:
+    present = _tables(target)
+    if present:
         raise ConfigError(
-            f"The database in target_url is not empty, it has {', '.join(tables[:5])}. Name an empty one; or set adopt: true where it is what shall serve.",
+            f"The database in target_url is not empty, it has {', '.join(present[:5])}. Name an empty one; or set adopt: true where it is what shall serve.",
             code="not_empty",
         )
 
@@ -109,4 +104,4 @@ def is_empty(connection: Any) -> bool:
 
 
 def _tables(connection: Any) -> list[str]:
-    return sorted(row[0] for row in query(connection, TABLES))
+    return sorted(table.shown for table in tables(connection).values() if not table.of_extension)

@@ -18,9 +18,10 @@ from ..core.errors import ConfigError, RunbookError
 from . import databases, move, replace_live, restore, restore_verify
 from .archive import Archive
 from .databases import Entry, beside
+from .differences import Losses
 from .postgres import Database, connect
 from .postgres_tools import Tool
-from .replace_live import Losses, Site
+from .replace_live import Site
 
 
 @dataclass
@@ -93,7 +94,7 @@ class Place:
         if not self.target:
             databases.mark(self.site.admin, entry.name, kind="restored", **told)
             return told["kept_until"]
-        with closing(connect(move.writable(self.target), beat=self.beat)) as connection, suppress(*([RunbookError] if self.adopt else [])):
+        with closing(connect(self.target, beat=self.beat)) as connection, suppress(*([RunbookError] if self.adopt else [])):
             databases.mark(connection, self.target.name, **told)  # which takes its ownership, and an adopted one may be somebody else's
         return told["kept_until"]
 

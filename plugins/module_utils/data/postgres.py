@@ -24,6 +24,7 @@ except ImportError as error:  # reported by core.module.run through missing_requ
 from ..core.errors import ConfigError, RunbookError, Unreachable
 from ..core.redact import redact
 from ..core.wait import nothing
+from . import session
 from .postgres_tls import libpq_settings
 from .postgres_url import Database, parse_url
 
@@ -54,10 +55,23 @@ class Connection(ServerConnection):
 def connect(database: Database, *, beat: Callable[[], None] = nothing) -> Any:
     """Connect, each statement a transaction of its own, with Prisma's schema as the search path. Raises Unreachable or ConfigError.
 
+    Settings of the database and of the user do not stop the session: see session.py.
     A statement ends early when ``beat``, called every two seconds, raises: so a lost lease or a deadline stops it on the server too.
     """
-    schema = database.schema.replace("\\", "\\\\").replace(" ", "\\ ").replace('"', '""')
     extensions.set_wait_callback(_wait)
+    connection = _connect(database)
+    major, dates = connection.server_version // 10000, connection.info.parameter_status("DateStyle") or ""
+    later = session.later(major)
+    known = query(connection, "SELECT " + ", ".join(f"current_setting('{name}')" for name in later)) if later else [()]
+    if known != [tuple(later.values())] or not dates.startswith("ISO"):
+        connection.close()  # by options and not by SET, which RESET ALL would take back
+        connection = _connect(database, major, DateStyle=session.readable_dates(dates))
+    connection.beat = beat
+    return connection
+
+
+def _connect(database: Database, server_major: int = 0, **more: str) -> Any:
+    schema = session.escaped(database.schema).replace('"', '""')
     try:
         with libpq_settings(database) as (settings, _descriptors):
             connection = psycopg2.connect(
@@ -66,7 +80,8 @@ def connect(database: Database, *, beat: Callable[[], None] = nothing) -> Any:
                 user=database.user,
                 password=database.password,
                 dbname=database.name,
-                options=f'{database.options} -c search_path="{schema}"'.strip(),
+                options=f'{session.startup_options(database.options, server_major, **more)} -c search_path="{schema}"',
+                client_encoding=session.CLIENT_ENCODING,
                 connect_timeout=database.connect_timeout,
                 application_name=database.application,
                 connection_factory=Connection,
@@ -75,7 +90,6 @@ def connect(database: Database, *, beat: Callable[[], None] = nothing) -> Any:
     except psycopg2.OperationalError as error:
         raise _refusal(database, str(error)) from None
     connection.autocommit = True
-    connection.beat = beat
     return connection
 
 

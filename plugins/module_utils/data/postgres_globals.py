@@ -41,6 +41,7 @@ SELECT
 LISTS = frozenset(
     {"search_path", "local_preload_libraries", "session_preload_libraries", "shared_preload_libraries", "temp_tablespaces", "unix_socket_directories"}
 )
+NONE = '""'  # how it keeps an empty list
 
 
 def collect(connection: Any) -> dict[str, Any]:
@@ -86,7 +87,8 @@ def role_statements(role: Mapping[str, Any]) -> list[str]:
 
 def _set(setting: str) -> str:
     name, _equals, value = setting.partition("=")
-    return f"SET {'.'.join(map(identifier, name.split('.')))} TO {value if name in LISTS and value else literal(value)}"
+    written = literal("" if value == NONE else value) if name not in LISTS or value in ("", NONE) else value
+    return f"SET {'.'.join(map(identifier, name.split('.')))} TO {written}"
 
 
 def identifier(name: str) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 
 from ..core.errors import CommandFailed, ConfigError
 from ..core.process import run
+from . import session
 from .postgres import Database
 from .postgres_tls import environment_of, libpq_settings
 
@@ -67,8 +68,8 @@ def _tool(path: str) -> Tool | None:
 
 
 @contextmanager
-def libpq_access(database: Database) -> Iterator[dict[str, Any]]:
-    """Give the options of ``spawn`` that let a program of PostgreSQL connect, once.
+def libpq_access(database: Database, server_major: int = 0) -> Iterator[dict[str, Any]]:
+    """Give the options of ``spawn`` that let a program of PostgreSQL connect, once, with the settings of session.py.
 
     The password is in a file that has no name, which only this user and that program can read, and which is gone with them even when they are killed.
     """
@@ -85,7 +86,7 @@ def libpq_access(database: Database) -> Iterator[dict[str, Any]]:
             "PGPASSFILE": f"/dev/fd/{passfile.fileno()}",
             "PGAPPNAME": database.application,
             "PGCONNECT_TIMEOUT": str(database.connect_timeout),
-            **({"PGOPTIONS": database.options} if database.options else {}),
+            "PGOPTIONS": session.startup_options(database.options, server_major),
             **environment_of(settings),
         }
         yield {"env": environment, "pass_fds": [passfile.fileno(), *descriptors]}

@@ -20,11 +20,10 @@ from ..core.errors import ConfigError, RunbookError
 from . import databases, move, restore, restore_verify, swap
 from .archive import Archive
 from .databases import Entry, beside
-from .differences import differences, hold_writes, open_side
+from .differences import Losses, differences, hold_writes, open_side
+from .drop_database import drop
 from .postgres import Database, connect, query
 from .postgres_tools import Tool
-
-Losses = dict[str, dict[str, int]]
 
 
 @dataclass
@@ -92,7 +91,7 @@ def begin(site: Site) -> None:
 def stage(site: Site, archive: Archive, tool: Tool, note: dict[str, Any], *, name: str, jobs: int, ownership: bool = True) -> tuple[Entry, dict[str, Any]]:
     """Restore an archive beside the live database and return (it, what was verified). It is dropped when that fails, and what killed runs left always."""
     for left in site.of_kind("incoming"):
-        databases.drop(site.admin, left.name)
+        drop(site.admin, site.server, left.name)
     target, began = beside(site.live, name), time.monotonic()
     try:
         databases.create(site.admin, name, like=site.live.name)
@@ -111,10 +110,10 @@ def _drop(site: Site, name: str) -> None:
     """Drop a database also when the lease or the connection is lost: nothing is served from it."""
     if site.admin.closed:
         with closing(connect(site.server)) as again:
-            databases.drop(again, name)
+            drop(again, site.server, name)
         return
     site.admin.beat = lambda: None
-    databases.drop(site.admin, name)
+    drop(site.admin, site.server, name)
 
 
 def compare(site: Site, other: Entry) -> Losses:

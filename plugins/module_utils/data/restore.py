@@ -9,8 +9,8 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,16 +18,19 @@ from ..core.errors import CommandFailed, ConfigError
 from ..core.process import kill, spawn
 from ..core.redact import redact
 from .archive import Archive
+from .archive_contents import Contents, Item, read_contents
+from .archive_layout import UnknownShape
+from .archive_needs import NOBODY, Needs, is_public, needs_of
 from .backup import paced
-from .postgres import BEAT_INTERVAL, Database, query
+from .postgres import BEAT_INTERVAL, Database, connect, query
 from .postgres_tools import Tool, find_tool, libpq_access
+from .restore_script import PSQL, find_psql, load_script
 
 # As measured: commits need not wait, since a database that was not loaded to its end is made anew, and workers of its own would only share the cores.
 SPEED = "-c synchronous_commit=off -c maintenance_work_mem=256MB -c max_parallel_maintenance_workers=0"
 # For the query that checks a foreign key. By the planner's guess it hashes all of the other table; joining two sorted ones took half the time or less at
 # millions of rows, where the key is of a type that sorts fast (a text does not, but in the collation C).
 MERGE = "-c enable_hashjoin=off"
-PATIENT = "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"
 
 _NAME = r'("(?:[^"]|"")+"|[\w$]+)'
 _TABLE = re.compile(r"^CREATE (?:UNLOGGED )?TABLE (.+?) \((.*?)^\)", re.MULTILINE | re.DOTALL)
@@ -40,18 +43,18 @@ _DEFAULTS = re.compile(rf"^ALTER DEFAULT PRIVILEGES FOR ROLE {_NAME} .* (?:TO|FR
 _POLICY = re.compile(r"^CREATE POLICY .*? TO (.+?)(?: USING| WITH CHECK|;$)", re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class Needs:
-    """What an archive takes for granted: ``owners`` are roles that own something in it, ``others`` those with a grant or a policy."""
-
-    extensions: frozenset[str]
-    owners: frozenset[str]
-    others: frozenset[str]
-
-
 def needs(archive: Archive, tool: Tool, beat: Callable[[], None]) -> Needs:
     """Find out what an archive takes for granted. Raises ConfigError when it cannot be read."""
-    return read_needs(definition(archive, tool, beat))
+    contents = contents_of(archive)
+    return needs_of(contents) if contents else read_needs(definition(archive, tool, beat))
+
+
+def contents_of(archive: Archive) -> Contents | None:
+    """Return the table of contents of an archive; None for a shape that is not known here, such as that of a PostgreSQL to come."""
+    try:
+        return read_contents(archive.path)
+    except UnknownShape:
+        return None
 
 
 def definition(archive: Archive, tool: Tool, beat: Callable[[], None]) -> str:
@@ -75,7 +78,7 @@ def read_needs(text: str) -> Needs:
 
 def _names(found: Iterable[str]) -> frozenset[str]:
     plain = {name[1:-1].replace('""', '"') if name.startswith('"') else name for name in found}
-    return frozenset(plain - {"PUBLIC", "CURRENT_USER", "SESSION_USER"})
+    return frozenset(plain - NOBODY)
 
 
 def sorts_fast(text: str) -> bool:
@@ -83,6 +86,31 @@ def sorts_fast(text: str) -> bool:
     fast = {(table, column) for table, columns in _TABLE.findall(text) for column in _SORTED_FAST.findall(columns)}
     keys = {(table, column) for table, columns in _FOREIGN_KEY.findall(text) for column in columns.split(", ")}
     return keys <= fast and "\nCREATE MATERIALIZED VIEW " not in text
+
+
+def find_restorer(connection: Any, manifest: Mapping[str, Any], postgres_bin: str | None, *, dumper: int = 0) -> Tool:
+    """Return the pg_restore for an archive, and for the server of a connection. Raises ConfigError that says which one to install.
+
+    ``dumper`` is the major version of the pg_dump that wrote it, where no manifest tells.
+    """
+    name, version = manifest["name"], server_major(connection)
+    origin, told = (int(str(manifest.get(key) or "0").split(".", maxsplit=1)[0]) for key in ("server_version", "pg_dump_version"))
+    if origin > version:
+        raise ConfigError(f"The backup {name} is of PostgreSQL {origin}, and this server is {version}: restore it on {origin} or newer.", code="older_server")
+    tool = find_tool("pg_restore", max(version, told, dumper), postgres_bin)
+    find_psql(tool, version)
+    return tool
+
+
+def server_major(connection: Any) -> int:
+    ((version,),) = query(connection, "SELECT current_setting('server_version_num')::int / 10000")
+    return int(version)
+
+
+def loads_frozen(connection: Any, manifest: Mapping[str, Any], postgres_bin: str | None, jobs: int) -> bool:
+    """Whether an archive is to be laid out frozen (archive_layout.py) for ``load`` on the server of a connection. Raises ConfigError like find_restorer."""
+    tool = find_restorer(connection, manifest, postgres_bin)
+    return jobs_at_once(jobs) > 1 and not find_psql(tool, server_major(connection))
 
 
 def fit(connection: Any, archive: Archive, postgres_bin: str | None, beat: Callable[[], None]) -> Tool:
@@ -106,12 +134,8 @@ def fit_for_trial(connection: Any, archive: Archive, postgres_bin: str | None, b
 
 
 def _look(connection: Any, archive: Archive, postgres_bin: str | None, beat: Callable[[], None]) -> tuple[Tool, dict[str, list[str]]]:
-    ((version,),) = query(connection, "SELECT current_setting('server_version_num')::int / 10000")
-    name = archive.manifest["name"]
-    origin, dumper = (int(str(archive.manifest.get(key) or "0").split(".", maxsplit=1)[0]) for key in ("server_version", "pg_dump_version"))
-    if origin > version:
-        raise ConfigError(f"The backup {name} is of PostgreSQL {origin}, and this server is {version}: restore it on {origin} or newer.", code="older_server")
-    tool = find_tool("pg_restore", max(version, dumper), postgres_bin)
+    name, contents = archive.manifest["name"], contents_of(archive)
+    tool = find_restorer(connection, archive.manifest, postgres_bin, dumper=contents.dumper if contents else 0)
     wanted = needs(archive, tool, beat)
     roles = dict(query(connection, "SELECT rolname, pg_has_role(oid, 'MEMBER') FROM pg_roles"))
     available = {extension for (extension,) in query(connection, "SELECT name FROM pg_available_extensions")}
@@ -135,16 +159,62 @@ def jobs_at_once(jobs: int) -> int:
 def load(archive: Archive, tool: Tool, database: Database, *, jobs: int | None, beat: Callable[[], None], ownership: bool = True) -> None:
     """Restore an archive into an empty database; ``beat`` is called all along. Raises CommandFailed, and whatever ``beat`` raises.
 
-    Without ``jobs`` it is one transaction: all of it is there afterwards or nothing, whatever becomes of this process.
+    Without ``jobs`` it is one transaction: all of it is there afterwards or nothing, whatever becomes of this process. Subscriptions are left out.
     """
+    with closing(connect(database, beat=beat)) as connection:
+        version = server_major(connection)
+        psql, kept = find_psql(tool, version), restorable(connection, contents_of(archive))
     join = MERGE if sorts_fast(definition(archive, tool, beat)) else ""
-    quiet = replace(database, options=f"{database.options} {SPEED} {join} {PATIENT}".strip())
+    quiet = replace(database, options=f"{database.options} {SPEED} {join}".strip())
+    told: dict[str, Any] = {"what": f"pg_restore into {database.describe()}", "secrets": [database.password]}
+    options = ["--exit-on-error", "--no-subscriptions", *([] if ownership else ["--no-owner", "--no-privileges"])]
+    target = f"--dbname={connection_string(database)}"
+    with libpq_access(quiet, version) as access, use_list(kept) as chosen:
+        given = {**access, "pass_fds": [*access["pass_fds"], *archive.descriptors, *chosen.descriptors]}
+        reading = [tool.path, *options, *chosen.options, archive.path]
+        if psql:
+            load_script([*reading, "--file=-"], [psql, *PSQL, *([] if jobs else ["--single-transaction"]), target], beat, given, **told)
+            return
+        at_once = [f"--jobs={jobs_at_once(jobs)}"] if jobs else ["--single-transaction"]
+        run_program([*reading, "--no-password", *at_once, target], beat, given, **told)
+
+
+@dataclass(frozen=True)
+class UseList:
+    """The options that let pg_restore restore some of an archive, and the descriptors that it needs for them."""
+
+    options: tuple[str, ...] = ()
+    descriptors: tuple[int, ...] = ()
+
+
+@contextmanager
+def use_list(kept: Sequence[Item]) -> Iterator[UseList]:
+    """Give what lets pg_restore restore these entries alone; all of them where there are none."""
+    if not kept:
+        yield UseList()
+        return
+    with tempfile.TemporaryFile() as file:
+        file.write("".join(f"{item.number};\n" for item in kept).encode())
+        file.seek(0)
+        yield UseList((f"--use-list=/dev/fd/{file.fileno()}",), (file.fileno(),))
+
+
+def connection_string(database: Database) -> str:
     target = database.name.replace("\\", "\\\\").replace("'", "\\'")
-    argv = [tool.path, "--exit-on-error", "--no-password", f"--jobs={jobs_at_once(jobs)}" if jobs else "--single-transaction", f"--dbname=dbname='{target}'"]
-    argv += [] if ownership else ["--no-owner", "--no-privileges"]
-    with libpq_access(quiet) as access:
-        descriptors = [*access["pass_fds"], *archive.descriptors]
-        run_program([*argv, archive.path], beat, {**access, "pass_fds": descriptors}, f"pg_restore into {database.describe()}", [database.password])
+    return f"dbname='{target}'"
+
+
+def restorable(connection: Any, contents: Contents | None) -> tuple[Item, ...]:
+    """Return the entries that this user can restore, none where those are all.
+
+    Each new database has the schema public already, and up to PostgreSQL 14 it belongs to the superuser who made the server. A user who is not in
+    that role cannot give it away.
+    """
+    if contents is None:
+        return ()
+    own = {role for (role,) in query(connection, "SELECT rolname FROM pg_roles WHERE pg_has_role(oid, 'MEMBER')")}
+    kept = tuple(item for item in contents.items if not (is_public(item) and item.owner not in own))
+    return kept if len(kept) < len(contents.items) else ()
 
 
 def run_program(argv: list[str], beat: Callable[[], None], options: Mapping[str, Any], what: str, secrets: Iterable[str] = ()) -> None:

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
 from ..core.errors import ConfigError
+from .databases import unquoted
 from .postgres import Database, connect, query
 from .side_by_side import ask_side_by_side
 
@@ -30,8 +31,29 @@ CONSTRAINTS = """
 SELECT contype::text, count(*), coalesce(array_agg(format('%s on %s', conname, conrelid::regclass)) FILTER (WHERE NOT convalidated), '{}')
 FROM pg_constraint JOIN pg_namespace n ON n.oid = connamespace WHERE nspname NOT IN ('pg_catalog', 'information_schema') GROUP BY 1
 """
-BROKEN = "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid OR NOT indisready"
+BROKEN = """
+SELECT format('%I.%I', nspname, relname), relkind = 'I' FROM pg_index JOIN pg_class c ON c.oid = indexrelid JOIN pg_namespace n ON n.oid = relnamespace
+WHERE NOT indisvalid OR NOT indisready
+"""
 WORDS = {"f": "foreign_keys", "c": "checks", "p": "primary_keys", "u": "unique", "x": "exclusions", "t": "triggers", "n": "not_null"}
+
+
+def differing(manifest: Mapping[str, Any], counts: Mapping[tuple[str, ...], int], broken: Sequence[tuple[str, bool]]) -> list[str]:
+    """Say what is not as the manifest has it. ``broken`` are (index that is not valid, whether it is of a partitioned table).
+
+    An index of a partitioned table is not valid while parts of it are missing. It comes back as it was: an older manifest does not tell how that was.
+    """
+    wrong = [
+        f"{name} has {counts.get(unquoted(name), 'no')} rows and not {rows}"
+        for name, rows in (manifest.get("tables") or {}).items()
+        if counts.get(unquoted(name)) != rows
+    ]
+    wrong += [f"{name} is missing" for name in manifest.get("estimates") or {} if unquoted(name) not in counts]
+    recorded = manifest.get("invalid_indexes")
+    known = {unquoted(name) for name in recorded or []}
+    return wrong + [
+        f"the index {name} is not valid" for name, partitioned in broken if not partitioned or (recorded is not None and unquoted(name) not in known)
+    ]
 
 
 def verify(database: Database, manifest: Mapping[str, Any], beat: Callable[[], None]) -> dict[str, Any]:
@@ -48,11 +70,9 @@ def verify(database: Database, manifest: Mapping[str, Any], beat: Callable[[], N
         answers = ask_side_by_side(database, counting, at_a_time=AT_A_TIME, beat=beat)
         counts = {name: count for name, ((count,),) in zip(names, answers, strict=True)}
         found = query(connection, CONSTRAINTS)
-        broken = [name for (name,) in query(connection, BROKEN)]
+        broken = query(connection, BROKEN)
     recorded = manifest.get("tables") or {}
-    wrong = [f"{name} has {counts.get(name, 'no')} rows and not {rows}" for name, rows in recorded.items() if counts.get(name) != rows]
-    wrong += [f"{name} is missing" for name in manifest.get("estimates") or {} if name not in counts]
-    wrong += [f"the index {name} is not valid" for name in broken]
+    wrong = differing(manifest, {unquoted(name): rows for name, rows in counts.items()}, broken)
     if wrong:
         raise ConfigError(
             f"{manifest['name']} was restored, and is not what was backed up: {'; '.join(wrong[:10])}. Choose another backup.", code="not_what_was_backed_up"

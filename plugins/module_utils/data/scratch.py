@@ -13,6 +13,7 @@ from typing import Any
 
 from ..core.errors import ConfigError
 from . import databases
+from .drop_database import drop
 from .local_server import local_server
 from .postgres import Database, connect, parse_url, query
 
@@ -79,12 +80,12 @@ def scratch(place: Place, name: str, beat: Callable[[], None]) -> Iterator[tuple
         _unused, related = databases.family(connection, name)
         left = [entry.name for entry in related if entry.kind == "scratch" and databases.reserve(connection, entry.name)]
         for old in left:
-            databases.drop(connection, old)
+            drop(connection, place.server, old)
         made = databases.label(name, "scratch", datetime.now(UTC))
         if not databases.reserve(connection, made):
             raise ConfigError(f"Another run uses the scratch database {made}. Try again.", code="busy")
         try:
-            databases.create(connection, made, place.like)
+            databases.create(connection, made, place.like, thrown_away=True)
             yield databases.beside(place.server, made), left
         finally:
             _drop(place.server, connection, made)
@@ -94,10 +95,10 @@ def _drop(server: Database, connection: Any, name: str) -> None:
     """Drop it even where the reason to stop, such as a lost lease, would cancel every statement on the first connection."""
     if connection.closed:
         with closing(connect(server)) as another:
-            databases.drop(another, name)
+            drop(another, server, name)
         return
     connection.beat = lambda: None
-    databases.drop(connection, name)
+    drop(connection, server, name)
 
 
 def refuse_without_rights(connection: Any, server: Database) -> None:

@@ -64,7 +64,9 @@ def restored(
     """Give a backup as a database that is dropped at the end; ``proof`` is what ``announced`` returned."""
     began = time.monotonic()
     with ExitStack() as stack:
-        archive = stack.enter_context(fetch(store, manifest["name"], prefix, identity, beat, frozen=restore.jobs_at_once(jobs) > 1))
+        with closing(connect(place.server, beat=beat)) as connection:
+            frozen = restore.loads_frozen(connection, manifest, postgres_bin, jobs)
+        archive = stack.enter_context(fetch(store, manifest["name"], prefix, identity, beat, frozen=frozen))
         fetched = time.monotonic()
         with closing(connect(place.server, beat=beat)) as connection:
             tool, ownership = restore.fit_for_trial(connection, archive, postgres_bin, beat)

@@ -87,6 +87,7 @@ class FakePostgres:
             "SELECT migration_name, checksum": lambda: [tuple(vars(row).values()) for row in self.table()],
             "SELECT tablename FROM pg_tables": lambda: [(name,) for name in self.tables],
             "SELECT current_setting('server_version')": lambda: [("15.20 (Debian 15.20-0)", 4000)],
+            "SELECT pg_export_snapshot()": lambda: [("00000003-1", "UTF8")],
             "SELECT jsonb_build_object('database'": lambda: [({"database": {"name": "shop", "owner": "shop"}, "roles": []},)],
             "SELECT pid, application_name": lambda: [(4242, "prisma", "2026-02-02 08:59:00+00")],
             "CREATE TABLE _prisma_migrations": lambda: setattr(self, "rows", {}),

@@ -25,7 +25,18 @@ from tests.unit.plugins.fake_postgres import FakePostgres
 from tests.unit.support import run_module
 
 URL = "postgresql://shop:hunter22@db.example/shop"
-UNKNOWN = {"tables", "estimates", "raw_size", "size", "sha256", "objects", "finished_at", "duration", "bytes_per_second"}  # before it is made
+UNKNOWN = {
+    "tables",
+    "estimates",
+    "invalid_indexes",
+    "raw_size",
+    "size",
+    "sha256",
+    "objects",
+    "finished_at",
+    "duration",
+    "bytes_per_second",
+}  # before it is made
 RECIPIENT = "age14epm67jzfeupyztl7sxnp5k2yeethfmnygyft79ch8txwahh834q6p6h7c"
 SECRET_KEY = "AGE-SECRET-KEY-137QRQWQ40L7ZFTFSC5Q2D4DR60LJR5FTEP2DKUTMXUS3NM50YU9SDXNGJ7"
 OTHER = "age1etp3m7jvefxnhs0etxsms5mz9je9tpfjwzz0fxsf22u75vjvjd6sjes7ec"
@@ -70,7 +81,11 @@ def store(tmp_path: Path) -> dict[str, Any]:
 @pytest.fixture
 def back_up(store: dict[str, Any], pg_dump: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Back:
     monkeypatch.setattr(backup_run, "connect", lambda database: FakePostgres(Migration("1_init", "SELECT 1;"), Migration("2_rating", "SELECT 2;")))
-    seen = SimpleNamespace(name="00000003-0000001B-1", stay=lambda: None, count=lambda: {"tables": {"public.item": 3}, "estimates": {}})
+    counted = {"tables": {"public.item": 3}, "estimates": {}, "invalid_indexes": []}
+    seen = SimpleNamespace(scope=lambda: ["--snapshot=00000003-0000001B-1"], stay=lambda: None, count=lambda: counted)
+    pg_restore = tmp_path / "bin" / "pg_restore"
+    pg_restore.write_text('#!/bin/sh\necho "pg_restore (PostgreSQL) 15.20"\n')
+    pg_restore.chmod(0o700)
     monkeypatch.setattr(backup_run, "snapshot", lambda *_: nullcontext(seen))
     monkeypatch.delenv("DATABASE_URL", raising=False)
 
@@ -199,8 +214,17 @@ def test_a_decoded_backup_was_read_by_pg_restore(back_up: Back, pg_dump: Callabl
 
 def test_the_identity_may_be_in_a_file_with_comments(back_up: Back, tmp_path: Path) -> None:
     (tmp_path / "key").write_text(f"# created: 2026-02-02\n# public key: {RECIPIENT}\n{SECRET_KEY}\n")
+    (tmp_path / "bin" / "pg_restore").unlink()
     refused = back_up(verify="decode", recipients=[RECIPIENT], encryption="age", identity_file=str(tmp_path / "key"))
     assert refused["error"]["code"] == "no_tool"  # so that the key was not what it lacked: there is no pg_restore here
+
+
+def test_a_machine_that_could_not_restore_the_backup_is_named_and_cannot_verify_it_by_decoding(back_up: Back, tmp_path: Path) -> None:
+    (tmp_path / "bin" / "pg_restore").unlink()
+    (warning,) = back_up(name="sale")["warnings"]
+    assert "The programs on this machine cannot restore this backup." in warning
+    assert "postgresql-client-15" in warning
+    assert back_up(name="second", verify="decode")["error"]["code"] == "no_tool"
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ def prove(kept: list[dict[str, Any]], tmp_path: Any, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(trial, "fetch", fetched)
     monkeypatch.setattr(trial, "scratch", scratch)
     monkeypatch.setattr(trial.restore, "fit_for_trial", lambda *_: (SimpleNamespace(path="pg_restore"), False))
+    monkeypatch.setattr(trial.restore, "loads_frozen", lambda *_: False)
     monkeypatch.setattr(trial.restore, "load", lambda *_, **options: None)
     monkeypatch.setattr(trial.restore_verify, "verify", lambda *_: dict(VERIFIED))
     monkeypatch.delenv("DATABASE_URL", raising=False)

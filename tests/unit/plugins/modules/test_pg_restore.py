@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import nothing
 from ansible_collections.storefront.runbook.plugins.module_utils.data.archive import Archive
 from ansible_collections.storefront.runbook.plugins.module_utils.data.databases import Entry
+from ansible_collections.storefront.runbook.plugins.module_utils.data.differences import Losses
 from ansible_collections.storefront.runbook.plugins.module_utils.data.postgres import parse_url
 from ansible_collections.storefront.runbook.plugins.module_utils.data.replace_live import Site
 from ansible_collections.storefront.runbook.plugins.modules import pg_restore
@@ -23,7 +24,8 @@ from tests.unit.support import run_module
 
 URL = "postgresql://shop:hunter22@db.example/shop"
 LATER = (datetime.now(UTC) + timedelta(days=1)).isoformat()
-LOSSES = {"public.order": {"inserted": 3, "updated": 1, "deleted": 0}}
+ROWS = {"public.order": {"inserted": 3, "updated": 1, "deleted": 0}}
+LOSSES = Losses(ROWS, {"public.ticket": {"live": 9, "other": 7}}, {"foreign_tables": ["public.feed"]})
 STAGED = Entry(7, "shop@incoming-20260202T090000Z", True, None, {"state": "verified", "sha256": "abc", "verified": {"rows": 9}})
 BEFORE = Entry(8, "shop@before-20260202T090000Z", True, None, {"live": 10, "sha256": "abc", "backup": "sale", "kept_until": LATER})
 
@@ -76,7 +78,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     monkeypatch.setattr(pg_restore, "fetch", fetched)
     monkeypatch.setattr(pg_restore, "proofs", lambda *_: [{"recovery_seconds": 41.2}])
     monkeypatch.setattr(pg_restore.restore, "fit", lambda *_: SimpleNamespace(path="pg_restore"))
-    monkeypatch.setattr(pg_restore.databases, "drop", lambda connection, name: server.done.append(f"drop {name}"))
+    monkeypatch.setattr(pg_restore.restore, "loads_frozen", lambda *_: False)
+    monkeypatch.setattr(pg_restore, "drop", lambda connection, _server, name: server.done.append(f"drop {name}"))
     monkeypatch.delenv("DATABASE_URL", raising=False)
     return server
 
@@ -115,7 +118,8 @@ def test_what_is_staged_is_not_fetched_again(restore: Restore, server: Server) -
 
 def test_staging_counts_what_would_be_lost(restore: Restore, server: Server) -> None:
     staged = restore("staged", approve=None)
-    assert (staged["restore"]["losses"], server.done) == (LOSSES, ["fetch", "begin", "stage shop@incoming with 3"])
+    assert (staged["restore"]["sequences"], staged["restore"]["not_counted"]) == (LOSSES.sequences, LOSSES.not_counted)
+    assert (staged["restore"]["losses"], server.done) == (ROWS, ["fetch", "begin", "stage shop@incoming with 3"])
 
 
 def test_a_database_that_was_made_from_this_backup_is_not_restored_again(restore: Restore, server: Server) -> None:
@@ -128,7 +132,7 @@ def test_a_database_that_was_made_from_this_backup_is_not_restored_again(restore
 def test_without_an_approval_it_fails_and_tells_what_would_be_lost(restore: Restore, server: Server) -> None:
     server.related = [STAGED]
     refused = restore(approve=None)
-    assert (refused["error"]["code"], refused["restore"]["losses"], server.done) == ("not_approved", LOSSES, [])
+    assert (refused["error"]["code"], refused["restore"]["losses"], server.done) == ("not_approved", ROWS, [])
     assert "4 rows would not be what they are now (public.order: 3 inserted, 1 updated). Set approve: shop" in refused["msg"]
     (warning,) = restore(approve=None, check=True)["warnings"]
     assert "Nobody approved" in warning

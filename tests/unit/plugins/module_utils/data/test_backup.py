@@ -53,7 +53,7 @@ def test_a_lost_lease_ends_a_silent_pg_dump_and_takes_the_object_back(store: Fol
             raise LeaseLost("it is gone")
 
     with pytest.raises(LeaseLost):
-        backup.dump_stream(DATABASE, tool, target(store, beat), "1-1", 0)
+        backup.dump_stream(DATABASE, tool, target(store, beat), ["--snapshot=1-1"], 0)
     assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
     assert left(store) == ([], [])
 
@@ -67,7 +67,7 @@ def test_a_lost_lease_ends_a_pg_dump_that_writes_a_folder(store: FolderStore, tm
             raise LeaseLost("it is gone")
 
     with pytest.raises(LeaseLost):
-        backup.dump_folder(DATABASE, tool, target(store, beat), "1-1", jobs=2, scratch=tmp_path)
+        backup.dump_folder(DATABASE, tool, target(store, beat), ["--snapshot=1-1"], jobs=2, scratch=tmp_path)
     assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
     assert left(store) == ([], [])
 
@@ -82,7 +82,7 @@ def test_a_lost_lease_stops_what_is_being_stored_of_a_folder(store: FolderStore,
             raise LeaseLost("it is gone")
 
     with pytest.raises(LeaseLost):
-        backup.dump_folder(DATABASE, pg_dump(tmp_path, script), target(store, beat), "1-1", jobs=2, scratch=tmp_path)
+        backup.dump_folder(DATABASE, pg_dump(tmp_path, script), target(store, beat), ["--snapshot=1-1"], jobs=2, scratch=tmp_path)
     assert stream.unfinished(store, "backups/") == []
 
 
@@ -112,8 +112,8 @@ def test_a_lost_lease_stops_the_threads_that_store_a_folder(store: FolderStore, 
 def test_what_pg_dump_says_is_told_without_the_password(store: FolderStore, tmp_path: Path) -> None:
     tool = pg_dump(tmp_path, 'echo "no luck with hunter22" >&2; exit 4')
     for dump in (
-        lambda: backup.dump_stream(DATABASE, tool, target(store), "1-1", 0),
-        lambda: backup.dump_folder(DATABASE, tool, target(store), "1-1", jobs=2, scratch=tmp_path),
+        lambda: backup.dump_stream(DATABASE, tool, target(store), ["--snapshot=1-1"], 0),
+        lambda: backup.dump_folder(DATABASE, tool, target(store), ["--snapshot=1-1"], jobs=2, scratch=tmp_path),
     ):
         with pytest.raises(CommandFailed, match=r"exit code 4.*no luck with") as failed:
             dump()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError, LeaseLost
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import nothing
-from ansible_collections.storefront.runbook.plugins.module_utils.data import move
+from ansible_collections.storefront.runbook.plugins.module_utils.data import move, session
 from ansible_collections.storefront.runbook.plugins.module_utils.data.postgres import Database, parse_url
 
 from tests.unit.plugins.fake_postgres import FakePostgres
@@ -95,8 +95,9 @@ def test_a_lease_that_is_lost_while_it_is_counted_leaves_the_old_one_to_its_writ
 def test_the_fence_does_not_hold_whoever_moves_the_shop_nor_take_his_other_settings(server: Server) -> None:
     move.leave(OLD, NEW, nothing, 10)
     move.compare(OLD, NEW, nothing)
-    assert {database.options for database in server.opened} == {"-c jit=off -c default_transaction_read_only=off"}
-    assert move.writable(parse_url("postgresql://shop@db.example/shop")).options == "-c default_transaction_read_only=off"
+    assert {session.startup_options(database.options).partition(" -c default_transaction_isolation")[0] for database in server.opened} == {
+        "-c jit=off -c default_transaction_read_only=off"
+    }
 
 
 @pytest.mark.parametrize(("rows", "left"), [([(True,)], True), ([(False,)], False), ([], False)])
@@ -113,7 +114,12 @@ def test_who_gives_the_address_of_one_that_was_left_is_told_both_ways_out() -> N
 
 
 def target(server: Server, *, owns: bool = True, tables: tuple[str, ...] = ()) -> Session:
-    server.answers.update({"pg_has_role(datdba": lambda: [(owns, "shop", "admin")], "array(SELECT attname": lambda: [(table, 1) for table in tables]})
+    server.answers.update(
+        {
+            "pg_has_role(datdba": lambda: [(owns, "shop", "admin")],
+            "array(SELECT attname": lambda: [("public", table, table, [], [], table == "public.of_extension", True, True) for table in tables],
+        }
+    )
     return server.connect(NEW)
 
 
@@ -121,6 +127,10 @@ def test_an_empty_database_of_ones_own_takes_the_live_ones_place(server: Server)
     session = target(server)
     move.refuse_unfit_target(OLD, session, adopt=False, known=False)
     assert move.is_empty(session)
+
+
+def test_tables_of_extensions_do_not_make_one_full(server: Server) -> None:
+    assert move.is_empty(target(server, tables=("public.of_extension",)))
 
 
 def test_one_that_holds_something_else_is_refused_by_what_it_holds(server: Server) -> None:
