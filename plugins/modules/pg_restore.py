@@ -353,6 +353,7 @@ def plan_restore(todo: dict[str, Any], client: Client) -> Plan:
     if not staged:
         archive = archive or fetched(client, manifest, params, site.admin)
         todo["tool"] = restore.fit(site.admin, archive, params["postgres_bin"], client.beat)
+        shown["left_out"] = restore.left_out(archive)
     elif client.check_mode or client.state == "staged" or not params["approve"]:
         count(shown, replace_live.compare(site, staged))
     shown["staged"] = staged.name if staged else databases.label(client.live.name, "incoming", todo["now"])
@@ -390,7 +391,7 @@ def plan_going(todo: dict[str, Any], client: Client) -> Plan:
         with closing(connect(client.target or site.server, beat=client.beat)) as connection:
             archive = archive or fetched(client, manifest, params, connection)
             todo["tool"], todo["ownership"] = restore.fit_for_trial(connection, archive, params["postgres_bin"], client.beat)
-        shown["left_out"] = [] if todo["ownership"] else ["owners and grants"]
+        shown["left_out"] = [*([] if todo["ownership"] else ["owners and grants"]), *restore.left_out(archive)]
     else:
         shown["verified"] = restore_verify.verify(place.database(entry), manifest, client.beat) if params["adopt"] and not client.check_mode else None
         shown["verified"] = entry.note.get("verified") or shown["verified"]

@@ -29,6 +29,7 @@ WINDOW = 1 << 16  # bytes of rows that are joined: the server works on them whil
 # What COPY writes as text holds no zero byte, and each of its rows ends with a newline: so this is the end of a row and the length of the next.
 BETWEEN_ROWS = re.compile(rb"\n\0.{4}", re.DOTALL)
 
+PLAIN = re.compile(rb"[a-z_][a-z0-9_]*")  # a name that is quoted only where all are, or where it is a keyword
 COPIED, COPIED_FROZEN = b" FROM stdin;\n", b" FROM stdin WITH (FREEZE);\n"
 
 
@@ -102,6 +103,7 @@ class _Contents:
         self._source, self._at = source, 0
         self._positions: dict[int, int] = {}  # by an entry's number, where the position of its data belongs
         self._tables: set[bytes] = set()  # numbers of the tables that it makes, as dependencies name them
+        self._all_quoted = False  # then pg_restore does not empty the tables that it has made
         self._copies: list[tuple[bytes, int, bytes]] = []  # (the number of the table, where the statement begins that loads it, the statement)
 
     def read(self) -> None:
@@ -124,7 +126,8 @@ class _Contents:
         made_by = self._text()
         self._skip(texts=1)  # how it is dropped
         begins, copied_by = self._at, self._text()
-        self._skip(texts=3 if minor >= 14 else 2)  # schema, tablespace, access method
+        schema = self._text()
+        self._skip(texts=2 if minor >= 14 else 1)  # tablespace, access method
         self._skip(numbers=1 if minor >= 16 else 0, texts=2)  # kind of relation; owner, and whether it has OIDs
         needed: list[bytes] = []
         while (text := self._text()) is not None:
@@ -133,6 +136,7 @@ class _Contents:
             self._tables.add(b"%d" % number)
         if kind == b"TABLE DATA" and not made_by and needed and copied_by and copied_by.endswith(COPIED):  # else it is loaded through its parent
             self._copies.append((needed[0], begins, copied_by))
+            self._all_quoted |= copied_by.startswith(b'COPY "') and PLAIN.fullmatch(schema or b"") is not None
         state = self._bytes(1)[0]
         if state == TOLD:
             raise UnknownShape
@@ -142,7 +146,7 @@ class _Contents:
 
     def write(self, file: IO[bytes], *, frozen: bool) -> dict[int, int]:
         """Write it and return by each entry's number where the position of its data belongs."""
-        copies = [(begins, copied_by) for table, begins, copied_by in self._copies if frozen and table in self._tables]
+        copies = [(begins, copied_by) for table, begins, copied_by in self._copies if frozen and not self._all_quoted and table in self._tables]
         longer = len(COPIED_FROZEN) - len(COPIED)
         written = 0
         for begins, copied_by in copies:

@@ -27,6 +27,18 @@ SELECT format('%I.%I', nspname, relname) FROM pg_index JOIN pg_class c ON c.oid 
 WHERE NOT (indisvalid AND indisready) AND relkind = 'I' ORDER BY 1
 """
 
+# Names that are keywords to a newer server than the oldest one here, 13: an older pg_dump leaves them without quotes, and SQL with them is not understood there.
+# Quoting all names costs the restore its speed: pg_restore no longer knows that it has made the tables itself.
+KEYWORDS = """
+SELECT EXISTS (SELECT FROM (
+  SELECT attname FROM pg_attribute WHERE attrelid >= 16384 UNION ALL SELECT relname FROM pg_class WHERE oid >= 16384
+  UNION ALL SELECT proname FROM pg_proc WHERE oid >= 16384 UNION ALL SELECT typname FROM pg_type WHERE oid >= 16384
+  UNION ALL SELECT nspname FROM pg_namespace UNION ALL SELECT conname FROM pg_constraint UNION ALL SELECT polname FROM pg_policy
+  UNION ALL SELECT tgname FROM pg_trigger UNION ALL SELECT rolname FROM pg_roles) names (name)
+WHERE name IN ('system_user', 'merge_action', 'json', 'json_array', 'json_arrayagg', 'json_exists', 'json_object', 'json_objectagg', 'json_query', 'json_scalar',
+  'json_serialize', 'json_table', 'json_value'))
+"""
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -37,13 +49,15 @@ class Snapshot:
     tables: list[str]
     estimates: dict[str, int | None]
     encoding: str
+    has_keywords: bool
 
     def scope(self) -> list[str]:
         """Return the options of pg_dump for what the snapshot shows, in the encoding of the database whatever is set for clients.
 
         A subscription is left out: its copy would draw on the publisher by the slot of the live one.
         """
-        return [f"--snapshot={self.name}", f"--encoding={self.encoding}", "--no-subscriptions"]
+        quoting = ["--quote-all-identifiers"] if self.has_keywords else []
+        return [f"--snapshot={self.name}", f"--encoding={self.encoding}", "--no-subscriptions", *quoting]
 
     def stay(self) -> None:
         """Keep the session from being cut off as idle while the dump lasts."""
@@ -72,13 +86,14 @@ def snapshot(database: Database, limit: int, beat: Callable[[], None]) -> Iterat
             connection, "SELECT pg_export_snapshot(), pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()"
         )
         estimates = dict(query(connection, TABLES))
+        ((has_keywords,),) = query(connection, KEYWORDS)
         held = [table for table in estimates if _held(connection, table)]  # and only then their sizes, which would wait for a lock
         sizes = sorted((query(connection, "SELECT pg_table_size(%s::regclass)", [table])[0][0], table) for table in held)
         totals = accumulate(size for size, _table in sizes)
         tables = [table for (_size, table), total in zip(sizes, totals, strict=True) if total <= limit]
         for table in tables:
             del estimates[table]
-        yield Snapshot(name, connection, tables, estimates, encoding)
+        yield Snapshot(name, connection, tables, estimates, encoding, has_keywords)
 
 
 def _held(connection: Any, table: str) -> bool:

@@ -20,7 +20,7 @@ KINDS = {
 SELECT format('%I.%I', nspname, relname) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
 JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND deptype = 'e' AND refclassid = 'pg_extension'::regclass
 JOIN pg_extension e ON e.oid = refobjid
-WHERE relkind = 'r' AND relpersistence <> 't' AND c.oid <> ALL (coalesce(extconfig, '{}')) AND relpages > 0 ORDER BY 1
+WHERE relkind = 'r' AND relpersistence <> 't' AND c.oid <> ALL (coalesce(extconfig, '{}')) AND pg_relation_size(c.oid) > 0 ORDER BY 1
 """,
 }
 # Tables and sequences that pg_dump reads. It locks even those whose rows it leaves out.

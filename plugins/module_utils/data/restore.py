@@ -57,6 +57,16 @@ def contents_of(archive: Archive) -> Contents | None:
         return None
 
 
+def left_out(archive: Archive) -> list[str]:
+    """Say what a restore of an archive does not bring back, though the database that was backed up had it."""
+    contents = contents_of(archive)
+    known = {**archive.manifest.get("not_carried", {})}
+    subscriptions = contents.names("SUBSCRIPTION") if contents else []
+    if subscriptions:
+        known["subscriptions"] = sorted({*known.get("subscriptions", []), *subscriptions})
+    return [f"{kind.replace('_', ' ')}: {', '.join(names)}" for kind, names in sorted(known.items())]
+
+
 def definition(archive: Archive, tool: Tool, beat: Callable[[], None]) -> str:
     """Return the whole definition in an archive, as SQL. Raises ConfigError when it cannot be read."""
     with tempfile.TemporaryFile() as out:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, RunbookError
 from . import databases
 from .drop_database import drop
 from .local_server import local_server
@@ -87,8 +87,15 @@ def scratch(place: Place, name: str, beat: Callable[[], None]) -> Iterator[tuple
         try:
             databases.create(connection, made, place.like, thrown_away=True)
             yield databases.beside(place.server, made), left
-        finally:
-            _drop(place.server, connection, made)
+        except BaseException as error:
+            try:
+                _drop(place.server, connection, made)
+            except RunbookError as remaining:
+                if not isinstance(error, RunbookError):
+                    raise
+                error.advise(str(remaining))
+            raise
+        _drop(place.server, connection, made)
 
 
 def _drop(server: Database, connection: Any, name: str) -> None:

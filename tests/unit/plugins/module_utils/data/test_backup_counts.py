@@ -28,6 +28,7 @@ class Server(FakePostgres):
         self.ended = False
         self.answers = {
             "pg_export_snapshot": lambda: [("00000003-1", "UTF8")],
+            "SELECT EXISTS": lambda: [(False,)],
             "FROM pg_index": lambda: [("public.part_index",)],
             "SELECT format('%I.%I'": lambda: [(name, estimate) for name, (_size, _rows, estimate) in tables.items()],
         }
