@@ -60,10 +60,12 @@ def connect(database: Database, *, beat: Callable[[], None] = nothing) -> Any:
     """
     extensions.set_wait_callback(_wait)
     connection = _connect(database)
-    major, dates = connection.server_version // 10000, connection.info.parameter_status("DateStyle") or ""
+    major = connection.server_version // 10000
     later = session.later(major)
-    known = query(connection, "SELECT " + ", ".join(f"current_setting('{name}')" for name in later)) if later else [()]
-    if known != [tuple(later.values())] or not dates.startswith("ISO"):
+    values = ", ".join(f"current_setting('{name}')" for name in later) or "NULL"
+    known = query(connection, f"RESET DateStyle; SELECT {values}")  # psycopg2 has set that one already
+    dates = connection.info.parameter_status("DateStyle") or ""
+    if known[0] != (tuple(later.values()) or (None,)) or not dates.startswith("ISO"):
         connection.close()  # by options and not by SET, which RESET ALL would take back
         connection = _connect(database, major, DateStyle=session.readable_dates(dates))
     connection.beat = beat

@@ -61,7 +61,8 @@ BEGIN
 END $swap$
 """
 RIGHTS = """
-SELECT rolsuper OR rolcreatedb, pg_has_role(datdba, 'USAGE'), pg_get_userbyid(datdba), rolname
+SELECT rolsuper OR rolcreatedb, pg_has_role(datdba, 'USAGE'), pg_get_userbyid(datdba), rolname, session_user::text,
+  rolsuper OR pg_has_role(session_user, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE')
 FROM pg_database, pg_roles WHERE datname = %s AND rolname = current_user
 """
 # Whom this user may not end: a superuser's session is a superuser's to end, another's takes its role or pg_signal_backend.
@@ -77,12 +78,14 @@ def lacking(connection: Any, live: Database) -> tuple[str, list[str]]:
     rows = query(connection, RIGHTS, [live.name])
     if not rows:
         raise ConfigError(f"There is no database {live.name} on {live.host}:{live.port}. Correct {live.option}.", code="no_database")
-    ((creates, owns, owner, user),) = rows
+    ((creates, owns, owner, user, login, ends_itself),) = rows
     lacks = []
     if not creates:
         lacks.append(f"the right to create databases (as a superuser: ALTER ROLE {user} CREATEDB)")
     if not owns:
         lacks.append(f"the ownership of {live.name}, which belongs to {owner} (give the URL of {owner}, or GRANT {owner} TO {user})")
+    if not ends_itself:  # ALTER ROLE … SET role: the sessions of this module are the login's
+        lacks.append(f"the right to end the sessions of {login}, as whom {user} logs in (GRANT pg_signal_backend TO {user})")
     foreign = [role for (role,) in query(connection, FOREIGN, [live.name])]
     if foreign:
         lacks.append(f"the right to end the sessions of {', '.join(foreign)} in it (end them; or GRANT pg_signal_backend TO {user}, save for superusers)")
