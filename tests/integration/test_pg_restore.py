@@ -135,6 +135,25 @@ def test_an_archive_is_the_one_that_pg_dump_wrote_and_tells_where_each_table_beg
     assert sum("\tpaid\t" in line for line in script(laid_out, *only)) == 3000
 
 
+def test_names_that_read_like_grants_are_taken_for_no_roles(shop: Shop) -> None:
+    shop.database.sql(
+        f"""
+        CREATE TABLE "GRANT x TO ghost;" (id int); COMMENT ON TABLE "GRANT x TO ghost;" IS 'ALTER TABLE x OWNER TO ghost;
+        CREATE EXTENSION ghost;';
+        CREATE POLICY "Members belong TO own org" ON customer USING (name <> 'a TO b, c');
+        CREATE POLICY "a ""TO b"" c" ON customer AS RESTRICTIVE FOR UPDATE TO "{OTHER_ROLE}" USING (true) WITH CHECK (name <> ' TO ghost');
+        CREATE FUNCTION grants() RETURNS text LANGUAGE sql AS $$ SELECT '
+GRANT SELECT ON x TO ghost;
+ALTER TABLE x OWNER TO ghost;
+' $$;
+        """
+    )
+    shop.back_up("named", encryption="off")
+    restored = shop.restore(backup="named")
+    assert (restored["failed"], restored.get("msg")) == (False, None)
+    assert shop.database.sql("SELECT count(*) FROM pg_policy") == [(3,)]
+
+
 def test_a_file_of_pg_dump_is_restored_as_well(shop: Shop, tmp_path: Path) -> None:
     file = tmp_path / "by-hand.dump"
     subprocess.run([Path(shop.bin, "pg_dump"), "-Fc", "-f", file, shop.database.url.partition("?")[0]], check=True)

@@ -137,7 +137,8 @@ def test_what_is_verified_is_restored_to_its_server_by_the_same_programs(
     if not shutil.which("pg_dump", path=str(bin_)):
         pytest.skip(f"The package of PostgreSQL {client} has no pg_dump.")
     state = {**running.state["postgres"], "bin": str(bin_)}
-    pair = Shop(SimpleNamespace(state={"postgres": state}, storefront=running.storefront), f"test-{server}-{client}", tmp_path / "store")
+    place: Any = SimpleNamespace(state={"postgres": state}, storefront=running.storefront)
+    pair = Shop(place, f"test-{server}-{client}", tmp_path / "store")
     try:
         pair.fill(PLAIN)
         pair.back_up("first", encryption="off", verify="decode")

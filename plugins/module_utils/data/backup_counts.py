@@ -27,16 +27,17 @@ SELECT format('%I.%I', nspname, relname) FROM pg_index JOIN pg_class c ON c.oid 
 WHERE NOT (indisvalid AND indisready) AND relkind = 'I' ORDER BY 1
 """
 
-# Names that are keywords to a newer server than the oldest one here, 13: an older pg_dump leaves them without quotes, and SQL with them is not understood there.
-# Quoting all names costs the restore its speed: pg_restore no longer knows that it has made the tables itself.
+# Names that are keywords to a server newer than 13: an older pg_dump writes them without quotes, and such SQL is not understood there. One is reserved, the
+# others cannot be names of functions and types. Quoting all names costs the restore its speed: pg_restore no longer knows that it has made the tables itself.
 KEYWORDS = """
 SELECT EXISTS (SELECT FROM (
   SELECT attname FROM pg_attribute WHERE attrelid >= 16384 UNION ALL SELECT relname FROM pg_class WHERE oid >= 16384
   UNION ALL SELECT proname FROM pg_proc WHERE oid >= 16384 UNION ALL SELECT typname FROM pg_type WHERE oid >= 16384
   UNION ALL SELECT nspname FROM pg_namespace UNION ALL SELECT conname FROM pg_constraint UNION ALL SELECT polname FROM pg_policy
-  UNION ALL SELECT tgname FROM pg_trigger UNION ALL SELECT rolname FROM pg_roles) names (name)
-WHERE name IN ('system_user', 'merge_action', 'json', 'json_array', 'json_arrayagg', 'json_exists', 'json_object', 'json_objectagg', 'json_query', 'json_scalar',
-  'json_serialize', 'json_table', 'json_value'))
+  UNION ALL SELECT tgname FROM pg_trigger UNION ALL SELECT rolname FROM pg_roles) names (name) WHERE name = 'system_user')
+OR EXISTS (SELECT FROM (SELECT proname FROM pg_proc WHERE oid >= 16384 UNION ALL SELECT typname FROM pg_type WHERE oid >= 16384) names (name)
+  WHERE name IN ('merge_action', 'json', 'json_array', 'json_arrayagg', 'json_exists', 'json_object', 'json_objectagg', 'json_query', 'json_scalar',
+                 'json_serialize', 'json_table', 'json_value'))
 """
 
 

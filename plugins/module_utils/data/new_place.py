@@ -61,13 +61,17 @@ class Place:
         if not self.target:
             return replace_live.stage(self.site, archive, tool, note, name=name, jobs=jobs, ownership=ownership)
         with closing(connect(self.target, beat=self.beat)) as connection:
-            if self._entry(connection).note.get("state") != "loading":
-                databases.mark(connection, self.target.name, state="loading", **note)
-                loaded = False
-            else:  # a run was killed: it is one transaction, so there is all of it or nothing
-                loaded = not move.is_empty(connection)
-        if not loaded:
-            restore.load(archive, tool, self.target, jobs=None, beat=self.beat, ownership=ownership)
+            whole, left = restore.fits_one_transaction(connection, archive), self._entry(connection).note
+            loaded = left.get("state") == "loading" and not move.is_empty(connection)  # a run was killed
+            if loaded and not left.get("whole", True):
+                raise ConfigError(
+                    f"{self.target.name} holds a part of a restore that was killed. Drop that database and create it anew, then run the play again.",
+                    code="half_loaded",
+                )
+            if not loaded and (left.get("state"), left.get("whole", True)) != ("loading", whole):
+                databases.mark(connection, self.target.name, state="loading", whole=whole, **note)
+        if not loaded:  # one transaction, so that there is all of it or nothing; unless the server has no room for its locks
+            restore.load(archive, tool, self.target, jobs=None if whole else 1, beat=self.beat, ownership=ownership)
         found = restore_verify.verify(self.target, archive.manifest, self.beat)
         with closing(connect(self.target, beat=self.beat)) as connection:
             databases.mark(connection, self.target.name, state="verified", verified=found, **note)

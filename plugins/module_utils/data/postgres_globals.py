@@ -12,7 +12,7 @@ from .postgres import query
 
 # pg_shdepend names the roles that own something in the database or were granted something; a role's groups may give it the rights that it needs.
 QUERY = """
-SELECT jsonb_build_object('database', database, 'roles', roles) FROM (
+SELECT jsonb_build_object('database', database, 'roles', roles, 'extensions', (SELECT jsonb_object_agg(extname, extversion) FROM pg_extension)) FROM (
 WITH RECURSIVE here AS (SELECT * FROM pg_database WHERE datname = current_database()),
 setting AS (SELECT setrole, setconfig FROM pg_db_role_setting, here WHERE setdatabase = here.oid),
 named AS (
@@ -45,7 +45,7 @@ NONE = '""'  # how it keeps an empty list
 
 
 def collect(connection: Any) -> dict[str, Any]:
-    """Return {database{name,owner,encoding,collate,ctype,connection_limit,settings,grants}, roles[]}.
+    """Return {database{name,owner,encoding,collate,ctype,connection_limit,settings,grants}, roles[], extensions{name → version}}.
 
     Names of owners, grantees and groups are quoted where SQL needs it; ``grants`` is null while nobody changed the default ones, and a grantee of null is
     PUBLIC. Needs no superuser.

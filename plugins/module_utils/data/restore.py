@@ -32,6 +32,12 @@ SPEED = "-c synchronous_commit=off -c maintenance_work_mem=256MB -c max_parallel
 # millions of rows, where the key is of a type that sorts fast (a text does not, but in the collation C).
 MERGE = "-c enable_hashjoin=off"
 
+# How many relations an entry makes, each of which is locked to the end of the transaction: a table may have another one for long values, with an index.
+LOCKS = {"TABLE": 3, "MATERIALIZED VIEW": 3, "INDEX": 1, "CONSTRAINT": 1, "SEQUENCE": 1, "VIEW": 1, "TYPE": 1, "BLOB": 1}
+ROOM = """
+SELECT current_setting('max_locks_per_transaction')::int * (current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int)
+"""
+
 _NAME = r'("(?:[^"]|"")+"|[\w$]+)'
 _TABLE = re.compile(r"^CREATE (?:UNLOGGED )?TABLE (.+?) \((.*?)^\)", re.MULTILINE | re.DOTALL)
 _SORTED_FAST = re.compile(rf"^    {_NAME} (?:smallint|integer|bigint|uuid|numeric|oid|date|timestamp)\b", re.MULTILINE)
@@ -159,6 +165,16 @@ def _look(connection: Any, archive: Archive, postgres_bin: str | None, beat: Cal
         "roles": sorted((wanted.owners | wanted.others) - roles.keys()),
         "memberships": sorted(role for role in wanted.owners if role in roles and not roles[role]),
     }
+
+
+def fits_one_transaction(connection: Any, archive: Archive) -> bool:
+    """Whether the server has room for the locks of a transaction that restores all of an archive. A shape that is not known here is tried."""
+    ((room,),) = query(connection, ROOM)
+    contents = contents_of(archive)
+    if contents is None:
+        return True
+    large_objects = sum(item.makes.count("\n") for item in contents.items if item.kind == "BLOB METADATA")  # one on each line
+    return large_objects + sum(LOCKS.get(item.kind, 0) for item in contents.items) <= room
 
 
 def jobs_at_once(jobs: int) -> int:

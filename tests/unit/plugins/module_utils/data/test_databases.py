@@ -57,3 +57,16 @@ def test_another_database_of_the_server_is_reached_as_the_same_user() -> None:
     other = databases.beside(live, "postgres")
     assert other.describe() == "postgres on db.example:6000 as shop"
     assert (other.password, other.settings) == ("hunter22", {"sslmode": "require"})
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("public.item", ("public", "item")),
+        ('public."order"', ("public", "order")),
+        ('"a.b"."c ""d"""', ("a.b", 'c "d"')),
+        ('public."system_user"', ("public", "system_user")),
+    ],
+)
+def test_a_name_is_the_same_however_it_is_quoted(name: str, parts: tuple[str, str]) -> None:
+    assert databases.unquoted(name) == parts

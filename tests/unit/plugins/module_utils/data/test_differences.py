@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import LeaseLost
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import nothing
 from ansible_collections.storefront.runbook.plugins.module_utils.data import differences
-from ansible_collections.storefront.runbook.plugins.module_utils.data.differences import count, total
+from ansible_collections.storefront.runbook.plugins.module_utils.data.differences import ahead, count, total
 
 Rows = list[tuple[str, str]]
 
@@ -36,6 +36,14 @@ def test_rows_are_told_apart_by_their_key_and_their_content(live: Rows, other: R
 
 def test_the_total_is_that_of_all_tables() -> None:
     assert total({"a": {"inserted": 1, "updated": 2, "deleted": 0}, "b": {"inserted": 0, "updated": 0, "deleted": 4}}) == 7
+
+
+def test_a_sequence_is_ahead_in_its_own_direction() -> None:
+    live = {("s", "up"): ("s.up", True, 5), ("s", "down"): ("s.down", False, -5), ("s", "same"): ("s.same", True, 1), ("s", "new"): ("s.new", True, 1)}
+    other = {("s", "up"): ("s.up", True, 4), ("s", "down"): ("s.down", False, -6), ("s", "same"): ("s.same", True, 1)}
+    assert ahead(live, other) == {"s.up": {"live": 5, "other": 4}, "s.new": {"live": 1, "other": None}}
+    assert ahead(other, live) == {"s.down": {"live": -6, "other": -5}}
+    assert ahead({("s", "up"): ("s.up", True, None)}, other) == {}
 
 
 class Side:

@@ -38,6 +38,7 @@ class World(FakePostgres):
         self.notes: dict[str, dict[str, Any]] = {"shop": {}, "instance": {}}
         self.done: list[str] = []
         self.left: str | None = None
+        self.fits = True
         self.empty = True
         self.mine = True
 
@@ -75,6 +76,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(new_place.move, "is_empty", lambda connection: world.empty)
     monkeypatch.setattr(new_place.move, "leave", world.leave)
     monkeypatch.setattr(new_place.move, "refuse_unfit_target", world.fitness)
+    monkeypatch.setattr(new_place.restore, "fits_one_transaction", lambda connection, archive: world.fits)
     monkeypatch.setattr(new_place.restore, "load", lambda archive, tool, target, **how: world.done.append(f"load {target.name} in {how['jobs']}"))
     monkeypatch.setattr(new_place.restore_verify, "verify", lambda target, manifest, beat: {"rows": 9})
     return world
@@ -155,6 +157,20 @@ def test_after_a_killed_run_it_is_loaded_again_only_when_nothing_of_it_is_there(
     world.empty = empty
     load(elsewhere)
     assert world.done == [*loaded, "mark instance verified"]
+
+
+def test_one_with_too_many_tables_for_one_transaction_is_loaded_in_many_and_a_killed_run_is_refused_with_the_way_out(elsewhere: Place, world: World) -> None:
+    world.fits = False
+    load(elsewhere)
+    assert world.done == ["mark instance loading", "load instance in 1", "mark instance verified"]
+    world.notes["instance"] = {"state": "loading", "whole": False, **NOTE}
+    world.empty = False
+    with pytest.raises(ConfigError, match=r"holds a part of a restore that was killed. Drop that database and create it anew"):
+        load(elsewhere)
+    world.empty = True
+    world.done.clear()
+    load(elsewhere)
+    assert world.done == ["load instance in 1", "mark instance verified"]
 
 
 def test_the_shop_moves_to_a_name_of_its_own_and_only_then_is_that_told(world: World) -> None:
