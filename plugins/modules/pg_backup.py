@@ -105,7 +105,8 @@ options:
   verify:
     description:
       - V(checksum) reads every object back and compares its size and SHA-256. V(decode) does that, decrypts and unpacks them too, and has C(pg_restore) read
-        the whole archive. V(none) trusts the store. None of them proves that the data can be loaded; a restore does.
+        the whole archive; it fails where the programs on this machine could not restore the backup to its server. V(none) trusts the store. None of them
+        proves that the data can be loaded; a restore does.
     type: str
     choices: [decode, checksum, none]
     default: checksum
@@ -242,6 +243,17 @@ backup:
       description: The planner's estimate for each table that was not counted (see O(count_limit)), null where it has none.
       type: dict
       sample: {public.event: 48000000}
+    invalid_indexes:
+      description: Indexes of partitioned tables that lack some of their parts. They come back as they are.
+      type: list
+      elements: str
+      sample: []
+    not_carried:
+      description:
+        - What the backup leaves out, by kind, as far as there is any - C(subscriptions), C(replication_slots), C(prepared_transactions), and tables of
+          extensions that hold rows which C(pg_dump) leaves to the extension (C(rows_of_extensions)).
+      type: dict
+      sample: {subscriptions: [orders_of_the_warehouse]}
     verified:
       description: How it was verified, V(decode), V(checksum) or V(none).
       type: str

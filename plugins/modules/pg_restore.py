@@ -173,10 +173,12 @@ restore:
       type: str
       sample: shop@restored-20260202T100312Z
     left_out:
-      description: What a user who is in none of the owners' roles cannot restore, with V(url) only.
+      description:
+        - What the restored database lacks. Owners and grants, where the user is in none of the owners' roles, with V(url) only; and what the backup
+          does not carry, such as subscriptions.
       type: list
       elements: str
-      sample: [owners and grants]
+      sample: [owners and grants, 'subscriptions: orders_of_the_warehouse']
     already:
       description: Whether the live database is what was asked for, so that nothing is done.
       type: bool
@@ -211,6 +213,17 @@ restore:
       description: The sum of RV(restore.losses), null where it was not counted.
       type: int
       sample: 4
+    sequences:
+      description: Each sequence that would give out numbers again, with the last number that the C(live) database and the C(other) one gave out.
+      type: dict
+      sample: {public.order_id_seq: {live: 30214, other: 30211}}
+    not_counted:
+      description:
+        - Names of what may differ and is not in RV(restore.losses), by kind. C(materialized_views) are filled anew from the tables, and C(foreign_tables) have
+          their rows elsewhere. C(closed_tables) are tables that this user may not read. C(unheld_tables) are tables of extensions that are counted, but to
+          which others could write until the swap.
+      type: dict
+      sample: {materialized_views: [public.sold]}
     held_seconds:
       description: For how long writers had to wait, from before the last count to the end of the swap.
       type: float
@@ -455,6 +468,11 @@ def approved(intent: Plan, client: Client) -> Plan:
         if shown["losses"] is None
         else f"{shown['lost_rows']} rows would not be what they are now ({lost or 'none'})."
     )
+    if shown["sequences"]:
+        known += f" Numbers that were given out since would be given out again by {', '.join(shown['sequences'])}."
+    if shown["not_counted"]:
+        kinds = [f"{kind.replace('_', ' ')} ({', '.join(names)})" for kind, names in shown["not_counted"].items()]
+        known += f" Not counted: {'; '.join(kinds)}."
     error = ConfigError(f"Nobody approved to replace {client.live.name}. {known} Set approve: {client.live.name} to do it.", code="not_approved")
     error.result["restore"] = shown
     if client.check_mode:

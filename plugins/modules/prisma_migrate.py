@@ -392,7 +392,7 @@ from ..module_utils.core.options import lease_options, source_options
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.source import checkout
 from ..module_utils.core.wait import Waiter
-from ..module_utils.data import prisma, prisma_cli, prisma_resolve
+from ..module_utils.data import move, prisma, prisma_cli, prisma_resolve
 from ..module_utils.data.lease import guard as lease_guard
 from ..module_utils.data.lock_holders import lock_holders
 from ..module_utils.data.migration_certainty import refuse_certain_failures, refuse_squashed
@@ -480,6 +480,8 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     if params["commands"] is not None:
         refuse_second_migrator(params["commands"], params["runner"], files)
     connection = client.connect()
+    if params["state"] != "verified" and move.is_left(connection, client.database.name):  # its fence does not hold sessions of the runbook
+        raise move.already_left(client.database.name)
     state = prisma.inspect(connection, migrations)
     found = {"migrations": history(state, migrations), "drift": drift(state), "missing": state.missing, "unknown_to_release": client.unknown(state, migrations)}
     try:

@@ -15,7 +15,7 @@ import pytest
 
 from sandbox.storefront import Sandbox
 from tests.integration.restored_shop import Shop, killed
-from tests.integration.shop_database import Database
+from tests.integration.shop_database import Database, write_migrations
 
 URL: dict[str, Any] = {"swap": "url"}
 OWNER = "test-elsewhere-owner"
@@ -107,6 +107,14 @@ def test_who_may_not_rename_moves_to_another_name_and_back(shop: Shop) -> None:
         assert (write(shop, shop.name, 5004), write(shop, told["serves"], 5005)) == (True, False)
         again = shop.restore("undone", swap="auto")
         assert (again["changed"], again["restore"]["swap"], again["restore"]["kept"]) == (False, "url", told["serves"])
+
+
+def test_no_migration_is_applied_to_the_database_that_was_left(shop: Shop, tmp_path: Path) -> None:
+    assert shop.restore(swap="url")["restore"]["serves"] != shop.name
+    path = write_migrations(tmp_path, a="CREATE TABLE lost (id int);")
+    for state in ("applied", "baselined"):
+        refused = shop.database.migrate(path, state=state)
+        assert refused["error"]["code"] == "left", refused["msg"]
 
 
 def test_it_is_taken_back_by_the_url_of_what_serves_as_well(shop: Shop) -> None:

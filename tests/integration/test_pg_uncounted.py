@@ -116,3 +116,6 @@ def test_many_tables_are_backed_up_compared_and_swapped_with_few_locks(tmp_path:
         assert (restored["failed"], restored.get("msg")) == (False, None)
         assert restored["restore"]["losses"] == {"public.t7": {"inserted": 1, "updated": 0, "deleted": 0}}
         assert restored["restore"]["verified"]["compared"] == MANY
+        shop.admin('CREATE DATABASE "test-many-target" OWNER shop')
+        moved = shop.restore(target_url=shop.url_of("test-many-target"), swap="url")
+        assert (moved["failed"], moved.get("msg")) == (False, None)

@@ -133,7 +133,9 @@ def test_without_an_approval_it_fails_and_tells_what_would_be_lost(restore: Rest
     server.related = [STAGED]
     refused = restore(approve=None)
     assert (refused["error"]["code"], refused["restore"]["losses"], server.done) == ("not_approved", ROWS, [])
-    assert "4 rows would not be what they are now (public.order: 3 inserted, 1 updated). Set approve: shop" in refused["msg"]
+    lost = "4 rows would not be what they are now (public.order: 3 inserted, 1 updated)."
+    named = "Numbers that were given out since would be given out again by public.ticket. Not counted: foreign tables (public.feed)."
+    assert f"{lost} {named} Set approve: shop" in refused["msg"]
     (warning,) = restore(approve=None, check=True)["warnings"]
     assert "Nobody approved" in warning
 

@@ -45,7 +45,7 @@ def run(reader: str, runner: str, folder: Path, beat: object = nothing) -> list[
     """Let a shell write and another one read, and return the lines that the latter kept once it got its end."""
     kept = folder / "kept"
     script = f'set -e; {runner}; cat > "{folder}/half"; mv "{folder}/half" "{kept}"'
-    load_script(["sh", "-c", reader], ["sh", "-c", script], beat, {"env": dict(os.environ)}, what="The restore", secrets=["hunter22"])  # type: ignore[arg-type]
+    load_script(["sh", "-c", reader], ["sh", "-c", script], beat, {"env": dict(os.environ)}, what="The restore", secrets=["hunter22"])
     return kept.read_text().splitlines()
 
 
