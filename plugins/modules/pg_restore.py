@@ -261,6 +261,7 @@ from ..module_utils.data.drop_database import drop
 from ..module_utils.data.lease import guard as lease_guard
 from ..module_utils.data.new_place import Place
 from ..module_utils.data.postgres import PSYCOPG2_ERROR, connect, direct
+from ..module_utils.data.restore_scope import left_out
 from ..module_utils.data.store import open_store
 
 FIELDS = ("staged", "kept", "kept_until", "expected_seconds", "verified", "losses", "lost_rows", "sequences", "not_counted", "held_seconds", "shut_seconds")
@@ -366,7 +367,7 @@ def plan_restore(todo: dict[str, Any], client: Client) -> Plan:
     if not staged:
         archive = archive or fetched(client, manifest, params, site.admin)
         todo["tool"] = restore.fit(site.admin, archive, params["postgres_bin"], client.beat)
-        shown["left_out"] = restore.left_out(archive)
+        shown["left_out"] = left_out(archive)
     elif client.check_mode or client.state == "staged" or not params["approve"]:
         count(shown, replace_live.compare(site, staged))
     shown["staged"] = staged.name if staged else databases.label(client.live.name, "incoming", todo["now"])
@@ -404,7 +405,7 @@ def plan_going(todo: dict[str, Any], client: Client) -> Plan:
         with closing(connect(client.target or site.server, beat=client.beat)) as connection:
             archive = archive or fetched(client, manifest, params, connection)
             todo["tool"], todo["ownership"] = restore.fit_for_trial(connection, archive, params["postgres_bin"], client.beat)
-        shown["left_out"] = [*([] if todo["ownership"] else ["owners and grants"]), *restore.left_out(archive)]
+        shown["left_out"] = [*([] if todo["ownership"] else ["owners and grants"]), *left_out(archive)]
     else:
         shown["verified"] = restore_verify.verify(place.database(entry), manifest, client.beat) if params["adopt"] and not client.check_mode else None
         shown["verified"] = entry.note.get("verified") or shown["verified"]

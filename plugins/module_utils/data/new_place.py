@@ -22,6 +22,7 @@ from .differences import Losses
 from .postgres import Database, connect
 from .postgres_tools import Tool
 from .replace_live import Site
+from .restore_scope import fits_one_transaction
 
 
 @dataclass
@@ -61,7 +62,7 @@ class Place:
         if not self.target:
             return replace_live.stage(self.site, archive, tool, note, name=name, jobs=jobs, ownership=ownership)
         with closing(connect(self.target, beat=self.beat)) as connection:
-            whole, left = restore.fits_one_transaction(connection, archive), self._entry(connection).note
+            whole, left = fits_one_transaction(connection, archive), self._entry(connection).note
             loaded = left.get("state") == "loading" and not move.is_empty(connection)  # a run was killed
             if loaded and not left.get("whole", True):
                 raise ConfigError(

@@ -9,21 +9,20 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from typing import Any
 
 from ..core.errors import CommandFailed, ConfigError
 from ..core.process import kill, spawn
 from ..core.redact import redact
 from .archive import Archive
-from .archive_contents import Contents, Item, read_contents
-from .archive_layout import UnknownShape
-from .archive_needs import NOBODY, Needs, is_public, needs_of
+from .archive_needs import NOBODY, Needs, needs_of
 from .backup import paced
 from .postgres import BEAT_INTERVAL, Database, connect, query
 from .postgres_tools import Tool, find_tool, libpq_access
+from .restore_scope import contents_of, restorable, use_list
 from .restore_script import PSQL, find_psql, load_script
 
 # As measured: commits need not wait, since a database that was not loaded to its end is made anew, and workers of its own would only share the cores.
@@ -31,12 +30,6 @@ SPEED = "-c synchronous_commit=off -c maintenance_work_mem=256MB -c max_parallel
 # For the query that checks a foreign key. By the planner's guess it hashes all of the other table; joining two sorted ones took half the time or less at
 # millions of rows, where the key is of a type that sorts fast (a text does not, but in the collation C).
 MERGE = "-c enable_hashjoin=off"
-
-# How many relations an entry makes, each of which is locked to the end of the transaction: a table may have another one for long values, with an index.
-LOCKS = {"TABLE": 3, "MATERIALIZED VIEW": 3, "INDEX": 1, "CONSTRAINT": 1, "SEQUENCE": 1, "VIEW": 1, "TYPE": 1, "BLOB": 1}
-ROOM = """
-SELECT current_setting('max_locks_per_transaction')::int * (current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int)
-"""
 
 _NAME = r'("(?:[^"]|"")+"|[\w$]+)'
 _TABLE = re.compile(r"^CREATE (?:UNLOGGED )?TABLE (.+?) \((.*?)^\)", re.MULTILINE | re.DOTALL)
@@ -53,24 +46,6 @@ def needs(archive: Archive, tool: Tool, beat: Callable[[], None]) -> Needs:
     """Find out what an archive takes for granted. Raises ConfigError when it cannot be read."""
     contents = contents_of(archive)
     return needs_of(contents) if contents else read_needs(definition(archive, tool, beat))
-
-
-def contents_of(archive: Archive) -> Contents | None:
-    """Return the table of contents of an archive; None for a shape that is not known here, such as that of a PostgreSQL to come."""
-    try:
-        return read_contents(archive.path)
-    except UnknownShape:
-        return None
-
-
-def left_out(archive: Archive) -> list[str]:
-    """Say what a restore of an archive does not bring back, though the database that was backed up had it."""
-    contents = contents_of(archive)
-    known = {**archive.manifest.get("not_carried", {})}
-    subscriptions = contents.names("SUBSCRIPTION") if contents else []
-    if subscriptions:
-        known["subscriptions"] = sorted({*known.get("subscriptions", []), *subscriptions})
-    return [f"{kind.replace('_', ' ')}: {', '.join(names)}" for kind, names in sorted(known.items())]
 
 
 def definition(archive: Archive, tool: Tool, beat: Callable[[], None]) -> str:
@@ -167,16 +142,6 @@ def _look(connection: Any, archive: Archive, postgres_bin: str | None, beat: Cal
     }
 
 
-def fits_one_transaction(connection: Any, archive: Archive) -> bool:
-    """Whether the server has room for the locks of a transaction that restores all of an archive. A shape that is not known here is tried."""
-    ((room,),) = query(connection, ROOM)
-    contents = contents_of(archive)
-    if contents is None:
-        return True
-    large_objects = sum(item.makes.count("\n") for item in contents.items if item.kind == "BLOB METADATA")  # one on each line
-    return large_objects + sum(LOCKS.get(item.kind, 0) for item in contents.items) <= room
-
-
 def jobs_at_once(jobs: int) -> int:
     """Return how many connections can restore at a time from here."""
     return jobs if sys.platform == "linux" else 1  # elsewhere /dev/fd shares the position in the file between processes
@@ -205,42 +170,9 @@ def load(archive: Archive, tool: Tool, database: Database, *, jobs: int | None, 
         run_program([*reading, "--no-password", *at_once, target], beat, given, **told)
 
 
-@dataclass(frozen=True)
-class UseList:
-    """The options that let pg_restore restore some of an archive, and the descriptors that it needs for them."""
-
-    options: tuple[str, ...] = ()
-    descriptors: tuple[int, ...] = ()
-
-
-@contextmanager
-def use_list(kept: Sequence[Item]) -> Iterator[UseList]:
-    """Give what lets pg_restore restore these entries alone; all of them where there are none."""
-    if not kept:
-        yield UseList()
-        return
-    with tempfile.TemporaryFile() as file:
-        file.write("".join(f"{item.number};\n" for item in kept).encode())
-        file.seek(0)
-        yield UseList((f"--use-list=/dev/fd/{file.fileno()}",), (file.fileno(),))
-
-
 def connection_string(database: Database) -> str:
     target = database.name.replace("\\", "\\\\").replace("'", "\\'")
     return f"dbname='{target}'"
-
-
-def restorable(connection: Any, contents: Contents | None) -> tuple[Item, ...]:
-    """Return the entries that this user can restore, none where those are all.
-
-    Each new database has the schema public already, and up to PostgreSQL 14 it belongs to the superuser who made the server. A user who is not in
-    that role cannot give it away.
-    """
-    if contents is None:
-        return ()
-    own = {role for (role,) in query(connection, "SELECT rolname FROM pg_roles WHERE pg_has_role(oid, 'MEMBER')")}
-    kept = tuple(item for item in contents.items if not (is_public(item) and item.owner not in own))
-    return kept if len(kept) < len(contents.items) else ()
 
 
 def run_program(argv: list[str], beat: Callable[[], None], options: Mapping[str, Any], what: str, secrets: Iterable[str] = ()) -> None:

@@ -76,7 +76,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(new_place.move, "is_empty", lambda connection: world.empty)
     monkeypatch.setattr(new_place.move, "leave", world.leave)
     monkeypatch.setattr(new_place.move, "refuse_unfit_target", world.fitness)
-    monkeypatch.setattr(new_place.restore, "fits_one_transaction", lambda connection, archive: world.fits)
+    monkeypatch.setattr(new_place, "fits_one_transaction", lambda connection, archive: world.fits)
     monkeypatch.setattr(new_place.restore, "load", lambda archive, tool, target, **how: world.done.append(f"load {target.name} in {how['jobs']}"))
     monkeypatch.setattr(new_place.restore_verify, "verify", lambda target, manifest, beat: {"rows": 9})
     return world
