@@ -43,20 +43,30 @@ class Guard(Protocol):
     def beat(self) -> None:
         """Renew the lease; raise LeaseLost when this run does not hold it any more."""
 
+    def before_write(self, seconds: float) -> float:
+        """Renew the lease for a write of ``seconds``; return the seconds that the write may take, or raise LeaseLost."""
+
     def note(self, text: str) -> None:
         """Keep how far a long work is, for the next renewal."""
 
 
+def unlimited(seconds: float) -> float:
+    """Stand for ``Guard.before_write`` where no lease was given: the write may take all of its seconds."""
+    return seconds
+
+
 @dataclass(frozen=True)
 class Runtime:
-    """What a client may call back: ``warn(text)`` for the operator, ``beat()`` before each write and on each turn of a wait.
+    """What a client may call back: ``warn(text)`` for the operator, ``beat()`` on each turn of a wait.
 
+    ``before_write(seconds)`` is for the client itself, before every attempt of a write: it returns the seconds that the attempt may take.
     Ansible shows nothing of a module before it ends: ``note(text)`` tells how far a long work is in the controller's system log and in the lease's journal.
     """
 
     warn: Callable[[str], None] = nothing
     note: Callable[[str], None] = nothing
     beat: Callable[[], None] = nothing
+    before_write: Callable[[float], float] = unlimited
     check_mode: bool = False
 
 
@@ -90,6 +100,7 @@ def run(
             warn=lambda text: module.warn(redact(text, module.no_log_values)),  # Ansible masks results, but not warnings
             note=lambda text: _note(module, held, redact(text, module.no_log_values)),
             beat=held.beat if held else nothing,
+            before_write=held.before_write if held else unlimited,
             check_mode=module.check_mode,
         )
         client = build_client(module.params, runtime)

@@ -9,6 +9,7 @@ was stopped may still arrive.
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -86,6 +87,25 @@ class Lease:
         self.store, self.token, self.document, self.step = store, token, document, step
         self.progress: str | None = None
         self._clock, self._sleep = clock, sleep
+        self._one = threading.RLock()  # of a module's threads asks the store
+        self._begun = self._ended = 0  # looks at the lease: the last one that began, and the last one that succeeded
+
+    def before_write(self, seconds: float) -> float:
+        """Renew the lease so that a write of ``seconds`` ends before the deadline less the margin, and return the seconds that the write may take.
+
+        That is ``seconds``, or less where the time to live is shorter. Raises LeaseLost when the lease is lost or no time is left. Safe to call from
+        several threads: those that wait for one look at the lease share the next one.
+        """
+        begun = self._begun
+        with self._one:
+            if self._ended <= begun or self._left() < seconds:  # else a look that began after this call found the lease held
+                self.beat()
+            if self._left() < seconds:
+                self._try(renew_now=True)
+            left = self._left()
+        if left <= 0:
+            raise LeaseLost("The lease ran out before the write could start, so nothing more is written. Run the play again: it settles what was left.")
+        return min(seconds, left)
 
     def beat(self) -> None:
         """Look whether this run may still write, and renew the lease once a third of its time is gone. Raises LeaseLost.
@@ -96,7 +116,7 @@ class Lease:
         if not trouble or (self.document and not self._due()):
             return  # out of the store's reach only force could have taken it
         known = self.document
-        left = timestamp(known["deadline"]) - known["ttl"] * MARGIN - self._clock() if known else PATIENCE
+        left = self._left() if known else PATIENCE
         waiter = Waiter(timeout=max(0.0, left), sleep=self._sleep, clock=self._clock)
         try:
             waiter.wait_for(self._try, lambda said: (Outcome.PENDING if said else Outcome.READY, "out of reach"), what=f"The lease in {self.store.describe()}")
@@ -111,8 +131,11 @@ class Lease:
 
     def look(self) -> tuple[Document, str]:
         """Return the lease as (document, etag). Raises LeaseLost when this run does not hold it any more."""
+        self._begun += 1
+        begun = self._begun
         document, etag = read(self.store) or (None, "")
         self.document = still_held(document, self.token, self.store, self._clock())
+        self._ended = begun
         return self.document, etag
 
     def renew(self, journal: Mapping[str, Any] | None = None) -> Document:
@@ -146,16 +169,23 @@ class Lease:
             return False
         return True
 
+    def _left(self) -> float:
+        """Return the seconds in which this run may still write, going by what it last saw of the lease."""
+        known = self.document
+        return timestamp(known["deadline"]) - known["ttl"] * MARGIN - self._clock() if known else 0.0
+
     def _due(self) -> bool:
         known = self.document
         if known and any(text and known["journal"].get(name) != text for name, text in (("step", self.step), ("progress", self.progress))):
             return True
         return known is None or self._clock() >= timestamp(known["deadline"]) - known["ttl"] * (1 - RENEW_AFTER)
 
-    def _try(self) -> Exception | None:
-        """Look, and renew when it is time to; return what a store in trouble said."""
+    def _try(self, *, renew_now: bool = False) -> Exception | None:
+        """Look, and renew when it is time to or ``renew_now`` says so; return what a store in trouble said."""
         try:
             self.look()
+            if renew_now:
+                self.renew()
             while self._due():  # again, when the store took long
                 self.renew()
         except (ApiError, Unreachable) as trouble:

@@ -333,6 +333,9 @@ def test_a_lost_lease_stops_the_module_before_its_write(railway, monkeypatch):
         def beat(self) -> None:
             raise LeaseLost("The lease was taken over by somebody else.")
 
+        def before_write(self, seconds: float) -> float:
+            return seconds
+
     old = railway.has("v1.0.0")
     railway.has("v1.1.0")
     monkeypatch.setattr(railway_service, "lease_guard", lambda params: Lost())

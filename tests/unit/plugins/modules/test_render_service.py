@@ -577,6 +577,9 @@ def test_a_lost_lease_stops_the_module_before_its_write(render, monkeypatch):
         def beat(self) -> None:
             raise LeaseLost("The lease was taken over by somebody else.")
 
+        def before_write(self, seconds: float) -> float:
+            return seconds
+
     old = render.has("v1.0.0")
     render.has("v1.1.0")
     monkeypatch.setattr(render_service, "lease_guard", lambda params: Lost())

@@ -309,6 +309,9 @@ def test_nothing_more_is_written_once_the_lease_is_lost(account, shop, monkeypat
             if self.beats > 1:
                 raise LeaseLost("The lease was taken over. Start again.")
 
+        def before_write(self, seconds: float) -> float:
+            return seconds
+
     monkeypatch.setattr(vercel_deploy, "lease_guard", lambda params: Held())
     result = stage(shop)
     assert result["error"]["kind"] == "lease_lost"

@@ -162,6 +162,9 @@ def test_nothing_more_is_written_once_the_lease_is_lost_and_the_next_run_does_th
             if self.beats > 2:
                 raise LeaseLost("The lease was taken over. Start again.")
 
+        def before_write(self, seconds: float) -> float:
+            return seconds
+
     has(account, "OLD", "1", "production")
     wanted: dict[str, Any] = {"variables": {"NEW": "2"}, "absent": ["OLD"]}
     with monkeypatch.context() as patched:

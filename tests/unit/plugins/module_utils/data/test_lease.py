@@ -338,3 +338,74 @@ def test_who_took_the_lease_and_never_heard_of_it_holds_it(store, clock, monkeyp
 def test_who_gave_the_lease_back_and_never_heard_of_it_has_changed_it(store, anna):
     store.lost_answers = 1
     assert anna.release() is True
+
+
+def test_before_a_write_the_lease_is_renewed_where_the_write_could_outlast_it(store, anna, clock):
+    assert anna.before_write(30) == 30
+    writes = store.writes
+    assert anna.before_write(30) == 30
+    assert store.writes == writes, "enough time is left"
+    clock.now += 30
+    assert anna.before_write(80) == 80
+    assert timestamp(document(store)["deadline"]) == clock.now + TTL
+
+
+def test_a_write_may_take_no_longer_than_the_lease_lasts(store, anna, clock):
+    assert anna.before_write(600) == TTL - MARGIN
+    clock.now += 10
+    assert anna.before_write(600) == TTL - MARGIN, "each one has all of the lease's time"
+
+
+def test_nothing_is_written_with_a_lease_that_somebody_took_or_that_ran_out(store, anna, clock):
+    anna.before_write(10)
+    clock.now += TTL - MARGIN
+    with pytest.raises(LeaseLost, match="ran out"):
+        anna.before_write(10)
+    take(store, holder="ben", reason="now", clock=clock)
+    with pytest.raises(LeaseLost, match="taken by ben"):
+        anna.before_write(10)
+
+
+def test_a_write_does_not_start_when_the_renewal_took_all_of_the_time(store, anna, clock):
+    anna.before_write(10)
+    clock.now += TTL / 2
+
+    def slowly() -> None:
+        clock.now += TTL
+
+    store.before_lease = slowly
+    with pytest.raises(LeaseLost, match="ran out"):
+        anna.before_write(80)
+
+
+def test_out_of_the_stores_reach_a_write_may_take_what_is_left(store, anna, clock):
+    anna.beat()
+    store.down = True
+    clock.now += 20
+    assert anna.before_write(10) == 10
+    assert anna.before_write(90) == TTL - MARGIN - 20
+
+
+def test_a_look_that_began_while_a_thread_waited_for_its_turn_is_good_for_it_too(store, anna, monkeypatch):
+    anna.beat()
+    looks: list[str] = []
+    get = store.get
+
+    def counted(key):
+        looks.append(key)
+        return get(key)
+
+    monkeypatch.setattr(store, "get", counted)
+
+    class Busy:
+        """Stands for a lock that another thread holds: that one looks at the lease first."""
+
+        def __enter__(self):
+            anna.look()
+
+        def __exit__(self, *_error):
+            pass
+
+    monkeypatch.setattr(anna, "_one", Busy())
+    assert anna.before_write(10) == 10
+    assert len(looks) == 1
