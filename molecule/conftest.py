@@ -436,11 +436,11 @@ def released_shop(released, shop, sandbox) -> Shop:
 def hold_the_lease(shop):
     """Returns a function that takes the shop's lease as somebody else."""
     from ansible_collections.storefront.runbook.plugins.module_utils.data.lease import take
-    from ansible_collections.storefront.runbook.plugins.module_utils.data.store import open_store
+    from ansible_collections.storefront.runbook.plugins.module_utils.data.store import open_store, unguarded
 
     def hold(holder: str, release: str) -> None:
         s3 = shop.sandbox.state["s3"]
         options = {f"store_{key}": s3[key] for key in ("endpoint_url", "access_key", "secret_key", "region")}
-        take(open_store({"store": shop.at["store"], "store_is_shared": False, **options}), holder=holder, release=release)
+        take(open_store({"store": shop.at["store"], "store_is_shared": False, **options}, unguarded), holder=holder, release=release)
 
     return hold

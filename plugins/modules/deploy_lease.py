@@ -50,6 +50,12 @@ options:
       - Seconds from each renewal to the deadline. A shorter time than the default may end while one slow request to a vendor is tried again.
     type: float
     default: 300.0
+  tolerate_clock:
+    description:
+      - Takes the lease although the clock of this controller and that of the store are more than 60 s apart, and warns of it. For an emergency; the module
+        refuses it otherwise.
+    type: bool
+    default: false
   break_lease:
     description:
       - Takes the lease from its holder before the deadline, and says why. The holder stops before its next write.
@@ -73,7 +79,8 @@ attributes:
     description: Shows the holder, the deadline and the journal, before and after.
     support: full
 notes:
-  - The clocks of two controllers may differ by a tenth of O(ttl), which is 30 seconds by default.
+  - Deadlines go by the store's clock (the C(Date) of its answers, or the time of a file that is written to a folder), so no controller takes the lease
+    too early because its own clock is ahead. Where the store does not tell the time, the controller's clock is used, and the module warns of it.
   - A renewal that adds nothing to the journal is not reported as a change.
   - Vendors take no fencing token, so a module looks at the lease before it writes, and cannot do both in one step.
 seealso:
@@ -162,6 +169,11 @@ journal:
   description: What was noted of the deploy under way. When the lease was just taken, what is in it did not end and has to be settled; empty when nothing has.
   returned: success
   type: dict
+remarks:
+  description: What is wrong with a clock. It is warned of, too.
+  returned: when the lease was taken
+  type: list
+  elements: str
 msg:
   description: Why nothing was given back.
   returned: with O(state=released), when O(token) does not hold the lease
@@ -192,16 +204,19 @@ error:
 import getpass
 import os
 import socket
-import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from ..module_utils.core.errors import ConfigError
-from ..module_utils.core.module import Plan, run
+from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import store_options
 from ..module_utils.core.process import controller
 from ..module_utils.data.lease import TTL_MAX, Lease, take
 from ..module_utils.data.lease_document import Document, iso, obstacle, read, taken_by, taken_from
-from ..module_utils.data.store import Store, open_store
+from ..module_utils.data.ledger_keys import last_fence
+from ..module_utils.data.store import Store, open_store, unguarded
+from ..module_utils.data.store_clock import compare
 
 SHOWN = ("state", "holder", "release", "reason", "acquired_at", "deadline", "ttl", "fence")
 
@@ -213,6 +228,7 @@ def argument_spec() -> dict[str, Any]:
         "holder": {"type": "str"},
         "release": {"type": "str", "default": ""},
         "ttl": {"type": "float", "default": TTL_MAX},
+        "tolerate_clock": {"type": "bool", "default": False},
         "break_lease": {"type": "str"},
         "journal": {"type": "dict"},
         "unfinished": {"type": "bool", "default": False},
@@ -220,32 +236,49 @@ def argument_spec() -> dict[str, Any]:
     }
 
 
-def plan(params: dict[str, Any], store: Store) -> Plan:
+@dataclass(frozen=True)
+class Client:
+    store: Store
+    warn: Callable[[str], None]
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def build_client(params: dict[str, Any], runtime: Runtime) -> Client:
+    return Client(open_store(params, None if runtime.check_mode else unguarded), runtime.warn)
+
+
+def plan(params: dict[str, Any], client: Client) -> Plan:
     if params["state"] == "released":
-        return plan_released(params, store)
-    return plan_renewed(params, store) if params["token"] else plan_taken(params, store)
+        return plan_released(params, client.store)
+    return plan_renewed(params, client.store) if params["token"] else plan_taken(params, client)
 
 
-def plan_taken(params: dict[str, Any], store: Store) -> Plan:
+def plan_taken(params: dict[str, Any], client: Client) -> Plan:
     reason = params["break_lease"]
     if reason is not None and not reason.strip():
         raise ConfigError("break_lease is empty. Say why the lease is taken from its holder: others read it.")
     if not 1 <= params["ttl"] <= TTL_MAX:
         raise ConfigError(f"ttl is {params['ttl']:g} s. Set it between 1 and {TTL_MAX:g}: a killed deploy blocks the next one for that long.")
-    current, now = look(store), time.time()
+    store, remarks = client.store, list[str]()
+    current = look(store)
+    now = compare(store, tolerate=params["tolerate_clock"], warn=remarks.append)()
+    for remark in remarks:
+        client.warn(remark)
     held = obstacle(current, store, now) if current and not reason else None
     if held:
         raise held
     wanted = {"holder": params["holder"] or this_process(), "release": params["release"], "ttl": params["ttl"], "reason": reason}
-    after = taken_by(current, token="", now=now, **wanted)
-    result = {"token": None, "lease": shown(after), "taken_over": taken_from(current), "journal": after["journal"]}
-    return Plan(shown(current) or {}, shown(after) or {}, {"take": wanted}, result)
+    after = taken_by(current, token="", now=now, first=1 if current else last_fence(store) + 1, **wanted)
+    result = {"token": None, "lease": shown(after), "taken_over": taken_from(current), "journal": after["journal"], "remarks": remarks}
+    return Plan(shown(current) or {}, shown(after) or {}, {"take": {**wanted, "tolerate_clock": params["tolerate_clock"]}}, result)
 
 
 def plan_renewed(params: dict[str, Any], store: Store) -> Plan:
     lease = Lease(store, params["token"])
     current, _unused = lease.look()
-    after = {**current, "deadline": iso(time.time() + current["ttl"]), "journal": {**current["journal"], **(params["journal"] or {})}}
+    after = {**current, "deadline": iso(lease.now() + current["ttl"]), "journal": {**current["journal"], **(params["journal"] or {})}}
     result = {"token": lease.token, "lease": shown(after), "journal": after["journal"], "changed": after["journal"] != current["journal"]}
     fields = ("deadline", "journal")
     return Plan({name: current[name] for name in fields}, {name: after[name] for name in fields}, {"renew": lease, "journal": params["journal"]}, result)
@@ -262,10 +295,10 @@ def plan_released(params: dict[str, Any], store: Store) -> Plan:
     return Plan(before, {**before, "state": "released"}, {"release": Lease(store, params["token"]), "unfinished": params["unfinished"]}, result)
 
 
-def apply(plan: Plan, store: Store) -> dict[str, Any]:
+def apply(plan: Plan, client: Client) -> dict[str, Any]:
     todo = plan.todo
     if "take" in todo:
-        lease, loser = take(store, **todo["take"])
+        lease, loser = take(client.store, **todo["take"])
         return {"token": lease.token, "lease": shown(lease.document), "taken_over": loser, "journal": lease.document["journal"] if lease.document else {}}
     if "renew" in todo:
         document = todo["renew"].renew(todo["journal"])
@@ -296,7 +329,7 @@ def this_process() -> str:
 def main() -> None:
     run(
         argument_spec(),
-        lambda params, runtime: open_store(params),
+        build_client,
         plan,
         apply,
         required_if=[("state", "released", ["token"])],

@@ -340,7 +340,7 @@ class Client:
 
     def __init__(self, params: dict[str, Any], runtime: Runtime) -> None:
         self.database = direct(params["database_url"], remedy="database_url")
-        self.store = open_store(params)
+        self.store = open_store(params, runtime.permit)
         self.close = self.store.close
         self.warn = runtime.warn
         self.progress = backup.Progress()

@@ -152,7 +152,7 @@ def argument_spec() -> dict[str, Any]:
 
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> Client:
-    return Client(open_store(params), runtime)
+    return Client(open_store(params, runtime.permit), runtime)
 
 
 def plan(params: dict[str, Any], client: Client) -> Plan:

@@ -181,7 +181,7 @@ class Client:
         self.prefix, self.identity = folder(params["prefix"]), read_identity(params)
         self.held = ExitStack()
         self.close = self.held.close
-        self.store = self.held.enter_context(closing(open_store(params)))
+        self.store = self.held.enter_context(closing(open_store(params, runtime.permit)))
         self.warn = runtime.warn
         self._waiter = Waiter(timeout=params["wait_timeout"], beat=runtime.beat)
         self._began = self._waiter.clock()

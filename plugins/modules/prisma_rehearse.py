@@ -215,7 +215,7 @@ class Client:
     """Both databases, as they are reached past a pooler."""
 
     def __init__(self, params: dict[str, Any], runtime: Runtime) -> None:
-        self.params, self._stack = params, ExitStack()
+        self.params, self._permit, self._stack = params, runtime.permit, ExitStack()
         self.close = self._stack.close
         self.warn = runtime.warn
         self.production = direct(params["database_url"], params["direct_url"])
@@ -238,7 +238,9 @@ class Client:
         if self.given:
             refuse_same_database(connection, self.connect(self.given))
             return nullcontext((self.given, {})), self.given.describe(), {}
-        return rehearsal_copy.planned(self.params, self.production, connection, state, held=self._stack, beat=self.beat, warn=self.waiter.warn)
+        return rehearsal_copy.planned(
+            self.params, self.production, connection, state, held=self._stack, beat=self.beat, warn=self.waiter.warn, permit=self._permit
+        )
 
 
 def plan(params: dict[str, Any], client: Client) -> Plan:

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: release_info
 version_added: 1.0.0
-short_description: Tell from the ledger what is live and what to go back to
+short_description: Read from the ledger what is live and what to go back to
 description:
   - Reads the records that M(storefront.runbook.release_record) wrote. It asks no platform, so what was changed by hand there does not show.
   - A ledger that knows nothing is no failure; the results are null then, and RV(message) says why.
@@ -27,7 +27,7 @@ options:
     type: str
   limit:
     description:
-      - How many records are read, the newest first.
+      - How many of the newest records are returned as RV(records). Older ones are read as well, up to 1000 of them, until RV(target) is known.
     type: int
     default: 20
 extends_documentation_fragment:
@@ -89,11 +89,21 @@ target:
   type: dict
   contains: *state
 message:
-  description: What the operator should know about RV(target); null when it is plain.
+  description: What the operator should know about RV(target); null where there is nothing to know.
   returned: success
   type: str
+remarks:
+  description: What is wrong with the ledger or with a clock, such as records that say they ended in the future. They are warned of, too.
+  returned: success
+  type: list
+  elements: str
+unverified:
+  description: Releases that are no target, because they were never verified live or were withdrawn since, going by the records that were read.
+  returned: success
+  type: list
+  elements: str
 records:
-  description: The records, the newest first, as M(storefront.runbook.release_record) wrote them.
+  description: The newest O(limit) records, the newest first, as M(storefront.runbook.release_record) wrote them.
   returned: success
   type: list
   elements: dict
@@ -121,8 +131,10 @@ from typing import Any
 from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import store_options
-from ..module_utils.data.ledger import newest, state_after, target, verified
+from ..module_utils.data import ledger_history
+from ..module_utils.data.ledger import state_after, target, unfit, verified
 from ..module_utils.data.store import Store, open_store
+from ..module_utils.data.store_clock import StoreClock
 
 
 @dataclass(frozen=True)
@@ -145,13 +157,22 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Reader:
 def plan(params: dict[str, Any], client: Reader) -> Plan:
     if params["limit"] < 1:
         raise ConfigError(f"limit is {params['limit']}, so no record would be read. Set it to 1 or more.")
-    records = newest(client.store, params["limit"], client.warn)
+    clock = StoreClock(client.store)
+    unread: list[str] = []
+    history = ledger_history.read(client.store, params["limit"], release=params["release"], warn=unread.append, clock=clock)
+    records, wrong = history.records, clock.difference()
+    remarks = [*unread, *history.remarks, *([wrong] if wrong else [])]
+    for remark in remarks:
+        client.warn(remark)
     last = next((index for index, record in enumerate(records) if verified(record)), None)
     index, message = target(records, params["release"])
     known = None if last is None else state_after(records, last)
     certain = records and records[0]["outcome"] not in ("incomplete", "unsafe")
     found = None if index is None else state_after(records, index)
-    return Plan({}, {}, result={"live": known if certain else None, "last_verified": known, "target": found, "message": message, "records": records})
+    if history.cut and message:
+        message = f"{message} Only the newest {len(records)} of its records that could matter were read."
+    result = {"live": known if certain else None, "last_verified": known, "target": found, "message": message, "remarks": remarks}
+    return Plan({}, {}, result={**result, "unverified": unfit(records), "records": history.shown})
 
 
 def apply(plan: Plan, client: Reader) -> None:

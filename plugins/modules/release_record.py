@@ -13,6 +13,8 @@ short_description: Record a deploy, a rollback or a restore of the database in t
 description:
   - Writes one record to the ledger in the store. A record is never changed; a second run with the same facts changes nothing.
   - Only the fields named here are kept, and the passwords of URLs in them are masked.
+  - The lease is checked before the record is written and once more after it. When it was lost, the module takes its own record back and fails.
+  - Records are ordered by the lease's holders and by number, not by a clock.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
@@ -210,6 +212,12 @@ record:
     schema:
       description: Version of the record's shape.
       type: int
+    fence:
+      description: Which holder of the lease wrote it. With C(number) it says where the record stands in the ledger.
+      type: int
+    number:
+      description: Which record of that holder it is.
+      type: int
     id:
       description: Its id.
       type: str
@@ -236,16 +244,21 @@ error:
 """
 
 import re
-import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from ..module_utils.core.errors import ConfigError
-from ..module_utils.core.module import Plan, run
+from ..module_utils.core.errors import ConfigError, LeaseLost, RunbookError
+from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import lease_options, store_options
+from ..module_utils.data.lease import Lease
 from ..module_utils.data.lease import guard as lease_guard
 from ..module_utils.data.lease_document import iso, timestamp
-from ..module_utils.data.ledger import find, make, same, write
-from ..module_utils.data.store import Store, open_store
+from ..module_utils.data.lease_document import read as read_lease
+from ..module_utils.data.ledger import find, make, place, same, write
+from ..module_utils.data.ledger_keys import newest_first
+from ..module_utils.data.store import Store, open_store, unguarded
+from ..module_utils.data.store_clock import StoreClock
 
 RESTORE = {
     "swap": {"type": "str", "choices": ["rename", "url"], "required": True},
@@ -281,7 +294,27 @@ def argument_spec() -> dict[str, Any]:
     }
 
 
-def plan(params: dict[str, Any], store: Store) -> Plan:
+@dataclass(frozen=True)
+class Client:
+    """The ledger's store; ``lease`` is this run's, None outside of a deploy. ``take_back`` removes a record that this run must not have written."""
+
+    store: Store
+    lease: Lease | None
+    take_back: Callable[[str], None]
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def build_client(params: dict[str, Any], runtime: Runtime) -> Client:
+    def take_back(key: str) -> None:
+        open_store(params, unguarded).delete(key)
+
+    store = open_store(params, runtime.permit)
+    return Client(store, Lease(store, params["lease"]) if params["lease"] else None, take_back)
+
+
+def plan(params: dict[str, Any], client: Client) -> Plan:
     if params["id"] and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", params["id"]):
         raise ConfigError(f"id {params['id']!r} cannot name an object of the store. Set it to letters, digits, dots and hyphens, or leave it out.")
     if params["kind"] == "rollback" and params["outcome"] == "released":
@@ -291,14 +324,18 @@ def plan(params: dict[str, Any], store: Store) -> Plan:
         raise ConfigError("Only a restore ends restored or undone, and tells what it did. Set kind to restore and name that in restore, or leave both out.")
     if params["kind"] == "restore" and not restored and params["outcome"] != "incomplete":
         raise ConfigError(f"A restore does not end {params['outcome']}. Set outcome to restored, undone or incomplete.")
-    started, finished = moment(params, "started_at"), moment(params, "finished_at") or iso(time.time())
-    record = {**make({**params, "started_at": started}), "finished_at": finished}
-    found = find(store, record["id"])
+    store, started = client.store, moment(params, "started_at")
+    facts = make({**params, "started_at": started})
+    keys = newest_first(store)
+    clock = StoreClock(store)
+    clock.set()
+    record = place({**facts, "finished_at": moment(params, "finished_at") or iso(clock())}, keys, last_holder(store))
+    found = find(store, record["id"], keys)
     if found and not same(record, found):
         raise ConfigError(
             f"The ledger in {store.describe()} has another record {record['id']}, and records are never changed. Set another id, or leave it out."
         )
-    return Plan(found or {}, found or record, {"record": record}, {"record": found or record})
+    return Plan(found or {}, found or record, {"record": record, "keys": keys}, {"record": found or record})
 
 
 def moment(params: dict[str, Any], option: str) -> str | None:
@@ -309,12 +346,43 @@ def moment(params: dict[str, Any], option: str) -> str | None:
         raise ConfigError(f"{option} is {params[option]!r}, which is no time. Write it in ISO 8601, such as 2026-01-31T12:00:00Z.") from None
 
 
-def apply(plan: Plan, store: Store) -> None:
-    write(store, plan.todo["record"])
+def apply(plan: Plan, client: Client) -> dict[str, Any]:
+    record = place(plan.todo["record"], plan.todo["keys"], fence(client))
+    key = write(client.store, record)
+    try:
+        if client.lease:
+            client.lease.beat()
+    except LeaseLost as lost:  # the process stood still between the check and the write
+        withdraw(client, key, lost)
+        raise
+    return {"record": record}
+
+
+def fence(client: Client) -> int:
+    """Return which holder of the lease this run is. Raises LeaseLost. Without a lease it is the last holder there was."""
+    if client.lease:
+        document, _etag = client.lease.look()
+        return document["fence"]
+    return last_holder(client.store)
+
+
+def last_holder(store: Store) -> int:
+    try:
+        found = read_lease(store)
+    except ConfigError:  # an emergency is recorded even though the lease is damaged
+        return 0
+    return found[0]["fence"] if found else 0
+
+
+def withdraw(client: Client, key: str, lost: LeaseLost) -> None:
+    try:
+        client.take_back(key)
+    except RunbookError as error:
+        lost.advise(f"The record {key} was written too late and could not be removed: {error} Remove it by hand.")
 
 
 def main() -> None:
-    run(argument_spec(), lambda params, runtime: open_store(params), plan, apply, guard=lease_guard)
+    run(argument_spec(), build_client, plan, apply, guard=lease_guard)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Any
 
 import pyrage
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.data.store import open_store
+from ansible_collections.storefront.runbook.plugins.module_utils.data.store import open_store, unguarded
 from ansible_collections.storefront.runbook.plugins.module_utils.data.store_s3 import S3Store
 from ansible_collections.storefront.runbook.plugins.modules import pg_backup
 
@@ -33,7 +33,7 @@ class Plays:
         self.name, self.sandbox = sandbox.name, sandbox
         settings = {f"store_{key}": value for key, value in sandbox.state["s3"].items()}
         self.options = {"store": f"s3://{BUCKET}/{PREFIX}", **settings}
-        self.store = open_store(self.options)
+        self.store = open_store(self.options, unguarded)
         assert isinstance(self.store, S3Store)
         self.clear()
 

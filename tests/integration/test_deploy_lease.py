@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.data.lease_document import KEY
-from ansible_collections.storefront.runbook.plugins.module_utils.data.store import open_store
+from ansible_collections.storefront.runbook.plugins.module_utils.data.store import open_store, unguarded
 from ansible_collections.storefront.runbook.plugins.modules import deploy_lease
 
 from tests.integration.object_service import unconditional
@@ -31,7 +31,7 @@ def lease(store_options: dict[str, Any]):
 
 
 def kept(options: dict[str, Any]) -> dict[str, Any]:
-    store = open_store(options)
+    store = open_store(options, unguarded)
     found = store.get(KEY)
     store.close()
     return json.loads(found[0]) if found else {}

@@ -25,7 +25,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.data.backup_cou
 from ansible_collections.storefront.runbook.plugins.module_utils.data.backup_reader import open_backup
 from ansible_collections.storefront.runbook.plugins.module_utils.data.postgres import parse_url
 from ansible_collections.storefront.runbook.plugins.module_utils.data.postgres_globals import database_statements
-from ansible_collections.storefront.runbook.plugins.module_utils.data.store import Store, open_store
+from ansible_collections.storefront.runbook.plugins.module_utils.data.store import Store, open_store, unguarded
 from ansible_collections.storefront.runbook.plugins.module_utils.data.store_s3 import S3Store
 from ansible_collections.storefront.runbook.plugins.modules import pg_backup, pg_backup_info, pg_backup_prune
 from botocore.awsrequest import AWSResponse, HeadersDict
@@ -59,7 +59,7 @@ class Backups:
 
     def __init__(self, database: Database, options: dict[str, Any]) -> None:
         self.database, self.options = database, options
-        self.store: Store = open_store(options)
+        self.store: Store = open_store(options, unguarded)
 
     def run(self, *, check: bool = False, **options: Any) -> dict[str, Any]:
         return run_module(pg_backup, self.parameters(**options), check=check)
@@ -316,8 +316,8 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
             body: Any = Body()  # botocore's annotations ask for urllib3's response; all that is read of it is the stream
             return AWSResponse(request.url, 503, HeadersDict(), body)
 
-        def opened(params: Any) -> Store:
-            store = open_store(params)
+        def opened(params: Any, permit: Any) -> Store:
+            store = open_store(params, permit)
             assert isinstance(store, S3Store)
             store.client.meta.events.register(f"before-send.s3.{operation}", answer)
             return store
@@ -512,7 +512,7 @@ def test_s3_is_cleared_of_what_no_rule_keeps_and_of_what_runs_left(in_s3: Backup
 def bucket(s3_options: dict[str, Any]) -> Iterator[Any]:
     """A bucket of its own that somebody may open to the world; ``options`` of the module lead there."""
     options = {**s3_options, "store": f"s3://open-{uuid.uuid4()}/shop"}
-    store = open_store(options)
+    store = open_store(options, unguarded)
     assert isinstance(store, S3Store)
     store.client.create_bucket(Bucket=store.bucket)
     yield store.client, store.bucket, options

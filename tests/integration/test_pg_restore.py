@@ -22,7 +22,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core.wait impor
 from ansible_collections.storefront.runbook.plugins.module_utils.data import databases, differences, lease, restore
 from ansible_collections.storefront.runbook.plugins.module_utils.data.archive import fetch
 from ansible_collections.storefront.runbook.plugins.module_utils.data.backup_reader import open_backup
-from ansible_collections.storefront.runbook.plugins.module_utils.data.store import open_store
+from ansible_collections.storefront.runbook.plugins.module_utils.data.store import open_store, unguarded
 
 from sandbox.process import wait_until
 from sandbox.storefront import Sandbox
@@ -119,9 +119,9 @@ def test_the_same_values_of_any_type_are_the_same_in_another_database_and_told_a
 
 def test_an_archive_is_the_one_that_pg_dump_wrote_and_tells_where_each_table_begins(template: Shop, tmp_path: Path) -> None:
     dumped, laid_out = tmp_path / "dumped", tmp_path / "laid-out"
-    with fetch(open_store(template.store), "first", "backups/", None, nothing) as archive:
+    with fetch(open_store(template.store, unguarded), "first", "backups/", None, nothing) as archive:
         laid_out.write_bytes(Path(archive.path).read_bytes())
-    with open_backup(open_store(template.store), "first") as backup:
+    with open_backup(open_store(template.store, unguarded), "first") as backup:
         dumped.write_bytes(b"".join(backup.pieces()))
     assert laid_out.stat().st_size < dumped.stat().st_size
 
@@ -405,7 +405,7 @@ def test_what_is_past_its_time_is_dropped_when_asked_and_not_before(shop: Shop) 
 
 
 def test_a_lost_lease_stops_it_and_leaves_nothing(shop: Shop) -> None:
-    store = open_store(shop.store)
+    store = open_store(shop.store, unguarded)
     held, _loser = lease.take(store, holder="this run")
     lease.take(store, holder="another run", reason="a test")
     assert shop.restore(lease=held.token)["error"]["kind"] == "lease_lost"
@@ -413,7 +413,7 @@ def test_a_lost_lease_stops_it_and_leaves_nothing(shop: Shop) -> None:
 
 
 def test_a_lease_that_is_lost_in_the_middle_of_it_stops_it_and_leaves_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    store, oid = open_store(shop.store), shop.oid()
+    store, oid = open_store(shop.store, unguarded), shop.oid()
     held, _loser = lease.take(store, holder="this run")
     spawn, begun = restore.spawn, list[Any]()
 

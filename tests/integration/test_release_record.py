@@ -43,7 +43,7 @@ def test_check_mode_then_written_then_unchanged(record, store_options):
     written = record("v1.0.0", 1)
     assert written["record"] == predicted["record"]
     assert record("v1.0.0", 1)["changed"] is False
-    assert keys(store_options) == [f"ledger/20260101T120500000Z-{written['record']['id']}.json"]
+    assert keys(store_options) == [f"ledger/f00000000-0001-deploy-released-{written['record']['id']}.json"]
 
 
 def test_a_rollback_finds_its_target_in_what_was_recorded(record, store_options):

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError, LeaseHeld, Unreachable
 from ansible_collections.storefront.runbook.plugins.module_utils.data.lease import take
 from ansible_collections.storefront.runbook.plugins.module_utils.data.lease_document import KEY, read
-from ansible_collections.storefront.runbook.plugins.module_utils.data.store import Conflict, open_store, prove_conditional_writes
+from ansible_collections.storefront.runbook.plugins.module_utils.data.store import Conflict, open_store, prove_conditional_writes, unguarded
 
 from tests.integration.object_service import unconditional
 
@@ -22,7 +22,7 @@ RIVALS = 6
 
 @pytest.fixture
 def store(store_options: dict[str, Any]):
-    opened = open_store(store_options)
+    opened = open_store(store_options, unguarded)
     yield opened
     opened.close()
 
@@ -56,7 +56,7 @@ def test_one_of_many_wins_each_race_for_the_lease(store_options):
     start = Barrier(RIVALS)
 
     def attempt(number: int) -> str | None:
-        own = open_store(store_options)
+        own = open_store(store_options, unguarded)
         start.wait()
         try:
             return take(own, holder=str(number))[0].token
@@ -68,7 +68,7 @@ def test_one_of_many_wins_each_race_for_the_lease(store_options):
     with ThreadPoolExecutor(RIVALS) as pool:
         for _unused in range(5):
             tokens = [token for token in pool.map(attempt, range(RIVALS)) if token]
-            store = open_store(store_options)
+            store = open_store(store_options, unguarded)
             found = read(store)
             assert found is not None
             assert tokens == [found[0]["token"]]
@@ -77,16 +77,16 @@ def test_one_of_many_wins_each_race_for_the_lease(store_options):
 
 
 def test_no_renewal_is_lost_when_a_holder_writes_from_many_threads(store_options):
-    lease, _unused = take(open_store(store_options), holder="anna")
+    lease, _unused = take(open_store(store_options, unguarded), holder="anna")
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda number: lease.renew({str(number): number}), range(8)))
     assert lease.look()[0]["journal"] == {str(number): number for number in range(8)}
 
 
 def test_a_service_without_conditional_writes_is_refused_and_left_clean(s3_options):
-    honest = open_store(s3_options)
+    honest = open_store(s3_options, unguarded)
     with unconditional(s3_options["store_endpoint_url"]) as url:
-        store = open_store({**s3_options, "store_endpoint_url": url})
+        store = open_store({**s3_options, "store_endpoint_url": url}, unguarded)
         with pytest.raises(ConfigError, match="is a store without conditional writes") as refused:
             take(store, holder="anna")
         store.close()
@@ -96,14 +96,14 @@ def test_a_service_without_conditional_writes_is_refused_and_left_clean(s3_optio
 
 
 def test_a_bucket_that_is_not_there_is_named_with_the_remedy(s3_options):
-    store = open_store({**s3_options, "store": "s3://no-such-bucket/shop"})
+    store = open_store({**s3_options, "store": "s3://no-such-bucket/shop"}, unguarded)
     with pytest.raises(ConfigError, match=r"There is no bucket 'no-such-bucket' .* Make it, or correct store"):
         store.get(KEY)
     store.close()
 
 
 def test_a_service_that_is_not_there_is_named_with_the_remedy(s3_options):
-    store = open_store({**s3_options, "store_endpoint_url": "http://127.0.0.1:1"})
+    store = open_store({**s3_options, "store_endpoint_url": "http://127.0.0.1:1"}, unguarded)
     with pytest.raises(Unreachable, match=r"at http://127.0.0.1:1 could not be read: no answer .* Check the network, store_endpoint_url"):
         store.get(KEY)
     store.close()

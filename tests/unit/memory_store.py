@@ -16,6 +16,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.data.store impo
 class MemoryStore:
     """``ignored`` are the conditions that it does not honour, ``down`` answers nothing, ``lost_answers`` is how many writes are done and reported as refused.
 
+    ``tells`` is its time, None where it does not tell; ``reads`` are the keys that were asked for.
     ``before_lease`` is called once, before the next write of the lease: somebody else who is quicker.
     """
 
@@ -26,12 +27,15 @@ class MemoryStore:
         self.lost_answers = 0
         self.before_lease: Callable[[], Any] | None = None
         self.writes = 0
+        self.tells: float | None = None
+        self.reads: list[str] = []
 
     def describe(self) -> str:
         return "s3://bucket/shop"
 
     def get(self, key: str) -> tuple[bytes, str] | None:
         self._answer()
+        self.reads.append(key)
         return (self.objects[key], self._etag(key)) if key in self.objects else None
 
     def put_if_absent(self, key: str, data: bytes) -> str:
@@ -47,6 +51,9 @@ class MemoryStore:
     def delete(self, key: str) -> None:
         self._answer()
         self.objects.pop(key, None)
+
+    def time(self) -> float | None:
+        return self.tells
 
     def close(self) -> None:
         pass

@@ -69,6 +69,11 @@ class Runtime:
     before_write: Callable[[float], float] = unlimited
     check_mode: bool = False
 
+    @property
+    def permit(self) -> Callable[[float], float] | None:
+        """What the store is opened with, so that each write asks the lease; None in check mode, in which it only reads."""
+        return None if self.check_mode else self.before_write
+
 
 def run(
     argument_spec: Mapping[str, Any],

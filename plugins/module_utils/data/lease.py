@@ -16,43 +16,53 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..core.errors import ApiError, LeaseLost, Unreachable, WaitTimeout
-from ..core.wait import Outcome, Waiter
+from ..core.wait import Outcome, Waiter, nothing
 from .lease_document import KEY, MARGIN, Document, encode, iso, obstacle, read, still_held, taken_by, taken_from, timestamp
-from .store import Conflict, Store, open_later, prove_conditional_writes
+from .ledger_keys import last_fence
+from .store import Conflict, Store, open_later, prove_conditional_writes, unguarded
+from .store_clock import Clock, StoreClock, compare
 
 TTL_MAX = 300.0
 RENEW_AFTER = 1 / 3  # of the time to live
 PATIENCE = 60.0  # seconds for a store that does not answer and never did
 RACES = 10  # each lost race means that somebody else got on, so this is never reached by chance
 
-Clock = Callable[[], float]
-
 
 def guard(params: Mapping[str, Any]) -> Lease | None:
     """Return the lease that a module writes under, None when its ``lease`` option is not set. The store is opened and asked at the first beat."""
-    return Lease(open_later(params), params["lease"], step=params.get("lease_step")) if params.get("lease") else None
+    return Lease(open_later(params, unguarded), params["lease"], step=params.get("lease_step")) if params.get("lease") else None
 
 
 def take(
-    store: Store, *, holder: str, release: str = "", ttl: float = TTL_MAX, reason: str | None = None, clock: Clock = time.time
+    store: Store,
+    *,
+    holder: str,
+    release: str = "",
+    ttl: float = TTL_MAX,
+    reason: str | None = None,
+    clock: Clock = time.time,
+    tolerate_clock: bool = False,
+    warn: Callable[[str], None] = nothing,
 ) -> tuple[Lease, dict[str, Any] | None]:
     """Take the lease for ``ttl`` seconds; ``reason`` takes it from a holder whose deadline has not passed.
 
     Returns the lease and, when it was taken from somebody, their {holder, release, since, journal}. Raises LeaseHeld, and ConfigError for a store
-    that cannot keep a lease.
+    that cannot keep a lease, or where the controller's clock is wrong; ``tolerate_clock`` warns of that. Deadlines go by the store's clock.
     """
     prove_conditional_writes(store)
+    now = compare(store, clock, tolerate=tolerate_clock, warn=warn)
     token = str(uuid.uuid4())
     loser: dict[str, Any] | None = None
     for _unused in range(RACES):
         current, etag = read(store) or (None, None)
         if current and current["token"] == token:  # written after all by a try whose answer was lost
             return Lease(store, token, document=current, clock=clock), loser
-        held = obstacle(current, store, clock()) if current and not reason else None
+        held = obstacle(current, store, now()) if current and not reason else None
         if held:
             raise held
         loser = taken_from(current)
-        wanted = taken_by(current, token=token, holder=holder, release=release, ttl=ttl, reason=reason, now=clock())
+        first = 1 if current else last_fence(store) + 1  # a lease that was removed must not count from the start
+        wanted = taken_by(current, token=token, holder=holder, release=release, ttl=ttl, reason=reason, now=now(), first=first)
         try:
             if etag:
                 store.put_if_match(KEY, encode(wanted), etag)
@@ -86,7 +96,7 @@ class Lease:
     ) -> None:
         self.store, self.token, self.document, self.step = store, token, document, step
         self.progress: str | None = None
-        self._clock, self._sleep = clock, sleep
+        self._clock, self._sleep = StoreClock(store, clock), sleep
         self._one = threading.RLock()  # of a module's threads asks the store
         self._begun = self._ended = 0  # looks at the lease: the last one that began, and the last one that succeeded
 
@@ -134,6 +144,7 @@ class Lease:
         self._begun += 1
         begun = self._begun
         document, etag = read(self.store) or (None, "")
+        self._clock.set()
         self.document = still_held(document, self.token, self.store, self._clock())
         self._ended = begun
         return self.document, etag
@@ -154,6 +165,7 @@ class Lease:
         """Give the lease back and return True; False when this token does not hold it. ``unfinished`` keeps the journal for the next holder to settle."""
         for race in range(RACES):
             document, etag = read(self.store) or (None, "")
+            self._clock.set()
             if not document or document["token"] != self.token or document["state"] != "held":
                 # Its own release is what it lost the race to where the answer to that was lost.
                 return bool(race and document and document["token"] == self.token)
@@ -161,6 +173,10 @@ class Lease:
             if self._replaced({**document, "state": "released", "released_at": iso(self._clock()), "journal": journal}, etag):
                 return True
         raise _restless(self.store)
+
+    def now(self) -> float:
+        """Return the time by which the lease goes, in seconds since 1970."""
+        return self._clock()
 
     def _replaced(self, document: Document, etag: str) -> bool:
         try:

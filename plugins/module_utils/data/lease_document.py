@@ -4,8 +4,9 @@
 """The deploy lease as a JSON document: who may write to the storefront, until when, and how far the deploy is.
 
 {schema, state: held|released, token, fence, holder, release, reason, acquired_at, deadline, ttl, journal, released_at}. ``ttl`` is in seconds, times are UTC.
-``fence`` counts up with every holder. ``reason`` says why the lease was taken from one whose deadline had not passed. ``journal`` is what a play noted of a
-deploy under way: empty once it has ended, so whoever finds another one has to settle it.
+``fence`` counts up with every holder: records of the ledger are ordered by it. ``reason`` says why the lease was taken from one whose deadline had not
+passed. ``journal`` is what a play noted of a deploy under way: empty once it has ended, so whoever finds another one has to settle it. Times are those of
+the store's clock.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ SHAPE = {
 
 
 def read(store: Store) -> tuple[Document, str] | None:
-    """Return the lease as (document, etag), None when none was ever taken."""
+    """Return the lease as (document, etag), None when none was ever taken. Raises ConfigError for what is no lease."""
     found = store.get(KEY)
     if found is None:
         return None
@@ -88,7 +89,7 @@ def still_held(document: Document | None, token: str, store: Store, now: float) 
             release=document["release"],
         )
     if document["state"] != "held":
-        raise LeaseLost(f"{where} was given back at {document['released_at']}, so this run may not write any more. Run the whole play again.")
+        raise LeaseLost(f"{where} was given back at {document.get('released_at')}, so this run may not write any more. Run the whole play again.")
     if now >= timestamp(document["deadline"]) - document["ttl"] * MARGIN:
         raise LeaseLost(
             f"{where} ran out at {document['deadline']}: this run stood still for longer than {document['ttl']:g} s. It writes nothing more. "
@@ -97,13 +98,13 @@ def still_held(document: Document | None, token: str, store: Store, now: float) 
     return document
 
 
-def taken_by(current: Document | None, *, token: str, holder: str, release: str, ttl: float, reason: str | None, now: float) -> Document:
+def taken_by(current: Document | None, *, token: str, holder: str, release: str, ttl: float, reason: str | None, now: float, first: int = 1) -> Document:
     """Return what the lease becomes when it is taken; it keeps the journal, for what did not end has still to be settled."""
     return {
         "schema": SCHEMA,
         "state": "held",
         "token": token,
-        "fence": current["fence"] + 1 if current else 1,
+        "fence": current["fence"] + 1 if current else first,
         "holder": holder,
         "release": release,
         "reason": reason if taken_from(current) else None,

@@ -8,27 +8,21 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..core.errors import ConfigError
 from ..core.redact import redact
-from ..core.wait import nothing
 from . import documents
-from .lease_document import timestamp
+from .ledger_keys import VERIFIED, Key, compose, newest_first
 from .store import Conflict, Store
 
-PREFIX = "ledger/"
 SCHEMA = 1
 FIELDS = ("storefront", "kind", "outcome", "release", "commit", "started_at", "backup", "summary", "withdrawn", "migrations")
 UNIT_FIELDS = ("platform", "id", "release", "commit", "status", "url", "created_at")
 STEP_FIELDS = ("name", "outcome", "seconds")
 RESTORE_FIELDS = ("swap", "serves", "kept", "kept_until", "lost_rows")
 EVIDENCE_FIELDS = ("name", "asked", "answered", "outcome", "commit", "at")
-# What a deploy, or a rollback, ended as when its release was seen live and well.
-VERIFIED = frozenset({("deploy", "released"), ("rollback", "rolled_back")})
-
 TEXT = (str, None)
 UNITS = documents.Each({f"{field}?": (str, int, float, None) for field in UNIT_FIELDS})
 SHAPE = {
@@ -45,6 +39,7 @@ SHAPE = {
     "steps?": [dict],
     "evidence?": [dict],
     "restore?": dict,
+    **dict.fromkeys(("fence?", "number?"), (documents.count, None)),
 }
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -69,38 +64,33 @@ def make(facts: Mapping[str, Any]) -> Record:
     return record
 
 
-def find(store: Store, identity: str) -> Record | None:
+def find(store: Store, identity: str, keys: Sequence[Key] | None = None) -> Record | None:
     """Return the record with this id, None when there is none."""
-    key = next((entry.key for entry in store.list(PREFIX) if entry.key.endswith(f"-{identity}.json")), None)
-    return _load(store, key) if key else None
+    key = next((key.key for key in keys or newest_first(store) if key.identity == identity), None)
+    return load(store, key) if key else None
 
 
 def same(record: Record, found: Record) -> bool:
-    """Whether two records tell the same, whenever they were finished."""
-    return {**record, "finished_at": None} == {**found, "finished_at": None}
+    """Whether two records tell the same, whenever they were finished and wherever they stand in the ledger."""
+    placed = dict.fromkeys(("finished_at", "fence", "number"))
+    return {**record, **placed} == {**found, **placed}
 
 
-def write(store: Store, record: Record) -> None:
-    """Write a record that is not in the ledger yet."""
-    compact = datetime.fromtimestamp(timestamp(record["finished_at"]), UTC).strftime("%Y%m%dT%H%M%S%f")[:-3]
-    key = f"{PREFIX}{compact}Z-{record['id']}.json"
+def place(record: Record, keys: Sequence[Key], fence: int) -> Record:
+    """Return the record with its place in the ledger: after all that the holder ``fence`` of the lease, and those before it, have written."""
+    fence = max([fence, *(key.fence for key in keys)])
+    return {**record, "fence": fence, "number": 1 + max((key.number for key in keys if key.fence == fence), default=0)}
+
+
+def write(store: Store, record: Record) -> str:
+    """Write a record that is not in the ledger yet, and return its key."""
+    key = compose(record["fence"], record["number"], record["kind"], record["outcome"], record["id"])
     try:
         store.put_if_absent(key, json.dumps(record, indent=1, sort_keys=True).encode())
     except Conflict:  # written after all by a try whose answer was lost, or the id is taken
-        if _load(store, key) != record:
+        if load(store, key) != record:
             raise
-
-
-def newest(store: Store, limit: int, warn: Callable[[str], None] = nothing) -> list[Record]:
-    """Return up to ``limit`` records, the newest first. One that cannot be read is warned of and left out."""
-    keys = sorted((entry.key for entry in store.list(PREFIX) if entry.key.endswith(".json")), reverse=True)[:limit]
-    records = []
-    for key in keys:
-        try:
-            records.append(_load(store, key))
-        except ConfigError as error:
-            warn(str(error))
-    return records
+    return key
 
 
 def verified(record: Record) -> bool:
@@ -126,7 +116,7 @@ def target(records: Sequence[Record], release: str | None = None) -> tuple[int |
     good = [index for index, record in enumerate(records) if verified(record)]
     if release:
         found = next((index for index in good if records[index]["release"] == release), None)
-        return found, None if found is not None else f"{release} was never verified live, going by the newest {len(records)} records of the ledger."
+        return found, None if found is not None else f"{release} was never verified live, going by the ledger."
     if not good:
         return None, "No release was ever verified live, going by the ledger."
     live, last = records[good[0]], next(record for record in records if record["kind"] != "restore")  # which moves no release
@@ -142,7 +132,23 @@ def target(records: Sequence[Record], release: str | None = None) -> tuple[int |
     return None, f"The ledger knows of no verified release before {live['release']}."
 
 
-def _load(store: Store, key: str) -> Record:
+def unfit(records: Sequence[Record]) -> list[str]:
+    """Return the releases that no rollback goes back to by itself: never verified, or withdrawn and not released again since."""
+    good: set[str] = set()
+    bad: set[str] = set()
+    for record in reversed(records):
+        if verified(record):
+            good.add(record["release"])
+            bad.discard(record["release"])
+        elif record["kind"] == "deploy" and record["release"] and record["release"] not in good:
+            bad.add(record["release"])
+        if record["withdrawn"]:
+            bad.add(record["withdrawn"])
+    return sorted(bad)
+
+
+def load(store: Store, key: str) -> Record:
+    """Return a record. Raises ConfigError for what is none."""
     found = store.get(key)
     try:
         return documents.parse(found[0] if found else b"", SHAPE)

@@ -21,7 +21,7 @@ from .postgres import Database, connect, query
 from .postgres_tools import Tool, find_tool, libpq_access
 from .restore import fit_for_trial, load, run_program
 from .scratch import Place, find_place, scratch
-from .store import Store, open_store
+from .store import Permit, Store, open_store
 
 # One statement each: a session that can be interrupted has no COPY.
 HISTORY = "SELECT coalesce(json_agg(m), '[]')::text FROM _prisma_migrations m"
@@ -74,7 +74,15 @@ def of_schema(production: Database, tool: Tool, place: Place, postgres_bin: str 
 
 
 def planned(
-    params: Mapping[str, Any], production: Database, connection: Any, state: prisma.State, *, held: ExitStack, beat: Beat, warn: Callable[[str], None]
+    params: Mapping[str, Any],
+    production: Database,
+    connection: Any,
+    state: prisma.State,
+    *,
+    held: ExitStack,
+    beat: Beat,
+    warn: Callable[[str], None],
+    permit: Permit | None,
 ) -> Planned:
     """Return (what makes the copy that the options of prisma_rehearse ask for, where that will be, what is known of its proof). Raises ConfigError."""
     tools, prefix = params["postgres_bin"], folder(params["prefix"])
@@ -85,7 +93,7 @@ def planned(
     trial.refuse_jobs(params["jobs"])
     if not params["store"]:
         raise ConfigError("copy is backup, and store is not set. Say where the backups are.")
-    store = held.enter_context(closing(open_store(params)))
+    store = held.enter_context(closing(open_store(params, permit)))
     manifest = fresh(store, params["backup"], prefix, production.name, state, warn=warn)
     place = find_place(params, production, size=manifest.get("database_size"), version=manifest.get("server_version"), held=held, beat=beat)
     proof = trial.announced(manifest, place)

@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ..core.errors import ConfigError
-from . import ledger
+from . import ledger, ledger_history
 from .backup_list import Backup
 from .store import Store
 
-RECORDS = 200  # of the ledger; a target to go back to is among the newest few
+RECORDS = 200  # of the ledger that are read in any case; older ones until the target to go back to is known
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def depended_on(store: Store) -> dict[str, str]:
 
     Raises ConfigError when a record of the ledger cannot be read: nobody knows then what it depends on.
     """
-    records = ledger.newest(store, RECORDS, _refuse)
+    records = ledger_history.read(store, RECORDS, every=True, warn=_refuse).records
     verified = [index for index, record in enumerate(records) if ledger.verified(record)]
     target, _message = ledger.target(records)
     live = records[verified[0]]["release"] if verified else None

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -22,6 +22,36 @@ class Conflict(RunbookError):
     kind = "conflict"
 
 
+Permit = Callable[[float], float]
+
+
+def unguarded(seconds: float) -> float:
+    """Stand for ``Lease.before_write`` where no lease guards a write.
+
+    That is so for the lease itself, for the probe that proves that a store can keep one, and for a record that its own run takes back.
+    """
+    return seconds
+
+
+class Guarded:
+    """What the stores share: every write first asks ``before_write``, which is the lease's; without it the store only reads."""
+
+    def __init__(self, before_write: Permit | None) -> None:
+        self._before_write = before_write
+
+    def describe(self) -> str:
+        raise NotImplementedError
+
+    def permit(self, seconds: float) -> float:
+        """Ask for a write that may take ``seconds``; return the seconds that it may take. Raises LeaseLost."""
+        if not self._before_write:
+            raise RunbookError(
+                f"{self.describe()} was opened for reading only, so nothing was written to it. This is a fault of the collection: please report it.",
+                code="read_only",
+            )
+        return self._before_write(seconds)
+
+
 @dataclass(frozen=True)
 class Entry:
     """An object of the store: ``size`` in bytes, ``modified`` in UTC."""
@@ -32,7 +62,7 @@ class Entry:
 
 
 class Store(Protocol):
-    """Keys are relative to the store's prefix, with slashes. An etag names one content of one object."""
+    """Keys are relative to the store's prefix, with slashes. An etag names one content of one object. Each write asks the lease first: see Guarded."""
 
     def describe(self) -> str:
         """Return the store's address as an operator would write it, without any secret."""
@@ -52,12 +82,17 @@ class Store(Protocol):
     def delete(self, key: str) -> None:
         """Remove an object; one that is not there is no error."""
 
+    def time(self) -> float | None:
+        """Return the store's own time in seconds since 1970, going by its last answer; None where it does not tell."""
+
     def close(self) -> None:
         """Let go of connections."""
 
 
-def open_store(params: Mapping[str, Any]) -> Store:
+def open_store(params: Mapping[str, Any], before_write: Permit | None = None) -> Store:
     """Return the store that a module's ``store*`` options name; nothing is asked of it yet. Raises ConfigError.
+
+    It only reads, unless ``before_write`` says whether, and for how long, a write may be under way: ``Runtime.permit`` of the module.
 
     A writer of large objects streams by itself: an ``S3Store`` has ``client``, ``bucket`` and ``key(name)``, a ``FolderStore`` has ``path(name)``, and
     both have ``named_errors(verb)`` to do it in.
@@ -85,6 +120,7 @@ def open_store(params: Mapping[str, Any]) -> Store:
             access_key=params.get("store_access_key"),
             secret_key=params.get("store_secret_key"),
             region=params.get("store_region"),
+            before_write=before_write,
         )
     if parts.scheme == "file" and not parts.netloc and parts.path.strip("/"):
         if not params.get("store_is_shared"):
@@ -95,22 +131,22 @@ def open_store(params: Mapping[str, Any]) -> Store:
             )
         from .store_folder import FolderStore
 
-        return FolderStore(unquote(parts.path))
+        return FolderStore(unquote(parts.path), before_write=before_write)
     raise _bad_address()
 
 
-def open_later(params: Mapping[str, Any]) -> Store:
+def open_later(params: Mapping[str, Any], before_write: Permit | None = None) -> Store:
     """Return what ``open_store`` does, but open a bucket only once it is asked: that takes longer than all else in a task that has nothing to change."""
-    return cast(Store, _Later(params)) if str(params.get("store")).startswith("s3://") else open_store(params)
+    return cast(Store, _Later(params, before_write)) if str(params.get("store")).startswith("s3://") else open_store(params, before_write)
 
 
 class _Later:
-    def __init__(self, params: Mapping[str, Any]) -> None:
-        self._params = params
+    def __init__(self, params: Mapping[str, Any], before_write: Permit | None) -> None:
+        self._params, self._before_write = params, before_write
 
     @cached_property
     def _store(self) -> Store:
-        return open_store(self._params)
+        return open_store(self._params, self._before_write)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)

@@ -9,6 +9,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,15 +17,24 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from ..core.errors import ConfigError, RunbookError, Unreachable
-from .store import Conflict, Entry
+from .store import Conflict, Entry, Guarded, Permit, unguarded
 
 LOCK_TIMEOUT = 30.0  # seconds; a write takes milliseconds, so a lock held for longer belongs to a stopped process
+WRITE = LOCK_TIMEOUT + 5.0  # seconds that a write may take, the wait for the lock included
 
 
-class FolderStore:
+class FolderStore(Guarded):
     """Keeps each object as a file, readable by its owner only. Names with a leading dot are the store's own and never listed."""
 
-    def __init__(self, root: str, *, sleep: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        root: str,
+        *,
+        before_write: Permit | None = unguarded,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(before_write)
         self.root = Path(root)
         self._sleep, self._clock = sleep, clock
 
@@ -55,7 +65,7 @@ class FolderStore:
     def list(self, prefix: str = "") -> list[Entry]:
         with self.named_errors("read"):
             found = []
-            for path in self.root.rglob("*"):
+            for path in (self.root / prefix.rpartition("/")[0]).rglob("*"):
                 key = path.relative_to(self.root)
                 if key.as_posix().startswith(prefix) and path.is_file() and not any(part.startswith(".") for part in key.parts):
                     stat = path.stat()
@@ -63,20 +73,32 @@ class FolderStore:
         return sorted(found, key=lambda entry: entry.key)
 
     def delete(self, key: str) -> None:
+        self.permit(WRITE)
         with self.named_errors("write"):
             path = self.path(key)
             path.unlink(missing_ok=True)
             if path.parent.is_dir():
                 _sync(path.parent)
 
+    def time(self) -> float | None:
+        """Return the time of a file without a name that is written where the store is: on a share that is the server's."""
+        parent = next(folder for folder in (self.root, *self.root.parents) if folder.is_dir())
+        try:
+            with tempfile.TemporaryFile(dir=parent, buffering=0) as file:
+                file.write(b".")
+                return os.fstat(file.fileno()).st_mtime
+        except OSError:
+            return None
+
     def close(self) -> None:
         pass
 
     def _put(self, key: str, data: bytes, etag: str | None) -> str:
         path = self.path(key)
+        seconds = self.permit(WRITE)
         with self.named_errors("write"):
             make_folder(path.parent)
-            with self._locked():
+            with self._locked(min(LOCK_TIMEOUT, seconds)):
                 found = self.get(key)
                 if (found[1] if found else None) != etag:
                     raise Conflict(f"{key} in {self.describe()} was written by somebody else in the meantime. Run the play again.")
@@ -91,8 +113,8 @@ class FolderStore:
         return _etag(data)
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        give_up = self._clock() + LOCK_TIMEOUT
+    def _locked(self, seconds: float) -> Iterator[None]:
+        give_up = self._clock() + seconds
         descriptor = os.open(self.root / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             while True:
@@ -102,7 +124,7 @@ class FolderStore:
                 except BlockingIOError:
                     if self._clock() > give_up:
                         raise Unreachable(
-                            f"{self.describe()} stayed locked for {LOCK_TIMEOUT:g} s: a process that writes to it hangs. fuser {self.root}/.lock finds it.",
+                            f"{self.describe()} stayed locked for {seconds:g} s: a process that writes to it hangs. fuser {self.root}/.lock finds it.",
                             code="store_locked",
                             retryable=True,
                         ) from None

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,8 +23,10 @@ try:
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, PaginationError, PartialCredentialsError
     from botocore.exceptions import ConnectionError as NoConnection
+    from botocore.httpsession import URLLib3Session
     from botocore.loaders import JSONFileLoader, Loader
     from botocore.parsers import ResponseParserError
+    from botocore.utils import get_environ_proxies
 
     BOTO3_ERROR: str | None = None
 except ImportError as error:  # named by S3Store: a folder does without
@@ -29,11 +34,13 @@ except ImportError as error:  # named by S3Store: a folder does without
 
 from ..core.errors import ApiError, ConfigError, RunbookError, Unreachable
 from ..core.redact import redact
-from .store import Conflict, Entry
+from .store import Conflict, Entry, Guarded, Permit, unguarded
 from .store_answers import endless, field, listed, malformed, refusal
 
 # What the service says when the condition of a write did not hold; NoSuchKey is its answer to If-Match on an object that is gone.
 REFUSED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
+CONNECT, READ = 10.0, 60.0  # seconds of one attempt: for the connection, and for silence after it
+READING = frozenset({"GET", "HEAD"})
 RIGHTS = "s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket"
 
 
@@ -63,8 +70,11 @@ def _descriptions(paths: tuple[str, ...]) -> Any:
     return Descriptions(list(paths), Files(), include_default_search_paths=False)
 
 
-class S3Store:
-    """``bucket`` and ``key(name)`` name an object to ``client``, a client of boto3's core that is safe to share between threads."""
+class S3Store(Guarded):
+    """``bucket`` and ``key(name)`` name an object to ``client``, a client of boto3's core that is safe to share between threads.
+
+    The client itself asks the lease before each attempt of a write, a part of an upload included, and gives the attempt no longer than it may take.
+    """
 
     def __init__(
         self,
@@ -75,7 +85,9 @@ class S3Store:
         access_key: str | None = None,
         secret_key: str | None = None,
         region: str | None = None,
+        before_write: Permit | None = unguarded,
     ) -> None:
+        super().__init__(before_write)
         if BOTO3_ERROR:
             raise ConfigError(
                 f"The store s3://{bucket} needs the Python library boto3, which {sys.executable} does not have. Install it: pip install 'boto3>=1.36'.",
@@ -85,16 +97,21 @@ class S3Store:
             raise ConfigError("store_access_key and store_secret_key belong together. Set both, or neither.", code="half_credentials")
         self.bucket, self._prefix, self._endpoint = bucket, prefix, endpoint_url
         config = Config(
-            connect_timeout=10,
-            read_timeout=60,
+            connect_timeout=CONNECT,
+            read_timeout=READ,
             retries={"mode": "standard", "total_max_attempts": 3},
             # Services other than AWS know neither the bucket in the host name nor the newer checksums.
             s3={"addressing_style": "path"} if endpoint_url else {},
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
+        self._told: tuple[float, float] | None = None  # the store's time, and when it came
+        self._hurried: tuple[int, Any] | None = None  # the session for a write that may take so many seconds only
+        self._new_session = URLLib3Session
         with self.named_errors("opened"):
-            self.client: Any = open_session().create_client(
+            session = open_session()
+            self._verify = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE") or True  # as botocore's own session does
+            self.client: Any = session.create_client(
                 "s3",
                 endpoint_url=endpoint_url,
                 aws_access_key_id=access_key,
@@ -102,6 +119,8 @@ class S3Store:
                 region_name=region,
                 config=config,
             )
+        self.client.meta.events.register("before-send.s3", self._before_attempt)
+        self.client.meta.events.register("after-call.s3", self._note_time)
 
     def describe(self) -> str:
         address = f"s3://{self.bucket}/{self._prefix}".rstrip("/")
@@ -140,8 +159,37 @@ class S3Store:
         with self.named_errors("written"):
             self.client.delete_object(Bucket=self.bucket, Key=self.key(key))
 
+    def time(self) -> float | None:
+        """Return the time of its last answer's Date, in whole seconds, moved on by what has passed since."""
+        return self._told[0] + time.monotonic() - self._told[1] if self._told else None
+
     def close(self) -> None:
         self.client.close()
+        if self._hurried:
+            self._hurried[1].close()
+
+    def _before_attempt(self, request: Any, **_unused: Any) -> Any:
+        """Ask the lease for a write; send it by a session with shorter timeouts where it may not take as long as others."""
+        if request.method in READING:
+            return None
+        seconds = self.permit(CONNECT + READ)
+        return None if seconds >= CONNECT + READ else self._session(request.url, seconds).send(request)
+
+    def _session(self, url: str, seconds: float) -> Any:
+        whole = int(seconds)
+        if not self._hurried or self._hurried[0] != whole:
+            connect = min(CONNECT, seconds / 4)
+            timeout = (connect, max(whole, seconds / 2) - connect)
+            self._hurried = whole, self._new_session(verify=self._verify, proxies=get_environ_proxies(url), timeout=timeout)
+        return self._hurried[1]
+
+    def _note_time(self, http_response: Any, **_unused: Any) -> None:
+        try:
+            told = parsedate_to_datetime(http_response.headers["date"]).timestamp()
+        except (KeyError, ValueError, TypeError, OverflowError, AttributeError):
+            self._told = None
+        else:
+            self._told = told, time.monotonic()
 
     def _put(self, key: str, data: bytes, **condition: str) -> str:
         with self.named_errors("written"):

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol, cast
 from ..core.errors import RunbookError
 from .store import Store
 from .store_answers import field, listed
-from .store_folder import FolderStore, make_folder
+from .store_folder import WRITE, FolderStore, make_folder
 from .store_s3 import S3Store
 
 CHUNK = 1 << 20
@@ -105,6 +105,7 @@ class FolderWriter:
     """A hidden file that gets its name when it is whole and on the disk."""
 
     def __init__(self, store: FolderStore, key: str) -> None:
+        store.permit(WRITE)
         self._store, self._path = store, store.path(key)
         self._partial = self._path.with_name(f".{self._path.name}{PARTIAL}")
         with store.named_errors("write"):
@@ -116,6 +117,7 @@ class FolderWriter:
             self._stream.write(data)
 
     def complete(self) -> None:
+        self._store.permit(WRITE)
         with self._store.named_errors("write"):
             self._stream.flush()
             os.fsync(self._stream.fileno())
@@ -178,4 +180,5 @@ def discard(store: Store, left: Unfinished) -> None:
         with store.named_errors("written"), suppress(store.client.exceptions.NoSuchUpload):  # completed or taken back meanwhile
             store.client.abort_multipart_upload(Bucket=store.bucket, Key=store.key(left.key), UploadId=left.handle)
     else:
+        cast(FolderStore, store).permit(WRITE)
         left.handle.unlink(missing_ok=True)

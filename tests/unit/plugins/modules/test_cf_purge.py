@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.data.lease import take
-from ansible_collections.storefront.runbook.plugins.module_utils.data.store import open_store
+from ansible_collections.storefront.runbook.plugins.module_utils.data.store import open_store, unguarded
 from ansible_collections.storefront.runbook.plugins.modules import cf_purge
 
 from tests.unit.support import Answer, FakeVendor, Request, never_left, reply, run_module
@@ -120,9 +120,9 @@ def test_an_error_keeps_code_and_message_and_not_the_token(vendor: FakeVendor) -
 
 def test_under_a_lease_it_purges_only_while_this_run_holds_it(vendor: FakeVendor, tmp_path: Path) -> None:
     store: dict[str, Any] = {"store": f"file://{tmp_path}", "store_is_shared": True}
-    held, _loser = take(open_store(store), holder="alice")
+    held, _loser = take(open_store(store, unguarded), holder="alice")
     assert not purge(vendor, everything=True, lease=held.token, **store)["failed"]
-    take(open_store(store), holder="bob", reason="alice is away")
+    take(open_store(store, unguarded), holder="bob", reason="alice is away")
     result = purge(vendor, everything=True, lease=held.token, **store)
     assert result["error"]["kind"] == "lease_lost"
     assert len(bodies(vendor)) == 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.data.lease import take
-from ansible_collections.storefront.runbook.plugins.module_utils.data.store import open_store
+from ansible_collections.storefront.runbook.plugins.module_utils.data.store import open_store, unguarded
 from ansible_collections.storefront.runbook.plugins.modules import health_check
 
 from tests.unit.support import Answer, FakeVendor, Request, reply, run_module
@@ -148,13 +148,13 @@ def test_bad_input_is_refused_before_anything_is_asked(changes: dict[str, Any], 
 
 def test_it_stops_asking_when_the_lease_is_taken_over(tmp_path: Path) -> None:
     store: dict[str, Any] = {"store": f"file://{tmp_path}", "store_is_shared": True}
-    held, _loser = take(open_store(store), holder="alice")
+    held, _loser = take(open_store(store, unguarded), holder="alice")
     asked: list[str] = []
 
     def script(request: Request) -> Answer:
         asked.append(request.url)
         if len(asked) == 2:
-            take(open_store(store), holder="bob", reason="alice is away")
+            take(open_store(store, unguarded), holder="bob", reason="alice is away")
         return reply(503)
 
     result = check(script, HOME, lease=held.token, wait_timeout=60, interval=0.01, **store)

@@ -19,7 +19,7 @@ import pytest
 import zstandard
 from ansible_collections.storefront.runbook.plugins.module_utils.data import backup, backup_reader, backup_run, lease
 from ansible_collections.storefront.runbook.plugins.module_utils.data.prisma import Migration
-from ansible_collections.storefront.runbook.plugins.module_utils.data.store import open_store
+from ansible_collections.storefront.runbook.plugins.module_utils.data.store import open_store, unguarded
 from ansible_collections.storefront.runbook.plugins.modules import deploy_lease, pg_backup
 
 from tests.unit.plugins.fake_postgres import FakePostgres
@@ -275,15 +275,15 @@ def test_nothing_is_written_under_a_lease_that_was_lost(back_up: Back, store: di
 
 
 def test_a_lease_that_is_lost_on_the_way_leaves_no_manifest(back_up: Back, store: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    held, _loser = lease.take(open_store(store), holder="anna")
-    monkeypatch.setattr(backup_reader.OpenBackup, "verify", lambda *_: lease.take(open_store(store), holder="bob", reason="anna is away"))
+    held, _loser = lease.take(open_store(store, unguarded), holder="anna")
+    monkeypatch.setattr(backup_reader.OpenBackup, "verify", lambda *_: lease.take(open_store(store, unguarded), holder="bob", reason="anna is away"))
     assert back_up(lease=held.token, name="sale", **store)["error"]["kind"] == "lease_lost"
     assert "sale.json" not in files(folder)
 
 
 def test_how_far_it_is_can_be_read_in_the_lease_while_it_runs(back_up: Back, store: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pg_backup, "NOTE_INTERVAL", 0.0)
-    held, _loser = lease.take(open_store(store), holder="anna")
+    held, _loser = lease.take(open_store(store, unguarded), holder="anna")
     written = backup.Target.put
 
     def put(*args: Any, **options: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.data.store_folder import FolderStore
 from ansible_collections.storefront.runbook.plugins.modules import deploy_lease, release_record
 
 from tests.unit.support import run_module
@@ -49,7 +50,7 @@ def test_a_record_has_what_was_told_and_when_it_ended(record, folder):
     assert result["changed"] is True
     assert result["record"]["started_at"] == "2026-01-31T12:00:00.000Z"
     (path,) = folder.iterdir()
-    assert path.name == f"20260131T120410000Z-{result['record']['id']}.json"
+    assert path.name == f"f00000000-0001-deploy-released-{result['record']['id']}.json"
     kept = json.loads(path.read_text())
     assert kept == result["record"]
     assert kept["units"] == FACTS["units"]
@@ -120,6 +121,34 @@ def test_nothing_is_recorded_under_a_lease_that_was_lost(record, store, folder):
     refused = record(lease=token, release="v1.2.0")
     assert refused["error"]["kind"] == "lease_lost"
     assert len(list(folder.iterdir())) == 1
+
+
+def test_a_run_that_stands_still_between_the_check_and_the_write_takes_its_record_back(record, store, folder, monkeypatch):
+    """And it would not count if it stayed: it stands before those of the next holder."""
+    token = run_module(deploy_lease, {**store, "state": "held"})["token"]
+    kept: dict[str, Any] = {}
+
+    def stand_still(opened, made):
+        run_module(deploy_lease, {**store, "state": "held", "break_lease": "the site is down"})
+        record(release="v1.0.0", outcome="rolled_back", kind="rollback", withdrawn="v1.1.0")
+        key = write(opened, made)
+        kept["order"] = sorted(path.name for path in folder.iterdir())
+        return key
+
+    write = release_record.write
+    with monkeypatch.context() as patched:
+        patched.setattr(release_record, "write", lambda opened, made: write(opened, made) if made["kind"] == "rollback" else stand_still(opened, made))
+        patched.setattr(FolderStore, "permit", lambda opened, seconds: seconds)  # the check came before
+        refused = record(lease=token)
+    assert refused["error"]["kind"] == "lease_lost"
+    assert [name[:26] for name in kept["order"]] == ["f00000001-0001-deploy-rele", "f00000002-0001-rollback-ro"]
+    assert [path.name[:14] for path in folder.iterdir()] == ["f00000002-0001"]
+
+
+def test_without_a_clock_that_is_right_records_stand_in_the_order_they_were_written(record, folder):
+    record(finished_at="2036-01-31T13:00:00Z")
+    record(finished_at="2026-01-31T13:00:00Z", release="v1.2.0")
+    assert [json.loads(path.read_text())["release"] for path in sorted(folder.iterdir())] == ["v1.1.0", "v1.2.0"]
 
 
 RESTORE = {"swap": "rename", "serves": "shop", "kept": "shop@before-20260202T090000Z", "kept_until": None, "lost_rows": 3}

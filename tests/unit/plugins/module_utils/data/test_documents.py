@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
-from ansible_collections.storefront.runbook.plugins.module_utils.data import archive, lease_document, ledger, retention
+from ansible_collections.storefront.runbook.plugins.module_utils.data import archive, lease_document, ledger, ledger_history, retention
 from ansible_collections.storefront.runbook.plugins.module_utils.data.backup_catalogue import read_manifest, read_proof
 from ansible_collections.storefront.runbook.plugins.module_utils.data.backup_list import list_backups
 from ansible_collections.storefront.runbook.plugins.module_utils.data.store_folder import FolderStore
@@ -178,7 +178,7 @@ def test_a_record_that_cannot_be_read_is_named_and_left_out_and_holds_up_every_r
     for text in damages(RECORD):
         (root / "ledger" / "20260101T000000000Z-1.json").write_bytes(text)
         said: list[str] = []
-        records = ledger.newest(store, 10, said.append)
+        records = ledger_history.read(store, 10, warn=said.append).records
         assert len(records) + len(said) == 2, text[:50]
         assert all("20260101T000000000Z-1.json" in message for message in said)
         ledger.target(records)

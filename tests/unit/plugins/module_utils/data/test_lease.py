@@ -294,9 +294,7 @@ def test_an_error_that_stays_is_not_waited_for(store, anna, clock, monkeypatch):
     assert clock.sleeps == []
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"[]", b"{}", b'{"schema": 2, "token": "t", "deadline": "2026-01-31T12:00:00Z"}', b'{"schema": 1, "token": "t", "deadline": "soon"}']
-)
+@pytest.mark.parametrize("data", [b"", b"[]", b"null", b"{}", b"[" * 100_000, b"\xff", b'{"schema": 2, "token": "t", "deadline": "2026-01-31T12:00:00Z"}'])
 def test_what_is_no_lease_is_neither_taken_nor_replaced(store, clock, data):
     store.objects["lease.json"] = data
     with pytest.raises(ConfigError, match="is no lease that this version knows"):
@@ -409,3 +407,82 @@ def test_a_look_that_began_while_a_thread_waited_for_its_turn_is_good_for_it_too
     monkeypatch.setattr(anna, "_one", Busy())
     assert anna.before_write(10) == 10
     assert len(looks) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"ttl": None}, "ttl is not as it should be"),
+        ({"ttl": float("nan")}, "ttl is not as it should be"),
+        ({"ttl": "300"}, "ttl is not as it should be"),
+        ({"ttl": ...}, "ttl is missing"),
+        ({"deadline": "soon"}, "deadline is not as it should be"),
+        ({"fence": "1"}, "fence is not as it should be"),
+        ({"journal": []}, "journal is not as it should be"),
+        ({"journal": ...}, "journal is missing"),
+        ({"state": "free"}, "state is not as it should be"),
+        ({"token": ""}, "token is not as it should be"),
+        ({"holder": {}}, "holder is not as it should be"),
+    ],
+)
+def test_a_lease_with_a_wrong_field_is_refused_by_its_name(store, anna, clock, change, said):
+    changed = {name: value for name, value in {**document(store), **change}.items() if value is not ...}
+    store.objects["lease.json"] = json.dumps(changed).encode()
+    for use in (lambda: take(store, holder="ben", reason="now", clock=clock), anna.beat, anna.release):
+        with pytest.raises(ConfigError, match=f"is no lease that this version knows: {said}"):
+            use()
+
+
+# As the first version wrote it.
+OLD = {
+    "schema": 1, "state": "held", "token": "7b1c4a52-6a41-4a6e-8f9d-0f1f6f7f3c11", "fence": 12, "holder": "deploy@ci-1 (process 4711)", "release": "v1.1.0",
+    "reason": None, "acquired_at": "2026-01-31T12:00:00.000Z", "deadline": "2026-01-31T12:05:00.000Z", "ttl": 300.0,
+    "journal": {"kind": "deploy", "release": "v1.1.0", "step": "backend.release", "snapshot": {"api": {"id": "d1"}}, "target": {}, "incompatible": []},
+}  # fmt: skip
+
+
+def test_a_lease_of_an_earlier_version_is_read_and_its_journal_kept(store, clock):
+    store.objects["lease.json"] = json.dumps(OLD).encode()
+    clock.now = timestamp("2026-01-31T12:05:15Z")
+    _lease, loser = take(store, holder="ben", clock=clock)
+    assert loser == {"holder": OLD["holder"], "release": "v1.1.0", "since": OLD["acquired_at"], "journal": OLD["journal"]}
+    assert (document(store)["fence"], document(store)["journal"]) == (13, OLD["journal"])
+
+
+def test_a_controller_whose_clock_is_ahead_takes_no_lease(store, clock):
+    store.tells = clock.now
+    anna = taken(store, clock, "anna")
+    with pytest.raises(ConfigError, match="600 s apart") as refused:
+        take(store, holder="ben", clock=lambda: clock.now + 600)
+    assert refused.value.details["code"] == "clock"
+    assert document(store)["token"] == anna.token
+
+
+def test_an_emergency_goes_by_the_stores_clock_and_waits_for_the_deadline_all_the_same(store, clock):
+    store.tells = clock.now
+    anna = taken(store, clock, "anna")
+    ahead, warnings = lambda: clock.now + 600, list[str]()
+    with pytest.raises(LeaseHeld):
+        take(store, holder="ben", clock=ahead, tolerate_clock=True)
+    ben, _loser = take(store, holder="ben", clock=ahead, tolerate_clock=True, reason="customers cannot pay", ttl=TTL, warn=warnings.append)
+    assert "600 s apart" in warnings[0]
+    assert document(store)["deadline"] == iso(clock.now + TTL)
+    assert ben.before_write(10) == 10
+    with pytest.raises(LeaseLost):
+        anna.beat()
+
+
+def test_a_holder_goes_by_the_stores_clock_too(store, clock):
+    store.tells = clock.now
+    lease, _loser = take(store, holder="anna", ttl=TTL, clock=clock)
+    module = Lease(store, lease.token, clock=lambda: clock.now - 3600, sleep=clock.sleep)
+    module.beat()
+    store.tells = clock.now + TTL - MARGIN
+    with pytest.raises(LeaseLost, match="ran out"):
+        module.beat()
+
+
+def test_a_lease_that_was_removed_does_not_count_from_the_start(store, clock):
+    store.objects["ledger/f00000041-0001-deploy-released-x.json"] = b"{}"
+    take(store, holder="anna", clock=clock)
+    assert document(store)["fence"] == 42

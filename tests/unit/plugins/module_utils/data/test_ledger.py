@@ -9,7 +9,8 @@ import json
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
-from ansible_collections.storefront.runbook.plugins.module_utils.data.ledger import find, make, newest, same, state_after, target, write
+from ansible_collections.storefront.runbook.plugins.module_utils.data.ledger import find, load, make, place, same, state_after, target, unfit, write
+from ansible_collections.storefront.runbook.plugins.module_utils.data.ledger_keys import newest_first
 from ansible_collections.storefront.runbook.plugins.module_utils.data.store import Conflict
 
 from tests.unit.memory_store import MemoryStore
@@ -22,7 +23,7 @@ def record(release: str, outcome: str = "released", kind: str = "deploy", withdr
 
 def history(*records: dict) -> list[dict]:
     """The records as they are read: the newest, which is given last, first."""
-    return [{**made, "finished_at": f"2026-01-{day:02}T00:00:00.000Z"} for day, made in enumerate(records, 1)][::-1]
+    return [{**made, "finished_at": f"2026-01-{day:02}T00:00:00.000Z", "fence": 7, "number": day} for day, made in enumerate(records, 1)][::-1]
 
 
 def back_to(*records: dict, release: str | None = None) -> str | None:
@@ -36,10 +37,9 @@ def store() -> MemoryStore:
     return MemoryStore()
 
 
-def test_a_record_is_kept_under_its_time_and_id_and_found_by_its_id(store):
-    made = {**record("v1.1.0"), "finished_at": "2026-01-31T12:04:10.250Z"}
-    write(store, made)
-    assert list(store.objects) == [f"ledger/20260131T120410250Z-{made['id']}.json"]
+def test_a_record_is_kept_under_its_place_and_id_and_found_by_its_id(store):
+    made = place({**record("v1.1.0"), "finished_at": "2026-01-31T12:04:10.250Z"}, [], 7)
+    assert write(store, made) == f"ledger/f00000007-0001-deploy-released-{made['id']}.json"
     assert find(store, made["id"]) == made
     assert find(store, "another") is None
 
@@ -60,7 +60,7 @@ def test_a_record_is_never_replaced(store):
     write(store, made)
     with pytest.raises(Conflict):
         write(store, {**made, "summary": "another"})
-    assert newest(store, 10) == [made]
+    assert [load(store, key.key) for key in newest_first(store)] == [made]
 
 
 def test_a_lost_answer_is_no_conflict(store):
@@ -87,20 +87,6 @@ def test_only_known_fields_are_kept_and_passwords_of_urls_are_masked():
 def test_units_of_another_shape_are_refused():
     with pytest.raises(ConfigError, match="units must map each unit's name"):
         make({"units": {"api": "dep-1"}})
-
-
-def test_the_newest_records_come_first_up_to_the_limit(store):
-    for made in history(record("v1.0.0"), record("v1.1.0"), record("v1.2.0")):
-        write(store, made)
-    assert [made["release"] for made in newest(store, 2)] == ["v1.2.0", "v1.1.0"]
-
-
-def test_a_record_that_cannot_be_read_is_warned_of_and_left_out(store):
-    write(store, history(record("v1.0.0"))[0])
-    store.objects["ledger/20270101T000000000Z-x.json"] = b"half a rec"
-    warnings: list[str] = []
-    assert [made["release"] for made in newest(store, 5, warnings.append)] == ["v1.0.0"]
-    assert "ledger/20270101T000000000Z-x.json" in warnings[0]
 
 
 def test_a_rollback_goes_to_the_release_before_the_live_one():
@@ -168,3 +154,65 @@ def test_a_unit_that_a_release_did_not_move_is_as_an_older_one_left_it():
     state = state_after(read, 2)
     assert {name: unit["id"] for name, unit in state["units"].items()} == {"api": "api-v1.0.0", "frontend": "frontend-v1.1.0"}
     assert (state["release"], state["since"]) == ("v1.1.0", "2026-01-02T00:00:00.000Z")
+
+
+def test_a_record_comes_after_those_of_its_holder_and_of_the_holders_before(store):
+    for fence, number in ((3, 1), (3, 2)):
+        write(store, {**history(record(f"v1.{number}.0"))[0], "fence": fence, "number": number})
+    keys = newest_first(store)
+    placed = [place(record("v2.0.0"), keys, fence) for fence in (3, 4, 0)]
+    assert [(made["fence"], made["number"]) for made in placed] == [(3, 3), (4, 1), (3, 3)], "a lease that was lost does not count from the start"
+
+
+def test_what_was_never_verified_or_was_withdrawn_is_unfit_until_it_is_released_again():
+    records = [record("v1.0.0"), record("v1.1.0", "rolled_back"), record("v1.2.0"), record("v1.0.0", "rolled_back", "rollback", withdrawn="v1.2.0")]
+    assert unfit(history(*records)) == ["v1.1.0", "v1.2.0"]
+    assert unfit(history(*records, record("v1.2.0"))) == ["v1.1.0"]
+    assert unfit(history(record("v1.0.0"), record("v1.0.0", "incomplete"))) == [], "it was live and well before"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"units": []}, "units is no"),
+        ({"units": {"api": None}}, "api is no"),
+        ({"kind": 3}, "kind is no"),
+        ({"finished_at": "soon"}, "finished_at is no"),
+        ({"finished_at": 5}, "finished_at is no"),
+        ({"withdrawn": ["v1"]}, "withdrawn is no"),
+        ({"schema": 2}, "schema is no"),
+        ({"schema": True}, "schema is no"),
+        ({"steps": {}}, "steps is no"),
+        ({"id": None}, "id is no"),
+    ],
+)
+def test_a_record_with_a_wrong_field_is_refused_by_its_name(store, change, said):
+    made = history(record("v1.0.0"))[0]
+    store.objects["ledger/x.json"] = json.dumps({**made, **change}).encode()
+    with pytest.raises(ConfigError, match=f"ledger/x.json in .* is no record that this version knows: {said}"):
+        load(store, "ledger/x.json")
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"null", b"{}", b"[" * 100_000, b"\xff\xfe", b'"text"'])
+def test_what_is_no_record_is_refused(store, data):
+    store.objects["ledger/x.json"] = data
+    with pytest.raises(ConfigError, match="is no record that this version knows"):
+        load(store, "ledger/x.json")
+
+
+# As versions wrote them that ordered the ledger by time.
+TIMED = {
+    "ledger/20260131T120410250Z-0f3a9c51d2e7.json": {
+        "schema": 1, "storefront": "shop", "kind": "deploy", "outcome": "released", "release": "v1.0.0", "commit": None, "id": "0f3a9c51d2e7",
+        "started_at": "2026-01-31T12:00:00.000Z", "finished_at": "2026-01-31T12:04:10.250Z", "backup": None, "summary": None, "withdrawn": None,
+        "migrations": [], "units": {"api": {"platform": "railway", "id": "d1", "release": "v1.0.0"}}, "snapshot": {}, "steps": [], "evidence": [],
+    },
+}  # fmt: skip
+
+
+def test_a_record_of_an_earlier_version_is_read_found_and_comes_first(store):
+    for key, kept in TIMED.items():
+        store.objects[key] = json.dumps(kept).encode()
+    write(store, history(record("v1.1.0"))[0])
+    assert [load(store, key.key)["release"] for key in newest_first(store)] == ["v1.1.0", "v1.0.0"]
+    assert find(store, "0f3a9c51d2e7") == TIMED["ledger/20260131T120410250Z-0f3a9c51d2e7.json"]

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
 from ansible_collections.storefront.runbook.plugins.module_utils.data import ledger
 from ansible_collections.storefront.runbook.plugins.module_utils.data.backup_list import Backup
+from ansible_collections.storefront.runbook.plugins.module_utils.data.ledger_keys import newest_first
 from ansible_collections.storefront.runbook.plugins.module_utils.data.retention import Rules, depended_on
 from ansible_collections.storefront.runbook.plugins.module_utils.data.store_folder import FolderStore
 
@@ -74,7 +75,7 @@ def ended(store: FolderStore) -> Any:
         units = {"frontend": {"id": release}} if outcome != "incomplete" else {}
         backup = f"before-{release}" if kind == "deploy" else None
         facts = {"kind": kind, "outcome": outcome, "release": release, "backup": backup, "units": units, "started_at": finished, **other}
-        ledger.write(store, {**ledger.make(facts), "finished_at": finished})
+        ledger.write(store, ledger.place({**ledger.make(facts), "finished_at": finished}, newest_first(store), 1))
 
     return record
 

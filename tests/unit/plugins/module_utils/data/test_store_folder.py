@@ -9,6 +9,7 @@ import fcntl
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -162,3 +163,13 @@ def test_a_folder_of_somebody_else_is_named(store, monkeypatch):
 def test_no_key_leads_out_of_the_folder(store, key):
     with pytest.raises(ConfigError, match="cannot be the name of an object"):
         store.put_if_absent(key, b"")
+
+
+def test_the_time_is_that_of_a_file_that_leaves_no_trace(tmp_path):
+    store = FolderStore(str(tmp_path / "not" / "there"))
+    told = store.time()
+    assert told is not None
+    assert abs(told - time.time()) < 60
+    assert list(tmp_path.iterdir()) == []
+    store = FolderStore("/proc/nobody-writes-here")
+    assert store.time() is None

@@ -13,7 +13,7 @@ import botocore.session
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ApiError, ConfigError, Unreachable
 from ansible_collections.storefront.runbook.plugins.module_utils.data import store_s3, stream
-from ansible_collections.storefront.runbook.plugins.module_utils.data.store import Conflict, Entry, open_store
+from ansible_collections.storefront.runbook.plugins.module_utils.data.store import Conflict, Entry, open_store, unguarded
 from ansible_collections.storefront.runbook.plugins.module_utils.data.store_s3 import S3Store
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 from botocore.response import StreamingBody
@@ -26,7 +26,7 @@ SECRET = "a-secret-access-key"
 @pytest.fixture
 def store() -> S3Store:
     options = {"store_endpoint_url": URL, "store_access_key": "access", "store_secret_key": SECRET, "store_region": "us-east-1"}
-    opened = open_store({"store": "s3://bucket/shop", **options})
+    opened = open_store({"store": "s3://bucket/shop", **options}, unguarded)
     assert isinstance(opened, S3Store)
     return opened
 
@@ -218,18 +218,20 @@ def test_missing_credentials_are_named(store, monkeypatch):
 @pytest.mark.parametrize("options", [{"store_endpoint_url": "no address"}, {"store_region": "not a region"}])
 def test_an_endpoint_or_region_that_cannot_be_is_refused(options):
     with pytest.raises(ConfigError, match="Correct store, store_endpoint_url or store_region"):
-        open_store({"store": "s3://bucket/shop", **options}).get("lease.json")
+        open_store({"store": "s3://bucket/shop", **options}, unguarded).get("lease.json")
 
 
 def test_a_bucket_that_cannot_be_is_refused():
     with pytest.raises(ConfigError, match="Correct store"):
-        open_store({"store": "s3://Not_A Bucket!/shop", "store_endpoint_url": URL, "store_access_key": "a", "store_secret_key": "b"}).get("lease.json")
+        open_store({"store": "s3://Not_A Bucket!/shop", "store_endpoint_url": URL, "store_access_key": "a", "store_secret_key": "b"}, unguarded).get(
+            "lease.json"
+        )
 
 
 def test_without_boto3_the_command_that_installs_it_is_named(monkeypatch):
     monkeypatch.setattr(store_s3, "BOTO3_ERROR", "No module named 'boto3'")
     with pytest.raises(ConfigError, match="pip install 'boto3"):
-        open_store({"store": "s3://bucket"})
+        open_store({"store": "s3://bucket"}, unguarded)
 
 
 @pytest.mark.parametrize("kind", ["service-2", "endpoint-rule-set-1", "paginators-1"])
@@ -260,3 +262,22 @@ def test_an_answer_without_an_etag_is_an_error_of_the_service(call):
     with pytest.raises(ApiError, match="answered without an ETag") as caught:
         call(store)
     assert caught.value.details["retryable"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ({"date": "Sat, 31 Jan 2026 12:00:00 GMT"}, datetime(2026, 1, 31, 12, tzinfo=UTC).timestamp()),
+        ({}, None),
+        ({"date": ""}, None),
+        ({"date": "yesterday"}, None),
+        ({"date": "Sat, 31 Jan 99999 12:00:00 GMT"}, None),
+    ],
+)
+def test_the_time_is_that_of_the_last_answer_and_none_where_it_does_not_tell(store, monkeypatch, headers, told):
+    monkeypatch.setattr(store_s3.time, "monotonic", lambda: 5.0)
+    assert store.time() is None
+    store._note_time(SimpleNamespace(headers=headers))
+    assert store.time() == told
+    monkeypatch.setattr(store_s3.time, "monotonic", lambda: 7.5)
+    assert store.time() == (told + 2.5 if told else None)
