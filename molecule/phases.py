@@ -26,7 +26,7 @@ OUTER = {
 
 def phases() -> list[str]:
     """Return the phases in their order; a task or step that is added to deploy.yml is a new one."""
-    (play,) = yaml.safe_load((ROOT / "playbooks/deploy.yml").read_text())
+    play, _end = yaml.safe_load((ROOT / "playbooks/deploy.yml").read_text())
     (outer,) = [task for task in play["tasks"] if "block" in task]
     (inner,) = [task for task in outer["block"] if "block" in task]
     steps = next(task["loop"] for task in inner["block"] if "loop" in task)

@@ -12,8 +12,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -52,16 +52,26 @@ def _answers(url: str) -> bool:
         return False
 
 
-@contextmanager
-def unconditional(url: str) -> Iterator[str]:
+def unconditional(url: str) -> AbstractContextManager[str]:
     """Give the URL of the same service without conditional writes: it drops the conditions and takes every write."""
+    return in_front_of(url, drop=CONDITIONS)
+
+
+def told_by(date: Callable[[], str | None]) -> Callable[[str], AbstractContextManager[str]]:
+    """Return what puts a service in front of another whose answers have this Date, or none."""
+    return lambda url: in_front_of(url, date=date)
+
+
+@contextmanager
+def in_front_of(url: str, *, drop: Collection[str] = (), date: Callable[[], str | None] | None = None) -> Iterator[str]:
+    """Give the URL of the same service behind another one, which drops headers of requests and has its own idea of the time."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def forward(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            headers = {name: value for name, value in self.headers.items() if name.lower() not in CONDITIONS}
+            headers = {name: value for name, value in self.headers.items() if name.lower() not in drop}
             connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
             try:
                 connection.request(self.command, self.path, body, headers)
@@ -71,13 +81,16 @@ def unconditional(url: str) -> Iterator[str]:
                 connection.close()
             self.send_response_only(answer.status)
             for name, value in answer.getheaders():
-                if name.lower() not in ("content-length", "transfer-encoding", "connection"):
+                if name.lower() not in ("content-length", "transfer-encoding", "connection") and not (date and name.lower() == "date"):
                     self.send_header(name, value)
+            told = date() if date else None
+            if told is not None:
+                self.send_header("Date", told)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_PUT = do_DELETE = forward
+        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = forward
 
         def log_message(self, *_: object) -> None:
             pass

@@ -1,0 +1,143 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Several storefronts in one run: after a failure no further one starts, those that run finish, and what only reads goes through all of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from molecule.conftest import Played, Shop, development
+from molecule.phases import seen
+
+RELEASE = "v1.0.0"
+FLEET = ["fleet-1", "fleet-2", "fleet-3", "fleet-4"]
+BREAKS = {"vendor": "vercel", "operation": "create", "kind": "build_fails", "times": -1}
+
+
+class Fleet:
+    """Four storefronts on which nothing is live, and a way to run a playbook against all of them."""
+
+    def __init__(self, shop: Shop, inventory: Path) -> None:
+        self.shop, self.inventory = shop, inventory
+
+    def play(self, playbook: str = "deploy.yml", **options: Any) -> Played:
+        return self.shop.play(playbook, inventory=str(self.inventory), **{"release": RELEASE, "surfaces": ["frontend"], **options})
+
+    def breaks(self, name: str) -> None:
+        self.shop.fault(**BREAKS, storefront=name)
+
+    def refuses_connections(self, name: str) -> None:
+        """Let a storefront be reached by ssh where nobody listens."""
+        hosts = json.loads((self.inventory / "hosts.yml").read_text())
+        hosts["storefronts"]["hosts"][name] = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
+        (self.inventory / "hosts.yml").write_text(json.dumps(hosts))
+
+
+@pytest.fixture
+def fleet(shop, tmp_path) -> Iterator[Fleet]:
+    for name in FLEET:
+        shop.sandbox.create_storefront(name)
+    shop.forget_requests()
+    yield Fleet(shop, Path(development(tmp_path / "inventory", *FLEET)))
+    shop.clear_faults()
+    for name in FLEET:
+        shop.sandbox.drop_storefront(name)
+
+
+def outcomes(played: Played) -> list[str]:
+    """How each storefront that was started ended, in order."""
+    return [result["msg"]["outcome"] for name, result in played.tasks if name.endswith("Say what this run did")]
+
+
+def not_started(played: Played) -> list[str]:
+    return sorted(name for name in FLEET if f"NOT STARTED: {name}" in played.text)
+
+
+@pytest.mark.parametrize("broken", ["fleet-1", "fleet-2"])
+def test_the_batch_of_a_broken_storefront_finishes_and_no_further_one_starts(fleet, broken):
+    fleet.breaks(broken)
+    played = fleet.play(rollout=2)
+    assert played.rc == 2, played.stdout
+    assert sorted(outcomes(played)) == ["released", "rolled_back"]
+    assert not_started(played) == ["fleet-3", "fleet-4"]
+    assert f"{broken} failed and rollout_failures_allowed is 0, so these were not started: fleet-3, fleet-4." in played.text
+    assert f"continue with --limit {broken},fleet-3,fleet-4" in played.text
+    assert {request["storefront"] for request in fleet.shop.writes()} == {"fleet-1", "fleet-2"}
+    seen("frontend.stage: in the first batch of a fleet", "each as before", 2, "rolled back. … these were not started: …", "starts over")
+
+
+def test_one_after_the_other_names_those_that_were_not_started(fleet):
+    fleet.breaks("fleet-2")
+    played = fleet.play()
+    assert played.rc == 2, played.stdout
+    assert outcomes(played) == ["released", "rolled_back"]
+    assert "these were not started: fleet-3, fleet-4. Correct what failed, then continue with --limit fleet-2,fleet-3,fleet-4" in played.message
+
+
+def test_the_last_one_may_be_the_broken_one(fleet):
+    fleet.breaks("fleet-4")
+    played = fleet.play(rollout=2)
+    assert played.rc == 2, played.stdout
+    assert sorted(outcomes(played)) == ["released", "released", "released", "rolled_back"]
+    assert "not started" not in played.text.lower()
+
+
+@pytest.mark.parametrize("rollout", [1, 2])
+def test_a_declared_number_of_failures_is_allowed(fleet, rollout):
+    fleet.breaks("fleet-1")
+    fleet.breaks("fleet-3")
+    played = fleet.play(rollout=rollout, rollout_failures_allowed=1)
+    assert played.rc == 2, played.stdout
+    assert sorted(outcomes(played)) == {1: ["released", "rolled_back", "rolled_back"], 2: ["released", "released", "rolled_back", "rolled_back"]}[rollout]
+    if rollout == 1:
+        assert "fleet-1, fleet-3 failed and rollout_failures_allowed is 1, so these were not started: fleet-4." in played.message
+
+
+def test_one_allowed_failure_still_fails_in_the_end(fleet):
+    fleet.breaks("fleet-1")
+    played = fleet.play(rollout_failures_allowed=1)
+    assert played.rc == 2, played.stdout
+    assert outcomes(played) == ["rolled_back", "released", "released", "released"]
+    assert played.message.startswith("rolled back.")
+
+
+@pytest.mark.parametrize("rollout", [1, 2])
+def test_one_that_cannot_be_reached_is_a_failure_like_another(fleet, rollout):
+    fleet.refuses_connections("fleet-1")
+    played = fleet.play(rollout=rollout)
+    assert played.rc == 2, played.stdout
+    assert outcomes(played) == ["released"] * (rollout - 1)
+    assert "fleet-1 cannot be reached, so nothing of it was changed." in played.text
+    assert f"continue with --limit fleet-1,{','.join(FLEET[rollout:])}" in played.text
+
+
+def test_one_that_preflight_refuses_is_a_failure_like_another(fleet):
+    hosts = json.loads((fleet.inventory / "hosts.yml").read_text())
+    hosts["storefronts"]["hosts"]["fleet-1"] = {"frontend_project": ""}
+    (fleet.inventory / "hosts.yml").write_text(json.dumps(hosts))
+    played = fleet.play()
+    assert played.rc == 2, played.stdout
+    assert outcomes(played) == []
+    assert "frontend_project is empty" in played.message
+    assert "these were not started: fleet-2, fleet-3, fleet-4." in played.message
+    played = fleet.play(rollout_failures_allowed=1)
+    assert played.rc == 2, played.stdout
+    assert outcomes(played) == ["released"] * 3
+
+
+def test_what_only_reads_or_mends_goes_through_all_and_fails_at_the_end(fleet):
+    fleet.refuses_connections("fleet-2")
+    played = fleet.play("backup.yml", surfaces=["database"])
+    assert played.rc == 2, played.stdout
+    assert [name for name, result in played.tasks if name.endswith("Back up the database") and result.get("changed")] != []
+    assert sum(name.endswith("Keep the catalogue") for name, _unused in played.tasks) == 3
+    assert "fleet-2 cannot be reached" in played.message
+    played = fleet.play("rollback.yml")
+    assert played.rc == 2, played.stdout
+    assert played.text.count("There is nothing to go back to") >= 3, "each of the others was asked"
