@@ -104,7 +104,7 @@ def test_a_rescue_that_loses_the_lease_does_not_claim_to_have_put_anything_back(
     assert shop.live() == BOTH_OLD
 
 
-@pytest.mark.parametrize("task", ["Note which build is live", "Write what is live to the journal", "Begin frontend.promote"])
+@pytest.mark.parametrize("task", ["Note what is live", "Write what is live to the journal", "Begin frontend.promote"])
 def test_one_that_stands_still_elsewhere_writes_nothing_more(shop, task):
     with standing_still(shop, task) as (_running, ended):
         other = shop.play("rollback.yml", break_lease="customers cannot pay", to=OLD, **FRONTEND)

@@ -169,6 +169,10 @@ journal:
   description: What was noted of the deploy under way. When the lease was just taken, what is in it did not end and has to be settled; empty when nothing has.
   returned: success
   type: dict
+lost:
+  description: Whether somebody else has taken the lease, or removed it, so that what this run did may not be live any more.
+  returned: with O(state=released), when O(token) does not hold the lease
+  type: bool
 remarks:
   description: What is wrong with a clock. It is warned of, too.
   returned: when the lease was taken
@@ -289,10 +293,20 @@ def plan_released(params: dict[str, Any], store: Store) -> Plan:
     result = {"token": params["token"], "lease": shown(current), "journal": current["journal"] if current else {}}
     before = {"state": current["state"], "holder": current["holder"]} if current else {}
     if not current or current["token"] != params["token"] or current["state"] != "held":
-        told = {"held": "held by somebody else", "released": "given back already"}[current["state"]] if current else "not there"
-        return Plan(before, before, result={**result, "msg": f"Nothing was given back: the lease in {store.describe()} is {told}."})
+        lost = not current or current["token"] != params["token"]
+        return Plan(before, before, result={**result, "lost": lost, "msg": f"Nothing was given back: the lease in {store.describe()} {_why(current, lost)}."})
     result.update(lease=shown({**current, "state": "released"}), journal=current["journal"] if params["unfinished"] else {})
     return Plan(before, {**before, "state": "released"}, {"release": Lease(store, params["token"]), "unfinished": params["unfinished"]}, result)
+
+
+def _why(current: Document | None, lost: bool) -> str:
+    if not current:
+        return "is not there"
+    if not lost:
+        return "is given back already"
+    if current["state"] == "held":
+        return f"is held by somebody else, {current['holder']} since {current['acquired_at']}"
+    return f"was taken by {current['holder']} at {current['acquired_at']}"
 
 
 def apply(plan: Plan, client: Client) -> dict[str, Any]:

@@ -34,7 +34,7 @@ async def forward(client: httpx.AsyncClient, request: Request, origin: str, *, m
     finally:
         await answer.aclose()
     response = Response(body, answer.status_code)
-    kept = [(name.lower(), value) for name, value in answer.headers.raw if name.lower().decode() not in _HOP_BY_HOP]
+    kept = [(name.lower(), value) for name, value in answer.headers.raw if name.lower().decode() not in _HOP_BY_HOP - {"date"}]
     length = answer.headers.get("content-length", "0") if answer.request.method == "HEAD" else str(len(body))
     response.raw_headers = [*kept, (b"content-length", length.encode())]
     return response

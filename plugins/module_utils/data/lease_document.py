@@ -21,7 +21,7 @@ from .store import Store
 
 KEY = "lease.json"
 SCHEMA = 1
-# What two controllers' clocks may be apart, as a part of the time to live: the holder stops that long before the deadline, others take over that long after it.
+# The holder stops that part of the time to live before the deadline, and others take over that long after it: a store tells whole seconds, and answers travel.
 MARGIN = 1 / 20
 
 Document = dict[str, Any]
