@@ -218,7 +218,7 @@ class Teller:
         try:
             return ask(*what)
         except ApiError as error:
-            if error.status not in (200, 403):
+            if error.status not in (200, 403) or error.code == "malformed_body":
                 raise
             self.warn(str(error))
             return None

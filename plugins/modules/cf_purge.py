@@ -265,7 +265,7 @@ from typing import Any
 
 from ..module_utils.core.changes import changed_files, reach
 from ..module_utils.core.errors import ConfigError
-from ..module_utils.core.http import REQUESTS_ERROR
+from ..module_utils.core.http import ATTEMPTS, REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options, lease_options
 from ..module_utils.data.lease import guard as lease_guard
@@ -309,8 +309,9 @@ def argument_spec() -> dict[str, Any]:
 
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> Cloudflare:
-    limits = {"timeout": params["timeout"], "deadline": params["retry_timeout"]}
-    return Cloudflare(params["api_token"], params["api_url"], **limits, beat=runtime.beat, warn=runtime.warn)
+    limits = {"timeout": params["timeout"], "deadline": min(params["retry_timeout"], ATTEMPTS * params["timeout"])}
+    hooks: dict[str, Any] = {"before_write": runtime.before_write, "tick": runtime.beat, "warn": runtime.warn}
+    return Cloudflare(params["api_token"], params["api_url"], **limits, **hooks)
 
 
 def plan(params: dict[str, Any], client: Cloudflare) -> Plan:

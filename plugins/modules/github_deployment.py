@@ -231,7 +231,8 @@ def argument_spec() -> dict[str, Any]:
 
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> GitHub:
-    return GitHub(params["api_token"], params["repository"], params["api_url"], timeout=params["timeout"])
+    hooks: dict[str, Any] = {"before_write": runtime.before_write, "tick": runtime.beat}
+    return GitHub(params["api_token"], params["repository"], params["api_url"], timeout=params["timeout"], **hooks)
 
 
 def plan(params: dict[str, Any], client: GitHub) -> Plan:

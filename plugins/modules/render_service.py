@@ -345,7 +345,9 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Render:
     except ConfigError as problem:  # a rollback must not need the repository
         runtime.warn(f"{problem} So deploys of commits are not named.")
     release = params["release"] or params["ref"]
-    return connect(params, releases=named(releases, [params["commit"], params["image"]], release), beat=runtime.beat, warn=runtime.warn)
+    return connect(
+        params, releases=named(releases, [params["commit"], params["image"]], release), beat=runtime.beat, warn=runtime.warn, before_write=runtime.before_write
+    )
 
 
 def plan(params: dict[str, Any], client: Render) -> Plan:

@@ -246,7 +246,9 @@ def argument_spec() -> dict[str, Any]:
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> Sentry:
     refuse_unfit(params)
-    return Sentry(params["api_token"], params["organization"], params["api_url"], timeout=params["timeout"])
+    return Sentry(
+        params["api_token"], params["organization"], params["api_url"], timeout=params["timeout"], before_write=runtime.before_write, tick=runtime.beat
+    )
 
 
 def refuse_unfit(params: dict[str, Any]) -> None:

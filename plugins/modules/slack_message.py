@@ -178,9 +178,10 @@ def argument_spec() -> dict[str, Any]:
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> Slack | Webhook:
     refuse_unfit(params)
+    hooks: dict[str, Any] = {"before_write": runtime.before_write, "tick": runtime.beat}
     if params["webhook_url"]:
-        return Webhook(params["webhook_url"], timeout=params["timeout"])
-    return Slack(params["api_token"], params["api_url"], timeout=params["timeout"])
+        return Webhook(params["webhook_url"], timeout=params["timeout"], **hooks)
+    return Slack(params["api_token"], params["api_url"], timeout=params["timeout"], **hooks)
 
 
 def refuse_unfit(params: dict[str, Any]) -> None:

@@ -328,7 +328,7 @@ def argument_spec() -> dict[str, Any]:
 
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> Vercel:
-    return connect(params, beat=runtime.beat, warn=runtime.warn)
+    return connect(params, beat=runtime.beat, warn=runtime.warn, before_write=runtime.before_write)
 
 
 def plan(params: dict[str, Any], client: Vercel) -> Plan:
@@ -426,13 +426,11 @@ def apply_served(intent: Plan, client: Vercel) -> dict[str, Any]:
     if state_of(target)[0] is not Outcome.READY:
         target = client.wait_ready(project, target)
     if intent.todo["ask"]:
-        client.waiter.beat()
         stale, assigns = client.point(project, target["id"], intent.todo["verb"], keep_off=not wanted), bool(wanted) and not rolls_back
     if intent.todo["wait"]:
         project = client.wait_served(project, target["id"], stale)
         assigns = auto_assigns(project)
     if assigns is not wanted:
-        client.waiter.beat()
         client.set_auto_assign(project, wanted)
     if rolls_back and not wanted:
         client.waiter.warn("Vercel turns auto-assignment off with a rollback: what is built from now on is served only once it is promoted.")

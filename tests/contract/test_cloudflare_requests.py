@@ -42,7 +42,7 @@ def contract() -> Contract:
 
 
 def answer(request: Request) -> Answer:
-    zone = {"id": ZONE, "name": "shop.example", "status": "active"}
+    zone = {"id": ZONE, "name": "shop.example", "status": "active", "value": "off"}
     return reply(200, {"success": True, "errors": [], "messages": [], "result": [zone] if request.path.endswith("/zones") else zone})
 
 

@@ -18,7 +18,10 @@ RunbookError
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
+
+SOON = 30  # seconds that a write may have to wait before it is worth another try
 
 
 class RunbookError(Exception):
@@ -65,6 +68,15 @@ class ApiError(RunbookError):
 
 class Unreachable(RunbookError):
     kind = "unreachable"
+
+
+def may_have_happened(error: RunbookError) -> bool:
+    """Whether a vendor may have done a write that ended so: no answer came, or one that does not say. A vendor that wants to be asked much later has not."""
+    if isinstance(error, Unreachable):
+        return True
+    if not isinstance(error, ApiError) or error.details.get("retry_after", 0) > SOON:
+        return False
+    return error.code == "malformed_body" or (error.status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 class DeploymentFailed(RunbookError):

@@ -9,77 +9,77 @@ import contextlib
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import IO, Any, TypeAlias
-from urllib.parse import urlsplit
 
 try:
     import requests
-    from requests.adapters import HTTPAdapter
-    from requests.exceptions import ChunkedEncodingError, InvalidHeader, InvalidSchema, InvalidURL, MissingSchema, SSLError
-    from urllib3.exceptions import NewConnectionError
+    from requests.exceptions import ContentDecodingError, InvalidHeader, InvalidSchema, InvalidURL, MissingSchema, SSLError
 
     REQUESTS_ERROR: str | None = None
 except ImportError as error:  # reported by core.module.run through missing_required_lib
     REQUESTS_ERROR = str(error)
 
-from .errors import ApiError, ConfigError, Unreachable
+from .deadline import TICK_EVERY, nothing
+from .errors import ApiError, ConfigError, RunbookError
+from .http_errors import RETRIED_STATUS, Parser, body_of, malformed, never_left, refused, unreachable
+from .rate_limit import is_limited, wanted_pause
 from .redact import redact
+from .shape import Mismatch, Shape, conform, read_json
+from .transport import CONNECTIONS, TooLarge, exchange, in_time, make_session, pieces, read_body
 
-SAFE_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE"})
-RETRIED_STATUS = frozenset({429, 502, 503, 504})
+__all__ = ["CONNECTIONS", "REQUESTS_ERROR", "ApiClient", "make_session"]
+
+READS = frozenset({"GET", "HEAD"})
+SAFE_METHODS = frozenset({*READS, "PUT", "DELETE"})
 BACKOFF_CAP = 30.0
-RETRY_AFTER_CAP = 120.0
-CONNECTIONS = 32  # that a session keeps to a host, for as many threads
+DEADLINE = 180.0  # seconds at most for a call with all its retries
+ATTEMPTS = 6  # that a call has time for, where that is less
+JSON_BYTES = 8 << 20  # of an answer; some MB are a long list of variables
+LOG_BYTES = 32 << 20  # of an answer that holds a log
+LINE_BYTES = 64 << 10  # of a line of a log
+UPLOAD_RATE = 64 << 10  # bytes a second of a body: a slower one is given up
 
-Parser: TypeAlias = "Callable[[requests.Response], tuple[str | None, str | None]]"
 Opener = Callable[[], IO[bytes]]
 Body: TypeAlias = "bytes | Opener | None"
 
 
 def parse_nothing(response: requests.Response) -> tuple[str | None, str | None]:
-    """The default error parser: a vendor gives its own, which returns (code, message)."""
+    """The default error parser: a vendor gives its own, which returns (code, message) and may raise for an answer of another shape."""
     return None, None
 
 
-def make_session(secret_headers: Mapping[str, str]) -> requests.Session:
-    """Return a session that never sends ``secret_headers`` to another host than the one first asked.
-
-    ``requests`` itself drops only ``Authorization`` on such a redirect, and would replace it by an entry of ~/.netrc.
-    """
-
-    class Session(requests.Session):
-        def rebuild_auth(self, prepared_request, response):
-            if _origin(prepared_request.url) != _origin(response.request.url):
-                for name in (*secret_headers, "Authorization"):
-                    prepared_request.headers.pop(name, None)
-
-        def merge_environment_settings(self, url, proxies, stream, verify, cert):
-            key = (_origin(url), stream, verify, cert)
-            if key not in known:
-                known[key] = super().merge_environment_settings(url, proxies, stream, verify, cert)
-            return dict(known[key])
-
-    known: dict[Any, Mapping[str, Any]] = {}  # to look for proxies in the environment takes longer than all else about a small request
-    session = Session()
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
-    session.auth = lambda request: request
-    session.headers["User-Agent"] = "storefront.runbook"
-    return session
+def unlimited(seconds: float) -> float:
+    """Stands for ``before_write`` where no lease is held."""
+    return seconds
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port
+def never(response: requests.Response) -> bool:
+    """The default ``is_busy``."""
+    return False
+
+
+@dataclass
+class Failure:
+    """What came of an attempt that failed; ``pause`` is what the vendor asks for before the next one."""
+
+    error: RunbookError
+    retry: bool
+    pause: float = 0.0
 
 
 class ApiClient:
     """Speaks to one vendor's API.
 
-    ``timeout`` is in seconds for one request, ``deadline`` in seconds for a call with all its retries. GET, HEAD, PUT and DELETE are
-    tried again on connection errors, timeouts, 429 and 502–504; POST and PATCH only where the request never left, on 429, or with
-    ``idempotent=True``. Redirects of an API are not followed. ``secrets`` are masked beside those in ``headers``, such as a path that is a secret.
+    ``timeout`` is in seconds for one attempt with its whole body, ``deadline`` in seconds for a call with all its retries, by default the smaller of 180
+    and six times ``timeout``. GET, HEAD, PUT and DELETE are tried again on connection errors, timeouts, 429 and 502–504; POST and PATCH only where the
+    request never left, on 429, or with ``idempotent=True``. Redirects of an API are not followed. ``secrets`` are masked beside those in ``headers``,
+    such as a path that is a secret.
+
+    ``before_write(seconds)`` is called before each attempt of a write and returns how many seconds that may take, at most ``seconds``; it raises where
+    nothing may be written. ``tick`` is called every few seconds while an answer or a retry is waited for. ``is_busy`` tells a refusal for a rate limit
+    that comes with a good status.
     """
 
     def __init__(
@@ -91,7 +91,10 @@ class ApiClient:
         parse_error: Parser = parse_nothing,
         secrets: Iterable[str] = (),
         timeout: float = 30,
-        deadline: float = 180,
+        deadline: float | None = None,
+        before_write: Callable[[float], float] = unlimited,
+        tick: Callable[[], None] = nothing,
+        is_busy: Callable[[requests.Response], bool] = never,
         session: requests.Session | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
@@ -100,153 +103,155 @@ class ApiClient:
         self.vendor = vendor
         self.base_url = base_url.rstrip("/")
         self.timeout = timeout
-        self.deadline = deadline
+        self.deadline = min(DEADLINE, ATTEMPTS * timeout) if deadline is None else deadline
         self._secrets = [value.removeprefix("Bearer ") for value in headers.values()] + list(secrets)
         self._headers = dict(headers)
-        self._parse_error = parse_error
+        self._parse_error, self._is_busy = parse_error, is_busy
+        self._before_write, self._tick = before_write, tick
         self._session = session or make_session(headers)
         self._sleep, self._clock, self._jitter = sleep, clock, jitter
 
-    def json(self, method: str, path: str, **request: Any) -> Any:
-        """Send a request and return its decoded JSON body; None for an empty one."""
+    def json(self, method: str, path: str, *, shape: Shape, **request: Any) -> Any:
+        """Send a request and return what ``shape`` names of its JSON body, where null stands for an empty one. Raises ApiError for another shape."""
         response = self.request(method, path, **request)
-        if not response.content:
-            return None
+        return self.decode(f"{method} {path}", response.content, shape, response.status_code)
+
+    def decode(self, operation: str, body: bytes | str, shape: Shape, status: int | None = 200) -> Any:
+        """Return what ``shape`` names of a JSON text that answered ``operation``. Raises ApiError."""
         try:
-            return response.json()
+            return self.conform(operation, read_json(body) if body else None, shape, status)
         except ValueError:
-            raise ApiError(
-                f"{self.vendor} answered {method} {path} with {response.status_code} and a body that is not JSON. Try again; "
-                "if it stays, check api_url and any proxy in between.",
-                code="malformed_body",
-                status=response.status_code,
-                retryable=True,
-            ) from None
+            raise malformed(self.vendor, redact(operation, self._secrets), status, "a body that is not JSON") from None
+
+    def conform(self, operation: str, value: Any, shape: Shape, status: int | None = 200) -> Any:
+        """Return what ``shape`` names of a part of an answer. Raises ApiError."""
+        try:
+            return conform(value, shape)
+        except Mismatch as problem:
+            what = f"a body of another shape than its API has: {redact(str(problem), self._secrets)}"
+            raise malformed(self.vendor, redact(operation, self._secrets), status, what) from None
 
     def request(
         self,
         method: str,
         path: str,
         *,
-        params: Mapping[str, Any] | None = None,
-        json: Any = None,
-        data: Body = None,
-        headers: Mapping[str, str] | None = None,
         idempotent: bool | None = None,
+        writes: bool | None = None,
         timeout: float | None = None,
+        most: int = JSON_BYTES,
+        **content: Any,
     ) -> requests.Response:
-        """Send a request, with its retries, and return the 2xx response. Raises ApiError, Unreachable or ConfigError.
+        """Send a request, with its retries, and return the 2xx response. Raises ApiError, Unreachable or ConfigError, and what ``before_write`` raises.
 
-        ``data`` is bytes, or a function that opens the body anew for each try.
+        ``content`` is ``params``, ``json``, ``headers``, and ``data``: bytes, or a function that opens the body anew for each try. ``writes`` is False for
+        a POST that only asks. ``timeout`` gives this call more time, such as an upload. ``most`` is how many bytes the answer may have.
         """
         retry_lost = method in SAFE_METHODS if idempotent is None else idempotent
-        give_up = self._clock() + self.deadline
+        writes = method not in READS if writes is None else writes
+        give_up = self._clock() + max(self.deadline, timeout or 0)
         attempt = 0
         while True:
+            seconds = min(timeout or self.timeout, max(give_up - self._clock(), 0.001))
+            if writes:
+                seconds = min(seconds, self._before_write(seconds))
+            outcome = self._attempt(method, path, retry_lost, seconds, most, **content)
+            if not isinstance(outcome, Failure):
+                return outcome
+            pause = max(outcome.pause, min(BACKOFF_CAP, 0.5 * 2**attempt) * (0.5 + self._jitter() / 2))
+            if not outcome.retry or self._clock() + pause > give_up:
+                raise outcome.error
+            self._wait(pause)
             attempt += 1
-            pause = min(BACKOFF_CAP, 0.5 * 2 ** (attempt - 1)) * (0.5 + self._jitter() / 2)
-            try:
-                with contextlib.closing(data()) if callable(data) else contextlib.nullcontext(data) as body:
-                    response = self._session.request(
-                        method,
-                        self.base_url + path,
-                        params=params,
-                        json=json,
-                        data=body,
-                        headers={**self._headers, **(headers or {})},
-                        timeout=timeout or self.timeout,
-                        allow_redirects=False,
-                    )
-            except (InvalidURL, InvalidSchema, MissingSchema):
-                raise ConfigError(f"{self.base_url!r} is not the address of an API. Correct api_url: it begins with https://.", code="bad_api_url") from None
-            except (InvalidHeader, UnicodeError):
-                raise ConfigError(
-                    f"The token of {self.vendor} holds a line break, a blank or a character that no token has. Copy it again.", code="bad_token"
-                ) from None
-            except (requests.ConnectionError, requests.Timeout, ChunkedEncodingError) as error:
-                failure: ApiError | Unreachable = self._unreachable(method, path, error)
-                retry = (retry_lost or _never_left(error)) and not isinstance(error, SSLError)
-            else:
-                if response.status_code < 300:
-                    return response
-                failure = self._api_error(method, path, response)
-                retry = response.status_code == 429 or (retry_lost and response.status_code in RETRIED_STATUS)
-                pause = max(pause, _retry_after(response))
-            if not retry or self._clock() + pause > give_up:
-                raise failure
-            self._sleep(pause)
+
+    def _attempt(
+        self,
+        method: str,
+        path: str,
+        retry_lost: bool,
+        seconds: float,
+        most: int,
+        *,
+        data: Body = None,
+        headers: Mapping[str, str] | None = None,
+        **content: Any,
+    ) -> requests.Response | Failure:
+        operation = f"{method} {path}"
+        try:
+            with contextlib.closing(data()) if callable(data) else contextlib.nullcontext(data) as body, self._readable(operation):
+                content |= {"data": body, "headers": {**self._headers, **(headers or {})}}
+                response = exchange(self._session, method, self.base_url + path, seconds=seconds, most=most, tick=self._tick, **content)
+        except requests.RequestException as error:
+            return Failure(self._unreachable(method, path, error, seconds), (retry_lost or never_left(error)) and not isinstance(error, SSLError))
+        busy = response.status_code < 300 and self._is_busy(response)
+        if response.status_code < 300 and not busy:
+            return response
+        retry = busy or is_limited(response) or (retry_lost and response.status_code in RETRIED_STATUS)
+        return Failure(self._refused(operation, response), retry, wanted_pause(response, body_of(response)) or 0.0)
+
+    @contextlib.contextmanager
+    def _readable(self, operation: str) -> Iterator[None]:
+        """Turn what is wrong with an address, a token or a body into errors that no retry mends."""
+        try:
+            yield
+        except (InvalidURL, InvalidSchema, MissingSchema):
+            raise ConfigError(f"{self.base_url!r} is not the address of an API. Correct api_url: it begins with https://.", code="bad_api_url") from None
+        except (InvalidHeader, UnicodeError):
+            raise ConfigError(
+                f"The token of {self.vendor} holds a line break, a blank or a character that no token has. Copy it again.", code="bad_token"
+            ) from None
+        except (ContentDecodingError, TooLarge) as error:
+            what = "a body that is larger than any of its API" if isinstance(error, TooLarge) else "a body that is not compressed as it says"
+            raise malformed(self.vendor, redact(operation, self._secrets), 200, what) from None
+
+    def _wait(self, pause: float) -> None:
+        """Sleep, and call ``tick`` every few seconds."""
+        while self._tick is not nothing and pause > TICK_EVERY:
+            self._sleep(TICK_EVERY)
+            self._tick()
+            pause -= TICK_EVERY
+        self._sleep(pause)
 
     def lines(self, path: str, *, params: Mapping[str, Any] | None = None, seconds: float = 5, limit: int = 1000) -> list[str]:
         """Return the lines that a GET streams, the last ``limit`` of those that come within ``seconds``; a stream need not end by itself."""
         give_up, found = self._clock() + seconds, deque[str](maxlen=limit)
         try:
-            answer = self._session.request(
-                "GET", self.base_url + path, params=params, headers=self._headers, timeout=(self.timeout, seconds), stream=True, allow_redirects=False
-            )
-            with contextlib.closing(answer) as response:
+            with self._readable(f"GET {path}"), in_time(seconds, self._tick), contextlib.closing(self._open(path, params, seconds)) as response:
                 if response.status_code >= 300:
-                    raise self._api_error("GET", path, response)
-                for line in response.iter_lines(chunk_size=1, decode_unicode=True):
+                    response._content = read_body(response, LINE_BYTES)[0]
+                    raise self._refused(f"GET {path}", response)
+                for line in _lines(pieces(response)):
                     found.append(line)
                     if self._clock() > give_up:
                         break
-        except (requests.ConnectionError, requests.Timeout, ChunkedEncodingError) as error:
-            silence = "timed out" in str(error).lower()  # nothing more was said within that time
-            if not silence or _never_left(error):
-                raise self._unreachable("GET", path, error) from None
+        except requests.RequestException as error:
+            silence = isinstance(error, requests.ReadTimeout)  # nothing more was said within that time
+            if not silence:
+                raise self._unreachable("GET", path, error, seconds) from None
         return list(found)
+
+    def _open(self, path: str, params: Mapping[str, Any] | None, seconds: float) -> requests.Response:
+        return self._session.request("GET", self.base_url + path, params=params, headers=self._headers, timeout=seconds, stream=True, allow_redirects=False)
 
     def close(self) -> None:
         self._session.close()
 
-    def _api_error(self, method: str, path: str, response: requests.Response) -> ApiError:
-        code, message = self._parse_error(response)
-        said = redact(message or response.text[:300].strip() or response.reason or "nothing", self._secrets)
-        advice = {
-            401: " Check the token: it is unknown or has expired.",
-            403: " Check the token: it lacks the right to do this, or belongs to another account.",
-            404: " Check the ids in the inventory, and that the token belongs to their account.",
-            429: " The rate limit did not clear in time: try again later.",
-        }.get(response.status_code, "")
-        request_id = next((response.headers[h] for h in ("x-vercel-id", "x-railway-request-id", "cf-ray", "x-request-id") if h in response.headers), None)
-        where = redact(path, self._secrets)
-        error = ApiError(
-            f"{self.vendor} answered {method} {where} with {response.status_code}{f' {code}' if code else ''}: {said}{_stop(said)}{advice}",
-            code=code,
-            status=response.status_code,
-            request_id=request_id,
-            retryable=response.status_code in RETRIED_STATUS,
-        )
-        error.response = response
-        return error
+    def _refused(self, operation: str, response: requests.Response) -> ApiError:
+        return refused(self.vendor, operation, response, self._parse_error, self._secrets)
 
-    def _unreachable(self, method: str, path: str, error: Exception) -> Unreachable:
-        reason = "the connection failed"
-        if isinstance(error, requests.Timeout):
-            reason = "timed out"
-        elif isinstance(error, SSLError):
-            reason = "its certificate was not accepted"
-        return Unreachable(
-            f"No answer from {self.vendor} at {self.base_url}{redact(path.partition('?')[0], self._secrets)} to {method}: {reason}. "
-            "Check the network and api_url, and the vendor's status page.",
-            code="timeout" if isinstance(error, requests.Timeout) else "connection",
-            retryable=True,
-        )
+    def _unreachable(self, method: str, path: str, error: Exception, seconds: float) -> RunbookError:
+        return unreachable(self.vendor, self.base_url + redact(path.partition("?")[0], self._secrets), method, error, seconds)
 
 
-def _stop(said: str) -> str:
-    return "" if said.endswith((".", "!", "?")) else "."
-
-
-def _never_left(error: Exception) -> bool:
-    """True when the connection was never made, so that the vendor cannot have acted."""
-    if isinstance(error, requests.ConnectTimeout):
-        return True
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    return isinstance(reason, NewConnectionError)
-
-
-def _retry_after(response: requests.Response) -> float:
-    """Seconds of a ``Retry-After`` header, capped; 0 without one or where it is a date."""
-    value = response.headers.get("Retry-After", "")
-    return min(float(value), RETRY_AFTER_CAP) if value.replace(".", "", 1).isdecimal() else 0.0
+def _lines(parts: Iterable[bytes]) -> Iterator[str]:
+    """Give the lines of a text that comes piece by piece. A text that is too long ends early, and of a line that is too long the beginning is kept."""
+    rest, read = b"", 0
+    for part in parts:
+        read += len(part)
+        *whole, rest = (rest + part).split(b"\n")
+        yield from (line[:LINE_BYTES].removesuffix(b"\r").decode(errors="replace") for line in whole)
+        rest = rest[:LINE_BYTES]
+        if read > LOG_BYTES:
+            return
+    if rest:
+        yield rest.decode(errors="replace")

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeVar
 
-from .errors import DeploymentFailed, RunbookError, WaitTimeout
+from .errors import ApiError, DeploymentFailed, RunbookError, Unreachable, WaitTimeout, may_have_happened
 from .process import controller, is_alive
 
 Answer = TypeVar("Answer")
+TRIES = 3  # of a write whose answer was lost, each after a check whether it was done
 
 
 class Outcome(Enum):
@@ -47,6 +48,21 @@ class Waiter:
         if self._controller and not is_alive(*self._controller):
             raise RunbookError(f"The play that waited for {what} is gone, so this worker stops too. Run the play again: it goes on from here.")
         self.beat()
+
+    def settle(self, send: Callable[[], Answer], is_done: Callable[[], object], tries: int = TRIES) -> Answer | None:
+        """Write, and return the vendor's answer. Where that was lost, check whether the write was done: then return None, else write again."""
+        while True:
+            try:
+                return send()
+            except (ApiError, Unreachable) as error:
+                if not may_have_happened(error):
+                    raise
+                self.sleep(error.details.get("retry_after", 0))
+                if is_done():
+                    return None
+                tries -= 1
+                if not tries:
+                    raise
 
     def wait_for(
         self,

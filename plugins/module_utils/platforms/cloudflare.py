@@ -12,6 +12,7 @@ from typing import Any
 
 from ..core.errors import ApiError, ConfigError
 from ..core.http import ApiClient
+from ..core.shape import Shape
 from ..core.wait import nothing
 
 API_URL = "https://api.cloudflare.com/client/v4"
@@ -30,6 +31,15 @@ query CacheStatuses($zone: string!, $filter: ZoneHttpRequestsAdaptiveGroupsFilte
   }
 }
 """
+
+
+ERRORS = [{"code?": (int, str), "message?": str}]
+ANSWER = {"success?": bool, "errors?": ERRORS, "result?": object}
+ZONE = {"id": str, "name": str, "status?": str, "paused?": bool, "plan?": {"name?": str}}
+MODE = {"value": str, "time_remaining?": float}
+STATISTICS = {"errors?": [{"message?": str, "extensions?": {"code?": str}}], "data?": object}
+GROUP = {"count": int, "sum": {"edgeResponseBytes": int}, "dimensions": {"cacheStatus": str}}
+GROUPS = {"viewer": {"zones": [{"httpRequestsAdaptiveGroups": [GROUP]}]}}
 
 
 @dataclass(frozen=True)
@@ -58,19 +68,18 @@ def first_error(answer: Any) -> tuple[str | None, str | None]:
 
 
 class Cloudflare:
-    """Speaks to Cloudflare with an API token. ``beat`` is called before each write after the first; ``client`` goes to ApiClient."""
+    """Speaks to Cloudflare with an API token. ``client`` goes to ApiClient."""
 
     def __init__(
         self,
         api_token: str,
         api_url: str = API_URL,
         *,
-        beat: Callable[[], None] = nothing,
         warn: Callable[[str], None] = nothing,
         **client: Any,
     ) -> None:
         self._api = ApiClient("Cloudflare", api_url, headers={"Authorization": f"Bearer {api_token}"}, parse_error=parse_error, **client)
-        self._beat, self._warn = beat, warn
+        self._warn = warn
 
     def close(self) -> None:
         self._api.close()
@@ -79,7 +88,7 @@ class Cloudflare:
         """Find a zone by its name or its id of 32 hexadecimal digits. Raises ConfigError where the token sees none of that name."""
         if re.fullmatch(r"[0-9a-f]{32}", name_or_id):
             return self._zone_by_id(name_or_id)
-        found = self._call("GET", "/zones", params={"name": name_or_id})
+        found = self._call("GET", "/zones", [ZONE], params={"name": name_or_id})
         live = [zone for zone in found if zone.get("status") == "active"] or found
         if len(live) == 1:
             return Zone(live[0]["id"], live[0]["name"])
@@ -93,7 +102,7 @@ class Cloudflare:
 
     def _zone_by_id(self, zone_id: str) -> Zone:
         try:
-            return Zone(zone_id, self._call("GET", f"/zones/{zone_id}")["name"])
+            return Zone(zone_id, self._call("GET", f"/zones/{zone_id}", ZONE)["name"])
         except ApiError as error:
             if error.status != 403:
                 raise
@@ -105,18 +114,16 @@ class Cloudflare:
 
     def purge(self, zone_id: str, kind: str, batches: Sequence[Sequence[Any]]) -> None:
         """Purge ``batches`` of one ``kind`` (files, tags, hosts or prefixes), with one request for each."""
-        for number, batch in enumerate(batches):
-            if number:
-                self._beat()
+        for batch in batches:
             self._purge(zone_id, {kind: list(batch)})
 
     def details(self, zone_id: str) -> dict[str, Any]:
         """Return the zone as Cloudflare describes it."""
-        return self._call("GET", f"/zones/{zone_id}")
+        return self._call("GET", f"/zones/{zone_id}", ZONE)
 
     def development_mode(self, zone_id: str) -> int | None:
         """Return the seconds that are left of development mode; None when it is off."""
-        mode = self._call("GET", f"/zones/{zone_id}/settings/development_mode")
+        mode = self._call("GET", f"/zones/{zone_id}/settings/development_mode", MODE)
         return int(mode.get("time_remaining") or 0) if mode.get("value") == "on" else None
 
     def cache_statuses(self, zone_id: str, since: str, until: str, hosts: Sequence[str]) -> dict[str, dict[str, int]]:
@@ -125,7 +132,8 @@ class Cloudflare:
         if hosts:
             asked["clientRequestHTTPHost_in"] = list(hosts)
         # A query changes nothing, so a lost answer is asked for again.
-        answer = self._api.json("POST", "/graphql", json={"query": CACHE_STATUSES, "variables": {"zone": zone_id, "filter": asked}}, idempotent=True)
+        body = {"query": CACHE_STATUSES, "variables": {"zone": zone_id, "filter": asked}}
+        answer = self._api.json("POST", "/graphql", shape=STATISTICS, json=body, idempotent=True, writes=False)
         if errors := answer.get("errors"):
             first: dict[str, Any] = errors[0]
             code = (first.get("extensions") or {}).get("code")
@@ -135,22 +143,22 @@ class Cloudflare:
                 code=code,
                 status=200,
             )
-        zones = answer["data"]["viewer"]["zones"]
+        zones = self._api.conform("POST /graphql", answer.get("data"), GROUPS)["viewer"]["zones"]
         groups = zones[0]["httpRequestsAdaptiveGroups"] if zones else []
         return {group["dimensions"]["cacheStatus"]: {"requests": group["count"], "bytes": group["sum"]["edgeResponseBytes"]} for group in groups}
 
     def verify_token(self) -> str:
         """Return the status of the token, such as ``active``; for tokens of a user, not of an account."""
-        return self._call("GET", "/user/tokens/verify")["status"]
+        return self._call("GET", "/user/tokens/verify", {"status": str})["status"]
 
     def _purge(self, zone_id: str, body: dict[str, Any]) -> None:
         # What was purged twice is as gone as what was purged once, so a lost answer is asked for again.
-        self._call("POST", f"/zones/{zone_id}/purge_cache", json=body, idempotent=True)
+        self._call("POST", f"/zones/{zone_id}/purge_cache", ({}, None), json=body, idempotent=True)
 
-    def _call(self, method: str, path: str, **request: Any) -> Any:
-        """Return ``result``. A 200 that says ``success: false`` is an error as well."""
-        answer = self._api.json(method, path, **request)
-        if not isinstance(answer, dict) or answer.get("success") is not True:
+    def _call(self, method: str, path: str, shape: Shape, **request: Any) -> Any:
+        """Return what ``shape`` names of ``result``. A 200 that says ``success: false`` is an error as well."""
+        answer = self._api.json(method, path, shape=ANSWER, **request)
+        if answer.get("success") is not True:
             code, message = first_error(answer)
             raise ApiError(
                 f"Cloudflare did not do {method} {path}: {message or 'it gave no reason'}{f' (code {code})' if code else ''}. "
@@ -158,4 +166,4 @@ class Cloudflare:
                 code=code,
                 status=200,
             )
-        return answer.get("result")
+        return self._api.conform(f"{method} {path}", answer.get("result"), shape)

@@ -5,21 +5,22 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 from ..core.errors import ApiError, ConfigError, Unreachable
 from ..core.http import ApiClient
+from ..core.shape import Shape, read_json
 
 API_URL = "https://api.github.com"
 STATES = ("queued", "pending", "in_progress", "success", "failure", "error", "inactive")
 PAGE = 100
 PAGES = 10  # as far back as a list is read; deployments of one ref in one environment are few
 # By request, since they are no secrets and may be shown.
+DEPLOYMENT = {"id": int, "url?": str, "sha?": str, "created_at?": str, "payload?": object}
+STATUS = {"state": str, "description?": str, "log_url?": str, "environment_url?": str}
 HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 
 
@@ -39,7 +40,7 @@ def payload_of(deployment: dict[str, Any]) -> dict[str, Any]:
     payload = deployment.get("payload")
     if isinstance(payload, str):
         try:
-            payload = json.loads(payload or "{}")
+            payload = read_json(payload or "{}")
         except ValueError:
             payload = {"": payload}
     return payload if isinstance(payload, dict) else {}
@@ -60,27 +61,26 @@ class GitHub:
     def find_deployment(self, wanted: dict[str, Any]) -> dict[str, Any] | None:
         """Return the newest deployment of this ref, task, environment and payload."""
         query = {key: wanted[key] for key in ("ref", "task", "environment")}
-        found = self._pages("/deployments", query)
+        found = self._pages("/deployments", DEPLOYMENT, query)
         return next((deployment for deployment in found if payload_of(deployment) == wanted["payload"]), None)
 
     def deployment(self, key: int) -> dict[str, Any]:
-        return self._call("GET", f"/deployments/{key}")
+        return self._call("GET", f"/deployments/{key}", DEPLOYMENT)
 
     def create_deployment(self, wanted: dict[str, Any]) -> dict[str, Any]:
         """Make a deployment. One whose answer was lost is looked for before the loss is reported: a second one would show twice."""
         body = {**{key: value for key, value in wanted.items() if value is not None}, "auto_merge": False}
         try:
-            made = self._call("POST", "/deployments", json=body)
+            made = self._call("POST", "/deployments", (DEPLOYMENT, {"message?": str}), json=body)
         except Unreachable:
             if made := self.find_deployment(wanted):
                 return made
             raise
         except ApiError as error:
             raise self._explained(error, wanted) from None
-        if not isinstance(made, dict) or "id" not in made:  # a 202
-            said = made.get("message") if isinstance(made, dict) else None
+        if "id" not in made:  # a 202
             raise ApiError(
-                f"GitHub merged instead of making a deployment of {wanted['ref']}: {said or 'it gave no reason'} "
+                f"GitHub merged instead of making a deployment of {wanted['ref']}: {made.get('message') or 'it gave no reason'} "
                 "Deploy the commit that the merge made, by its SHA.",
                 code="merged",
                 status=202,
@@ -89,41 +89,28 @@ class GitHub:
 
     def latest_status(self, deployment: int) -> dict[str, Any] | None:
         """Return the newest status of a deployment; None before the first."""
-        return next(self._pages(f"/deployments/{deployment}/statuses", {}, size=1), None)
+        return next(self._pages(f"/deployments/{deployment}/statuses", STATUS, {}, size=1), None)
 
     def create_status(self, deployment: int, status: dict[str, Any]) -> dict[str, Any]:
         try:
-            return self._call("POST", f"/deployments/{deployment}/statuses", json={key: value for key, value in status.items() if value is not None})
+            return self._call(
+                "POST", f"/deployments/{deployment}/statuses", ({"id": int}, STATUS), json={key: value for key, value in status.items() if value is not None}
+            )
         except Unreachable:
             latest = self.latest_status(deployment)
             if latest and all(latest.get(key) == value for key, value in status.items() if value and key != "auto_inactive"):
                 return latest
             raise
 
-    def _pages(self, path: str, query: dict[str, Any], size: int = PAGE) -> Iterator[dict[str, Any]]:
+    def _pages(self, path: str, shape: Shape, query: dict[str, Any], size: int = PAGE) -> Iterator[dict[str, Any]]:
         for page in range(1, PAGES + 1):
-            items = self._call("GET", path, params={**query, "per_page": size, "page": page})
+            items = self._call("GET", path, [shape], params={**query, "per_page": size, "page": page})
             yield from items
             if len(items) < size:
                 return
 
-    def _call(self, method: str, path: str, **request: Any) -> Any:
-        try:
-            return self._api.json(method, f"/repos/{quote(self.repository)}{path}", headers=HEADERS, **request)
-        except ApiError as error:
-            raise self._limited(error) or error from None
-
-    def _limited(self, error: ApiError) -> ApiError | None:
-        """GitHub's primary rate limit may come as a 403, which reads as a missing right."""
-        headers = getattr(error.response, "headers", {})
-        if error.status != 403 or headers.get("x-ratelimit-remaining") != "0":
-            return None
-        reset = headers.get("x-ratelimit-reset", "")
-        when = datetime.fromtimestamp(int(reset), UTC).strftime("%H:%M:%S UTC") if reset.isdecimal() else "within the hour"
-        return ApiError(
-            f"GitHub's rate limit of this token is used up until {when}. Run it again then, or use a token that nothing else uses.",
-            **{**_details(error), "code": "rate_limited", "retryable": True},
-        )
+    def _call(self, method: str, path: str, shape: Shape, **request: Any) -> Any:
+        return self._api.json(method, f"/repos/{quote(self.repository)}{path}", shape=shape, headers=HEADERS, **request)
 
     def _explained(self, error: ApiError, wanted: dict[str, Any]) -> ApiError:
         """Add to GitHub's words what to do about them."""

@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import cached_property
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import ApiError, ConfigError, DeploymentFailed, Unreachable, WaitTimeout
-from ..core.http import ApiClient
+from ..core.errors import ApiError, ConfigError, DeploymentFailed, WaitTimeout
+from ..core.http import UPLOAD_RATE, ApiClient, unlimited
 from ..core.source_files import SourceFile
 from ..core.wait import Outcome, Waiter, nothing
 from . import railway_graphql as documents
@@ -35,11 +34,9 @@ PLACE_OPTIONS: dict[str, dict[str, Any]] = {  # which service is meant; their do
 OWN = "RAILWAY_"  # begins the names of the variables that Railway sets by itself, but for some that are for its users to set
 SETTABLE = {f"{OWN}{name}" for name in ("DEPLOYMENT_DRAINING_SECONDS", "DEPLOYMENT_OVERLAP_SECONDS", "DOCKERFILE_PATH", "HEALTHCHECK_TIMEOUT_SEC")}
 SETTABLE |= {f"{OWN}RUN_UID", f"{OWN}SHM_SIZE_BYTES"}
-TRIES = 3  # of a write whose answer was lost, each after a look whether it was done
 LOOK = 5.0  # seconds until what was just made must be listed; half a second is usual
 LISTED = 50  # deployments that a decision looks at
 RECENT = 10  # deployments that a wait looks at
-UPLOAD_TIMEOUT = 300.0
 
 Listed = list[Deployment]
 
@@ -49,11 +46,17 @@ def is_own(name: str) -> bool:
     return name.startswith(OWN) and name not in SETTABLE
 
 
-def connect(params: Mapping[str, Any], *, beat: Callable[[], None] = nothing, warn: Callable[[str], None] = nothing) -> Railway:
+def connect(
+    params: Mapping[str, Any],
+    *,
+    beat: Callable[[], None] = nothing,
+    warn: Callable[[str], None] = nothing,
+    before_write: Callable[[float], float] = unlimited,
+) -> Railway:
     """Return the client that a module's options describe."""
     header, value = TOKEN_HEADERS[params["token_type"]]
     headers = {header: value.format(params["api_token"])}
-    api = ApiClient("Railway", params["api_url"], headers=headers, parse_error=parse_error, timeout=params["timeout"])
+    api = ApiClient("Railway", params["api_url"], headers=headers, parse_error=parse_error, timeout=params["timeout"], before_write=before_write, tick=beat)
     waiter = Waiter(timeout=params.get("wait_timeout") or 0, interval=params.get("wait_interval") or 0, beat=beat, warn=warn)
     return Railway(api, params["project"], params["environment"], params["service"], waiter)
 
@@ -69,7 +72,7 @@ class Railway:
         self.held.close()
         self.api.close()
 
-    def ask(self, document: str, **variables: Any) -> Any:
+    def ask(self, document: documents.Document, **variables: Any) -> Any:
         """Return the one field that ``document`` asks for. Raises ApiError."""
         return graphql(self.api, document, **variables)
 
@@ -126,14 +129,14 @@ class Railway:
     def up(self, files: Iterable[SourceFile], message: str) -> Deployment:
         """Upload ``files`` and return the deployment that Railway makes of them, which is known again by ``message``."""
         path = f"/project/{self.scope['projectId']}/environment/{self.scope['environmentId']}/up"
-        query = {"serviceId": self.scope["serviceId"], "message": message}
-        headers = {"Content-Type": "application/gzip"}
+        query = {"params": {"serviceId": self.scope["serviceId"], "message": message}, "headers": {"Content-Type": "application/gzip"}}
         with tempfile.TemporaryDirectory(prefix="storefront-") as folder:
             archive = Path(folder, "source.tar.gz")
             pack(files, archive)
+            seconds = self.api.deadline + archive.stat().st_size / UPLOAD_RATE
             return self.make(
                 "up",
-                lambda: self.api.json("POST", path, params=query, data=lambda: archive.open("rb"), headers=headers, timeout=UPLOAD_TIMEOUT)["deploymentId"],
+                lambda: self.api.json("POST", path, shape=documents.MADE_OF_UPLOAD, data=lambda: archive.open("rb"), timeout=seconds, **query)["deploymentId"],
                 lambda new: next((deployment for deployment in new if deployment.message == message), None),
             )
 
@@ -163,7 +166,7 @@ class Railway:
 
     def restart(self, target: Deployment) -> Deployment:
         """Start the process of a deployment anew. One time too many, where an answer is lost, does no harm."""
-        self.settle(lambda: self.ask(documents.RESTART, id=target.id), lambda: False)
+        self.waiter.settle(lambda: self.ask(documents.RESTART, id=target.id), lambda: False)
         return target
 
     def stop(self, deployments: Iterable[Deployment]) -> None:
@@ -241,26 +244,11 @@ class Railway:
             )
         return found
 
-    def _end(self, document: str, deployment_id: str, running: Callable[[Deployment], bool]) -> None:
+    def _end(self, document: documents.Document, deployment_id: str, running: Callable[[Deployment], bool]) -> None:
         self._write(lambda: self.ask(document, id=deployment_id), lambda listed: not any(d.id == deployment_id and running(d) for d in listed))
 
     def _write(self, send: Callable[[], Any], done: Callable[[Listed], object]) -> Any:
-        return self.settle(send, lambda: self.look(done))
-
-    def settle(self, send: Callable[[], Any], is_done: Callable[[], object]) -> Any:
-        """Write, and return Railway's answer. Where that was lost, look whether the write was done: then return None, else write again."""
-        for attempt in range(1, TRIES + 1):
-            self.waiter.beat()
-            try:
-                return send()
-            except (ApiError, Unreachable) as error:
-                if isinstance(error, ApiError) and error.code != "malformed_body" and (error.status or 0) < HTTPStatus.INTERNAL_SERVER_ERROR:
-                    raise
-                if is_done():
-                    return None
-                if attempt == TRIES:
-                    raise
-        return None
+        return self.waiter.settle(send, lambda: self.look(done))
 
     def look(self, seek: Callable[[Listed], Any]) -> Any:
         """Return what ``seek`` finds among the newest deployments, or None when that is nothing for a while."""

@@ -25,7 +25,7 @@ def read_log(client: Railway, kind: str, deployment_id: str, limit: int, wanted:
     """Return the last lines of a log as ``{at, severity, message}``, the oldest first, without passwords of URLs. ``wanted`` is Railway's filter."""
     said = client.ask(LOGS[kind], id=deployment_id, limit=limit, filter=wanted or "")
     lines = sorted(said, key=lambda line: line["timestamp"])[-limit:]
-    return [{"at": line["timestamp"], "severity": line["severity"], "message": redact(line["message"].rstrip())} for line in lines]
+    return [{"at": line["timestamp"], "severity": line.get("severity"), "message": redact(line["message"].rstrip())} for line in lines]
 
 
 def log_tail(client: Railway, deployment_id: str) -> str:

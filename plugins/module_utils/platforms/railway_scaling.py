@@ -52,7 +52,7 @@ def _scale(client: Railway, settings: Settings, after: Mapping[str, int]) -> Dep
     patch: dict[str, Any] = {region: None for region in settings.regions if region not in after}
     deploy = {"multiRegionConfig": {**region_config(after), **patch}}
     services = {client.scope["serviceId"]: {"deploy": deploy}}
-    client.settle(
+    client.waiter.settle(
         lambda: client.ask(documents.PATCH, environmentId=client.scope["environmentId"], patch={"services": services}, message="storefront.runbook scales"),
         lambda: read_settings(client).regions == after,
     )

@@ -37,23 +37,23 @@ class Settings:
     @classmethod
     def of(cls, service_id: str, answer: Mapping[str, Any]) -> Settings:
         instance, status = answer["serviceInstance"], answer["serviceInstanceAutoDeployStatus"]
-        config = (answer["environment"]["config"].get("services") or {}).get(service_id) or {}
-        source, kept = instance["source"] or {}, config.get("source") or {}
+        config = answer["environment"].get("config", {}).get("services", {}).get(service_id) or {}
+        source, kept = instance.get("source", {}), config.get("source", {})
         return cls(
             repository=source.get("repo") or kept.get("repo"),
             branch=kept.get("branch"),
             image=source.get("image") or kept.get("image"),
-            root_directory=instance["rootDirectory"] or kept.get("rootDirectory"),
+            root_directory=instance.get("rootDirectory") or kept.get("rootDirectory"),
             auto_deploy=status["enabled"],
-            refused=None if status["enabled"] or status["canEnable"] else status["reason"] or "it gives no reason",
-            pre_deploy_command=_command(instance["preDeployCommand"]),
-            start_command=instance["startCommand"] or None,
-            healthcheck_path=instance["healthcheckPath"] or None,
-            healthcheck_timeout=instance["healthcheckTimeout"],
-            overlap_seconds=instance["overlapSeconds"],
-            draining_seconds=instance["drainingSeconds"],
-            regions=_replicas((config.get("deploy") or {}).get("multiRegionConfig")),
-            variable_names=frozenset(config.get("variables") or {}),
+            refused=None if status["enabled"] or status.get("canEnable") else status.get("reason") or "it gives no reason",
+            pre_deploy_command=_command(instance.get("preDeployCommand")),
+            start_command=instance.get("startCommand") or None,
+            healthcheck_path=instance.get("healthcheckPath") or None,
+            healthcheck_timeout=instance.get("healthcheckTimeout"),
+            overlap_seconds=instance.get("overlapSeconds"),
+            draining_seconds=instance.get("drainingSeconds"),
+            regions=_replicas(config.get("deploy", {}).get("multiRegionConfig")),
+            variable_names=frozenset(config.get("variables", {})),
         )
 
     def describe(self) -> dict[str, Any]:
@@ -124,7 +124,6 @@ def configured(params: Mapping[str, Any], client: Railway) -> tuple[dict[str, An
 def configure(client: Railway, settings: Settings, wanted: Mapping[str, Any]) -> None:
     """Change settings, given by the names of CHANGEABLE. What is not auto-deploy holds from the next deployment on."""
     if "auto_deploy" in wanted:
-        client.waiter.beat()
         client.ask(documents.AUTO_DEPLOY, input={**client.scope, "enabled": wanted["auto_deploy"]})
     told = {railways: wanted[name] for name, railways in CHANGEABLE.items() if railways and name in wanted}
     if "preDeployCommand" in told:
@@ -135,7 +134,6 @@ def configure(client: Railway, settings: Settings, wanted: Mapping[str, Any]) ->
 
 def update(client: Railway, settings: Settings, **told: Any) -> None:
     """Change settings by Railway's names. The regions go with them: an update without any has put services back to one replica."""
-    client.waiter.beat()
     regions = {"multiRegionConfig": region_config(settings.regions)} if settings.regions else {}
     client.ask(documents.UPDATE, **client.instance, input={**told, **regions})
 

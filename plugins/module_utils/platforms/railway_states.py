@@ -61,12 +61,12 @@ class Deployment:
             status=node["status"],
             stopped=node["deploymentStopped"],
             created_at=datetime.fromisoformat(node["createdAt"]).astimezone(UTC),
-            host=node["staticUrl"] or node["url"],
-            service=node["serviceId"],
-            environment=node["environmentId"],
+            host=node.get("staticUrl") or node.get("url"),
+            service=node.get("serviceId"),
+            environment=node.get("environmentId"),
             can_rollback=node["canRollback"],
             can_redeploy=node["canRedeploy"],
-            meta=node["meta"] or {},
+            meta=node.get("meta", {}),
         )
 
     @property

@@ -63,7 +63,8 @@ def plan_change(client: Railway, wanted: Mapping[str, str], absent: Iterable[str
 def _refuse_staged(client: Railway, removed: set[str]) -> None:
     """Removing commits what is staged for the environment, so nothing of somebody else's may be; this very removal may, of a run that came no further."""
     staged = _staged(client)
-    variables = (staged.get("services") or {}).get(client.scope["serviceId"], {}).get("variables") or {}
+    there = client.api.conform("environmentStagedChanges", staged, documents.STAGED_VARIABLES).get("services", {})
+    variables = there.get(client.scope["serviceId"], {}).get("variables", {})
     ours = {"services": {client.scope["serviceId"]: {"variables": dict.fromkeys(removed & variables.keys())}}}
     if staged and staged != ours:
         raise ConfigError(
@@ -74,17 +75,16 @@ def _refuse_staged(client: Railway, removed: set[str]) -> None:
 
 
 def _staged(client: Railway) -> Any:
-    patch = client.ask(documents.STAGED, id=client.scope["environmentId"])["patch"]
-    return {part: what for part, what in (patch or {}).items() if what}
+    patch = client.ask(documents.STAGED, id=client.scope["environmentId"]).get("patch", {})
+    return {part: what for part, what in patch.items() if what}
 
 
 def write(client: Railway, change: Change) -> None:
     """Set and remove; nothing is deployed with it. What was done of it, when this is killed, is found done by the next run."""
     if change.values:
-        client.waiter.beat()
         client.ask(documents.SET_VARIABLES, input={**client.scope, "variables": dict(change.values), "skipDeploys": True, "replace": False})
     if change.removed:
-        client.settle(lambda: _remove(client, change.removed), lambda: not read_settings(client).variable_names & set(change.removed))
+        client.waiter.settle(lambda: _remove(client, change.removed), lambda: not read_settings(client).variable_names & set(change.removed))
 
 
 def _remove(client: Railway, names: list[str]) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from http import HTTPStatus
 from typing import Any
 
-from ..core.errors import ApiError, ConfigError, DeploymentFailed, Unreachable, WaitTimeout
-from ..core.http import ApiClient
+from ..core.errors import ApiError, ConfigError, DeploymentFailed, WaitTimeout
+from ..core.http import ApiClient, unlimited
+from ..core.shape import TIME, Shape
 from ..core.wait import Outcome, Waiter, nothing
 from . import render_logs
 from .render_states import Deploy, by_id, classify
@@ -20,13 +20,28 @@ from .render_states import Deploy, by_id, classify
 API_URL = "https://api.render.com/v1"
 ID = re.compile(r"(srv|crn)-[0-9a-z]+(-[0-9a-z]+)?")
 PAGE = 100  # the most that Render gives at once
-TRIES = 3  # of a write whose answer was lost, each after a look whether it was done
+PAGES = 100  # of a list; a longer one does not end
 LOOK = 5.0  # seconds until what was just made must be listed
 QUEUED = 60.0  # seconds until a deploy that Render has only put into its queue must be listed
 LISTED = 50  # deploys that a decision looks at
 RECENT = 10  # deploys that a wait looks at
 
 Listed = list[Deploy]
+
+DEPLOY = {
+    **{"id": str, "createdAt": TIME, "status?": str, "trigger?": str},
+    **{"commit?": {"id?": str}, "image?": {"ref?": str, "sha?": str}},
+}
+SERVICE = {
+    **{"id": str, "name": str, "ownerId": str},
+    **{f"{name}?": str for name in ("type", "autoDeploy", "suspended", "branch", "repo", "imagePath", "rootDir")},
+    "serviceDetails?": {
+        **{"url?": str, "numInstances?": int, "healthCheckPath?": str, "maintenanceMode?": {"enabled": bool, "uri?": str}},
+        "autoscaling?": {"enabled": bool, "min?": int, "max?": int},
+        "envSpecificDetails?": {"preDeployCommand?": str, "startCommand?": str, "dockerCommand?": str},
+    },
+}
+NOTHING: Shape = (None, {})  # what Render answers where it only takes a request
 
 
 def parse_error(response: Any) -> tuple[str | None, str | None]:
@@ -39,11 +54,16 @@ def parse_error(response: Any) -> tuple[str | None, str | None]:
 
 
 def connect(
-    params: Mapping[str, Any], *, releases: Mapping[str, str] | None = None, beat: Callable[[], None] = nothing, warn: Callable[[str], None] = nothing
+    params: Mapping[str, Any],
+    *,
+    releases: Mapping[str, str] | None = None,
+    beat: Callable[[], None] = nothing,
+    warn: Callable[[str], None] = nothing,
+    before_write: Callable[[float], float] = unlimited,
 ) -> Render:
     """Return the client that a module's options describe; ``releases`` names the releases by their commits."""
     headers = {"Authorization": f"Bearer {params['api_token']}"}
-    api = ApiClient("Render", params["api_url"], headers=headers, parse_error=parse_error, timeout=params["timeout"])
+    api = ApiClient("Render", params["api_url"], headers=headers, parse_error=parse_error, timeout=params["timeout"], before_write=before_write, tick=beat)
     waiter = Waiter(timeout=params.get("wait_timeout") or 0, interval=params.get("wait_interval") or 0, beat=beat, warn=warn)
     return Render(api, params["service"], waiter, releases or {})
 
@@ -70,9 +90,9 @@ class Render:
     def look(self) -> dict[str, Any]:
         """Ask for the service anew. Raises ConfigError for a name that none or several have."""
         if self._service or ID.fullmatch(self.name):
-            self._service = self.api.json("GET", f"/services/{self._service.get('id') or self.name}")
+            self._service = self.api.json("GET", f"/services/{self._service.get('id') or self.name}", shape=SERVICE)
             return self._service
-        found = [service for service in self.pages("/services", "service", name=self.name) if service["name"] == self.name]
+        found = [service for service in self.pages("/services", "service", SERVICE, name=self.name) if service["name"] == self.name]
         if len(found) != 1:
             told = ", ".join(service["id"] for service in found) or "none"
             raise ConfigError(
@@ -81,29 +101,29 @@ class Render:
         self._service = found[0]
         return self._service
 
-    def pages(self, path: str, item: str, most: int | None = None, **query: Any) -> list[Any]:
+    def pages(self, path: str, item: str, shape: Shape, most: int | None = None, **query: Any) -> list[Any]:
         """Return the items of a list, all of them or the first ``most``."""
         found: list[Any] = []
-        while most is None or len(found) < most:
+        for _unused in range(PAGES):
             limit = PAGE if most is None else min(PAGE, most - len(found))
-            page = self.api.json("GET", path, params={**query, "limit": limit}) or []
+            page = self.api.json("GET", path, shape=([{item: shape, "cursor?": str}], None), params={**query, "limit": limit}) or []
             found += [entry[item] for entry in page]
-            if len(page) < limit:
-                break
-            query["cursor"] = page[-1]["cursor"]
-        return found
+            query["cursor"] = page[-1].get("cursor") if page else None
+            if len(page) < limit or len(found) == most or not query["cursor"]:
+                return found
+        raise ApiError(f"Render's list of {item}s at {path} does not end. Try again; if it stays, check api_url and any proxy in between.", code="endless_list")
 
     def of(self, node: Mapping[str, Any]) -> Deploy:
         return Deploy.of(node, self.service, self.releases)
 
     def deploys(self, most: int = LISTED) -> Listed:
         """Return the service's deploys, the newest first."""
-        found = [self.of(node) for node in self.pages(f"{self.path}/deploys", "deploy", most)]
+        found = [self.of(node) for node in self.pages(f"{self.path}/deploys", "deploy", DEPLOY, most)]
         return sorted(found, key=lambda deploy: deploy.created_at, reverse=True)
 
     def deploy(self, deploy_id: str) -> Deploy:
         """Return a deploy of this service, however old."""
-        return self.of(self.api.json("GET", f"{self.path}/deploys/{deploy_id}"))
+        return self.of(self.api.json("GET", f"{self.path}/deploys/{deploy_id}", shape=DEPLOY))
 
     def create(self, wanted: Mapping[str, str]) -> Deploy:
         """Deploy a commit (``commitId``) or an image (``imageUrl``); Render may only queue it and say no more."""
@@ -112,7 +132,7 @@ class Render:
         def made(new: Listed) -> Deploy | None:
             return next((deploy for deploy in new if source in (deploy.commit, deploy.image)), None)
 
-        return self._make("The deploy", lambda: self.api.json("POST", f"{self.path}/deploys", json=dict(wanted)), made)
+        return self._make("The deploy", lambda: self.api.json("POST", f"{self.path}/deploys", shape=(DEPLOY, None), json=dict(wanted)), made)
 
     def find(self, source: str | None) -> Deploy:
         """Return the deploy that Render has made, or is about to make, of a commit or an image by itself. Raises ConfigError when there is none."""
@@ -136,7 +156,7 @@ class Render:
         def made(new: Listed) -> Deploy | None:
             return next((deploy for deploy in new if deploy.restores(target)), None)
 
-        return self._make("The rollback", lambda: self.api.json("POST", f"{self.path}/rollback", json={"deployId": target.id}), made)
+        return self._make("The rollback", lambda: self.api.json("POST", f"{self.path}/rollback", shape=DEPLOY, json={"deployId": target.id}), made)
 
     def cancel(self, deploys: Listed) -> None:
         """Cancel what is being built or started, as far as Render still lets it, and wait a moment until it is over."""
@@ -147,7 +167,7 @@ class Render:
 
         for one in ids:
             try:
-                self.ask(lambda one=one: self.api.json("POST", f"{self.path}/deploys/{one}/cancel"), over)  # type: ignore[misc]
+                self.ask(lambda one=one: self.api.json("POST", f"{self.path}/deploys/{one}/cancel", shape={"id": str}), over)  # type: ignore[misc]
             except ApiError as error:
                 self.waiter.warn(f"The deploy {one} was not canceled, so it may still serve for a moment. {error}")
         if ids:
@@ -155,8 +175,7 @@ class Render:
 
     def update(self, settings: Mapping[str, Any]) -> None:
         """Set some of the service's settings, none of which makes a deploy; to set them twice does no harm."""
-        self.waiter.beat()
-        self._service = self.api.json("PATCH", self.path, json=dict(settings), idempotent=True)
+        self._service = self.api.json("PATCH", self.path, shape=SERVICE, json=dict(settings), idempotent=True)
 
     def wait_live(self, deploy: Deploy) -> Deploy:
         """Wait for Render's word live, which a web service gets after its health check."""
@@ -191,19 +210,8 @@ class Render:
         return found
 
     def ask(self, send: Callable[[], Any], done: Callable[[], object]) -> Any:
-        """Write, and return Render's answer. Where that was lost, look whether the write was done: then return None, else write again."""
-        for attempt in range(1, TRIES + 1):
-            self.waiter.beat()
-            try:
-                return send()
-            except (ApiError, Unreachable) as error:
-                if isinstance(error, ApiError) and error.code != "malformed_body" and (error.status or 0) < HTTPStatus.INTERNAL_SERVER_ERROR:
-                    raise
-                if self.seek(done):
-                    return None
-                if attempt == TRIES:
-                    raise
-        return None
+        """Write, and return Render's answer; None where that was lost, and the write is found done."""
+        return self.waiter.settle(send, lambda: self.seek(done))
 
     def seek(self, seek: Callable[[], Any], seconds: float | None = None) -> Any:
         """Return what ``seek`` finds, or None when that is nothing for a while."""

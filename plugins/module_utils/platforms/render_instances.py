@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..core.wait import Outcome
-from .render import RECENT, Render
+from .render import NOTHING, RECENT, Render
 from .render_states import Deploy, is_suspended, live
 
 
 def suspend(client: Render) -> None:
-    client.ask(lambda: client.api.json("POST", f"{client.path}/suspend"), lambda: is_suspended(client.look()))
+    client.ask(lambda: client.api.json("POST", f"{client.path}/suspend", shape=NOTHING), lambda: is_suspended(client.look()))
 
 
 def resume(client: Render) -> Deploy | None:
@@ -23,7 +23,7 @@ def resume(client: Render) -> Deploy | None:
     def resumed() -> bool:
         return not is_suspended(client.look())
 
-    client.ask(lambda: client.api.json("POST", f"{client.path}/resume"), resumed)
+    client.ask(lambda: client.api.json("POST", f"{client.path}/resume", shape=NOTHING), resumed)
     client.waiter.wait_for(
         resumed, lambda done: (Outcome.READY if done else Outcome.PENDING, "suspended"), what=f"The service {client.name}", look_at="it in Render's dashboard"
     )
@@ -32,18 +32,16 @@ def resume(client: Render) -> Deploy | None:
 
 def restart(client: Render) -> None:
     """Replace the service's instances by new ones of the same deploy; to ask for that twice does no harm."""
-    client.waiter.beat()
-    client.api.json("POST", f"{client.path}/restart", idempotent=True)
+    client.api.json("POST", f"{client.path}/restart", shape=NOTHING, idempotent=True)
 
 
 def scale(client: Render, count: int) -> None:
-    client.waiter.beat()
-    client.api.json("POST", f"{client.path}/scale", json={"numInstances": count}, idempotent=True)
+    client.api.json("POST", f"{client.path}/scale", shape=NOTHING, json={"numInstances": count}, idempotent=True)
 
 
 def instances(client: Render) -> set[str]:
     """Return the ids of the instances that run."""
-    return {instance["id"] for instance in client.api.json("GET", f"{client.path}/instances") or []}
+    return {instance["id"] for instance in client.api.json("GET", f"{client.path}/instances", shape=([{"id": str}], None)) or []}
 
 
 def wait_suspended(client: Render) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import RunbookError
+from ..core.http import LOG_BYTES
 from ..core.redact import redact
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 PAGE = 100  # the most that Render gives at once
 LOG_LINES = 15  # of a failed deploy's build, and as many of its run
+LINE = {"id": str, "timestamp": str, "message": str, "labels": [{"name": str, "value": str}]}
+LOGS = {"logs": [LINE], "hasMore": bool, "nextStartTime?": str, "nextEndTime?": str}
 
 
 def read(client: Render, most: int, *, since: datetime, types: Iterable[str] = (), text: str | None = None) -> list[dict[str, Any]]:
@@ -29,10 +32,10 @@ def read(client: Render, most: int, *, since: datetime, types: Iterable[str] = (
     query |= {"startTime": _stamp(since), "type": list(types), "text": text}
     found: dict[str, dict[str, Any]] = {}  # by id: the pages go by times, so a line can be on two of them
     while len(found) < most:
-        answer = client.api.json("GET", "/logs", params={**query, "limit": min(PAGE, most - len(found))})
+        answer = client.api.json("GET", "/logs", shape=LOGS, params={**query, "limit": min(PAGE, most - len(found))}, most=LOG_BYTES)
         fresh = {entry["id"]: _line(entry) for entry in answer["logs"] if entry["id"] not in found}
         found |= fresh
-        if not answer["hasMore"] or not fresh:
+        if not answer["hasMore"] or not fresh or not {"nextStartTime", "nextEndTime"} <= answer.keys():
             break
         query |= {"startTime": answer["nextStartTime"], "endTime": answer["nextEndTime"]}
     return sorted(reversed(found.values()), key=lambda line: line["at"])

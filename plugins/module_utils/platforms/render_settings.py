@@ -68,7 +68,7 @@ def scaled(params: Mapping[str, Any], client: Render, intent: Any) -> Any:
         raise ConfigError(f"{name} is a {client.service.get('type')}, which has no number of instances.", code="no_replicas")
     if autoscaling.get("enabled"):
         raise ConfigError(
-            f"Render scales {name} by itself, between {autoscaling['min']} and {autoscaling['max']} instances, and ignores a fixed number meanwhile. "
+            f"Render scales {name} by itself, between {autoscaling.get('min')} and {autoscaling.get('max')} instances, and ignores a fixed number meanwhile. "
             "Turn autoscaling off in its dashboard, or change these limits there.",
             code="autoscaling",
         )

@@ -12,28 +12,26 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from ..core.errors import ApiError
-from .render import Render
+from .render import NOTHING, Render
 
 PURPOSE = b"storefront.runbook variables"
 
 
 def variables(client: Render) -> dict[str, str]:
     """Return the service's variables with their values, which are secrets; without those of linked environment groups."""
-    return {item["key"]: item["value"] for item in client.pages(f"{client.path}/env-vars", "envVar")}
+    return {item["key"]: item["value"] for item in client.pages(f"{client.path}/env-vars", "envVar", {"key": str, "value": str})}
 
 
 def write(client: Render, values: Mapping[str, str]) -> None:
     """Set each of ``values``; the others stay."""
     for name, value in values.items():
-        client.waiter.beat()
-        client.api.json("PUT", f"{client.path}/env-vars/{quote(name, safe='')}", json={"value": value})
+        client.api.json("PUT", f"{client.path}/env-vars/{quote(name, safe='')}", shape={"key": str}, json={"value": value})
 
 
 def remove(client: Render, names: list[str]) -> None:
     for name in names:
-        client.waiter.beat()
         try:
-            client.api.json("DELETE", f"{client.path}/env-vars/{quote(name, safe='')}")
+            client.api.json("DELETE", f"{client.path}/env-vars/{quote(name, safe='')}", shape=NOTHING)
         except ApiError as error:
             if error.status != HTTPStatus.NOT_FOUND:  # as after an answer that was lost
                 raise

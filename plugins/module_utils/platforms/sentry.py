@@ -11,9 +11,13 @@ from urllib.parse import quote
 
 from ..core.errors import ApiError, ConfigError, Unreachable
 from ..core.http import ApiClient
+from ..core.shape import Shape
 
 API_URL = "https://sentry.io"
 PAGES = 10  # of deploys of one release
+RELEASE = {"version": str, "projects?": [{"slug": str}], "lastCommit?": {"id": str}, "dateReleased?": str, "url?": str, "ref?": str}
+WRITTEN = {"version": str}
+DEPLOY = {"id": (str, int), "environment": str, "name?": str}
 
 
 def parse_error(response: Any) -> tuple[str | None, str | None]:
@@ -44,7 +48,7 @@ class Sentry:
     def release(self, version: str) -> dict[str, Any] | None:
         """Return a release; None where there is none of that version."""
         try:
-            return self._call("GET", _path(version))
+            return self._call("GET", _path(version), RELEASE)
         except ApiError as error:
             if error.status != 404:
                 raise
@@ -53,13 +57,13 @@ class Sentry:
     def create(self, version: str, projects: list[str], fields: dict[str, Any]) -> dict[str, Any]:
         """Make a release, or add projects to one that exists (208): either way once, however often it is asked for."""
         try:
-            return self._call("POST", "/releases/", json={"version": version, "projects": projects, **fields}, idempotent=True)
+            return self._call("POST", "/releases/", (WRITTEN, None), json={"version": version, "projects": projects, **fields}, idempotent=True)
         except ApiError as error:
             raise self._explained(error) from None
 
     def update(self, version: str, fields: dict[str, Any]) -> dict[str, Any]:
         try:
-            return self._call("PUT", _path(version), json=fields)
+            return self._call("PUT", _path(version), WRITTEN, json=fields)
         except ApiError as error:
             raise self._explained(error) from None
 
@@ -67,8 +71,8 @@ class Sentry:
         """Return the newest deploy of a release to an environment, of this name where one is given."""
         path, params = f"{_path(version)}deploys/", dict[str, str]()
         for _unused in range(PAGES):
-            answer = self._request("GET", path, params=params)
-            for deploy in answer.json():
+            answer = self._api.request("GET", self._of_organization(path), params=params)
+            for deploy in self._api.decode(f"GET {self._of_organization(path)}", answer.content, [DEPLOY], answer.status_code):
                 if deploy.get("environment") == environment and name in (None, deploy.get("name")):
                     return deploy
             further = re.search(r'rel="next"; results="true"; cursor="([^"]+)"', answer.headers.get("link", ""))
@@ -80,17 +84,14 @@ class Sentry:
     def create_deploy(self, version: str, deploy: dict[str, Any]) -> dict[str, Any]:
         """Tell of a deploy. One whose answer was lost is looked for before the loss is reported: a second one would count twice."""
         try:
-            return self._call("POST", f"{_path(version)}deploys/", json=deploy)
+            return self._call("POST", f"{_path(version)}deploys/", {"id": (str, int)}, json=deploy)
         except Unreachable:
             if made := self.find_deploy(version, deploy["environment"], deploy.get("name")):
                 return made
             raise
 
-    def _call(self, method: str, path: str, **request: Any) -> Any:
-        return self._api.json(method, self._of_organization(path), **request)
-
-    def _request(self, method: str, path: str, **request: Any) -> Any:
-        return self._api.request(method, self._of_organization(path), **request)
+    def _call(self, method: str, path: str, shape: Shape, **request: Any) -> Any:
+        return self._api.json(method, self._of_organization(path), shape=shape, **request)
 
     def _of_organization(self, path: str) -> str:
         return f"/api/0/organizations/{quote(self.organization, safe='')}{path}"

@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 
 from ..core.errors import ApiError, ConfigError
 from ..core.http import ApiClient
+from ..core.http_errors import words
 
 API_URL = "https://slack.com/api"
 LONGEST = 40_000  # characters of a message
 BUSY = {"ratelimited", "rate_limited"}
-TRIES = 4  # for one that Slack refuses, with a 200, since a channel takes one message a second
 NO_SCOPE = {"missing_scope", "not_allowed_token_type", "no_permission"}
 
 ADVICE = {
@@ -47,6 +47,14 @@ ADVICE = {
 }
 
 
+ADVICE |= dict.fromkeys(BUSY, "Slack takes one message a second for a channel: try again.")
+
+
+def is_busy(response: Any) -> bool:
+    """Whether Slack refuses with a 200, since a channel takes one message a second."""
+    return words(parse_error, response)[0] in BUSY
+
+
 def parse_error(response: Any) -> tuple[str | None, str | None]:
     """Return code and message: the Web API's ``error``, or the text by which a webhook answers."""
     try:
@@ -66,7 +74,9 @@ class Slack:
 
     def __init__(self, api_token: str, api_url: str = API_URL, *, sleep: Callable[[float], None] = time.sleep, **client: Any) -> None:
         self._sleep = sleep
-        self._api = ApiClient("Slack", api_url, headers={"Authorization": f"Bearer {api_token}"}, parse_error=parse_error, sleep=sleep, **client)
+        self._api = ApiClient(
+            "Slack", api_url, headers={"Authorization": f"Bearer {api_token}"}, parse_error=parse_error, is_busy=is_busy, sleep=sleep, **client
+        )
 
     def close(self) -> None:
         self._api.close()
@@ -79,7 +89,7 @@ class Slack:
         query = {"channel": channel, "ts": ts, "oldest": ts, "latest": ts, "inclusive": "true"}
         for pause in (1, 0):
             try:
-                messages = self._call("GET", "/conversations.replies", params=query)["messages"]
+                messages = self._call("GET", "/conversations.replies", {"messages": [{"ts?": str, "text?": str}]}, params=query)["messages"]
             except ApiError as error:
                 if error.code in NO_SCOPE:
                     return None
@@ -95,28 +105,23 @@ class Slack:
     def post(self, channel: str, text: str, thread_ts: str | None, broadcast: bool) -> dict[str, Any]:
         """Post a message and return ``{channel, ts}``; the channel is its id, whatever name was given."""
         thread = {"thread_ts": thread_ts, "reply_broadcast": broadcast} if thread_ts else {}
-        made = self._call("POST", "/chat.postMessage", json={"channel": channel, "text": text, "unfurl_links": False, **thread})
+        made = self._call("POST", "/chat.postMessage", {"channel": str, "ts": str}, json={"channel": channel, "text": text, "unfurl_links": False, **thread})
         return {"channel": made["channel"], "ts": made["ts"]}
 
     def update(self, channel: str, ts: str, text: str) -> None:
         # The same text twice is the text once, so a lost answer is asked for again.
-        self._call("POST", "/chat.update", json={"channel": channel, "ts": ts, "text": text}, idempotent=True)
+        self._call("POST", "/chat.update", {"ts?": str}, json={"channel": channel, "ts": ts, "text": text}, idempotent=True)
 
-    def _call(self, method: str, path: str, **request: Any) -> dict[str, Any]:
-        """Return the answer. A 200 that says ``ok: false`` is an error as well; nothing was done then."""
-        for attempt in range(1, TRIES + 1):
-            answer = self._api.json(method, path, **request)
-            if isinstance(answer, dict) and answer.get("ok") is True:
-                return answer
-            code = str(answer.get("error")) if isinstance(answer, dict) else "no_json"
-            if code not in BUSY or attempt == TRIES:
-                raise refusal(code, path.removeprefix("/"))
-            self._sleep(attempt)
-        raise AssertionError("unreachable")
+    def _call(self, method: str, path: str, shape: dict[str, Any], **request: Any) -> dict[str, Any]:
+        """Return what ``shape`` names of the answer. A 200 that says ``ok: false`` is an error as well; nothing was done then."""
+        answer = self._api.json(method, path, shape=({"ok": False, "error?": str}, {"ok": True, **shape}), **request)
+        if not answer["ok"]:
+            raise refusal(answer.get("error", "no reason"), path.removeprefix("/"))
+        return answer
 
 
 def refusal(code: str, what: str) -> ApiError:
-    advice = ADVICE.get(code, "Slack takes one message a second for a channel: try again." if code in BUSY else "The method's page at Slack explains the word.")
+    advice = ADVICE.get(code, "The method's page at Slack explains the word.")
     return ApiError(f"Slack did not do {what}: {code}. {advice}", code=code, status=200, retryable=code in BUSY)
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from http import HTTPStatus
@@ -14,9 +13,11 @@ from typing import Any
 from urllib.parse import quote
 
 from ..core.errors import ApiError, ConfigError, DeploymentFailed, RunbookError
-from ..core.http import ApiClient
+from ..core.http import LOG_BYTES, ApiClient, unlimited
 from ..core.redact import redact
+from ..core.shape import Shape
 from ..core.wait import Outcome, Waiter, nothing
+from . import vercel_shapes as shapes
 from .vercel_states import (
     UNKNOWN,
     Deployment,
@@ -40,10 +41,16 @@ LEFT_ON = "Vercel may now serve each production build as soon as it is built: ru
 KNOWN = 60.0  # seconds until a read must know a deployment that was just made
 
 
-def connect(params: Mapping[str, Any], *, beat: Callable[[], None] = nothing, warn: Callable[[str], None] = nothing) -> Vercel:
+def connect(
+    params: Mapping[str, Any],
+    *,
+    beat: Callable[[], None] = nothing,
+    warn: Callable[[str], None] = nothing,
+    before_write: Callable[[float], float] = unlimited,
+) -> Vercel:
     """Return the client that a module's options describe; without ``wait_interval`` it polls as Vercel's own client does."""
     headers = {"Authorization": f"Bearer {params['api_token']}"}
-    api = ApiClient("Vercel", params["api_url"], headers=headers, parse_error=parse_error, timeout=params["timeout"])
+    api = ApiClient("Vercel", params["api_url"], headers=headers, parse_error=parse_error, timeout=params["timeout"], before_write=before_write, tick=beat)
     waiter = Waiter(timeout=params.get("wait_timeout") or 0, interval=params.get("wait_interval") or polling, beat=beat, warn=warn)
     return Vercel(api, params["team"], waiter)
 
@@ -59,14 +66,14 @@ class Vercel:
     def close(self) -> None:
         self.held.close()
 
-    def call(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, **request: Any) -> Any:
+    def call(self, method: str, path: str, *, shape: Shape, params: Mapping[str, Any] | None = None, **request: Any) -> Any:
         """Send a request for the team, and return what ``ApiClient.json`` does."""
-        return self.api.json(method, path, params={**self._team, **(params or {})}, **request)
+        return self.api.json(method, path, shape=shape, params={**self._team, **(params or {})}, **request)
 
     def project(self, name: str) -> Project:
         """Return a project by id or name. Raises ConfigError when the token sees no such project."""
         try:
-            return self.call("GET", f"/v9/projects/{quote(name, safe='')}")
+            return self.call("GET", f"/v9/projects/{quote(name, safe='')}", shape=shapes.PROJECT)
         except ApiError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
@@ -78,17 +85,17 @@ class Vercel:
 
     def domains(self, project: Project) -> list[str]:
         """Return the names of the production domains, without those that only redirect or are not verified yet."""
-        answer = self.call("GET", f"/v9/projects/{project['id']}/domains", params={"production": "true", "limit": PAGE})
+        answer = self.call("GET", f"/v9/projects/{project['id']}/domains", shape=shapes.DOMAINS, params={"production": "true", "limit": PAGE})
         return [domain["name"] for domain in answer["domains"] if domain.get("verified", True) and not domain.get("redirect")]
 
     def set_auto_assign(self, project: Project, wanted: bool) -> None:
         """Set whether a production build is served as soon as it is built."""
-        self.call("PATCH", f"/v9/projects/{project['id']}", json={"autoAssignCustomDomains": wanted}, idempotent=True)
+        self.call("PATCH", f"/v9/projects/{project['id']}", shape=shapes.PROJECT, json={"autoAssignCustomDomains": wanted}, idempotent=True)
 
     def deployment(self, project: Project, deployment_id: str) -> Deployment:
         """Return a deployment of a project. Raises ConfigError when it has none of that id."""
         try:
-            found = self.call("GET", f"/v13/deployments/{quote(deployment_id, safe='')}")
+            found = self.call("GET", f"/v13/deployments/{quote(deployment_id, safe='')}", shape=shapes.DEPLOYMENT)
         except ApiError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
@@ -103,7 +110,7 @@ class Vercel:
     def deployments(self, project: Project, **filters: Any) -> list[Deployment]:
         """Return production deployments, the newest first, at most ``PAGE``; with ``target=None`` those of all environments."""
         params = {"projectId": project["id"], "target": "production", "limit": PAGE, **filters}
-        return self.call("GET", "/v7/deployments", params=params)["deployments"]
+        return self.call("GET", "/v7/deployments", shape=shapes.DEPLOYMENTS, params=params)["deployments"]
 
     def find(self, project: Project, meta: Mapping[str, str], since: int = 0) -> Deployment | None:
         """Return the newest deployment of this release and source that is built or will be: of the same files, of the same commit built by Vercel, or of
@@ -121,11 +128,11 @@ class Vercel:
     def cancel(self, deployment_id: str) -> Deployment:
         """Stop a build; one that was stopped by a try whose answer was lost is no error."""
         try:
-            return self.call("PATCH", f"/v12/deployments/{deployment_id}/cancel", idempotent=True)
+            return self.call("PATCH", f"/v12/deployments/{deployment_id}/cancel", shape=shapes.DEPLOYMENT, idempotent=True)
         except ApiError as error:
             if error.status != HTTPStatus.BAD_REQUEST:
                 raise
-            found = self.call("GET", f"/v13/deployments/{quote(deployment_id, safe='')}")
+            found = self.call("GET", f"/v13/deployments/{quote(deployment_id, safe='')}", shape=shapes.DEPLOYMENT)
             if found.get("readyState") != "CANCELED":
                 raise
             return found
@@ -155,7 +162,8 @@ class Vercel:
         events: list[Any] = []
         with contextlib.suppress(RunbookError):
             path = f"/v3/deployments/{describe(deployment)['id']}/events"
-            events = self.call("GET", path, params={"direction": "backward", "limit": PAGE, "builds": 1}) or []
+            query = {"direction": "backward", "limit": PAGE, "builds": 1}
+            events = self.call("GET", path, shape=shapes.EVENTS, params=query, most=LOG_BYTES) or []
         events.sort(key=lambda event: event.get("created") or 0)
         lines = [event.get("text") or (event.get("payload") or {}).get("text") or "" for event in events]
         tail = [line.rstrip() for line in lines if line.strip()][-LOG_LINES:]
@@ -164,7 +172,11 @@ class Vercel:
     def runtime_log(self, project: Project, deployment_id: str, seconds: float) -> list[dict[str, Any]]:
         """Return what Vercel tells within ``seconds`` of requests to a deployment: at, level, source, domain, method, path, status, message."""
         path = f"/v1/projects/{project['id']}/deployments/{quote(deployment_id, safe='')}/runtime-logs"
-        rows = [json.loads(line) for line in self.api.lines(path, params=self._team, seconds=seconds, limit=PAGE) if line.strip()]
+        rows = [
+            self.api.decode(f"GET {path}", line, shapes.RUNTIME)
+            for line in self.api.lines(path, params=self._team, seconds=seconds, limit=PAGE)
+            if line.strip()
+        ]
         return [
             {
                 **{"at": timestamp(row.get("timestampInMs")), "level": row.get("level"), "source": row.get("source"), "domain": row.get("domain")},
@@ -197,14 +209,14 @@ class Vercel:
     def look(self, project: Project, deployment_id: str, stale: int | None = None) -> Verdict:
         """Tell whether production serves a deployment: see ``serving``."""
         if project.get("rollingRelease"):
-            release = self.call("GET", f"/v1/projects/{project['id']}/rolling-release")["rollingRelease"]
+            release = self.call("GET", f"/v1/projects/{project['id']}/rolling-release", shape=shapes.ROLLING_RELEASE).get("rollingRelease")
             if verdict := rolling(project, release, deployment_id):
                 return verdict
         job, aliases = last_request(project), []
         if job.get("toDeploymentId") == deployment_id:
-            aliases = self.call("GET", f"/v1/projects/{project['id']}/promote/aliases", params={"limit": PAGE})["aliases"]
+            aliases = self.call("GET", f"/v1/projects/{project['id']}/promote/aliases", shape=shapes.MOVED, params={"limit": PAGE}).get("aliases", [])
         elif job.get("jobStatus") == "failed":  # it may have moved some of the domains away
-            held = {alias["alias"] for alias in self.call("GET", f"/v2/deployments/{deployment_id}/aliases")["aliases"]}
+            held = {alias["alias"] for alias in self.call("GET", f"/v2/deployments/{deployment_id}/aliases", shape=shapes.ALIASES)["aliases"]}
             aliases = [{"alias": domain, "status": "completed" if domain in held else "pending"} for domain in self.domains(project)]
         return serving(project, aliases, deployment_id, stale)
 
@@ -234,7 +246,7 @@ class Vercel:
         stale = last_request(project).get("requestedAt")
         version = {"promote": "v10", "rollback": "v1"}[verb]
         try:
-            self.call("POST", f"/{version}/projects/{project['id']}/{verb}/{deployment_id}", idempotent=True)
+            self.call("POST", f"/{version}/projects/{project['id']}/{verb}/{deployment_id}", shape=shapes.NOT_SAID, idempotent=True)
         except ApiError as error:
             if error.status != HTTPStatus.CONFLICT:
                 raise

@@ -47,7 +47,13 @@ def git_source(project: Project, commit: str) -> dict[str, Any]:
     names = NAMES.get(link["type"])
     if names is None:
         raise ConfigError(f"Vercel's API builds no commit of a repository at {link['type']}. Set source to adopt or to upload.", code="git_host")
-    source = {"type": link["type"], "ref": link["productionBranch"], "sha": commit}
+    source = {"type": link["type"], "ref": link.get("productionBranch"), "sha": commit}
+    if lacking := [key for key in names.values() if key not in link]:
+        raise ConfigError(
+            f"Vercel does not say which repository the project {project['name']} is linked to: {', '.join(lacking)} is missing. "
+            "Link it anew in its settings at Vercel, or set source to upload.",
+            code="git_link",
+        )
     return {**source, **{name: link[key] for name, key in names.items()}}
 
 

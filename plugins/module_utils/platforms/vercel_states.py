@@ -111,7 +111,7 @@ def last_request(project: Project) -> Mapping[str, Any]:
 def on_its_way(project: Project) -> str | None:
     """Return the id of the deployment that production is just being pointed at."""
     job = last_request(project)
-    return job.get("toDeploymentId") if job and JOBS.get(job["jobStatus"]) in (None, Outcome.PENDING) else None
+    return job.get("toDeploymentId") if job and JOBS.get(job.get("jobStatus", "")) in (None, Outcome.PENDING) else None
 
 
 def rolling(project: Project, release: Mapping[str, Any] | None, deployment_id: str) -> Verdict | None:

@@ -9,14 +9,16 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from http import HTTPStatus
 from pathlib import PurePosixPath
 from typing import Any
 
-from ..core.errors import ApiError, ConfigError, RunbookError, Unreachable
-from ..core.http import CONNECTIONS
+from ..core.errors import ApiError, ConfigError, RunbookError, Unreachable, may_have_happened
+from ..core.http import CONNECTIONS, UPLOAD_RATE
+from ..core.http_errors import body_of
+from ..core.shape import Mismatch, conform
 from ..core.source_files import REGULAR, SMALL, SourceFile
 from .vercel import Vercel
+from .vercel_shapes import CREATED, MISSING, UPLOADED
 from .vercel_states import Deployment, Project
 
 FILES = 15_000  # that one deployment may have; Vercel refuses more once they are sent
@@ -75,16 +77,15 @@ def create(
     sent = {"files": 0, "bytes": 0}
     problem: RunbookError
     for _unused in range(ROUNDS):
-        client.waiter.beat()
         try:
-            made = client.call("POST", "/v13/deployments", params=params, json=body)
+            made = client.call("POST", "/v13/deployments", shape=CREATED, params=params, json=body)
             missing = _missing(made)
             if not missing:
                 return made, sent
             problem = ApiError(f"Vercel still misses {len(missing)} files after {ROUNDS} uploads. Run it again.", code="missing_files", retryable=True)
         except ApiError as error:
-            missing = _missing(error.response.json()) if error.code == "missing_files" else []
-            if not missing and not _perhaps_done(error):
+            missing = _missing(body_of(error.response)) if error.code == "missing_files" else []
+            if not missing and not may_have_happened(error):
                 raise
             problem = error
         except Unreachable as error:
@@ -125,17 +126,15 @@ def _upload(client: Vercel, files: Mapping[str, SourceFile], sent: dict[str, int
 
 def _send(client: Vercel, sha: str, file: SourceFile) -> int:
     headers = {"x-vercel-digest": sha, "Content-Type": "application/octet-stream"}
-    client.call("POST", "/v2/files", data=file.read() if file.size < SMALL else file.open, headers=headers, idempotent=True)
+    seconds = client.api.timeout + file.size / UPLOAD_RATE
+    client.call("POST", "/v2/files", shape=UPLOADED, timeout=seconds, data=file.read() if file.size < SMALL else file.open, headers=headers, idempotent=True)
     return file.size
 
 
 def _missing(answer: Any) -> list[str]:
     """Return the digests that Vercel asks for; it has been seen to do that with a 200 as well."""
-    if not isinstance(answer, dict):
+    try:
+        told = conform(answer, MISSING)
+    except Mismatch:
         return []
-    return answer.get("missing") or (answer.get("error") or {}).get("missing") or []
-
-
-def _perhaps_done(error: ApiError) -> bool:
-    """Whether Vercel may have acted although its answer does not say so."""
-    return error.code == "malformed_body" or (error.status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return told.get("missing") or told.get("error", {}).get("missing") or []

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from ..core.errors import ApiError, ConfigError, Unreachable
+from ..core.errors import ApiError, ConfigError, RunbookError, Unreachable
 from .vercel import Vercel
+from .vercel_shapes import CHANGED, MADE, ONE_VARIABLE, VARIABLES
 from .vercel_states import Project
 
 ENVIRONMENTS = ("production", "preview", "development")
@@ -60,19 +61,19 @@ class Variable:
 
 def last_change(client: Vercel, project: Project) -> int:
     """Return when a variable was last set, in milliseconds; that one was removed leaves no trace."""
-    listed = client.call("GET", f"/v10/projects/{project['id']}/env", params={"decrypt": "false"})["envs"]
+    listed = client.call("GET", f"/v10/projects/{project['id']}/env", shape=VARIABLES, params={"decrypt": "false"})["envs"]
     return max((item.get("updatedAt") or item.get("createdAt") or 0 for item in listed), default=0)
 
 
 def read(client: Vercel, project: Project) -> list[Variable]:
     """Return the project's own variables, without those of single branches and those that an integration keeps."""
     found = []
-    for item in client.call("GET", f"/v10/projects/{project['id']}/env", params={"decrypt": "true"})["envs"]:
+    for item in client.call("GET", f"/v10/projects/{project['id']}/env", shape=VARIABLES, params={"decrypt": "true"})["envs"]:
         if item.get("gitBranch") or item.get("system") or item["type"] == "system":
             continue
         hidden, value = item["type"] in ("sensitive", "secret"), item.get("value")
         if not hidden and not item.get("decrypted", item["type"] == "plain"):
-            value = client.call("GET", f"/v1/projects/{project['id']}/env/{item['id']}").get("value")
+            value = client.call("GET", f"/v1/projects/{project['id']}/env/{item['id']}", shape=ONE_VARIABLE).get("value")
         targets, note = item.get("target") or [], item.get("comment") or ""
         where = frozenset([*([targets] if isinstance(targets, str) else targets), *(item.get("customEnvironmentIds") or [])])
         noted = note.removeprefix(MARK) if note.startswith(MARK) else None
@@ -153,31 +154,38 @@ def write(client: Vercel, project: Project, change: Change, where: frozenset[str
     moved: list[Variable] = []
     try:
         for variable, rest in change.narrow:
-            client.waiter.beat()
             moved.append(variable)
-            client.call("PATCH", f"/v9/{base}/{variable.id}", json=place(rest), idempotent=True)
+            client.call("PATCH", f"/v9/{base}/{variable.id}", shape=CHANGED, json=place(rest), idempotent=True)
         for variable in change.drop:
-            client.waiter.beat()
             _drop(client, f"/v9/{base}/{variable.id}")
         for variable, value in change.update:
-            client.waiter.beat()
             body = _body(variable.name, value, where, sensitive or variable.sensitive, key)
-            client.call("PATCH", f"/v9/{base}/{variable.id}", json=body, idempotent=True)
+            client.call("PATCH", f"/v9/{base}/{variable.id}", shape=CHANGED, json=body, idempotent=True)
         if change.create:
-            client.waiter.beat()
             bodies = [_body(name, value, where, sensitive, key) for name, value in change.create]
-            client.call("POST", f"/v10/{base}", params={"upsert": "true"}, json=bodies, idempotent=True)
+            _refuse_failed(client.call("POST", f"/v10/{base}", shape=MADE, params={"upsert": "true"}, json=bodies, idempotent=True))
     except (ApiError, Unreachable):
         for variable in moved:
             if variable.name in change.names():
-                with contextlib.suppress(ApiError, Unreachable):  # refused where the other one was set after all
-                    client.call("PATCH", f"/v9/{base}/{variable.id}", json=place(variable.where), idempotent=True)
+                with contextlib.suppress(RunbookError):  # refused where the other one was set after all
+                    client.call("PATCH", f"/v9/{base}/{variable.id}", shape=CHANGED, json=place(variable.where), idempotent=True)
         raise
+
+
+def _refuse_failed(answer: Mapping[str, Any]) -> None:
+    """Raise ApiError for what Vercel did not create, which it says with a good status."""
+    if failed := answer.get("failed"):
+        error = failed[0]["error"]
+        raise ApiError(
+            f"Vercel did not set {len(failed)} of the variables: {error.get('message') or 'it gave no reason'}. Correct what it names, then run it again.",
+            code=error.get("code"),
+            status=HTTPStatus.CREATED.value,
+        )
 
 
 def _drop(client: Vercel, path: str) -> None:
     try:
-        client.call("DELETE", path)
+        client.call("DELETE", path, shape=CHANGED)
     except ApiError as error:
         if error.status != HTTPStatus.NOT_FOUND:  # as after an answer that was lost
             raise

@@ -302,14 +302,15 @@ def test_a_build_that_is_done_is_not_canceled(account):
 
 def test_nothing_more_is_written_once_the_lease_is_lost(account, shop, monkeypatch):
     class Held:
-        beats = 0
+        writes = 0
 
         def beat(self) -> None:
-            self.beats += 1
-            if self.beats > 1:
-                raise LeaseLost("The lease was taken over. Start again.")
+            """Held when the task begins."""
 
         def before_write(self, seconds: float) -> float:
+            self.writes += 1
+            if self.writes > 1:
+                raise LeaseLost("The lease was taken over. Start again.")
             return seconds
 
     monkeypatch.setattr(vercel_deploy, "lease_guard", lambda params: Held())

@@ -155,14 +155,15 @@ def test_bad_input_is_refused_before_anything_changes(account, wrong, remedy):
 
 def test_nothing_more_is_written_once_the_lease_is_lost_and_the_next_run_does_the_rest(account, monkeypatch):
     class Held:
-        beats = 0
+        writes = 0
 
         def beat(self) -> None:
-            self.beats += 1
-            if self.beats > 2:
-                raise LeaseLost("The lease was taken over. Start again.")
+            """Held when the task begins."""
 
         def before_write(self, seconds: float) -> float:
+            self.writes += 1
+            if self.writes > 1:
+                raise LeaseLost("The lease was taken over. Start again.")
             return seconds
 
     has(account, "OLD", "1", "production")

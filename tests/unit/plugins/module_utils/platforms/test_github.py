@@ -78,6 +78,9 @@ def test_a_status_whose_answer_was_lost_is_looked_for(speak) -> None:
         speak(FakeVendor([answer_lost(), reply(200, [{"state": "in_progress"}])])).create_status(7, status)
 
 
+NEW_YEAR = "Thu, 01 Jan 2026 00:00:00 GMT"
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
@@ -88,8 +91,11 @@ def test_a_status_whose_answer_was_lost_is_looked_for(speak) -> None:
             "Deployment ref missing",
         ),
         (reply(403, {"message": "Resource not accessible"}), "Check the token: it lacks the right"),
-        (reply(403, {"message": "API rate limit"}, headers={"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1767225600"}), "used up until 00:00:00 UTC"),
-        (reply(403, {"message": "API rate limit"}, headers={"x-ratelimit-remaining": "0"}), "used up until within the hour"),
+        (
+            reply(403, {"message": "API rate limit"}, headers={"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1767229200", "Date": NEW_YEAR}),
+            "(in 1 h): run it again then",
+        ),
+        (reply(403, {"message": "You have exceeded a secondary rate limit"}, headers={"Retry-After": "600"}), "(in 10 min): run it again then"),
         (reply(500, text="oops"), "with 500: oops"),
     ],
 )

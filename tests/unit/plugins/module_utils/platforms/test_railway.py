@@ -221,13 +221,6 @@ def test_a_stop_whose_answer_was_lost_is_not_repeated(railway, client):
     assert railway.writes() == ["deploymentStop"]
 
 
-def test_each_write_renews_the_lease_first(railway, client):
-    beats = []
-    client.waiter.beat = lambda: beats.append(list(railway.writes()))
-    client.stop([client.deployment(railway.has("v1.0.0")["id"])])
-    assert beats[0] == []
-
-
 def test_the_vendors_own_variables_are_left_out(client):
     assert list(client.variables()) == ["DATABASE_URL"]
 

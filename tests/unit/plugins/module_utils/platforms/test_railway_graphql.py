@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ApiError, Unreachable
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms import railway_graphql
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway_graphql import DEPLOYMENT, STOP, graphql, parse_error
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway_graphql import STOP, VARIABLES, graphql, parse_error
 
 from tests.unit.support import Answer, Clock, FakeVendor, answer_lost, reply
 
@@ -23,16 +23,16 @@ def client(answers: Iterable[Answer], clock: Clock) -> tuple[ApiClient, FakeVend
 
 
 def test_a_document_goes_with_its_variables_and_its_one_field_comes_back(clock: Clock) -> None:
-    api, vendor = client([reply(200, {"data": {"deployment": {"id": "d1"}}})], clock)
-    assert graphql(api, DEPLOYMENT, id="d1") == {"id": "d1"}
+    api, vendor = client([reply(200, {"data": {"variables": {"PORT": "3000"}}})], clock)
+    assert graphql(api, VARIABLES, id="d1") == {"PORT": "3000"}
     (request,) = vendor.requests
     assert (request.method, request.path) == ("POST", "/graphql/v2")
-    assert request.json() == {"query": DEPLOYMENT, "variables": {"id": "d1"}}
+    assert request.json() == {"query": VARIABLES, "variables": {"id": "d1"}}
 
 
 def test_a_lost_answer_is_asked_for_again_by_a_query_and_not_by_a_mutation(clock: Clock) -> None:
-    api, vendor = client([answer_lost(), reply(200, {"data": {"deployment": {"id": "d1"}}}), answer_lost()], clock)
-    graphql(api, DEPLOYMENT, id="d1")
+    api, vendor = client([answer_lost(), reply(200, {"data": {"variables": {"PORT": "3000"}}}), answer_lost()], clock)
+    graphql(api, VARIABLES, id="d1")
     with pytest.raises(Unreachable):
         graphql(api, STOP, id="d1")
     assert len(vendor.requests) == 3
@@ -56,8 +56,8 @@ def test_an_answer_without_a_result_is_an_error(clock: Clock, answer: Any) -> No
 def test_an_error_says_what_to_do_and_keeps_what_railways_support_asks_for(clock: Clock, said: str, advice: str) -> None:
     error = {"message": said, "extensions": {"code": "INTERNAL_SERVER_ERROR"}, "traceId": "42"}
     api, _vendor = client([reply(200, {"errors": [error], "data": None})], clock)
-    with pytest.raises(ApiError, match=f"Railway refused deployment: {said}. {advice}") as refused:
-        graphql(api, DEPLOYMENT, id="d1")
+    with pytest.raises(ApiError, match=f"Railway refused variables: {said}. {advice}") as refused:
+        graphql(api, VARIABLES, id="d1")
     assert (refused.value.code, refused.value.status, refused.value.details["request_id"]) == ("INTERNAL_SERVER_ERROR", 200, "42")
 
 

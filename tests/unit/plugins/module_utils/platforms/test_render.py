@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ApiError, ConfigError, DeploymentFailed, WaitTimeout
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient
@@ -61,13 +59,19 @@ def test_a_name_that_no_service_has_is_refused(client):
 
 def test_a_list_is_read_to_its_end(render, client):
     render.values = {f"NAME_{number:03d}": "x" for number in range(250)}
-    assert len(client.pages(f"{client.path}/env-vars", "envVar")) == 250
+    assert len(client.pages(f"{client.path}/env-vars", "envVar", object)) == 250
     assert render.operations().count("list_env") == 3
 
 
 def test_a_list_that_ends_with_a_full_page_is_read_to_its_end(render, client):
     render.values = {f"NAME_{number:03d}": "x" for number in range(100)}
-    assert len(client.pages(f"{client.path}/env-vars", "envVar")) == 100
+    assert len(client.pages(f"{client.path}/env-vars", "envVar", object)) == 100
+
+
+def test_a_list_that_does_not_end_is_an_error(render, client):
+    render.faults["list_env"] = [lambda _: reply(200, [{"envVar": {}, "cursor": "again"}] * 100)] * 200
+    with pytest.raises(ApiError, match="does not end"):
+        client.pages(f"{client.path}/env-vars", "envVar", object)
 
 
 def test_the_newest_deploys_come_first(render, client):
@@ -190,11 +194,3 @@ def test_a_cancel_that_render_refuses_is_a_warning(render, client, warnings):
     render.faults["cancel"] = [lambda _: refusal(400, "deploy is not in progress")]
     client.cancel([client.deploy(coming["id"])])
     assert "not canceled" in warnings[0]
-
-
-def test_each_write_renews_the_lease_first(render, client):
-    beats: list[Any] = []
-    client.waiter.beat = lambda: beats.append(list(render.writes()))
-    client.create(WANTED)
-    client.update({"autoDeploy": "no"})
-    assert beats == [[], ["create"]]

@@ -48,14 +48,15 @@ def test_a_word_that_is_not_known_is_told_as_it_is(speak) -> None:
 def test_a_full_channel_is_waited_for(speak, clock: Clock) -> None:
     answers: list[Answer] = [reply(429, refused("ratelimited"), headers={"Retry-After": "7"}), reply(200, refused("rate_limited")), reply(200, DONE)]
     speak(FakeVendor(answers)).post(CHANNEL, "text", None, False)
-    assert clock.sleeps == [7.0, 1]
+    assert clock.sleeps[0] == 7
+    assert 0.5 <= clock.sleeps[1] <= 1
 
 
-def test_a_channel_that_stays_full_is_an_error_in_the_end(speak) -> None:
+def test_a_channel_that_stays_full_is_an_error_in_the_end(speak, clock: Clock) -> None:
     vendor = FakeVendor(lambda request: reply(200, refused("rate_limited")))
     with pytest.raises(ApiError, match="one message a second"):
         speak(vendor).post(CHANNEL, "text", None, False)
-    assert len(vendor.requests) == 4
+    assert sum(clock.sleeps) <= 180
 
 
 def test_a_post_whose_answer_was_lost_is_not_sent_again_and_an_update_is(speak) -> None:

@@ -141,13 +141,14 @@ def test_an_upload_that_fails_stops_the_others(account, client, tmp_path):
 
 
 def test_nothing_is_made_once_the_lease_is_lost(account, client, files):
-    beats = iter([None])
+    looks = iter([30.0])
 
-    def beat() -> None:
-        if next(beats, "lost") == "lost":
+    def before_write(seconds: float) -> float:
+        if not (allowed := next(looks, None)):
             raise LeaseLost("The lease is lost.")
+        return allowed
 
-    client.waiter.beat = beat
+    client.api._before_write = before_write
     with pytest.raises(LeaseLost):
         create(client, account.project, files, META)
     assert account.deployments == []

@@ -1,0 +1,107 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is said of a request that a vendor refused, did not answer, or answered with what nobody can read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+try:
+    import requests
+    from requests.exceptions import SSLError
+    from urllib3.exceptions import NewConnectionError
+except ImportError:  # core.http tells run() why
+    pass
+
+from .errors import ApiError, Unreachable
+from .rate_limit import is_limited, say_when, wanted_pause
+from .redact import redact
+from .shape import read_json
+
+Parser = Callable[[Any], "tuple[Any, Any]"]
+RETRIED_STATUS = frozenset({429, 502, 503, 504})
+REQUEST_IDS = ("x-vercel-id", "x-railway-request-id", "cf-ray", "x-request-id")
+ADVICE = {
+    401: " Check the token: it is unknown or has expired.",
+    403: " Check the token: it lacks the right to do this, or belongs to another account.",
+    404: " Check the ids in the inventory, and that the token belongs to their account.",
+    429: " The rate limit did not clear in time: try again later.",
+}
+
+
+def refused(vendor: str, operation: str, response: requests.Response, parse_error: Parser, secrets: Iterable[str]) -> ApiError:
+    """Return the error of an answer that refuses; ``operation`` is method and path."""
+    code, message = words(parse_error, response)
+    said = redact(message or response.text[:300].strip() or response.reason or "nothing", secrets)
+    pause = wanted_pause(response, body_of(response))
+    advice = ADVICE.get(response.status_code, "")
+    if pause is not None and (is_limited(response) or response.status_code in RETRIED_STATUS):
+        what = "Its rate limit clears" if is_limited(response) else "It asks to be tried again"
+        advice = f" {what} at {say_when(pause)}: run it again then."
+    status = response.status_code
+    error = ApiError(
+        f"{vendor} answered {redact(operation, secrets)} with {status}{f' {code}' if code else ''}: {said}{stop(said)}{advice}",
+        code=code or ("rate_limited" if is_limited(response) else None),
+        status=status,
+        request_id=next((response.headers[name] for name in REQUEST_IDS if name in response.headers), None),
+        retryable=status in RETRIED_STATUS or is_limited(response),
+        retry_after=pause if pause is None else round(pause),
+    )
+    error.response = response
+    return error
+
+
+def words(parse_error: Parser, response: requests.Response) -> tuple[str | None, str | None]:
+    """Return the vendor's (code, message): a refusal may look like anything, so what does not look like the vendor's has none."""
+    try:
+        told = parse_error(response)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None, None
+    code, message = (str(word) if isinstance(word, str | int) and word != "" else None for word in told)
+    return code, message
+
+
+def body_of(response: requests.Response) -> Any:
+    """Return the decoded JSON of an answer; None where it is none."""
+    try:
+        return read_json(response.content)
+    except ValueError:
+        return None
+
+
+def malformed(vendor: str, operation: str, status: int | None, what: str) -> ApiError:
+    """Return the error of an answer that nobody can read; for a write it is unknown whether it happened."""
+    return ApiError(
+        f"{vendor} answered {operation} with {status} and {what}. Try again; if it stays, check api_url and any proxy in between.",
+        code="malformed_body",
+        status=status,
+        retryable=True,
+    )
+
+
+def unreachable(vendor: str, address: str, method: str, error: Exception, seconds: float) -> Unreachable:
+    """Return the error of a request that got no answer; ``address`` shows no secret."""
+    reason = "the connection failed"
+    if isinstance(error, requests.Timeout):
+        reason = f"timed out, with no {'connection' if isinstance(error, requests.ConnectTimeout) else 'complete answer'} within {seconds:.3g} s"
+    elif isinstance(error, SSLError):
+        reason = "its certificate was not accepted"
+    return Unreachable(
+        f"No answer from {vendor} at {address} to {method}: {reason}. Check the network and api_url, and the vendor's status page.",
+        code="timeout" if isinstance(error, requests.Timeout) else "connection",
+        retryable=True,
+    )
+
+
+def never_left(error: Exception) -> bool:
+    """True when the connection was never made, so that the vendor cannot have acted."""
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(reason, NewConnectionError)
+
+
+def stop(said: str) -> str:
+    return "" if said.endswith((".", "!", "?")) else "."
