@@ -13,7 +13,8 @@ RunbookError
 ├── WaitTimeout          the last word before the deadline was still a pending one
 ├── CommandFailed        a program ended with an exit code other than 0
 ├── LeaseHeld            somebody else holds the lease
-└── LeaseLost            the lease was taken over or ran out; no further write may happen
+├── LeaseLost            the lease was taken over or ran out; no further write may happen
+└── InternalError        nobody foresaw it: see internal.py
 """
 
 from __future__ import annotations
@@ -105,3 +106,7 @@ class LeaseHeld(RunbookError):
 
 class LeaseLost(RunbookError):
     kind = "lease_lost"
+
+
+class InternalError(RunbookError):
+    kind = "internal"

@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from .errors import RunbookError
+from .internal import internal
 from .redact import SHORTEST, redact
 from .wait import nothing
 
@@ -95,36 +98,100 @@ def run(
     for library, problem in (libraries or {}).items():
         if problem:
             module.fail_json(msg=missing_required_lib(library), exception=problem)
+    began = time.monotonic()
+    try:
+        _hide(module, secrets)
+    except Exception as error:  # what is secret in the options is not known, so none of them is shown
+        _fail(module, error, began, invocation={})
+    try:
+        _end(module, began, _carry_out(module, build_client, plan, apply, guard))
+    except Exception as error:
+        _fail(module, error, began)
+
+
+def _hide(module: AnsibleModule, secrets: Callable[[dict[str, Any]], Iterable[str]]) -> None:
     module.no_log_values.update(secret for secret in secrets(module.params) if secret)
     module.no_log_values -= {value for value in module.no_log_values if len(value) < SHORTEST}
-    began = time.monotonic()
-    client = None
+
+
+def _carry_out(
+    module: AnsibleModule, build_client: Callable[..., Any], plan: Callable[..., Plan], apply: Callable[..., Any], guard: Callable[..., Guard | None]
+) -> dict[str, Any]:
+    """Return what the task returns. Raises whatever the module does; what closing raises only where nothing else went wrong."""
+    held = guard(module.params) if not module.check_mode else None
+    runtime = Runtime(
+        warn=lambda text: module.warn(redact(text, module.no_log_values)),  # Ansible masks results, but not warnings
+        note=lambda text: _note(module, held, redact(text, module.no_log_values)),
+        beat=_one_at_a_time(held.beat) if held else nothing,
+        before_write=held.before_write if held else unlimited,
+        check_mode=module.check_mode,
+    )
+    client = build_client(module.params, runtime)
     try:
-        held = guard(module.params) if not module.check_mode else None
-        runtime = Runtime(
-            warn=lambda text: module.warn(redact(text, module.no_log_values)),  # Ansible masks results, but not warnings
-            note=lambda text: _note(module, held, redact(text, module.no_log_values)),
-            beat=held.beat if held else nothing,
-            before_write=held.before_write if held else unlimited,
-            check_mode=module.check_mode,
-        )
-        client = build_client(module.params, runtime)
         intent = plan(module.params, client)
         result = dict(intent.result)
         if intent.changed and not module.check_mode:
             runtime.beat()
             result.update(apply(intent, client) or {})
-    except RunbookError as error:
-        module.fail_json(msg=str(error), error=error.details, elapsed=round(time.monotonic() - began, 3), **error.result)
-    finally:
-        close = getattr(client, "close", None)
-        if close:
-            close()
+    except BaseException:
+        with suppress(Exception):  # the first error is the one to tell
+            _close(client)
+        raise
     if intent.skipped:
         result.update(skipped=True, skip_reason=intent.skipped, msg=intent.skipped)
     result.setdefault("changed", intent.changed)
     result.setdefault("diff", {"before": _text(intent.before), "after": _text(intent.after)})
+    try:
+        _close(client)
+    except Exception as error:
+        raise Unfinished(result) from error
+    return result
+
+
+class Unfinished(Exception):
+    """All was done, and then the client could not be closed; ``result`` is what was done."""
+
+    def __init__(self, result: dict[str, Any]) -> None:
+        super().__init__()
+        self.result = result
+
+
+def _close(client: Any) -> None:
+    close = getattr(client, "close", None)
+    if close:
+        close()
+
+
+def _one_at_a_time(beat: Callable[[], None]) -> Callable[[], None]:
+    """Return ``beat`` for several threads: while one renews the lease, the others need not."""
+    busy = threading.Lock()
+
+    def renew() -> None:
+        if busy.acquire(blocking=False):
+            try:
+                beat()
+            finally:
+                busy.release()
+
+    return renew
+
+
+def _end(module: AnsibleModule, began: float, result: dict[str, Any]) -> None:
     module.exit_json(elapsed=round(time.monotonic() - began, 3), **result)
+
+
+def _fail(module: AnsibleModule, error: Exception, began: float, **told: Any) -> None:
+    """End the task as failed. Of an error that nobody foresaw only its type and its place are told: its text may hold anything."""
+    result: dict[str, Any] = {}
+    if isinstance(error, Unfinished):
+        result, error = error.result, error.__cause__ or error  # type: ignore[assignment]
+    known = error if isinstance(error, RunbookError) else internal(error)
+    try:
+        elapsed = round(time.monotonic() - began, 3)
+        module.fail_json(**{**told, **result, **known.result, "msg": str(known), "error": known.details, "elapsed": elapsed})
+    except Exception as unprintable:
+        known = internal(unprintable)
+        module.fail_json(msg=str(known), error=known.details, **told)
 
 
 def _note(module: AnsibleModule, held: Guard | None, text: str) -> None:

@@ -170,6 +170,68 @@ def test_how_far_a_long_work_is_goes_to_the_system_log_and_to_the_lease_without_
     assert not shop.run(plan=plan, check=True)["failed"]  # where no lease is held
 
 
+SECRET = "s3cret-token"
+
+
+def crash(*_args: Any) -> Any:
+    raise KeyError(f"{SECRET} in the text of an exception")
+
+
+CRASHES: dict[str, dict[str, Any]] = {
+    "build_client": {"build_client": crash},
+    "guard": {"guard": crash},
+    "secrets": {"secrets": crash},
+    "plan": {"plan": crash},
+    "apply": {"apply": crash},
+    "close": {"close": crash},
+    "warn": {"plan": lambda self, params, client: client.runtime.warn(7)},
+    "a result that is no JSON": {"plan": lambda self, params, client: core.Plan({}, {}, result={"odd": object})},
+    "a result that is no plan": {"plan": lambda self, params, client: None},
+    "recursion": {"plan": lambda self, params, client: self.plan(self, params, client)},
+}
+
+
+@pytest.mark.parametrize("where", CRASHES)
+def test_what_nobody_foresaw_is_an_error_of_its_own_kind_without_secrets(shop: Shop, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    how = dict(CRASHES[where])
+    for name in ("plan", "apply", "build_client", "close"):
+        if name in how:
+            monkeypatch.setattr(Shop, name, how.pop(name))
+    result = shop.run(params={"token": SECRET, "url": f"https://u:{SECRET}@host"}, **how)
+    assert result["failed"]
+    assert result["error"]["kind"] == "internal"
+    assert "plugins/module_utils/core/" in result["error"]["place"]
+    assert "report this line" in result["msg"]
+    assert SECRET not in repr(result)
+
+
+def test_after_the_work_was_done_an_error_of_closing_keeps_what_was_done(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Shop, "close", crash)
+    result = shop.run()
+    assert (result["error"]["kind"], result["changed"], result["deployment"]) == ("internal", True, {"id": "dpl_1"})
+
+
+def test_closing_never_hides_the_first_error(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def plan(*_args: Any) -> core.Plan:
+        raise ApiError("Acme said no.")
+
+    monkeypatch.setattr(Shop, "close", crash)
+    assert shop.run(plan=plan)["msg"] == "Acme said no."
+
+
+def test_while_one_thread_renews_the_lease_another_one_does_not(shop: Shop) -> None:
+    renewed: list[int] = []
+
+    def beat() -> None:
+        renewed.append(1)
+        renew()  # as another thread would meanwhile
+
+    renew = core._one_at_a_time(beat)
+    renew()
+    renew()
+    assert len(renewed) == 2
+
+
 def test_the_token_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, Any] = {}
     module = ModuleType("toy")
