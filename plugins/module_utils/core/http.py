@@ -26,7 +26,7 @@ from .errors import ApiError, ConfigError, RunbookError
 from .http_errors import RETRIED_STATUS, Parser, body_of, malformed, never_left, refused, unreachable
 from .rate_limit import is_limited, wanted_pause
 from .redact import redact
-from .shape import Mismatch, Shape, conform, read_json
+from .shape import EMPTY, Mismatch, Shape, conform, read_json
 from .transport import CONNECTIONS, TooLarge, exchange, in_time, make_session, pieces, read_body
 
 __all__ = ["CONNECTIONS", "REQUESTS_ERROR", "ApiClient", "make_session"]
@@ -112,14 +112,14 @@ class ApiClient:
         self._sleep, self._clock, self._jitter = sleep, clock, jitter
 
     def json(self, method: str, path: str, *, shape: Shape, **request: Any) -> Any:
-        """Send a request and return what ``shape`` names of its JSON body, where null stands for an empty one. Raises ApiError for another shape."""
+        """Send a request and return what ``shape`` names of its JSON body. Raises ApiError for another shape."""
         response = self.request(method, path, **request)
         return self.decode(f"{method} {path}", response.content, shape, response.status_code)
 
     def decode(self, operation: str, body: bytes | str, shape: Shape, status: int | None = 200) -> Any:
         """Return what ``shape`` names of a JSON text that answered ``operation``. Raises ApiError."""
         try:
-            return self.conform(operation, read_json(body) if body else None, shape, status)
+            return self.conform(operation, read_json(body) if body else EMPTY, shape, status)
         except ValueError:
             raise malformed(self.vendor, redact(operation, self._secrets), status, "a body that is not JSON") from None
 

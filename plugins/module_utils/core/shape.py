@@ -5,7 +5,7 @@
 
 A shape is
 - ``str``, ``int``, ``float`` or ``bool``: a value of this type, which an int is for ``float`` too; ``object`` is anything;
-- ``None``, ``True`` or ``False``: just that;
+- ``None``, ``True`` or ``False``: just that; ``EMPTY`` is a body without anything, for which None is returned;
 - a dictionary: an object with these fields. A name that ends with ``?`` may be missing or null, and is then left out;
 - a list of one shape: a list of such values, and with ``...`` after it, of at least one;
 - ``Names(shape)``: an object with any names, each with such a value;
@@ -23,8 +23,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 Shape = Any
-NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false", type(None): "null", list: "a list", dict: "an object"}
 LONGEST = 100  # characters of a field's name in a message
+
+
+class Empty:
+    """Stands for a body that is empty."""
+
+
+EMPTY = Empty()
+NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false", list: "a list", dict: "an object"}
+NAMES |= {type(None): "null", Empty: "an empty body"}
 
 
 class Mismatch(Exception):
@@ -70,6 +78,8 @@ def conform(value: Any, shape: Shape, field: str = "") -> Any:
     """Return what ``shape`` names of a decoded JSON value. Raises Mismatch."""
     if isinstance(shape, tuple):
         return _one_of(value, shape, field)
+    if value is EMPTY and shape in (EMPTY, object):
+        return None
     if isinstance(shape, dict):
         return _fields(_typed(value, dict, field), shape, field)
     if isinstance(shape, list):
@@ -84,6 +94,8 @@ def conform(value: Any, shape: Shape, field: str = "") -> Any:
         if value is not shape:
             raise Mismatch(field, json.dumps(shape), _called(value))
         return value
+    if shape is EMPTY:
+        raise Mismatch(field, NAMES[Empty], _called(value))
     return value if shape is object else _typed(value, shape, field)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..core.errors import ApiError, ConfigError, DeploymentFailed, WaitTimeout
 from ..core.http import ApiClient, unlimited
-from ..core.shape import TIME, Shape
+from ..core.shape import EMPTY, TIME, Shape
 from ..core.wait import Outcome, Waiter, nothing
 from . import render_logs
 from .render_states import Deploy, by_id, classify
@@ -41,7 +41,7 @@ SERVICE = {
         "envSpecificDetails?": {"preDeployCommand?": str, "startCommand?": str, "dockerCommand?": str},
     },
 }
-NOTHING: Shape = (None, {})  # what Render answers where it only takes a request
+NOTHING: Shape = (EMPTY, {})  # what Render answers where it only takes a request
 
 
 def parse_error(response: Any) -> tuple[str | None, str | None]:
@@ -106,7 +106,7 @@ class Render:
         found: list[Any] = []
         for _unused in range(PAGES):
             limit = PAGE if most is None else min(PAGE, most - len(found))
-            page = self.api.json("GET", path, shape=([{item: shape, "cursor?": str}], None), params={**query, "limit": limit}) or []
+            page = self.api.json("GET", path, shape=([{item: shape, "cursor?": str}], None, EMPTY), params={**query, "limit": limit}) or []
             found += [entry[item] for entry in page]
             query["cursor"] = page[-1].get("cursor") if page else None
             if len(page) < limit or len(found) == most or not query["cursor"]:
@@ -132,7 +132,7 @@ class Render:
         def made(new: Listed) -> Deploy | None:
             return next((deploy for deploy in new if source in (deploy.commit, deploy.image)), None)
 
-        return self._make("The deploy", lambda: self.api.json("POST", f"{self.path}/deploys", shape=(DEPLOY, None), json=dict(wanted)), made)
+        return self._make("The deploy", lambda: self.api.json("POST", f"{self.path}/deploys", shape=(DEPLOY, EMPTY), json=dict(wanted)), made)
 
     def find(self, source: str | None) -> Deploy:
         """Return the deploy that Render has made, or is about to make, of a commit or an image by itself. Raises ConfigError when there is none."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..core.shape import EMPTY
 from ..core.wait import Outcome
 from .render import NOTHING, RECENT, Render
 from .render_states import Deploy, is_suspended, live
@@ -41,7 +42,7 @@ def scale(client: Render, count: int) -> None:
 
 def instances(client: Render) -> set[str]:
     """Return the ids of the instances that run."""
-    return {instance["id"] for instance in client.api.json("GET", f"{client.path}/instances", shape=([{"id": str}], None)) or []}
+    return {instance["id"] for instance in client.api.json("GET", f"{client.path}/instances", shape=([{"id": str}], None, EMPTY)) or []}
 
 
 def wait_suspended(client: Render) -> None:

@@ -12,7 +12,8 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from ..core.errors import ApiError
-from .render import NOTHING, Render
+from ..core.shape import EMPTY
+from .render import Render
 
 PURPOSE = b"storefront.runbook variables"
 
@@ -31,7 +32,7 @@ def write(client: Render, values: Mapping[str, str]) -> None:
 def remove(client: Render, names: list[str]) -> None:
     for name in names:
         try:
-            client.api.json("DELETE", f"{client.path}/env-vars/{quote(name, safe='')}", shape=NOTHING)
+            client.api.json("DELETE", f"{client.path}/env-vars/{quote(name, safe='')}", shape=EMPTY)
         except ApiError as error:
             if error.status != HTTPStatus.NOT_FOUND:  # as after an answer that was lost
                 raise

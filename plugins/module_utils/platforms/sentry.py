@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from ..core.errors import ApiError, ConfigError, Unreachable
 from ..core.http import ApiClient
-from ..core.shape import Shape
+from ..core.shape import EMPTY, Shape
 
 API_URL = "https://sentry.io"
 PAGES = 10  # of deploys of one release
@@ -57,7 +57,7 @@ class Sentry:
     def create(self, version: str, projects: list[str], fields: dict[str, Any]) -> dict[str, Any]:
         """Make a release, or add projects to one that exists (208): either way once, however often it is asked for."""
         try:
-            return self._call("POST", "/releases/", (WRITTEN, None), json={"version": version, "projects": projects, **fields}, idempotent=True)
+            return self._call("POST", "/releases/", (WRITTEN, EMPTY), json={"version": version, "projects": projects, **fields}, idempotent=True)
         except ApiError as error:
             raise self._explained(error) from None
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ..core.shape import MILLISECONDS, Shape
+from ..core.shape import EMPTY, MILLISECONDS, Shape
 
 HASHES = ("gitCommitSha", "githubCommitSha", "gitlabCommitSha", "bitbucketCommitSha")
 META = {f"{name}?": str for name in ("release", "commit", "environment", "redeploy_of", "source_digest", "run", "gitDirty", *HASHES)}
@@ -16,7 +16,7 @@ BUILD = {
 }
 DEPLOYMENT = {"id": str, **BUILD}
 LISTED = {"uid": str, **BUILD}
-MISSING = ({"error": {"missing": [str]}}, {"missing": [str]})
+MISSING = ({"error": {"missing": [str, ...]}}, {"missing": [str, ...]})
 CREATED = (*MISSING, DEPLOYMENT)
 LINK = {
     "type": str,
@@ -39,7 +39,7 @@ ROLLING_RELEASE = {
         "activeStage?": {"targetPercentage?": float, "requireApproval?": bool},
     }
 }
-EVENTS = ([{"created?": float, "text?": str, "payload?": {"text?": str}}], None)
+EVENTS = ([{"created?": float, "text?": str, "payload?": {"text?": str}}], EMPTY, None)
 RUNTIME = {
     "timestampInMs?": MILLISECONDS,
     **{f"{name}?": str for name in ("level", "source", "domain", "requestMethod", "requestPath", "message")},
@@ -53,5 +53,5 @@ VARIABLES = {"envs": [VARIABLE]}
 ONE_VARIABLE = {"key": str, "value?": str}
 CHANGED = ({"key": str}, [{"key": str}, ...])
 MADE = {"created": ([{"key": str}, ...], {"key": str}), "failed?": [{"error": {"code?": str, "message?": str}}]}
-NOT_SAID: Shape = (None, {})  # what a promotion and a rollback are answered with is not in the document
+NOT_SAID: Shape = (EMPTY, {})  # what a promotion and a rollback are answered with is not in the document
 UPLOADED = {"urls?": [str]}

@@ -15,6 +15,7 @@ import pytest
 import requests
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ApiError, ConfigError, Unreachable
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient, make_session
+from ansible_collections.storefront.runbook.plugins.module_utils.core.shape import EMPTY
 
 from tests.unit.support import Answer, Clock, FakeVendor, Request, answer_late, answer_lost, connect_timeout, never_left, reply
 
@@ -128,7 +129,7 @@ def test_a_body_that_is_not_json_is_an_error_and_an_empty_one_is_none(clock: Clo
     with pytest.raises(ApiError, match="a body that is not JSON") as caught:
         client.json("GET", "/", shape=object)
     assert caught.value.code == "malformed_body"
-    assert client.json("DELETE", "/", shape=None) is None
+    assert client.json("DELETE", "/", shape=EMPTY) is None
 
 
 def test_a_body_is_opened_anew_for_each_try_and_closed(clock: Clock) -> None:
