@@ -28,12 +28,21 @@ def nothing() -> None:
     """Stands for a hook that is not wanted."""
 
 
-class Deadline:
-    """The time of one exchange. ``tick`` is called every few seconds meanwhile, in the thread that waits: it renews the lease."""
+class TooMuch(OSError):
+    """More bytes came than ``most``."""
 
-    def __init__(self, seconds: float, tick: Callable[[], None] = nothing) -> None:
-        self.end = time.monotonic() + seconds
-        self._tick, self._next = tick, time.monotonic() + TICK_EVERY
+
+class Deadline:
+    """The time of one exchange. ``tick`` is called every few seconds meanwhile, in the thread that waits: it renews the lease.
+
+    ``most`` is how many bytes may be ``received``, ``stall`` for how many seconds nothing may be sent or received.
+    """
+
+    def __init__(self, seconds: float, tick: Callable[[], None] = nothing, most: int | None = None, stall: float | None = None) -> None:
+        now = time.monotonic()
+        self.end, self.received = now + seconds, 0
+        self._tick, self._next = tick, now + TICK_EVERY
+        self._most, self._stall, self._moved = most, stall, now
 
     def left(self) -> float:
         return self.end - time.monotonic()
@@ -43,19 +52,26 @@ class Deadline:
         if time.monotonic() >= self._next:
             self._tick()
             self._next = time.monotonic() + TICK_EVERY
-        left = self.left()
+        left = min(self.left(), self._moved + self._stall - time.monotonic() if self._stall else TURN)
         if left <= 0:
             raise TimeoutError("timed out")
         return min(left, TURN)
+
+    def moved(self, received: int = 0) -> None:
+        """Note that something was sent or received. Raises TooMuch."""
+        self._moved = time.monotonic()
+        self.received += received
+        if self._most is not None and self.received > self._most:
+            raise TooMuch(f"more than {self._most} bytes")
 
 
 _current: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 
 @contextmanager
-def deadline(seconds: float, tick: Callable[[], None] = nothing) -> Iterator[Deadline]:
+def deadline(seconds: float, tick: Callable[[], None] = nothing, *, most: int | None = None, stall: float | None = None) -> Iterator[Deadline]:
     """Bound all that this thread does meanwhile over the connections of ``timed_pools``: connecting, sending and receiving together."""
-    limit = Deadline(seconds, tick)
+    limit = Deadline(seconds, tick, most, stall)
     token = _current.set(limit)
     try:
         yield limit
@@ -67,19 +83,23 @@ class TimedSocket:
     """A connected socket, plain or TLS, whose reads and writes end with the deadline that holds in the thread."""
 
     def __init__(self, sock: Any) -> None:
-        self.plain = sock
+        self.plain, self._timeout = sock, sock.gettimeout()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.plain, name)
 
+    def settimeout(self, timeout: float | None) -> None:
+        """Set what holds where no deadline does."""
+        self._timeout = timeout
+
     def recv(self, *args: Any) -> bytes:
-        return self._in_time(self.plain.recv, *args)
+        return self._in_time(self.plain.recv, *args, received=len)
 
     def recv_into(self, *args: Any) -> int:
-        return self._in_time(self.plain.recv_into, *args)
+        return self._in_time(self.plain.recv_into, *args, received=int)
 
     def send(self, *args: Any) -> int:
-        return self._in_time(self.plain.send, *args)
+        return self._in_time(self.plain.send, *args, received=lambda _sent: 0)
 
     def sendall(self, data: Any, *flags: int) -> None:
         rest = memoryview(data).cast("B")
@@ -91,16 +111,19 @@ class TimedSocket:
         raw = socket.SocketIO(self, "r")  # type: ignore[arg-type]
         return raw if buffering == 0 else io.BufferedReader(raw)
 
-    def _in_time(self, operation: Callable[..., Any], *args: Any) -> Any:
+    def _in_time(self, operation: Callable[..., Any], *args: Any, received: Callable[[Any], int]) -> Any:
         limit = _current.get()
         if limit is None:
+            self.plain.settimeout(self._timeout)
             return operation(*args)
         while True:
             self.plain.settimeout(limit.turn())
             try:
-                return operation(*args)
+                done = operation(*args)
             except TimeoutError:
                 continue  # a turn is over; the deadline need not be
+            limit.moved(received(done))
+            return done
 
 
 class _Timed:
@@ -152,7 +175,7 @@ class _Timed:
             raise ConnectTimeoutError(self, f"The name {host} was not resolved in time") from None
         if isinstance(found, socket.gaierror):
             raise NameResolutionError(host, self, found)  # type: ignore[arg-type]
-        if isinstance(found, Exception):
+        if isinstance(found, Exception) or not found:
             raise NewConnectionError(self, f"The name {host} cannot be resolved: {found}")  # type: ignore[arg-type]
         return found
 

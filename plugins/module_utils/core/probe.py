@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
 try:
     import requests
-    from requests.exceptions import ConnectTimeout, InvalidHeader, SSLError
+    from requests.exceptions import ConnectTimeout, ContentDecodingError, InvalidHeader, SSLError
     from urllib3.exceptions import HTTPError, NameResolutionError, ReadTimeoutError
 except ImportError:  # core.http tells run() why
     pass
 
-from .http import make_session
+from .deadline import nothing
 from .redact import redact
+from .transport import in_time, make_session, read_body
 from .verdict import Answer, Check, blocked_by, differences, tell_release
 from .wait import Outcome, Waiter
 
@@ -99,7 +101,7 @@ class Prober:
         """Ask once, over a connection of its own: a kept one may lead to what served before."""
         address = urlsplit(check.url)
         began = self.waiter.clock()
-        with self.session(check.secret_headers) as session:
+        with in_time(self.timeout, nothing), self.session(check.secret_headers) as session:
             session.max_redirects = MAX_REDIRECTS
             response = session.request(
                 check.method,
@@ -112,15 +114,13 @@ class Prober:
                 allow_redirects=not any(300 <= status < 400 for status in check.status),
                 stream=True,
             )
-            response.raw.decode_content = True
-            body = b""
-            while len(body) <= MAX_BODY and (more := response.raw.read1(65536)):  # read1 waits for no more than there is: a drip cannot outlast the timeout
-                body += more
-                if self.waiter.clock() - began > self.timeout:
-                    raise requests.ReadTimeout
-        text = body[:MAX_BODY].decode("utf-8", errors="replace")
+            with closing(response):
+                body, whole = read_body(response, MAX_BODY)
+        if self.waiter.clock() - began > self.timeout:
+            raise requests.ReadTimeout
+        text = body.decode("utf-8", errors="replace")
         latency_ms = round((self.waiter.clock() - began) * 1000)
-        return Answer(response.url, response.status_code, response.headers, text, len(body) > MAX_BODY, latency_ms)
+        return Answer(response.url, response.status_code, response.headers, text, not whole, latency_ms)
 
 
 def _why(error: Exception, timeout: float) -> str:
@@ -131,6 +131,8 @@ def _why(error: Exception, timeout: float) -> str:
         return f"more than {MAX_REDIRECTS} redirects"
     if isinstance(error, SSLError):
         return "its certificate was not accepted"
+    if isinstance(error, ContentDecodingError):
+        return "its body is not compressed as it says"
     if isinstance(error, InvalidHeader | UnicodeError):
         return "a secret header holds a line break or a character that no header may have: copy it again"
     if isinstance(cause, NameResolutionError):

@@ -43,6 +43,13 @@ def make_session(secret_headers: Mapping[str, str]) -> requests.Session:
                 for name in (*secret_headers, "Authorization"):
                     prepared_request.headers.pop(name, None)
 
+        def get_redirect_target(self, resp):
+            target = super().get_redirect_target(resp)
+            if target:  # requests would read the whole body before it looks at the address, however long that is
+                resp._content, resp._content_consumed = b"", True
+                resp.raw.close()
+            return target
+
         def merge_environment_settings(self, url, proxies, stream, verify, cert):
             key = (_origin(url), stream, verify, cert)
             if key not in known:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
@@ -62,7 +63,7 @@ class Answer:
     def json(self) -> Any:
         try:
             return json.loads(self.text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return MISSING
 
 
@@ -149,7 +150,8 @@ class _Meta(HTMLParser):
         super().__init__()
         self.name = name
         self.content: str | None = None
-        self.feed(page)
+        with suppress(AssertionError):  # what Python's parser says to some markup that is none
+            self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         known = dict(attrs)

@@ -93,7 +93,7 @@ class OpenBackup:
 
     def _stored(self, item: Mapping[str, Any]) -> Iterator[bytes]:
         digest, size = hashlib.sha256(), 0
-        for piece in stream.read(self.store, f"{self.prefix}{self.name}/{item['file']}"):
+        for piece in stream.read(self.store, f"{self.prefix}{self.name}/{item['file']}", self.beat):
             digest.update(piece)
             size += len(piece)
             self.beat()

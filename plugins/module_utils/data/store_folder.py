@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from ..core.errors import ConfigError, RunbookError, Unreachable
 from .store import Conflict, Entry, Guarded, Permit, unguarded
+from .store_limits import SMALL, too_large
 
 LOCK_TIMEOUT = 30.0  # seconds; a write takes milliseconds, so a lock held for longer belongs to a stopped process
 WRITE = LOCK_TIMEOUT + 5.0  # seconds that a write may take, the wait for the lock included
@@ -51,6 +52,8 @@ class FolderStore(Guarded):
     def get(self, key: str) -> tuple[bytes, str] | None:
         with self.named_errors("read"):
             try:
+                if self.path(key).is_file() and self.path(key).stat().st_size > SMALL:
+                    raise too_large(f"{key} in {self.describe()}", SMALL)
                 data = self.path(key).read_bytes()
             except FileNotFoundError:
                 return None

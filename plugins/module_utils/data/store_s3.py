@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -23,10 +22,8 @@ try:
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, PaginationError, PartialCredentialsError
     from botocore.exceptions import ConnectionError as NoConnection
-    from botocore.httpsession import URLLib3Session
     from botocore.loaders import JSONFileLoader, Loader
     from botocore.parsers import ResponseParserError
-    from botocore.utils import get_environ_proxies
 
     BOTO3_ERROR: str | None = None
 except ImportError as error:  # named by S3Store: a folder does without
@@ -36,10 +33,10 @@ from ..core.errors import ApiError, ConfigError, RunbookError, Unreachable
 from ..core.redact import redact
 from .store import Conflict, Entry, Guarded, Permit, unguarded
 from .store_answers import endless, field, listed, malformed, refusal
+from .store_limits import ATTEMPT, STALL, attempt_seconds, bound, send, small
 
 # What the service says when the condition of a write did not hold; NoSuchKey is its answer to If-Match on an object that is gone.
 REFUSED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
-CONNECT, READ = 10.0, 60.0  # seconds of one attempt: for the connection, and for silence after it
 READING = frozenset({"GET", "HEAD"})
 RIGHTS = "s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket"
 
@@ -97,8 +94,8 @@ class S3Store(Guarded):
             raise ConfigError("store_access_key and store_secret_key belong together. Set both, or neither.", code="half_credentials")
         self.bucket, self._prefix, self._endpoint = bucket, prefix, endpoint_url
         config = Config(
-            connect_timeout=CONNECT,
-            read_timeout=READ,
+            connect_timeout=ATTEMPT,
+            read_timeout=STALL,
             retries={"mode": "standard", "total_max_attempts": 3},
             # Services other than AWS know neither the bucket in the host name nor the newer checksums.
             s3={"addressing_style": "path"} if endpoint_url else {},
@@ -106,11 +103,8 @@ class S3Store(Guarded):
             response_checksum_validation="when_required",
         )
         self._told: tuple[float, float] | None = None  # the store's time, and when it came
-        self._hurried: tuple[int, Any] | None = None  # the session for a write that may take so many seconds only
-        self._new_session = URLLib3Session
         with self.named_errors("opened"):
             session = open_session()
-            self._verify = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE") or True  # as botocore's own session does
             self.client: Any = session.create_client(
                 "s3",
                 endpoint_url=endpoint_url,
@@ -119,7 +113,8 @@ class S3Store(Guarded):
                 region_name=region,
                 config=config,
             )
-        self.client.meta.events.register("before-send.s3", self._before_attempt)
+        bound(self.client)
+        self.client.meta.events.register("before-send.s3", self._send_in_time)
         self.client.meta.events.register("after-call.s3", self._note_time)
 
     def describe(self) -> str:
@@ -138,7 +133,7 @@ class S3Store(Guarded):
                 if _code(error) == "NoSuchKey":
                     return None
                 raise
-            return answer["Body"].read(), self._etag(answer)
+            return small(answer["Body"], f"{key} in {self.describe()}"), self._etag(answer)
 
     def put_if_absent(self, key: str, data: bytes) -> str:
         return self._put(key, data, IfNoneMatch="*")
@@ -165,23 +160,13 @@ class S3Store(Guarded):
 
     def close(self) -> None:
         self.client.close()
-        if self._hurried:
-            self._hurried[1].close()
 
-    def _before_attempt(self, request: Any, **_unused: Any) -> Any:
-        """Ask the lease for a write; send it by a session with shorter timeouts where it may not take as long as others."""
-        if request.method in READING:
-            return None
-        seconds = self.permit(CONNECT + READ)
-        return None if seconds >= CONNECT + READ else self._session(request.url, seconds).send(request)
-
-    def _session(self, url: str, seconds: float) -> Any:
-        whole = int(seconds)
-        if not self._hurried or self._hurried[0] != whole:
-            connect = min(CONNECT, seconds / 4)
-            timeout = (connect, max(whole, seconds / 2) - connect)
-            self._hurried = whole, self._new_session(verify=self._verify, proxies=get_environ_proxies(url), timeout=timeout)
-        return self._hurried[1]
+    def _send_in_time(self, request: Any, **_unused: Any) -> Any:
+        """Send an attempt within its time, and that of a write within what the lease leaves it."""
+        seconds = attempt_seconds(request)
+        if request.method not in READING:
+            seconds = min(seconds, self.permit(seconds))
+        return send(self.client, request, seconds, self.describe())
 
     def _note_time(self, http_response: Any, **_unused: Any) -> None:
         try:

@@ -6,16 +6,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol, cast
 
+from ..core.deadline import nothing
 from ..core.errors import RunbookError
 from .store import Store
 from .store_answers import field, listed
 from .store_folder import WRITE, FolderStore, make_folder
+from .store_limits import flowing
 from .store_s3 import S3Store
 
 CHUNK = 1 << 20
@@ -134,11 +136,11 @@ class FolderWriter:
             self._partial.unlink()
 
 
-def read(store: Store, key: str) -> Iterator[bytes]:
-    """Give an object's content, piece by piece."""
+def read(store: Store, key: str, tick: Callable[[], None] = nothing) -> Iterator[bytes]:
+    """Give an object's content, piece by piece; ``tick`` is called every few seconds while a slow one is waited for."""
     if isinstance(store, S3Store):
         with store.named_errors("read"):
-            yield from store.client.get_object(Bucket=store.bucket, Key=store.key(key))["Body"].iter_chunks(CHUNK)
+            yield from flowing(store.client.get_object(Bucket=store.bucket, Key=store.key(key))["Body"], f"{key} in {store.describe()}", tick)
         return
     store = cast(FolderStore, store)
     with store.named_errors("read"), store.path(key).open("rb") as stream:

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.core import deadline
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import LeaseLost, RunbookError
 from ansible_collections.storefront.runbook.plugins.module_utils.data import stream
 from ansible_collections.storefront.runbook.plugins.module_utils.data.store_folder import FolderStore
-from ansible_collections.storefront.runbook.plugins.module_utils.data.store_s3 import CONNECT, READ, S3Store
+from ansible_collections.storefront.runbook.plugins.module_utils.data.store_limits import ATTEMPT
+from ansible_collections.storefront.runbook.plugins.module_utils.data.store_s3 import S3Store
 from botocore.awsrequest import AWSResponse, HeadersDict
 
 PLUGINS = Path(__file__).parents[5] / "plugins"
@@ -106,30 +108,20 @@ def folder_store(tmp_path: Path, before_write: Any) -> FolderStore:
 
 
 def bucket(before_write: Any, sent: list[tuple[str, Any]]) -> S3Store:
-    """A bucket that takes everything; ``sent`` gets each request's method and the timeouts it was sent with, None for the usual ones."""
+    """A bucket that takes everything; ``sent`` gets each request's method and the seconds in which it has to be answered."""
     store = S3Store("bucket", "shop", endpoint_url="http://127.0.0.1:1", access_key="a", secret_key="b", region="us-east-1", before_write=before_write)
 
     class Body:
         def stream(self, **_unused: Any) -> Iterator[bytes]:
             yield b"<R><UploadId>upload-1</UploadId></R>"
 
-    def answer(request: Any, timeout: Any = None) -> AWSResponse:
-        sent.append((request.method, timeout))
+    def answer(request: Any) -> AWSResponse:
+        limit = deadline._current.get()
+        assert limit
+        sent.append((request.method, limit.left()))
         return AWSResponse(request.url, 200, HeadersDict({"ETag": '"1"'}), Body())
 
-    class Session:
-        def __init__(self, *, timeout: Any, **_unused: Any) -> None:
-            self.timeout = timeout
-
-        def send(self, request: Any) -> AWSResponse:
-            return answer(request, self.timeout)
-
-        def close(self) -> None:
-            pass
-
-    store._new_session = Session
-    usual = store.client._endpoint.http_session
-    usual.send = answer
+    store.client._endpoint.http_session.send = answer
     return store
 
 
@@ -196,18 +188,17 @@ def test_each_part_of_an_upload_and_its_end_ask_the_lease():
         writer.complete()
     writer.abort()  # it is not taken back either: that would be a write
     assert [method for method, _unused in sent] == ["POST", "PUT", "PUT"]
-    assert asked[0] == CONNECT + READ
+    assert asked[0] == ATTEMPT
 
 
 def test_an_attempt_lasts_no_longer_than_the_lease_allows():
     sent: list[tuple[str, Any]] = []
     store = bucket(lambda seconds: 8.5, sent)
     store.put_if_absent("a", b"1")
-    ((_method, timeout),) = sent
-    assert sum(timeout) <= 8.5
+    assert 8 < sent[-1][1] <= 8.5
     store = bucket(lambda seconds: seconds, sent)
     store.put_if_absent("a", b"1")
-    assert sent[-1] == ("PUT", None), "the usual timeouts, which are what was asked for"
+    assert 8.5 < sent[-1][1] <= ATTEMPT + 1, "the usual time, which is what was asked for"
 
 
 def test_each_retry_asks_again(monkeypatch):
