@@ -20,7 +20,9 @@ options:
     type: str
   timeout:
     description:
-      - Seconds to wait for the answer of one request.
+      - Seconds for one attempt of a request, until its answer has arrived whole. With its retries a request ends within six times that, and within 180
+        seconds; an upload has a second more for each 64 KiB.
+      - A rate limit that clears within that time is waited for. One that clears later fails at once, and the error says when to run the task again.
     type: float
     default: 30.0
 """

@@ -32,7 +32,7 @@ attributes:
 options:
   retry_timeout:
     description:
-      - Seconds for which one request is sent again while Cloudflare cannot be reached, does not answer or asks for patience.
+      - Seconds for which one request is sent again while Cloudflare cannot be reached, does not answer or asks for patience; at most six times O(timeout).
     type: float
     default: 180.0
   api_token:

@@ -32,7 +32,8 @@ options:
     default: https://slack.com/api
   timeout:
     description:
-      - Seconds to wait for the answer of one request.
+      - Seconds for one attempt of a request, until its answer has arrived whole. With its retries a request ends within six times that, and within 180
+        seconds.
     type: float
     default: 30.0
   webhook_url:

@@ -131,7 +131,7 @@ def test_a_page_of_other_deployments_does_not_hide_the_one_that_is_meant(desk: D
         ({"api_token": "other"}, None, "with 401: Bad credentials. Check the token"),
         ({"repository": "sandbox/other"}, None, "with 404: Not Found. Check the ids"),
         ({}, {"operation": "create_deployment", "kind": "merged"}, "GitHub merged instead of making a deployment of v1.0.0"),
-        ({}, {"operation": "list_deployments", "kind": "rate_limited", "status": 403}, "GitHub's rate limit of this token is used up until"),
+        ({}, {"operation": "list_deployments", "kind": "rate_limited", "status": 403, "retry_after": 3600}, "(in 1 h): run it again then"),
     ],
 )
 def test_what_github_refuses_is_told_with_its_remedy(desk: Desk, params: dict[str, Any], fault: dict[str, Any] | None, said: str) -> None:

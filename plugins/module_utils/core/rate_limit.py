@@ -41,7 +41,10 @@ def wanted_pause(response: Response, body: Any = None, now: Callable[[], float] 
     sent = _date(headers.get("date"))
     present = now() if sent is None else sent
     date = _date(headers.get("retry-after"))
-    told = [_number(headers.get("retry-after")), None if date is None else date - present]
+    asked = _number(headers.get("retry-after")) if date is None else date - present
+    if asked is not None and asked <= LONGEST:
+        return asked if asked > 0 else None  # at once
+    told: list[float | None] = []
     left = _remaining(headers)
     if left == 0 or (left is None and is_limited(response)):  # every answer tells when the limit is renewed, used up or not
         told += [_since(headers.get(name), present) for name in RESET]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,11 +28,22 @@ SLOW = {behave.__name__: behave for behave in (rude.silence, rude.slow_body, rud
 def _brief(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"ATTEMPT": 0.3, "STALL": 0.4, "SMALL": 1 << 20, "ANSWER": 1 << 20}.items():
         monkeypatch.setattr(store_limits, name, value)
-    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda seconds: None))  # the servers' own time goes on
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    while OPENED:
+        OPENED.pop().close()
+
+
+OPENED: list[S3Store] = []
 
 
 def bucket(address: str) -> S3Store:
-    return S3Store("bucket", "shop", endpoint_url=address, access_key="a", secret_key="b", region="us-east-1", before_write=unguarded)
+    OPENED.append(S3Store("bucket", "shop", endpoint_url=address, access_key="a", secret_key="b", region="us-east-1", before_write=unguarded))
+    return OPENED[-1]
 
 
 WORK: dict[str, Callable[[Any], Any]] = {
