@@ -175,7 +175,7 @@ def test_a_pg_dump_that_fails_leaves_no_backup_and_its_words_are_masked(back_up:
 
 
 def test_an_object_that_reads_back_other_than_it_was_written_gets_no_manifest(back_up: Back, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backup.stream, "read", lambda store, key: iter([b"other"]))
+    monkeypatch.setattr(backup.stream, "read", lambda store, key, tick: iter([b"other"]))
     assert back_up(name="sale")["error"]["code"] == "checksum"
     assert files(folder) == ["sale/dump.zst", "sale/globals.json.zst"]
     assert back_up(name="trusted", verify="none")["backup"]["verified"] == "none"
