@@ -206,7 +206,7 @@ class Shop:
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
             "SANDBOX_NAME": self.sandbox.name,
             "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "molecule/plugins/callback"),
-            "ANSIBLE_CALLBACKS_ENABLED": "at_task",
+            "ANSIBLE_CALLBACKS_ENABLED": "at_task,storefront.runbook.preload",
             "AT_TASK": str(order),
         }
 

@@ -91,7 +91,11 @@ def test_a_fresh_backup_will_do_an_old_one_does_not_and_that_of_others_counts_as
     (tmp_path / "play.yml").write_text(yaml.safe_dump(PLAY, sort_keys=False))
 
     (tmp_path / "at.json").write_text("[]")
-    keeping = {"ANSIBLE_CALLBACK_PLUGINS": f"{ROOT}/molecule/plugins/callback", "ANSIBLE_CALLBACKS_ENABLED": "at_task", "AT_TASK": str(tmp_path / "at.json")}
+    keeping = {
+        "ANSIBLE_CALLBACK_PLUGINS": f"{ROOT}/molecule/plugins/callback",
+        "ANSIBLE_CALLBACKS_ENABLED": "at_task,storefront.runbook.preload",
+        "AT_TASK": str(tmp_path / "at.json"),
+    }
     argv = ["ansible-playbook", "-i", str(tmp_path / "hosts.yml"), str(tmp_path / "play.yml")]
     done = subprocess.run(argv, cwd=ROOT, env={**os.environ, **keeping}, capture_output=True, text=True, check=False)
     lines = [json.loads(line) for line in (tmp_path / "at.results").read_text().splitlines()]

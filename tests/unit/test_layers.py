@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who may import whom: core ← platforms, data ← modules, and no role includes another."""
+"""Who may import whom: core ← platforms, data ← modules and other plugins, and no role includes another."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ROLE_FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("rol
 
 
 def layer(path: str) -> str:
-    """``core``, ``platforms``, ``data``, ``modules`` or ``doc_fragments``, for a path below plugins/."""
+    """``core``, ``platforms``, ``data``, or the folder of another plugin, for a path below plugins/."""
     parts = path.split("/")
     return parts[1] if parts[0] == "module_utils" and len(parts) > 2 else parts[0]
 
@@ -57,10 +57,13 @@ MAY_IMPORT = {
     "platforms": {"core", "platforms"},
     "data": {"core", "data"},
     "modules": {"core", "platforms", "data"},
+    "action": {"core"},
+    "callback": {"core"},
     "doc_fragments": set(),
     "module_utils": set(),
 }
 KNOWS_ANSIBLE = {"module_utils/core/module.py", "module_utils/core/options.py"}
+MAY_KNOW_ANSIBLE = {"modules", "action", "callback"}
 
 
 def faults(path: str, text: str) -> list[str]:
@@ -71,7 +74,7 @@ def faults(path: str, text: str) -> list[str]:
         if name.startswith(PACKAGE):
             found.append(f"imports {name} absolutely")
         elif name.startswith("ansible.") or name == "ansible":
-            if here != "modules" and path not in KNOWS_ANSIBLE:
+            if here not in MAY_KNOW_ANSIBLE and path not in KNOWS_ANSIBLE:
                 found.append(f"imports {name}")
             if name.endswith(".AnsibleModule") and path != "module_utils/core/module.py":
                 found.append("knows AnsibleModule, which core/module.py is for")

@@ -5,27 +5,16 @@
 
 AT_TASK names a JSON file with a list of {task, fault | sql | signal | gone}: ``task`` is how the task's name ends, each entry is used once. What was done is
 appended to that file's ``.done``; the play's process id is in its ``.pid``, and what came of its tasks in its ``.results``, a line for each.
-
-The plays of a test run also share what Ansible makes of each module before it sends it, and its bytecode: a play by itself does that anew, for each task.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import importlib.util
-import io
 import json
-import marshal
 import os
 import urllib.request
-import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import psycopg2
-from ansible import constants
-from ansible.executor.module_common import _CachedModule
 from ansible.plugins.callback import CallbackBase
 
 DOCUMENTATION = """
@@ -34,37 +23,6 @@ type: aggregate
 short_description: Do something just before a task begins
 description: For whole-deploy scenarios.
 """
-
-
-UNCHECKED = (1).to_bytes(4, "little")  # this bytecode goes by its source's hash, and nobody compares that
-CHECKOUT = Path(__file__).resolve().parents[3]
-
-
-def share_built_modules():
-    """Let this play's cache of built modules be the one of all plays that run the same code, and what is in it be compiled."""
-    code = hashlib.sha256()
-    for file in sorted((CHECKOUT / "plugins").rglob("*.py")):
-        code.update(file.read_bytes())
-    shared = CHECKOUT / ".cache" / "ansiballz" / code.hexdigest()[:16]
-    shared.mkdir(parents=True, exist_ok=True)
-    for built in shared.glob("*-none"):
-        add_bytecode(built)
-    (Path(constants.DEFAULT_LOCAL_TMP) / "ansiballz_cache").symlink_to(shared)
-
-
-def add_bytecode(built):
-    """Put beside each source of a built module what Python makes of it, as an installed package has it: or each task compiles all of them anew."""
-    module = _CachedModule.load(built)
-    archive = io.BytesIO(base64.b64decode(module.zip_data))
-    with zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as sources:
-        names = set(sources.namelist())
-        for name in [name for name in names if name.endswith(".py") and f"{name}c" not in names]:
-            source = sources.read(name)
-            compiled = marshal.dumps(compile(source, name, "exec", dont_inherit=True))
-            sources.writestr(f"{name}c", importlib.util.MAGIC_NUMBER + UNCHECKED + importlib.util.source_hash(source) + compiled)
-    if len(names) != len(zipfile.ZipFile(archive).namelist()):
-        replace(module, zip_data=base64.b64encode(archive.getvalue())).dump(f"{built}-{os.getpid()}")
-        Path(f"{built}-{os.getpid()}").rename(built)
 
 
 class CallbackModule(CallbackBase):
@@ -78,7 +36,6 @@ class CallbackModule(CallbackBase):
         self.order = Path(os.environ["AT_TASK"])
         self.order.with_suffix(".pid").write_text(str(os.getpid()))
         self.waiting = json.loads(self.order.read_text())
-        share_built_modules()
 
     def v2_playbook_on_task_start(self, task, is_conditional):
         for entry in [entry for entry in self.waiting if task.get_name().endswith(entry["task"])]:

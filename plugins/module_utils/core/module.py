@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from . import progress
 from .errors import RunbookError
 from .internal import internal
 from .redact import SHORTEST, redact
@@ -63,7 +64,7 @@ class Runtime:
     """What a client may call back: ``warn(text)`` for the operator, ``beat()`` on each turn of a wait.
 
     ``before_write(seconds)`` is for the client itself, before every attempt of a write: it returns the seconds that the attempt may take.
-    Ansible shows nothing of a module before it ends: ``note(text)`` tells how far a long work is in the controller's system log and in the lease's journal.
+    ``note(text)`` says how far a long work is: on the screen, in the controller's system log and in the lease's journal.
     """
 
     warn: Callable[[str], None] = nothing
@@ -112,6 +113,7 @@ def run(
 def _hide(module: AnsibleModule, secrets: Callable[[dict[str, Any]], Iterable[str]]) -> None:
     module.no_log_values.update(secret for secret in secrets(module.params) if secret)
     module.no_log_values -= {value for value in module.no_log_values if len(value) < SHORTEST}
+    progress.secrets = module.no_log_values
 
 
 def _carry_out(
@@ -195,6 +197,7 @@ def _fail(module: AnsibleModule, error: Exception, began: float, **told: Any) ->
 
 
 def _note(module: AnsibleModule, held: Guard | None, text: str) -> None:
+    progress.report(text)
     module.log(text)
     if held:
         held.note(text)

@@ -23,9 +23,10 @@ PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)  # loaded here: between fork and exec nothing may be imported
 
 
-def _die_with_parent() -> None:
-    if hasattr(_libc, "prctl"):  # elsewhere than on Linux a killed parent is noticed by the wait loop alone
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def die_with_parent(number: int = signal.SIGKILL) -> None:
+    """Have the kernel send this process a signal as soon as its parent ends, however it ends."""
+    if hasattr(_libc, "prctl"):  # elsewhere than on Linux only the wait loop notices a killed parent
+        _libc.prctl(PR_SET_PDEATHSIG, int(number))
 
 
 def spawn(argv: Sequence[str], **options: Any) -> subprocess.Popen:
@@ -34,7 +35,7 @@ def spawn(argv: Sequence[str], **options: Any) -> subprocess.Popen:
     To Linux the parent is the thread that started it: start it in one that lasts as long as the program.
     """
     try:
-        return subprocess.Popen(list(argv), preexec_fn=_die_with_parent, start_new_session=True, **options)  # noqa: PLW1509
+        return subprocess.Popen(list(argv), preexec_fn=die_with_parent, start_new_session=True, **options)  # noqa: PLW1509
     except FileNotFoundError as error:
         if error.filename != argv[0]:
             raise ConfigError(f"The folder {error.filename}, where {argv[0]} should run, does not exist. Correct its path.", code="missing_folder") from None
