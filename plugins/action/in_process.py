@@ -200,30 +200,29 @@ def with_a_reason(module: str, result: dict[str, Any]) -> dict[str, Any]:
     """Return a result; one of a module that left none says how it ended, and not what it printed: there may be secrets in it."""
     if "module_stdout" not in result:
         return result
-    kept = {key: value for key, value in result.items() if key not in ("module_stdout", "module_stderr", "exception", "msg")}
-    message = f"{module} {how_it_ended(result)} It may have changed something before that. Run the play again: every step can be repeated."
-    message += " If it happens again, report it with the version of this collection and of ansible-core."
-    return {**kept, "failed": True, "msg": message, "error": {"kind": "internal", "message": message, "retryable": False}}
+    kept = {key: value for key, value in result.items() if key not in ("module_stdout", "module_stderr", "exception", "rc")}
+    how, code = how_it_ended(int(result.get("rc") or 0), str(result.get("module_stderr", "")))
+    message = f"{module} {how} It may have changed something before that. Run the play again: every step can be repeated."
+    message += " If it happens again, report it with the versions of this collection and of ansible-core."
+    error = {"kind": "internal", "code": code, "message": message, "retryable": False}
+    return {**kept, "failed": True, "msg": message, "error": error}
 
 
-def how_it_ended(result: Mapping[str, Any]) -> str:
-    """Say it of a result without JSON: by which signal, or by which exception and where, never with the exception's text."""
-    code = int(result.get("rc") or 0)
+def how_it_ended(code: int, trace: str) -> tuple[str, str]:
+    """Return what ended a module without a result, as a sentence and as a code: a signal, or an exception and where, never with the exception's text."""
     if name := signal_name(code):
-        cause = " The system may have run out of memory: its log tells (journalctl -k)." if name == "SIGKILL" else ""
-        return f"was ended by {name} before it gave a result.{cause}"
-    trace = str(result.get("module_stderr", ""))
+        cause = " The system may have run out of memory: see its log (journalctl -k)." if name == "SIGKILL" else ""
+        return f"was ended by {name} before it gave a result.{cause}", name
     frames = list(FRAME.finditer(trace))
     raised = RAISED.match(trace.strip().rpartition("\n")[2])
     if frames and raised:
-        last = frames[-1]
-        where = f"{last['function']} ({last['file']}, line {last['line']})"
-        return f"failed with {raised['name']} in {where}. The text of the error is not shown: it may hold secrets."
-    return f"ended with exit code {code} and gave no result."
+        where = f"{frames[-1]['function']} ({frames[-1]['file']}, line {frames[-1]['line']})"
+        return f"failed with {raised['name']} in {where}. The text of the error is not shown: it may hold secrets.", raised["name"]
+    return f"ended with exit code {code} and gave no result.", str(code)
 
 
 def signal_name(code: int) -> str | None:
-    """The signal of an exit code: minus its number, or 128 more than it, which is how a shell tells it."""
+    """The signal of an exit code: minus its number, or 128 more than it, which is how a shell reports it."""
     number = -code if code < 0 else code - 128
     try:
         return signal.Signals(number).name

@@ -12,12 +12,15 @@ description:
   - Imports each module of this collection in the controller when its first task starts. The processes in which tasks run are forks of the controller,
     so they have the module and its libraries from then on.
   - It only saves time. Importing opens no connection.
+  - It also has Ansible write each line at once. Into a file or a pipe, such as a CI's log, Ansible writes when a task starts, and progress would come too late.
 requirements:
   - Enable it in C(callbacks_enabled).
 """
 
 import contextlib
 import importlib
+import io
+import sys
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
@@ -31,6 +34,11 @@ class CallbackModule(CallbackBase):
     CALLBACK_TYPE = "notification"
     CALLBACK_NAME = "storefront.runbook.preload"
     CALLBACK_NEEDS_ENABLED = True
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(line_buffering=True)
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         action = task.resolved_action or task.action

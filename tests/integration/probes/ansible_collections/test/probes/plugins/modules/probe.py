@@ -76,7 +76,7 @@ def odd(module):
         "results": [1, 2],
         "stdout": "a\nb",
         "ansible_facts": {"probed": True},
-        "keys": {"1": "one"},
+        "table": {"1": "one"},
     }
 
 
