@@ -18,6 +18,7 @@ requirements:
 """
 
 import contextlib
+import gc
 import importlib
 import io
 import sys
@@ -26,7 +27,8 @@ from typing import Any
 from ansible.plugins.callback import CallbackBase
 
 COLLECTION = "storefront.runbook."
-PACKAGE = "ansible_collections.storefront.runbook.plugins.modules"
+MODULES = "ansible_collections.storefront.runbook.plugins.modules"
+MODULE_UTILS = "ansible_collections.storefront.runbook.plugins.module_utils."
 
 
 class CallbackModule(CallbackBase):
@@ -37,11 +39,22 @@ class CallbackModule(CallbackBase):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self._prepared: set[str] = set()
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(line_buffering=True)
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
-        action = task.resolved_action or task.action
+        action = str(task.action)  # resolved_action is the action plugin
         if action.startswith(COLLECTION):
             with contextlib.suppress(Exception):  # the task itself says what is wrong
-                importlib.import_module(f"{PACKAGE}.{action.removeprefix(COLLECTION)}")
+                self._import(f"{MODULES}.{action.removeprefix(COLLECTION)}")
+        gc.freeze()  # the garbage collector of a fork would copy all memory that it looks at
+
+    def _import(self, name: str) -> None:
+        """Import a module, and have each file that it uses prepare what can be prepared once: such a file has a function ``preload``."""
+        importlib.import_module(name)
+        for used in [used for used in sys.modules if used.startswith(MODULE_UTILS) and used not in self._prepared]:
+            self._prepared.add(used)
+            prepare = getattr(sys.modules[used], "preload", None)
+            if prepare:
+                prepare()

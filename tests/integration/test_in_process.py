@@ -141,7 +141,7 @@ def test_exit_handlers_run_and_temporary_files_go(both: dict[str, Ran]) -> None:
 
 def test_the_tokens_of_two_vendors_stay_apart(tmp_path: Path) -> None:
     groups = {"group/test.probes.vendor_a": {"api_token": "AAA", "api_url": "ua"}, "group/test.probes.vendor_b": {"api_token": "BBB", "api_url": "ub"}}
-    tasks = [
+    tasks: list[dict[str, Any]] = [
         {"name": "a", "test.probes.vendor_a": {"name": "x"}},
         {"name": "b", "test.probes.vendor_b": {}},
         {"name": "own", "test.probes.vendor_a": {"api_token": "CCC"}},

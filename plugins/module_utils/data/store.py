@@ -89,6 +89,13 @@ class Store(Protocol):
         """Let go of connections."""
 
 
+def preload() -> None:
+    """Prepare for a bucket once for all modules: see plugins/callback/preload.py."""
+    from . import store_s3
+
+    store_s3.preload()
+
+
 def open_store(params: Mapping[str, Any], before_write: Permit | None = None) -> Store:
     """Return the store that a module's ``store*`` options name; nothing is asked of it yet. Raises ConfigError.
 

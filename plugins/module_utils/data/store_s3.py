@@ -67,6 +67,12 @@ def _descriptions(paths: tuple[str, ...]) -> Any:
     return Descriptions(list(paths), Files(), include_default_search_paths=False)
 
 
+def preload() -> None:
+    """Read the description of S3 once for all modules: a client that nobody uses opens no connection."""
+    if not BOTO3_ERROR:
+        open_session().create_client("s3", region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")  # noqa: S106
+
+
 class S3Store(Guarded):
     """``bucket`` and ``key(name)`` name an object to ``client``, a client of boto3's core that is safe to share between threads.
 
