@@ -24,11 +24,21 @@ import io
 import sys
 from typing import Any
 
+from ansible.plugins import loader
 from ansible.plugins.callback import CallbackBase
 
 COLLECTION = "storefront.runbook."
 MODULES = "ansible_collections.storefront.runbook.plugins.modules"
 MODULE_UTILS = "ansible_collections.storefront.runbook.plugins.module_utils."
+
+# One plugin of each kind that every task needs: each worker would search for them anew.
+PLUGINS = (
+    (loader.action_loader, "storefront.runbook.in_process"),
+    (loader.connection_loader, "ansible.builtin.local"),
+    (loader.filter_loader, "ansible.builtin.default"),
+    (loader.test_loader, "ansible.builtin.defined"),
+    (loader.lookup_loader, "ansible.builtin.env"),
+)
 
 
 class CallbackModule(CallbackBase):
@@ -40,6 +50,8 @@ class CallbackModule(CallbackBase):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._prepared: set[str] = set()
+        for plugins, name in PLUGINS:
+            plugins.get(name, class_only=True)
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(line_buffering=True)
 
