@@ -40,6 +40,9 @@ lint: setup ## ruff, mypy, ansible-lint (production profile), antsibull-docs, ch
 sanity: setup ## ansible-test sanity and galaxy-importer
 	@bash tests/sanity/run.sh
 
+matrix: setup ## sanity, unit tests and the tests of modules on each ansible-core from 2.18 to 2.21 (CORES="2.18" for one)
+	@CORES="$(CORES)" bash tests/matrix.sh
+
 bench: setup ## measure the figures that the README and docs state (tests/bench)
 	$(BIN)/pytest -q -s tests/bench
 
@@ -51,4 +54,4 @@ clean: ## stop the sandboxes, delete everything that was built or installed
 	@if [ -x $(BIN)/python ]; then for name in $$(ls .sandbox 2>/dev/null | grep -v '^cache$$'); do $(BIN)/python -m sandbox clean --name $$name || true; done; fi
 	rm -rf .venv .sandbox .cache .pytest_cache .mypy_cache .ruff_cache .ansible docs/build
 
-.PHONY: help setup demo test test-unit lint sanity bench docs clean
+.PHONY: help setup demo test test-unit lint sanity matrix bench docs clean

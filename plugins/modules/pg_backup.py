@@ -285,6 +285,7 @@ from ansible.module_utils.common.parameters import env_fallback
 from ..module_utils.core.errors import ConfigError, WaitTimeout
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import lease_options, store_options
+from ..module_utils.core.progress import report
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.wait import Waiter
 from ..module_utils.data import backup, backup_catalogue, backup_shape
@@ -350,6 +351,7 @@ class Client:
 
     def beat(self) -> None:
         now = self._waiter.clock()
+        report(f"Backup of {self.database.name}: {self.progress.told(now - self._began)}")
         if now - self._noted >= NOTE_INTERVAL:
             self._noted = now
             self._note(f"Backup of {self.database.name}: {self.progress.told(now - self._began)}")

@@ -179,6 +179,7 @@ from ansible.module_utils.common.parameters import env_fallback
 from ..module_utils.core.errors import RunbookError, WaitTimeout
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import lease_options, restoring_options, scratch_options, source_options
+from ..module_utils.core.progress import report
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.source import checkout
 from ..module_utils.core.wait import Waiter
@@ -266,7 +267,9 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
 def apply(plan: Plan, client: Client) -> dict[str, Any]:
     migrations, told, done = plan.todo["migrations"], {}, {}
     try:
+        report("The rehearsal waits for its copy of the database")
         with plan.todo["copy"] as (database, told), ExitStack() as stack:
+            report(f"The rehearsal applies {len(plan.result['pending'])} migrations to {database.name}")
             scratch, watcher = (stack.enter_context(closing(connect(database))) for _unused in range(2))
             refuse_another_state(plan.todo["state"], prisma.look(scratch, migrations, database.schema))
             rehearsal = Rehearsal(scratch, watcher, client.waiter, schema=database.schema, settings=client.settings)

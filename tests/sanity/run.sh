@@ -3,6 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 checkout=$PWD
+venv=${VENV:-$checkout/.venv}  # whose ansible-core it is
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 collection=$scratch/ansible_collections/storefront/runbook
@@ -20,15 +21,15 @@ PIP
 done
 
 # The interpreter behind the virtual environment, so that no version manager's shim answers in its place.
-python=$("$checkout/.venv/bin/python" -c 'import os, sys; print(os.path.realpath(sys.executable))')
+python=$("$venv/bin/python" -c 'import os, sys; print(os.path.realpath(sys.executable))')
 version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-export HOME=$scratch/home PATH="$checkout/.venv/bin:$(dirname "$python"):/usr/bin:/bin"
-export PIP_CERT=${PIP_CERT:-$("$checkout/.venv/bin/python" -c 'import ssl; print(ssl.get_default_verify_paths().cafile or "")')}
+export HOME=$scratch/home PATH="$venv/bin:$(dirname "$python"):/usr/bin:/bin"
+export PIP_CERT=${PIP_CERT:-$("$venv/bin/python" -c 'import ssl; print(ssl.get_default_verify_paths().cafile or "")')}
 cd "$collection"
-"$checkout/.venv/bin/ansible-test" sanity --venv --python "$version" --color no
+"$venv/bin/ansible-test" sanity --venv --python "$version" --color no
 
 echo "Running galaxy-importer ..."
-"$checkout/.venv/bin/ansible-galaxy" collection build --output-path "$scratch" . >/dev/null
+"$venv/bin/ansible-galaxy" collection build --output-path "$scratch" . >/dev/null
 cat > "$scratch/importer.cfg" <<'CFG'
 [galaxy-importer]
 RUN_ANSIBLE_TEST = False
@@ -37,7 +38,7 @@ OFFLINE_ANSIBLE_LINT = True
 CHECK_REQUIRED_TAGS = False
 CFG
 cd "$scratch"
-GALAXY_IMPORTER_CONFIG=$scratch/importer.cfg "$checkout/.venv/bin/python" -m galaxy_importer.main storefront-runbook-*.tar.gz > "$scratch/importer.log" 2>&1 \
+GALAXY_IMPORTER_CONFIG=$scratch/importer.cfg "$venv/bin/python" -m galaxy_importer.main storefront-runbook-*.tar.gz > "$scratch/importer.log" 2>&1 \
   || { cat "$scratch/importer.log"; exit 1; }
 if grep -E "WARNING|ERROR" "$scratch/importer.log"; then
   echo "galaxy-importer complained" >&2

@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -130,7 +131,7 @@ def _live(work: Callable[[], None], parent: int, stdout: IO[bytes], stderr: IO[b
     atexit._clear()  # those of the parent, which would remove the parent's files
     _redirect(stdout, stderr)
     if writer:
-        progress.sink = lambda line: _send(writer, line)
+        progress.sink = _sender(writer)
     try:
         work()
     finally:
@@ -153,6 +154,12 @@ def _redirect(stdout: IO[bytes], stderr: IO[bytes]) -> None:
     sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
 
 
-def _send(writer: Connection, line: str) -> None:
-    with contextlib.suppress(OSError):  # progress never fails the work
-        writer.send_bytes(line.encode(errors="replace"))
+def _sender(writer: Connection) -> Callable[[str], None]:
+    """Return what sends a line, from any thread."""
+    lock = threading.Lock()
+
+    def send(line: str) -> None:
+        with lock, contextlib.suppress(OSError):  # progress never fails the work
+            writer.send_bytes(line.encode(errors="replace"))
+
+    return send

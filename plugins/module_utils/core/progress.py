@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+import io
+import threading
+import time
 import unicodedata
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from .redact import redact
 
@@ -21,6 +25,39 @@ def report(text: str) -> None:
     """Show how far the module is: one line, without secrets and without control characters."""
     if sink:
         sink(one_line(redact(text, secrets)))
+
+
+class Transfer:
+    """Reports how much of something has been transferred: ``add`` takes bytes, from any thread. A ``total`` of 0 is not known."""
+
+    def __init__(self, what: str, total: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._what, self._total, self._clock = what, total, clock
+        self._began, self._done, self._lock = clock(), 0, threading.Lock()
+
+    def add(self, size: int) -> None:
+        with self._lock:
+            self._done += size
+        if sink:
+            report(self.summary())
+
+    def summary(self) -> str:
+        seconds = self._clock() - self._began
+        of = f" of {self._total / 1e6:.1f}" if self._total else ""
+        rate = f", {self._done / seconds / 1e6:.1f} MB/s" if seconds >= 1 else ""
+        return f"{self._what}: {self._done / 1e6:.1f}{of} MB{rate}"
+
+
+class CountedFile(io.FileIO):
+    """A file that is sent: what is read of it is reported."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(path)
+        self._transfer = Transfer(what, path.stat().st_size)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        piece = super().read(-1 if size is None else size)
+        self._transfer.add(len(piece))
+        return piece
 
 
 def one_line(text: str) -> str:

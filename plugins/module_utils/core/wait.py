@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeVar
 
+from . import progress
 from .errors import ApiError, DeploymentFailed, RunbookError, Unreachable, WaitTimeout, may_have_happened
 from .process import controller, is_alive
 
@@ -94,6 +95,7 @@ class Waiter:
                 unknown.add(word)
                 self.warn(f"{what} is {word!r}, a word this version does not know; it is waited on and never taken for success.")
             waited = self.clock() - started
+            progress.report(f"{what} is {word} ({waited:.0f} s of at most {self.timeout:.0f} s)")
             if waited >= self.timeout:
                 raise WaitTimeout(f"{what} was still {word} after {self.timeout:g} s (wait_timeout).{f' Look at {look_at}.' if look_at else ''}", state=word)
             pause = self.interval(waited) if callable(self.interval) else self.interval

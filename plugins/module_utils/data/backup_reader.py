@@ -22,6 +22,7 @@ except ImportError as error:  # reported by core.module.run through missing_requ
     ZSTANDARD_ERROR = str(error)
 
 from ..core.errors import ConfigError, RunbookError
+from ..core.progress import Transfer
 from ..core.wait import nothing
 from . import age, stream
 from .backup_catalogue import PREFIX, Manifest, read_manifest
@@ -93,9 +94,11 @@ class OpenBackup:
 
     def _stored(self, item: Mapping[str, Any]) -> Iterator[bytes]:
         digest, size = hashlib.sha256(), 0
+        transfer = Transfer(f"Reading {item['source']} of the backup {self.name}", item["size"])
         for piece in stream.read(self.store, f"{self.prefix}{self.name}/{item['file']}", self.beat):
             digest.update(piece)
             size += len(piece)
+            transfer.add(len(piece))
             self.beat()
             yield piece
         if (size, digest.hexdigest()) != (item["size"], item["sha256"]):

@@ -17,6 +17,7 @@ except ImportError:  # reported by data.postgres
     pass
 
 from ..core.errors import MigrationFailed, RunbookError, WaitTimeout
+from ..core.progress import report
 from ..core.wait import Outcome, Waiter
 from . import prisma_notes
 from .lock_holders import lock_holders
@@ -102,7 +103,8 @@ class Builtin:
                 state = look()
                 if not state.known:
                     create_table(self.connection, self.schema)
-                for migration in state.pending:
+                for number, migration in enumerate(state.pending, 1):
+                    report(f"Migration {number} of {len(state.pending)}: {migration.name}")
                     self._apply(migration)
                     applied.append(migration.name)
         except RunbookError as error:

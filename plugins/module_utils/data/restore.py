@@ -24,6 +24,7 @@ from .postgres import BEAT_INTERVAL, Database, connect, query
 from .postgres_tools import Tool, find_tool, libpq_access
 from .restore_scope import contents_of, restorable, use_list
 from .restore_script import PSQL, find_psql, load_script
+from .rows_loaded import rows_loaded
 
 # As measured: commits need not wait, since a database that was not loaded to its end is made anew, and workers of its own would only share the cores.
 SPEED = "-c synchronous_commit=off -c maintenance_work_mem=256MB -c max_parallel_maintenance_workers=0"
@@ -160,14 +161,14 @@ def load(archive: Archive, tool: Tool, database: Database, *, jobs: int | None, 
     told: dict[str, Any] = {"what": f"pg_restore into {database.describe()}", "secrets": [database.password]}
     options = ["--exit-on-error", "--no-subscriptions", *([] if ownership else ["--no-owner", "--no-privileges"])]
     target = f"--dbname={connection_string(database)}"
-    with libpq_access(quiet, version) as access, use_list(kept) as chosen:
+    with libpq_access(quiet, version) as access, use_list(kept) as chosen, rows_loaded(database, beat) as tick:
         given = {**access, "pass_fds": [*access["pass_fds"], *archive.descriptors, *chosen.descriptors]}
         reading = [tool.path, *options, *chosen.options, archive.path]
         if psql:
-            load_script([*reading, "--file=-"], [psql, *PSQL, *([] if jobs else ["--single-transaction"]), target], beat, given, **told)
+            load_script([*reading, "--file=-"], [psql, *PSQL, *([] if jobs else ["--single-transaction"]), target], tick, given, **told)
             return
         at_once = [f"--jobs={jobs_at_once(jobs)}"] if jobs else ["--single-transaction"]
-        run_program([*reading, "--no-password", *at_once, target], beat, given, **told)
+        run_program([*reading, "--no-password", *at_once, target], tick, given, **told)
 
 
 def connection_string(database: Database) -> str:

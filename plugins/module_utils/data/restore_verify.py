@@ -11,6 +11,7 @@ from contextlib import closing
 from typing import Any
 
 from ..core.errors import ConfigError
+from ..core.progress import report
 from .databases import unquoted
 from .postgres import Database, connect, query
 from .side_by_side import ask_side_by_side
@@ -63,9 +64,11 @@ def verify(database: Database, manifest: Mapping[str, Any], beat: Callable[[], N
     """
     began = time.monotonic()
     with closing(connect(database, beat=beat)) as connection:
+        report(f"{manifest['name']} is restored; the server analyzes its tables")
         ask_side_by_side(database, [statement for (statement,) in query(connection, ANALYZED)], at_a_time=AT_A_TIME, beat=beat)
         analyzed = time.monotonic()
         names = [name for (name,) in query(connection, COUNTED)]
+        report(f"{manifest['name']} is restored; the rows of {len(names)} tables are counted")
         counting = [f"SELECT count(*) FROM ONLY {name}" for name in names]  # noqa: S608 - quoted by the server
         answers = ask_side_by_side(database, counting, at_a_time=AT_A_TIME, beat=beat)
         counts = {name: count for name, ((count,),) in zip(names, answers, strict=True)}

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..core.errors import ApiError, ConfigError, DeploymentFailed, WaitTimeout
 from ..core.http import UPLOAD_RATE, ApiClient, unlimited
+from ..core.progress import CountedFile
 from ..core.source_files import SourceFile
 from ..core.wait import Outcome, Waiter, nothing
 from . import railway_graphql as documents
@@ -134,9 +135,13 @@ class Railway:
             archive = Path(folder, "source.tar.gz")
             pack(files, archive)
             seconds = self.api.deadline + archive.stat().st_size / UPLOAD_RATE
+
+            def opened() -> CountedFile:
+                return CountedFile(archive, "Upload to Railway")
+
             return self.make(
                 "up",
-                lambda: self.api.json("POST", path, shape=documents.MADE_OF_UPLOAD, data=lambda: archive.open("rb"), timeout=seconds, **query)["deploymentId"],
+                lambda: self.api.json("POST", path, shape=documents.MADE_OF_UPLOAD, data=opened, timeout=seconds, **query)["deploymentId"],
                 lambda new: next((deployment for deployment in new if deployment.message == message), None),
             )
 

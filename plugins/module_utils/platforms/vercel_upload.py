@@ -15,6 +15,7 @@ from typing import Any
 from ..core.errors import ApiError, ConfigError, RunbookError, Unreachable, may_have_happened
 from ..core.http import CONNECTIONS, UPLOAD_RATE
 from ..core.http_errors import body_of
+from ..core.progress import Transfer
 from ..core.shape import Mismatch, conform
 from ..core.source_files import REGULAR, SMALL, SourceFile
 from .vercel import Vercel
@@ -113,8 +114,9 @@ def _find_again(client: Vercel, project: Project, meta: Mapping[str, str]) -> De
 
 def _upload(client: Vercel, files: Mapping[str, SourceFile], sent: dict[str, int]) -> None:
     pool = ThreadPoolExecutor(UPLOADS)
+    transfer = Transfer(f"Upload of {len(files)} files to Vercel", sum(file.size for file in files.values()))
     try:
-        pending = {pool.submit(_send, client, sha, file) for sha, file in files.items()}
+        pending = {pool.submit(_send, client, sha, file, transfer) for sha, file in files.items()}
         while pending:
             done, pending = wait(pending, timeout=5, return_when=FIRST_EXCEPTION)
             sent["bytes"] += sum(future.result() for future in done)
@@ -124,10 +126,11 @@ def _upload(client: Vercel, files: Mapping[str, SourceFile], sent: dict[str, int
         pool.shutdown(cancel_futures=True)
 
 
-def _send(client: Vercel, sha: str, file: SourceFile) -> int:
+def _send(client: Vercel, sha: str, file: SourceFile, transfer: Transfer) -> int:
     headers = {"x-vercel-digest": sha, "Content-Type": "application/octet-stream"}
     seconds = client.api.timeout + file.size / UPLOAD_RATE
     client.call("POST", "/v2/files", shape=UPLOADED, timeout=seconds, data=file.read() if file.size < SMALL else file.open, headers=headers, idempotent=True)
+    transfer.add(file.size)
     return file.size
 
 

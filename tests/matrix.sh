@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Sanity, the unit tests and the tests of modules on each ansible-core: `make matrix`, or `make matrix CORES="2.18 2.21"` for some. FAST=1 leaves out sanity.
+# Each core has a virtual environment of its own below .cache/matrix, with a Python that it supports.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+declare -A pythons=([2.18]=3.11 [2.19]=3.11 [2.20]=3.12 [2.21]=3.13)
+# What depends on ansible-core: the engine, and each kind of module against its service.
+tests=(tests/unit tests/integration/test_in_process.py tests/integration/test_modules_in_plays.py)
+
+find_python() { # the python3.x of PATH, or pyenv's
+  local candidate
+  for candidate in "python$1" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$1".*/bin/python; do
+    if "$candidate" -c 'import venv' 2>/dev/null; then
+      echo "$candidate"
+      return
+    fi
+  done
+  return 1
+}
+
+try_core() {
+  local core=$1 environment=.cache/matrix/$1 python
+  python=$(find_python "${pythons[$core]:?ansible-core $core is not supported}") || {
+    echo "matrix: ansible-core $core is left out: there is no Python ${pythons[$core]} here."
+    return
+  }
+  echo "=== ansible-core $core, Python ${pythons[$core]}"
+  [ -x "$environment/bin/python" ] || "$python" -m venv "$environment"
+  "$environment/bin/pip" install --quiet --disable-pip-version-check -r requirements-dev.txt "ansible-core~=$core.0"
+  "$environment/bin/ansible" --version | sed -n 1p
+  PATH=$PWD/$environment/bin:$PATH "$environment/bin/pytest" -q "${tests[@]}"
+  [ -n "${FAST:-}" ] || VENV=$PWD/$environment bash tests/sanity/run.sh
+}
+
+for core in ${CORES:-2.18 2.19 2.20 2.21}; do
+  try_core "$core"
+done
