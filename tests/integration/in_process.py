@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Plays of the probes in tests/integration/probes, run in process or as ordinary modules."""
+"""Plays of the probes in tests/integration/probes, and of single modules, run in process or as ordinary modules."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,16 @@ class Tagged:
     text: str
 
 
+def _text(dumper: Any, value: str) -> Any:
+    """A string that Ansible takes as it is."""
+    return dumper.represent_scalar("!unsafe", value, style='"') if "{{" in value or "{%" in value else dumper.represent_str(value)
+
+
+class _PlainDumper(_Dumper):
+    """Writes options of a module that are not templates."""
+
+
+_PlainDumper.add_representer(str, _text)
 _Dumper.add_representer(Tagged, lambda dumper, value: dumper.represent_scalar(value.tag, value.text))
 
 
@@ -131,6 +142,26 @@ class Book:
     def events(self) -> list[dict[str, Any]]:
         kept = self.folder / "results"
         return [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
+
+
+def run_in_play(name: str, params: Mapping[str, Any], way: str, *, check: bool, diff: bool) -> dict[str, Any]:
+    """Run a module of the collection as the only task of a play and return its result as ``run_module`` does."""
+    with tempfile.TemporaryDirectory(prefix="play-") as folder:
+        book = Book(Path(folder))
+        task = {"name": name, f"storefront.runbook.{name}": jsonlike(params), "check_mode": check, "diff": diff}
+        (book.folder / "play.yml").write_text(yaml.dump([play(task)], Dumper=_PlainDumper, sort_keys=False))
+        ran = book.run(way, ANSIBLE_STDOUT_CALLBACK="test.probes.results", ANSIBLE_CALLBACKS_ENABLED="storefront.runbook.preload")
+        assert ran.events, ran.stdout
+        event, result = ran.events[-1]["event"], ran.events[-1]["result"]
+    result.pop("exception", None)
+    kept = {key: value for key, value in result.items() if not key.startswith("_ansible_")}
+    warnings = [warning["event"]["msg"] if isinstance(warning, dict) else warning for warning in kept.pop("warnings", [])]
+    return {**kept, "failed": event != "ok", "warnings": warnings}
+
+
+def jsonlike(value: Any) -> Any:
+    """Return what YAML can hold of options: paths as text, tuples as lists."""
+    return json.loads(json.dumps(value, default=str))
 
 
 def until(question: Callable[[], Any], what: str, seconds: float = 60) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json as jsonlib
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -159,7 +160,14 @@ class Clock:
 
 
 def run_module(module: ModuleType, params: Mapping[str, Any], *, check: bool = False, diff: bool = True) -> dict[str, Any]:
-    """Run a module's ``main()`` here and return what Ansible would get, secrets masked; ``failed`` is always there, and ``warnings`` is a list of strings."""
+    """Run a module's ``main()`` here and return what Ansible would get, secrets masked; ``failed`` is always there, and ``warnings`` is a list of strings.
+
+    With MODULES_RUN="in process" or "ordinary" it is a task of a play that runs it: so the integration tests run either way.
+    """
+    if way := os.environ.get("MODULES_RUN"):
+        from tests.integration.in_process import run_in_play
+
+        return run_in_play(module.__name__.rpartition(".")[2], params, way, check=check, diff=diff)
     arguments = {**params, "_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_remote_tmp": "/tmp", "_ansible_tmpdir": "/tmp"}
     printed = io.StringIO()
     ansible_warnings._global_warnings.clear()
