@@ -4,8 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 declare -A pythons=([2.18]=3.11 [2.19]=3.11 [2.20]=3.12 [2.21]=3.13)
-# What depends on ansible-core: the engine, and each kind of module against its service.
-tests=(tests/unit tests/integration/test_in_process.py tests/integration/test_modules_in_plays.py)
+# What depends on ansible-core: the engine, the units, and modules of each vendor as tasks of a play, in process and as ordinary modules.
+tests=(tests/unit tests/integration/test_in_process.py)
+modules=(tests/integration/test_services.py tests/integration/test_cf_purge.py)
 
 find_python() { # the python3.x of PATH, or pyenv's
   local candidate
@@ -28,7 +29,10 @@ try_core() {
   [ -x "$environment/bin/python" ] || "$python" -m venv "$environment"
   "$environment/bin/pip" install --quiet --disable-pip-version-check -r requirements-dev.txt "ansible-core~=$core.0"
   "$environment/bin/ansible" --version | sed -n 1p
-  PATH=$PWD/$environment/bin:$PATH "$environment/bin/pytest" -q "${tests[@]}"
+  "$environment/bin/pytest" -q "${tests[@]}"
+  for way in "in process" ordinary; do
+    MODULES_RUN=$way "$environment/bin/pytest" -q "${modules[@]}"
+  done
   [ -n "${FAST:-}" ] || VENV=$PWD/$environment bash tests/sanity/run.sh
 }
 

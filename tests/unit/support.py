@@ -9,7 +9,7 @@ import contextlib
 import io
 import json as jsonlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import ModuleType
@@ -18,8 +18,8 @@ from unittest import mock
 from urllib.parse import parse_qsl, urlsplit
 
 import requests
+from ansible.module_utils import basic
 from ansible.module_utils.common import warnings as ansible_warnings
-from ansible.module_utils.testing import patch_module_args
 from urllib3 import HTTPResponse
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError, ReadTimeoutError
 
@@ -159,6 +159,20 @@ class Clock:
         self.now += seconds
 
 
+@contextlib.contextmanager
+def as_a_module(arguments: Mapping[str, Any]) -> Iterator[None]:
+    """Be the process of a module with these arguments, on each ansible-core."""
+    with contextlib.ExitStack() as stack:
+        data = jsonlib.dumps({"ANSIBLE_MODULE_ARGS": arguments}, default=str).encode()
+        stack.enter_context(mock.patch.object(basic, "_ANSIBLE_ARGS", data))
+        stack.enter_context(mock.patch.object(basic, "_ANSIBLE_PROFILE", "legacy", create=True))  # 2.18 has none
+        with contextlib.suppress(ImportError):
+            from ansible.module_utils import _internal  # since 2.19
+
+            stack.enter_context(mock.patch.object(_internal, "is_controller", False))  # a test of a plugin has imported the controller's part
+        yield
+
+
 def run_module(module: ModuleType, params: Mapping[str, Any], *, check: bool = False, diff: bool = True) -> dict[str, Any]:
     """Run a module's ``main()`` here and return what Ansible would get, secrets masked; ``failed`` is always there, and ``warnings`` is a list of strings.
 
@@ -172,7 +186,7 @@ def run_module(module: ModuleType, params: Mapping[str, Any], *, check: bool = F
     printed = io.StringIO()
     ansible_warnings._global_warnings.clear()
     ansible_warnings._global_deprecations.clear()
-    with patch_module_args(arguments), contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+    with as_a_module(arguments), contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
         module.main()
     result = jsonlib.loads(printed.getvalue())
     result["warnings"] = list(ansible_warnings.get_warning_messages())

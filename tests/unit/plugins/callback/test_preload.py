@@ -17,9 +17,9 @@ import json, sys, threading, types
 from ansible.plugins.loader import init_plugin_loader
 init_plugin_loader([])
 from ansible_collections.storefront.runbook.plugins.callback import preload
+callback = preload.CallbackModule()
 asked = []
 sys.addaudithook(lambda event, args: asked.append(event) if event in ("socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.fork") else None)
-callback = preload.CallbackModule()
 for name in json.loads(sys.argv[1]):
     callback.v2_playbook_on_task_start(types.SimpleNamespace(action=name), False)
 loaded = [name for name in sys.modules if name.startswith(preload.MODULES + ".")]
