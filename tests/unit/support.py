@@ -167,9 +167,9 @@ def as_a_module(arguments: Mapping[str, Any]) -> Iterator[None]:
         stack.enter_context(mock.patch.object(basic, "_ANSIBLE_ARGS", data))
         stack.enter_context(mock.patch.object(basic, "_ANSIBLE_PROFILE", "legacy", create=True))  # 2.18 has none
         with contextlib.suppress(ImportError):
-            from ansible.module_utils import _internal  # since 2.19
+            from ansible.module_utils import _internal  # of 2.19 and later
 
-            stack.enter_context(mock.patch.object(_internal, "is_controller", False))  # a test of a plugin has imported the controller's part
+            stack.enter_context(mock.patch.object(_internal, "is_controller", False, create=True))  # a test of a plugin has imported the controller's part
         yield
 
 

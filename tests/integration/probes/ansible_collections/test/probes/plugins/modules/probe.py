@@ -73,7 +73,7 @@ def odd(module):
         "real": 1.5,
         "large": 123456789012345678901234567890,
         "date": date(2026, 1, 31),
-        "results": [1, 2],
+        "results": [{"changed": False}],
         "stdout": "a\nb",
         "ansible_facts": {"probed": True},
         "table": {"1": "one"},
