@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.core import progress
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import DeploymentFailed, LeaseLost, RunbookError, WaitTimeout
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Outcome, Waiter
 
@@ -48,6 +49,14 @@ def test_a_timeout_names_the_last_word_and_where_to_look(clock: Clock) -> None:
     with pytest.raises(WaitTimeout, match=r"dpl_1 was still BUILDING after 10 s \(wait_timeout\)\. Look at the build log\."):
         waiter(clock, timeout=10, interval=4).wait_for(lambda: "BUILDING", classify, what="dpl_1", look_at="the build log")
     assert clock.sleeps == [4, 4, 2]
+
+
+def test_each_turn_reports_the_word_and_how_long_it_has_lasted(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(progress, "sink", lines.append)
+    words = iter(["QUEUED", "BUILDING", "READY"])
+    waiter(clock, timeout=600, interval=30).wait_for(lambda: next(words), classify, what="dpl_1")
+    assert lines == ["dpl_1 is QUEUED (0 s of at most 600 s)", "dpl_1 is BUILDING (30 s of at most 600 s)"]
 
 
 def test_a_timeout_of_zero_looks_once(clock: Clock) -> None:
