@@ -90,7 +90,7 @@ class Waiter:
                 return answer
             if outcome is Outcome.FAILED:
                 tail = explain(answer) if explain else ""
-                raise DeploymentFailed(f"{what} ended as {word}.{f' The end of its log: {tail}' if tail else ''}", state=word)
+                raise DeploymentFailed(f"{what} ended as {word}.{f' The end of its log: {tail}' if tail else ''}", state=word, log=tail or None)
             if outcome is None and word not in unknown:
                 unknown.add(word)
                 self.warn(f"{what} is {word!r}, a word this version does not know; it is waited on and never taken for success.")

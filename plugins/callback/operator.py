@@ -1,0 +1,245 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: operator
+type: stdout
+short_description: What an operator needs to see of a run
+description:
+  - Shows what is about to happen, one line for each step with what it did and its time, a failure once with the end of the vendor's log, and last the outcome,
+    what is live and the next command.
+  - A step that takes long is shown as it goes on a terminal, by a line every 30 seconds elsewhere.
+  - With C(-v) Ansible's own output comes first, as the P(ansible.builtin.default#callback) callback prints it.
+  - Should it fail itself, Ansible's own output goes on from there.
+extends_documentation_fragment:
+  - default_callback
+  - result_format_callback
+requirements:
+  - set as stdout callback in the configuration
+"""
+
+import atexit
+import functools
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ansible import constants
+from ansible.plugins.callback.default import CallbackModule as Default
+from ansible_collections.storefront.runbook.plugins.plugin_utils.screen import files, terminal
+from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.ansible_facts import about_run, event_of, expected_hosts, learn_secrets
+from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.page import Line
+from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.run import Run
+from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.screen import Screen
+from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.secrets import Mask
+from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.text import clean
+
+
+def ours(method: Callable[..., None]) -> Callable[..., None]:
+    """Run our method; Ansible's own as well with -v, and instead of it once ours has failed."""
+
+    @functools.wraps(method)
+    def call(self: Any, *args: Any, **kwargs: Any) -> None:
+        if not self._failed:
+            try:
+                method(self, *args, **kwargs)
+            except Exception as error:  # a fault of the screen must not change what the play does
+                self._give_up(error)
+        if self._failed or self._display.verbosity:
+            getattr(super(CallbackModule, self), method.__name__)(*args, **kwargs)
+
+    return call
+
+
+class CallbackModule(Default):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "storefront.runbook.operator"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._failed = False
+        self._over = False
+        self._began: dict[str, float] = {}
+        self._pid = os.getpid()
+        self._playbook = ""
+        mask = Mask()
+        mask.learn_environment(os.environ)
+        alive = terminal.interactive(sys.stdout, os.environ)
+        self._screen = Screen(self._display, mask, terminal.needs_ascii(sys.stdout, os.environ), alive, held=bool(self._display.verbosity))
+        atexit.register(self._leave)
+
+    @ours
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        self._playbook = playbook._file_name
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._interrupted(signal.getsignal(number)))
+
+    @ours
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        self._play = play
+        self._screen.expect(expected_hosts(play))
+        self._screen.start()
+
+    @ours
+    def v2_playbook_on_no_hosts_matched(self) -> None:
+        self._over = True
+        self._screen.show(None, [Line("NOTHING DONE: the inventory has no host for this play. Check -i and --limit, and the group storefronts.", colour="red")])
+
+    @ours
+    def v2_playbook_on_no_hosts_remaining(self) -> None:
+        pass
+
+    @ours
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        pass
+
+    @ours
+    def v2_playbook_on_handler_task_start(self, task: Any) -> None:
+        pass
+
+    @ours
+    def v2_playbook_on_include(self, included_file: Any) -> None:
+        pass
+
+    @ours
+    def v2_playbook_on_notify(self, handler: Any, host: Any) -> None:
+        pass
+
+    @ours
+    def v2_runner_on_start(self, host: Any, task: Any) -> None:
+        name, now = host.get_name(), time.time()
+        self._began[name] = now
+        self._run(host).starts(task.action, now)
+        self._screen.forget(name)
+
+    @ours
+    def v2_runner_on_ok(self, result: Any) -> None:
+        self._take("ok", result)
+
+    @ours
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        self._take("ignored" if ignore_errors else "failed", result)
+
+    @ours
+    def v2_runner_on_skipped(self, result: Any) -> None:
+        self._take("skipped", result)
+
+    @ours
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        self._take("unreachable", result)
+
+    @ours
+    def v2_runner_item_on_ok(self, result: Any) -> None:
+        self._take("ok", result, item=True)
+
+    @ours
+    def v2_runner_item_on_failed(self, result: Any) -> None:
+        self._take("failed", result, item=True)
+
+    @ours
+    def v2_runner_item_on_skipped(self, result: Any) -> None:
+        pass
+
+    @ours
+    def v2_runner_retry(self, result: Any) -> None:
+        pass
+
+    @ours
+    def v2_runner_on_async_poll(self, result: Any) -> None:
+        pass
+
+    @ours
+    def v2_runner_on_async_ok(self, result: Any) -> None:
+        pass
+
+    @ours
+    def v2_runner_on_async_failed(self, result: Any) -> None:
+        pass
+
+    @ours
+    def v2_on_file_diff(self, result: Any) -> None:
+        event = event_of("ok", result, 0.0, 0.0)
+        turns = event.result["results"] if isinstance(event.get("results"), list) else [event.result]
+        for turn in turns:
+            text = self._get_diff(turn["diff"]) if turn.get("changed") and turn.get("diff") else ""
+            if text.strip():
+                self._screen.show(self._run(self._host(result)), [Line(clean(text).rstrip(), indent=4)])
+
+    @ours
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        self._over = True
+        self._screen.stop()
+        if self._screen.held:
+            super().v2_playbook_on_stats(stats)
+            self._screen.release()
+        self._screen.end(lambda host: bool(stats.failures.get(host) or stats.dark.get(host)))
+
+    def _take(self, kind: str, result: Any, item: bool = False) -> None:
+        host = self._host(result)
+        run, now = self._run(host), time.time()
+        event = event_of(kind, result, now, self._began.get(host.get_name(), now), item)
+        if item:
+            self._began[host.get_name()] = now
+        for text in event.warnings:
+            self._screen.show(run, run.warn(text))
+        self._screen.show(run, run.take(event))
+
+    @staticmethod
+    def _host(result: Any) -> Any:
+        return getattr(result, "host", None) or result._host
+
+    def _run(self, host: Any) -> Run:
+        name = host.get_name()
+        if name not in self._screen.runs:
+            variables = self._play.get_variable_manager().get_vars(play=self._play, host=host)
+            learn_secrets(self._screen.mask, variables)
+            about = about_run(self._playbook, self._play, name, variables, several=len(self._screen.hosts) > 1)
+            run = Run(about, functools.partial(self._keep_log, name))
+            self._screen.runs[name] = run
+            self._screen.show(run, run.begin())
+        return self._screen.runs[name]
+
+    def _keep_log(self, host: str, unit: str, log: str) -> str:
+        return files.keep(files.folder(constants.DEFAULT_LOG_PATH), host, unit, self._screen.mask(clean(log)), time.time())
+
+    def _give_up(self, error: Exception) -> None:
+        """Leave the screen to Ansible's own callback, and say so once."""
+        self._failed = True
+        self._screen.stop()
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        self._display.warning(
+            f"The operator screen failed ({type(error).__name__} in {Path(where.filename).name}, line {where.lineno}); Ansible's own output follows. "
+            "The play goes on unchanged; please report this."
+        )
+
+    def _interrupted(self, previous: Any) -> Callable[[int, Any], None]:
+        """Return a handler that says what is left, and then does what was done before."""
+
+        def handle(number: int, frame: Any) -> None:
+            if os.getpid() == self._pid and number == signal.SIGTERM:
+                self._leave("STOPPED by SIGTERM")
+            if callable(previous):
+                previous(number, frame)
+                return
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+        return handle
+
+    def _leave(self, why: str = "") -> None:
+        """The last that is printed of a run that never came to its statistics."""
+        if os.getpid() != self._pid or self._over or self._failed:
+            return
+        self._over = True
+        self._screen.stop()
+        self._screen.release()
+        self._screen.break_off(why or "INTERRUPTED")
+        sys.stdout.flush()

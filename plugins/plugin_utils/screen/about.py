@@ -1,0 +1,89 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run is: the playbook, the storefront, who started it and where; and the commands that an operator may go on with."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import PurePath
+
+from .amounts import date
+from .page import ATTENTION, Line
+
+TITLES = {
+    "deploy": "Deploy {release} to {storefront}",
+    "rollback": "Roll {storefront} back{to}",
+    "preflight": "Check whether {release} could go out to {storefront}",
+    "backup": "Back up the database of {storefront}",
+    "backups": "Backups of {storefront}",
+    "prove": "Prove the newest backup of {storefront}",
+    "restore": "Restore the database of {storefront}",
+    "migrate": "Migrate the database of {storefront} to {release}",
+    "database": "Database of {storefront}",
+}
+LEASED = ("deploy", "rollback", "migrate", "restore")  # what these change is guarded by the lease and settled by its journal
+
+
+@dataclass(frozen=True)
+class About:
+    """One storefront's run. ``inventory`` are the sources as they were given; ``playbook`` is the path as it was given."""
+
+    storefront: str
+    playbook: str
+    play: str = ""
+    release: str = ""
+    to: str = ""
+    environment: str = ""
+    by: str = ""
+    where: str = ""
+    began: float = 0.0
+    check: bool = False
+    several: bool = False
+    inventory: Sequence[str] = ()
+    contacts: Sequence[str] = ()
+    dashboards: Sequence[str] = field(default_factory=tuple)
+    url: str = ""
+
+    @property
+    def kind(self) -> str:
+        """deploy for deploy.yml, and so on; the last part of a playbook's name in a collection."""
+        name = PurePath(self.playbook).name
+        return name.removesuffix(".yml").removesuffix(".yaml").rpartition(".")[2]
+
+    @property
+    def title(self) -> str:
+        form = TITLES.get(self.kind, f"{self.play or self.playbook}: {{storefront}}")
+        title = form.format(storefront=self.storefront, release=self.release or "a release", to=f" to {self.to}" if self.to else "")
+        return f"{title} ({self.environment})" if self.environment and self.environment != self.storefront else title
+
+    def header(self) -> list[Line]:
+        at = date(datetime.fromtimestamp(self.began, timezone.utc))
+        who = f", by {self.by}" if self.by else ""
+        lines = [Line(self.title, time=f"{at}{who}{f' on {self.where}' if self.where else ''}")]
+        if self.check:
+            lines.append(Line("--check: nothing is changed; this is what would happen.", colour=ATTENTION, indent=2))
+        return lines
+
+    def command(self, playbook: str, *options: str) -> str:
+        """Return the command that runs another playbook of ours the way this one was run."""
+        given = PurePath(self.playbook)
+        if given.suffix:
+            book = str(given.with_name(f"{playbook}.yml"))
+        else:  # by its name in the collection
+            book = f"{self.playbook.rpartition('.')[0]}.{playbook}"
+        words = ["ansible-playbook", book]
+        for source in self.inventory:
+            words += ["-i", source]
+        if self.several:
+            words += ["--limit", self.storefront]
+        return " ".join([*map(shlex.quote, words), *options])
+
+    def again(self, *options: str) -> str:
+        """Return the command that runs this playbook again."""
+        release = [f"-e release={shlex.quote(self.release)}"] if self.release and self.kind in ("deploy", "preflight", "migrate") else []
+        to = [f"-e to={shlex.quote(self.to)}"] if self.to else []
+        return self.command(self.kind, *release, *to, *options)

@@ -1,0 +1,126 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Ansible's objects say of a run, read in one place: the rest of the screen knows nothing of Ansible."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+from ansible import context
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+
+from .about import About
+from .event import Event
+from .secrets import Mask
+
+
+def about_run(playbook: str, play: Any, host: str, variables: Mapping[str, Any], several: bool) -> About:
+    """Return what a storefront's run is, from its variables and the command line."""
+    arguments = context.CLIARGS
+    template = _template(variables)
+    given = arguments.get("args") or ()
+    path = next((str(one) for one in given if PurePath(str(one)).name == PurePath(playbook).name or str(one).count(".") == 2 and "/" not in str(one)), playbook)
+    sources = arguments.get("inventory") or ()
+    named = _text(template, "notify_environment", variables)
+    return About(
+        storefront=host,
+        playbook=path,
+        play=str(play.get_name()),
+        release=_text(template, "release", variables),
+        to=_text(template, "to", variables),
+        environment=named if named not in ("", host) else _environment(sources),
+        by=_text(template, "notify_by", variables) or _user(),
+        where=socket.gethostname().partition(".")[0],
+        began=time.time(),
+        check=bool(arguments.get("check")),
+        several=several,
+        inventory=[_short(source) for source in sources],
+        contacts=[str(one) for one in _list(template, "notify_contacts", variables)],
+        dashboards=[f"{one.get('name')} {one.get('url')}" for one in _list(template, "notify_links", variables) if isinstance(one, Mapping)],
+        url=_text(template, "notify_url", variables) or _text(template, "frontend_url", variables),
+    )
+
+
+def learn_secrets(mask: Mask, variables: Mapping[str, Any]) -> None:
+    mask.learn(variables, _template(variables), _is_encrypted)
+
+
+def expected_hosts(play: Any) -> list[str]:
+    """Return the names of all hosts of a play, those of later batches too."""
+    manager = play.get_variable_manager()
+    return [host.get_name() for host in manager._inventory.get_hosts(play.hosts, ignore_restrictions=True)]
+
+
+def event_of(kind: str, result: Any, at: float, began: float, item: bool = False) -> Event:
+    """Return a result of Ansible's as ours; the classes differ from core to core."""
+    task = getattr(result, "task", None) or result._task
+    told = getattr(result, "result", None)
+    told = result._result if not isinstance(told, Mapping) else told
+    fields = getattr(result, "task_fields", None) or getattr(result, "_task_fields", None) or {}
+    arguments = fields.get("args")
+    asked = getattr(task, "_check_mode", None) is True or (bool(fields.get("check_mode")) and not context.CLIARGS.get("check"))
+    action = getattr(task, "resolved_action", None) or task.action
+    hidden = bool(told.get("_ansible_no_log"))
+    warnings = [] if hidden else [str(getattr(one, "msg", one)) for one in told.get("warnings") or []]
+    return Event(kind, str(action), told, task.get_name(), arguments if isinstance(arguments, Mapping) else {}, at, began, item, asked, warnings)
+
+
+def _template(variables: Mapping[str, Any]) -> Any:
+    templar = Templar(loader=DataLoader(), variables=dict(variables))
+    return templar.template
+
+
+def _text(template: Any, name: str, variables: Mapping[str, Any]) -> str:
+    try:
+        value = template(variables[name])
+    except Exception:  # not set, or it needs what is not known yet
+        return ""
+    return str(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else ""
+
+
+def _list(template: Any, name: str, variables: Mapping[str, Any]) -> list[Any]:
+    try:
+        value = template(variables[name])
+    except Exception:  # not set, or it needs what is not known yet
+        return []
+    return list(value) if isinstance(value, list) else []
+
+
+def _environment(sources: Any) -> str:
+    """The inventory's folder names the environment: inventories/production."""
+    names = [PurePath(str(source).rstrip("/")) for source in sources if "," not in str(source)]
+    if not names:
+        return ""
+    return names[0].parent.name if names[0].suffix else names[0].name
+
+
+def _short(source: Any) -> str:
+    text = str(source)
+    relative = os.path.relpath(text) if os.path.isabs(text) and os.path.exists(text) else text  # noqa: PTH110, PTH117 - text is what is shown
+    return text if relative.startswith("..") else relative
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def _is_encrypted(value: Any) -> bool:
+    """Whether a variable's value was encrypted by Ansible's vault, on any core."""
+    if type(value).__name__ in ("AnsibleVaultEncryptedUnicode", "EncryptedString"):
+        return True
+    try:
+        from ansible._internal._datatag._tags import VaultedValue
+    except ImportError:
+        return False
+    return bool(VaultedValue.is_tagged_on(value))

@@ -1,0 +1,41 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is going on, in a line: for one storefront or several, alive on a terminal or printed now and then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .amounts import whole
+from .page import Line
+from .run import Run
+from .text import one_line, pad
+
+_LEAST = 29.0  # seconds that something has lasted before a line without a terminal says so
+
+
+def live(runs: Mapping[str, Run], notes: Mapping[str, str], now: float) -> str:
+    """Return the live line: label, progress, elapsed and usual time of each storefront that runs."""
+    busy = {host: run for host, run in runs.items() if not run.ended and run.doing()[0]}
+    told = []
+    for host, run in busy.items():
+        label, since, usual = run.doing()
+        note = one_line(notes.get(host, ""))
+        if len(busy) == 1:
+            name = f"{host} | " if run.about.several else ""
+            return f"{name}{pad(label, 23)} {f'{note} ' if note else ''}({_times(now - since, usual)})"
+        told.append(f"{host}: {label}{f', {note}' if note else ''} ({_times(now - since, usual)})")
+    return "; ".join(told)
+
+
+def lines(run: Run, note: str, now: float, least: float = _LEAST) -> list[Line]:
+    """Return the line that tells how far a storefront is where nothing can be written over."""
+    label, since, usual = run.doing()
+    if run.ended or not label or now - since < least:
+        return []
+    return [Line(f"{one_line(note)}, " * bool(note) + f"{_times(now - since, usual)} so far", label)]
+
+
+def _times(elapsed: float, usual: float | None) -> str:
+    return f"{whole(max(elapsed, 0))}, usually {whole(usual)}" if usual else whole(max(elapsed, 0))

@@ -1,0 +1,78 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why something failed: the message without the vendor's log, and the log by itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .event import Event
+from .page import BAD, Line
+from .text import LOG_LINES, clean, log_tail
+
+MARK = "The end of its log: "
+_LINES = 8  # of a message; all of it is in the report and the ledger
+
+
+@dataclass(frozen=True)
+class Failure:
+    """``what`` is the step, ``unit`` the part of it, ``why`` the message, ``log`` the vendor's, ``kind`` that of our errors."""
+
+    what: str
+    why: str
+    unit: str = ""
+    log: str = ""
+    kind: str = ""
+
+    def lines(self, label: str, time: str, log_file: str = "") -> list[Line]:
+        """Return the failure as it is shown once: what, why, and the end of the log."""
+        first, _unused, rest = self.why.partition("\n")
+        lines = [Line(f"FAILED: {first}", label, time, BAD)]
+        rows = [row for row in rest.split("\n") if row.strip()]
+        lines += [Line(row, indent=6) for row in rows[:_LINES]]
+        tail = log_tail(self.log)
+        if tail:
+            where = f" (all of it: {log_file})" if log_file else ""
+            lines.append(Line(f"last lines of its log{where}:", indent=6))
+            lines += [Line(row, indent=8, verbatim=True) for row in tail[-LOG_LINES:]]
+        return lines
+
+
+def read(event: Event, what: str, unit: str) -> Failure:
+    """Return what a failed result says."""
+    result = event.result
+    error = result.get("error")
+    details: Mapping[str, Any] = error if isinstance(error, Mapping) else {}
+    message = clean(message_of(result))
+    log = clean(details.get("log") or "")
+    if log:
+        message = without_log(message, log)
+    elif MARK in message:
+        message, _unused, log = message.partition(MARK)
+    return Failure(what, message.strip(), unit, log, str(details.get("kind") or ""))
+
+
+def message_of(result: Mapping[str, Any]) -> str:
+    """The message of a failed result; of a loop those of the turns that failed."""
+    turns = result.get("results")
+    if isinstance(turns, list):
+        said = [str(turn.get("msg", "")) for turn in turns if isinstance(turn, Mapping) and turn.get("failed")]
+        if any(said):
+            return "\n".join(filter(None, said))
+    message = result.get("msg") or result.get("reason") or result.get("censored") or result.get("module_stderr") or result.get("stderr")
+    if isinstance(message, (list, tuple)):
+        return "\n".join(map(str, message))
+    return str(message or "it gave no message")
+
+
+def without_log(text: str, log: str) -> str:
+    """Return text without a log that is shown elsewhere."""
+    if not log:
+        return text
+    for form in (log, log.strip()):
+        text = text.replace(f" {MARK}{form}", "").replace(f"{MARK}{form}", "").replace(form, "")
+    return re.sub(r"[ \t]+\n", "\n", text)

@@ -1,0 +1,32 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How long steps usually take, from the ledger's records where a run has read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from statistics import median
+
+from .event import Event
+
+
+@dataclass
+class History:
+    """Seconds of each step in earlier runs that ended well."""
+
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    def learn(self, event: Event) -> None:
+        records = event.get("records") if event.module == "release_info" else None
+        for record in records if isinstance(records, list) else []:
+            steps = record.get("steps") if isinstance(record, Mapping) else None
+            for step in steps if isinstance(steps, list) else []:
+                if isinstance(step, Mapping) and step.get("outcome") == "ok" and isinstance(step.get("seconds"), (int, float)):
+                    self.seconds.setdefault(str(step.get("name")), []).append(float(step["seconds"]))
+
+    def usual(self, step: str) -> float | None:
+        """The median of a step's times, or None where none is known."""
+        known = self.seconds.get(step)
+        return median(known) if known else None

@@ -1,0 +1,69 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a step and a module's work are called on the screen."""
+
+from __future__ import annotations
+
+from .event import Event
+
+STEPS = {
+    "frontend.begin": "begin the build",
+    "database.backup": "back up the database",
+    "database.prove": "prove the backup",
+    "database.rehearse": "rehearse the migration",
+    "backend.hold": "begin maintenance",
+    "database.migrate": "migrate",
+    "backend.release": "release the backend",
+    "database.verify": "verify the migrations",
+    "backend.unhold": "end maintenance",
+    "verify.backend": "verify the API",
+    "frontend.stage": "stage the frontend",
+    "verify.staged": "verify the build",
+    "frontend.promote": "promote",
+    "edge.purge": "purge the edge",
+    "verify.public": "verify the public site",
+    "release.record": "record the release",
+    "database.safety": "back up the live data",
+    "database.stage": "restore beside it",
+    "backend.stop": "stop the backend",
+    "database.swap": "swap the databases",
+}
+UNITS = {"backend.release": "release", "backend.stop": "stop", "backend.hold": "hold", "backend.unhold": "end maintenance of"}
+MODULES = {
+    "pg_backup": "back up the database",
+    "pg_backup_prune": "remove old backups",
+    "pg_backup_info": "backups",
+    "pg_proof": "prove the backup",
+    "pg_info": "database",
+    "prisma_migrate": "migrate",
+    "pg_restore": "restore",
+    "cf_purge": "purge the edge",
+    "health_check": "verify the public site",
+    "release_record": "record it",
+    "deploy_lease": "lease",
+    "slack_message": "notify Slack",
+    "github_deployment": "notify GitHub",
+    "sentry_release": "notify Sentry",
+    "release_info": "read the ledger",
+    "railway_variables": "set variables",
+    "render_env": "set variables",
+    "vercel_env": "set variables",
+}
+STATES = {"rolled_back": "put back", "stopped": "stop", "started": "start", "deployed": "release", "configured": "configure"}
+
+
+def of_step(step: str, unit: str = "") -> str:
+    """The words for a step of the journal, or for its part that is one unit's."""
+    if unit and step in UNITS:
+        return f"{UNITS[step]} {unit}"
+    return STEPS.get(step, step)
+
+
+def of_event(event: Event, unit: str) -> str:
+    """The words for a result that belongs to no step."""
+    if event.module.endswith("_service"):
+        return f"{STATES.get(str(event.args.get('state')), 'change')} {unit or 'a unit'}"
+    if event.module == "vercel_deploy":
+        return f"{STATES.get(str(event.args.get('state')), 'change')} frontend"
+    return MODULES.get(event.module) or (f"{unit}: {event.name}" if unit else event.name.partition(" : ")[2] or event.name)

@@ -1,0 +1,91 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where on a line things stand: label, text and time in columns, each line with its storefront's name where several are on the screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from .text import clean, columns, cut, one_line, pad, plain, wrap
+
+NARROWEST, WIDEST, USUAL = 40, 120, 100
+LABEL = 23
+TIME = 9
+SHORTEST = 30  # columns for a text beside its label and time
+GOOD, ATTENTION, BAD = "green", "yellow", "red"
+
+
+@dataclass(frozen=True)
+class Line:
+    """What is to be printed: ``label`` and ``text`` beside each other, ``time`` at the right edge.
+
+    Without a label the text begins ``indent`` columns from the left. ``verbatim`` text is cut where the line ends instead of going on in the next; a ``command``
+    that needs several lines has a backslash at the end of each but the last, so that it can be copied.
+    """
+
+    text: str = ""
+    label: str = ""
+    time: str = ""
+    colour: str = ""
+    indent: int = 0
+    verbatim: bool = False
+    command: bool = False
+
+
+@dataclass(frozen=True)
+class Page:
+    """``width`` is the terminal's; ``prefix`` the storefront's name, padded, where several are on the screen."""
+
+    width: int = USUAL
+    ascii: bool = False
+    prefix: str = ""
+
+    @property
+    def room(self) -> int:
+        return min(max(self.width, NARROWEST), WIDEST) - columns(self.prefix)
+
+    def lines(self, line: Line) -> list[str]:
+        """Return one line as the lines of the screen that it needs."""
+        if self.ascii:
+            line = replace(line, text=plain(line.text), label=plain(line.label), time=plain(line.time))
+        return [f"{self.prefix}{text}".rstrip() for text in (self._row(line) if line.label or line.time or line.command else self._block(line))]
+
+    def _block(self, line: Line) -> list[str]:
+        limit, margin = self.room - line.indent, " " * line.indent
+        if line.verbatim:
+            return [margin + self._cut(row, limit) for row in clean(line.text).split("\n")]
+        return [margin + row for row in wrap(clean(line.text), limit)]
+
+    def _row(self, line: Line) -> list[str]:
+        label = one_line(line.label)
+        if line.command:
+            return self._command(label, one_line(line.text))
+        start = 2 + max(LABEL, columns(label)) + 1 if label else line.indent
+        broad = max(TIME, columns(line.time)) if line.time else 0
+        limit = self.room - start - (broad + 1 if broad else 0)
+        if limit < min(columns(line.text), SHORTEST):  # the time gets a line of its own
+            return [*self._row(replace(line, time="")), line.time]
+        first, *more = wrap(one_line(line.text), limit)
+        head = pad(f"  {label}" if label else "", start) + first
+        if line.time:
+            head = pad(head, self.room - broad) + line.time.rjust(TIME)
+        return [head, *(" " * start + row for row in more)]
+
+    def _command(self, label: str, text: str) -> list[str]:
+        start = 2 + LABEL + 1
+        if columns(text) <= self.room - start:
+            return [pad(f"  {label}", start) + text]
+        first, *more = wrap(text, self.room - 8)  # a backslash needs two columns
+        rows = [f"    {first}", *(f"      {row}" for row in more)]
+        return [*([f"  {label}"] if label else []), *(f"{row} \\" for row in rows[:-1]), rows[-1]]
+
+    def live(self, text: str) -> str:
+        """Return what fits on one line that is written over: the last column stays free, or some terminals go on in the next line."""
+        shown = plain(one_line(text)) if self.ascii else one_line(text)
+        return self._cut(f"  {shown}", min(max(self.width, NARROWEST), WIDEST) - 1)
+
+    def _cut(self, text: str, limit: int) -> str:
+        if not self.ascii:
+            return cut(text, limit)
+        return text if len(text) <= limit else text[: limit - 3] + "..."

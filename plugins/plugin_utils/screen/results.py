@@ -1,0 +1,187 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each module did, in the words of its field: one function for each module, from its result to a few words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .amounts import age, duration, number, size
+from .event import Event
+from .text import listed
+
+Told = Callable[[Event, bool], str]
+
+
+def words(event: Event, check: bool) -> str:
+    """Return what a result says; ``check`` is whether it is what would be done. Empty where there is nothing to say of this module."""
+    tell = MODULES.get(event.module)
+    try:
+        return tell(event, check) if tell and event.good else ""
+    except (TypeError, ValueError, AttributeError, KeyError, IndexError):  # a result of another shape must not end the screen
+        return "changed" if event.get("changed") else "done"
+
+
+def _backup(event: Event, check: bool) -> str:
+    backup = event.get("backup") or {}
+    if check:
+        return f"would back up {size(backup.get('database_size'))} to {backup.get('location')}"
+    recipients = backup.get("recipients") or []
+    how = f"encrypted to {number(len(recipients), 'recipient')}" if backup.get("encryption") not in (None, "off") else "not encrypted"
+    verified = {"checksum": "checksum verified", "decode": "read back", "restore": "restored"}.get(backup.get("verified"), backup.get("verified"))
+    return listed([part for part in (size(backup.get("size")), how, verified, backup.get("name")) if part])
+
+
+def _proof(event: Event, check: bool) -> str:
+    proof = event.get("proof") or {}
+    if proof.get("at") is None:
+        return f"would restore {proof.get('backup')}"
+    seen = f"{number(proof['rows'], 'row')} in {number(proof['tables'], 'table')}"
+    return f"{proof.get('backup')} restored in {duration(proof.get('recovery_seconds'))}: {seen}"
+
+
+def _rehearsal(event: Event, check: bool) -> str:
+    rehearsed = event.get("rehearsed") or []
+    if not rehearsed:
+        pending = event.get("pending") or []
+        return f"would rehearse {listed(pending)}" if pending else "nothing to rehearse"
+    longest = max(rehearsed, key=lambda migration: migration.get("seconds") or 0)
+    blocks = sorted({what for migration in rehearsed for lock in migration.get("locks") or [] for what in lock.get("blocks") or []})
+    return f"{number(len(rehearsed), 'migration')} on a copy, at most {duration(longest['seconds'])}" + (f"; blocks {listed(blocks)}" if blocks else "")
+
+
+def _migration(event: Event, check: bool) -> str:
+    if check:
+        names = [migration["name"] for migration in event.get("pending") or []]
+        return f"would apply {listed(names)}" if names else "nothing is pending"
+    if event.args.get("state") == "verified":
+        return "every migration of the release is applied"
+    return listed(event.get("applied") or []) or "nothing was pending"
+
+
+def _service(event: Event, check: bool) -> str:
+    state, release = event.args.get("state"), event.get("deployment", "release")
+    before = event.get("previous", "release") or "nothing"
+    status = str(event.get("deployment", "status") or "").replace("_", " ")
+    if state == "configured":
+        return "a push no longer deploys it" if event.get("changed") else "unchanged"
+    if state == "stopped":
+        return "would be stopped" if check else "stopped" if event.get("changed") else "was stopped already"
+    if not event.get("changed"):
+        return f"unchanged, {release}" if release else "unchanged"
+    if check:
+        return f"would go from {before} to {release}"
+    verb = {"rolled_back": "back on", "started": "runs", "deployed": "runs"}.get(str(state), "runs")
+    return f"{verb} {release or event.get('deployment', 'id')}, {status}".rstrip(", ")
+
+
+def _vercel(event: Event, check: bool) -> str:
+    state, release = event.args.get("state"), event.get("deployment", "release") or event.get("deployment", "id")
+    upload = event.get("upload") or {}
+    if state == "staged":
+        files = upload.get("files")
+        if check:
+            return f"would build {release}" + (f" from {number(files, 'file')}, {size(upload.get('bytes'))}" if files else "")
+        if not event.get("changed"):
+            return f"{release} is built already"
+        sent = f" ({upload.get('sent_files', 0):,} of {number(files, 'file')} sent)" if files else ""
+        built = "began to build" if event.args.get("wait") is False else "built"
+        return f"{built} {release}{sent}"
+    if not event.get("changed"):
+        return f"unchanged, {release}"
+    if check:
+        return f"would serve {release}"
+    return f"serves {release}, before it {event.get('previous', 'release') or 'nothing'}"
+
+
+def _purge(event: Event, check: bool) -> str:
+    purged = event.get("purged") or {}
+    what = purged.get("kind") if purged.get("count") is None else f"{purged['count']:,} {purged.get('kind')}"
+    return f"{'would purge ' if check else ''}{what} of {event.get('zone', 'name') or 'the zone'}"
+
+
+def _health(event: Event, check: bool) -> str:
+    checks = event.get("checks") or []
+    healthy = sum(one.get("outcome") == "healthy" for one in checks)
+    releases = sorted({one["release"] for one in checks if one.get("release")})
+    passes = min((one.get("passes") or 0 for one in checks), default=0)
+    text = f"{number(healthy, 'check')} passed" if healthy == len(checks) else f"{healthy} of {number(len(checks), 'check')} passed"
+    return text + (f", {passes} in a row" if passes > 1 else "") + (f"; serves {listed(releases)}" if releases else "")
+
+
+def _record(event: Event, check: bool) -> str:
+    return "would be written to the ledger" if check else f"record {event.get('record', 'id')}"
+
+
+def _prune(event: Event, check: bool) -> str:
+    removed, kept = event.get("removed") or [], event.get("kept") or {}
+    done = f"{'would remove' if check else 'removed'} {number(len(removed), 'backup')}" if removed else "nothing to remove"
+    return f"{done}, {len(kept)} kept" + (f", {size(event.get('freed'))} freed" if removed else "")
+
+
+def _variables(event: Event, check: bool) -> str:
+    if not event.get("changed"):
+        return "unchanged"
+    return "would be set" if check else "set"
+
+
+def _restore(event: Event, check: bool) -> str:
+    restore = event.get("restore") or {}
+    if restore.get("already"):
+        return f"{restore.get('serves')} is live already"
+    lost = f", {number(restore['lost_rows'], 'row')} differ" if restore.get("lost_rows") is not None else ""
+    if check:
+        return f"would put {restore.get('backup') or restore.get('serves')} in place of {restore.get('database')}{lost}"
+    if event.args.get("state") == "staged":
+        rows = (restore.get("verified") or {}).get("rows")
+        return f"{restore.get('backup') or restore.get('staged')} as {restore.get('staged')}" + (f", {number(rows, 'row')} verified" if rows is not None else "")
+    return f"{restore.get('serves')} is live{lost}; the one before is {restore.get('kept')}"
+
+
+def _catalogue(event: Event, check: bool) -> str:
+    backups = event.get("backups") or []
+    return f"{number(len(backups), 'backup')}, {size(sum(backup.get('size') or 0 for backup in backups))}" if backups else "there is no backup"
+
+
+def _info(event: Event, check: bool) -> str:
+    server = event.get("server") or {}
+    if not server:
+        return "answered"
+    return f"PostgreSQL {server.get('version')}, {size(server.get('size_bytes'))}, {server.get('connections')} of {server.get('max_connections')} connections"
+
+
+def catalogue_rows(backups: list[Mapping[str, Any]]) -> list[str]:
+    """Return a line for each backup, the newest first."""
+    rows = []
+    for backup in backups:
+        proof = "not proven" if backup.get("proof") in (None, "none") else f"proven by {backup['proof']}"
+        release = f"for {backup['release']}" if backup.get("release") else ""
+        how = f"encrypted to {listed(backup['recipients'], 2)}" if backup.get("recipients") else "not encrypted"
+        restored = f"restored in {duration(backup['recovery_seconds'])}" if backup.get("recovery_seconds") else ""
+        damage = f"DAMAGED: {backup['damage']}" if backup.get("damage") else ""
+        parts = [f"{age(backup.get('age') or 0)} old", size(backup.get("size")), release, str(backup.get("format") or ""), how, proof, restored, damage]
+        rows.append(f"{backup.get('name')}  {', '.join(part for part in parts if part)}")
+    return rows
+
+
+MODULES: dict[str, Told] = {
+    "pg_backup": _backup,
+    "pg_proof": _proof,
+    "prisma_rehearse": _rehearsal,
+    "prisma_migrate": _migration,
+    "railway_service": _service,
+    "render_service": _service,
+    "railway_variables": _variables,
+    "render_env": _variables,
+    "vercel_env": _variables,
+    "vercel_deploy": _vercel,
+    "cf_purge": _purge,
+    "health_check": _health,
+    "release_record": _record,
+    "pg_backup_prune": _prune,
+    "pg_backup_info": _catalogue,
+    "pg_restore": _restore,
+    "pg_info": _info,
+}

@@ -1,0 +1,229 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The model of one storefront's run: results go in, lines come out.
+
+It follows the facts that the playbooks set for the journal and the report (release_step, release_steps, release_failure, release_message), and the results of
+this collection's modules; never the names of tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import ending, failure, labels
+from .about import LEASED, About
+from .amounts import duration
+from .event import Event
+from .history import History
+from .page import ATTENTION, BAD, Line
+from .plan import Plan, lease_line
+from .results import catalogue_rows, words
+from .rows import info_rows
+from .text import clean, one_line
+
+QUIET = ("deploy_lease", "release_info", "railway_info", "render_info", "vercel_info", "cf_info", "slack_message", "github_deployment", "sentry_release")
+NOTIFY = ("slack_message", "github_deployment", "sentry_release")
+_NOTE = 600  # characters
+
+
+@dataclass
+class Step:
+    """A step of the journal that runs: ``since`` is when its last line was printed."""
+
+    name: str
+    began: float
+    since: float
+    said: list[str] = field(default_factory=list)
+    shown: bool = False
+
+
+@dataclass
+class Run:
+    """``keep_log(unit, text)`` writes a vendor's log to a file and returns its path, or nothing."""
+
+    about: About
+    keep_log: Callable[[str, str], str] = lambda unit, text: ""
+    plan: Plan = field(default_factory=Plan)
+    history: History = field(default_factory=History)
+    facts: dict[str, Any] = field(default_factory=dict)
+    step: Step | None = None
+    failed: failure.Failure | None = None
+    verdict: str = ""  # what the play itself said when it gave up
+    report: dict[str, Any] = field(default_factory=dict)
+    leased: bool = False
+    deadline: str = ""
+    rescuing: bool = False
+    ended: bool = False
+    now: float = 0.0  # when the newest result came
+    _planned: bool = False
+    _listed: bool = False
+    _doing: tuple[str, float] = ("", 0.0)
+    _warned: set[str] = field(default_factory=set)
+
+    def begin(self) -> list[Line]:
+        return [*self.about.header()]
+
+    def starts(self, action: str, at: float) -> None:
+        """Remember what a task that starts is about, for the live line."""
+        event = Event("ok", action, {})
+        if self.step and not self.rescuing:
+            self._doing = (labels.of_step(self.step.name), self.step.since)
+        elif event.module and event.module not in QUIET and (self.leased or self.about.kind not in LEASED):
+            self._doing = (labels.MODULES.get(event.module, "put back" if self.rescuing or self.about.kind == "rollback" else "change"), at)
+        elif not self.leased and self.about.kind in (*LEASED, "preflight"):
+            self._doing = ("check", self.about.began)
+        elif not self._doing[0]:
+            self._doing = ("prepare", at)
+
+    def doing(self) -> tuple[str, float, float | None]:
+        """What is going on, since when, and how many seconds it usually takes."""
+        label, since = self._doing
+        return label, since, self.history.usual(self.step.name) if self.step and not self.rescuing else None
+
+    def take(self, event: Event) -> list[Line]:
+        """Return the lines that a result adds to the screen."""
+        self.now = event.at
+        self.plan.learn(event)
+        self.history.learn(event)
+        if event.kind in ("failed", "unreachable"):
+            return self._fails(event)
+        if event.builtin == "set_fact":
+            return self._facts(event)
+        if event.builtin == "debug":
+            return self._says(event)
+        if event.builtin == "copy" and event.get("dest") and self.about.kind in LEASED:
+            self.facts["report_path"] = event.get("dest")
+        return self._did(event) if event.module and event.kind == "ok" else []
+
+    def warn(self, text: str) -> list[Line]:
+        """Return a warning, once and briefly."""
+        short = one_line(text)
+        if short in self._warned:
+            return []
+        self._warned.add(short)
+        return [Line(short[:_NOTE], "warning", colour=ATTENTION)]
+
+    def end(self, bad: bool) -> list[Line]:
+        """Return how it ended, unless that is on the screen already."""
+        if self.ended:
+            return []
+        self.ended = True
+        return [*self._plan(), *ending.lines(self, bad)]
+
+    def breaks_off(self, why: str) -> list[Line]:
+        """Return what is left and how to go on, when the run is interrupted."""
+        if self.ended:
+            return []
+        self.ended = True
+        return ending.interrupted(self, why)
+
+    def _facts(self, event: Event) -> list[Line]:
+        if event.kind != "ok":
+            return []
+        self.facts.update(event.facts)
+        self.leased = self.leased or "release_lease" in event.facts
+        if event.facts.get("release_failure"):
+            self.rescuing = True
+        step = event.facts.get("release_step")
+        if not isinstance(step, Mapping):
+            return []
+        if step.get("name"):
+            self.step = Step(str(step["name"]), event.at, event.at)
+            self._doing = (labels.of_step(self.step.name), event.at)
+            return []
+        return self._step_ends(event.at)
+
+    def _step_ends(self, at: float) -> list[Line]:
+        step, self.step = self.step, None
+        if not step or step.shown:
+            return []
+        text = "; ".join(dict.fromkeys(step.said)) or ("nothing to do before the real run" if self.about.check else "nothing to do")
+        return [*self._plan(), Line(text, labels.of_step(step.name), duration(at - step.began))]
+
+    def _did(self, event: Event) -> list[Line]:
+        if event.module == "deploy_lease":
+            return self._lease(event)
+        if event.asked or event.module in QUIET or not event.good or isinstance(event.get("results"), list):
+            return []
+        said, unit = words(event, self.about.check or bool(event.args.get("check"))), self.plan.unit(event)
+        if not said:
+            return []
+        if self.step and not self.rescuing:
+            return self._in_step(event, said, unit)
+        if (self.about.kind in LEASED and not self.leased) or self.about.kind == "preflight" or event.args.get("wait") is False:
+            return []
+        lines = [*self._plan(), Line(said, labels.of_event(event, unit), duration(event.at - event.began))]
+        if event.module == "pg_backup_info":
+            self._listed = True
+            lines += [Line(row, indent=4) for row in catalogue_rows(event.get("backups") or [])]
+            lines += [Line(f"{left.get('key')}: no backup", indent=4, colour=ATTENTION) for left in event.get("leftovers") or []]
+        if event.module == "pg_info":
+            self._listed = True
+            lines += [Line(row, indent=4) for row in info_rows(event.result)]
+        return lines
+
+    def _in_step(self, event: Event, said: str, unit: str) -> list[Line]:
+        assert self.step
+        if event.args.get("state") == "configured" and not event.get("changed"):
+            return []
+        if not (event.item and unit and self.step.name in labels.UNITS):
+            self.step.said.append(said)
+            return []
+        line = Line(said, labels.of_step(self.step.name, unit), duration(event.at - self.step.since))
+        self.step.since, self.step.shown = event.at, True
+        return [*self._plan(), line]
+
+    def _lease(self, event: Event) -> list[Line]:
+        self.deadline = str(event.get("lease", "deadline") or self.deadline)
+        if event.asked or not event.good or event.args.get("state") != "held" or self._planned:
+            return []
+        return [*self._plan(), *([] if self.about.check else [lease_line(event, event.at - event.began)]), Line()]
+
+    def _plan(self) -> list[Line]:
+        """What is known beforehand, once."""
+        if self._planned or self.about.kind not in (*LEASED, "preflight"):
+            return []
+        self._planned = True
+        return self.plan.lines(self.about.release, self.about.began)
+
+    def _says(self, event: Event) -> list[Line]:
+        message = event.get("msg")
+        if event.kind != "ok" or message is None or (self.step and not self.rescuing):
+            return []
+        if isinstance(message, Mapping) and {"outcome", "kind", "storefront"} <= message.keys():
+            self.report = dict(message)
+            return self.end(bad=False)
+        if isinstance(message, (Mapping, list)) and self._listed:
+            return []  # it is on the screen already
+        if self.about.kind == "prove":
+            return []
+        if isinstance(message, Mapping):
+            message = "\n".join(f"{key}: {value}" for key, value in message.items())
+        if isinstance(message, list):
+            message = "\n".join(map(str, message))
+        return [*self._plan(), *(Line(one_line(row)[:_NOTE], "note" if not number else "") for number, row in enumerate(clean(message).split("\n")[:20]))]
+
+    def _fails(self, event: Event) -> list[Line]:
+        unit = self.plan.unit(event)
+        if event.builtin in ("fail", "assert"):
+            self.verdict = failure.message_of(event.result)
+            if self.step and not self.rescuing and not self.failed:
+                self.failed = failure.read(event, self.step.name, unit)
+            return []
+        if event.kind == "unreachable":
+            self.failed = failure.Failure("connection", failure.message_of(event.result))
+            return [*self._plan(), *self.failed.lines("UNREACHABLE", duration(event.at - event.began))]
+        if isinstance(event.get("results"), list) and self.failed and not event.item:
+            return []  # its turn is on the screen already
+        found = self.plan.named(failure.read(event, self.step.name if self.step else "", unit))
+        if event.module in NOTIFY:
+            return [Line(f"not done: {one_line(found.why)[:_NOTE]}", labels.of_event(event, unit), colour=ATTENTION)]
+        label = labels.of_step(self.step.name, unit) if self.step and not self.rescuing else labels.of_event(event, unit)
+        time = duration(event.at - (self.step.since if self.step and not self.rescuing else event.began))
+        if self.rescuing or self.failed:
+            return [Line(f"FAILED: {one_line(failure.without_log(found.why, found.log))[:_NOTE]}", label, time, BAD)]
+        self.failed = found
+        return [*self._plan(), *found.lines(label, time, self.keep_log(unit or found.what, found.log) if found.log else "")]

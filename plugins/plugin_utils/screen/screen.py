@@ -1,0 +1,99 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The screen of a whole run: one model for each storefront, one way to print."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import doing, ending, terminal
+from .page import Line, Page
+from .run import Run
+from .secrets import Mask
+from .terminal import Live
+from .text import columns, pad
+
+
+@dataclass
+class Screen:
+    """``display`` is Ansible's. With ``held`` nothing is printed until ``release``: Ansible's own output comes first then."""
+
+    display: Any
+    mask: Mask
+    ascii: bool
+    alive: bool
+    held: bool = False
+    hosts: list[str] = field(default_factory=list)
+    runs: dict[str, Run] = field(default_factory=dict)
+    live: Live | None = None
+    _kept: list[tuple[str, str]] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Begin to show what is going on, unless Ansible's own output does."""
+        if self.live is None and not self.held:
+            self.live = Live(self.display, self._living, self._announced, alive=self.alive)
+            self.live.start()
+
+    def stop(self) -> None:
+        if self.live:
+            self.live.stop()
+
+    def expect(self, hosts: Iterable[str]) -> None:
+        self.hosts = list(hosts)
+
+    def show(self, run: Run | None, lines: Iterable[Line]) -> None:
+        """Print lines of one storefront, or of none."""
+        page = self._page(run)
+        for line in lines:
+            if page.prefix and not line.text and not line.label:
+                continue  # an empty line parts nothing where storefronts take turns
+            self._print("\n".join(self.mask(text) for text in page.lines(line)), line.colour)
+
+    def release(self) -> None:
+        """Print what was held back."""
+        self.held = False
+        for text, colour in self._kept:
+            self._print(text, colour)
+        self._kept = []
+
+    def forget(self, host: str) -> None:
+        if self.live:
+            self.live.forget(host)
+
+    def end(self, bad: Callable[[str], bool]) -> None:
+        """Print how each storefront ended whose end is not on the screen, and name those that were never begun."""
+        for host, run in self.runs.items():
+            self.show(run, run.end(bad(host)))
+        waiting = [host for host in self.hosts if host not in self.runs]
+        if waiting and self.runs:
+            self.show(None, [Line(), ending.batch_not_started(waiting)])
+
+    def break_off(self, why: str) -> None:
+        for run in self.runs.values():
+            self.show(run, run.breaks_off(why))
+
+    def _print(self, text: str, colour: str) -> None:
+        if self.held:
+            self._kept.append((text, colour))
+        else:
+            self.display.display(text, color=colour or None)
+
+    def _page(self, run: Run | None) -> Page:
+        if run is None or len(self.hosts) < 2:
+            return terminal.page(ascii=self.ascii)
+        broad = min(max(map(columns, self.hosts)), 20)
+        return terminal.page(ascii=self.ascii, prefix=f"{pad(run.about.storefront, broad)} | ")
+
+    def _living(self, notes: Mapping[str, str], now: float) -> str:
+        text = doing.live(dict(self.runs), notes, now)
+        return terminal.page(ascii=self.ascii).live(self.mask(text)) if text else ""
+
+    def _announced(self, notes: Mapping[str, str], now: float) -> list[str]:
+        told = []
+        for host, run in list(self.runs.items()):
+            for line in doing.lines(run, notes.get(host, ""), now):
+                told += [self.mask(text) for text in self._page(run).lines(line)]
+        return told

@@ -1,0 +1,146 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the controller's screen is, and the line on it that is alive.
+
+Ansible holds Display's lock while it forks a worker. The thread here takes no other lock, so no worker is ever born with a lock that nobody gives back.
+"""
+
+from __future__ import annotations
+
+import locale
+import os
+import re
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO
+
+from .page import USUAL, Page
+
+TICK = 1.0  # seconds between two looks of the live line
+EVERY = 30.0  # seconds between two lines where there is no terminal
+_PROGRESS = re.compile(r"^\.\. (?P<host>[^:\s]+): (?P<text>.*)$", re.DOTALL)
+_ERASE = "\r\x1b[K"
+
+
+def interactive(stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """Whether a line may be written over. ansible-runner gives its playbook a terminal too, and keeps what is written there."""
+    if "AWX_ISOLATED_DATA_DIR" in environment or environment.get("TERM", "dumb") == "dumb":
+        return False
+    return stream.isatty()
+
+
+def needs_ascii(stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """Whether the locale has ASCII only. Python itself takes UTF-8 for the locale C, and sets LC_CTYPE where it does so."""
+    try:
+        "·…".encode(stream.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return True
+    named = next((environment[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environment.get(name)), "")
+    coerced = named == "C.UTF-8" and not environment.get("LC_ALL") and not environment.get("LANG")
+    return named in ("", "C", "POSIX") or coerced or locale.getencoding().upper().replace("-", "") != "UTF8"
+
+
+def width() -> int:
+    return shutil.get_terminal_size((USUAL, 24)).columns
+
+
+class Live:
+    """Keeps Ansible's Display and the live line apart.
+
+    ``describe(notes, now)`` gives what is going on as the text of one line, empty where nothing is; ``notes`` are what modules have told of their progress, by host.
+    ``announce(notes, now)`` gives the lines that are printed now and then where there is no terminal.
+    """
+
+    def __init__(
+        self,
+        display: Any,
+        describe: Callable[[Mapping[str, str], float], str],
+        announce: Callable[[Mapping[str, str], float], list[str]],
+        *,
+        alive: bool,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.display, self.describe, self.announce, self.alive, self.clock = display, describe, announce, alive, clock
+        self.stream = stream or sys.stdout
+        self.notes: dict[str, str] = {}
+        self.pid = os.getpid()
+        self._write = display.display
+        self._painted = False
+        self._said = clock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="operator-screen", daemon=True)
+
+    def start(self) -> None:
+        self.display.display = self._show
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Give Ansible its Display back; the live line is gone afterwards."""
+        self._stop.set()
+        with self.display._lock:
+            self._erase()
+            self.display.__dict__.pop("display", None)
+
+    def forget(self, host: str) -> None:
+        """A task of this host has begun or ended: what an earlier one told is over."""
+        self.notes.pop(host, None)
+        self._said = max(self._said, self.clock() - EVERY)
+
+    def tick(self, now: float) -> None:
+        """Bring the live line up to date, or print a line if it is time for one."""
+        with self.display._lock:
+            if self._stop.is_set():
+                return
+            if self.alive:
+                self._paint(now)
+            elif now - self._said >= EVERY:
+                self._said = now
+                for line in self.announce(dict(self.notes), now):
+                    self._write(line)
+
+    def _run(self) -> None:
+        while not self._stop.wait(TICK):
+            try:
+                self.tick(self.clock())
+            except Exception:  # noqa: S112 - a live line that cannot be drawn is left out: the next one may be
+                continue
+
+    def _show(self, msg: str, *args: Any, **options: Any) -> None:
+        """Display.display as everybody in the controller calls it from now on; in a worker it is Ansible's own."""
+        if os.getpid() != self.pid:
+            self._write(msg, *args, **options)
+            return
+        progress = _PROGRESS.match(msg) if isinstance(msg, str) else None
+        with self.display._lock:
+            if progress:
+                self.notes[progress["host"]] = progress["text"].strip()
+                if self.alive:
+                    self._paint(self.clock())
+                return
+            self._erase()
+            self._write(msg, *args, **options)
+            if self.alive:
+                self.stream.flush()
+
+    def _paint(self, now: float) -> None:
+        text = self.describe(dict(self.notes), now)
+        if not text:
+            self._erase()
+            return
+        self.stream.write(f"{_ERASE}{text}")
+        self.stream.flush()
+        self._painted = True
+
+    def _erase(self) -> None:
+        if self._painted:
+            self.stream.write(_ERASE)
+            self._painted = False
+
+
+def page(*, ascii: bool, prefix: str = "") -> Page:
+    return Page(width(), ascii, prefix)
