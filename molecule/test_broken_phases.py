@@ -164,13 +164,13 @@ def test_it_is_put_back(one_shop, scenario):
     recorded = [record["outcome"] for record in shop.ledger()[before:]]
     assert recorded == ([scenario.outcome] if scenario.outcome else [])
     if scenario.outcome:
-        assert played.message.startswith("rolled back.")
+        assert played.message.startswith("ROLLED BACK.")
         assert f"Live again: {', '.join(f'{unit} {OLD}' for unit in scenario.units)}." in played.message
         assert [step["name"] for step in played.report["steps"] if step["outcome"] == "failed"] == [scenario.phase]
     else:
         assert shop.writes() == []
     says = (
-        f"rolled back. {scenario.phase} failed. … Live again: …"
+        f"ROLLED BACK. {scenario.phase} failed. … Live again: …"
         if scenario.outcome
         else "Nothing was changed. …"
         if scenario.says == NOTHING

@@ -81,7 +81,7 @@ def test_trouble_that_passes_in_every_phase_does_not_stop_a_deploy(shop):
     assert shop.live() == {"frontend": NEW, "backend": NEW}
     assert {(item["name"], item["outcome"]) for item in shop.ledger()[-1]["evidence"]} == {("backup_proof", "proven"), ("rehearsal", "rehearsed_on_schema")}
     for phase in [*CURED, "database.migrate"]:
-        seen(f"{phase}: trouble that passes", NEW, 0, "released", "deploys nothing")
+        seen(f"{phase}: trouble that passes", NEW, 0, "RELEASED", "deploys nothing")
 
 
 LOST = [
@@ -114,7 +114,7 @@ def test_a_lost_answer_to_any_write_makes_nothing_twice(shop):
     assert [record["release"] for record in shop.ledger()] == [OLD, NEW]
     assert shop.live() == {"frontend": NEW, "backend": NEW}
     assert shop.lease()["state"] == "released"
-    seen("every write: its answer is lost", NEW, 0, "released", "deploys nothing")
+    seen("every write: its answer is lost", NEW, 0, "RELEASED", "deploys nothing")
     shop.clear_faults()
     shop.forget_requests()
     played = shop.play("rollback.yml", at=LOST_BACK)
@@ -123,4 +123,4 @@ def test_a_lost_answer_to_any_write_makes_nothing_twice(shop):
     assert made["deploymentRollback"] == 2, made
     assert [record["release"] for record in shop.ledger()] == [OLD, NEW, OLD]
     assert shop.live() == {"frontend": OLD, "backend": OLD}
-    seen("every write of a rollback: its answer is lost", OLD, 0, "rolled back to …", "changes nothing")
+    seen("every write of a rollback: its answer is lost", OLD, 0, "ROLLED BACK to …", "changes nothing")

@@ -81,7 +81,7 @@ def test_a_broken_backend_is_put_back_and_nobody_notices(shop):
     assert played.rc == 2
     only(customers, "frontend", OLD)
     only(customers, "backend", OLD)
-    assert "rolled back" in played.message
+    assert "ROLLED BACK" in played.message
     assert "backend.release failed" in played.message
     assert "Live again: " in played.message
     assert f"api {OLD}" in played.message

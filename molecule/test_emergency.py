@@ -23,7 +23,7 @@ def test_it_goes_on_without_store_database_and_edge(released_shop):
     for word in ("store: ", "schema: not compared", "the edge: ", "ledger: "):
         assert word in played.report["message"], played.report["message"]
     assert "hidden" not in played.stdout
-    seen("rollback.yml: store, database and edge are down", OLD, 0, "rolled back to …. INCOMPLETE: …", "changes nothing")
+    seen("rollback.yml: store, database and edge are down", OLD, 0, "ROLLED BACK to …. INCOMPLETE: …", "changes nothing")
 
 
 def test_it_needs_no_token_of_what_it_does_not_move(released_shop):
@@ -33,7 +33,7 @@ def test_it_needs_no_token_of_what_it_does_not_move(released_shop):
     assert played.rc == 0, played.stdout
     assert shop.live() == {"frontend": NEW, "backend": OLD}
     assert {request["vendor"] for request in shop.writes()} == {"railway"}
-    seen("rollback.yml -e surfaces=backend: no other token", f"backend {OLD}, frontend {NEW}", 0, "rolled back to …. INCOMPLETE: …", "changes nothing")
+    seen("rollback.yml -e surfaces=backend: no other token", f"backend {OLD}, frontend {NEW}", 0, "ROLLED BACK to …. INCOMPLETE: …", "changes nothing")
 
 
 def test_it_names_the_token_that_it_needs(released_shop):

@@ -20,11 +20,11 @@ def test_a_first_release_that_breaks_goes_back_to_nothing(empty_shop):
     at = [{"task": "Begin frontend.stage", "fault": {"vendor": "vercel", "operation": "create", "kind": "build_fails", "times": -1}}]
     played = shop.play("deploy.yml", at=at, release=OLD)
     assert played.rc == 2
-    assert "rolled back" in played.message
+    assert "ROLLED BACK" in played.message
     assert "Nothing was live before of api, worker, frontend" in played.message
     assert shop.running_units() == []
     assert shop.live()["frontend"] in ("404", "502")
-    seen("frontend.stage: in the first release", "nothing", 2, "rolled back. … Nothing was live before of …", "starts over")
+    seen("frontend.stage: in the first release", "nothing", 2, "ROLLED BACK. … Nothing was live before of …", "starts over")
 
 
 # Probes
@@ -55,7 +55,7 @@ def test_the_hotfix_of_a_broken_site_goes_out_and_never_claims_a_verified_rollba
     broken = {"baseline_broken": "the homepage shows an error", "release": PATCH, "surfaces": "frontend"}
     played = shop.play("deploy.yml", at=at, **broken)
     assert played.rc == 2
-    assert played.message.startswith("rolled back (not verified: the site was broken before, the homepage shows an error).")
+    assert played.message.startswith("ROLLED BACK (not verified: the site was broken before, the homepage shows an error).")
     played = shop.play("deploy.yml", **broken)
     assert played.rc == 0, played.stdout
     assert shop.live() == {"frontend": PATCH, "backend": OLD}
@@ -67,10 +67,10 @@ def test_an_old_public_site_that_breaks_with_the_new_backend_puts_it_back(shop):
     shop.fault(vendor="edge", kind="status", status=500, host="backend", path="/api/categories", release=NEW, times=-1)
     played = shop.play("deploy.yml", release=NEW, verify_frontend_checks=checks, verify_wait_timeout=2)
     assert played.rc == 2
-    assert "rolled back" in played.message
+    assert "ROLLED BACK" in played.message
     assert "the old public site works with it" in played.message
     assert shop.live() == {"frontend": OLD, "backend": OLD}
-    seen("verify.backend: the old site breaks with the new backend", OLD, 2, "rolled back. verify.backend failed. … Live again: …", "starts over")
+    seen("verify.backend: the old site breaks with the new backend", OLD, 2, "ROLLED BACK. verify.backend failed. … Live again: …", "starts over")
 
 
 # Git integrations
@@ -146,13 +146,13 @@ def test_a_platform_migrates_in_maintenance_and_what_it_did_not_apply_is_put_bac
     pre_deploy(shop, "echo prisma migrate deploy")  # says that it migrates, and does not
     played = shop.play("deploy.yml", release=NEW, database_verify_timeout=1, **platform)
     assert played.rc == 2, played.stdout
-    assert " ".join(played.message.split()).startswith("rolled back. database.verify failed."), played.message
+    assert " ".join(played.message.split()).startswith("ROLLED BACK. database.verify failed."), played.message
     assert [step["name"] for step in played.report["steps"]] == ["database.backup", "backend.hold", "backend.release", "database.verify"]
     assert shop.live() == {"frontend": OLD, "backend": OLD}
     assert products(shop) == 200, "the maintenance has ended"
     assert len(shop.running_units()) == 2
     assert [item["outcome"] for item in shop.ledger()[-1]["evidence"]] == ["not_proven", "not_rehearsed"]
-    seen("database.verify: the platform migrated nothing", OLD, 2, "rolled back. database.verify failed. … Live again: …", "starts over")
+    seen("database.verify: the platform migrated nothing", OLD, 2, "ROLLED BACK. database.verify failed. … Live again: …", "starts over")
 
     pre_deploy(shop, "npm run db:migrate")
     with shop.customers().watching() as customers:
@@ -164,7 +164,7 @@ def test_a_platform_migrates_in_maintenance_and_what_it_did_not_apply_is_put_bac
     assert products(shop) == 200
     assert len(shop.ledger()[-1]["migrations"]) == 2
     assert {what for where, what in customers.seen if where == "backend"} <= {OLD, NEXT}
-    seen("backend.hold: a migration that old code does not know", NEXT, 0, "released", "deploys nothing")
+    seen("backend.hold: a migration that old code does not know", NEXT, 0, "RELEASED", "deploys nothing")
 
 
 def test_a_fleet_stops_at_the_first_storefront_that_fails(shop, tmp_path):
@@ -175,10 +175,10 @@ def test_a_fleet_stops_at_the_first_storefront_that_fails(shop, tmp_path):
         at = [{"task": "Begin database.migrate", "fault": {"vendor": "railway", "operation": "up", "kind": "crashes"}}]
         played = shop.play("deploy.yml", inventory=inventory, at=at, release=NEW, surfaces=BACKEND)
         assert played.rc == 2
-        assert "rolled back" in played.message
+        assert "ROLLED BACK" in played.message
         assert {request["storefront"] for request in shop.writes()} == {"shop"}
         assert shop.live() == {"frontend": OLD, "backend": OLD}
     finally:
         for name in ("second", "third"):
             shop.sandbox.drop_storefront(name)
-    seen("backend.release: in the first storefront of a fleet", "each as before", 2, "rolled back. … Live again: …", "starts over")
+    seen("backend.release: in the first storefront of a fleet", "each as before", 2, "ROLLED BACK. … Live again: …", "starts over")

@@ -72,7 +72,7 @@ def test_a_shop_at_render_goes_out_and_back_and_is_held_where_old_code_does_not_
         assert shop.serves() == NEW
         played = shop.deploy(BROKEN)
     assert played.rc == 2, played.stdout
-    assert "rolled back" in played.message
+    assert "ROLLED BACK" in played.message
     assert "Live again: api v1.1.0, worker v1.1.0" in played.message
     assert shop.serves() == NEW
     assert {what for where, what in customers.seen if where == "backend"} <= {OLD, NEW}

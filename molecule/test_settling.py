@@ -54,7 +54,7 @@ def test_another_release_first_puts_back_what_was_left(killed_shop):
     assert played.report["before"] == {"api": OLD, "worker": OLD, "frontend": OLD}
     assert [(record["release"], record["outcome"]) for record in shop.ledger()] == [(OLD, "released"), (NEW, "rolled_back"), (OTHER, "released")]
     assert shop.live() == {"frontend": OTHER, "backend": OTHER}
-    seen("killed after promotion: another release", OTHER, 0, "released", "it is put back first")
+    seen("killed after promotion: another release", OTHER, 0, "RELEASED", "it is put back first")
 
 
 def test_a_rollback_puts_back_what_was_live_before_it(killed_shop):
@@ -63,7 +63,7 @@ def test_a_rollback_puts_back_what_was_live_before_it(killed_shop):
     assert played.rc == 0, played.stdout
     assert shop.live() == BOTH_OLD
     assert shop.lease()["journal"] == {}
-    seen("killed after promotion: rollback.yml", OLD, 0, "rolled back to …", "changes nothing")
+    seen("killed after promotion: rollback.yml", OLD, 0, "ROLLED BACK to …", "changes nothing")
 
 
 def test_a_killed_rollback_goes_on_to_where_it_went(released_shop):
@@ -72,7 +72,7 @@ def test_a_killed_rollback_goes_on_to_where_it_went(released_shop):
     played = shop.play("rollback.yml", break_lease="the controller is gone")
     assert played.rc == 0, played.stdout
     assert shop.live() == BOTH_OLD
-    seen("rollback.yml: killed in it", OLD, 0, "rolled back to …", "changes nothing")
+    seen("rollback.yml: killed in it", OLD, 0, "ROLLED BACK to …", "changes nothing")
 
 
 def test_one_that_is_ended_by_a_signal_is_run_forward(shop):
@@ -91,7 +91,7 @@ def test_one_that_is_ended_by_a_signal_is_run_forward(shop):
     played = shop.play("deploy.yml", **options)
     assert played.rc == 0, played.stdout
     assert shop.live() == BOTH_NEW
-    seen("ended by SIGTERM or Ctrl-C", NEW, 0, "released", "runs forward")
+    seen("ended by SIGTERM or Ctrl-C", NEW, 0, "RELEASED", "runs forward")
 
 
 def test_a_deploy_that_the_runner_cancels_is_run_forward(shop):
@@ -106,7 +106,7 @@ def test_a_deploy_that_the_runner_cancels_is_run_forward(shop):
     assert played.rc == 0, played.stdout
     assert "It is run forward" in played.text
     assert shop.live() == {"frontend": NEW, "backend": OLD}
-    seen("cancelled by the runner", f"frontend {NEW}", 0, "released", "runs forward")
+    seen("cancelled by the runner", f"frontend {NEW}", 0, "RELEASED", "runs forward")
 
 
 def test_two_deploys_at_once_do_not_meet(shop):

@@ -171,7 +171,8 @@ class CallbackModule(Default):
         for turn in turns:
             text = self._get_diff(turn["diff"]) if turn.get("changed") and turn.get("diff") else ""
             if text.strip():
-                self._screen.show(self._run(self._host(result)), [Line(clean(text).rstrip(), indent=4)])
+                run = self._run(self._host(result))
+                self._screen.show(run, run.differs(event, clean(text).rstrip()))
 
     @ours
     def v2_playbook_on_stats(self, stats: Any) -> None:

@@ -45,7 +45,7 @@ STEP = """
   vars: {notify_event: step}
 """
 RELEASED = {"step_outcome": "ok", "release_outcome": "released", "release_message": "", "frontend_units": {"frontend": {"commit": "a" * 40}}}
-BROKEN = {"step_outcome": "failed", "release_outcome": "rolled_back", "release_message": "rolled back. /checkout answered <500> & nothing else"}
+BROKEN = {"step_outcome": "failed", "release_outcome": "rolled_back", "release_message": "ROLLED BACK. /checkout answered <500> & nothing else"}
 
 
 class Desk:

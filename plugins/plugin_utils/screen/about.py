@@ -47,6 +47,7 @@ class About:
     contacts: Sequence[str] = ()
     dashboards: Sequence[str] = field(default_factory=tuple)
     url: str = ""
+    options: Sequence[str] = ()  # what else was chosen on the command line and is no secret
 
     @property
     def kind(self) -> str:
@@ -86,4 +87,4 @@ class About:
         """Return the command that runs this playbook again."""
         release = [f"-e release={shlex.quote(self.release)}"] if self.release and self.kind in ("deploy", "preflight", "migrate") else []
         to = [f"-e to={shlex.quote(self.to)}"] if self.to else []
-        return self.command(self.kind, *release, *to, *options)
+        return self.command(self.kind, *release, *to, *self.options, *options)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import shlex
 import socket
 import time
 from collections.abc import Mapping
@@ -20,6 +21,8 @@ from ansible.template import Templar
 from .about import About
 from .event import Event
 from .secrets import Mask
+
+CHOICES = ("backup", "undo")  # what a restore is told on the command line
 
 
 def about_run(playbook: str, play: Any, host: str, variables: Mapping[str, Any], several: bool) -> About:
@@ -45,6 +48,7 @@ def about_run(playbook: str, play: Any, host: str, variables: Mapping[str, Any],
         inventory=[_short(source) for source in sources],
         contacts=[str(one) for one in _list(template, "notify_contacts", variables)],
         dashboards=[f"{one.get('name')} {one.get('url')}" for one in _list(template, "notify_links", variables) if isinstance(one, Mapping)],
+        options=[f"-e {name}={shlex.quote(value)}" for name in CHOICES if (value := _text(template, name, variables) or str(variables.get(name) or ""))],
         url=_text(template, "notify_url", variables) or _text(template, "frontend_url", variables),
     )
 
@@ -66,7 +70,8 @@ def event_of(kind: str, result: Any, at: float, began: float, item: bool = False
     told = result._result if not isinstance(told, Mapping) else told
     fields = getattr(result, "task_fields", None) or getattr(result, "_task_fields", None) or {}
     arguments = fields.get("args")
-    asked = getattr(task, "_check_mode", None) is True or (bool(fields.get("check_mode")) and not context.CLIARGS.get("check"))
+    written = getattr(task, "_ds", None)  # under --check every task says check_mode: only its text tells which of them always looks only
+    asked = bool(fields.get("check_mode")) and (not context.CLIARGS.get("check") or (isinstance(written, Mapping) and written.get("check_mode") is True))
     action = getattr(task, "resolved_action", None) or task.action
     hidden = bool(told.get("_ansible_no_log"))
     warnings = [] if hidden else [str(getattr(one, "msg", one)) for one in told.get("warnings") or []]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FIXED = ("RELEASED", "ROLLED BACK", "ROLLBACK INCOMPLETE", "ROLLBACK UNSAFE", "LEASE LOST")
 _LIVE_AGAIN = re.compile(r"\s*(Live again|Nothing was live before of)[^\n]*?(?:\.(?=\s|$)|$)")
+_APPROVAL = re.compile(r"-e approve_restore=\S+")
 _NOTES = 4
 
 
@@ -103,7 +104,7 @@ def _live(run: Run) -> list[Line]:
     if not isinstance(units, Mapping) or not units:
         return []
     told = [f"{unit} {_named(was)}" for unit, was in units.items() if isinstance(was, Mapping)]
-    return [Line(SEPARATOR.join(told) + (f"   {run.about.url}" if run.about.url else ""), "live")]
+    return [Line(SEPARATOR.join([*told, *([run.about.url] if run.about.url else [])]), "live")]
 
 
 def _named(was: Mapping[str, Any]) -> str:
@@ -131,6 +132,9 @@ def _next(run: Run, outcome: str, good: bool) -> list[Line]:
         follows = {"preflight": ("deploy", f"-e release={about.release}"), "backup": ("backups", ""), "migrate": ("deploy", f"-e release={about.release}")}
         playbook, options = follows.get(about.kind, ("", ""))
         return [Line(about.command(playbook, *filter(None, [options])), "next", command=True)] if playbook else []
+    approval = _APPROVAL.search(run.verdict)
+    if approval and about.kind == "restore":
+        return [Line(about.again(approval[0]), "to go on", command=True)]
     if outcome in ("failed", "checked"):
         return [Line(about.again(), "once it is corrected", command=True)]
     return []
@@ -140,7 +144,11 @@ def _more(run: Run, good: bool) -> list[Line]:
     parts = []
     if not good and (run.about.contacts or run.about.dashboards):
         parts.append(Line(SEPARATOR.join([*run.about.contacts, *run.about.dashboards]), "contacts"))
-    told = [f"{label} {value}" for label, value in (("report", run.facts.get("report_path")), ("record", run.report.get("record"))) if value]
+    told = [
+        f"{label} {value}"
+        for label, value in (("report", run.facts.get("report_path")), ("record", "" if run.about.check else run.report.get("record")))
+        if value
+    ]
     return [*parts, Line("   ".join(told), "written")] if told else parts
 
 

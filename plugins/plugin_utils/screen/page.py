@@ -64,7 +64,7 @@ class Page:
         start = 2 + max(LABEL, columns(label)) + 1 if label else line.indent
         broad = max(TIME, columns(line.time)) if line.time else 0
         limit = self.room - start - (broad + 1 if broad else 0)
-        if limit < min(columns(line.text), SHORTEST):  # the time gets a line of its own
+        if line.time and limit < min(columns(line.text), SHORTEST):  # the time gets a line of its own
             return [*self._row(replace(line, time="")), line.time]
         first, *more = wrap(one_line(line.text), limit)
         head = pad(f"  {label}" if label else "", start) + first

@@ -64,7 +64,7 @@ class Plan:
         """Return what an operator wants to know before it begins."""
         lines = []
         if self.live:
-            lines.append(Line(SEPARATOR.join(f"{unit} {_release(was)}" for unit, was in self.live.items()) + self._since(began), "live now"))
+            lines.append(Line(SEPARATOR.join(f"{unit} {_release(was)}" for unit, was in self._in_order()) + self._since(began), "live now"))
         if release:
             text = release + (f" = {self.commit[:7]}" if self.commit and not release.startswith(self.commit[:7]) else "")
             lines.append(Line(text + self._migrations(), "release"))
@@ -72,6 +72,10 @@ class Plan:
         if self.probes:
             lines.append(Line(self.probes, "checks", duration(self.probed)))
         return lines
+
+    def _in_order(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """The backend's units first, as they are released."""
+        return sorted(self.live.items(), key=lambda entry: entry[0] == "frontend")
 
     def _since(self, now: float) -> str:
         times = [at for at in (moment(was.get("created_at")) for was in self.live.values()) if at]
@@ -89,7 +93,7 @@ class Plan:
 
     def _ways_back(self) -> list[Line]:
         ways: dict[str, list[str]] = {}
-        for unit, was in self.live.items():
+        for unit, was in self._in_order():
             ways.setdefault(f"back to {_release(was)}" if was.get("id") else "nothing to go back to", []).append(unit)
         told = [f"{', '.join(units)}: {way}" for way, units in ways.items()]
         unsafe = self._incompatible()

@@ -13,6 +13,7 @@ from .event import Event
 from .text import listed
 
 Told = Callable[[Event, bool], str]
+SERVES = ("success", "live", "ready")  # the platforms' words for what serves
 
 
 def words(event: Event, check: bool) -> str:
@@ -74,7 +75,8 @@ def _service(event: Event, check: bool) -> str:
     if check:
         return f"would go from {before} to {release}"
     verb = {"rolled_back": "back on", "started": "runs", "deployed": "runs"}.get(str(state), "runs")
-    return f"{verb} {release or event.get('deployment', 'id')}, {status}".rstrip(", ")
+    told = f"{verb} {release or event.get('deployment', 'id')}"
+    return told if status in SERVES or not status else f"{told}, {status}"
 
 
 def _vercel(event: Event, check: bool) -> str:
@@ -136,7 +138,9 @@ def _restore(event: Event, check: bool) -> str:
         return f"would put {restore.get('backup') or restore.get('serves')} in place of {restore.get('database')}{lost}"
     if event.args.get("state") == "staged":
         rows = (restore.get("verified") or {}).get("rows")
-        return f"{restore.get('backup') or restore.get('staged')} as {restore.get('staged')}" + (f", {number(rows, 'row')} verified" if rows is not None else "")
+        return f"{restore.get('backup') or restore.get('staged')} as {restore.get('staged')}" + (
+            f", {number(rows, 'row')} verified" if rows is not None else ""
+        )
     return f"{restore.get('serves')} is live{lost}; the one before is {restore.get('kept')}"
 
 

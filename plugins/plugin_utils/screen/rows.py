@@ -60,4 +60,6 @@ def _migrations(info: Mapping[str, Any]) -> Iterator[str]:
     migrations = info.get("migrations")
     if isinstance(migrations, Mapping) and migrations.get("known"):
         failed = migrations.get("failed") or []
-        yield f"{number(migrations.get('applied') or 0, 'migration')} applied, the last is {migrations.get('last')}" + (f"; FAILED: {listed(failed)}" if failed else "")
+        yield f"{number(migrations.get('applied') or 0, 'migration')} applied, the last is {migrations.get('last')}" + (
+            f"; FAILED: {listed(failed)}" if failed else ""
+        )

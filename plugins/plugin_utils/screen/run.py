@@ -18,7 +18,7 @@ from .about import LEASED, About
 from .amounts import duration
 from .event import Event
 from .history import History
-from .page import ATTENTION, BAD, Line
+from .page import ATTENTION, BAD, GOOD, Line
 from .plan import Plan, lease_line
 from .results import catalogue_rows, words
 from .rows import info_rows
@@ -26,7 +26,7 @@ from .text import clean, one_line
 
 QUIET = ("deploy_lease", "release_info", "railway_info", "render_info", "vercel_info", "cf_info", "slack_message", "github_deployment", "sentry_release")
 NOTIFY = ("slack_message", "github_deployment", "sentry_release")
-_NOTE = 600  # characters
+_NOTE = 320  # characters
 
 
 @dataclass
@@ -98,6 +98,14 @@ class Run:
             self.facts["report_path"] = event.get("dest")
         return self._did(event) if event.module and event.kind == "ok" else []
 
+    def differs(self, event: Event, text: str) -> list[Line]:
+        """Return a difference as Ansible shows it, below what it is a difference of."""
+        unit = self.plan.unit(event)
+        label = labels.of_step(self.step.name, unit) if self.step and not self.rescuing else labels.of_event(event, unit)
+        colours = {"+": GOOD, "-": BAD}
+        rows = [Line(row, colour=colours.get(row[:1], ""), indent=4) for row in text.split("\n")]
+        return [*self._plan(), Line("would change:" if self.about.check else "changes:", label), *rows]
+
     def warn(self, text: str) -> list[Line]:
         """Return a warning, once and briefly."""
         short = one_line(text)
@@ -131,7 +139,7 @@ class Run:
         if not isinstance(step, Mapping):
             return []
         if step.get("name"):
-            self.step = Step(str(step["name"]), event.at, event.at)
+            self.step, self.rescuing = Step(str(step["name"]), event.at, event.at), bool(self.facts.get("release_failure"))
             self._doing = (labels.of_step(self.step.name), event.at)
             return []
         return self._step_ends(event.at)
@@ -191,11 +199,13 @@ class Run:
 
     def _says(self, event: Event) -> list[Line]:
         message = event.get("msg")
-        if event.kind != "ok" or message is None or (self.step and not self.rescuing):
+        if event.kind != "ok" or message is None:
             return []
         if isinstance(message, Mapping) and {"outcome", "kind", "storefront"} <= message.keys():
             self.report = dict(message)
             return self.end(bad=False)
+        if self.step and not self.rescuing:
+            return []
         if isinstance(message, (Mapping, list)) and self._listed:
             return []  # it is on the screen already
         if self.about.kind == "prove":
@@ -211,7 +221,7 @@ class Run:
         if event.builtin in ("fail", "assert"):
             self.verdict = failure.message_of(event.result)
             if self.step and not self.rescuing and not self.failed:
-                self.failed = failure.read(event, self.step.name, unit)
+                self.failed, self.rescuing = failure.read(event, self.step.name, unit), True
             return []
         if event.kind == "unreachable":
             self.failed = failure.Failure("connection", failure.message_of(event.result))
@@ -225,5 +235,5 @@ class Run:
         time = duration(event.at - (self.step.since if self.step and not self.rescuing else event.began))
         if self.rescuing or self.failed:
             return [Line(f"FAILED: {one_line(failure.without_log(found.why, found.log))[:_NOTE]}", label, time, BAD)]
-        self.failed = found
+        self.failed, self.rescuing = found, bool(self.step)
         return [*self._plan(), *found.lines(label, time, self.keep_log(unit or found.what, found.log) if found.log else "")]

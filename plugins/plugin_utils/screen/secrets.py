@@ -14,7 +14,9 @@ from urllib.parse import quote
 from ...module_utils.core.redact import SHORTEST, redact, secrets_of_url
 
 _SECRET = re.compile(r"(^|_)(token|secret|password|passwd|passphrase|pass|key|credentials?|private|identity|webhook_url|vault|headers)(_|$)", re.IGNORECASE)
-_HARMLESS = re.compile(r"_(type|file|path|id|name|names|mode|ttl|age|timeout|keep|run|step)$|^(ansible|release|playbook|group|groups|hostvars)(_|$)|is_", re.IGNORECASE)
+_HARMLESS = re.compile(
+    r"_(type|file|path|id|name|names|mode|ttl|age|timeout|keep|run|step)$|^(ansible|release|playbook|group|groups|hostvars)(_|$)|is_", re.IGNORECASE
+)
 _ANSIBLE = re.compile(r"^ansible_.*(pass|password|private_key)$", re.IGNORECASE)
 _FROM_ENVIRONMENT = 8  # characters: shorter ones are switches such as TOKEN=1
 

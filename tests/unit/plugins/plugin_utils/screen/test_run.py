@@ -1,0 +1,176 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A run on the screen: what is printed of recorded runs, and of results of every kind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.ending import FIXED
+from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.event import Event
+from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.page import Page
+from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.text import columns
+from tests.unit.plugins.plugin_utils.screen.recorded import BEGAN, recorded, run_of, shown
+
+COLLECTION = "storefront.runbook."
+
+
+def at(seconds: float, action: str, kind: str = "ok", **result: Any) -> Event:
+    return Event(kind, action, result, at=BEGAN + seconds, began=BEGAN + seconds - 1)
+
+
+def fact(seconds: float, **facts: Any) -> Event:
+    return at(seconds, "ansible.builtin.set_fact", ansible_facts=facts)
+
+
+def report(seconds: float = 60, **report: Any) -> Event:
+    told = {"storefront": "shop", "kind": "deploy", "outcome": "released", "message": "", "notes": [], "record": "", **report}
+    return at(seconds, "ansible.builtin.debug", msg=told)
+
+
+def begun(step: str, seconds: float = 10) -> list[Event]:
+    return [fact(seconds - 1, release_lease="t", release_unfinished={}), fact(seconds, release_step={"name": step})]
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_a_good_deploy_is_a_line_for_each_step_and_ends_with_what_is_live(width):
+    lines = shown(run_of(), recorded("good"), Page(width))
+    assert len(lines) <= 40
+    assert max(map(columns, lines)) <= width
+    text = "\n".join(lines)
+    for step in ("back up the database", "migrate", "release api", "release worker", "verify the API", "stage the frontend", "promote", "purge the edge"):
+        assert text.count(f"\n  {step} ") == 1, step
+    assert "20260302090000_reviews" in text
+    assert "if it fails             api, worker, frontend: back to v1.0.0 · schema: safe" in text
+    ending = text.partition("\n\nRELEASED")[2]
+    assert "live                    api v1.1.0 · worker v1.1.0 · frontend v1.1.0" in ending
+    assert "ansible-playbook playbooks/rollback.yml -i production" in ending
+    assert "record aad92459ed3a" in ending
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_failed_deploy_shows_the_log_once_and_then_what_was_put_back(width):
+    kept: list[str] = []
+    run = run_of("v1.2.0", keep_log=lambda unit, log: kept.append(log) or f"reports/{unit}.log")
+    lines = shown(run, recorded("failed"), Page(width))
+    assert len(lines) <= 60
+    assert max(map(columns, lines)) <= width
+    text = "\n".join(lines)
+    assert text.count("FAILED") == 1
+    assert text.count("never became healthy") == 1
+    assert "reports/api.log" in text
+    assert len(kept) == 1
+    assert kept[0].count("A service is disconnected") == 14
+    assert text.index("FAILED") < text.index("put back api") < text.index("ROLLED BACK to v1.1.0: release api failed.")
+    assert lines[-1].endswith("record 13c280fe88a4")
+
+
+def test_a_service_is_called_by_our_name_for_the_unit():
+    text = " ".join(" ".join(shown(run_of("v1.2.0"), recorded("failed"))).split())
+    assert "of v1.2.0 to api ended as failed." in text
+    assert "1124a104" not in text
+
+
+@pytest.mark.parametrize(
+    ("outcome", "message", "word"),
+    [
+        ("released", "RELEASED v1.1.0.", "RELEASED"),
+        ("rolled_back", "ROLLED BACK. backend.release failed. why Live again: api v1.0.0.", "ROLLED BACK"),
+        ("incomplete", "ROLLBACK INCOMPLETE: worker. backend.release failed. why", "ROLLBACK INCOMPLETE"),
+        ("unsafe", "ROLLBACK UNSAFE: schema. frontend.stage failed. Choose: mend it; or restore.", "ROLLBACK UNSAFE"),
+        ("lost", "LEASE LOST in frontend.stage: nothing more was written.", "LEASE LOST"),
+    ],
+)
+def test_the_outcome_begins_with_a_word_that_programs_look_for(outcome, message, word):
+    assert word in FIXED
+    lines = shown(run_of(), [*begun("backend.release"), fact(20, release_step={}), report(outcome=outcome, message=message)])
+    assert sum(line.startswith(FIXED) for line in lines) == 1
+    assert [line for line in lines if line.startswith(word)]
+
+
+def test_choices_of_an_unsafe_rollback_are_all_there():
+    choices = "ROLLBACK UNSAFE: schema. The migration x was applied. Choose: mend the new release; or rollback.yml -e accept_schema=x; or restore the backup b."
+    text = " ".join(shown(run_of(), [*begun("frontend.stage"), report(outcome="unsafe", message=choices)]))
+    assert " ".join(text.split()).count(choices) == 1
+
+
+def test_preflight_names_all_that_is_in_the_way():
+    refused = at(5, "ansible.builtin.assert", "failed", msg="Nothing was changed. 2 in the way:\n- edge: no\n- frontend: no")
+    lines = shown(run_of(playbook="playbooks/preflight.yml"), [refused], bad=True)
+    assert [line.strip() for line in lines if "edge: no" in line or "frontend: no" in line] == ["- edge: no", "- frontend: no"]
+    assert "Nothing was changed. 2 in the way:" in lines
+
+
+def test_without_a_report_the_failure_is_the_outcome():
+    failed = at(5, f"{COLLECTION}deploy_lease", "failed", msg="The store did not answer.", error={"kind": "unreachable"})
+    text = "\n".join(shown(run_of(), [failed], bad=True))
+    assert "FAILED: The store did not answer." in text
+    assert "Nothing was changed." in text
+
+
+def test_an_unreachable_host_is_named_and_ends_the_run():
+    lines = shown(run_of(), [at(5, f"{COLLECTION}pg_backup", "unreachable", msg="Connection timed out")], bad=True)
+    assert any("UNREACHABLE" in line and "Connection timed out" in line for line in lines)
+
+
+def test_what_the_play_forgives_is_no_failure():
+    slack = at(30, f"{COLLECTION}slack_message", "failed", msg="channel_not_found")
+    text = "\n".join(shown(run_of(), [*begun("verify.public"), fact(20, release_step={}), slack, report()]))
+    assert "notify Slack            not done: channel_not_found" in text
+    assert "FAILED" not in text
+    assert "RELEASED" in text
+
+
+def test_a_check_says_what_would_happen():
+    events = [replace(event, args={**event.args}) for event in recorded("good")]
+    text = "\n".join(shown(run_of(check=True), events))
+    assert "--check: nothing is changed" in text
+    assert "would go from v1.0.0 to v1.1.0" in text
+    assert "would serve v1.1.0" in text
+    assert "would be written to the ledger" in text
+
+
+def test_a_result_of_another_shape_does_not_end_the_screen():
+    odd = [
+        at(11, f"{COLLECTION}{module}", backup=7, checks="x", proof=[], restore=1, purged="y", upload=3, deployment="z") for module in ("pg_backup", "cf_purge")
+    ]
+    lines = shown(run_of(), [*begun("database.backup"), *odd, fact(12, release_step={})])
+    assert any("back up the database" in line for line in lines)
+
+
+def test_an_unknown_step_goes_by_its_id():
+    lines = shown(run_of(), [*begun("cdn.warm"), fact(12, release_step={})])
+    assert any(line.startswith("  cdn.warm  ") for line in lines)
+
+
+def test_a_warning_is_shown_once():
+    run = run_of()
+    assert len(run.warn("Railway brings back\nthe variables.")) == 1
+    assert run.warn("Railway brings  back the variables.") == []
+
+
+def test_an_interruption_says_what_is_left_and_how_to_go_on():
+    run = run_of()
+    run.begin()
+    before = [line.text for line in run.breaks_off("INTERRUPTED")]
+    assert "INTERRUPTED before anything was changed." in before
+    run = run_of()
+    for event in begun("backend.release"):
+        run.take(event)
+    text = " ".join(line.text for line in run.breaks_off("INTERRUPTED"))
+    assert "INTERRUPTED in release the backend: nothing was put back." in text
+    assert "playbooks/rollback.yml" in text
+    assert run.breaks_off("INTERRUPTED") == []
+    assert run.end(bad=True) == []
+
+
+def test_the_usual_time_comes_from_the_ledger():
+    run = run_of()
+    steps = [{"name": "backend.release", "outcome": "ok", "seconds": seconds} for seconds in (40, 41, 90)]
+    run.take(at(2, f"{COLLECTION}release_info", records=[{"steps": [step]} for step in steps] + [None, {"steps": "x"}]))
+    for event in begun("backend.release"):
+        run.take(event)
+    assert run.doing() == ("release the backend", BEGAN + 10, 41)

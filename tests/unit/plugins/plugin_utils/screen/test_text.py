@@ -1,0 +1,99 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Text that fits its columns, whatever is in it."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.storefront.runbook.plugins.plugin_utils.screen import amounts
+from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.page import Line, Page
+from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.text import clean, columns, cut, log_tail, plain, wrap
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("\x1b]0;title\x07text", "text"),
+        ("a\rb", "a\nb"),
+        ("beep\x07\x00\x08", "beep"),
+        ("abc\u202edef", "abcdef"),
+        ("a\tb", "a   b"),
+        ("\x9b31mc1", "31mc1"),
+        ("\x1b[?25lhidden", "hidden"),
+    ],
+)
+def test_control_characters_never_reach_the_screen(text, seen):
+    assert clean(text) == seen
+
+
+@pytest.mark.parametrize(("text", "width"), [("abc", 3), ("日本", 4), ("e\u0301", 1), ("", 0), ("🚀", 2), ("a\u200d", 1)])
+def test_a_text_is_measured_in_columns(text, width):
+    assert columns(text) == width
+
+
+@pytest.mark.parametrize("text", ["a plain sentence that goes on for a while", "日本語" * 30, "x" * 200, "https://yourstore.com/" + "y" * 100, "e\u0301" * 90])
+@pytest.mark.parametrize("width", [8, 20, 79])
+def test_no_line_is_wider_than_it_may_be_and_no_character_is_lost(text, width):
+    lines = wrap(text, width)
+    assert max(map(columns, lines)) <= width
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    assert columns(cut(text, width)) <= width
+
+
+def test_ascii_is_ascii():
+    assert plain("api v1 · größe … “x” ✔ 日") == 'api v1 | grosse ... "x" + ?'.replace("grosse", "gro?e")
+
+
+@pytest.mark.parametrize("width", [40, 80, 120, 500])
+def test_a_row_has_its_time_at_the_right_edge(width):
+    rows = Page(width, prefix="shop-1 | ").lines(Line("word " * 40, "verify the public site", "2 min 05 s"))
+    assert all(columns(row) <= min(width, 120) for row in rows)
+    assert all(row.startswith("shop-1 |") for row in rows)
+    assert any(row.endswith("2 min 05 s") for row in rows)
+
+
+def test_a_command_that_needs_two_lines_can_be_copied():
+    rows = Page(60).lines(Line("ansible-playbook playbooks/deploy.yml -i inventories/production -e release=v1.2.3", "next", command=True))
+    assert rows[0] == "  next"
+    joined = " ".join(row.strip().removesuffix("\\").strip() for row in rows[1:])
+    assert joined == "ansible-playbook playbooks/deploy.yml -i inventories/production -e release=v1.2.3"
+    assert all(row.endswith("\\") for row in rows[1:-1])
+    assert not rows[-1].endswith("\\")
+
+
+def test_the_end_of_a_log_is_short_and_readable():
+    log = "\n".join(
+        ["first", *(f"line {number}" for number in range(20)), *['{"level":40,"msg":"down","service":"payments"}'] * 7, "{broken", '{"no": "message"}']
+    )
+    tail = log_tail(log)
+    assert len(tail) == 15
+    assert tail[-3:] == ["7 x down: payments", "{broken", '{"no": "message"}']
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (8.32, "8.3 s"),
+        (99.94, "99.9 s"),
+        (99.96, "1 min 40 s"),
+        (125, "2 min 05 s"),
+        (300, "5 min"),
+        (3720, "1 h 02 min"),
+        (7200, "2 h"),
+        (-1, "0.0 s"),
+        (None, ""),
+        ("x", ""),
+    ],
+)
+def test_durations(seconds, text):
+    assert amounts.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(628, "628 B"), (4229, "4.2 kB"), (312_000_000, "312 MB"), (1_079_001_088, "1.1 GB"), (999_900, "1.0 MB"), (10**16, "10000 TB"), (None, "")],
+)
+def test_sizes(count, text):
+    assert amounts.size(count) == text
