@@ -225,8 +225,8 @@ class CallbackModule(Default):
         """Return a handler that says what is left, and then does what was done before."""
 
         def handle(number: int, frame: Any) -> None:
-            if os.getpid() == self._pid and number == signal.SIGTERM:
-                self._leave("STOPPED by SIGTERM")
+            if os.getpid() == self._pid:  # at once: a worker that is ended while it writes can keep Ansible from ever ending
+                self._leave("STOPPED by SIGTERM" if number == signal.SIGTERM else "INTERRUPTED")
             if callable(previous):
                 previous(number, frame)
                 return
@@ -235,12 +235,15 @@ class CallbackModule(Default):
 
         return handle
 
-    def _leave(self, why: str = "") -> None:
+    def _leave(self, why: str = "STOPPED by an error") -> None:
         """The last that is printed of a run that never came to its statistics."""
         if os.getpid() != self._pid or self._over or self._failed:
             return
         self._over = True
-        self._screen.stop()
-        self._screen.release()
-        self._screen.break_off(why or "INTERRUPTED")
-        sys.stdout.flush()
+        try:
+            self._screen.stop()
+            self._screen.release()
+            self._screen.break_off(why)
+            sys.stdout.flush()
+        except RuntimeError:  # a signal came while this very stream was written to
+            os.write(1, f"\n{why}: run it again to settle what is left.\n".encode())

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import PurePath
 
 from .amounts import date
@@ -62,7 +62,7 @@ class About:
         return f"{title} ({self.environment})" if self.environment and self.environment != self.storefront else title
 
     def header(self) -> list[Line]:
-        at = date(datetime.fromtimestamp(self.began, timezone.utc))
+        at = date(datetime.fromtimestamp(self.began, UTC))
         who = f", by {self.by}" if self.by else ""
         lines = [Line(self.title, time=f"{at}{who}{f' on {self.where}' if self.where else ''}")]
         if self.check:
@@ -72,10 +72,8 @@ class About:
     def command(self, playbook: str, *options: str) -> str:
         """Return the command that runs another playbook of ours the way this one was run."""
         given = PurePath(self.playbook)
-        if given.suffix:
-            book = str(given.with_name(f"{playbook}.yml"))
-        else:  # by its name in the collection
-            book = f"{self.playbook.rpartition('.')[0]}.{playbook}"
+        by_name = f"{self.playbook.rpartition('.')[0]}.{playbook}"  # storefront.runbook.deploy
+        book = str(given.with_name(f"{playbook}.yml")) if given.suffix in (".yml", ".yaml") else by_name
         words = ["ansible-playbook", book]
         for source in self.inventory:
             words += ["-i", source]

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -61,7 +61,7 @@ def moment(text: Any) -> datetime | None:
         read = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
     except ValueError:
         return None
-    return read if read.tzinfo else read.replace(tzinfo=timezone.utc)
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 def clock(at: datetime) -> str:

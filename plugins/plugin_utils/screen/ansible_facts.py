@@ -30,7 +30,7 @@ def about_run(playbook: str, play: Any, host: str, variables: Mapping[str, Any],
     arguments = context.CLIARGS
     template = _template(variables)
     given = arguments.get("args") or ()
-    path = next((str(one) for one in given if PurePath(str(one)).name == PurePath(playbook).name or str(one).count(".") == 2 and "/" not in str(one)), playbook)
+    path = next((str(one) for one in given if _is_playbook(str(one), playbook)), playbook)
     sources = arguments.get("inventory") or ()
     named = _text(template, "notify_environment", variables)
     return About(
@@ -76,6 +76,12 @@ def event_of(kind: str, result: Any, at: float, began: float, item: bool = False
     hidden = bool(told.get("_ansible_no_log"))
     warnings = [] if hidden else [str(getattr(one, "msg", one)) for one in told.get("warnings") or []]
     return Event(kind, str(action), told, task.get_name(), arguments if isinstance(arguments, Mapping) else {}, at, began, item, asked, warnings)
+
+
+def _is_playbook(given: str, file: str) -> bool:
+    """Whether an argument of the command is this playbook: its path, or its name in a collection."""
+    name, _unused, last = given.rpartition(".")
+    return PurePath(given).name == PurePath(file).name or (name.count(".") == 1 and "/" not in given and last == PurePath(file).stem)
 
 
 def _template(variables: Mapping[str, Any]) -> Any:

@@ -17,7 +17,8 @@ BUILTIN = "ansible.builtin."
 class Event:
     """One result. ``at`` is when it came, ``began`` when its task did, both in seconds since the epoch.
 
-    ``kind`` is ok, failed, skipped or unreachable. ``item`` says that it is one turn of a loop. ``asked`` says that the task only looks, by its own ``check_mode: true``.
+    ``kind`` is ok, failed, skipped or unreachable. ``item`` says that it is one turn of a loop. ``asked`` says that the task only looks, by its own
+    ``check_mode: true``.
     """
 
     kind: str

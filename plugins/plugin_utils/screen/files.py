@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 FOLDER = "reports"
@@ -21,7 +21,7 @@ def folder(log_path: str | None) -> Path:
 
 def keep(where: Path, storefront: str, name: str, text: str, now: float) -> str:
     """Write a text that nobody else may read, and return the path as it is shown; empty where it cannot be written."""
-    stamp = datetime.fromtimestamp(now, timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
     file = where / f"{stamp}-{_safe(storefront)}-{_safe(name) or 'step'}.log"
     with suppress(OSError):
         where.mkdir(parents=True, exist_ok=True)

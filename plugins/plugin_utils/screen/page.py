@@ -20,8 +20,8 @@ GOOD, ATTENTION, BAD = "green", "yellow", "red"
 class Line:
     """What is to be printed: ``label`` and ``text`` beside each other, ``time`` at the right edge.
 
-    Without a label the text begins ``indent`` columns from the left. ``verbatim`` text is cut where the line ends instead of going on in the next; a ``command``
-    that needs several lines has a backslash at the end of each but the last, so that it can be copied.
+    Without a label the text begins ``indent`` columns from the left. ``verbatim`` text is cut where the line ends instead of going on in the next. A
+    ``command`` that needs several lines has a backslash at the end of each but the last, so that it can be copied.
     """
 
     text: str = ""
@@ -82,7 +82,8 @@ class Page:
 
     def live(self, text: str) -> str:
         """Return what fits on one line that is written over: the last column stays free, or some terminals go on in the next line."""
-        shown = plain(one_line(text)) if self.ascii else one_line(text)
+        whole = clean(text).replace("\n", " ")
+        shown = plain(whole) if self.ascii else whole
         return self._cut(f"  {shown}", min(max(self.width, NARROWEST), WIDEST) - 1)
 
     def _cut(self, text: str, limit: int) -> str:

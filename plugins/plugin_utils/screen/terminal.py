@@ -51,8 +51,8 @@ def width() -> int:
 class Live:
     """Keeps Ansible's Display and the live line apart.
 
-    ``describe(notes, now)`` gives what is going on as the text of one line, empty where nothing is; ``notes`` are what modules have told of their progress, by host.
-    ``announce(notes, now)`` gives the lines that are printed now and then where there is no terminal.
+    ``describe(notes, now)`` gives what is going on as the text of one line, empty where nothing is; ``notes`` are what modules have reported of their
+    progress, by host. ``announce(notes, now)`` gives the lines that are printed now and then where there is no terminal.
     """
 
     def __init__(

@@ -13,6 +13,7 @@ from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.ending i
 from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.event import Event
 from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.page import Page
 from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.text import columns
+
 from tests.unit.plugins.plugin_utils.screen.recorded import BEGAN, recorded, run_of, shown
 
 COLLECTION = "storefront.runbook."
