@@ -33,13 +33,14 @@ from typing import Any
 
 from ansible import constants
 from ansible.plugins.callback.default import CallbackModule as Default
-from ansible_collections.storefront.runbook.plugins.plugin_utils.screen import files, terminal
-from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.ansible_facts import about_run, event_of, expected_hosts, learn_secrets
-from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.page import Line
-from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.run import Run
-from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.screen import Screen
-from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.secrets import Mask
-from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.text import clean
+
+from ..plugin_utils.screen import files, terminal
+from ..plugin_utils.screen.ansible_facts import about_run, event_of, expected_hosts, learn_secrets
+from ..plugin_utils.screen.page import Line
+from ..plugin_utils.screen.run import Run
+from ..plugin_utils.screen.screen import Screen
+from ..plugin_utils.screen.secrets import Mask
+from ..plugin_utils.screen.text import clean
 
 
 def ours(method: Callable[..., None]) -> Callable[..., None]:

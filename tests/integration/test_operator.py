@@ -94,7 +94,7 @@ class Terminal:
         self.screen = pyte.Screen(columns, 60)
         self.stream = pyte.ByteStream(self.screen)
         self.raw = b""
-        self.child = pexpect.spawn(argv[0], argv[1:], cwd=folder, env=environment, dimensions=(60, columns), timeout=60)  # type: ignore[arg-type]
+        self.child = pexpect.spawn(argv[0], argv[1:], cwd=folder, env=environment, dimensions=(60, columns), timeout=60)
 
     def rows(self) -> list[str]:
         return [row.rstrip() for row in self.screen.display if row.strip()]
@@ -358,6 +358,11 @@ def test_a_warning_is_shown_once(desk):
 
 def test_it_works_under_ansible_runner(good):
     events: list[dict[str, Any]] = []
+
+    def keep(event: dict[str, Any]) -> bool:
+        events.append(event)
+        return True
+
     (good.folder / "runner").mkdir()
     runner = ansible_runner.run(
         private_data_dir=str(good.folder / "runner"),
@@ -366,7 +371,7 @@ def test_it_works_under_ansible_runner(good):
         inventory=str(good.folder / "hosts.yml"),
         extravars={"release": "v1.1.0"},
         envvars={**good.environment(), "ANSIBLE_STDOUT_CALLBACK": "storefront.runbook.operator"},
-        event_handler=lambda event: events.append(event) or True,
+        event_handler=keep,
         quiet=True,
     )
     with runner.stdout as stream:

@@ -24,7 +24,7 @@ URL = re.compile(r"https?://\w", re.IGNORECASE)
 
 SOURCES = sorted(path.relative_to(PLUGINS).as_posix() for path in PLUGINS.rglob("*.py"))
 MODULES = [path for path in SOURCES if path.startswith("modules/")]
-FOLDERS = {"modules", "module_utils", *(f"module_utils/{folder}" for folder in ("core", "platforms", "data"))}
+FOLDERS = {"modules", "module_utils", "plugin_utils", "plugin_utils/screen", *(f"module_utils/{folder}" for folder in ("core", "platforms", "data"))}
 ROLE_FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("roles/*/*/**/*.y*ml"))
 
 
@@ -58,11 +58,12 @@ MAY_IMPORT = {
     "data": {"core", "data"},
     "modules": {"core", "platforms", "data"},
     "action": {"core"},
-    "callback": {"core"},
     "doc_fragments": set(),
     "module_utils": set(),
+    "plugin_utils": {"core", "plugin_utils"},
+    "callback": {"core", "plugin_utils"},
 }
-KNOWS_ANSIBLE = {"module_utils/core/module.py", "module_utils/core/options.py"}
+KNOWS_ANSIBLE = {"module_utils/core/module.py", "module_utils/core/options.py", "plugin_utils/screen/ansible_facts.py"}
 MAY_KNOW_ANSIBLE = {"modules", "action", "callback"}
 
 

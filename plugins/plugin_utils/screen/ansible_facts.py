@@ -22,7 +22,7 @@ from .about import About
 from .event import Event
 from .secrets import Mask
 
-CHOICES = ("backup", "undo")  # what a restore is told on the command line
+CHOICES = ("backup", "undo")  # what a restore is described on the command line
 
 
 def about_run(playbook: str, play: Any, host: str, variables: Mapping[str, Any], several: bool) -> About:
@@ -66,16 +66,16 @@ def expected_hosts(play: Any) -> list[str]:
 def event_of(kind: str, result: Any, at: float, began: float, item: bool = False) -> Event:
     """Return a result of Ansible's as ours; the classes differ from core to core."""
     task = getattr(result, "task", None) or result._task
-    told = getattr(result, "result", None)
-    told = result._result if not isinstance(told, Mapping) else told
+    described = getattr(result, "result", None)
+    described = result._result if not isinstance(described, Mapping) else described
     fields = getattr(result, "task_fields", None) or getattr(result, "_task_fields", None) or {}
     arguments = fields.get("args")
     written = getattr(task, "_ds", None)  # under --check every task says check_mode: only its text tells which of them always looks only
     asked = bool(fields.get("check_mode")) and (not context.CLIARGS.get("check") or (isinstance(written, Mapping) and written.get("check_mode") is True))
     action = getattr(task, "resolved_action", None) or task.action
-    hidden = bool(told.get("_ansible_no_log"))
-    warnings = [] if hidden else [str(getattr(one, "msg", one)) for one in told.get("warnings") or []]
-    return Event(kind, str(action), told, task.get_name(), arguments if isinstance(arguments, Mapping) else {}, at, began, item, asked, warnings)
+    hidden = bool(described.get("_ansible_no_log"))
+    warnings = [] if hidden else [str(getattr(one, "msg", one)) for one in described.get("warnings") or []]
+    return Event(kind, str(action), described, task.get_name(), arguments if isinstance(arguments, Mapping) else {}, at, began, item, asked, warnings)
 
 
 def _is_playbook(given: str, file: str) -> bool:

@@ -18,15 +18,15 @@ _LEAST = 29.0  # seconds that something has lasted before a line without a termi
 def live(runs: Mapping[str, Run], notes: Mapping[str, str], now: float) -> str:
     """Return the live line: label, progress, elapsed and usual time of each storefront that runs."""
     busy = {host: run for host, run in runs.items() if not run.ended and run.doing()[0]}
-    told = []
+    described = []
     for host, run in busy.items():
         label, since, usual = run.doing()
         note = one_line(notes.get(host, ""))
         if len(busy) == 1:
             name = f"{host} | " if run.about.several else ""
             return f"{name}{pad(label, 23)} {f'{note} ' if note else ''}({_times(now - since, usual)})"
-        told.append(f"{host}: {label}{f', {note}' if note else ''} ({_times(now - since, usual)})")
-    return "; ".join(told)
+        described.append(f"{host}: {label}{f', {note}' if note else ''} ({_times(now - since, usual)})")
+    return "; ".join(described)
 
 
 def lines(run: Run, note: str, now: float, least: float = _LEAST) -> list[Line]:

@@ -81,10 +81,10 @@ def _message(run: Run) -> str:
     text = clean(run.report.get("message") or run.verdict).strip()
     if run.failed:
         text = without_log(text, run.failed.log)
-    said = clean(run.facts.get("release_failure") or "").strip()
-    said = without_log(said, run.failed.log) if run.failed else said
-    if said and run.failed:
-        text = text.replace(said.strip(), "")
+    summary = clean(run.facts.get("release_failure") or "").strip()
+    summary = without_log(summary, run.failed.log) if run.failed else summary
+    if summary and run.failed:
+        text = text.replace(summary.strip(), "")
     text = _LIVE_AGAIN.sub("", text)
     rows = [re.sub(r"[ \t]+", " ", row).strip() for row in text.split("\n")]
     return "\n".join(row for row in rows if row)
@@ -103,8 +103,8 @@ def _live(run: Run) -> list[Line]:
         units = run.facts.get("release_target") if run.about.kind == "rollback" else run.facts.get("release_snapshot")
     if not isinstance(units, Mapping) or not units:
         return []
-    told = [f"{unit} {_named(was)}" for unit, was in units.items() if isinstance(was, Mapping)]
-    return [Line(SEPARATOR.join([*told, *([run.about.url] if run.about.url else [])]), "live")]
+    described = [f"{unit} {_named(was)}" for unit, was in units.items() if isinstance(was, Mapping)]
+    return [Line(SEPARATOR.join([*described, *([run.about.url] if run.about.url else [])]), "live")]
 
 
 def _named(was: Mapping[str, Any]) -> str:
@@ -144,12 +144,12 @@ def _more(run: Run, good: bool) -> list[Line]:
     parts = []
     if not good and (run.about.contacts or run.about.dashboards):
         parts.append(Line(SEPARATOR.join([*run.about.contacts, *run.about.dashboards]), "contacts"))
-    told = [
+    described = [
         f"{label} {value}"
         for label, value in (("report", run.facts.get("report_path")), ("record", "" if run.about.check else run.report.get("record")))
         if value
     ]
-    return [*parts, Line("   ".join(told), "written")] if told else parts
+    return [*parts, Line("   ".join(described), "written")] if described else parts
 
 
 def interrupted(run: Run, why: str) -> list[Line]:

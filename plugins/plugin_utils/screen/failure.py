@@ -60,9 +60,9 @@ def message_of(result: Mapping[str, Any]) -> str:
     """The message of a failed result; of a loop those of the turns that failed."""
     turns = result.get("results")
     if isinstance(turns, list):
-        said = [str(turn.get("msg", "")) for turn in turns if isinstance(turn, Mapping) and turn.get("failed")]
-        if any(said):
-            return "\n".join(filter(None, said))
+        summary = [str(turn.get("msg", "")) for turn in turns if isinstance(turn, Mapping) and turn.get("failed")]
+        if any(summary):
+            return "\n".join(filter(None, summary))
     message = result.get("msg") or result.get("reason") or result.get("censored") or result.get("module_stderr") or result.get("stderr")
     if isinstance(message, (list, tuple)):
         return "\n".join(map(str, message))

@@ -21,7 +21,7 @@ SEPARATOR = " · "
 
 @dataclass
 class Plan:
-    """Filled from the answers of the checks; nothing in it that no check said."""
+    """Filled from the answers of the checks; nothing in it that no check summary."""
 
     live: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     services: dict[str, str] = field(default_factory=dict)  # from a platform's name for a service to ours for the unit
@@ -95,11 +95,11 @@ class Plan:
         ways: dict[str, list[str]] = {}
         for unit, was in self._in_order():
             ways.setdefault(f"back to {_release(was)}" if was.get("id") else "nothing to go back to", []).append(unit)
-        told = [f"{', '.join(units)}: {way}" for way, units in ways.items()]
+        described = [f"{', '.join(units)}: {way}" for way, units in ways.items()]
         unsafe = self._incompatible()
         if self.pending is not None:
-            told.append(f"schema: NOT safe for the old release ({listed(unsafe, 2)})" if unsafe else "schema: safe")
-        return [Line(SEPARATOR.join(told), "if it fails", colour=ATTENTION if unsafe else "")] if told else []
+            described.append(f"schema: NOT safe for the old release ({listed(unsafe, 2)})" if unsafe else "schema: safe")
+        return [Line(SEPARATOR.join(described), "if it fails", colour=ATTENTION if unsafe else "")] if described else []
 
 
 def lease_line(event: Event, seconds: float) -> Line:

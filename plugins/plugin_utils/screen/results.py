@@ -12,7 +12,7 @@ from .amounts import age, duration, number, size
 from .event import Event
 from .text import listed
 
-Told = Callable[[Event, bool], str]
+Describe = Callable[[Event, bool], str]
 SERVES = ("success", "live", "ready")  # the platforms' words for what serves
 
 
@@ -31,7 +31,7 @@ def _backup(event: Event, check: bool) -> str:
         return f"would back up {size(backup.get('database_size'))} to {backup.get('location')}"
     recipients = backup.get("recipients") or []
     how = f"encrypted to {number(len(recipients), 'recipient')}" if backup.get("encryption") not in (None, "off") else "not encrypted"
-    verified = {"checksum": "checksum verified", "decode": "read back", "restore": "restored"}.get(backup.get("verified"), backup.get("verified"))
+    verified = {"checksum": "checksum verified", "decode": "read back", "restore": "restored"}.get(str(backup.get("verified")), "")
     return listed([part for part in (size(backup.get("size")), how, verified, backup.get("name")) if part])
 
 
@@ -75,8 +75,8 @@ def _service(event: Event, check: bool) -> str:
     if check:
         return f"would go from {before} to {release}"
     verb = {"rolled_back": "back on", "started": "runs", "deployed": "runs"}.get(str(state), "runs")
-    told = f"{verb} {release or event.get('deployment', 'id')}"
-    return told if status in SERVES or not status else f"{told}, {status}"
+    described = f"{verb} {release or event.get('deployment', 'id')}"
+    return described if status in SERVES or not status else f"{described}, {status}"
 
 
 def _vercel(event: Event, check: bool) -> str:
@@ -170,7 +170,7 @@ def catalogue_rows(backups: list[Mapping[str, Any]]) -> list[str]:
     return rows
 
 
-MODULES: dict[str, Told] = {
+MODULES: dict[str, Describe] = {
     "pg_backup": _backup,
     "pg_proof": _proof,
     "prisma_rehearse": _rehearsal,

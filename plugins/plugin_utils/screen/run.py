@@ -36,7 +36,7 @@ class Step:
     name: str
     began: float
     since: float
-    said: list[str] = field(default_factory=list)
+    summaries: list[str] = field(default_factory=list)
     shown: bool = False
 
 
@@ -51,7 +51,7 @@ class Run:
     facts: dict[str, Any] = field(default_factory=dict)
     step: Step | None = None
     failed: failure.Failure | None = None
-    verdict: str = ""  # what the play itself said when it gave up
+    verdict: str = ""  # what the play itself summary when it gave up
     report: dict[str, Any] = field(default_factory=dict)
     leased: bool = False
     deadline: str = ""
@@ -148,7 +148,7 @@ class Run:
         step, self.step = self.step, None
         if not step or step.shown:
             return []
-        text = "; ".join(dict.fromkeys(step.said)) or ("nothing to do before the real run" if self.about.check else "nothing to do")
+        text = "; ".join(dict.fromkeys(step.summaries)) or ("nothing to do before the real run" if self.about.check else "nothing to do")
         return [*self._plan(), Line(text, labels.of_step(step.name), duration(at - step.began))]
 
     def _did(self, event: Event) -> list[Line]:
@@ -156,14 +156,14 @@ class Run:
             return self._lease(event)
         if event.asked or event.module in QUIET or not event.good or isinstance(event.get("results"), list):
             return []
-        said, unit = words(event, self.about.check or bool(event.args.get("check"))), self.plan.unit(event)
-        if not said:
+        summary, unit = words(event, self.about.check or bool(event.args.get("check"))), self.plan.unit(event)
+        if not summary:
             return []
         if self.step and not self.rescuing:
-            return self._in_step(event, said, unit)
+            return self._in_step(event, summary, unit)
         if (self.about.kind in LEASED and not self.leased) or self.about.kind == "preflight" or event.args.get("wait") is False:
             return []
-        lines = [*self._plan(), Line(said, labels.of_event(event, unit), duration(event.at - event.began))]
+        lines = [*self._plan(), Line(summary, labels.of_event(event, unit), duration(event.at - event.began))]
         if event.module == "pg_backup_info":
             self._listed = True
             lines += [Line(row, indent=4) for row in catalogue_rows(event.get("backups") or [])]
@@ -173,14 +173,14 @@ class Run:
             lines += [Line(row, indent=4) for row in info_rows(event.result)]
         return lines
 
-    def _in_step(self, event: Event, said: str, unit: str) -> list[Line]:
+    def _in_step(self, event: Event, summary: str, unit: str) -> list[Line]:
         assert self.step
         if event.args.get("state") == "configured" and not event.get("changed"):
             return []
         if not (event.item and unit and self.step.name in labels.UNITS):
-            self.step.said.append(said)
+            self.step.summaries.append(summary)
             return []
-        line = Line(said, labels.of_step(self.step.name, unit), duration(event.at - self.step.since))
+        line = Line(summary, labels.of_step(self.step.name, unit), duration(event.at - self.step.since))
         self.step.since, self.step.shown = event.at, True
         return [*self._plan(), line]
 

@@ -92,8 +92,8 @@ class Screen:
         return terminal.page(ascii=self.ascii).live(self.mask(text)) if text else ""
 
     def _announced(self, notes: Mapping[str, str], now: float) -> list[str]:
-        told = []
+        described = []
         for host, run in list(self.runs.items()):
             for line in doing.lines(run, notes.get(host, ""), now):
-                told += [self.mask(text) for text in self._page(run).lines(line)]
-        return told
+                described += [self.mask(text) for text in self._page(run).lines(line)]
+        return described

@@ -22,7 +22,7 @@ _FROM_ENVIRONMENT = 8  # characters: shorter ones are switches such as TOKEN=1
 
 
 class Mask:
-    """Hides what it was told to; ``learn`` reads a storefront's variables once."""
+    """Hides what it was described to; ``learn`` reads a storefront's variables once."""
 
     def __init__(self) -> None:
         self.secrets: set[str] = set()

@@ -87,7 +87,7 @@ class Live:
             self.display.__dict__.pop("display", None)
 
     def forget(self, host: str) -> None:
-        """A task of this host has begun or ended: what an earlier one told is over."""
+        """A task of this host has begun or ended: what an earlier one described is over."""
         self.notes.pop(host, None)
         self._said = max(self._said, self.clock() - EVERY)
 
@@ -124,8 +124,7 @@ class Live:
                 return
             self._erase()
             self._write(msg, *args, **options)
-            if self.alive:
-                self.stream.flush()
+            self.stream.flush()  # into a file too: what is printed is there when the controller is killed
 
     def _paint(self, now: float) -> None:
         text = self.describe(dict(self.notes), now)

@@ -92,8 +92,8 @@ def _wrapped(paragraph: str, limit: int) -> Iterator[str]:
 
 def log_tail(log: str, lines: int = LOG_LINES) -> list[str]:
     """Return the last lines of a vendor's log, at most ``lines``: JSON lines as their message, a line that is repeated once, with how often."""
-    told = [_readable(line) for line in clean(log).split("\n") if line.strip()]
-    counted = [(line, len(list(group))) for line, group in groupby(told)]
+    described = [_readable(line) for line in clean(log).split("\n") if line.strip()]
+    counted = [(line, len(list(group))) for line, group in groupby(described)]
     return [line if count == 1 else f"{count} x {line}" for line, count in counted[-lines:]]
 
 

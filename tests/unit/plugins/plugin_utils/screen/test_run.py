@@ -55,7 +55,12 @@ def test_a_good_deploy_is_a_line_for_each_step_and_ends_with_what_is_live(width)
 @pytest.mark.parametrize("width", [80, 120])
 def test_a_failed_deploy_shows_the_log_once_and_then_what_was_put_back(width):
     kept: list[str] = []
-    run = run_of("v1.2.0", keep_log=lambda unit, log: kept.append(log) or f"reports/{unit}.log")
+
+    def keep(unit: str, log: str) -> str:
+        kept.append(log)
+        return f"reports/{unit}.log"
+
+    run = run_of("v1.2.0", keep_log=keep)
     lines = shown(run, recorded("failed"), Page(width))
     assert len(lines) <= 60
     assert max(map(columns, lines)) <= width
