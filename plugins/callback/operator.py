@@ -31,7 +31,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ansible import constants
+from ansible import constants, context
 from ansible.plugins.callback.default import CallbackModule as Default
 
 from ..plugin_utils.screen import files, terminal
@@ -71,17 +71,25 @@ class CallbackModule(Default):
         self._began: dict[str, float] = {}
         self._pid = os.getpid()
         self._playbook = ""
+        self._screen = self._new_screen()
+        self._handles = False
+        atexit.register(self._leave)
+
+    def _new_screen(self) -> Screen:
         mask = Mask()
         mask.learn_environment(os.environ)
-        alive = terminal.interactive(sys.stdout, os.environ)
-        self._screen = Screen(self._display, mask, terminal.needs_ascii(sys.stdout, os.environ), alive, held=bool(self._display.verbosity))
-        atexit.register(self._leave)
+        alive = terminal.interactive(sys.stdout, os.environ) and not context.CLIARGS.get("step")  # which asks before each task
+        return Screen(self._display, mask, terminal.needs_ascii(sys.stdout, os.environ), alive, held=bool(self._display.verbosity))
 
     @ours
     def v2_playbook_on_start(self, playbook: Any) -> None:
         self._playbook = playbook._file_name
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._interrupted(signal.getsignal(number)))
+        if self._over:  # the second playbook of one command
+            self._over, self._screen = False, self._new_screen()
+        if not self._handles:
+            self._handles = True
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, self._interrupted(signal.getsignal(number)))
 
     @ours
     def v2_playbook_on_play_start(self, play: Any) -> None:
@@ -167,7 +175,7 @@ class CallbackModule(Default):
 
     @ours
     def v2_on_file_diff(self, result: Any) -> None:
-        event = event_of("ok", result, 0.0, 0.0)
+        event = event_of("ok", result, self._screen.mask)
         turns = event.result["results"] if isinstance(event.get("results"), list) else [event.result]
         for turn in turns:
             text = self._get_diff(turn["diff"]) if turn.get("changed") and turn.get("diff") else ""
@@ -187,7 +195,7 @@ class CallbackModule(Default):
     def _take(self, kind: str, result: Any, item: bool = False) -> None:
         host = self._host(result)
         run, now = self._run(host), time.time()
-        event = event_of(kind, result, now, self._began.get(host.get_name(), now), item)
+        event = event_of(kind, result, self._screen.mask, at=now, began=self._began.get(host.get_name(), now), item=item)
         if item:
             self._began[host.get_name()] = now
         for text in event.warnings:

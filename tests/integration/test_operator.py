@@ -231,6 +231,30 @@ def test_a_log_file_has_the_same_lines(good):
         assert line.strip() in logged
 
 
+def test_two_playbooks_of_one_command_have_a_screen_each(good):
+    (good.folder / "rollback.yml").write_text((good.folder / "deploy.yml").read_text())
+    argv = ["ansible-playbook", "deploy.yml", "rollback.yml", *good.argv()[2:]]
+    done = subprocess.run(argv, cwd=good.folder, env=good.environment(), capture_output=True, text=True, check=True)
+    assert done.stdout.index("RELEASED v1.1.0") < done.stdout.index("Roll shop back") < done.stdout.rindex("RELEASED v1.1.0")
+
+
+def test_a_reader_that_leaves_changes_no_exit_code(good):
+    command = f"set -o pipefail; {' '.join(good.argv())} | head -n 1"
+    done = subprocess.run(["bash", "-c", command], cwd=good.folder, env=good.environment(), capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("Deploy v1.1.0 to shop")
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 0
+
+
+def test_a_secret_that_is_longer_than_a_line_is_masked_whole(desk):
+    long = "".join(chr(97 + number % 26) for number in range(150))
+    desk.hosts("shop", backend_token=long)
+    desk.write(*LEASED, begin("backend.release"), {"ansible.builtin.fail": {"msg": f"{'x' * 60} {long} {long * 9}"}})
+    done = desk.run()
+    assert done.returncode == 2
+    assert "abcdefgh" not in done.stdout
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_says_what_is_left_and_how_to_go_on(waiting, number):
     terminal = waiting.terminal()

@@ -22,7 +22,7 @@ from .about import About
 from .event import Event
 from .secrets import Mask
 
-CHOICES = ("backup", "undo")  # what a restore is described on the command line
+CHOICES = ("backup", "undo")  # of a restore
 
 
 def about_run(playbook: str, play: Any, host: str, variables: Mapping[str, Any], several: bool) -> About:
@@ -63,19 +63,29 @@ def expected_hosts(play: Any) -> list[str]:
     return [host.get_name() for host in manager._inventory.get_hosts(play.hosts, ignore_restrictions=True)]
 
 
-def event_of(kind: str, result: Any, at: float, began: float, item: bool = False) -> Event:
-    """Return a result of Ansible's as ours; the classes differ from core to core."""
+def event_of(kind: str, result: Any, mask: Mask, *, at: float = 0.0, began: float = 0.0, item: bool = False) -> Event:
+    """Return a result of Ansible's as ours, without secrets; the classes differ from core to core."""
     task = getattr(result, "task", None) or result._task
-    described = getattr(result, "result", None)
-    described = result._result if not isinstance(described, Mapping) else described
+    raw = getattr(result, "result", None)
+    raw = raw if isinstance(raw, Mapping) else result._result
     fields = getattr(result, "task_fields", None) or getattr(result, "_task_fields", None) or {}
     arguments = fields.get("args")
-    written = getattr(task, "_ds", None)  # under --check every task says check_mode: only its text tells which of them always looks only
+    # Under --check every task has check_mode: only its text says which of them never changes anything.
+    written = getattr(task, "_ds", None)
     asked = bool(fields.get("check_mode")) and (not context.CLIARGS.get("check") or (isinstance(written, Mapping) and written.get("check_mode") is True))
-    action = getattr(task, "resolved_action", None) or task.action
-    hidden = bool(described.get("_ansible_no_log"))
-    warnings = [] if hidden else [str(getattr(one, "msg", one)) for one in described.get("warnings") or []]
-    return Event(kind, str(action), described, task.get_name(), arguments if isinstance(arguments, Mapping) else {}, at, began, item, asked, warnings)
+    warnings = [] if raw.get("_ansible_no_log") else [mask(str(getattr(one, "msg", one))) for one in raw.get("warnings") or []]
+    return Event(
+        kind=kind,
+        action=str(getattr(task, "resolved_action", None) or task.action),
+        result=mask.deep(raw),
+        name=mask(task.get_name()),
+        args=mask.deep(arguments) if isinstance(arguments, Mapping) else {},
+        at=at,
+        began=began,
+        item=item,
+        asked=asked,
+        warnings=warnings,
+    )
 
 
 def _is_playbook(given: str, file: str) -> bool:

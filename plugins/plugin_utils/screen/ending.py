@@ -27,6 +27,7 @@ FIXED = ("RELEASED", "ROLLED BACK", "ROLLBACK INCOMPLETE", "ROLLBACK UNSAFE", "L
 _LIVE_AGAIN = re.compile(r"\s*(Live again|Nothing was live before of)[^\n]*?(?:\.(?=\s|$)|$)")
 _APPROVAL = re.compile(r"-e approve_restore=\S+")
 _NOTES = 4
+_SENTENCE, _ROWS = 800, 60  # characters of a line, and lines, of the play's own message
 
 
 def lines(run: Run, bad: bool) -> list[Line]:
@@ -63,7 +64,7 @@ def _outcome(run: Run, outcome: str, good: bool) -> tuple[str, list[Line]]:
         first, _unused, rest = message.partition("\n")
         if good and outcome in ("rolled_back", "migrated", "restored"):
             first = f"{first.rstrip('.')} (in {took})." if "." not in first.rstrip(".") else first
-        return first, [Line(row, indent=2) for row in rest.split("\n") if row.strip()]
+        return first[:_SENTENCE], [Line(row[:_SENTENCE], indent=2) for row in rest.split("\n")[:_ROWS] if row.strip()]
     if good:
         return f"{_done(about.kind)} in {took}.", []
     if run.failed:

@@ -15,7 +15,8 @@ from .page import BAD, Line
 from .text import LOG_LINES, clean, log_tail
 
 MARK = "The end of its log: "
-_LINES = 8  # of a message; all of it is in the report and the ledger
+_FIRST = 320  # characters of a message's first line; all of it is in the report and the ledger
+_ROWS = 5  # further lines of it
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,19 @@ class Failure:
     def lines(self, label: str, time: str, log_file: str = "") -> list[Line]:
         """Return the failure as it is shown once: what, why, and the end of the log."""
         first, _unused, rest = self.why.partition("\n")
-        lines = [Line(f"FAILED: {first}", label, time, BAD)]
-        rows = [row for row in rest.split("\n") if row.strip()]
-        lines += [Line(row, indent=6) for row in rows[:_LINES]]
-        tail = log_tail(self.log)
+        lines = [Line(f"FAILED: {_cut(first)}", label, time, BAD)]
+        rows = [row for row in rest.split("\n") if row.strip()][:_ROWS]
+        lines += [Line(row, indent=6, verbatim=True) for row in rows]
+        tail = log_tail(self.log, LOG_LINES - len(rows))
         if tail:
             where = f" (all of it: {log_file})" if log_file else ""
             lines.append(Line(f"last lines of its log{where}:", indent=6))
-            lines += [Line(row, indent=8, verbatim=True) for row in tail[-LOG_LINES:]]
+            lines += [Line(row, indent=8, verbatim=True) for row in tail]
         return lines
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _FIRST else f"{text[:_FIRST]}…"
 
 
 def read(event: Event, what: str, unit: str) -> Failure:

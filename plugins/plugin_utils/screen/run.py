@@ -69,6 +69,9 @@ class Run:
     def starts(self, action: str, at: float) -> None:
         """Remember what a task that starts is about, for the live line."""
         event = Event("ok", action, {})
+        if event.builtin == "pause":
+            self._doing = ("", at)  # it asks something: nothing may be written over that
+            return
         if self.step and not self.rescuing:
             self._doing = (labels.of_step(self.step.name), self.step.since)
         elif event.module and event.module not in QUIET and (self.leased or self.about.kind not in LEASED):

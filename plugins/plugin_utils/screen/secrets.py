@@ -22,13 +22,23 @@ _FROM_ENVIRONMENT = 8  # characters: shorter ones are switches such as TOKEN=1
 
 
 class Mask:
-    """Hides what it was described to; ``learn`` reads a storefront's variables once."""
+    """Hides the secrets that it knows; ``learn`` reads a storefront's variables once."""
 
     def __init__(self) -> None:
         self.secrets: set[str] = set()
 
     def __call__(self, text: str) -> str:
         return redact(text, self.secrets)
+
+    def deep(self, value: Any) -> Any:
+        """Return a value with every text in it masked: before it is cut or wrapped, or a part of a secret would stay."""
+        if isinstance(value, str):
+            return self(str(value)) if value else value
+        if isinstance(value, Mapping):
+            return {key: self.deep(nested) for key, nested in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.deep(nested) for nested in value]
+        return value
 
     def add(self, secret: str) -> None:
         for form in (secret, quote(secret, safe=""), b64encode(secret.encode()).decode().rstrip("=")):

@@ -87,7 +87,7 @@ class Live:
             self.display.__dict__.pop("display", None)
 
     def forget(self, host: str) -> None:
-        """A task of this host has begun or ended: what an earlier one described is over."""
+        """A task of this host has begun or ended: what an earlier one reported is over."""
         self.notes.pop(host, None)
         self._said = max(self._said, self.clock() - EVERY)
 
@@ -122,9 +122,12 @@ class Live:
                 if self.alive:
                     self._paint(self.clock())
                 return
-            self._erase()
-            self._write(msg, *args, **options)
-            self.stream.flush()  # into a file too: what is printed is there when the controller is killed
+            try:
+                self._erase()
+                self._write(msg, *args, **options)
+                self.stream.flush()  # into a file too: what is printed is there when the controller is killed
+            except BrokenPipeError:  # whoever read this has gone; the play goes on
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
 
     def _paint(self, now: float) -> None:
         text = self.describe(dict(self.notes), now)
