@@ -10,6 +10,7 @@ import signal
 
 import pytest
 
+from conftest import ROOT
 from molecule.conftest import development
 
 NEW, BROKEN = "v1.1.0", "v1.2.0"
@@ -28,6 +29,28 @@ def lines_of(played) -> list[str]:
     lines = played.stdout.splitlines()
     assert max(map(len, lines)) <= 80, played.stdout
     return lines
+
+
+def shape(text: str) -> list[str]:
+    """What of a screen is the same each time: its words, without times, numbers, addresses and ids."""
+    plain = re.sub(r"\b[0-9a-f]{7,}\b|\b[0-9a-f-]{36}\b|https?://\S+|\d[\d.,:TZ]*", "#", text)
+    plain = re.sub(r"# (s|min|h|days?)\b( # s)?", "#", plain)
+    lines = plain.splitlines()
+    return [" ".join(line.split()) for line in lines if line.strip() and not line.startswith(("Deploy ", "$ "))]
+
+
+def readme(start: str) -> str:
+    """The block of the README that has this line."""
+    blocks = re.findall(r"```text\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (block,) = [block for block in blocks if start in block]
+    return block
+
+
+def test_the_readme_shows_what_a_deploy_prints(shop, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    good, failed = shop.play("deploy.yml", release=NEW), shop.play("deploy.yml", release=BROKEN)
+    assert shape(good.stdout) == shape(readme("RELEASED v1.1.0"))
+    assert shape(failed.stdout)[-len(shape(readme("ROLLED BACK to"))) :] == shape(readme("ROLLED BACK to"))
 
 
 def test_a_good_deploy_is_at_most_40_lines_and_ends_with_what_is_live(shop):
