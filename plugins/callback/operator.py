@@ -204,7 +204,7 @@ class CallbackModule(Default):
 
     @staticmethod
     def _host(result: Any) -> Any:
-        return getattr(result, "host", None) or result._host
+        return result._host  # as core 2.18 has it
 
     def _run(self, host: Any) -> Run:
         name = host.get_name()

@@ -65,10 +65,9 @@ def expected_hosts(play: Any) -> list[str]:
 
 def event_of(kind: str, result: Any, mask: Mask, *, at: float = 0.0, began: float = 0.0, item: bool = False) -> Event:
     """Return a result of Ansible's as ours, without secrets; the classes differ from core to core."""
-    task = getattr(result, "task", None) or result._task
+    task, fields = result._task, result._task_fields  # core 2.18 has no others, and 2.21 warns of the public task_fields
     raw = getattr(result, "result", None)
     raw = raw if isinstance(raw, Mapping) else result._result
-    fields = getattr(result, "task_fields", None) or getattr(result, "_task_fields", None) or {}
     arguments = fields.get("args")
     # Under --check every task has check_mode: only its text says which of them never changes anything.
     written = getattr(task, "_ds", None)
