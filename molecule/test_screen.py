@@ -38,7 +38,8 @@ def shape(text: str) -> list[str]:
     plain = re.sub(r"\b[0-9a-f]{7,}\b|\b[0-9a-f-]{36}\b|https?://\S+|\d[\d.,:TZ]*", "#", text)
     plain = re.sub(r"# (s|min|h|days?)\b( # s)?", "#", plain)
     lines = plain.splitlines()
-    return [" ".join(line.split()) for line in lines if line.strip() and not line.startswith(("Deploy ", "$ "))]
+    kept = [line for line in lines if line.strip() and not line.startswith(("Deploy ", "$ ")) and not line.endswith("so far")]  # which a busy machine adds
+    return [" ".join(line.split()) for line in kept]
 
 
 def readme(start: str) -> str:
