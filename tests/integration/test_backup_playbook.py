@@ -45,7 +45,13 @@ class Plays:
     def play(self, *arguments: str, **variables: Any) -> subprocess.CompletedProcess:
         variables = {"store": f"s3://{BUCKET}/{PREFIX}", "database_backup_keep": {"last": 1}, **variables}
         command = ["ansible-playbook", "playbooks/backup.yml", "-i", "inventories/development", "-e", json.dumps(variables), *arguments]
-        environment = {**os.environ, "SANDBOX_NAME": self.name, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+        environment = {
+            **os.environ,
+            "SANDBOX_NAME": self.name,
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_STDOUT_CALLBACK": "default",
+        }
         return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
     def manifests(self) -> list[str]:

@@ -92,6 +92,7 @@ def test_a_fresh_backup_will_do_an_old_one_does_not_and_that_of_others_counts_as
 
     (tmp_path / "at.json").write_text("[]")
     keeping = {
+        "ANSIBLE_STDOUT_CALLBACK": "default",
         "ANSIBLE_CALLBACK_PLUGINS": f"{ROOT}/molecule/plugins/callback",
         "ANSIBLE_CALLBACKS_ENABLED": "at_task,storefront.runbook.preload",
         "AT_TASK": str(tmp_path / "at.json"),

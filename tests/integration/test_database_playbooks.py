@@ -65,7 +65,12 @@ def play(database: Database, repository: Path, tmp_path: Path) -> Play:
             inventory=str(ROOT / "inventories/development"),
             extravars={**variables, **extra},
             cmdline=cmdline or None,
-            envvars={"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "SANDBOX_NAME": TEST_SANDBOX},
+            envvars={
+                "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+                "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+                "ANSIBLE_STDOUT_CALLBACK": "default",  # whose lines are not wrapped
+                "SANDBOX_NAME": TEST_SANDBOX,
+            },
             quiet=True,
         )
         with runner.stdout as stream:
