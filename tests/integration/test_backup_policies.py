@@ -101,19 +101,20 @@ def test_a_fresh_backup_will_do_an_old_one_does_not_and_that_of_others_counts_as
     done = subprocess.run(argv, cwd=ROOT, env={**os.environ, **keeping}, capture_output=True, text=True, check=False)
     lines = [json.loads(line) for line in (tmp_path / "at.results").read_text().splitlines()]
     told = {line["result"]["msg"]["inventory_hostname"]: line["result"]["msg"] for line in lines if line["task"] == "Tell"}
+    assert told.keys() == hosts.keys(), done.stdout + done.stderr
     problems = {host: told[host]["database_problems"] for host in hosts}
     (problem,) = problems.pop("vendors_old")
     assert "The vendor backup pitr is 25." in problem
-    assert "database_backup_max_age allows 24. Make a new one, or let this run: database_backup_source: controller" in problem
+    assert "database_backup_max_age allows 24. Make a new one, or let this run make it: database_backup_source: controller" in problem
     assert problems == {"fresh": [], "old": [], "vendors": []}
     assert {line.split()[0] for line in done.stdout.splitlines() if " failed=1 " in line} == {"vendors_old"}, done.stdout
     assert done.returncode == 2
 
     assert [manifest["name"] for manifest in manifests(tmp_path / "fresh")] == ["nightly"]
     assert told["fresh"]["database_backup"] == {"name": "nightly"}
-    assert any(note.startswith("backup: none was made for this: nightly is 23.") for note in told["fresh"]["database_notes"])
+    assert any(note.startswith("backup: none is made by this run: nightly is 23.") for note in told["fresh"]["database_notes"])
     older, newer = sorted(manifests(tmp_path / "old"), key=lambda manifest: manifest["finished_at"])
     assert (older["name"], newer["database"], told["old"]["database_backup"]) == ("nightly", database.name, None)
     assert (told["vendors"]["database_backup"]["name"], (tmp_path / "vendors").exists()) == ("pitr", False)
-    assert any(note.startswith("backup: none was made for this: vendor makes it: pitr of ") for note in told["vendors"]["database_notes"])
+    assert any(note.startswith("backup: none is made by this run: vendor makes it: pitr, made at ") for note in told["vendors"]["database_notes"])
     assert database.password not in done.stdout

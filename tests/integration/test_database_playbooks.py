@@ -94,7 +94,7 @@ def test_a_check_shows_what_it_is_and_a_failure_says_what_was_applied_and_frees_
     rc, said = play("migrate.yml", release="v2")
     assert rc == 2
     assert "Applied before it: 1_base, 2_rating, 3_more." in said
-    assert "The release that is live stays." in said
+    assert "The live release keeps serving." in said
     assert list((tmp_path / "store" / "backups").rglob("*.zst"))
     assert lease(tmp_path)["state"] == "released"
     assert database.password not in said

@@ -139,7 +139,7 @@ def test_none_of_them_fails_a_run(desk: Desk) -> None:
     for vendor, operation in (("slack", "post_message"), ("github", "list_deployments"), ("sentry", "release")):
         desk.sandbox.cloud("POST", "/faults", {"vendor": vendor, "operation": operation, "kind": "malformed", "times": -1, "storefront": NAME})
     printed = desk.play(**RELEASED)
-    assert all(f"{name} was not told: " in printed for name in ("Slack", "GitHub", "Sentry"))
+    assert all(f"{name} was not notified: " in printed for name in ("Slack", "GitHub", "Sentry"))
     assert desk.said() == []
 
 

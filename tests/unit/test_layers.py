@@ -24,7 +24,8 @@ URL = re.compile(r"https?://\w", re.IGNORECASE)
 
 SOURCES = sorted(path.relative_to(PLUGINS).as_posix() for path in PLUGINS.rglob("*.py"))
 MODULES = [path for path in SOURCES if path.startswith("modules/")]
-FOLDERS = {"modules", "module_utils", "plugin_utils", "plugin_utils/screen", *(f"module_utils/{folder}" for folder in ("core", "platforms", "data"))}
+PACKAGES = ("core", "platforms", "data", "release")
+FOLDERS = {"modules", "module_utils", "plugin_utils", "plugin_utils/screen", *(f"module_utils/{folder}" for folder in PACKAGES)}
 ROLE_FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("roles/*/*/**/*.y*ml"))
 
 
@@ -56,8 +57,10 @@ MAY_IMPORT = {
     "core": {"core"},
     "platforms": {"core", "platforms"},
     "data": {"core", "data"},
+    "release": {"core", "release"},
     "modules": {"core", "platforms", "data"},
     "action": {"core"},
+    "filter": {"release"},
     "doc_fragments": set(),
     "module_utils": set(),
     "plugin_utils": {"core", "plugin_utils"},
@@ -85,7 +88,7 @@ def faults(path: str, text: str) -> list[str]:
                 found.append(f"{here} imports {there}")
             elif here == there == "platforms" and vendor(path) != vendor(name):
                 found.append(f"{vendor(path)} imports {vendor(name)}")
-            elif here in ("platforms", "data") and f"{name}.py" in KNOWS_ANSIBLE:
+            elif here in ("platforms", "data", "release") and f"{name}.py" in KNOWS_ANSIBLE:
                 found.append(f"imports {name}, which imports Ansible")
     return found
 
@@ -146,7 +149,7 @@ def test_no_role_includes_another(path: str) -> None:
 
 
 def test_platforms_and_data_work_where_ansible_is_not_installed() -> None:
-    names = [path.removesuffix(".py").replace("/", ".") for path in SOURCES if layer(path) in ("platforms", "data")]
+    names = [path.removesuffix(".py").replace("/", ".") for path in SOURCES if layer(path) in ("platforms", "data", "release")]
     script = "import importlib, sys\nsys.modules['ansible'] = None\n" + "".join(f"importlib.import_module('{PACKAGE}.plugins.{name}')\n" for name in names)
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT / ".ansible" / "collections", capture_output=True, text=True, check=False)
     assert done.stderr == ""
@@ -163,6 +166,8 @@ def test_platforms_and_data_work_where_ansible_is_not_installed() -> None:
         ("module_utils/platforms/vercel.py", "from ..data import store", "platforms imports data"),
         ("module_utils/data/store.py", "from ..platforms.vercel import Vercel", "data imports platforms"),
         ("module_utils/data/store.py", "import ansible", "imports ansible"),
+        ("module_utils/release/migrations.py", "from ..data import store", "release imports data"),
+        ("filter/decisions.py", "from ..module_utils.data import store", "filter imports data"),
         ("module_utils/data/lease.py", "from ..core.module import Guard", "imports module_utils/core/module, which imports Ansible"),
         ("module_utils/data/store.py", "from ...modules.cf_purge import plan", "data imports modules"),
         ("modules/cf_purge.py", "from .health_check import plan", "modules imports modules"),

@@ -1,0 +1,163 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The decisions of the playbooks, as filters: each calls one pure function of module_utils/release with what YAML collected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..module_utils.release import (
+    backup_listing,
+    database_outcome,
+    database_outlook,
+    database_policy,
+    evidence,
+    migrations,
+    notices,
+    options,
+    phases,
+    restores,
+    units,
+)
+from ..module_utils.release.results import failure_message
+
+ROLES = Path(__file__).parents[2] / "roles"
+
+
+def _fields(decision: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass. Ansible's lazy containers inside of it cannot be copied, so dataclasses.asdict does not serve."""
+    return dict(vars(decision))
+
+
+def _situation(seen: Mapping[str, Any]) -> database_policy.Situation:
+    numbers = {name: float(seen[name]) for name in ("backup_max_age", "proof_max_age")}
+    flags = {name: any(seen[name]) for name in ("encrypts", "can_scratch", "can_decrypt", "rehearsal_copy_given")}  # each lists the options that do it
+    rehearse = "off" if seen["rehearse"] in (False, "off") else seen["rehearse"]  # YAML reads an off without quotes as false
+    return database_policy.Situation(**{**seen, **numbers, **flags, "rehearse": rehearse})
+
+
+def decide_database_policy(seen: Mapping[str, Any]) -> dict[str, Any]:
+    situation = _situation(seen)
+    return {"reads_catalogue": situation.reads_catalogue, **_fields(database_policy.decide(situation, datetime.now(UTC)))}
+
+
+def decide_database_outlook(seen: Mapping[str, Any], plans: Mapping[str, Any], migrate_runner: str) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    situation = _situation(seen)
+    decision = database_policy.decide(situation, now)
+    return _fields(database_outlook.outlook(situation, decision, plans, migrate_runner=migrate_runner, now=now))
+
+
+def database_problems(seen: Mapping[str, Any]) -> list[str]:
+    return migrations.check_problems(**seen)
+
+
+def applied_migrations(pending: Sequence[Mapping[str, Any]], database: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    return {"applied": migrations.applied(pending, database), "incompatible": migrations.applied_incompatible(pending, database)}
+
+
+def unsafe_for_target(unknown: Sequence[Mapping[str, Any]], target: str, accept_schema: str = "") -> dict[str, Any]:
+    unsafe = migrations.unsafe_for_target(unknown, accept_schema)
+    return {"migrations": unsafe, "message": migrations.unsafe_target_message(target, unsafe)}
+
+
+def rehearsal_evidence(result: Mapping[str, Any], copy: str) -> dict[str, Any]:
+    return evidence.rehearsal_evidence(result, copy, datetime.now(UTC))
+
+
+def restore_problems(plan: Mapping[str, Any], urls: Mapping[str, str], **seen: Any) -> list[str]:
+    return restores.check_problems(plan, restores.Urls(**urls), **seen)
+
+
+def restore_addresses(urls: Mapping[str, str], serves: str, left: str, returns: bool) -> dict[str, str]:
+    return restores.addresses(restores.Urls(**urls), serves=serves, left=left, returns=returns)
+
+
+def option_specs(kind: str, surfaces: Sequence[str]) -> dict[str, Any]:
+    """Return the options of the roles that a run needs, as the entry point ``check`` of each declares them."""
+    specs: dict[str, Any] = {}
+    for role in options.roles(kind, surfaces):
+        declared = yaml.safe_load((ROLES / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
+        specs |= declared["argument_specs"]["check"]["options"]
+    return specs
+
+
+def wrong_options(specs: Mapping[str, Any], values: Mapping[str, Any], **given: Any) -> list[str]:
+    return options.wrong(specs, values, **given)
+
+
+def backend_check(results: Sequence[Mapping[str, Any]], take_over: bool) -> dict[str, Any]:
+    return units.backend_check(results, take_over=take_over)
+
+
+def frontend_taken_over(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if not units.took_over(result):
+        return []
+    question, answer = "Does Vercel serve a push as soon as it is built?", "Yes, so auto-assignment of the production domains was turned off"
+    return [take_over_evidence(question, answer)]
+
+
+def take_over_evidence(question: str, answer: str) -> dict[str, Any]:
+    return evidence.take_over_evidence(question, answer, datetime.now(UTC))
+
+
+def deploy_phases(deploy: Mapping[str, Any]) -> list[str]:
+    return phases.of_deploy(phases.Deploy(**deploy))
+
+
+def run_notices(run: Mapping[str, Any]) -> dict[str, Any]:
+    described = notices.Run(**run)
+    return {**notices.texts(described), "good": described.good, "word": described.word}
+
+
+class FilterModule:
+    """Registers the filters."""
+
+    def filters(self) -> dict[str, Any]:
+        return {
+            "applied_migrations": applied_migrations,
+            "backend_check": backend_check,
+            "baseline_problems": units.baseline_problems,
+            "frontend_problems": units.frontend_problems,
+            "frontend_taken_over": frontend_taken_over,
+            "migrated_message": database_outcome.migrated_message,
+            "migration_failed_message": database_outcome.migration_failed_message,
+            "migration_phases": phases.of_migration,
+            "movable_units": units.movable,
+            "named_surfaces": options.asked,
+            "moved_surfaces": options.moved,
+            "option_specs": option_specs,
+            "refusal": options.refusal,
+            "run_notices": run_notices,
+            "take_over_evidence": take_over_evidence,
+            "unit_put_back": units.put_back,
+            "units_offered": units.offered,
+            "units_released": units.released,
+            "units_snapshot": units.snapshot,
+            "wrong_options": wrong_options,
+            "backup_lines": backup_listing.lines,
+            "database_outlook": decide_database_outlook,
+            "database_policy": decide_database_policy,
+            "database_problems": database_problems,
+            "deploy_phases": deploy_phases,
+            "failure_message": failure_message,
+            "proof_evidence": evidence.proof_evidence,
+            "proof_message": evidence.proof_message,
+            "rehearsal_evidence": rehearsal_evidence,
+            "restore_addresses": restore_addresses,
+            "restore_approval": restores.approval_message,
+            "restore_connection_failure": restores.connection_failure,
+            "restore_message": database_outcome.restore_message,
+            "restore_outcome": database_outcome.restore_outcome,
+            "restore_problems": restore_problems,
+            "restore_serving_note": restores.serving_note,
+            "shop_sessions": restores.sessions,
+            "stray_sessions": restores.strays,
+            "unsafe_for_target": unsafe_for_target,
+        }

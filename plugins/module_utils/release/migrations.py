@@ -1,0 +1,98 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run concludes from the migrations that prisma_migrate reports: problems before it starts, and what is applied after a failure.
+
+A migration is {name, backward_compatible} among the pending ones, and {name, state, resolve} among those of the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .results import failure_message, names
+
+Result = Mapping[str, Any]
+UNDONE = "rolled-back"  # how a failed migration is resolved of which nothing is applied
+
+
+def check_problems(
+    migrations: Result,
+    backup: Result,
+    *,
+    makes_backups: bool,
+    maintenance: bool,
+    surfaces: Sequence[str],
+    kind: str,
+    runner: str,
+    left_incompatible: Sequence[str] = (),
+    accept_schema: str | None = None,
+    approve_migration: str | None = None,
+) -> list[str]:
+    """Return what stops a deploy at its database. ``migrations`` and ``backup`` are the results of prisma_migrate and pg_backup in check mode.
+
+    ``left_incompatible`` are the migrations that an unfinished deploy applied and that the old release cannot run on.
+    """
+    problems = []
+    if "pending" not in migrations:
+        problems.append(failure_message(migrations))
+    if makes_backups and "backup" not in backup:
+        problems.append(failure_message(backup))
+    if maintenance and "backend" not in surfaces:
+        problems.append("maintenance=true holds the units of the backend, and surfaces does not name the backend: name it too")
+    if runner == "platform" and "backend" not in surfaces and kind == "deploy":
+        problems.append("database_migrate_runner is platform, so the migrations come with the backend: name it in surfaces too")
+    problems += [_strange(name) for name in _unknown_to_release(migrations, left_incompatible, accept_schema)]
+    if not (maintenance and "backend" in surfaces):
+        problems += [_unapproved(name) for name in incompatible(migrations.get("pending") or []) if name not in names(approve_migration)]
+    return problems
+
+
+def incompatible(migrations: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the names of the migrations that the old release cannot run on."""
+    return [str(one["name"]) for one in migrations if not one.get("backward_compatible")]
+
+
+def applied(pending: Sequence[Mapping[str, Any]], database: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return which of the pending migrations are in the database now. A failed one counts unless it is known that nothing of it is applied."""
+    there = {one["name"] for one in database if one["state"] in ("applied", "edited") or (one["state"] == "failed" and one.get("resolve") != UNDONE)}
+    return [str(one["name"]) for one in pending if one["name"] in there]
+
+
+def applied_incompatible(pending: Sequence[Mapping[str, Any]], database: Sequence[Mapping[str, Any]]) -> list[str]:
+    there = applied(pending, database)
+    return [name for name in incompatible(pending) if name in there]
+
+
+def unsafe_for_target(unknown: Sequence[Mapping[str, Any]], accept_schema: str | None = None) -> list[str]:
+    """Return the applied migrations that the target of a rollback does not know and cannot run on."""
+    return [name for name in incompatible(unknown) if name not in names(accept_schema)]
+
+
+def unsafe_target_message(target: str, unsafe: Sequence[str]) -> str:
+    return (
+        f"ROLLBACK UNSAFE: schema. Nothing was changed. {target} does not know the migration {', '.join(unsafe)}, which was applied and is not backward "
+        "compatible: its code may fail or write wrong data. Deploy a fixed release instead, or restore a backup, or put it back all the same with "
+        f"-e accept_schema={','.join(unsafe)}"
+    )
+
+
+def _unknown_to_release(migrations: Result, left: Sequence[str], accept_schema: str | None) -> list[str]:
+    missing = {one["name"] for one in migrations.get("migrations") or [] if one["state"] == "missing"}
+    return [name for name in left if name in missing and name not in names(accept_schema)]
+
+
+def _strange(name: str) -> str:
+    return (
+        f"ROLLBACK UNSAFE: schema. A deploy that did not finish applied the migration {name}, which is not backward compatible and which this release "
+        f"does not know. Deploy a release that has it; or continue all the same with -e accept_schema={name}"
+    )
+
+
+def _unapproved(name: str) -> str:
+    return (
+        f"The migration {name} is not backward compatible: the live release would run on it until the new one serves, and could not be put back. "
+        "Split it into an expanding and a contracting migration; or deploy it in maintenance, with -e maintenance=true; or approve it with "
+        f"-e approve_migration={name}"
+    )

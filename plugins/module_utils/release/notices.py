@@ -1,0 +1,67 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is posted about a run, in Slack's markup."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+WORDS = {
+    "released": "is live",
+    "rolled_back": "was put back",
+    "incomplete": "is INCOMPLETE: it needs a person now",
+    "lost": "lost the lease: its new holder decides what is served",
+    "unsafe": "stopped: the schema is unsafe for the old code",
+    "failed": "failed before anything was put back",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as notifications describe it. ``links`` are dashboards, each with a name and a url."""
+
+    environment: str
+    kind: str
+    release: str = ""
+    outcome: str = "failed"
+    by: str = ""
+    message: str = ""
+    log_url: str = ""
+    links: Sequence[Mapping[str, str]] = field(default_factory=list)
+    contacts: Sequence[str] = field(default_factory=list)
+    last_step: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def good(self) -> bool:
+        """Whether it ended as it should; a deploy that was rolled back did not."""
+        return self.outcome == "released" or (self.outcome == "rolled_back" and self.kind == "rollback")
+
+    @property
+    def word(self) -> str:
+        return WORDS.get(self.outcome, self.outcome)
+
+
+def texts(run: Run) -> dict[str, str]:
+    """Return the texts began, headline, ended and step."""
+    what = f"*{run.environment}*: {run.kind}" + (f" of {run.release}" if run.release else "") + (f" by {run.by}" if run.by else "")
+    dashboards = ", ".join(f"<{link['url']}|{link['name']}>" for link in run.links)
+    links = f"\nDashboards: {dashboards}" if dashboards else ""
+    headline = f"{':white_check_mark:' if run.good else ':x:'} {what} {run.word}.{links}"
+    more = [html.escape(run.message.strip(), quote=False), run.log_url]
+    if run.contacts and not run.good:
+        more.append(f"Call: {', '.join(run.contacts)}")
+    return {
+        "began": f":hourglass_flowing_sand: {what} has begun.{links}",
+        "headline": headline,
+        "ended": "\n".join([headline, *(line for line in more if line)]),
+        "step": _step(run.last_step),
+    }
+
+
+def _step(step: Mapping[str, Any]) -> str:
+    mark = ":heavy_check_mark:" if step.get("outcome") == "ok" else ":x:"
+    return f"{mark} {step.get('name', '')} in {step.get('seconds', 0)} s"

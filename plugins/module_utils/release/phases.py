@@ -1,0 +1,55 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The order of a deploy, and which of its phases a run takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Deploy:
+    """What decides on the phases. ``idle`` are phases that have nothing to do; ``held`` says that an unfinished deploy left the shop in maintenance."""
+
+    surfaces: Sequence[str]
+    idle: Sequence[str] = ()
+    maintenance: bool = False
+    held: bool = False
+    builds_first: bool = False
+
+    def moves(self, surface: str) -> bool:
+        return surface in self.surfaces
+
+
+# Each phase is a role and its verb. A deploy takes the phases in this order; the condition says when it takes one.
+ORDER: dict[str, Callable[[Deploy], bool]] = {
+    "frontend.begin": lambda deploy: deploy.builds_first and deploy.moves("frontend"),
+    "database.backup": lambda deploy: deploy.moves("database"),
+    "database.prove": lambda deploy: deploy.moves("database"),
+    "database.rehearse": lambda deploy: deploy.moves("database"),
+    "backend.hold": lambda deploy: deploy.maintenance and deploy.moves("backend"),
+    "database.migrate": lambda deploy: deploy.moves("database"),
+    "backend.release": lambda deploy: deploy.moves("backend"),
+    "database.verify": lambda deploy: deploy.moves("database"),
+    "backend.unhold": lambda deploy: (deploy.maintenance or deploy.held) and deploy.moves("backend"),
+    "verify.backend": lambda deploy: deploy.moves("backend"),
+    "frontend.stage": lambda deploy: deploy.moves("frontend"),
+    "verify.staged": lambda deploy: deploy.moves("frontend"),
+    "frontend.promote": lambda deploy: deploy.moves("frontend"),
+    "edge.purge": lambda deploy: deploy.moves("edge"),
+    "verify.public": lambda deploy: True,
+    "release.record": lambda deploy: True,
+}
+MIGRATION = ("database.backup", "database.prove", "database.rehearse", "database.migrate")
+
+
+def of_deploy(deploy: Deploy) -> list[str]:
+    """Return the phases of a deploy, in order."""
+    return [phase for phase, wanted in ORDER.items() if wanted(deploy) and phase not in deploy.idle]
+
+
+def of_migration(idle: Sequence[str]) -> list[str]:
+    """Return the phases of migrate.yml, in order."""
+    return [phase for phase in MIGRATION if phase not in idle]

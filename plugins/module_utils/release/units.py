@@ -1,0 +1,94 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the platforms' answers mean for the units of a storefront: snapshot, release, rollback, and the problems before a deploy.
+
+A unit's state is what the ledger keeps: {platform, id, release, status, …, variables} by the name of the unit. A unit with nothing live has id None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .results import failure_message
+
+State = Mapping[str, Any]
+ABSENT = {"id": None, "status": "absent"}
+PUSH = (
+    "{unit}: a push to its branch deploys it past every gate. Turn off the service's automatic deployments, or let this deploy turn them off with "
+    "-e take_over=true"
+)
+
+
+def backend_check(results: Sequence[Mapping[str, Any]], *, take_over: bool) -> dict[str, Any]:
+    """Return problems, unguarded units, commands and live deployments. ``results`` are those of the platform's module in check mode, one per unit."""
+    described = [one for one in results if one.get("service")]
+    unguarded = [str(one["unit"]["name"]) for one in described if one["service"].get("auto_deploy")]
+    problems = [f"backend: {failure_message(one)}" for one in results if "deployment" not in one]
+    if not take_over:
+        problems += [PUSH.format(unit=unit) for unit in unguarded]
+    commands = [one["service"].get(name) for name in ("start_command", "pre_deploy_command") for one in described]
+    return {
+        "problems": problems,
+        "unguarded": unguarded,
+        "commands": list(dict.fromkeys(command for command in commands if command)),
+        "live": [one["previous"] for one in results if one.get("previous")],
+    }
+
+
+def snapshot(infos: Sequence[Mapping[str, Any]], platform: str) -> dict[str, State]:
+    """Return what each unit serves now, with the digests of its variables: they show a rollback what changed since."""
+    return {one["unit"]["name"]: {"platform": platform, "variables": one.get("variables") or [], **(one.get("live") or ABSENT)} for one in infos}
+
+
+def released(results: Sequence[Mapping[str, Any]], platform: str) -> dict[str, State]:
+    """Return what each released unit runs now."""
+    return {one["unit"]["name"]: {"platform": platform, **_variables(one.get("variables")), **one["deployment"]} for one in results if one.get("deployment")}
+
+
+def put_back(unit: str, platform: str, target: State, result: Mapping[str, Any]) -> dict[str, State]:
+    """Return what a unit runs after its rollback. A new deployment of the old release runs with today's variables, else with those of then."""
+    digests = result.get("variables") if result.get("way") == "redeploy" else target.get("variables")
+    return {unit: {"platform": platform, **(_variables(digests) if digests else {}), **result["deployment"]}}
+
+
+def offered(infos: Sequence[Mapping[str, Any]], platform: str, release: str = "") -> dict[str, list[State]]:
+    """Return by unit what can run again, the newest first; only the deployments of one release where it is named."""
+    return {
+        one["unit"]["name"]: [{**candidate, "platform": platform} for candidate in one["candidates"] if not release or candidate.get("release") == release]
+        for one in infos
+    }
+
+
+def _variables(digests: Any) -> dict[str, Any]:
+    return {} if digests is None else {"variables": digests}
+
+
+def movable(surfaces: Sequence[str], backend_units: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Return what can be put back, as {role, unit}. The last surface of a deploy is the first of a rollback."""
+    frontend = [{"role": "frontend", "unit": "frontend"}] if "frontend" in surfaces else []
+    backend = [{"role": "backend", "unit": str(unit["name"])} for unit in backend_units] if "backend" in surfaces else []
+    return frontend + backend
+
+
+def baseline_problems(found: Mapping[str, Mapping[str, Any]], *, frontend_live: bool, backend_live: bool, accepted: bool) -> list[str]:
+    """Return which live sites are not healthy before anything changes. ``accepted`` says that this is known and accepted."""
+    live = {"frontend": frontend_live, "backend": backend_live}
+    remedy = "Repair the site or the check; for the hotfix of a broken site continue with -e baseline_broken=<reason>."
+    sick = [site["summary"] for name, site in found.items() if live.get(name) and not site["healthy"]]
+    return [] if accepted else [f"before anything changed: {summary} {remedy}" for summary in sick]
+
+
+def frontend_problems(plan: Mapping[str, Any]) -> list[str]:
+    """Return what stops a deploy at its frontend. ``plan`` is the result of vercel_deploy in check mode."""
+    if "deployment" in plan:
+        return []
+    served_by_a_push = (plan.get("error") or {}).get("code") == "push_serves_production"
+    return [f"frontend: {failure_message(plan)}" + (" Or let this deploy turn that off: -e take_over=true" if served_by_a_push else "")]
+
+
+def took_over(result: Mapping[str, Any]) -> bool:
+    """Return whether vercel_deploy turned off the automatic assignment of the production domains."""
+    assigned = result.get("auto_assign_domains") or {}
+    return bool(assigned.get("before")) and not assigned.get("after")

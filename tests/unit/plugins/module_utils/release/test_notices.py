@@ -1,0 +1,46 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is posted about a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.release.notices import Run, texts
+
+LINKS = [{"name": "errors", "url": "https://errors.example"}]
+
+
+@pytest.mark.parametrize(
+    ("run", "good", "headline"),
+    [
+        ({"kind": "deploy", "outcome": "released", "release": "v1.1.0"}, True, ":white_check_mark: *production*: deploy of v1.1.0 is live."),
+        ({"kind": "deploy", "outcome": "rolled_back", "release": "v1.1.0"}, False, ":x: *production*: deploy of v1.1.0 was put back."),
+        ({"kind": "rollback", "outcome": "rolled_back", "by": "alice"}, True, ":white_check_mark: *production*: rollback by alice was put back."),
+        ({"kind": "deploy", "outcome": "incomplete"}, False, ":x: *production*: deploy is INCOMPLETE: it needs a person now."),
+        ({"kind": "restore", "outcome": "restored"}, False, ":x: *production*: restore restored."),
+    ],
+)
+def test_a_headline_says_what_ran_and_how_it_ended(run: dict[str, Any], good: bool, headline: str) -> None:
+    described = Run(environment="production", **run)
+    assert (described.good, texts(described)["headline"]) == (good, headline)
+
+
+def test_the_end_of_a_bad_run_says_whom_to_call() -> None:
+    run = Run("production", "deploy", outcome="incomplete", message=" a <b> & c ", log_url="https://ci.example/1", links=LINKS, contacts=["Ada, 555 1234"])
+    head, links, message, log, call = texts(run)["ended"].split("\n")
+    assert (links, message, log, call) == ("Dashboards: <https://errors.example|errors>", "a &lt;b&gt; &amp; c", "https://ci.example/1", "Call: Ada, 555 1234")
+    assert head.startswith(":x:")
+
+
+def test_the_end_of_a_good_run_calls_nobody() -> None:
+    run = Run("production", "deploy", outcome="released", contacts=["Ada, 555 1234"])
+    assert texts(run)["ended"] == texts(run)["headline"]
+
+
+@pytest.mark.parametrize(("outcome", "mark"), [("ok", ":heavy_check_mark:"), ("failed", ":x:")])
+def test_a_step_is_posted_with_its_seconds(outcome: str, mark: str) -> None:
+    run = Run("production", "deploy", last_step={"name": "verify.public", "outcome": outcome, "seconds": 7})
+    assert texts(run)["step"] == f"{mark} verify.public in 7 s"

@@ -1,0 +1,53 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The phases of a deploy, in their order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.release.phases import ORDER, Deploy, of_deploy, of_migration
+
+ALL = ["database", "backend", "frontend", "edge"]
+END = ["verify.public", "release.record"]
+BACKEND = ["backend.release", "verify.backend"]
+FRONTEND = ["frontend.stage", "verify.staged", "frontend.promote"]
+DATABASE = ["database.backup", "database.prove", "database.rehearse", "database.migrate"]
+
+
+@pytest.mark.parametrize(
+    ("deploy", "expected"),
+    [
+        ({"surfaces": ["frontend"]}, [*FRONTEND, *END]),
+        ({"surfaces": ["frontend", "edge"]}, [*FRONTEND, "edge.purge", *END]),
+        ({"surfaces": ["frontend"], "builds_first": True}, ["frontend.begin", *FRONTEND, *END]),
+        ({"surfaces": ["backend"], "builds_first": True}, [*BACKEND, *END]),
+        ({"surfaces": ["database"], "idle": ["database.verify"]}, [*DATABASE, *END]),
+        ({"surfaces": ["database"], "maintenance": True, "idle": ["database.verify"]}, [*DATABASE, *END]),
+        ({"surfaces": ["backend"], "maintenance": True}, ["backend.hold", "backend.release", "backend.unhold", "verify.backend", *END]),
+        ({"surfaces": ["backend"], "held": True}, ["backend.release", "backend.unhold", "verify.backend", *END]),
+        ({"surfaces": ["frontend"], "held": True}, [*FRONTEND, *END]),
+        ({"surfaces": ["database"], "idle": [*DATABASE, "database.verify"]}, END),
+    ],
+)
+def test_a_deploy_takes_the_phases_of_what_it_moves(deploy: dict[str, Any], expected: list[str]) -> None:
+    assert of_deploy(Deploy(**deploy)) == expected
+
+
+def test_a_whole_deploy_in_maintenance_takes_every_phase_in_the_order() -> None:
+    assert of_deploy(Deploy(surfaces=ALL, maintenance=True, builds_first=True)) == list(ORDER)
+
+
+def test_nothing_is_served_before_it_is_verified_and_no_migration_runs_before_the_backup() -> None:
+    place = list(ORDER).index
+    assert place("database.backup") < place("database.prove") < place("database.rehearse") < place("database.migrate") < place("backend.release")
+    assert place("backend.hold") < place("database.migrate")
+    assert place("frontend.stage") < place("verify.staged") < place("frontend.promote") < place("edge.purge") < place("verify.public")
+    assert list(ORDER)[-1] == "release.record"
+
+
+def test_a_migration_takes_the_steps_that_a_policy_leaves() -> None:
+    assert of_migration([]) == DATABASE
+    assert of_migration(["database.prove", "database.rehearse"]) == ["database.backup", "database.migrate"]
