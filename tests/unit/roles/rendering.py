@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+OMITTED = "the option is left out"
 ROLES = Path(__file__).parents[3] / "roles"
 
 
@@ -40,13 +41,13 @@ def _render(role: str, variable: str, given: dict[str, Any]) -> Any:
 
 
 def _arguments(role: str, file: str, module: str, given: dict[str, Any]) -> Any:
-    from ansible._internal._templating._utils import Omit
     from ansible.template import Templar
 
     loader, defaults, rules = _role(role)
     tasks = loader.load_from_file(str(ROLES / role / "tasks" / f"{file}.yml"), trusted_as_template=True)
     task = [task for task in tasks if module in task][-1]
-    return _plain(Templar(loader, variables={**defaults, **rules, "omit": Omit, **task.get("vars", {}), **given}).template(task[module]))
+    asked = _plain(Templar(loader, variables={**defaults, **rules, "omit": OMITTED, **task.get("vars", {}), **given}).template(task[module]))
+    return {name: value for name, value in asked.items() if value != OMITTED}
 
 
 def _plain(told: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core import wait
+from ansible_collections.storefront.runbook.plugins.module_utils.release import units
 from ansible_collections.storefront.runbook.plugins.modules import railway_service, render_service, vercel_deploy
 
 from tests.unit.plugins.fake_railway import PROJECT, FakeRailway
@@ -78,7 +79,7 @@ class Backend:
         return arguments("backend", f"{self.platform}_{verb}", f"storefront.runbook.{self.platform}_service", {**given, "backend_unguarded": []})
 
     def planned(self, source: str, image: str | None = IMAGE, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return what the module foretells, and the facts that the role makes of it for preflight."""
+        """Return what the module foretells, and what the role concludes from it for preflight."""
         asked = self.asked("check", source, image)
         if self.platform == "railway":
             place, module = {"api_url": "https://api.test", "project": PROJECT, "environment": "production"}, railway_service
@@ -87,8 +88,7 @@ class Backend:
         with self.vendor.vendor.installed():
             result = run_module(module, {"api_token": "sesame-token", **place, **asked}, check=True, diff=False)
         assert self.vendor.writes() == []
-        plans = {"results": [{**result, "unit": {"name": "api"}}]}
-        return result, arguments("backend", "check", "ansible.builtin.set_fact", {"__backend_plans": plans, **options})
+        return result, units.backend_check([{**result, "unit": {"name": "api"}}], take_over=bool(options.get("take_over")))
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ EACH = pytest.mark.parametrize("backend", ["railway", "render"], indirect=True)
 def test_a_backend_is_released_from_each_source_that_suits_it(backend: Backend, source: str, how: str, makes: bool, commit_told: bool) -> None:
     backend.is_(how)
     told, facts = backend.planned(source)
-    assert facts["backend_problems"] == []
+    assert facts["problems"] == []
     assert (told["changed"], told["deployment"]["release"], told["deployment"]["commit"]) == (makes, "v1.1.0", backend.commit if commit_told else None)
     planned, released = ({key: value for key, value in backend.asked(verb, source, IMAGE).items() if key not in NOT_GIVEN} for verb in ("check", "release"))
     assert planned == released
@@ -143,7 +143,7 @@ def test_a_backend_is_released_from_each_source_that_suits_it(backend: Backend, 
 def test_a_source_that_does_not_suit_a_backend_stops_the_preflight(backend: Backend, source: str, how: str, image: str | None, said: str) -> None:
     backend.is_(how)
     _told, facts = backend.planned(source, image)
-    (problem,) = facts["backend_problems"]
+    (problem,) = facts["problems"]
     assert problem.startswith("backend: ")
     assert said in problem
 
@@ -154,11 +154,11 @@ def test_a_push_that_could_pass_the_gates_stops_the_preflight_whatever_the_sourc
     backend.is_("pushed")
     backend.deploys_pushes()
     _told, facts = backend.planned(source)
-    (problem,) = facts["backend_problems"]
+    (problem,) = facts["problems"]
     assert problem.startswith("api: a push to its branch deploys it past every gate.")
     assert "take_over=true" in problem
     _told, facts = backend.planned(source, take_over="true")
-    assert (facts["backend_problems"], facts["backend_unguarded"]) == ([], ["api"])
+    assert (facts["problems"], facts["unguarded"]) == ([], ["api"])
 
 
 @EACH
@@ -167,7 +167,7 @@ def test_no_push_deploys_an_image_so_nothing_is_to_be_taken_over(backend: Backen
     if backend.platform == "render":
         backend.deploys_pushes()  # what Render tells of every service that nobody set otherwise
     _told, facts = backend.planned("image")
-    assert (facts["backend_problems"], facts["backend_unguarded"]) == ([], [])
+    assert (facts["problems"], facts["unguarded"]) == ([], [])
 
 
 @pytest.mark.parametrize(("source", "backends"), [(None, "upload"), ("upload", "upload"), ("commit", "commit"), ("adopt", "commit")])
@@ -202,8 +202,7 @@ class Frontend:
         place = {"api_token": "sesame-token", "api_url": "https://api.test", "team": "team_1", "project": "shop"}
         with self.vendor.vendor.installed():
             result = run_module(vercel_deploy, {**place, **asked["check"]}, check=True, diff=False)
-        facts = arguments("frontend", "check", "ansible.builtin.set_fact", {"__frontend_plan": result})
-        return result, facts["frontend_problems"]
+        return result, units.frontend_problems(result)
 
 
 @pytest.fixture
