@@ -22,9 +22,9 @@ DEFAULTS: dict[str, Any] = {
     "proof_max_age": 26,
     "rehearse": "full",
 }
-SCRATCH = {"can_scratch": True}
-ENCRYPTED = {"encrypts": True}
-KEY = {"can_decrypt": True}
+SCRATCH: dict[str, Any] = {"can_scratch": True}
+ENCRYPTED: dict[str, Any] = {"encrypts": True}
+KEY: dict[str, Any] = {"can_decrypt": True}
 
 
 def ago(hours: float) -> str:
