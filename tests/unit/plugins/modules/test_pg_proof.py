@@ -37,7 +37,7 @@ def kept() -> list[dict[str, Any]]:
 def prove(kept: list[dict[str, Any]], tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Prove:
     @contextmanager
     def fetched(*_: Any, **_frozen: Any) -> Any:
-        yield Archive(MANIFEST, "/dev/fd/3")
+        yield Archive(MANIFEST, "/dev/null")
 
     @contextmanager
     def scratch(place: Place, name: str, beat: Any) -> Any:

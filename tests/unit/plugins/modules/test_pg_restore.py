@@ -60,7 +60,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     @contextmanager
     def fetched(*_: Any, **_frozen: Any) -> Any:
         server.done.append("fetch")
-        yield Archive({"name": "sale", "sha256": "abc"}, "/dev/fd/3")
+        yield Archive({"name": "sale", "sha256": "abc"}, "/dev/null")
 
     real = pg_restore.replace_live
     live = SimpleNamespace(

@@ -93,7 +93,7 @@ def place(world: World, target: Database | None, *, adopt: bool = False) -> Plac
 
 
 def load(where: Place) -> Any:
-    return where.load(Archive({"name": "sale"}, "/dev/fd/3"), Tool("pg_restore", (18, 0)), NOTE, name="shop@incoming-20260202T090000Z", jobs=3, ownership=True)
+    return where.load(Archive({"name": "sale"}, "/dev/null"), Tool("pg_restore", (18, 0)), NOTE, name="shop@incoming-20260202T090000Z", jobs=3, ownership=True)
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def archive(**manifest: Any) -> Archive:
-    return Archive({"name": "sale", "server_version": "15.20", "pg_dump_version": "16.2", **manifest}, "/dev/fd/3")
+    return Archive({"name": "sale", "server_version": "15.20", "pg_dump_version": "16.2", **manifest}, "/dev/null")
 
 
 def test_the_program_is_as_new_as_the_server_and_as_the_one_that_dumped(server: dict[str, Any]) -> None:
