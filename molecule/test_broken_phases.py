@@ -58,7 +58,14 @@ FRONTEND: dict[str, Any] = {"surfaces": ("frontend", "edge")}
 SCENARIOS = [
     Broken("preflight", "Vercel answers 500", [fault("Ask Vercel what the release would change", "vercel", "project")], NOTHING, None, **FRONTEND),
     Broken("lease", "the store answers 500", [fault("Take the lease", "objects", "put_lease", times=3)], "could not be written", None, **BACKEND),
-    Broken("snapshot", "Railway answers 500", [fault("Note which backend is live", "railway", "deployments")], "Railway answered", None, **BACKEND),
+    Broken(
+        "snapshot",
+        "Railway answers 500",
+        [fault("List which deployments of the backend are live", "railway", "deployments")],
+        "Railway answered",
+        None,
+        **BACKEND,
+    ),
     Broken(
         "journal",
         "the store answers 500",
@@ -79,7 +86,7 @@ SCENARIOS = [
     Broken(
         "database.rehearse",
         "the scratch server allows no copy",
-        [{"task": "Begin database.rehearse", "sql": "ALTER ROLE shop NOCREATEDB"}, {"task": "Keep what failed", "sql": "ALTER ROLE shop CREATEDB"}],
+        [{"task": "Begin database.rehearse", "sql": "ALTER ROLE shop NOCREATEDB"}, {"task": "Record what failed", "sql": "ALTER ROLE shop CREATEDB"}],
         "database.rehearse failed",
         extra={"database_rehearse": "schema_only"},
         **BACKEND,

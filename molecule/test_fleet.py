@@ -137,7 +137,7 @@ def test_what_only_reads_or_mends_goes_through_all_and_fails_at_the_end(fleet):
     played = fleet.play("backup.yml", surfaces=["database"])
     assert played.rc == 2, played.stdout
     assert [name for name, result in played.tasks if name.endswith("Back up the database") and result.get("changed")] != []
-    assert sum(name.endswith("Keep the catalogue") for name, _unused in played.tasks) == 3
+    assert sum(name.endswith("Record the catalogue") for name, _unused in played.tasks) == 3
     assert "fleet-2 cannot be reached" in played.message
     played = fleet.play("rollback.yml")
     assert played.rc == 2, played.stdout

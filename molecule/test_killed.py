@@ -38,14 +38,14 @@ UNDER_WAY: dict[str, tuple[str, str, str]] = {
 }
 READS = {
     "preflight": "Probe what is live before anything changes",
-    "snapshot": "Note which backend is live",
+    "snapshot": "List which deployments of the backend are live",
     "verify.backend": "the old public site works with it",
     "verify.staged": "The staged build works on its own URL",
     "verify.public": "The public sees the release",
 }
 AFTER = {
     "preflight": "Take the lease",
-    "lease": "Note which backend is live",
+    "lease": "List which deployments of the backend are live",
     "snapshot": "Write what is live to the journal",
     "journal": "Begin database.backup",
 }
@@ -108,7 +108,7 @@ def die(shop, phase: str, when: str, surface: str, surfaces: list[str]) -> None:
     options = {"release": NEW, "surfaces": surfaces, "break_lease": "its controller was killed"}
     with shop.customers().watching() as customers:
         if when == "after":
-            running = shop.begin("deploy.yml", at=[{"task": AFTER.get(phase, f"Note the time of {phase}"), "signal": signal.SIGKILL}], **options)
+            running = shop.begin("deploy.yml", at=[{"task": AFTER.get(phase, f"Record the time of {phase}"), "signal": signal.SIGKILL}], **options)
         elif phase in READS:
             running = shop.begin("deploy.yml", at=[{"task": READS[phase], "signal": signal.SIGKILL}], **options)
         elif phase == "database.migrate":

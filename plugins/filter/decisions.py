@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,12 @@ from ..module_utils.release import (
     migrations,
     notices,
     options,
+    outcome,
     phases,
     restores,
+    rollout,
+    settling,
+    target,
     units,
 )
 from ..module_utils.release.results import failure_message
@@ -111,9 +115,42 @@ def deploy_phases(deploy: Mapping[str, Any]) -> list[str]:
     return phases.of_deploy(phases.Deploy(**deploy))
 
 
+def restore_phases(plan: Mapping[str, Any]) -> list[str]:
+    return phases.of_restore(**plan)
+
+
 def run_notices(run: Mapping[str, Any]) -> dict[str, Any]:
     described = notices.Run(**run)
     return {**notices.texts(described), "good": described.good, "word": described.word}
+
+
+def rollout_stand(everyone: Sequence[str], facts: Mapping[str, Any], playing: Sequence[str], here: str, allowed: int) -> dict[str, Any]:
+    stand = rollout.stand(everyone, facts, playing=playing, here=here, allowed=int(allowed))
+    return {**_fields(stand), "stopped": stand.stopped, "tolerated": stand.tolerated, "left": stand.left}
+
+
+def rollback_target(known: Mapping[str, Any]) -> dict[str, Any]:
+    seen = target.Known(**known)
+    chosen = target.choose(seen)
+    return {**_fields(chosen), "refusal": target.refusal(seen)}
+
+
+def timed_step(step: Mapping[str, Any], how: str) -> dict[str, Any]:
+    return outcome.timed_step(step, how, datetime.now(UTC))
+
+
+def outcome_message(event: str, **seen: Any) -> str:
+    return MESSAGES[event](**seen)
+
+
+MESSAGES: dict[str, Callable[..., str]] = {
+    "lost": outcome.lost_message,
+    "put_back": outcome.put_back_message,
+    "rollback": outcome.rollback_message,
+    "settling": outcome.settling_message,
+    "unsafe": outcome.unsafe_message,
+    "unsettled": outcome.unsettled_message,
+}
 
 
 class FilterModule:
@@ -146,15 +183,30 @@ class FilterModule:
             "database_policy": decide_database_policy,
             "database_problems": database_problems,
             "deploy_phases": deploy_phases,
+            "earlier_incompatible": settling.earlier_incompatible,
+            "error_kinds": outcome.error_kinds,
+            "failed_task": outcome.failure,
             "failure_message": failure_message,
+            "keeps_journal": settling.keeps_journal,
+            "lease_check": settling.lease_check,
+            "live_again": outcome.live_again,
+            "old_code_cannot_run": outcome.incompatible,
+            "outcome_message": outcome_message,
+            "rollback_changes": target.changes,
+            "rollback_target": rollback_target,
+            "rollout_stand": rollout_stand,
+            "runs_forward": settling.runs_forward,
+            "timed_step": timed_step,
             "proof_evidence": evidence.proof_evidence,
             "proof_message": evidence.proof_message,
             "rehearsal_evidence": rehearsal_evidence,
+            "releases_by_unit": units.releases,
             "restore_addresses": restore_addresses,
             "restore_approval": restores.approval_message,
             "restore_connection_failure": restores.connection_failure,
             "restore_message": database_outcome.restore_message,
             "restore_outcome": database_outcome.restore_outcome,
+            "restore_phases": restore_phases,
             "restore_problems": restore_problems,
             "restore_serving_note": restores.serving_note,
             "shop_sessions": restores.sessions,

@@ -26,6 +26,8 @@ SOURCES = sorted(path.relative_to(PLUGINS).as_posix() for path in PLUGINS.rglob(
 MODULES = [path for path in SOURCES if path.startswith("modules/")]
 PACKAGES = ("core", "platforms", "data", "release")
 FOLDERS = {"modules", "module_utils", "plugin_utils", "plugin_utils/screen", *(f"module_utils/{folder}" for folder in PACKAGES)}
+LONG_EXPRESSION = re.compile(r"\{\{(?:(?!\}\}).)*\n(?:(?!\}\}).)*\}\}|\{%|^ *(?:when|failed_when|changed_when|until|that): *[>|]-?$", re.DOTALL | re.MULTILINE)
+YAML_FILES = sorted(path.relative_to(ROOT).as_posix() for folder in ("playbooks", "roles") for path in (ROOT / folder).rglob("*.yml"))
 ROLE_FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("roles/*/*/**/*.y*ml"))
 
 
@@ -133,6 +135,28 @@ def roles_included(document: Any) -> Iterator[str]:
 @pytest.mark.parametrize("path", SOURCES)
 def test_a_file_imports_only_what_its_layer_may(path: str) -> None:
     assert faults(path, (PLUGINS / path).read_text()) == []
+
+
+def long_expressions(text: str) -> list[str]:
+    """Return the Jinja expressions of a YAML file that span several lines, and its Jinja statements: decisions that belong in Python."""
+    return [found[0] for found in LONG_EXPRESSION.finditer(text)]
+
+
+@pytest.mark.parametrize("path", YAML_FILES)
+def test_no_playbook_and_no_role_decides_in_jinja(path: str) -> None:
+    assert long_expressions((ROOT / path).read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a: >-\n  {{ b\n     if c else d }}", "a: >-\n  {%- for b in c -%}{{ b }}{%- endfor -%}", "when: >-\n  a and\n  b", "    failed_when: >-\n      a\n"],
+)
+def test_a_decision_in_jinja_is_found(text: str) -> None:
+    assert long_expressions(text)
+
+
+def test_a_text_with_short_expressions_over_several_lines_is_no_decision() -> None:
+    assert long_expressions("fail_msg: >-\n  The deploy of {{ release }}\n  did not end: {{ why }}") == []
 
 
 @pytest.mark.parametrize("path", MODULES)

@@ -53,3 +53,17 @@ def of_deploy(deploy: Deploy) -> list[str]:
 def of_migration(idle: Sequence[str]) -> list[str]:
     """Return the phases of migrate.yml, in order."""
     return [phase for phase in MIGRATION if phase not in idle]
+
+
+def of_restore(surfaces: Sequence[str], *, undo: bool, swap: str, already: bool) -> list[str]:
+    """Return the phases of restore.yml, in order. ``already`` says that the wanted database serves.
+
+    With ``swap`` by another address nobody has to stop: the database that is left can only be read, and units that were partly updated are completed.
+    """
+    if already:
+        wanted = ["database.swap"] if swap == "url" else []
+    else:
+        wanted = [] if undo else ["database.safety", "database.stage"]
+        wanted += ["backend.stop"] if swap == "rename" else []
+        wanted += ["database.swap"]
+    return [phase for phase in wanted if phase.partition(".")[0] in surfaces]

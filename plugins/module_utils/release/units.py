@@ -80,6 +80,11 @@ def baseline_problems(found: Mapping[str, Mapping[str, Any]], *, frontend_live: 
     return [] if accepted else [f"before anything changed: {summary} {remedy}" for summary in sick]
 
 
+def releases(snapshot: Mapping[str, State]) -> dict[str, str]:
+    """Return the release of each unit, or ``nothing``."""
+    return {name: str(unit.get("release") or "nothing") for name, unit in snapshot.items()}
+
+
 def frontend_problems(plan: Mapping[str, Any]) -> list[str]:
     """Return what stops a deploy at its frontend. ``plan`` is the result of vercel_deploy in check mode."""
     if "deployment" in plan:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.release.phases import ORDER, Deploy, of_deploy, of_migration
+from ansible_collections.storefront.runbook.plugins.module_utils.release.phases import ORDER, Deploy, of_deploy, of_migration, of_restore
 
 ALL = ["database", "backend", "frontend", "edge"]
 END = ["verify.public", "release.record"]
@@ -51,3 +51,22 @@ def test_nothing_is_served_before_it_is_verified_and_no_migration_runs_before_th
 def test_a_migration_takes_the_steps_that_a_policy_leaves() -> None:
     assert of_migration([]) == DATABASE
     assert of_migration(["database.prove", "database.rehearse"]) == ["database.backup", "database.migrate"]
+
+
+BOTH = ["database", "backend"]
+
+
+@pytest.mark.parametrize(
+    ("surfaces", "plan", "expected"),
+    [
+        (BOTH, {}, ["database.safety", "database.stage", "backend.stop", "database.swap"]),
+        (["database"], {}, ["database.safety", "database.stage", "database.swap"]),
+        (BOTH, {"swap": "url"}, ["database.safety", "database.stage", "database.swap"]),
+        (BOTH, {"undo": True}, ["backend.stop", "database.swap"]),
+        (BOTH, {"undo": True, "swap": "url"}, ["database.swap"]),
+        (BOTH, {"already": True}, []),
+        (BOTH, {"already": True, "swap": "url"}, ["database.swap"]),
+    ],
+)
+def test_a_restore_takes_the_phases_that_its_swap_needs(surfaces: list[str], plan: dict[str, Any], expected: list[str]) -> None:
+    assert of_restore(surfaces, **{"undo": False, "swap": "rename", "already": False, **plan}) == expected

@@ -1,0 +1,119 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a deploy or a rollback ended, in words. The first words of a message are fixed: programs look for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from .results import failure_message, names
+
+Missing = Sequence[Mapping[str, str]]  # parts that could not be put back: {what, why}
+BEFORE_MIGRATION = ("database.backup", "database.prove", "database.rehearse")
+
+
+def failure(task: str, result: Mapping[str, Any] | None) -> str:
+    return f"{task or 'an unnamed task'}: {failure_message(result)}"
+
+
+def error_kinds(result: Mapping[str, Any] | None) -> list[str]:
+    """Return the kinds of error of a failed task and of its items."""
+    results = [result or {}, *((result or {}).get("results") or [])]
+    return [str(one["error"]["kind"]) for one in results if isinstance(one.get("error"), Mapping) and one["error"].get("kind")]
+
+
+def timed_step(step: Mapping[str, Any], outcome: str, now: datetime) -> dict[str, Any]:
+    """Return a step with its seconds. ``step`` is {name, began}, in seconds since the epoch."""
+    return {"name": step["name"], "outcome": outcome, "seconds": round(now.timestamp() - float(step["began"]), 1)}
+
+
+def incompatible(earlier: Sequence[str], applied: Sequence[str], accept_schema: str | None) -> list[str]:
+    """Return the applied migrations that the old release cannot run on and that nobody has accepted."""
+    return [name for name in dict.fromkeys([*earlier, *applied]) if name not in names(accept_schema)]
+
+
+def live_again(snapshot: Mapping[str, Mapping[str, Any]], not_back: Missing) -> str:
+    """Return what serves again of a snapshot, without the units that are not back."""
+    missing = {part["what"] for part in not_back}
+    units = {name: unit for name, unit in snapshot.items() if name not in missing}
+    back = [f"{name} {unit.get('release') or unit['id']}" for name, unit in units.items() if unit.get("id")]
+    stopped = [name for name, unit in units.items() if not unit.get("id")]
+    texts = [f"Live again: {', '.join(back)}."] if back else []
+    if stopped:
+        texts.append(f"Nothing was live before of {', '.join(stopped)}: a unit of the backend is stopped again, a frontend that was promoted stays.")
+    return " ".join(texts)
+
+
+def put_back_message(not_back: Missing, *, step: str, why: str, live: str, broken_before: str = "") -> str:
+    """Return how a deploy ended whose units were put back. ``broken_before`` says that the site was broken before: then nothing is verified."""
+    if not_back:
+        head = f"ROLLBACK INCOMPLETE: {_list(not_back)}."
+    elif broken_before:
+        head = f"ROLLED BACK (not verified: the site was broken before, {broken_before})."
+    else:
+        head = "ROLLED BACK."
+    untouched = "Nothing was migrated." if step in BEFORE_MIGRATION else ""
+    return _joined(head, f"{step or 'The deploy'} failed.", why, untouched, _reasons(not_back), live)
+
+
+def unsafe_message(migrations: Sequence[str], *, step: str, why: str, held: bool, not_held: Missing, backup: str) -> str:
+    """Return the choices after a migration that the old release cannot run on. ``backup`` names the backup that was made before it."""
+    which = ", ".join(migrations)
+    holding = "The shop is held in maintenance."
+    if not held:
+        holding = f"The shop could not be put into maintenance: {_reasons(not_held) or 'this run does not move the backend.'}"
+    return _joined(
+        "ROLLBACK UNSAFE: schema.",
+        f"{step or 'The deploy'} failed.",
+        why,
+        f"The migration {which} was applied and is not backward compatible, so the old release was not put back on it.",
+        holding,
+        "Choose: fix the new release and deploy it, which ends the maintenance; or put the old one back although its code may not fit, with rollback.yml "
+        f"-e accept_schema={','.join(migrations)}; or restore the backup {backup or 'made before the migration'}, which loses what was written since.",
+    )
+
+
+def lost_message(where: str, why: str, *, put_nothing_back: bool) -> str:
+    """Return what a run says that lost the lease: another one decides what is live."""
+    untouched = ", and nothing was put back" if put_nothing_back else ""
+    return _joined(
+        f"LEASE LOST in {where}: nothing more was written{untouched}.",
+        why,
+        "Whoever holds the lease settles what was left; when nobody does, run deploy.yml or rollback.yml.",
+    )
+
+
+def rollback_message(not_back: Missing, *, release: str, changed: bool, reason: str) -> str:
+    if not_back:
+        return _joined(f"ROLLBACK INCOMPLETE: {_list(not_back)}.", _reasons(not_back))
+    return f"ROLLED BACK to {release}." if changed else _joined("Nothing to change.", reason)
+
+
+def settling_message(journal: Mapping[str, Any], *, forward: bool) -> str:
+    """Return what becomes of an unfinished run."""
+    kind, release, step = journal.get("kind", "deploy"), journal.get("release") or "an unknown release", journal.get("step") or "its first step"
+    what = "It is run forward." if forward else "What was live before it is put back first."
+    return f"The {kind} of {release} did not end: it stopped in {step}. {what}"
+
+
+def unsettled_message(not_back: Missing, release: str) -> str:
+    return _joined(
+        f"ROLLBACK INCOMPLETE: {_list(not_back)}.",
+        f"What the deploy of {release} left was not put back, so nothing new was started.",
+        _reasons(not_back),
+    )
+
+
+def _list(not_back: Missing) -> str:
+    return ", ".join(part["what"] for part in not_back)
+
+
+def _reasons(not_back: Missing) -> str:
+    return " ".join(part["why"] for part in not_back)
+
+
+def _joined(*parts: str) -> str:
+    return " ".join(part.strip() for part in parts if part and part.strip())

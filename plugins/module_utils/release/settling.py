@@ -1,0 +1,59 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run concludes from the lease that it looks at or takes: problems, and what becomes of an unfinished run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .results import failure_message, names
+
+
+def lease_check(look: Mapping[str, Any], *, kind: str, movable: Sequence[str], release: str, resolved: bool) -> dict[str, Any]:
+    """Return problems and notes. ``look`` is the result of deploy_lease in check mode, ``resolved`` whether the release's commit is known here.
+
+    A rollback continues without the store: only a lease that somebody else holds stops it.
+    """
+    failed = "lease" not in look
+    held = (look.get("error") or {}).get("kind") == "lease_held"
+    stops = failed and (kind != "rollback" or held)
+    said = [f"store: {failure_message(look)}"] if failed else []
+    problems = list(said) if stops else []
+    outside = moved_outside(look.get("journal") or {}, movable)
+    if outside and kind == "deploy":
+        what = (look.get("journal") or {}).get("release") or "a release"
+        problems.append(
+            f"The deploy of {what} did not end, and moved {', '.join(outside)}, which this run does not move. Name their surfaces too, or settle it with "
+            "rollback.yml."
+        )
+    if not resolved:
+        problems.append(f"source_path: nothing there says which commit {release} is. Fetch its tags, or give the full SHA: -e commit=<sha>")
+    return {"problems": problems, "notes": [] if stops else said}
+
+
+def moved_outside(journal: Mapping[str, Any], movable: Sequence[str]) -> list[str]:
+    """Return the units of an unfinished run that this run does not move."""
+    return [unit for unit in journal.get("snapshot") or {} if unit not in movable]
+
+
+def earlier_incompatible(journal: Mapping[str, Any], known: Mapping[str, str] | None, accept_schema: str | None) -> list[str]:
+    """Return what an unfinished deploy did to the schema that the old release cannot run on.
+
+    ``known`` are the states of the migrations by name; all that the deploy was to apply counts where this run does not look at the database (None).
+    """
+    wanted = journal.get("incompatible") or []
+    if known is not None:
+        wanted = [name for name in wanted if known.get(name) not in (None, "pending", "rolled_back")]
+    return [name for name in wanted if name not in names(accept_schema)]
+
+
+def runs_forward(journal: Mapping[str, Any], release: str, incompatible: Sequence[str]) -> bool:
+    """Return whether an unfinished run is continued instead of put back: the same release is wanted, or its schema leaves no way back."""
+    return journal.get("kind", "deploy") == "deploy" and (bool(incompatible) or (journal.get("release") or "") == release)
+
+
+def keeps_journal(outcome: str, journal: Mapping[str, Any], movable: Sequence[str]) -> bool:
+    """Return whether the next run has to settle something: this run did not end what it started, or what it found unfinished."""
+    return outcome in ("incomplete", "unsafe") or (outcome == "failed" and bool(journal)) or bool(moved_outside(journal, movable))

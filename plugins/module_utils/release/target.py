@@ -1,0 +1,107 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a rollback goes back to, and whether that changes anything.
+
+Units are {platform, id, release, …} by the name of the unit, as release/units.py describes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Units = Mapping[str, Mapping[str, Any]]
+Offered = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a rollback knows. ``journal`` is that of an unfinished run, ``ledger`` the result of release_info, ``offered`` what the platforms can run again.
+
+    ``to`` is the release that the operator named.
+    """
+
+    live: Units
+    journal: Mapping[str, Any] = field(default_factory=dict)
+    ledger: Mapping[str, Any] = field(default_factory=dict)
+    offered: Offered = field(default_factory=dict)
+    to: str = ""
+
+
+@dataclass(frozen=True)
+class Target:
+    units: Units
+    reason: str
+
+
+def choose(known: Known) -> Target:
+    """Choose the target of each unit.
+
+    The journal of an unfinished run comes first: it says what was live before it. Then the ledger decides; without it the platforms do: a release that every
+    unit can run again where there is one, else the newest of each unit.
+    """
+    unfinished = _unfinished(known)
+    recorded = (known.ledger.get("target") or {}).get("units")
+    units = unfinished or (recorded if recorded is not None else _from_platforms(known))
+    return Target({name: unit for name, unit in units.items() if name in known.live}, _reason(known, unfinished))
+
+
+def _unfinished(known: Known) -> Units:
+    if known.to:
+        return {}
+    if known.journal.get("kind", "deploy") == "rollback":
+        return known.journal.get("target") or {}
+    return known.journal.get("snapshot") or {}
+
+
+def _from_platforms(known: Known) -> Units:
+    """The newest at a platform may be a release that failed or was withdrawn. The ledger names those even where it names no target."""
+    bad = set() if known.to else set(known.ledger.get("unverified") or [])
+    offered = {name: [one for one in candidates if one.get("release") not in bad] for name, candidates in known.offered.items()}
+    common = _common_release(list(offered.values()))
+    chosen = {}
+    for name, candidates in offered.items():
+        if candidates:
+            chosen[name] = next((one for one in candidates if common and one.get("release") == common), candidates[0])
+    return chosen
+
+
+def _common_release(offered: Sequence[Sequence[Mapping[str, Any]]]) -> str:
+    """Return the newest release that every unit can run; empty when there is none."""
+    if not offered:
+        return ""
+    first, *others = [[str(one.get("release") or "") for one in candidates] for candidates in offered]
+    return next((release for release in first if release and all(release in names for names in others)), "")
+
+
+def _reason(known: Known, unfinished: Units) -> str:
+    if unfinished:
+        kind, release = known.journal.get("kind", "deploy"), known.journal.get("release") or "a release"
+        return f"The {kind} of {release} did not end; this is what was to be live without it."
+    if known.ledger.get("target"):
+        return str(known.ledger.get("message") or "")
+    return f"The ledger cannot tell ({_ledger_said(known) or 'it is empty'}), so the platforms do."
+
+
+def _ledger_said(known: Known) -> str:
+    return str(known.ledger.get("message") or known.ledger.get("msg") or "")
+
+
+def refusal(known: Known) -> str:
+    """Return the message when there is no target."""
+    what = f"{known.to} is not among the releases that can be put back." if known.to else "There is nothing to go back to."
+    return " ".join(part for part in ["Nothing was changed.", what, _ledger_said(known), "Name a release that was live before with -e to=<release>."] if part)
+
+
+def changes(target: Units, live: Units) -> dict[str, Any]:
+    """Return whether the target differs from what is live, its release, and the release that is withdrawn."""
+    wanted = [str(unit.get("release") or "") for unit in target.values()]
+    now = [str(live[name].get("release") or "") for name in target]
+    ids = [unit.get("id") for unit in target.values()] != [live[name].get("id") for name in target]
+    return {
+        "changes": wanted != now and ids,
+        "release": next((release for release in wanted if release), ""),
+        "withdrawn": next((release for release in now if release and release not in wanted), ""),
+    }
