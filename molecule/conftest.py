@@ -56,8 +56,9 @@ class Played:
 
     @property
     def text(self) -> str:
-        """All that was printed, on one line."""
-        return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", self.stdout).split())
+        """All that was printed, on one line, without the names that stand before the lines of several storefronts."""
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", self.stdout)
+        return " ".join(re.sub(r"^[\w-]+ \| ", "", plain, flags=re.MULTILINE).split())
 
     @property
     def message(self) -> str:
