@@ -5,18 +5,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from .amounts import whole
-from .page import Line
+from .page import LABEL, WIDEST, Line
 from .run import Run
-from .text import one_line, pad
+from .text import columns, cut, one_line, pad
+
+MARGIN = 4  # columns: two before the line, one before the time, and the last one stays free
+_UUID = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 
 _LEAST = 29.0  # seconds that something has lasted before a line without a terminal says so
 
 
-def live(runs: Mapping[str, Run], notes: Mapping[str, str], now: float) -> str:
-    """Return the live line: label, progress, elapsed and usual time of each storefront that runs."""
+def live(runs: Mapping[str, Run], notes: Mapping[str, str], now: float, room: int = WIDEST) -> str:
+    """Return the live line: label, progress, elapsed and usual time of each storefront that runs. Where it is too long for ``room`` the progress is cut."""
     busy = {host: run for host, run in runs.items() if not run.ended and run.doing()[0]}
     described = []
     for host, run in busy.items():
@@ -24,7 +28,9 @@ def live(runs: Mapping[str, Run], notes: Mapping[str, str], now: float) -> str:
         note = one_line(notes.get(host, ""))
         if len(busy) == 1:
             name = f"{host} | " if run.about.several else ""
-            return f"{name}{pad(label, 23)} {f'{note} ' if note else ''}({_times(now - since, usual)})"
+            head, times = f"{name}{pad(label, LABEL)} ", f"({_times(now - since, usual)})"
+            note = cut(_UUID.sub(r"\1", note), max(room - columns(head) - columns(times) - MARGIN, 0))
+            return f"{head}{f'{note} ' if note else ''}{times}"
         described.append(f"{host}: {label}{f', {note}' if note else ''} ({_times(now - since, usual)})")
     return "; ".join(described)
 

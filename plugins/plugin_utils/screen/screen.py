@@ -88,8 +88,9 @@ class Screen:
         return terminal.page(ascii=self.ascii, prefix=f"{pad(run.about.storefront, broad)} | ")
 
     def _living(self, notes: Mapping[str, str], now: float) -> str:
-        text = doing.live(dict(self.runs), notes, now)
-        return terminal.page(ascii=self.ascii).live(self.mask(text)) if text else ""
+        page = terminal.page(ascii=self.ascii)
+        text = doing.live(dict(self.runs), notes, now, page.room)
+        return page.live(self.mask(text)) if text else ""
 
     def _announced(self, notes: Mapping[str, str], now: float) -> list[str]:
         described = []

@@ -10,6 +10,7 @@ import threading
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.plugin_utils.screen import doing, terminal
+from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.page import Page
 from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.terminal import EVERY, Live
 
 from tests.unit.plugins.plugin_utils.screen.recorded import BEGAN, run_of
@@ -129,6 +130,17 @@ def test_several_storefronts_share_the_live_line():
     assert text == "shop-1: release the backend (12 s); shop-2: release the backend, deploying (12 s)"
     runs["shop-1"].end(bad=False)
     assert doing.live(runs, {}, BEGAN + 22).startswith("shop-2 | release the backend")
+
+
+def test_the_time_stays_on_a_live_line_whose_progress_is_long():
+    run = run_of()
+    for event in begun("backend.release"):
+        run.take(event)
+    note = f"The deployment 1fd545ce-522d-46d8-a41d-8072854ddb37 of v1.0.0 is building {'and building ' * 20}"
+    text = doing.live({"shop": run}, {"shop": note}, BEGAN + 22, room=80)
+    assert text.startswith("release the backend     The deployment 1fd545ce of v1.0.0 is ")
+    assert text.endswith("… (12 s)")
+    assert Page(80).live(text) == f"  {text}"
 
 
 def test_a_step_that_is_quick_needs_no_line_without_a_terminal():
