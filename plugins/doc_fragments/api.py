@@ -25,4 +25,10 @@ options:
       - A rate limit that clears within that time is waited for. One that clears later fails at once, and the error says when to run the task again.
     type: float
     default: 30.0
+  allow_plain_http:
+    description:
+      - Allows a secret (a token, a webhook, a secret header of a probe, credentials of the store) to be sent over plain HTTP to another machine. Without
+        it this is refused. This machine (V(127.0.0.0/8), V(::1), V(localhost)) is always allowed.
+    type: bool
+    default: false
 """

@@ -21,6 +21,12 @@ options:
       - Address of Railway's API; another one than the default is for tests and proxies.
     type: str
     default: https://backboard.railway.com
+  allow_plain_http:
+    description:
+      - Allows a secret (a token, a webhook, a secret header of a probe, credentials of the store) to be sent over plain HTTP to another machine. Without
+        it this is refused. This machine (V(127.0.0.0/8), V(::1), V(localhost)) is always allowed.
+    type: bool
+    default: false
   token_type:
     description:
       - V(account) is a token of an account or a workspace, V(project) one that belongs to a single environment of a project. Railway takes them in

@@ -34,4 +34,10 @@ options:
       - Says that a C(file://) store is a folder that every controller sees. Without it such a store is refused.
     type: bool
     default: false
+  allow_plain_http:
+    description:
+      - Allows a secret (a token, a webhook, a secret header of a probe, credentials of the store) to be sent over plain HTTP to another machine. Without
+        it this is refused. This machine (V(127.0.0.0/8), V(::1), V(localhost)) is always allowed.
+    type: bool
+    default: false
 """

@@ -210,7 +210,8 @@ class Teller:
     """Cloudflare's client, and whom to warn of what it may not tell."""
 
     def __init__(self, params: dict[str, Any], runtime: Runtime) -> None:
-        self.cloudflare = Cloudflare(params["api_token"], params["api_url"], timeout=params["timeout"], warn=runtime.warn)
+        options = {"timeout": params["timeout"], "allow_plain_http": params["allow_plain_http"]}
+        self.cloudflare = Cloudflare(params["api_token"], params["api_url"], warn=runtime.warn, **options)
         self.warn, self.close = runtime.warn, self.cloudflare.close
 
     def told(self, ask: Any, *what: Any) -> Any:

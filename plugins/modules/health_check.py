@@ -320,6 +320,7 @@ from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import lease_options
 from ..module_utils.core.probe import Prober, Result
 from ..module_utils.core.redact import is_torn, redact, secrets_of_url
+from ..module_utils.core.urls import refuse_plain_http
 from ..module_utils.core.verdict import RELEASE_SOURCES, Check
 from ..module_utils.core.wait import Waiter, nothing
 from ..module_utils.data.lease import guard as lease_guard
@@ -385,13 +386,16 @@ def to_check(option: dict[str, Any], params: dict[str, Any]) -> Check:
         raise ConfigError(
             f"The url of the check {option['name']!r} is {redact(url)!r}. Give one that begins with https:// or http://, or a path together with base_url."
         )
+    sent = {name: str(text) for name, text in {**params["headers"], **option["secret_headers"]}.items()}
+    if sent or address.username:
+        what = "its secret headers" if sent else "its password"
+        refuse_plain_http(url, f"The url of the check {option['name']!r}", what, params["allow_plain_http"])
     release = {source: where for source, where in (option["release"] or {}).items() if where}
     try:
         re.compile(release.get("regex", ""))
     except re.error as error:
         raise ConfigError(f"release.regex of the check {option['name']!r} is no regular expression: {error}. Correct it.") from None
     expected = {name: str(text) for name, text in option["headers"].items()}
-    sent = {name: str(text) for name, text in {**params["headers"], **option["secret_headers"]}.items()}
     given = {**option, "url": url, "release": release, "headers": expected, "secret_headers": sent}
     return Check(**given, expected_release=site["release"] or None)
 

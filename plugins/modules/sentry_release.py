@@ -246,9 +246,8 @@ def argument_spec() -> dict[str, Any]:
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> Sentry:
     refuse_unfit(params)
-    return Sentry(
-        params["api_token"], params["organization"], params["api_url"], timeout=params["timeout"], before_write=runtime.before_write, tick=runtime.beat
-    )
+    hooks: dict[str, Any] = {"before_write": runtime.before_write, "tick": runtime.beat, "allow_plain_http": params["allow_plain_http"]}
+    return Sentry(params["api_token"], params["organization"], params["api_url"], timeout=params["timeout"], **hooks)
 
 
 def refuse_unfit(params: dict[str, Any]) -> None:

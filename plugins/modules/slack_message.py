@@ -30,6 +30,12 @@ options:
       - Address of Slack's API; another one than the default is for tests and proxies.
     type: str
     default: https://slack.com/api
+  allow_plain_http:
+    description:
+      - Allows a secret (a token, a webhook, a secret header of a probe, credentials of the store) to be sent over plain HTTP to another machine. Without
+        it this is refused. This machine (V(127.0.0.0/8), V(::1), V(localhost)) is always allowed.
+    type: bool
+    default: false
   timeout:
     description:
       - Seconds for one attempt of a request, until its answer has arrived whole. With its retries a request ends within six times that, and within 180
@@ -160,6 +166,7 @@ from ansible.module_utils.common.parameters import env_fallback
 from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.options import plain_http_options
 from ..module_utils.platforms.slack import API_URL, LONGEST, Slack, Webhook, plain
 
 
@@ -169,6 +176,7 @@ def argument_spec() -> dict[str, Any]:
         "api_url": {"type": "str", "default": API_URL},
         "timeout": {"type": "float", "default": 30.0},
         "webhook_url": {"type": "str", "no_log": True},
+        **plain_http_options(),
         "channel": {"type": "str"},
         "text": {"type": "str", "required": True},
         "ts": {"type": "str"},
@@ -179,7 +187,7 @@ def argument_spec() -> dict[str, Any]:
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> Slack | Webhook:
     refuse_unfit(params)
-    hooks: dict[str, Any] = {"before_write": runtime.before_write, "tick": runtime.beat}
+    hooks: dict[str, Any] = {"before_write": runtime.before_write, "tick": runtime.beat, "allow_plain_http": params["allow_plain_http"]}
     if params["webhook_url"]:
         return Webhook(params["webhook_url"], timeout=params["timeout"], **hooks)
     return Slack(params["api_token"], params["api_url"], timeout=params["timeout"], **hooks)

@@ -28,6 +28,7 @@ from .rate_limit import is_limited, wanted_pause
 from .redact import redact
 from .shape import EMPTY, Mismatch, Shape, conform, read_json
 from .transport import CONNECTIONS, TooLarge, exchange, in_time, make_session, pieces, read_body
+from .urls import refuse_credentials, refuse_plain_http
 
 __all__ = ["CONNECTIONS", "REQUESTS_ERROR", "ApiClient", "make_session"]
 
@@ -75,7 +76,8 @@ class ApiClient:
     ``timeout`` is in seconds for one attempt with its whole body, ``deadline`` in seconds for a call with all its retries, by default the smaller of 180
     and six times ``timeout``. GET, HEAD, PUT and DELETE are tried again on connection errors, timeouts, 429 and 502–504; POST and PATCH only where the
     request never left, on 429, or with ``idempotent=True``. Redirects of an API are not followed. ``secrets`` are masked beside those in ``headers``,
-    such as a path that is a secret.
+    such as a path that is a secret. ``option`` is where the user gave ``base_url``, which holds no credentials, and is HTTPS where a secret is sent to another
+    machine, unless ``allow_plain_http``.
 
     ``before_write(seconds)`` is called before each attempt of a write and returns how many seconds that may take, at most ``seconds``; it raises where
     nothing may be written. ``tick`` is called every few seconds while an answer or a retry is waited for. ``is_busy`` tells a refusal for a rate limit
@@ -90,6 +92,8 @@ class ApiClient:
         headers: Mapping[str, str],
         parse_error: Parser = parse_nothing,
         secrets: Iterable[str] = (),
+        option: str = "api_url",
+        allow_plain_http: bool = False,
         timeout: float = 30,
         deadline: float | None = None,
         before_write: Callable[[float], float] = unlimited,
@@ -100,11 +104,14 @@ class ApiClient:
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
+        refuse_credentials(base_url, option, "The token is api_token.")
+        self._secrets = [value.removeprefix("Bearer ") for value in headers.values()] + list(secrets)
+        if self._secrets:
+            refuse_plain_http(base_url, option, f"the secret that {vendor} asks for", allow_plain_http)
         self.vendor = vendor
         self.base_url = base_url.rstrip("/")
         self.timeout = timeout
         self.deadline = min(DEADLINE, ATTEMPTS * timeout) if deadline is None else deadline
-        self._secrets = [value.removeprefix("Bearer ") for value in headers.values()] + list(secrets)
         self._headers = dict(headers)
         self._parse_error, self._is_busy = parse_error, is_busy
         self._before_write, self._tick = before_write, tick
@@ -195,7 +202,9 @@ class ApiClient:
         try:
             yield
         except (InvalidURL, InvalidSchema, MissingSchema):
-            raise ConfigError(f"{self.base_url!r} is not the address of an API. Correct api_url: it begins with https://.", code="bad_api_url") from None
+            raise ConfigError(
+                f"{redact(self.base_url)!r} is not the address of an API. Correct api_url: it begins with https://.", code="bad_api_url"
+            ) from None
         except (InvalidHeader, UnicodeError):
             raise ConfigError(
                 f"The token of {self.vendor} holds a line break, a blank or a character that no token has. Copy it again.", code="bad_token"

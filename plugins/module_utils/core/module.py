@@ -17,7 +17,8 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from . import progress
 from .errors import RunbookError
 from .internal import internal
-from .redact import SHORTEST, redact
+from .redact import SHORTEST, all_forms, redact
+from .urls import hidden_secrets, proxy_secrets
 from .wait import nothing
 
 
@@ -101,29 +102,37 @@ def run(
             module.fail_json(msg=missing_required_lib(library), exception=problem)
     began = time.monotonic()
     try:
-        _hide(module, secrets)
+        mask = _hide(module, secrets)
     except Exception as error:  # what is secret in the options is not known, so none of them is shown
-        _fail(module, error, began, invocation={})
+        _fail(module, error, began, redact, invocation={})
     try:
-        _end(module, began, _carry_out(module, build_client, plan, apply, guard))
+        _end(module, began, _carry_out(module, mask, build_client, plan, apply, guard))
     except Exception as error:
-        _fail(module, error, began)
+        _fail(module, error, began, mask)
 
 
-def _hide(module: AnsibleModule, secrets: Callable[[dict[str, Any]], Iterable[str]]) -> None:
-    module.no_log_values.update(secret for secret in secrets(module.params) if secret)
-    module.no_log_values -= {value for value in module.no_log_values if len(value) < SHORTEST}
-    progress.secrets = module.no_log_values
+def _hide(module: AnsibleModule, secrets: Callable[[dict[str, Any]], Iterable[str]]) -> Callable[[str], str]:
+    """Let Ansible mask in results each form of each secret, those in addresses included, and return what masks any other text."""
+    params = module.params
+    hidden = {secret for secret in (*module.no_log_values, *secrets(params), *hidden_secrets(params), *proxy_secrets()) if secret and len(secret) >= SHORTEST}
+    module.no_log_values = all_forms(hidden)
+    progress.secrets = hidden
+    return lambda text: redact(text, hidden)
 
 
 def _carry_out(
-    module: AnsibleModule, build_client: Callable[..., Any], plan: Callable[..., Plan], apply: Callable[..., Any], guard: Callable[..., Guard | None]
+    module: AnsibleModule,
+    mask: Callable[[str], str],
+    build_client: Callable[..., Any],
+    plan: Callable[..., Plan],
+    apply: Callable[..., Any],
+    guard: Callable[..., Guard | None],
 ) -> dict[str, Any]:
     """Return what the task returns. Raises whatever the module does; what closing raises only where nothing else went wrong."""
     held = guard(module.params) if not module.check_mode else None
     runtime = Runtime(
-        warn=lambda text: module.warn(redact(text, module.no_log_values)),  # Ansible masks results, but not warnings
-        note=lambda text: _note(module, held, redact(text, module.no_log_values)),
+        warn=lambda text: module.warn(mask(text)),  # Ansible masks results, but not warnings
+        note=lambda text: _note(module, held, mask(text)),
         beat=_one_at_a_time(held.beat) if held else nothing,
         before_write=held.before_write if held else unlimited,
         check_mode=module.check_mode,
@@ -182,7 +191,7 @@ def _end(module: AnsibleModule, began: float, result: dict[str, Any]) -> None:
     module.exit_json(elapsed=round(time.monotonic() - began, 3), **result)
 
 
-def _fail(module: AnsibleModule, error: Exception, began: float, **told: Any) -> None:
+def _fail(module: AnsibleModule, error: Exception, began: float, mask: Callable[[str], str], **told: Any) -> None:
     """End the task as failed. Of an error that nobody foresaw only its type and its place are told: its text may hold anything."""
     result: dict[str, Any] = {}
     if isinstance(error, Unfinished):
@@ -190,7 +199,8 @@ def _fail(module: AnsibleModule, error: Exception, began: float, **told: Any) ->
     known = error if isinstance(error, RunbookError) else internal(error)
     try:
         elapsed = round(time.monotonic() - began, 3)
-        module.fail_json(**{**told, **result, **known.result, "msg": str(known), "error": known.details, "elapsed": elapsed})
+        details = {name: mask(value) if isinstance(value, str) else value for name, value in known.details.items()}
+        module.fail_json(**{**told, **result, **known.result, "msg": mask(str(known)), "error": details, "elapsed": elapsed})
     except Exception as unprintable:
         known = internal(unprintable)
         module.fail_json(msg=str(known), error=known.details, **told)

@@ -18,7 +18,13 @@ def api_options(api_url: str, *environment: str) -> Spec:
         "api_token": {"type": "str", "required": True, "no_log": True, "fallback": (env_fallback, list(environment))},
         "api_url": {"type": "str", "default": api_url},
         "timeout": {"type": "float", "default": 30.0},
+        **plain_http_options(),
     }
+
+
+def plain_http_options() -> Spec:
+    """Whether a secret may go to another machine unencrypted."""
+    return {"allow_plain_http": {"type": "bool", "default": False}}
 
 
 def wait_options(wait_timeout: float = 900.0, wait_interval: float = 2.0) -> Spec:
@@ -38,6 +44,7 @@ def store_options(required: bool = True) -> Spec:
         "store_secret_key": {"type": "str", "no_log": True},
         "store_region": {"type": "str"},
         "store_is_shared": {"type": "bool", "default": False},
+        **plain_http_options(),
     }
 
 

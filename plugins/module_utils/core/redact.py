@@ -7,39 +7,102 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from urllib.parse import quote, unquote, urlsplit
+from dataclasses import dataclass
+from functools import lru_cache
+from os.path import commonprefix
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from .secret_forms import beginning, forms, shortened
 
 MASK = "********"
 SHORTEST = 4  # characters of a secret: masking a shorter one would garble the text and hide nothing
+TOKEN = 8  # characters of a user in a URL that is a token
+SECRET_NAME = r"(?:[\w.-]{0,40}[_.-])?(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|signature|sig|protection-bypass|credential)"
+_URL = re.compile(r"[a-z][a-z0-9+.-]{0,30}://\S+", re.IGNORECASE)
 # In a database's address up to the last @, as a raw password may hold / and @ itself.
 _DATABASE_PASSWORD = re.compile(r"(?P<head>postgres(?:ql)?://[^\s:/@]*:)\S+(?=@)", re.IGNORECASE)
 _TORN = re.compile(r"[/?#@:&=]")
-_URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s/]+(?=@)", re.IGNORECASE)
+_PASSWORD = re.compile(r"(?P<head>://[^\s:/@]*:)[^\s/]+(?=@)")
+_PARAMETER = re.compile(rf"(?P<head>[?&#]{SECRET_NAME}=)[^&#\s\"'<>]+", re.IGNORECASE)
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """Return ``text`` with every secret, and the password of every URL in it, masked.
+    """Return ``text`` with every secret masked, in each form that ``secret_forms`` knows, and the password and secret parameters of every URL in it.
 
     A secret shorter than SHORTEST is left alone.
     """
-    for secret in sorted({s for s in secrets if s and len(s) >= SHORTEST}, key=len, reverse=True):
-        text = text.replace(secret, MASK)
-    return _URL_PASSWORD.sub(rf"\g<head>{MASK}", _DATABASE_PASSWORD.sub(rf"\g<head>{MASK}", text))
+    masks = _masks(frozenset(s for s in secrets if s and len(s) >= SHORTEST))
+    for form in masks.whole:
+        if form in text:
+            text = text.replace(form, MASK)
+    for first, secret in masks.beginnings:
+        text = _without(text, first, secret)
+    for pattern in masks.shortened:
+        text = pattern.sub(MASK, text)
+    return _URL.sub(lambda url: _PARAMETER.sub(_masked, _PASSWORD.sub(_masked, _DATABASE_PASSWORD.sub(_masked, url[0]))), text)
+
+
+def _masked(found: re.Match[str]) -> str:
+    return f"{found['head']}{MASK}"
+
+
+def _without(text: str, first: str, secret: str) -> str:
+    """Return ``text`` without what begins with the first characters of a secret, as far as it goes on as the secret does."""
+    before, found, rest = text.partition(first)
+    shown = [before]
+    while found:
+        more = len(commonprefix([rest[: len(secret)], secret[len(first) :]]))
+        before, found, rest = rest[more:].partition(first)
+        shown += [MASK, before]
+    return "".join(shown)
+
+
+@dataclass(frozen=True)
+class Masks:
+    """What is masked wherever it stands, the longest first; beginnings, with the secrets that they are of; and what is cut short."""
+
+    whole: list[str]
+    beginnings: list[tuple[str, str]]
+    shortened: list[re.Pattern[str]]
+
+
+@lru_cache(maxsize=64)
+def _masks(secrets: frozenset[str]) -> Masks:
+    whole = {form for secret in secrets for form in (secret, *forms(secret))}
+    return Masks(
+        sorted(whole, key=len, reverse=True),
+        [(first, secret) for secret in secrets for first in beginning(secret)],
+        [pattern for secret in secrets for pattern in shortened(secret)],
+    )
+
+
+def all_forms(secrets: Iterable[str]) -> set[str]:
+    """Return what has to be masked for ``secrets`` by somebody who can only compare text."""
+    masks = _masks(frozenset(s for s in secrets if s and len(s) >= SHORTEST))
+    return {*masks.whole, *(first for first, _secret in masks.beginnings)}
 
 
 def secrets_of_url(url: str | None) -> list[str]:
-    """Return what must never be shown of a URL with credentials: itself, and its password as written, decoded and encoded."""
+    """Return what must never be shown of a URL with credentials: itself, and its password and secret parameters as written, decoded and encoded.
+
+    Over HTTP a user without a password is a token, as of a Git host.
+    """
     if not url:
         return []
     try:
-        password = urlsplit(url).password
+        parts = urlsplit(url)
+        asked = parse_qsl(parts.query)
     except ValueError:  # whatever it is, it is no address that could be shown
         return [url, *_meant(url)]
-    meant = _meant(url)
-    if not password:
-        return [url, *meant] if meant else []
-    plain = unquote(password)
-    return list(dict.fromkeys([url, password, plain, quote(plain, safe=""), *meant]))
+    token = parts.username if parts.scheme in ("http", "https", "git+https") and len(parts.username or "") >= TOKEN else None
+    written = [parts.password or token, *(value for name, value in asked if re.fullmatch(SECRET_NAME, name, re.IGNORECASE))]
+    found = [url]
+    for secret in written:
+        if secret:
+            plain = unquote(secret)
+            found += [secret, plain, quote(plain, safe="")]
+    found += _meant(url)
+    return list(dict.fromkeys(found)) if len(found) > 1 else []
 
 
 def _meant(url: str) -> list[str]:

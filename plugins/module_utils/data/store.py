@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
 from ..core.errors import ConfigError, RunbookError
+from ..core.urls import refuse_credentials, refuse_plain_http
 
 
 class Conflict(RunbookError):
@@ -118,6 +120,7 @@ def open_store(params: Mapping[str, Any], before_write: Permit | None = None) ->
             code="bad_store",
         )
     if parts.scheme == "s3" and parts.netloc:
+        _refuse_unsafe_endpoint(params)
         from .store_s3 import S3Store
 
         return S3Store(
@@ -142,9 +145,22 @@ def open_store(params: Mapping[str, Any], before_write: Permit | None = None) ->
     raise _bad_address()
 
 
+ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")  # botocore's variables, in its order
+
+
+def _refuse_unsafe_endpoint(params: Mapping[str, Any]) -> None:
+    found = {"store_endpoint_url": params.get("store_endpoint_url"), **{name: os.environ.get(name) for name in ENDPOINTS}}
+    option, endpoint = next(((option, address) for option, address in found.items() if address), ("", ""))
+    refuse_credentials(endpoint, option, "Credentials are store_access_key and store_secret_key.")
+    refuse_plain_http(endpoint, option, "what is stored, signed with its credentials,", bool(params.get("allow_plain_http")))
+
+
 def open_later(params: Mapping[str, Any], before_write: Permit | None = None) -> Store:
     """Return what ``open_store`` does, but open a bucket only once it is asked: that takes longer than all else in a task that has nothing to change."""
-    return cast(Store, _Later(params, before_write)) if str(params.get("store")).startswith("s3://") else open_store(params, before_write)
+    if not str(params.get("store")).startswith("s3://"):
+        return open_store(params, before_write)
+    _refuse_unsafe_endpoint(params)
+    return cast(Store, _Later(params, before_write))
 
 
 class _Later:

@@ -57,7 +57,8 @@ def connect(
     """Return the client that a module's options describe."""
     header, value = TOKEN_HEADERS[params["token_type"]]
     headers = {header: value.format(params["api_token"])}
-    api = ApiClient("Railway", params["api_url"], headers=headers, parse_error=parse_error, timeout=params["timeout"], before_write=before_write, tick=beat)
+    hooks: dict[str, Any] = {"before_write": before_write, "tick": beat, "allow_plain_http": params.get("allow_plain_http", False)}
+    api = ApiClient("Railway", params["api_url"], headers=headers, parse_error=parse_error, timeout=params["timeout"], **hooks)
     waiter = Waiter(timeout=params.get("wait_timeout") or 0, interval=params.get("wait_interval") or 0, beat=beat, warn=warn)
     return Railway(api, params["project"], params["environment"], params["service"], waiter)
 

@@ -63,7 +63,8 @@ def connect(
 ) -> Render:
     """Return the client that a module's options describe; ``releases`` names the releases by their commits."""
     headers = {"Authorization": f"Bearer {params['api_token']}"}
-    api = ApiClient("Render", params["api_url"], headers=headers, parse_error=parse_error, timeout=params["timeout"], before_write=before_write, tick=beat)
+    hooks: dict[str, Any] = {"before_write": before_write, "tick": beat, "allow_plain_http": params.get("allow_plain_http", False)}
+    api = ApiClient("Render", params["api_url"], headers=headers, parse_error=parse_error, timeout=params["timeout"], **hooks)
     waiter = Waiter(timeout=params.get("wait_timeout") or 0, interval=params.get("wait_interval") or 0, beat=beat, warn=warn)
     return Render(api, params["service"], waiter, releases or {})
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from ..core.errors import ApiError, ConfigError
 from ..core.http import ApiClient
 from ..core.http_errors import words
+from ..core.urls import refuse_credentials
 
 API_URL = "https://slack.com/api"
 LONGEST = 40_000  # characters of a message
@@ -131,7 +132,7 @@ class Webhook:
     def __init__(self, url: str, **client: Any) -> None:
         self._path = webhook_path(url)
         base = url.strip().removesuffix(self._path)
-        self._api = ApiClient("Slack", base, headers={}, parse_error=parse_error, secrets=[self._path], **client)
+        self._api = ApiClient("Slack", base, headers={}, parse_error=parse_error, secrets=[self._path], option="webhook_url", **client)
 
     def close(self) -> None:
         self._api.close()
@@ -149,6 +150,7 @@ class Webhook:
 
 def webhook_path(url: str) -> str:
     """Return the part of a webhook's URL that is the secret. Raises ConfigError, without showing it."""
+    refuse_credentials(url.strip(), "webhook_url", "Copy it whole from the app's settings at Slack (Incoming Webhooks).")
     parts = urlsplit(url.strip())
     if parts.scheme not in ("https", "http") or not parts.netloc or len(parts.path) < 2 or re.search(r"\s", url.strip()):
         raise ConfigError(

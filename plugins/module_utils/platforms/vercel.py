@@ -50,7 +50,8 @@ def connect(
 ) -> Vercel:
     """Return the client that a module's options describe; without ``wait_interval`` it polls as Vercel's own client does."""
     headers = {"Authorization": f"Bearer {params['api_token']}"}
-    api = ApiClient("Vercel", params["api_url"], headers=headers, parse_error=parse_error, timeout=params["timeout"], before_write=before_write, tick=beat)
+    hooks: dict[str, Any] = {"before_write": before_write, "tick": beat, "allow_plain_http": params.get("allow_plain_http", False)}
+    api = ApiClient("Vercel", params["api_url"], headers=headers, parse_error=parse_error, timeout=params["timeout"], **hooks)
     waiter = Waiter(timeout=params.get("wait_timeout") or 0, interval=params.get("wait_interval") or polling, beat=beat, warn=warn)
     return Vercel(api, params["team"], waiter)
 
