@@ -106,7 +106,7 @@ def run(
     except Exception as error:  # what is secret in the options is not known, so none of them is shown
         _fail(module, error, began, redact, invocation={})
     try:
-        _end(module, began, _carry_out(module, mask, build_client, plan, apply, guard))
+        _end(module, began, _carry_out(module, _runtime(module, mask, guard), build_client, plan, apply))
     except Exception as error:
         _fail(module, error, began, mask)
 
@@ -120,23 +120,21 @@ def _hide(module: AnsibleModule, secrets: Callable[[dict[str, Any]], Iterable[st
     return lambda text: redact(text, hidden)
 
 
-def _carry_out(
-    module: AnsibleModule,
-    mask: Callable[[str], str],
-    build_client: Callable[..., Any],
-    plan: Callable[..., Plan],
-    apply: Callable[..., Any],
-    guard: Callable[..., Guard | None],
-) -> dict[str, Any]:
-    """Return what the task returns. Raises whatever the module does; what closing raises only where nothing else went wrong."""
+def _runtime(module: AnsibleModule, mask: Callable[[str], str], guard: Callable[..., Guard | None]) -> Runtime:
     held = guard(module.params) if not module.check_mode else None
-    runtime = Runtime(
+    return Runtime(
         warn=lambda text: module.warn(mask(text)),  # Ansible masks results, but not warnings
         note=lambda text: _note(module, held, mask(text)),
         beat=_one_at_a_time(held.beat) if held else nothing,
         before_write=held.before_write if held else unlimited,
         check_mode=module.check_mode,
     )
+
+
+def _carry_out(
+    module: AnsibleModule, runtime: Runtime, build_client: Callable[..., Any], plan: Callable[..., Plan], apply: Callable[..., Any]
+) -> dict[str, Any]:
+    """Return what the task returns. Raises whatever the module does; what closing raises only where nothing else went wrong."""
     client = build_client(module.params, runtime)
     try:
         intent = plan(module.params, client)

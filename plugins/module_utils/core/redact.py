@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from os.path import commonprefix
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from .secret_forms import beginning, forms, shortened
@@ -17,13 +16,13 @@ from .secret_forms import beginning, forms, shortened
 MASK = "********"
 SHORTEST = 4  # characters of a secret: masking a shorter one would garble the text and hide nothing
 TOKEN = 8  # characters of a user in a URL that is a token
-SECRET_NAME = r"(?:[\w.-]{0,40}[_.-])?(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|signature|sig|protection-bypass|credential)"
+SENSITIVE = r"(?:[\w.-]{0,40}[_.-])?(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|signature|sig|protection-bypass|credential)"
 _URL = re.compile(r"[a-z][a-z0-9+.-]{0,30}://\S+", re.IGNORECASE)
 # In a database's address up to the last @, as a raw password may hold / and @ itself.
 _DATABASE_PASSWORD = re.compile(r"(?P<head>postgres(?:ql)?://[^\s:/@]*:)\S+(?=@)", re.IGNORECASE)
 _TORN = re.compile(r"[/?#@:&=]")
 _PASSWORD = re.compile(r"(?P<head>://[^\s:/@]*:)[^\s/]+(?=@)")
-_PARAMETER = re.compile(rf"(?P<head>[?&#]{SECRET_NAME}=)[^&#\s\"'<>]+", re.IGNORECASE)
+_PARAMETER = re.compile(rf"(?P<head>[?&#]{SENSITIVE}=)[^&#\s\"'<>]+", re.IGNORECASE)
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
@@ -48,13 +47,14 @@ def _masked(found: re.Match[str]) -> str:
 
 def _without(text: str, first: str, secret: str) -> str:
     """Return ``text`` without what begins with the first characters of a secret, as far as it goes on as the secret does."""
-    before, found, rest = text.partition(first)
-    shown = [before]
-    while found:
-        more = len(commonprefix([rest[: len(secret)], secret[len(first) :]]))
-        before, found, rest = rest[more:].partition(first)
-        shown += [MASK, before]
-    return "".join(shown)
+    shown, at = [], 0
+    while (begin := text.find(first, at)) >= 0:
+        end = begin + len(first)
+        while text[end : end + 1] == secret[end - begin : end - begin + 1] != "":
+            end += 1
+        shown += [text[at:begin], MASK]
+        at = end
+    return "".join([*shown, text[at:]])
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def secrets_of_url(url: str | None) -> list[str]:
     except ValueError:  # whatever it is, it is no address that could be shown
         return [url, *_meant(url)]
     token = parts.username if parts.scheme in ("http", "https", "git+https") and len(parts.username or "") >= TOKEN else None
-    written = [parts.password or token, *(value for name, value in asked if re.fullmatch(SECRET_NAME, name, re.IGNORECASE))]
+    written = [parts.password or token, *(value for name, value in asked if re.fullmatch(SENSITIVE, name, re.IGNORECASE))]
     found = [url]
     for secret in written:
         if secret:
