@@ -126,6 +126,25 @@ class TimedSocket:
             return done
 
 
+IN_HANDSHAKE, IN_PROXY_HANDSHAKE, IN_TUNNEL = "handshake", "proxy handshake", "tunnel"
+
+
+@contextmanager
+def _marked(phase: Callable[[], str | None]) -> Iterator[None]:
+    """Note in an error how far the connection had come: before its request left, or after, most of them look alike."""
+    try:
+        yield
+    except Exception as error:
+        if phase_of(error) is None:
+            error.phase = phase()  # type: ignore[attr-defined]
+        raise
+
+
+def phase_of(error: BaseException) -> str | None:
+    """Return in which phase of connecting an error was raised; None for one before the connection, or after all of them."""
+    return getattr(error, "phase", None)
+
+
 class _Timed:
     """What an HTTP connection needs for it. TLS takes the socket that ``_new_conn`` returns, so only what it gives back is wrapped."""
 
@@ -135,7 +154,8 @@ class _Timed:
     _dns_host: str
 
     def connect(self) -> None:
-        super().connect()  # type: ignore[misc]
+        with _marked(lambda: IN_HANDSHAKE if self.sock is not None else None):
+            super().connect()  # type: ignore[misc]
         if not isinstance(self.sock, TimedSocket):
             self.sock = TimedSocket(self.sock)
 
@@ -179,10 +199,15 @@ class _Timed:
             raise NewConnectionError(self, f"The name {host} cannot be resolved: {found}")  # type: ignore[arg-type]
         return found
 
+    def _connect_tls_proxy(self, *args: Any) -> Any:
+        with _marked(lambda: IN_PROXY_HANDSHAKE):
+            return super()._connect_tls_proxy(*args)  # type: ignore[misc]
+
     def _tunnel(self) -> None:
         plain, self.sock = self.sock, TimedSocket(self.sock)
         try:
-            super()._tunnel()  # type: ignore[misc]
+            with _marked(lambda: IN_TUNNEL):
+                super()._tunnel()  # type: ignore[misc]
         finally:
             if self.sock is not None:
                 self.sock = plain

@@ -15,7 +15,7 @@ from typing import IO, Any, TypeAlias
 
 try:
     import requests
-    from requests.exceptions import ContentDecodingError, InvalidHeader, InvalidSchema, InvalidURL, MissingSchema, SSLError
+    from requests.exceptions import ContentDecodingError, InvalidHeader, InvalidSchema, InvalidURL, MissingSchema
 
     REQUESTS_ERROR: str | None = None
 except ImportError as error:  # reported by core.module.run through missing_required_lib
@@ -23,7 +23,7 @@ except ImportError as error:  # reported by core.module.run through missing_requ
 
 from .deadline import TICK_EVERY, nothing
 from .errors import ApiError, ConfigError, RunbookError
-from .http_errors import RETRIED_STATUS, Parser, body_of, malformed, never_left, refused, unreachable
+from .http_errors import LOST, RETRIED_STATUS, Parser, body_of, malformed, never_left, refused, unreachable
 from .rate_limit import is_limited, wanted_pause
 from .redact import redact
 from .shape import EMPTY, Mismatch, Shape, conform, read_json
@@ -189,7 +189,9 @@ class ApiClient:
                 content |= {"data": body, "headers": {**self._headers, **(headers or {})}}
                 response = exchange(self._session, method, self.base_url + path, seconds=seconds, most=most, tick=self._tick, **content)
         except requests.RequestException as error:
-            return Failure(self._unreachable(method, path, error, seconds), (retry_lost or never_left(error)) and not isinstance(error, SSLError))
+            failed = self._unreachable(method, path, error, seconds)
+            lost = failed.details["code"] in LOST
+            return Failure(failed, retry_lost or never_left(error) if lost else failed.details["retryable"])
         busy = response.status_code < 300 and self._is_busy(response)
         if response.status_code < 300 and not busy:
             return response

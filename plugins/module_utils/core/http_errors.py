@@ -10,7 +10,6 @@ from typing import Any
 
 try:
     import requests
-    from requests.exceptions import SSLError
     from urllib3.exceptions import NewConnectionError
 except ImportError:  # core.http tells run() why
     pass
@@ -19,9 +18,11 @@ from .errors import ApiError, Unreachable
 from .rate_limit import is_limited, say_when, wanted_pause
 from .redact import redact
 from .shape import read_json
+from .tls import trouble
 
 Parser = Callable[[Any], "tuple[Any, Any]"]
 RETRIED_STATUS = frozenset({429, 502, 503, 504})
+LOST = ("timeout", "connection")  # codes of a request that may have left, where not trouble() but never_left() knows
 REQUEST_IDS = ("x-vercel-id", "x-railway-request-id", "cf-ray", "x-request-id")
 ADVICE = {
     401: " Check the token: it is unknown or has expired.",
@@ -83,13 +84,14 @@ def malformed(vendor: str, operation: str, status: int | None, what: str) -> Api
 
 def unreachable(vendor: str, address: str, method: str, error: Exception, seconds: float) -> Unreachable:
     """Return the error of a request that got no answer; ``address`` shows no secret."""
+    said = f"No answer from {vendor} at {address} to {method}"
+    if found := trouble(error, address):
+        return Unreachable(f"{said}: {found.reason}. {found.advice}", code=found.code, retryable=found.retry)
     reason = "the connection failed"
     if isinstance(error, requests.Timeout):
         reason = f"timed out, with no {'connection' if isinstance(error, requests.ConnectTimeout) else 'complete answer'} within {seconds:.3g} s"
-    elif isinstance(error, SSLError):
-        reason = "its certificate was not accepted"
     return Unreachable(
-        f"No answer from {vendor} at {address} to {method}: {reason}. Check the network and api_url, and the vendor's status page.",
+        f"{said}: {reason}. Check the network and api_url, and the vendor's status page.",
         code="timeout" if isinstance(error, requests.Timeout) else "connection",
         retryable=True,
     )

@@ -13,13 +13,14 @@ from urllib.parse import unquote, urlsplit
 
 try:
     import requests
-    from requests.exceptions import ConnectTimeout, ContentDecodingError, InvalidHeader, SSLError
+    from requests.exceptions import ConnectTimeout, ContentDecodingError, InvalidHeader
     from urllib3.exceptions import HTTPError, NameResolutionError, ReadTimeoutError
 except ImportError:  # core.http tells run() why
     pass
 
 from .deadline import nothing
 from .redact import redact
+from .tls import trouble
 from .transport import in_time, make_session, read_body
 from .verdict import Answer, Check, blocked_by, differences, tell_release
 from .wait import Outcome, Waiter
@@ -88,7 +89,7 @@ class Prober:
         except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
             result.outcome = "unhealthy" if isinstance(error, requests.TooManyRedirects) else "unreachable"
             result.status = result.latency_ms = result.release = result.cf_cache_status = None
-            result.reasons, result.passes = [_why(error, self.timeout)], 0
+            result.reasons, result.passes = [_why(error, check.url, self.timeout)], 0
             return
         result.status, result.latency_ms, result.cf_cache_status = answer.status, answer.latency_ms, answer.headers.get("cf-cache-status")
         result.release = tell_release(check, answer)
@@ -123,14 +124,15 @@ class Prober:
         return Answer(response.url, response.status_code, response.headers, text, not whole, latency_ms)
 
 
-def _why(error: Exception, timeout: float) -> str:
+def _why(error: Exception, url: str, timeout: float) -> str:
+    asked = getattr(error, "request", None)
+    if found := trouble(error, asked.url if asked is not None else url):  # after a redirect the other host's
+        return f"{found.reason}. {found.advice}"
     cause = getattr(error.args[0], "reason", error.args[0]) if error.args else None
     if isinstance(error, requests.Timeout | ReadTimeoutError):
         return f"no {'connection' if isinstance(error, ConnectTimeout) else 'complete answer'} within {timeout:g} s"
     if isinstance(error, requests.TooManyRedirects):
         return f"more than {MAX_REDIRECTS} redirects"
-    if isinstance(error, SSLError):
-        return "its certificate was not accepted"
     if isinstance(error, ContentDecodingError):
         return "its body is not compressed as it says"
     if isinstance(error, InvalidHeader | UnicodeError):

@@ -149,7 +149,14 @@ def query(connection: Any, statement: Any, values: Sequence[Any] | None = None) 
 
 # What libpq or the server say, as a regular expression, with what that is to the operator. The first that fits counts.
 REFUSALS = (
-    ("certificate verify failed", ConfigError, "tls", "The server's certificate is not of an authority that is trusted here: name its authority as sslcert."),
+    (
+        "certificate verify failed",
+        *(
+            ConfigError,
+            "tls",
+            "The server's certificate is not of an authority that is trusted here: name its authority as sslcert. Or its dates are over: renew it, or set this machine's clock.",
+        ),
+    ),
     ("does not match host name", ConfigError, "tls", "The server's certificate is for another name: give in {option} the host that the certificate names."),
     ("server does not support SSL", ConfigError, "tls", "The server offers no TLS, and {option} asks for it: set ssl=on there, or sslmode=prefer here."),
     ("root certificate file|could not read root certificate", ConfigError, "tls", "The certificate of the authority cannot be read: correct sslcert."),
@@ -164,6 +171,16 @@ REFUSALS = (
     ('database ".*" does not exist', ConfigError, "no_database", "Create it, or correct {option}."),
     ("permission denied for database", ConfigError, "auth_failed", "Grant the user CONNECT on it."),
     ("too many clients|remaining connection slots", Unreachable, "too_many_connections", "All its connections are taken: end some, or raise max_connections."),
+    ("revoked", ConfigError, "tls", "The server's certificate is revoked: have a new one issued."),
+    ("wrong version number|packet length too long|record layer failure", ConfigError, "tls", "What answers speaks no TLS: check the port in {option}."),
+    (
+        "unsupported protocol|alert protocol version|alert handshake failure|no shared cipher",
+        *(ConfigError, "tls", "The server and this machine have no TLS version or cipher in common: let the server speak TLS 1.2 or newer."),
+    ),
+    (
+        "SSL connection has been closed|SSL SYSCALL error|SSL error: unexpected eof",
+        *(Unreachable, "tls_closed", "The TLS handshake was closed: try again, and check any proxy in between."),
+    ),
     ("SSL", ConfigError, "tls", "Set sslmode in the URL to what the server offers."),
     ("could not translate host name", Unreachable, "unknown_host", "The host name is unknown here: correct {option}, or check the DNS."),
     ("timeout expired", Unreachable, "timeout", "Nothing answered in time: check the address, the firewall and the server's allow-list."),

@@ -31,6 +31,7 @@ except ImportError as error:  # named by S3Store: a folder does without
 
 from ..core.errors import ApiError, ConfigError, RunbookError, Unreachable
 from ..core.redact import redact
+from ..core.tls import trouble
 from .store import Conflict, Entry, Guarded, Permit, unguarded
 from .store_answers import endless, field, listed, malformed, refusal
 from .store_limits import ATTEMPT, STALL, attempt_seconds, bound, send, small
@@ -217,6 +218,9 @@ class S3Store(Guarded):
                 code="no_credentials",
             ) from None
         except (NoConnection, HTTPClientError) as error:
+            if found := trouble(error, self.client.meta.endpoint_url, bundle="AWS_CA_BUNDLE"):
+                where = f"{self.describe()} could not be {verb}"
+                raise Unreachable(f"{where}: {found.reason}. {found.advice}", code=found.code, retryable=found.retry) from None
             raise Unreachable(
                 f"{self.describe()} could not be {verb}: no answer ({type(error).__name__}). Check the network, store_endpoint_url and store_region.",
                 code="connection",

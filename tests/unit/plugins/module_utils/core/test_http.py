@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.server
 import io
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -159,7 +160,7 @@ def test_a_token_that_cannot_be_sent_is_refused_and_not_shown(token: str, clock:
 
 
 def test_a_certificate_that_is_not_accepted_is_not_tried_again(clock: Clock) -> None:
-    vendor = FakeVendor([requests.exceptions.SSLError("certificate verify failed")])
+    vendor = FakeVendor([requests.exceptions.SSLError(ssl.SSLCertVerificationError(1, "certificate verify failed"))])
     with pytest.raises(Unreachable, match="its certificate was not accepted"):
         client_of(vendor, clock).request("GET", "/")
     assert clock.sleeps == []

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -123,7 +124,7 @@ def test_every_turn_beats_and_a_lost_lease_ends_it(clock: Clock) -> None:
         (connect_timeout, "no connection within 7 s"),
         (answer_lost, "the connection failed"),
         (answer_late, "no complete answer within 7 s"),
-        (lambda: requests.exceptions.SSLError("certificate verify failed"), "its certificate was not accepted"),
+        (lambda: requests.exceptions.SSLError(ssl.SSLCertVerificationError(1, "certificate verify failed")), "its certificate was not accepted"),
         (lambda: requests.exceptions.InvalidHeader("Invalid character in header value: 's3cret\n'"), "a secret header holds a line break"),
     ],
 )
