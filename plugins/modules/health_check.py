@@ -238,6 +238,8 @@ checks:
     outcome:
       description:
         - V(healthy), V(unhealthy), V(probe_blocked) when something before the site answered, or V(unreachable) when no answer came.
+        - An edge that answers by itself, since it cannot reach the site or has none at this address, makes it V(unhealthy); the reason names the edge and
+          what to do.
       type: str
       sample: healthy
     status:

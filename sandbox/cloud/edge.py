@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -99,10 +100,12 @@ class Edge:
         if fault.kind == "hold":
             await self.cloud.faults.hold("edge", "request", self.front.name)
             return None
-        if fault.kind == "challenge":
+        if fault.kind in ("challenge", "blocked"):
             name, _unused, value = (fault.header or "").partition(": ")
             if value and request.headers.get(name) == value:
                 return None
+            if fault.kind == "blocked":
+                return self._stamp(PlainTextResponse("error code: 1020", 403), "DYNAMIC")
             page = HTMLResponse("<!DOCTYPE html><title>Just a moment...</title>", 403, {"cf-mitigated": "challenge"})
             return self._stamp(page, "DYNAMIC")
         return self._stamp(PlainTextResponse(f"error code: {fault.status}", fault.status), "DYNAMIC")
@@ -119,6 +122,7 @@ class Edge:
     def _stamp(self, response: Response, status: str) -> Response:
         response.headers["cf-cache-status"] = status
         response.headers["server"] = "cloudflare"
+        response.headers["cf-ray"] = f"{secrets.token_hex(8)}-FRA"
         return response
 
 

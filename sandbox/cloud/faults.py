@@ -20,7 +20,7 @@ EFFECTS = {
     "slack": {"missing_scope"},
     "sentry": set[str](),
     "objects": set[str](),
-    "edge": {"status", "challenge"},
+    "edge": {"status", "challenge", "blocked"},
 }
 # What is asked of the store, the steps of a multipart upload among it, and of which parts of a backup.
 PLAIN, UPLOADS = ("get", "put", "delete", "head"), ("unfinished", "begin", "part", "parts", "complete", "abort")

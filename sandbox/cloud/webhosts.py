@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import mimetypes
+import secrets
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,7 +58,8 @@ def _file(path: Path, status: int, cache_control: str) -> Response:
 
 
 def _vercel_error(status: int, code: str, text: str) -> Response:
-    return PlainTextResponse(f"{text}\n\n{code}", status, {"x-vercel-error": code, "server": "Vercel", "cache-control": "no-store"})
+    headers = {"x-vercel-error": code, "x-vercel-id": f"fra1::{secrets.token_hex(6)}", "server": "Vercel", "cache-control": "no-store"}
+    return PlainTextResponse(f"{text}\n\n{code}\n\n{headers['x-vercel-id']}\n", status, headers)
 
 
 def _show(cloud: Cloud, deployment: SiteDeployment | None, host: str, path: str) -> Response:
@@ -126,4 +128,5 @@ def _count(service: Service, status: int) -> None:
 
 
 def _railway_error(status: int, message: str) -> Response:
-    return JSONResponse({"status": "error", "code": status, "message": message}, status, {"x-railway-fallback": "true", "server": "railway-edge"})
+    told = {"status": "error", "code": status, "message": message, "request_id": secrets.token_urlsafe(16)}
+    return JSONResponse(told, status, {"x-railway-fallback": "true", "server": "railway-edge"})

@@ -14,6 +14,7 @@ try:
 except ImportError:  # core.http tells run() why
     pass
 
+from .edge_pages import BLOCKED, CODE, MISSING, ORIGIN, STARTING, SUSPENDED, edge_answer
 from .errors import ApiError, Unreachable
 from .rate_limit import is_limited, say_when, wanted_pause
 from .redact import redact
@@ -21,7 +22,7 @@ from .shape import read_json
 from .tls import trouble
 
 Parser = Callable[[Any], "tuple[Any, Any]"]
-RETRIED_STATUS = frozenset({429, 502, 503, 504})
+RETRIED_STATUS = frozenset({429, 502, 503, 504, *range(520, 525)})  # 520 to 524: Cloudflare did not reach what is behind it
 LOST = ("timeout", "connection")  # codes of a request that may have left, where not trouble() but never_left() knows
 REQUEST_IDS = ("x-vercel-id", "x-railway-request-id", "cf-ray", "x-request-id")
 ADVICE = {
@@ -42,9 +43,12 @@ def refused(vendor: str, operation: str, response: requests.Response, parse_erro
         what = "Its rate limit clears" if is_limited(response) else "It asks to be tried again"
         advice = f" {what} at {say_when(pause)}: run it again then."
     status = response.status_code
+    by_itself = edge_answer(status, response.headers, response.text)
+    if by_itself:
+        said, advice = by_itself.what, f" {EDGES.get(by_itself.kind, by_itself.advice)}{advice if pause is not None else ''}"
     error = ApiError(
         f"{vendor} answered {redact(operation, secrets)} with {status}{f' {code}' if code else ''}: {said}{stop(said)}{advice}",
-        code=code or ("rate_limited" if is_limited(response) else None),
+        code=(f"edge_{by_itself.kind}" if by_itself else code) or ("rate_limited" if is_limited(response) else None),
         status=status,
         request_id=next((response.headers[name] for name in REQUEST_IDS if name in response.headers), None),
         retryable=status in RETRIED_STATUS or is_limited(response),
@@ -52,6 +56,17 @@ def refused(vendor: str, operation: str, response: requests.Response, parse_erro
     )
     error.response = response
     return error
+
+
+# What an edge before a vendor's API has to be asked for: it is not the token that is wrong.
+EDGES = {
+    BLOCKED: "It is not the token: have this machine's address allowed by the vendor, or run from another network.",
+    ORIGIN: "Nothing is wrong here: try again, and check the vendor's status page.",
+    MISSING: "Check api_url: there is no API at this address.",
+    SUSPENDED: "Check api_url, and the vendor's status page.",
+    STARTING: "Try again, and check the vendor's status page.",
+    CODE: "Nothing is wrong here: try again, and check the vendor's status page.",
+}
 
 
 def words(parse_error: Parser, response: requests.Response) -> tuple[str | None, str | None]:

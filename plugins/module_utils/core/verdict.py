@@ -14,6 +14,8 @@ from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urlsplit
 
+from .edge_pages import BLOCKED, edge_answer
+
 MISSING = object()
 RELEASE_SOURCES = ("json", "header", "meta", "regex")
 
@@ -23,6 +25,7 @@ VERCEL_FIREWALL = "a challenge of Vercel's firewall answered: send a secret head
 VERCEL_LOGIN = "Vercel's deployment protection answered: send x-vercel-protection-bypass with the project's secret for automation"
 ACCESS_LOGIN = "the login of Cloudflare Access answered: send CF-Access-Client-Id and CF-Access-Client-Secret of a service token"
 BASIC_LOGIN = "a password is asked for: send an Authorization header, or put user and password into the URL"
+LOGIN = re.compile(r"log-?in|sign-?in|\bsso\b|saml|oauth|authorize|\bauth\b|captive|portal|idp\b|accounts\.google\.com", re.IGNORECASE)
 TITLES = {"just a moment...": CLOUDFLARE, "attention required! | cloudflare": CLOUDFLARE, "vercel security checkpoint": VERCEL_FIREWALL}
 
 
@@ -84,13 +87,34 @@ def blocked_by(check: Check, answer: Answer) -> str | None:
     if answer.status == 401 and 401 not in check.status and headers.get("www-authenticate", "").lower().startswith(("basic", "digest")):
         return BASIC_LOGIN
     title = re.search(r"<title[^>]*>([^<]*)", answer.text[:20_000], re.IGNORECASE) if answer.status in (401, 403, 429, 503) else None
-    return TITLES.get(title[1].strip().lower()) if title else None
+    if title and (known := TITLES.get(title[1].strip().lower())):
+        return known
+    by_itself = edge_answer(answer.status, headers, answer.text)
+    return str(by_itself) if by_itself and by_itself.kind == BLOCKED else _login_elsewhere(check, answer)
+
+
+def _login_elsewhere(check: Check, answer: Answer) -> str | None:
+    """Name the host of a login to which the site, or the network before it, has led; what the check expects of a page may be met by that page."""
+    there, here = urlsplit(answer.url), urlsplit(check.url)
+    if _domain(there.hostname) == _domain(here.hostname) or not LOGIN.search(f"{there.hostname}{there.path}"):
+        return None
+    if (check.contains or check.json or check.headers or check.release) and not list(differences(check, answer)):
+        return None
+    return f"a login page at {there.hostname} answered: send a secret header that lets the probe pass, or check another page"
+
+
+def _domain(host: str | None) -> str:
+    """Return the last two labels of a host, or all of an address."""
+    labels = (host or "").split(".")
+    return host or "" if labels[-1].isdigit() else ".".join(labels[-2:])
 
 
 def differences(check: Check, answer: Answer) -> Iterable[str]:
     """Say, one by one, what came instead of what was expected."""
     if answer.status not in check.status:
-        yield f"status {answer.status} instead of {' or '.join(map(str, check.status))}{_led_to(check, answer)}"
+        by_itself = edge_answer(answer.status, answer.headers, answer.text)
+        said = f": {by_itself}" if by_itself else ""
+        yield f"status {answer.status} instead of {' or '.join(map(str, check.status))}{_led_to(check, answer)}{said}"
     for path, expected in check.json.items():
         found = look_up(answer.json(), path)
         if found is MISSING:
