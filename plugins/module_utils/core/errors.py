@@ -22,6 +22,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+NOT_ITS_API = "not_its_api"  # code of an answer that is none of the vendor's API
 SOON = 30  # seconds that a write may have to wait before it is worth another try
 
 
@@ -65,6 +66,11 @@ class ApiError(RunbookError):
     @property
     def code(self) -> str | None:
         return self.details.get("code")
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the vendor itself says that there is no such thing; so does any server at a wrong ``api_url``."""
+        return self.status == HTTPStatus.NOT_FOUND and self.code != NOT_ITS_API and not str(self.code).startswith("edge_")
 
 
 class Unreachable(RunbookError):

@@ -108,7 +108,7 @@ class ApiClient:
         self._secrets = [value.removeprefix("Bearer ") for value in headers.values()] + list(secrets)
         if self._secrets:
             refuse_plain_http(base_url, option, f"the secret that {vendor} asks for", allow_plain_http)
-        self.vendor = vendor
+        self.vendor, self._option = vendor, option
         self.base_url = base_url.rstrip("/")
         self.timeout = timeout
         self.deadline = min(DEADLINE, ATTEMPTS * timeout) if deadline is None else deadline
@@ -248,7 +248,7 @@ class ApiClient:
         self._session.close()
 
     def _refused(self, operation: str, response: requests.Response) -> ApiError:
-        return refused(self.vendor, operation, response, self._parse_error, self._secrets)
+        return refused(self.vendor, operation, response, self._parse_error, self._secrets, option=self._option)
 
     def _unreachable(self, method: str, path: str, error: Exception, seconds: float) -> RunbookError:
         return unreachable(self.vendor, self.base_url + redact(path.partition("?")[0], self._secrets), method, error, seconds)

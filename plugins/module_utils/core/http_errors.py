@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
 try:
     import requests
@@ -15,7 +16,7 @@ except ImportError:  # core.http tells run() why
     pass
 
 from .edge_pages import BLOCKED, CODE, MISSING, ORIGIN, STARTING, SUSPENDED, edge_answer
-from .errors import ApiError, Unreachable
+from .errors import NOT_ITS_API, ApiError, Unreachable
 from .rate_limit import is_limited, say_when, wanted_pause
 from .redact import redact
 from .shape import read_json
@@ -33,12 +34,13 @@ ADVICE = {
 }
 
 
-def refused(vendor: str, operation: str, response: requests.Response, parse_error: Parser, secrets: Iterable[str]) -> ApiError:
-    """Return the error of an answer that refuses; ``operation`` is method and path."""
+def refused(vendor: str, operation: str, response: requests.Response, parse_error: Parser, secrets: Iterable[str], *, option: str = "api_url") -> ApiError:
+    """Return the error of an answer that refuses; ``operation`` is method and path, ``option`` is where the user gave the address."""
     code, message = words(parse_error, response)
     said = redact(message or response.text[:300].strip() or response.reason or "nothing", secrets)
     pause = wanted_pause(response, body_of(response))
-    advice = ADVICE.get(response.status_code, "")
+    foreign = not (code or message) and 300 <= response.status_code < 500 and not is_limited(response)
+    advice = _of_address(vendor, option, response) if foreign else "" if option == "webhook_url" else ADVICE.get(response.status_code, "")
     if pause is not None and (is_limited(response) or response.status_code in RETRIED_STATUS):
         what = "Its rate limit clears" if is_limited(response) else "It asks to be tried again"
         advice = f" {what} at {say_when(pause)}: run it again then."
@@ -48,7 +50,7 @@ def refused(vendor: str, operation: str, response: requests.Response, parse_erro
         said, advice = by_itself.what, f" {EDGES.get(by_itself.kind, by_itself.advice)}{advice if pause is not None else ''}"
     error = ApiError(
         f"{vendor} answered {redact(operation, secrets)} with {status}{f' {code}' if code else ''}: {said}{stop(said)}{advice}",
-        code=(f"edge_{by_itself.kind}" if by_itself else code) or ("rate_limited" if is_limited(response) else None),
+        code=f"edge_{by_itself.kind}" if by_itself else code or ("rate_limited" if is_limited(response) else NOT_ITS_API if foreign else None),
         status=status,
         request_id=next((response.headers[name] for name in REQUEST_IDS if name in response.headers), None),
         retryable=status in RETRIED_STATUS or is_limited(response),
@@ -67,6 +69,15 @@ EDGES = {
     STARTING: "Try again, and check the vendor's status page.",
     CODE: "Nothing is wrong here: try again, and check the vendor's status page.",
 }
+
+
+def _of_address(vendor: str, option: str, response: requests.Response) -> str:
+    """Return what to do about an answer that is not of the vendor's form: the address is wrong, not a token or an id."""
+    host = urlsplit(response.headers.get("location", "")).hostname
+    leads = f" It redirects to {host}." if host and response.status_code < 400 else ""
+    if option == "webhook_url":
+        return f"{leads} Check webhook_url: it was deleted or is mistyped. Make a new one in the app's settings at {vendor} (Incoming Webhooks)."
+    return f"{leads} That is no answer of {vendor}'s API: check {option}, its path included, and any proxy in between."
 
 
 def words(parse_error: Parser, response: requests.Response) -> tuple[str | None, str | None]:

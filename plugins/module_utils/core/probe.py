@@ -18,6 +18,7 @@ try:
 except ImportError:  # core.http tells run() why
     pass
 
+from .charset import in_utf8
 from .deadline import nothing
 from .redact import redact
 from .tls import trouble
@@ -119,7 +120,7 @@ class Prober:
                 body, whole = read_body(response, MAX_BODY)
         if self.waiter.clock() - began > self.timeout:
             raise requests.ReadTimeout
-        text = body.decode("utf-8", errors="replace")
+        text = (in_utf8(body, response.headers.get("Content-Type", "")) or body).decode("utf-8", errors="replace")
         latency_ms = round((self.waiter.clock() - began) * 1000)
         return Answer(response.url, response.status_code, response.headers, text, not whole, latency_ms)
 

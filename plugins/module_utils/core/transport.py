@@ -20,6 +20,7 @@ try:
 except ImportError:  # core.http tells run() why
     pass
 
+from .charset import in_utf8
 from .deadline import Deadline, deadline, nothing, timed_pools
 
 CONNECTIONS = 32  # that a session keeps to a host, for as many threads
@@ -110,7 +111,10 @@ def exchange(
         response.close()  # the rest is not read, so the connection is of no more use
         if response.status_code < 300:
             raise TooLarge
-    response._content, response._content_consumed = body, True  # type: ignore[attr-defined]
+    text = in_utf8(body, response.headers.get("Content-Type", "")) if whole else None
+    if text is not None:
+        response.encoding = "utf-8"
+    response._content, response._content_consumed = body if text is None else text, True  # type: ignore[attr-defined]
     return response
 
 

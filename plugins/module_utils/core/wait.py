@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from types import MappingProxyType
 from typing import TypeVar
 
 from . import progress
@@ -16,6 +17,7 @@ from .errors import ApiError, DeploymentFailed, RunbookError, Unreachable, WaitT
 from .process import controller, is_alive
 
 Answer = TypeVar("Answer")
+_NEXT = {True: "\n", False: " "}  # what parts an advice from a log, or from a sentence
 TRIES = 3  # of a write whose answer was lost, each after a check whether it was done
 
 
@@ -73,12 +75,14 @@ class Waiter:
         what: str,
         look_at: str = "",
         explain: Callable[[Answer], str] | None = None,
+        advice: Mapping[str, str] = MappingProxyType({}),
     ) -> Answer:
         """Return the first READY answer of ``fetch()``.
 
         ``classify(answer)`` gives (Outcome, the vendor's word); an Outcome of None stands for a word that is not in the vendor's table: it is
         warned of once and waited on. ``what`` names the thing, ``look_at`` says where to look after a timeout, ``explain(answer)`` gives
-        the tail of the vendor's log for a failure. Raises DeploymentFailed, WaitTimeout, and whatever ``beat`` raises.
+        the tail of the vendor's log for a failure, ``advice`` says what to do by the vendor's word. Raises DeploymentFailed, WaitTimeout,
+        and whatever ``beat`` raises.
         """
         started = self.clock()
         unknown: set[str] = set()
@@ -90,13 +94,15 @@ class Waiter:
                 return answer
             if outcome is Outcome.FAILED:
                 tail = explain(answer) if explain else ""
-                raise DeploymentFailed(f"{what} ended as {word}.{f' The end of its log: {tail}' if tail else ''}", state=word, log=tail or None)
+                remedy = f"{_NEXT[bool(tail)]}{advice[word]}" if word in advice else ""
+                raise DeploymentFailed(f"{what} ended as {word}.{f' The end of its log: {tail}' if tail else ''}{remedy}", state=word, log=tail or None)
             if outcome is None and word not in unknown:
                 unknown.add(word)
                 self.warn(f"{what} is {word!r}, a word this version does not know; it is waited on and never taken for success.")
             waited = self.clock() - started
             progress.report(f"{what} is {word} ({waited:.0f} s of at most {self.timeout:.0f} s)")
             if waited >= self.timeout:
-                raise WaitTimeout(f"{what} was still {word} after {self.timeout:g} s (wait_timeout).{f' Look at {look_at}.' if look_at else ''}", state=word)
+                remedies = [f"Look at {look_at}." if look_at else "", advice.get(word, "")]
+                raise WaitTimeout(" ".join([f"{what} was still {word} after {self.timeout:g} s (wait_timeout).", *filter(None, remedies)]), state=word)
             pause = self.interval(waited) if callable(self.interval) else self.interval
             self.sleep(min(pause, max(0.0, self.timeout - waited)))

@@ -147,16 +147,13 @@ def query(connection: Any, statement: Any, values: Sequence[Any] | None = None) 
         ) from None
 
 
+UNTRUSTED = (
+    "The server's certificate is not of an authority that is trusted here: name its authority as sslcert. Where its dates are over, renew it, or set this "
+    "machine's clock."
+)
 # What libpq or the server say, as a regular expression, with what that is to the operator. The first that fits counts.
 REFUSALS = (
-    (
-        "certificate verify failed",
-        *(
-            ConfigError,
-            "tls",
-            "The server's certificate is not of an authority that is trusted here: name its authority as sslcert. Or its dates are over: renew it, or set this machine's clock.",
-        ),
-    ),
+    ("certificate verify failed", ConfigError, "tls", UNTRUSTED),
     ("does not match host name", ConfigError, "tls", "The server's certificate is for another name: give in {option} the host that the certificate names."),
     ("server does not support SSL", ConfigError, "tls", "The server offers no TLS, and {option} asks for it: set ssl=on there, or sslmode=prefer here."),
     ("root certificate file|could not read root certificate", ConfigError, "tls", "The certificate of the authority cannot be read: correct sslcert."),

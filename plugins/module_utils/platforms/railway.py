@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import ApiError, ConfigError, DeploymentFailed, WaitTimeout
+from ..core.errors import ApiError, ConfigError, WaitTimeout
 from ..core.http import UPLOAD_RATE, ApiClient, unlimited
 from ..core.progress import CountedFile
 from ..core.source_files import SourceFile
@@ -21,7 +21,7 @@ from ..core.wait import Outcome, Waiter, nothing
 from . import railway_graphql as documents
 from .railway_graphql import graphql, parse_error
 from .railway_logs import log_tail
-from .railway_states import Deployment, by_id, classify
+from .railway_states import ADVICE, Deployment, by_id, classify
 from .railway_upload import pack
 
 API_URL = "https://backboard.railway.com"
@@ -207,16 +207,14 @@ class Railway:
 
     def wait_healthy(self, deployment: Deployment) -> Deployment:
         """Wait for Railway's SUCCESS, which a web unit gets after its health check."""
-        try:
-            found = self.waiter.wait_for(
-                lambda: by_id(self.deployments(RECENT), deployment.id),
-                classify,
-                what=f"The deployment {deployment.id} of {deployment.release or 'an unnamed release'} to {self.service}",
-                look_at="the deployment in Railway's dashboard",
-                explain=lambda _: log_tail(self, deployment.id),
-            )
-        except DeploymentFailed as error:
-            raise DeploymentFailed(f"{error}\nCorrect the cause and deploy again, or roll back.", state=error.details.get("state")) from None
+        found = self.waiter.wait_for(
+            lambda: by_id(self.deployments(RECENT), deployment.id),
+            classify,
+            what=f"The deployment {deployment.id} of {deployment.release or 'an unnamed release'} to {self.service}",
+            look_at="the deployment in Railway's dashboard",
+            explain=lambda _: log_tail(self, deployment.id),
+            advice=ADVICE,
+        )
         return found or deployment
 
     def wait_stopped(self, *gone: str) -> None:

@@ -30,6 +30,17 @@ STATES = {
     "CANCELLED": Outcome.FAILED,  # not in the schema, but seen
 }
 
+# What to do about each word that is an end without success, and about the pending one that only people end; in lower case as ``Deployment.word`` gives it.
+ADVICE = {
+    "failed": "Correct what the log names and deploy again, or roll back.",
+    "crashed": "It started and ended by itself: correct what the log names and deploy again, or roll back.",
+    "skipped": "Railway left it out, as for watch paths that nothing touched or checks that failed: check them in the service's settings, and deploy again.",
+    "removing": "Somebody, or a newer deployment, removes it: check the deployments at Railway, and deploy again.",
+    "removed": "Somebody, or a newer deployment, has removed it: check the deployments at Railway, and deploy again.",
+    "cancelled": "Somebody, or a newer deployment, canceled it: check the deployments at Railway, and deploy again.",
+    "needs_approval": "Approve it in Railway's dashboard.",
+}
+
 LABEL = re.compile(r"(?P<release>\S+) (?P<commit>[0-9a-f]{40}|-) [0-9a-f]{12}")
 LOOPBACK = re.compile(r"(127(\.\d+){3}|localhost)(:\d+)?")
 

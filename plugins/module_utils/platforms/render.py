@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..core.errors import ApiError, ConfigError, DeploymentFailed, WaitTimeout
+from ..core.errors import ApiError, ConfigError, WaitTimeout
 from ..core.http import ApiClient, unlimited
 from ..core.shape import EMPTY, TIME, Shape
 from ..core.wait import Outcome, Waiter, nothing
 from . import render_logs
-from .render_states import Deploy, by_id, classify
+from .render_states import ADVICE, Deploy, by_id, classify
 
 API_URL = "https://api.render.com/v1"
 ID = re.compile(r"(srv|crn)-[0-9a-z]+(-[0-9a-z]+)?")
@@ -180,16 +180,14 @@ class Render:
 
     def wait_live(self, deploy: Deploy) -> Deploy:
         """Wait for Render's word live, which a web service gets after its health check."""
-        try:
-            found = self.waiter.wait_for(
-                lambda: by_id(self.deploys(RECENT), deploy.id),
-                classify,
-                what=f"The deploy {deploy.id} of {deploy.release or deploy.source} to {self.service['name']}",
-                look_at="the deploy in Render's dashboard",
-                explain=lambda _: render_logs.tail(self, deploy),
-            )
-        except DeploymentFailed as error:
-            raise DeploymentFailed(f"{error}\nCorrect the cause and deploy again, or roll back.", state=error.details.get("state")) from None
+        found = self.waiter.wait_for(
+            lambda: by_id(self.deploys(RECENT), deploy.id),
+            classify,
+            what=f"The deploy {deploy.id} of {deploy.release or deploy.source} to {self.service['name']}",
+            look_at="the deploy in Render's dashboard",
+            explain=lambda _: render_logs.tail(self, deploy),
+            advice=ADVICE,
+        )
         return found or deploy
 
     def _make(self, what: str, send: Callable[[], Any], pick: Callable[[Listed], Deploy | None]) -> Deploy:

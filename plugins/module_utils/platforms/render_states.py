@@ -26,6 +26,14 @@ STATES = {
     "canceled": Outcome.FAILED,  # also where a newer deploy overrode it
     "deactivated": Outcome.FAILED,  # it was live, and another one is now
 }
+# What to do about each word that is an end without success.
+ADVICE = {
+    "build_failed": "Correct what the log names and deploy again, or roll back.",
+    "pre_deploy_failed": "Its pre-deploy command failed: correct what the log names and deploy again, or roll back.",
+    "update_failed": "It was built and did not become healthy: check its start command, its port and its health check path, and deploy again, or roll back.",
+    "canceled": "Somebody, or a newer deploy, canceled it: check the deploys at Render, and deploy again.",
+    "deactivated": "A newer deploy serves in its place: check the deploys at Render, and deploy again if that one was not meant.",
+}
 PUT_BACK = ("rollback", "service_resumed")  # triggers of a deploy that runs what another one had built
 
 TAG = re.compile(r".*/[^/@]+:(?P<tag>[\w.-]+)(@.+)?")

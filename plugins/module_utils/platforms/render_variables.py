@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
-from http import HTTPStatus
 from urllib.parse import quote
 
 from ..core.errors import ApiError
@@ -34,7 +33,7 @@ def remove(client: Render, names: list[str]) -> None:
         try:
             client.api.json("DELETE", f"{client.path}/env-vars/{quote(name, safe='')}", shape=EMPTY)
         except ApiError as error:
-            if error.status != HTTPStatus.NOT_FOUND:  # as after an answer that was lost
+            if not error.is_missing:  # as after an answer that was lost
                 raise
 
 

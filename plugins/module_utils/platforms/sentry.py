@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -31,6 +32,8 @@ def parse_error(response: Any) -> tuple[str | None, str | None]:
         return detail.get("code"), detail.get("message")
     if detail:
         return None, str(detail)
+    if response.status_code != HTTPStatus.BAD_REQUEST:
+        return None, None
     fields = {name: text if isinstance(text, str) else " ".join(map(str, text)) for name, text in body.items() if isinstance(text, (str, list))}
     return None, "; ".join(f"{name}: {text}" for name, text in fields.items()) or None
 
@@ -50,7 +53,7 @@ class Sentry:
         try:
             return self._call("GET", _path(version), RELEASE)
         except ApiError as error:
-            if error.status != 404:
+            if not error.is_missing:
                 raise
         return None
 
@@ -102,6 +105,8 @@ class Sentry:
             400: f"Correct what Sentry names: projects by their slugs, repositories as {self.organization} has them under Settings > Repositories.",
             404: f"Check organization ({self.organization}) and, for an organization of the EU, api_url (https://de.sentry.io).",
         }.get(error.status or 0)
+        if error.status == HTTPStatus.NOT_FOUND and not error.is_missing:
+            advice = None
         details = {key: value for key, value in error.details.items() if key not in ("kind", "message")}
         return ApiError(f"{error} {advice}", **details) if advice else error
 

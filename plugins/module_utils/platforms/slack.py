@@ -60,6 +60,7 @@ def parse_error(response: Any) -> tuple[str | None, str | None]:
     """Return code and message: the Web API's ``error``, or the text by which a webhook answers."""
     try:
         code = response.json()["error"]
+        code = code if re.fullmatch(r"[a-z_]{3,60}", code) else None
     except (ValueError, LookupError, TypeError):
         code = response.text.strip() if re.fullmatch(r"[a-z_]{3,40}", response.text.strip()) else None
     return code, ADVICE.get(code or "")

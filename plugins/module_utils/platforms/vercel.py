@@ -19,6 +19,7 @@ from ..core.shape import Shape
 from ..core.wait import Outcome, Waiter, nothing
 from . import vercel_shapes as shapes
 from .vercel_states import (
+    ADVICE,
     UNKNOWN,
     Deployment,
     Project,
@@ -76,7 +77,7 @@ class Vercel:
         try:
             return self.call("GET", f"/v9/projects/{quote(name, safe='')}", shape=shapes.PROJECT)
         except ApiError as error:
-            if error.status != HTTPStatus.NOT_FOUND:
+            if not error.is_missing:
                 raise
             raise ConfigError(
                 f"This token sees no project {name!r} {f'in the team {self.team}' if self.team else 'outside of teams'} at Vercel. "
@@ -98,7 +99,7 @@ class Vercel:
         try:
             found = self.call("GET", f"/v13/deployments/{quote(deployment_id, safe='')}", shape=shapes.DEPLOYMENT)
         except ApiError as error:
-            if error.status != HTTPStatus.NOT_FOUND:
+            if not error.is_missing:
                 raise
             found = {}
         if found.get("projectId") == project["id"]:
@@ -156,6 +157,7 @@ class Vercel:
             what=f"The build {shown['id']} of {shown['release'] or 'an unnamed release'}",
             look_at=deployment.get("inspectorUrl") or "the deployment in Vercel's dashboard",
             explain=self.build_log,
+            advice=ADVICE,
         )
 
     def build_log(self, deployment: Deployment) -> str:

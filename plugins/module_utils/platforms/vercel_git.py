@@ -11,7 +11,7 @@ from typing import Any
 from ..core.errors import ConfigError, DeploymentFailed
 from ..core.wait import Outcome
 from .vercel import Vercel
-from .vercel_states import Deployment, Project, describe, pushed_commit, state_of
+from .vercel_states import ADVICE, Deployment, Project, describe, pushed_commit, state_of
 
 LOOKS = 10  # for a build that a push has just begun, at the pace of a wait: ten seconds
 SOURCES = {"git", "git-deploy-hook"}  # a build of Vercel's own from Git; who builds by a client can name any commit
@@ -76,7 +76,8 @@ def own_build(client: Vercel, project: Project, commit: str) -> Deployment:
         if listed:
             shown, log = describe(listed[0]), client.build_log(listed[0])
             raise DeploymentFailed(
-                f"Vercel's own build {shown['id']} of {commit} ended as {shown['status']}. Redeploy it at Vercel, or set source to commit."
+                f"Vercel's own build {shown['id']} of {commit} ended as {shown['status']}. {ADVICE.get(shown['status'], '')} "
+                "Redeploy it at Vercel, or set source to commit."
                 f"{f' The end of its log: {log}' if log else ''}",
                 state=shown["status"],
             )

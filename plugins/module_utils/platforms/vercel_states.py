@@ -31,6 +31,14 @@ JOBS = {
     "skipped": Outcome.READY,
     "failed": Outcome.FAILED,
 }
+# What to do about each word that is an end without success, in lower case as state_of() gives it.
+ADVICE = {
+    "error": "Correct what the log names and deploy again.",
+    "canceled": "Somebody, or a newer build, canceled it: check who at Vercel, then deploy again.",
+    "deleted": "Somebody deleted it at Vercel: deploy again.",
+    "blocked": "A rule of the team holds it back: have somebody with the right to it let it build in Vercel's dashboard, or check the author of the commit, "
+    "the team's seats and its spend limit, then deploy again.",
+}
 
 ROLLING = "in a rolling release"
 

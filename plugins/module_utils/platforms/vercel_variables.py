@@ -187,7 +187,7 @@ def _drop(client: Vercel, path: str) -> None:
     try:
         client.call("DELETE", path, shape=CHANGED)
     except ApiError as error:
-        if error.status != HTTPStatus.NOT_FOUND:  # as after an answer that was lost
+        if not error.is_missing:  # as after an answer that was lost
             raise
 
 

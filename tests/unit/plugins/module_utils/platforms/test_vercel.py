@@ -88,14 +88,15 @@ def test_a_failed_build_ends_with_vercels_message_and_the_end_of_its_log_in_orde
     with pytest.raises(DeploymentFailed) as caught:
         client.wait_ready(account.project, staged)
     assert str(caught.value) == (
-        "The build dpl_1 of v1.1.0 ended as error. The end of its log: Command npm run build exited with 1\nnpm run build\nModule not found: cart"
+        "The build dpl_1 of v1.1.0 ended as error. The end of its log: Command npm run build exited with 1\nnpm run build\nModule not found: cart\n"
+        "Correct what the log names and deploy again."
     )
 
 
 def test_a_build_log_that_cannot_be_had_does_not_hide_the_failure(account, client):
     account.faults["GET /v3/deployments/events"] = [lambda answer: vercel_error(500, "internal")]
     staged = account.has("v1.1.0", state="ERROR")
-    with pytest.raises(DeploymentFailed, match=r"dpl_1 of v1.1.0 ended as error\.$"):
+    with pytest.raises(DeploymentFailed, match=r"dpl_1 of v1.1.0 ended as error\. Correct what"):
         client.wait_ready(account.project, staged)
 
 
