@@ -59,13 +59,14 @@ options:
     default: false
   files:
     description:
-      - URLs to purge, as they are asked for, with scheme and host.
+      - URLs to purge, as they are asked for, with scheme and host and without a fragment. Letters outside ASCII are sent as browsers send them: the
+        host in punycode, the rest percent-encoded.
       - One that is cached by request headers is a dictionary with C(url) and C(headers).
     type: list
     elements: raw
   tags:
     description:
-      - Cache tags to purge.
+      - Cache tags to purge, each an item of its own: one with a comma or a blank in it is refused.
     type: list
     elements: str
   hosts:
@@ -129,7 +130,8 @@ options:
         default: everything
   batch_size:
     description:
-      - How many URLs, tags, hosts or prefixes go into one request. Every plan takes 100; Enterprise takes 500 URLs.
+      - How many URLs, tags, hosts or prefixes go into one request. Every plan takes 100; Enterprise takes 500 URLs. Where Cloudflare takes fewer in this
+        zone, the requests are made smaller.
     type: int
     default: 100
 """
@@ -174,8 +176,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 purged:
-  description: What was purged; in check mode what would be.
-  returned: success
+  description: What was purged; in check mode what would be. After a failure in between C(count), C(requests) and C(items), the first ten of each kind.
+  returned: success, and when a purge failed in between
   type: dict
   contains:
     kind:
@@ -190,6 +192,19 @@ purged:
       description: How many requests it takes.
       type: int
       sample: 1
+not_purged:
+  description: What was not purged, or perhaps not, when a purge failed in between.
+  returned: when a purge failed in between
+  type: dict
+  contains:
+    count:
+      description: How many URLs, tags, hosts and prefixes.
+      type: int
+      sample: 150
+    items:
+      description: The first ten of each kind.
+      type: dict
+      sample: {tags: [products]}
 zone:
   description: The zone.
   returned: success
@@ -260,7 +275,6 @@ error:
       type: bool
 """
 
-import re
 from typing import Any
 
 from ..module_utils.core.changes import changed_files, reach
@@ -270,15 +284,8 @@ from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options, lease_options
 from ..module_utils.data.lease import guard as lease_guard
 from ..module_utils.platforms.cloudflare import API_URL, BATCH_SIZE, Cloudflare
-
-# What each kind looks like, and how to say it.
-SHAPES = {
-    "files": (r"https?://[^/\s]+\S*", "a URL that begins with https:// or http://, or a dictionary of url and headers"),
-    "tags": (r"\S+", "a tag without blanks"),
-    "hosts": (r"[^\s/:?#]+(:\d+)?", "a host name without scheme and path"),
-    "prefixes": (r"[^\s/:?#]+(:\d+)?(/[^\s?#]*)?", "host and path without scheme, query and fragment, such as www.shop.example/products"),
-}
-
+from ..module_utils.platforms.cloudflare_items import SHAPES, accepted
+from ..module_utils.platforms.cloudflare_purge import Purge
 
 PATHS = {"type": "list", "elements": "str"}
 ROUTE = {"source": {"type": "str", "required": True}, "urls": PATHS, "prefixes": PATHS}
@@ -370,25 +377,14 @@ def changed(asked: dict[str, Any]) -> tuple[str, dict[str, list[Any]], dict[str,
     return "changed" if wanted else "nothing", wanted, {"changes": found}
 
 
-def accepted(kind: str, items: list[Any]) -> list[Any]:
-    """Return the items once each, all of one form; raises ConfigError for one that Cloudflare would refuse."""
-    shape, meaning = SHAPES[kind]
-    for item in items:
-        url = item.get("url") if isinstance(item, dict) and set(item) <= {"url", "headers"} else item
-        if not isinstance(url, str) or not re.fullmatch(shape, url):
-            raise ConfigError(f"{item!r} in {kind} is not what Cloudflare takes. Give {meaning}.")
-    if any(isinstance(item, dict) for item in items):
-        items = [item if isinstance(item, dict) else {"url": item, "headers": {}} for item in items]
-    return [item for number, item in enumerate(items) if item not in items[:number]]
-
-
-def apply(plan: Plan, client: Cloudflare) -> None:
+def apply(plan: Plan, client: Cloudflare) -> dict[str, Any]:
     todo = plan.todo
     if todo["kind"] == "everything":
         client.purge_everything(todo["zone"])
-        return
-    for kind, batches in todo["batches"].items():
-        client.purge(todo["zone"], kind, batches)
+        return {}
+    purge = Purge(client, todo["zone"])
+    purge.run(todo["batches"])
+    return {"purged": {**plan.result["purged"], "requests": purge.requests}}
 
 
 def main() -> None:

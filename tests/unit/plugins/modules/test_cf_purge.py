@@ -100,6 +100,21 @@ def test_urls_with_and_without_headers_are_sent_in_one_form(vendor: FakeVendor) 
         ({"prefixes": ["https://www.shop.example/products"]}, "host and path without scheme, query and fragment"),
         ({"prefixes": ["www.shop.example/products?page=2"]}, "host and path without scheme, query and fragment"),
         ({"prefixes": ["www.shop.example/products#top"]}, "host and path without scheme, query and fragment"),
+        ({"tags": ["a,b"]}, "a comma parts two tags"),
+        ({"tags": ["a", ""]}, "a tag without blanks"),
+        ({"tags": [" a"]}, "a tag without blanks"),
+        ({"tags": ["größe"]}, "ASCII characters alone"),
+        ({"tags": ["t" * 1025]}, "at most 1,024"),
+        ({"files": ["https://www.shop.example/#top"]}, "without a fragment"),
+        ({"files": ["https://www.shop.example/?a=1#top"]}, "without a fragment"),
+        ({"files": ["https://www.shop.example/a b"]}, "'https://www.shop.example/a b' in files is not"),
+        ({"files": [""]}, "'' in files is not"),
+        ({"files": ["https://u:hunter2@www.shop.example/"]}, "in files is not what Cloudflare takes"),
+        ({"files": [{"url": "https://www.shop.example/", "headers": {"X": 7}}]}, "Give names and texts"),
+        ({"files": [{"url": "https://www.shop.example/", "headers": {"X": "a\r\nb"}}]}, "Give names and texts"),
+        ({"files": [{"url": "https://www.shop.example/", "headers": {"X": "a" * 17_000}}]}, "at most 16 KB"),
+        ({"hosts": ["www..größe.example"]}, "a host that is no host name"),
+        ({"hosts": [" "]}, "a host name without scheme and path"),
     ],
 )
 def test_what_cloudflare_would_refuse_is_refused_before_anything_is_sent(vendor: FakeVendor, params: dict[str, Any], said: str) -> None:
@@ -189,3 +204,73 @@ def test_it_asks_no_longer_than_the_retry_timeout() -> None:
     vendor = FakeVendor([never_left()])
     result = purge(vendor, everything=True, retry_timeout=0)
     assert (result["failed"], result["error"]["kind"], len(vendor.requests)) == (True, "unreachable", 1)
+
+
+@pytest.mark.parametrize(
+    ("params", "sent"),
+    [
+        ({"files": ["https://bücher.example/größe/ä?q=ß&b=%20"]}, ["https://xn--bcher-kva.example/gr%C3%B6%C3%9Fe/%C3%A4?q=%C3%9F&b=%20"]),
+        ({"files": ["https://www.shop.example/größe", "https://www.shop.example/gr%C3%B6%C3%9Fe"]}, ["https://www.shop.example/gr%C3%B6%C3%9Fe"]),
+        ({"files": ["https://straße.example:8443"]}, ["https://xn--strae-oqa.example:8443"]),
+        ({"hosts": ["Bücher.example", "xn--bcher-kva.example"]}, ["xn--bcher-kva.example"]),
+        ({"prefixes": ["bücher.example/größe"]}, ["xn--bcher-kva.example/gr%C3%B6%C3%9Fe"]),
+        ({"tags": ["a", "b", "a"]}, ["a", "b"]),
+    ],
+)
+def test_letters_outside_ascii_are_sent_as_browsers_send_them(vendor: FakeVendor, params: dict[str, Any], sent: list[str]) -> None:
+    assert not purge(vendor, **params)["failed"]
+    assert bodies(vendor) == [{next(iter(params)): sent}]
+
+
+def limited(most: int, words: str, status: int = 400) -> FakeVendor:
+    """A zone that takes ``most`` items in a request, and says so in ``words``."""
+
+    def small(request: Request) -> Answer:
+        if request.method != "POST" or len(next(iter(request.json().values()))) <= most:
+            return answer(request)
+        return reply(status, {"success": False, "errors": [{"code": 1094, "message": words}], "messages": [], "result": None})
+
+    return FakeVendor(small)
+
+
+@pytest.mark.parametrize(
+    ("most", "words", "status"),
+    [
+        (30, "You may only purge 30 files per request", 400),
+        (30, "Max 30 files can be purged in a single request", 400),
+        (30, "Request contains 70 files, the maximum is 30", 200),
+        (30, "Too many files in the request", 400),
+        (1, "The limit of files is exceeded", 413),
+    ],
+)
+def test_batches_are_made_smaller_where_the_zone_takes_fewer(most: int, words: str, status: int) -> None:
+    vendor = limited(most, words, status)
+    files = [f"https://www.shop.example/{number}" for number in range(70)]
+    result = purge(vendor, files=files)
+    assert not result["failed"]
+    taken = [body["files"] for body in bodies(vendor) if len(body["files"]) <= most]
+    assert [file for batch in taken for file in batch] == files
+    assert result["purged"] == {"kind": "files", "count": 70, "requests": len(taken)}
+
+
+def test_another_refusal_is_no_reason_for_smaller_batches() -> None:
+    refusal = {"success": False, "errors": [{"code": 1016, "message": "Invalid URL: its host is not in this zone"}], "messages": [], "result": None}
+    vendor = FakeVendor(lambda request: answer(request) if request.method == "GET" else reply(400, refusal))
+    result = purge(vendor, files=["https://www.other.example/", "https://www.shop.example/"])
+    assert len(bodies(vendor)) == 1
+    assert (result["failed"], result["changed"]) == (True, False)
+    assert "Purged before: nothing. Not purged: 2 files." in result["msg"]
+
+
+def test_a_failure_in_between_says_what_was_purged_and_what_not() -> None:
+    def fails(request: Request) -> Answer:
+        if request.method == "POST" and request.json()["tags"] == ["t2"]:
+            return reply(403, {"success": False, "errors": [{"code": 10000, "message": "Authentication error"}], "messages": [], "result": None})
+        return answer(request)
+
+    result = purge(FakeVendor(fails), tags=["t0", "t1", "t2", "t3", "t4"], batch_size=1)
+    assert (result["failed"], result["changed"]) == (True, True)
+    assert result["purged"] == {"count": 2, "requests": 2, "items": {"tags": ["t0", "t1"]}}
+    assert result["not_purged"] == {"count": 3, "items": {"tags": ["t2", "t3", "t4"]}}
+    assert "Purged before: 2 tags. Not purged: 3 tags." in result["msg"]
+    assert result["error"]["code"] == "10000"
