@@ -19,7 +19,10 @@ from ..core.redact import redact
 
 # What each kind looks like, and how to say it.
 SHAPES = {
-    "files": (r"https?://[^/?\s#@]+(?:[/?][^\s#]*)?", "a URL that begins with https:// or http://, without a fragment (#…), or a dictionary of url and headers"),
+    "files": (
+        r"https?://[^/?\s#@]+(?:[/?][^\s#]*)?",
+        "a URL that begins with https:// or http://, without a fragment (#…), or a dictionary of url, headers",
+    ),
     "tags": (r"[!-+\--~]{1,1024}", "a tag without blanks, of ASCII characters alone, at most 1,024; a comma parts two tags, so give a list"),
     "hosts": (r"[^\s/:?#@]+(:\d+)?", "a host name without scheme and path"),
     "prefixes": (r"[^\s/:?#@]+(:\d+)?(/[^\s?#]*)?", "host and path without scheme, query and fragment, such as www.shop.example/products"),
