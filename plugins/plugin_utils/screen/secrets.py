@@ -6,10 +6,8 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote
 
 from ...module_utils.core.redact import SHORTEST, redact, secrets_of_url
 
@@ -41,9 +39,8 @@ class Mask:
         return value
 
     def add(self, secret: str) -> None:
-        for form in (secret, quote(secret, safe=""), b64encode(secret.encode()).decode().rstrip("=")):
-            if len(secret) >= SHORTEST:
-                self.secrets.add(form)
+        if len(secret) >= SHORTEST:  # its other forms are known to redact()
+            self.secrets.add(secret)
         for line in secret.splitlines():  # a key of several lines is masked line by line too
             if len(line) >= 2 * SHORTEST and not line.startswith("-----"):
                 self.secrets.add(line)
