@@ -59,14 +59,14 @@ options:
     default: false
   files:
     description:
-      - URLs to purge, as they are asked for, with scheme and host and without a fragment. Letters outside ASCII are sent as browsers send them: the
+      - URLs to purge, as they are asked for, with scheme and host and without a fragment. Letters outside ASCII are sent as browsers send them, the
         host in punycode, the rest percent-encoded.
       - One that is cached by request headers is a dictionary with C(url) and C(headers).
     type: list
     elements: raw
   tags:
     description:
-      - Cache tags to purge, each an item of its own: one with a comma or a blank in it is refused.
+      - Cache tags to purge, each an item of its own. One with a comma or a blank in it is refused.
     type: list
     elements: str
   hosts:
