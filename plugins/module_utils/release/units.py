@@ -24,14 +24,14 @@ PUSH = (
 def backend_check(results: Sequence[Mapping[str, Any]], *, take_over: bool) -> dict[str, Any]:
     """Return problems, unguarded units, commands and live deployments. ``results`` are those of the platform's module in check mode, one per unit."""
     described = [one for one in results if one.get("service")]
-    unguarded = [str(one["unit"]["name"]) for one in described if one["service"].get("auto_deploy")]
+    pushed = [str(one["unit"]["name"]) for one in described if one["service"].get("auto_deploy")]
     problems = [f"backend: {failure_message(one)}" for one in results if "deployment" not in one]
     if not take_over:
-        problems += [PUSH.format(unit=unit) for unit in unguarded]
+        problems += [PUSH.format(unit=unit) for unit in pushed]
     commands = [one["service"].get(name) for name in ("start_command", "pre_deploy_command") for one in described]
     return {
         "problems": problems,
-        "unguarded": unguarded,
+        "unguarded": pushed,
         "commands": list(dict.fromkeys(command for command in commands if command)),
         "live": [one["previous"] for one in results if one.get("previous")],
     }
