@@ -27,7 +27,8 @@ from .process import die_with_parent
 
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 PATIENCE = 5.0  # seconds that a fork has to clean up after SIGTERM
-SHOWN_EVERY = 0.25  # seconds between two progress lines
+SHOWN_EVERY = 0.25  # seconds between two progress lines, at first
+SHOWN_AT_LEAST = 5.0  # and in the end: a log of an hour should not be made of them
 LIVENESS = 1.0  # seconds between two checks of the fork itself: a grandchild may hold its pipes open
 
 _forking = multiprocessing.get_context("fork")
@@ -44,12 +45,16 @@ class Ended:
 
 @dataclass
 class Lines:
-    """Passes lines on to ``show``, at most one every SHOWN_EVERY seconds, and always the last one."""
+    """Passes lines on to ``show``, at most four a second, fewer the longer it takes, and always the last one."""
 
     show: Callable[[str], None]
     clock: Callable[[], float] = time.monotonic
     _held: str | None = None
     _next: float = field(default=0.0)
+    _began: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._began = self.clock()
 
     def add(self, line: str) -> None:
         self._held = line
@@ -62,7 +67,8 @@ class Lines:
 
     def flush(self) -> None:
         if self._held is not None:
-            self._next = self.clock() + SHOWN_EVERY
+            now = self.clock()
+            self._next = now + min(max(SHOWN_EVERY, (now - self._began) / 20), SHOWN_AT_LEAST)
             line, self._held = self._held, None
             self.show(line)
 

@@ -16,6 +16,8 @@ from . import progress
 from .errors import ApiError, DeploymentFailed, RunbookError, Unreachable, WaitTimeout, may_have_happened
 from .process import controller, is_alive
 
+SHOWN_EVERY = 10.0  # seconds between two progress lines while a word stays the same
+
 Answer = TypeVar("Answer")
 _NEXT = {True: "\n", False: " "}  # what parts an advice from a log, or from a sentence
 TRIES = 3  # of a write whose answer was lost, each after a check whether it was done
@@ -86,6 +88,7 @@ class Waiter:
         """
         started = self.clock()
         unknown: set[str] = set()
+        shown, shown_at = "", started
         while True:
             self.check(what)
             answer = fetch()
@@ -100,7 +103,9 @@ class Waiter:
                 unknown.add(word)
                 self.warn(f"{what} is {word!r}, a word this version does not know; it is waited on and never taken for success.")
             waited = self.clock() - started
-            progress.report(f"{what} is {word} ({waited:.0f} s of at most {self.timeout:.0f} s)")
+            if word != shown or started + waited - shown_at >= SHOWN_EVERY:
+                shown, shown_at = word, started + waited
+                progress.report(f"{what} is {word} ({waited:.0f} s of at most {self.timeout:.0f} s)")
             if waited >= self.timeout:
                 remedies = [f"Look at {look_at}." if look_at else "", advice.get(word, "")]
                 raise WaitTimeout(" ".join([f"{what} was still {word} after {self.timeout:g} s (wait_timeout).", *filter(None, remedies)]), state=word)

@@ -83,13 +83,24 @@ def test_lines_of_several_threads_stay_whole() -> None:
 def test_lines_are_shown_four_times_a_second_and_the_last_one_always(clock: Clock) -> None:
     shown: list[str] = []
     lines = Lines(shown.append, clock)
-    for number in range(100):
+    for number in range(80):
         lines.add(f"line {number}")
         clock.now += 1 / 16
     lines.flush()
     assert shown[:3] == ["line 0", "line 4", "line 8"]
-    assert shown[-1] == "line 99"
-    assert len(shown) == 26
+    assert shown[-1] == "line 79"
+    assert len(shown) == 21
+
+
+def test_a_long_task_shows_fewer_lines_the_longer_it_takes(clock: Clock) -> None:
+    shown: list[str] = []
+    lines = Lines(shown.append, clock)
+    for number in range(3600):
+        lines.add(f"line {number}")
+        clock.now += 1
+    assert len(shown) < 800
+    before, last = (int(line.split()[1]) for line in shown[-2:])
+    assert last - before == 5
 
 
 def test_a_line_that_was_held_back_shows_when_its_time_has_come(clock: Clock) -> None:

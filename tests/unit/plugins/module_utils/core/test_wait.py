@@ -51,12 +51,13 @@ def test_a_timeout_names_the_last_word_and_where_to_look(clock: Clock) -> None:
     assert clock.sleeps == [4, 4, 2]
 
 
-def test_each_turn_reports_the_word_and_how_long_it_has_lasted(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_word_is_reported_at_once_and_the_same_one_every_ten_seconds(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[str] = []
     monkeypatch.setattr(progress, "sink", lines.append)
-    words = iter(["QUEUED", "BUILDING", "READY"])
-    waiter(clock, timeout=600, interval=30).wait_for(lambda: next(words), classify, what="dpl_1")
-    assert lines == ["dpl_1 is QUEUED (0 s of at most 600 s)", "dpl_1 is BUILDING (30 s of at most 600 s)"]
+    words = iter(["QUEUED", "QUEUED", "BUILDING", "BUILDING", "BUILDING", "BUILDING", "READY"])
+    waiter(clock, timeout=600, interval=4).wait_for(lambda: next(words), classify, what="dpl_1")
+    told = [("QUEUED", 0), ("BUILDING", 8), ("BUILDING", 20)]
+    assert lines == [f"dpl_1 is {word} ({seconds} s of at most 600 s)" for word, seconds in told]
 
 
 def test_a_timeout_of_zero_looks_once(clock: Clock) -> None:
