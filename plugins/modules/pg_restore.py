@@ -220,7 +220,8 @@ restore:
     not_counted:
       description:
         - Names of what may differ and is not in RV(restore.losses), by kind. C(materialized_views) are filled anew from the tables, and C(foreign_tables) have
-          their rows elsewhere. C(closed_tables) are tables that this user may not read. C(unheld_tables) are tables of extensions that are counted, but to
+          their rows elsewhere. C(closed_tables) are tables that this user may not read, and
+          C(closed_large_objects) numbers of large objects. C(unheld_tables) are tables of extensions that are counted, but to
           which others could write until the swap.
       type: dict
       sample: {materialized_views: [public.sold]}

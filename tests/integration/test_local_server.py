@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
 from ansible_collections.storefront.runbook.plugins.module_utils.data.local_server import local_server
 from ansible_collections.storefront.runbook.plugins.module_utils.data.postgres import connect, query
+from ansible_collections.storefront.runbook.plugins.module_utils.data.postgres_tools import libpq_access
 
 from sandbox.process import wait_until
 from sandbox.storefront import Sandbox
@@ -66,6 +68,22 @@ def test_databases_can_be_made_in_it_and_nothing_is_left(tools: str, top: Path) 
             assert query(connection, "SELECT rolcreatedb FROM pg_roles WHERE rolname = current_user") == [(True,)]
         assert (top / Path(database.host).name).stat().st_mode & 0o077 == 0
     assert (list(top.iterdir()), processes(database.host)) == ([], [])
+
+
+ELSEWHERE = {"PGPORT": "1", "PGHOST": "nowhere.invalid", "PGHOSTADDR": "127.0.0.9", "PGUSER": "nobody", "PGDATABASE": "none", "PGSERVICE": "none"}
+ELSEWHERE |= {"PGOPTIONS": "-c nothing=1", "PGPASSFILE": "/nowhere", "PGSSLMODE": "verify-full", "PGSSLROOTCERT": "/nowhere", "PGREQUIREAUTH": "gss"}
+ELSEWHERE |= {"PGDATA": "/nowhere", "PGTARGETSESSIONATTRS": "standby", "PGREQUIREPEER": "nobody", "PGSERVICEFILE": "/nowhere", "PGCLIENTENCODING": "none"}
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_what_the_environment_says_of_another_server_does_not_count(tools: str, top: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr("ansible_collections.storefront.runbook.plugins.module_utils.data.local_server.START_TIMEOUT", 20)
+    monkeypatch.setenv(name, ELSEWHERE[name])
+    with local_server(1, tools, lambda: None) as database, closing(connect(database)) as connection, libpq_access(database) as access:
+        assert query(connection, "SELECT current_database()::text, current_user::text") == [("postgres", database.user)]
+        done = subprocess.run([f"{tools}/psql", "-Atc", "SELECT current_user"], **access, capture_output=True, text=True, check=True)
+        assert done.stdout == f"{database.user}\n"
+    assert os.environ[name] == ELSEWHERE[name]
 
 
 def test_it_dies_with_whoever_started_it_and_the_next_one_removes_its_files(tools: str, top: Path) -> None:

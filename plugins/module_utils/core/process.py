@@ -54,6 +54,7 @@ def run(
     argv: Sequence[str],
     *,
     env: Mapping[str, str] | None = None,
+    base: Mapping[str, str] | None = None,
     cwd: Path | str | None = None,
     stdin: bytes | None = None,
     timeout: float = 600,
@@ -62,11 +63,11 @@ def run(
 ) -> subprocess.CompletedProcess:
     """Run a program to its end and return its output as text. Raises CommandFailed with the tail of what it said.
 
-    ``env`` is added to this process's environment. ``timeout`` is in seconds.
+    ``env`` is added to the environment ``base``, this process's unless another is given. ``timeout`` is in seconds.
     """
     process = spawn(
         argv,
-        env={**os.environ, **(env or {})},
+        env={**(os.environ if base is None else base), **(env or {})},
         cwd=cwd,
         stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -14,11 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
-
-with contextlib.suppress(ImportError):  # backup_reader.py reports it
-    import zstandard
 
 from ..core.errors import ConfigError
 from ..core.process import private_folder
@@ -31,6 +28,7 @@ from .backup_list import read_manifests
 from .backup_reader import open_backup
 from .databases import STAMP, plain
 from .store import Store
+from .unpack import NotWhole, unpack
 
 LATEST = "latest"
 ZSTD, GZIP = b"\x28\xb5\x2f\xfd", b"\x1f\x8b"
@@ -125,18 +123,14 @@ def _unnamed(pieces: Iterable[bytes], what: str, *, frozen: bool = False) -> Ite
 
 def _unpacked(pieces: Iterable[bytes], what: str) -> Iterator[bytes]:
     """Unpack what is in zstd, and let the rest be."""
-    decoder: Any = None
-    for piece in pieces:
-        if decoder is None:
-            if piece.startswith(GZIP):
-                raise ConfigError(f"{what} is in gzip, as scripts write plain SQL: restore it with gunzip and psql.", code="no_archive")
-            decoder = zstandard.ZstdDecompressor().decompressobj() if piece.startswith(ZSTD) else False
-        try:
-            yield decoder.decompress(piece) if decoder else piece
-        except zstandard.ZstdError as error:
-            raise ConfigError(f"{what} cannot be unpacked: {error}. Take another file.", code="damaged") from None
-    if decoder and not decoder.eof:
-        raise ConfigError(f"{what} cannot be unpacked: it is cut off. Take another file.", code="damaged")
+    rest = iter(pieces)
+    first = next(rest, b"")
+    if first.startswith(GZIP):
+        raise ConfigError(f"{what} is in gzip, as scripts write plain SQL: restore it with gunzip and psql.", code="no_archive")
+    try:
+        yield from unpack(chain([first], rest)) if first.startswith(ZSTD) else chain([first], rest)
+    except NotWhole:
+        raise ConfigError(f"{what} cannot be unpacked: it is cut off or damaged. Take another file.", code="damaged") from None
 
 
 @contextmanager

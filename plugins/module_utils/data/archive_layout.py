@@ -25,6 +25,7 @@ DATA, LARGE_OBJECTS = 1, 3  # kinds of blocks
 NOT_TOLD, TOLD = 1, 2  # whether a position follows
 NUMBER = 5  # bytes: the sign, and four, the least first
 NOTHING = bytes(NUMBER)
+MOST = 1 << 28  # bytes of a text in the table of contents, which is held as a whole; nothing but damage exceeds it
 WINDOW = 1 << 16  # bytes of rows that are joined: the server works on them while the next ones are on their way
 # What COPY writes as text holds no zero byte, and each of its rows ends with a newline: so this is the end of a row and the length of the next.
 BETWEEN_ROWS = re.compile(rb"\n\0.{4}", re.DOTALL)
@@ -170,6 +171,8 @@ class _Contents:
 
     def _text(self) -> bytes | None:
         size = self._number()
+        if size > MOST:
+            raise UnknownShape
         return self._bytes(size) if size >= 0 else None
 
     def _skip(self, *, numbers: int = 0, texts: int = 0) -> None:

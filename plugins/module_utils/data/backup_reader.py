@@ -8,18 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-try:
-    import zstandard
-
-    ZSTANDARD_ERROR: str | None = None
-except ImportError as error:  # reported by core.module.run through missing_required_lib
-    ZSTANDARD_ERROR = str(error)
 
 from ..core.errors import ConfigError, RunbookError
 from ..core.progress import Transfer
@@ -27,9 +20,11 @@ from ..core.wait import nothing
 from . import age, stream
 from .backup_catalogue import PREFIX, Manifest, read_manifest
 from .store import Store
+from .unpack import ZSTANDARD_ERROR, NotWhole, unpack
+
+__all__ = ["DUMP", "GLOBALS", "ZSTANDARD_ERROR", "OpenBackup", "open_backup"]
 
 DUMP, GLOBALS = "dump", "globals.json"
-UNPACKED_AT_ONCE = 1 << 15  # bytes of what is stored
 
 
 @dataclass(frozen=True)
@@ -114,14 +109,12 @@ class OpenBackup:
                 )
             pieces = age.decrypt(pieces, self.identities)
         size = 0
-        unpacker = zstandard.ZstdDecompressor().decompressobj()
         with closing(pieces):
             try:
-                for packed in _small(pieces):
-                    plain = unpacker.decompress(packed)
+                for plain in unpack(pieces):
                     size += len(plain)
                     yield plain
-            except zstandard.ZstdError:
+            except NotWhole:
                 raise self._damaged(item, "it cannot be unpacked", "damaged") from None
             except RunbookError as error:
                 if error.details.get("code") == "damaged":
@@ -135,14 +128,6 @@ class OpenBackup:
             f"{item['file']} of the backup {self.name} in {self.store.describe()} is damaged: {how}. Take another backup; if it stays, look at the store.",
             code=code,
         )
-
-
-def _small(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Cut pieces, so that what unpacks to many times its size is not held as a whole."""
-    for piece in pieces:
-        for start in range(0, len(piece), UNPACKED_AT_ONCE):
-            end = start + UNPACKED_AT_ONCE
-            yield piece[start:end]
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import IO, cast
 from ..core.errors import RunbookError
 from ..core.process import kill, spawn
 from .backup_reader import OpenBackup
-from .postgres_tools import Tool
+from .postgres_tools import Tool, own_environment
 
 NOWHERE = "--file=/dev/null"
 
@@ -34,7 +34,7 @@ def decode(backup: OpenBackup, tool: Tool, scratch: Path) -> None:
 
 def _read(backup: OpenBackup, tool: Tool, archive: Sequence[str]) -> None:
     with tempfile.TemporaryFile() as said:
-        process = spawn([tool.path, NOWHERE, *archive], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
+        process = spawn([tool.path, NOWHERE, *archive], env=own_environment(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
         pipe = cast(IO[bytes], process.stdin)
         try:
             _feed(pipe, [] if archive else backup.pieces())

@@ -9,7 +9,7 @@ one was changed. What it cannot count it names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -20,13 +20,14 @@ with suppress(ImportError):  # postgres.py reports it
 
 from ..core.errors import RunbookError
 from ..core.wait import nothing
+from . import large_objects
 from .postgres import BEAT_INTERVAL, Database, connect, query
 from .relations import Name, Table, not_tables, positions, quoted, released, sent, tables
+from .row_streams import count, fetched
 
 Sent = Mapping[tuple[str, str, str], str]
 Positions = Mapping[Name, tuple[str, bool, int | None]]
 LARGE_OBJECTS = "large objects"
-BATCH = 20000  # rows of 128 bytes
 # So that one value has one text, whatever is set for the database or the user.
 ALIKE = (
     "SET TimeZone = 'UTC'; SET DateStyle = ISO; SET IntervalStyle = postgres; SET extra_float_digits = 3; SET bytea_output = hex; SET row_security = off; "
@@ -49,7 +50,7 @@ class Losses:
 
     ``rows`` maps a table that differs to {inserted, updated, deleted}, ``sequences`` one that is ahead to {live, other}: the last numbers that both gave out.
     ``not_counted`` names what may differ by its kind: materialized_views and foreign_tables; closed_tables, which this user may not read; and unheld_tables,
-    which are counted, but to which others may write until the swap.
+    which are counted, but to which others may write until the swap; and closed_large_objects, by their numbers.
     """
 
     rows: dict[str, dict[str, int]]
@@ -111,12 +112,11 @@ def differences(live: Any, other: Any) -> Losses:
             counted = _differing(live, other, name, (here.get(name), there.get(name)), bytes_of)
         if any(counted.values()):
             rows[both[0].shown] = counted
-    objects = [dict(query(side, "SELECT oid::text, encode(sha256(lo_get(oid)), 'hex') FROM pg_largeobject_metadata")) for side in (live, other)]
-    counted = count(iter(sorted(objects[0].items())), iter(sorted(objects[1].items())))
+    counted, unread = large_objects.compare(live, other)
     if any(counted.values()):
         rows[LARGE_OBJECTS] = counted
     unheld = sorted(table.shown for table in here.values() if table.of_extension and table.readable and not table.holdable)
-    named = {**not_tables(live), "closed_tables": closed, "unheld_tables": unheld}
+    named = {**not_tables(live), "closed_tables": closed, "closed_large_objects": unread, "unheld_tables": unheld}
     return Losses(rows, ahead(positions(live), positions(other)), {kind: names for kind, names in named.items() if names})
 
 
@@ -159,7 +159,7 @@ def _summary(table: Name, columns: list[str], expressions: Sent) -> Any:
 def _compare(live: Any, other: Any, table: Name, columns: list[str], key: list[str]) -> dict[str, int]:
     row = _row(columns)
     rows = sql.SQL("SELECT {key}, {row} FROM ONLY {table} ORDER BY 1, 2").format(key=_digest(_row(key or columns)), row=_digest(row), table=quoted(table))
-    with closing(_fetch(live, rows)) as left, closing(_fetch(other, rows)) as right:
+    with closing(fetched(live, rows)) as left, closing(fetched(other, rows)) as right:
         return count(left, right)
 
 
@@ -189,30 +189,3 @@ def _row(columns: list[str]) -> Any:
 
 def _digest(text: Any) -> Any:
     return sql.SQL("encode(sha256(convert_to({}, 'UTF8')), 'hex') COLLATE \"C\"").format(text)
-
-
-def _fetch(connection: Any, statement: Any) -> Generator[Any, None, None]:
-    """Give the rows of a statement without holding them all."""
-    query(connection, sql.SQL("DECLARE compared CURSOR WITH HOLD FOR {}").format(statement))
-    try:
-        while rows := query(connection, f"FETCH {BATCH} FROM compared"):
-            yield from rows
-    finally:
-        query(connection, "CLOSE compared")
-
-
-def count(left: Iterator[tuple[str, str]], right: Iterator[tuple[str, str]]) -> dict[str, int]:
-    """Count what differs between two streams of (key, content) in the same order."""
-    counted = {"inserted": 0, "updated": 0, "deleted": 0}
-    here, there = next(left, None), next(right, None)
-    while here or there:
-        if there is None or (here and here[0] < there[0]):
-            counted["inserted"] += 1
-            here = next(left, None)
-        elif here is None or there[0] < here[0]:
-            counted["deleted"] += 1
-            there = next(right, None)
-        else:
-            counted["updated"] += here[1] != there[1]
-            here, there = next(left, None), next(right, None)
-    return counted

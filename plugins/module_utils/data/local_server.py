@@ -14,7 +14,7 @@ from pathlib import Path
 from ..core.errors import CommandFailed, ConfigError, Unreachable
 from ..core.process import kill, private_folder, run, spawn
 from .postgres import Database, connect
-from .postgres_tools import find_tool
+from .postgres_tools import find_tool, own_environment
 
 FOLDER = "storefront.runbook-server-"  # and whose it is: the process's number and when it started
 USER = "storefront"
@@ -41,7 +41,10 @@ def local_server(major: int, postgres_bin: str | None, beat: Callable[[], None])
         data = str(folder / "data")
         initdb = str(Path(server.path).with_name("initdb"))
         try:
-            run([*prefix, initdb, f"--pgdata={data}", f"--username={USER}", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"])
+            run(
+                [*prefix, initdb, f"--pgdata={data}", f"--username={USER}", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"],
+                base=own_environment(),
+            )
         except CommandFailed as error:
             raise ConfigError(
                 f"No PostgreSQL {server.version} can be started here: {error}. Run the play as an ordinary user where this one is root, or set scratch_url.",
@@ -49,7 +52,7 @@ def local_server(major: int, postgres_bin: str | None, beat: Callable[[], None])
             ) from None
         settings = [word for name, value in {**SETTINGS, "unix_socket_directories": str(folder)}.items() for word in ("-c", f"{name}={value}")]
         with (folder / "log").open("wb") as log:
-            process = spawn([*prefix, server.path, "-D", data, *settings], stdout=log, stderr=log)
+            process = spawn([*prefix, server.path, "-D", data, *settings], env=own_environment(), stdout=log, stderr=log)
         try:
             database = Database(str(folder), 5432, USER, "", "postgres", "public", False, "", {}, "local_server")
             _await(database, lambda: process.poll() is not None, folder / "log", beat)

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import select
-from collections.abc import Callable, Sequence
-from contextlib import closing
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Any
 
 try:
@@ -29,6 +31,9 @@ from .postgres_tls import libpq_settings
 from .postgres_url import Database, parse_url
 
 __all__ = ["PSYCOPG2_ERROR", "Connection", "Database", "connect", "direct", "execute", "parse_url", "query", "quote_name"]
+
+LIBPQ = "PG"  # how the variables of the environment begin that PostgreSQL's programs and its library read
+_environment = threading.RLock()  # which all threads share
 
 BEAT_INTERVAL = 2.0  # seconds between two beats while the server works
 
@@ -75,7 +80,7 @@ def connect(database: Database, *, beat: Callable[[], None] = nothing) -> Any:
 def _connect(database: Database, server_major: int = 0, **more: str) -> Any:
     schema = session.escaped(database.schema).replace('"', '""')
     try:
-        with libpq_settings(database) as (settings, _descriptors):
+        with libpq_settings(database) as (settings, _descriptors), _without_libpq_variables():
             connection = psycopg2.connect(
                 host=database.host,
                 port=database.port,
@@ -93,6 +98,17 @@ def _connect(database: Database, server_major: int = 0, **more: str) -> Any:
         raise _refusal(database, str(error)) from None
     connection.autocommit = True
     return connection
+
+
+@contextmanager
+def _without_libpq_variables() -> Iterator[None]:
+    """Keep from libpq what it would take from the environment of this process: PGHOSTADDR or PGSERVICE would lead to another server than the URL."""
+    with _environment:
+        found = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(LIBPQ)}
+        try:
+            yield
+        finally:
+            os.environ.update(found)
 
 
 def _wait(connection: Any) -> None:

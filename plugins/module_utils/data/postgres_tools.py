@@ -18,7 +18,7 @@ from typing import Any
 from ..core.errors import CommandFailed, ConfigError
 from ..core.process import run
 from . import session
-from .postgres import Database
+from .postgres import LIBPQ, Database
 from .postgres_tls import environment_of, libpq_settings
 
 # Where distributions keep the programs of each major version side by side.
@@ -67,6 +67,11 @@ def _tool(path: str) -> Tool | None:
     return Tool(path, version[0]) if version else None
 
 
+def own_environment() -> dict[str, str]:
+    """Return this process's environment without what it says of servers of PostgreSQL: each program is given its own address and settings."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(LIBPQ) and key not in SECRET}
+
+
 @contextmanager
 def libpq_access(database: Database, server_major: int = 0) -> Iterator[dict[str, Any]]:
     """Give the options of ``spawn`` that let a program of PostgreSQL connect, once, with the settings of session.py.
@@ -78,7 +83,7 @@ def libpq_access(database: Database, server_major: int = 0) -> Iterator[dict[str
         passfile.write(f"*:*:*:*:{password}\n".encode())
         passfile.seek(0)
         environment = {
-            **{key: value for key, value in os.environ.items() if not key.startswith("PG") and key not in SECRET},
+            **own_environment(),
             "PGHOST": database.host,
             "PGPORT": str(database.port),
             "PGUSER": database.user,

@@ -31,13 +31,13 @@ WHERE relkind = 'r' AND relpersistence <> 't' AND c.oid >= 16384
 """
 
 # Each column's value as bytes: as they are sent, which takes half the time of a text; those of its text, where they could hold the number of an object,
-# which is another one in another database. Equal bytes are equal text.
+# which is another one in another database, and where its type is sent by the function of another type, which does not take it. Equal bytes are equal text.
 SENT = r"""
 SELECT n.nspname::text, relname::text, attname::text,
-  CASE WHEN typtype = 'e' OR (t.typnamespace = 'pg_catalog'::regnamespace AND typname !~ '^_?reg' AND typsend <> 0)
+  CASE WHEN t.typtype = 'e' OR (t.typnamespace = 'pg_catalog'::regnamespace AND t.typname !~ '^_?reg' AND (proargtypes[0] = t.oid OR a.typtype = 'p'))
   THEN format('pg_catalog.%I(%I)', proname, attname) ELSE format('pg_catalog.textsend(ROW(%I)::text)', attname) END
 FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace JOIN pg_attribute ON attrelid = c.oid AND attnum > 0 AND NOT attisdropped
-JOIN pg_type t ON t.oid = atttypid LEFT JOIN pg_proc p ON p.oid = typsend
+JOIN pg_type t ON t.oid = atttypid LEFT JOIN pg_proc p ON p.oid = t.typsend LEFT JOIN pg_type a ON a.oid = proargtypes[0]
 WHERE relkind = 'r' AND relpersistence <> 't' AND c.oid >= 16384
 """
 SEQUENCES = """

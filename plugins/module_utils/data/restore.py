@@ -21,7 +21,7 @@ from .archive import Archive
 from .archive_needs import NOBODY, Needs, needs_of
 from .backup import paced
 from .postgres import BEAT_INTERVAL, Database, connect, query
-from .postgres_tools import Tool, find_tool, libpq_access
+from .postgres_tools import Tool, find_tool, libpq_access, own_environment
 from .restore_scope import contents_of, restorable, use_list
 from .restore_script import PSQL, find_psql, load_script
 from .rows_loaded import rows_loaded
@@ -179,7 +179,7 @@ def connection_string(database: Database) -> str:
 def run_program(argv: list[str], beat: Callable[[], None], options: Mapping[str, Any], what: str, secrets: Iterable[str] = ()) -> None:
     with ExitStack() as stack:
         said = stack.enter_context(tempfile.TemporaryFile())
-        process = spawn(argv, **{"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **options}, stderr=said)
+        process = spawn(argv, **{"env": own_environment(), "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **options}, stderr=said)
         stack.callback(kill, process)
         tick = paced(beat)
         while True:

@@ -13,7 +13,8 @@ import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import LeaseLost
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import nothing
 from ansible_collections.storefront.runbook.plugins.module_utils.data import differences
-from ansible_collections.storefront.runbook.plugins.module_utils.data.differences import ahead, count, total
+from ansible_collections.storefront.runbook.plugins.module_utils.data.differences import ahead, total
+from ansible_collections.storefront.runbook.plugins.module_utils.data.row_streams import count
 
 Rows = list[tuple[str, str]]
 
