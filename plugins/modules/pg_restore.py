@@ -252,7 +252,7 @@ from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import lease_options, restoring_options
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.wait import Waiter
-from ..module_utils.data import databases, move, replace_live, restore, restore_verify
+from ..module_utils.data import databases, move, replace_live, restore, restore_rights, restore_verify
 from ..module_utils.data.archive import Archive, choose, fetch, fetch_file, proofs
 from ..module_utils.data.backup_catalogue import folder
 from ..module_utils.data.backup_reader import ZSTANDARD_ERROR
@@ -368,6 +368,9 @@ def plan_restore(todo: dict[str, Any], client: Client) -> Plan:
     if not staged:
         archive = archive or fetched(client, manifest, params, site.admin)
         todo["tool"] = restore.fit(site.admin, archive, params["postgres_bin"], client.beat)
+        with closing(connect(client.live if site.present.open else site.server, beat=client.beat)) as inside:
+            restore_rights.refuse_without(inside, site.admin, archive)
+        databases.refuse_uncopyable(site.admin, client.live.name)
         shown["left_out"] = left_out(archive)
     elif client.check_mode or client.state == "staged" or not params["approve"]:
         count(shown, replace_live.compare(site, staged))
@@ -406,6 +409,10 @@ def plan_going(todo: dict[str, Any], client: Client) -> Plan:
         with closing(connect(client.target or site.server, beat=client.beat)) as connection:
             archive = archive or fetched(client, manifest, params, connection)
             todo["tool"], todo["ownership"] = restore.fit_for_trial(connection, archive, params["postgres_bin"], client.beat)
+            with closing(connect(client.target or (client.live if site.present.open else site.server), beat=client.beat)) as inside:
+                todo["ownership"] &= restore_rights.gives_away(inside, connection, archive, into=bool(client.target))
+            if not client.target:
+                databases.refuse_uncopyable(connection, client.live.name)
         shown["left_out"] = [*([] if todo["ownership"] else ["owners and grants"]), *left_out(archive)]
     else:
         shown["verified"] = restore_verify.verify(place.database(entry), manifest, client.beat) if params["adopt"] and not client.check_mode else None

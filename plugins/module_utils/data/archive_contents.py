@@ -34,6 +34,7 @@ class Item:
     owner: str
     makes: str
     drops: str
+    tablespace: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class _Reader:
         makes, drops = self._text(), self._text()
         self._text()  # how it is copied
         schema = self._text()
-        self._text()  # its tablespace
+        tablespace = self._text()
         if minor >= 14:
             self._text()  # its access method
         if minor >= 16:
@@ -106,7 +107,7 @@ class _Reader:
         self._text()  # whether it has OIDs
         while self._raw() is not None:  # what it depends on
             pass
-        return Item(number, kind, schema, name, owner, makes, drops)
+        return Item(number, kind, schema, name, owner, makes, drops, tablespace)
 
     def _bytes(self, size: int) -> bytes:
         found = self._file.read(size)

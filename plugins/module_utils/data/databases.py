@@ -29,7 +29,11 @@ MARK = "storefront.runbook "  # a comment that begins so is this collection's, t
 LISTS = frozenset(
     {"local_preload_libraries", "search_path", "session_preload_libraries", "shared_preload_libraries", "temp_tablespaces", "unix_socket_directories"}
 )
+SETS_ROLES = 160000  # the first version of the server in which a member of a role may be kept from giving something to it
 NONE = '""'  # how PostgreSQL keeps an empty list
+SETTINGS = """
+SELECT rolname, unnest(setconfig) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = setdatabase LEFT JOIN pg_roles r ON r.oid = setrole WHERE datname = %s
+"""
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,8 @@ def rename(connection: Any, name: str, new: str) -> None:
 def _clauses(connection: Any, like: str) -> list[Any]:
     ((row, owner, encoding, tablespace),) = query(
         connection,
-        "SELECT to_jsonb(d), CASE WHEN pg_has_role(datdba, 'MEMBER') THEN pg_get_userbyid(datdba) END, pg_encoding_to_char(encoding), "
+        f"SELECT to_jsonb(d), CASE WHEN pg_has_role(datdba, '{'SET' if connection.server_version >= SETS_ROLES else 'MEMBER'}') "
+        "THEN pg_get_userbyid(datdba) END, pg_encoding_to_char(encoding), "
         "CASE WHEN dattablespace <> (SELECT dattablespace FROM pg_database WHERE datname = 'template0') THEN spcname END "  # naming it asks for more rights
         "FROM pg_database d JOIN pg_tablespace t ON t.oid = dattablespace WHERE datname = %s",
         [like],
@@ -145,27 +150,44 @@ def _literal(value: str | None) -> Any:
 
 def _copy_settings(connection: Any, source: str, target: str, *, strict: bool) -> None:
     """Copy what ALTER DATABASE SET and ALTER ROLE IN DATABASE SET have set; a dump has neither."""
-    rows = query(
-        connection,
-        "SELECT rolname, unnest(setconfig) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = setdatabase LEFT JOIN pg_roles r ON r.oid = setrole "
-        "WHERE datname = %s",
-        [source],
-    )
+    rows = query(connection, SETTINGS, [source])
     for role, setting in rows:
-        key, _equals, value = setting.partition("=")
-        name = sql.SQL(".").join(sql.Identifier(part) for part in key.split("."))
-        whom = sql.SQL("ROLE {} IN DATABASE {}").format(sql.Identifier(role), sql.Identifier(target)) if role else None
-        written = sql.Literal("" if value == NONE else value) if key not in LISTS or value in ("", NONE) else sql.SQL(value)
+        key, statement = _set(role, setting, target)
         try:
-            query(connection, sql.SQL("ALTER {} SET {} TO {}").format(whom or sql.SQL("DATABASE {}").format(sql.Identifier(target)), name, written))
+            query(connection, statement)
         except RunbookError as error:
-            if not strict:
-                continue
-            raise ConfigError(
-                f"The setting {key} of the database {source}{f' for the role {role}' if role else ''} cannot be copied: {error.details['reason']}. "
-                f"As a superuser: GRANT SET ON PARAMETER {key} to this user (PostgreSQL 15 and newer), or take the setting away.",
-                code="no_setting",
-            ) from None
+            if strict:
+                raise _refused(source, role, key, error) from None
+
+
+def refuse_uncopyable(connection: Any, source: str) -> None:
+    """Raise ConfigError for a setting of a database that this user may not give to its successor. It is tried on the database itself, and undone."""
+    query(connection, "BEGIN")
+    try:
+        for role, setting in query(connection, SETTINGS, [source]):
+            key, statement = _set(role, setting, source)
+            try:
+                query(connection, statement)
+            except RunbookError as error:
+                raise _refused(source, role, key, error) from None
+    finally:
+        query(connection, "ROLLBACK")
+
+
+def _set(role: str | None, setting: str, database: str) -> tuple[str, Any]:
+    key, _equals, value = setting.partition("=")
+    name = sql.SQL(".").join(sql.Identifier(part) for part in key.split("."))
+    of = sql.SQL("ROLE {} IN DATABASE {}").format(sql.Identifier(role), sql.Identifier(database)) if role else None
+    written = sql.Literal("" if value == NONE else value) if key not in LISTS or value in ("", NONE) else sql.SQL(value)
+    return key, sql.SQL("ALTER {} SET {} TO {}").format(of or sql.SQL("DATABASE {}").format(sql.Identifier(database)), name, written)
+
+
+def _refused(source: str, role: str | None, key: str, error: RunbookError) -> ConfigError:
+    return ConfigError(
+        f"The setting {key} of the database {source}{f' for the role {role}' if role else ''} cannot be copied: {error.details['reason']}. "
+        f"As a superuser: GRANT SET ON PARAMETER {key} to this user (PostgreSQL 15 and newer), or take the setting away.",
+        code="no_setting",
+    )
 
 
 def _copy_grants(connection: Any, source: str, target: str) -> None:

@@ -20,6 +20,7 @@ from .backup_shape import read_identity
 from .postgres import Database, connect, query
 from .postgres_tools import Tool, find_tool, libpq_access
 from .restore import fit_for_trial, load, run_program
+from .restore_rights import gives_away
 from .scratch import Place, find_place, scratch
 from .store import Permit, Store, open_store
 
@@ -63,6 +64,8 @@ def of_schema(production: Database, tool: Tool, place: Place, postgres_bin: str 
         archive = Archive(told, f"/dev/fd/{file.fileno()}", (file.fileno(),))
         with closing(connect(place.server, beat=beat)) as connection:
             loader, ownership = fit_for_trial(connection, archive, postgres_bin, beat)
+            with closing(connect(place.tried_in(), beat=beat)) as inside:
+                ownership &= gives_away(inside, connection, archive)
         file.seek(0)
         with scratch(place, production.name, beat) as (database, leftovers):
             load(archive, loader, database, jobs=1, beat=beat, ownership=ownership)

@@ -110,7 +110,12 @@ def fit(connection: Any, archive: Archive, postgres_bin: str | None, beat: Calla
     tool, lacks = _look(connection, archive, postgres_bin, beat)
     for what, advice in (
         ("roles", "As a superuser: CREATE ROLE each of them, or restore on a server that has them."),
-        ("memberships", "These roles own something in it: GRANT each of them to the user of database_url, or give the URL of a user that is in them."),
+        (
+            "memberships",
+            "These roles own something in it: GRANT each of them to the user of database_url, or give the URL of a user that is in them. Where one is a "
+            "superuser, whose rights nobody should be granted, give what it owns to another role (ALTER … OWNER TO) and make another backup, or set swap: url, "
+            "which restores without owners and grants.",
+        ),
     ):
         if lacks[what]:
             raise ConfigError(

@@ -46,12 +46,17 @@ def restorable(connection: Any, contents: Contents | None) -> tuple[Item, ...]:
     """Return the entries that this user can restore, none where those are all.
 
     Each new database has the schema public already, and up to PostgreSQL 14 it belongs to the superuser who made the server. A user who is not in
-    that role cannot give it away.
+    that role cannot give it away. The same goes for comments on extensions that a superuser has made in it.
     """
     if contents is None:
         return ()
     own = {role for (role,) in query(connection, "SELECT rolname FROM pg_roles WHERE pg_has_role(oid, 'MEMBER')")}
-    kept = tuple(item for item in contents.items if not (is_public(item) and item.owner not in own))
+    foreign = {f"EXTENSION {name}" for (name,) in query(connection, "SELECT extname::text FROM pg_extension WHERE NOT pg_has_role(extowner, 'USAGE')")}
+
+    def is_others(item: Item) -> bool:
+        return (is_public(item) and item.owner not in own) or (item.kind == "COMMENT" and item.name.replace('"', "") in foreign)
+
+    kept = tuple(item for item in contents.items if not is_others(item))
     return kept if len(kept) < len(contents.items) else ()
 
 

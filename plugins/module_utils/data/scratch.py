@@ -31,6 +31,10 @@ class Place:
     def is_separate(self) -> bool:
         return self.like is None
 
+    def tried_in(self) -> Database:
+        """Return the database in which rights are tried: one with the owner that a scratch database will have."""
+        return databases.beside(self.server, self.like) if self.like else self.server
+
 
 def choose(separate: Database | None, live: Database | None, maintenance: str, *, allowed: bool, size: int | None, limit: int) -> Place:
     """Return where a database of ``size`` bytes may be restored for a try. Raises ConfigError that says how to allow one."""

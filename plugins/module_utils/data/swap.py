@@ -61,7 +61,8 @@ BEGIN
 END $swap$
 """
 RIGHTS = """
-SELECT rolsuper OR rolcreatedb, pg_has_role(datdba, 'USAGE'), pg_get_userbyid(datdba), rolname, session_user::text,
+SELECT rolsuper OR rolcreatedb, pg_has_role(datdba, 'USAGE'), pg_get_userbyid(datdba),
+  EXISTS (SELECT FROM pg_roles o WHERE o.oid = datdba AND o.rolsuper), rolname, session_user::text,
   rolsuper OR pg_has_role(session_user, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE')
 FROM pg_database, pg_roles WHERE datname = %s AND rolname = current_user
 """
@@ -78,12 +79,13 @@ def lacking(connection: Any, live: Database) -> tuple[str, list[str]]:
     rows = query(connection, RIGHTS, [live.name])
     if not rows:
         raise ConfigError(f"There is no database {live.name} on {live.host}:{live.port}. Correct {live.option}.", code="no_database")
-    ((creates, owns, owner, user, login, ends_itself),) = rows
+    ((creates, owns, owner, of_superuser, user, login, ends_itself),) = rows
     lacks = []
     if not creates:
         lacks.append(f"the right to create databases (as a superuser: ALTER ROLE {user} CREATEDB)")
     if not owns:
-        lacks.append(f"the ownership of {live.name}, which belongs to {owner} (give the URL of {owner}, or GRANT {owner} TO {user})")
+        way = f"as {owner}: ALTER DATABASE {live.name} OWNER TO {user}" if of_superuser else f"give the URL of {owner}, or GRANT {owner} TO {user}"
+        lacks.append(f"the ownership of {live.name}, which belongs to {owner} ({way})")
     if not ends_itself:  # ALTER ROLE … SET role: the sessions of this module are the login's
         lacks.append(f"the right to end the sessions of {login}, as whom {user} logs in (GRANT pg_signal_backend TO {user})")
     foreign = [role for (role,) in query(connection, FOREIGN, [live.name])]

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..core.errors import ConfigError
-from . import restore, restore_verify
+from . import restore, restore_rights, restore_verify
 from .archive import fetch, keep_proof
 from .backup_catalogue import Manifest
 from .postgres import Database, connect, query
@@ -70,6 +70,8 @@ def restored(
         fetched = time.monotonic()
         with closing(connect(place.server, beat=beat)) as connection:
             tool, ownership = restore.fit_for_trial(connection, archive, postgres_bin, beat)
+            with closing(connect(place.tried_in(), beat=beat)) as inside:
+                ownership &= restore_rights.gives_away(inside, connection, archive)
         with scratch(place, manifest.get("database") or manifest["name"], beat) as (database, leftovers):
             loading = time.monotonic()
             restore.load(archive, tool, database, jobs=jobs, beat=beat, ownership=ownership)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 try:
     import zstandard
@@ -21,7 +22,8 @@ END = b"storefront.runbook: the end"
 
 def unpack(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Unpack one or more frames. Raises NotWhole, and what ``pieces`` raises."""
-    reader = zstandard.ZstdDecompressor().stream_reader(_Source(_with_end(pieces)), read_across_frames=True)
+    source: Any = _Source(_with_end(pieces))
+    reader = zstandard.ZstdDecompressor().stream_reader(source, read_across_frames=True)
     held = b""
     try:
         while piece := reader.read(AT_ONCE):
