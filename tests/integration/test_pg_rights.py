@@ -54,7 +54,8 @@ KINDS: dict[str, tuple[str, str | None]] = {
         "the function f(",
     ),
     "an operator class": (
-        "CREATE TYPE a AS ENUM ('x'); ALTER TYPE a OWNER TO shop; CREATE OPERATOR CLASS o FOR TYPE int USING btree AS OPERATOR 1 <, FUNCTION 1 btint4cmp(int, int); "
+        "CREATE TYPE a AS ENUM ('x'); ALTER TYPE a OWNER TO shop; CREATE OPERATOR CLASS o FOR TYPE int USING btree AS "
+        "OPERATOR 1 <, FUNCTION 1 btint4cmp(int, int); "
         "ALTER OPERATOR CLASS o USING btree OWNER TO shop; ALTER OPERATOR FAMILY o USING btree OWNER TO shop",
         "the operator ",
     ),

@@ -25,11 +25,13 @@ KINDS = ("incoming", "before", "undone", "restored", "scratch")
 OURS = re.compile(rf"@({'|'.join(KINDS)})-\d{{8}}T\d{{6}}Z$")
 MARK = "storefront.runbook "  # a comment that begins so is this collection's, the rest of it is JSON
 
+# What CREATE DATABASE says of a locale, a provider or an encoding that the server does not know.
+LACKS_LOCALE = ("42809", "22023", "42601", "0A000", "42704", "22P02")
+
 # Settings whose value is a list of names that are quoted already.
 LISTS = frozenset(
     {"local_preload_libraries", "search_path", "session_preload_libraries", "shared_preload_libraries", "temp_tablespaces", "unix_socket_directories"}
 )
-SETS_ROLES = 160000  # the first version of the server in which a member of a role may be kept from giving something to it
 NONE = '""'  # how PostgreSQL keeps an empty list
 SETTINGS = """
 SELECT rolname, unnest(setconfig) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = setdatabase LEFT JOIN pg_roles r ON r.oid = setrole WHERE datname = %s
@@ -99,12 +101,62 @@ def noted(note: Mapping[str, Any]) -> str:
     return MARK + json.dumps(note)
 
 
+@dataclass(frozen=True)
+class Locale:
+    """``provider`` is c, i or b, as pg_database has it; ``name`` and ``rules`` are those of the providers i and b."""
+
+    encoding: str
+    collate: str
+    ctype: str
+    provider: str
+    name: str | None
+    rules: str | None
+
+    def describe(self) -> str:
+        kind = {"c": "libc", "i": "ICU", "b": "builtin"}.get(self.provider, self.provider)
+        return f"{self.name or self.collate} ({kind}, {self.encoding})"
+
+    def clauses(self) -> list[Any]:
+        wanted = {
+            "ENCODING": sql.Literal(self.encoding),
+            "LOCALE_PROVIDER": {"i": sql.SQL("icu"), "b": sql.SQL("builtin")}.get(self.provider),
+            "LC_COLLATE": sql.Literal(self.collate),
+            "LC_CTYPE": sql.Literal(self.ctype),
+            {"i": "ICU_LOCALE", "b": "BUILTIN_LOCALE"}.get(self.provider, ""): _literal(self.name) if self.provider != "c" else None,
+            "ICU_RULES": _literal(self.rules),
+        }
+        return [sql.SQL(clause + " {}").format(value) for clause, value in wanted.items() if value is not None]
+
+
+PLAIN = Locale("UTF8", "C", "C", "c", None, None)  # which each server has
+
+
+def locale_of(found: Mapping[str, Any]) -> Locale | None:
+    """Return the locale that globals.json (postgres_globals.py) records; None for that of an older backup."""
+    known = found["database"]
+    if "locale_provider" not in known:
+        return None
+    return Locale(known["encoding"], known["collate"], known["ctype"], known["locale_provider"], known["locale"], known["icu_rules"])
+
+
+def create_in_locale(connection: Any, name: str, locale: Locale) -> str | None:
+    """Make an empty database with a locale, or in C where this server lacks it. Return why it does, None where it has it."""
+    try:
+        query(connection, sql.SQL("CREATE DATABASE {} TEMPLATE template0 {}").format(sql.Identifier(name), sql.SQL(" ").join(locale.clauses())))
+    except RunbookError as error:
+        if error.details.get("code") not in LACKS_LOCALE:
+            raise
+        create(connection, name)
+        return str(error.details["reason"])
+    return None
+
+
 def create(connection: Any, name: str, like: str | None = None, *, thrown_away: bool = False) -> None:
     """Make an empty database, with the owner, encoding, locale, tablespace, settings and grants of ``like``. Leaves none behind when it cannot.
 
     One that will be ``thrown_away`` goes without the settings that this user may not give it.
     """
-    clauses = _clauses(connection, like) if like else [sql.SQL("ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'")]
+    clauses = _clauses(connection, like) if like else PLAIN.clauses()
     query(connection, sql.SQL("CREATE DATABASE {} TEMPLATE template0 {}").format(sql.Identifier(name), sql.SQL(" ").join(clauses)))
     if not like:
         return
@@ -123,25 +175,21 @@ def rename(connection: Any, name: str, new: str) -> None:
 def _clauses(connection: Any, like: str) -> list[Any]:
     ((row, owner, encoding, tablespace),) = query(
         connection,
-        f"SELECT to_jsonb(d), CASE WHEN pg_has_role(datdba, '{'SET' if connection.server_version >= SETS_ROLES else 'MEMBER'}') "
+        "SELECT to_jsonb(d), CASE WHEN pg_has_role(datdba, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END) "
         "THEN pg_get_userbyid(datdba) END, pg_encoding_to_char(encoding), "
         "CASE WHEN dattablespace <> (SELECT dattablespace FROM pg_database WHERE datname = 'template0') THEN spcname END "  # naming it asks for more rights
         "FROM pg_database d JOIN pg_tablespace t ON t.oid = dattablespace WHERE datname = %s",
         [like],
     )
-    provider = row.get("datlocprovider") or "c"
+    locale = Locale(
+        encoding, row["datcollate"], row["datctype"], row.get("datlocprovider") or "c", row.get("datlocale") or row.get("daticulocale"), row.get("daticurules")
+    )
     wanted = {
         "OWNER": sql.Identifier(owner) if owner else None,  # else it is this user's
-        "ENCODING": sql.Literal(encoding),
-        "LOCALE_PROVIDER": {"i": sql.SQL("icu"), "b": sql.SQL("builtin")}.get(provider),
-        "LC_COLLATE": sql.Literal(row["datcollate"]),
-        "LC_CTYPE": sql.Literal(row["datctype"]),
-        {"i": "ICU_LOCALE", "b": "BUILTIN_LOCALE"}.get(provider, ""): _literal(row.get("datlocale") or row.get("daticulocale")) if provider != "c" else None,
-        "ICU_RULES": _literal(row.get("daticurules")),
         "TABLESPACE": sql.Identifier(tablespace) if tablespace else None,
         "CONNECTION LIMIT": sql.Literal(row["datconnlimit"]),
     }
-    return [sql.SQL(clause + " {}").format(value) for clause, value in wanted.items() if value is not None]
+    return [*locale.clauses(), *(sql.SQL(clause + " {}").format(value) for clause, value in wanted.items() if value is not None)]
 
 
 def _literal(value: str | None) -> Any:

@@ -29,6 +29,7 @@ from ..core.wait import nothing
 from . import session
 from .postgres_tls import libpq_settings
 from .postgres_url import Database, parse_url
+from .sql_states import advice as advice_for
 
 __all__ = ["PSYCOPG2_ERROR", "Connection", "Database", "connect", "direct", "execute", "parse_url", "query", "quote_name"]
 
@@ -157,7 +158,7 @@ def query(connection: Any, statement: Any, values: Sequence[Any] | None = None) 
     except psycopg2.Error as error:
         said = error.diag.message_primary or str(error).strip() or type(error).__name__
         raise RunbookError(
-            f"PostgreSQL did not answer a question of this module: {said}. Check the rights of the user in the URL, and the server's log.",
+            f"PostgreSQL did not answer a question of this module: {said}. {advice_for(error.pgcode)}",
             code=error.pgcode,
             reason=said,
         ) from None

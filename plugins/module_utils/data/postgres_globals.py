@@ -24,6 +24,8 @@ named AS (
 SELECT
     (SELECT jsonb_build_object(
         'name', datname, 'owner', datdba::regrole::text, 'encoding', pg_encoding_to_char(encoding), 'collate', datcollate, 'ctype', datctype,
+        'locale_provider', coalesce(to_jsonb(here)->>'datlocprovider', 'c'),
+        'locale', coalesce(to_jsonb(here)->>'datlocale', to_jsonb(here)->>'daticulocale'), 'icu_rules', to_jsonb(here)->>'daticurules',
         'connection_limit', datconnlimit,
         'settings', (SELECT coalesce(jsonb_agg(jsonb_build_object('role', nullif(setrole, 0)::regrole::text, 'settings', setconfig)), '[]') FROM setting),
         'grants', (SELECT jsonb_agg(jsonb_build_object(
@@ -45,7 +47,8 @@ NONE = '""'  # how it keeps an empty list
 
 
 def collect(connection: Any) -> dict[str, Any]:
-    """Return {database{name,owner,encoding,collate,ctype,connection_limit,settings,grants}, roles[], extensions{name → version}}.
+    """Return {database{name,owner,encoding,collate,ctype,locale_provider,locale,icu_rules,connection_limit,settings,grants},
+    roles[], extensions{name → version}}.
 
     Names of owners, grantees and groups are quoted where SQL needs it; ``grants`` is null while nobody changed the default ones, and a grantee of null is
     PUBLIC. Needs no superuser.

@@ -25,6 +25,7 @@ from .postgres_tools import Tool, find_tool, libpq_access, own_environment
 from .restore_scope import contents_of, restorable, use_list
 from .restore_script import PSQL, find_psql, load_script
 from .rows_loaded import rows_loaded
+from .sql_states import restore_advice
 
 # As measured: commits need not wait, since a database that was not loaded to its end is made anew, and workers of its own would only share the cores.
 SPEED = "-c synchronous_commit=off -c maintenance_work_mem=256MB -c max_parallel_maintenance_workers=0"
@@ -197,4 +198,7 @@ def run_program(argv: list[str], beat: Callable[[], None], options: Mapping[str,
         if process.returncode != 0:
             said.seek(0)
             words = redact(said.read()[-2000:].decode(errors="replace").strip(), secrets)
-            raise CommandFailed(f"{what} ended with exit code {process.returncode}: {words}", code=str(process.returncode))
+            failure = CommandFailed(f"{what} ended with exit code {process.returncode}: {words}", code=str(process.returncode))
+            if more := restore_advice(words):
+                failure.advise(more)
+            raise failure

@@ -46,7 +46,8 @@ FROM pg_roles, pg_database WHERE rolname = current_user AND datname = current_da
 """
 EXTENSIONS = """
 SELECT a.name::text, superuser AND NOT trusted, CASE WHEN x.oid IS NULL THEN NULL ELSE pg_has_role(extowner, 'USAGE') END
-FROM pg_available_extensions a JOIN pg_available_extension_versions v ON v.name = a.name AND version = default_version LEFT JOIN pg_extension x ON extname = a.name
+FROM pg_available_extensions a JOIN pg_available_extension_versions v ON v.name = a.name AND version = default_version
+LEFT JOIN pg_extension x ON extname = a.name
 """
 TABLESPACES = "SELECT spcname::text, has_tablespace_privilege(oid, 'CREATE') FROM pg_tablespace"
 NO_GRANT = "no right that can be granted lets {user} create it: drop it before the backup, or let a superuser restore"

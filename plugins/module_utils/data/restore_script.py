@@ -26,6 +26,7 @@ from . import stream
 from .backup import paced
 from .postgres import BEAT_INTERVAL
 from .postgres_tools import Tool
+from .sql_states import restore_advice
 
 SETS_TRANSACTION_TIMEOUT = 17  # the first major version: of pg_restore, which sets it, and of the server, which knows it
 STATEMENT = b"\nSET transaction_timeout = 0;\n"
@@ -87,7 +88,10 @@ def load_script(
         if failed:
             stderr.seek(0)
             words = redact(stderr.read()[-2000:].decode(errors="replace").strip(), secrets)
-            raise CommandFailed(f"{what} ended with exit code {failed}: {words}", code=str(failed))
+            failure = CommandFailed(f"{what} ended with exit code {failed}: {words}", code=str(failed))
+            if more := restore_advice(words):
+                failure.advise(more)
+            raise failure
 
 
 def _copy(reader: subprocess.Popen, runner: subprocess.Popen) -> None:

@@ -77,8 +77,15 @@ def find_place(params: Mapping[str, Any], live: Database | None, *, size: int | 
 
 
 @contextmanager
-def scratch(place: Place, name: str, beat: Callable[[], None]) -> Iterator[tuple[Database, list[str]]]:
-    """Give an empty scratch database for ``name``, and the leftovers of killed runs that were dropped first. It is dropped at the end, whatever happens."""
+def scratch(
+    place: Place, name: str, beat: Callable[[], None], locale: databases.Locale | None = None, unproven: list[str] | None = None
+) -> Iterator[tuple[Database, list[str]]]:
+    """Give an empty scratch database for ``name``, and the leftovers of killed runs that were dropped first. It is dropped at the end, whatever happens.
+
+    It has the ``locale`` where it is on another server than the live one. What that server lacks of it is added to ``unproven``, and said where the try
+    fails: it is a limit of the scratch.
+    """
+    limit: str | None = None
     with closing(connect(place.server, beat=beat)) as connection:
         refuse_without_rights(connection, place.server)
         _unused, related = databases.family(connection, name)
@@ -89,9 +96,19 @@ def scratch(place: Place, name: str, beat: Callable[[], None]) -> Iterator[tuple
         if not databases.reserve(connection, made):
             raise ConfigError(f"Another run uses the scratch database {made}. Try again.", code="busy")
         try:
-            databases.create(connection, made, place.like, thrown_away=True)
+            if locale and not place.like:
+                limit = databases.create_in_locale(connection, made, locale)
+            else:
+                databases.create(connection, made, place.like, thrown_away=True)
+            if limit and locale and unproven is not None:
+                unproven.append(f"the locale {locale.describe()}, which this server lacks")
             yield databases.beside(place.server, made), left
         except BaseException as error:
+            if limit and locale and isinstance(error, RunbookError):
+                error.advise(
+                    f"It was tried in the locale C, since this server lacks {locale.describe()} ({limit}): that may be why, so it is not proven here and "
+                    "says nothing against the backup. Install the locale there, or set scratch_url to a server that has it."
+                )
             try:
                 _drop(place.server, connection, made)
             except RunbookError as remaining:

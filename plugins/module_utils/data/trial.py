@@ -16,6 +16,8 @@ from ..core.errors import ConfigError
 from . import restore, restore_rights, restore_verify
 from .archive import fetch, keep_proof
 from .backup_catalogue import Manifest
+from .backup_reader import open_backup
+from .databases import locale_of
 from .postgres import Database, connect, query
 from .scratch import Place, scratch
 from .store import Store
@@ -72,7 +74,10 @@ def restored(
             tool, ownership = restore.fit_for_trial(connection, archive, postgres_bin, beat)
             with closing(connect(place.tried_in(), beat=beat)) as inside:
                 ownership &= restore_rights.gives_away(inside, connection, archive)
-        with scratch(place, manifest.get("database") or manifest["name"], beat) as (database, leftovers):
+        with open_backup(store, manifest["name"], identity, prefix=prefix, beat=beat) as opened:
+            locale = locale_of(opened.read_globals()) if place.is_separate else None
+        unproven = [] if ownership else ["owners and grants"]
+        with scratch(place, manifest.get("database") or manifest["name"], beat, locale, unproven) as (database, leftovers):
             loading = time.monotonic()
             restore.load(archive, tool, database, jobs=jobs, beat=beat, ownership=ownership)
             loaded = time.monotonic()
@@ -81,7 +86,7 @@ def restored(
             parts = {"fetch": fetched - began, "load": loaded - loading, "analyze": found.pop("analyze_seconds"), "verify": found.pop("verify_seconds")}
             told = {
                 "at": now.isoformat(timespec="seconds"),
-                "unproven": [] if ownership else ["owners and grants"],
+                "unproven": unproven,
                 "recovery_seconds": round(done - began, 3),
                 "seconds": {part: round(seconds, 3) for part, seconds in parts.items()},
             }

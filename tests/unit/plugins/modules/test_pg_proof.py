@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -40,7 +40,7 @@ def prove(kept: list[dict[str, Any]], tmp_path: Any, monkeypatch: pytest.MonkeyP
         yield Archive(MANIFEST, "/dev/null")
 
     @contextmanager
-    def scratch(place: Place, name: str, beat: Any) -> Any:
+    def scratch(place: Place, name: str, beat: Any, *_locale: Any) -> Any:
         yield place.server, ["shop@scratch-20260101T000000Z"]
 
     connection = SimpleNamespace(close=lambda: None)
@@ -53,6 +53,8 @@ def prove(kept: list[dict[str, Any]], tmp_path: Any, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(trial, "keep_proof", lambda store, proof, prefix, now: kept.insert(0, proof))
     monkeypatch.setattr(trial, "fetch", fetched)
     monkeypatch.setattr(trial, "scratch", scratch)
+    monkeypatch.setattr(trial, "open_backup", lambda *_, **__: nullcontext(SimpleNamespace(read_globals=lambda: {"database": {}})))
+    monkeypatch.setattr(trial.restore_rights, "gives_away", lambda *_: True)
     monkeypatch.setattr(trial.restore, "fit_for_trial", lambda *_: (SimpleNamespace(path="pg_restore"), False))
     monkeypatch.setattr(trial.restore, "loads_frozen", lambda *_: False)
     monkeypatch.setattr(trial.restore, "load", lambda *_, **options: None)

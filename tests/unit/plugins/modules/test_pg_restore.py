@@ -79,6 +79,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     monkeypatch.setattr(pg_restore, "proofs", lambda *_: [{"recovery_seconds": 41.2}])
     monkeypatch.setattr(pg_restore.restore, "fit", lambda *_: SimpleNamespace(path="pg_restore"))
     monkeypatch.setattr(pg_restore.restore, "loads_frozen", lambda *_: False)
+    monkeypatch.setattr(pg_restore, "connect", lambda *_, **__: SimpleNamespace(close=nothing))
+    monkeypatch.setattr(pg_restore.restore_rights, "refuse_without", lambda *_: None)
+    monkeypatch.setattr(pg_restore.databases, "refuse_uncopyable", lambda *_: None)
     monkeypatch.setattr(pg_restore, "drop", lambda connection, _server, name: server.done.append(f"drop {name}"))
     monkeypatch.delenv("DATABASE_URL", raising=False)
     return server
