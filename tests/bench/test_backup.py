@@ -207,7 +207,7 @@ def test_a_backup_beside_its_peers(bench: Bench) -> None:
             took, sizes[contender] = bench.back_up(*contender)
             seconds.setdefault(contender, []).append(took)
     ((database_size,),) = bench.database.sql("SELECT pg_database_size(current_database())")
-    print(f"\nA shop's database of {database_size / 1e6:.0f} MB, {ROUNDS} rounds; time and size as multiples of the peer's in the same round, the median.\n")
+    print(f"\nA shop's database of {database_size / 1e6:.0f} MB, {ROUNDS} rounds; time and size as multiples of the peer's in its round, the median.\n")
     print(f"{'to':<7}{'by':<48}{'seconds':>8}{'time':>7}{'MB':>8}{'size':>7}")
     for target, how in contenders:
         ratio = median(own / peer for own, peer in zip(seconds[target, how], seconds[target, "peer"], strict=True))
@@ -219,3 +219,48 @@ def test_a_backup_beside_its_peers(bench: Bench) -> None:
     most, before = bench.memory("S3", "pg_backup")
     print(f"\nPython's memory while it backs up to S3: {most:.0f} MB at most, of which {before:.0f} MB were taken before it began.")
     assert most - before < 150  # whatever the size of the database
+
+
+# As pgbench --initialize makes it: a filler of blanks, so that -Fc has little to write and the compression is most of its work.
+PACKS_WELL = """
+CREATE TABLE pgbench_accounts (aid int NOT NULL, bid int, abalance int, filler char(84)) WITH (fillfactor = 100);
+INSERT INTO pgbench_accounts SELECT n, 1 + n / 100000, 0, '' FROM generate_series(1, {scale} * 600000) n;
+ALTER TABLE pgbench_accounts ADD PRIMARY KEY (aid);
+"""
+DUMPS = {"pg_dump | gzip": '"$0" "$1" | gzip > "$2"', "pg_dump -Fc": '"$0" -Fc "$1" > "$2"'}
+STEPS = {"pg_backup, verify: none": {**OFF, "verify": "none"}, "pg_backup, its checksum verified": OFF, "pg_backup, encrypted and verified": {}}
+
+
+@pytest.fixture
+def packs_well(sandbox: Sandbox, tmp_path: Path) -> Iterator[Bench]:
+    database = Database(sandbox, f"{PREFIX}-packs-well")
+    database.sql(PACKS_WELL.format(scale=SCALES[SIZE]))
+    bench = Bench(database, tmp_path)
+    yield bench
+    bench.close()
+
+
+def test_a_backup_of_a_database_that_packs_well(packs_well: Bench) -> None:
+    bench, url = packs_well, packs_well.database.url.partition("?")[0]
+
+    def take(how: str) -> float:
+        began = time.perf_counter()
+        if how in DUMPS:
+            subprocess.run(["bash", "-o", "pipefail", "-c", DUMPS[how], str(bench.bin / "pg_dump"), url, str(bench.folder / "peer")], check=True)
+        else:
+            result = run_module(pg_backup, {**bench.options("folder", "pg_backup"), **STEPS[how]})
+            assert not result["failed"], result["msg"]
+        return time.perf_counter() - began
+
+    contenders = [*DUMPS, *STEPS]
+    seconds: dict[str, list[float]] = {}
+    for turn in range(ROUNDS):
+        for how in contenders[turn:] + contenders[:turn]:
+            seconds.setdefault(how, []).append(take(how))
+    print(
+        f"\nA database of pgbench's tables, {ROUNDS} rounds; time as multiples of those of pg_dump | gzip and of pg_dump -Fc in the same round, the median.\n"
+    )
+    print(f"{'by':<48}{'seconds':>8}{'gzip':>7}{'-Fc':>7}")
+    for how in contenders:
+        to_gzip, to_custom = (median(own / peer for own, peer in zip(seconds[how], seconds[other], strict=True)) for other in DUMPS)
+        print(f"{how:<48}{median(seconds[how]):>8.2f}{to_gzip:>7.2f}{to_custom:>7.2f}")
