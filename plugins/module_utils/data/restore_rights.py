@@ -27,6 +27,7 @@ from .postgres_globals import identifier, literal
 from .restore_scope import contents_of
 
 PROBE = identifier("storefront.runbook tries")  # a schema, and whatever else needs a name
+TEMPORARY = "pg_temp"  # where this user may not make a schema: for routines alone
 DENIED = "42501"  # insufficient_privilege
 # Their statements are tried as they are: the server looks at the rights before it looks whether there is one of this name.
 AS_IT_IS = frozenset(
@@ -100,7 +101,9 @@ def lacking(inside: Any, elsewhere: Any, contents: Contents, *, into: bool) -> L
         found.objects += _extensions(inside, elsewhere, contents, user, into=into)
     with _undone(inside):
         execute(inside, "SET LOCAL search_path = ''")
-        place = PROBE if _denied(inside, f"CREATE SCHEMA {PROBE}", keep=True) is None else "pg_temp"
+        place = PROBE if _denied(inside, f"CREATE SCHEMA {PROBE}", keep=True) is None else TEMPORARY
+        if place == TEMPORARY and query(inside, "SELECT has_database_privilege(current_database(), 'TEMP')") == [(False,)]:
+            place = ""  # the rights in this database tell nothing of those in the new one
         found.objects += _made(inside, contents, user, place)
         found.ownership += _owned(inside, contents, owner, place)
         found.ownership += _granted(inside, contents, user, superusers)
@@ -171,10 +174,10 @@ def _statement(item: Item, place: str) -> str | None:
     """Return what tries whether an entry can be made, None where whoever owns the database can make it."""
     if item.kind in AS_IT_IS or (item.kind == "TYPE" and BASE_TYPE.search(item.makes)):
         return item.makes
-    if item.kind in ("FUNCTION", "PROCEDURE", "AGGREGATE"):
+    if item.kind in ("FUNCTION", "PROCEDURE", "AGGREGATE") and place:
         return ROUTINES.sub(lambda found: f"{found[1]}{place}.", item.makes)
-    if item.kind == "PUBLICATION":
-        return f"CREATE PUBLICATION {PROBE}{' FOR ALL TABLES' if ' FOR ALL TABLES' in item.makes else ''}"
+    if item.kind == "PUBLICATION" and " FOR ALL TABLES" in item.makes:
+        return f"CREATE PUBLICATION {PROBE} FOR ALL TABLES"
     return None
 
 
