@@ -403,6 +403,7 @@ from ..module_utils.data.prisma_folder import refuse_another_folder
 from ..module_utils.data.prisma_history import drift, history
 from ..module_utils.data.prisma_pending import as_text, tell_pending
 from ..module_utils.data.prisma_unknown import unknown_to_release
+from ..module_utils.data.script_sources import YAML_ERROR
 from ..module_utils.data.second_migrator import refuse_second_migrator
 
 MARKED = ("resolved_applied", "resolved_rolled_back", "baselined")  # the states that only write to _prisma_migrations
@@ -553,7 +554,7 @@ def main() -> None:
         apply,
         guard=lease_guard,
         secrets=secrets,
-        libraries={"psycopg2": PSYCOPG2_ERROR},
+        libraries={"psycopg2": PSYCOPG2_ERROR, "PyYAML": YAML_ERROR},
         required_if=[*(("state", state, ["migration"]) for state in ("resolved_applied", "resolved_rolled_back")), ("force", True, ["reason"])],
     )
 

@@ -227,7 +227,7 @@ class Vercel(Vendor):
         files = {}
         for item in body["files"]:
             name, keys, mode = item.get("file"), item.keys() - ({"mode"} if own_client else set()), item.get("mode")
-            well_formed = isinstance(name, str) and (mode is None or type(mode) is int)
+            well_formed = isinstance(name, str) and (mode is None or (isinstance(mode, int) and not isinstance(mode, bool)))
             if not well_formed or not (keys <= {"file", "sha", "size", "mode"} or keys <= {"file", "data", "encoding"}):
                 raise self.refusal(400, "bad_request", "Invalid request: `files` should match exactly one schema in oneOf.")
             if name.startswith("/") or ".." in name.split("/"):

@@ -195,7 +195,7 @@ def test_colours_are_for_terminals_and_can_be_turned_off(desk):
 
 @pytest.mark.parametrize("environment", [{"PYTHONIOENCODING": "ascii"}, {"LANG": ""}])
 def test_plain_ascii_where_the_locale_has_nothing_else(desk, environment):
-    desk.write(*LEASED, begin("größe"), end(), report(notes=["offen · “ja” … 日本"]))
+    desk.write(*LEASED, begin("größe"), end(), report(notes=["offen · \u201cja\u201d … 日本"]))
     done = desk.run(**environment)
     assert done.returncode == 0, done.stdout
     assert done.stdout.isascii(), done.stdout

@@ -11,7 +11,7 @@ import random
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, TextIO, cast
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.ignore import ignored
@@ -61,7 +61,7 @@ def judge() -> Iterator[Judge]:
     """Ask the library for the paths that it leaves out; the answer is {error} where it fails."""
     argv = [str(node_bin() / "node"), str(LOCKED / "ignored.js"), str(install().parents[3])]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", env={"PATH": os.environ["PATH"]}) as process:
-        questions, answers = cast("IO[str]", process.stdin), cast("IO[str]", process.stdout)
+        questions, answers = cast(TextIO, process.stdin), cast(TextIO, process.stdout)
 
         def ask(text: str, paths: list[str]) -> Any:
             questions.write(json.dumps({"text": text, "paths": paths}) + "\n")

@@ -89,7 +89,7 @@ def _bracket(found: re.Match[str]) -> str:
 def _parts(expression: str) -> Iterator[Part]:
     start = next((start for start in STARTS if expression.startswith(start)), "")
     yield from STARTS.get(start, [])
-    end = next(end for end in ENDS if expression.endswith(end))
+    end = next((end for end in ENDS if expression.endswith(end)), "")
     at, last = len(start), len(expression) - len(end)
     while at < last:
         token = TOKEN.match(expression, at, last)

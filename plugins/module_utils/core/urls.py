@@ -37,9 +37,9 @@ def hidden_secrets(params: Any, option: str = "") -> Iterator[str]:
             yield from hidden_secrets(value, option)
 
 
-def proxy_secrets(environment: Mapping[str, str] = os.environ) -> list[str]:
+def proxy_secrets(environment: Mapping[str, str] | None = None) -> list[str]:
     """Return the secrets in the addresses of the proxies that the environment names."""
-    addresses = [value for name, value in environment.items() if name.lower() in PROXIES]
+    addresses = [value for name, value in (os.environ if environment is None else environment).items() if name.lower() in PROXIES]
     return [secret for address in addresses for secret in secrets_of_url(address if "://" in address else f"http://{address}")]
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 with suppress(ImportError):  # postgres.py reports it
     from psycopg2 import sql
@@ -26,7 +26,7 @@ from .relations import Name, Table, not_tables, positions, quoted, released, sen
 from .row_streams import count, fetched
 
 Sent = Mapping[tuple[str, str, str], str]
-Positions = Mapping[Name, tuple[str, bool, int | None]]
+Positions: TypeAlias = "Mapping[Name, tuple[str, bool, int | None]]"
 LARGE_OBJECTS = "large objects"
 # So that one value has one text, whatever is set for the database or the user.
 ALIKE = (

@@ -21,8 +21,8 @@ def refuse_certain_failures(pending: Sequence[Migration], folder: str) -> None:
     """Raise ConfigError for the first file with a statement that does not run beside others; ``folder`` is what the operator calls that of the migrations."""
     for migration in pending:
         found = impossible_in(migration.sql)
-        if found:
-            line, what = found
+        if found is not None:
+            line, what = found[0], found[1]
             raise ConfigError(
                 f"The migration {migration.name} is certain to fail, so nothing was started: {what} (line {line} of {folder}/{migration.name}/migration.sql) "
                 "cannot run inside of a transaction block, and PostgreSQL runs a file of several statements as one. Move that statement to a migration of its "

@@ -42,7 +42,7 @@ def _unknown_to_old_code(column: Column, enum: Enum) -> set[str]:
 def nulls(schema: Schema, statement: Any) -> Iterator[str]:
     """The columns that old code takes to be NOT NULL and that an INSERT into an old table may leave NULL."""
     table = schema.table(statement.relation)
-    written = {column: value for column, value in _written(table, statement)}
+    written = dict(_written(table, statement))
     for column in table.columns.values():
         loosened = column.required and not column.not_null
         value = written.get(column)

@@ -67,7 +67,7 @@ def of_schema(production: Database, tool: Tool, place: Place, postgres_bin: str 
             with closing(connect(place.tried_in(), beat=beat)) as inside:
                 ownership &= gives_away(inside, connection, archive)
         file.seek(0)
-        with scratch(place, production.name, beat) as (database, leftovers):
+        with scratch(place, production.name, beat) as (database, leftovers):  # pylint: disable=contextmanager-generator-missing-cleanup
             load(archive, loader, database, jobs=1, beat=beat, ownership=ownership)
             copy = replace(database, schema=production.schema)
             with closing(connect(production, beat=beat)) as source, closing(connect(copy, beat=beat)) as target:

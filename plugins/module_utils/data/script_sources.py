@@ -14,9 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..core.errors import ConfigError
+
+try:
+    import yaml
+
+    YAML_ERROR: str | None = None
+except ImportError as error:  # reported by core.module.run through missing_required_lib
+    YAML_ERROR = str(error)
 
 try:
     import tomllib

@@ -177,7 +177,8 @@ class Run:
         return lines
 
     def _in_step(self, event: Event, summary: str, unit: str) -> list[Line]:
-        assert self.step
+        if self.step is None:
+            return []
         if event.args.get("state") == "configured" and not event.get("changed"):
             return []
         if not (event.item and unit and self.step.name in labels.UNITS):

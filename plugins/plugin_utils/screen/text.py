@@ -13,9 +13,9 @@ from itertools import groupby
 
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _DIRECTION = dict.fromkeys([*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF])  # they reorder or hide what is read
-_PLAIN = str.maketrans(
-    {"·": "|", "…": "...", "–": "-", "—": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "→": "->", "✔": "+", "✓": "+", "✗": "x", "×": "x", "•": "*"}
-)
+_QUOTES = {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'}
+_SIGNS = {"·": "|", "…": "...", "–": "-", "—": "-", "→": "->", "✔": "+", "✓": "+", "✗": "x", "×": "x", "•": "*"}
+_PLAIN = str.maketrans(_QUOTES | _SIGNS)
 LOG_LINES = 15
 
 

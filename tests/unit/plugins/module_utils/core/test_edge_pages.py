@@ -146,8 +146,8 @@ def test_the_shops_own_answer_through_an_edge_stays_the_shops(own: str) -> None:
     assert edge_answer(status, CaseInsensitiveDict(headers), text) is None
 
 
-def probed(status: int, headers: dict[str, str], text: str, /, **check: Any) -> dict[str, Any]:
-    vendor = FakeVendor(lambda _request: reply(200, text=text, headers=headers) if status == 200 else of_status(status, headers, text))
+def probed(code: int, headers: dict[str, str], text: str, **check: Any) -> dict[str, Any]:
+    vendor = FakeVendor(lambda _request: reply(200, text=text, headers=headers) if code == 200 else of_status(code, headers, text))
     with vendor.installed():
         return run_module(health_check, {"wait_timeout": 0, "checks": [{"name": "Home", "url": "https://shop.example/", **check}]})
 

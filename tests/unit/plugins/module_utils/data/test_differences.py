@@ -43,7 +43,7 @@ def test_a_sequence_is_ahead_in_its_own_direction() -> None:
     live = {("s", "up"): ("s.up", True, 5), ("s", "down"): ("s.down", False, -5), ("s", "same"): ("s.same", True, 1), ("s", "new"): ("s.new", True, 1)}
     other = {("s", "up"): ("s.up", True, 4), ("s", "down"): ("s.down", False, -6), ("s", "same"): ("s.same", True, 1)}
     assert ahead(live, other) == {"s.up": {"live": 5, "other": 4}, "s.new": {"live": 1, "other": None}}
-    assert ahead(other, live) == {"s.down": {"live": -6, "other": -5}}
+    assert ahead(live=other, other=live) == {"s.down": {"live": -6, "other": -5}}
     assert ahead({("s", "up"): ("s.up", True, None)}, other) == {}
 
 

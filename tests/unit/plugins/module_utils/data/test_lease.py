@@ -461,7 +461,11 @@ def test_a_controller_whose_clock_is_ahead_takes_no_lease(store, clock):
 def test_an_emergency_goes_by_the_stores_clock_and_waits_for_the_deadline_all_the_same(store, clock):
     store.tells = clock.now
     anna = taken(store, clock, "anna")
-    ahead, warnings = lambda: clock.now + 600, list[str]()
+    warnings = list[str]()
+
+    def ahead() -> float:
+        return clock.now + 600
+
     with pytest.raises(LeaseHeld):
         take(store, holder="ben", clock=ahead, tolerate_clock=True)
     ben, _loser = take(store, holder="ben", clock=ahead, tolerate_clock=True, reason="customers cannot pay", ttl=TTL, warn=warnings.append)

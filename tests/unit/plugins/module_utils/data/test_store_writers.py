@@ -73,7 +73,9 @@ def test_nobody_reaches_past_the_store():
         path
         for path, tree in sources()
         for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and node.attr in ("client", "root", "path") and ast.unparse(node.value).split(".")[-1].strip("_") == "store"
+        if isinstance(node, ast.Attribute)
+        and node.attr in ("client", "root", "path")
+        and ast.unparse(node.value).rsplit(".", maxsplit=1)[-1].strip("_") == "store"
     }
     assert reached == (INSIDE - {"module_utils/data/store_s3.py", "module_utils/data/store_folder.py"}) | READS.keys()
     exposure = (PLUGINS / "module_utils/data/store_exposure.py").read_text()

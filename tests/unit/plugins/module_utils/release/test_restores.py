@@ -69,8 +69,8 @@ def test_no_unit_keeps_a_direct_address_of_the_database_that_is_left(urls: dict[
 PLAN = {"restore": {"already": False, "swap": "rename", "lost_rows": 3, "losses": {"Order": 3}, "database": "shop"}}
 
 
-def problems(plan: dict[str, Any] = PLAN, urls: Urls | None = None, **seen: Any) -> list[str]:
-    return restores.check_problems(plan, urls or Urls(LIVE), **{"surfaces": ["database", "backend"], "undo": False, "approved": False, **seen})
+def problems(plan: dict[str, Any] | None = None, urls: Urls | None = None, **seen: Any) -> list[str]:
+    return restores.check_problems(plan or PLAN, urls or Urls(LIVE), **{"surfaces": ["database", "backend"], "undo": False, "approved": False, **seen})
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_no_line_is_wider_than_it_may_be_and_no_character_is_lost(text, width):
 
 
 def test_ascii_is_ascii():
-    assert plain("api v1 · größe … “x” ✔ 日") == 'api v1 | grosse ... "x" + ?'.replace("grosse", "gro?e")
+    assert plain("api v1 · größe … \u201cx\u201d ✔ 日") == 'api v1 | grosse ... "x" + ?'.replace("grosse", "gro?e")
 
 
 @pytest.mark.parametrize("width", [40, 80, 120, 500])
