@@ -69,7 +69,7 @@ def test_the_batch_of_a_broken_storefront_finishes_and_no_further_one_starts(fle
     assert f"{broken} failed and rollout_failures_allowed is 0, so these were not started: fleet-3, fleet-4." in played.text
     assert f"continue with --limit {broken},fleet-3,fleet-4" in played.text
     assert {request["storefront"] for request in fleet.shop.writes()} == {"fleet-1", "fleet-2"}
-    seen("frontend.stage: in the first batch of a fleet", "each as before", 2, "rolled back. … these were not started: …", "starts over")
+    seen("frontend.stage: in the first batch of a fleet", "each as before", 2, "ROLLED BACK. … these were not started: …", "starts over")
 
 
 def test_one_after_the_other_names_those_that_were_not_started(fleet):
@@ -105,7 +105,7 @@ def test_one_allowed_failure_still_fails_in_the_end(fleet):
     played = fleet.play(rollout_failures_allowed=1)
     assert played.rc == 2, played.stdout
     assert outcomes(played) == ["rolled_back", "released", "released", "released"]
-    assert played.message.startswith("rolled back.")
+    assert played.message.startswith("ROLLED BACK.")
 
 
 @pytest.mark.parametrize("rollout", [1, 2])
