@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -135,6 +136,31 @@ def roles_included(document: Any) -> Iterator[str]:
 @pytest.mark.parametrize("path", SOURCES)
 def test_a_file_imports_only_what_its_layer_may(path: str) -> None:
     assert faults(path, (PLUGINS / path).read_text()) == []
+
+
+def drawing() -> str:
+    """Return who may import whom as a Mermaid graph: an arrow from each package to those that it imports."""
+    arrows = [(package, other) for package, others in MAY_IMPORT.items() for other in sorted(others - {package})]
+    return "\n".join(
+        [
+            "```mermaid",
+            "graph TD",
+            *(f"  {package} --> {other}" for package, other in arrows),
+            "  playbooks --> roles",
+            "  roles --> modules",
+            "  roles --> filter",
+            "```",
+        ]
+    )
+
+
+def test_the_architecture_is_drawn_as_the_rule_says() -> None:
+    page = ROOT / "docs" / "architecture.md"
+    text = page.read_text()
+    before, _old, after = re.split(r"(```mermaid\n.*?\n```)", text, maxsplit=1, flags=re.DOTALL)
+    if os.environ.get("UPDATE_DOCS"):
+        page.write_text(before + drawing() + after)
+    assert page.read_text() == before + drawing() + after, "docs/architecture.md draws another rule: UPDATE_DOCS=1 writes it"
 
 
 def long_expressions(text: str) -> list[str]:
