@@ -16,6 +16,7 @@ _HARMLESS = re.compile(
     r"_(type|file|path|id|name|names|mode|ttl|age|timeout|keep|run|step)$|^(ansible|release|playbook|group|groups|hostvars)(_|$)|is_", re.IGNORECASE
 )
 _ANSIBLE = re.compile(r"^ansible_.*(pass|password|private_key)$", re.IGNORECASE)
+PLACEHOLDER = "FILL_IN"  # how the values begin that an inventory still lacks
 _FROM_ENVIRONMENT = 8  # characters: shorter ones are switches such as TOKEN=1
 
 
@@ -64,6 +65,8 @@ class Mask:
 
     def _keep(self, value: Any) -> None:
         for leaf in _leaves(value):
+            if leaf.startswith(PLACEHOLDER):  # preflight names it
+                continue
             for secret in [leaf, *secrets_of_url(leaf if "://" in leaf else None)]:
                 self.add(secret)
 

@@ -46,6 +46,11 @@ def test_other_forms_of_a_secret_are_masked(form):
     assert form not in learned(a_token=PLAIN)(f"-> {form} <-")
 
 
+def test_a_placeholder_that_is_still_to_be_filled_in_is_shown():
+    text = "backend_token is still to be filled in (FILL_IN vault_backend_token in vault.yml)"
+    assert learned(backend_token="FILL_IN vault_backend_token in vault.yml")(text) == text
+
+
 def test_the_password_of_a_url_is_masked_alone_and_in_the_url():
     mask = learned(database_url="postgresql://shop:p%40ssword1@db/shop")
     for text in ("postgresql://shop:p%40ssword1@db/shop", "password p@ssword1 was refused", "p%40ssword1"):
