@@ -15,6 +15,7 @@ import warnings
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg2
 from ansible_collections.storefront.runbook.plugins.module_utils.data import (
@@ -143,7 +144,7 @@ class Shop:
     def url_of(self, name: str, *, admin: bool = False) -> str:
         """The URL of another database of the server, as the shop's role or as the superuser."""
         url = self.sandbox.state["postgres"]["url"] if admin else self.database.url
-        return f"{url.rpartition('/')[0]}/{name}"
+        return f"{url.rpartition('/')[0]}/{quote(name, safe='')}"
 
     def admin(self, statement: str, *values: Any, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Run a statement as the superuser."""

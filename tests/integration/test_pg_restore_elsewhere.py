@@ -79,7 +79,9 @@ def write(shop: Shop, name: str, number: int) -> bool:
 def test_who_may_not_rename_moves_to_another_name_and_back(shop: Shop) -> None:
     session = shop.database.connect()
     with owned_by_another(shop):
-        predicted = shop.restore(check=True, swap="auto")["restore"]
+        planned = shop.restore(check=True, swap="auto")
+        assert not planned["failed"], planned["msg"]
+        predicted = planned["restore"]
         assert predicted["swap"] == "url"
         assert "the ownership of test-elsewhere" in predicted["swap_reason"]
         staged = shop.restore("staged", swap="auto")["restore"]
@@ -120,6 +122,7 @@ def test_no_migration_is_applied_to_the_database_that_was_left(shop: Shop, tmp_p
 def test_it_is_taken_back_by_the_url_of_what_serves_as_well(shop: Shop) -> None:
     served = shop.restore(**URL)["restore"]["serves"]
     undone = shop.restore("undone", swap="auto", database_url=shop.url_of(served), approve=served)
+    assert not undone["failed"], undone["msg"]
     assert undone["restore"]["serves"] == shop.name
     assert write(shop, shop.name, 5004)
 

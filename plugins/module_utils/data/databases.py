@@ -209,13 +209,20 @@ def _copy_settings(connection: Any, source: str, target: str, *, strict: bool) -
 
 
 def refuse_uncopyable(connection: Any, source: str) -> None:
-    """Raise ConfigError for a setting of a database that this user may not give to its successor. It is tried on the database itself, and undone."""
+    """Raise ConfigError for a setting of a database that this user may not give to its successor. It is tried on the database itself, and undone.
+
+    The successor belongs to this user, the database itself may not: then the setting is tried in the session, which takes the same right to it.
+    """
+    [(owns,)] = query(connection, "SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = %s", [source])
     query(connection, "BEGIN")
     try:
         for role, setting in query(connection, SETTINGS, [source]):
             key, statement = _set(role, setting, source)
             try:
-                query(connection, statement)
+                if owns or role:
+                    query(connection, statement)
+                else:
+                    query(connection, "SELECT set_config(%s, %s, true)", list(setting.partition("=")[::2]))
             except RunbookError as error:
                 raise _refused(source, role, key, error) from None
     finally:
