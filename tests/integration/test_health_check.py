@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -81,7 +82,8 @@ def test_through_ansible_it_runs_for_real_in_check_mode(site: Site, checks: list
     play = [{"name": "Check", "hosts": "localhost", "connection": "local", "gather_facts": False, "vars": variables, "tasks": [task, show]}]
     (tmp_path / "play.yml").write_text(json.dumps(play))
     command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", "--check", "--diff", "play.yml"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "default"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "healthy healthy healthy" in done.stdout
     assert "changed=0" in done.stdout
