@@ -10,11 +10,12 @@ import fcntl
 import hashlib
 import os
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from time import monotonic
+from time import sleep as system_sleep
 
 from ..core.errors import ConfigError, RunbookError, Unreachable
 from .store import Conflict, Entry, Guarded, Permit, unguarded
@@ -32,8 +33,8 @@ class FolderStore(Guarded):
         root: str,
         *,
         before_write: Permit | None = unguarded,
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = system_sleep,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         super().__init__(before_write)
         self.root = Path(root)

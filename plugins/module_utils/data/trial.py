@@ -77,7 +77,8 @@ def restored(
         with open_backup(store, manifest["name"], identity, prefix=prefix, beat=beat) as opened:
             locale = locale_of(opened.read_globals()) if place.is_separate else None
         unproven = [] if ownership else ["owners and grants"]
-        with scratch(place, manifest.get("database") or manifest["name"], beat, locale, unproven) as made:  # pylint: disable=contextmanager-generator-missing-cleanup
+        name = manifest.get("database") or manifest["name"]
+        with scratch(place, name, beat, locale, unproven) as made:  # pylint: disable=contextmanager-generator-missing-cleanup
             database, leftovers = made
             loading = time.monotonic()
             restore.load(archive, tool, database, jobs=jobs, beat=beat, ownership=ownership)

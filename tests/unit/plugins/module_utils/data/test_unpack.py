@@ -63,7 +63,7 @@ def test_it_comes_out_as_it_went_in_of_one_frame_or_of_several(content: bytes) -
 @pytest.mark.parametrize("content", CONTENT.values(), ids=CONTENT)
 def test_what_is_cut_or_changed_is_not_whole(content: bytes) -> None:
     packed = pack(content)
-    for size in {1, 2, 5, len(packed) // 2, len(packed) - 5, len(packed) - 1}:
+    for size in (1, 2, 5, len(packed) // 2, len(packed) - 5, len(packed) - 1):
         with pytest.raises(NotWhole):
             list(unpack(cut(packed[:size])))
     with pytest.raises(NotWhole):
