@@ -40,7 +40,9 @@ CFG
 cd "$scratch"
 GALAXY_IMPORTER_CONFIG=$scratch/importer.cfg "$venv/bin/python" -m galaxy_importer.main storefront-runbook-*.tar.gz > "$scratch/importer.log" 2>&1 \
   || { cat "$scratch/importer.log"; exit 1; }
-if grep -E "WARNING|ERROR" "$scratch/importer.log"; then
+# Its flake8 reads the documentation of filters (YAML) as Python, and takes no slice and no stub as ruff's formatter writes them.
+known='plugins/filter/[a-z_]+\.yml:.* E999|\.py:[0-9:]+ E(203|704) '
+if grep -E "WARNING|ERROR" "$scratch/importer.log" | grep -vE "$known"; then
   echo "galaxy-importer complained" >&2
   exit 1
 fi

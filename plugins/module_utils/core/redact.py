@@ -120,7 +120,7 @@ def is_torn(url: str) -> bool:
     """
     try:
         parts = urlsplit(url)
-        _unused = parts.port
+        int(parts.port or 0)  # reading it refuses a port that is none
     except ValueError:
         return True
     if parts.scheme not in ("postgres", "postgresql"):

@@ -73,7 +73,8 @@ class _Reader:
         self._bytes(1 if minor >= 15 else 1 + self._size_of_number)  # how it is compressed
         for _part in range(7):  # when it was made
             self._number()
-        _database, server, dumper = self._text(), self._text(), self._text()
+        self._text()  # the name of the database
+        server, dumper = self._text(), self._text()
         items = tuple(self._items(self._number(), minor, form))
         return Contents(_major(server), _major(dumper), items)
 

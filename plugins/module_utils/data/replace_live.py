@@ -82,7 +82,7 @@ def choose_swap(site: Site, wanted: str, *, elsewhere: bool, undo: bool) -> tupl
 
 def begin(site: Site) -> None:
     """Let nobody else restore this database, and open it where a crash of its server left it shut. Raises ConfigError."""
-    if not databases.reserve(site.admin, f"restore {site.live.name}"):
+    if not databases.reserve_soon(site.admin, f"restore {site.live.name}"):
         raise ConfigError(f"Another run restores {site.live.name} at this time. Wait for its end, then run the play again.", code="busy")
     if not site.present.open:
         swap.reopen(site.admin, site.live.name)
