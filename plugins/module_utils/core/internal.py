@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An error that nobody foresaw: what may be told of it without any secret."""
+"""Unforeseen errors: what can be reported about one without revealing a secret."""
 
 from __future__ import annotations
 
