@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -24,10 +25,17 @@ NPM_CI = ("ci", "--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund"
 
 
 def install() -> Path:
-    """Return the client's program; skip where npm's registry cannot be reached."""
+    """Return the client's program; skip where npm's registry cannot be reached. One test process installs, the others wait for it."""
+    CACHE.parent.mkdir(exist_ok=True)
+    with CACHE.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _installed()
+
+
+def _installed() -> Path:
     program, mark = CACHE / "node_modules" / "vercel" / "dist" / "vc.js", CACHE / "installed-from"
-    lock = (LOCKED / "package-lock.json").read_text()
-    if mark.exists() and mark.read_text() == lock and program.exists():
+    locked = (LOCKED / "package-lock.json").read_text()
+    if mark.exists() and mark.read_text() == locked and program.exists():
         return program
     shutil.rmtree(CACHE, ignore_errors=True)
     shutil.copytree(LOCKED, CACHE)
@@ -36,7 +44,7 @@ def install() -> Path:
     if done.returncode != 0 and OUT_OF_REACH.search(done.stderr):
         pytest.skip(f"Vercel's client cannot be installed, npm's registry is out of reach: {done.stderr.strip().splitlines()[-1]}")
     assert done.returncode == 0, done.stderr
-    mark.write_text(lock)
+    mark.write_text(locked)
     return program
 
 
