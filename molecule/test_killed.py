@@ -48,6 +48,13 @@ AFTER = {
     "lease": "List which deployments of the backend are live",
     "snapshot": "Write what is live to the journal",
     "journal": "Begin database.backup",
+    "database.backup": "Begin database.migrate",
+    "database.migrate": "Begin backend.release",
+    "verify.backend": "Begin verify.public",  # the frontend is not deployed with it
+    "verify.staged": "Begin frontend.promote",
+    "frontend.promote": "Begin edge.purge",
+    "verify.public": "Begin release.record",
+    "release.record": "Record that it is released",
 }
 UNKILLED = {
     "begin": "writes nothing of the shop",
@@ -108,7 +115,7 @@ def die(shop, phase: str, when: str, surface: str, surfaces: list[str]) -> None:
     options = {"release": NEW, "surfaces": surfaces, "break_lease": "its controller was killed"}
     with shop.customers().watching() as customers:
         if when == "after":
-            running = shop.begin("deploy.yml", at=[{"task": AFTER.get(phase, f"Record the time of {phase}"), "signal": signal.SIGKILL}], **options)
+            running = shop.begin("deploy.yml", at=[{"task": AFTER[phase], "signal": signal.SIGKILL}], **options)
         elif phase in READS:
             running = shop.begin("deploy.yml", at=[{"task": READS[phase], "signal": signal.SIGKILL}], **options)
         elif phase == "database.migrate":

@@ -141,11 +141,11 @@ class Run:
         step = event.facts.get("release_step")
         if not isinstance(step, Mapping):
             return []
+        ended = self._step_ends(event.at)  # the next step begins as the one before it ends
         if step.get("name"):
             self.step, self.rescuing = Step(str(step["name"]), event.at, event.at), bool(self.facts.get("release_failure"))
             self._doing = (labels.of_step(self.step.name), event.at)
-            return []
-        return self._step_ends(event.at)
+        return ended
 
     def _step_ends(self, at: float) -> list[Line]:
         step, self.step = self.step, None
