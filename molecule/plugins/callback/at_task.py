@@ -48,7 +48,7 @@ class CallbackModule(CallbackBase):
         self._keep(result)
 
     def v2_runner_on_skipped(self, result):
-        self._keep(result)
+        self._keep(result, skipped=True)
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
         self._keep(result, failed=True)
@@ -56,8 +56,8 @@ class CallbackModule(CallbackBase):
     def v2_runner_item_on_failed(self, result):
         self._keep(result, failed=True)
 
-    def _keep(self, result, failed=False):
-        told = dict(result.result)
+    def _keep(self, result, failed=False, skipped=False):
+        told = {**result.result, "skipped": skipped}
         line = {"task": result.task.get_name(), "failed": failed or bool(told.get("failed")), "result": told}
         with self.order.with_suffix(".results").open("a") as results:
             results.write(json.dumps(line, default=str) + "\n")

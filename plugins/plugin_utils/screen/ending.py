@@ -98,8 +98,7 @@ def _releases(units: Any) -> list[str]:
 
 
 def _live(run: Run) -> list[Line]:
-    record = run.facts.get("release_record")
-    units = record.get("units") if isinstance(record, Mapping) and run.report.get("outcome") == "released" else None
+    units = run.record.get("units") if run.report.get("outcome") == "released" else None
     if run.report.get("outcome") == "rolled_back":
         units = run.facts.get("release_target") if run.about.kind == "rollback" else run.facts.get("release_snapshot")
     if not isinstance(units, Mapping) or not units:

@@ -53,6 +53,7 @@ class Run:
     failed: failure.Failure | None = None
     verdict: str = ""  # what the play itself summary when it gave up
     report: dict[str, Any] = field(default_factory=dict)
+    record: Mapping[str, Any] = field(default_factory=dict)  # what the ledger has of this run
     leased: bool = False
     deadline: str = ""
     rescuing: bool = False
@@ -99,6 +100,8 @@ class Run:
             return self._says(event)
         if event.builtin == "copy" and event.get("dest") and self.about.kind in LEASED:
             self.facts["report_path"] = event.get("dest")
+        if event.module == "release_record" and event.kind == "ok":
+            self.record = event.get("record") or {}
         return self._did(event) if event.module and event.kind == "ok" else []
 
     def differs(self, event: Event, text: str) -> list[Line]:
