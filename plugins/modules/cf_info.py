@@ -190,7 +190,7 @@ from ..module_utils.core.errors import ApiError, ConfigError
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options
-from ..module_utils.platforms.cloudflare import API_URL, Cloudflare
+from ..module_utils.platforms.cloudflare.client import API_URL, Cloudflare
 
 CACHED = {"hit", "stale", "updating", "revalidated"}  # answered from the cache, be it with leave of the origin
 UNCACHEABLE = {"dynamic", "bypass", "none", "unknown"}  # never looked for in the cache

@@ -277,15 +277,15 @@ error:
 
 from typing import Any
 
-from ..module_utils.core.changes import changed_files, reach
 from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.http import ATTEMPTS, REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options, lease_options
-from ..module_utils.data.lease import guard as lease_guard
-from ..module_utils.platforms.cloudflare import API_URL, BATCH_SIZE, Cloudflare
-from ..module_utils.platforms.cloudflare_items import SHAPES, accepted
-from ..module_utils.platforms.cloudflare_purge import Purge
+from ..module_utils.platforms.cloudflare.client import API_URL, BATCH_SIZE, Cloudflare
+from ..module_utils.platforms.cloudflare.items import SHAPES, accepted
+from ..module_utils.platforms.cloudflare.purge import Purge
+from ..module_utils.release.lease import guard
+from ..module_utils.source.changed_paths import changed_files, reach
 
 PATHS = {"type": "list", "elements": "str"}
 ROUTE = {"source": {"type": "str", "required": True}, "urls": PATHS, "prefixes": PATHS}
@@ -388,7 +388,7 @@ def apply(plan: Plan, client: Cloudflare) -> dict[str, Any]:
 
 
 def main() -> None:
-    run(argument_spec(), build_client, plan, apply, guard=lease_guard, libraries={"requests": REQUESTS_ERROR})
+    run(argument_spec(), build_client, plan, apply, guard=guard, libraries={"requests": REQUESTS_ERROR})
 
 
 if __name__ == "__main__":

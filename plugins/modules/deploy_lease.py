@@ -216,11 +216,11 @@ from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import store_options
 from ..module_utils.core.process import controller
-from ..module_utils.data.lease import TTL_MAX, Lease, take
-from ..module_utils.data.lease_document import Document, iso, obstacle, read, taken_by, taken_from
-from ..module_utils.data.ledger_keys import last_fence
-from ..module_utils.data.store import Store, open_store, unguarded
-from ..module_utils.data.store_clock import compare
+from ..module_utils.release.lease import TTL_MAX, Lease, take
+from ..module_utils.release.lease_document import Document, iso, obstacle, read, taken_by, taken_from
+from ..module_utils.release.ledger_keys import last_fence
+from ..module_utils.release.store_clock import compare
+from ..module_utils.store.base import Store, open_store, unguarded
 
 SHOWN = ("state", "holder", "release", "reason", "acquired_at", "deadline", "ttl", "fence")
 

@@ -320,12 +320,12 @@ from ..module_utils.core.errors import ConfigError, Unhealthy
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import lease_options
-from ..module_utils.core.probe import Prober, Result
 from ..module_utils.core.redact import is_torn, redact, secrets_of_url
 from ..module_utils.core.urls import refuse_plain_http
-from ..module_utils.core.verdict import RELEASE_SOURCES, Check
 from ..module_utils.core.wait import Waiter, nothing
-from ..module_utils.data.lease import guard as lease_guard
+from ..module_utils.release.lease import guard
+from ..module_utils.site.checks import RELEASE_SOURCES, Check
+from ..module_utils.site.probe import Prober, Result
 
 
 def argument_spec() -> dict[str, Any]:
@@ -457,7 +457,7 @@ def main() -> None:
         build_client,
         plan,
         nothing,
-        guard=lease_guard,
+        guard=guard,
         secrets=secrets,
         libraries={"requests": REQUESTS_ERROR},
     )

@@ -282,21 +282,22 @@ from typing import Any
 
 from ansible.module_utils.common.parameters import env_fallback
 
+from ..module_utils.backup import dump, request
+from ..module_utils.backup import manifest as backup_catalogue
+from ..module_utils.backup.create import describe, look, make
+from ..module_utils.backup.not_carried import warning
 from ..module_utils.core.errors import ConfigError, WaitTimeout
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import lease_options, store_options
 from ..module_utils.core.progress import report
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.wait import Waiter
-from ..module_utils.data import backup, backup_catalogue, backup_shape
-from ..module_utils.data.backup_run import describe, look, make
-from ..module_utils.data.lease import guard as lease_guard
-from ..module_utils.data.not_carried import warning
-from ..module_utils.data.postgres import PSYCOPG2_ERROR, direct
-from ..module_utils.data.postgres_tools import Tool, find_tool
-from ..module_utils.data.restore_script import find_psql
-from ..module_utils.data.store import open_store
-from ..module_utils.data.store_exposure import refuse_public
+from ..module_utils.postgres.connection import PSYCOPG2_ERROR, direct
+from ..module_utils.postgres.programs import Tool, find_tool
+from ..module_utils.release.lease import guard
+from ..module_utils.restore.script import find_psql
+from ..module_utils.store.base import open_store
+from ..module_utils.store.exposure import refuse_public
 
 NOTE_INTERVAL = 10.0  # seconds between two notes of how far it is
 UNKNOWN = (
@@ -344,7 +345,7 @@ class Client:
         self.store = open_store(params, runtime.permit)
         self.close = self.store.close
         self.warn = runtime.warn
-        self.progress = backup.Progress()
+        self.progress = dump.Progress()
         self._note = runtime.note
         self._waiter = Waiter(timeout=params["wait_timeout"], beat=runtime.beat)
         self._began = self._noted = self._waiter.clock()
@@ -362,10 +363,10 @@ class Client:
 
 def plan(params: dict[str, Any], client: Client) -> Plan:
     started = datetime.now(UTC)
-    name = backup_shape.choose_name(params, client.database.name, started)
-    recipients, identity = backup_shape.choose_recipients(params), backup_shape.read_identity(params)
+    name = request.choose_name(params, client.database.name, started)
+    recipients, identity = request.choose_recipients(params), request.read_identity(params)
     if params["verify"] == "decode":
-        backup_shape.refuse_undecodable(recipients, identity)
+        request.refuse_undecodable(recipients, identity)
     if params["count_limit"] < 0:
         raise ConfigError(f"count_limit is {params['count_limit']}. Give a number of bytes, or 0 to count no rows.")
     prefix = backup_catalogue.folder(params["prefix"])
@@ -385,7 +386,7 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     if left_out:
         client.warn(left_out)
     tools = find_tools(params, server.major, client.warn)
-    shape = backup_shape.choose_shape(params, server.size)
+    shape = request.choose_shape(params, server.size)
     facts = {
         **describe(client.database, server, shape, recipients),
         "name": name,
@@ -431,14 +432,14 @@ def apply(plan: Plan, client: Client) -> dict[str, Any]:
 
 
 def main() -> None:
-    libraries = {"psycopg2": PSYCOPG2_ERROR, "zstandard": backup.ZSTANDARD_ERROR}
+    libraries = {"psycopg2": PSYCOPG2_ERROR, "zstandard": dump.ZSTANDARD_ERROR}
     run(
         argument_spec(),
         Client,
         plan,
         apply,
-        guard=lease_guard,
-        secrets=lambda params: [*secrets_of_url(params["database_url"]), *backup_shape.secret_keys(params)],
+        guard=guard,
+        secrets=lambda params: [*secrets_of_url(params["database_url"]), *request.secret_keys(params)],
         libraries=libraries,
         mutually_exclusive=[("identity", "identity_file")],
     )

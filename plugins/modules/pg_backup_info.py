@@ -179,11 +179,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ..module_utils.backup.listing import describe_leftover, list_backups, newest
+from ..module_utils.backup.manifest import folder
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import store_options
-from ..module_utils.data.backup_catalogue import folder
-from ..module_utils.data.backup_list import describe_leftover, list_backups, newest
-from ..module_utils.data.store import Store, open_store
+from ..module_utils.store.base import Store, open_store
 
 
 @dataclass(frozen=True)

@@ -119,14 +119,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
+from ..module_utils.backup.listing import list_backups
+from ..module_utils.backup.manifest import MANIFEST, folder
+from ..module_utils.backup.retention import Rules, depended_on
 from ..module_utils.core.errors import RunbookError
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import lease_options, store_options
-from ..module_utils.data.backup_catalogue import MANIFEST, folder
-from ..module_utils.data.backup_list import list_backups
-from ..module_utils.data.lease import guard as lease_guard
-from ..module_utils.data.retention import Rules, depended_on
-from ..module_utils.data.store import Store, open_store
+from ..module_utils.release.lease import guard
+from ..module_utils.store.base import Store, open_store
 
 KEEP = ("last", "daily", "weekly", "monthly", "minimum")
 
@@ -207,7 +207,7 @@ def remove(client: Client, keys: list[str]) -> None:
 
 
 def main() -> None:
-    run(argument_spec(), build_client, plan, apply, guard=lease_guard)
+    run(argument_spec(), build_client, plan, apply, guard=guard)
 
 
 if __name__ == "__main__":

@@ -183,8 +183,8 @@ from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.wait import Waiter
-from ..module_utils.data.postgres import PSYCOPG2_ERROR, connect, direct
-from ..module_utils.data.postgres_info import SUBSETS, Inquiry
+from ..module_utils.postgres.connection import PSYCOPG2_ERROR, connect, direct
+from ..module_utils.postgres.info import SUBSETS, Inquiry
 
 
 def argument_spec() -> dict[str, Any]:

@@ -144,20 +144,20 @@ from typing import Any
 
 from ansible.module_utils.common.parameters import env_fallback
 
+from ..module_utils.backup.archive import choose, proofs
+from ..module_utils.backup.manifest import folder
+from ..module_utils.backup.reader import ZSTANDARD_ERROR
+from ..module_utils.backup.request import read_identity, secret_keys
 from ..module_utils.core.errors import WaitTimeout
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import lease_options, restoring_options, scratch_options, store_options
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.wait import Waiter
-from ..module_utils.data import trial
-from ..module_utils.data.archive import choose, proofs
-from ..module_utils.data.backup_catalogue import folder
-from ..module_utils.data.backup_reader import ZSTANDARD_ERROR
-from ..module_utils.data.backup_shape import read_identity, secret_keys
-from ..module_utils.data.lease import guard as lease_guard
-from ..module_utils.data.postgres import PSYCOPG2_ERROR, direct
-from ..module_utils.data.scratch import find_place
-from ..module_utils.data.store import open_store
+from ..module_utils.postgres.connection import PSYCOPG2_ERROR, direct
+from ..module_utils.release.lease import guard
+from ..module_utils.restore import proof as trial
+from ..module_utils.restore.scratch_database import find_place
+from ..module_utils.store.base import open_store
 
 
 def argument_spec() -> dict[str, Any]:
@@ -220,7 +220,7 @@ def main() -> None:
         Client,
         plan,
         apply,
-        guard=lease_guard,
+        guard=guard,
         secrets=lambda params: [*secrets_of_url(params["database_url"]), *secrets_of_url(params["scratch_url"]), *secret_keys(params)],
         libraries={"psycopg2": PSYCOPG2_ERROR, "zstandard": ZSTANDARD_ERROR},
         mutually_exclusive=[("identity", "identity_file")],

@@ -247,23 +247,24 @@ from typing import Any
 
 from ansible.module_utils.common.parameters import env_fallback
 
+from ..module_utils.backup.archive import Archive, choose, fetch, fetch_file, proofs
+from ..module_utils.backup.manifest import folder
+from ..module_utils.backup.reader import ZSTANDARD_ERROR
+from ..module_utils.backup.request import read_identity, secret_keys
 from ..module_utils.core.errors import ConfigError, WaitTimeout
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import lease_options, restoring_options
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.wait import Waiter
-from ..module_utils.data import databases, move, replace_live, restore, restore_rights, restore_verify
-from ..module_utils.data.archive import Archive, choose, fetch, fetch_file, proofs
-from ..module_utils.data.backup_catalogue import folder
-from ..module_utils.data.backup_reader import ZSTANDARD_ERROR
-from ..module_utils.data.backup_shape import read_identity, secret_keys
-from ..module_utils.data.differences import Losses, total
-from ..module_utils.data.drop_database import drop
-from ..module_utils.data.lease import guard as lease_guard
-from ..module_utils.data.new_place import Place
-from ..module_utils.data.postgres import PSYCOPG2_ERROR, connect, direct
-from ..module_utils.data.restore_scope import left_out
-from ..module_utils.data.store import open_store
+from ..module_utils.postgres import databases
+from ..module_utils.postgres.connection import PSYCOPG2_ERROR, connect, direct
+from ..module_utils.postgres.drop_database import drop
+from ..module_utils.postgres.row_diff import Losses, total
+from ..module_utils.release.lease import guard
+from ..module_utils.restore import load, replace_live, rights, url_swap, verify
+from ..module_utils.restore.scope import left_out
+from ..module_utils.restore.target import Place
+from ..module_utils.store.base import open_store
 
 FIELDS = ("staged", "kept", "kept_until", "expected_seconds", "verified", "losses", "lost_rows", "sequences", "not_counted", "held_seconds", "shut_seconds")
 
@@ -367,9 +368,9 @@ def plan_restore(todo: dict[str, Any], client: Client) -> Plan:
     staged = site.staged(digest)
     if not staged:
         archive = archive or fetched(client, manifest, params, site.admin)
-        todo["tool"] = restore.fit(site.admin, archive, params["postgres_bin"], client.beat)
+        todo["tool"] = load.fit(site.admin, archive, params["postgres_bin"], client.beat)
         with closing(connect(client.live if site.present.open else site.server, beat=client.beat)) as inside:
-            restore_rights.refuse_without(inside, site.admin, archive)
+            rights.refuse_without(inside, site.admin, archive)
         databases.refuse_uncopyable(site.admin, client.live.name)
         shown["left_out"] = left_out(archive)
     elif client.check_mode or client.state == "staged" or not params["approve"]:
@@ -386,7 +387,7 @@ def plan_restore(todo: dict[str, Any], client: Client) -> Plan:
 
 def fetched(client: Client, manifest: Mapping[str, Any], params: Mapping[str, Any], connection: Any) -> Archive:
     jobs = 1 if client.target else params["jobs"]  # into a database that was named it is one transaction
-    frozen = restore.loads_frozen(connection, manifest, params["postgres_bin"], jobs)
+    frozen = load.loads_frozen(connection, manifest, params["postgres_bin"], jobs)
     return client.held.enter_context(fetch(client.store, manifest["name"], client.prefix, client.identity, client.beat, frozen=frozen))
 
 
@@ -401,24 +402,24 @@ def plan_going(todo: dict[str, Any], client: Client) -> Plan:
     before = {"database": shown["database"]}
     serving = place.serving()
     if serving and serving != entry:
-        raise move.already_left(client.live.name)
+        raise url_swap.already_left(client.live.name)
     if entry and serving:
         shown.update(already=True, serves=entry.name, kept=client.live.name, kept_until=entry.note.get("kept_until"))
         return Plan(before={"database": entry.name}, after={"database": entry.name}, result={"restore": shown})
     if entry is None:
         with closing(connect(client.target or site.server, beat=client.beat)) as connection:
             archive = archive or fetched(client, manifest, params, connection)
-            todo["tool"], todo["ownership"] = restore.fit_for_trial(connection, archive, params["postgres_bin"], client.beat)
+            todo["tool"], todo["ownership"] = load.fit_for_trial(connection, archive, params["postgres_bin"], client.beat)
             with closing(connect(client.target or (client.live if site.present.open else site.server), beat=client.beat)) as inside:
-                todo["ownership"] &= restore_rights.gives_away(inside, connection, archive, into=bool(client.target))
+                todo["ownership"] &= rights.gives_away(inside, connection, archive, into=bool(client.target))
             if not client.target:
                 databases.refuse_uncopyable(connection, client.live.name)
         shown["left_out"] = [*([] if todo["ownership"] else ["owners and grants"]), *left_out(archive)]
     else:
-        shown["verified"] = restore_verify.verify(place.database(entry), manifest, client.beat) if params["adopt"] and not client.check_mode else None
+        shown["verified"] = verify.verify(place.database(entry), manifest, client.beat) if params["adopt"] and not client.check_mode else None
         shown["verified"] = entry.note.get("verified") or shown["verified"]
         if client.check_mode or client.state == "staged" or not params["approve"]:
-            count(shown, move.compare(client.live, place.database(entry), client.beat))
+            count(shown, url_swap.compare(client.live, place.database(entry), client.beat))
     shown["staged"] = entry.name if entry else client.target.name if client.target else databases.label(client.live.name, "incoming", todo["now"])
     todo.update(archive=archive, note={"backup": manifest["name"], "sha256": manifest["sha256"]}, staged=entry)
     if client.state == "staged":
@@ -439,7 +440,7 @@ def plan_going_back(todo: dict[str, Any], client: Client) -> Plan:
     shown["backup"] = entry.note.get("backup")
     todo.update(back=entry)
     if client.check_mode or not todo["params"]["approve"]:
-        count(shown, move.compare(place.database(entry), client.live, client.beat))
+        count(shown, url_swap.compare(place.database(entry), client.live, client.beat))
     return approved(Plan(before={"database": entry.name}, after={"database": client.live.name}, todo=todo, result={"restore": shown}), client)
 
 
@@ -527,7 +528,7 @@ def apply_going(intent: Plan, client: Client) -> dict[str, Any]:
         how = {"name": shown["staged"], "jobs": params["jobs"], "ownership": todo["ownership"]}
         entry, shown["verified"] = place.load(todo["archive"], todo["tool"], todo["note"], **how)
     if client.state == "staged":
-        count(shown, move.compare(client.live, place.database(entry), client.beat))
+        count(shown, url_swap.compare(client.live, place.database(entry), client.beat))
         return {"restore": shown}
     entry, losses, told = place.go(entry, todo["note"], **options)
     count(shown, losses)
@@ -540,7 +541,7 @@ def main() -> None:
         Client,
         plan,
         apply,
-        guard=lease_guard,
+        guard=guard,
         secrets=lambda params: [*secrets_of_url(params["database_url"]), *secrets_of_url(params["target_url"]), *secret_keys(params)],
         libraries={"psycopg2": PSYCOPG2_ERROR, "zstandard": ZSTANDARD_ERROR},
         mutually_exclusive=[("backup", "file"), ("identity", "identity_file")],

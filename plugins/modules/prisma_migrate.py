@@ -390,21 +390,23 @@ from ..module_utils.core.errors import ConfigError, RunbookError
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import lease_options, source_options
 from ..module_utils.core.redact import secrets_of_url
-from ..module_utils.core.source import checkout
 from ..module_utils.core.wait import Waiter
-from ..module_utils.data import move, prisma, prisma_cli, prisma_resolve
-from ..module_utils.data.lease import guard as lease_guard
-from ..module_utils.data.lock_holders import lock_holders
-from ..module_utils.data.migration_certainty import refuse_certain_failures, refuse_squashed
-from ..module_utils.data.postgres import PSYCOPG2_ERROR, connect, direct
-from ..module_utils.data.prisma_builtin import Builtin
-from ..module_utils.data.prisma_elsewhere import apply_by_cli, await_applied, noted
-from ..module_utils.data.prisma_folder import refuse_another_folder
-from ..module_utils.data.prisma_history import drift, history
-from ..module_utils.data.prisma_pending import as_text, tell_pending
-from ..module_utils.data.prisma_unknown import unknown_to_release
-from ..module_utils.data.script_sources import YAML_ERROR
-from ..module_utils.data.second_migrator import refuse_second_migrator
+from ..module_utils.migrations import history as prisma
+from ..module_utils.migrations import resolve, runner_cli
+from ..module_utils.migrations.certain_failures import refuse_certain_failures, refuse_squashed
+from ..module_utils.migrations.folder import refuse_another_folder
+from ..module_utils.migrations.lock_holders import lock_holders
+from ..module_utils.migrations.pending import as_text, tell_pending
+from ..module_utils.migrations.report import drift, history
+from ..module_utils.migrations.runner_builtin import Builtin
+from ..module_utils.migrations.runner_elsewhere import apply_by_cli, await_applied, noted
+from ..module_utils.migrations.script_sources import YAML_ERROR
+from ..module_utils.migrations.second_migrator import refuse_second_migrator
+from ..module_utils.migrations.unknown import unknown_to_release
+from ..module_utils.postgres.connection import PSYCOPG2_ERROR, connect, direct
+from ..module_utils.release.lease import guard
+from ..module_utils.restore import url_swap
+from ..module_utils.source.checkout import checkout
 
 MARKED = ("resolved_applied", "resolved_rolled_back", "baselined")  # the states that only write to _prisma_migrations
 
@@ -469,9 +471,9 @@ class Client:
         if state.missing:
             self.runtime.warn(f"The database has migrations that this release does not know, as an older release would: {', '.join(state.missing)}.")
 
-    def marks(self, connection: Any, migrations: Sequence[prisma.Migration]) -> prisma_resolve.Marks:
+    def marks(self, connection: Any, migrations: Sequence[prisma.Migration]) -> resolve.Marks:
         reason = self.params["reason"] if self.params["force"] else None
-        return prisma_resolve.marks_for(connection, migrations, self.database.schema, state=self.params["state"], name=self.params["migration"], reason=reason)
+        return resolve.marks_for(connection, migrations, self.database.schema, state=self.params["state"], name=self.params["migration"], reason=reason)
 
 
 def plan(params: dict[str, Any], client: Client) -> Plan:
@@ -481,8 +483,8 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     if params["commands"] is not None:
         refuse_second_migrator(params["commands"], params["runner"], files)
     connection = client.connect()
-    if params["state"] != "verified" and move.is_left(connection, client.database.name):  # its fence does not hold sessions of the runbook
-        raise move.already_left(client.database.name)
+    if params["state"] != "verified" and url_swap.is_left(connection, client.database.name):  # its fence does not hold sessions of the runbook
+        raise url_swap.already_left(client.database.name)
     state = prisma.inspect(connection, migrations)
     found = {"migrations": history(state, migrations), "drift": drift(state), "missing": state.missing, "unknown_to_release": client.unknown(state, migrations)}
     try:
@@ -507,7 +509,7 @@ def plan_migrations(client: Client, files: Path, migrations: Sequence[prisma.Mig
     client.warn_of_drift(state)
     applies = params["state"] == "applied" and params["runner"] != "platform" and state.pending
     if applies and params["runner"] == "cli":  # an older release, which is only asked about, may lock another Prisma than is installed
-        cli = prisma_cli.find(Path(params["path"]).resolve(), params["root_directory"], files)
+        cli = runner_cli.find(Path(params["path"]).resolve(), params["root_directory"], files)
     earlier = [migration for migration in migrations if migration not in state.pending]
     pending = tell_pending(state.pending, params["migrations"], earlier)
     before = "".join(f"{name}\n" for name in state.applied)
@@ -527,9 +529,9 @@ def apply(plan: Plan, client: Client) -> dict[str, Any]:
 
     try:
         if params["state"] in MARKED:
-            result = {"resolved": prisma_resolve.write(connection, lambda: client.marks(connection, migrations))}
+            result = {"resolved": resolve.write(connection, lambda: client.marks(connection, migrations))}
         elif todo["cli"]:
-            url = prisma_cli.with_options(params["direct_url"] or params["database_url"], client.settings)
+            url = runner_cli.with_options(params["direct_url"] or params["database_url"], client.settings)
             with noted(connection, client.database.schema, inspect()):
                 told = {"inspect": inspect, "pending": todo["pending"], "holders": partial(lock_holders, connection)}
                 result = {"applied": apply_by_cli(todo["cli"], todo["files"], url, client.waiter, **told)}
@@ -552,7 +554,7 @@ def main() -> None:
         Client,
         plan,
         apply,
-        guard=lease_guard,
+        guard=guard,
         secrets=secrets,
         libraries={"psycopg2": PSYCOPG2_ERROR, "PyYAML": YAML_ERROR},
         required_if=[*(("state", state, ["migration"]) for state in ("resolved_applied", "resolved_rolled_back")), ("force", True, ["reason"])],

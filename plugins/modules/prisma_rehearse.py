@@ -176,22 +176,23 @@ from typing import Any
 
 from ansible.module_utils.common.parameters import env_fallback
 
+from ..module_utils.backup.reader import ZSTANDARD_ERROR
+from ..module_utils.backup.request import secret_keys
 from ..module_utils.core.errors import RunbookError, WaitTimeout
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import lease_options, restoring_options, scratch_options, source_options
 from ..module_utils.core.progress import report
 from ..module_utils.core.redact import secrets_of_url
-from ..module_utils.core.source import checkout
 from ..module_utils.core.wait import Waiter
-from ..module_utils.data import prisma, rehearsal_copy
-from ..module_utils.data.backup_reader import ZSTANDARD_ERROR
-from ..module_utils.data.backup_shape import secret_keys
-from ..module_utils.data.lease import guard as lease_guard
-from ..module_utils.data.migration_certainty import refuse_certain_failures
-from ..module_utils.data.migration_rehearsal import Rehearsal, refuse_another_state
-from ..module_utils.data.postgres import PSYCOPG2_ERROR, Database, connect, direct
-from ..module_utils.data.prisma_folder import refuse_another_folder
-from ..module_utils.data.same_database import refuse_same_address, refuse_same_database
+from ..module_utils.migrations import history
+from ..module_utils.migrations.certain_failures import refuse_certain_failures
+from ..module_utils.migrations.folder import refuse_another_folder
+from ..module_utils.migrations.rehearsal import Rehearsal, refuse_another_state
+from ..module_utils.postgres.connection import PSYCOPG2_ERROR, Database, connect, direct
+from ..module_utils.postgres.identity import refuse_same_address, refuse_same_database
+from ..module_utils.release.lease import guard
+from ..module_utils.restore import rehearsal as rehearsal_copy
+from ..module_utils.source.checkout import checkout
 
 
 def argument_spec() -> dict[str, Any]:
@@ -235,7 +236,7 @@ class Client:
         if self.waiter.clock() - self._began > self.waiter.timeout:
             raise WaitTimeout(f"The copy was not there after {self.waiter.timeout:g} s (wait_timeout), so nothing was rehearsed. Give it more time.")
 
-    def copied(self, connection: Any, state: prisma.State) -> rehearsal_copy.Planned:
+    def copied(self, connection: Any, state: history.State) -> rehearsal_copy.Planned:
         if self.given:
             refuse_same_database(connection, self.connect(self.given))
             return nullcontext((self.given, {})), self.given.describe(), {}
@@ -248,13 +249,13 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     shown = "/".join(part for part in (params["root_directory"] or params["path"], params["migrations"]) if part)
     with checkout(params["path"], params["ref"], params["root_directory"]) as source:
         refuse_another_folder(source.root, params["migrations"], client.warn)
-        migrations = prisma.read_folder(Path(source.root, params["migrations"]), f"{shown} of {params['ref']}" if params["ref"] else shown)
+        migrations = history.read_folder(Path(source.root, params["migrations"]), f"{shown} of {params['ref']}" if params["ref"] else shown)
     production = client.connect(client.production)
-    state = prisma.look(production, migrations, client.production.schema)
+    state = history.look(production, migrations, client.production.schema)
     refuse_certain_failures(state.pending, params["migrations"])
     copy, where, told = client.copied(production, state) if state.pending or client.given else (None, None, {})
     if client.given:
-        refuse_another_state(state, prisma.look(client.connect(client.given), migrations, client.given.schema))
+        refuse_another_state(state, history.look(client.connect(client.given), migrations, client.given.schema))
     before = "".join(f"{name}\n" for name in state.applied)
     return Plan(
         before=before,
@@ -271,9 +272,9 @@ def apply(plan: Plan, client: Client) -> dict[str, Any]:
         with plan.todo["copy"] as (database, told), ExitStack() as stack:
             report(f"The rehearsal applies {len(plan.result['pending'])} migrations to {database.name}")
             scratch, watcher = (stack.enter_context(closing(connect(database))) for _unused in range(2))
-            refuse_another_state(plan.todo["state"], prisma.look(scratch, migrations, database.schema))
+            refuse_another_state(plan.todo["state"], history.look(scratch, migrations, database.schema))
             rehearsal = Rehearsal(scratch, watcher, client.waiter, schema=database.schema, settings=client.settings)
-            rehearsal.apply(lambda: prisma.look(scratch, migrations, database.schema))
+            rehearsal.apply(lambda: history.look(scratch, migrations, database.schema))
             done = {"scratch": database.describe(), "rehearsed": rehearsal.rehearsed}
     except RunbookError as error:
         error.result = {**plan.result, **told, **error.result}
@@ -292,7 +293,7 @@ def main() -> None:
         Client,
         plan,
         apply,
-        guard=lease_guard,
+        guard=guard,
         secrets=secrets,
         libraries={"psycopg2": PSYCOPG2_ERROR, "zstandard": ZSTANDARD_ERROR},
         required_if=[("copy", "given", ["scratch_url"])],

@@ -233,11 +233,11 @@ from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options
-from ..module_utils.platforms.railway import API_URL, PLACE_OPTIONS, Railway, connect
-from ..module_utils.platforms.railway_logs import LOGS, MOST, answers, read_log
-from ..module_utils.platforms.railway_settings import told_settings
-from ..module_utils.platforms.railway_states import candidates, live
-from ..module_utils.platforms.railway_variables import digests
+from ..module_utils.platforms.railway.client import API_URL, PLACE_OPTIONS, Railway, connect
+from ..module_utils.platforms.railway.logs import LOGS, MOST, answers, read_log
+from ..module_utils.platforms.railway.settings import told_settings
+from ..module_utils.platforms.railway.states import candidates, live
+from ..module_utils.platforms.railway.variables import digests
 
 
 def argument_spec() -> dict[str, Any]:

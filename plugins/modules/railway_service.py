@@ -296,13 +296,13 @@ from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options, lease_options, source_options, wait_options
-from ..module_utils.data.lease import guard as lease_guard
-from ..module_utils.platforms.railway import API_URL, PLACE_OPTIONS, Railway, connect
-from ..module_utils.platforms.railway_goals import decide, restarted, rolled_back, started
-from ..module_utils.platforms.railway_scaling import scaled
-from ..module_utils.platforms.railway_settings import CHANGEABLE, configured, told_settings
-from ..module_utils.platforms.railway_sources import SOURCES, deployed
-from ..module_utils.platforms.railway_states import brief, live
+from ..module_utils.platforms.railway.client import API_URL, PLACE_OPTIONS, Railway, connect
+from ..module_utils.platforms.railway.goals import decide, restarted, rolled_back, started
+from ..module_utils.platforms.railway.scaling import scaled
+from ..module_utils.platforms.railway.settings import CHANGEABLE, configured, told_settings
+from ..module_utils.platforms.railway.sources import SOURCES, deployed
+from ..module_utils.platforms.railway.states import brief, live
+from ..module_utils.release.lease import guard
 
 GOALS = {"deployed": deployed, "restarted": restarted, "rolled_back": rolled_back, "started": started}
 ENDS = ("removed", "stopped")
@@ -399,7 +399,7 @@ def main() -> None:
         build_client,
         plan,
         apply,
-        guard=lease_guard,
+        guard=guard,
         libraries={"requests": REQUESTS_ERROR},
         required_if=[("state", "rolled_back", ("deployment",))],
     )

@@ -121,10 +121,10 @@ from ..module_utils.core.errors import ApiError
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options, lease_options, wait_options
-from ..module_utils.data.lease import guard as lease_guard
-from ..module_utils.platforms.railway import API_URL, PLACE_OPTIONS, Railway, connect
-from ..module_utils.platforms.railway_variable_changes import plan_change, to_deploy, write
-from ..module_utils.platforms.railway_variables import Pins, digests
+from ..module_utils.platforms.railway.client import API_URL, PLACE_OPTIONS, Railway, connect
+from ..module_utils.platforms.railway.variable_changes import plan_change, to_deploy, write
+from ..module_utils.platforms.railway.variables import Pins, digests
+from ..module_utils.release.lease import guard
 
 
 def argument_spec() -> dict[str, Any]:
@@ -188,7 +188,7 @@ def apply(intent: Plan, client: Railway) -> dict[str, Any]:
 
 
 def main() -> None:
-    run(argument_spec(), build_client, plan, apply, guard=lease_guard, libraries={"requests": REQUESTS_ERROR})
+    run(argument_spec(), build_client, plan, apply, guard=guard, libraries={"requests": REQUESTS_ERROR})
 
 
 if __name__ == "__main__":

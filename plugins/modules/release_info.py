@@ -131,10 +131,10 @@ from typing import Any
 from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import store_options
-from ..module_utils.data import ledger_history
-from ..module_utils.data.ledger import state_after, target, unfit, verified
-from ..module_utils.data.store import Store, open_store
-from ..module_utils.data.store_clock import StoreClock
+from ..module_utils.release import ledger_history
+from ..module_utils.release.ledger import state_after, target, unfit, verified
+from ..module_utils.release.store_clock import StoreClock
+from ..module_utils.store.base import Store, open_store
 
 
 @dataclass(frozen=True)

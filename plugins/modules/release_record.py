@@ -251,14 +251,12 @@ from typing import Any
 from ..module_utils.core.errors import ConfigError, LeaseLost, RunbookError
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import lease_options, store_options
-from ..module_utils.data.lease import Lease
-from ..module_utils.data.lease import guard as lease_guard
-from ..module_utils.data.lease_document import iso, timestamp
-from ..module_utils.data.lease_document import read as read_lease
-from ..module_utils.data.ledger import find, make, place, same, write
-from ..module_utils.data.ledger_keys import newest_first
-from ..module_utils.data.store import Store, open_store, unguarded
-from ..module_utils.data.store_clock import StoreClock
+from ..module_utils.release.lease import Lease, guard
+from ..module_utils.release.lease_document import iso, read, timestamp
+from ..module_utils.release.ledger import find, make, place, same, write
+from ..module_utils.release.ledger_keys import newest_first
+from ..module_utils.release.store_clock import StoreClock
+from ..module_utils.store.base import Store, open_store, unguarded
 
 RESTORE = {
     "swap": {"type": "str", "choices": ["rename", "url"], "required": True},
@@ -368,7 +366,7 @@ def fence(client: Client) -> int:
 
 def last_holder(store: Store) -> int:
     try:
-        found = read_lease(store)
+        found = read(store)
     except ConfigError:  # an emergency is recorded even though the lease is damaged
         return 0
     return found[0]["fence"] if found else 0
@@ -382,7 +380,7 @@ def withdraw(client: Client, key: str, lost: LeaseLost) -> None:
 
 
 def main() -> None:
-    run(argument_spec(), build_client, plan, apply, guard=lease_guard)
+    run(argument_spec(), build_client, plan, apply, guard=guard)
 
 
 if __name__ == "__main__":

@@ -130,10 +130,10 @@ from ..module_utils.core.errors import ApiError, ConfigError, Unreachable
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options, lease_options, wait_options
-from ..module_utils.data.lease import guard as lease_guard
-from ..module_utils.platforms.render import API_URL, Render, connect
-from ..module_utils.platforms.render_states import live
-from ..module_utils.platforms.render_variables import digests, remove, variables, write
+from ..module_utils.platforms.render.client import API_URL, Render, connect
+from ..module_utils.platforms.render.states import live
+from ..module_utils.platforms.render.variables import digests, remove, variables, write
+from ..module_utils.release.lease import guard
 
 NOT_DEPLOYED = (  # for nothing at Render tells which variables a deploy has
     "The next run takes no variable that is set by now for a reason to deploy: run it without deploy, then storefront.runbook.render_service with "
@@ -201,7 +201,7 @@ def apply(intent: Plan, client: Render) -> dict[str, Any]:
 
 
 def main() -> None:
-    run(argument_spec(), build_client, plan, apply, guard=lease_guard, libraries={"requests": REQUESTS_ERROR})
+    run(argument_spec(), build_client, plan, apply, guard=guard, libraries={"requests": REQUESTS_ERROR})
 
 
 if __name__ == "__main__":

@@ -249,12 +249,12 @@ from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options
-from ..module_utils.core.source import tags
-from ..module_utils.platforms import render_logs
-from ..module_utils.platforms.render import API_URL, Render, connect
-from ..module_utils.platforms.render_settings import told_settings
-from ..module_utils.platforms.render_states import candidates, live
-from ..module_utils.platforms.render_variables import digests, variables
+from ..module_utils.platforms.render import logs
+from ..module_utils.platforms.render.client import API_URL, Render, connect
+from ..module_utils.platforms.render.settings import told_settings
+from ..module_utils.platforms.render.states import candidates, live
+from ..module_utils.platforms.render.variables import digests, variables
+from ..module_utils.source.checkout import tags
 
 
 def argument_spec() -> dict[str, Any]:
@@ -292,7 +292,7 @@ def plan(params: dict[str, Any], client: Render) -> Plan:
     }
     if params["log_lines"]:
         since = datetime.now(UTC) - timedelta(minutes=params["log_minutes"])
-        result["logs"] = render_logs.read(client, params["log_lines"], since=since, types=params["log_types"], text=params["log_text"])
+        result["logs"] = logs.read(client, params["log_lines"], since=since, types=params["log_types"], text=params["log_text"])
     return Plan({}, {}, result=result)
 
 

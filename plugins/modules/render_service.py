@@ -299,14 +299,14 @@ from ..module_utils.core.errors import ApiError, ConfigError, Unreachable
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options, lease_options, wait_options
-from ..module_utils.core.source import resolve, tags
-from ..module_utils.data.lease import guard as lease_guard
-from ..module_utils.platforms import render_instances
-from ..module_utils.platforms.render import API_URL, Render, connect, named
-from ..module_utils.platforms.render_goals import decide, deployed, redeployed, rolled_back, started
-from ..module_utils.platforms.render_settings import changes, configured, restarted, scaled, told_settings
-from ..module_utils.platforms.render_states import Deploy, auto_deploys, is_suspended, live
-from ..module_utils.platforms.render_variables import differing, digests, variables
+from ..module_utils.platforms.render import instances
+from ..module_utils.platforms.render.client import API_URL, Render, connect, named
+from ..module_utils.platforms.render.goals import decide, deployed, redeployed, rolled_back, started
+from ..module_utils.platforms.render.settings import changes, configured, restarted, scaled, told_settings
+from ..module_utils.platforms.render.states import Deploy, auto_deploys, is_suspended, live
+from ..module_utils.platforms.render.variables import differing, digests, variables
+from ..module_utils.release.lease import guard
+from ..module_utils.source.checkout import resolve, tags
 
 SETTINGS = {"configured": configured, "restarted": restarted, "scaled": scaled}
 GOALS = {"deployed": deployed, "redeployed": redeployed, "started": started}
@@ -400,18 +400,18 @@ def apply(intent: Plan, client: Render) -> dict[str, Any]:
         client.update(todo["settings"])
     if todo["state"] == "stopped":
         client.cancel(todo["stop"])
-        render_instances.suspend(client)
+        instances.suspend(client)
         if todo["wait"]:
-            render_instances.wait_suspended(client)
+            instances.wait_suspended(client)
     elif todo["state"] == "restarted":
-        running = render_instances.instances(client)
-        render_instances.restart(client)
+        running = instances.instances(client)
+        instances.restart(client)
         if todo["wait"]:
-            render_instances.wait_instances(client, gone=running)
+            instances.wait_instances(client, gone=running)
     elif "replicas" in todo:
-        render_instances.scale(client, todo["replicas"])
+        instances.scale(client, todo["replicas"])
         if todo["wait"] and not is_suspended(client.service):
-            render_instances.wait_instances(client, todo["replicas"])
+            instances.wait_instances(client, todo["replicas"])
     elif "goal" in todo:
         return apply_goal(intent, client)
     return {}
@@ -432,7 +432,7 @@ def apply_goal(intent: Plan, client: Render) -> dict[str, Any]:
     changed = bool(obsolete) or not found or bool(intent.todo["settings"])
     if not found and is_suspended(client.service):
         client.waiter.warn(f"{client.name} was suspended and is resumed.")
-        found = render_instances.resume(client)
+        found = instances.resume(client)
         found, obsolete = decide(client.deploys(), goal)
     if obsolete:
         client.cancel(obsolete)
@@ -450,7 +450,7 @@ def main() -> None:
         build_client,
         plan,
         apply,
-        guard=lease_guard,
+        guard=guard,
         libraries={"requests": REQUESTS_ERROR},
         required_if=[
             ("state", "deployed", ("ref", "commit", "image"), True),

@@ -298,11 +298,11 @@ from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options, lease_options, source_options, wait_options
 from ..module_utils.core.wait import Outcome
-from ..module_utils.data.lease import guard as lease_guard
-from ..module_utils.platforms.vercel import API_URL, Vercel, connect
-from ..module_utils.platforms.vercel_git import refuse_unguarded
-from ..module_utils.platforms.vercel_stage import choose
-from ..module_utils.platforms.vercel_states import ROLLING, auto_assigns, describe, on_its_way, production, state_of
+from ..module_utils.platforms.vercel.client import API_URL, Vercel, connect
+from ..module_utils.platforms.vercel.git import refuse_unguarded
+from ..module_utils.platforms.vercel.stage import choose
+from ..module_utils.platforms.vercel.states import ROLLING, auto_assigns, describe, on_its_way, production, state_of
+from ..module_utils.release.lease import guard
 
 
 def argument_spec() -> dict[str, Any]:
@@ -444,7 +444,7 @@ def apply_canceled(intent: Plan, client: Vercel) -> dict[str, Any]:
 def main() -> None:
     required = [("state", state, ["deployment"]) for state in ("promoted", "rolled_back", "canceled")]
     required += [("source", source, ["commit"]) for source in ("commit", "adopt")] + [("source", "redeploy", ["deployment"])]
-    run(argument_spec(), build_client, plan, apply, guard=lease_guard, libraries={"requests": REQUESTS_ERROR}, required_if=required)
+    run(argument_spec(), build_client, plan, apply, guard=guard, libraries={"requests": REQUESTS_ERROR}, required_if=required)
 
 
 if __name__ == "__main__":

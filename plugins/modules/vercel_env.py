@@ -145,9 +145,9 @@ from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options, lease_options
-from ..module_utils.data.lease import guard as lease_guard
-from ..module_utils.platforms.vercel import API_URL, Vercel, connect
-from ..module_utils.platforms.vercel_variables import Variable, compare, environments, read, shown, write
+from ..module_utils.platforms.vercel.client import API_URL, Vercel, connect
+from ..module_utils.platforms.vercel.variables import Variable, compare, environments, read, shown, write
+from ..module_utils.release.lease import guard
 
 
 def argument_spec() -> dict[str, Any]:
@@ -212,7 +212,7 @@ def apply(intent: Plan, client: Vercel) -> None:
 
 
 def main() -> None:
-    run(argument_spec(), build_client, plan, apply, guard=lease_guard, libraries={"requests": REQUESTS_ERROR})
+    run(argument_spec(), build_client, plan, apply, guard=guard, libraries={"requests": REQUESTS_ERROR})
 
 
 if __name__ == "__main__":

@@ -238,10 +238,10 @@ from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options
-from ..module_utils.platforms.vercel import API_URL, Vercel, connect
-from ..module_utils.platforms.vercel_git import git_link
-from ..module_utils.platforms.vercel_states import auto_assigns, describe, production
-from ..module_utils.platforms.vercel_variables import listing
+from ..module_utils.platforms.vercel.client import API_URL, Vercel, connect
+from ..module_utils.platforms.vercel.git import git_link
+from ..module_utils.platforms.vercel.states import auto_assigns, describe, production
+from ..module_utils.platforms.vercel.variables import listing
 
 
 def argument_spec() -> dict[str, Any]:

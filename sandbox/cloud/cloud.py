@@ -22,22 +22,22 @@ import httpx
 
 from ..state import read, write
 from .builds import Blobs, Builder
-from .cloudflare import Cloudflare
 from .edge import Edge
 from .exchanges import Exchanges, contracts
 from .faults import Faults
-from .github import GitHub
 from .objects import Objects
-from .railway import Railway
-from .railway_jobs import runs
-from .render import Render
-from .render_hosts import render_host
-from .sentry import Sentry
 from .server import Listeners
-from .slack import BOT, TEAM, Slack
 from .state import Service, Site, Storefront, identifier, now
 from .units import Units
-from .vercel import Vercel
+from .vendors.cloudflare.double import Cloudflare
+from .vendors.github.double import GitHub
+from .vendors.railway.double import Railway
+from .vendors.railway.jobs import runs
+from .vendors.render.double import Render
+from .vendors.render.hosts import render_host
+from .vendors.sentry.double import Sentry
+from .vendors.slack.double import BOT, TEAM, Slack
+from .vendors.vercel.double import Vercel
 from .webhosts import production_host, service_host
 
 COMMANDS = {"api": "npm start", "worker": "npm run worker"}

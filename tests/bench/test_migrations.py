@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.data.migration_safety import classify
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.classify import classify
 
 from sandbox.storefront import Sandbox
 from tests.integration.shop_database import Database

@@ -15,7 +15,7 @@ from unittest import mock
 
 import boto3
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.data import restore_verify
+from ansible_collections.storefront.runbook.plugins.module_utils.restore import verify as restore_verify
 from ansible_collections.storefront.runbook.plugins.modules import pg_backup, pg_restore
 
 from sandbox.storefront import BUCKET, Sandbox

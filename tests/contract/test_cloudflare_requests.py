@@ -11,11 +11,11 @@ from typing import Any
 
 import httpx
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms import cloudflare
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.cloudflare import client as cloudflare
 from ansible_collections.storefront.runbook.plugins.modules import cf_purge
 from graphql import parse, validate
 
-from sandbox.cloud.cloudflare_analytics import SCHEMA
+from sandbox.cloud.vendors.cloudflare.analytics import SCHEMA
 from tests.contract.contracts import Contract
 from tests.unit.support import Answer, FakeVendor, Request, reply
 

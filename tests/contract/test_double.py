@@ -15,15 +15,15 @@ import pytest
 from graphql import GraphQLObjectType, GraphQLSchema, get_named_type, is_leaf_type, is_object_type, is_required_argument
 from starlette.routing import Mount
 
-from sandbox.cloud.cloudflare import Cloudflare
 from sandbox.cloud.contracts import PREFIXES
 from sandbox.cloud.exchanges import OUTSIDE
 from sandbox.cloud.faults import OPERATIONS, Faults
-from sandbox.cloud.github import GitHub
-from sandbox.cloud.railway import SCHEMA
-from sandbox.cloud.sentry import Sentry
-from sandbox.cloud.slack import Slack
-from sandbox.cloud.vercel import Vercel
+from sandbox.cloud.vendors.cloudflare.double import Cloudflare
+from sandbox.cloud.vendors.github.double import GitHub
+from sandbox.cloud.vendors.railway.double import SCHEMA
+from sandbox.cloud.vendors.sentry.double import Sentry
+from sandbox.cloud.vendors.slack.double import Slack
+from sandbox.cloud.vendors.vercel.double import Vercel
 from tests.contract.contracts import Contract, railway
 from tests.unit.sandbox.cloud.double import Double, Shop
 

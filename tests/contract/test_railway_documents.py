@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Outcome
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms import railway_graphql
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway_states import STATES
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway import graphql
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway.states import STATES
 from graphql import GraphQLEnumType, GraphQLSchema, parse, validate
 
 from tests.contract.contracts import railway
 
-DOCUMENTS = {name: value for name, value in vars(railway_graphql).items() if isinstance(value, str) and value.startswith(("query ", "mutation "))}
+DOCUMENTS = {name: value for name, value in vars(graphql).items() if isinstance(value, str) and value.startswith(("query ", "mutation "))}
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core import wait
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms import railway_graphql
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway import graphql as railway_graphql
 from ansible_collections.storefront.runbook.plugins.modules import railway_info, railway_service, railway_variables
 from graphql import GraphQLSchema, OperationDefinitionNode, get_operation_ast, parse
 from graphql.execution.values import get_variable_values

@@ -14,14 +14,16 @@ import httpx
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Outcome, Waiter
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms import render, render_instances, render_logs, render_settings, render_variables
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render_states import PUT_BACK, STATES
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render import client as render
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render import instances, logs, variables
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render import settings as render_settings
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render.states import PUT_BACK, STATES
 
 from tests.contract.contracts import Contract
 from tests.unit.plugins.fake_render import SERVICE, SHAS, FakeRender
 from tests.unit.support import Clock, Request
 
-CALLS = (render, render_instances, render_logs, render_variables)
+CALLS = (render, instances, logs, variables)
 
 
 @pytest.fixture(scope="module")
@@ -49,18 +51,18 @@ def fake() -> FakeRender:
     client.create({"imageUrl": "ghcr.io/shop/api:v1.0.0"})
     client.wait_live(client.roll_back(client.deploy(first.id)))
     client.cancel([client.create({"commitId": SHAS["v1.1.0"]})])
-    render_instances.suspend(client)
-    render_instances.resume(client)
-    render_instances.restart(client)
-    render_instances.scale(client, 2)
-    render_instances.wait_instances(client, 2)
+    instances.suspend(client)
+    instances.resume(client)
+    instances.restart(client)
+    instances.scale(client, 2)
+    instances.wait_instances(client, 2)
     fake.service["autoDeploy"] = "yes"
     client.look()
     client.update(render_settings.changes(client, auto_deploy=False, mode=True, uri="https://status.example"))
-    render_variables.variables(client)
-    render_variables.write(client, {"COLOUR": "green"})
-    render_variables.remove(client, ["COLOUR"])
-    render_logs.read(client, 3, since=datetime.now(UTC), types=["app", "build"], text="error")
+    variables.variables(client)
+    variables.write(client, {"COLOUR": "green"})
+    variables.remove(client, ["COLOUR"])
+    logs.read(client, 3, since=datetime.now(UTC), types=["app", "build"], text="error")
     return fake
 
 

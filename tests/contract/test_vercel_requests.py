@@ -12,10 +12,11 @@ from typing import Any
 import httpx
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient
-from ansible_collections.storefront.runbook.plugins.module_utils.core.source_files import list_files
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Waiter
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms import vercel, vercel_git, vercel_upload, vercel_variables
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel_states import JOBS, STATES
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel import client as vercel
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel import git, upload, variables
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel.states import JOBS, STATES
+from ansible_collections.storefront.runbook.plugins.module_utils.source.files import list_files
 
 from tests.contract.contracts import Contract
 from tests.unit.plugins.fake_vercel import FakeVercel
@@ -44,19 +45,19 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> list[Request]:
     client.api._parse_error = vercel.parse_error
     project = client.project("shop")
     client.set_auto_assign(project, False)
-    files = vercel_upload.layout(list_files(folder), project, "")
-    meta = {"release": "v1.1.0", "commit": "c0ffee", "source_digest": vercel_upload.digest(files)}
+    files = upload.layout(list_files(folder), project, "")
+    meta = {"release": "v1.1.0", "commit": "c0ffee", "source_digest": upload.digest(files)}
     client.find(project, meta)
-    made, _unused = vercel_upload.create(client, project, files, meta)
+    made, _unused = upload.create(client, project, files, meta)
     client.wait_ready(project, made)
     for more in ({"environment": "preview"}, {"environment": "qa"}, {"run": "1"}):
-        vercel_upload.create(client, project, files, {**meta, **more})
-    vercel_upload.create(client, project, {}, meta, {"deploymentId": made["id"]})
-    vercel_variables.last_change(client, project)
+        upload.create(client, project, files, {**meta, **more})
+    upload.create(client, project, {}, meta, {"deploymentId": made["id"]})
+    variables.last_change(client, project)
     for link in LINKS:
-        vercel_upload.create(client, project, {}, meta, {"gitSource": vercel_git.git_source({**project, "link": link}, "0" * 40)})
+        upload.create(client, project, {}, meta, {"gitSource": git.git_source({**project, "link": link}, "0" * 40)})
     account.was_pushed("c0ffee")
-    vercel_git.own_build(client, {**project, "link": LINKS[0]}, "c0ffee")
+    git.own_build(client, {**project, "link": LINKS[0]}, "c0ffee")
     client.build_log(made)
     client.runtime_log(project, made["id"], seconds=1)
     client.wait_served(project, made["id"], client.point(project, made["id"], "promote"))
@@ -76,11 +77,11 @@ def _set_variables(account: FakeVercel, client: vercel.Vercel, project: Any) -> 
         shared = {"key": f"OF_{target}", "value": "1", "type": "encrypted", "target": [target], "customEnvironmentIds": ["env_qa"]}
         account.variables.create(account.site, shared, upsert=False)
     where = frozenset(["production", "env_qa"])
-    there = vercel_variables.read(client, project)
-    change = vercel_variables.compare(there, {"OF_production": "2", "NEW": "3"}, ["OF_preview"], where, sensitive=True, key="k")
-    vercel_variables.write(client, project, change, where, sensitive=True, key="k")
-    there = vercel_variables.read(client, project)
-    vercel_variables.write(client, project, vercel_variables.compare(there, {}, ["NEW"], where, sensitive=False, key="k"), where, sensitive=False, key="k")
+    there = variables.read(client, project)
+    change = variables.compare(there, {"OF_production": "2", "NEW": "3"}, ["OF_preview"], where, sensitive=True, key="k")
+    variables.write(client, project, change, where, sensitive=True, key="k")
+    there = variables.read(client, project)
+    variables.write(client, project, variables.compare(there, {}, ["NEW"], where, sensitive=False, key="k"), where, sensitive=False, key="k")
 
 
 def test_every_request_is_one_that_vercel_describes(contract: Contract, asked: list[Request]):
@@ -89,7 +90,7 @@ def test_every_request_is_one_that_vercel_describes(contract: Contract, asked: l
 
 
 def test_every_call_of_the_client_was_among_them(asked: list[Request]):
-    calls = re.findall(r'call\("([A-Z]+)", ([^,)]+)', "".join(Path(module.__file__).read_text() for module in (vercel, vercel_upload, vercel_variables)))
+    calls = re.findall(r'call\("([A-Z]+)", ([^,)]+)', "".join(Path(module.__file__).read_text() for module in (vercel, upload, variables)))
     assert len({FakeVercel.operation(request) for request in asked}) == len(set(calls)) + 2  # promote and rollback are one call; the runtime log is a stream
     assert {request.query.get("teamId") for request in asked} == {"team_1"}
 

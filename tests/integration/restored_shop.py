@@ -18,21 +18,12 @@ from typing import Any
 from urllib.parse import quote
 
 import psycopg2
-from ansible_collections.storefront.runbook.plugins.module_utils.data import (
-    archive,
-    backup,
-    backup_counts,
-    backup_run,
-    databases,
-    differences,
-    drop_database,
-    migration_rehearsal,
-    move,
-    rehearsal_copy,
-    restore,
-    side_by_side,
-    swap,
-)
+from ansible_collections.storefront.runbook.plugins.module_utils.backup import archive, create, row_counts
+from ansible_collections.storefront.runbook.plugins.module_utils.backup import dump as backup
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations import rehearsal as migration_rehearsal
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres import databases, drop_database, parallel, row_diff
+from ansible_collections.storefront.runbook.plugins.module_utils.restore import load as restore
+from ansible_collections.storefront.runbook.plugins.module_utils.restore import rehearsal, rename_swap, url_swap
 from ansible_collections.storefront.runbook.plugins.modules import pg_backup, pg_proof, pg_restore, prisma_rehearse
 
 from sandbox.storefront import Sandbox
@@ -198,12 +189,12 @@ def die_at(step: str) -> None:
         return called
 
     module: Any
-    for module in (databases, differences, drop_database, move, rehearsal_copy, restore):
+    for module in (databases, row_diff, drop_database, url_swap, rehearsal, restore):
         module.query = mortal(module.query)
-    swap.execute = mortal(swap.execute)
+    rename_swap.execute = mortal(rename_swap.execute)
     for module, name in ((archive, "write_proof"), (migration_rehearsal, "execute")):
         setattr(module, name, mortal(getattr(module, name)))
-    for module, name in ((side_by_side, "query"), (backup_counts, "query"), (backup, "spawn"), (backup.Target, "put"), (backup_run, "write_manifest")):
+    for module, name in ((parallel, "query"), (row_counts, "query"), (backup, "spawn"), (backup.Target, "put"), (create, "write_manifest")):
         setattr(module, name, mortal(getattr(module, name)))
     restore.spawn = mortal(restore.spawn)
 

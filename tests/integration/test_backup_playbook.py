@@ -14,8 +14,8 @@ from typing import Any
 
 import pyrage
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.data.store import open_store, unguarded
-from ansible_collections.storefront.runbook.plugins.module_utils.data.store_s3 import S3Store
+from ansible_collections.storefront.runbook.plugins.module_utils.store.base import open_store, unguarded
+from ansible_collections.storefront.runbook.plugins.module_utils.store.s3 import S3Store
 from ansible_collections.storefront.runbook.plugins.modules import pg_backup
 
 from sandbox.storefront import BUCKET, Sandbox

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
-from ansible_collections.storefront.runbook.plugins.module_utils.data.local_server import local_server
-from ansible_collections.storefront.runbook.plugins.module_utils.data.postgres import connect, query
-from ansible_collections.storefront.runbook.plugins.module_utils.data.postgres_tools import libpq_access
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import connect, query
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres.local_server import local_server
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres.programs import libpq_access
 
 from sandbox.process import wait_until
 from sandbox.storefront import Sandbox
@@ -77,7 +77,7 @@ ELSEWHERE |= {"PGDATA": "/nowhere", "PGTARGETSESSIONATTRS": "standby", "PGREQUIR
 
 @pytest.mark.parametrize("name", ELSEWHERE)
 def test_what_the_environment_says_of_another_server_does_not_count(tools: str, top: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr("ansible_collections.storefront.runbook.plugins.module_utils.data.local_server.START_TIMEOUT", 20)
+    monkeypatch.setattr("ansible_collections.storefront.runbook.plugins.module_utils.postgres.local_server.START_TIMEOUT", 20)
     monkeypatch.setenv(name, ELSEWHERE[name])
     with local_server(1, tools, lambda: None) as database, closing(connect(database)) as connection, libpq_access(database) as access:
         assert query(connection, "SELECT current_database()::text, current_user::text") == [("postgres", database.user)]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from ansible_collections.storefront.runbook.plugins.module_utils.data.migration_safety import BREAKING
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.classify import BREAKING
 
 from tests.integration.migration_cases import CASES, Case
 from tests.integration.test_migration_truth import judge, judged

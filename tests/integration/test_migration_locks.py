@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""data/migration_work.py and data/migration_locks.py against a real PostgreSQL: who waits, and whether a table is read or rewritten as a whole."""
+"""migrations/table_scans.py and migrations/locks.py against a real PostgreSQL: who waits, and whether a table is read or rewritten as a whole."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.data.migration_locks import locks
-from ansible_collections.storefront.runbook.plugins.module_utils.data.migration_schema import Schema
-from ansible_collections.storefront.runbook.plugins.module_utils.data.migration_work import long_work
-from ansible_collections.storefront.runbook.plugins.module_utils.data.sql_tree import parse_sql
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.locks import locks
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.schema import Schema
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.sql import parse_sql
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.table_scans import long_work
 
 from sandbox.storefront import Sandbox
 from tests.integration.shop_database import Database

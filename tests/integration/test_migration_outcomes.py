@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.data.prisma import Migration
-from ansible_collections.storefront.runbook.plugins.module_utils.data.prisma_notes import note_pending
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.history import Migration
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.notes import note_pending
 
 from sandbox.storefront import Sandbox
 from tests.integration.shop_database import Database, write_migrations

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""data/migration_transactions.py held to what PostgreSQL does with a file that is sent whole: what stays when it fails, and what cannot run at all."""
+"""migrations/transactions.py held to what PostgreSQL does with a file that is sent whole: what stays when it fails, and what cannot run at all."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.data.migration_certainty import impossible_in
-from ansible_collections.storefront.runbook.plugins.module_utils.data.migration_transactions import shape_of
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.certain_failures import impossible_in
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.transactions import shape_of
 
 from sandbox.storefront import Sandbox
 from tests.integration.shop_database import Database, write_migrations

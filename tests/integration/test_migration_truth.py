@@ -13,8 +13,8 @@ from typing import Any
 
 import psycopg2
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.data.migration_safety import Verdict, classify
-from ansible_collections.storefront.runbook.plugins.module_utils.data.sql_tree import ast, leaves_transaction, parse_sql
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.classify import Verdict, classify
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.sql import ast, leaves_transaction, parse_sql
 
 from sandbox.storefront import Sandbox
 from tests.integration.migration_cases import CASES, FILL, ROWS, SHOP, Case

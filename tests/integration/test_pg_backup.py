@@ -19,14 +19,16 @@ from typing import Any
 import psycopg2
 import pyrage
 import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.backup import create
+from ansible_collections.storefront.runbook.plugins.module_utils.backup.reader import open_backup
+from ansible_collections.storefront.runbook.plugins.module_utils.backup.row_counts import snapshot
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError, RunbookError
-from ansible_collections.storefront.runbook.plugins.module_utils.data import backup_run, lease, stream
-from ansible_collections.storefront.runbook.plugins.module_utils.data.backup_counts import snapshot
-from ansible_collections.storefront.runbook.plugins.module_utils.data.backup_reader import open_backup
-from ansible_collections.storefront.runbook.plugins.module_utils.data.postgres import parse_url
-from ansible_collections.storefront.runbook.plugins.module_utils.data.postgres_globals import database_statements
-from ansible_collections.storefront.runbook.plugins.module_utils.data.store import Store, open_store, unguarded
-from ansible_collections.storefront.runbook.plugins.module_utils.data.store_s3 import S3Store
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import parse_url
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres.globals import database_statements
+from ansible_collections.storefront.runbook.plugins.module_utils.release import lease
+from ansible_collections.storefront.runbook.plugins.module_utils.store import streams as stream
+from ansible_collections.storefront.runbook.plugins.module_utils.store.base import Store, open_store, unguarded
+from ansible_collections.storefront.runbook.plugins.module_utils.store.s3 import S3Store
 from ansible_collections.storefront.runbook.plugins.modules import pg_backup, pg_backup_info, pg_backup_prune
 from botocore.awsrequest import AWSResponse, HeadersDict
 
@@ -547,7 +549,7 @@ def test_a_bucket_that_the_world_may_read_is_refused_until_public_access_is_bloc
 
 
 def test_rows_are_counted_in_the_snapshot_that_is_dumped_however_much_is_written_meanwhile(in_folder: Backups, monkeypatch: pytest.MonkeyPatch) -> None:
-    dump, database = backup_run.dump_stream, in_folder.database
+    dump, database = create.dump_stream, in_folder.database
 
     def written_meanwhile(*values: Any) -> Any:
         database.sql("INSERT INTO review VALUES (1, 5), (2, 4)")
@@ -555,7 +557,7 @@ def test_rows_are_counted_in_the_snapshot_that_is_dumped_however_much_is_written
             database.sql("SET lock_timeout = '50ms'; TRUNCATE review")
         return dump(*values)
 
-    monkeypatch.setattr(backup_run, "dump_stream", written_meanwhile)
+    monkeypatch.setattr(create, "dump_stream", written_meanwhile)
     try:
         made = in_folder.run(name="counted", **OFF)["backup"]
     finally:

@@ -11,8 +11,8 @@ from typing import Any
 
 import psycopg2
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.data.differences import LARGE_OBJECTS, differences, open_side
-from ansible_collections.storefront.runbook.plugins.module_utils.data.postgres import parse_url
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import parse_url
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres.row_diff import LARGE_OBJECTS, differences, open_side
 
 from sandbox.storefront import Sandbox
 from tests.integration.shop_database import Database

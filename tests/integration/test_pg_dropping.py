@@ -14,9 +14,9 @@ from typing import Any
 import psycopg2
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import RunbookError
-from ansible_collections.storefront.runbook.plugins.module_utils.data import drop_database
-from ansible_collections.storefront.runbook.plugins.module_utils.data.drop_database import drop
-from ansible_collections.storefront.runbook.plugins.module_utils.data.postgres import connect, parse_url
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres import drop_database
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import connect, parse_url
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres.drop_database import drop
 from ansible_collections.storefront.runbook.plugins.modules import pg_backup
 
 from tests.integration.newer_postgres import newer_postgres

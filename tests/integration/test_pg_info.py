@@ -14,7 +14,8 @@ from typing import Any
 
 import psycopg2
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.data import postgres, postgres_statements
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres import connection as postgres
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres import statements
 from ansible_collections.storefront.runbook.plugins.modules import pg_info
 
 from sandbox import tools
@@ -161,7 +162,7 @@ class TestSlowQueries:
                 database.sql("SELECT count(*) FROM item WHERE name <> 'mary@example.com' AND id > 0")
 
         with closing(postgres.connect(postgres.parse_url(database.url))) as connection:
-            told = postgres_statements.slow_queries(connection, interval=30, limit=5, sleep=meanwhile)
+            told = statements.slow_queries(connection, interval=30, limit=5, sleep=meanwhile)
         (counted,) = [each for each in told if "FROM item" in each["query"]]
         assert (counted["calls"], counted["rows"]) == (3, 3)
         assert counted["total_ms"] > 0

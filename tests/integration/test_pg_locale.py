@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.data import databases
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres import databases
 
 from sandbox.storefront import Sandbox
 from tests.integration.restored_shop import Shop
@@ -38,7 +38,7 @@ def test_a_scratch_database_has_the_locale_of_the_original(shop: Shop) -> None:
 
 def test_a_server_that_lacks_the_locale_says_that_it_is_not_the_backup(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     elsewhere = databases.Locale("UTF8", "xx_XX.none", "xx_XX.none", "c", None, None)
-    monkeypatch.setattr("ansible_collections.storefront.runbook.plugins.module_utils.data.trial.locale_of", lambda _found: elsewhere)
+    monkeypatch.setattr("ansible_collections.storefront.runbook.plugins.module_utils.restore.proof.locale_of", lambda _found: elsewhere)
     failed = shop.prove(backup="first", scratch_url=shop.url_of("postgres"), database_url=None)
     assert failed["failed"]
     assert "this server lacks xx_XX.none (libc, UTF8)" in failed["msg"]
@@ -50,7 +50,7 @@ def test_what_needs_no_locale_is_proven_without_it(shop: Shop, monkeypatch: pyte
     shop.database.sql("ALTER TABLE customer DROP CONSTRAINT customer_name_check")
     shop.back_up("second", encryption="off")
     elsewhere = databases.Locale("UTF8", "xx_XX.none", "xx_XX.none", "c", None, None)
-    monkeypatch.setattr("ansible_collections.storefront.runbook.plugins.module_utils.data.trial.locale_of", lambda _found: elsewhere)
+    monkeypatch.setattr("ansible_collections.storefront.runbook.plugins.module_utils.restore.proof.locale_of", lambda _found: elsewhere)
     proof = shop.prove(backup="second", scratch_url=shop.url_of("postgres"), database_url=None)["proof"]
     assert proof["unproven"] == ["the locale xx_XX.none (libc, UTF8), which this server lacks"]
 

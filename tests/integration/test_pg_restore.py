@@ -18,11 +18,13 @@ from typing import Any
 import psycopg2
 import pyrage
 import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.backup.archive import fetch
+from ansible_collections.storefront.runbook.plugins.module_utils.backup.reader import open_backup
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import nothing
-from ansible_collections.storefront.runbook.plugins.module_utils.data import databases, differences, lease, restore
-from ansible_collections.storefront.runbook.plugins.module_utils.data.archive import fetch
-from ansible_collections.storefront.runbook.plugins.module_utils.data.backup_reader import open_backup
-from ansible_collections.storefront.runbook.plugins.module_utils.data.store import open_store, unguarded
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres import databases, row_diff
+from ansible_collections.storefront.runbook.plugins.module_utils.release import lease
+from ansible_collections.storefront.runbook.plugins.module_utils.restore import load as restore
+from ansible_collections.storefront.runbook.plugins.module_utils.store.base import open_store, unguarded
 
 from sandbox.process import wait_until
 from sandbox.storefront import Sandbox
@@ -104,13 +106,13 @@ def test_the_same_values_of_any_type_are_the_same_in_another_database_and_told_a
     shop.database.sql(TYPES)
     shop.back_up("odd", encryption="off")
     looked_at: list[tuple[str, str]] = []
-    compare = differences._compare
+    compare = row_diff._compare
 
     def noted(live: Any, other: Any, table: tuple[str, str], *columns: Any) -> dict[str, int]:
         looked_at.append(table)
         return compare(live, other, table, *columns)
 
-    monkeypatch.setattr(differences, "_compare", noted)
+    monkeypatch.setattr(row_diff, "_compare", noted)
     assert (shop.restore("staged", backup="odd")["restore"]["lost_rows"], looked_at) == (0, [])
     shop.database.sql("UPDATE odd SET price = 1.00 WHERE id = 1; INSERT INTO bare DEFAULT VALUES")
     losses = {"public.odd": {"inserted": 0, "updated": 1, "deleted": 0}, "public.bare": {"inserted": 1, "updated": 0, "deleted": 0}}

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.data import databases, restore_rights
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres import databases
+from ansible_collections.storefront.runbook.plugins.module_utils.restore import rights
 from ansible_collections.storefront.runbook.plugins.modules import pg_backup
 
 from sandbox.storefront import Sandbox
@@ -100,7 +101,7 @@ def test_the_check_finds_what_the_run_would(server: Sandbox, tmp_path: Path, mon
         checked = shop.restore("staged", check=True)
         assert state(shop) == before
         with monkeypatch.context() as unchecked:  # else it would be the check that refuses
-            unchecked.setattr(restore_rights, "lacking", lambda *_sides, **_options: restore_rights.Lacks("shop"))
+            unchecked.setattr(rights, "lacking", lambda *_sides, **_options: rights.Lacks("shop"))
             done = shop.restore("staged")
         assert checked["failed"] == done["failed"] == (words is not None), (checked.get("msg"), done.get("msg"))
         if words is not None:

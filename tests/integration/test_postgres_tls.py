@@ -17,8 +17,8 @@ from typing import Any
 import psycopg2
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import RunbookError
-from ansible_collections.storefront.runbook.plugins.module_utils.data.postgres import connect, direct
-from ansible_collections.storefront.runbook.plugins.module_utils.data.postgres_tools import find_tool, libpq_access
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import connect, direct
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres.programs import find_tool, libpq_access
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec

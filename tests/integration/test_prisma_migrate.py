@@ -16,7 +16,8 @@ from typing import Any
 
 import psycopg2
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.data import migration_safety, postgres, prisma_builtin, prisma_resolve
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations import classify, resolve, runner_builtin
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres import connection as postgres
 
 from sandbox.process import wait_until
 from sandbox.storefront import Sandbox
@@ -91,7 +92,7 @@ def test_an_older_release_is_told_whether_it_could_be_put_back(database: Databas
 
 
 def test_without_pglast_nothing_counts_as_backward_compatible(database: Database, shop: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(migration_safety, "PGLAST_ERROR", "No module named 'pglast'")
+    monkeypatch.setattr(classify, "PGLAST_ERROR", "No module named 'pglast'")
     predicted = database.migrate(**shop, ref="v1.0.0", check=True)
     assert predicted["backward_compatible"] is False
     assert {reason["reason"] for migration in predicted["pending"] for reason in migration["reasons"]} == {"pglast is not installed, so the file was not read"}
@@ -275,8 +276,8 @@ def test_the_platforms_own_migrations_are_waited_for(database: Database, tmp_pat
 
     def migrate_once_it_is_waited_for() -> None:
         wait_until(lambda: database.sql(waiting) != [(0,)], 30)
-        database.sql(prisma_builtin.TABLE)
-        database.sql(prisma_resolve.MARK, "1", pending["checksum"], "a")
+        database.sql(runner_builtin.TABLE)
+        database.sql(resolve.MARK, "1", pending["checksum"], "a")
 
     platform = threading.Thread(target=migrate_once_it_is_waited_for)
     platform.start()
@@ -325,7 +326,7 @@ class TestALockThatSomebodyElseHolds:
     def test_that_is_prismas_own_stops_it_before_anything_changes(
         self, database: Database, tmp_path: Path, holder: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(prisma_builtin, "LOCK_WAIT", 0.1)
+        monkeypatch.setattr(runner_builtin, "LOCK_WAIT", 0.1)
         holder.cursor().execute("SELECT pg_advisory_lock(72707369)")
         refused = database.migrate(tmp_path)
         assert refused["error"]["code"] == "P1002"
@@ -345,13 +346,13 @@ def sleepers(database: Database) -> int:
 def test_a_migration_that_takes_longer_than_it_may_is_cancelled_on_the_server(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres, "BEAT_INTERVAL", 0.05)
     seen: list[int] = []
-    check = prisma_builtin.Waiter.check
+    check = runner_builtin.Waiter.check
 
     def look_and_check(waiter: Any, what: str) -> None:
         seen.append(sleepers(database))
         check(waiter, what)
 
-    monkeypatch.setattr(prisma_builtin.Waiter, "check", look_and_check)
+    monkeypatch.setattr(runner_builtin.Waiter, "check", look_and_check)
     stopped = database.migrate(write_migrations(tmp_path, a=SLOW), wait_timeout=0.5)
     assert stopped["error"]["kind"] == "wait_timeout"
     assert 1 in seen

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import requests
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms import railway
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway import client as railway
 from ansible_collections.storefront.runbook.plugins.modules import railway_info, railway_service, railway_variables
 
 from sandbox.storefront import Sandbox

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import requests
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms import render
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render import client as render
 from ansible_collections.storefront.runbook.plugins.modules import render_env, render_info, render_service
 
 from sandbox.storefront import Sandbox

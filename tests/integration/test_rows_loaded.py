@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core import progress
-from ansible_collections.storefront.runbook.plugins.module_utils.data.postgres import direct
-from ansible_collections.storefront.runbook.plugins.module_utils.data.postgres_tools import find_tool
-from ansible_collections.storefront.runbook.plugins.module_utils.data.rows_loaded import rows_loaded
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import direct
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres.programs import find_tool
+from ansible_collections.storefront.runbook.plugins.module_utils.restore.rows_loaded import rows_loaded
 
 from sandbox.storefront import Sandbox
 from tests.integration.in_process import until

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError, LeaseHeld, Unreachable
-from ansible_collections.storefront.runbook.plugins.module_utils.data.lease import take
-from ansible_collections.storefront.runbook.plugins.module_utils.data.lease_document import KEY, read
-from ansible_collections.storefront.runbook.plugins.module_utils.data.store import Conflict, open_store, prove_conditional_writes, unguarded
+from ansible_collections.storefront.runbook.plugins.module_utils.release.lease import take
+from ansible_collections.storefront.runbook.plugins.module_utils.release.lease_document import KEY, read
+from ansible_collections.storefront.runbook.plugins.module_utils.store.base import Conflict, open_store, prove_conditional_writes, unguarded
 
 from tests.integration.object_service import unconditional
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.core.ignore import ignored
-from ansible_collections.storefront.runbook.plugins.module_utils.core.source_files import list_files
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel_ignore import IGNORED, layers
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel.ignore import IGNORED, layers
+from ansible_collections.storefront.runbook.plugins.module_utils.source.files import list_files
+from ansible_collections.storefront.runbook.plugins.module_utils.source.ignore import ignored
 
 from sandbox.tools import node_bin
 from tests.integration.vercel_client import LOCKED, install

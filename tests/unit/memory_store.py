@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import Unreachable
-from ansible_collections.storefront.runbook.plugins.module_utils.data.store import Conflict, Entry
+from ansible_collections.storefront.runbook.plugins.module_utils.store.base import Conflict, Entry
 
 
 class MemoryStore:

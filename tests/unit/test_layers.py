@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who may import whom: core ← platforms, data ← modules and other plugins, and no role includes another."""
+"""Who may import whom: each package imports from lower floors only, no file takes part in a circle, and no role includes another."""
 
 from __future__ import annotations
 
@@ -25,15 +25,16 @@ URL = re.compile(r"https?://\w", re.IGNORECASE)
 
 SOURCES = sorted(path.relative_to(PLUGINS).as_posix() for path in PLUGINS.rglob("*.py"))
 MODULES = [path for path in SOURCES if path.startswith("modules/")]
-PACKAGES = ("core", "platforms", "data", "release")
-FOLDERS = {"modules", "module_utils", "plugin_utils", "plugin_utils/screen", *(f"module_utils/{folder}" for folder in PACKAGES)}
+FLOORS = (("core",), ("source", "site", "store", "postgres"), ("platforms", "migrations", "release"), ("backup",), ("restore",))
+PACKAGES = tuple(package for floor in FLOORS for package in floor)
+FOLDERS = {path.relative_to(PLUGINS).as_posix() for path in PLUGINS.rglob("*") if path.is_dir()}
 LONG_EXPRESSION = re.compile(r"\{\{(?:(?!\}\}).)*\n(?:(?!\}\}).)*\}\}|\{%|^ *(?:when|failed_when|changed_when|until|that): *[>|]-?$", re.DOTALL | re.MULTILINE)
 YAML_FILES = sorted(path.relative_to(ROOT).as_posix() for folder in ("playbooks", "roles") for path in (ROOT / folder).rglob("*.yml"))
 ROLE_FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("roles/*/*/**/*.y*ml"))
 
 
 def layer(path: str) -> str:
-    """``core``, ``platforms``, ``data``, or the folder of another plugin, for a path below plugins/."""
+    """Return the package of module_utils, or the folder of another plugin, for a path below plugins/."""
     parts = path.split("/")
     return parts[1] if parts[0] == "module_utils" and len(parts) > 2 else parts[0]
 
@@ -52,16 +53,19 @@ def imports(path: str, text: str) -> Iterator[str]:
 
 
 def vendor(path: str) -> str:
-    """``platforms/vercel_states`` belongs to ``vercel``."""
-    return path.rsplit("/", maxsplit=1)[-1].removesuffix(".py").partition("_")[0]
+    """``module_utils/platforms/vercel/states.py`` belongs to ``vercel``, and ``module_utils/platforms/slack.py`` to ``slack``."""
+    return path.removeprefix("module_utils/platforms/").partition("/")[0].removesuffix(".py")
+
+
+def below(package: str) -> set[str]:
+    """Return what a package of module_utils may import: itself, and every package on a lower floor."""
+    floor = next(number for number, packages in enumerate(FLOORS) if package in packages)
+    return {package, *(name for packages in FLOORS[:floor] for name in packages)}
 
 
 MAY_IMPORT = {
-    "core": {"core"},
-    "platforms": {"core", "platforms"},
-    "data": {"core", "data"},
-    "release": {"core", "release"},
-    "modules": {"core", "platforms", "data"},
+    **{package: below(package) for package in PACKAGES},
+    "modules": set(PACKAGES),
     "action": {"core"},
     "filter": {"release"},
     "doc_fragments": set(),
@@ -91,7 +95,7 @@ def faults(path: str, text: str) -> list[str]:
                 found.append(f"{here} imports {there}")
             elif here == there == "platforms" and vendor(path) != vendor(name):
                 found.append(f"{vendor(path)} imports {vendor(name)}")
-            elif here in ("platforms", "data", "release") and f"{name}.py" in KNOWS_ANSIBLE:
+            elif here in PACKAGES[1:] and f"{name}.py" in KNOWS_ANSIBLE:
                 found.append(f"imports {name}, which imports Ansible")
     return found
 

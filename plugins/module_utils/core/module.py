@@ -43,7 +43,7 @@ class Plan:
 
 
 class Guard(Protocol):
-    """What lets a module write: see data/lease.py."""
+    """What lets a module write: see release/lease.py."""
 
     def beat(self) -> None:
         """Renew the lease; raise LeaseLost when this run does not hold it any more."""

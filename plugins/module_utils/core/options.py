@@ -54,7 +54,7 @@ def lease_options() -> Spec:
 
 
 def source_options() -> Spec:
-    """The files of a release: see core/source.py."""
+    """The files of a release: see source/checkout.py."""
     return {
         "path": {"type": "path"},
         "ref": {"type": "str"},
@@ -63,7 +63,7 @@ def source_options() -> Spec:
 
 
 def scratch_options() -> Spec:
-    """Where a copy of the database may be made for a try: see data/scratch.py."""
+    """Where a copy of the database may be made for a try: see restore/scratch_database.py."""
     return {
         "scratch_url": {"type": "str", "no_log": True},
         "local_server": {"type": "bool", "default": False},
@@ -75,7 +75,7 @@ def scratch_options() -> Spec:
 
 
 def restoring_options() -> Spec:
-    """How a backup is read and restored: see data/archive.py and data/restore.py."""
+    """How a backup is read and restored: see backup/archive.py and restore/load.py."""
     return {
         "prefix": {"type": "str", "default": "backups/"},
         "identity": {"type": "str", "no_log": True},

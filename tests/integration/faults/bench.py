@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from ansible_collections.storefront.runbook.plugins.module_utils.core.source import resolve
+from ansible_collections.storefront.runbook.plugins.module_utils.source.checkout import resolve
 
-from sandbox.cloud.railway import SCHEMA
+from sandbox.cloud.vendors.railway.double import SCHEMA
 from sandbox.storefront import Sandbox
 from tests.unit.support import run_module
 

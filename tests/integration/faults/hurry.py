@@ -13,7 +13,9 @@ import botocore.session
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core import wait
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms import railway, render, slack
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms import slack
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway import client as railway
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render import client as render
 
 MOMENT = 0.002  # seconds that a client sleeps between two tries, whatever it would have slept
 TURN = 0.01  # and the most that a wait sleeps between two looks

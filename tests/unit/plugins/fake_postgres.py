@@ -11,8 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import nothing
-from ansible_collections.storefront.runbook.plugins.module_utils.data.migration_traces import Trace
-from ansible_collections.storefront.runbook.plugins.module_utils.data.prisma import Migration, Row
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.history import Migration, Row
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.traces import Trace
 from psycopg2 import extensions
 
 NOW = datetime(2026, 2, 2, 9, tzinfo=UTC)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.cloud.state import Site
-from sandbox.cloud.vercel_variables import Variables
+from sandbox.cloud.vendors.vercel.variables import Variables
 from tests.unit.support import Answer, FakeVendor, Request, reply
 
 PROJECT = "prj_shop"

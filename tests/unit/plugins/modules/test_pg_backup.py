@@ -17,9 +17,12 @@ from typing import Any
 import pyrage
 import pytest
 import zstandard
-from ansible_collections.storefront.runbook.plugins.module_utils.data import backup, backup_reader, backup_run, lease
-from ansible_collections.storefront.runbook.plugins.module_utils.data.prisma import Migration
-from ansible_collections.storefront.runbook.plugins.module_utils.data.store import open_store, unguarded
+from ansible_collections.storefront.runbook.plugins.module_utils.backup import create
+from ansible_collections.storefront.runbook.plugins.module_utils.backup import dump as backup
+from ansible_collections.storefront.runbook.plugins.module_utils.backup import reader as backup_reader
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.history import Migration
+from ansible_collections.storefront.runbook.plugins.module_utils.release import lease
+from ansible_collections.storefront.runbook.plugins.module_utils.store.base import open_store, unguarded
 from ansible_collections.storefront.runbook.plugins.modules import deploy_lease, pg_backup
 
 from tests.unit.plugins.fake_postgres import FakePostgres
@@ -81,13 +84,13 @@ def store(tmp_path: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def back_up(store: dict[str, Any], pg_dump: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Back:
-    monkeypatch.setattr(backup_run, "connect", lambda database: FakePostgres(Migration("1_init", "SELECT 1;"), Migration("2_rating", "SELECT 2;")))
+    monkeypatch.setattr(create, "connect", lambda database: FakePostgres(Migration("1_init", "SELECT 1;"), Migration("2_rating", "SELECT 2;")))
     counted = {"tables": {"public.item": 3}, "estimates": {}, "invalid_indexes": []}
     seen = SimpleNamespace(scope=lambda: ["--snapshot=00000003-0000001B-1"], stay=lambda: None, count=lambda: counted)
     pg_restore = tmp_path / "bin" / "pg_restore"
     pg_restore.write_text('#!/bin/sh\necho "pg_restore (PostgreSQL) 15.20"\n')
     pg_restore.chmod(0o700)
-    monkeypatch.setattr(backup_run, "snapshot", lambda *_: nullcontext(seen))
+    monkeypatch.setattr(create, "snapshot", lambda *_: nullcontext(seen))
     monkeypatch.delenv("DATABASE_URL", raising=False)
 
     def call(*, check: bool = False, **params: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import Unreachable
-from ansible_collections.storefront.runbook.plugins.module_utils.data.store_folder import FolderStore
+from ansible_collections.storefront.runbook.plugins.module_utils.store.folder import FolderStore
 from ansible_collections.storefront.runbook.plugins.modules import deploy_lease, pg_backup_info, pg_backup_prune, release_record
 
 from tests.unit.plugins.stored_backups import StoredBackups

@@ -11,10 +11,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.data import scratch as scratch_module
-from ansible_collections.storefront.runbook.plugins.module_utils.data import trial
-from ansible_collections.storefront.runbook.plugins.module_utils.data.archive import Archive
-from ansible_collections.storefront.runbook.plugins.module_utils.data.scratch import Place
+from ansible_collections.storefront.runbook.plugins.module_utils.backup.archive import Archive
+from ansible_collections.storefront.runbook.plugins.module_utils.restore import proof as trial
+from ansible_collections.storefront.runbook.plugins.module_utils.restore import scratch_database
+from ansible_collections.storefront.runbook.plugins.module_utils.restore.scratch_database import Place
 from ansible_collections.storefront.runbook.plugins.modules import pg_proof
 
 from tests.unit.support import run_module
@@ -46,8 +46,8 @@ def prove(kept: list[dict[str, Any]], tmp_path: Any, monkeypatch: pytest.MonkeyP
     connection = SimpleNamespace(close=lambda: None)
     monkeypatch.setattr(trial, "connect", lambda database, **_: connection)
     monkeypatch.setattr(trial, "query", lambda *_: [("15.20",)])
-    monkeypatch.setattr(scratch_module, "connect", lambda database, **_: connection)
-    monkeypatch.setattr(scratch_module, "refuse_without_rights", lambda *_: None)
+    monkeypatch.setattr(scratch_database, "connect", lambda database, **_: connection)
+    monkeypatch.setattr(scratch_database, "refuse_without_rights", lambda *_: None)
     monkeypatch.setattr(pg_proof, "choose", lambda store, name, prefix, database, warn: MANIFEST)
     monkeypatch.setattr(pg_proof, "proofs", lambda *_: kept)
     monkeypatch.setattr(trial, "keep_proof", lambda store, proof, prefix, now: kept.insert(0, proof))

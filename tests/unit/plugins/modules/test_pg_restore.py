@@ -12,12 +12,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.backup.archive import Archive
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import nothing
-from ansible_collections.storefront.runbook.plugins.module_utils.data.archive import Archive
-from ansible_collections.storefront.runbook.plugins.module_utils.data.databases import Entry
-from ansible_collections.storefront.runbook.plugins.module_utils.data.differences import Losses
-from ansible_collections.storefront.runbook.plugins.module_utils.data.postgres import parse_url
-from ansible_collections.storefront.runbook.plugins.module_utils.data.replace_live import Site
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import parse_url
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres.databases import Entry
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres.row_diff import Losses
+from ansible_collections.storefront.runbook.plugins.module_utils.restore.replace_live import Site
 from ansible_collections.storefront.runbook.plugins.modules import pg_restore
 
 from tests.unit.support import run_module

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.data import prisma_cli
-from ansible_collections.storefront.runbook.plugins.module_utils.data.prisma import Migration
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations import runner_cli
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.history import Migration
 from ansible_collections.storefront.runbook.plugins.modules import deploy_lease, prisma_migrate
 from psycopg2 import errors
 
@@ -249,10 +249,10 @@ class Cli:
     def __init__(self, database: FakePostgres, *applies: Migration, fails: Migration | None = None, code: int = 0) -> None:
         self.database, self.applies, self.fails, self.code, self.url = database, applies, fails, code, ""
 
-    def find(self, work_tree: Path, root_directory: str, files: Path) -> prisma_cli.Prisma:
-        return prisma_cli.Prisma("node", work_tree / "prisma.js", "6.1.0", work_tree / "node_modules")
+    def find(self, work_tree: Path, root_directory: str, files: Path) -> runner_cli.Prisma:
+        return runner_cli.Prisma("node", work_tree / "prisma.js", "6.1.0", work_tree / "node_modules")
 
-    def deploy(self, prisma: prisma_cli.Prisma, files: Path, url: str, waiter: Any) -> tuple[int, str]:
+    def deploy(self, prisma: runner_cli.Prisma, files: Path, url: str, waiter: Any) -> tuple[int, str]:
         self.url = url
         for migration in self.applies:
             self.database.begun(migration, finished_at=NOW)
@@ -265,8 +265,8 @@ class Cli:
 def cli(database: FakePostgres, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Cli]:
     def install(*applies: Migration, **options: Any) -> Cli:
         program = Cli(database, *applies, **options)
-        monkeypatch.setattr(prisma_cli, "find", program.find)
-        monkeypatch.setattr(prisma_cli, "deploy", program.deploy)
+        monkeypatch.setattr(runner_cli, "find", program.find)
+        monkeypatch.setattr(runner_cli, "deploy", program.deploy)
         return program
 
     return install

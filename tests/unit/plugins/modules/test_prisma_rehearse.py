@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.data.postgres import Database
-from ansible_collections.storefront.runbook.plugins.module_utils.data.prisma import Migration
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.history import Migration
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import Database
 from ansible_collections.storefront.runbook.plugins.modules import prisma_rehearse
 
 from tests.unit.plugins.fake_postgres import FakePostgres

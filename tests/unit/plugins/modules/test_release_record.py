@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.data.store_folder import FolderStore
+from ansible_collections.storefront.runbook.plugins.module_utils.store.folder import FolderStore
 from ansible_collections.storefront.runbook.plugins.modules import deploy_lease, release_record
 
 from tests.unit.support import run_module

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core import wait
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render_variables import digest, digests
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render.variables import digest, digests
 from ansible_collections.storefront.runbook.plugins.modules import render_env
 
 from tests.unit.plugins.fake_railway import lost

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render_variables import digests
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render.variables import digests
 from ansible_collections.storefront.runbook.plugins.modules import render_info
 
 from tests.unit.plugins.fake_render import SERVICE, FakeRender
@@ -81,7 +81,7 @@ def test_the_newest_lines_of_the_log_come_with_the_oldest_of_them_first(render):
 
 
 def test_a_log_is_read_page_by_page_and_no_line_twice(render, monkeypatch):
-    from ansible_collections.storefront.runbook.plugins.module_utils.platforms import render_logs
+    from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render import logs as render_logs
 
     monkeypatch.setattr(render_logs, "PAGE", 2)
     render.said = {"build": [], "app": [f"line {number}" for number in range(7)]}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core import wait
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import LeaseLost
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render_variables import digests
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render.variables import digests
 from ansible_collections.storefront.runbook.plugins.modules import render_service
 
 from tests.unit.plugins.fake_railway import lost

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core import wait
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import LeaseLost
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms import vercel_upload
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel import upload
 from ansible_collections.storefront.runbook.plugins.modules import vercel_deploy
 
 from tests.unit.plugins.fake_vercel import FakeVercel, vercel_error
@@ -570,7 +570,7 @@ def test_an_executable_bit_alone_is_a_change_and_is_sent_alike_from_a_folder_and
 
 
 def test_more_files_than_vercel_takes_are_refused_in_check_mode_with_where_they_are(account, shop, monkeypatch):
-    monkeypatch.setattr(vercel_upload, "FILES", 3)
+    monkeypatch.setattr(upload, "FILES", 3)
     for number in range(3):
         (shop / "apps" / "frontend" / "public").mkdir(exist_ok=True)
         (shop / "apps" / "frontend" / "public" / f"{number}.png").touch()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import LeaseLost
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel_variables import digest
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel.variables import digest
 from ansible_collections.storefront.runbook.plugins.modules import vercel_env
 
 from tests.unit.plugins.fake_vercel import FakeVercel

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel_variables import digest
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel.variables import digest
 from ansible_collections.storefront.runbook.plugins.modules import vercel_info
 
 from tests.unit.plugins.fake_vercel import FakeVercel, vercel_error

@@ -14,9 +14,9 @@ import httpx
 import pytest
 
 from sandbox.cloud.builds import Blobs
-from sandbox.cloud.railway_jobs import RailwayJobs
-from sandbox.cloud.railway_source import RailwaySource
 from sandbox.cloud.state import Service, Storefront, UnitDeployment
+from sandbox.cloud.vendors.railway.jobs import RailwayJobs
+from sandbox.cloud.vendors.railway.source import RailwaySource
 from tests.unit.sandbox.cloud.double import Shop, backend, until
 
 

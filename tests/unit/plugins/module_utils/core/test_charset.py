@@ -14,10 +14,10 @@ import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.charset import in_utf8
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ApiError
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient
-from ansible_collections.storefront.runbook.plugins.module_utils.core.probe import Prober
-from ansible_collections.storefront.runbook.plugins.module_utils.core.verdict import Check
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Waiter
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel_states import parse_error
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel.states import parse_error
+from ansible_collections.storefront.runbook.plugins.module_utils.site.checks import Check
+from ansible_collections.storefront.runbook.plugins.module_utils.site.probe import Prober
 
 from tests.unit.rude_server import rude_server
 from tests.unit.support import Clock

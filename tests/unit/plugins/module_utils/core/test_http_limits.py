@@ -18,18 +18,20 @@ import requests
 from ansible_collections.storefront.runbook.plugins.module_utils.core import deadline, transport
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ApiError, LeaseLost, Unreachable
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient
-from ansible_collections.storefront.runbook.plugins.module_utils.core.probe import Prober
-from ansible_collections.storefront.runbook.plugins.module_utils.core.verdict import Check
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Waiter
+from ansible_collections.storefront.runbook.plugins.module_utils.site.checks import Check
+from ansible_collections.storefront.runbook.plugins.module_utils.site.probe import Prober
 
-from tests.unit import rude_server as rude
+from tests.unit import rude_server
 from tests.unit.support import Clock
 
 BRIEF = 0.3  # seconds of an attempt
 LONG = 5.0  # seconds that nothing here takes, on a busy machine either
 MORE = 64 << 20  # bytes of memory that nothing here takes: a bomb and a flood have a GiB
-SLOW = {behave.__name__: behave for behave in (rude.silence, rude.slow_body, rude.slow_headers, rude.slow_chunks, rude.continues)}
-LARGE: dict[str, rude.Behaviour] = {"flood": rude.flood, "gzip": rude.bomb("gzip"), "deflate": rude.bomb("deflate")}
+SLOW = {
+    behave.__name__: behave for behave in (rude_server.silence, rude_server.slow_body, rude_server.slow_headers, rude_server.slow_chunks, rude_server.continues)
+}
+LARGE: dict[str, rude_server.Behaviour] = {"flood": rude_server.flood, "gzip": rude_server.bomb("gzip"), "deflate": rude_server.bomb("deflate")}
 
 
 def client_of(address: str, **options: Any) -> ApiClient:
@@ -45,17 +47,17 @@ def took(work: Callable[[], Any]) -> float:
 @pytest.mark.parametrize("name", SLOW)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_an_attempt_ends_with_its_time_whatever_drips(name: str, method: str) -> None:
-    with rude.rude_server(SLOW[name]) as address, pytest.raises(Unreachable, match=r"timed out, with no complete answer within 0\.3 s"):
+    with rude_server.rude_server(SLOW[name]) as address, pytest.raises(Unreachable, match=r"timed out, with no complete answer within 0\.3 s"):
         assert took(lambda: client_of(address, deadline=BRIEF).request(method, "/", json={})) < LONG
 
 
 def test_an_attempt_ends_with_its_time_when_the_vendor_reads_byte_by_byte() -> None:
-    with rude.rude_server(rude.slow_reader) as address, pytest.raises(Unreachable, match="timed out"):
+    with rude_server.rude_server(rude_server.slow_reader) as address, pytest.raises(Unreachable, match="timed out"):
         client_of(address).request("POST", "/", data=bytes(20 << 20))
 
 
 def test_a_handshake_that_does_not_end_is_given_up() -> None:
-    with rude.rude_server(rude.silence) as address, pytest.raises(Unreachable):
+    with rude_server.rude_server(rude_server.silence) as address, pytest.raises(Unreachable):
         assert took(lambda: client_of(address.replace("http:", "https:"), deadline=BRIEF).request("GET", "/")) < LONG
 
 
@@ -68,7 +70,7 @@ def test_a_name_that_is_never_resolved_is_given_up(monkeypatch: pytest.MonkeyPat
 
 
 def test_of_several_addresses_one_that_is_dead_leaves_time_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    with rude.rude_server(rude.answer(b"{}")) as address:
+    with rude_server.rude_server(rude_server.answer(b"{}")) as address:
         port = int(address.rpartition(":")[2])
         found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port)) for host in ("127.0.0.2", "127.0.0.1")]
         real = socket.getaddrinfo
@@ -79,14 +81,14 @@ def test_of_several_addresses_one_that_is_dead_leaves_time_for_the_next(monkeypa
 def test_all_attempts_together_end_within_six_times_the_timeout(clock: Clock) -> None:
     assert client_of("http://127.0.0.1:1", timeout=5).deadline == 30
     assert client_of("http://127.0.0.1:1", timeout=60).deadline == 180
-    with rude.rude_server(rude.slow_body) as address, pytest.raises(Unreachable):
+    with rude_server.rude_server(rude_server.slow_body) as address, pytest.raises(Unreachable):
         assert took(lambda: client_of(address, timeout=0.1).request("GET", "/")) < LONG
 
 
 @pytest.mark.parametrize("name", LARGE)
 def test_no_answer_is_read_without_an_end(name: str) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with rude.rude_server(LARGE[name]) as address, pytest.raises(ApiError, match="larger than any of its API") as caught:
+    with rude_server.rude_server(LARGE[name]) as address, pytest.raises(ApiError, match="larger than any of its API") as caught:
         client_of(address, timeout=60).json("GET", "/", shape=object)
     assert caught.value.code == "malformed_body"
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < MORE
@@ -94,7 +96,7 @@ def test_no_answer_is_read_without_an_end(name: str) -> None:
 
 @pytest.mark.parametrize("headers", [b"Content-Encoding: gzip\r\n", b"Content-Encoding: gzip, gzip\r\n"])
 def test_a_body_that_is_not_compressed_as_it_says_is_an_error(headers: bytes) -> None:
-    with rude.rude_server(rude.answer(b"{}", headers)) as address, pytest.raises(ApiError, match="not compressed as it says"):
+    with rude_server.rude_server(rude_server.answer(b"{}", headers)) as address, pytest.raises(ApiError, match="not compressed as it says"):
         client_of(address, timeout=LONG).json("GET", "/", shape=object)
 
 
@@ -103,9 +105,9 @@ def test_a_connection_serves_one_request_after_the_other() -> None:
 
     def behave(connection: socket.socket) -> None:
         connections.append(connection)
-        rude.answer(b'{"fine": true}')(connection)
+        rude_server.answer(b'{"fine": true}')(connection)
 
-    with rude.rude_server(behave) as address:
+    with rude_server.rude_server(behave) as address:
         client = client_of(address, timeout=LONG)
         assert [client.json("GET", "/", shape={"fine": bool}) for _unused in range(3)] == [{"fine": True}] * 3
     assert len(connections) == 1
@@ -120,7 +122,7 @@ def test_the_lease_is_renewed_while_an_answer_drips_and_its_loss_ends_the_wait(m
         if len(ticks) == 3:
             raise LeaseLost("taken over")
 
-    with rude.rude_server(rude.slow_body) as address, pytest.raises(LeaseLost):
+    with rude_server.rude_server(rude_server.slow_body) as address, pytest.raises(LeaseLost):
         client_of(address, timeout=60, tick=tick).request("GET", "/")
     assert len(ticks) == 3
 
@@ -128,17 +130,17 @@ def test_the_lease_is_renewed_while_an_answer_drips_and_its_loss_ends_the_wait(m
 def test_a_log_that_never_ends_is_left_with_its_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     def behave(connection: socket.socket) -> None:
         connection.recv(65536)
-        connection.sendall(rude.OK + b"\r\none\ntwo\n")
-        rude.drip(connection, b"x" * 100_000)
+        connection.sendall(rude_server.OK + b"\r\none\ntwo\n")
+        rude_server.drip(connection, b"x" * 100_000)
 
-    with rude.rude_server(behave) as address:
+    with rude_server.rude_server(behave) as address:
         assert client_of(address).lines("/", seconds=0.4)[:2] == ["one", "two"]
 
 
 @pytest.mark.parametrize("name", [*SLOW, "flood", "gzip"])
 def test_a_probe_ends_with_its_time_and_reads_no_more_than_a_page(name: str) -> None:
     prober = Prober(Waiter(timeout=0, interval=0.01), timeout=1.0 if name in LARGE else BRIEF)
-    with rude.rude_server({**SLOW, **LARGE}[name]) as address:
+    with rude_server.rude_server({**SLOW, **LARGE}[name]) as address:
         (result,) = prober.run([Check("site", address)])
     assert result.outcome in ("unreachable", "unhealthy")
     assert "within" in result.reasons[0] if name in SLOW else "larger than a probe reads" in result.reasons[0]
@@ -151,7 +153,7 @@ def test_of_a_redirect_no_body_is_read() -> None:
         while True:
             connection.sendall(b"x" * 65536)
 
-    with rude.rude_server(behave) as address, transport.in_time(LONG), transport.make_session({}) as session:
+    with rude_server.rude_server(behave) as address, transport.in_time(LONG), transport.make_session({}) as session:
         session.max_redirects = 3
         with pytest.raises(requests.TooManyRedirects):
             session.get(address, stream=True)
@@ -164,9 +166,9 @@ def test_over_tls_an_answer_that_drips_ends_as_well(tmp_path: Any) -> None:
 
     def behave(connection: socket.socket) -> None:
         with context.wrap_socket(connection, server_side=True) as wrapped:
-            rude.slow_body(wrapped)
+            rude_server.slow_body(wrapped)
 
-    with rude.rude_server(behave) as address:
+    with rude_server.rude_server(behave) as address:
         client = client_of(address.replace("http://127.0.0.1", "https://localhost"), deadline=1.0, timeout=1.0)
         client._session.verify, client._session.trust_env = str(certificate), False
         with pytest.raises(Unreachable, match="timed out, with no complete answer"):

@@ -18,10 +18,10 @@ import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core import deadline
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import RunbookError
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient
-from ansible_collections.storefront.runbook.plugins.module_utils.core.probe import Prober
-from ansible_collections.storefront.runbook.plugins.module_utils.core.verdict import Check
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Waiter
-from ansible_collections.storefront.runbook.plugins.module_utils.data.store import open_store
+from ansible_collections.storefront.runbook.plugins.module_utils.site.checks import Check
+from ansible_collections.storefront.runbook.plugins.module_utils.site.probe import Prober
+from ansible_collections.storefront.runbook.plugins.module_utils.store.base import open_store
 
 from tests.unit.rude_server import answer, rude_server, silence
 from tests.unit.support import Clock

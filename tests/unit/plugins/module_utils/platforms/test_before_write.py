@@ -11,17 +11,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import LeaseLost, RunbookError
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms import (
-    cloudflare,
-    github,
-    railway,
-    railway_graphql,
-    render,
-    render_instances,
-    sentry,
-    slack,
-    vercel,
-)
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms import github, sentry, slack
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.cloudflare import client as cloudflare
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway import client as railway
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway import graphql
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render import client as render
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render import instances
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel import client as vercel
 
 from tests.unit.support import Answer, Clock, FakeVendor, Request, reply
 
@@ -67,13 +63,13 @@ def of_vercel(lease: Lease) -> tuple[Writes, Writes]:
 
 def of_railway(lease: Lease) -> tuple[Writes, Writes]:
     client = railway.connect({**VENDOR, **PLACE}, **lease.connecting)
-    return lambda: client.ask(railway_graphql.STOP, id="d"), lambda: client.ask(railway_graphql.VARIABLES, projectId="p")
+    return lambda: client.ask(graphql.STOP, id="d"), lambda: client.ask(graphql.VARIABLES, projectId="p")
 
 
 def of_render(lease: Lease) -> tuple[Writes, Writes]:
     client = render.connect({**VENDOR, "service": "srv-1"}, **lease.connecting)
     client._service = SERVICE
-    return lambda: render_instances.restart(client), lambda: client.pages("/services", "service", object)
+    return lambda: instances.restart(client), lambda: client.pages("/services", "service", object)
 
 
 def of_cloudflare(lease: Lease) -> tuple[Writes, Writes]:

@@ -8,15 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.release import database_outcome as outcome
+from ansible_collections.storefront.runbook.plugins.module_utils.release import database_outcome
 
 PENDING = [{"name": "1_a"}, {"name": "2_b"}]
 
 
 def test_a_migration_says_what_it_applied_or_would_apply() -> None:
-    assert outcome.migrated_message([], [], check_mode=False) == "Nothing was pending."
-    assert outcome.migrated_message(PENDING, [], check_mode=True) == "Would apply: 1_a, 2_b"
-    assert outcome.migrated_message(PENDING, ["1_a", "2_b"], check_mode=False) == "Applied: 1_a, 2_b"
+    assert database_outcome.migrated_message([], [], check_mode=False) == "Nothing was pending."
+    assert database_outcome.migrated_message(PENDING, [], check_mode=True) == "Would apply: 1_a, 2_b"
+    assert database_outcome.migrated_message(PENDING, ["1_a", "2_b"], check_mode=False) == "Applied: 1_a, 2_b"
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_a_migration_says_what_it_applied_or_would_apply() -> None:
     ],
 )
 def test_a_failed_migration_says_what_the_live_release_runs_on(applied: list[str], incompatible: list[str], message: str) -> None:
-    assert outcome.migration_failed_message("Migrate", "syntax error", release="v1.1.0", applied=applied, incompatible=incompatible).endswith(message)
+    assert database_outcome.migration_failed_message("Migrate", "syntax error", release="v1.1.0", applied=applied, incompatible=incompatible).endswith(message)
 
 
 NOT_BACK = [{"what": "worker", "why": "it did not start."}]
@@ -40,7 +40,7 @@ RESTORED = {"lost_rows": 3, "kept": "shop@before", "kept_until": "2026-03-10"}
     [(RESTORED, NOT_BACK, False, "incomplete"), ({}, [], False, "failed"), (RESTORED, [], True, "undone"), (RESTORED, [], False, "restored")],
 )
 def test_a_restore_has_one_of_four_outcomes(restored: dict[str, Any], not_back: list[Any], undo: bool, expected: str) -> None:
-    assert outcome.restore_outcome(restored, not_back, undo=undo) == expected
+    assert database_outcome.restore_outcome(restored, not_back, undo=undo) == expected
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,6 @@ def test_a_restore_has_one_of_four_outcomes(restored: dict[str, Any], not_back: 
     ],
 )
 def test_a_restore_says_which_database_serves(restored: dict[str, Any], more: dict[str, Any], message: str) -> None:
-    assert outcome.restore_message(restored, [], **{"name": "b1", "undo": False, "adopted": False, **more}).startswith(message)
-    failed = outcome.restore_message(restored, NOT_BACK, **{"name": "b1", "undo": False, "adopted": False, **more})
+    assert database_outcome.restore_message(restored, [], **{"name": "b1", "undo": False, "adopted": False, **more}).startswith(message)
+    failed = database_outcome.restore_message(restored, NOT_BACK, **{"name": "b1", "undo": False, "adopted": False, **more})
     assert failed.startswith("RESTORE INCOMPLETE: worker. it did not start. " + message)

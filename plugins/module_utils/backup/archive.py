@@ -1,0 +1,159 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A backup fetched to this machine, whole and as it was written, where pg_restore can read it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import ConfigError
+from ..core.process import private_folder
+from ..core.wait import nothing
+from ..postgres.databases import STAMP, plain
+from ..store import streams
+from ..store.base import Store
+from .archive_layout import CUSTOM, lay_out
+from .decompress import NotWhole, unpack
+from .dump import paced
+from .listing import read_manifests
+from .manifest import KEPT_PROOF_SHAPE, PROOF, Manifest, read_catalogue, read_manifest, read_proof_at, write_proof
+from .reader import open_backup
+
+LATEST = "latest"
+ZSTD, GZIP = b"\x28\xb5\x2f\xfd", b"\x1f\x8b"
+FOLDER = "storefront.runbook-restore-"
+
+
+@dataclass(frozen=True)
+class Archive:
+    """``path`` is for programs that get ``descriptors``: a file has no name, so that nothing of it stays when this process is killed."""
+
+    manifest: Mapping[str, Any]
+    path: str
+    descriptors: tuple[int, ...] = ()
+
+
+def choose(store: Store, name: str, prefix: str, database: str | None, warn: Callable[[str], None] = nothing) -> Manifest:
+    """Return the manifest of the backup ``name``, or for ``latest`` of the newest one of ``database`` (any, when None) that can be read.
+
+    Raises ConfigError, for a name that was given also when its manifest cannot be read. What ``latest`` leaves out for that is warned of.
+    """
+    if name != LATEST:
+        return read_manifest(store, name, prefix)
+    catalogue = read_catalogue(store, prefix)
+    manifests, damaged = read_manifests(store, catalogue, prefix)
+    whole = []
+    for manifest in manifests:
+        if database is None or plain(manifest["database"]) == plain(database):
+            damage = catalogue.damage(manifest["name"], manifest)
+            if damage:
+                damaged[manifest["name"]] = f"The backup {manifest['name']} is damaged: {damage}."
+            else:
+                whole.append(manifest)
+    for message in damaged.values():
+        warn(f"Not considered for backup={LATEST}: {message}")
+    if whole:
+        return max(whole, key=lambda manifest: (datetime.fromisoformat(manifest["finished_at"]), manifest["name"]))
+    whose = f" of the database {database}" if database else ""
+    besides = f" but the damaged {', '.join(damaged)}" if damaged else ""
+    raise ConfigError(
+        f"{store.describe()} has no backup{whose} below {prefix}{besides}. Make one with pg_backup, or correct store or prefix.", code="no_backup"
+    )
+
+
+@contextmanager
+def fetch(store: Store, name: str, prefix: str, identity: str | None, beat: Callable[[], None], *, frozen: bool = False) -> Iterator[Archive]:
+    """Give a backup as an archive, to be loaded ``frozen`` as archive_layout.py has it.
+
+    Raises ConfigError without the right identity, RunbookError unless it is what its manifest tells of, and whole.
+    """
+    with open_backup(store, name, identity, prefix=prefix, beat=paced(beat)) as opened:
+        if opened.format == "directory":
+            with private_folder(FOLDER) as folder:
+                with _room():
+                    path = str(opened.save(folder))
+                yield Archive(opened.manifest, path)
+        else:
+            with _unnamed(opened.pieces(), f"The backup {name}", frozen=frozen) as (path, descriptor):
+                yield Archive(opened.manifest, path, (descriptor,))
+
+
+@contextmanager
+def fetch_file(path: str, sha256: str | None, beat: Callable[[], None]) -> Iterator[Archive]:
+    """Give a file that pg_dump wrote in the custom format, in zstd or not, as an archive. ``sha256`` is what it has to be."""
+    source, digest, tick = Path(path), hashlib.sha256(), paced(beat)
+    if not source.is_file():
+        raise ConfigError(f"There is no file {path}. Correct file.", code="no_backup")
+    with source.open("rb") as opened:
+
+        def pieces() -> Iterator[bytes]:
+            while piece := opened.read(streams.CHUNK):
+                tick()
+                digest.update(piece)
+                yield piece
+
+        with _unnamed(_unpacked(pieces(), path), path) as (name, descriptor):
+            if sha256 and digest.hexdigest() != sha256.lower():
+                raise ConfigError(f"The SHA-256 of {path} is {digest.hexdigest()} and not {sha256}. It is another file, or damaged.", code="checksum")
+            yield Archive({"name": source.name, "sha256": digest.hexdigest()}, name, (descriptor,))
+
+
+@contextmanager
+def _unnamed(pieces: Iterable[bytes], what: str, *, frozen: bool = False) -> Iterator[tuple[str, int]]:
+    """Write an archive into a file without a name and give (path, descriptor)."""
+    with tempfile.TemporaryFile() as file:
+        with _room():
+            lay_out(pieces, file, frozen=frozen)
+            file.flush()
+        if os.pread(file.fileno(), len(CUSTOM), 0) != CUSTOM:
+            raise ConfigError(f"{what} is no archive in pg_dump's custom format. Make one with pg_backup, or with pg_dump --format=custom.", code="no_archive")
+        yield f"/dev/fd/{file.fileno()}", file.fileno()
+
+
+def _unpacked(pieces: Iterable[bytes], what: str) -> Iterator[bytes]:
+    """Unpack what is in zstd, and let the rest be."""
+    rest = iter(pieces)
+    first = next(rest, b"")
+    if first.startswith(GZIP):
+        raise ConfigError(f"{what} is in gzip, as scripts write plain SQL: restore it with gunzip and psql.", code="no_archive")
+    try:
+        yield from unpack(chain([first], rest)) if first.startswith(ZSTD) else chain([first], rest)
+    except NotWhole:
+        raise ConfigError(f"{what} cannot be unpacked: it is cut off or damaged. Take another file.", code="damaged") from None
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"The backup does not fit into {tempfile.gettempdir()}: {error.strerror}. Make room there, or set TMPDIR to a folder that has it.", code="no_room"
+        ) from None
+
+
+def keep_proof(store: Store, proof: Mapping[str, Any], prefix: str, now: datetime) -> None:
+    """Keep a proof among the backup's objects: as the one that is looked at first, and for good under its time.
+
+    The latter makes it one, so it comes last: whoever is killed in between has proven nothing, and the next run writes both.
+    """
+    write_proof(store, proof["backup"], {**proof, "duration": proof["recovery_seconds"]}, prefix)
+    store.put_if_absent(f"{prefix}{proof['backup']}{PROOF.removesuffix('.json')}-{now:{STAMP}}.json", json.dumps(proof, indent=2).encode())
+
+
+def proofs(store: Store, manifest: Mapping[str, Any], prefix: str, warn: Callable[[str], None] = nothing) -> list[dict[str, Any]]:
+    """Return what restores have proven of a backup, the newest first; a proof of another object of this name, or one that cannot be read, is none."""
+    entries = store.list(f"{prefix}{manifest['name']}{PROOF.removesuffix('.json')}-")
+    found = [read_proof_at(store, entry.key, KEPT_PROOF_SHAPE, entry.size, warn) for entry in entries]
+    return [proof for proof in reversed(found) if proof and proof["sha256"] == manifest["sha256"]]

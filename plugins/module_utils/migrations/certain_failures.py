@@ -1,0 +1,82 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Refuses before anything runs what PostgreSQL is certain to refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..core.errors import ConfigError
+from .sql import PGLAST_ERROR, ParseError, ast, parse_sql, quoted
+from .traces import Trace, Traces, found, look_for
+from .transactions import shape
+
+if TYPE_CHECKING:
+    from .history import Migration, State
+
+
+def refuse_certain_failures(pending: Sequence[Migration], folder: str) -> None:
+    """Raise ConfigError for the first file with a statement that does not run beside others; ``folder`` is what the operator calls that of the migrations."""
+    for migration in pending:
+        found = impossible_in(migration.sql)
+        if found is not None:
+            line, what = found[0], found[1]
+            raise ConfigError(
+                f"The migration {migration.name} is certain to fail, so nothing was started: {what} (line {line} of {folder}/{migration.name}/migration.sql) "
+                "cannot run inside of a transaction block, and PostgreSQL runs a file of several statements as one. Move that statement to a migration of its "
+                "own that holds nothing else.",
+                code="certain_failure",
+                migration=migration.name,
+            )
+
+
+def refuse_squashed(connection: Any, state: State) -> None:
+    """Raise ConfigError where the first pending file creates tables that are there, and the database has a history that the release does not know: it was
+    squashed into that file, which must not run here.
+    """
+    if not state.missing or not state.pending or PGLAST_ERROR:
+        return
+    first = state.pending[0]
+    created = _tables_created(first.sql)
+    there = [str(trace) for trace, is_there in zip(created, found(connection, created), strict=True) if is_there]
+    if not there:
+        return
+    resolve = f"state: resolved_applied with migration: {first.name} (prisma migrate resolve --applied {first.name}), which runs nothing"
+    unlike = look_for(connection, Traces([first.sql]))[1]
+    lacking = f" What it creates is not all there yet ({', '.join(map(str, unlike[:3]))}): deploy the release before it was squashed first." if unlike else ""
+    unknown = f"{len(state.missing)} migrations that the release does not know ({', '.join(state.missing[:3])})"
+    raise ConfigError(
+        f"The migration {first.name} creates what is there ({', '.join(there[:3])}), and the database has {unknown}: their history was squashed into it. "
+        f"It would fail here, so nothing was started.{lacking} Mark it as applied: {resolve}.",
+        code="squashed",
+        migration=first.name,
+    )
+
+
+def _tables_created(script: str) -> list[Trace]:
+    try:
+        statements = [statement.stmt for statement in parse_sql(script)]
+    except ParseError:
+        return []
+    made = [each for each in statements if isinstance(each, ast.CreateStmt) and not each.if_not_exists and each.relation.relpersistence != "t"]
+    return [Trace("table", quoted(statement.relation)) for statement in made]
+
+
+def impossible_in(script: str) -> tuple[int, str] | None:
+    """Return (the line, what SQL calls it) of the first statement that cannot run in this file; None where there is none, or the file cannot be read."""
+    if PGLAST_ERROR:
+        return None
+    try:
+        raw = parse_sql(script)
+    except ParseError:
+        return None
+    refused = shape([statement.stmt for statement in raw]).impossible
+    places = {id(statement.stmt): script.count("\n", 0, _begin(script, statement.stmt_location or 0)) + 1 for statement in raw}
+    return (places[id(refused[0][0])], refused[0][1]) if refused else None
+
+
+def _begin(script: str, place: int) -> int:
+    """Where the statement itself begins, past the line end of the one before it."""
+    return place + len(script[place:]) - len(script[place:].lstrip())

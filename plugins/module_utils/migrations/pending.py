@@ -1,0 +1,43 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pending migrations as they are returned and as the diff shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from .classify import classify, told
+from .history import Migration
+
+
+def tell_pending(pending: Sequence[Migration], folder: str, earlier: Iterable[Migration] = ()) -> list[dict[str, Any]]:
+    """Judge what is pending, in the order in which it will be applied. ``folder`` is what findings call the folder of the migrations.
+
+    ``earlier`` are the migrations that the database has: they describe the schema that the live release knows.
+    """
+    verdicts = classify((migration.sql for migration in pending), (migration.sql for migration in earlier))
+    return [
+        {
+            "name": migration.name,
+            "checksum": migration.checksum,
+            "backward_compatible": verdict.backward_compatible,
+            "classes": verdict.classes,
+            "reasons": told(verdict.reasons, f"{folder}/{migration.name}/migration.sql"),
+        }
+        for migration, verdict in zip(pending, verdicts, strict=True)
+    ]
+
+
+def as_text(pending: Sequence[dict[str, Any]], migrations: Sequence[Migration]) -> str:
+    """Each pending migration with its classes, what was found in it, and its SQL."""
+    return "".join(_as_text(each, migration.sql) for each, migration in zip(pending, migrations, strict=True))
+
+
+def _as_text(told_of: dict[str, Any], script: str) -> str:
+    lines = [f"{told_of['name']} ({', '.join(told_of['classes'])})"]
+    for each in told_of["reasons"]:
+        place = "" if each["line"] is None else f"line {each['line']}: "
+        lines.append(f"-- {place}{each['reason']} ({each['class']})")
+    return "\n".join([*lines, script.rstrip(), ""])

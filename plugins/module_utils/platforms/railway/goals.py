@@ -1,0 +1,111 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a service at Railway shall run, how that is known when it is there, and how it is brought about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...core.errors import ConfigError
+from .client import Railway
+from .states import Deployment, by_id, live
+from .variables import Pins
+
+Params = Mapping[str, Any]
+Listed = list[Deployment]
+
+
+@dataclass(frozen=True)
+class Goal:
+    """``reached_by(deployment)`` knows it when it is there, ``make()`` makes it, ``predicted`` is what that will be.
+    ``told`` is what else the result says, ``shown`` what else the diff does.
+    """
+
+    reached_by: Callable[[Deployment], bool]
+    make: Callable[[], Deployment]
+    predicted: dict[str, Any]
+    told: dict[str, Any] = field(default_factory=dict)
+    shown: dict[str, Any] = field(default_factory=dict)
+
+
+def decide(listed: Iterable[Deployment], goal: Goal) -> tuple[Deployment | None, Listed]:
+    """Return the deployment that reaches the goal or is on its way there, and those on their way elsewhere."""
+    listed = list(listed)
+    coming = [deployment for deployment in listed if deployment.in_progress]
+    serving = [deployment for deployment in [live(listed)] if deployment]
+    found = next((deployment for deployment in coming + serving if goal.reached_by(deployment)), None)
+    return found, [deployment for deployment in coming if not goal.reached_by(deployment)]
+
+
+def rolled_back(params: Params, client: Railway, listed: Listed) -> Goal:
+    """The image of the target, by the way on which no pinned variable ever has another value than today's."""
+    target = by_id(listed, params["deployment"]) or client.deployment(params["deployment"])
+    pins = Pins(client, params["pinned_variables"])
+    differing = pins.differing(target)
+    if differing:
+        way, run = "redeploy", client.redeploy
+    elif target.word == "stopped" and not target.can_rollback:
+        way, run = "start", client.start
+    else:
+        way, run = "rollback", client.roll_back
+
+    def reached_by(deployment: Deployment) -> bool:
+        there = deployment.runs(target) if differing else deployment.restores(target)
+        return there and not pins.differing(deployment)
+
+    def make() -> Deployment:
+        if differing:
+            client.waiter.warn(
+                f"The image of {target.id} runs with all variables of today: a rollback would bring back, or may bring back, another value of "
+                f"{', '.join(differing)}."
+            )
+        made = run(target)
+        pins.require(made)
+        return made
+
+    predicted = {**target.describe(), "id": None, "status": "success" if params["wait"] else "queued", "created_at": None}
+    goal = Goal(reached_by, make, predicted, {"way": way, "differing_variables": differing})
+    if not decide(listed, goal)[0] and not _can_run_again(target, way):
+        able = ", ".join(f"{deployment.id} ({deployment.release or 'unnamed'})" for deployment in listed if deployment.can_rollback)
+        raise ConfigError(
+            f"Railway cannot roll {client.service} back to {target.id} ({target.release or 'unnamed'}, {target.word}): its image is gone, or it never ran. "
+            f"Set deployment to one of: {able or 'none at present'}; or deploy its release again with state=deployed.",
+            code="no_rollback_candidate",
+        )
+    return goal
+
+
+def _can_run_again(target: Deployment, way: str) -> bool:
+    has_run = target.can_rollback or target.word == "stopped"
+    return (has_run or target.is_live) and target.can_redeploy if way == "redeploy" else has_run
+
+
+def started(params: Params, client: Railway, listed: Listed) -> Goal:
+    """Anything that runs, with the pinned variables of today."""
+    pins = Pins(client, params["pinned_variables"])
+    running = [deployment for deployment in listed if deployment.is_live or deployment.in_progress]
+    again = [deployment for deployment in listed if deployment.word == "stopped" or (deployment.can_redeploy and deployment.word in ("removed", "crashed"))]
+    target = next(iter(running or again), None)
+    if target is None:
+        raise ConfigError(f"{client.service} has no deployment that can be started. Deploy a release first, with state=deployed.", code="nothing_to_start")
+    differing = pins.differing(target)
+    way = "start" if target.word == "stopped" and not differing else "redeploy"
+
+    def make() -> Deployment:
+        made = client.start(target) if way == "start" else client.redeploy(target)
+        pins.require(made)
+        return made
+
+    predicted = {**target.describe(), "id": target.id if way == "start" else None, "status": "success"}
+    return Goal(lambda deployment: not pins.differing(deployment), make, predicted, {"way": way, "differing_variables": differing})
+
+
+def restarted(params: Params, client: Railway, listed: Listed) -> Goal:
+    """What runs, with a new process; no process that is there is a new one yet."""
+    target = live(listed)
+    if target is None:
+        raise ConfigError(f"Nothing of {client.service} runs, so there is nothing to restart. Set state to started or deployed.", code="nothing_to_restart")
+    return Goal(lambda deployment: False, lambda: client.restart(target), {**target.describe(), "status": "success"}, shown={"restarted": True})

@@ -1,0 +1,211 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Railway's GraphQL: the documents that are sent, and an answer with errors taken for what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from ...core.errors import ApiError
+from ...core.http import LOG_BYTES, ApiClient
+from ...core.shape import TIME, Names, Shape
+
+
+class Document(str):
+    """The text of one operation, which is named after the one field that it asks for; ``shape`` is what that has to be."""
+
+    shape: Shape
+
+    def __new__(cls, text: str, shape: Shape) -> Document:
+        made = super().__new__(cls, text)
+        made.shape = shape
+        return made
+
+
+def _edges(node: Shape) -> Shape:
+    return {"edges": [{"node": node}]}
+
+
+_META = {f"{name}?": str for name in ("cliMessage", "commitHash", "image", "imageDigest", "reason")}
+_DEPLOYMENT = {
+    **{"id": str, "status": str, "deploymentStopped": bool, "createdAt": TIME, "canRollback": bool, "canRedeploy": bool, "meta?": _META},
+    **{f"{name}?": str for name in ("staticUrl", "url", "serviceId", "environmentId")},
+}
+_NAMED = _edges({"id": str, "name": str})
+_PROJECT = {"name": str, "environments": _NAMED, "services": _NAMED}
+_PATCH = {"patch?": Names(object)}
+_LOG = [{"timestamp": str, "severity?": str, "message": str}]
+_SERVICE = {
+    "source?": {"repo?": str, "branch?": str, "image?": str, "rootDirectory?": str},
+    "deploy?": {"multiRegionConfig?": Names(({"numReplicas?": int}, None))},
+    "variables?": Names(object),
+}
+_SETTINGS = {
+    "serviceInstance": {
+        **{"source?": {"image?": str, "repo?": str}, "preDeployCommand?": (str, [str])},
+        **{f"{name}?": str for name in ("rootDirectory", "startCommand", "healthcheckPath")},
+        **{f"{name}?": int for name in ("healthcheckTimeout", "overlapSeconds", "drainingSeconds")},
+    },
+    "serviceInstanceAutoDeployStatus": {"enabled": bool, "canEnable?": bool, "reason?": str},
+    "environment": {"config?": {"services?": Names((_SERVICE, None))}},
+}
+_ANSWER = {"errors?": [{"message?": str, "extensions?": {"code?": str}, "traceId?": str}], "data?": Names(object)}
+STAGED_VARIABLES = {"services?": Names({"variables?": Names(object)})}
+MADE_OF_UPLOAD = {"deploymentId": str}
+
+_FIELDS = "id status deploymentStopped createdAt staticUrl url serviceId environmentId canRollback canRedeploy meta"
+
+PROJECT = Document(
+    """query project($id: String!) {
+  project(id: $id) { name environments { edges { node { id name } } } services { edges { node { id name } } } } }""",
+    {"name": str, "environments": _NAMED, "services": _NAMED},
+)
+DEPLOYMENTS = Document(
+    f"""query deployments($input: DeploymentListInput!, $first: Int) {{
+  deployments(input: $input, first: $first) {{ edges {{ node {{ {_FIELDS} }} }} }} }}""",
+    _edges(_DEPLOYMENT),
+)
+DEPLOYMENT = Document(f"query deployment($id: String!) {{ deployment(id: $id) {{ {_FIELDS} }} }}", _DEPLOYMENT)
+VARIABLES = Document(
+    """query variables($projectId: String!, $environmentId: String!, $serviceId: String, $unrendered: Boolean) {
+  variables(projectId: $projectId, environmentId: $environmentId, serviceId: $serviceId, unrendered: $unrendered) }""",
+    Names(str),
+)
+STAGED = Document(
+    "query environmentStagedChanges($id: String!) { environmentStagedChanges(environmentId: $id) { patch(decryptVariables: false) } }",
+    {"patch?": Names(object)},
+)
+SNAPSHOT = Document("query deploymentSnapshot($id: String!) { deploymentSnapshot(deploymentId: $id) { variables } }", {"variables": Names(str)})
+SETTINGS = Document(
+    """query settings($projectId: String!, $environmentId: String!, $serviceId: String!) {
+  serviceInstance(environmentId: $environmentId, serviceId: $serviceId) {
+    source { image repo } rootDirectory startCommand preDeployCommand healthcheckPath healthcheckTimeout overlapSeconds drainingSeconds }
+  serviceInstanceAutoDeployStatus(projectId: $projectId, environmentId: $environmentId, serviceId: $serviceId) { enabled canEnable reason }
+  environment(id: $environmentId) { config(decryptVariables: false) } }""",
+    _SETTINGS,
+)
+BUILD_LOGS = Document(
+    """query buildLogs($id: String!, $limit: Int, $filter: String) {
+  buildLogs(deploymentId: $id, limit: $limit, filter: $filter) { timestamp severity message } }""",
+    _LOG,
+)
+DEPLOYMENT_LOGS = Document(
+    """query deploymentLogs($id: String!, $limit: Int, $filter: String) {
+  deploymentLogs(deploymentId: $id, limit: $limit, filter: $filter) { timestamp severity message } }""",
+    _LOG,
+)
+HTTP_METRICS = Document(
+    """query httpMetricsGroupedByStatus(
+  $environmentId: String!, $serviceId: String!, $startDate: DateTime!, $endDate: DateTime!, $stepSeconds: Int) {
+  httpMetricsGroupedByStatus(environmentId: $environmentId, serviceId: $serviceId, startDate: $startDate, endDate: $endDate, stepSeconds: $stepSeconds) {
+    statusCode samples { value } } }""",
+    [{"statusCode": int, "samples": [{"value": float}]}],
+)
+
+AUTO_DEPLOY = Document(
+    """mutation serviceInstanceAutoDeployUpdate($input: ServiceInstanceAutoDeployUpdateInput!) {
+  serviceInstanceAutoDeployUpdate(input: $input) { enabled } }""",
+    {"enabled": bool},
+)
+DEPLOY = Document(
+    """mutation serviceInstanceDeployV2($environmentId: String!, $serviceId: String!, $commitSha: String) {
+  serviceInstanceDeployV2(environmentId: $environmentId, serviceId: $serviceId, commitSha: $commitSha) }""",
+    str,
+)
+UPDATE = Document(
+    """mutation serviceInstanceUpdate($environmentId: String, $serviceId: String!, $input: ServiceInstanceUpdateInput!) {
+  serviceInstanceUpdate(environmentId: $environmentId, serviceId: $serviceId, input: $input) }""",
+    True,
+)
+PATCH = Document(
+    """mutation environmentPatchCommit($environmentId: String!, $patch: EnvironmentConfig, $message: String) {
+  environmentPatchCommit(environmentId: $environmentId, patch: $patch, commitMessage: $message) }""",
+    str,
+)
+REGIONS = Document("query regions($projectId: String) { regions(projectId: $projectId) { name } }", [{"name": str}])
+SET_VARIABLES = Document("mutation variableCollectionUpsert($input: VariableCollectionUpsertInput!) { variableCollectionUpsert(input: $input) }", True)
+STAGE = Document(
+    """mutation environmentStageChanges($environmentId: String!, $input: EnvironmentConfig!) {
+  environmentStageChanges(environmentId: $environmentId, input: $input, merge: true) { id } }""",
+    {"id": str},
+)
+COMMIT_STAGED = Document(
+    """mutation environmentPatchCommitStaged($environmentId: String!, $message: String) {
+  environmentPatchCommitStaged(environmentId: $environmentId, commitMessage: $message, skipDeploys: true) }""",
+    str,
+)
+CANCEL = Document("mutation deploymentCancel($id: String!) { deploymentCancel(id: $id) }", True)
+REDEPLOY = Document("mutation deploymentRedeploy($id: String!) { deploymentRedeploy(id: $id, usePreviousImageTag: true) { id } }", {"id": str})
+REMOVE = Document("mutation deploymentRemove($id: String!) { deploymentRemove(id: $id) }", True)
+RESTART = Document("mutation deploymentRestart($id: String!) { deploymentRestart(id: $id) }", True)
+ROLLBACK = Document("mutation deploymentRollback($id: String!) { deploymentRollback(id: $id) }", True)
+STOP = Document("mutation deploymentStop($id: String!) { deploymentStop(id: $id) }", True)
+
+REPEATABLE = {"environmentStageChanges", "serviceInstanceAutoDeployUpdate", "serviceInstanceUpdate", "variableCollectionUpsert"}
+
+
+def graphql(api: ApiClient, document: Document, **variables: Any) -> Any:
+    """Return the one field that ``document`` asks for, which it is named after. Raises ApiError, also for an answer that is nothing or of another shape."""
+    _kind, name = _operation(document)
+    found = _ask(api, document, **variables).get(name)
+    if found is None or found is False:
+        raise ApiError(f"Railway answered {name} with {found} in place of a result. Look at the service in Railway's dashboard.", code="no_result")
+    return api.conform(name, found, document.shape)
+
+
+def fields(api: ApiClient, document: Document, **variables: Any) -> dict[str, Any]:
+    """Return all fields that ``document`` asks for. Raises ApiError."""
+    return api.conform(_operation(document)[1], _ask(api, document, **variables), document.shape)
+
+
+def _operation(document: Document) -> list[str]:
+    return document.partition("(")[0].split()
+
+
+def _ask(api: ApiClient, document: Document, **variables: Any) -> dict[str, Any]:
+    """Send a document. A query is tried again like any other read, and so is a mutation that sets what it is told; any other one is not.
+
+    Raises ApiError, also where Railway answers 200 with errors.
+    """
+    kind, name = _operation(document)
+    writes = kind != "query"
+    answer = api.json(
+        "POST",
+        "/graphql/v2",
+        shape=_ANSWER,
+        params={"source": "storefront.runbook"},  # the limit at Railway's edge is stricter for an address without a query string
+        json={"query": document, "variables": variables},
+        idempotent=not writes or name in REPEATABLE,
+        writes=writes,
+        most=LOG_BYTES,
+    )
+    if errors := answer.get("errors"):
+        raise _refused(name, errors[0])
+    return answer.get("data", {})
+
+
+def parse_error(response: Any) -> tuple[str | None, str | None]:
+    """Return (code, message) of an answer with an error status, GraphQL's or that of an upload."""
+    try:
+        answer = response.json()
+        first = (answer.get("errors") or [answer])[0]
+        return (first.get("extensions") or {}).get("code"), first.get("message")
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None, None
+
+
+def _refused(name: str, error: Mapping[str, Any]) -> ApiError:
+    said = str(error.get("message") or "no reason").rstrip(".")
+    advice = "Correct what it names, or look at the service in Railway's dashboard."
+    if "not authorized" in said.lower():
+        advice = (
+            "Check api_token, and token_type: an account's or workspace's token goes with token_type=account, a project token with token_type=project. "
+            "A project token reaches one environment only; Railway says the same of a project or environment that the token may not see."
+        )
+    elif "not found" in said.lower():
+        advice = "Check project, environment, service and deployment, and that the token belongs to their account."
+    code = (error.get("extensions") or {}).get("code")
+    return ApiError(f"Railway refused {name}: {said}. {advice}", code=code, status=HTTPStatus.OK.value, request_id=error.get("traceId"))

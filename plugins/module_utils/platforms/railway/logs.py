@@ -1,0 +1,58 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a service at Railway said while it was built and while it ran, and how its requests were answered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from ...core.errors import RunbookError
+from ...core.redact import redact
+from . import graphql
+
+if TYPE_CHECKING:
+    from .client import Railway
+
+LOGS = {"build": graphql.BUILD_LOGS, "runtime": graphql.DEPLOYMENT_LOGS}
+TAIL = 15  # lines of a failed deployment's build, and as many of its run
+MOST = 5000  # lines that Railway gives at once
+
+
+def read_log(client: Railway, kind: str, deployment_id: str, limit: int, wanted: str | None = None) -> list[dict[str, Any]]:
+    """Return the last lines of a log as ``{at, severity, message}``, the oldest first, without passwords of URLs. ``wanted`` is Railway's filter."""
+    said = client.ask(LOGS[kind], id=deployment_id, limit=limit, filter=wanted or "")
+    lines = sorted(said, key=lambda line: line["timestamp"])[-limit:]
+    return [{"at": line["timestamp"], "severity": line.get("severity"), "message": redact(line["message"].rstrip())} for line in lines]
+
+
+def log_tail(client: Railway, deployment_id: str) -> str:
+    """Return the last lines of a deployment's build, and of what it said while it ran, as far as they can be had."""
+    lines: list[str] = []
+    for kind in LOGS:
+        try:
+            lines += [line["message"] for line in read_log(client, kind, deployment_id, 100) if line["message"]][-TAIL:]
+        except RunbookError:
+            continue
+    return "\n".join(lines)
+
+
+def answers(client: Railway, minutes: int) -> dict[str, Any]:
+    """Return how the requests of the last ``minutes`` to the service's domains were answered: ``{requests, errors_4xx, errors_5xx, by_status}``."""
+    now = datetime.now(UTC)
+    span = {"startDate": _iso(now - timedelta(minutes=minutes)), "endDate": _iso(now)}
+    counts: Counter[int] = Counter()
+    for entry in client.ask(graphql.HTTP_METRICS, **client.instance, **span, stepSeconds=60):
+        counts[entry["statusCode"]] += round(sum(sample["value"] for sample in entry["samples"]))
+    return {
+        "requests": counts.total(),
+        "errors_4xx": sum(count for status, count in counts.items() if 400 <= status < 500),
+        "errors_5xx": sum(count for status, count in counts.items() if 500 <= status < 600),
+        "by_status": {str(status): count for status, count in sorted(counts.items())},
+    }
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,143 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a service at Railway is set up: where it gets its code from, whether pushes deploy, what it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...core.errors import ApiError, ConfigError
+from . import graphql
+from .client import Railway
+from .graphql import fields
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``auto_deploy`` tells whether pushes deploy by themselves; ``refused`` is Railway's reason where that cannot be turned on."""
+
+    repository: str | None
+    branch: str | None
+    image: str | None
+    root_directory: str | None
+    auto_deploy: bool
+    refused: str | None
+    pre_deploy_command: str | None
+    start_command: str | None
+    healthcheck_path: str | None
+    healthcheck_timeout: int | None
+    overlap_seconds: int | None
+    draining_seconds: int | None
+    regions: dict[str, int]
+    variable_names: frozenset[str]
+
+    @classmethod
+    def of(cls, service_id: str, answer: Mapping[str, Any]) -> Settings:
+        instance, status = answer["serviceInstance"], answer["serviceInstanceAutoDeployStatus"]
+        config = answer["environment"].get("config", {}).get("services", {}).get(service_id) or {}
+        source, kept = instance.get("source", {}), config.get("source", {})
+        return cls(
+            repository=source.get("repo") or kept.get("repo"),
+            branch=kept.get("branch"),
+            image=source.get("image") or kept.get("image"),
+            root_directory=instance.get("rootDirectory") or kept.get("rootDirectory"),
+            auto_deploy=status["enabled"],
+            refused=None if status["enabled"] or status.get("canEnable") else status.get("reason") or "it gives no reason",
+            pre_deploy_command=_command(instance.get("preDeployCommand")),
+            start_command=instance.get("startCommand") or None,
+            healthcheck_path=instance.get("healthcheckPath") or None,
+            healthcheck_timeout=instance.get("healthcheckTimeout"),
+            overlap_seconds=instance.get("overlapSeconds"),
+            draining_seconds=instance.get("drainingSeconds"),
+            regions=_replicas(config.get("deploy", {}).get("multiRegionConfig")),
+            variable_names=frozenset(config.get("variables", {})),
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """Return what modules give back of the settings."""
+        source = {"repository": self.repository, "branch": self.branch, "image": self.image, "root_directory": self.root_directory}
+        return {
+            "source": source,
+            "auto_deploy": self.auto_deploy,
+            "pre_deploy_command": self.pre_deploy_command,
+            "start_command": self.start_command,
+            "healthcheck_path": self.healthcheck_path,
+            "healthcheck_timeout": self.healthcheck_timeout,
+            "overlap_seconds": self.overlap_seconds,
+            "draining_seconds": self.draining_seconds,
+            "regions": self.regions,
+        }
+
+
+NAMES = ("source", "auto_deploy", "pre_deploy_command", "start_command", "healthcheck_path", "healthcheck_timeout", "overlap_seconds", "draining_seconds")
+UNKNOWN: dict[str, Any] = dict.fromkeys((*NAMES, "regions"))
+CHANGEABLE = {  # option → Railway's name of it; None has a mutation of its own
+    "auto_deploy": None,
+    "healthcheck_path": "healthcheckPath",
+    "healthcheck_timeout": "healthcheckTimeout",
+    "overlap_seconds": "overlapSeconds",
+    "draining_seconds": "drainingSeconds",
+    "pre_deploy_command": "preDeployCommand",
+}
+
+
+def _command(told: Any) -> str | None:
+    """Return a command as one line; Railway lists the commands that it runs before a deployment."""
+    return (" && ".join(told) if isinstance(told, list) else told) or None
+
+
+def _replicas(told: Any) -> dict[str, int]:
+    """Return region → replicas of a multiRegionConfig."""
+    return {region: entry["numReplicas"] for region, entry in sorted((told or {}).items()) if entry and entry.get("numReplicas")}
+
+
+def read_settings(client: Railway) -> Settings:
+    """Ask for a service's settings. Raises ApiError."""
+    return Settings.of(client.scope["serviceId"], fields(client.api, graphql.SETTINGS, **client.scope))
+
+
+def told_settings(client: Railway) -> dict[str, Any]:
+    """Return a service's settings as modules give them back; unknown ones do not keep a rollback from finding its target."""
+    try:
+        return read_settings(client).describe()
+    except ApiError as error:
+        client.waiter.warn(f"It is not known where {client.service} gets its code from, and whether pushes deploy it. {error}")
+        return UNKNOWN
+
+
+def configured(params: Mapping[str, Any], client: Railway) -> tuple[dict[str, Any], dict[str, Any], Callable[[], None]]:
+    """Return (what is set, what shall be, what makes it so) of the options that are given. Raises ConfigError for what Railway does not let be."""
+    settings = read_settings(client)
+    if params["auto_deploy"] and settings.refused:
+        raise ConfigError(
+            f"Railway does not let pushes deploy {client.service}: {settings.refused}. Connect the service to a repository, or set auto_deploy to false.",
+            code="no_auto_deploy",
+        )
+    before = {name: getattr(settings, name) for name in CHANGEABLE if params[name] is not None}
+    after = {name: None if params[name] == "" else params[name] for name in before}
+    return before, after, lambda: configure(client, settings, {name: value for name, value in after.items() if value != before[name]})
+
+
+def configure(client: Railway, settings: Settings, wanted: Mapping[str, Any]) -> None:
+    """Change settings, given by the names of CHANGEABLE. What is not auto-deploy holds from the next deployment on."""
+    if "auto_deploy" in wanted:
+        client.ask(graphql.AUTO_DEPLOY, input={**client.scope, "enabled": wanted["auto_deploy"]})
+    told = {railways: wanted[name] for name, railways in CHANGEABLE.items() if railways and name in wanted}
+    if "preDeployCommand" in told:
+        told["preDeployCommand"] = [told["preDeployCommand"]] if told["preDeployCommand"] else []
+    if told:
+        update(client, settings, **told)
+
+
+def update(client: Railway, settings: Settings, **told: Any) -> None:
+    """Change settings by Railway's names. The regions go with them: an update without any has put services back to one replica."""
+    regions = {"multiRegionConfig": region_config(settings.regions)} if settings.regions else {}
+    client.ask(graphql.UPDATE, **client.instance, input={**told, **regions})
+
+
+def region_config(regions: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """Return a multiRegionConfig of region → replicas."""
+    return {region: {"numReplicas": count} for region, count in regions.items()}

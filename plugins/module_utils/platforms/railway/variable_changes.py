@@ -1,0 +1,108 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Changes to a service's variables at Railway, without a deployment for each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...core.errors import ConfigError
+from . import graphql
+from .client import Railway, is_own
+from .settings import read_settings
+from .states import Deployment, live
+from .variables import Pins
+
+
+@dataclass(frozen=True)
+class Change:
+    """``before`` has the values of today, ``values`` those to set; ``removed`` are names. Values are secrets."""
+
+    before: Mapping[str, str]
+    values: Mapping[str, str]
+    removed: list[str]
+
+    @property
+    def added(self) -> list[str]:
+        return sorted(set(self.values) - set(self.before))
+
+    @property
+    def updated(self) -> list[str]:
+        return sorted(set(self.values) & set(self.before))
+
+    @property
+    def after(self) -> dict[str, str]:
+        return {name: value for name, value in {**self.before, **self.values}.items() if name not in self.removed}
+
+
+def plan_change(client: Railway, wanted: Mapping[str, str], absent: Iterable[str], exclusive: bool) -> Change:
+    """Compare what is wanted with what there is. Raises ConfigError for what must not or cannot be done."""
+    absent = set(absent)
+    if odd := sorted(name for name, value in wanted.items() if not isinstance(value, str)):
+        raise ConfigError(f'variables has values that are no text: {", ".join(odd)}. Quote them, as in PORT: "3000".', code="not_text")
+    if own := sorted(name for name in {*wanted, *absent} if is_own(name)):
+        raise ConfigError(f"{', '.join(own)}: Railway sets these by itself. Take them out of variables and absent.", code="railways_own")
+    if both := sorted(absent & set(wanted)):
+        raise ConfigError(f"{', '.join(both)}: both in variables and in absent. Take them out of one of them.", code="both_ways")
+    if exclusive and not wanted:
+        raise ConfigError("exclusive would remove every variable of the service, since variables is empty. Fill variables.", code="all_removed")
+    before = client.variables(unrendered=True)
+    values = {name: value for name, value in wanted.items() if before.get(name) != value}
+    if not absent and not exclusive:
+        return Change(before, values, [])
+    there = read_settings(client).variable_names | before.keys()  # sealed ones have a name only
+    removed = sorted(name for name in there if not is_own(name) if name in absent or (exclusive and name not in wanted))
+    if removed:
+        _refuse_staged(client, set(removed))
+    return Change(before, values, removed)
+
+
+def _refuse_staged(client: Railway, removed: set[str]) -> None:
+    """Removing commits what is staged for the environment, so nothing of somebody else's may be; this very removal may, of a run that came no further."""
+    staged = _staged(client)
+    there = client.api.conform("environmentStagedChanges", staged, graphql.STAGED_VARIABLES).get("services", {})
+    variables = there.get(client.scope["serviceId"], {}).get("variables", {})
+    ours = {"services": {client.scope["serviceId"]: {"variables": dict.fromkeys(removed & variables.keys())}}}
+    if staged and staged != ours:
+        raise ConfigError(
+            f"Somebody has staged changes for the environment {client.environment} at Railway, and removing a variable would commit them. Commit or discard "
+            "them in Railway's dashboard first.",
+            code="staged_changes",
+        )
+
+
+def _staged(client: Railway) -> Any:
+    patch = client.ask(graphql.STAGED, id=client.scope["environmentId"]).get("patch", {})
+    return {part: what for part, what in patch.items() if what}
+
+
+def write(client: Railway, change: Change) -> None:
+    """Set and remove; nothing is deployed with it. What was done of it, when this is killed, is found done by the next run."""
+    if change.values:
+        client.ask(graphql.SET_VARIABLES, input={**client.scope, "variables": dict(change.values), "skipDeploys": True, "replace": False})
+    if change.removed:
+        client.waiter.settle(lambda: _remove(client, change.removed), lambda: not read_settings(client).variable_names & set(change.removed))
+
+
+def _remove(client: Railway, names: list[str]) -> None:
+    """Railway's own mutation for it deploys each time, so the removal is staged and committed without a deployment."""
+    place = {"environmentId": client.scope["environmentId"]}
+    patch = {"services": {client.scope["serviceId"]: {"variables": dict.fromkeys(names)}}}
+    client.ask(graphql.STAGE, **place, input=patch)
+    client.ask(graphql.COMMIT_STAGED, **place, message=f"storefront.runbook removes {', '.join(names)}")
+
+
+def to_deploy(client: Railway, names: Iterable[str], changed: bool) -> tuple[Deployment | None, Deployment | None]:
+    """Return (the deployment to deploy anew, the one to wait for): what runs, unless it has the values of today, or what is on its way with them."""
+    listed = client.deployments()
+    serving = live(listed)
+    if serving is None:
+        return None, None
+    pins = Pins(client, list(names))
+    for coming in (deployment for deployment in listed if deployment.in_progress and deployment.created_at > serving.created_at):
+        if not pins.differing(coming):
+            return None, coming
+    return (serving, None) if changed or pins.contradicted(serving) else (None, None)

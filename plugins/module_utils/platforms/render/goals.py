@@ -1,0 +1,142 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What shall serve at Render, how it is known when it is there, and how it is made otherwise."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...core.errors import ConfigError
+from .client import Render
+from .states import Deploy, able, auto_deploys, by_id, is_suspended, live, tag_of
+
+SHA = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What shall serve: ``reached_by(deploy)`` knows it when it is there, ``make()`` makes it in this ``way``, ``predicted`` is what that will be."""
+
+    reached_by: Callable[[Deploy], bool]
+    make: Callable[[], Deploy]
+    predicted: dict[str, Any]
+    way: str = "deploy"
+
+
+def decide(listed: Iterable[Deploy], goal: Goal) -> tuple[Deploy | None, list[Deploy]]:
+    """Return the deploy that reaches the goal or is on its way there, and those on their way elsewhere."""
+    listed = list(listed)
+    coming = [deploy for deploy in listed if deploy.in_progress]
+    serving = [deploy for deploy in [live(listed)] if deploy]
+    found = next((deploy for deploy in coming + serving if goal.reached_by(deploy)), None)
+    return found, [deploy for deploy in coming if not goal.reached_by(deploy)]
+
+
+def deployed(params: Mapping[str, Any], client: Render, listed: list[Deploy]) -> Goal:
+    """The commit or the image that the options name."""
+    commit, image = params["commit"], params["image"]
+    release = params["release"] or params["ref"] or client.releases.get(commit or "") or tag_of(image)
+    if release and len(release.split()) != 1:
+        raise ConfigError(f"The release {release!r} is not one word. Correct release.", code="no_release")
+    _refuse_unfit(client, params["source"], commit, image)
+    if params["source"] != "adopt" and params["auto_deploy"] is None:
+        _refuse_auto_deploy(client)
+    wanted = {"commitId": commit} if commit else {"imageUrl": image}
+    if params["clear_cache"]:
+        wanted["clearCache"] = "clear"
+
+    def make() -> Deploy:
+        return client.find(commit or image) if params["source"] == "adopt" else client.create(wanted)
+
+    predicted = {"id": None, "url": None, "status": _status(params), "release": release, "commit": commit, "created_at": None}
+    goal = Goal(lambda deploy: (commit or image) in (deploy.commit, deploy.image), make, predicted)
+    if params["source"] == "adopt" and not decide(listed, goal)[0]:
+        listed.insert(0, client.find(commit))  # a push takes a moment to show
+    return goal
+
+
+def redeployed(params: Mapping[str, Any], client: Render, listed: list[Deploy]) -> Goal:
+    """What serves, deployed anew with the variables and settings of today."""
+    serving = live(listed)
+    if serving is None:
+        raise ConfigError(f"{client.service['name']} runs nothing that could be deployed anew. Deploy a release, with state=deployed.", code="nothing_live")
+    return Goal(lambda deploy: False, lambda: client.create(serving.wanted), {**serving.describe(), **_new(params)})
+
+
+def _status(params: Mapping[str, Any]) -> str:
+    return "live" if params["wait"] else "created"
+
+
+def _new(params: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known beforehand of any deploy that will be made."""
+    return {"id": None, "status": _status(params), "created_at": None}
+
+
+def _refuse_auto_deploy(client: Render) -> None:
+    if auto_deploys(client.service):
+        raise ConfigError(
+            f"Render deploys each push to {client.service.get('branch') or 'the branch'} of {client.service['name']} by itself, past every check. "
+            "Turn Auto-Deploy off in its settings, or have that done with auto_deploy=false, which is -e take_over=true in this collection's "
+            "playbooks; auto_deploy=true leaves it on.",
+            code="auto_deploy",
+        )
+
+
+def _refuse_unfit(client: Render, source: str, commit: str | None, image: str | None) -> None:
+    """Refuse what Render cannot build, and a service that builds from the other kind of source."""
+    if bool(image) != (source == "image"):
+        wanted = "image" if source == "image" else "ref, or commit"
+        raise ConfigError(f"source is {source}, which goes with {wanted}. Set that, or correct source.", code="wrong_source")
+    if commit and not SHA.fullmatch(commit):
+        raise ConfigError(f"{commit!r} is not the full SHA of a commit. Set commit to all 40 digits of it, or set path and ref.", code="short_commit")
+    name, from_image = client.service["name"], bool(client.service.get("imagePath"))
+    if commit and from_image:
+        raise ConfigError(f"The service {name} runs an image ({client.service['imagePath']}). Set source=image and image.", code="wrong_source")
+    if image and not from_image:
+        raise ConfigError(
+            f"The service {name} is built from Git ({client.service.get('repo')}). Set path and ref, or commit, and no image.", code="wrong_source"
+        )
+
+
+def rolled_back(params: Mapping[str, Any], client: Render, listed: list[Deploy], changed: list[str]) -> Goal:
+    """The build of an older deploy with the variables of then, or where the pinned ones of ``changed`` forbid that its source with those of today."""
+    target = by_id(listed, params["deployment"]) or client.deploy(params["deployment"])
+    predicted = {**target.describe(), **_new(params)}
+
+    def anew() -> Deploy:
+        client.waiter.warn(f"{', '.join(changed)} may have changed since {target.id} was live, so its source is deployed anew with today's variables.")
+        return client.create(target.wanted)
+
+    def back() -> Deploy:
+        client.waiter.warn(f"Render runs {target.id} with the variables that it had: a value that was changed since then is the old one in it.")
+        return client.roll_back(target)
+
+    if changed and live(listed) != target:
+        goal = Goal(lambda deploy: deploy.trigger != "rollback" and deploy.repeats(target), anew, predicted, "redeploy")
+    else:
+        goal = Goal(lambda deploy: deploy.restores(target), back, predicted, "resume" if target.word == "stopped" else "rollback")
+    if not decide(listed, goal)[0] and target not in able([target]):
+        others = ", ".join(f"{deploy.id} ({deploy.release or deploy.source})" for deploy in able(listed))
+        raise ConfigError(
+            f"Render cannot roll {client.service['name']} back to {target.id} ({target.release or target.source}, {target.word}): it never served. "
+            f"Set deployment to one of: {others or 'none at present'}; or deploy its release again with state=deployed.",
+            code="no_rollback_candidate",
+        )
+    return goal
+
+
+def started(params: Mapping[str, Any], client: Render, listed: list[Deploy]) -> Goal:
+    """Whatever the service ran when it was suspended."""
+    if not is_suspended(client.service) and not any(deploy.is_live or deploy.in_progress for deploy in listed):
+        raise ConfigError(f"{client.service['name']} has no deploy that can be started. Deploy a release first, with state=deployed.", code="nothing_to_start")
+    last = next(iter(able(listed)), None)
+    nothing = dict.fromkeys(("url", "release", "commit"))
+
+    def resume() -> Deploy:
+        raise ConfigError(f"{client.service['name']} was resumed and runs nothing. Deploy a release, with state=deployed.", code="nothing_to_start")
+
+    return Goal(lambda deploy: True, resume, {**(last.describe() if last else nothing), **_new(params)}, "resume")

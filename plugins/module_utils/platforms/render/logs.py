@@ -1,0 +1,63 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a service at Render has said: its builds, its processes, and the requests to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from ...core.errors import RunbookError
+from ...core.http import LOG_BYTES
+from ...core.redact import redact
+
+if TYPE_CHECKING:
+    from .client import Render
+    from .states import Deploy
+
+PAGE = 100  # the most that Render gives at once
+LOG_LINES = 15  # of a failed deploy's build, and as many of its run
+LINE = {"id": str, "timestamp": str, "message": str, "labels": [{"name": str, "value": str}]}
+LOGS = {"logs": [LINE], "hasMore": bool, "nextStartTime?": str, "nextEndTime?": str}
+
+
+def read(client: Render, most: int, *, since: datetime, types: Iterable[str] = (), text: str | None = None) -> list[dict[str, Any]]:
+    """Return the newest ``most`` lines since a time, the oldest of them first: ``at``, ``type``, ``level``, ``instance``, ``message``.
+
+    Passwords in URLs are masked.
+    """
+    query: dict[str, Any] = {"ownerId": client.service["ownerId"], "resource": client.service["id"], "direction": "backward"}
+    query |= {"startTime": _stamp(since), "type": list(types), "text": text}
+    found: dict[str, dict[str, Any]] = {}  # by id: the pages go by times, so a line can be on two of them
+    while len(found) < most:
+        answer = client.api.json("GET", "/logs", shape=LOGS, params={**query, "limit": min(PAGE, most - len(found))}, most=LOG_BYTES)
+        fresh = {entry["id"]: _line(entry) for entry in answer["logs"] if entry["id"] not in found}
+        found |= fresh
+        if not answer["hasMore"] or not fresh or not {"nextStartTime", "nextEndTime"} <= answer.keys():
+            break
+        query |= {"startTime": answer["nextStartTime"], "endTime": answer["nextEndTime"]}
+    return sorted(reversed(found.values()), key=lambda line: line["at"])
+
+
+def tail(client: Render, deploy: Deploy) -> str:
+    """Return the last lines of a deploy's build, and of what its process said, as far as they can be had."""
+    lines: list[str] = []
+    for kind in ("build", "app"):
+        try:
+            said = read(client, LOG_LINES, since=deploy.created_at - timedelta(seconds=1), types=[kind])
+        except RunbookError:
+            continue
+        lines += [line["message"] for line in said if line["message"].strip()]
+    return "\n".join(lines)
+
+
+def _line(entry: dict[str, Any]) -> dict[str, Any]:
+    labels = {label["name"]: label["value"] for label in entry["labels"]}
+    told = {name: labels.get(name) for name in ("type", "level", "instance")}
+    return {"at": entry["timestamp"], **told, "message": redact(entry["message"].rstrip())}
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

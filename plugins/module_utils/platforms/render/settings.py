@@ -1,0 +1,88 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Render service's settings that deploy nothing: auto-deploy, maintenance mode, the number of instances."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...core.errors import ConfigError
+from .client import Render
+from .states import auto_deploys, is_suspended, maintenance, replicas
+
+
+def changes(client: Render, *, auto_deploy: bool | None = None, mode: bool | None = None, uri: str | None = None) -> dict[str, Any]:
+    """Return what has to be sent to Render so that the service has these settings; empty when it has them. None leaves a setting as it is."""
+    sent: dict[str, Any] = {}
+    if auto_deploy and client.service.get("imagePath"):
+        raise ConfigError(f"{client.service['name']} runs an image, which no push deploys. Leave auto_deploy out, or set it to false.", code="no_auto_deploy")
+    if auto_deploy is not None and auto_deploy != auto_deploys(client.service):
+        sent["autoDeploy"] = "yes" if auto_deploy else "no"
+    if mode is not None or uri is not None:
+        now = maintenance(client.service)
+        if now is None:
+            raise ConfigError(
+                f"{client.service['name']} is no web service, so it has no maintenance mode. Stop it instead, with state=stopped.", code="no_maintenance_mode"
+            )
+        wanted = {"enabled": now["enabled"] if mode is None else mode, "uri": now["uri"] if uri is None else uri}
+        if wanted != now:
+            sent["serviceDetails"] = {"maintenanceMode": wanted}
+    return sent
+
+
+def told_settings(service: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a service's settings as modules give them back."""
+    details = service.get("serviceDetails") or {}
+    commands = details.get("envSpecificDetails") or {}
+    names = {"repository": "repo", "branch": "branch", "image": "imagePath", "root_directory": "rootDir"}
+    return {
+        **{"source": {told: service.get(name) or None for told, name in names.items()}, "auto_deploy": auto_deploys(service)},
+        **{"suspended": is_suspended(service), "replicas": replicas(service), "maintenance_mode": maintenance(service)},
+        **{
+            "pre_deploy_command": commands.get("preDeployCommand") or "",
+            "start_command": commands.get("startCommand") or commands.get("dockerCommand") or None,
+        },
+        "healthcheck_path": details.get("healthCheckPath") or None,
+    }
+
+
+def configured(params: Mapping[str, Any], client: Render, intent: Any) -> Any:
+    """Add the maintenance mode to a plan."""
+    settings = changes(client, auto_deploy=params["auto_deploy"], mode=params["maintenance_mode"], uri=params["maintenance_uri"])
+    now = maintenance(client.service)
+    intent.before["maintenance_mode"] = now
+    intent.after["maintenance_mode"] = settings.get("serviceDetails", {}).get("maintenanceMode", now)
+    intent.todo["settings"] = settings
+    return intent
+
+
+def scaled(params: Mapping[str, Any], client: Render, intent: Any) -> Any:
+    """Add the number of instances to a plan."""
+    wanted, autoscaling = params["replicas"], (client.service.get("serviceDetails") or {}).get("autoscaling") or {}
+    name = client.service["name"]
+    if wanted < 1:
+        raise ConfigError(f"replicas is {wanted}, and Render runs at least one instance. Use state=stopped to run none.", code="no_replicas")
+    if replicas(client.service) is None:
+        raise ConfigError(f"{name} is a {client.service.get('type')}, which has no number of instances.", code="no_replicas")
+    if autoscaling.get("enabled"):
+        raise ConfigError(
+            f"Render scales {name} by itself, between {autoscaling.get('min')} and {autoscaling.get('max')} instances, and ignores a fixed number meanwhile. "
+            "Turn autoscaling off in its dashboard, or change these limits there.",
+            code="autoscaling",
+        )
+    intent.before["replicas"], intent.after["replicas"] = replicas(client.service), wanted
+    if wanted != replicas(client.service):
+        intent.todo["replicas"] = wanted
+    return intent
+
+
+def restarted(params: Mapping[str, Any], client: Render, intent: Any) -> Any:
+    """Add the restart to a plan; there must be something to restart."""
+    if not intent.before["live"]:
+        raise ConfigError(
+            f"{client.service['name']} runs nothing that could be restarted. Start it with state=started, or deploy a release.", code="nothing_to_restart"
+        )
+    intent.before["instances"], intent.after["instances"] = "as they are", "new ones of the same deploy"
+    return intent

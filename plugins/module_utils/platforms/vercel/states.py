@@ -1,0 +1,174 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Vercel's answers mean: words, shapes, and which deployment production serves. Asks nothing, writes nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from ...core.wait import Outcome
+
+STATES = {
+    "QUEUED": Outcome.PENDING,
+    "INITIALIZING": Outcome.PENDING,
+    "BUILDING": Outcome.PENDING,
+    "READY": Outcome.READY,
+    "ERROR": Outcome.FAILED,
+    "CANCELED": Outcome.FAILED,
+    "DELETED": Outcome.FAILED,
+    "BLOCKED": Outcome.FAILED,  # by the team's rules, until somebody lets it build
+}
+# Of the request that re-points the production domains, and of each of its aliases.
+JOBS = {
+    "pending": Outcome.PENDING,
+    "in-progress": Outcome.PENDING,
+    "succeeded": Outcome.READY,
+    "completed": Outcome.READY,
+    "skipped": Outcome.READY,
+    "failed": Outcome.FAILED,
+}
+# What to do about each word that is an end without success, in lower case as state_of() gives it.
+ADVICE = {
+    "error": "Correct what the log names and deploy again.",
+    "canceled": "Somebody, or a newer build, canceled it: check who at Vercel, then deploy again.",
+    "deleted": "Somebody deleted it at Vercel: deploy again.",
+    "blocked": "A rule of the team holds it back: have somebody with the right to it let it build in Vercel's dashboard, or check the author of the commit, "
+    "the team's seats and its spend limit, then deploy again.",
+}
+
+ROLLING = "in a rolling release"
+
+LOOPBACK = re.compile(r"(127(\.\d+){3}|localhost)(:\d+)?")
+
+Deployment = Mapping[str, Any]
+Project = Mapping[str, Any]
+UNKNOWN: Deployment = {}  # stands for one that was made, and that a read has missed
+Verdict: TypeAlias = "tuple[Outcome | None, str]"
+
+
+def parse_error(response: Any) -> tuple[str | None, str | None]:
+    """Return Vercel's (code, message)."""
+    try:
+        error = response.json()["error"]
+        return error.get("code"), error.get("message")
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None, None
+
+
+def polling(waited: float) -> float:
+    """Return the seconds until the next look, as Vercel's own client has them, but sooner at first: a small site is built within five seconds."""
+    return min(1.0, 0.1 + waited / 6) if waited < 15 else 5.0 if waited < 60 else 15.0 if waited < 300 else 30.0
+
+
+def state_of(deployment: Deployment) -> Verdict:
+    """Return what a deployment's own state means, and Vercel's word for it in lower case."""
+    if deployment is UNKNOWN:
+        return Outcome.PENDING, "not known yet"
+    word = deployment.get("readyState") or deployment.get("state") or "unknown"
+    return STATES.get(word), word.lower()
+
+
+def deployment_url(host: str | None) -> str | None:
+    """Return the URL of a deployment's host: https, but for a host on this machine."""
+    if not host:
+        return None
+    return f"{'http' if LOOPBACK.fullmatch(host) else 'https'}://{host}"
+
+
+def timestamp(milliseconds: float | None) -> str | None:
+    """Return a time of Vercel's in UTC."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds") if milliseconds else None
+
+
+def describe(deployment: Deployment) -> dict[str, Any]:
+    """Return what modules give back of a deployment, from any of the shapes in which Vercel gives it."""
+    meta = deployment.get("meta") or {}
+    made = deployment.get("createdAt") or deployment.get("created")
+    return {
+        "id": deployment.get("id") or deployment.get("uid"),
+        "url": deployment_url(deployment.get("url")),
+        "status": state_of(deployment)[1],
+        "release": meta.get("release"),
+        "commit": meta.get("commit") or pushed_commit(deployment),
+        "created_at": timestamp(made),
+    }
+
+
+def pushed_commit(deployment: Deployment) -> str | None:
+    """Return the commit that Vercel itself noted: each Git host's under a name of its own, or that of a clean checkout which a client uploaded."""
+    meta = deployment.get("meta") or {}
+    clean = meta.get("gitCommitSha") if meta.get("gitDirty") != "1" else None
+    return next((meta[key] for key in ("githubCommitSha", "gitlabCommitSha", "bitbucketCommitSha") if meta.get(key)), clean)
+
+
+def production(project: Project) -> Deployment | None:
+    """Return the deployment that the production domains point at; None before the first promotion."""
+    target = (project.get("targets") or {}).get("production")
+    return target if target and target.get("readySubstate") != "STAGED" else None
+
+
+def last_request(project: Project) -> Mapping[str, Any]:
+    """Return the newest promotion or rollback: fromDeploymentId, toDeploymentId, jobStatus, requestedAt, type; empty before the first."""
+    return project.get("lastAliasRequest") or {}
+
+
+def on_its_way(project: Project) -> str | None:
+    """Return the id of the deployment that production is just being pointed at."""
+    job = last_request(project)
+    return job.get("toDeploymentId") if job and JOBS.get(job.get("jobStatus", "")) in (None, Outcome.PENDING) else None
+
+
+def rolling(project: Project, release: Mapping[str, Any] | None, deployment_id: str) -> Verdict | None:
+    """Tell how far a deployment has come in a rolling release, which serves it to more and more of the visitors; None where it is in none."""
+    release = release or {}
+    if release.get("queuedDeploymentId") == deployment_id:
+        return Outcome.PENDING, f"{ROLLING}: queued behind that of {(release.get('canaryDeployment') or {}).get('id')}"
+    if (release.get("canaryDeployment") or {}).get("id") != deployment_id:
+        return None
+    if release.get("state") == "ACTIVE":
+        stage = release.get("activeStage") or {}
+        held = ", until somebody approves of the next stage at Vercel" if stage.get("requireApproval") else ""
+        return Outcome.PENDING, f"{ROLLING}: at {stage.get('targetPercentage', '?')} %{held}"
+    asked = last_request(project)
+    begun_since = (release.get("startedAt") or 0) >= (asked.get("requestedAt") or 0) and asked.get("toDeploymentId") == deployment_id
+    return (Outcome.FAILED, f"{ROLLING}: aborted") if release.get("state") == "ABORTED" and begun_since else None
+
+
+def auto_assigns(project: Project) -> bool:
+    """Whether a production build is served as soon as it is built."""
+    return project.get("autoAssignCustomDomains", True)
+
+
+def serving(project: Project, aliases: Iterable[Mapping[str, Any]], deployment_id: str, stale: int | None = None) -> Verdict:
+    """Tell whether production serves a deployment, which READY of its build does not say.
+
+    ``aliases`` are the production domains as far as the project leaves open whether they serve it: alias, status. ``stale`` is the time of a
+    request, in milliseconds, that an answer may still show although a newer one was made.
+    """
+    states = {alias["alias"]: alias["status"] for alias in aliases}
+    job = last_request(project)
+    if job.get("toDeploymentId") == deployment_id:
+        word = job.get("jobStatus") or "unknown"
+        outcome = JOBS.get(word)
+        if stale and job.get("requestedAt") == stale:
+            return Outcome.PENDING, "requested"
+        failed = [alias for alias, status in states.items() if JOBS.get(status) is Outcome.FAILED]
+        if outcome is Outcome.FAILED or (outcome is Outcome.READY and failed):
+            return Outcome.FAILED, f"failed for {', '.join(failed) or 'the production domains'}"
+        if outcome is not Outcome.READY:
+            return outcome, word
+    elif other := on_its_way(project):
+        return Outcome.PENDING, f"on its way to {other}"
+    target = production(project) or {}
+    if target.get("id") != deployment_id:
+        return Outcome.PENDING, "not served yet"
+    if problem := target.get("aliasError"):
+        return Outcome.FAILED, f"failed for {', '.join(target.get('alias') or ['the production domains'])} ({problem.get('code')}: {problem.get('message')})"
+    if not target.get("aliasAssigned"):
+        return Outcome.PENDING, "not served yet"
+    waiting = [alias for alias, status in states.items() if JOBS.get(status) is not Outcome.READY]
+    return (Outcome.PENDING, f"not served yet on {', '.join(waiting)}") if waiting else (Outcome.READY, "served")

@@ -1,0 +1,196 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A project's variables at Vercel: what they are for some environments, and what makes them what they shall be."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from ...core.errors import ApiError, ConfigError, RunbookError, Unreachable
+from .client import Vercel
+from .shapes import CHANGED, MADE, ONE_VARIABLE, VARIABLES
+from .states import Project
+
+ENVIRONMENTS = ("production", "preview", "development")
+MARK = "storefront.runbook "  # begins the comment that holds the digest of a value which Vercel does not give back
+
+
+def digest(key: str, name: str, value: str | None) -> str | None:
+    """Return the HMAC-SHA256 of a value; None for one that cannot be read."""
+    return None if value is None else hmac.new(key.encode(), f"{name}\n{value}".encode(), hashlib.sha256).hexdigest()
+
+
+def environments(project: Project, names: Iterable[str]) -> frozenset[str]:
+    """Return the standard environments by name and the custom ones by id. Raises ConfigError for one that there is not."""
+    custom = {item["slug"]: item["id"] for item in project.get("customEnvironments") or []}
+    known = {**{name: name for name in ENVIRONMENTS}, **custom}
+    if unknown := [name for name in names if name not in known]:
+        raise ConfigError(
+            f"The project {project['name']} has no environment {', '.join(unknown)}. It has: {', '.join(known)}. Correct environments.", code="no_environment"
+        )
+    return frozenset(known[name] for name in names)
+
+
+def place(where: Iterable[str]) -> dict[str, list[str]]:
+    """Return what a request says of environments."""
+    custom = sorted(item for item in where if item not in ENVIRONMENTS)
+    return {"target": [name for name in ENVIRONMENTS if name in where], **({"customEnvironmentIds": custom} if custom else {})}
+
+
+@dataclass(frozen=True)
+class Variable:
+    """``value`` is None where Vercel does not give it back; ``noted`` is then the digest in its comment, if this collection wrote it."""
+
+    id: str
+    name: str
+    where: frozenset[str]
+    value: str | None
+    noted: str | None
+    sensitive: bool
+
+    def holds(self, value: str, key: str) -> bool:
+        return self.value == value if self.value is not None else self.noted == digest(key, self.name, value)
+
+
+def last_change(client: Vercel, project: Project) -> int:
+    """Return when a variable was last set, in milliseconds; that one was removed leaves no trace."""
+    listed = client.call("GET", f"/v10/projects/{project['id']}/env", shape=VARIABLES, params={"decrypt": "false"})["envs"]
+    return max((item.get("updatedAt") or item.get("createdAt") or 0 for item in listed), default=0)
+
+
+def read(client: Vercel, project: Project) -> list[Variable]:
+    """Return the project's own variables, without those of single branches and those that an integration keeps."""
+    found = []
+    for item in client.call("GET", f"/v10/projects/{project['id']}/env", shape=VARIABLES, params={"decrypt": "true"})["envs"]:
+        if item.get("gitBranch") or item.get("system") or item["type"] == "system":
+            continue
+        hidden, value = item["type"] in ("sensitive", "secret"), item.get("value")
+        if not hidden and not item.get("decrypted", item["type"] == "plain"):
+            value = client.call("GET", f"/v1/projects/{project['id']}/env/{item['id']}", shape=ONE_VARIABLE).get("value")
+        targets, note = item.get("target") or [], item.get("comment") or ""
+        where = frozenset([*([targets] if isinstance(targets, str) else targets), *(item.get("customEnvironmentIds") or [])])
+        noted = note.removeprefix(MARK) if note.startswith(MARK) else None
+        found.append(Variable(item["id"], item["key"], where, None if hidden else value, noted, hidden))
+    return found
+
+
+def shown(project: Project, held: Iterable[Variable], where: frozenset[str], key: str) -> dict[str, Any]:
+    """Return what the diff tells of a name's variables in the environments ``where``."""
+    slugs = {item["id"]: item["slug"] for item in project.get("customEnvironments") or []}
+    held = list(held)
+    digests = {digest(key, variable.name, variable.value) or variable.noted for variable in held}
+    return {
+        "digest": None if None in digests else ", ".join(sorted(filter(None, digests))),
+        "environments": sorted({slugs.get(item, item) for variable in held for item in variable.where & where}),
+        "sensitive": any(variable.sensitive for variable in held),
+    }
+
+
+def listing(client: Vercel, project: Project, key: str) -> list[dict[str, Any]]:
+    """Return name, environments, digest and sensitive of each variable, by name; one name may have several."""
+    everywhere = environments(project, [*ENVIRONMENTS, *(item["slug"] for item in project.get("customEnvironments") or [])])
+    told = [{"name": variable.name, **shown(project, [variable], everywhere, key)} for variable in read(client, project)]
+    return sorted(told, key=lambda item: (item["name"], item["environments"]))
+
+
+@dataclass
+class Change:
+    """What to do in this order: ``narrow`` and ``drop`` what is in the way, then ``update`` or ``create``."""
+
+    narrow: list[tuple[Variable, frozenset[str]]] = field(default_factory=list)
+    drop: list[Variable] = field(default_factory=list)
+    update: list[tuple[Variable, str]] = field(default_factory=list)
+    create: list[tuple[str, str]] = field(default_factory=list)
+
+    def names(self) -> set[str]:
+        """The names of all that is set."""
+        return {name for name, _unused in self.create} | {variable.name for variable, _unused in self.update}
+
+    def take_away(self, held: Iterable[Variable], where: frozenset[str]) -> None:
+        for variable in held:
+            if variable.where - where:
+                self.narrow.append((variable, variable.where - where))
+            else:
+                self.drop.append(variable)
+
+
+def compare(there: Iterable[Variable], wanted: Mapping[str, str], unwanted: Iterable[str], where: frozenset[str], *, sensitive: bool, key: str) -> Change:
+    """Return what makes the environments ``where``, and no others, have the ``wanted`` variables and none of the ``unwanted``."""
+    change = Change()
+    held: dict[str, list[Variable]] = {}
+    for variable in there:
+        if variable.where & where:
+            held.setdefault(variable.name, []).append(variable)
+    for name, value in wanted.items():
+        now = held.get(name, [])
+        covered = frozenset().union(*(variable.where for variable in now))
+        right = all(variable.holds(value, key) and (variable.sensitive or not sensitive) for variable in now)
+        if now and right and where <= covered:
+            continue
+        kept = next((variable for variable in now if variable.where <= where), None)
+        change.take_away((variable for variable in now if variable is not kept), where)
+        if kept:
+            change.update.append((kept, value))
+        else:
+            change.create.append((name, value))
+    for name in unwanted:
+        change.take_away(held.get(name, []), where)
+    return change
+
+
+def write(client: Vercel, project: Project, change: Change, where: frozenset[str], *, sensitive: bool, key: str) -> None:
+    """Carry a change out; what is set already when it is cut short stays right, and the next run does the rest.
+
+    What had to make way is put back where that which takes its place cannot be set: better an old value than none.
+    """
+    base = f"projects/{project['id']}/env"
+    moved: list[Variable] = []
+    try:
+        for variable, rest in change.narrow:
+            moved.append(variable)
+            client.call("PATCH", f"/v9/{base}/{variable.id}", shape=CHANGED, json=place(rest), idempotent=True)
+        for variable in change.drop:
+            _drop(client, f"/v9/{base}/{variable.id}")
+        for variable, value in change.update:
+            body = _body(variable.name, value, where, sensitive or variable.sensitive, key)
+            client.call("PATCH", f"/v9/{base}/{variable.id}", shape=CHANGED, json=body, idempotent=True)
+        if change.create:
+            bodies = [_body(name, value, where, sensitive, key) for name, value in change.create]
+            _refuse_failed(client.call("POST", f"/v10/{base}", shape=MADE, params={"upsert": "true"}, json=bodies, idempotent=True))
+    except (ApiError, Unreachable):
+        for variable in moved:
+            if variable.name in change.names():
+                with contextlib.suppress(RunbookError):  # refused where the other one was set after all
+                    client.call("PATCH", f"/v9/{base}/{variable.id}", shape=CHANGED, json=place(variable.where), idempotent=True)
+        raise
+
+
+def _refuse_failed(answer: Mapping[str, Any]) -> None:
+    """Raise ApiError for what Vercel did not create, which it says with a good status."""
+    if failed := answer.get("failed"):
+        error = failed[0]["error"]
+        raise ApiError(
+            f"Vercel did not set {len(failed)} of the variables: {error.get('message') or 'it gave no reason'}. Correct what it names, then run it again.",
+            code=error.get("code"),
+            status=HTTPStatus.CREATED.value,
+        )
+
+
+def _drop(client: Vercel, path: str) -> None:
+    try:
+        client.call("DELETE", path, shape=CHANGED)
+    except ApiError as error:
+        if not error.is_missing:  # as after an answer that was lost
+            raise
+
+
+def _body(name: str, value: str, where: frozenset[str], sensitive: bool, key: str) -> dict[str, Any]:
+    noted = {"comment": f"{MARK}{digest(key, name, value)}"} if sensitive else {}
+    return {"key": name, "value": value, "type": "sensitive" if sensitive else "encrypted", **place(where), **noted}

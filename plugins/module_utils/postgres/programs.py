@@ -1,0 +1,97 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PostgreSQL's own programs: the ones that fit the server, and an environment that keeps the password to itself."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import CommandFailed, ConfigError
+from ..core.process import run
+from . import session
+from .connection import LIBPQ, Database
+from .tls import environment_of, libpq_settings
+
+# Where distributions keep the programs of each major version side by side.
+FOLDERS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "usr/libexec/postgresql*", "opt/homebrew/opt/postgresql@*/bin", "usr/local/opt/postgresql@*/bin")
+SECRET = frozenset({"DATABASE_URL", "DIRECT_URL"})  # where this process may have its URL from; a program needs none of it
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program and its version, such as 15.20."""
+
+    path: str
+    version: str
+
+    @property
+    def major(self) -> int:
+        return int(self.version.split(".")[0])
+
+
+def find_tool(name: str, server_major: int, folder: str | None = None) -> Tool:
+    """Return the program whose version is the server's, or else the next newer one: an older one refuses. Raises ConfigError.
+
+    ``folder`` is the only place looked at when it is given.
+    """
+    folders = [folder] if folder else [*(str(path) for pattern in FOLDERS for path in Path("/").glob(pattern)), os.environ.get("PATH", "")]
+    paths = dict.fromkeys(path for place in folders if (path := shutil.which(name, path=place)))
+    tools = [tool for tool in map(_tool, paths) if tool]
+    fitting = sorted((tool for tool in tools if tool.major >= server_major), key=lambda tool: tool.major)
+    if fitting:
+        return fitting[0]
+    found = f"the newest {name} here is {max(tools, key=lambda tool: tool.major).version}" if tools else f"there is no {name} here"
+    raise ConfigError(
+        f"The server is PostgreSQL {server_major} and {found}{f' in {folder}' if folder else ''}. "
+        f"Install the client programs of version {server_major} or newer (apt-get install postgresql-client-{server_major}), "
+        "or name their folder in postgres_bin.",
+        code="no_tool",
+    )
+
+
+def _tool(path: str) -> Tool | None:
+    try:
+        said = run([path, "--version"], timeout=30).stdout
+    except CommandFailed:  # a wrapper without the version it was made for
+        return None
+    version = re.search(r"\d+(\.\d+)*", said)
+    return Tool(path, version[0]) if version else None
+
+
+def own_environment() -> dict[str, str]:
+    """Return this process's environment without what it says of servers of PostgreSQL: each program is given its own address and settings."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(LIBPQ) and key not in SECRET}
+
+
+@contextmanager
+def libpq_access(database: Database, server_major: int = 0) -> Iterator[dict[str, Any]]:
+    """Give the options of ``spawn`` that let a program of PostgreSQL connect, once, with the settings of session.py.
+
+    The password is in a file that has no name, which only this user and that program can read, and which is gone with them even when they are killed.
+    """
+    with tempfile.TemporaryFile() as passfile, libpq_settings(database) as (settings, descriptors):
+        password = database.password.replace("\\", "\\\\").replace(":", "\\:")
+        passfile.write(f"*:*:*:*:{password}\n".encode())
+        passfile.seek(0)
+        environment = {
+            **own_environment(),
+            "PGHOST": database.host,
+            "PGPORT": str(database.port),
+            "PGUSER": database.user,
+            "PGDATABASE": database.name,
+            "PGPASSFILE": f"/dev/fd/{passfile.fileno()}",
+            "PGAPPNAME": database.application,
+            "PGCONNECT_TIMEOUT": str(database.connect_timeout),
+            "PGOPTIONS": session.startup_options(database.options, server_major),
+            **environment_of(settings),
+        }
+        yield {"env": environment, "pass_fds": [passfile.fileno(), *descriptors]}

@@ -1,0 +1,101 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read the ledger as far back as a rollback needs it, and no further."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import NamedTuple
+
+from ..core.errors import ConfigError
+from ..core.wait import nothing
+from ..store.base import Store
+from .lease_document import timestamp
+from .ledger import Record, load, state_after, target, verified
+from .ledger_keys import Key, newest_first
+from .store_clock import APART, StoreClock
+
+MOST = 1000  # records that are read; further back the platforms have not kept a deployment either
+BATCH = 20
+AT_ONCE = 8
+NAMED = 3
+
+
+class History(NamedTuple):
+    """``records`` are what was read, the newest first; ``shown`` the newest of all. ``cut`` says that there are older ones that may matter.
+
+    ``remarks`` name the records that cannot be right.
+    """
+
+    records: list[Record]
+    shown: list[Record]
+    cut: bool
+    remarks: list[str]
+
+
+def read(
+    store: Store,
+    limit: int,
+    *,
+    release: str | None = None,
+    every: bool = False,
+    warn: Callable[[str], None] = nothing,
+    clock: StoreClock | None = None,
+) -> History:
+    """Return the newest ``limit`` records and those before them, until they tell what a rollback, to ``release``, goes back to.
+
+    Of those before, only the ones that may tell are read, unless ``every``. One that cannot be read is warned of and left out.
+    """
+    keys = newest_first(store)
+    now = clock or StoreClock(store)
+    now.set()
+    first = next((key for key in keys if key.kind != "restore"), None)  # how the last one ended counts, whatever it was
+    older = (key for key in keys[limit:] if every or key.matters() or key is first)
+    records = shown = list(_load(store, keys[:limit], warn))
+    batch = list(islice(older, BATCH))
+    count = 0
+    while batch and count < MOST and not settled(records, release):
+        records = [*records, *_load(store, batch, warn)]
+        count += len(batch)
+        batch = list(islice(older, BATCH))
+    cut = bool(batch) and not settled(records, release)
+    return History(records, shown, cut, _from_the_future(records, now()))
+
+
+def settled(records: Sequence[Record], release: str | None = None) -> bool:
+    """Whether older records could change nothing of what a rollback goes back to: it is known for every unit that was moved since."""
+    index, _message = target(records, release)
+    if index is None:
+        return False
+    moved = {unit for record in records[:index] if verified(record) for unit in record["units"]}
+    return moved <= state_after(records, index)["units"].keys()
+
+
+def _load(store: Store, keys: Sequence[Key], warn: Callable[[str], None]) -> Iterator[Record]:
+    def one(key: Key) -> Record | ConfigError:
+        try:
+            return load(store, key.key)
+        except ConfigError as error:
+            return error
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for found in pool.map(one, keys):
+            if isinstance(found, ConfigError):
+                warn(str(found))
+            else:
+                yield found
+
+
+def _from_the_future(records: Sequence[Record], now: float) -> list[str]:
+    ahead = [(record, timestamp(record["finished_at"]) - now) for record in records]
+    wrong = [
+        f"The record {record['id']} (the {record['kind']} of {record['release']}) says that it ended at {record['finished_at']}, {seconds:.0f} s from now: "
+        f"the clock of its controller was ahead. {'Its place in the ledger does not go by that' if record.get('fence') else 'Check what is really live'}."
+        for record, seconds in ahead
+        if seconds > APART
+    ]
+    more = [f"{len(wrong) - NAMED} more records are from the future."] if len(wrong) > NAMED else []
+    return wrong[:NAMED] + more

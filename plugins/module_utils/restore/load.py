@@ -1,0 +1,204 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An archive restored into a database: what it needs there, and loading it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from typing import Any
+
+from ..backup.archive import Archive
+from ..backup.archive_needs import NOBODY, Needs, needs_of
+from ..backup.dump import paced
+from ..core.errors import CommandFailed, ConfigError
+from ..core.process import kill, spawn
+from ..core.redact import redact
+from ..postgres.connection import BEAT_INTERVAL, Database, connect, query
+from ..postgres.programs import Tool, find_tool, libpq_access, own_environment
+from ..postgres.sql_states import restore_advice
+from .rows_loaded import rows_loaded
+from .scope import contents_of, restorable, use_list
+from .script import PSQL, find_psql, load_script
+
+# As measured: commits need not wait, since a database that was not loaded to its end is made anew, and workers of its own would only share the cores.
+SPEED = "-c synchronous_commit=off -c maintenance_work_mem=256MB -c max_parallel_maintenance_workers=0"
+# For the query that checks a foreign key. By the planner's guess it hashes all of the other table; joining two sorted ones took half the time or less at
+# millions of rows, where the key is of a type that sorts fast (a text does not, but in the collation C).
+MERGE = "-c enable_hashjoin=off"
+
+_NAME = r'("(?:[^"]|"")+"|[\w$]+)'
+_TABLE = re.compile(r"^CREATE (?:UNLOGGED )?TABLE (.+?) \((.*?)^\)", re.MULTILINE | re.DOTALL)
+_SORTED_FAST = re.compile(rf"^    {_NAME} (?:smallint|integer|bigint|uuid|numeric|oid|date|timestamp)\b", re.MULTILINE)
+_FOREIGN_KEY = re.compile(r"^ALTER TABLE (?:ONLY )?(.+)\n    ADD CONSTRAINT .+ FOREIGN KEY \((.+?)\) REFERENCES ", re.MULTILINE)
+_EXTENSION = re.compile(rf"^CREATE EXTENSION (?:IF NOT EXISTS )?{_NAME}", re.MULTILINE)
+_OWNER = re.compile(rf"^ALTER .* OWNER TO {_NAME};$", re.MULTILINE)
+_GRANTED = re.compile(rf"^(?:GRANT|REVOKE) .* (?:TO|FROM) {_NAME}(?: WITH GRANT OPTION)?;$", re.MULTILINE)
+_DEFAULTS = re.compile(rf"^ALTER DEFAULT PRIVILEGES FOR ROLE {_NAME} .* (?:TO|FROM) {_NAME}", re.MULTILINE)
+_POLICY = re.compile(r"^CREATE POLICY .*? TO (.+?)(?: USING| WITH CHECK|;$)", re.MULTILINE)
+
+
+def needs(archive: Archive, tool: Tool, beat: Callable[[], None]) -> Needs:
+    """Find out what an archive takes for granted. Raises ConfigError when it cannot be read."""
+    contents = contents_of(archive)
+    return needs_of(contents) if contents else read_needs(definition(archive, tool, beat))
+
+
+def definition(archive: Archive, tool: Tool, beat: Callable[[], None]) -> str:
+    """Return the whole definition in an archive, as SQL. Raises ConfigError when it cannot be read."""
+    with tempfile.TemporaryFile() as out:
+        argv = [tool.path, "--schema-only", "--file=-", archive.path]
+        try:
+            run_program(argv, beat, {"pass_fds": archive.descriptors, "stdout": out}, "Reading the archive")
+        except CommandFailed as error:
+            raise ConfigError(f"The backup {archive.manifest['name']} cannot be read by pg_restore {tool.version}: {error}", code="damaged") from None
+        out.seek(0)
+        return out.read().decode(errors="replace")
+
+
+def read_needs(text: str) -> Needs:
+    """Find out what SQL as pg_restore writes it takes for granted."""
+    policies = {role for found in _POLICY.findall(text) for role in re.findall(_NAME, found)}
+    granted = {*_GRANTED.findall(text), *(role for pair in _DEFAULTS.findall(text) for role in pair)}
+    return Needs(_names(_EXTENSION.findall(text)), _names(_OWNER.findall(text)), _names(policies | granted))
+
+
+def _names(found: Iterable[str]) -> frozenset[str]:
+    plain = {name[1:-1].replace('""', '"') if name.startswith('"') else name for name in found}
+    return frozenset(plain - NOBODY)
+
+
+def sorts_fast(text: str) -> bool:
+    """Whether all foreign keys in SQL as pg_restore writes it are of types that sort fast. Not where it fills views too, whose queries nobody knows."""
+    fast = {(table, column) for table, columns in _TABLE.findall(text) for column in _SORTED_FAST.findall(columns)}
+    keys = {(table, column) for table, columns in _FOREIGN_KEY.findall(text) for column in columns.split(", ")}
+    return keys <= fast and "\nCREATE MATERIALIZED VIEW " not in text
+
+
+def find_restorer(connection: Any, manifest: Mapping[str, Any], postgres_bin: str | None, *, dumper: int = 0) -> Tool:
+    """Return the pg_restore for an archive, and for the server of a connection. Raises ConfigError that says which one to install.
+
+    ``dumper`` is the major version of the pg_dump that wrote it, where no manifest tells.
+    """
+    name, version = manifest["name"], server_major(connection)
+    origin, told = (int(str(manifest.get(key) or "0").split(".", maxsplit=1)[0]) for key in ("server_version", "pg_dump_version"))
+    if origin > version:
+        raise ConfigError(f"The backup {name} is of PostgreSQL {origin}, and this server is {version}: restore it on {origin} or newer.", code="older_server")
+    tool = find_tool("pg_restore", max(version, told, dumper), postgres_bin)
+    find_psql(tool, version)
+    return tool
+
+
+def server_major(connection: Any) -> int:
+    ((version,),) = query(connection, "SELECT current_setting('server_version_num')::int / 10000")
+    return int(version)
+
+
+def loads_frozen(connection: Any, manifest: Mapping[str, Any], postgres_bin: str | None, jobs: int) -> bool:
+    """Whether an archive is to be laid out frozen (archive_layout.py) for ``load`` on the server of a connection. Raises ConfigError like find_restorer."""
+    tool = find_restorer(connection, manifest, postgres_bin)
+    return jobs_at_once(jobs) > 1 and not find_psql(tool, server_major(connection))
+
+
+def fit(connection: Any, archive: Archive, postgres_bin: str | None, beat: Callable[[], None]) -> Tool:
+    """Return the pg_restore for this server. Raises ConfigError when the server does not have what the archive takes for granted."""
+    tool, lacks = _look(connection, archive, postgres_bin, beat)
+    for what, advice in (
+        ("roles", "As a superuser: CREATE ROLE each of them, or restore on a server that has them."),
+        (
+            "memberships",
+            "These roles own something in it: GRANT each of them to the user of database_url, or give the URL of a user that is in them. Where one is a "
+            "superuser, whose rights nobody should be granted, give what it owns to another role (ALTER … OWNER TO) and make another backup, or set swap: url, "
+            "which restores without owners and grants.",
+        ),
+    ):
+        if lacks[what]:
+            raise ConfigError(
+                f"The backup {archive.manifest['name']} cannot be restored here for lack of {what}: {', '.join(lacks[what])}. {advice}", code=f"no_{what}"
+            )
+    return tool
+
+
+def fit_for_trial(connection: Any, archive: Archive, postgres_bin: str | None, beat: Callable[[], None]) -> tuple[Tool, bool]:
+    """Return the pg_restore for this server, and whether the server has the roles to restore owners and grants too. Raises ConfigError."""
+    tool, lacks = _look(connection, archive, postgres_bin, beat)
+    return tool, not lacks["roles"] and not lacks["memberships"]
+
+
+def _look(connection: Any, archive: Archive, postgres_bin: str | None, beat: Callable[[], None]) -> tuple[Tool, dict[str, list[str]]]:
+    name, contents = archive.manifest["name"], contents_of(archive)
+    tool = find_restorer(connection, archive.manifest, postgres_bin, dumper=contents.dumper if contents else 0)
+    wanted = needs(archive, tool, beat)
+    roles = dict(query(connection, "SELECT rolname, pg_has_role(oid, 'MEMBER') FROM pg_roles"))
+    available = {extension for (extension,) in query(connection, "SELECT name FROM pg_available_extensions")}
+    missing = sorted(wanted.extensions - available)
+    if missing:
+        raise ConfigError(
+            f"The backup {name} needs extensions that this server does not offer: {', '.join(missing)}. Install their packages on it, or take another server.",
+            code="no_extension",
+        )
+    return tool, {
+        "roles": sorted((wanted.owners | wanted.others) - roles.keys()),
+        "memberships": sorted(role for role in wanted.owners if role in roles and not roles[role]),
+    }
+
+
+def jobs_at_once(jobs: int) -> int:
+    """Return how many connections can restore at a time from here."""
+    return jobs if sys.platform == "linux" else 1  # elsewhere /dev/fd shares the position in the file between processes
+
+
+def load(archive: Archive, tool: Tool, database: Database, *, jobs: int | None, beat: Callable[[], None], ownership: bool = True) -> None:
+    """Restore an archive into an empty database; ``beat`` is called all along. Raises CommandFailed, and whatever ``beat`` raises.
+
+    Without ``jobs`` it is one transaction: all of it is there afterwards or nothing, whatever becomes of this process. Subscriptions are left out.
+    """
+    with closing(connect(database, beat=beat)) as connection:
+        version = server_major(connection)
+        psql, kept = find_psql(tool, version), restorable(connection, contents_of(archive))
+    join = MERGE if sorts_fast(definition(archive, tool, beat)) else ""
+    quiet = replace(database, options=f"{database.options} {SPEED} {join}".strip())
+    told: dict[str, Any] = {"what": f"pg_restore into {database.describe()}", "secrets": [database.password]}
+    options = ["--exit-on-error", "--no-subscriptions", *([] if ownership else ["--no-owner", "--no-privileges"])]
+    target = f"--dbname={connection_string(database)}"
+    with libpq_access(quiet, version) as access, use_list(kept) as chosen, rows_loaded(database, beat) as tick:
+        given = {**access, "pass_fds": [*access["pass_fds"], *archive.descriptors, *chosen.descriptors]}
+        reading = [tool.path, *options, *chosen.options, archive.path]
+        if psql:
+            load_script([*reading, "--file=-"], [psql, *PSQL, *([] if jobs else ["--single-transaction"]), target], tick, given, **told)
+            return
+        at_once = [f"--jobs={jobs_at_once(jobs)}"] if jobs else ["--single-transaction"]
+        run_program([*reading, "--no-password", *at_once, target], tick, given, **told)
+
+
+def connection_string(database: Database) -> str:
+    target = database.name.replace("\\", "\\\\").replace("'", "\\'")
+    return f"dbname='{target}'"
+
+
+def run_program(argv: list[str], beat: Callable[[], None], options: Mapping[str, Any], what: str, secrets: Iterable[str] = ()) -> None:
+    with ExitStack() as stack:
+        said = stack.enter_context(tempfile.TemporaryFile())
+        process = spawn(argv, **{"env": own_environment(), "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **options}, stderr=said)
+        stack.callback(kill, process)
+        tick = paced(beat)
+        while True:
+            tick()
+            try:
+                process.wait(BEAT_INTERVAL)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        if process.returncode != 0:
+            said.seek(0)
+            words = redact(said.read()[-2000:].decode(errors="replace").strip(), secrets)
+            failure = CommandFailed(f"{what} ended with exit code {process.returncode}: {words}", code=str(process.returncode))
+            if more := restore_advice(words):
+                failure.advise(more)
+            raise failure

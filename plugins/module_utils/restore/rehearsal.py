@@ -1,0 +1,105 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The copy that migrations are rehearsed on, where nobody gave one: a backup restored for it, or the schema alone. Both are dropped at the end."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from dataclasses import replace
+from typing import Any
+
+from ..backup.archive import Archive, choose
+from ..backup.manifest import Manifest, folder
+from ..backup.request import read_identity
+from ..core.errors import ConfigError
+from ..core.wait import nothing
+from ..migrations import history
+from ..postgres.connection import Database, connect, query
+from ..postgres.programs import Tool, find_tool, libpq_access
+from ..store.base import Permit, Store, open_store
+from . import proof as trial
+from .load import fit_for_trial, load, run_program
+from .rights import gives_away
+from .scratch_database import Place, find_place, scratch
+
+# One statement each: a session that can be interrupted has no COPY.
+HISTORY = "SELECT coalesce(json_agg(m), '[]')::text FROM _prisma_migrations m"
+WRITE_HISTORY = "INSERT INTO _prisma_migrations SELECT * FROM json_populate_recordset(NULL::_prisma_migrations, %s::json)"
+
+Beat = Callable[[], None]
+Planned = tuple[AbstractContextManager[tuple[Database, dict[str, Any]]], str, dict[str, Any]]
+
+
+def fresh(store: Store, name: str, prefix: str, database: str, state: history.State, *, warn: Callable[[str], None] = nothing) -> Manifest:
+    """Return the manifest of a backup that has the migrations which production has. Raises ConfigError."""
+    manifest = choose(store, name, prefix, database, warn)
+    had = manifest.get("migrations") or {"count": 0, "last": None}
+    if (had["count"], had["last"]) != (len(state.applied), state.applied[-1] if state.applied else None):
+        raise ConfigError(
+            f"The backup {manifest['name']} has {had['count']} migrations, the last one {had['last']}, and production has {len(state.applied)}, the last one "
+            f"{state.applied[-1] if state.applied else None}: what would be rehearsed on it is not what is pending. Make a new backup.",
+            code="scratch_differs",
+        )
+    return manifest
+
+
+@contextmanager
+def of_backup(store: Store, of: tuple[Manifest, Place, dict[str, Any]], schema: str, options: Mapping[str, Any]) -> Iterator[tuple[Database, dict[str, Any]]]:
+    """Give (database, {proof, leftovers}). The backup was restored for this, so the proof of it is kept too."""
+    with trial.restored(store, *of, **options) as tried:
+        trial.keep(store, tried, options["prefix"], options["beat"])
+        yield replace(tried.database, schema=schema), {"proof": tried.proof, "leftovers": tried.leftovers}
+
+
+@contextmanager
+def of_schema(production: Database, tool: Tool, place: Place, postgres_bin: str | None, beat: Beat) -> Iterator[tuple[Database, dict[str, Any]]]:
+    """Give (database, {leftovers}): no rows but those of _prisma_migrations."""
+    with tempfile.TemporaryFile() as file, libpq_access(production) as access:
+        argv = [tool.path, "--format=custom", "--schema-only", "--no-publications", "--no-subscriptions", "--no-password"]
+        run_program(argv, beat, {**access, "stdout": file}, f"pg_dump of {production.describe()}", [production.password])
+        file.seek(0)
+        told = {"name": f"schema of {production.name}", "server_version": tool.version, "pg_dump_version": tool.version}
+        archive = Archive(told, f"/dev/fd/{file.fileno()}", (file.fileno(),))
+        with closing(connect(place.server, beat=beat)) as connection:
+            loader, ownership = fit_for_trial(connection, archive, postgres_bin, beat)
+            with closing(connect(place.tried_in(), beat=beat)) as inside:
+                ownership &= gives_away(inside, connection, archive)
+        file.seek(0)
+        with scratch(place, production.name, beat) as (database, leftovers):  # pylint: disable=contextmanager-generator-missing-cleanup
+            load(archive, loader, database, jobs=1, beat=beat, ownership=ownership)
+            copy = replace(database, schema=production.schema)
+            with closing(connect(production, beat=beat)) as source, closing(connect(copy, beat=beat)) as target:
+                if query(source, "SELECT to_regclass('_prisma_migrations')") != [(None,)]:
+                    query(target, WRITE_HISTORY, query(source, HISTORY)[0])
+            yield copy, {"leftovers": leftovers}
+
+
+def planned(
+    params: Mapping[str, Any],
+    production: Database,
+    connection: Any,
+    state: history.State,
+    *,
+    held: ExitStack,
+    beat: Beat,
+    warn: Callable[[str], None],
+    permit: Permit | None,
+) -> Planned:
+    """Return (what makes the copy that the options of prisma_rehearse ask for, where that will be, what is known of its proof). Raises ConfigError."""
+    tools, prefix = params["postgres_bin"], folder(params["prefix"])
+    if params["copy"] == "schema":
+        ((version,),) = query(connection, "SELECT split_part(current_setting('server_version'), ' ', 1)")
+        place = find_place(params, production, size=0, version=version, held=held, beat=beat)
+        return of_schema(production, find_tool("pg_dump", int(version.split(".")[0]), tools), place, tools, beat), place.server.describe(), {}
+    trial.refuse_jobs(params["jobs"])
+    if not params["store"]:
+        raise ConfigError("copy is backup, and store is not set. Say where the backups are.")
+    store = held.enter_context(closing(open_store(params, permit)))
+    manifest = fresh(store, params["backup"], prefix, production.name, state, warn=warn)
+    place = find_place(params, production, size=manifest.get("database_size"), version=manifest.get("server_version"), held=held, beat=beat)
+    proof = trial.announced(manifest, place)
+    options = {"prefix": prefix, "identity": read_identity(params), "jobs": params["jobs"], "postgres_bin": tools, "beat": beat}
+    return of_backup(store, (manifest, place, proof), production.schema, options), place.server.describe(), {"proof": proof}

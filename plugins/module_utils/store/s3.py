@@ -1,0 +1,269 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A store in S3, or in a service that speaks its protocol: conditional writes by If-None-Match and If-Match."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+try:
+    import botocore.session  # boto3 would add its transfer manager, which nothing here uses: a tenth of a second in every task
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, PaginationError, PartialCredentialsError
+    from botocore.exceptions import ConnectionError as NoConnection
+    from botocore.loaders import JSONFileLoader, Loader
+    from botocore.parsers import ResponseParserError
+
+    BOTO3_ERROR: str | None = None
+except ImportError as error:  # named by S3Store: a folder does without
+    BOTO3_ERROR = str(error)
+
+from ..core.errors import ApiError, ConfigError, RunbookError, Unreachable
+from ..core.redact import redact
+from ..core.tls import trouble
+from .base import Conflict, Entry, Guarded, Permit, unguarded
+from .s3_answers import endless, field, listed, malformed, refusal
+from .s3_limits import ATTEMPT, STALL, attempt_seconds, bound, send, small
+
+# What the service says when the condition of a write did not hold; NoSuchKey is its answer to If-Match on an object that is gone.
+REFUSED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
+READING = frozenset({"GET", "HEAD"})
+RIGHTS = "s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket"
+
+
+def open_session() -> Any:
+    """Return a session of botocore that learns of a service what botocore's own does, in half the time: all that is asked of S3 takes less than that."""
+    session = botocore.session.Session()
+    session.register_component("data_loader", _descriptions(tuple(session.get_component("data_loader").search_paths)))
+    return session
+
+
+@cache
+def _descriptions(paths: tuple[str, ...]) -> Any:
+    """Return what reads the descriptions of services in these folders. It keeps them for the next client, and does not look into 400 folders for one."""
+
+    class Files(JSONFileLoader):
+        def load_file(self, file_path):
+            for path, opened in ((Path(f"{file_path}.json"), open), (Path(f"{file_path}.json.gz"), gzip.open)):
+                if path.is_file():
+                    with opened(path, "rb") as file:
+                        return json.loads(file.read())
+            return None
+
+    class Descriptions(Loader):
+        def list_available_services(self, type_name):
+            return [service.name for folder in map(Path, self.search_paths) if folder.is_dir() for service in folder.iterdir()]
+
+    return Descriptions(list(paths), Files(), include_default_search_paths=False)
+
+
+def preload() -> None:
+    """Read the description of S3 once for all modules: a client that nobody uses opens no connection."""
+    if not BOTO3_ERROR:
+        open_session().create_client("s3", region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")  # noqa: S106
+
+
+class S3Store(Guarded):
+    """``bucket`` and ``key(name)`` name an object to ``client``, a client of boto3's core that is safe to share between threads.
+
+    The client itself asks the lease before each attempt of a write, a part of an upload included, and gives the attempt no longer than it may take.
+    """
+
+    def __init__(
+        self,
+        bucket: str,
+        prefix: str,
+        *,
+        endpoint_url: str | None = None,
+        access_key: str | None = None,
+        secret_key: str | None = None,
+        region: str | None = None,
+        before_write: Permit | None = unguarded,
+    ) -> None:
+        super().__init__(before_write)
+        if BOTO3_ERROR:
+            raise ConfigError(
+                f"The store s3://{bucket} needs the Python library boto3, which {sys.executable} does not have. Install it: pip install 'boto3>=1.36'.",
+                code="missing_library",
+            )
+        if bool(access_key) != bool(secret_key):
+            raise ConfigError("store_access_key and store_secret_key belong together. Set both, or neither.", code="half_credentials")
+        self.bucket, self._prefix, self._endpoint = bucket, prefix, endpoint_url
+        config = Config(
+            connect_timeout=ATTEMPT,
+            read_timeout=STALL,
+            retries={"mode": "standard", "total_max_attempts": 3},
+            # Services other than AWS know neither the bucket in the host name nor the newer checksums.
+            s3={"addressing_style": "path"} if endpoint_url else {},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
+        self._told: tuple[float, float] | None = None  # the store's time, and when it came
+        with self.named_errors("opened"):
+            session = open_session()
+            self.client: Any = session.create_client(
+                "s3",
+                endpoint_url=endpoint_url,
+                aws_access_key_id=access_key,
+                aws_secret_access_key=secret_key,
+                region_name=region,
+                config=config,
+            )
+        bound(self.client)
+        self.client.meta.events.register("before-send.s3", self._send_in_time)
+        self.client.meta.events.register("after-call.s3", self._note_time)
+
+    def describe(self) -> str:
+        address = f"s3://{self.bucket}/{self._prefix}".rstrip("/")
+        return redact(f"{address} at {self._endpoint}" if self._endpoint else address)
+
+    def key(self, name: str) -> str:
+        """Return the key in the bucket of the object ``name``."""
+        return f"{self._prefix}/{name}" if self._prefix else name
+
+    def get(self, key: str) -> tuple[bytes, str] | None:
+        with self.named_errors("read"):
+            try:
+                answer = self.client.get_object(Bucket=self.bucket, Key=self.key(key))
+            except ClientError as error:
+                if _code(error) == "NoSuchKey":
+                    return None
+                raise
+            return small(answer["Body"], f"{key} in {self.describe()}"), self._etag(answer)
+
+    def put_if_absent(self, key: str, data: bytes) -> str:
+        return self._put(key, data, IfNoneMatch="*")
+
+    def put_if_match(self, key: str, data: bytes, etag: str) -> str:
+        return self._put(key, data, IfMatch=etag)
+
+    def list(self, prefix: str = "") -> list[Entry]:
+        with self.named_errors("listed"):
+            request = {"Bucket": self.bucket, "Prefix": self.key(prefix)}
+            return [self._entry(item) for item in listed(self.client, "list_objects_v2", "Contents", request, self.describe())]
+
+    def _entry(self, item: Any) -> Entry:
+        key, size, modified = (field(item, name, kind, self.describe()) for name, kind in (("Key", str), ("Size", int), ("LastModified", datetime)))
+        return Entry(key.removeprefix(self.key("")), size, modified)
+
+    def delete(self, key: str) -> None:
+        with self.named_errors("written"):
+            self.client.delete_object(Bucket=self.bucket, Key=self.key(key))
+
+    def time(self) -> float | None:
+        """Return the time of its last answer's Date, in whole seconds, moved on by what has passed since."""
+        return self._told[0] + time.monotonic() - self._told[1] if self._told else None
+
+    def close(self) -> None:
+        self.client.close()
+
+    def _send_in_time(self, request: Any, **_unused: Any) -> Any:
+        """Send an attempt within its time, and that of a write within what the lease leaves it."""
+        seconds = attempt_seconds(request)
+        if request.method not in READING:
+            seconds = min(seconds, self.permit(seconds))
+        return send(self.client, request, seconds, self.describe())
+
+    def _note_time(self, http_response: Any, **_unused: Any) -> None:
+        try:
+            told = parsedate_to_datetime(http_response.headers["date"]).timestamp()
+        except (KeyError, ValueError, TypeError, OverflowError, AttributeError):
+            self._told = None
+        else:
+            self._told = told, time.monotonic()
+
+    def _put(self, key: str, data: bytes, **condition: str) -> str:
+        with self.named_errors("written"):
+            try:
+                return self._etag(self.client.put_object(Bucket=self.bucket, Key=self.key(key), Body=data, **condition))
+            except ClientError as error:
+                if _code(error) in REFUSED:
+                    found = self.get(key) if _tries(error) > 1 else None
+                    if found and found[0] == data:  # by the try before, whose answer was lost
+                        return found[1]
+                    raise Conflict(f"{key} in {self.describe()} was written by somebody else in the meantime. Run the play again.") from None
+                raise
+
+    def _etag(self, answer: Any) -> str:
+        if isinstance(answer.get("ETag"), str):
+            return answer["ETag"]
+        raise ApiError(
+            f"{self.describe()} answered without an ETag, which every S3 service tells. Try again; if it stays, check store_endpoint_url and any "
+            "proxy in between.",
+            code="malformed_body",
+            retryable=True,
+        )
+
+    @contextmanager
+    def named_errors(self, verb: str) -> Iterator[None]:
+        """Turn botocore's exceptions into this collection's: ``verb`` says what could not be done to the store."""
+        try:
+            yield
+        except ClientError as error:
+            raise self._answered(error, verb) from None
+        except (NoCredentialsError, PartialCredentialsError):
+            raise ConfigError(
+                f"There are no credentials for {self.describe()}. Set store_access_key and store_secret_key, or give boto3 a profile or a role.",
+                code="no_credentials",
+            ) from None
+        except (NoConnection, HTTPClientError) as error:
+            if found := trouble(error, self.client.meta.endpoint_url, bundle="AWS_CA_BUNDLE"):
+                where = f"{self.describe()} could not be {verb}"
+                raise Unreachable(f"{where}: {found.reason}. {found.advice}", code=found.code, retryable=found.retry) from None
+            raise Unreachable(
+                f"{self.describe()} could not be {verb}: no answer ({type(error).__name__}). Check the network, store_endpoint_url and store_region.",
+                code="connection",
+                retryable=True,
+            ) from None
+        except PaginationError:
+            raise endless(self.describe()) from None
+        except ResponseParserError:
+            raise malformed(self.describe(), "its answer cannot be read") from None
+        except (BotoCoreError, ValueError) as error:
+            raise ConfigError(
+                f"{self.describe()} could not be {verb}: {redact(str(error))} Correct store, store_endpoint_url or store_region.", code="bad_store"
+            ) from None
+
+    def _answered(self, error: Any, verb: str) -> RunbookError:
+        code, status, metadata = _code(error), _status(error), error.response.get("ResponseMetadata", {})
+        details = {"code": code, "status": status, "request_id": metadata.get("RequestId")}
+        where = self.describe()
+        if code == "NoSuchBucket":
+            return ConfigError(f"There is no bucket {self.bucket!r} for {where}. Make it, or correct store.", **details)
+        refused = refusal(error.response, where, **details)
+        if refused:
+            return refused
+        if status == 403:
+            return ConfigError(f"{where} could not be {verb}: access denied. The credentials need {RIGHTS} there (s3:ListBucket on the bucket).", **details)
+        if status == 501 or code == "NotImplemented":
+            return ConfigError(
+                f"{where} cannot do this ({code}): it may be a store without conditional writes. Set store to a service that has them.", **details
+            )
+        said = redact(str(error.response.get("Error", {}).get("Message", "")))
+        retryable = status is not None and (status == 429 or status >= 500)
+        return ApiError(
+            f"{where} could not be {verb}: {status} {code}: {said} Try again; if it stays, ask the store's operator.", retryable=retryable, **details
+        )
+
+
+def _code(error: Any) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _status(error: Any) -> int | None:
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+
+
+def _tries(error: Any) -> int:
+    return 1 + error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0)

@@ -1,0 +1,61 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The domains at Render: before the instances that run, or instead of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ...state import Service
+from ...webhosts import forward
+
+if TYPE_CHECKING:
+    from ...cloud import Cloud
+
+
+def render_host(cloud: Cloud, service: Service) -> ASGIApp:
+    """Serve a service's domain: one of the instances that are live now; an instance keeps the requests that it has begun."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await (await answer(Request(scope, receive)))(scope, receive, send)
+
+    async def answer(request: Request) -> Response:
+        mode = service.settings["maintenanceMode"]
+        if service.settings["suspended"]:
+            return _instead(503, "suspend-by-user", "This service has been suspended by its owner.")
+        if mode["enabled"]:
+            return await _maintenance(mode["uri"])
+        if service.live is None:
+            return _instead(404, "no-server", "Not Found")
+        await request.body()
+        unit = cloud.render.jobs.choose(service)
+        if unit is None:
+            return _instead(502, "dynamic-paid-error", "Bad Gateway")
+        unit.in_flight += 1
+        try:
+            return await forward(cloud.client, request, unit.url)
+        except httpx.HTTPError:
+            return _instead(502, "dynamic-paid-error", "Bad Gateway")
+        finally:
+            unit.in_flight -= 1
+
+    async def _maintenance(uri: str) -> Response:
+        text = "This service is down for maintenance."
+        if uri:
+            try:
+                text = (await cloud.client.get(uri)).text
+            except httpx.HTTPError:
+                text = "The maintenance page could not be had."
+        return _instead(503, "maintenance-mode", text)
+
+    return app
+
+
+def _instead(status: int, reason: str, text: str) -> Response:
+    return PlainTextResponse(text, status, {"x-render-routing": reason, "server": "render"})

@@ -1,0 +1,151 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What goes on at Vercel in the background: builds, and production domains that are pointed at another deployment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from ...builds import BuildFailed, Recipe
+from ...server import free_port
+from ...state import Site, SiteDeployment, Storefront, now
+from ...webhosts import deployment_host
+
+if TYPE_CHECKING:
+    from ...cloud import Cloud
+
+STAGES: list[dict[str, Any]] = [{"targetPercentage": 50}, {"targetPercentage": 100}]
+PREBUILT = ".vercel/output/"
+UNFINISHED = ("QUEUED", "INITIALIZING", "BUILDING")
+
+
+class VercelJobs:
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        self.served: dict[str, deque[dict[str, Any]]] = {}  # deployment → its last requests, as the runtime log tells them
+        self._builds: dict[str, asyncio.Task[None]] = {}
+        self._assignments: dict[str, asyncio.Task[None]] = {}
+
+    def note(self, deployment: SiteDeployment, host: str, path: str, status: int) -> None:
+        """Keep a request for the runtime log."""
+        level = "error" if status >= 500 else "warning" if status >= 400 else "info"
+        row = {"level": level, "message": "", "rowId": str(now()), "source": "request", "timestampInMs": now(), "domain": host, "messageTruncated": False}
+        rows = self.served.setdefault(deployment.id, deque(maxlen=100))
+        rows.append({**row, "requestMethod": "GET", "requestPath": path, "responseStatusCode": status})
+
+    async def resume(self, front: Storefront) -> None:
+        """Open every deployment's own URL again and go on with what was under way."""
+        site = front.site
+        for deployment in site.deployments.values():
+            await self.open(deployment)
+            if deployment.state in UNFINISHED and deployment.effect != "stuck":
+                self.build(front, deployment)
+        request = site.alias_request
+        if request and request["jobStatus"] in ("pending", "in-progress") and request["toDeploymentId"] in site.deployments:
+            self.assign(front, site.deployments[request["toDeploymentId"]], "")
+
+    async def open(self, deployment: SiteDeployment) -> None:
+        """Serve a deployment at its own URL, at another port where its port has been taken meanwhile."""
+        try:
+            await self.cloud.listeners.open(deployment_host(self.cloud, deployment), deployment.port)
+        except OSError:
+            deployment.port = free_port()
+            await self.cloud.listeners.open(deployment_host(self.cloud, deployment), deployment.port)
+
+    def build(self, front: Storefront, deployment: SiteDeployment) -> None:
+        self._builds[deployment.id] = self.cloud.spawn(front.name, self._build(front, deployment))
+
+    def cancel(self, deployment: SiteDeployment) -> None:
+        if task := self._builds.pop(deployment.id, None):
+            task.cancel()
+        deployment.state = "CANCELED"
+        self.cloud.save()
+
+    async def _build(self, front: Storefront, deployment: SiteDeployment) -> None:
+        deployment.log.clear()
+        for state in ("INITIALIZING", "BUILDING"):
+            await asyncio.sleep(self.cloud.delays.vercel)
+            deployment.state = state
+            self.cloud.save()
+        deployment.building = now()
+        if deployment.effect == "stuck":
+            return
+        settings = {**front.site.settings, **deployment.settings}
+        try:
+            if deployment.effect == "build_fails":
+                raise BuildFailed('Command "npm run build" exited with 1')
+            command, root = settings.get("buildCommand") or "", settings.get("rootDirectory") or ""
+            files = deployment.files
+            if root and all(path.startswith(f"{root}/") for path in files):  # the same build as of an upload that has only that folder
+                files, root = {path.removeprefix(f"{root}/"): digest for path, digest in files.items()}, ""
+            prebuilt = any(path.startswith(PREBUILT) for path in files)
+            output = f"{PREBUILT}static" if prebuilt else settings.get("outputDirectory") or "out"
+            recipe = Recipe(files, deployment.variables, command, root, output, prebuilt=prebuilt)
+            deployment.build = await self.cloud.builder.build(recipe, lambda line: deployment.log.append([now(), line]))
+        except BuildFailed as failure:
+            deployment.log.append([now(), f"Error: {failure}"])
+            deployment.state, deployment.error = "ERROR", str(failure)
+        else:
+            await asyncio.sleep(self.cloud.delays.vercel)
+            deployment.state, deployment.ready = "READY", now()
+            if deployment.target == "production" and front.site.auto_assign and deployment.auto_assign:
+                self.assign(front, deployment, "")
+            else:  # its own URL is all that it is to have
+                deployment.alias_assigned = now()
+        self.cloud.save()
+
+    def assign(self, front: Storefront, deployment: SiteDeployment, effect: str) -> None:
+        """Begin to point the production domains at a deployment; a later one overtakes an earlier one."""
+        if earlier := self._assignments.get(front.name):
+            earlier.cancel()
+        front.site.alias_results = [{"alias": host, "id": deployment.id, "status": "pending"} for host in front.site.domains]
+        self._assignments[front.name] = self.cloud.spawn(front.name, self._assign(front.site, deployment, effect))
+
+    async def _roll(self, site: Site, deployment: SiteDeployment) -> None:
+        """Go through a rolling release."""
+        stages = [
+            {"index": index, "isFinalStage": stage["targetPercentage"] == 100, "requireApproval": False, "duration": None, **stage}
+            for index, stage in enumerate(STAGES)
+        ]
+
+        def told(which: SiteDeployment | None) -> dict[str, Any] | None:
+            return None if which is None else {"id": which.id, "name": which.name, "url": which.url, "createdAt": which.created, "readyState": which.state}
+
+        site.rolling = {
+            **{"state": "ACTIVE", "currentDeployment": told(site.deployments.get(site.live or "")), "canaryDeployment": told(deployment)},
+            **{"queuedDeploymentId": None, "advancementType": "automatic", "stages": stages, "activeStage": stages[0], "nextStage": stages[1]},
+            **{"startedAt": now(), "updatedAt": now()},
+        }
+        self.cloud.save()
+        await asyncio.sleep(self.cloud.delays.promotion * 4)
+        site.rolling |= {"state": "COMPLETE", "activeStage": None, "nextStage": None, "updatedAt": now()}
+
+    async def _assign(self, site: Site, deployment: SiteDeployment, effect: str) -> None:
+        def tell(job: str) -> None:
+            if site.alias_request and site.alias_request["toDeploymentId"] == deployment.id:
+                site.alias_request["jobStatus"] = job
+            self.cloud.save()
+
+        await asyncio.sleep(self.cloud.delays.promotion)
+        tell("in-progress")
+        if effect == "stuck":
+            return
+        await asyncio.sleep(self.cloud.delays.promotion)
+        if effect == "rolls":
+            await self._roll(site, deployment)
+        done = {"alias_fails": [], "alias_partial": site.domains[:1], "alias_stays": site.domains[:1]}.get(effect, site.domains)
+        for result in site.alias_results:
+            if result["alias"] in done:
+                site.aliases[result["alias"]] = deployment.id
+            result["status"] = "completed" if result["alias"] in done or effect == "alias_stays" else "failed"
+        if effect in ("alias_fails", "alias_partial"):
+            failed = ", ".join(result["alias"] for result in site.alias_results if result["status"] == "failed")
+            deployment.alias_error = {"code": "alias_assignment_failed", "message": f"Could not assign {failed}."}
+            tell("failed")
+            return
+        site.live, deployment.alias_error = deployment.id, None
+        deployment.promoted, deployment.alias_assigned = True, now()
+        tell("succeeded")
