@@ -437,7 +437,8 @@ def released_shop(released, shop, sandbox) -> Shop:
 def hold_the_lease(shop):
     """Returns a function that takes the shop's lease as somebody else."""
     from ansible_collections.storefront.runbook.plugins.module_utils.release.lease import take
-    from ansible_collections.storefront.runbook.plugins.module_utils.store.base import open_store, unguarded
+    from ansible_collections.storefront.runbook.plugins.module_utils.store.base import unguarded
+    from ansible_collections.storefront.runbook.plugins.module_utils.store.open import open_store
 
     def hold(holder: str, release: str) -> None:
         s3 = shop.sandbox.state["s3"]

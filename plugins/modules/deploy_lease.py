@@ -220,7 +220,8 @@ from ..module_utils.release.lease import TTL_MAX, Lease, take
 from ..module_utils.release.lease_document import Document, iso, obstacle, read, taken_by, taken_from
 from ..module_utils.release.ledger_keys import last_fence
 from ..module_utils.release.store_clock import compare
-from ..module_utils.store.base import Store, open_store, unguarded
+from ..module_utils.store.base import Store, unguarded
+from ..module_utils.store.open import open_store
 
 SHOWN = ("state", "holder", "release", "reason", "acquired_at", "deadline", "ttl", "fence")
 

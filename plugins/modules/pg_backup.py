@@ -296,8 +296,8 @@ from ..module_utils.postgres.connection import PSYCOPG2_ERROR, direct
 from ..module_utils.postgres.programs import Tool, find_tool
 from ..module_utils.release.lease import guard
 from ..module_utils.restore.script import find_psql
-from ..module_utils.store.base import open_store
 from ..module_utils.store.exposure import refuse_public
+from ..module_utils.store.open import open_store
 
 NOTE_INTERVAL = 10.0  # seconds between two notes of how far it is
 UNKNOWN = (

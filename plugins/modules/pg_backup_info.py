@@ -183,7 +183,8 @@ from ..module_utils.backup.listing import describe_leftover, list_backups, newes
 from ..module_utils.backup.manifest import folder
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import store_options
-from ..module_utils.store.base import Store, open_store
+from ..module_utils.store.base import Store
+from ..module_utils.store.open import open_store
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,8 @@ from ..module_utils.core.errors import RunbookError
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import lease_options, store_options
 from ..module_utils.release.lease import guard
-from ..module_utils.store.base import Store, open_store
+from ..module_utils.store.base import Store
+from ..module_utils.store.open import open_store
 
 KEEP = ("last", "daily", "weekly", "monthly", "minimum")
 

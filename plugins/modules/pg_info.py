@@ -40,8 +40,8 @@ options:
       - What to tell; the results have the same names. V(slow_queries) takes O(interval) seconds.
     type: list
     elements: str
-    choices: [server, connections, locks, slow_queries, tables, bloat, migrations, counts]
-    default: [server, connections, locks, tables, bloat, migrations, counts]
+    choices: [server, connections, locks, slow_queries, tables, bloat, counts, migrations]
+    default: [server, connections, locks, tables, bloat, counts, migrations]
   interval:
     description:
       - Seconds for which slow queries are counted, V(0) for all since the server's counters were reset.
@@ -183,15 +183,18 @@ from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.wait import Waiter
+from ..module_utils.migrations.report import summary
 from ..module_utils.postgres.connection import PSYCOPG2_ERROR, connect, direct
-from ..module_utils.postgres.info import SUBSETS, Inquiry
+from ..module_utils.postgres.info import SUBSETS, Inquiry, Question
+
+QUESTIONS: dict[str, Question] = {**SUBSETS, "migrations": lambda inquiry: summary(inquiry.connection)}
 
 
 def argument_spec() -> dict[str, Any]:
     return {
         "database_url": {"type": "str", "required": True, "no_log": True, "fallback": (env_fallback, ["DATABASE_URL"])},
         "direct_url": {"type": "str", "no_log": True, "fallback": (env_fallback, ["DIRECT_URL"])},
-        "gather": {"type": "list", "elements": "str", "choices": list(SUBSETS), "default": [subset for subset in SUBSETS if subset != "slow_queries"]},
+        "gather": {"type": "list", "elements": "str", "choices": list(QUESTIONS), "default": [name for name in QUESTIONS if name != "slow_queries"]},
         "interval": {"type": "float", "default": 10.0},
         "exact_counts": {"type": "bool", "default": False},
         "limit": {"type": "int", "default": 20},
@@ -220,10 +223,10 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
             interval=params["interval"],
             sleep=client.waiter.sleep,
         )
-        told = inquiry.gather(params["gather"])
+        answers = inquiry.gather({name: QUESTIONS[name] for name in params["gather"]})
     for what, reason in inquiry.unavailable.items():
         client.runtime.warn(f"{what}: {reason}")
-    return Plan({}, {}, result={**told, "unavailable": inquiry.unavailable})
+    return Plan({}, {}, result={**answers, "unavailable": inquiry.unavailable})
 
 
 def apply(intent: Plan, client: Client) -> None:

@@ -157,7 +157,7 @@ from ..module_utils.postgres.connection import PSYCOPG2_ERROR, direct
 from ..module_utils.release.lease import guard
 from ..module_utils.restore import proof as trial
 from ..module_utils.restore.scratch_database import find_place
-from ..module_utils.store.base import open_store
+from ..module_utils.store.open import open_store
 
 
 def argument_spec() -> dict[str, Any]:

@@ -264,7 +264,7 @@ from ..module_utils.release.lease import guard
 from ..module_utils.restore import load, replace_live, rights, url_swap, verify
 from ..module_utils.restore.scope import left_out
 from ..module_utils.restore.target import Place
-from ..module_utils.store.base import open_store
+from ..module_utils.store.open import open_store
 
 FIELDS = ("staged", "kept", "kept_until", "expected_seconds", "verified", "losses", "lost_rows", "sequences", "not_counted", "held_seconds", "shut_seconds")
 

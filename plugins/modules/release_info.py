@@ -134,7 +134,8 @@ from ..module_utils.core.options import store_options
 from ..module_utils.release import ledger_history
 from ..module_utils.release.ledger import state_after, target, unfit, verified
 from ..module_utils.release.store_clock import StoreClock
-from ..module_utils.store.base import Store, open_store
+from ..module_utils.store.base import Store
+from ..module_utils.store.open import open_store
 
 
 @dataclass(frozen=True)

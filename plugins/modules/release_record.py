@@ -256,7 +256,8 @@ from ..module_utils.release.lease_document import iso, read, timestamp
 from ..module_utils.release.ledger import find, make, place, same, write
 from ..module_utils.release.ledger_keys import newest_first
 from ..module_utils.release.store_clock import StoreClock
-from ..module_utils.store.base import Store, open_store, unguarded
+from ..module_utils.store.base import Store, unguarded
+from ..module_utils.store.open import open_store
 
 RESTORE = {
     "swap": {"type": "str", "choices": ["rename", "url"], "required": True},

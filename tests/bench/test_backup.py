@@ -26,7 +26,7 @@ import pyrage
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.storefront.runbook.plugins.module_utils.backup.reader import open_backup
-from ansible_collections.storefront.runbook.plugins.module_utils.store.base import open_store
+from ansible_collections.storefront.runbook.plugins.module_utils.store.open import open_store
 from ansible_collections.storefront.runbook.plugins.modules import pg_backup
 
 from sandbox.process import wait_until

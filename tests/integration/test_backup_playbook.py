@@ -14,7 +14,8 @@ from typing import Any
 
 import pyrage
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.store.base import open_store, unguarded
+from ansible_collections.storefront.runbook.plugins.module_utils.store.base import unguarded
+from ansible_collections.storefront.runbook.plugins.module_utils.store.open import open_store
 from ansible_collections.storefront.runbook.plugins.module_utils.store.s3 import S3Store
 from ansible_collections.storefront.runbook.plugins.modules import pg_backup
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.release.lease_document import KEY
-from ansible_collections.storefront.runbook.plugins.module_utils.store.base import open_store, unguarded
+from ansible_collections.storefront.runbook.plugins.module_utils.store.base import unguarded
+from ansible_collections.storefront.runbook.plugins.module_utils.store.open import open_store
 from ansible_collections.storefront.runbook.plugins.modules import deploy_lease
 
 from tests.integration.object_service import unconditional

@@ -27,7 +27,7 @@ from sandbox.storefront import Sandbox
 HOLD = """
 import json, sys, time
 sys.path[:] = json.loads(sys.argv[1])
-from ansible_collections.storefront.runbook.plugins.module_utils.data.local_server import local_server
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres.local_server import local_server
 with local_server(1, sys.argv[2], lambda: None) as database:
     print(database.host, flush=True)
     time.sleep(60)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.migrations.history import Migration
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.migration import Migration
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations.notes import note_pending
 
 from sandbox.storefront import Sandbox

@@ -27,7 +27,8 @@ from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connec
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.globals import database_statements
 from ansible_collections.storefront.runbook.plugins.module_utils.release import lease
 from ansible_collections.storefront.runbook.plugins.module_utils.store import streams as stream
-from ansible_collections.storefront.runbook.plugins.module_utils.store.base import Store, open_store, unguarded
+from ansible_collections.storefront.runbook.plugins.module_utils.store.base import Store, unguarded
+from ansible_collections.storefront.runbook.plugins.module_utils.store.open import open_store
 from ansible_collections.storefront.runbook.plugins.module_utils.store.s3 import S3Store
 from ansible_collections.storefront.runbook.plugins.modules import pg_backup, pg_backup_info, pg_backup_prune
 from botocore.awsrequest import AWSResponse, HeadersDict

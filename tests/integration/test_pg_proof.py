@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.backup.manifest import read_proof
 from ansible_collections.storefront.runbook.plugins.module_utils.backup.reader import open_backup
-from ansible_collections.storefront.runbook.plugins.module_utils.store.base import open_store
+from ansible_collections.storefront.runbook.plugins.module_utils.store.open import open_store
 from ansible_collections.storefront.runbook.plugins.modules import pg_backup, pg_backup_info
 
 from sandbox.process import wait_until

@@ -24,7 +24,8 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core.wait impor
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres import databases, row_diff
 from ansible_collections.storefront.runbook.plugins.module_utils.release import lease
 from ansible_collections.storefront.runbook.plugins.module_utils.restore import load as restore
-from ansible_collections.storefront.runbook.plugins.module_utils.store.base import open_store, unguarded
+from ansible_collections.storefront.runbook.plugins.module_utils.store.base import unguarded
+from ansible_collections.storefront.runbook.plugins.module_utils.store.open import open_store
 
 from sandbox.process import wait_until
 from sandbox.storefront import Sandbox

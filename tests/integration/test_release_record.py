@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.store.base import open_store
+from ansible_collections.storefront.runbook.plugins.module_utils.store.open import open_store
 from ansible_collections.storefront.runbook.plugins.modules import deploy_lease, release_info, release_record
 
 from tests.unit.support import run_module

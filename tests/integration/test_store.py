@@ -13,7 +13,9 @@ import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError, LeaseHeld, Unreachable
 from ansible_collections.storefront.runbook.plugins.module_utils.release.lease import take
 from ansible_collections.storefront.runbook.plugins.module_utils.release.lease_document import KEY, read
-from ansible_collections.storefront.runbook.plugins.module_utils.store.base import Conflict, open_store, prove_conditional_writes, unguarded
+from ansible_collections.storefront.runbook.plugins.module_utils.store.base import Conflict, unguarded
+from ansible_collections.storefront.runbook.plugins.module_utils.store.conditional_writes import prove_conditional_writes
+from ansible_collections.storefront.runbook.plugins.module_utils.store.open import open_store
 
 from tests.integration.object_service import unconditional
 

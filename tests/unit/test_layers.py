@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,7 @@ def below(package: str) -> set[str]:
 
 MAY_IMPORT = {
     **{package: below(package) for package in PACKAGES},
+    "platforms": {"core", "source", "platforms"},  # a vendor's client knows neither the store nor a database: it takes the lease as a callable
     "modules": set(PACKAGES),
     "action": {"core"},
     "filter": {"release"},
@@ -142,20 +143,43 @@ def test_a_file_imports_only_what_its_layer_may(path: str) -> None:
     assert faults(path, (PLUGINS / path).read_text()) == []
 
 
+def circles(graph: Mapping[str, set[str]]) -> list[set[str]]:
+    """Return the groups of files that import each other, directly or by others."""
+    reached = {file: _reached(file, graph) for file in graph}
+    groups = {frozenset(other for other in reached[file] if file in reached[other]) for file in graph if file in reached[file]}
+    return sorted((set(group) for group in groups), key=sorted)
+
+
+def _reached(start: str, graph: Mapping[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        fresh = graph.get(waiting.pop(), set()) - found
+        found |= fresh
+        waiting += fresh
+    return found
+
+
+def test_no_file_takes_part_in_a_circle() -> None:
+    graph = {path.removesuffix(".py"): set(imports(path, (PLUGINS / path).read_text())) for path in SOURCES}
+    assert circles({file: {name for name in names if name in graph} for file, names in graph.items()}) == []
+
+
+def test_a_circle_is_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}, "e": {"e"}}) == [{"a", "b", "c"}, {"e"}]
+
+
 def drawing() -> str:
-    """Return who may import whom as a Mermaid graph: an arrow from each package to those that it imports."""
-    arrows = [(package, other) for package, others in MAY_IMPORT.items() for other in sorted(others - {package})]
-    return "\n".join(
-        [
-            "```mermaid",
-            "graph TD",
-            *(f"  {package} --> {other}" for package, other in arrows),
-            "  playbooks --> roles",
-            "  roles --> modules",
-            "  roles --> filter",
-            "```",
-        ]
-    )
+    """Return who may import whom as a Mermaid graph: each box may import from the boxes that its arrows lead to, and from those below them."""
+    floors = [(f"floor{number}", packages) for number, packages in enumerate(FLOORS)]
+    lines = ["graph TD"]
+    for name, packages in reversed(floors):
+        lines += [f"  subgraph {name}[ ]", *(f"    {package}" for package in packages), "  end"]
+    lines += [f"  {upper} --> {lower}" for (upper, _), (lower, _) in zip(reversed(floors[1:]), reversed(floors[:-1]), strict=True)]
+    lines += ["  playbooks --> roles", "  roles --> modules", "  roles --> filter", f"  modules --> {floors[-1][0]}"]
+    others = {name: packages - {name} for name, packages in MAY_IMPORT.items() if name not in (*PACKAGES, "modules")}
+    lines += [f"  {name} --> {package}" for name, packages in others.items() for package in sorted(packages)]
+    return "\n".join(["```mermaid", *lines, "```"])
 
 
 def test_the_architecture_is_drawn_as_the_rule_says() -> None:
@@ -213,17 +237,17 @@ def test_platforms_and_data_work_where_ansible_is_not_installed() -> None:
     ("path", "text", "fault"),
     [
         ("module_utils/core/http.py", "from ..platforms import vercel", "core imports platforms"),
-        ("module_utils/core/http.py", "from ..data.store import Store", "core imports data"),
+        ("module_utils/core/http.py", "from ..store.base import Store", "core imports store"),
         ("module_utils/core/http.py", "def f():\n    from ansible.module_utils.basic import env_fallback", "imports ansible.module_utils.basic.env_fallback"),
-        ("module_utils/platforms/vercel.py", "from .railway import up", "vercel imports railway"),
-        ("module_utils/platforms/vercel.py", "from . import railway", "vercel imports railway"),
-        ("module_utils/platforms/vercel.py", "from ..data import store", "platforms imports data"),
-        ("module_utils/data/store.py", "from ..platforms.vercel import Vercel", "data imports platforms"),
-        ("module_utils/data/store.py", "import ansible", "imports ansible"),
-        ("module_utils/release/migrations.py", "from ..data import store", "release imports data"),
-        ("filter/decisions.py", "from ..module_utils.data import store", "filter imports data"),
-        ("module_utils/data/lease.py", "from ..core.module import Guard", "imports module_utils/core/module, which imports Ansible"),
-        ("module_utils/data/store.py", "from ...modules.cf_purge import plan", "data imports modules"),
+        ("module_utils/platforms/vercel/client.py", "from ..railway.client import up", "vercel imports railway"),
+        ("module_utils/platforms/vercel/client.py", "from ..railway import client", "vercel imports railway"),
+        ("module_utils/platforms/slack.py", "from ..store import base", "platforms imports store"),
+        ("module_utils/store/base.py", "from ..platforms.vercel.client import Vercel", "store imports platforms"),
+        ("module_utils/store/base.py", "import ansible", "imports ansible"),
+        ("module_utils/release/migrations.py", "from ..backup import manifest", "release imports backup"),
+        ("filter/decisions.py", "from ..module_utils.store import base", "filter imports store"),
+        ("module_utils/release/lease.py", "from ..core.module import Guard", "imports module_utils/core/module, which imports Ansible"),
+        ("module_utils/store/base.py", "from ...modules.cf_purge import plan", "store imports modules"),
         ("modules/cf_purge.py", "from .health_check import plan", "modules imports modules"),
         ("modules/cf_purge.py", "from ansible.module_utils.basic import AnsibleModule", "knows AnsibleModule, which core/module.py is for"),
         ("modules/cf_purge.py", f"from {PACKAGE}.plugins.module_utils.core import http", f"imports {PACKAGE}.plugins.module_utils.core.http absolutely"),
@@ -236,8 +260,8 @@ def test_the_rule_finds(path: str, text: str, fault: str) -> None:
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        ("module_utils/platforms/vercel.py", "from .vercel_states import Deployment\nfrom ..core.http import ApiClient"),
-        ("module_utils/data/ledger.py", "from .store import Store"),
+        ("module_utils/platforms/vercel/client.py", "from .states import Deployment\nfrom ...core.http import ApiClient"),
+        ("module_utils/release/ledger.py", "from ..store.base import Store"),
         ("modules/cf_purge.py", "import re\nfrom ..module_utils.core.module import run\nfrom ..module_utils.platforms import cloudflare"),
     ],
 )

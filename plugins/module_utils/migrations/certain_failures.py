@@ -14,7 +14,8 @@ from .traces import Trace, Traces, found, look_for
 from .transactions import shape
 
 if TYPE_CHECKING:
-    from .history import Migration, State
+    from .history import State
+    from .migration import Migration
 
 
 def refuse_certain_failures(pending: Sequence[Migration], folder: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .history import Migration, Row
+    from .migration import Migration, Row
     from .schema_evidence import Fate
 
 LOCK_NOT_AVAILABLE = "55P03"  # the SQLSTATE, which Prisma writes into the logs of a migration that waited in vain

@@ -5,51 +5,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ConfigError
 from ..postgres.connection import query
-from . import notes as prisma_notes
+from . import notes as migration_notes
 from .failure import explain
+from .migration import Migration, Row
 
 if TYPE_CHECKING:
     from .schema_evidence import Fate
-
-
-@dataclass(frozen=True)
-class Migration:
-    """A folder of the migrations' folder, and the text of its migration.sql."""
-
-    name: str
-    sql: str
-
-    @property
-    def checksum(self) -> str:
-        return hashlib.sha256(self.sql.encode()).hexdigest()
-
-    def fits(self, checksum: str) -> bool:
-        """Whether this is the file that was applied, however git wrote its line ends."""
-        unix = self.sql.replace("\r\n", "\n")
-        return checksum in {hashlib.sha256(text.encode()).hexdigest() for text in (self.sql, unix, unix.replace("\n", "\r\n"))}
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row of ``_prisma_migrations``. ``note`` is the state before the migration, where its logs have it."""
-
-    name: str
-    checksum: str
-    started_at: datetime
-    finished_at: datetime | None
-    rolled_back_at: datetime | None
-    logs: str | None
-    note: Mapping[str, Any] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -114,9 +83,9 @@ def inspect(connection: Any, migrations: Sequence[Migration]) -> State:
 def _fates(connection: Any, failed: Sequence[Row], migrations: Sequence[Migration]) -> dict[str, Fate]:
     from .schema_evidence import fate_of  # PostgreSQL's parser takes long to load, and most callers never have a failed migration
 
-    notes, files = prisma_notes.read(connection), {migration.name: migration for migration in migrations}
+    notes, files = migration_notes.read(connection), {migration.name: migration for migration in migrations}
     scripts = {row.name: files[row.name].sql for row in failed if row.name in files and files[row.name].fits(row.checksum)}
-    return {row.name: fate_of(connection, prisma_notes.note_of(row, notes), scripts.get(row.name), logged=bool(row.logs)) for row in failed}
+    return {row.name: fate_of(connection, migration_notes.note_of(row, notes), scripts.get(row.name), logged=bool(row.logs)) for row in failed}
 
 
 def _history(connection: Any) -> list[Row] | None:
@@ -124,7 +93,7 @@ def _history(connection: Any) -> list[Row] | None:
         return None
     columns = "migration_name, checksum, started_at, finished_at, rolled_back_at, logs"
     rows = query(connection, f"SELECT {columns} FROM _prisma_migrations ORDER BY started_at")  # noqa: S608
-    return [replace(row, logs=logs, note=note) for row in (Row(*each) for each in rows) for logs, note in [prisma_notes.split(row.logs)]]
+    return [replace(row, logs=logs, note=note) for row in (Row(*each) for each in rows) for logs, note in [migration_notes.split(row.logs)]]
 
 
 TABLES = """

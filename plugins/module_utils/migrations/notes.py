@@ -21,7 +21,7 @@ from ..core.errors import RunbookError
 from ..postgres.connection import query
 
 if TYPE_CHECKING:
-    from .history import Migration, Row
+    from .migration import Migration, Row
 
 MARK = "storefront.runbook: the state before "
 IN_LOGS = f"\n\n{MARK}"

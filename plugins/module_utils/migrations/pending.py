@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .classify import classify, told
-from .history import Migration
+from .migration import Migration
 
 
 def tell_pending(pending: Sequence[Migration], folder: str, earlier: Iterable[Migration] = ()) -> list[dict[str, Any]]:

@@ -13,7 +13,8 @@ from typing import Any
 from ..core.errors import ConfigError, RunbookError
 from ..core.wait import Waiter
 from ..postgres.connection import execute, query
-from .history import Migration, State
+from .history import State
+from .migration import Migration
 from .runner_builtin import Builtin
 from .sql import relations_in
 from .transactions import Shape

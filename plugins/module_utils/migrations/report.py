@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from .failure import explain
-from .history import Migration, Row, State
+from .history import State, inspect
+from .migration import Migration, Row
 
 
 def drift(state: State) -> dict[str, list[str]]:
@@ -37,3 +38,11 @@ def _told(name: str, file: Migration | None, row: Row | None, state: State) -> d
     if row.finished_at is None:
         return {"state": "failed", **times, **explain(row, file, state.fates.get(name))}
     return {"name": name, "state": "missing" if file is None else "edited" if name in state.edited else "applied", **times}
+
+
+def summary(connection: Any) -> dict[str, Any]:
+    """Return what the table of migrations says, without a release to compare it with."""
+    state = inspect(connection, [])
+    rows = [{**each, "state": "applied" if each["state"] == "missing" else each["state"]} for each in history(state, [])]
+    failed = [each["name"] for each in rows if each["state"] == "failed"]
+    return {"known": state.known, "applied": len(state.applied), "last": state.applied[-1] if state.applied else None, "failed": failed, "history": rows}

@@ -15,7 +15,8 @@ from ..core.errors import ConfigError, RunbookError
 from ..postgres.connection import query
 from . import notes
 from .failure import explain
-from .history import Migration, Row, State, inspect, list_tables
+from .history import State, inspect, list_tables
+from .migration import Migration, Row
 from .runner_builtin import TABLE, locked
 from .traces import Traces, look_for
 

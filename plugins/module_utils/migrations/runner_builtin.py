@@ -21,8 +21,9 @@ from ..core.progress import report
 from ..core.wait import Outcome, Waiter
 from ..postgres.connection import execute, query, quote_name
 from . import notes
-from .history import Migration, State
+from .history import State
 from .lock_holders import lock_holders
+from .migration import Migration
 from .schema_evidence import UNDONE, Fate, fate_of
 from .transactions import Shape, shape_of
 

@@ -16,7 +16,8 @@ from ..postgres.connection import query
 from . import notes as prisma_notes
 from . import runner_cli
 from .failure import explain, waited_in_vain
-from .history import Migration, State
+from .history import State
+from .migration import Migration
 from .runner_builtin import create_table
 
 WRITE_NOTE = "UPDATE _prisma_migrations SET logs = %s WHERE migration_name = %s AND finished_at IS NULL AND rolled_back_at IS NULL"

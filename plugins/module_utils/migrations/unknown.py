@@ -13,7 +13,8 @@ from typing import Any
 
 from .classify import Reason, Verdict, classify, told
 from .failure import explain
-from .history import Migration, Row, State
+from .history import State
+from .migration import Migration, Row
 from .schema_evidence import UNDONE
 
 

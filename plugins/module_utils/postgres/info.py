@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,8 +16,6 @@ except ImportError:  # reported by data.postgres
     pass
 
 from ..core.errors import RunbookError
-from ..migrations.history import inspect
-from ..migrations.report import history
 from .connection import query
 from .statements import slow_queries
 
@@ -83,22 +81,25 @@ class Inquiry:
         """Return a dictionary for each row, times as ISO 8601."""
         return [row for (row,) in query(self.connection, f"SELECT row_to_json(asked) FROM ({statement}) AS asked", values)]  # noqa: S608
 
-    def gather(self, subsets: list[str]) -> dict[str, Any]:
-        """Tell what was asked for; what fails or takes too long is in ``unavailable``, and the rest is told."""
+    def gather(self, questions: Mapping[str, Question]) -> dict[str, Any]:
+        """Return the answers by name. One that fails or takes too long is None, with its reason in ``unavailable``."""
         query(self.connection, "SET default_transaction_read_only = on")
         query(self.connection, "SELECT set_config('statement_timeout', %s, false)", [f"{round(self.statement_timeout * 1000)}ms"])
-        told: dict[str, Any] = {}
-        for subset in subsets:
+        answers: dict[str, Any] = {}
+        for name, question in questions.items():
             try:
-                told[subset] = SUBSETS[subset](self)
+                answers[name] = question(self)
             except RunbookError as error:
-                told[subset], self.unavailable[subset] = None, self.reason(error)
-        return told
+                answers[name], self.unavailable[name] = None, self.reason(error)
+        return answers
 
     def reason(self, error: RunbookError) -> str:
         if error.details.get("code") == "57014":  # query_canceled
             return f"It took longer than {self.statement_timeout:g} s (statement_timeout), so it was cancelled."
         return str(error)
+
+
+Question = Callable[[Inquiry], Any]
 
 
 def server(inquiry: Inquiry) -> dict[str, Any]:
@@ -128,14 +129,6 @@ def bloat(inquiry: Inquiry) -> dict[str, Any]:
     return {"tables": inquiry.ask(BLOATED, [DEAD_ROWS, DEAD_PERCENT, inquiry.limit]), "invalid_indexes": inquiry.ask(INVALID)}
 
 
-def migrations(inquiry: Inquiry) -> dict[str, Any]:
-    """The table alone, without a release to compare it with."""
-    state = inspect(inquiry.connection, [])
-    told = [{**each, "state": "applied" if each["state"] == "missing" else each["state"]} for each in history(state, [])]
-    failed = [each["name"] for each in told if each["state"] == "failed"]
-    return {"known": state.known, "applied": len(state.applied), "last": state.applied[-1] if state.applied else None, "failed": failed, "history": told}
-
-
 def counts(inquiry: Inquiry) -> dict[str, int | None]:
     """Rows by table, as the planner estimates them (None where it never has), or counted."""
     told: dict[str, int | None] = {}
@@ -155,13 +148,12 @@ def slow(inquiry: Inquiry) -> list[dict[str, Any]]:
     return [{**row, "query": masked(row["query"])} for row in told]
 
 
-SUBSETS: dict[str, Callable[[Inquiry], Any]] = {
+SUBSETS: dict[str, Question] = {
     "server": server,
     "connections": connections,
     "locks": locks,
     "slow_queries": slow,
     "tables": tables,
     "bloat": bloat,
-    "migrations": migrations,
     "counts": counts,
 }

@@ -17,7 +17,9 @@ from typing import Any
 
 from ..core.errors import ApiError, LeaseLost, Unreachable, WaitTimeout
 from ..core.wait import Outcome, Waiter, nothing
-from ..store.base import Conflict, Store, open_later, prove_conditional_writes, unguarded
+from ..store.base import Conflict, Store, unguarded
+from ..store.conditional_writes import prove_conditional_writes
+from ..store.open import open_later
 from .lease_document import KEY, MARGIN, Document, encode, iso, obstacle, read, still_held, taken_by, taken_from, timestamp
 from .ledger_keys import last_fence
 from .store_clock import Clock, StoreClock, compare

@@ -19,7 +19,8 @@ from ..core.wait import nothing
 from ..migrations import history
 from ..postgres.connection import Database, connect, query
 from ..postgres.programs import Tool, find_tool, libpq_access
-from ..store.base import Permit, Store, open_store
+from ..store.base import Permit, Store
+from ..store.open import open_store
 from . import proof as trial
 from .load import fit_for_trial, load, run_program
 from .rights import gives_away

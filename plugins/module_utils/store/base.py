@@ -5,17 +5,12 @@
 
 from __future__ import annotations
 
-import os
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
-from typing import Any, Protocol, cast
-from urllib.parse import unquote, urlsplit
+from typing import Protocol
 
-from ..core.errors import ConfigError, RunbookError
-from ..core.urls import refuse_credentials, refuse_plain_http
+from ..core.errors import RunbookError
 
 
 class Conflict(RunbookError):
@@ -89,131 +84,3 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
-
-
-def preload() -> None:
-    """Prepare for a bucket once for all modules: see plugins/callback/preload.py."""
-    from . import s3 as store_s3
-
-    store_s3.preload()
-
-
-def open_store(params: Mapping[str, Any], before_write: Permit | None = None) -> Store:
-    """Return the store that a module's ``store*`` options name; nothing is asked of it yet. Raises ConfigError.
-
-    It only reads, unless ``before_write`` says whether, and for how long, a write may be under way: ``Runtime.permit`` of the module.
-
-    A writer of large objects streams by itself: an ``S3Store`` has ``client``, ``bucket`` and ``key(name)``, a ``FolderStore`` has ``path(name)``, and
-    both have ``named_errors(verb)`` to do it in.
-    """
-    address = params.get("store")
-    if not address:
-        raise ConfigError("No store is named. Set store to s3://bucket/prefix.", code="no_store")
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        raise _bad_address() from None
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ConfigError(
-            "The address in store holds more than a bucket and a prefix. Give credentials as store_access_key and store_secret_key, "
-            "an endpoint as store_endpoint_url.",
-            code="bad_store",
-        )
-    if parts.scheme == "s3" and parts.netloc:
-        _refuse_unsafe_endpoint(params)
-        from .s3 import S3Store
-
-        return S3Store(
-            parts.netloc,
-            parts.path.strip("/"),
-            endpoint_url=params.get("store_endpoint_url"),
-            access_key=params.get("store_access_key"),
-            secret_key=params.get("store_secret_key"),
-            region=params.get("store_region"),
-            before_write=before_write,
-        )
-    if parts.scheme == "file" and not parts.netloc and parts.path.strip("/"):
-        if not params.get("store_is_shared"):
-            raise ConfigError(
-                f"The store {address} is a folder of this machine, so another controller would not see its lease. "
-                "Use s3://bucket/prefix, or set store_is_shared: true if every controller sees this very folder.",
-                code="store_not_shared",
-            )
-        from .folder import FolderStore
-
-        return FolderStore(unquote(parts.path), before_write=before_write)
-    raise _bad_address()
-
-
-ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")  # botocore's variables, in its order
-
-
-def _refuse_unsafe_endpoint(params: Mapping[str, Any]) -> None:
-    found = {"store_endpoint_url": params.get("store_endpoint_url"), **{name: os.environ.get(name) for name in ENDPOINTS}}
-    option, endpoint = next(((option, address) for option, address in found.items() if address), ("", ""))
-    refuse_credentials(endpoint, option, "Credentials are store_access_key and store_secret_key.")
-    refuse_plain_http(endpoint, option, "what is stored, signed with its credentials,", bool(params.get("allow_plain_http")))
-
-
-def open_later(params: Mapping[str, Any], before_write: Permit | None = None) -> Store:
-    """Return what ``open_store`` does, but open a bucket only once it is asked: that takes longer than all else in a task that has nothing to change."""
-    if not str(params.get("store")).startswith("s3://"):
-        return open_store(params, before_write)
-    _refuse_unsafe_endpoint(params)
-    return cast(Store, _Later(params, before_write))
-
-
-class _Later:
-    def __init__(self, params: Mapping[str, Any], before_write: Permit | None) -> None:
-        self._params, self._before_write = params, before_write
-
-    @cached_property
-    def _store(self) -> Store:
-        return open_store(self._params, self._before_write)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-
-def _bad_address() -> ConfigError:
-    return ConfigError("The address in store is neither s3://bucket/prefix nor file:///path. Correct store.", code="bad_store")
-
-
-def prove_conditional_writes(store: Store) -> None:
-    """Prove with a probe object, removed again, that the store refuses a write whose condition does not hold. Raises ConfigError.
-
-    Without this two deploys could both believe that they hold the lease: many S3 services take such a write and ignore its condition.
-    """
-    key = f"probe/{uuid.uuid4()}"
-    first = _probe(store, key)
-    try:
-        refused = [_refused(lambda: store.put_if_absent(key, b"2"))]
-        if refused[0]:
-            store.put_if_match(key, b"3", first)
-            refused.append(_refused(lambda: store.put_if_match(key, b"4", first)))
-    finally:
-        store.delete(key)
-    if not all(refused):
-        raise ConfigError(
-            f"{store.describe()} is a store without conditional writes: it took a write that it had to refuse, so it cannot keep a lease. "
-            "Set store to a service that honours If-None-Match and If-Match, such as AWS S3, Cloudflare R2 or MinIO.",
-            code="no_conditional_writes",
-        )
-
-
-def _probe(store: Store, key: str) -> str:
-    try:
-        return store.put_if_absent(key, b"1")
-    except Conflict:  # nobody else knows the key: it is written by a try whose answer was lost
-        found = store.get(key)
-        if found is None:
-            raise
-        return found[1]
-
-
-def _refused(write: Any) -> bool:
-    try:
-        write()
-    except Conflict:
-        return True
-    return False

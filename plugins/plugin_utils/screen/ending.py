@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import labels
 from .about import LEASED
@@ -18,10 +18,8 @@ from .amounts import clock, duration, moment
 from .failure import without_log
 from .page import ATTENTION, BAD, GOOD, Line
 from .plan import SEPARATOR
+from .state import State
 from .text import clean, listed, one_line
-
-if TYPE_CHECKING:
-    from .run import Run
 
 FIXED = ("RELEASED", "ROLLED BACK", "ROLLBACK INCOMPLETE", "ROLLBACK UNSAFE", "LEASE LOST")
 _LIVE_AGAIN = re.compile(r"\s*(Live again|Nothing was live before of)[^\n]*?(?:\.(?=\s|$)|$)")
@@ -30,7 +28,7 @@ _NOTES = 4
 _SENTENCE, _ROWS = 800, 60  # characters of a line, and lines, of the play's own message
 
 
-def lines(run: Run, bad: bool) -> list[Line]:
+def lines(run: State, bad: bool) -> list[Line]:
     """Return how a run ended. ``bad`` is what Ansible counts: failed or unreachable."""
     outcome = str(run.report.get("outcome") or ("failed" if bad else ""))
     good = outcome in ("released", "migrated", "restored", "undone", "checked") or (outcome == "rolled_back" and run.about.kind == "rollback") or not outcome
@@ -45,7 +43,7 @@ def lines(run: Run, bad: bool) -> list[Line]:
     return [*parts, *_more(run, good)]
 
 
-def _outcome(run: Run, outcome: str, good: bool) -> tuple[str, list[Line]]:
+def _outcome(run: State, outcome: str, good: bool) -> tuple[str, list[Line]]:
     about, message = run.about, _message(run)
     took = duration(run.now - about.began)
     if outcome == "released":
@@ -77,7 +75,7 @@ def _done(kind: str) -> str:
     return {"backup": "BACKED UP", "prove": "PROVEN", "preflight": "GO: nothing is in the way; nothing was changed. Checked"}.get(kind, "DONE")
 
 
-def _message(run: Run) -> str:
+def _message(run: State) -> str:
     """The play's own message, without what is on the screen already."""
     text = clean(run.report.get("message") or run.verdict).strip()
     if run.failed:
@@ -97,7 +95,7 @@ def _releases(units: Any) -> list[str]:
     return list(dict.fromkeys(str(was.get("release")) for was in units.values() if isinstance(was, Mapping) and was.get("release")))
 
 
-def _live(run: Run) -> list[Line]:
+def _live(run: State) -> list[Line]:
     units = run.record.get("units") if run.report.get("outcome") == "released" else None
     if run.report.get("outcome") == "rolled_back":
         units = run.facts.get("release_target") if run.about.kind == "rollback" else run.facts.get("release_snapshot")
@@ -111,12 +109,12 @@ def _named(was: Mapping[str, Any]) -> str:
     return str(was.get("release") or was.get("id") or "nothing")
 
 
-def _notes(run: Run) -> list[str]:
+def _notes(run: State) -> list[str]:
     notes = run.report.get("notes")
     return [str(note) for note in notes] if isinstance(notes, list) else []
 
 
-def _next(run: Run, outcome: str, good: bool) -> list[Line]:
+def _next(run: State, outcome: str, good: bool) -> list[Line]:
     about = run.about
     if outcome == "checked" and good:
         return [Line(about.again(), "next", command=True)]
@@ -140,7 +138,7 @@ def _next(run: Run, outcome: str, good: bool) -> list[Line]:
     return []
 
 
-def _more(run: Run, good: bool) -> list[Line]:
+def _more(run: State, good: bool) -> list[Line]:
     parts = []
     if not good and (run.about.contacts or run.about.dashboards):
         parts.append(Line(SEPARATOR.join([*run.about.contacts, *run.about.dashboards]), "contacts"))
@@ -152,7 +150,7 @@ def _more(run: Run, good: bool) -> list[Line]:
     return [*parts, Line("   ".join(described), "written")] if described else parts
 
 
-def interrupted(run: Run, why: str) -> list[Line]:
+def interrupted(run: State, why: str) -> list[Line]:
     """Return what is left of a run that did not come to its end, and how to go on."""
     about, step = run.about, run.step
     where = f" in {labels.of_step(step.name)}" if step else ""

@@ -9,19 +9,18 @@ this collection's modules; never the names of tasks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from . import ending, failure, labels
-from .about import LEASED, About
+from .about import LEASED
 from .amounts import duration
 from .event import Event
-from .history import History
 from .page import ATTENTION, BAD, GOOD, Line
-from .plan import Plan, lease_line
+from .plan import lease_line
 from .results import catalogue_rows, words
 from .rows import info_rows
+from .state import State, Step
 from .text import clean, one_line
 
 QUIET = ("deploy_lease", "release_info", "railway_info", "render_info", "vercel_info", "cf_info", "slack_message", "github_deployment", "sentry_release")
@@ -30,35 +29,9 @@ _NOTE = 320  # characters
 
 
 @dataclass
-class Step:
-    """A step of the journal that runs: ``since`` is when its last line was printed."""
+class Run(State):
+    """Turns the events of one run into lines."""
 
-    name: str
-    began: float
-    since: float
-    summaries: list[str] = field(default_factory=list)
-    shown: bool = False
-
-
-@dataclass
-class Run:
-    """``keep_log(unit, text)`` writes a vendor's log to a file and returns its path, or nothing."""
-
-    about: About
-    keep_log: Callable[[str, str], str] = lambda unit, text: ""
-    plan: Plan = field(default_factory=Plan)
-    history: History = field(default_factory=History)
-    facts: dict[str, Any] = field(default_factory=dict)
-    step: Step | None = None
-    failed: failure.Failure | None = None
-    verdict: str = ""  # what the play itself summary when it gave up
-    report: dict[str, Any] = field(default_factory=dict)
-    record: Mapping[str, Any] = field(default_factory=dict)  # what the ledger has of this run
-    leased: bool = False
-    deadline: str = ""
-    rescuing: bool = False
-    ended: bool = False
-    now: float = 0.0  # when the newest result came
     _planned: bool = False
     _listed: bool = False
     _doing: tuple[str, float] = ("", 0.0)

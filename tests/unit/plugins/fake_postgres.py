@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import nothing
-from ansible_collections.storefront.runbook.plugins.module_utils.migrations.history import Migration, Row
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.migration import Migration, Row
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations.traces import Trace
 from psycopg2 import extensions
 

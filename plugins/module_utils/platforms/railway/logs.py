@@ -7,28 +7,34 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ...core.errors import RunbookError
 from ...core.redact import redact
 from . import graphql
-
-if TYPE_CHECKING:
-    from .client import Railway
 
 LOGS = {"build": graphql.BUILD_LOGS, "runtime": graphql.DEPLOYMENT_LOGS}
 TAIL = 15  # lines of a failed deployment's build, and as many of its run
 MOST = 5000  # lines that Railway gives at once
 
 
-def read_log(client: Railway, kind: str, deployment_id: str, limit: int, wanted: str | None = None) -> list[dict[str, Any]]:
+class Service(Protocol):
+    """What is needed of the client of one service in one environment."""
+
+    @property
+    def instance(self) -> dict[str, str]: ...
+
+    def ask(self, document: graphql.Document, **variables: Any) -> Any: ...
+
+
+def read_log(client: Service, kind: str, deployment_id: str, limit: int, wanted: str | None = None) -> list[dict[str, Any]]:
     """Return the last lines of a log as ``{at, severity, message}``, the oldest first, without passwords of URLs. ``wanted`` is Railway's filter."""
     said = client.ask(LOGS[kind], id=deployment_id, limit=limit, filter=wanted or "")
     lines = sorted(said, key=lambda line: line["timestamp"])[-limit:]
     return [{"at": line["timestamp"], "severity": line.get("severity"), "message": redact(line["message"].rstrip())} for line in lines]
 
 
-def log_tail(client: Railway, deployment_id: str) -> str:
+def log_tail(client: Service, deployment_id: str) -> str:
     """Return the last lines of a deployment's build, and of what it said while it ran, as far as they can be had."""
     lines: list[str] = []
     for kind in LOGS:
@@ -39,7 +45,7 @@ def log_tail(client: Railway, deployment_id: str) -> str:
     return "\n".join(lines)
 
 
-def answers(client: Railway, minutes: int) -> dict[str, Any]:
+def answers(client: Service, minutes: int) -> dict[str, Any]:
     """Return how the requests of the last ``minutes`` to the service's domains were answered: ``{requests, errors_4xx, errors_5xx, by_status}``."""
     now = datetime.now(UTC)
     span = {"startDate": _iso(now - timedelta(minutes=minutes)), "endDate": _iso(now)}

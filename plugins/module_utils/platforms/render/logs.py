@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ...core.errors import RunbookError
-from ...core.http import LOG_BYTES
+from ...core.http import LOG_BYTES, ApiClient
 from ...core.redact import redact
-
-if TYPE_CHECKING:
-    from .client import Render
-    from .states import Deploy
+from .states import Deploy
 
 PAGE = 100  # the most that Render gives at once
 LOG_LINES = 15  # of a failed deploy's build, and as many of its run
@@ -23,7 +20,16 @@ LINE = {"id": str, "timestamp": str, "message": str, "labels": [{"name": str, "v
 LOGS = {"logs": [LINE], "hasMore": bool, "nextStartTime?": str, "nextEndTime?": str}
 
 
-def read(client: Render, most: int, *, since: datetime, types: Iterable[str] = (), text: str | None = None) -> list[dict[str, Any]]:
+class Client(Protocol):
+    """What is needed of the client of one service."""
+
+    api: ApiClient
+
+    @property
+    def service(self) -> dict[str, Any]: ...
+
+
+def read(client: Client, most: int, *, since: datetime, types: Iterable[str] = (), text: str | None = None) -> list[dict[str, Any]]:
     """Return the newest ``most`` lines since a time, the oldest of them first: ``at``, ``type``, ``level``, ``instance``, ``message``.
 
     Passwords in URLs are masked.
@@ -41,7 +47,7 @@ def read(client: Render, most: int, *, since: datetime, types: Iterable[str] = (
     return sorted(reversed(found.values()), key=lambda line: line["at"])
 
 
-def tail(client: Render, deploy: Deploy) -> str:
+def tail(client: Client, deploy: Deploy) -> str:
     """Return the last lines of a deploy's build, and of what its process said, as far as they can be had."""
     lines: list[str] = []
     for kind in ("build", "app"):

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.release.lease import take
-from ansible_collections.storefront.runbook.plugins.module_utils.store.base import open_store, unguarded
+from ansible_collections.storefront.runbook.plugins.module_utils.store.base import unguarded
+from ansible_collections.storefront.runbook.plugins.module_utils.store.open import open_store
 from ansible_collections.storefront.runbook.plugins.modules import cf_purge
 
 from tests.unit.support import Answer, FakeVendor, Request, never_left, reply, run_module

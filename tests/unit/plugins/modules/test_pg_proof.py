@@ -54,11 +54,11 @@ def prove(kept: list[dict[str, Any]], tmp_path: Any, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(trial, "fetch", fetched)
     monkeypatch.setattr(trial, "scratch", scratch)
     monkeypatch.setattr(trial, "open_backup", lambda *_, **__: nullcontext(SimpleNamespace(read_globals=lambda: {"database": {}})))
-    monkeypatch.setattr(trial.restore_rights, "gives_away", lambda *_: True)
-    monkeypatch.setattr(trial.restore, "fit_for_trial", lambda *_: (SimpleNamespace(path="pg_restore"), False))
-    monkeypatch.setattr(trial.restore, "loads_frozen", lambda *_: False)
-    monkeypatch.setattr(trial.restore, "load", lambda *_, **options: None)
-    monkeypatch.setattr(trial.restore_verify, "verify", lambda *_: dict(VERIFIED))
+    monkeypatch.setattr(trial.rights, "gives_away", lambda *_: True)
+    monkeypatch.setattr(trial.load, "fit_for_trial", lambda *_: (SimpleNamespace(path="pg_restore"), False))
+    monkeypatch.setattr(trial.load, "loads_frozen", lambda *_: False)
+    monkeypatch.setattr(trial.load, "load", lambda *_, **options: None)
+    monkeypatch.setattr(trial.verify, "verify", lambda *_: dict(VERIFIED))
     monkeypatch.delenv("DATABASE_URL", raising=False)
 
     def call(*, check: bool = False, **params: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations import runner_cli
-from ansible_collections.storefront.runbook.plugins.module_utils.migrations.history import Migration
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.migration import Migration
 from ansible_collections.storefront.runbook.plugins.modules import deploy_lease, prisma_migrate
 from psycopg2 import errors
 

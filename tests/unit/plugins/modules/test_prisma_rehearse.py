@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.migrations.history import Migration
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.migration import Migration
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import Database
 from ansible_collections.storefront.runbook.plugins.modules import prisma_rehearse
 

@@ -338,7 +338,7 @@ def test_a_lost_lease_stops_the_module_before_its_write(railway, monkeypatch):
 
     old = railway.has("v1.0.0")
     railway.has("v1.1.0")
-    monkeypatch.setattr(railway_service, "lease_guard", lambda params: Lost())
+    monkeypatch.setattr(railway_service, "guard", lambda params: Lost())
     result = service("rolled_back", deployment=old["id"], lease="token-1", store="s3://storefront/shop")
     assert result["error"]["kind"] == "lease_lost"
     assert railway.writes() == []

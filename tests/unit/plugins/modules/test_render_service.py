@@ -582,7 +582,7 @@ def test_a_lost_lease_stops_the_module_before_its_write(render, monkeypatch):
 
     old = render.has("v1.0.0")
     render.has("v1.1.0")
-    monkeypatch.setattr(render_service, "lease_guard", lambda params: Lost())
+    monkeypatch.setattr(render_service, "guard", lambda params: Lost())
     result = service("rolled_back", deployment=old["id"], lease="token-1", store="s3://storefront/shop")
     assert result["error"]["kind"] == "lease_lost"
     assert render.writes() == []

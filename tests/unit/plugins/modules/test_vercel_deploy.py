@@ -313,7 +313,7 @@ def test_nothing_more_is_written_once_the_lease_is_lost(account, shop, monkeypat
                 raise LeaseLost("The lease was taken over. Start again.")
             return seconds
 
-    monkeypatch.setattr(vercel_deploy, "lease_guard", lambda params: Held())
+    monkeypatch.setattr(vercel_deploy, "guard", lambda params: Held())
     result = stage(shop)
     assert result["error"]["kind"] == "lease_lost"
     assert written(account) == ["PATCH /v9/projects"]

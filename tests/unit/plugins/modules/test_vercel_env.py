@@ -169,7 +169,7 @@ def test_nothing_more_is_written_once_the_lease_is_lost_and_the_next_run_does_th
     has(account, "OLD", "1", "production")
     wanted: dict[str, Any] = {"variables": {"NEW": "2"}, "absent": ["OLD"]}
     with monkeypatch.context() as patched:
-        patched.setattr(vercel_env, "lease_guard", lambda params: Held())
+        patched.setattr(vercel_env, "guard", lambda params: Held())
         assert env(**wanted)["error"]["kind"] == "lease_lost"
     assert state(account) == {}
     env(**wanted)

@@ -20,8 +20,9 @@ from ansible_collections.storefront.runbook.plugins.module_utils.backup.manifest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import LeaseLost
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import nothing
 from ansible_collections.storefront.runbook.plugins.module_utils.store.folder import FolderStore
-from tests.unit.plugins.module_utils.data.test_archive_layout import archive, number, text
-from tests.unit.plugins.module_utils.data.test_backup_reader import FACTS, IDENTITY
+
+from tests.unit.plugins.module_utils.backup.test_archive_layout import archive, number, text
+from tests.unit.plugins.module_utils.backup.test_reader import FACTS, IDENTITY
 
 CONTENT = {
     "rows": b"a row of the shop\n" * 30_000,
@@ -34,8 +35,8 @@ MOST = 48 << 10  # KB that reading may take beside what Python has before
 READ = """
 import json, pathlib, re, sys
 sys.path[:] = json.loads(sys.argv[1])
-from ansible_collections.storefront.runbook.plugins.module_utils.data.archive import fetch
-from ansible_collections.storefront.runbook.plugins.module_utils.data.store_folder import FolderStore
+from ansible_collections.storefront.runbook.plugins.module_utils.backup.archive import fetch
+from ansible_collections.storefront.runbook.plugins.module_utils.store.folder import FolderStore
 def peak():
     return int(re.search("VmHWM:\\\\s+(\\\\d+)", pathlib.Path("/proc/self/status").read_text())[1])
 before = peak()

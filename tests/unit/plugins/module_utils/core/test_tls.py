@@ -21,7 +21,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core.http impor
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Waiter
 from ansible_collections.storefront.runbook.plugins.module_utils.site.checks import Check
 from ansible_collections.storefront.runbook.plugins.module_utils.site.probe import Prober
-from ansible_collections.storefront.runbook.plugins.module_utils.store.base import open_store
+from ansible_collections.storefront.runbook.plugins.module_utils.store.open import open_store
 
 from tests.unit.rude_server import answer, rude_server, silence
 from tests.unit.support import Clock

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
-from ansible_collections.storefront.runbook.plugins.module_utils.migrations.history import Migration, Row, explain, read_folder
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.history import explain, read_folder
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.migration import Migration, Row
 
 
 @pytest.fixture

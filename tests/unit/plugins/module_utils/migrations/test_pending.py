@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.storefront.runbook.plugins.module_utils.migrations.history import Migration
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.migration import Migration
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations.pending import as_text, tell_pending
 
 BROKEN = Migration("1_broken", "SELEC 1;")

@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError, MigrationFailed
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Waiter
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations import history
-from ansible_collections.storefront.runbook.plugins.module_utils.migrations.history import Migration
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.migration import Migration
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations.rehearsal import Rehearsal, refuse_another_state
 from psycopg2 import errors
 

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.storefront.runbook.plugins.module_utils.migrations.history import Migration, inspect
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.history import inspect
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.migration import Migration
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations.report import drift, history
 
 from tests.unit.plugins.fake_postgres import NOW, FakePostgres

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError, MigrationFailed
-from ansible_collections.storefront.runbook.plugins.module_utils.migrations.history import Migration
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.migration import Migration
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations.notes import with_note
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations.resolve import marks_for, write
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations.schema_evidence import take

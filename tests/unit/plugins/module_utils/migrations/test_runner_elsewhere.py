@@ -8,7 +8,8 @@ from __future__ import annotations
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import MigrationFailed, WaitTimeout
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Waiter
-from ansible_collections.storefront.runbook.plugins.module_utils.migrations.history import Migration, State, inspect
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.history import State, inspect
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.migration import Migration
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations.runner_elsewhere import await_applied, failure
 
 from tests.unit.plugins.fake_postgres import NOW, FakePostgres

@@ -71,9 +71,9 @@ def test_without_the_parser_everything_can_be_imported_and_nothing_is_known() ->
 import sys
 sys.modules["pglast"] = None
 from ansible_collections.storefront.runbook.plugins.modules import pg_info, prisma_migrate, prisma_rehearse
-from ansible_collections.storefront.runbook.plugins.module_utils.data import migration_safety, migration_traces, sql_tree
-(verdict,) = migration_safety.classify(["SELECT 1"])
-print(verdict.classes, verdict.atomic, sql_tree.relations_in("SELECT 1"), dict(migration_traces.Traces(["SELECT 1"])))
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations import classify, sql, traces
+(verdict,) = classify.classify(["SELECT 1"])
+print(verdict.classes, verdict.atomic, sql.relations_in("SELECT 1"), dict(traces.Traces(["SELECT 1"])))
 """
     done = subprocess.run([sys.executable, "-c", script], env={"PYTHONPATH": ":".join(sys.path)}, capture_output=True, text=True, check=False)
     assert done.stdout == "['contract', 'unknown'] None [] {}\n", done.stderr

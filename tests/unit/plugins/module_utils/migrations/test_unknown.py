@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.storefront.runbook.plugins.module_utils.migrations.history import Migration, inspect
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.history import inspect
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.migration import Migration
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations.unknown import unknown_to_release
 
 from tests.unit.plugins.fake_postgres import NOW, FakePostgres

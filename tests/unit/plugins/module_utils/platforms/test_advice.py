@@ -18,7 +18,7 @@ from ansible_collections.storefront.runbook.plugins.modules import slack_message
 from tests.unit.plugins.modules.test_addresses import APIS
 from tests.unit.support import Answer, FakeVendor, reply, run_module
 
-TABLES = [import_module(f"{platforms.__name__}.{found.name}") for found in pkgutil.iter_modules(platforms.__path__) if found.name.endswith("_states")]
+TABLES = [import_module(found.name) for found in pkgutil.walk_packages(platforms.__path__, f"{platforms.__name__}.") if found.name.endswith(".states")]
 
 
 def test_each_vendor_with_states_is_here() -> None:
@@ -34,7 +34,7 @@ def test_each_terminal_word_says_what_to_do(table: ModuleType, word: str) -> Non
     assert re.fullmatch(r"[A-Z].{20,}\.", table.ADVICE[word.lower()])
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__name__.rpartition(".")[2])
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__name__.split(".")[-2])
 def test_there_is_advice_for_known_words_alone(table: ModuleType) -> None:
     assert set(table.ADVICE) <= {word.lower() for word in table.STATES}
 

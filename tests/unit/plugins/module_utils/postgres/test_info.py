@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.migrations.history import Migration
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.migration import Migration
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.info import SHOWN, Inquiry, masked
+from ansible_collections.storefront.runbook.plugins.modules.pg_info import QUESTIONS
 from psycopg2 import errors
 
 from tests.unit.plugins.fake_postgres import NOW, FakePostgres
@@ -40,7 +41,7 @@ class Cancelled(errors.QueryCanceled):
 
 def ask(database: FakePostgres, *subsets: str) -> tuple[dict[str, Any], dict[str, str]]:
     inquiry = Inquiry(database, statement_timeout=15, limit=20, exact=True, interval=0, sleep=lambda seconds: None)
-    return inquiry.gather(list(subsets)), inquiry.unavailable
+    return inquiry.gather({name: QUESTIONS[name] for name in subsets}), inquiry.unavailable
 
 
 def test_what_fails_or_takes_too_long_is_told_as_such_and_the_rest_is_told() -> None:

@@ -73,13 +73,13 @@ class World(FakePostgres):
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
     monkeypatch.setattr(new_place, "connect", lambda database, *, beat: world)
-    monkeypatch.setattr(new_place.move, "is_left", lambda connection, name: world.left == name)
-    monkeypatch.setattr(new_place.move, "is_empty", lambda connection: world.empty)
-    monkeypatch.setattr(new_place.move, "leave", world.leave)
-    monkeypatch.setattr(new_place.move, "refuse_unfit_target", world.fitness)
+    monkeypatch.setattr(new_place.url_swap, "is_left", lambda connection, name: world.left == name)
+    monkeypatch.setattr(new_place.url_swap, "is_empty", lambda connection: world.empty)
+    monkeypatch.setattr(new_place.url_swap, "leave", world.leave)
+    monkeypatch.setattr(new_place.url_swap, "refuse_unfit_target", world.fitness)
     monkeypatch.setattr(new_place, "fits_one_transaction", lambda connection, archive: world.fits)
     monkeypatch.setattr(new_place.restore, "load", lambda archive, tool, target, **how: world.done.append(f"load {target.name} in {how['jobs']}"))
-    monkeypatch.setattr(new_place.restore_verify, "verify", lambda target, manifest, beat: {"rows": 9})
+    monkeypatch.setattr(new_place.verify, "verify", lambda target, manifest, beat: {"rows": 9})
     return world
 
 

@@ -13,7 +13,8 @@ import botocore.session
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ApiError, ConfigError, Unreachable
 from ansible_collections.storefront.runbook.plugins.module_utils.store import s3, streams
-from ansible_collections.storefront.runbook.plugins.module_utils.store.base import Conflict, Entry, open_store, unguarded
+from ansible_collections.storefront.runbook.plugins.module_utils.store.base import Conflict, Entry, unguarded
+from ansible_collections.storefront.runbook.plugins.module_utils.store.open import open_store
 from ansible_collections.storefront.runbook.plugins.module_utils.store.s3 import S3Store
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 from botocore.response import StreamingBody

@@ -31,7 +31,7 @@ WRITERS = {
     "modules/pg_backup_prune.py": {"runtime.permit"},
     "modules/pg_proof.py": {"runtime.permit"},
     "module_utils/restore/rehearsal.py": {"permit"},  # prisma_rehearse hands over its runtime.permit
-    "module_utils/store/base.py": {"before_write", "self._before_write"},  # opens it for the others
+    "module_utils/store/open.py": {"before_write", "self._before_write"},  # opens it for the others
 }
 # What reaches past the store's own methods, each of which is tested below.
 INSIDE = {"module_utils/store/s3.py", "module_utils/store/folder.py", "module_utils/store/streams.py"}
@@ -59,7 +59,7 @@ def test_who_may_write_is_listed():
 
 
 def test_no_store_is_made_elsewhere():
-    assert {path for path, tree in sources() if list(calls(tree, "S3Store", "FolderStore"))} == {"module_utils/store/base.py"}
+    assert {path for path, tree in sources() if list(calls(tree, "S3Store", "FolderStore"))} == {"module_utils/store/open.py"}
 
 
 def test_only_those_who_are_listed_write_without_a_lease():

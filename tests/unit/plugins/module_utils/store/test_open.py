@@ -8,8 +8,10 @@ from __future__ import annotations
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
 from ansible_collections.storefront.runbook.plugins.module_utils.store import s3
-from ansible_collections.storefront.runbook.plugins.module_utils.store.base import Conflict, open_later, open_store, prove_conditional_writes
+from ansible_collections.storefront.runbook.plugins.module_utils.store.base import Conflict
+from ansible_collections.storefront.runbook.plugins.module_utils.store.conditional_writes import prove_conditional_writes
 from ansible_collections.storefront.runbook.plugins.module_utils.store.folder import FolderStore
+from ansible_collections.storefront.runbook.plugins.module_utils.store.open import open_later, open_store
 from ansible_collections.storefront.runbook.plugins.module_utils.store.s3 import S3Store
 
 from tests.unit.memory_store import MemoryStore
