@@ -296,7 +296,6 @@ from ..module_utils.postgres.connection import PSYCOPG2_ERROR, direct
 from ..module_utils.postgres.programs import Tool, find_tool
 from ..module_utils.release.lease import guard
 from ..module_utils.restore.script import find_psql
-from ..module_utils.store.exposure import refuse_public
 from ..module_utils.store.open import open_store
 
 NOTE_INTERVAL = 10.0  # seconds between two notes of how far it is
@@ -370,7 +369,7 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     if params["count_limit"] < 0:
         raise ConfigError(f"count_limit is {params['count_limit']}. Give a number of bytes, or 0 to count no rows.")
     prefix = backup_catalogue.folder(params["prefix"])
-    refuse_public(client.store, client.warn)
+    client.store.refuse_public(client.warn)
     catalogue = backup_catalogue.read_catalogue(client.store, prefix)
     if name in catalogue.names:
         manifest = backup_catalogue.read_manifest(client.store, name, prefix, catalogue.names[name])

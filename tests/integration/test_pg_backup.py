@@ -26,10 +26,11 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core.errors imp
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import parse_url
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.globals import database_statements
 from ansible_collections.storefront.runbook.plugins.module_utils.release import lease
-from ansible_collections.storefront.runbook.plugins.module_utils.store import streams as stream
 from ansible_collections.storefront.runbook.plugins.module_utils.store.base import Store, unguarded
+from ansible_collections.storefront.runbook.plugins.module_utils.store.folder_files import FolderWriter
 from ansible_collections.storefront.runbook.plugins.module_utils.store.open import open_store
 from ansible_collections.storefront.runbook.plugins.module_utils.store.s3 import S3Store
+from ansible_collections.storefront.runbook.plugins.module_utils.store.s3_streams import part_size
 from ansible_collections.storefront.runbook.plugins.modules import pg_backup, pg_backup_info, pg_backup_prune
 from botocore.awsrequest import AWSResponse, HeadersDict
 
@@ -75,11 +76,11 @@ class Backups:
         return [entry.key for entry in self.store.list()]
 
     def unfinished(self) -> list[str]:
-        return [left.key for left in stream.unfinished(self.store, "backups/")]
+        return [left.key for left in self.store.unfinished("backups/")]
 
     def clear(self) -> None:
-        for left in stream.unfinished(self.store, "backups/"):
-            stream.discard(self.store, left)
+        for left in self.store.unfinished("backups/"):
+            self.store.discard(left)
         for key in self.keys():
             self.store.delete(key)
 
@@ -147,14 +148,14 @@ def test_a_backup_is_predicted_then_made_and_holds_the_whole_database(
     assert json.loads((backups.store.get(f"backups/{backup['name']}.json") or (b"",))[0]) == backup
     sums = {}
     for item in backup["objects"]:
-        content = b"".join(stream.read(backups.store, f"backups/{backup['name']}/{item['file']}"))
+        content = b"".join(backups.store.read(f"backups/{backup['name']}/{item['file']}"))
         assert content.startswith(b"age-encryption.org/v1\n") == (backup["encryption"] == "age")
         assert (len(content), hashlib.sha256(content).hexdigest()) == (item["size"], item["sha256"])
         sums[item["file"]] = item["sha256"]
     listed = "".join(f"{sums[file]}  {file}\n" for file in sorted(sums))
     assert hashlib.sha256(listed.encode()).hexdigest() == backup["sha256"]
     assert len(backups.keys()) == len(sums) + 1
-    assert backup["raw_size"] > backup["size"] > (stream.part_size(0) if where == "in_s3" else 0)
+    assert backup["raw_size"] > backup["size"] > (part_size(0) if where == "in_s3" else 0)
     assert backup["bytes_per_second"] > 1_000_000
     assert (backup["release"], backup["verified"], backup["migrations"]) == ("v1.1.0", "checksum", {"count": 0, "last": None})
     assert backups.restored(backup["name"], tmp_path) == (backups.database.schema(), contents(backups.database))
@@ -289,14 +290,14 @@ def test_a_dump_whose_session_is_ended_is_no_backup(in_s3: Backups, options: dic
 
 
 def test_a_dump_whose_session_is_ended_in_the_middle_of_a_table_is_no_backup(in_folder: Backups, monkeypatch: pytest.MonkeyPatch) -> None:
-    write, ended = stream.FolderWriter.write, list[Any]()
+    write, ended = FolderWriter.write, list[Any]()
 
-    def end_it(self: stream.FolderWriter, data: bytes) -> None:
+    def end_it(self: FolderWriter, data: bytes) -> None:
         write(self, data)
         if data and not ended:
             ended.extend(in_folder.database.sql("SELECT query FROM pg_stat_activity WHERE query LIKE 'COPY%item%' AND pg_terminate_backend(pid)"))
 
-    monkeypatch.setattr(stream.FolderWriter, "write", end_it)
+    monkeypatch.setattr(FolderWriter, "write", end_it)
     failed = in_folder.run(**OFF)
     assert ended
     # libpq may find the connection closed before it has read the server's farewell
@@ -364,13 +365,13 @@ def test_a_full_disk_leaves_nothing_behind(in_folder: Backups, options: dict[str
 
 
 def test_an_object_that_reads_back_changed_is_no_backup(backups: Backups, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = stream.read
+    read = type(backups.store).read
 
     def flipped(store: Store, key: str, *tick: Any) -> Iterator[bytes]:
         for number, piece in enumerate(read(store, key, *tick)):
             yield bytes([piece[0] ^ 1]) + piece[1:] if number == 2 else piece
 
-    monkeypatch.setattr(stream, "read", flipped)
+    monkeypatch.setattr(type(backups.store), "read", flipped)
     failed = backups.run(name="flipped")
     assert failed["error"]["code"] == "checksum"
     assert backups.keys() == ["backups/flipped/dump.zst.age", "backups/flipped/globals.json.zst.age"]  # and no manifest
@@ -505,7 +506,7 @@ def test_a_server_newer_than_every_pg_dump_is_refused_with_both_versions(in_fold
 
 def test_s3_is_cleared_of_what_no_rule_keeps_and_of_what_runs_left(in_s3: Backups) -> None:
     older, newer = (in_s3.run(jobs=jobs)["backup"]["name"] for jobs in (2, 1))
-    stream.open_writer(in_s3.store, "backups/killed/dump.zst.age")
+    in_s3.store.open_writer("backups/killed/dump.zst.age")
     listed = run_module(pg_backup_info, in_s3.options)
     assert [(backup["name"], backup["format"]) for backup in listed["backups"]] == [(newer, "custom"), (older, "directory")]
     assert [(left["key"], left["unfinished"]) for left in listed["leftovers"]] == [("backups/killed/dump.zst.age", True)]

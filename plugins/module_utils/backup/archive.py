@@ -21,8 +21,7 @@ from ..core.errors import ConfigError
 from ..core.process import private_folder
 from ..core.wait import nothing
 from ..postgres.databases import STAMP, plain
-from ..store import streams
-from ..store.base import Store
+from ..store.base import CHUNK, Store
 from .archive_layout import CUSTOM, lay_out
 from .decompress import NotWhole, unpack
 from .dump import paced
@@ -98,7 +97,7 @@ def fetch_file(path: str, sha256: str | None, beat: Callable[[], None]) -> Itera
     with source.open("rb") as opened:
 
         def pieces() -> Iterator[bytes]:
-            while piece := opened.read(streams.CHUNK):
+            while piece := opened.read(CHUNK):
                 tick()
                 digest.update(piece)
                 yield piece

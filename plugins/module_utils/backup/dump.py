@@ -31,8 +31,7 @@ from ..core.process import kill, spawn
 from ..core.redact import redact
 from ..postgres.connection import BEAT_INTERVAL, Database
 from ..postgres.programs import Tool, libpq_access
-from ..store import streams
-from ..store.base import Store
+from ..store.base import CHUNK, Store
 from . import encryption
 from .reader import DUMP
 
@@ -84,7 +83,7 @@ class Target:
         """
         file = source + self.suffix()
         digest, size, raw_size = hashlib.sha256(), 0, 0
-        writer = streams.open_writer(self.store, self.key + file, expected)
+        writer = self.store.open_writer(self.key + file, expected)
 
         def write(data: bytes) -> None:
             nonlocal size
@@ -121,7 +120,7 @@ def dump_stream(database: Database, tool: Tool, target: Target, scope: Sequence[
 
     Raises CommandFailed, and whatever the beat and the store raise.
     """
-    with _pg_dump(database, tool, ["--format=custom", *scope], stdout=subprocess.PIPE, pipesize=streams.CHUNK) as (process, said):
+    with _pg_dump(database, tool, ["--format=custom", *scope], stdout=subprocess.PIPE, pipesize=CHUNK) as (process, said):
         return [target.put(DUMP, _printed(process, said, database, target.beat), target.beat, expected)]
 
 
@@ -156,7 +155,7 @@ def _put_files(files: Sequence[Path], target: Target, jobs: int) -> list[dict[st
 
     def pieces(file: Path) -> Iterator[bytes]:
         with file.open("rb") as content:
-            while piece := content.read(streams.CHUNK):
+            while piece := content.read(CHUNK):
                 check()
                 yield piece
 
@@ -201,7 +200,7 @@ def _printed(process: subprocess.Popen, said: IO[bytes], database: Database, bea
     while True:
         tick()
         if select.select([descriptor], [], [], BEAT_INTERVAL)[0]:
-            piece = os.read(descriptor, streams.CHUNK)
+            piece = os.read(descriptor, CHUNK)
             if not piece:
                 break
             yield piece

@@ -18,8 +18,8 @@ from typing import Any
 
 from ..core.errors import ConfigError, RunbookError
 from ..core.wait import nothing
-from ..store import documents, streams
-from ..store.base import Conflict, Entry, Store
+from ..store import documents
+from ..store.base import Conflict, Entry, Store, Unfinished
 
 PREFIX = "backups/"
 MANIFEST, PROOF = ".json", "/proof.json"
@@ -78,11 +78,11 @@ class Leftover:
     key: str
     since: datetime
     size: int | None = None
-    upload: streams.Unfinished | None = None
+    upload: Unfinished | None = None
 
     def remove(self, store: Store) -> None:
         if self.upload:
-            streams.discard(store, self.upload)
+            store.discard(self.upload)
         else:
             store.delete(self.key)
 
@@ -120,7 +120,7 @@ def read_catalogue(store: Store, prefix: str = PREFIX) -> Catalogue:
         elif name.endswith(MANIFEST):
             names[name.removesuffix(MANIFEST)] = entry.size
     leftovers = [Leftover(name, entry.key, entry.modified, entry.size) for name in files if name not in names for entry in files[name].values()]
-    for upload in streams.unfinished(store, prefix):
+    for upload in store.unfinished(prefix):
         leftovers.append(Leftover(upload.key.removeprefix(prefix).partition("/")[0], upload.key, upload.since, upload=upload))
     return Catalogue(names, files, sorted(leftovers, key=lambda left: left.key))
 

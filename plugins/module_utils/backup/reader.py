@@ -17,7 +17,6 @@ from typing import Any
 from ..core.errors import ConfigError, RunbookError
 from ..core.progress import Transfer
 from ..core.wait import nothing
-from ..store import streams
 from ..store.base import Store
 from . import encryption
 from .decompress import ZSTANDARD_ERROR, NotWhole, unpack
@@ -91,7 +90,7 @@ class OpenBackup:
     def _stored(self, item: Mapping[str, Any]) -> Iterator[bytes]:
         digest, size = hashlib.sha256(), 0
         transfer = Transfer(f"Reading {item['source']} of the backup {self.name}", item["size"])
-        for piece in streams.read(self.store, f"{self.prefix}{self.name}/{item['file']}", self.beat):
+        for piece in self.store.read(f"{self.prefix}{self.name}/{item['file']}", self.beat):
             digest.update(piece)
             size += len(piece)
             transfer.add(len(piece))

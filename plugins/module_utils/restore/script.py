@@ -26,7 +26,7 @@ from ..core.redact import redact
 from ..postgres.connection import BEAT_INTERVAL
 from ..postgres.programs import Tool
 from ..postgres.sql_states import restore_advice
-from ..store import streams
+from ..store.base import CHUNK
 
 SETS_TRANSACTION_TIMEOUT = 17  # the first major version: of pg_restore, which sets it, and of the server, which knows it
 STATEMENT = b"\nSET transaction_timeout = 0;\n"
@@ -98,7 +98,7 @@ def _copy(reader: subprocess.Popen, runner: subprocess.Popen) -> None:
     """Copy the script. psql gets its end only where pg_restore wrote all of it: else what is there so far would be committed."""
     source, target = cast(io.BufferedReader, reader.stdout), cast(IO[bytes], runner.stdin)
     with suppress(BrokenPipeError), source:
-        for piece in without_timeout(iter(lambda: source.read1(streams.CHUNK), b"")):
+        for piece in without_timeout(iter(lambda: source.read1(CHUNK), b"")):
             target.write(piece)
         target.flush()
         if reader.wait() != 0:

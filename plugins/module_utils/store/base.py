@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
+from ..core.deadline import nothing
 from ..core.errors import RunbookError
 
 
@@ -20,6 +21,7 @@ class Conflict(RunbookError):
 
 
 Permit = Callable[[float], float]
+CHUNK = 1 << 20  # bytes of a piece of a stream
 
 
 def unguarded(seconds: float) -> float:
@@ -58,6 +60,25 @@ class Entry:
     modified: datetime
 
 
+class Writer(Protocol):
+    def write(self, data: bytes) -> None:
+        """Add to the object."""
+
+    def complete(self) -> None:
+        """Put the object under its name."""
+
+    def abort(self) -> None:
+        """Take back what was written; never raises, as it follows another failure."""
+
+
+class Unfinished(NamedTuple):
+    """An object that was never completed, begun at ``since``; ``handle`` is the store's own."""
+
+    key: str
+    handle: Any
+    since: datetime
+
+
 class Store(Protocol):
     """Keys are relative to the store's prefix, with slashes. An etag names one content of one object. Each write asks the lease first: see Guarded."""
 
@@ -78,6 +99,21 @@ class Store(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove an object; one that is not there is no error."""
+
+    def open_writer(self, key: str, expected: int = 0) -> Writer:
+        """Return a writer of a new object of about ``expected`` bytes. The object appears when it is complete, and replaces one of this name."""
+
+    def read(self, key: str, tick: Callable[[], None] = nothing) -> Iterator[bytes]:
+        """Return an object's content piece by piece. ``tick`` is called every few seconds while a slow piece is awaited."""
+
+    def unfinished(self, prefix: str) -> Sequence[Unfinished]:
+        """Return the objects below ``prefix`` that were begun and not completed; nothing where the credentials may not list them."""
+
+    def discard(self, left: Unfinished) -> None:
+        """Remove one of ``unfinished``."""
+
+    def refuse_public(self, warn: Callable[[str], None]) -> None:
+        """Raise ConfigError when the world may read the store. Warn when that cannot be found out."""
 
     def time(self) -> float | None:
         """Return the store's own time in seconds since 1970, going by its last answer; None where it does not tell."""

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the world may read a store, going by what its service tells of it."""
+"""Whether the world may read a bucket, by what its service says."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core.errors import ConfigError, RunbookError
-from .base import Store
 from .bucket_policy import public_acl, public_policy
-from .s3 import S3Store
 from .s3_answers import CLOCK, EXPIRED, REGION
+from .s3_streams import Bucket
 
 NONE = "none"  # there is no such thing
 BLOCKS = ("IgnorePublicAcls", "RestrictPublicBuckets")  # of the public access block: what takes effect on what is public already
@@ -21,13 +20,11 @@ WRONG = frozenset({"NoSuchBucket", "InvalidAccessKeyId", "SignatureDoesNotMatch"
 RIGHTS = "s3:GetBucketPublicAccessBlock, s3:GetBucketPolicyStatus and s3:GetBucketAcl"
 
 
-def refuse_public(store: Store, warn: Callable[[str], None]) -> None:
+def refuse_public(store: Bucket, warn: Callable[[str], None]) -> None:
     """Raise ConfigError when the world may read the store's bucket. Where the service, or the rights on it, leave that open it is warned of.
 
     A block of the whole account is not told of, so a bucket that only that protects is told by its policy and its ACL.
     """
-    if not isinstance(store, S3Store):
-        return  # a folder's files are for their owner only
     block = _ask(store, "get_public_access_block", "NoSuchPublicAccessBlockConfiguration", "PublicAccessBlockConfiguration", dict)
     blocked = {name: isinstance(block, dict) and block.get(name) is True for name in BLOCKS}
     if all(blocked.values()):
@@ -47,7 +44,7 @@ def refuse_public(store: Store, warn: Callable[[str], None]) -> None:
         )
 
 
-def _public_policy(store: S3Store) -> bool | None:
+def _public_policy(store: Bucket) -> bool | None:
     """Ask for the service's own verdict and for the policy: either may say that it is public. One service has no verdict, another knows no conditions."""
     status = _ask(store, "get_bucket_policy_status", "NoSuchBucketPolicy", "PolicyStatus", dict)
     if status == NONE:
@@ -62,12 +59,12 @@ def _public_policy(store: S3Store) -> bool | None:
     return False if own is None and verdict is False else own
 
 
-def _public_acl(store: S3Store) -> bool | None:
+def _public_acl(store: Bucket) -> bool | None:
     grants = _ask(store, "get_bucket_acl", "AccessControlListNotSupported", "Grants", list)
     return False if grants == NONE else public_acl(grants)
 
 
-def _ask(store: S3Store, operation: str, none: str, field: str, kind: type) -> Any:
+def _ask(store: Bucket, operation: str, none: str, field: str, kind: type) -> Any:
     """Return the field of an answer, NONE where there is no such thing, and None when the service does not tell: it may answer with anything."""
     try:
         with store.named_errors("read"):

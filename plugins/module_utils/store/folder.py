@@ -10,19 +10,18 @@ import fcntl
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from time import monotonic
 from time import sleep as system_sleep
 
+from ..core.deadline import nothing
 from ..core.errors import ConfigError, RunbookError, Unreachable
-from .base import Conflict, Entry, Guarded, Permit, unguarded
+from .base import CHUNK, Conflict, Entry, Guarded, Permit, Unfinished, unguarded
+from .folder_files import LOCK_TIMEOUT, PARTIAL, WRITE, FolderWriter, make_folder, sync
 from .s3_limits import SMALL, too_large
-
-LOCK_TIMEOUT = 30.0  # seconds; a write takes milliseconds, so a lock held for longer belongs to a stopped process
-WRITE = LOCK_TIMEOUT + 5.0  # seconds that a write may take, the wait for the lock included
 
 
 class FolderStore(Guarded):
@@ -82,7 +81,7 @@ class FolderStore(Guarded):
             path = self.path(key)
             path.unlink(missing_ok=True)
             if path.parent.is_dir():
-                _sync(path.parent)
+                sync(path.parent)
 
     def time(self) -> float | None:
         """Return the time of a file without a name that is written where the store is: on a share that is the server's."""
@@ -93,6 +92,29 @@ class FolderStore(Guarded):
                 return os.fstat(file.fileno()).st_mtime
         except OSError:
             return None
+
+    def open_writer(self, key: str, expected: int = 0) -> FolderWriter:
+        return FolderWriter(self.path(key), self.permit, self.named_errors)
+
+    def read(self, key: str, tick: Callable[[], None] = nothing) -> Iterator[bytes]:
+        with self.named_errors("read"), self.path(key).open("rb") as stream:
+            while piece := stream.read(CHUNK):
+                yield piece
+
+    def unfinished(self, prefix: str) -> Sequence[Unfinished]:
+        found = []
+        for path in sorted(self.root.rglob(f".*{PARTIAL}")):
+            key = path.with_name(path.name.removeprefix(".").removesuffix(PARTIAL)).relative_to(self.root).as_posix()
+            if key.startswith(prefix):
+                found.append(Unfinished(key, path, datetime.fromtimestamp(path.stat().st_mtime, UTC)))
+        return found
+
+    def discard(self, left: Unfinished) -> None:
+        self.permit(WRITE)
+        left.handle.unlink(missing_ok=True)
+
+    def refuse_public(self, warn: Callable[[str], None]) -> None:
+        """Do nothing: each file is readable by its owner only."""
 
     def close(self) -> None:
         pass
@@ -113,7 +135,7 @@ class FolderStore(Guarded):
                     stream.flush()
                     os.fsync(stream.fileno())
                 fresh.replace(path)
-                _sync(path.parent)
+                sync(path.parent)
         return _etag(data)
 
     @contextmanager
@@ -151,24 +173,6 @@ class FolderStore(Guarded):
             if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
                 raise ConfigError(f"The store {self.describe()} is not a folder. Correct store.", code=word) from None
             raise RunbookError(f"Could not {verb} the store {self.describe()}: {error.strerror}. Look at the disk it is on.", code=word) from None
-
-
-def make_folder(folder: Path) -> None:
-    """Make ``folder`` with its parents, each for its owner only, and lasting."""
-    if folder.is_dir():
-        return
-    if folder != folder.parent:
-        make_folder(folder.parent)
-    folder.mkdir(0o700, exist_ok=True)
-    _sync(folder.parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _etag(data: bytes) -> str:

@@ -27,9 +27,6 @@ def open_store(params: Mapping[str, Any], before_write: Permit | None = None) ->
     """Return the store that a module's ``store*`` options name; nothing is asked of it yet. Raises ConfigError.
 
     It only reads, unless ``before_write`` says whether, and for how long, a write may be under way: ``Runtime.permit`` of the module.
-
-    A writer of large objects streams by itself: an ``S3Store`` has ``client``, ``bucket`` and ``key(name)``, a ``FolderStore`` has ``path(name)``, and
-    both have ``named_errors(verb)`` to do it in.
     """
     address = params.get("store")
     if not address:

@@ -9,7 +9,7 @@ import gzip
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -29,12 +29,15 @@ try:
 except ImportError as error:  # named by S3Store: a folder does without
     BOTO3_ERROR = str(error)
 
+from ..core.deadline import nothing
 from ..core.errors import ApiError, ConfigError, RunbookError, Unreachable
 from ..core.redact import redact
 from ..core.tls import trouble
-from .base import Conflict, Entry, Guarded, Permit, unguarded
+from . import exposure, s3_streams
+from .base import Conflict, Entry, Guarded, Permit, Unfinished, unguarded
 from .s3_answers import endless, field, listed, malformed, refusal
 from .s3_limits import ATTEMPT, STALL, attempt_seconds, bound, send, small
+from .s3_streams import S3Writer, part_size
 
 # What the service says when the condition of a write did not hold; NoSuchKey is its answer to If-Match on an object that is gone.
 REFUSED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
@@ -164,6 +167,21 @@ class S3Store(Guarded):
     def time(self) -> float | None:
         """Return the time of its last answer's Date, in whole seconds, moved on by what has passed since."""
         return self._told[0] + time.monotonic() - self._told[1] if self._told else None
+
+    def open_writer(self, key: str, expected: int = 0) -> S3Writer:
+        return S3Writer(self, key, part_size(expected))
+
+    def read(self, key: str, tick: Callable[[], None] = nothing) -> Iterator[bytes]:
+        return s3_streams.read(self, key, tick)
+
+    def unfinished(self, prefix: str) -> Sequence[Unfinished]:
+        return s3_streams.unfinished(self, prefix)
+
+    def discard(self, left: Unfinished) -> None:
+        s3_streams.discard(self, left)
+
+    def refuse_public(self, warn: Callable[[str], None]) -> None:
+        exposure.refuse_public(self, warn)
 
     def close(self) -> None:
         self.client.close()

@@ -23,6 +23,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.backup import r
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations.migration import Migration
 from ansible_collections.storefront.runbook.plugins.module_utils.release import lease
 from ansible_collections.storefront.runbook.plugins.module_utils.store.base import unguarded
+from ansible_collections.storefront.runbook.plugins.module_utils.store.folder import FolderStore
 from ansible_collections.storefront.runbook.plugins.module_utils.store.open import open_store
 from ansible_collections.storefront.runbook.plugins.modules import deploy_lease, pg_backup
 
@@ -179,7 +180,7 @@ def test_a_pg_dump_that_fails_leaves_no_backup_and_its_words_are_masked(back_up:
 
 
 def test_an_object_that_reads_back_other_than_it_was_written_gets_no_manifest(back_up: Back, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backup.streams, "read", lambda store, key, tick: iter([b"other"]))
+    monkeypatch.setattr(FolderStore, "read", lambda store, key, tick: iter([b"other"]))
     assert back_up(name="sale")["error"]["code"] == "checksum"
     assert files(folder) == ["sale/dump.zst", "sale/globals.json.zst"]
     assert back_up(name="trusted", verify="none")["backup"]["verified"] == "none"

@@ -17,7 +17,6 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core.errors imp
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import nothing
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import parse_url
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.programs import Tool
-from ansible_collections.storefront.runbook.plugins.module_utils.store import streams
 from ansible_collections.storefront.runbook.plugins.module_utils.store.folder import FolderStore
 
 from tests.unit.support import Clock
@@ -42,7 +41,7 @@ def target(store: FolderStore, beat: Callable[[], None] = nothing, **options: An
 
 
 def left(store: FolderStore) -> tuple[list[Any], list[Any]]:
-    return store.list(), streams.unfinished(store, "backups/")
+    return store.list(), store.unfinished("backups/")
 
 
 def test_a_lost_lease_ends_a_silent_pg_dump_and_takes_the_object_back(store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +83,7 @@ def test_a_lost_lease_stops_what_is_being_stored_of_a_folder(store: FolderStore,
 
     with pytest.raises(LeaseLost):
         backup.dump_folder(DATABASE, pg_dump(tmp_path, script), target(store, beat), ["--snapshot=1-1"], jobs=2, scratch=tmp_path)
-    assert streams.unfinished(store, "backups/") == []
+    assert store.unfinished("backups/") == []
 
 
 def test_a_lost_lease_stops_the_threads_that_store_a_folder(store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

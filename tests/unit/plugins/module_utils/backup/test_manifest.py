@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.backup import manifest as catalogue
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError, RunbookError
-from ansible_collections.storefront.runbook.plugins.module_utils.store import streams
 from ansible_collections.storefront.runbook.plugins.module_utils.store.base import Conflict
 from ansible_collections.storefront.runbook.plugins.module_utils.store.folder import FolderStore
 
@@ -34,7 +33,7 @@ def manifest(name: str = "sale", **other: Any) -> dict[str, Any]:
 def test_the_catalogue_tells_backups_from_what_is_none(store: FolderStore) -> None:
     for key in ("backups/good/dump.zst", "backups/good.json", "backups/orphan/dump.zst", "backups/lost.json", "backups/good/proof.json"):
         store.put_if_absent(key, b"12345")
-    killed = streams.open_writer(store, "backups/killed/dump.zst")
+    killed = store.open_writer("backups/killed/dump.zst")
     found = catalogue.read_catalogue(store)
     assert sorted(found.names) == ["good", "lost"]
     assert [(left.name, left.key, left.size) for left in found.leftovers] == [
@@ -49,7 +48,7 @@ def test_the_catalogue_tells_backups_from_what_is_none(store: FolderStore) -> No
 
 def test_a_leftover_is_removed_whatever_it_is(store: FolderStore) -> None:
     store.put_if_absent("backups/orphan/dump.zst", b"12345")
-    killed = streams.open_writer(store, "backups/killed/dump.zst")
+    killed = store.open_writer("backups/killed/dump.zst")
     for left in catalogue.read_catalogue(store).leftovers:
         left.remove(store)
     assert catalogue.read_catalogue(store).leftovers == []

@@ -294,4 +294,4 @@ def test_a_service_in_trouble_is_no_service_that_does_not_tell(service: Service,
 
 
 def test_a_folder_is_not_asked(tmp_path: Any) -> None:
-    refuse_public(FolderStore(str(tmp_path)), pytest.fail)
+    FolderStore(str(tmp_path)).refuse_public(pytest.fail)

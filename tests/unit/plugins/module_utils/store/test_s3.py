@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import botocore.session
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ApiError, ConfigError, Unreachable
-from ansible_collections.storefront.runbook.plugins.module_utils.store import s3, streams
+from ansible_collections.storefront.runbook.plugins.module_utils.store import s3
 from ansible_collections.storefront.runbook.plugins.module_utils.store.base import Conflict, Entry, unguarded
 from ansible_collections.storefront.runbook.plugins.module_utils.store.open import open_store
 from ansible_collections.storefront.runbook.plugins.module_utils.store.s3 import S3Store
@@ -169,7 +169,7 @@ def test_a_listing_that_does_not_end_is_refused_after_a_bounded_number_of_pages(
 
     monkeypatch.setattr(store.client, operation, page)
     with pytest.raises(ApiError, match="listing") as refused:
-        store.list() if operation == "list_objects_v2" else streams.unfinished(store, "")
+        store.list() if operation == "list_objects_v2" else store.unfinished("")
     assert refused.value.details["code"] == "malformed_body"
     assert len(asked) <= 102
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ApiError, LeaseLost, Unreachable
-from ansible_collections.storefront.runbook.plugins.module_utils.store import s3_limits, streams
+from ansible_collections.storefront.runbook.plugins.module_utils.store import s3_limits
 from ansible_collections.storefront.runbook.plugins.module_utils.store.base import unguarded
 from ansible_collections.storefront.runbook.plugins.module_utils.store.folder import FolderStore
 from ansible_collections.storefront.runbook.plugins.module_utils.store.s3 import S3Store
@@ -89,12 +89,12 @@ def test_a_backup_that_stalls_is_given_up_and_says_so() -> None:
         connection.recv(1)
 
     with rude_server.rude_server(stalls) as address, pytest.raises(Unreachable, match="too slow: nothing came within"):
-        list(streams.read(bucket(address), "dump"))
+        list(bucket(address).read("dump"))
 
 
 def test_a_backup_that_trickles_is_given_up_and_says_how_much_came() -> None:
     with rude_server.rude_server(rude_server.slow_body) as address, pytest.raises(Unreachable, match=r"too slow: only \d+ bytes came within"):
-        list(streams.read(bucket(address), "dump"))
+        list(bucket(address).read("dump"))
 
 
 def test_a_backup_that_is_slow_but_moves_is_read_to_its_end_and_renews_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +109,7 @@ def test_a_backup_that_is_slow_but_moves_is_read_to_its_end_and_renews_the_lease
             time.sleep(0.05)
 
     with rude_server.rude_server(moves) as address:
-        assert sum(map(len, streams.read(bucket(address), "dump"))) == 40960
+        assert sum(map(len, bucket(address).read("dump"))) == 40960
 
 
 def test_a_lease_that_is_lost_ends_the_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +119,7 @@ def test_a_lease_that_is_lost_ends_the_read(monkeypatch: pytest.MonkeyPatch) -> 
         raise LeaseLost("taken over")
 
     with rude_server.rude_server(rude_server.slow_body) as address, pytest.raises(LeaseLost):
-        list(streams.read(bucket(address), "dump", lost))
+        list(bucket(address).read("dump", lost))
 
 
 def test_an_upload_that_the_service_does_not_take_is_given_up() -> None:

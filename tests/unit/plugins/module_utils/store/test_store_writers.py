@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core import deadline
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import LeaseLost, RunbookError
-from ansible_collections.storefront.runbook.plugins.module_utils.store import streams as stream
+from ansible_collections.storefront.runbook.plugins.module_utils.store.base import Unfinished
 from ansible_collections.storefront.runbook.plugins.module_utils.store.folder import FolderStore
 from ansible_collections.storefront.runbook.plugins.module_utils.store.s3 import S3Store
 from ansible_collections.storefront.runbook.plugins.module_utils.store.s3_limits import ATTEMPT
+from ansible_collections.storefront.runbook.plugins.module_utils.store.s3_streams import S3Writer
 from botocore.awsrequest import AWSResponse, HeadersDict
 
 PLUGINS = Path(__file__).parents[5] / "plugins"
@@ -34,7 +35,7 @@ WRITERS = {
     "module_utils/store/open.py": {"before_write", "self._before_write"},  # opens it for the others
 }
 # What reaches past the store's own methods, each of which is tested below.
-INSIDE = {"module_utils/store/s3.py", "module_utils/store/folder.py", "module_utils/store/streams.py"}
+INSIDE = {"module_utils/store/s3.py", "module_utils/store/folder.py", "module_utils/store/s3_streams.py"}
 READS = {"module_utils/store/exposure.py": {"get_"}}  # asks for settings by names that begin like this
 
 
@@ -84,25 +85,22 @@ def test_nobody_reaches_past_the_store():
     assert all(str(name).startswith("get_") for name in asked)
 
 
-ARGUMENTS: dict[str, tuple[Any, ...]] = {"put_if_absent": ("a", b"1"), "put_if_match": ("a", b"1", "etag"), "delete": ("a",)}
-READERS = {"describe", "get", "list", "time", "close", "key", "path", "named_errors", "permit"}
+ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "put_if_absent": ("a", b"1"),
+    "put_if_match": ("a", b"1", "etag"),
+    "delete": ("a",),
+    "open_writer": ("big",),
+    "discard": (Unfinished("big", "upload-1", None),),
+}
+READERS = {"describe", "get", "list", "read", "unfinished", "refuse_public", "time", "close", "key", "path", "named_errors", "permit"}
 
 
 def writes(kind: type) -> set[str]:
     return {name for name, _unused in inspect.getmembers(kind, inspect.isfunction) if not name.startswith("_")} - READERS
 
 
-def begin_to_write(store: Any) -> None:
-    stream.open_writer(store, "big")
-
-
-def discard(store: Any) -> None:
-    stream.discard(store, stream.Unfinished("big", "upload-1", None))
-
-
 def all_writes(kind: type) -> list[Callable[[Any], Any]]:
-    named = [lambda store, name=name: getattr(store, name)(*ARGUMENTS[name]) for name in sorted(writes(kind))]
-    return [*named, begin_to_write, discard]
+    return [lambda store, name=name: getattr(store, name)(*ARGUMENTS[name]) for name in sorted(writes(kind))]
 
 
 def folder_store(tmp_path: Path, before_write: Any) -> FolderStore:
@@ -165,7 +163,7 @@ def test_a_file_gets_its_name_only_under_the_lease(tmp_path):
         return seconds
 
     store = folder_store(tmp_path, once)
-    writer = stream.open_writer(store, "big")
+    writer = store.open_writer("big")
     writer.write(b"1")
     with pytest.raises(LeaseLost):
         writer.complete()
@@ -184,7 +182,7 @@ def test_each_part_of_an_upload_and_its_end_ask_the_lease():
 
     sent: list[tuple[str, Any]] = []
     store = bucket(ask, sent)
-    writer = stream.S3Writer(store, "big", 8)
+    writer = S3Writer(store, "big", 8)
     writer.write(b"0123456789abcdef")
     with pytest.raises(LeaseLost):
         writer.complete()
