@@ -267,7 +267,7 @@ def plan_taken(params: dict[str, Any], client: Client) -> Plan:
     if not 1 <= params["ttl"] <= TTL_MAX:
         raise ConfigError(f"ttl is {params['ttl']:g} s. Set it between 1 and {TTL_MAX:g}: a killed deploy blocks the next one for that long.")
     store, remarks = client.store, list[str]()
-    current = look(store)
+    current = read_document(store)
     now = compare(store, tolerate=params["tolerate_clock"], warn=remarks.append)()
     for remark in remarks:
         client.warn(remark)
@@ -282,7 +282,7 @@ def plan_taken(params: dict[str, Any], client: Client) -> Plan:
 
 def plan_renewed(params: dict[str, Any], store: Store) -> Plan:
     lease = Lease(store, params["token"])
-    current, _unused = lease.look()
+    current, _unused = lease.read()
     after = {**current, "deadline": iso(lease.now() + current["ttl"]), "journal": {**current["journal"], **(params["journal"] or {})}}
     result = {"token": lease.token, "lease": shown(after), "journal": after["journal"], "changed": after["journal"] != current["journal"]}
     fields = ("deadline", "journal")
@@ -290,7 +290,7 @@ def plan_renewed(params: dict[str, Any], store: Store) -> Plan:
 
 
 def plan_released(params: dict[str, Any], store: Store) -> Plan:
-    current = look(store)
+    current = read_document(store)
     result = {"token": params["token"], "lease": shown(current), "journal": current["journal"] if current else {}}
     before = {"state": current["state"], "holder": current["holder"]} if current else {}
     if not current or current["token"] != params["token"] or current["state"] != "held":
@@ -321,7 +321,7 @@ def apply(plan: Plan, client: Client) -> dict[str, Any]:
     return {"changed": todo["release"].release(unfinished=todo["unfinished"])}
 
 
-def look(store: Store) -> Document | None:
+def read_document(store: Store) -> Document | None:
     found = read(store)
     return found[0] if found else None
 

@@ -284,7 +284,7 @@ from ansible.module_utils.common.parameters import env_fallback
 
 from ..module_utils.backup import dump, request
 from ..module_utils.backup import manifest as backup_catalogue
-from ..module_utils.backup.create import describe, look, make
+from ..module_utils.backup.create import describe, inspect_server, make
 from ..module_utils.backup.not_carried import warning
 from ..module_utils.core.errors import ConfigError, WaitTimeout
 from ..module_utils.core.module import Plan, Runtime, run
@@ -380,7 +380,7 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     if catalogue.leftovers:
         keys = ", ".join(left.key for left in catalogue.leftovers)
         client.warn(f"{client.store.describe()} has what failed runs left, or others are about to complete: {keys}. Delete what nobody is writing.")
-    server = look(client.database)
+    server = inspect_server(client.database)
     left_out = warning(server.not_carried)
     if left_out:
         client.warn(left_out)

@@ -156,7 +156,7 @@ from ..module_utils.core.wait import Waiter
 from ..module_utils.postgres.connection import PSYCOPG2_ERROR, direct
 from ..module_utils.release.lease import guard
 from ..module_utils.restore import proof as trial
-from ..module_utils.restore.scratch_database import find_place
+from ..module_utils.restore.scratch_database import find_scratch_server
 from ..module_utils.store.open import open_store
 
 
@@ -200,7 +200,7 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     if known and not params["again"]:
         return Plan(before=before, after=before, result={"proof": known[0]})
     facts = {"size": manifest.get("database_size"), "version": manifest.get("server_version")}
-    place = find_place(params, client.live, **facts, held=client.held, beat=client.beat)
+    place = find_scratch_server(params, client.live, **facts, held=client.held, beat=client.beat)
     proof = trial.announced(manifest, place)
     return Plan(before=before, after={**before, "proven": "now"}, todo={"params": params, "of": (manifest, place, proof)}, result={"proof": proof})
 

@@ -263,7 +263,7 @@ from ..module_utils.postgres.row_diff import Losses, total
 from ..module_utils.release.lease import guard
 from ..module_utils.restore import load, replace_live, rights, url_swap, verify
 from ..module_utils.restore.scope import left_out
-from ..module_utils.restore.target import Place
+from ..module_utils.restore.target import RestoreTarget
 from ..module_utils.store.open import open_store
 
 FIELDS = ("staged", "kept", "kept_until", "expected_seconds", "verified", "losses", "lost_rows", "sequences", "not_counted", "held_seconds", "shut_seconds")
@@ -313,12 +313,12 @@ class Client:
 
 def plan(params: dict[str, Any], client: Client) -> Plan:
     refuse(params, client.live.name)
-    site = replace_live.look(client.live, params["maintenance_database"], client.beat, client.held)
+    site = replace_live.inspect_server(client.live, params["maintenance_database"], client.beat, client.held)
     if not site.present.open:
         client.warn(f"{client.live.name} accepts no connections, as a crash of its server in a swap leaves it. It is opened again.")
     if params["state"] == "undone" and site.present.note.get("state") == "serving":  # the URL is that of what a restore has put there
         client.live = databases.beside(client.live, site.present.note["of"])
-        site = replace_live.look(client.live, params["maintenance_database"], client.beat, client.held)
+        site = replace_live.inspect_server(client.live, params["maintenance_database"], client.beat, client.held)
     way: tuple[str, str | None] = ("rename", None)
     if params["state"] != "dropped":
         way = replace_live.choose_swap(site, params["swap"], elsewhere=bool(client.target), undo=params["state"] == "undone")
@@ -334,7 +334,7 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     shown["serves"] = client.live.name
     todo = {"params": params, "site": site, "shown": shown, "now": datetime.now(UTC)}
     if way[0] == "url":
-        todo["place"] = Place(site, client.target, params["adopt"], client.beat)
+        todo["place"] = RestoreTarget(site, client.target, params["adopt"], client.beat)
         return (plan_going_back if params["state"] == "undone" else plan_going)(todo, client)
     return {"staged": plan_restore, "restored": plan_restore, "undone": plan_undo, "dropped": plan_drop}[params["state"]](todo, client)
 
@@ -397,7 +397,7 @@ def plan_going(todo: dict[str, Any], client: Client) -> Plan:
     archive = client.held.enter_context(fetch_file(params["file"], params["sha256"], client.beat)) if params["file"] else None
     manifest = {"name": "adopted", "sha256": None} if params["adopt"] else archive.manifest if archive else None
     manifest = manifest or choose(client.store, params["backup"], client.prefix, client.live.name, client.warn)
-    entry = place.look(manifest["sha256"])
+    entry = place.find_restored(manifest["sha256"])
     shown["backup"] = manifest["name"]
     before = {"database": shown["database"]}
     serving = place.serving()

@@ -537,7 +537,7 @@ def apply(plan: Plan, client: Client) -> dict[str, Any]:
                 result = {"applied": apply_by_cli(todo["cli"], todo["files"], url, client.waiter, **told)}
         else:
             builtin = Builtin(connection, client.waiter, schema=client.database.schema, settings=client.settings, lock_retries=params["lock_retries"])
-            result = {"applied": builtin.apply(lambda: prisma.look(connection, migrations, client.database.schema))}
+            result = {"applied": builtin.apply(lambda: prisma.read_state(connection, migrations, client.database.schema))}
     except RunbookError as error:
         error.result = {**plan.result, **error.result}
         raise

@@ -251,11 +251,11 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
         refuse_another_folder(source.root, params["migrations"], client.warn)
         migrations = history.read_folder(Path(source.root, params["migrations"]), f"{shown} of {params['ref']}" if params["ref"] else shown)
     production = client.connect(client.production)
-    state = history.look(production, migrations, client.production.schema)
+    state = history.read_state(production, migrations, client.production.schema)
     refuse_certain_failures(state.pending, params["migrations"])
     copy, where, told = client.copied(production, state) if state.pending or client.given else (None, None, {})
     if client.given:
-        refuse_another_state(state, history.look(client.connect(client.given), migrations, client.given.schema))
+        refuse_another_state(state, history.read_state(client.connect(client.given), migrations, client.given.schema))
     before = "".join(f"{name}\n" for name in state.applied)
     return Plan(
         before=before,
@@ -272,9 +272,9 @@ def apply(plan: Plan, client: Client) -> dict[str, Any]:
         with plan.todo["copy"] as (database, told), ExitStack() as stack:
             report(f"The rehearsal applies {len(plan.result['pending'])} migrations to {database.name}")
             scratch, watcher = (stack.enter_context(closing(connect(database))) for _unused in range(2))
-            refuse_another_state(plan.todo["state"], history.look(scratch, migrations, database.schema))
+            refuse_another_state(plan.todo["state"], history.read_state(scratch, migrations, database.schema))
             rehearsal = Rehearsal(scratch, watcher, client.waiter, schema=database.schema, settings=client.settings)
-            rehearsal.apply(lambda: history.look(scratch, migrations, database.schema))
+            rehearsal.apply(lambda: history.read_state(scratch, migrations, database.schema))
             done = {"scratch": database.describe(), "rehearsed": rehearsal.rehearsed}
     except RunbookError as error:
         error.result = {**plan.result, **told, **error.result}

@@ -360,7 +360,7 @@ def apply(plan: Plan, client: Client) -> dict[str, Any]:
 def fence(client: Client) -> int:
     """Return which holder of the lease this run is. Raises LeaseLost. Without a lease it is the last holder there was."""
     if client.lease:
-        document, _etag = client.lease.look()
+        document, _etag = client.lease.read()
         return document["fence"]
     return last_holder(client.store)
 

@@ -377,7 +377,7 @@ def plan_staged(params: dict[str, Any], client: Vercel, project: Any, before: di
 def plan_served(params: dict[str, Any], client: Vercel, project: Any, before: dict[str, Any]) -> Plan:
     target = client.deployment(project, params["deployment"])
     verb = "rollback" if params["state"] == "rolled_back" else "promote"
-    outcome, word = client.look(project, target["id"])
+    outcome, word = client.status(project, target["id"])
     under_way = on_its_way(project) == target["id"] or (outcome is Outcome.PENDING and word.startswith(ROLLING))
     before["serving"] = word
     after = dict(before)

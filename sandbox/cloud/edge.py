@@ -28,7 +28,7 @@ EDGE_TTL = 4 * 3600  # seconds; as a rule "cache everything" with an edge TTL, w
 
 
 @dataclass
-class Entry:
+class CachedAnswer:
     response: Response
     stored: float
     tags: set[str]
@@ -39,7 +39,7 @@ class Edge:
 
     def __init__(self, cloud: Cloud, front: Storefront) -> None:
         self.cloud, self.front = cloud, front
-        self.cache: dict[tuple[str, str], Entry] = {}  # by host and path with query
+        self.cache: dict[tuple[str, str], CachedAnswer] = {}  # by host and path with query
         self.purges = 0
         self.seen: deque[tuple[float, str, str, int]] = deque(maxlen=50_000)  # time, host, cache status, bytes: what analytics tells of
 
@@ -82,7 +82,7 @@ class Edge:
         if purges == self.purges:  # what was asked before a purge may be old: it is not kept
             kept = Response(response.body, 200)
             kept.raw_headers = list(response.raw_headers)
-            self.cache[host, path] = Entry(kept, time.monotonic(), set(re.split(r"[,\s]+", response.headers.get("cache-tag", ""))))
+            self.cache[host, path] = CachedAnswer(kept, time.monotonic(), set(re.split(r"[,\s]+", response.headers.get("cache-tag", ""))))
         return self._stamp(response, "MISS")
 
     async def _fetch(self, surface: str, request: Request, **how: Any) -> Response:
@@ -126,7 +126,7 @@ class Edge:
         return response
 
 
-def _matches(what: dict[str, Any], host: str, path: str, entry: Entry) -> bool:
+def _matches(what: dict[str, Any], host: str, path: str, entry: CachedAnswer) -> bool:
     if what.get("purge_everything"):
         return True
     url = f"http://{host}{path}"

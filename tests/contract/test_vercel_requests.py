@@ -64,8 +64,8 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> list[Request]:
     older = account.has("v1.0.0", served_once=True)
     client.refuse_unservable(project, older, "rollback")
     client.point(project, older["id"], "rollback")
-    client.look({**project, "rollingRelease": {"target": "production"}}, older["id"])
-    client.look({**project, "lastAliasRequest": {"toDeploymentId": "dpl_9", "jobStatus": "failed"}}, older["id"])
+    client.status({**project, "rollingRelease": {"target": "production"}}, older["id"])
+    client.status({**project, "lastAliasRequest": {"toDeploymentId": "dpl_9", "jobStatus": "failed"}}, older["id"])
     _set_variables(account, client, project)
     client.cancel(account.has("v1.2.0", state="BUILDING")["id"])
     return account.vendor.requests

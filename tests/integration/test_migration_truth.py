@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg2
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.migrations.classify import Verdict, classify
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.classify import Classification, classify
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations.sql import ast, leaves_transaction, parse_sql
 
 from sandbox.storefront import Sandbox
@@ -120,11 +120,11 @@ def may_be(place: str, name: str) -> bool:
     return any(one == other for one, other in zip(place.rsplit(".", 1), name.rsplit(".", 1), strict=True))
 
 
-def judge(case: Case) -> list[Verdict]:
+def judge(case: Case) -> list[Classification]:
     return classify([lines(script) for script in case.files], [SHOP, case.before])
 
 
-def judged(verdicts: list[Verdict]) -> dict[str, Any]:
+def judged(verdicts: list[Classification]) -> dict[str, Any]:
     classes = {kind for verdict in verdicts for kind in verdict.classes}
     waited: dict[tuple[int, int], dict[str, str]] = {}
     for number, verdict in enumerate(verdicts):
@@ -138,7 +138,7 @@ def observed(seen: Seen) -> dict[str, Any]:
     return {"fails": seen.fails, "waited": seen.waited, "contract": bool(seen.broken) or seen.lost, "destructive": seen.lost}
 
 
-def compared(case: Case, verdicts: list[Verdict], seen: Seen) -> tuple[dict[str, Any], dict[str, Any]]:
+def compared(case: Case, verdicts: list[Classification], seen: Seen) -> tuple[dict[str, Any], dict[str, Any]]:
     """What is judged and what was observed, of what both can tell: nothing of a file that fails, and nothing of a statement that is not known."""
     one, other = judged(verdicts), observed(seen)
     unknown = {(number, reason.line) for number, verdict in enumerate(verdicts) for reason in verdict.reasons if reason.kind == "unknown"}

@@ -82,7 +82,7 @@ def test_no_renewal_is_lost_when_a_holder_writes_from_many_threads(store_options
     lease, _unused = take(open_store(store_options, unguarded), holder="anna")
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda number: lease.renew({str(number): number}), range(8)))
-    assert lease.look()[0]["journal"] == {str(number): number for number in range(8)}
+    assert lease.read()[0]["journal"] == {str(number): number for number in range(8)}
 
 
 def test_a_service_without_conditional_writes_is_refused_and_left_clean(s3_options):

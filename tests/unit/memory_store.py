@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import Unreachable
-from ansible_collections.storefront.runbook.plugins.module_utils.store.base import Conflict, Entry
+from ansible_collections.storefront.runbook.plugins.module_utils.store.base import Conflict, StoredObject
 
 
 class MemoryStore:
@@ -44,9 +44,9 @@ class MemoryStore:
     def put_if_match(self, key: str, data: bytes, etag: str) -> str:
         return self._put(key, data, etag, "If-Match")
 
-    def list(self, prefix: str = "") -> list[Entry]:
+    def list(self, prefix: str = "") -> list[StoredObject]:
         self._answer()
-        return [Entry(key, len(data), datetime.now(UTC)) for key, data in sorted(self.objects.items()) if key.startswith(prefix)]
+        return [StoredObject(key, len(data), datetime.now(UTC)) for key, data in sorted(self.objects.items()) if key.startswith(prefix)]
 
     def delete(self, key: str) -> None:
         self._answer()

@@ -53,7 +53,7 @@ class Server:
         return int(self.version.split(".")[0])
 
 
-def look(database: Database) -> Server:
+def inspect_server(database: Database) -> Server:
     """Ask the server. Raises Unreachable and ConfigError."""
     with closing(connect(database)) as connection:
         ((version, size),) = query(connection, "SELECT current_setting('server_version'), pg_database_size(current_database())")

@@ -19,7 +19,7 @@ from typing import Any
 from ..core.errors import ConfigError, RunbookError
 from ..core.wait import nothing
 from ..store import documents
-from ..store.base import Conflict, Entry, Store, Unfinished
+from ..store.base import Conflict, Store, StoredObject, Unfinished
 
 PREFIX = "backups/"
 MANIFEST, PROOF = ".json", "/proof.json"
@@ -92,7 +92,7 @@ class Catalogue:
     """``names`` have a manifest, of that size in bytes; ``files`` maps each name to the (file → entry) below it, ``leftovers`` belong to no backup."""
 
     names: dict[str, int]
-    files: dict[str, dict[str, Entry]]
+    files: dict[str, dict[str, StoredObject]]
     leftovers: list[Leftover]
 
     def damage(self, name: str, manifest: Mapping[str, Any]) -> str | None:
@@ -112,7 +112,7 @@ def folder(prefix: str) -> str:
 
 def read_catalogue(store: Store, prefix: str = PREFIX) -> Catalogue:
     names: dict[str, int] = {}
-    files: dict[str, dict[str, Entry]] = {}
+    files: dict[str, dict[str, StoredObject]] = {}
     for entry in store.list(prefix):
         name, slash, file = entry.key.removeprefix(prefix).partition("/")
         if slash:

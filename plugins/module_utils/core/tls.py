@@ -67,11 +67,11 @@ def trouble(error: BaseException, url: str, bundle: str = "REQUESTS_CA_BUNDLE") 
         if phase == IN_TUNNEL and (refusal := re.search(r"Tunnel connection failed: (\d{3})", str(cause))):
             return _tunnel(int(refusal[1]), url)
         if phase == IN_PROXY_HANDSHAKE:
-            return _of_proxy(_of(cause, url, bundle, look=False) or CLOSED)
+            return _of_proxy(_of(cause, url, bundle, inspect=False) or CLOSED)
         if isinstance(cause, CertificateError):  # of urllib3, where botocore lets it compare the names
             return _wrong_name(url, getattr(cause, "_peer_cert", None))
         of_tls = isinstance(cause, ssl.SSLError) or (phase == IN_HANDSHAKE and isinstance(cause, OSError))
-        if of_tls and (found := _of(cause, url, bundle, look=True)):
+        if of_tls and (found := _of(cause, url, bundle, inspect=True)):
             return found
     return None
 
@@ -89,9 +89,9 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             todo += [*one.args, getattr(one, "reason", None), getattr(one, "original_error", None), of_botocore.get("error"), one.__cause__, one.__context__]
 
 
-def _of(cause: BaseException, url: str, bundle: str, look: bool) -> Trouble | None:
+def _of(cause: BaseException, url: str, bundle: str, inspect: bool) -> Trouble | None:
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return _certificate(cause, url, bundle, look)
+        return _certificate(cause, url, bundle, inspect)
     in_handshake = phase_of(cause) is not None
     if isinstance(cause, TimeoutError):
         return TIMEOUT if in_handshake else None
@@ -101,7 +101,7 @@ def _of(cause: BaseException, url: str, bundle: str, look: bool) -> Trouble | No
     if not isinstance(word, str):
         return CLOSED if in_handshake else None
     if word in NOT_TLS and in_handshake:
-        return _not_tls(url, look)
+        return _not_tls(url, inspect)
     if CLIENT_CERTIFICATE.search(word):
         return CERTIFICATE_WANTED
     if not in_handshake:
@@ -112,12 +112,12 @@ def _of(cause: BaseException, url: str, bundle: str, look: bool) -> Trouble | No
     return SHARED if NOTHING_SHARED.search(word) else replace(CLOSED, reason=f"the server ended the TLS handshake ({word.lower()})", retry=False)
 
 
-def _certificate(cause: ssl.SSLCertVerificationError, url: str, bundle: str, look: bool) -> Trouble:
+def _certificate(cause: ssl.SSLCertVerificationError, url: str, bundle: str, inspect: bool) -> Trouble:
     code = getattr(cause, "verify_code", None)
     if code in WRONG_NAMES:
-        return _wrong_name(url, peer_certificate(url, bundle) if look else None)
+        return _wrong_name(url, peer_certificate(url, bundle) if inspect else None)
     if code in (EXPIRED, NOT_YET_VALID):
-        return _dates(code, (peer_certificate(url, bundle) if look else None) or {})
+        return _dates(code, (peer_certificate(url, bundle) if inspect else None) or {})
     if code in UNKNOWN_AUTHORITY:
         return Trouble(
             "tls_unknown_authority",
@@ -158,8 +158,8 @@ def _dates(code: int, certificate: dict[str, object]) -> Trouble:
     return Trouble("tls_expired" if code == EXPIRED else "tls_not_yet_valid", reason, f"{remedy}. This machine's clock says {here}: if that is wrong, set it.")
 
 
-def _not_tls(url: str, look: bool) -> Trouble:
-    if look and speaks_http(url):
+def _not_tls(url: str, inspect: bool) -> Trouble:
+    if inspect and speaks_http(url):
         return Trouble("tls_plain_http", "the port speaks plain HTTP, not TLS", "Correct the address: give the port that speaks TLS, or http:// for this one.")
     return Trouble("tls_none", "the port does not speak TLS", "Correct the address: give the port that speaks TLS, and check any proxy in between.")
 

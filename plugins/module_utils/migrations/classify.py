@@ -38,7 +38,7 @@ class Reason:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Classification:
     """``atomic``: PostgreSQL runs the whole file or nothing of it; None where that is not known."""
 
     reasons: tuple[Reason, ...]
@@ -65,10 +65,10 @@ def told(reasons: Iterable[Reason], file: str) -> list[dict[str, Any]]:
     return [{"class": each.kind, "file": file, "line": each.line, "statement": each.statement, "reason": each.reason} for each in reasons]
 
 
-def classify(scripts: Iterable[str], earlier: Iterable[str] = ()) -> list[Verdict]:
+def classify(scripts: Iterable[str], earlier: Iterable[str] = ()) -> list[Classification]:
     """Judge migration files in the order in which they are applied. ``earlier`` are those that the live release knows: they tell what is there."""
     if PGLAST_ERROR:
-        return [Verdict((Reason(None, "pglast is not installed, so the file was not read"),), None) for _unused in scripts]
+        return [Classification((Reason(None, "pglast is not installed, so the file was not read"),), None) for _unused in scripts]
     schema = described(earlier)
     told: dict[tuple[str, ...], tuple[int, Reason]] = {}
     return [_classify(schema, told, script) for script in scripts]
@@ -144,13 +144,13 @@ class File:
         end_transaction(self.schema)
 
 
-def _classify(schema: Schema, told: dict[tuple[str, ...], tuple[int, Reason]], script: str) -> Verdict:
+def _classify(schema: Schema, told: dict[tuple[str, ...], tuple[int, Reason]], script: str) -> Classification:
     try:
         statements = parse_sql(script)
     except ParseError as error:
         schema.forget("execute")
         place = error.args[1] if len(error.args) > 1 else None
-        return Verdict((Reason(_line(script, place), f"PostgreSQL's parser cannot read it: {error.args[0]}"),), None)
+        return Classification((Reason(_line(script, place), f"PostgreSQL's parser cannot read it: {error.args[0]}"),), None)
     atomic = shape([statement.stmt for statement in statements]).atomic
     file = File(schema, told, atomic)
     for place, statement in enumerate(statements):
@@ -158,7 +158,7 @@ def _classify(schema: Schema, told: dict[tuple[str, ...], tuple[int, Reason]], s
             file.judge(place, _line(script, statement.stmt_location), step)
     file.end()
     found = sorted(file.reasons, key=lambda reason: (reason[0], RANK.index(reason[1].kind)))
-    return Verdict(tuple(reason for _place, reason in found), atomic)
+    return Classification(tuple(reason for _place, reason in found), atomic)
 
 
 def _meanwhile(held: Mapping[str, tuple[str, int | None]]) -> str:

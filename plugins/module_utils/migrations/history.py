@@ -141,7 +141,7 @@ def refuse(connection: Any, state: State, migrations: Sequence[Migration], schem
         refuse_strangers(connection, schema)
 
 
-def look(connection: Any, migrations: Sequence[Migration], schema: str) -> State:
+def read_state(connection: Any, migrations: Sequence[Migration], schema: str) -> State:
     """Return the state of a database that may be migrated. Raises ConfigError, see ``refuse``."""
     state = inspect(connection, migrations)
     refuse(connection, state, migrations, schema)

@@ -59,10 +59,10 @@ class Rehearsal(Builtin):
         self._written: dict[int, tuple[int, int, int]] = {}
         self._seconds = 0.0
 
-    def apply(self, look: Callable[[], State]) -> list[str]:
+    def apply(self, read_state: Callable[[], State]) -> list[str]:
         """Apply what is pending to the scratch copy. Raises as Builtin does, with ``result["rehearsed"]``."""
         try:
-            return super().apply(look)
+            return super().apply(read_state)
         except RunbookError as error:
             error.args = (f"In the rehearsal, which leaves production as it is: {error}",)
             error.details["message"] = str(error)

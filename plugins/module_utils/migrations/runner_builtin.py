@@ -93,7 +93,7 @@ class Builtin:
         self._deadline = waiter.clock() + waiter.timeout
         connection.beat = self._beat
 
-    def apply(self, look: Callable[[], State]) -> list[str]:
+    def apply(self, read_state: Callable[[], State]) -> list[str]:
         """Apply what is pending and return the names. ``look`` tells the state anew once nobody else can change it, and refuses what must not go on.
 
         Raises MigrationFailed, WaitTimeout, LeaseLost or ConfigError, each with ``result["applied"]``.
@@ -101,7 +101,7 @@ class Builtin:
         applied: list[str] = []
         try:
             with locked(self.connection):
-                state = look()
+                state = read_state()
                 if not state.known:
                     create_table(self.connection, self.schema)
                 for number, migration in enumerate(state.pending, 1):

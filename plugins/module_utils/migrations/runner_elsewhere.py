@@ -92,7 +92,7 @@ def failure(state: State, migrations: Sequence[Migration], whose: str, holders: 
 def await_applied(inspect: Callable[[], State], migrations: Sequence[Migration], waiter: Waiter) -> State:
     """Wait until each of ``migrations`` is applied, by whomever, and return the state. Raises MigrationFailed or WaitTimeout."""
 
-    def look() -> State:
+    def read_state() -> State:
         state = inspect()
         if state.failed:
             raise failure(state, migrations, "Whoever migrates")
@@ -101,4 +101,4 @@ def await_applied(inspect: Callable[[], State], migrations: Sequence[Migration],
     def judge(state: State) -> tuple[Outcome, str]:
         return (Outcome.PENDING, f"pending from {state.pending[0].name} on") if state.pending else (Outcome.READY, "applied")
 
-    return waiter.wait_for(look, judge, what="The release's migrations", look_at="the log of the platform's pre-deploy command")
+    return waiter.wait_for(read_state, judge, what="The release's migrations", look_at="the log of the platform's pre-deploy command")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .classify import Reason, Verdict, classify, told
+from .classify import Classification, Reason, classify, told
 from .failure import explain
 from .history import State
 from .migration import Migration, Row
@@ -35,7 +35,7 @@ def unknown_to_release(
     return [_judged(row, files, verdicts.get(name), why_not, f"{folder}/{name}/migration.sql", undone=name in undone) for name, row in rows.items()]
 
 
-def _judged(row: Row, files: Mapping[str, Migration], verdict: Verdict | None, why_not: str, file: str, *, undone: bool) -> dict[str, Any]:
+def _judged(row: Row, files: Mapping[str, Migration], verdict: Classification | None, why_not: str, file: str, *, undone: bool) -> dict[str, Any]:
     told_of = {"name": row.name, "state": "failed" if row.finished_at is None else "applied"}
     if verdict is None:
         why = why_not if row.name not in files else "its file was edited after it was applied, so what was applied is not known"

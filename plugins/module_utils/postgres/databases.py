@@ -39,7 +39,7 @@ SELECT rolname, unnest(setconfig) FROM pg_db_role_setting s JOIN pg_database d O
 
 
 @dataclass(frozen=True)
-class Entry:
+class DatabaseRow:
     """A database: ``open`` is whether it accepts connections, ``note`` what this collection wrote on it, ``comment`` what somebody else did."""
 
     oid: int
@@ -74,10 +74,10 @@ def _with(live: str, suffix: str) -> str:
     return live.encode()[: NAME_LIMIT - len(suffix)].decode(errors="ignore") + suffix
 
 
-def family(connection: Any, live: str) -> tuple[Entry | None, list[Entry]]:
+def family(connection: Any, live: str) -> tuple[DatabaseRow | None, list[DatabaseRow]]:
     """Return the database ``live``, None when there is none, and what this collection made of it, the newest first."""
     rows = query(connection, "SELECT oid::bigint, datname, datallowconn, shobj_description(oid, 'pg_database') FROM pg_database ORDER BY datname")
-    entries = [Entry(oid, name, is_open, *_read(comment)) for oid, name, is_open, comment in rows]
+    entries = [DatabaseRow(oid, name, is_open, *_read(comment)) for oid, name, is_open, comment in rows]
     related = [entry for entry in entries if entry.kind and entry.name == _with(live, "@" + entry.name.rpartition("@")[2])]
     return next((entry for entry in entries if entry.name == live), None), sorted(related, key=lambda entry: entry.name.rpartition("-")[2], reverse=True)
 

@@ -141,7 +141,7 @@ class Lease:
         """Say how far the step is; the next beat writes it to the journal, where it stays until the next renewal that has nothing to say of it."""
         self.progress = text
 
-    def look(self) -> tuple[Document, str]:
+    def read(self) -> tuple[Document, str]:
         """Return the lease as (document, etag). Raises LeaseLost when this run does not hold it any more."""
         self._begun += 1
         begun = self._begun
@@ -154,7 +154,7 @@ class Lease:
     def renew(self, journal: Mapping[str, Any] | None = None) -> Document:
         """Move the deadline, merge ``journal`` into the lease's journal key by key, and return the document. Raises LeaseLost."""
         for _unused in range(RACES):
-            document, etag = self.look()
+            document, etag = self.read()
             noted = {name: text for name, text in (("step", self.step), ("progress", self.progress)) if text}
             kept = {name: item for name, item in document["journal"].items() if name != "progress"}
             wanted = {**document, "deadline": iso(self._clock() + document["ttl"]), "journal": {**kept, **noted, **(journal or {})}}
@@ -201,7 +201,7 @@ class Lease:
     def _try(self, *, renew_now: bool = False) -> Exception | None:
         """Look, and renew when it is time to or ``renew_now`` says so; return what a store in trouble said."""
         try:
-            self.look()
+            self.read()
             if renew_now:
                 self.renew()
             while self._due():  # again, when the store took long

@@ -11,19 +11,19 @@ from typing import Any
 from .results import failure_message, names
 
 
-def lease_check(look: Mapping[str, Any], *, kind: str, movable: Sequence[str], release: str, resolved: bool) -> dict[str, Any]:
-    """Return problems and notes. ``look`` is the result of deploy_lease in check mode, ``resolved`` whether the release's commit is known here.
+def lease_check(result: Mapping[str, Any], *, kind: str, movable: Sequence[str], release: str, resolved: bool) -> dict[str, Any]:
+    """Return problems and notes. ``result`` is that of deploy_lease in check mode, ``resolved`` whether the release's commit is known here.
 
     A rollback continues without the store: only a lease that somebody else holds stops it.
     """
-    failed = "lease" not in look
-    held = (look.get("error") or {}).get("kind") == "lease_held"
+    failed = "lease" not in result
+    held = (result.get("error") or {}).get("kind") == "lease_held"
     stops = failed and (kind != "rollback" or held)
-    said = [f"store: {failure_message(look)}"] if failed else []
+    said = [f"store: {failure_message(result)}"] if failed else []
     problems = list(said) if stops else []
-    outside = moved_outside(look.get("journal") or {}, movable)
+    outside = moved_outside(result.get("journal") or {}, movable)
     if outside and kind == "deploy":
-        what = (look.get("journal") or {}).get("release") or "a release"
+        what = (result.get("journal") or {}).get("release") or "a release"
         problems.append(
             f"The deploy of {what} did not end, and moved {', '.join(outside)}, which this run does not move. Name their surfaces too, or settle it with "
             "rollback.yml."

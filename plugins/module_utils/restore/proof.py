@@ -20,7 +20,7 @@ from ..postgres.connection import Database, connect, query
 from ..postgres.databases import locale_of
 from ..store.base import Store
 from . import load, rights, verify
-from .scratch_database import Place, scratch
+from .scratch_database import ScratchServer, scratch
 
 UNKNOWN = ("at", "recovery_seconds", "seconds", "tables", "rows", "compared", "constraints", "not_validated")
 
@@ -35,7 +35,7 @@ class Trial:
     at: datetime
 
 
-def announced(manifest: Manifest, place: Place) -> dict[str, Any]:
+def announced(manifest: Manifest, place: ScratchServer) -> dict[str, Any]:
     """Return what a proof will say as far as it is known before; asks the server of ``place``. Raises Unreachable and ConfigError."""
     with closing(connect(place.server)) as connection:
         ((version,),) = query(connection, "SELECT split_part(current_setting('server_version'), ' ', 1)")
@@ -54,7 +54,7 @@ def announced(manifest: Manifest, place: Place) -> dict[str, Any]:
 def restored(
     store: Store,
     manifest: Manifest,
-    place: Place,
+    place: ScratchServer,
     proof: dict[str, Any],
     *,
     prefix: str,

@@ -24,7 +24,7 @@ from ..store.open import open_store
 from . import proof as trial
 from .load import fit_for_trial, load, run_program
 from .rights import gives_away
-from .scratch_database import Place, find_place, scratch
+from .scratch_database import ScratchServer, find_scratch_server, scratch
 
 # One statement each: a session that can be interrupted has no COPY.
 HISTORY = "SELECT coalesce(json_agg(m), '[]')::text FROM _prisma_migrations m"
@@ -48,7 +48,9 @@ def fresh(store: Store, name: str, prefix: str, database: str, state: history.St
 
 
 @contextmanager
-def of_backup(store: Store, of: tuple[Manifest, Place, dict[str, Any]], schema: str, options: Mapping[str, Any]) -> Iterator[tuple[Database, dict[str, Any]]]:
+def of_backup(
+    store: Store, of: tuple[Manifest, ScratchServer, dict[str, Any]], schema: str, options: Mapping[str, Any]
+) -> Iterator[tuple[Database, dict[str, Any]]]:
     """Give (database, {proof, leftovers}). The backup was restored for this, so the proof of it is kept too."""
     with trial.restored(store, *of, **options) as tried:
         trial.keep(store, tried, options["prefix"], options["beat"])
@@ -56,7 +58,7 @@ def of_backup(store: Store, of: tuple[Manifest, Place, dict[str, Any]], schema: 
 
 
 @contextmanager
-def of_schema(production: Database, tool: Tool, place: Place, postgres_bin: str | None, beat: Beat) -> Iterator[tuple[Database, dict[str, Any]]]:
+def of_schema(production: Database, tool: Tool, place: ScratchServer, postgres_bin: str | None, beat: Beat) -> Iterator[tuple[Database, dict[str, Any]]]:
     """Give (database, {leftovers}): no rows but those of _prisma_migrations."""
     with tempfile.TemporaryFile() as file, libpq_access(production) as access:
         argv = [tool.path, "--format=custom", "--schema-only", "--no-publications", "--no-subscriptions", "--no-password"]
@@ -93,14 +95,14 @@ def planned(
     tools, prefix = params["postgres_bin"], folder(params["prefix"])
     if params["copy"] == "schema":
         ((version,),) = query(connection, "SELECT split_part(current_setting('server_version'), ' ', 1)")
-        place = find_place(params, production, size=0, version=version, held=held, beat=beat)
+        place = find_scratch_server(params, production, size=0, version=version, held=held, beat=beat)
         return of_schema(production, find_tool("pg_dump", int(version.split(".")[0]), tools), place, tools, beat), place.server.describe(), {}
     trial.refuse_jobs(params["jobs"])
     if not params["store"]:
         raise ConfigError("copy is backup, and store is not set. Say where the backups are.")
     store = held.enter_context(closing(open_store(params, permit)))
     manifest = fresh(store, params["backup"], prefix, production.name, state, warn=warn)
-    place = find_place(params, production, size=manifest.get("database_size"), version=manifest.get("server_version"), held=held, beat=beat)
+    place = find_scratch_server(params, production, size=manifest.get("database_size"), version=manifest.get("server_version"), held=held, beat=beat)
     proof = trial.announced(manifest, place)
     options = {"prefix": prefix, "identity": read_identity(params), "jobs": params["jobs"], "postgres_bin": tools, "beat": beat}
     return of_backup(store, (manifest, place, proof), production.schema, options), place.server.describe(), {"proof": proof}

@@ -15,7 +15,7 @@ with suppress(ImportError):  # postgres.py reports it
 
 from ..core.errors import ConfigError, RunbookError
 from ..postgres.connection import Database, execute, query
-from ..postgres.databases import Entry, noted
+from ..postgres.databases import DatabaseRow, noted
 
 PATIENCE = 1000  # turns of 10 ms for sessions to end
 
@@ -110,7 +110,7 @@ def refuse_without_rights(connection: Any, live: Database) -> None:
         )
 
 
-def exchange(connection: Any, live: Entry, successor: Entry, predecessor: str, *, note: Mapping[str, Any], last: list[int]) -> None:
+def exchange(connection: Any, live: DatabaseRow, successor: DatabaseRow, predecessor: str, *, note: Mapping[str, Any], last: list[int]) -> None:
     """Put ``successor`` under the name of ``live``, which is called ``predecessor`` from then on and marked with ``note``.
 
     Every session in either is ended, those of the processes ``last`` after all others. Raises RunbookError, and nothing is changed then.

@@ -20,7 +20,7 @@ from ..backup.archive import Archive
 from ..core.errors import ConfigError, RunbookError
 from ..postgres import databases
 from ..postgres.connection import Database, connect, query
-from ..postgres.databases import Entry, beside
+from ..postgres.databases import DatabaseRow, beside
 from ..postgres.drop_database import drop
 from ..postgres.programs import Tool
 from ..postgres.row_diff import Losses, differences, hold_writes, open_side
@@ -34,24 +34,24 @@ class Site:
     live: Database
     server: Database
     admin: Any
-    present: Entry
-    related: list[Entry]
+    present: DatabaseRow
+    related: list[DatabaseRow]
     beat: Callable[[], None]
 
-    def of_kind(self, *kinds: str) -> list[Entry]:
+    def of_kind(self, *kinds: str) -> list[DatabaseRow]:
         return [entry for entry in self.related if entry.kind in kinds]
 
-    def replaced_by_present(self, *kinds: str) -> list[Entry]:
+    def replaced_by_present(self, *kinds: str) -> list[DatabaseRow]:
         """What was live before, the newest first, when the present database took its place."""
         return [entry for entry in self.of_kind(*kinds) if entry.note.get("live") == self.present.oid]
 
-    def staged(self, sha256: str) -> Entry | None:
+    def staged(self, sha256: str) -> DatabaseRow | None:
         """Return the database that holds this backup, restored and verified."""
         entries = [entry for entry in self.of_kind("incoming", "restored") if entry.note.get("state") in ("verified", "serving")]
         return next((entry for entry in entries if entry.note.get("sha256") == sha256), None)
 
 
-def look(live: Database, maintenance: str, beat: Callable[[], None], held: ExitStack) -> Site:
+def inspect_server(live: Database, maintenance: str, beat: Callable[[], None], held: ExitStack) -> Site:
     """Find out what there is. Raises ConfigError when it cannot be looked at."""
     if live.name == maintenance:
         raise ConfigError(f"maintenance_database is {maintenance}, the live one, which nobody may be connected to. Name another.", code="bad_option")
@@ -89,7 +89,9 @@ def begin(site: Site) -> None:
         rename_swap.reopen(site.admin, site.live.name)
 
 
-def stage(site: Site, archive: Archive, tool: Tool, note: dict[str, Any], *, name: str, jobs: int, ownership: bool = True) -> tuple[Entry, dict[str, Any]]:
+def stage(
+    site: Site, archive: Archive, tool: Tool, note: dict[str, Any], *, name: str, jobs: int, ownership: bool = True
+) -> tuple[DatabaseRow, dict[str, Any]]:
     """Restore an archive beside the live database and return (it, what was verified). It is dropped when that fails, and what killed runs left always."""
     for left in site.of_kind("incoming"):
         drop(site.admin, site.server, left.name)
@@ -117,13 +119,15 @@ def _drop(site: Site, name: str) -> None:
     drop(site.admin, site.server, name)
 
 
-def compare(site: Site, other: Entry) -> Losses:
+def compare(site: Site, other: DatabaseRow) -> Losses:
     """Return what the live database holds that ``other`` does not, while both are in use."""
     with closing(open_side(site.live, site.beat)) as here, closing(open_side(beside(site.live, other.name), site.beat)) as there:
         return differences(here, there)
 
 
-def put_in_place(site: Site, successor: Entry, note: dict[str, Any], *, kind: str, keep: timedelta, lock_timeout: float) -> tuple[str, Losses, dict[str, Any]]:
+def put_in_place(
+    site: Site, successor: DatabaseRow, note: dict[str, Any], *, kind: str, keep: timedelta, lock_timeout: float
+) -> tuple[str, Losses, dict[str, Any]]:
     """Swap ``successor`` in and return (the predecessor's name, what was lost by it, {held_seconds, shut_seconds}).
 
     Writers wait from before the last count until their sessions are ended, so that no write comes in between.
@@ -150,21 +154,21 @@ def put_in_place(site: Site, successor: Entry, note: dict[str, Any], *, kind: st
     return name, lost, {"held_seconds": round(done - held, 3), "shut_seconds": round(done - shut, 3)}
 
 
-def expired(site: Site, now: datetime) -> list[Entry]:
+def expired(site: Site, now: datetime) -> list[DatabaseRow]:
     """Return what is past its time, and every staged database."""
     old = [entry for entry in site.of_kind("before", "undone") if _until(entry) <= now]
     old += [entry for entry in site.of_kind("restored") if entry.note.get("state") == "undone" and _until(entry) <= now]
     return [*old, *site.of_kind("incoming")]
 
 
-def _until(entry: Entry) -> datetime:
+def _until(entry: DatabaseRow) -> datetime:
     try:
         return datetime.fromisoformat(entry.note["kept_until"])
     except (KeyError, ValueError):  # nothing says that it may go
         return datetime.max.replace(tzinfo=UTC)
 
 
-def undoable(site: Site, now: datetime) -> Entry | None:
+def undoable(site: Site, now: datetime) -> DatabaseRow | None:
     """Return the database that can be put back, None when that was done already. Raises ConfigError when there is none."""
     kept = site.replaced_by_present("before")
     if kept and _until(kept[0]) > now:

@@ -21,7 +21,7 @@ FREE = 0.2  # of a volume, which a copy has to leave free
 
 
 @dataclass(frozen=True)
-class Place:
+class ScratchServer:
     """A server for scratch databases. ``server`` names a database on it to connect to; ``like`` is the live one where it is the same server."""
 
     server: Database
@@ -36,12 +36,12 @@ class Place:
         return databases.beside(self.server, self.like) if self.like else self.server
 
 
-def choose(separate: Database | None, live: Database | None, maintenance: str, *, allowed: bool, size: int | None, limit: int) -> Place:
+def choose(separate: Database | None, live: Database | None, maintenance: str, *, allowed: bool, size: int | None, limit: int) -> ScratchServer:
     """Return where a database of ``size`` bytes may be restored for a try. Raises ConfigError that says how to allow one."""
     if separate and separate.pooled:
         raise ConfigError("scratch_url goes through a connection pooler (pgbouncer=true). Give the server's own address.", code="pooled_url")
     if separate and not (live and (separate.host, separate.port) == (live.host, live.port)):
-        return Place(separate)
+        return ScratchServer(separate)
     if not allowed:
         where = "scratch_url is on the live database's own server" if separate else "There is no server for a scratch database"
         raise ConfigError(
@@ -57,16 +57,18 @@ def choose(separate: Database | None, live: Database | None, maintenance: str, *
             f"allows {limit}. Set scratch_url to another server, or raise same_server_limit.",
             code="too_large",
         )
-    return Place(databases.beside(live, maintenance), live.name)
+    return ScratchServer(databases.beside(live, maintenance), live.name)
 
 
-def find_place(params: Mapping[str, Any], live: Database | None, *, size: int | None, version: str | None, held: ExitStack, beat: Callable[[], None]) -> Place:
+def find_scratch_server(
+    params: Mapping[str, Any], live: Database | None, *, size: int | None, version: str | None, held: ExitStack, beat: Callable[[], None]
+) -> ScratchServer:
     """Return where the options of a module (core/options.py) allow a copy of ``size`` bytes, from a server of ``version``.
 
     ``held`` keeps a server that is started for it. Asks another one for the right to make databases, and the live one for room. Raises ConfigError.
     """
     if params["local_server"]:
-        return Place(held.enter_context(local_server(int((version or "0").split(".")[0]), params["postgres_bin"], beat)))
+        return ScratchServer(held.enter_context(local_server(int((version or "0").split(".")[0]), params["postgres_bin"], beat)))
     separate = parse_url(params["scratch_url"], "scratch_url") if params["scratch_url"] else None
     place = choose(separate, live, params["maintenance_database"], allowed=params["same_server"], size=size, limit=params["same_server_limit"])
     with closing(connect(place.server)) as connection:
@@ -78,7 +80,7 @@ def find_place(params: Mapping[str, Any], live: Database | None, *, size: int | 
 
 @contextmanager
 def scratch(
-    place: Place, name: str, beat: Callable[[], None], locale: databases.Locale | None = None, unproven: list[str] | None = None
+    place: ScratchServer, name: str, beat: Callable[[], None], locale: databases.Locale | None = None, unproven: list[str] | None = None
 ) -> Iterator[tuple[Database, list[str]]]:
     """Give an empty scratch database for ``name``, and the leftovers of killed runs that were dropped first. It is dropped at the end, whatever happens.
 

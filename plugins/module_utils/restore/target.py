@@ -18,7 +18,7 @@ from ..backup.archive import Archive
 from ..core.errors import ConfigError, RunbookError
 from ..postgres import databases
 from ..postgres.connection import Database, connect
-from ..postgres.databases import Entry, beside
+from ..postgres.databases import DatabaseRow, beside
 from ..postgres.programs import Tool
 from ..postgres.row_diff import Losses
 from . import load as restore
@@ -28,7 +28,7 @@ from .scope import fits_one_transaction
 
 
 @dataclass
-class Place:
+class RestoreTarget:
     """``target`` was named, else the new database is made on the live one's server. One to ``adopt`` is only looked at."""
 
     site: Site
@@ -36,7 +36,7 @@ class Place:
     adopt: bool
     beat: Callable[[], None]
 
-    def look(self, sha256: str | None) -> Entry | None:
+    def find_restored(self, sha256: str | None) -> DatabaseRow | None:
         """Return the database that holds this backup, or is adopted. Raises ConfigError for one that is not fit to."""
         if not self.target:
             return self.site.staged(sha256) if sha256 else None
@@ -47,7 +47,7 @@ class Place:
         ready = self.adopt or (known and entry.note.get("state") in ("verified", "serving"))
         return entry if ready else None
 
-    def serving(self) -> Entry | None:
+    def serving(self) -> DatabaseRow | None:
         """Return the database that the shop has moved to, None when it has not."""
         if not url_swap.is_left(self.site.admin, self.site.live.name):
             return None
@@ -56,10 +56,10 @@ class Place:
         with closing(connect(self.target, beat=self.beat)) as connection:
             return self._entry(connection)
 
-    def database(self, entry: Entry) -> Database:
+    def database(self, entry: DatabaseRow) -> Database:
         return self.target or beside(self.site.live, entry.name)
 
-    def load(self, archive: Archive, tool: Tool, note: dict[str, Any], *, name: str, jobs: int, ownership: bool) -> tuple[Entry, dict[str, Any]]:
+    def load(self, archive: Archive, tool: Tool, note: dict[str, Any], *, name: str, jobs: int, ownership: bool) -> tuple[DatabaseRow, dict[str, Any]]:
         """Restore into the new database and return (it, what was verified)."""
         if not self.target:
             return replace_live.stage(self.site, archive, tool, note, name=name, jobs=jobs, ownership=ownership)
@@ -80,7 +80,7 @@ class Place:
             databases.mark(connection, self.target.name, state="verified", verified=found, **note)
             return self._entry(connection), found
 
-    def go(self, entry: Entry, note: dict[str, Any], *, keep: timedelta, lock_timeout: float) -> tuple[Entry, Losses, dict[str, Any]]:
+    def go(self, entry: DatabaseRow, note: dict[str, Any], *, keep: timedelta, lock_timeout: float) -> tuple[DatabaseRow, Losses, dict[str, Any]]:
         """Leave the live database for ``entry`` and return (it, under the name that it serves by; what is lost; {held_seconds, kept_until})."""
         now = datetime.now(UTC)
         if entry.kind == "incoming":
@@ -90,13 +90,13 @@ class Place:
         lost, held = url_swap.leave(self.site.live, self.database(entry), self.beat, lock_timeout)
         return entry, lost, {"held_seconds": held, "kept_until": self._mark(entry, "serving", now + keep, note)}
 
-    def go_back(self, entry: Entry, *, keep: timedelta, lock_timeout: float) -> tuple[Losses, dict[str, Any]]:
+    def go_back(self, entry: DatabaseRow, *, keep: timedelta, lock_timeout: float) -> tuple[Losses, dict[str, Any]]:
         """Leave ``entry`` for the database from before."""
         lost, held = url_swap.leave(self.database(entry), self.site.live, self.beat, lock_timeout)
         known = {key: entry.note.get(key) for key in ("backup", "sha256")}
         return lost, {"held_seconds": held, "kept_until": self._mark(entry, "undone", datetime.now(UTC) + keep, known)}
 
-    def _mark(self, entry: Entry, state: str, until: datetime, note: dict[str, Any]) -> str:
+    def _mark(self, entry: DatabaseRow, state: str, until: datetime, note: dict[str, Any]) -> str:
         told = {"of": self.site.live.name, "state": state, "kept_until": until.isoformat(timespec="seconds"), **note}
         if not self.target:
             databases.mark(self.site.admin, entry.name, kind="restored", **told)
@@ -105,7 +105,7 @@ class Place:
             databases.mark(connection, self.target.name, **told)  # which takes its ownership, and an adopted one may be somebody else's
         return told["kept_until"]
 
-    def _entry(self, connection: Any) -> Entry:
+    def _entry(self, connection: Any) -> DatabaseRow:
         if self.target is None:
             raise AssertionError("only another address has an entry of its own")
         entry, _related = databases.family(connection, self.target.name)

@@ -52,7 +52,7 @@ class Guarded:
 
 
 @dataclass(frozen=True)
-class Entry:
+class StoredObject:
     """An object of the store: ``size`` in bytes, ``modified`` in UTC."""
 
     key: str
@@ -94,7 +94,7 @@ class Store(Protocol):
     def put_if_match(self, key: str, data: bytes, etag: str) -> str:
         """Replace the object that still has this etag and return the new one. Raises Conflict when it has another, or is gone."""
 
-    def list(self, prefix: str = "") -> list[Entry]:
+    def list(self, prefix: str = "") -> list[StoredObject]:
         """Return the objects whose key begins with ``prefix``, sorted by key."""
 
     def delete(self, key: str) -> None:

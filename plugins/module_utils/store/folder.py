@@ -19,7 +19,7 @@ from time import sleep as system_sleep
 
 from ..core.deadline import nothing
 from ..core.errors import ConfigError, RunbookError, Unreachable
-from .base import CHUNK, Conflict, Entry, Guarded, Permit, Unfinished, unguarded
+from .base import CHUNK, Conflict, Guarded, Permit, StoredObject, Unfinished, unguarded
 from .folder_files import LOCK_TIMEOUT, PARTIAL, WRITE, FolderWriter, make_folder, sync
 from .s3_limits import SMALL, too_large
 
@@ -65,14 +65,14 @@ class FolderStore(Guarded):
     def put_if_match(self, key: str, data: bytes, etag: str) -> str:
         return self._put(key, data, etag)
 
-    def list(self, prefix: str = "") -> list[Entry]:
+    def list(self, prefix: str = "") -> list[StoredObject]:
         with self.named_errors("read"):
             found = []
             for path in (self.root / prefix.rpartition("/")[0]).rglob("*"):
                 key = path.relative_to(self.root)
                 if key.as_posix().startswith(prefix) and path.is_file() and not any(part.startswith(".") for part in key.parts):
                     stat = path.stat()
-                    found.append(Entry(key.as_posix(), stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC)))
+                    found.append(StoredObject(key.as_posix(), stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC)))
         return sorted(found, key=lambda entry: entry.key)
 
     def delete(self, key: str) -> None:

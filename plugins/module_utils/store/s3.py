@@ -34,7 +34,7 @@ from ..core.errors import ApiError, ConfigError, RunbookError, Unreachable
 from ..core.redact import redact
 from ..core.tls import trouble
 from . import exposure, s3_streams
-from .base import Conflict, Entry, Guarded, Permit, Unfinished, unguarded
+from .base import Conflict, Guarded, Permit, StoredObject, Unfinished, unguarded
 from .s3_answers import endless, field, listed, malformed, refusal
 from .s3_limits import ATTEMPT, STALL, attempt_seconds, bound, send, small
 from .s3_streams import S3Writer, part_size
@@ -151,14 +151,14 @@ class S3Store(Guarded):
     def put_if_match(self, key: str, data: bytes, etag: str) -> str:
         return self._put(key, data, IfMatch=etag)
 
-    def list(self, prefix: str = "") -> list[Entry]:
+    def list(self, prefix: str = "") -> list[StoredObject]:
         with self.named_errors("listed"):
             request = {"Bucket": self.bucket, "Prefix": self.key(prefix)}
             return [self._entry(item) for item in listed(self.client, "list_objects_v2", "Contents", request, self.describe())]
 
-    def _entry(self, item: Any) -> Entry:
+    def _entry(self, item: Any) -> StoredObject:
         key, size, modified = (field(item, name, kind, self.describe()) for name, kind in (("Key", str), ("Size", int), ("LastModified", datetime)))
-        return Entry(key.removeprefix(self.key("")), size, modified)
+        return StoredObject(key.removeprefix(self.key("")), size, modified)
 
     def delete(self, key: str) -> None:
         with self.named_errors("written"):

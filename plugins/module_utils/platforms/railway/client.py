@@ -203,7 +203,7 @@ class Railway:
             except ApiError as error:
                 self.waiter.warn(f"The deployment {one} was not cancelled, so it may still serve for a moment. {error}")
         if ids:
-            self.look(lambda listed: not any(deployment.id in ids and deployment.in_progress for deployment in listed))
+            self.find(lambda listed: not any(deployment.id in ids and deployment.in_progress for deployment in listed))
 
     def wait_healthy(self, deployment: Deployment) -> Deployment:
         """Wait for Railway's SUCCESS, which a web unit gets after its health check."""
@@ -238,7 +238,7 @@ class Railway:
             return pick([deployment for deployment in listed if deployment.id not in known])
 
         answer = self._write(send, made)
-        found = self.look(lambda listed: by_id(listed, answer) if isinstance(answer, str) else made(listed))
+        found = self.find(lambda listed: by_id(listed, answer) if isinstance(answer, str) else made(listed))
         if found is None:
             raise ApiError(
                 f"Railway took {operation} for {self.service}, but lists no new deployment after {LOOK:g} s. Look at the service in Railway's dashboard; "
@@ -252,9 +252,9 @@ class Railway:
         self._write(lambda: self.ask(document, id=deployment_id), lambda listed: not any(d.id == deployment_id and running(d) for d in listed))
 
     def _write(self, send: Callable[[], Any], done: Callable[[Listed], object]) -> Any:
-        return self.waiter.settle(send, lambda: self.look(done))
+        return self.waiter.settle(send, lambda: self.find(done))
 
-    def look(self, seek: Callable[[Listed], Any]) -> Any:
+    def find(self, seek: Callable[[Listed], Any]) -> Any:
         """Return what ``seek`` finds among the newest deployments, or None when that is nothing for a while."""
         brief = replace(self.waiter, timeout=LOOK)
         try:

@@ -58,4 +58,4 @@ def _scale(client: Railway, settings: Settings, after: Mapping[str, int]) -> Dep
     )
     if not live(known.values()):
         return None
-    return client.look(lambda listed: next((deployment for deployment in listed if deployment.id not in known), None))
+    return client.find(lambda listed: next((deployment for deployment in listed if deployment.id not in known), None))

@@ -55,7 +55,7 @@ def _commit(params: Params, client: Railway, listed: Listed) -> Goal:
 def _adopt(params: Params, client: Railway, listed: Listed) -> Goal:
     commit, settings = _sha(params), _connected(client)
     pick = _of(commit)
-    found: Deployment | None = pick(listed) or client.look(pick)  # a push takes a moment to show
+    found: Deployment | None = pick(listed) or client.find(pick)  # a push takes a moment to show
     if found is None:
         raise ApiError(
             f"Railway has made no deployment of {commit} by itself for {client.service}. Push it to {settings.branch or 'the connected branch'} of "

@@ -82,13 +82,13 @@ class Render:
     @property
     def service(self) -> dict[str, Any]:
         """The service as Render has described it last."""
-        return self._service or self.look()
+        return self._service or self.refresh()
 
     @property
     def path(self) -> str:
         return f"/services/{self.service['id']}"
 
-    def look(self) -> dict[str, Any]:
+    def refresh(self) -> dict[str, Any]:
         """Ask for the service anew. Raises ConfigError for a name that none or several have."""
         if self._service or ID.fullmatch(self.name):
             self._service = self.api.json("GET", f"/services/{self._service.get('id') or self.name}", shape=SERVICE)

@@ -14,7 +14,7 @@ from .states import Deploy, is_suspended, live
 
 
 def suspend(client: Render) -> None:
-    client.ask(lambda: client.api.json("POST", f"{client.path}/suspend", shape=NOTHING), lambda: is_suspended(client.look()))
+    client.ask(lambda: client.api.json("POST", f"{client.path}/suspend", shape=NOTHING), lambda: is_suspended(client.refresh()))
 
 
 def resume(client: Render) -> Deploy | None:
@@ -22,7 +22,7 @@ def resume(client: Render) -> Deploy | None:
     known = {deploy.id for deploy in client.deploys(RECENT)}
 
     def resumed() -> bool:
-        return not is_suspended(client.look())
+        return not is_suspended(client.refresh())
 
     client.ask(lambda: client.api.json("POST", f"{client.path}/resume", shape=NOTHING), resumed)
     client.waiter.wait_for(
@@ -47,7 +47,7 @@ def instances(client: Render) -> set[str]:
 
 def wait_suspended(client: Render) -> None:
     client.waiter.wait_for(
-        lambda: is_suspended(client.look()),
+        lambda: is_suspended(client.refresh()),
         lambda done: (Outcome.READY if done else Outcome.PENDING, "not suspended"),
         what=f"The service {client.name}",
         look_at="it in Render's dashboard",

@@ -23,7 +23,7 @@ from .states import (
     UNKNOWN,
     Deployment,
     Project,
-    Verdict,
+    Status,
     describe,
     last_request,
     parse_error,
@@ -209,7 +209,7 @@ class Vercel:
                 code="no_rollback_candidate",
             )
 
-    def look(self, project: Project, deployment_id: str, stale: int | None = None) -> Verdict:
+    def status(self, project: Project, deployment_id: str, stale: int | None = None) -> Status:
         """Tell whether production serves a deployment: see ``serving``."""
         if project.get("rollingRelease"):
             release = self.call("GET", f"/v1/projects/{project['id']}/rolling-release", shape=shapes.ROLLING_RELEASE).get("rollingRelease")
@@ -262,9 +262,9 @@ class Vercel:
     def wait_served(self, project: Project, deployment_id: str, stale: int | None = None) -> Project:
         """Wait until every production domain serves a deployment; return the project as it is then."""
 
-        def fetch() -> tuple[Project, Verdict]:
+        def fetch() -> tuple[Project, Status]:
             now = self.project(project["id"])
-            return now, self.look(now, deployment_id, stale)
+            return now, self.status(now, deployment_id, stale)
 
         try:
             return self.waiter.wait_for(fetch, lambda answer: answer[1], what=f"Serving {deployment_id}", look_at="the project's domains at Vercel")[0]

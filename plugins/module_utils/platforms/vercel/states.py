@@ -47,7 +47,7 @@ LOOPBACK = re.compile(r"(127(\.\d+){3}|localhost)(:\d+)?")
 Deployment = Mapping[str, Any]
 Project = Mapping[str, Any]
 UNKNOWN: Deployment = {}  # stands for one that was made, and that a read has missed
-Verdict: TypeAlias = "tuple[Outcome | None, str]"
+Status: TypeAlias = "tuple[Outcome | None, str]"
 
 
 def parse_error(response: Any) -> tuple[str | None, str | None]:
@@ -64,7 +64,7 @@ def polling(waited: float) -> float:
     return min(1.0, 0.1 + waited / 6) if waited < 15 else 5.0 if waited < 60 else 15.0 if waited < 300 else 30.0
 
 
-def state_of(deployment: Deployment) -> Verdict:
+def state_of(deployment: Deployment) -> Status:
     """Return what a deployment's own state means, and Vercel's word for it in lower case."""
     if deployment is UNKNOWN:
         return Outcome.PENDING, "not known yet"
@@ -122,7 +122,7 @@ def on_its_way(project: Project) -> str | None:
     return job.get("toDeploymentId") if job and JOBS.get(job.get("jobStatus", "")) in (None, Outcome.PENDING) else None
 
 
-def rolling(project: Project, release: Mapping[str, Any] | None, deployment_id: str) -> Verdict | None:
+def rolling(project: Project, release: Mapping[str, Any] | None, deployment_id: str) -> Status | None:
     """Tell how far a deployment has come in a rolling release, which serves it to more and more of the visitors; None where it is in none."""
     release = release or {}
     if release.get("queuedDeploymentId") == deployment_id:
@@ -143,7 +143,7 @@ def auto_assigns(project: Project) -> bool:
     return project.get("autoAssignCustomDomains", True)
 
 
-def serving(project: Project, aliases: Iterable[Mapping[str, Any]], deployment_id: str, stale: int | None = None) -> Verdict:
+def serving(project: Project, aliases: Iterable[Mapping[str, Any]], deployment_id: str, stale: int | None = None) -> Status:
     """Tell whether production serves a deployment, which READY of its build does not say.
 
     ``aliases`` are the production domains as far as the project leaves open whether they serve it: alias, status. ``stale`` is the time of a

@@ -293,7 +293,7 @@ def test_how_far_it_is_can_be_read_in_the_lease_while_it_runs(back_up: Back, sto
 
     def put(*args: Any, **options: Any) -> dict[str, Any]:
         stored = written(*args, **options)
-        held.look()
+        held.read()
         seen.append((held.document or {})["journal"])
         return stored
 

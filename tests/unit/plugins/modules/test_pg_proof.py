@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.backup.archive import Archive
 from ansible_collections.storefront.runbook.plugins.module_utils.restore import proof as trial
 from ansible_collections.storefront.runbook.plugins.module_utils.restore import scratch_database
-from ansible_collections.storefront.runbook.plugins.module_utils.restore.scratch_database import Place
+from ansible_collections.storefront.runbook.plugins.module_utils.restore.scratch_database import ScratchServer
 from ansible_collections.storefront.runbook.plugins.modules import pg_proof
 
 from tests.unit.support import run_module
@@ -40,7 +40,7 @@ def prove(kept: list[dict[str, Any]], tmp_path: Any, monkeypatch: pytest.MonkeyP
         yield Archive(MANIFEST, "/dev/null")
 
     @contextmanager
-    def scratch(place: Place, name: str, beat: Any, *_locale: Any) -> Any:
+    def scratch(place: ScratchServer, name: str, beat: Any, *_locale: Any) -> Any:
         yield place.server, ["shop@scratch-20260101T000000Z"]
 
     connection = SimpleNamespace(close=lambda: None)

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.backup.archive import Archive
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import nothing
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import parse_url
-from ansible_collections.storefront.runbook.plugins.module_utils.postgres.databases import Entry
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres.databases import DatabaseRow
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.row_diff import Losses
 from ansible_collections.storefront.runbook.plugins.module_utils.restore.replace_live import Site
 from ansible_collections.storefront.runbook.plugins.modules import pg_restore
@@ -26,8 +26,8 @@ URL = "postgresql://shop:hunter22@db.example/shop"
 LATER = (datetime.now(UTC) + timedelta(days=1)).isoformat()
 ROWS = {"public.order": {"inserted": 3, "updated": 1, "deleted": 0}}
 LOSSES = Losses(ROWS, {"public.ticket": {"live": 9, "other": 7}}, {"foreign_tables": ["public.feed"]})
-STAGED = Entry(7, "shop@incoming-20260202T090000Z", True, None, {"state": "verified", "sha256": "abc", "verified": {"rows": 9}})
-BEFORE = Entry(8, "shop@before-20260202T090000Z", True, None, {"live": 10, "sha256": "abc", "backup": "sale", "kept_until": LATER})
+STAGED = DatabaseRow(7, "shop@incoming-20260202T090000Z", True, None, {"state": "verified", "sha256": "abc", "verified": {"rows": 9}})
+BEFORE = DatabaseRow(8, "shop@before-20260202T090000Z", True, None, {"live": 10, "sha256": "abc", "backup": "sale", "kept_until": LATER})
 
 Restore = Callable[..., dict[str, Any]]
 
@@ -36,25 +36,25 @@ class Server:
     """The databases that there are, and what was done to them."""
 
     def __init__(self) -> None:
-        self.related: list[Entry] = []
+        self.related: list[DatabaseRow] = []
         self.done: list[str] = []
         self.open = True
 
     def site(self) -> Site:
-        return Site(parse_url(URL), parse_url(URL), None, Entry(10, "shop", self.open, None, {}), self.related, nothing)
+        return Site(parse_url(URL), parse_url(URL), None, DatabaseRow(10, "shop", self.open, None, {}), self.related, nothing)
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     server = Server()
 
-    def stage(site: Site, archive: Archive, tool: Any, note: dict[str, Any], *, name: str, jobs: int) -> tuple[Entry, dict[str, Any]]:
+    def stage(site: Site, archive: Archive, tool: Any, note: dict[str, Any], *, name: str, jobs: int) -> tuple[DatabaseRow, dict[str, Any]]:
         server.done.append(f"stage {name.partition('-')[0]} with {jobs}")
-        return Entry(7, name, True, None, note), {"rows": 9}
+        return DatabaseRow(7, name, True, None, note), {"rows": 9}
 
-    def put_in_place(site: Site, successor: Entry, note: dict[str, Any], *, kind: str, keep: timedelta, lock_timeout: float) -> Any:
+    def put_in_place(site: Site, successor: DatabaseRow, note: dict[str, Any], *, kind: str, keep: timedelta, lock_timeout: float) -> Any:
         server.done.append(f"put {successor.name.partition('-')[0]} in place, keep {keep.total_seconds():g} s as {kind}")
-        site.related = [Entry(1, f"shop@{kind}-20260202T100000Z", True, None, {"live": 10, "kept_until": LATER})]
+        site.related = [DatabaseRow(1, f"shop@{kind}-20260202T100000Z", True, None, {"live": 10, "kept_until": LATER})]
         return site.related[0].name, LOSSES, {"held_seconds": 0.2, "shut_seconds": 0.1}
 
     @contextmanager
@@ -64,7 +64,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
 
     real = pg_restore.replace_live
     live = SimpleNamespace(
-        look=lambda *_: server.site(),
+        inspect_server=lambda *_: server.site(),
         choose_swap=lambda *_, **__: ("rename", None),
         begin=lambda site: server.done.append("begin"),
         compare=lambda *_: LOSSES,

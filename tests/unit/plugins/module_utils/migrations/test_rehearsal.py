@@ -44,7 +44,7 @@ def scratch(clock: Clock) -> FakePostgres:
 def rehearse(scratch: FakePostgres, clock: Clock, *migrations: Migration) -> Rehearsal:
     waiter = Waiter(sleep=clock.sleep, clock=clock)
     rehearsal = Rehearsal(scratch, FakePostgres(), waiter, schema="public", settings={"lock_timeout": 5.0, "statement_timeout": 0.0})
-    rehearsal.apply(lambda: history.look(scratch, migrations, "public"))
+    rehearsal.apply(lambda: history.read_state(scratch, migrations, "public"))
     return rehearsal
 
 

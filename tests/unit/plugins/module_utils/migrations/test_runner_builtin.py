@@ -43,7 +43,7 @@ def migrate(server: FakePostgres, clock: Clock) -> Migrate:
             settings={"lock_timeout": 5.0, "statement_timeout": 0.0},
             lock_retries=lock_retries,
         )
-        return builtin.apply(lambda: history.look(server, migrations, "public"))
+        return builtin.apply(lambda: history.read_state(server, migrations, "public"))
 
     return apply
 

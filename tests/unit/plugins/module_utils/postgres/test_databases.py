@@ -47,7 +47,7 @@ def test_only_what_this_collection_made_of_this_database_belongs_to_it_the_newes
         (6, "shop@incoming-20260102T000000Z-x", True, None),
     ]
     present, related = databases.family(None, "shop")
-    assert present == databases.Entry(1, "shop", False, "the shop's", {})
+    assert present == databases.DatabaseRow(1, "shop", False, "the shop's", {})
     assert [(entry.oid, entry.kind, entry.note) for entry in related] == [(3, "undone", {}), (2, "before", {"live": 7, "backup": "sale"})]
     assert databases.family(None, "none") == (None, [])
 

@@ -399,7 +399,7 @@ def test_a_look_that_began_while_a_thread_waited_for_its_turn_is_good_for_it_too
         """Stands for a lock that another thread holds: that one looks at the lease first."""
 
         def __enter__(self):
-            anna.look()
+            anna.read()
 
         def __exit__(self, *_error):
             pass

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import nothing
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import parse_url
-from ansible_collections.storefront.runbook.plugins.module_utils.postgres.databases import Entry
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres.databases import DatabaseRow
 from ansible_collections.storefront.runbook.plugins.module_utils.restore.replace_live import Site, expired, undoable
 
 LIVE = parse_url("postgresql://shop:hunter22@db.example/shop")
@@ -20,12 +20,12 @@ NOW = datetime(2026, 2, 2, 9, tzinfo=UTC)
 LATER, EARLIER = ((NOW + timedelta(hours=hours)).isoformat() for hours in (1, -1))
 
 
-def site(*related: Entry) -> Site:
-    return Site(LIVE, LIVE, None, Entry(10, "shop", True, None, {}), list(related), nothing)
+def site(*related: DatabaseRow) -> Site:
+    return Site(LIVE, LIVE, None, DatabaseRow(10, "shop", True, None, {}), list(related), nothing)
 
 
-def entry(oid: int, kind: str, **note: Any) -> Entry:
-    return Entry(oid, f"shop@{kind}-20260202T0{oid % 10}0000Z", True, None, note)
+def entry(oid: int, kind: str, **note: Any) -> DatabaseRow:
+    return DatabaseRow(oid, f"shop@{kind}-20260202T0{oid % 10}0000Z", True, None, note)
 
 
 def test_a_database_that_is_not_verified_yet_or_holds_another_backup_is_not_staged() -> None:
@@ -45,7 +45,7 @@ def test_what_was_undone_is_not_undone_again() -> None:
 
 
 @pytest.mark.parametrize("related", [[], [entry(1, "before", live=9, kept_until=LATER)], [entry(1, "before", live=10, kept_until=EARLIER)]])
-def test_without_a_database_that_is_still_kept_there_is_nothing_to_undo(related: list[Entry]) -> None:
+def test_without_a_database_that_is_still_kept_there_is_nothing_to_undo(related: list[DatabaseRow]) -> None:
     with pytest.raises(ConfigError, match="nothing to undo"):
         undoable(site(*related), NOW)
 

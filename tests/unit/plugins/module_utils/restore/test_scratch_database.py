@@ -11,19 +11,19 @@ import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import parse_url
 from ansible_collections.storefront.runbook.plugins.module_utils.restore import scratch_database
-from ansible_collections.storefront.runbook.plugins.module_utils.restore.scratch_database import Place, choose
+from ansible_collections.storefront.runbook.plugins.module_utils.restore.scratch_database import ScratchServer, choose
 
 LIVE = parse_url("postgresql://shop:hunter22@db.example/shop")
 SEPARATE = parse_url("postgresql://prover:hunter22@other.example/postgres", "scratch_url")
 GIB = 1 << 30
 
 
-def place(separate: Any = None, live: Any = LIVE, *, allowed: bool = False, size: int | None = 1000) -> Place:
+def place(separate: Any = None, live: Any = LIVE, *, allowed: bool = False, size: int | None = 1000) -> ScratchServer:
     return choose(separate, live, "postgres", allowed=allowed, size=size, limit=GIB)
 
 
 def test_another_server_needs_no_permission_and_has_no_limit() -> None:
-    assert place(SEPARATE, size=None) == Place(SEPARATE)
+    assert place(SEPARATE, size=None) == ScratchServer(SEPARATE)
     assert place(SEPARATE, None).is_separate
 
 

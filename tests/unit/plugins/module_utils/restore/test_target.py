@@ -16,11 +16,11 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core.errors imp
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import nothing
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres import databases
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import Database, parse_url
-from ansible_collections.storefront.runbook.plugins.module_utils.postgres.databases import Entry
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres.databases import DatabaseRow
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.programs import Tool
 from ansible_collections.storefront.runbook.plugins.module_utils.restore import target as new_place
 from ansible_collections.storefront.runbook.plugins.module_utils.restore.replace_live import Site
-from ansible_collections.storefront.runbook.plugins.module_utils.restore.target import Place
+from ansible_collections.storefront.runbook.plugins.module_utils.restore.target import RestoreTarget
 
 from tests.unit.plugins.fake_postgres import FakePostgres
 
@@ -57,7 +57,7 @@ class World(FakePostgres):
             self.done.append(f"rename {parts[1].string} to {parts[3].string.partition('-')[0]}")
         return None
 
-    def related(self) -> list[Entry]:
+    def related(self) -> list[DatabaseRow]:
         return databases.family(self, "shop")[1]
 
     def leave(self, old: Database, new: Database, beat: Any, lock_timeout: float) -> Any:
@@ -84,16 +84,16 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 @pytest.fixture
-def elsewhere(world: World) -> Place:
+def elsewhere(world: World) -> RestoreTarget:
     """An empty database at another address that was named."""
     return place(world, TARGET)
 
 
-def place(world: World, target: Database | None, *, adopt: bool = False) -> Place:
-    return Place(Site(LIVE, LIVE, world, Entry(10, "shop", True, None, {}), world.related(), nothing), target, adopt, nothing)
+def place(world: World, target: Database | None, *, adopt: bool = False) -> RestoreTarget:
+    return RestoreTarget(Site(LIVE, LIVE, world, DatabaseRow(10, "shop", True, None, {}), world.related(), nothing), target, adopt, nothing)
 
 
-def load(where: Place) -> Any:
+def load(where: RestoreTarget) -> Any:
     return where.load(Archive({"name": "sale"}, "/dev/null"), Tool("pg_restore", (18, 0)), NOTE, name="shop@incoming-20260202T090000Z", jobs=3, ownership=True)
 
 
@@ -108,32 +108,32 @@ def load(where: Place) -> Any:
         ({"state": "verified", "sha256": "other"}, False, False),
     ],
 )
-def test_a_named_database_is_ready_once_this_backup_was_verified_in_it(elsewhere: Place, world: World, note: Any, known: bool, ready: bool) -> None:
+def test_a_named_database_is_ready_once_this_backup_was_verified_in_it(elsewhere: RestoreTarget, world: World, note: Any, known: bool, ready: bool) -> None:
     world.notes["instance"] = note
-    found = elsewhere.look("abc")
+    found = elsewhere.find_restored("abc")
     assert (found.name if found else None) == ("instance" if ready else None)
     assert world.done == [f"look whether it is fit, adopt False, known {known}"]
 
 
 def test_one_that_somebody_else_restored_is_ready_as_it_is(world: World) -> None:
-    adopted = place(world, TARGET, adopt=True).look(None)
+    adopted = place(world, TARGET, adopt=True).find_restored(None)
     assert adopted
     assert (adopted.name, world.done) == ("instance", ["look whether it is fit, adopt True, known False"])
 
 
-def test_an_address_at_which_there_is_no_such_database_is_told(elsewhere: Place, world: World) -> None:
+def test_an_address_at_which_there_is_no_such_database_is_told(elsewhere: RestoreTarget, world: World) -> None:
     del world.notes["instance"]
     with pytest.raises(ConfigError, match=r"no database instance at target_url.*a pooler may stand before it"):
-        elsewhere.look("abc")
+        elsewhere.find_restored("abc")
 
 
 def test_beside_the_live_one_it_is_what_was_staged_of_this_backup(world: World) -> None:
-    assert place(world, None).look("abc") is None
+    assert place(world, None).find_restored("abc") is None
     world.notes |= {"shop@incoming-20260202T090000Z": {"state": "loading", **NOTE}, "shop@restored-20260202T080000Z": {"state": "serving", **NOTE}}
-    found = place(world, None).look("abc")
+    found = place(world, None).find_restored("abc")
     assert found
     assert found.name == "shop@restored-20260202T080000Z"
-    assert place(world, None).look(None) is None
+    assert place(world, None).find_restored(None) is None
 
 
 def test_what_serves_is_known_from_the_one_that_was_left(world: World) -> None:
@@ -146,21 +146,23 @@ def test_what_serves_is_known_from_the_one_that_was_left(world: World) -> None:
     assert (here.name, there.name) == ("shop@restored-20260202T080000Z", "instance")
 
 
-def test_a_backup_is_loaded_into_a_named_database_in_one_transaction_and_marked_before_and_after(elsewhere: Place, world: World) -> None:
+def test_a_backup_is_loaded_into_a_named_database_in_one_transaction_and_marked_before_and_after(elsewhere: RestoreTarget, world: World) -> None:
     entry, found = load(elsewhere)
     assert world.done == ["mark instance loading", "load instance in None", "mark instance verified"]
     assert (entry.note, found) == ({"state": "verified", "verified": {"rows": 9}, **NOTE}, {"rows": 9})
 
 
 @pytest.mark.parametrize(("empty", "loaded"), [(True, ["load instance in None"]), (False, [])])
-def test_after_a_killed_run_it_is_loaded_again_only_when_nothing_of_it_is_there(elsewhere: Place, world: World, empty: bool, loaded: list[str]) -> None:
+def test_after_a_killed_run_it_is_loaded_again_only_when_nothing_of_it_is_there(elsewhere: RestoreTarget, world: World, empty: bool, loaded: list[str]) -> None:
     world.notes["instance"] = {"state": "loading", **NOTE}
     world.empty = empty
     load(elsewhere)
     assert world.done == [*loaded, "mark instance verified"]
 
 
-def test_one_with_too_many_tables_for_one_transaction_is_loaded_in_many_and_a_killed_run_is_refused_with_the_way_out(elsewhere: Place, world: World) -> None:
+def test_one_with_too_many_tables_for_one_transaction_is_loaded_in_many_and_a_killed_run_is_refused_with_the_way_out(
+    elsewhere: RestoreTarget, world: World
+) -> None:
     world.fits = False
     load(elsewhere)
     assert world.done == ["mark instance loading", "load instance in 1", "mark instance verified"]
@@ -177,7 +179,7 @@ def test_one_with_too_many_tables_for_one_transaction_is_loaded_in_many_and_a_ki
 def test_the_shop_moves_to_a_name_of_its_own_and_only_then_is_that_told(world: World) -> None:
     world.notes["shop@incoming-20260202T090000Z"] = {"state": "verified", **NOTE}
     where = place(world, None)
-    ready = where.look("abc")
+    ready = where.find_restored("abc")
     assert ready
     entry, lost, told = where.go(ready, NOTE, **KEEP)
     assert world.done == [
@@ -194,13 +196,13 @@ def test_the_shop_moves_to_a_name_of_its_own_and_only_then_is_that_told(world: W
 def test_a_killed_move_is_gone_on_with_under_the_name_that_it_had(world: World) -> None:
     world.notes["shop@restored-20260202T080000Z"] = {"state": "verified", **NOTE}
     where = place(world, None)
-    ready = where.look("abc")
+    ready = where.find_restored("abc")
     assert ready
     entry, _lost, _told = where.go(ready, NOTE, **KEEP)
     assert (entry.name, world.done[0]) == ("shop@restored-20260202T080000Z", "leave shop for shop@restored")
 
 
-def test_the_way_back_keeps_what_was_restored_and_says_that_it_was_undone(elsewhere: Place, world: World) -> None:
+def test_the_way_back_keeps_what_was_restored_and_says_that_it_was_undone(elsewhere: RestoreTarget, world: World) -> None:
     world.notes["instance"], world.left = {"state": "serving", **NOTE}, "shop"
     serving = elsewhere.serving()
     assert serving
@@ -212,7 +214,7 @@ def test_the_way_back_keeps_what_was_restored_and_says_that_it_was_undone(elsewh
 @pytest.mark.parametrize("adopt", [True, False])
 def test_no_note_is_left_on_somebody_elses_database_that_is_adopted(world: World, adopt: bool) -> None:
     world.mine = False
-    where, entry = place(world, TARGET, adopt=adopt), Entry(1, "instance", True, None, {})
+    where, entry = place(world, TARGET, adopt=adopt), DatabaseRow(1, "instance", True, None, {})
     if adopt:
         assert where.go(entry, NOTE, **KEEP)[0] == entry
     else:

@@ -13,7 +13,7 @@ import botocore.session
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ApiError, ConfigError, Unreachable
 from ansible_collections.storefront.runbook.plugins.module_utils.store import s3
-from ansible_collections.storefront.runbook.plugins.module_utils.store.base import Conflict, Entry, unguarded
+from ansible_collections.storefront.runbook.plugins.module_utils.store.base import Conflict, StoredObject, unguarded
 from ansible_collections.storefront.runbook.plugins.module_utils.store.open import open_store
 from ansible_collections.storefront.runbook.plugins.module_utils.store.s3 import S3Store
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
@@ -85,7 +85,7 @@ def test_the_list_goes_through_every_page_and_drops_the_prefix(store, service):
     service.add_response("list_objects_v2", first, page)
     second = {"Contents": [{"Key": "shop/ledger/b", "Size": 2, "LastModified": at}], "IsTruncated": False}
     service.add_response("list_objects_v2", second, {**page, "ContinuationToken": "more"})
-    assert store.list("ledger/") == [Entry("ledger/a", 1, at), Entry("ledger/b", 2, at)]
+    assert store.list("ledger/") == [StoredObject("ledger/a", 1, at), StoredObject("ledger/b", 2, at)]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,11 @@ def writes(kind: type) -> set[str]:
 
 
 def all_writes(kind: type) -> list[Callable[[Any], Any]]:
-    return [lambda store, name=name: getattr(store, name)(*ARGUMENTS[name]) for name in sorted(writes(kind))]
+    return [partial(_write, name) for name in sorted(writes(kind))]
+
+
+def _write(name: str, store: Any) -> Any:
+    return getattr(store, name)(*ARGUMENTS[name])
 
 
 def folder_store(tmp_path: Path, before_write: Any) -> FolderStore:

@@ -47,7 +47,7 @@ def test_the_token_is_sent_as_a_bearer(render):
 def test_a_service_is_found_by_its_exact_name(render, client):
     client.name = "shop-api"
     assert client.service["id"] == SERVICE
-    client.look()
+    client.refresh()
     assert render.operations() == ["list_services", "service_of"]
 
 

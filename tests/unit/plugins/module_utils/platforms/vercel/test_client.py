@@ -150,7 +150,7 @@ def test_a_failed_promotion_names_the_aliases_and_what_to_do(account, client):
 def test_production_that_another_promotion_left_long_ago_is_served(account, client):
     account.serves(account.has("v1.0.0"))
     account.project["lastAliasRequest"] = {"toDeploymentId": "dpl_9", "jobStatus": "succeeded", "requestedAt": 1, "type": "promote"}
-    assert client.look(account.project, "dpl_1")[1] == "served"
+    assert client.status(account.project, "dpl_1")[1] == "served"
     assert len(account.vendor.requests) == 0
 
 
@@ -158,7 +158,7 @@ def test_production_that_is_on_its_way_to_another_deployment_is_not_taken_for_se
     account.serves(account.has("v1.0.0"))
     account.has("v1.1.0")
     client.point(account.project, "dpl_2", "promote")
-    assert client.look(account.project, "dpl_1")[1] == "on its way to dpl_2"
+    assert client.status(account.project, "dpl_1")[1] == "on its way to dpl_2"
 
 
 @pytest.mark.parametrize(("held", "word"), [(["shop.example"], "served"), ([], "not served yet on shop.example")])
@@ -166,7 +166,7 @@ def test_after_another_promotion_failed_the_domains_themselves_are_looked_at(acc
     account.serves(account.has("v1.0.0"))
     account.project["lastAliasRequest"] = {"toDeploymentId": "dpl_9", "jobStatus": "failed", "requestedAt": 1, "type": "promote"}
     account.held = held
-    assert client.look(account.project, "dpl_1")[1] == word
+    assert client.status(account.project, "dpl_1")[1] == word
 
 
 def test_what_production_served_last_can_be_rolled_back_to_after_a_failed_promotion(account, client):
