@@ -61,7 +61,7 @@ SCENARIOS = [
     Broken(
         "snapshot",
         "Railway answers 500",
-        [fault("List which deployments of the backend are live", "railway", "deployments")],
+        [fault("List the deployments of each unit of the backend", "railway", "deployments")],
         "Railway answered",
         None,
         **BACKEND,

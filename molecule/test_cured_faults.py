@@ -26,7 +26,7 @@ def once(task: str, vendor: str, operation: str, kind: str = "unavailable", **mo
 CURED = {
     "preflight": once("Ask Vercel what the release would change", "vercel", "project", "rate_limited", retry_after=0.1),
     "lease": once("Take the lease", "objects", "put_lease"),
-    "snapshot": once("List which deployments of the backend are live", "railway", "deployments", "reset"),
+    "snapshot": once("List the deployments of each unit of the backend", "railway", "deployments", "reset"),
     "journal": once("Write what is live to the journal", "objects", "get_lease"),
     "database.backup": once("Begin database.backup", "objects", "upload_backup"),
     "database.prove": once("Begin database.prove", "objects", "get_backup"),

@@ -38,14 +38,14 @@ UNDER_WAY: dict[str, tuple[str, str, str]] = {
 }
 READS = {
     "preflight": "Probe what is live before anything changes",
-    "snapshot": "List which deployments of the backend are live",
+    "snapshot": "List the deployments of each unit of the backend",
     "verify.backend": "the old public site works with it",
     "verify.staged": "The staged build works on its own URL",
     "verify.public": "The public sees the release",
 }
 AFTER = {
     "preflight": "Take the lease",
-    "lease": "List which deployments of the backend are live",
+    "lease": "List the deployments of each unit of the backend",
     "snapshot": "Write what is live to the journal",
     "journal": "Begin database.backup",
     "database.backup": "Begin database.migrate",

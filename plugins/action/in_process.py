@@ -54,8 +54,13 @@ class ActionModule(Normal):
         reason = self._why_ordinary(variables)
         self._in_process = reason is None
         if reason:
-            Display().vv(f"{self._task.action} runs as an ordinary module: {reason}", host=self._host)
-        return with_a_reason(self._task.action, super().run(tmp, task_vars))
+            Display().vv(f"{self._runs} runs as an ordinary module: {reason}", host=self._host)
+        return with_a_reason(self._runs, super().run(tmp, task_vars))
+
+    @property
+    def _runs(self) -> str:
+        """The module's name for people."""
+        return self._task.action
 
     def _why_ordinary(self, variables: Mapping[str, Any]) -> str | None:
         """Return what speaks against running the module in process; None when nothing does."""

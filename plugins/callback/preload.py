@@ -27,6 +27,8 @@ from typing import Any
 from ansible.plugins import loader
 from ansible.plugins.callback import CallbackBase
 
+from ..module_utils.release.platforms import modules_for
+
 COLLECTION = "storefront.runbook."
 MODULES = "ansible_collections.storefront.runbook.plugins.modules"
 MODULE_UTILS = "ansible_collections.storefront.runbook.plugins.module_utils."
@@ -59,7 +61,8 @@ class CallbackModule(CallbackBase):
         action = str(task.action)  # resolved_action is the action plugin
         if action.startswith(COLLECTION):
             with contextlib.suppress(Exception):  # the task itself says what is wrong
-                self._import(f"{MODULES}.{action.removeprefix(COLLECTION)}")
+                for module in modules_for(action.removeprefix(COLLECTION)):
+                    self._import(f"{MODULES}.{module}")
         gc.freeze()  # the garbage collector of a fork would copy all memory that it looks at
 
     def _import(self, name: str) -> None:

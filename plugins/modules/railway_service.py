@@ -292,22 +292,22 @@ error:
 
 from typing import Any
 
-from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options, lease_options, source_options, wait_options
+from ..module_utils.platforms.common import decide
 from ..module_utils.platforms.railway.client import API_URL, PLACE_OPTIONS, Railway, connect
-from ..module_utils.platforms.railway.goals import decide, restarted, rolled_back, started
+from ..module_utils.platforms.railway.goals import restarted, rolled_back, started
 from ..module_utils.platforms.railway.scaling import scaled
-from ..module_utils.platforms.railway.settings import CHANGEABLE, configured, told_settings
+from ..module_utils.platforms.railway.settings import configured, refuse_misplaced, told_settings
 from ..module_utils.platforms.railway.sources import SOURCES, deployed
 from ..module_utils.platforms.railway.states import brief, live
+from ..module_utils.platforms.railway.work import Change, End, Reach, Work
 from ..module_utils.release.lease import guard
 
 GOALS = {"deployed": deployed, "restarted": restarted, "rolled_back": rolled_back, "started": started}
 ENDS = ("removed", "stopped")
 SETTINGS: dict[str, Any] = {"configured": configured, "scaled": scaled}
-BELONGS = {"configured": tuple(CHANGEABLE), "scaled": ("regions",)}  # state → the options that belong to it alone
 
 
 def argument_spec() -> dict[str, Any]:
@@ -340,57 +340,28 @@ def plan(params: dict[str, Any], client: Railway) -> Plan:
     coming = [deployment for deployment in listed if deployment.in_progress]
     if state in SETTINGS:
         was, shall, change = SETTINGS[state](params, client)
-        return Plan(was, shall, {"wait": params["wait"], "change": change}, {"settings": shall, "deployment": previous, "previous": previous})
+        return Plan(was, shall, Change(params["wait"], change), {"settings": shall, "deployment": previous, "previous": previous})
     before: dict[str, Any] = {"live": brief(serving), "in_progress": [brief(deployment) for deployment in coming]}
     if state in ENDS:
         ended = {**previous, "status": state} if previous else None
         left = [deployment for deployment in listed if deployment.word == "stopped"] if state == "removed" else []
         before["stopped"] = [brief(deployment) for deployment in left]
-        todo = {"wait": params["wait"], "end": state, "coming": coming}
-        return Plan(before, {"live": None, "in_progress": [], "stopped": []}, todo, {"deployment": ended, "previous": previous})
-    goal = GOALS[state](params, client, listed)
-    found, obsolete = decide(listed, goal)
+        return Plan(before, {"live": None, "in_progress": [], "stopped": []}, End(params["wait"], state, coming), {"deployment": ended, "previous": previous})
+    course = decide(listed, GOALS[state](params, client, listed))
+    goal, found = course.goal, course.found
     predicted = {**found.describe(goal.predicted.get("release")), "status": "success" if params["wait"] else found.word} if found else goal.predicted
     after = {"live": {key: predicted[key] for key in ("id", "release", "status")}, "in_progress": [], **goal.shown}
-    if found and found.is_live and not obsolete:
+    if course.is_complete and found and found.is_live:
         after = before
-    todo = {"wait": params["wait"], "goal": goal, "found": found, "obsolete": obsolete}
-    told = {**goal.told, **({"way": None} if found and "way" in goal.told else {}), **({"service": told_settings(client)} if state == "deployed" else {})}
-    intent = Plan(before, after, todo, {"deployment": predicted, "previous": previous, **told})
-    if found and not obsolete:
-        intent.result["changed"] = False  # what is on its way already is only waited for
-    return intent
-
-
-def refuse_misplaced(params: dict[str, Any]) -> None:
-    """Options that only one state knows must not be taken for done with another."""
-    for state, names in BELONGS.items():
-        given = [name for name in names if params[name] not in (None, {})]
-        if given and params["state"] != state:
-            raise ConfigError(f"{', '.join(given)}: only state={state} changes that. Set it in a task of its own.", code="misplaced_option")
-        if not given and params["state"] == state:
-            raise ConfigError(f"state={state} has nothing to change. Set one of {', '.join(names)}.", code="nothing_to_change")
+    result = {"deployment": predicted, "previous": previous, **course.told, **({"service": told_settings(client)} if state == "deployed" else {})}
+    if course.is_complete:
+        result["changed"] = False  # what is on its way already is only waited for
+    return Plan(before, after, Reach(params["wait"], course), result)
 
 
 def apply(intent: Plan, client: Railway) -> dict[str, Any]:
-    todo = intent.todo
-    if "change" in todo:
-        made = todo["change"]()
-        return {"deployment": (client.wait_healthy(made) if todo["wait"] else made).describe()} if made else {}
-    if "end" in todo:
-        client.cancel(todo["coming"])
-        client.end(todo["end"], wait=todo["wait"])
-        return {}
-    found, goal = todo["found"], todo["goal"]
-    if todo["obsolete"]:
-        client.cancel(todo["obsolete"])
-        found, still = decide(client.deployments(), goal)  # one of them may have come to serve meanwhile
-        found = None if still and found and found.is_live else found
-    made = found or goal.make()
-    if todo["wait"]:
-        made = client.wait_healthy(made)
-    told = {} if found else goal.told
-    return {"deployment": made.describe(goal.predicted.get("release")), "changed": bool(todo["obsolete"]) or not found, **told}
+    work: Work = intent.todo
+    return work.do(client)
 
 
 def main() -> None:

@@ -245,16 +245,14 @@ elapsed:
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options
 from ..module_utils.platforms.render import logs
-from ..module_utils.platforms.render.client import API_URL, Render, connect
+from ..module_utils.platforms.render.client import API_URL, Render, connect, releases_in
 from ..module_utils.platforms.render.settings import told_settings
 from ..module_utils.platforms.render.states import candidates, live
 from ..module_utils.platforms.render.variables import digests, variables
-from ..module_utils.source.checkout import tags
 
 
 def argument_spec() -> dict[str, Any]:
@@ -271,13 +269,7 @@ def argument_spec() -> dict[str, Any]:
 
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> Render:
-    releases: dict[str, str] = {}
-    if params["path"]:
-        try:
-            releases = tags(params["path"])
-        except ConfigError as problem:  # a rollback must not need the repository
-            runtime.warn(f"{problem} So deploys of commits are not named.")
-    return connect(params, releases=releases, warn=runtime.warn)
+    return connect(params, releases=releases_in(params["path"], runtime.warn), warn=runtime.warn)
 
 
 def plan(params: dict[str, Any], client: Render) -> Plan:

@@ -295,22 +295,21 @@ error:
 
 from typing import Any
 
-from ..module_utils.core.errors import ApiError, ConfigError, Unreachable
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options, lease_options, wait_options
-from ..module_utils.platforms.render import instances
-from ..module_utils.platforms.render.client import API_URL, Render, connect, named
-from ..module_utils.platforms.render.goals import decide, deployed, redeployed, rolled_back, started
+from ..module_utils.platforms.common import decide
+from ..module_utils.platforms.render.client import API_URL, Render, connect, named, releases_in
+from ..module_utils.platforms.render.goals import goal_of
 from ..module_utils.platforms.render.settings import changes, configured, restarted, scaled, told_settings
-from ..module_utils.platforms.render.states import Deploy, auto_deploys, is_suspended, live
-from ..module_utils.platforms.render.variables import differing, digests, variables
+from ..module_utils.platforms.render.states import auto_deploys, brief, is_suspended, live
+from ..module_utils.platforms.render.variables import digests, variables
+from ..module_utils.platforms.render.work import Work
 from ..module_utils.release.lease import guard
-from ..module_utils.source.checkout import resolve, tags
+from ..module_utils.source.checkout import resolve
 
 SETTINGS = {"configured": configured, "restarted": restarted, "scaled": scaled}
-GOALS = {"deployed": deployed, "redeployed": redeployed, "started": started}
-STATES = sorted([*SETTINGS, *GOALS, "rolled_back", "stopped"])
+STATES = sorted([*SETTINGS, "deployed", "redeployed", "rolled_back", "started", "stopped"])
 
 
 def argument_spec() -> dict[str, Any]:
@@ -339,109 +338,45 @@ def argument_spec() -> dict[str, Any]:
 def build_client(params: dict[str, Any], runtime: Runtime) -> Render:
     if params["ref"]:
         params["commit"] = resolve(params["path"], params["ref"])
-    releases: dict[str, str] = {}
-    try:
-        releases = tags(params["path"]) if params["path"] else {}
-    except ConfigError as problem:  # a rollback must not need the repository
-        runtime.warn(f"{problem} So deploys of commits are not named.")
     release = params["release"] or params["ref"]
-    return connect(
-        params, releases=named(releases, [params["commit"], params["image"]], release), beat=runtime.beat, warn=runtime.warn, before_write=runtime.before_write
-    )
+    releases = named(releases_in(params["path"], runtime.warn), [params["commit"], params["image"]], release)
+    return connect(params, releases=releases, beat=runtime.beat, warn=runtime.warn, before_write=runtime.before_write)
 
 
 def plan(params: dict[str, Any], client: Render) -> Plan:
-    listed = client.deploys()
+    state, listed = params["state"], client.deploys()
     serving = live(listed)
     previous = serving.describe() if serving else None
-    before: dict[str, Any] = {"live": shown(serving), "in_progress": [shown(deploy) for deploy in listed if deploy.in_progress]}
+    before: dict[str, Any] = {"live": brief(serving), "in_progress": [brief(deploy) for deploy in listed if deploy.in_progress]}
     before |= {"suspended": is_suspended(client.service), "auto_deploy": auto_deploys(client.service)}
-    wanted = False if params["state"] == "rolled_back" and params["auto_deploy"] is None else params["auto_deploy"]
+    wanted = False if state == "rolled_back" and params["auto_deploy"] is None else params["auto_deploy"]
     result: dict[str, Any] = {"deployment": previous, "previous": previous, "auto_deploy": before["auto_deploy"] if wanted is None else wanted}
-    todo: dict[str, Any] = {"state": params["state"], "wait": params["wait"], "settings": changes(client, auto_deploy=wanted)}
+    work = Work(params["wait"], changes(client, auto_deploy=wanted), settings_may_fail=state == "rolled_back")
     after = {**before, "auto_deploy": result["auto_deploy"]}
-    if params["state"] in SETTINGS:
-        return SETTINGS[params["state"]](params, client, Plan(before, after, todo, result))
-    if params["state"] == "stopped":
-        todo["stop"] = [deploy for deploy in listed if deploy.in_progress]
+    if state in SETTINGS:
+        SETTINGS[state](params, client, before, after, work)
+        return Plan(before, after, work, result)
+    if state == "stopped":
+        work.stop = [deploy for deploy in listed if deploy.in_progress]
         result["deployment"] = {**previous, "status": "stopped"} if previous else None
-        return Plan(before, {**after, "live": None, "in_progress": [], "suspended": True}, todo, result)
-    if params["state"] in ("deployed", "redeployed") or params["pinned_variables"]:
+        return Plan(before, {**after, "live": None, "in_progress": [], "suspended": True}, work, result)
+    if state in ("deployed", "redeployed") or params["pinned_variables"]:
         result["variables"] = digests(variables(client), params["digest_key"] or params["api_token"])
-    if params["state"] == "deployed":
+    if state == "deployed":
         result["service"] = told_settings(client.service)
-    if params["state"] == "rolled_back":
-        result["differing_variables"] = differing(params["pinned_variables"], params["known_variables"], result.get("variables", []))
-        goal = rolled_back(params, client, listed, result["differing_variables"])
-    else:
-        goal = GOALS[params["state"]](params, client, listed)
-    found, obsolete = decide(listed, goal)
-    if params["state"] in ("rolled_back", "started"):
-        result["way"] = None if found else goal.way
-    predicted = {**found.describe(), "status": "live" if params["wait"] else found.word} if found else goal.predicted
-    if not (found and found.is_live and not obsolete):
+    work.course = course = decide(listed, goal_of(params, client, listed, result.get("variables", [])))
+    found = course.found
+    predicted = {**found.describe(), "status": "live" if params["wait"] else found.word} if found else course.goal.predicted
+    if not (course.is_complete and found and found.is_live):
         after |= {"live": {key: predicted[key] for key in ("id", "release", "status")}, "in_progress": [], "suspended": False}
-    if found and not obsolete:
-        result["changed"] = bool(todo["settings"])  # what is on its way already is only waited for
-    todo |= {"goal": goal, "found": found, "obsolete": obsolete}
-    return Plan(before, after, todo, {**result, "deployment": predicted})
-
-
-def shown(deploy: Deploy | None) -> dict[str, Any] | None:
-    """Return what the diff shows of a deploy."""
-    return {key: value for key, value in deploy.describe().items() if key in ("id", "release", "status")} if deploy else None
+    if course.is_complete:
+        result["changed"] = bool(work.settings)  # what is on its way already is only waited for
+    return Plan(before, after, work, {**result, **course.told, "deployment": predicted})
 
 
 def apply(intent: Plan, client: Render) -> dict[str, Any]:
-    todo = intent.todo
-    if todo["settings"] and todo["state"] == "rolled_back":
-        return {**turn_off(client, todo["settings"]), **apply_goal(intent, client)}
-    if todo["settings"]:
-        client.update(todo["settings"])
-    if todo["state"] == "stopped":
-        client.cancel(todo["stop"])
-        instances.suspend(client)
-        if todo["wait"]:
-            instances.wait_suspended(client)
-    elif todo["state"] == "restarted":
-        running = instances.instances(client)
-        instances.restart(client)
-        if todo["wait"]:
-            instances.wait_instances(client, gone=running)
-    elif "replicas" in todo:
-        instances.scale(client, todo["replicas"])
-        if todo["wait"] and not is_suspended(client.service):
-            instances.wait_instances(client, todo["replicas"])
-    elif "goal" in todo:
-        return apply_goal(intent, client)
-    return {}
-
-
-def turn_off(client: Render, settings: dict[str, Any]) -> dict[str, Any]:
-    """Turn auto-deploy off, which must not keep a rollback from being made."""
-    try:
-        client.update(settings)
-    except (ApiError, Unreachable) as problem:
-        client.waiter.warn(f"Render still deploys each push to {client.name} by itself, which may undo the rollback. {problem}")
-        return {"auto_deploy": True}
-    return {}
-
-
-def apply_goal(intent: Plan, client: Render) -> dict[str, Any]:
-    goal, found, obsolete = (intent.todo[key] for key in ("goal", "found", "obsolete"))
-    changed = bool(obsolete) or not found or bool(intent.todo["settings"])
-    if not found and is_suspended(client.service):
-        client.waiter.warn(f"{client.name} was suspended and is resumed.")
-        found = instances.resume(client)
-        found, obsolete = decide(client.deploys(), goal)
-    if obsolete:
-        client.cancel(obsolete)
-        found, still = decide(client.deploys(), goal)  # one of them may have come to serve meanwhile
-        found = None if still and found and found.is_live else found
-    made = found or goal.make()
-    if intent.todo["wait"]:
-        made = client.wait_live(made)
-    return {"deployment": made.describe(), "changed": changed}
+    work: Work = intent.todo
+    return work.do(client)
 
 
 def main() -> None:

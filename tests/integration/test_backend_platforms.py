@@ -63,7 +63,7 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
         target = copy / part.relative_to(ROOT)
         if part.name != "modules":
             target.symlink_to(part)
-    for module in (ROOT / "plugins" / "modules").iterdir():
+    for module in (ROOT / "plugins" / "modules").glob("*.py"):
         source = STAND_IN if module.stem in MODULES else module
         shutil.copy(source, copy / "plugins" / "modules" / module.name)
     return root
@@ -83,15 +83,13 @@ def tasks_of(name: str) -> list[dict[str, Any]]:
     return [verb(name)]
 
 
-def asked(collection: Path, folder: Path, name: str, variables: dict[str, Any], verb_name: str) -> list[dict[str, Any]]:
+def asked(collection: Path, folder: Path, variables: dict[str, Any], tasks: list[dict[str, Any]], defaults: dict[str, Any]) -> list[dict[str, Any]]:
     """Return what the platform's modules were asked for."""
     play = {
-        **{"name": name, "hosts": "all", "connection": "local", "gather_facts": False, "vars_files": [f"{ROOT}/playbooks/vars/play.yml"]},
-        **{"module_defaults": {f"group/storefront.runbook.{group}": f"{{{{ {options} }}}}" for group, options in GROUPS.items()}},
-        **{"tasks": tasks_of(verb_name)},
+        **{"name": "Run the backend", "hosts": "all", "connection": "local", "gather_facts": False, "vars_files": [f"{ROOT}/playbooks/vars/play.yml"]},
+        **{"vars": {key: value for key, value in variables.items() if value is not None}, "module_defaults": defaults, "tasks": tasks},
     }
-    given = {key: value for key, value in variables.items() if value is not None}
-    (folder / "play.yml").write_text(yaml.safe_dump([{**play, "vars": given}], sort_keys=False))
+    (folder / "play.yml").write_text(yaml.safe_dump([play], sort_keys=False))
     book = folder / "asked"
     book.unlink(missing_ok=True)
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(collection), "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ASKED": str(book)}
@@ -107,9 +105,34 @@ def asked(collection: Path, folder: Path, name: str, variables: dict[str, Any], 
 def test_each_platform_is_asked_for_what_it_was_asked_for_before(collection: Path, tmp_path: Path, platform: str, inventory: str) -> None:
     verbs, own = INVENTORIES[inventory]
     variables = {**COMMON, **PLATFORMS[platform], **own, "backend_platform": platform}
-    found = {name: asked(collection, tmp_path, f"{platform} {inventory}", variables, name) for name in verbs}
+    defaults = {f"group/storefront.runbook.{group}": f"{{{{ {options} }}}}" for group, options in GROUPS.items()}
+    found = {name: asked(collection, tmp_path, variables, tasks_of(name), defaults) for name in verbs}
     samples = json.loads(SAMPLES.read_text()) if SAMPLES.exists() else {}
     if os.environ.get("UPDATE_SAMPLES"):
         samples.setdefault(platform, {})[inventory] = found
         SAMPLES.write_text(json.dumps(samples, indent=1, sort_keys=True) + "\n")
     assert found == samples[platform][inventory]
+
+
+def test_each_platform_gets_its_own_token_and_no_other(collection: Path, tmp_path: Path) -> None:
+    groups = {"railway": {"api_token": "of Railway", "project": "p1"}, "render": {"api_token": "of Render"}, "vercel": {"api_token": "of Vercel"}}
+    groups |= {"cloudflare": {"api_token": "of Cloudflare"}, "store": {"store": "file:///srv/store"}, "lease": {"lease": "7"}}
+    defaults = {f"group/storefront.runbook.{name}": options for name, options in groups.items()}
+    defaults["storefront.runbook.render_info"] = {"path": "/srv/shop"}
+    works: dict[str, dict[str, Any]] = {"service": {"state": "stopped"}, "info": {}, "variables": {"variables": {"A": "1"}}}
+    each = [(platform, work) for platform in PLATFORMS for work in works]
+    tasks: list[dict[str, Any]] = [
+        {"name": "Work", f"storefront.runbook.backend_{work}": {"platform": platform, "service": "api", **works[work]}} for platform, work in each
+    ]
+    tasks.append({"name": "Its own", "storefront.runbook.backend_info": {"platform": "railway", "service": "api", "api_token": "of the task"}})
+    found = asked(collection, tmp_path, {}, tasks, defaults)
+    railway, render, written = {"api_token": "of Railway", "project": "p1"}, {"api_token": "of Render"}, {"store": "file:///srv/store", "lease": "7"}
+    assert [(one["module"], one["options"]) for one in found] == [
+        ("railway_service", {**railway, **written, "service": "api", "state": "stopped"}),
+        ("railway_info", {**railway, "service": "api"}),
+        ("railway_variables", {**railway, **written, "service": "api", "variables": {"A": "1"}}),
+        ("render_service", {**render, **written, "service": "api", "state": "stopped"}),
+        ("render_info", {**render, "path": "/srv/shop", "service": "api"}),
+        ("render_env", {**render, **written, "service": "api", "variables": {"A": "1"}}),
+        ("railway_info", {"api_token": "of the task", "project": "p1", "service": "api"}),
+    ]

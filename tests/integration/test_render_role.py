@@ -56,7 +56,7 @@ def test_a_release_goes_out_and_is_taken_back_with_the_pinned_variable_of_today(
         *(verb("check", release="v1.0.0"), verb("snapshot"), verb("release", release="v1.0.0")),
         {"name": "Keep the first look", "ansible.builtin.set_fact": {"first_snapshot": "{{ backend_snapshot }}", "first_released": "{{ backend_released }}"}},
         *(verb("snapshot"), moved, verb("release", release="v1.1.0", backend_source="commit", release_commit=commit)),
-        *(verb("check", release="v1.1.0", backend_source="adopt", release_commit=commit), verb("render_infos"), verb("candidates")),
+        *(verb("check", release="v1.1.0", backend_source="adopt", release_commit=commit), verb("infos"), verb("candidates")),
         verb("rollback", release_target="{{ backend_snapshot }}", release_wait=True, release_unit="api"),
         {**keep, "vars": {"found": {name: f"{{{{ {name} }}}}" for name in FOUND}}},
     ]

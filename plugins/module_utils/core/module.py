@@ -33,7 +33,7 @@ class Plan:
 
     before: Any
     after: Any
-    todo: dict[str, Any] = field(default_factory=dict)
+    todo: Any = field(default_factory=dict)
     result: dict[str, Any] = field(default_factory=dict)
     skipped: str | None = None
 

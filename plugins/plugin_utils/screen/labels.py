@@ -46,6 +46,7 @@ MODULES = {
     "github_deployment": "notify GitHub",
     "sentry_release": "notify Sentry",
     "release_info": "read the ledger",
+    "backend_variables": "set variables",
     "railway_variables": "set variables",
     "render_env": "set variables",
     "vercel_env": "set variables",

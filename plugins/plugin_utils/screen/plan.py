@@ -33,10 +33,10 @@ class Plan:
     def learn(self, event: Event) -> None:
         """Take what a check or an info module answered."""
         unit = self.unit(event)
-        if event.module in ("railway_service", "render_service", "vercel_deploy") and event.asked and event.good and unit:
+        if event.module in ("backend_service", "railway_service", "render_service", "vercel_deploy") and event.asked and event.good and unit:
             self.live[unit] = event.get("previous") or {}
             self.commit = str(event.get("deployment", "commit") or self.commit)
-        elif event.module in ("railway_info", "render_info", "vercel_info") and event.good and unit:
+        elif event.module in ("backend_info", "railway_info", "render_info", "vercel_info") and event.good and unit:
             self.live.setdefault(unit, event.get("live") or {})
         elif event.module == "prisma_migrate" and event.asked and event.good and self.pending is None:
             self.pending = list(event.get("pending") or [])

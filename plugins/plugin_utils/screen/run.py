@@ -23,8 +23,8 @@ from .rows import info_rows
 from .state import State, Step
 from .text import clean, one_line
 
-QUIET = ("deploy_lease", "release_info", "railway_info", "render_info", "vercel_info", "cf_info", "slack_message", "github_deployment", "sentry_release")
 NOTIFY = ("slack_message", "github_deployment", "sentry_release")
+QUIET = ("deploy_lease", "release_info", "backend_info", "railway_info", "render_info", "vercel_info", "cf_info", *NOTIFY)
 _NOTE = 320  # characters
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core import wait
-from ansible_collections.storefront.runbook.plugins.module_utils.release import units
+from ansible_collections.storefront.runbook.plugins.module_utils.release import platforms, units
 from ansible_collections.storefront.runbook.plugins.modules import railway_service, render_service, vercel_deploy
 
 from tests.unit.plugins.fake_railway import PROJECT, FakeRailway
@@ -76,7 +76,8 @@ class Backend:
         """Return what the role asks the module for, as ``check`` or as ``release``."""
         unit = {"name": "api", "service": "api" if self.platform == "railway" else SERVICE, **({"image": image} if image else {})}
         given = {"unit": unit, "backend_source": source, "release": "v1.1.0", "release_commit": self.commit, "source_path": str(self.repository)}
-        return arguments("backend", f"{self.platform}_{verb}", f"storefront.runbook.{self.platform}_service", {**given, "backend_unguarded": []})
+        given |= {"backend_platform": self.platform, "backend_unguarded": []}
+        return platforms.module_for("backend_service", arguments("backend", verb, "storefront.runbook.backend_service", given))[1]
 
     def planned(self, source: str, image: str | None = IMAGE, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return what the module foretells, and what the role concludes from it for preflight."""

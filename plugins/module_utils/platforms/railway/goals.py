@@ -5,42 +5,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 from ...core.errors import ConfigError
+from ..common import Goal, decide
 from .client import Railway
 from .states import Deployment, by_id, live
 from .variables import Pins
 
 Params = Mapping[str, Any]
 Listed = list[Deployment]
+RailwayGoal = Goal[Deployment]
 
 
-@dataclass(frozen=True)
-class Goal:
-    """``reached_by(deployment)`` knows it when it is there, ``make()`` makes it, ``predicted`` is what that will be.
-    ``told`` is what else the result says, ``shown`` what else the diff does.
-    """
-
-    reached_by: Callable[[Deployment], bool]
-    make: Callable[[], Deployment]
-    predicted: dict[str, Any]
-    told: dict[str, Any] = field(default_factory=dict)
-    shown: dict[str, Any] = field(default_factory=dict)
-
-
-def decide(listed: Iterable[Deployment], goal: Goal) -> tuple[Deployment | None, Listed]:
-    """Return the deployment that reaches the goal or is on its way there, and those on their way elsewhere."""
-    listed = list(listed)
-    coming = [deployment for deployment in listed if deployment.in_progress]
-    serving = [deployment for deployment in [live(listed)] if deployment]
-    found = next((deployment for deployment in coming + serving if goal.reached_by(deployment)), None)
-    return found, [deployment for deployment in coming if not goal.reached_by(deployment)]
-
-
-def rolled_back(params: Params, client: Railway, listed: Listed) -> Goal:
+def rolled_back(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
     """The image of the target, by the way on which no pinned variable ever has another value than today's."""
     target = by_id(listed, params["deployment"]) or client.deployment(params["deployment"])
     pins = Pins(client, params["pinned_variables"])
@@ -68,7 +47,7 @@ def rolled_back(params: Params, client: Railway, listed: Listed) -> Goal:
 
     predicted = {**target.describe(), "id": None, "status": "success" if params["wait"] else "queued", "created_at": None}
     goal = Goal(reached_by, make, predicted, {"way": way, "differing_variables": differing})
-    if not decide(listed, goal)[0] and not _can_run_again(target, way):
+    if not decide(listed, goal).found and not _can_run_again(target, way):
         able = ", ".join(f"{deployment.id} ({deployment.release or 'unnamed'})" for deployment in listed if deployment.can_rollback)
         raise ConfigError(
             f"Railway cannot roll {client.service} back to {target.id} ({target.release or 'unnamed'}, {target.word}): its image is gone, or it never ran. "
@@ -83,7 +62,7 @@ def _can_run_again(target: Deployment, way: str) -> bool:
     return (has_run or target.is_live) and target.can_redeploy if way == "redeploy" else has_run
 
 
-def started(params: Params, client: Railway, listed: Listed) -> Goal:
+def started(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
     """Anything that runs, with the pinned variables of today."""
     pins = Pins(client, params["pinned_variables"])
     running = [deployment for deployment in listed if deployment.is_live or deployment.in_progress]
@@ -103,7 +82,7 @@ def started(params: Params, client: Railway, listed: Listed) -> Goal:
     return Goal(lambda deployment: not pins.differing(deployment), make, predicted, {"way": way, "differing_variables": differing})
 
 
-def restarted(params: Params, client: Railway, listed: Listed) -> Goal:
+def restarted(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
     """What runs, with a new process; no process that is there is a new one yet."""
     target = live(listed)
     if target is None:

@@ -82,6 +82,17 @@ CHANGEABLE = {  # option → Railway's name of it; None has a mutation of its ow
     "draining_seconds": "drainingSeconds",
     "pre_deploy_command": "preDeployCommand",
 }
+BELONGS = {"configured": tuple(CHANGEABLE), "scaled": ("regions",)}  # state → the options that belong to it alone
+
+
+def refuse_misplaced(params: Mapping[str, Any]) -> None:
+    """Refuse options that only one state knows with another, which would leave them undone."""
+    for state, names in BELONGS.items():
+        given = [name for name in names if params[name] not in (None, {})]
+        if given and params["state"] != state:
+            raise ConfigError(f"{', '.join(given)}: only state={state} changes that. Set it in a task of its own.", code="misplaced_option")
+        if not given and params["state"] == state:
+            raise ConfigError(f"state={state} has nothing to change. Set one of {', '.join(names)}.", code="nothing_to_change")
 
 
 def _command(told: Any) -> str | None:

@@ -12,9 +12,10 @@ from typing import Any
 
 from ...core.errors import ApiError, ConfigError
 from ...source.checkout import checkout, resolve
+from ..common import Goal
 from . import graphql
 from .client import Railway
-from .goals import Goal, Listed
+from .goals import Listed, RailwayGoal
 from .settings import Settings, read_settings, update
 from .states import Deployment, label
 from .upload import IGNORE_FILE, digest, files_of
@@ -23,11 +24,11 @@ Params = Mapping[str, Any]
 SHA = re.compile(r"[0-9a-f]{40}")
 
 
-def deployed(params: Params, client: Railway, listed: Listed) -> Goal:
+def deployed(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
     return SOURCES[params["source"]](params, client, listed)
 
 
-def _upload(params: Params, client: Railway, listed: Listed) -> Goal:
+def _upload(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
     release = _name(params["release"] or params["ref"])
     if not params["path"]:
         raise ConfigError("There is nothing to upload. Set path to the folder or to the git repository of the release.", code="no_path")
@@ -42,7 +43,7 @@ def _upload(params: Params, client: Railway, listed: Listed) -> Goal:
     return Goal(lambda deployment: deployment.message == message, lambda: client.up(files, message), _predicted(params, release, source.commit))
 
 
-def _commit(params: Params, client: Railway, listed: Listed) -> Goal:
+def _commit(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
     commit = _sha(params)
     _connected(client)
     return _of_commit(
@@ -52,7 +53,7 @@ def _commit(params: Params, client: Railway, listed: Listed) -> Goal:
     )
 
 
-def _adopt(params: Params, client: Railway, listed: Listed) -> Goal:
+def _adopt(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
     commit, settings = _sha(params), _connected(client)
     pick = _of(commit)
     found: Deployment | None = pick(listed) or client.find(pick)  # a push takes a moment to show
@@ -66,7 +67,7 @@ def _adopt(params: Params, client: Railway, listed: Listed) -> Goal:
     return _of_commit(params, commit, lambda: adopted)
 
 
-def _image(params: Params, client: Railway, listed: Listed) -> Goal:
+def _image(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
     image, settings = params["image"], read_settings(client)
     if not image:
         raise ConfigError("source=image deploys an image. Set image, best with a digest: a tag may stand for another image tomorrow.", code="no_image")
@@ -89,10 +90,10 @@ def _image(params: Params, client: Railway, listed: Listed) -> Goal:
     return Goal(ran, make, _predicted(params, release and _name(release), None))
 
 
-SOURCES: dict[str, Callable[[Params, Railway, Listed], Goal]] = {"adopt": _adopt, "commit": _commit, "image": _image, "upload": _upload}
+SOURCES: dict[str, Callable[[Params, Railway, Listed], RailwayGoal]] = {"adopt": _adopt, "commit": _commit, "image": _image, "upload": _upload}
 
 
-def _of_commit(params: Params, commit: str, make: Callable[[], Deployment]) -> Goal:
+def _of_commit(params: Params, commit: str, make: Callable[[], Deployment]) -> RailwayGoal:
     release = params["release"] or params["ref"]
     return Goal(lambda deployment: _built(deployment, commit), make, _predicted(params, _name(release) if release else None, commit))
 

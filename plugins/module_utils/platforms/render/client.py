@@ -14,6 +14,7 @@ from ...core.errors import ApiError, ConfigError, WaitTimeout
 from ...core.http import ApiClient, unlimited
 from ...core.shape import EMPTY, TIME, Shape
 from ...core.wait import Outcome, Waiter, nothing
+from ...source.checkout import tags
 from . import logs
 from .states import ADVICE, Deploy, by_id, classify
 
@@ -219,6 +220,15 @@ class Render:
             return brief.wait_for(seek, lambda found: (Outcome.READY if found else Outcome.PENDING, "looked for"), what="It")
         except WaitTimeout:
             return None
+
+
+def releases_in(path: str | None, warn: Callable[[str], None]) -> dict[str, str]:
+    """Return the releases of a repository by their commits; a rollback must not need the repository, so one that cannot be read is a warning."""
+    try:
+        return tags(path) if path else {}
+    except ConfigError as problem:
+        warn(f"{problem} So deploys of commits are not named.")
+        return {}
 
 
 def named(releases: Mapping[str, str], wanted: Iterable[str | None], release: str | None) -> dict[str, str]:

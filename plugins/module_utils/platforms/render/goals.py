@@ -6,37 +6,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from ...core.errors import ConfigError
+from ..common import Goal, decide
 from .client import Render
 from .states import Deploy, able, auto_deploys, by_id, is_suspended, live, tag_of
+from .variables import differing
 
+RenderGoal = Goal[Deploy]
 SHA = re.compile(r"[0-9a-f]{40}")
 
 
-@dataclass(frozen=True)
-class Goal:
-    """What shall serve: ``reached_by(deploy)`` knows it when it is there, ``make()`` makes it in this ``way``, ``predicted`` is what that will be."""
-
-    reached_by: Callable[[Deploy], bool]
-    make: Callable[[], Deploy]
-    predicted: dict[str, Any]
-    way: str = "deploy"
+def goal_of(params: Mapping[str, Any], client: Render, listed: list[Deploy], today: list[dict[str, Any]]) -> RenderGoal:
+    """Return the goal of ``params['state']``. ``today`` are the digests of the service's variables."""
+    if params["state"] == "rolled_back":
+        return rolled_back(params, client, listed, differing(params["pinned_variables"], params["known_variables"], today))
+    return GOALS[params["state"]](params, client, listed)
 
 
-def decide(listed: Iterable[Deploy], goal: Goal) -> tuple[Deploy | None, list[Deploy]]:
-    """Return the deploy that reaches the goal or is on its way there, and those on their way elsewhere."""
-    listed = list(listed)
-    coming = [deploy for deploy in listed if deploy.in_progress]
-    serving = [deploy for deploy in [live(listed)] if deploy]
-    found = next((deploy for deploy in coming + serving if goal.reached_by(deploy)), None)
-    return found, [deploy for deploy in coming if not goal.reached_by(deploy)]
-
-
-def deployed(params: Mapping[str, Any], client: Render, listed: list[Deploy]) -> Goal:
+def deployed(params: Mapping[str, Any], client: Render, listed: list[Deploy]) -> RenderGoal:
     """The commit or the image that the options name."""
     commit, image = params["commit"], params["image"]
     release = params["release"] or params["ref"] or client.releases.get(commit or "") or tag_of(image)
@@ -54,12 +44,12 @@ def deployed(params: Mapping[str, Any], client: Render, listed: list[Deploy]) ->
 
     predicted = {"id": None, "url": None, "status": _status(params), "release": release, "commit": commit, "created_at": None}
     goal = Goal(lambda deploy: (commit or image) in (deploy.commit, deploy.image), make, predicted)
-    if params["source"] == "adopt" and not decide(listed, goal)[0]:
+    if params["source"] == "adopt" and not decide(listed, goal).found:
         listed.insert(0, client.find(commit))  # a push takes a moment to show
     return goal
 
 
-def redeployed(params: Mapping[str, Any], client: Render, listed: list[Deploy]) -> Goal:
+def redeployed(params: Mapping[str, Any], client: Render, listed: list[Deploy]) -> RenderGoal:
     """What serves, deployed anew with the variables and settings of today."""
     serving = live(listed)
     if serving is None:
@@ -102,10 +92,10 @@ def _refuse_unfit(client: Render, source: str, commit: str | None, image: str | 
         )
 
 
-def rolled_back(params: Mapping[str, Any], client: Render, listed: list[Deploy], changed: list[str]) -> Goal:
+def rolled_back(params: Mapping[str, Any], client: Render, listed: list[Deploy], changed: list[str]) -> RenderGoal:
     """The build of an older deploy with the variables of then, or where the pinned ones of ``changed`` forbid that its source with those of today."""
     target = by_id(listed, params["deployment"]) or client.deploy(params["deployment"])
-    predicted = {**target.describe(), **_new(params)}
+    predicted, told = {**target.describe(), **_new(params)}, {"differing_variables": changed}
 
     def anew() -> Deploy:
         client.waiter.warn(f"{', '.join(changed)} may have changed since {target.id} was live, so its source is deployed anew with today's variables.")
@@ -116,10 +106,10 @@ def rolled_back(params: Mapping[str, Any], client: Render, listed: list[Deploy],
         return client.roll_back(target)
 
     if changed and live(listed) != target:
-        goal = Goal(lambda deploy: deploy.trigger != "rollback" and deploy.repeats(target), anew, predicted, "redeploy")
+        goal = Goal(lambda deploy: deploy.trigger != "rollback" and deploy.repeats(target), anew, predicted, {**told, "way": "redeploy"})
     else:
-        goal = Goal(lambda deploy: deploy.restores(target), back, predicted, "resume" if target.word == "stopped" else "rollback")
-    if not decide(listed, goal)[0] and target not in able([target]):
+        goal = Goal(lambda deploy: deploy.restores(target), back, predicted, {**told, "way": "resume" if target.word == "stopped" else "rollback"})
+    if not decide(listed, goal).found and target not in able([target]):
         others = ", ".join(f"{deploy.id} ({deploy.release or deploy.source})" for deploy in able(listed))
         raise ConfigError(
             f"Render cannot roll {client.service['name']} back to {target.id} ({target.release or target.source}, {target.word}): it never served. "
@@ -129,7 +119,7 @@ def rolled_back(params: Mapping[str, Any], client: Render, listed: list[Deploy],
     return goal
 
 
-def started(params: Mapping[str, Any], client: Render, listed: list[Deploy]) -> Goal:
+def started(params: Mapping[str, Any], client: Render, listed: list[Deploy]) -> RenderGoal:
     """Whatever the service ran when it was suspended."""
     if not is_suspended(client.service) and not any(deploy.is_live or deploy.in_progress for deploy in listed):
         raise ConfigError(f"{client.service['name']} has no deploy that can be started. Deploy a release first, with state=deployed.", code="nothing_to_start")
@@ -139,4 +129,7 @@ def started(params: Mapping[str, Any], client: Render, listed: list[Deploy]) -> 
     def resume() -> Deploy:
         raise ConfigError(f"{client.service['name']} was resumed and runs nothing. Deploy a release, with state=deployed.", code="nothing_to_start")
 
-    return Goal(lambda deploy: True, resume, {**(last.describe() if last else nothing), **_new(params)}, "resume")
+    return Goal(lambda deploy: True, resume, {**(last.describe() if last else nothing), **_new(params)}, {"way": "resume"})
+
+
+GOALS = {"deployed": deployed, "redeployed": redeployed, "started": started}

@@ -11,6 +11,9 @@ from typing import Any
 from ...core.errors import ConfigError
 from .client import Render
 from .states import auto_deploys, is_suspended, maintenance, replicas
+from .work import Work
+
+Shown = dict[str, Any]
 
 
 def changes(client: Render, *, auto_deploy: bool | None = None, mode: bool | None = None, uri: str | None = None) -> dict[str, Any]:
@@ -48,18 +51,17 @@ def told_settings(service: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def configured(params: Mapping[str, Any], client: Render, intent: Any) -> Any:
-    """Add the maintenance mode to a plan."""
+def configured(params: Mapping[str, Any], client: Render, before: Shown, after: Shown, work: Work) -> None:
+    """Plan the maintenance mode."""
     settings = changes(client, auto_deploy=params["auto_deploy"], mode=params["maintenance_mode"], uri=params["maintenance_uri"])
     now = maintenance(client.service)
-    intent.before["maintenance_mode"] = now
-    intent.after["maintenance_mode"] = settings.get("serviceDetails", {}).get("maintenanceMode", now)
-    intent.todo["settings"] = settings
-    return intent
+    before["maintenance_mode"] = now
+    after["maintenance_mode"] = settings.get("serviceDetails", {}).get("maintenanceMode", now)
+    work.settings = settings
 
 
-def scaled(params: Mapping[str, Any], client: Render, intent: Any) -> Any:
-    """Add the number of instances to a plan."""
+def scaled(params: Mapping[str, Any], client: Render, before: Shown, after: Shown, work: Work) -> None:
+    """Plan the number of instances."""
     wanted, autoscaling = params["replicas"], (client.service.get("serviceDetails") or {}).get("autoscaling") or {}
     name = client.service["name"]
     if wanted < 1:
@@ -72,17 +74,16 @@ def scaled(params: Mapping[str, Any], client: Render, intent: Any) -> Any:
             "Turn autoscaling off in its dashboard, or change these limits there.",
             code="autoscaling",
         )
-    intent.before["replicas"], intent.after["replicas"] = replicas(client.service), wanted
+    before["replicas"], after["replicas"] = replicas(client.service), wanted
     if wanted != replicas(client.service):
-        intent.todo["replicas"] = wanted
-    return intent
+        work.replicas = wanted
 
 
-def restarted(params: Mapping[str, Any], client: Render, intent: Any) -> Any:
-    """Add the restart to a plan; there must be something to restart."""
-    if not intent.before["live"]:
+def restarted(params: Mapping[str, Any], client: Render, before: Shown, after: Shown, work: Work) -> None:
+    """Plan the restart of what runs."""
+    if not before["live"]:
         raise ConfigError(
             f"{client.service['name']} runs nothing that could be restarted. Start it with state=started, or deploy a release.", code="nothing_to_restart"
         )
-    intent.before["instances"], intent.after["instances"] = "as they are", "new ones of the same deploy"
-    return intent
+    before["instances"], after["instances"] = "as they are", "new ones of the same deploy"
+    work.restart = True

@@ -161,6 +161,11 @@ def live(listed: Iterable[Deploy]) -> Deploy | None:
     return next((deploy for deploy in listed if deploy.is_live), None)
 
 
+def brief(deploy: Deploy | None) -> dict[str, Any] | None:
+    """Return what a diff shows of a deploy."""
+    return {key: value for key, value in deploy.describe().items() if key in ("id", "release", "status")} if deploy else None
+
+
 def able(listed: Iterable[Deploy]) -> list[Deploy]:
     """Return the deploys that have served, which is what Render rolls back to as long as it keeps their builds."""
     return [deploy for deploy in listed if deploy.word in ("deactivated", "stopped")]

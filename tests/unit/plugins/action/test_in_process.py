@@ -28,7 +28,8 @@ Traceback (most recent call last):
 def test_every_module_runs_in_process_and_no_action_is_redirected() -> None:
     routing = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["plugin_routing"]
     modules = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py") if path.stem != "__init__")
-    assert routing == {"modules": {name: {"action_plugin": "storefront.runbook.in_process"} for name in modules}}
+    plugins = {name: "backend" if name.startswith("backend_") else "in_process" for name in modules}
+    assert routing == {"modules": {name: {"action_plugin": f"storefront.runbook.{plugin}"} for name, plugin in plugins.items()}}
 
 
 @pytest.mark.parametrize("interpreter", [None, "", "auto", "auto_silent", "auto_legacy", sys.executable, str(Path(sys.executable).with_name("python"))])

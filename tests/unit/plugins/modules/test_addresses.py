@@ -37,7 +37,9 @@ TREATMENTS = {
 
 def every_module() -> Iterator[tuple[str, ModuleType]]:
     for found in pkgutil.iter_modules(modules.__path__):
-        yield found.name, import_module(f"{modules.__name__}.{found.name}")
+        module = import_module(f"{modules.__name__}.{found.name}")
+        if hasattr(module, "main"):  # an action has only its documentation there
+            yield found.name, module
 
 
 def options(spec: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
