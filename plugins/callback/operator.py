@@ -35,7 +35,8 @@ from ansible import constants, context
 from ansible.plugins.callback.default import CallbackModule as Default
 
 from ..plugin_utils.screen import files, terminal
-from ..plugin_utils.screen.ansible_facts import about_run, event_of, expected_hosts, learn_secrets
+from ..plugin_utils.screen.ansible_facts import about_run, checks_the_inventory, event_of, expected_hosts, learn_secrets
+from ..plugin_utils.screen.failure import message_of
 from ..plugin_utils.screen.page import Line
 from ..plugin_utils.screen.run import Run
 from ..plugin_utils.screen.screen import Screen
@@ -71,6 +72,7 @@ class CallbackModule(Default):
         self._began: dict[str, float] = {}
         self._pid = os.getpid()
         self._playbook = ""
+        self._checks_inventory = False
         self._screen = self._new_screen()
         self._handles = False
         atexit.register(self._leave)
@@ -94,13 +96,15 @@ class CallbackModule(Default):
     @ours
     def v2_playbook_on_play_start(self, play: Any) -> None:
         self._play = play
+        self._checks_inventory = checks_the_inventory(play)
+        if self._checks_inventory:
+            return
         self._screen.expect(expected_hosts(play))
         self._screen.start()
 
     @ours
     def v2_playbook_on_no_hosts_matched(self) -> None:
-        self._over = True
-        self._screen.show(None, [Line("NOTHING DONE: the inventory has no host for this play. Check -i and --limit, and the group storefronts.", colour="red")])
+        self._nothing_done("The inventory has no host for this play. Check -i and --limit, and the hosts of the group storefronts.")
 
     @ours
     def v2_playbook_on_no_hosts_remaining(self) -> None:
@@ -124,6 +128,8 @@ class CallbackModule(Default):
 
     @ours
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
+        if self._checks_inventory:
+            return
         name, now = host.get_name(), time.time()
         self._began[name] = now
         self._run(host).starts(task.action, now)
@@ -193,6 +199,10 @@ class CallbackModule(Default):
         self._screen.end(lambda host: bool(stats.failures.get(host) or stats.dark.get(host)))
 
     def _take(self, kind: str, result: Any, item: bool = False) -> None:
+        if self._checks_inventory:
+            if kind == "failed":
+                self._nothing_done(message_of(event_of(kind, result, self._screen.mask).result))
+            return
         host = self._host(result)
         run, now = self._run(host), time.time()
         event = event_of(kind, result, self._screen.mask, at=now, began=self._began.get(host.get_name(), now), item=item)
@@ -201,6 +211,10 @@ class CallbackModule(Default):
         for text in event.warnings:
             self._screen.show(run, run.warn(text))
         self._screen.show(run, run.take(event))
+
+    def _nothing_done(self, why: str) -> None:
+        self._over = True
+        self._screen.show(None, [Line(f"NOTHING DONE: {why}", colour="red")])
 
     @staticmethod
     def _host(result: Any) -> Any:
