@@ -62,10 +62,13 @@ class Played:
 
     @property
     def message(self) -> str:
-        """What the last failed task said."""
+        """Why the last storefront failed, and what the last failed task said."""
         failed: dict[str, Any] = next((result for _unused, result in reversed(self.tasks) if result.get("failed")), {})
         items = [str(item.get("msg", "")) for item in failed.get("results", []) if item.get("failed")]
-        return " ".join(items) or str(failed.get("msg", ""))
+        said = " ".join(items) or str(failed.get("msg", ""))
+        failures = [result["ansible_facts"]["rollout_failure"] for _unused, result in self.tasks if "rollout_failure" in result.get("ansible_facts", {})]
+        why = failures[-1] if failures else ""
+        return said if why in said else f"{why} {said}"
 
     @property
     def report(self) -> dict[str, Any]:
