@@ -82,9 +82,26 @@ def _built(
     *extensions: x509.ExtensionType,
 ) -> x509.Certificate:
     builder = x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number(), *dates)
-    for extension in extensions:
+    # Python 3.13 and later asks for these, as the rules for certificates do.
+    identifiers = [x509.SubjectKeyIdentifier.from_public_key(key.public_key()), x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())]
+    for extension in [*extensions, *identifiers, _usage(extensions)]:
         builder = builder.add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
     return builder.sign(signer, hashes.SHA256())
+
+
+def _usage(extensions: tuple[x509.ExtensionType, ...]) -> x509.KeyUsage:
+    signs = any(isinstance(extension, x509.BasicConstraints) and extension.ca for extension in extensions)
+    return x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs,
+        crl_sign=signs,
+        encipher_only=False,
+        decipher_only=False,
+    )
 
 
 def context_of(file: Path) -> ssl.SSLContext:

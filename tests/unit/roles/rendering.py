@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import atexit
+import inspect
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
@@ -29,8 +30,14 @@ def _role(name: str) -> tuple[Any, dict[str, Any], dict[str, Any]]:
 
     loader = DataLoader()
     files = [ROLES / name / folder / "main.yml" for folder in ("defaults", "vars")]
-    defaults, rules = (loader.load_from_file(str(file), trusted_as_template=True) if file.exists() else {} for file in files)
+    defaults, rules = (_load(loader, file) if file.exists() else {} for file in files)
     return loader, defaults, rules
+
+
+def _load(loader: Any, file: Path) -> Any:
+    """Read a file whose texts are templates, which ansible-core 2.19 and later has to be told."""
+    trusted = {"trusted_as_template": True} if "trusted_as_template" in inspect.signature(loader.load_from_file).parameters else {}
+    return loader.load_from_file(str(file), **trusted)
 
 
 def _render(role: str, variable: str, given: dict[str, Any]) -> Any:
@@ -44,7 +51,7 @@ def _arguments(role: str, file: str, module: str, given: dict[str, Any]) -> Any:
     from ansible.template import Templar
 
     loader, defaults, rules = _role(role)
-    tasks = loader.load_from_file(str(ROLES / role / "tasks" / f"{file}.yml"), trusted_as_template=True)
+    tasks = _load(loader, ROLES / role / "tasks" / f"{file}.yml")
     task = [task for task in tasks if module in task][-1]
     asked = _plain(Templar(loader, variables={**defaults, **rules, "omit": OMITTED, **task.get("vars", {}), **given}).template(task[module]))
     return {name: value for name, value in asked.items() if value != OMITTED}

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import PurePosixPath
+from threading import Event
 from typing import Any
 
 from ...core.errors import ApiError, ConfigError, RunbookError, Unreachable, may_have_happened
@@ -115,8 +116,9 @@ def _find_again(client: Vercel, project: Project, meta: Mapping[str, str]) -> De
 def _upload(client: Vercel, files: Mapping[str, SourceFile], sent: dict[str, int]) -> None:
     pool = ThreadPoolExecutor(UPLOADS)
     transfer = Transfer(f"Upload of {len(files)} files to Vercel", sum(file.size for file in files.values()))
+    failed = Event()
     try:
-        pending = {pool.submit(_send, client, sha, file, transfer) for sha, file in files.items()}
+        pending = {pool.submit(_send, client, sha, file, transfer, failed) for sha, file in files.items()}
         while pending:
             done, pending = wait(pending, timeout=5, return_when=FIRST_EXCEPTION)
             sent["bytes"] += sum(future.result() for future in done)
@@ -126,10 +128,19 @@ def _upload(client: Vercel, files: Mapping[str, SourceFile], sent: dict[str, int
         pool.shutdown(cancel_futures=True)
 
 
-def _send(client: Vercel, sha: str, file: SourceFile, transfer: Transfer) -> int:
+def _send(client: Vercel, sha: str, file: SourceFile, transfer: Transfer, failed: Event) -> int:
+    """Send a file, unless another one has ``failed``: the deployment will not be created then."""
+    if failed.is_set():
+        return 0
     headers = {"x-vercel-digest": sha, "Content-Type": "application/octet-stream"}
     seconds = client.api.timeout + file.size / UPLOAD_RATE
-    client.call("POST", "/v2/files", shape=UPLOADED, timeout=seconds, data=file.read() if file.size < SMALL else file.open, headers=headers, idempotent=True)
+    try:
+        client.call(
+            "POST", "/v2/files", shape=UPLOADED, timeout=seconds, data=file.read() if file.size < SMALL else file.open, headers=headers, idempotent=True
+        )
+    except Exception:
+        failed.set()
+        raise
     transfer.add(file.size)
     return file.size
 
