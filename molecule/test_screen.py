@@ -38,7 +38,7 @@ def shape(text: str) -> list[str]:
     plain = re.sub(r"\b[0-9a-f]{7,}\b|\b[0-9a-f-]{36}\b|https?://\S+|\d[\d.,:TZ]*", "#", text)
     plain = re.sub(r"# (s|min|h|days?)\b( # s)?", "#", plain)
     lines = plain.splitlines()
-    kept = [line for line in lines if line.strip() and not line.startswith(("Deploy ", "$ ")) and not line.endswith("so far")]  # which a busy machine adds
+    kept = [line for line in lines if line.strip() and not line.startswith(("Deploy ", "$ ")) and " so far" not in line]  # which a busy machine adds
     return [" ".join(line.split()) for line in kept]
 
 
@@ -89,7 +89,7 @@ def test_a_failed_deploy_is_at_most_60_lines_and_shows_the_log_once(shop):
 
 
 def test_a_killed_deploy_ends_with_a_true_line(shop):
-    played = shop.play("deploy.yml", at=[{"task": "Run frontend.stage", "signal": signal.SIGKILL}], release=NEW)
+    played = shop.play("deploy.yml", at=[{"task": "Begin verify.staged", "signal": signal.SIGKILL}], release=NEW)
     lines = lines_of(played)
     assert played.rc == -signal.SIGKILL
     assert [line for line in lines if line.startswith("  ")][-1].endswith("v1.1.0")  # what the API serves, in the line of its step

@@ -78,13 +78,16 @@ class Waiter:
         look_at: str = "",
         explain: Callable[[Answer], str] | None = None,
         advice: Mapping[str, str] = MappingProxyType({}),
+        describe: Callable[[Answer], str] | None = None,
+        limit: float | None = None,
     ) -> Answer:
         """Return the first READY answer of ``fetch()``.
 
         ``classify(answer)`` gives (Outcome, the vendor's word); an Outcome of None stands for a word that is not in the vendor's table: it is
         warned of once and waited on. ``what`` names the thing, ``look_at`` says where to look after a timeout, ``explain(answer)`` gives
-        the tail of the vendor's log for a failure, ``advice`` says what to do by the vendor's word. Raises DeploymentFailed, WaitTimeout,
-        and whatever ``beat`` raises.
+        the tail of the vendor's log for a failure, ``advice`` says what to do by the vendor's word. ``describe(answer)`` gives the words of a
+        progress line, and ``limit`` the seconds that it names where these are not ``timeout``. Raises DeploymentFailed, WaitTimeout, and whatever
+        ``beat`` raises.
         """
         started = self.clock()
         unknown: set[str] = set()
@@ -105,9 +108,15 @@ class Waiter:
             waited = self.clock() - started
             if word != shown or started + waited - shown_at >= SHOWN_EVERY:
                 shown, shown_at = word, started + waited
-                progress.report(f"{what} is {word} ({waited:.0f} s of at most {self.timeout:.0f} s)")
+                text = describe(answer) if describe else f"{what} is {word}"
+                progress.report(f"{text} ({_so_far(waited, self.timeout if limit is None else limit)})")
             if waited >= self.timeout:
                 remedies = [f"Look at {look_at}." if look_at else "", advice.get(word, "")]
                 raise WaitTimeout(" ".join([f"{what} was still {word} after {self.timeout:g} s (wait_timeout).", *filter(None, remedies)]), state=word)
             pause = self.interval(waited) if callable(self.interval) else self.interval
             self.sleep(min(pause, max(0.0, self.timeout - waited)))
+
+
+def _so_far(waited: float, limit: float) -> str:
+    """Return the seconds waited, and of how many where there is a limit to wait for."""
+    return f"{min(waited, limit):.0f} s of at most {limit:.0f} s" if 0 < limit < float("inf") else f"{waited:.0f} s"

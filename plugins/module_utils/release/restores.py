@@ -82,9 +82,13 @@ def check_problems(plan: Mapping[str, Any], urls: Urls, *, surfaces: Sequence[st
 def _unapproved(restore: Mapping[str, Any]) -> str:
     lost = restore.get("lost_rows")
     return (
-        f"Replacing the database has not been approved. {'An unknown number' if lost is None else lost} of its rows are not in the other one: "
-        f"{json.dumps(restore.get('losses') or {})}. Approve it with -e approve_restore={restore.get('database')}"
+        f"Replacing the database has not been approved. {'An unknown number' if lost is None else lost} of its rows are not in the other one"
+        f"{_losses(restore)}. Approve it with -e approve_restore={restore.get('database')}"
     )
+
+
+def _losses(restore: Mapping[str, Any]) -> str:
+    return f": {json.dumps(restore['losses'])}" if restore.get("losses") else ""
 
 
 def approval_message(restore: Mapping[str, Any], *, adopted: bool) -> str:
@@ -93,7 +97,7 @@ def approval_message(restore: Mapping[str, Any], *, adopted: bool) -> str:
     if not adopted:
         what = f"The backup {restore.get('backup')} is restored as {restore.get('staged')} and verified, and nothing else"
     return (
-        f"{what} was changed. {restore.get('lost_rows')} rows of the live database are not in it: {json.dumps(restore.get('losses') or {})}. "
+        f"{what} was changed. {restore.get('lost_rows')} rows of the live database are not in it{_losses(restore)}. "
         f"Continue with -e approve_restore={restore.get('database')}"
     )
 

@@ -81,7 +81,7 @@ class Prober:
 
         endless = replace(self.waiter, timeout=float("inf"), interval=pause)
         with ThreadPoolExecutor(min(MAX_PARALLEL, len(checks) or 1)) as pool:
-            return endless.wait_for(ask_pending, classify, what="The checks")
+            return endless.wait_for(ask_pending, classify, what="The checks", describe=_passed, limit=limit)
 
     def _try(self, check: Check, result: Result) -> None:
         result.tries += 1
@@ -123,6 +123,11 @@ class Prober:
         text = (in_utf8(body, response.headers.get("Content-Type", "")) or body).decode("utf-8", errors="replace")
         latency_ms = round((self.waiter.clock() - began) * 1000)
         return Answer(response.url, response.status_code, response.headers, text, not whole, latency_ms)
+
+
+def _passed(results: Sequence[Result]) -> str:
+    healthy = sum(result.outcome == "healthy" for result in results)
+    return f"{healthy} of {len(results)} check{'' if len(results) == 1 else 's'} passed"
 
 
 def _why(error: Exception, url: str, timeout: float) -> str:

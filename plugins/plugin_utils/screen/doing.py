@@ -16,6 +16,7 @@ from .text import columns, cut, one_line, pad
 MARGIN = 4  # columns: two before the line, one before the time, and the last one stays free
 _UUID = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 
+_LIMIT = re.compile(r" \(\d+ s(?: of at most \d+ s)?\)$")  # how long a module has waited: the line has the times of the step
 _LEAST = 29.0  # seconds that something has lasted before a line without a terminal says so
 
 
@@ -25,7 +26,7 @@ def live(runs: Mapping[str, Run], notes: Mapping[str, str], now: float, room: in
     described = []
     for host, run in busy.items():
         label, since, usual = run.doing()
-        note = one_line(notes.get(host, ""))
+        note = _LIMIT.sub("", one_line(notes.get(host, "")))
         if len(busy) == 1:
             name = f"{host} | " if run.about.several else ""
             head, times = f"{name}{pad(label, LABEL)} ", f"({_times(now - since, usual)})"
@@ -40,8 +41,9 @@ def lines(run: Run, note: str, now: float, least: float = _LEAST) -> list[Line]:
     label, since, usual = run.doing()
     if run.ended or not label or now - since < least:
         return []
-    return [Line(f"{one_line(note)}, " * bool(note) + f"{_times(now - since, usual)} so far", label)]
+    note = _LIMIT.sub("", one_line(note))
+    return [Line(f"{note}, " * bool(note) + _times(now - since, usual, " so far"), label)]
 
 
-def _times(elapsed: float, usual: float | None) -> str:
-    return f"{whole(max(elapsed, 0))}, usually {whole(usual)}" if usual else whole(max(elapsed, 0))
+def _times(elapsed: float, usual: float | None, ending: str = "") -> str:
+    return f"{whole(max(elapsed, 0))}{ending}" + (f", usually {whole(usual)}" if usual and usual >= 1 else "")

@@ -14,16 +14,20 @@ from typing import Any
 
 from . import labels
 from .about import LEASED
-from .amounts import clock, duration, moment
-from .failure import without_log
+from .amounts import clock, date, duration, moment, number
+from .failure import APPROVAL, without_log
 from .page import ATTENTION, BAD, GOOD, Line
 from .plan import SEPARATOR
 from .state import State
-from .text import clean, listed, one_line
+from .text import brief, clean, listed, one_line
 
 FIXED = ("RELEASED", "ROLLED BACK", "ROLLBACK INCOMPLETE", "ROLLBACK UNSAFE", "LEASE LOST")
 _LIVE_AGAIN = re.compile(r"\s*(Live again|Nothing was live before of)[^\n]*?(?:\.(?=\s|$)|$)")
-_APPROVAL = re.compile(r"-e approve_restore=\S+")
+_TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
+_BACK = re.compile(r"^(ROLLED BACK to \S+)\.(?=\s|$)")
+DONE = {"backup": "BACKED UP", "prove": "PROVEN", "preflight": "GO: nothing is in the way; nothing was changed. Checked"}
+WORDS = {"migrated": "MIGRATED", "restored": "RESTORED", "undone": "RESTORE UNDONE"}
+FAILED = {"backup": "NOT BACKED UP", "prove": "NOT PROVEN", "migrate": "NOT MIGRATED", "restore": "NOT RESTORED", "rollback": "NOT ROLLED BACK"}
 _NOTES = 4
 _SENTENCE, _ROWS = 800, 60  # characters of a line, and lines, of the play's own message
 
@@ -47,46 +51,64 @@ def _outcome(run: State, outcome: str, good: bool) -> tuple[str, list[Line]]:
     about, message = run.about, _message(run)
     took = duration(run.now - about.began)
     if outcome == "released":
-        return f"RELEASED {run.report.get('release') or about.release} in {took}.", []
+        usual = duration(run.history.usual_deploy())
+        return f"RELEASED {run.report.get('release') or about.release} in {took}{f' (usually {usual})' if usual else ''}.", []
     if outcome == "checked" and good:
         return f"CHECKED in {took}: nothing was changed.", []
     if outcome == "rolled_back" and about.kind == "deploy":
-        step = run.failed.what if run.failed else str(run.facts.get("release_step", {}).get("name") or "")
-        unit = run.failed.unit if run.failed else ""
-        back = _releases(run.facts.get("release_snapshot"))
-        to = f" to {back[0]}" if len(back) == 1 else ""
-        unverified = re.search(r"\(not verified[^)]*\)", message)
-        last = f" It is {unverified[0][1:-1]}." if unverified else " Every unit serves what it served before."
-        return f"ROLLED BACK{to}: {labels.of_step(step, unit) if step else 'the deploy'} failed.{last}", []
-    if message:
-        first, _unused, rest = message.partition("\n")
-        if good and outcome in ("rolled_back", "migrated", "restored"):
-            first = f"{first.rstrip('.')} (in {took})." if "." not in first.rstrip(".") else first
-        return first[:_SENTENCE], [Line(row[:_SENTENCE], indent=2) for row in rest.split("\n")[:_ROWS] if row.strip()]
-    if good:
-        return f"{_done(about.kind)} in {took}.", []
-    if run.failed:
-        what = labels.of_step(run.failed.what) if run.failed.what else f"{about.kind}"
-        return f"FAILED: {what}. {'' if run.leased or about.kind not in LEASED else 'Nothing was changed.'}".rstrip(), []
-    return "FAILED.", []
+        return _rolled_back(run, message), []
+    if good and outcome in WORDS:
+        message = f"{WORDS[outcome]} in {took}. {message}"
+    elif not good and run.failed:
+        message = f"{_failed(run)} {message}".strip()
+    elif good and not message:
+        message = f"{DONE.get(about.kind, 'DONE')} in {took}."
+    message = _BACK.sub(rf"\1 in {took}.", message) if good else message
+    first, _unused, rest = (message or "FAILED.").partition("\n")
+    return brief(first, _SENTENCE), [Line(brief(row, _SENTENCE), indent=2) for row in rest.split("\n")[:_ROWS] if row.strip()]
 
 
-def _done(kind: str) -> str:
-    return {"backup": "BACKED UP", "prove": "PROVEN", "preflight": "GO: nothing is in the way; nothing was changed. Checked"}.get(kind, "DONE")
+def _rolled_back(run: State, message: str) -> str:
+    step = run.failed.what if run.failed else str(run.facts.get("release_step", {}).get("name") or "")
+    unit = run.failed.unit if run.failed else ""
+    back = _releases(run.facts.get("release_snapshot"))
+    to = f" to {back[0]}" if len(back) == 1 else ""
+    unverified = re.search(r"\(not verified[^)]*\)", message)
+    last = f" It is {unverified[0][1:-1]}." if unverified else " Every unit serves what it served before."
+    return f"ROLLED BACK{to}: {labels.of_step(step, unit) if step else 'the deploy'} failed.{last}"
+
+
+def _failed(run: State) -> str:
+    """Return which part failed, which is above with its reason; nothing where the play's own message begins with a fixed word."""
+    about = run.about
+    if str(run.report.get("message") or "").startswith(FIXED):
+        return ""
+    if about.kind == "backup" and "pg_backup" in run.did:
+        return f"BACKED UP, but FAILED: {run.failed_at}."
+    if run.failed and run.failed.waits:
+        return f"{FAILED.get(about.kind, 'FAILED')}: it waits for an approval."
+    unchanged = about.kind in LEASED and not run.leased
+    what = f"{FAILED[about.kind]}: {run.failed_at} failed." if about.kind in FAILED else f"FAILED: {run.failed_at}."
+    return f"{what} Nothing was changed." if unchanged else what
 
 
 def _message(run: State) -> str:
     """The play's own message, without what is on the screen already."""
-    text = clean(run.report.get("message") or run.verdict).strip()
+    text, verdict = clean(run.report.get("message")).strip() if run.report.get("message") else "", clean(run.verdict).strip()
+    if verdict and verdict not in text:
+        text = f"{verdict}\n{text}"
     if run.failed:
         text = without_log(text, run.failed.log)
-    summary = clean(run.facts.get("release_failure") or "").strip()
-    summary = without_log(summary, run.failed.log) if run.failed else summary
-    if summary and run.failed:
-        text = text.replace(summary.strip(), "")
-    text = _LIVE_AGAIN.sub("", text)
+        for shown in (without_log(clean(run.facts.get("release_failure") or ""), run.failed.log), run.failed.why):
+            text = text.replace(shown.strip(), "") if shown.strip() else text
+    text = _TIME.sub(_local, _LIVE_AGAIN.sub("", text))
     rows = [re.sub(r"[ \t]+", " ", row).strip() for row in text.split("\n")]
     return "\n".join(row for row in rows if row)
+
+
+def _local(found: re.Match[str]) -> str:
+    at = moment(found[0])
+    return date(at) if at else found[0]
 
 
 def _releases(units: Any) -> list[str]:
@@ -96,13 +118,27 @@ def _releases(units: Any) -> list[str]:
 
 
 def _live(run: State) -> list[Line]:
-    units = run.record.get("units") if run.report.get("outcome") == "released" else None
-    if run.report.get("outcome") == "rolled_back":
-        units = run.facts.get("release_target") if run.about.kind == "rollback" else run.facts.get("release_snapshot")
-    if not isinstance(units, Mapping) or not units:
+    outcome = run.report.get("outcome")
+    units = run.record.get("units") if outcome == "released" else run.facts.get("release_snapshot")
+    if outcome == "rolled_back" and run.about.kind == "rollback":
+        units = run.facts.get("release_target")
+    described = [f"{unit} {_named(was)}" for unit, was in units.items() if isinstance(was, Mapping)] if isinstance(units, Mapping) else []
+    described = [*_database(run, str(outcome)), *described]
+    if not described:
         return []
-    described = [f"{unit} {_named(was)}" for unit, was in units.items() if isinstance(was, Mapping)]
     return [Line(SEPARATOR.join([*described, *([run.about.url] if run.about.url else [])]), "live")]
+
+
+def _database(run: State, outcome: str) -> list[str]:
+    """Return which database or which schema is live after a run that moved it alone."""
+    if outcome in ("restored", "undone"):
+        restored = run.facts.get("database_restored")
+        return [f"database {restored['serves']}"] if isinstance(restored, Mapping) and restored.get("serves") else []
+    known = run.facts.get("database_known")
+    if outcome != "migrated" or not isinstance(known, Mapping):
+        return []
+    applied = sorted({*(name for name, state in known.items() if state == "applied"), *(run.facts.get("database_migrated") or [])})
+    return [f"schema {applied[-1]} ({number(len(applied), 'migration')})"] if applied else []
 
 
 def _named(was: Mapping[str, Any]) -> str:
@@ -119,20 +155,25 @@ def _next(run: State, outcome: str, good: bool) -> list[Line]:
     if outcome == "checked" and good:
         return [Line(about.again(), "next", command=True)]
     if outcome == "released":
-        return [Line(about.command("rollback"), "undo", command=True)]
+        return [Line(about.command("rollback"), "undo", command=True)] if run.plan.serves or not run.plan.live else []
     if outcome == "restored":
         return [Line(about.command("restore", "-e undo=true"), "undo", command=True)]
     if outcome == "rolled_back" and about.kind == "deploy":
         return [Line(about.again(), "once it is corrected", command=True)]
     if outcome in ("incomplete", "lost"):
-        return [Line(about.again(), "go on", command=True), Line(about.command("rollback"), "or go back", command=True)]
+        return [Line(about.again(), "continue", command=True), Line(about.command("rollback"), "or go back", command=True)]
     if good:
-        follows = {"preflight": ("deploy", f"-e release={about.release}"), "backup": ("backups", ""), "migrate": ("deploy", f"-e release={about.release}")}
+        follows = {
+            "preflight": ("deploy", f"-e release={about.release}"),
+            "backup": ("prove", ""),
+            "prove": ("backups", ""),
+            "migrate": ("deploy", f"-e release={about.release}"),
+        }
         playbook, options = follows.get(about.kind, ("", ""))
         return [Line(about.command(playbook, *filter(None, [options])), "next", command=True)] if playbook else []
-    approval = _APPROVAL.search(run.verdict)
+    approval = APPROVAL.search(run.verdict) or APPROVAL.search(run.failed.why if run.failed else "")
     if approval and about.kind == "restore":
-        return [Line(about.again(approval[0]), "to go on", command=True)]
+        return [Line(about.again(approval[0]), "to continue", command=True)]
     if outcome in ("failed", "checked"):
         return [Line(about.again(), "once it is corrected", command=True)]
     return []
@@ -161,7 +202,7 @@ def interrupted(run: State, why: str) -> list[Line]:
     until = moment(run.deadline)
     free = f" The lease is free from {clock(until)}, or at once with -e break_lease=<reason>." if until else ""
     left = f"{why}{where}: nothing was put back. What was live before is in the journal, and the next run settles it.{free}"
-    parts = [Line(), Line(left, colour=BAD), Line(about.again(), "go on", command=True)]
+    parts = [Line(), Line(left, colour=BAD), Line(about.again(), "continue", command=True)]
     return parts if about.kind == "rollback" else [*parts, Line(about.command("rollback"), "or go back", command=True)]
 
 

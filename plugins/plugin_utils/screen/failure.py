@@ -12,9 +12,10 @@ from typing import Any
 
 from .event import Event
 from .page import BAD, Line
-from .text import LOG_LINES, clean, log_tail
+from .text import LOG_LINES, brief, clean, log_tail
 
 MARK = "The end of its log: "
+APPROVAL = re.compile(r"-e approve_restore=\S+")
 _FIRST = 320  # characters of a message's first line; all of it is in the report and the ledger
 _ROWS = 5  # further lines of it
 
@@ -29,10 +30,16 @@ class Failure:
     log: str = ""
     kind: str = ""
 
+    @property
+    def waits(self) -> bool:
+        """Whether it only waits for an approval."""
+        return bool(APPROVAL.search(self.why))
+
     def lines(self, label: str, time: str, log_file: str = "") -> list[Line]:
         """Return the failure as it is shown once: what, why, and the end of the log."""
         first, _unused, rest = self.why.partition("\n")
-        lines = [Line(f"FAILED: {_cut(first)}", label, time, BAD)]
+        word = "STOPPED" if self.waits else "FAILED"
+        lines = [Line(f"{word}: {brief(first, _FIRST)}", label, time, BAD)]
         rows = [row for row in rest.split("\n") if row.strip()][:_ROWS]
         lines += [Line(row, indent=6, verbatim=True) for row in rows]
         tail = log_tail(self.log, LOG_LINES - len(rows))
@@ -41,10 +48,6 @@ class Failure:
             lines.append(Line(f"last lines of its log{where}:", indent=6))
             lines += [Line(row, indent=8, verbatim=True) for row in tail]
         return lines
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _FIRST else f"{text[:_FIRST]}…"
 
 
 def read(event: Event, what: str, unit: str) -> Failure:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long steps usually take, from the ledger's records where a run has read them."""
+"""How long a deploy and its steps usually take, from the ledger's records where a run has read them."""
 
 from __future__ import annotations
 
@@ -9,19 +9,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median
 
+from .amounts import moment
 from .event import Event
 
 
 @dataclass
 class History:
-    """Seconds of each step in earlier runs that ended well."""
+    """Seconds of each step that ended well in earlier runs, and of each deploy that did."""
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
+    deploys: list[float] = field(default_factory=list)
 
     def learn(self, event: Event) -> None:
         records = event.get("records") if event.module == "release_info" else None
-        for record in records if isinstance(records, list) else []:
-            steps = record.get("steps") if isinstance(record, Mapping) else None
+        for record in [one for one in records if isinstance(one, Mapping)] if isinstance(records, list) else []:
+            began, ended = moment(record.get("started_at")), moment(record.get("finished_at"))
+            if record.get("kind") == "deploy" and record.get("outcome") == "released" and began and ended:
+                self.deploys.append((ended - began).total_seconds())
+            steps = record.get("steps")
             for step in steps if isinstance(steps, list) else []:
                 if isinstance(step, Mapping) and step.get("outcome") == "ok" and isinstance(step.get("seconds"), (int, float)):
                     self.seconds.setdefault(str(step.get("name")), []).append(float(step["seconds"]))
@@ -30,3 +35,6 @@ class History:
         """The median of a step's times, or None where none is known."""
         known = self.seconds.get(step)
         return median(known) if known else None
+
+    def usual_deploy(self) -> float | None:
+        return median(self.deploys) if self.deploys else None

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from .text import clean, columns, cut, one_line, pad, plain, wrap
@@ -13,6 +14,7 @@ NARROWEST, WIDEST, USUAL = 40, 120, 100
 LABEL = 23
 TIME = 9
 SHORTEST = 30  # columns for a text beside its label and time
+_OPTION, _GLUE = re.compile(r"(?<= )(-e|-i|--limit) "), "\u00a0"
 GOOD, ATTENTION, BAD = "green", "yellow", "red"
 
 
@@ -20,7 +22,8 @@ GOOD, ATTENTION, BAD = "green", "yellow", "red"
 class Line:
     """What is to be printed: ``label`` and ``text`` beside each other, ``time`` at the right edge.
 
-    Without a label the text begins ``indent`` columns from the left. ``verbatim`` text is cut where the line ends instead of going on in the next. A
+    Without a label the text begins ``indent`` columns from the left, and ``hang`` more where it goes on in another line.
+    ``verbatim`` text is cut where the line ends instead of going on in the next. A
     ``command`` that needs several lines has a backslash at the end of each but the last, so that it can be copied.
     """
 
@@ -29,6 +32,7 @@ class Line:
     time: str = ""
     colour: str = ""
     indent: int = 0
+    hang: int = 0
     verbatim: bool = False
     command: bool = False
 
@@ -55,7 +59,9 @@ class Page:
         limit, margin = self.room - line.indent, " " * line.indent
         if line.verbatim:
             return [margin + self._cut(row, limit) for row in clean(line.text).split("\n")]
-        return [margin + row for row in wrap(clean(line.text), limit)]
+        first, *more = wrap(clean(line.text), limit)
+        rest = wrap(clean(line.text)[len(first) :].lstrip(" "), limit - line.hang) if line.hang and more else more
+        return [margin + first, *(f"{margin}{' ' * line.hang}{row}" for row in rest)]
 
     def _row(self, line: Line) -> list[str]:
         label = one_line(line.label)
@@ -64,7 +70,7 @@ class Page:
         start = 2 + max(LABEL, columns(label)) + 1 if label else line.indent
         broad = max(TIME, columns(line.time)) if line.time else 0
         limit = self.room - start - (broad + 1 if broad else 0)
-        if line.time and limit < min(columns(line.text), SHORTEST):  # the time gets a line of its own
+        if line.time and limit < (min(columns(line.text), SHORTEST) if label else columns(line.text)):  # the time gets a line of its own
             return [*self._row(replace(line, time="")), line.time]
         first, *more = wrap(one_line(line.text), limit)
         head = pad(f"  {label}" if label else "", start) + first
@@ -76,7 +82,8 @@ class Page:
         start = 2 + LABEL + 1
         if columns(text) <= self.room - start:
             return [pad(f"  {label}", start) + text]
-        first, *more = wrap(text, self.room - 8)  # a backslash needs two columns
+        whole = _OPTION.sub(r"\1" + _GLUE, text)  # an option stays with its value
+        first, *more = (row.replace(_GLUE, " ") for row in wrap(whole, self.room - 8))  # a backslash needs two columns
         rows = [f"    {first}", *(f"      {row}" for row in more)]
         return [*([f"  {label}"] if label else []), *(f"{row} \\" for row in rows[:-1]), rows[-1]]
 

@@ -29,6 +29,7 @@ class Plan:
     pending: list[Mapping[str, Any]] | None = None
     probes: str = ""
     probed: float = 0.0
+    none_passed: bool = False
 
     def learn(self, event: Event) -> None:
         """Take what a check or an info module answered."""
@@ -42,6 +43,12 @@ class Plan:
             self.pending = list(event.get("pending") or [])
         elif event.module == "health_check" and event.good and not self.probes:
             self.probes, self.probed = words(event, check=False), event.at - event.began
+            self.none_passed = not any(check.get("outcome") == "healthy" for check in event.get("checks") or [])
+
+    @property
+    def serves(self) -> bool:
+        """Whether any unit is live that could be gone back to."""
+        return any(was.get("id") for was in self.live.values())
 
     def unit(self, event: Event) -> str:
         """The unit that a result is about, also where it is no turn of a loop."""
@@ -70,7 +77,8 @@ class Plan:
             lines.append(Line(text + self._migrations(), "release"))
             lines += self._ways_back()
         if self.probes:
-            lines.append(Line(self.probes, "checks", duration(self.probed)))
+            nothing_yet = self.none_passed and bool(self.live) and not self.serves
+            lines.append(Line("nothing is live yet, so no site can answer" if nothing_yet else self.probes, "checks", duration(self.probed)))
         return lines
 
     def _in_order(self) -> list[tuple[str, Mapping[str, Any]]]:

@@ -10,7 +10,7 @@ this collection's modules; never the names of tasks.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from . import ending, failure, labels
 from .about import LEASED
@@ -21,7 +21,7 @@ from .plan import lease_line
 from .results import catalogue_rows, words
 from .rows import info_rows
 from .state import State, Step
-from .text import clean, one_line
+from .text import brief, clean, one_line
 
 NOTIFY = ("slack_message", "github_deployment", "sentry_release")
 QUIET = ("deploy_lease", "release_info", "backend_info", "railway_info", "render_info", "vercel_info", "cf_info", *NOTIFY)
@@ -35,6 +35,7 @@ class Run(State):
     _planned: bool = False
     _listed: bool = False
     _doing: tuple[str, float] = ("", 0.0)
+    _issued: dict[str, Event] = field(default_factory=dict)  # by unit: what was begun and is awaited later
     _warned: set[str] = field(default_factory=set)
 
     def begin(self) -> list[Line]:
@@ -47,7 +48,7 @@ class Run(State):
             self._doing = ("", at)  # it asks something: nothing may be written over that
             return
         if self.step and not self.rescuing:
-            self._doing = (labels.of_step(self.step.name), self.step.since)
+            self._doing = (labels.of_step(self.step.name), self.step.began)
         elif event.module and event.module not in QUIET and (self.leased or self.about.kind not in LEASED):
             self._doing = (labels.MODULES.get(event.module, "put back" if self.rescuing or self.about.kind == "rollback" else "change"), at)
         elif not self.leased and self.about.kind in (*LEASED, "preflight"):
@@ -91,7 +92,7 @@ class Run(State):
         if short in self._warned:
             return []
         self._warned.add(short)
-        return [Line(short[:_NOTE], "warning", colour=ATTENTION)]
+        return [Line(brief(short, _NOTE), "warning", colour=ATTENTION)]
 
     def end(self, bad: bool) -> list[Line]:
         """Return how it ended, unless that is on the screen already."""
@@ -135,7 +136,10 @@ class Run(State):
             return self._lease(event)
         if event.asked or event.module in QUIET or not event.good or isinstance(event.get("results"), list):
             return []
-        summary, unit = words(event, self.about.check or bool(event.args.get("check"))), self.plan.unit(event)
+        self.did.add(event.module)
+        unit = self.plan.unit(event)
+        event = self._whole(event, unit)
+        summary = words(event, self.about.check or bool(event.args.get("check")))
         if not summary:
             return []
         if self.step and not self.rescuing:
@@ -145,12 +149,22 @@ class Run(State):
         lines = [*self._plan(), Line(summary, labels.of_event(event, unit), duration(event.at - event.began))]
         if event.module == "pg_backup_info":
             self._listed = True
-            lines += [Line(row, indent=4) for row in catalogue_rows(event.get("backups") or [])]
+            lines += [Line(row, indent=4, hang=2) for row in catalogue_rows(event.get("backups") or [])]
             lines += [Line(f"{left.get('key')}: no backup", indent=4, colour=ATTENTION) for left in event.get("leftovers") or []]
         if event.module == "pg_info":
             self._listed = True
             lines += [Line(row, indent=4) for row in info_rows(event.result)]
         return lines
+
+    def _whole(self, event: Event, unit: str) -> Event:
+        """Return the result of what was begun and awaited in two tasks as that of one: the second finds nothing to change."""
+        if event.args.get("wait") is False:
+            self._issued[unit] = event
+            return event
+        issued = self._issued.pop(unit, None)
+        if not issued or event.get("changed") or not issued.get("changed"):
+            return event
+        return replace(event, result={**event.result, "changed": True, "previous": issued.get("previous")})
 
     def _in_step(self, event: Event, summary: str, unit: str) -> list[Line]:
         if self.step is None:
@@ -194,26 +208,25 @@ class Run(State):
             message = "\n".join(f"{key}: {value}" for key, value in message.items())
         if isinstance(message, list):
             message = "\n".join(map(str, message))
-        return [*self._plan(), *(Line(one_line(row)[:_NOTE], "note" if not number else "") for number, row in enumerate(clean(message).split("\n")[:20]))]
+        return [*self._plan(), *(Line(brief(one_line(row), _NOTE), "note" if not number else "") for number, row in enumerate(clean(message).split("\n")[:20]))]
 
     def _fails(self, event: Event) -> list[Line]:
         unit = self.plan.unit(event)
-        if event.builtin in ("fail", "assert"):
-            self.verdict = failure.message_of(event.result)
-            if self.step and not self.rescuing and not self.failed:
-                self.failed, self.rescuing = failure.read(event, self.step.name, unit), True
+        if event.builtin in ("fail", "assert") and not (self.step and not self.rescuing):
+            if not self.failed:  # or it only repeats what failed
+                self.verdict = self.verdict or failure.message_of(event.result)
             return []
         if event.kind == "unreachable":
-            self.failed = failure.Failure("connection", failure.message_of(event.result))
+            self.failed, self.failed_at = failure.Failure("connection", failure.message_of(event.result)), "the connection"
             return [*self._plan(), *self.failed.lines("UNREACHABLE", duration(event.at - event.began))]
         if isinstance(event.get("results"), list) and self.failed and not event.item:
             return []  # its turn is on the screen already
         found = self.plan.named(failure.read(event, self.step.name if self.step else "", unit))
         if event.module in NOTIFY:
-            return [Line(f"not done: {one_line(found.why)[:_NOTE]}", labels.of_event(event, unit), colour=ATTENTION)]
+            return [Line(f"not done: {brief(one_line(found.why), _NOTE)}", labels.of_event(event, unit), colour=ATTENTION)]
         label = labels.of_step(self.step.name, unit) if self.step and not self.rescuing else labels.of_event(event, unit)
         time = duration(event.at - (self.step.since if self.step and not self.rescuing else event.began))
         if self.rescuing or self.failed:
-            return [Line(f"FAILED: {one_line(failure.without_log(found.why, found.log))[:_NOTE]}", label, time, BAD)]
-        self.failed, self.rescuing = found, bool(self.step)
+            return [Line(f"FAILED: {brief(one_line(failure.without_log(found.why, found.log)), _NOTE)}", label, time, BAD)]
+        self.failed, self.failed_at, self.rescuing = found, label, bool(self.step)
         return [*self._plan(), *found.lines(label, time, self.keep_log(unit or found.what, found.log) if found.log else "")]

@@ -29,6 +29,7 @@ class Screen:
     hosts: list[str] = field(default_factory=list)
     runs: dict[str, Run] = field(default_factory=dict)
     live: Live | None = None
+    _parted: bool = False  # whether the last line was an empty one
     _kept: list[tuple[str, str]] = field(default_factory=list)
 
     def start(self) -> None:
@@ -48,8 +49,10 @@ class Screen:
         """Print lines of one storefront, or of none."""
         page = self._page(run)
         for line in lines:
-            if page.prefix and not line.text and not line.label:
-                continue  # an empty line parts nothing where storefronts take turns
+            empty = not line.text and not line.label
+            if empty and (page.prefix or self._parted):
+                continue  # it parts nothing where storefronts take turns, nor below another one
+            self._parted = empty
             self._print("\n".join(self.mask(text) for text in page.lines(line)), line.colour)
 
     def release(self) -> None:

@@ -37,7 +37,9 @@ class State:
     facts: dict[str, Any] = field(default_factory=dict)
     step: Step | None = None
     failed: failure.Failure | None = None
-    verdict: str = ""  # what the play itself summary when it gave up
+    failed_at: str = ""  # the words for what failed first
+    verdict: str = ""  # why the play itself gave up
+    did: set[str] = field(default_factory=set)  # the modules that have ended well
     report: dict[str, Any] = field(default_factory=dict)
     record: Mapping[str, Any] = field(default_factory=dict)  # what the ledger has of this run
     leased: bool = False

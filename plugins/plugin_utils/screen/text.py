@@ -63,6 +63,14 @@ def _head(text: str, limit: int) -> str:
     return text
 
 
+def brief(text: str, limit: int) -> str:
+    """Return text of at most ``limit`` characters: its first sentences, or else its first words and a mark that more was there."""
+    if len(text) <= limit:
+        return text
+    sentences = re.match(rf"(?s).{{{limit // 3},{limit - 1}}}[.!?](?=\s)", text)
+    return sentences[0] if sentences else text[: limit - 1].rpartition(" ")[0].rstrip(",;:") + " …"
+
+
 def pad(text: str, limit: int) -> str:
     return text + " " * max(limit - columns(text), 0)
 
