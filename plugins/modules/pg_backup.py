@@ -277,6 +277,7 @@ backup:
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -293,11 +294,12 @@ from ..module_utils.core.progress import report
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.wait import Waiter
 from ..module_utils.postgres.connection import PSYCOPG2_ERROR, direct
-from ..module_utils.postgres.programs import Tool, find_tool
+from ..module_utils.postgres.programs import Tool, choose_tool, installed
 from ..module_utils.release.lease import guard
 from ..module_utils.restore.script import find_psql
 from ..module_utils.store.open import open_store
 
+PROGRAMS = ("pg_dump", "pg_restore")
 NOTE_INTERVAL = 10.0  # seconds between two notes of how far it is
 UNKNOWN = (
     "tables",
@@ -380,11 +382,13 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     if catalogue.leftovers:
         keys = ", ".join(left.key for left in catalogue.leftovers)
         client.warn(f"{client.store.describe()} has what failed runs left, or others are about to complete: {keys}. Delete what nobody is writing.")
-    server = inspect_server(client.database)
+    with ThreadPoolExecutor(len(PROGRAMS)) as pool:  # the server answers while the programs do
+        asked = {name: pool.submit(installed, name, params["postgres_bin"]) for name in PROGRAMS}
+        server = inspect_server(client.database)
     left_out = warning(server.not_carried)
     if left_out:
         client.warn(left_out)
-    tools = find_tools(params, server.major, client.warn)
+    tools = choose_tools({name: answer.result() for name, answer in asked.items()}, params, server.major, client.warn)
     shape = request.choose_shape(params, server.size)
     facts = {
         **describe(client.database, server, shape, recipients),
@@ -409,15 +413,15 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     return Plan({}, shown, todo, {"backup": {**facts, **dict.fromkeys(UNKNOWN)}})
 
 
-def find_tools(params: dict[str, Any], server_major: int, warn: Callable[[str], None]) -> dict[str, Tool]:
+def choose_tools(found: dict[str, list[Tool]], params: dict[str, Any], server_major: int, warn: Callable[[str], None]) -> dict[str, Tool]:
     """Return pg_dump, and the pg_restore that can restore what it dumps to the same server. Raises ConfigError.
 
     Without that one a backup can be made, and not verified by decoding it.
     """
     folder = params["postgres_bin"]
-    tools = {"pg_dump": find_tool("pg_dump", server_major, folder)}
+    tools = {"pg_dump": choose_tool("pg_dump", found["pg_dump"], server_major, folder)}
     try:
-        tools["pg_restore"] = find_tool("pg_restore", tools["pg_dump"].major, folder)
+        tools["pg_restore"] = choose_tool("pg_restore", found["pg_restore"], tools["pg_dump"].major, folder)
         find_psql(tools["pg_restore"], server_major)
     except ConfigError as error:
         if params["verify"] == "decode":

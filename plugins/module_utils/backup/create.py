@@ -20,7 +20,6 @@ from typing import Any
 from ..core.errors import ConfigError
 from ..core.process import is_alive, started
 from ..migrations import history
-from ..postgres import globals as postgres_globals
 from ..postgres.connection import Database, connect, query
 from ..postgres.programs import Tool
 from ..store.base import Store
@@ -30,7 +29,7 @@ from .manifest import SCHEMA, Leftover, Manifest, write_manifest
 from .not_carried import not_carried, refuse_undumpable
 from .reader import GLOBALS, OpenBackup
 from .request import Shape
-from .row_counts import Snapshot, snapshot
+from .row_counts import counting, snapshot
 from .verify import decode
 
 SCRATCH = "storefront-backup-"  # and whose it is: the process's number and when it started
@@ -102,20 +101,14 @@ def make(
     recipients = encryption.parse_recipients(facts["recipients"]) if facts["recipients"] else []
     target = Target(store, f"{prefix}{facts['name']}/", shape.level, recipients, beat, progress)
     with scratch_folder(shape) as scratch:
-        with snapshot(database, count_limit, beat) as seen:
-
-            def go_on(seen: Snapshot = seen) -> None:
-                beat()
-                seen.stay()
-
-            dumping = replace(target, beat=go_on)
+        with snapshot(database, count_limit, beat) as seen, counting(seen, beat) as counter:
+            dumping = replace(target, beat=counter.beat)
             if shape.format == "directory":
                 objects = dump_folder(database, tools["pg_dump"], dumping, seen.scope(), jobs=shape.jobs, scratch=scratch)
             else:  # about a quarter: no indexes, and zstd halves the rest at least
                 objects = dump_stream(database, tools["pg_dump"], dumping, seen.scope(), facts["database_size"] // 4)
-            counted = seen.count()
-        with closing(connect(database)) as connection:
-            objects.append(target.put(GLOBALS, [json.dumps(postgres_globals.collect(connection)).encode()], beat))
+            counted, found = counter.result()
+        objects.append(target.put(GLOBALS, [json.dumps(found).encode()], beat))
         dumped = datetime.now(UTC)
         raw_size = sum(item["raw_size"] for item in objects)
         manifest = {

@@ -6,13 +6,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
 from ..core.errors import RunbookError
-from ..postgres.connection import Database, connect, query
+from ..core.wait import nothing
+from ..postgres import globals as postgres_globals
+from ..postgres.connection import BEAT_INTERVAL, Database, connect, query
+
+# A count needs a fraction of the time that the dump of the same rows takes, so it leaves the other processors to the shop.
+ONE_PROCESS = "SET max_parallel_workers_per_gather = 0"
 
 # Ordinary tables and partitions; what belongs to an extension is made by that. An estimate of -1 is none.
 TABLES = r"""
@@ -82,6 +88,7 @@ def snapshot(database: Database, limit: int, beat: Callable[[], None]) -> Iterat
     """Give a snapshot to dump from, which ends with the block. Tables are counted, the smallest first, as long as they have ``limit`` bytes in all."""
     with closing(connect(database, beat=beat)) as connection:
         query(connection, "SET row_security = off")
+        query(connection, ONE_PROCESS)
         query(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         ((name, encoding),) = query(
             connection, "SELECT pg_export_snapshot(), pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()"
@@ -107,3 +114,50 @@ def _held(connection: Any, table: str) -> bool:
         return False
     query(connection, "RELEASE held")
     return True
+
+
+class Counting:
+    """The rows of a snapshot, counted in a thread of its own while pg_dump reads them; ``stop`` cancels it."""
+
+    def __init__(self, seen: Snapshot, beat: Callable[[], None]) -> None:
+        self._seen, self._beat = seen, beat
+        self._pool = ThreadPoolExecutor(1)
+        self._found: Future[tuple[dict[str, Any], dict[str, Any]]] | None = None
+
+    def beat(self) -> None:
+        """Beat, and keep the session of the snapshot in use. The first call begins to count: pg_dump, which forks this process, has started by then.
+
+        Raises what ``beat`` raises, and what stopped the count.
+        """
+        self._beat()
+        if not self._found:
+            self._seen.connection.beat = nothing  # this thread alone beats
+            self._found = self._pool.submit(self._count)
+        elif self._found.done():
+            self._found.result()
+            self._seen.stay()
+
+    def _count(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        return self._seen.count(), postgres_globals.collect(self._seen.connection)
+
+    def result(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return (what ``Snapshot.count`` returns, what postgres_globals.py collects) of the snapshot."""
+        self.beat()
+        assert self._found
+        while wait([self._found], BEAT_INTERVAL).not_done:
+            self._beat()
+        return self._found.result()
+
+    def stop(self) -> None:
+        while self._found and wait([self._found], 0.1).not_done:
+            self._seen.connection.cancel()  # again, since the next statement may have begun only now
+        self._pool.shutdown()
+
+
+@contextmanager
+def counting(seen: Snapshot, beat: Callable[[], None]) -> Iterator[Counting]:
+    counter = Counting(seen, beat)
+    try:
+        yield counter
+    finally:
+        counter.stop()

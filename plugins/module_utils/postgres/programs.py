@@ -8,15 +8,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import CommandFailed, ConfigError
-from ..core.process import run
+from ..core.errors import ConfigError
 from . import session
 from .connection import LIBPQ, Database
 from .tls import environment_of, libpq_settings
@@ -43,9 +43,18 @@ def find_tool(name: str, server_major: int, folder: str | None = None) -> Tool:
 
     ``folder`` is the only place looked at when it is given.
     """
+    return choose_tool(name, installed(name, folder), server_major, folder)
+
+
+def installed(name: str, folder: str | None = None) -> list[Tool]:
+    """Return each program of this name on this machine, or in ``folder`` alone."""
     folders = [folder] if folder else [*(str(path) for pattern in FOLDERS for path in Path("/").glob(pattern)), os.environ.get("PATH", "")]
     paths = dict.fromkeys(path for place in folders if (path := shutil.which(name, path=place)))
-    tools = [tool for tool in map(_tool, paths) if tool]
+    return [tool for tool in map(_tool, paths) if tool]
+
+
+def choose_tool(name: str, tools: Sequence[Tool], server_major: int, folder: str | None = None) -> Tool:
+    """Do as ``find_tool`` with the programs that are ``installed``."""
     fitting = sorted((tool for tool in tools if tool.major >= server_major), key=lambda tool: tool.major)
     if fitting:
         return fitting[0]
@@ -59,9 +68,10 @@ def find_tool(name: str, server_major: int, folder: str | None = None) -> Tool:
 
 
 def _tool(path: str) -> Tool | None:
+    """Ask a program for its version. It ends by itself at once, so this takes the fast way to start one (core/process.py forks this process)."""
     try:
-        said = run([path, "--version"], timeout=30).stdout
-    except CommandFailed:  # a wrapper without the version it was made for
+        said = subprocess.run([path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=True).stdout.decode(errors="replace")
+    except (OSError, subprocess.SubprocessError):  # such as a wrapper without the version it was made for
         return None
     version = re.search(r"\d+(\.\d+)*", said)
     return Tool(path, version[0]) if version else None

@@ -88,7 +88,8 @@ def store(tmp_path: Path) -> dict[str, Any]:
 def back_up(store: dict[str, Any], pg_dump: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Back:
     monkeypatch.setattr(create, "connect", lambda database: FakePostgres(Migration("1_init", "SELECT 1;"), Migration("2_rating", "SELECT 2;")))
     counted = {"tables": {"public.item": 3}, "estimates": {}, "invalid_indexes": []}
-    seen = SimpleNamespace(scope=lambda: ["--snapshot=00000003-0000001B-1"], stay=lambda: None, count=lambda: counted)
+    scope = ["--snapshot=00000003-0000001B-1"]
+    seen = SimpleNamespace(connection=FakePostgres(), scope=lambda: scope, stay=lambda: None, count=lambda: counted)
     pg_restore = tmp_path / "bin" / "pg_restore"
     pg_restore.write_text('#!/bin/sh\necho "pg_restore (PostgreSQL) 15.20"\n')
     pg_restore.chmod(0o700)

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import psycopg2
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.backup import row_counts
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import RunbookError
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import nothing
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import parse_url
 
@@ -40,6 +42,8 @@ class Server(FakePostgres):
         if "count(*) FROM ONLY " in statement:
             return [(self.contents[statement.rpartition(" ")[2]][1],)]
         return told
+
+    cancel: Callable[[], None] = staticmethod(nothing)
 
     def close(self) -> None:
         self.ended = True
@@ -90,7 +94,7 @@ def test_every_row_is_seen_in_one_snapshot(serve: Any) -> None:
     told(100)
     snapshot = next(at for at, statement in enumerate(server.sent) if "pg_export_snapshot()" in statement)
     assert server.sent[snapshot - 1] == "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-    assert server.sent[: snapshot - 1] == ["SET row_security = off"]  # session.py keeps the others away
+    assert server.sent[: snapshot - 1] == ["SET row_security = off", "SET max_parallel_workers_per_gather = 0"]  # session.py keeps the others away
     counted = server.sent.index("SELECT count(*) FROM ONLY public.small")
     assert server.sent.index("LOCK TABLE ONLY public.small IN ACCESS SHARE MODE NOWAIT") < counted
     assert (server.sent[counted - 1], server.sent[counted + 1]) == ("SAVEPOINT counted", "ROLLBACK TO counted"), "locks on its indexes are let go of"
@@ -103,4 +107,44 @@ def test_the_snapshot_ends_with_the_dump_whatever_becomes_of_that(serve: Any) ->
         seen.stay()
         assert server.sent[-1] == "SELECT 1"
         raise OSError("no room")
+    assert server.ended
+
+
+def test_the_count_begins_with_the_first_beat_of_the_dump_and_the_session_is_kept_in_use_after_it(serve: Any) -> None:
+    server = serve(small=(10, 1, 5))
+    server.answers["jsonb_build_object"] = lambda: [({"roles": []},)]
+    beats: list[str] = []
+    with row_counts.snapshot(DATABASE, 100, nothing) as seen, row_counts.counting(seen, lambda: beats.append("beat")) as counter:
+        assert not any("count(*)" in statement for statement in server.sent)
+        counted, found = counter.result()
+        assert (counted["tables"], found) == ({"public.small": 1}, {"roles": []})
+        counter.beat()
+        assert server.sent[-1] == "SELECT 1"
+    assert beats, "the lease is renewed meanwhile"
+
+
+def test_a_count_that_fails_ends_the_dump_at_its_next_beat(serve: Any) -> None:
+    server = serve(small=(10, 1, 5))
+    server.refuses("SELECT count(*) FROM ONLY public.small", psycopg2.errors.InternalError("invalid page"))
+    with (
+        pytest.raises(RunbookError, match="invalid page"),
+        row_counts.snapshot(DATABASE, 100, nothing) as seen,
+        row_counts.counting(seen, nothing) as counter,
+    ):
+        while True:
+            counter.beat()
+
+
+def test_a_count_is_cancelled_when_the_dump_breaks_off(serve: Any) -> None:
+    server, cancelled = serve(small=(10, 1, 5)), threading.Event()
+    server.cancel = cancelled.set
+    server.scripts["SELECT count(*) FROM ONLY public.small"] = lambda: cancelled.wait(60)
+    with (
+        pytest.raises(OSError, match="no room"),
+        row_counts.snapshot(DATABASE, 100, nothing) as seen,
+        row_counts.counting(seen, nothing) as counter,
+    ):
+        counter.beat()
+        raise OSError("no room")
+    assert cancelled.is_set()
     assert server.ended
