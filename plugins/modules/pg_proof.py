@@ -107,10 +107,10 @@ proof:
       type: bool
       sample: true
     unproven:
-      description: What was left out, V(owners and grants) where the server does not have the roles.
+      description: What was left out, with the reason. Owners and grants, where the server lacks roles or the user rights; the locale, where it lacks that.
       type: list
       elements: str
-      sample: []
+      sample: ['owners and grants: the server lacks the roles reader']
     tables:
       description: How many tables it has.
       type: int

@@ -174,11 +174,11 @@ restore:
       sample: shop@restored-20260202T100312Z
     left_out:
       description:
-        - What the restored database lacks. Owners and grants, where the user is in none of the owners' roles, with V(url) only; and what the backup
+        - What the restored database lacks. Owners and grants with the reason, such as roles that the server lacks, with V(url) only; and what the backup
           does not carry, such as subscriptions.
       type: list
       elements: str
-      sample: [owners and grants, 'subscriptions: orders_of_the_warehouse']
+      sample: ['owners and grants: the server lacks the roles reader', 'subscriptions: orders_of_the_warehouse']
     already:
       description: Whether the live database is what was asked for, so that nothing is done.
       type: bool
@@ -409,12 +409,13 @@ def plan_going(todo: dict[str, Any], client: Client) -> Plan:
     if entry is None:
         with closing(connect(client.target or site.server, beat=client.beat)) as connection:
             archive = archive or fetched(client, manifest, params, connection)
-            todo["tool"], todo["ownership"] = load.fit_for_trial(connection, archive, params["postgres_bin"], client.beat)
+            todo["tool"], reasons = load.fit_for_trial(connection, archive, params["postgres_bin"], client.beat)
             with closing(connect(client.target or (client.live if site.present.open else site.server), beat=client.beat)) as inside:
-                todo["ownership"] &= rights.gives_away(inside, connection, archive, into=bool(client.target))
+                reasons += rights.withheld(inside, connection, archive, into=bool(client.target))
+            todo["ownership"] = not reasons
             if not client.target:
                 databases.refuse_uncopyable(connection, client.live.name)
-        shown["left_out"] = [*([] if todo["ownership"] else ["owners and grants"]), *left_out(archive)]
+        shown["left_out"] = [*load.without_ownership(reasons), *left_out(archive)]
     else:
         shown["verified"] = verify.verify(place.database(entry), manifest, client.beat) if params["adopt"] and not client.check_mode else None
         shown["verified"] = entry.note.get("verified") or shown["verified"]

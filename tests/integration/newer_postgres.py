@@ -9,7 +9,7 @@ import importlib.util
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -36,14 +36,17 @@ def programs(version: int = 18) -> Path:
 
 
 @contextmanager
-def newer_postgres(folder: Path, bin_: Path | None = None, **more: str) -> Iterator[Any]:
-    """Give what the tests' Shop takes for a sandbox: a server in ``folder``, with ``more`` settings, a superuser and the role shop."""
+def newer_postgres(folder: Path, bin_: Path | None = None, *, locale: Sequence[str] = ("--no-locale",), **more: str) -> Iterator[Any]:
+    """Give what the tests' Shop takes for a sandbox: a server in ``folder``, with ``more`` settings, a superuser and the role shop.
+
+    ``locale`` are the options of initdb for the locale of its databases.
+    """
     bin_ = bin_ or programs()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     prefix = unprivileged(folder, bin_ / "initdb")
     data = folder / "data"
-    made = [*prefix, str(bin_ / "initdb"), "-D", str(data), "--auth=trust", "--no-locale", "--encoding=UTF8", "--no-sync", "--username=admin"]
+    made = [*prefix, str(bin_ / "initdb"), "-D", str(data), "--auth=trust", *locale, "--encoding=UTF8", "--no-sync", "--username=admin"]
     subprocess.run(made, cwd=folder, check=True, capture_output=True)
     settings = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off", **more}
     argv = [*prefix, str(bin_ / "postgres"), "-D", str(data), *(f"--{key}={value}" for key, value in settings.items())]

@@ -21,7 +21,7 @@ import psycopg2
 from ansible_collections.storefront.runbook.plugins.module_utils.backup import archive, create, row_counts
 from ansible_collections.storefront.runbook.plugins.module_utils.backup import dump as backup
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations import rehearsal as migration_rehearsal
-from ansible_collections.storefront.runbook.plugins.module_utils.postgres import databases, drop_database, parallel, row_diff
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres import database_locale, databases, drop_database, parallel, row_diff
 from ansible_collections.storefront.runbook.plugins.module_utils.restore import load as restore
 from ansible_collections.storefront.runbook.plugins.module_utils.restore import rehearsal, rename_swap, url_swap
 from ansible_collections.storefront.runbook.plugins.modules import pg_backup, pg_proof, pg_restore, prisma_rehearse
@@ -189,7 +189,7 @@ def die_at(step: str) -> None:
         return called
 
     module: Any
-    for module in (databases, row_diff, drop_database, url_swap, rehearsal, restore):
+    for module in (database_locale, databases, row_diff, drop_database, url_swap, rehearsal, restore):
         module.query = mortal(module.query)
     rename_swap.execute = mortal(rename_swap.execute)
     for module, name in ((archive, "write_proof"), (migration_rehearsal, "execute")):

@@ -110,10 +110,10 @@ def test_another_server_or_one_that_is_started_here_needs_neither_the_live_one_n
         proof = unproven.prove(scratch_url=unproven.url_of("postgres"), database_url=None, backup="second")["proof"]
     finally:
         unproven.admin(f'ALTER ROLE "test-restore-renamed" RENAME TO "{OTHER_ROLE}"')
-    assert (proof["separate_server"], proof["unproven"], proof["rows"]) == (True, ["owners and grants"], 6204)
+    assert (proof["separate_server"], proof["unproven"], proof["rows"]) == (True, [f"owners and grants: the server lacks the roles {OTHER_ROLE}"], 6204)
     assert unproven.family() == []
     here = unproven.prove(local_server=True, database_url=None, backup="second", again=True)["proof"]
-    assert (here["separate_server"], here["unproven"], here["rows"]) == (True, ["owners and grants"], 6204)
+    assert (here["separate_server"], here["unproven"], here["rows"]) == (True, [f"owners and grants: the server lacks the roles shop, {OTHER_ROLE}"], 6204)
 
 
 PROVING = ["!CREATE DATABASE", "!pg_restore', '--exit", "ANALYZE", "DROP DATABASE", "!DROP DATABASE", "!'recovery_seconds'"]

@@ -20,7 +20,7 @@ from typing import Any
 from ..core.errors import ConfigError
 from ..core.process import private_folder
 from ..core.wait import nothing
-from ..postgres.databases import STAMP, plain
+from ..postgres.databases import plain
 from ..store.base import CHUNK, Store
 from .archive_layout import CUSTOM, lay_out
 from .decompress import NotWhole, unpack
@@ -148,7 +148,8 @@ def keep_proof(store: Store, proof: Mapping[str, Any], prefix: str, now: datetim
     The latter makes it one, so it comes last: whoever is killed in between has proven nothing, and the next run writes both.
     """
     write_proof(store, proof["backup"], {**proof, "duration": proof["recovery_seconds"]}, prefix)
-    store.put_if_absent(f"{prefix}{proof['backup']}{PROOF.removesuffix('.json')}-{now:{STAMP}}.json", json.dumps(proof, indent=2).encode())
+    stamp = f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03}Z"  # two proofs may be of one second
+    store.put_if_absent(f"{prefix}{proof['backup']}{PROOF.removesuffix('.json')}-{stamp}.json", json.dumps(proof, indent=2).encode())
 
 
 def proofs(store: Store, manifest: Mapping[str, Any], prefix: str, warn: Callable[[str], None] = nothing) -> list[dict[str, Any]]:

@@ -141,7 +141,7 @@ class Counting:
         return self._seen.count(), postgres_globals.collect(self._seen.connection)
 
     def result(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return (what ``Snapshot.count`` returns, what postgres_globals.py collects) of the snapshot."""
+        """Return (what ``Snapshot.count`` returns, what postgres/globals.py collects) of the snapshot."""
         self.beat()
         assert self._found
         while wait([self._found], BEAT_INTERVAL).not_done:

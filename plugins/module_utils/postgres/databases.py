@@ -18,15 +18,13 @@ with suppress(ImportError):  # postgres.py reports it
 
 from ..core.errors import ConfigError, RunbookError
 from .connection import Database, query
+from .database_locale import create_with, locale_like
 
 NAME_LIMIT = 63  # bytes; PostgreSQL would cut a longer name off
 STAMP = "%Y%m%dT%H%M%SZ"
 KINDS = ("incoming", "before", "undone", "restored", "scratch")
 OURS = re.compile(rf"@({'|'.join(KINDS)})-\d{{8}}T\d{{6}}Z$")
 MARK = "storefront.runbook "  # a comment that begins so is this collection's, the rest of it is JSON
-
-# What CREATE DATABASE says of a locale, a provider or an encoding that the server does not know.
-LACKS_LOCALE = ("42809", "22023", "42601", "0A000", "42704", "22P02")
 
 # Settings whose value is a list of names that are quoted already.
 LISTS = frozenset(
@@ -101,65 +99,12 @@ def noted(note: Mapping[str, Any]) -> str:
     return MARK + json.dumps(note)
 
 
-@dataclass(frozen=True)
-class Locale:
-    """``provider`` is c, i or b, as pg_database has it; ``name`` and ``rules`` are those of the providers i and b."""
+def create(connection: Any, name: str, like: str, *, thrown_away: bool = False) -> None:
+    """Create an empty database with the owner, encoding, locale, tablespace, settings and grants of ``like``. Leaves none behind when it cannot.
 
-    encoding: str
-    collate: str
-    ctype: str
-    provider: str
-    name: str | None
-    rules: str | None
-
-    def describe(self) -> str:
-        kind = {"c": "libc", "i": "ICU", "b": "builtin"}.get(self.provider, self.provider)
-        return f"{self.name or self.collate} ({kind}, {self.encoding})"
-
-    def clauses(self) -> list[Any]:
-        wanted = {
-            "ENCODING": sql.Literal(self.encoding),
-            "LOCALE_PROVIDER": {"i": sql.SQL("icu"), "b": sql.SQL("builtin")}.get(self.provider),
-            "LC_COLLATE": sql.Literal(self.collate),
-            "LC_CTYPE": sql.Literal(self.ctype),
-            {"i": "ICU_LOCALE", "b": "BUILTIN_LOCALE"}.get(self.provider, ""): _literal(self.name) if self.provider != "c" else None,
-            "ICU_RULES": _literal(self.rules),
-        }
-        return [sql.SQL(clause + " {}").format(value) for clause, value in wanted.items() if value is not None]
-
-
-PLAIN = Locale("UTF8", "C", "C", "c", None, None)  # which each server has
-
-
-def locale_of(found: Mapping[str, Any]) -> Locale | None:
-    """Return the locale that globals.json (postgres_globals.py) records; None for that of an older backup."""
-    known = found["database"]
-    if "locale_provider" not in known:
-        return None
-    return Locale(known["encoding"], known["collate"], known["ctype"], known["locale_provider"], known["locale"], known["icu_rules"])
-
-
-def create_in_locale(connection: Any, name: str, locale: Locale) -> str | None:
-    """Make an empty database with a locale, or in C where this server lacks it. Return why it does, None where it has it."""
-    try:
-        query(connection, sql.SQL("CREATE DATABASE {} TEMPLATE template0 {}").format(sql.Identifier(name), sql.SQL(" ").join(locale.clauses())))
-    except RunbookError as error:
-        if error.details.get("code") not in LACKS_LOCALE:
-            raise
-        create(connection, name)
-        return str(error.details["reason"])
-    return None
-
-
-def create(connection: Any, name: str, like: str | None = None, *, thrown_away: bool = False) -> None:
-    """Make an empty database, with the owner, encoding, locale, tablespace, settings and grants of ``like``. Leaves none behind when it cannot.
-
-    One that will be ``thrown_away`` goes without the settings that this user may not give it.
+    One that will be ``thrown_away`` does without the settings that this user may not give it.
     """
-    clauses = _clauses(connection, like) if like else PLAIN.clauses()
-    query(connection, sql.SQL("CREATE DATABASE {} TEMPLATE template0 {}").format(sql.Identifier(name), sql.SQL(" ").join(clauses)))
-    if not like:
-        return
+    create_with(connection, name, _clauses(connection, like))
     try:
         _copy_settings(connection, like, name, strict=not thrown_away)
         _copy_grants(connection, like, name)
@@ -173,27 +118,23 @@ def rename(connection: Any, name: str, new: str) -> None:
 
 
 def _clauses(connection: Any, like: str) -> list[Any]:
-    ((row, owner, encoding, tablespace),) = query(
+    ((owner, tablespace, limit),) = query(
         connection,
-        "SELECT to_jsonb(d), CASE WHEN pg_has_role(datdba, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END) "
-        "THEN pg_get_userbyid(datdba) END, pg_encoding_to_char(encoding), "
-        "CASE WHEN dattablespace <> (SELECT dattablespace FROM pg_database WHERE datname = 'template0') THEN spcname END "  # naming it asks for more rights
-        "FROM pg_database d JOIN pg_tablespace t ON t.oid = dattablespace WHERE datname = %s",
+        "SELECT CASE WHEN pg_has_role(datdba, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END) "
+        "THEN pg_get_userbyid(datdba) END, "
+        "CASE WHEN dattablespace <> (SELECT dattablespace FROM pg_database WHERE datname = 'template0') THEN spcname END, "  # naming it asks for more rights
+        "datconnlimit FROM pg_database d JOIN pg_tablespace t ON t.oid = dattablespace WHERE datname = %s",
         [like],
-    )
-    locale = Locale(
-        encoding, row["datcollate"], row["datctype"], row.get("datlocprovider") or "c", row.get("datlocale") or row.get("daticulocale"), row.get("daticurules")
     )
     wanted = {
         "OWNER": sql.Identifier(owner) if owner else None,  # else it is this user's
         "TABLESPACE": sql.Identifier(tablespace) if tablespace else None,
-        "CONNECTION LIMIT": sql.Literal(row["datconnlimit"]),
+        "CONNECTION LIMIT": sql.Literal(limit),
     }
-    return [*locale.clauses(), *(sql.SQL(clause + " {}").format(value) for clause, value in wanted.items() if value is not None)]
-
-
-def _literal(value: str | None) -> Any:
-    return sql.Literal(value) if value else None
+    return [
+        *locale_like(connection, like).clauses(connection.server_version),
+        *(sql.SQL(clause + " {}").format(value) for clause, value in wanted.items() if value is not None),
+    ]
 
 
 def _copy_settings(connection: Any, source: str, target: str, *, strict: bool) -> None:

@@ -9,9 +9,9 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..backup.archive import Archive
@@ -23,6 +23,7 @@ from ..core.redact import redact
 from ..postgres.connection import BEAT_INTERVAL, Database, connect, query
 from ..postgres.programs import Tool, find_tool, libpq_access, own_environment
 from ..postgres.sql_states import restore_advice
+from .rights import membership
 from .rows_loaded import rows_loaded
 from .scope import contents_of, restorable, use_list
 from .script import PSQL, find_psql, load_script
@@ -109,33 +110,51 @@ def loads_frozen(connection: Any, manifest: Mapping[str, Any], postgres_bin: str
 def fit(connection: Any, archive: Archive, postgres_bin: str | None, beat: Callable[[], None]) -> Tool:
     """Return the pg_restore for this server. Raises ConfigError when the server does not have what the archive takes for granted."""
     tool, lacks = _look(connection, archive, postgres_bin, beat)
-    for what, advice in (
-        ("roles", "As a superuser: CREATE ROLE each of them, or restore on a server that has them."),
-        (
-            "memberships",
-            "These roles own something in it: GRANT each of them to the user of database_url, or give the URL of a user that is in them. Where one is a "
-            "superuser, whose rights nobody should be granted, give what it owns to another role (ALTER … OWNER TO) and make another backup, or set swap: url, "
-            "which restores without owners and grants.",
-        ),
-    ):
-        if lacks[what]:
-            raise ConfigError(
-                f"The backup {archive.manifest['name']} cannot be restored here for lack of {what}: {', '.join(lacks[what])}. {advice}", code=f"no_{what}"
-            )
+    refusal = f"The backup {archive.manifest['name']} cannot be restored here for lack of"
+    if lacks.roles:
+        raise ConfigError(
+            f"{refusal} roles: {', '.join(lacks.roles)}. As a superuser: CREATE ROLE each of them, or restore on a server that has them.", code="no_roles"
+        )
+    if lacks.memberships:
+        remedies = "; ".join(membership(role, lacks.user, lacks.superusers) for role in lacks.memberships)
+        raise ConfigError(
+            f"{refusal} memberships: {', '.join(lacks.memberships)}. Each of them owns something in it, and {lacks.user} is not a member. As a superuser: "
+            f"{remedies}. Or give the URL of a user that is a member, or set swap: url, which restores without owners and grants.",
+            code="no_memberships",
+        )
     return tool
 
 
-def fit_for_trial(connection: Any, archive: Archive, postgres_bin: str | None, beat: Callable[[], None]) -> tuple[Tool, bool]:
-    """Return the pg_restore for this server, and whether the server has the roles to restore owners and grants too. Raises ConfigError."""
+def fit_for_trial(connection: Any, archive: Archive, postgres_bin: str | None, beat: Callable[[], None]) -> tuple[Tool, list[str]]:
+    """Return the pg_restore for this server, and why owners and grants cannot be restored there, if they cannot. Raises ConfigError."""
     tool, lacks = _look(connection, archive, postgres_bin, beat)
-    return tool, not lacks["roles"] and not lacks["memberships"]
+    reasons = [f"the server lacks the roles {', '.join(lacks.roles)}"] if lacks.roles else []
+    if lacks.memberships:
+        reasons.append(f"{lacks.user} is not a member of {', '.join(lacks.memberships)}")
+    return tool, reasons
 
 
-def _look(connection: Any, archive: Archive, postgres_bin: str | None, beat: Callable[[], None]) -> tuple[Tool, dict[str, list[str]]]:
+def without_ownership(reasons: Sequence[str]) -> list[str]:
+    """Describe what a restore leaves out for these reasons; nothing where there are none."""
+    return [f"owners and grants: {'; '.join(reasons)}"] if reasons else []
+
+
+@dataclass(frozen=True)
+class Lacks:
+    """What owners and grants of an archive take and a server does not have: ``roles``, and ``memberships`` of ``user``. ``superusers`` are all of them."""
+
+    user: str
+    roles: list[str]
+    memberships: list[str]
+    superusers: set[str]
+
+
+def _look(connection: Any, archive: Archive, postgres_bin: str | None, beat: Callable[[], None]) -> tuple[Tool, Lacks]:
     name, contents = archive.manifest["name"], contents_of(archive)
     tool = find_restorer(connection, archive.manifest, postgres_bin, dumper=contents.dumper if contents else 0)
     wanted = needs(archive, tool, beat)
-    roles = dict(query(connection, "SELECT rolname, pg_has_role(oid, 'MEMBER') FROM pg_roles"))
+    known = query(connection, "SELECT rolname, pg_has_role(oid, 'MEMBER'), rolsuper, rolname = current_user FROM pg_roles")
+    roles = {name: is_member for name, is_member, _super, _me in known}
     available = {extension for (extension,) in query(connection, "SELECT name FROM pg_available_extensions")}
     missing = sorted(wanted.extensions - available)
     if missing:
@@ -143,10 +162,12 @@ def _look(connection: Any, archive: Archive, postgres_bin: str | None, beat: Cal
             f"The backup {name} needs extensions that this server does not offer: {', '.join(missing)}. Install their packages on it, or take another server.",
             code="no_extension",
         )
-    return tool, {
-        "roles": sorted((wanted.owners | wanted.others) - roles.keys()),
-        "memberships": sorted(role for role in wanted.owners if role in roles and not roles[role]),
-    }
+    return tool, Lacks(
+        user=next(name for name, _member, _super, is_me in known if is_me),
+        roles=sorted((wanted.owners | wanted.others) - roles.keys()),
+        memberships=sorted(role for role in wanted.owners if role in roles and not roles[role]),
+        superusers={name for name, _member, is_super, _me in known if is_super},
+    )
 
 
 def jobs_at_once(jobs: int) -> int:

@@ -17,7 +17,7 @@ from ..backup.manifest import Manifest
 from ..backup.reader import open_backup
 from ..core.errors import ConfigError
 from ..postgres.connection import Database, connect, query
-from ..postgres.databases import locale_of
+from ..postgres.database_locale import locale_of
 from ..store.base import Store
 from . import load, rights, verify
 from .scratch_database import ScratchServer, scratch
@@ -71,17 +71,17 @@ def restored(
         archive = stack.enter_context(fetch(store, manifest["name"], prefix, identity, beat, frozen=frozen))
         fetched = time.monotonic()
         with closing(connect(place.server, beat=beat)) as connection:
-            tool, ownership = load.fit_for_trial(connection, archive, postgres_bin, beat)
+            tool, reasons = load.fit_for_trial(connection, archive, postgres_bin, beat)
             with closing(connect(place.tried_in(), beat=beat)) as inside:
-                ownership &= rights.gives_away(inside, connection, archive)
+                reasons += rights.withheld(inside, connection, archive)
         with open_backup(store, manifest["name"], identity, prefix=prefix, beat=beat) as opened:
             locale = locale_of(opened.read_globals()) if place.is_separate else None
-        unproven = [] if ownership else ["owners and grants"]
+        unproven = load.without_ownership(reasons)
         name = manifest.get("database") or manifest["name"]
         with scratch(place, name, beat, locale, unproven) as made:  # pylint: disable=contextmanager-generator-missing-cleanup
             database, leftovers = made
             loading = time.monotonic()
-            load.load(archive, tool, database, jobs=jobs, beat=beat, ownership=ownership)
+            load.load(archive, tool, database, jobs=jobs, beat=beat, ownership=not reasons)
             loaded = time.monotonic()
             found = verify.verify(database, manifest, beat)
             done, now = time.monotonic(), datetime.now(UTC)

@@ -18,12 +18,13 @@ from ..core.errors import ConfigError
 from ..core.wait import nothing
 from ..migrations import history
 from ..postgres.connection import Database, connect, query
+from ..postgres.database_locale import locale_like
 from ..postgres.programs import Tool, find_tool, libpq_access
 from ..store.base import Permit, Store
 from ..store.open import open_store
 from . import proof as trial
 from .load import fit_for_trial, load, run_program
-from .rights import gives_away
+from .rights import withheld
 from .scratch_database import ScratchServer, find_scratch_server, scratch
 
 # One statement each: a session that can be interrupted has no COPY.
@@ -58,8 +59,11 @@ def of_backup(
 
 
 @contextmanager
-def of_schema(production: Database, tool: Tool, place: ScratchServer, postgres_bin: str | None, beat: Beat) -> Iterator[tuple[Database, dict[str, Any]]]:
-    """Give (database, {leftovers}): no rows but those of _prisma_migrations."""
+def of_schema(
+    production: Database, tool: Tool, place: ScratchServer, postgres_bin: str | None, *, beat: Beat, warn: Callable[[str], None]
+) -> Iterator[tuple[Database, dict[str, Any]]]:
+    """Give (database, {leftovers}): no rows but those of _prisma_migrations, and the locale of production where the server has it."""
+    lacks: list[str] = []
     with tempfile.TemporaryFile() as file, libpq_access(production) as access:
         argv = [tool.path, "--format=custom", "--schema-only", "--no-publications", "--no-subscriptions", "--no-password"]
         run_program(argv, beat, {**access, "stdout": file}, f"pg_dump of {production.describe()}", [production.password])
@@ -67,12 +71,16 @@ def of_schema(production: Database, tool: Tool, place: ScratchServer, postgres_b
         told = {"name": f"schema of {production.name}", "server_version": tool.version, "pg_dump_version": tool.version}
         archive = Archive(told, f"/dev/fd/{file.fileno()}", (file.fileno(),))
         with closing(connect(place.server, beat=beat)) as connection:
-            loader, ownership = fit_for_trial(connection, archive, postgres_bin, beat)
+            loader, reasons = fit_for_trial(connection, archive, postgres_bin, beat)
             with closing(connect(place.tried_in(), beat=beat)) as inside:
-                ownership &= gives_away(inside, connection, archive)
+                reasons += withheld(inside, connection, archive)
+        with closing(connect(production, beat=beat)) as source:
+            locale = locale_like(source, production.name)
         file.seek(0)
-        with scratch(place, production.name, beat) as (database, leftovers):  # pylint: disable=contextmanager-generator-missing-cleanup
-            load(archive, loader, database, jobs=1, beat=beat, ownership=ownership)
+        with scratch(place, production.name, beat, locale, lacks) as (database, leftovers):  # pylint: disable=contextmanager-generator-missing-cleanup
+            for lack in lacks:
+                warn(f"The rehearsal does not show {lack}: the copy has the locale C.")
+            load(archive, loader, database, jobs=1, beat=beat, ownership=not reasons)
             copy = replace(database, schema=production.schema)
             with closing(connect(production, beat=beat)) as source, closing(connect(copy, beat=beat)) as target:
                 if query(source, "SELECT to_regclass('_prisma_migrations')") != [(None,)]:
@@ -96,7 +104,8 @@ def planned(
     if params["copy"] == "schema":
         ((version,),) = query(connection, "SELECT split_part(current_setting('server_version'), ' ', 1)")
         place = find_scratch_server(params, production, size=0, version=version, held=held, beat=beat)
-        return of_schema(production, find_tool("pg_dump", int(version.split(".")[0]), tools), place, tools, beat), place.server.describe(), {}
+        dump = find_tool("pg_dump", int(version.split(".")[0]), tools)
+        return of_schema(production, dump, place, tools, beat=beat, warn=warn), place.server.describe(), {}
     trial.refuse_jobs(params["jobs"])
     if not params["store"]:
         raise ConfigError("copy is backup, and store is not set. Say where the backups are.")

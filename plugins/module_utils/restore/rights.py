@@ -71,14 +71,14 @@ def refuse_without(inside: Any, elsewhere: Any, archive: Archive, *, into: bool 
         _refuse(archive, found.user, found.objects + found.ownership)
 
 
-def gives_away(inside: Any, elsewhere: Any, archive: Archive, *, into: bool = False) -> bool:
-    """Return whether the user may restore owners and grants too. Raises ConfigError like ``refuse_without`` for what does not go without them either."""
+def withheld(inside: Any, elsewhere: Any, archive: Archive, *, into: bool = False) -> list[str]:
+    """Return why the user may not restore owners and grants, nothing where it may. Raises ConfigError for what a restore cannot do without."""
     contents = contents_of(archive)
     if not contents:
-        return True
+        return []
     found = lacking(inside, elsewhere, contents, into=into)
     _refuse(archive, found.user, found.objects)
-    return not found.ownership
+    return [f"{found.user} lacks {right}" for right in found.ownership]
 
 
 def _refuse(archive: Archive, user: str, lacks: list[str]) -> None:

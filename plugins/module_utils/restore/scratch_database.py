@@ -14,6 +14,7 @@ from typing import Any
 from ..core.errors import ConfigError, RunbookError
 from ..postgres import databases
 from ..postgres.connection import Database, connect, parse_url, query
+from ..postgres.database_locale import PLAIN, Lack, Locale, create_in_locale
 from ..postgres.drop_database import drop
 from ..postgres.local_server import local_server
 
@@ -80,14 +81,14 @@ def find_scratch_server(
 
 @contextmanager
 def scratch(
-    place: ScratchServer, name: str, beat: Callable[[], None], locale: databases.Locale | None = None, unproven: list[str] | None = None
+    place: ScratchServer, name: str, beat: Callable[[], None], locale: Locale | None = None, unproven: list[str] | None = None
 ) -> Iterator[tuple[Database, list[str]]]:
     """Give an empty scratch database for ``name``, and the leftovers of killed runs that were dropped first. It is dropped at the end, whatever happens.
 
-    It has the ``locale`` where it is on another server than the live one. What that server lacks of it is added to ``unproven``, and said where the try
-    fails: it is a limit of the scratch.
+    On another server than the live one it has ``locale``, or C without one. A server that lacks the locale gives it C too: ``unproven`` gets what it
+    lacks, and a failure in the block says so.
     """
-    limit: str | None = None
+    lack: Lack | None = None
     with closing(connect(place.server, beat=beat)) as connection:
         refuse_without_rights(connection, place.server)
         _unused, related = databases.family(connection, name)
@@ -98,26 +99,24 @@ def scratch(
         if not databases.reserve(connection, made):
             raise ConfigError(f"Another run uses the scratch database {made}. Try again.", code="busy")
         try:
-            if locale and not place.like:
-                limit = databases.create_in_locale(connection, made, locale)
-            else:
+            if place.like:
                 databases.create(connection, made, place.like, thrown_away=True)
-            if limit and locale and unproven is not None:
-                unproven.append(f"the locale {locale.describe()}, which this server lacks")
+            else:
+                lack = create_in_locale(connection, place.server, made, locale or PLAIN)
+            if lack and unproven is not None:
+                unproven.append(lack.describe())
             yield databases.beside(place.server, made), left
         except BaseException as error:
-            if limit and locale and isinstance(error, RunbookError):
-                error.advise(
-                    f"It was tried in the locale C, since this server lacks {locale.describe()} ({limit}): that may be why, so it is not proven here and "
-                    "says nothing against the backup. Install the locale there, or set scratch_url to a server that has it."
-                )
+            failure = lack.explain(error) if lack and isinstance(error, RunbookError) else error
             try:
                 _drop(place.server, connection, made)
             except RunbookError as remaining:
-                if not isinstance(error, RunbookError):
+                if not isinstance(failure, RunbookError):
                     raise
-                error.advise(str(remaining))
-            raise
+                failure.advise(str(remaining))
+            if failure is error:
+                raise
+            raise failure from None
         _drop(place.server, connection, made)
 
 

@@ -54,8 +54,8 @@ def prove(kept: list[dict[str, Any]], tmp_path: Any, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(trial, "fetch", fetched)
     monkeypatch.setattr(trial, "scratch", scratch)
     monkeypatch.setattr(trial, "open_backup", lambda *_, **__: nullcontext(SimpleNamespace(read_globals=lambda: {"database": {}})))
-    monkeypatch.setattr(trial.rights, "gives_away", lambda *_: True)
-    monkeypatch.setattr(trial.load, "fit_for_trial", lambda *_: (SimpleNamespace(path="pg_restore"), False))
+    monkeypatch.setattr(trial.rights, "withheld", lambda *_: [])
+    monkeypatch.setattr(trial.load, "fit_for_trial", lambda *_: (SimpleNamespace(path="pg_restore"), ["the server lacks the roles reader"]))
     monkeypatch.setattr(trial.load, "loads_frozen", lambda *_: False)
     monkeypatch.setattr(trial.load, "load", lambda *_, **options: None)
     monkeypatch.setattr(trial.verify, "verify", lambda *_: dict(VERIFIED))
@@ -77,7 +77,7 @@ def test_a_proof_is_predicted_made_once_and_made_again_when_that_is_asked_for(pr
         90,
         "abc",
         True,
-        ["owners and grants"],
+        ["owners and grants: the server lacks the roles reader"],
     )
     assert (made["proof"]["seconds"]["analyze"], made["leftovers"]) == (0.5, ["shop@scratch-20260101T000000Z"])
     assert (prove()["changed"], len(kept)) == (False, 1)

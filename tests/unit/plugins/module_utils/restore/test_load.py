@@ -79,12 +79,18 @@ def test_foreign_keys_are_checked_by_sorting_where_that_is_fast(more: str, *, fa
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the server has, and what the archive needs of it."""
-    has = {"version": 15, "roles": {"shop": True, "reader": False}, "extensions": ["pg_trgm"], "needs": Needs(frozenset(), frozenset(), frozenset())}
+    has = {
+        "version": 15,
+        "roles": {"shop": True, "reader": False, "postgres": False},
+        "extensions": ["pg_trgm"],
+        "needs": Needs(frozenset(), frozenset(), frozenset()),
+    }
 
     def answer(connection: Any, statement: str) -> list[Any]:
         if "server_version_num" in statement:
             return [(has["version"],)]
-        return list(has["roles"].items()) if "pg_roles" in statement else [(name,) for name in has["extensions"]]
+        roles = [(name, is_member, name == "postgres", name == "shop") for name, is_member in has["roles"].items()]
+        return roles if "pg_roles" in statement else [(name,) for name in has["extensions"]]
 
     monkeypatch.setattr(load, "query", answer)
     monkeypatch.setattr(load, "needs", lambda *_: has["needs"])
@@ -108,7 +114,14 @@ def test_the_program_is_as_new_as_the_server_and_as_the_one_that_dumped(server: 
         (14, Needs(frozenset(), frozenset(), frozenset()), "older_server", "is of PostgreSQL 15, and this server is 14"),
         (15, Needs(frozenset({"postgis", "pg_trgm"}), frozenset(), frozenset()), "no_extension", "does not offer: postgis"),
         (15, Needs(frozenset(), frozenset({"shop", "gone"}), frozenset({"away"})), "no_roles", "for lack of roles: away, gone"),
-        (15, Needs(frozenset(), frozenset({"reader"}), frozenset()), "no_memberships", "for lack of memberships: reader"),
+        (
+            *(15, Needs(frozenset(), frozenset({"reader"}), frozenset()), "no_memberships"),
+            'for lack of memberships: reader. .* shop is not a member. As a superuser: GRANT "reader" TO "shop"[.]',
+        ),
+        (
+            *(15, Needs(frozenset(), frozenset({"postgres"}), frozenset()), "no_memberships"),
+            "for lack of memberships: postgres. .* postgres is a superuser, whose rights nobody should be granted",
+        ),
     ],
 )
 def test_what_the_server_lacks_is_named(server: dict[str, Any], version: int, wanted: Needs, code: str, words: str) -> None:
@@ -118,10 +131,12 @@ def test_what_the_server_lacks_is_named(server: dict[str, Any], version: int, wa
     assert refused.value.details["code"] == code
 
 
-def test_for_a_trial_owners_and_grants_may_be_left_out_and_nothing_else(server: dict[str, Any]) -> None:
-    assert fit_for_trial(None, archive(), None, nothing)[1] is True
-    server["needs"] = Needs(frozenset(), frozenset({"gone"}), frozenset())
-    assert fit_for_trial(None, archive(), None, nothing)[1] is False
+def test_for_a_trial_owners_and_grants_may_be_left_out_with_the_roles_named_and_nothing_else(server: dict[str, Any]) -> None:
+    assert fit_for_trial(None, archive(), None, nothing)[1] == []
+    server["needs"] = Needs(frozenset(), frozenset({"gone", "reader"}), frozenset({"away"}))
+    reasons = fit_for_trial(None, archive(), None, nothing)[1]
+    assert load.without_ownership(reasons) == ["owners and grants: the server lacks the roles away, gone; shop is not a member of reader"]
+    assert load.without_ownership([]) == []
     server["needs"] = Needs(frozenset({"postgis"}), frozenset(), frozenset())
     with pytest.raises(ConfigError, match="postgis"):
         fit_for_trial(None, archive(), None, nothing)
