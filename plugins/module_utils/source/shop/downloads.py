@@ -1,0 +1,75 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a shop's installation or build fetches besides npm packages, which a machine without a way to it cannot have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .packages import Package, needs, read_packages
+from .shop import Shop
+from .tree import Tree
+
+# Packages whose install script fetches a program, up to the release that has it in its npm package, and what to use instead.
+PROGRAMS: dict[str, tuple[int | None, str]] = {
+    "bcrypt": (6, "Use bcrypt 6 or later, whose programs are in its npm package, or bcryptjs."),
+    "better-sqlite3": (None, "Use PostgreSQL, which the shop has."),
+    "sqlite3": (None, "Use PostgreSQL, which the shop has."),
+    "canvas": (None, "Use @napi-rs/canvas, whose programs are npm packages."),
+    "node-sass": (None, "Use sass."),
+    "puppeteer": (None, "Use puppeteer-core with the machine's own Chromium."),
+}
+SOURCE = (".ts", ".tsx", ".js", ".jsx", ".mjs")
+
+
+@dataclass(frozen=True)
+class Download:
+    """Which file asks for it, what is fetched, and how to do without."""
+
+    file: str
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.what} {self.remedy}"
+
+
+def downloads(tree: Tree, shop: Shop) -> list[Download]:
+    """Return what the shop fetches besides npm packages."""
+    return [*_programs(tree, shop), *_engine(tree, shop), *_fonts(tree, shop)]
+
+
+def _used(tree: Tree, shop: Shop) -> list[Package]:
+    packages = read_packages(tree)
+    parts = [packages[folder] for folder in [unit.package for unit in shop.units] + ([shop.frontend.package] if shop.frontend else [])]
+    return list({one.folder: one for part in parts for one in (part, *needs(part, packages))}.values())
+
+
+def _programs(tree: Tree, shop: Shop) -> Iterator[Download]:
+    for package in _used(tree, shop):
+        for name, asked in package.dependencies.items():
+            since, remedy = PROGRAMS.get(name, (0, ""))
+            major = re.search(r"\d+", asked)
+            if remedy and (since is None or (major and int(major[0]) < since)):
+                yield Download(package.file, f"the install script of {name} {asked} downloads a program.", remedy)
+
+
+def _engine(tree: Tree, shop: Shop) -> Iterator[Download]:
+    if shop.database and shop.database.native:
+        remedy = 'Set engineType = "client" in its generator and use the adapter @prisma/adapter-pg (Prisma 6.16 or later).'
+        yield Download(shop.database.schema, "Prisma's client downloads a native query engine.", remedy)
+    for package in _used(tree, shop):
+        major = re.search(r"\d+", package.dependencies.get("prisma", ""))
+        if major and int(major[0]) >= 7:
+            yield Download(package.file, f"Prisma {package.dependencies['prisma']} downloads its schema engine.", "Use Prisma 6.19.")
+
+
+def _fonts(tree: Tree, shop: Shop) -> Iterator[Download]:
+    folder = shop.frontend.package if shop.frontend else None
+    for path in sorted(tree.paths) if folder is not None else ():
+        if path.endswith(SOURCE) and (not folder or path.startswith(f"{folder}/")) and "next/font/google" in tree.text(path):
+            yield Download(path, "next/font/google downloads fonts at build time.", "Use next/font/local with the fonts' files.")
+            return

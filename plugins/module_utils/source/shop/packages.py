@@ -1,0 +1,207 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The packages of a shop's repository, and the package manager that installs each: by its lockfile, for one package or for a workspace."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ...core.errors import ConfigError
+from .tree import Tree, join, nearest
+
+LOCKFILES = {"package-lock.json": "npm", "npm-shrinkwrap.json": "npm", "pnpm-lock.yaml": "pnpm", "yarn.lock": "yarn"}
+OTHER_LOCKFILES = ("bun.lock", "bun.lockb", "deno.lock")
+# Which release of a package manager writes a format of lockfile, where package.json names none.
+PNPM = {"5": "7.33.7", "6": "8.15.9", "9": "10.34.8"}
+CLASSIC_YARN = "1.22.22"
+BERRY = {"4": "3.8.6", "5": "3.8.6", "6": "3.8.6", "7": "3.8.6", "8": "4.18.1"}
+VERSION = re.compile(r"(npm|pnpm|yarn|bun|deno)@(\d+\.\d+\.\d+[\w.-]*)(?:\+.*)?")
+
+
+@dataclass(frozen=True)
+class Manager:
+    """A package manager of one release; npm is the machine's own, and has none here. ``lockfile`` is its path in the repository."""
+
+    name: str
+    version: str
+    lockfile: str
+
+    @property
+    def folder(self) -> str:
+        """Where it installs: the top of the workspace, or the folder of the only package."""
+        return join(self.lockfile.rpartition("/")[0])
+
+
+@dataclass(frozen=True)
+class Package:
+    """A folder with a package.json. ``root`` is the folder where it is installed, its own unless it belongs to a workspace."""
+
+    folder: str
+    manifest: Mapping[str, Any] = field(hash=False)
+    manager: Manager | None
+    members: tuple[str, ...] = ()  # of its workspace
+
+    @property
+    def file(self) -> str:
+        return join(self.folder, "package.json")
+
+    @property
+    def name(self) -> str:
+        return str(self.manifest.get("name") or self.folder or "shop")
+
+    @property
+    def root(self) -> str:
+        return self.manager.folder if self.manager else self.folder
+
+    @property
+    def is_workspace(self) -> bool:
+        """Whether it is the top of a workspace, which holds the packages and is none that runs."""
+        return bool(self.members) and self.folder == self.root
+
+    @cached_property
+    def scripts(self) -> dict[str, str]:
+        return _texts(self.manifest.get("scripts"))
+
+    @cached_property
+    def dependencies(self) -> dict[str, str]:
+        return {**_texts(self.manifest.get("devDependencies")), **_texts(self.manifest.get("dependencies"))}
+
+
+def read_packages(tree: Tree) -> dict[str, Package]:
+    """Return the packages by folder. Raises ConfigError for none at all, and for what cannot be told apart."""
+    manifests = {join(path.rpartition("/")[0]): tree.json(path) for path in tree.named("package.json")}
+    if not manifests:
+        raise ConfigError("There is no package.json: this is no Node shop. Give the top of the shop's repository.", code="no_package", file="package.json")
+    managers = _managers(tree, manifests)
+    workspaces = {folder: _members(tree, folder, manifests) for folder in manifests}
+    packages = {}
+    for folder, manifest in manifests.items():
+        above = nearest(folder, managers)
+        installs = above is not None and (above == folder or folder in workspaces.get(above, ()))
+        packages[folder] = Package(
+            folder, manifest, managers[above] if installs and above is not None else None, workspaces.get(above or "", ()) if installs else ()
+        )
+    return packages
+
+
+def needs(package: Package, packages: Mapping[str, Package]) -> list[Package]:
+    """Return the packages of its workspace that a package depends on, each after those that it depends on itself."""
+    known = {other.name: other for other in packages.values() if other.manager and other.manager == package.manager}
+    found: dict[str, Package] = {}
+
+    def visit(one: Package, path: tuple[str, ...]) -> None:
+        for name in one.dependencies:
+            if name in known and name not in path:
+                visit(known[name], (*path, name))
+                found.setdefault(name, known[name])
+
+    visit(package, (package.name,))
+    return list(found.values())
+
+
+def manager_of(package: Package) -> Manager:
+    """Return who installs a package. Raises ConfigError where nobody can: it has dependencies and no lockfile."""
+    if package.manager:
+        return package.manager
+    raise ConfigError(
+        f"{package.file} has no lockfile: neither {join(package.folder, 'package-lock.json')} nor pnpm-lock.yaml or yarn.lock beside it or at the top of its "
+        "workspace. Install the dependencies once with npm, pnpm or yarn, and commit the lockfile.",
+        code="no_lockfile",
+        file=package.file,
+    )
+
+
+def _managers(tree: Tree, manifests: Mapping[str, Mapping[str, Any]]) -> dict[str, Manager]:
+    """Return the package manager of each folder with a lockfile. Raises ConfigError."""
+    found: dict[str, list[str]] = {}
+    for path in tree.named(*LOCKFILES):
+        found.setdefault(join(path.rpartition("/")[0]), []).append(path)
+    for path in tree.named(*OTHER_LOCKFILES):
+        folder = join(path.rpartition("/")[0])
+        if folder not in found:
+            raise ConfigError(
+                f"{path} is the lockfile of a package manager that is not supported. Use npm, pnpm or yarn, and commit its lockfile.",
+                code="lockfile",
+                file=path,
+            )
+    return {folder: _manager(tree, folder, paths, manifests.get(folder, {})) for folder, paths in found.items() if folder in manifests}
+
+
+def _manager(tree: Tree, folder: str, paths: list[str], manifest: Mapping[str, Any]) -> Manager:
+    named = VERSION.fullmatch(str(manifest.get("packageManager") or ""))
+    if manifest.get("packageManager") and not named:
+        raise ConfigError(
+            f"{join(folder, 'package.json')}: packageManager is {manifest['packageManager']!r}, which names no release. Write it as pnpm@10.34.8.",
+            code="package_manager",
+            file=join(folder, "package.json"),
+        )
+    fitting = [path for path in paths if not named or LOCKFILES[path.rpartition("/")[2]] == named[1]]
+    if named and not fitting:
+        raise ConfigError(
+            f"{join(folder, 'package.json')} names {named[1]} as its packageManager, and beside it is {', '.join(paths)}. Commit the lockfile of "
+            f"{named[1]}, or correct packageManager.",
+            code="package_manager",
+            file=join(folder, "package.json"),
+        )
+    if len({LOCKFILES[path.rpartition("/")[2]] for path in fitting}) > 1:
+        raise ConfigError(
+            f"{' and '.join(fitting)} are lockfiles of two package managers. Remove one of them, or name the package manager in "
+            f"{join(folder, 'package.json')} (packageManager).",
+            code="two_lockfiles",
+            file=fitting[0],
+        )
+    name = LOCKFILES[fitting[0].rpartition("/")[2]]
+    return Manager(name, "" if name == "npm" else named[2] if named else _version(tree, name, fitting[0]), fitting[0])
+
+
+def _version(tree: Tree, name: str, lockfile: str) -> str:
+    """Return the release of a package manager that fits a lockfile. Raises ConfigError for a format that is not known."""
+    text = tree.text(lockfile)
+    if name == "yarn" and "__metadata:" not in text:
+        return CLASSIC_YARN
+    form = re.search(r"""^lockfileVersion: *['"]?(\d+)""" if name == "pnpm" else r"^__metadata:\n +version: (\d+)", text, re.MULTILINE)
+    known = PNPM if name == "pnpm" else BERRY
+    if form and form[1] in known:
+        return known[form[1]]
+    raise ConfigError(
+        f"{lockfile} has the format {form[1] if form else '(none)'}, and known are {', '.join(known)}. Name the release of {name} in package.json, as "
+        f'"packageManager": "{name}@{list(known.values())[-1]}".',
+        code="lockfile",
+        file=lockfile,
+    )
+
+
+def _members(tree: Tree, folder: str, manifests: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the folders of a workspace's members."""
+    globs = manifests[folder].get("workspaces") or []
+    if isinstance(globs, dict):
+        globs = globs.get("packages") or []
+    globs = [*globs, *(tree.yaml(join(folder, "pnpm-workspace.yaml")).get("packages") or [])]
+    wanted = [_pattern(str(glob)) for glob in globs if not str(glob).startswith("!")]
+    unwanted = [_pattern(str(glob)[1:]) for glob in globs if str(glob).startswith("!")]
+    below = (other for other in manifests if other != folder and (not folder or other.startswith(f"{folder}/")))
+    inside = {other: other[len(folder) :].lstrip("/") for other in below}
+    return tuple(
+        sorted(other for other, path in inside.items() if any(one.fullmatch(path) for one in wanted) and not any(one.fullmatch(path) for one in unwanted))
+    )
+
+
+def _pattern(glob: str) -> re.Pattern[str]:
+    parts = re.split(r"(\*\*/?|\*)", glob.strip("/").removeprefix("./"))
+    meaning = {"**": ".*", "**/": "(?:.*/)?", "*": "[^/]*"}
+    return re.compile("".join(meaning.get(part, re.escape(part)) for part in parts))
+
+
+def _texts(value: Any) -> dict[str, str]:
+    return dict(_pairs(value))
+
+
+def _pairs(value: Any) -> Iterator[tuple[str, str]]:
+    for key, text in value.items() if isinstance(value, dict) else ():
+        if isinstance(text, str):
+            yield str(key), text

@@ -1,0 +1,101 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the platforms' own files say of a shop's services: railway.json and railway.toml, render.yaml, vercel.json."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...core.errors import ConfigError
+from .tree import Tree, join
+
+RAILWAY = re.compile(r"railway(?:[._-](?P<name>[\w-]+))?\.(?:json|toml)")
+RENDER = ("render.yaml", "render.yml")
+KINDS = {"web": "web", "pserv": "web", "worker": "worker", "cron": "cron"}
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service as a file describes it; what the file does not say is None. ``folder`` is where the file or its rootDir is."""
+
+    file: str
+    name: str
+    folder: str
+    kind: str | None = None
+    build: str | None = None
+    start: str | None = None
+    pre_deploy: str | None = None
+    health: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+def read_services(tree: Tree, platform: str) -> list[Service]:
+    """Return the services that the platform's file describes; those of the other platform's where it has none. Raises ConfigError."""
+    readers = {"railway": _railway, "render": _render}
+    order = [platform, *(name for name in readers if name != platform)]
+    return next((found for name in order if (found := readers[name](tree))), [])
+
+
+def read_vercel(tree: Tree, folder: str) -> dict[str, str]:
+    """Return the commands and folders of the vercel.json in a folder. Raises ConfigError."""
+    content = tree.json(join(folder, "vercel.json"))
+    return {key: content[key] for key in ("buildCommand", "outputDirectory") if isinstance(content.get(key), str)}
+
+
+def _railway(tree: Tree) -> list[Service]:
+    found = []
+    for path in sorted(tree.paths):
+        folder, _slash, name = path.rpartition("/")
+        if not (matched := RAILWAY.fullmatch(name)):
+            continue
+        content = tree.toml(path) if name.endswith(".toml") else tree.json(path)
+        build, deploy = _mapping(content, "build", path), _mapping(content, "deploy", path)
+        if str(build.get("builder", "")).upper() == "DOCKERFILE":
+            raise ConfigError(
+                f"{path} builds from a Dockerfile, which the sandbox cannot. Set build.buildCommand, or remove builder.", code="dockerfile", file=path
+            )
+        health = _text(deploy, "healthcheckPath")
+        kind = "cron" if deploy.get("cronSchedule") else "web" if health else None
+        commands = (_text(build, "buildCommand"), _text(deploy, "startCommand"), _text(deploy, "preDeployCommand"))
+        found.append(Service(path, matched["name"] or "", join(folder), kind, *commands, health=health))
+    return found
+
+
+def _render(tree: Tree) -> list[Service]:
+    path = next((name for name in RENDER if name in tree), RENDER[0])
+    found = []
+    for item in tree.yaml(path).get("services") or []:
+        kind = KINDS.get(str(item.get("type")))
+        runtime = str(item.get("runtime") or item.get("env") or "node")
+        if kind is None or runtime == "static":
+            continue  # Redis, or a static site, which is the frontend's
+        if runtime != "node":
+            raise ConfigError(
+                f"{path}: the service {item.get('name')} has the runtime {runtime}, and only node can be run. Remove the service, or give it the runtime node.",
+                code="runtime",
+                file=path,
+            )
+        values = {str(one["key"]): str(one["value"]) for one in item.get("envVars") or [] if "key" in one and "value" in one}
+        commands = (_text(item, "buildCommand"), _text(item, "startCommand"), _text(item, "preDeployCommand"))
+        root = join(str(item.get("rootDir") or ""))
+        found.append(Service(path, str(item.get("name") or kind), root, kind, *commands, health=_text(item, "healthCheckPath"), variables=values))
+    return found
+
+
+def _mapping(content: Mapping[str, Any], key: str, path: str) -> Mapping[str, Any]:
+    value = content.get(key) or {}
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: {key} is no mapping. Correct the file.", code="bad_file", file=path)
+    return value
+
+
+def _text(content: Mapping[str, Any], key: str) -> str | None:
+    """Return a text, or several commands as one."""
+    value = content.get(key)
+    if isinstance(value, list):
+        value = " && ".join(str(one) for one in value)
+    return value if isinstance(value, str) and value else None

@@ -1,0 +1,75 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a shop is built and run, as its own files say it: the frontend, the backend's units, the database, and what it needs besides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ...core.errors import ConfigError
+from .frontend import Frontend, frontend_packages, read_frontend
+from .packages import Manager, Package, manager_of, read_packages
+from .prisma import Database, read_database
+from .tree import Tree
+from .units import Unit, read_units
+
+REDIS = {"redis", "ioredis", "@redis/client", "bull", "bullmq"}
+Settings = Mapping[str, Mapping[str, str]]  # part (frontend, database, a unit) → setting → value
+
+
+@dataclass(frozen=True)
+class Shop:
+    """``managers`` install its packages, ``engines`` is the release of Node that it asks for."""
+
+    frontend: Frontend | None
+    units: tuple[Unit, ...]
+    database: Database | None
+    redis: bool
+    managers: tuple[Manager, ...]
+    engines: str
+
+    @property
+    def surfaces(self) -> list[str]:
+        """The surfaces that a deploy of it moves."""
+        parts = {"database": self.database, "backend": self.units, "frontend": self.frontend}
+        return [name for name, there in parts.items() if there]
+
+
+def read_shop(tree: Tree, platform: str = "railway", settings: Settings | None = None) -> Shop:
+    """Return how the shop in ``tree`` is built and run, its backend at ``platform``. ``settings`` go before what the files say.
+
+    Raises ConfigError, which names the file and the remedy, for what cannot be told from the files or cannot be run.
+    """
+    given = {part: dict(values) for part, values in (settings or {}).items()}
+    packages = read_packages(tree)
+    frontend = read_frontend(tree, packages, given.pop("frontend", {}))
+    database = _database(tree, packages, given.pop("database", {}))
+    units = read_units(tree, packages, set(frontend_packages(tree, packages)), platform, given)
+    if not units and not frontend:
+        raise ConfigError(
+            "package.json: nothing here can be run. There is no package with Next.js, and none with a script named start. Add one, or name a unit: "
+            "api.package=FOLDER and api.start=COMMAND.",
+            code="nothing_to_run",
+            file="package.json",
+        )
+    used = [packages[folder] for folder in [unit.package for unit in units] + ([frontend.package] if frontend else [])]
+    managers = tuple(dict.fromkeys(manager_of(package) for package in used))
+    return Shop(frontend, units, database, any(_uses_redis(package, packages) for package in used), managers, _engines(used))
+
+
+def _database(tree: Tree, packages: Mapping[str, Package], given: Mapping[str, str]) -> Database | None:
+    if unknown := given.keys() - {"root"}:
+        raise ConfigError(f"database has no setting {sorted(unknown)[0]!r}: it has root.", code="setting")
+    return None if given.get("root") == "none" else read_database(tree, packages, given.get("root"))
+
+
+def _uses_redis(package: Package, packages: Mapping[str, Package]) -> bool:
+    beside = [other for other in packages.values() if other.name in package.dependencies]
+    return any(REDIS & one.dependencies.keys() for one in (package, *beside))
+
+
+def _engines(used: list[Package]) -> str:
+    asked = [one.manifest.get("engines") for one in used]
+    return next((str(engines["node"]) for engines in asked if isinstance(engines, dict) and engines.get("node")), "")

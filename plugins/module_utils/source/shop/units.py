@@ -1,0 +1,158 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The backend's units: from the platform's file, else from the scripts of the packages, with an operator's settings before both."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ...core.errors import ConfigError
+from .packages import Package, manager_of
+from .scripts import build_script, run_script, script_of
+from .services import Service, read_services
+from .tree import Tree, join, nearest
+from .variables import example, port_variable
+
+HEALTH = "/health"  # the runbook's
+WORKERS = re.compile(r"worker|job|queue|consumer|cron")
+KINDS = ("web", "worker", "cron")
+SETTINGS = ("package", "kind", "root", "build", "start", "pre_deploy", "health", "port")
+PLAIN_NAMES = {"", "backend", "server"}
+FRAMEWORKS = ("fastify", "express", "koa", "hono", "@nestjs/core", "@hapi/hapi")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """``root`` is the folder that is uploaded and in which the commands run, ``package`` the unit's own; ``port`` is the variable
+    with its port."""
+
+    name: str
+    kind: str
+    package: str
+    root: str
+    build: str
+    start: str
+    pre_deploy: str = ""
+    health: str = ""  # path; empty for what serves no web
+    port: str = "PORT"
+    variables: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+def read_units(tree: Tree, packages: Mapping[str, Package], sites: set[str], platform: str, given: Mapping[str, Mapping[str, str]]) -> tuple[Unit, ...]:
+    """Return the units in the order of a deploy: those that serve the web first. Raises ConfigError."""
+    services = read_services(tree, platform)
+    found = list(_described(tree, packages, sites, services) if services else _by_scripts(tree, packages, sites))
+    known = {unit.name for unit in found}
+    units = [_with(unit, given.get(unit.name, {}), packages) for unit in found]
+    units += [_with(_named(tree, packages, name, values), values, packages) for name, values in given.items() if name not in known]
+    for unit in units:
+        if not unit.start:
+            raise ConfigError(
+                f"{join(unit.package, 'package.json')} has no script named start, so nobody can tell how the unit {unit.name} starts. Add the script, or give "
+                f"the command: {unit.name}.start=COMMAND.",
+                code="no_start",
+                file=join(unit.package, "package.json"),
+            )
+    _refuse_twice([unit.name for unit in units])
+    return tuple(sorted(units, key=lambda unit: KINDS.index(unit.kind)))
+
+
+def _described(tree: Tree, packages: Mapping[str, Package], sites: set[str], services: Sequence[Service]) -> Iterator[Unit]:
+    """Yield the units that the platform's file describes, but for a site."""
+    backends = [folder for folder, package in packages.items() if folder not in sites and not package.is_workspace and "start" in package.scripts]
+    for service in services:
+        runs = script_of(service.start or service.build or "", service.folder, packages)
+        package = runs[0] if runs else packages.get(nearest(service.folder, packages) or "")
+        if package and package.is_workspace and len(backends) == 1:
+            package = packages[backends[0]]
+        if package is None:
+            raise ConfigError(
+                f"{service.file}: the service {service.name or service.folder} is in {service.folder or 'the top folder'}, where there is no package.json. "
+                "Correct rootDir.",
+                code="no_package",
+                file=service.file,
+            )
+        if package.folder in sites:
+            continue
+        name = _plain(service.name or _name(package))
+        kind = service.kind or ("worker" if WORKERS.search(name) else "web")
+        base = _unit(tree, packages, package, name, kind)
+        told = {"build": service.build, "start": service.start, "pre_deploy": service.pre_deploy, "health": service.health}
+        unit = replace(base, **{key: value for key, value in told.items() if value is not None})  # type: ignore[arg-type]
+        yield replace(unit, variables={**unit.variables, **service.variables})
+
+
+def _by_scripts(tree: Tree, packages: Mapping[str, Package], sites: set[str]) -> Iterator[Unit]:
+    """Yield a unit for each package that starts, and one more for its worker."""
+    for package in packages.values():
+        serves = any(name in package.dependencies for name in FRAMEWORKS)
+        if package.folder in sites or package.is_workspace or not ("start" in package.scripts or (serves and "main" not in package.manifest)):
+            continue
+        name = _name(package)
+        yield _unit(tree, packages, package, name, "worker" if WORKERS.search(name) else "web")
+        if "worker" in package.scripts and not WORKERS.search(name):
+            worker = "worker" if name == "api" else f"{name}-worker"
+            yield replace(_unit(tree, packages, package, worker, "worker"), start=run_script(package, "worker"))
+
+
+def _named(tree: Tree, packages: Mapping[str, Package], name: str, values: Mapping[str, str]) -> Unit:
+    """Return a unit that only the operator's settings name."""
+    folder = join(values.get("package", "."))
+    if "package" not in values or folder not in packages:
+        units = f"There is no unit {name!r} in the shop's files" if "package" not in values else f"There is no {join(folder, 'package.json')}"
+        raise ConfigError(f"{units}. Name the folder of a new unit's package: {name}.package=FOLDER.", code="setting", file=join(folder, "package.json"))
+    return _unit(tree, packages, packages[folder], name, "worker" if WORKERS.search(name) else "web")
+
+
+def _unit(tree: Tree, packages: Mapping[str, Package], package: Package, name: str, kind: str) -> Unit:
+    variables = example(tree, package)
+    return Unit(
+        name=name,
+        kind=kind,
+        package=package.folder,
+        root=manager_of(package).folder,
+        build=build_script(tree, package, packages),
+        start=run_script(package, "start") if "start" in package.scripts else "",
+        health=HEALTH if kind == "web" else "",
+        port=port_variable(variables),
+        variables=variables,
+    )
+
+
+def _with(unit: Unit, given: Mapping[str, str], packages: Mapping[str, Package]) -> Unit:
+    """Return a unit with the operator's settings. Raises ConfigError."""
+    if unknown := given.keys() - set(SETTINGS):
+        raise ConfigError(f"The unit {unit.name} has no setting {sorted(unknown)[0]!r}: it has {', '.join(SETTINGS)}.", code="setting")
+    if given.get("kind", "web") not in KINDS:
+        raise ConfigError(f"{unit.name}.kind is {given['kind']!r}: use one of {', '.join(KINDS)}.", code="setting")
+    if "package" in given and join(given["package"]) not in packages:
+        raise ConfigError(
+            f"There is no {join(given['package'], 'package.json')}. Correct {unit.name}.package.", code="setting", file=join(given["package"], "package.json")
+        )
+    changed = {key: join(value) if key in ("package", "root") else value for key, value in given.items()}
+    unit = replace(unit, **changed)  # type: ignore[arg-type]
+    if unit.health and not unit.health.startswith("/"):
+        raise ConfigError(f"{unit.name}.health is {unit.health!r}: write the path with a leading slash, as /health.", code="setting")
+    return unit
+
+
+def _name(package: Package) -> str:
+    last = _plain(package.folder.rpartition("/")[2])
+    return "api" if last in PLAIN_NAMES else last
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")
+
+
+def _refuse_twice(names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(
+                f"Two units would have the name {name!r}. Give the services names of their own in render.yaml, or in the files' names: railway.api.json, "
+                "railway.worker.json.",
+                code="two_units",
+            )
