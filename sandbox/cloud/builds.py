@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ..process import is_alive, started
+from .installs import OFFLINE, Installer, NoDependencies
 from .units import die_with_parent
 
 Log = Callable[[str], None]
@@ -94,18 +95,19 @@ class Recipe:
     variables: Mapping[str, str]
     command: str = ""  # instead of the app's own build script
     root: str = ""
-    output: str = ""  # the folder that is kept; all of the app where it is empty
+    output: str = ""  # the folder that is kept; all of the upload where it is empty, or where it is missing and Next.js can serve the app itself
     prebuilt: bool = False  # the upload is the result of a build that was made elsewhere
 
 
 class Builder:
     """Builds one app at a time; ``cache`` may be shared with the builders of other sandboxes."""
 
-    def __init__(self, cache: Path, node_bin: Path, blobs: Blobs) -> None:
+    def __init__(self, cache: Path, node_bin: Path, blobs: Blobs, scripts: bool = False) -> None:
         self.cache, self.node_bin, self.blobs = cache, node_bin, blobs
+        self.installer = Installer(cache, node_bin, scripts)
         self._one_at_a_time = asyncio.Lock()
         self._node_version = ""
-        for name in ("builds", "installs", "work"):
+        for name in ("builds", "work"):
             (cache / name).mkdir(parents=True, exist_ok=True)
         self._mark = f"{os.getpid()}-{started(os.getpid())}-"
         for left in (cache / "work").iterdir():  # by a builder that was killed
@@ -146,7 +148,9 @@ class Builder:
         if not self._node_version:
             self._node_version = (await self._output([str(self.node_bin / "node"), "--version"])).strip()
         parts = [sorted(recipe.files.items()), sorted(recipe.variables.items()), recipe.command, recipe.root, recipe.output, self._node_version]
-        return hashlib.sha256(json.dumps([*parts, *(["prebuilt"] if recipe.prebuilt else [])]).encode()).hexdigest()
+        return hashlib.sha256(
+            json.dumps([*parts, *(["prebuilt"] if recipe.prebuilt else []), *(["scripts"] if self.installer.scripts else [])]).encode()
+        ).hexdigest()
 
     async def _build(self, key: str, work: Path, recipe: Recipe, log: Log) -> None:
         lines: list[str] = []
@@ -158,47 +162,39 @@ class Builder:
         self.blobs.write(recipe.files, work / "source")
         tell(f"Using Node {self._node_version}")
         app = work / "source" / recipe.root
-        manifest = {} if recipe.prebuilt else _manifest(app)
-        await self._install(app, manifest, work, tell)
-        if not recipe.prebuilt and (recipe.command or "build" in manifest.get("scripts", {})):
-            command = recipe.command or "npm run build"
-            tell(f"Running {command}")
-            plain = {"PATH": self.search_path(app), "HOME": str(work), "LANG": "C.UTF-8", "CI": "1", "NEXT_TELEMETRY_DISABLED": "1"}
-            await self.run(["/bin/sh", "-c", command], app, {**plain, "npm_config_update_notifier": "false", **recipe.variables}, tell)
-        result = app / recipe.output
+        programs = [] if recipe.prebuilt else await self._prepare(work, recipe, tell)
+        served, result = None, app / recipe.output
         if not result.is_dir():
-            raise BuildFailed(f'No output directory named "{recipe.output}" was found after the build completed.')
+            if not any(app.glob("*/BUILD_ID")):
+                raise BuildFailed(f'No output directory named "{recipe.output}" was found after the build completed.')
+            served, result = recipe.root, work / "source"
         kept = work / "kept"
         kept.mkdir()
         result.rename(kept / "app")
         (kept / "log.json").write_text(json.dumps(lines))
+        (kept / "run.json").write_text(json.dumps({"programs": [str(path) for path in programs], "served": served}))
         with suppress(OSError):  # the same build was finished elsewhere meanwhile
             kept.rename(self.cache / "builds" / key)
 
-    async def _install(self, app: Path, manifest: dict[str, Any], work: Path, tell: Log) -> None:
-        """Give the app its dependencies: installed once for each lockfile, hard-linked from there."""
-        lockfile = app / "package-lock.json"
-        if not lockfile.exists():
-            if manifest.get("dependencies") or manifest.get("devDependencies"):
-                raise BuildFailed("package-lock.json is missing: commit it, so that `npm ci` can install what was tested.")
-            return
-        installed = self.cache / "installs" / hashlib.sha256((self._node_version + _dependencies(lockfile, app / ".npmrc")).encode()).hexdigest()
-        if not installed.exists():
-            tell("Running npm ci")
-            draft = work / "install"
-            draft.mkdir()
-            for name in ("package.json", "package-lock.json", ".npmrc"):
-                if (app / name).exists():
-                    shutil.copyfile(app / name, draft / name)
-            flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--include=dev", "--no-update-notifier"]
-            npm = [str(self.node_bin / "npm"), "ci", *flags, "--cache", str(self.cache / "npm")]
-            await self.run(npm, draft, {**os.environ, "PATH": self.search_path(draft)}, tell)
-            (draft / "node_modules").mkdir(exist_ok=True)
-            with suppress(OSError):
-                (draft / "node_modules").rename(installed)
-        else:
-            tell("Restored the dependencies from the cache")
-        await self._output(["cp", "-al", str(installed), str(app / "node_modules")])
+    async def _prepare(self, work: Path, recipe: Recipe, tell: Log) -> list[Path]:
+        """Install and build an app; return the folders of the programs that it was installed with."""
+        app = work / "source" / recipe.root
+        manifest = _manifest(app)
+        try:
+            programs = await self.installer.install(work / "source", recipe.root, self._node_version, self.run, tell)
+        except NoDependencies as reason:
+            raise BuildFailed(str(reason)) from None
+        environment = {
+            **{"HOME": str(work), "LANG": "C.UTF-8", "CI": "1", **OFFLINE, **recipe.variables},
+            "PATH": os.pathsep.join([str(app / "node_modules" / ".bin"), self.installer.search_path(work / "source", programs)]),
+        }
+        own = "postinstall" if "postinstall" in manifest.get("scripts", {}) else ""
+        build = recipe.command or ("npm run build" if "build" in manifest.get("scripts", {}) else "")
+        for command in [f"npm run {own}" if own else "", build]:
+            if command:
+                tell(f"Running {command}")
+                await self.run(["/bin/sh", "-c", command], app, environment, tell)
+        return programs
 
     async def run(self, argv: list[str], cwd: Path, env: Mapping[str, str], tell: Log) -> None:
         pipe = asyncio.subprocess.PIPE
@@ -219,7 +215,8 @@ class Builder:
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
         if code != 0:
-            raise BuildFailed(f'Command "{" ".join(argv[-1:] if argv[0] == "/bin/sh" else ["npm ci"])}" exited with {code}')
+            command = argv[-1] if argv[0] == "/bin/sh" else " ".join([Path(argv[0]).name, argv[1]])
+            raise BuildFailed(f'Command "{command}" exited with {code}')
 
     async def _output(self, argv: list[str]) -> str:
         process = await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
@@ -229,7 +226,18 @@ class Builder:
         return output.decode()
 
     def search_path(self, app: Path) -> str:
-        return os.pathsep.join([str(app / "node_modules" / ".bin"), str(self.node_bin), os.environ.get("PATH", os.defpath)])
+        """Return where the programs of a built app are looked for."""
+        run = _read(app.parent / "run.json")
+        return self.installer.search_path(app, [Path(path) for path in run.get("programs", [])])
+
+    def served(self, key: str) -> Path | None:
+        """Return the folder of an app that Next.js serves itself; None for what is files only."""
+        folder = _read(self.cache / "builds" / key / "run.json").get("served")
+        return None if folder is None else self.folder(key) / folder
+
+
+def _read(file: Path) -> dict[str, Any]:
+    return json.loads(file.read_text()) if file.exists() else {}
 
 
 def _manifest(app: Path) -> dict[str, Any]:
@@ -239,14 +247,3 @@ def _manifest(app: Path) -> dict[str, Any]:
         raise BuildFailed("package.json is missing in the root directory of the upload.") from None
     except ValueError as error:
         raise BuildFailed(f"package.json cannot be read: {error}") from None
-
-
-def _dependencies(lockfile: Path, npmrc: Path) -> str:
-    """Return what `npm ci` would install, whatever the version of the app itself is."""
-    try:
-        lock = json.loads(lockfile.read_text())
-    except ValueError as error:
-        raise BuildFailed(f"package-lock.json cannot be read: {error}") from None
-    lock.pop("version", None)
-    lock.get("packages", {}).get("", {}).pop("version", None)
-    return json.dumps([lock, npmrc.read_text() if npmrc.exists() else ""], sort_keys=True)

@@ -26,8 +26,9 @@ from .edge import Edge
 from .exchanges import Exchanges, contracts
 from .faults import Faults
 from .objects import Objects
+from .orders import configure
 from .server import Listeners
-from .state import Service, Site, Storefront, identifier, now
+from .state import Site, Storefront, identifier, now
 from .units import Units
 from .vendors.cloudflare.double import Cloudflare
 from .vendors.github.double import GitHub
@@ -39,9 +40,6 @@ from .vendors.sentry.double import Sentry
 from .vendors.slack.double import BOT, TEAM, Slack
 from .vendors.vercel.double import Vercel
 from .webhosts import production_host, service_host
-
-COMMANDS = {"api": "npm start", "worker": "npm run worker"}
-HEALTHCHECK = {"healthcheckPath": "/health", "healthcheckTimeout": 6}
 
 log = logging.getLogger("sandbox.cloud")
 
@@ -73,7 +71,7 @@ class Cloud:
         self.faults, self.delays = Faults(), Delays()
         self.requests: deque[dict[str, Any]] = deque(maxlen=10_000)
         self.blobs = Blobs(self.folder / "uploads")
-        self.builder = Builder(Path(config["cache_dir"]), Path(config["node_bin"]), self.blobs)
+        self.builder = Builder(Path(config["cache_dir"]), Path(config["node_bin"]), self.blobs, scripts=config.get("online", False))
         self.units = Units(self.folder, Path(config["node_bin"]), self.client, lambda: self.delays.settle)
         self.exchanges = Exchanges(self.folder, contracts())
         self.repository = config.get("repository")
@@ -120,7 +118,7 @@ class Cloud:
         return any(not task.done() for task in self._tasks.get(storefront, ()))
 
     async def create_storefront(self, wanted: dict[str, Any]) -> Storefront:
-        """Provision one project, two services and a zone. Raises KeyError on a missing key, OSError when a port is taken or given twice."""
+        """Provision projects, a service for each unit and a zone. Raises KeyError on a missing key, OSError when a port is taken or given twice."""
         backend = wanted.get("backend", "railway")
         name, edge, origin = wanted["name"], wanted["edge_ports"], wanted["origin_ports"]
         if len({*edge.values(), *origin.values()}) < len(edge) + len(origin):  # an edge whose origin has its port would forward to itself for ever
@@ -131,15 +129,12 @@ class Cloud:
         public = {"NEXT_PUBLIC_API_URL": url["backend"], **public}
         private = {"NODE_ENV": "production", "CORS_ORIGIN": url["frontend"], "DATABASE_URL": wanted["database_url"], "REDIS_URL": wanted["redis_url"]}
         created = now()
-        services = [  # Railway's
-            Service(str(uuid.uuid4()), unit, created, {**private, **given}, {"startCommand": command, **HEALTHCHECK}) for unit, command in COMMANDS.items()
-        ]
-        if backend == "render":
-            services = self.render.services_for(wanted, {**private, **given}, created)
-        services[0].port = origin["backend"]
+        services = (self.render if backend == "render" else self.railway).services_for(wanted, {**private, **given}, created)
+        if services and services[0].kind == "web":
+            services[0].port = origin["backend"]
         domains = [f"127.0.0.1:{origin['frontend']}", f"127.0.0.1:{edge['frontend']}"]
-        site = Site(identifier("prj_"), name, self.team, domains, [], created)
-        for key, value in public.items():
+        site = Site(identifier("prj_"), name, self.team, domains, [], created, settings=dict(wanted.get("site") or {}))
+        for key, value in {**public, **(wanted.get("site_variables") or {})}.items():
             self.vercel.set_variable(site, key, value, ["production", "preview"])
         front = Storefront(
             name, site, str(uuid.uuid4()), str(uuid.uuid4()), str(uuid.uuid4()), {service.id: service for service in services},
@@ -148,6 +143,14 @@ class Cloud:
         await self._open(front)
         self.save()
         return front
+
+    def configure_storefront(self, front: Storefront, wanted: dict[str, Any]) -> list[str]:
+        """Give a storefront the commands of an order, as its shop's files say them now; return the units that only one of the two has."""
+        differ = configure(front.services, wanted)
+        if not differ and wanted.get("site"):
+            front.site.settings.update(wanted["site"])
+        self.save()
+        return differ
 
     def _desks(self, name: str) -> dict[str, Any]:
         """Return what a new storefront has where its people look: a repository, a channel, an organization."""
@@ -183,13 +186,12 @@ class Cloud:
 
     async def _open(self, front: Storefront) -> None:
         edge = Edge(self, front)
-        service, origin = front.service("api"), front.site.domains[0]
-        backend_host = render_host if front.backend == "render" else service_host
-        assert service.port is not None
         hosts = {
-            **{int(origin.rpartition(":")[2]): production_host(self, front.site), service.port: backend_host(self, service)},
+            int(front.site.domains[0].rpartition(":")[2]): production_host(self, front.site),
             **{front.edge_ports[surface]: edge.host(surface) for surface in ("frontend", "backend")},
         }
+        if front.web and front.web.port:
+            hosts[front.web.port] = (render_host if front.backend == "render" else service_host)(self, front.web)
         opened: list[int] = []
         try:
             for port, app in hosts.items():
@@ -207,7 +209,7 @@ class Cloud:
         ports = [*front.edge_ports.values(), int(front.site.domains[0].rpartition(":")[2])]
         ports += [service.port for service in front.services.values() if service.port]
         ports += [deployment.port for deployment in front.site.deployments.values()]
-        await asyncio.gather(self.listeners.close(*ports), self.backend(front).stop_units(front, keep))
+        await asyncio.gather(self.listeners.close(*ports), self.backend(front).stop_units(front, keep), self.vercel.jobs.servers.stop(front.site.deployments))
         del self.storefronts[name], self.edges[name]
 
     def _cancel(self, name: str) -> None:

@@ -86,6 +86,8 @@ class Control:
     async def create(self, request: Request) -> Response:
         wanted = await _body(request)
         if existing := self.cloud.storefronts.get(str(wanted.get("name"))):
+            if differ := self.cloud.configure_storefront(existing, wanted):
+                raise _No(409, f"units: {', '.join(differ)} came or went since the storefront was made.")
             return JSONResponse(existing.public())
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,40}", str(wanted.get("name"))):
             raise _No(400, "name: lower-case letters, digits and dashes only.")

@@ -115,8 +115,8 @@ class Edge:
         if surface == "frontend":
             shown = self.front.site.deployments.get(self.front.site.aliases.get(self.front.site.domains[-1], ""))
             return {shown.id, shown.meta.get("release", "")} if shown else set()
-        service = self.front.service("api")
-        running = service.deployments.get(service.live or "")
+        service = self.front.web
+        running = service.deployments.get(service.live or "") if service else None
         return {running.id, *(running.message or "").split()} if running else set()
 
     def _stamp(self, response: Response, status: str) -> Response:

@@ -122,6 +122,9 @@ class Service:
     repository: str = ""  # the folder that stands for it
     auto_deploy: bool = False
     answered: dict[str, dict[str, int]] = field(default_factory=dict)  # minute → status → requests
+    kind: str = ""  # web, worker or cron, where the shop's settings say it
+    port_variable: str = "PORT"
+    build_variables: dict[str, str] = field(default_factory=dict)  # besides those that every build gets; the same in every sandbox, as builds are kept by them
 
 
 @dataclass
@@ -162,6 +165,11 @@ class Storefront:
         desks = {self.slack[key] for key in ("channel", "key") if key in self.slack}
         return {self.site.id, self.project, self.environment, self.zone, *self.services} | deployments | desks
 
+    @property
+    def web(self) -> Service | None:
+        """The service that the public API's domain points at; None for a shop without a backend."""
+        return next((service for service in self.services.values() if service.port is not None), None)
+
     def service(self, name: str) -> Service:
         return next(service for service in self.services.values() if name in (service.name, service.settings.get("unit")))
 
@@ -177,7 +185,7 @@ class Storefront:
             "frontend_url": url(self.edge_ports["frontend"]),
             "backend_url": url(self.edge_ports["backend"]),
             "frontend_origin_url": f"http://{self.site.domains[0]}",
-            "backend_origin_url": url(self.service("api").port),
+            "backend_origin_url": url(self.web.port) if self.web else "",
             "vercel": {"project": self.site.id, "project_name": self.site.name, "team": self.site.team},
             "backend": self.backend,
             self.backend: ids if self.backend == "railway" else {"services": services},

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import json
 import os
-import shlex
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +57,15 @@ class Unit:
         return f"http://127.0.0.1:{self.port}"
 
 
+@dataclass(frozen=True)
+class Command:
+    """What is run, where, and with which $PATH; its own where that is empty."""
+
+    argv: Sequence[str]
+    cwd: Path
+    path: str = ""
+
+
 class Units:
     """Starts, watches and stops processes, and keeps their list in a file for whoever cleans up after a kill."""
 
@@ -70,15 +77,18 @@ class Units:
         for leftover in read(self.record) or []:
             stop(leftover, patience=2)
 
-    async def start(self, name: str, argv: list[str], *, cwd: Path, variables: Mapping[str, str], log: Path, ended: Callable[[Unit], None]) -> Unit:
-        """Start a process with its own $PORT; ``ended`` is called when it ends without having been stopped."""
+    async def start(
+        self, name: str, command: Command, *, variables: Mapping[str, str], log: Path, ended: Callable[[Unit], None], port_variable: str = "PORT"
+    ) -> Unit:
+        """Start a process with its own port in $PORT and in ``port_variable``; ``ended`` is called when it ends without having been stopped."""
         port = free_port()
-        env = {"PATH": os.pathsep.join([str(self.node_bin), os.defpath]), "HOME": str(self.folder), "LANG": "C.UTF-8", **variables, "PORT": str(port)}
+        ports = dict.fromkeys(["PORT", port_variable], str(port))
+        env = {"HOME": str(self.folder), "LANG": "C.UTF-8", **variables, **ports, "PATH": command.path or self._path()}
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
-                *argv,
-                cwd=cwd,
+                *command.argv,
+                cwd=command.cwd,
                 env=env,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
@@ -102,21 +112,8 @@ class Units:
         task.add_done_callback(self._watchers.discard)
         return unit
 
-    def argv(self, command: str, app: Path) -> list[str]:
-        """Return how to run a start command: Node itself where the npm script is plain, so that signals and the pid are Node's.
-
-        Nor does npm stand between where a script is one that replaces its shell.
-        """
-        words = command.split()
-        if words[:1] == ["npm"]:
-            with suppress(OSError, ValueError):
-                scripts = json.loads((app / "package.json").read_text()).get("scripts", {})
-                script = scripts.get(words[-1], "")
-                if script.startswith("node ") and not set(script) & set("&|;<>$`(){}*?"):
-                    return [str(self.node_bin / "node"), *shlex.split(script)[1:]]
-                if script.startswith("exec "):
-                    return ["/bin/sh", "-c", script]
-        return ["/bin/sh", "-c", f"exec {command}"]
+    def _path(self) -> str:
+        return os.pathsep.join([str(self.node_bin), os.defpath])
 
     async def healthy(self, unit: Unit, path: str | None, seconds: float) -> bool:
         """Wait until the unit answers 200 at ``path``, or runs at all where it has no path; False when it ends or time is up."""
@@ -140,13 +137,12 @@ class Units:
             await asyncio.sleep(0.02)
         with suppress(ProcessLookupError):
             unit.process.terminate()
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 await unit.process.wait()
-        except TimeoutError:
-            with suppress(ProcessLookupError):
-                os.killpg(unit.process.pid, signal.SIGKILL)
-            await unit.process.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(unit.process.pid, signal.SIGKILL)  # what a package manager or a shell has left, too
+        await unit.process.wait()
 
     def listing(self) -> list[dict[str, Any]]:
         return [{"name": unit.name, "pid": unit.process.pid, "port": unit.port, "started": unit.started} for unit in self.all]

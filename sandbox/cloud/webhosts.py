@@ -62,21 +62,37 @@ def _vercel_error(status: int, code: str, text: str) -> Response:
     return PlainTextResponse(f"{text}\n\n{code}\n\n{headers['x-vercel-id']}\n", status, headers)
 
 
-def _show(cloud: Cloud, deployment: SiteDeployment | None, host: str, path: str) -> Response:
+async def _show(cloud: Cloud, deployment: SiteDeployment | None, request: Request) -> Response:
     if deployment is None:
         return _vercel_error(404, "DEPLOYMENT_NOT_FOUND", "The deployment could not be found on Vercel.")
     if deployment.state != "READY":
         return _vercel_error(404, "DEPLOYMENT_NOT_READY", "This deployment is not ready.")
-    page = static_page(cloud.builder.folder(deployment.build), path)
-    cloud.vercel.jobs.note(deployment, host, path, page.status_code)
+    served = cloud.builder.served(deployment.build)
+    path = request.scope["path"]
+    page = await _function(cloud, deployment, served, request) if served else static_page(cloud.builder.folder(deployment.build), path)
+    cloud.vercel.jobs.note(deployment, request.headers.get("host", ""), path, page.status_code)
     return page
+
+
+async def _function(cloud: Cloud, deployment: SiteDeployment, app: Path, request: Request) -> Response:
+    """Answer by the server that Next.js has for a deployment."""
+    unit = await cloud.vercel.jobs.servers.unit(deployment, app)
+    if unit is None:
+        return _vercel_error(500, "FUNCTION_INVOCATION_FAILED", "This Serverless Function has crashed.")
+    unit.in_flight += 1
+    try:
+        return await forward(cloud.client, request, unit.url, extra={"host": request.headers.get("host", "")})
+    except httpx.HTTPError:
+        return _vercel_error(502, "FUNCTION_INVOCATION_FAILED", "This Serverless Function did not answer.")
+    finally:
+        unit.in_flight -= 1
 
 
 def deployment_host(cloud: Cloud, deployment: SiteDeployment) -> ASGIApp:
     """Serve one deployment, at its own URL."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await _show(cloud, deployment, deployment.url, scope["path"])(scope, receive, send)
+        await (await _show(cloud, deployment, Request(scope, receive)))(scope, receive, send)
 
     return app
 
@@ -85,9 +101,10 @@ def production_host(cloud: Cloud, site: Site) -> ASGIApp:
     """Serve what a project's production domains point at; a domain is told by the request's host."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        host = Request(scope).headers.get("host", "")
+        request = Request(scope, receive)
+        host = request.headers.get("host", "")
         alias = site.aliases.get(host if host in site.domains else site.domains[0])
-        await _show(cloud, site.deployments.get(alias or ""), host, scope["path"])(scope, receive, send)
+        await (await _show(cloud, site.deployments.get(alias or ""), request))(scope, receive, send)
 
     return app
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from .packages import Package, manager_of, needs
 from .tree import Tree, join
 
-SHELL = set("&|;<>$`(){}*?~#\n")
+CONTROL = set("&|;<>`(){}\n")  # what makes more of a command than one program
 # Options with a value: which package, or which folder.
 CHOOSE = {"npm": {"-w", "--workspace"}, "pnpm": {"-F", "--filter"}, "yarn": set()}
 ENTER = {"npm": {"-C", "--prefix"}, "pnpm": {"-C", "--dir"}, "yarn": {"--cwd"}}
@@ -61,8 +61,8 @@ def script_of(command: str, folder: str, packages: Mapping[str, Package]) -> tup
 
 
 def is_plain(script: str) -> bool:
-    """Whether a script is one program with its arguments, which needs no shell."""
-    return not SHELL & set(script)
+    """Whether a script is one program with its arguments."""
+    return not CONTROL & set(script)
 
 
 def _words(command: str) -> list[str]:

@@ -32,6 +32,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, Router
 
 from ...faults import OPERATIONS
+from ...orders import EXAMPLE, Order, service_of, units_of
 from ...state import Service, Storefront, UnitDeployment
 from ...vendor import Refusal, Vendor
 from .jobs import UNFINISHED, RailwayJobs
@@ -64,6 +65,13 @@ class Railway(Vendor):
     def app(self) -> Router:
         up = self.route("POST", "/project/{project}/environment/{environment}/up", "up", self.up)
         return Router([Route("/graphql/v2", self.graphql, methods=["POST"]), up])
+
+    def services_for(self, wanted: Order, variables: dict[str, str], created: int) -> list[Service]:
+        """Return the services of a new storefront."""
+        services = [service_of(wanted, unit, variables, key=str(uuid.uuid4()), name=unit["name"], created=created) for unit in units_of(wanted)]
+        for service in services if wanted.get("units") is None else ():
+            service.settings["healthcheckPath"] = EXAMPLE[0]["health"]  # its worker answers there, too
+        return services
 
     def refusal(self, status: int, code: str, message: str, **more: Any) -> Refusal:
         return Refusal(status, {**_errors(message, code=code.upper()), "message": message})

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ...builds import BuildFailed, Recipe
 from ...faults import effect
+from ...start import start_command
 from ...state import Service, Storefront, UnitDeployment, now
 from ...units import Unit
 
@@ -109,7 +110,7 @@ class RailwayJobs:
             try:
                 if deployment.effect == "build_fails":
                     raise BuildFailed('Command "npm run build" exited with 1')
-                kept = {name: value for name, value in deployment.variables.items() if name.startswith(BUILD_VARIABLES)}
+                kept = {name: value for name, value in deployment.variables.items() if name.startswith(BUILD_VARIABLES)} | service.build_variables
                 deployment.log.clear()
                 recipe = Recipe(deployment.files, kept, service.settings.get("buildCommand") or "")
                 deployment.image = await self.cloud.builder.build(recipe, lambda line: self._tell(deployment, line))
@@ -142,7 +143,13 @@ class RailwayJobs:
         self._status(deployment, "FAILED")
 
     async def _serve(self, front: Storefront, service: Service, deployment: UnitDeployment) -> None:
-        """Start the process; let the domain point at it once it is healthy, and only then end the one before."""
+        """Start the process; let the domain point at it once it is healthy, and only then end the one before. A cron job only waits for its schedule."""
+        if service.kind == "cron":
+            before, service.live, deployment.served = service.live, deployment.id, True
+            self._status(deployment, "SUCCESS")
+            if before and before != deployment.id:
+                self._status(service.deployments[before], "REMOVED")
+            return
         unit = self._starting[deployment.id] = await self._start(front, service, deployment)
         seconds = 0 if deployment.effect in ("unhealthy", "crashes") else service.settings["healthcheckTimeout"] or DEFAULT_TIMEOUT
         healthy = await self.cloud.units.healthy(unit, service.settings["healthcheckPath"], seconds)
@@ -189,11 +196,11 @@ class RailwayJobs:
 
         return await self.cloud.units.start(
             f"{front.name}-{service.name}",
-            self.cloud.units.argv(service.settings["startCommand"], app),
-            cwd=app,
+            start_command(service.settings["startCommand"], app, self.cloud.builder.search_path(app)),
             variables={**deployment.variables, **self._told(front, service, deployment)},
             log=self.log_file(deployment),
             ended=ended,
+            port_variable=service.port_variable,
         )
 
     def _told(self, front: Storefront, service: Service, deployment: UnitDeployment) -> dict[str, str]:
@@ -217,4 +224,4 @@ class RailwayJobs:
 
 def runs(service: Service, deployment: UnitDeployment) -> bool:
     """Tell whether this deployment's process should be there."""
-    return service.live == deployment.id and not deployment.stopped and deployment.status == "SUCCESS"
+    return service.live == deployment.id and not deployment.stopped and deployment.status == "SUCCESS" and service.kind != "cron"

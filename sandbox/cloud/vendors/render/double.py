@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Router
 
 from ...faults import Fault, effect
+from ...orders import service_of, units_of
 from ...state import Service, Storefront, UnitDeployment, now
 from ...vendor import Refusal, Vendor, json_body
 from ..railway.jobs import UNFINISHED
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from ...cloud import Cloud
 
 Body = dict[str, Any]
-COMMANDS = {"api": "npm start", "worker": "npm run worker"}
 SETTABLE = {"autoDeploy", "branch", "name", "rootDir"}
 SETTABLE_DETAILS = {"maintenanceMode", "preDeployCommand", "healthCheckPath"}
 
@@ -82,19 +82,18 @@ class Render(Vendor):
     # What a storefront has here
 
     def services_for(self, wanted: Body, variables: dict[str, str], created: int) -> list[Service]:
-        """Return the services of a new storefront, an API with a domain and a worker. Raises KeyError on a missing key."""
+        """Return the services of a new storefront. Raises KeyError on a missing key."""
         shared: Body = {
-            **{"repository": wanted["repository"], "branch": "main", "rootDir": wanted.get("root_directory", "apps/backend"), "image": None},
-            **{"autoDeploy": "no", "suspended": False, "numInstances": 1, "preDeployCommand": "", "buildCommand": "", "autoscaling": None},
-            **{"maintenanceMode": {"enabled": False, "uri": ""}, "healthcheckTimeout": 6},
+            **{"repository": wanted["repository"], "branch": "main", "image": None, "buildCommand": "", "autoscaling": None},
+            **{"autoDeploy": "no", "suspended": False, "numInstances": 1, "maintenanceMode": {"enabled": False, "uri": ""}},
         }
-        return [
-            Service(
-                identifier("srv-"), f"{wanted['name']}-{unit}", created, dict(variables),
-                {**shared, "unit": unit, "startCommand": command, "healthcheckPath": "/health" if unit == "api" else None},
-            )
-            for unit, command in COMMANDS.items()
-        ]  # fmt: skip
+        services = []
+        for unit in units_of(wanted):
+            service = service_of(wanted, unit, variables, key=identifier("srv-"), name=f"{wanted['name']}-{unit['name']}", created=created)
+            root = unit.get("root", wanted.get("root_directory", "apps/backend"))
+            service.settings = {**shared, **service.settings, "unit": unit["name"], "rootDir": root, "preDeployCommand": unit.get("pre_deploy") or ""}
+            services.append(service)
+        return services
 
     async def push(self, front: Storefront, revision: str, repository: str = "") -> list[str]:
         """Be told of a new commit on the branch, as by Git's webhook; return the deploys that this makes. Each service knows its repository."""

@@ -13,6 +13,7 @@ from ...builds import BuildFailed, Recipe
 from ...server import free_port
 from ...state import Site, SiteDeployment, Storefront, now
 from ...webhosts import deployment_host
+from .servers import Servers
 
 if TYPE_CHECKING:
     from ...cloud import Cloud
@@ -26,6 +27,7 @@ class VercelJobs:
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
         self.served: dict[str, deque[dict[str, Any]]] = {}  # deployment → its last requests, as the runtime log tells them
+        self.servers = Servers(cloud)
         self._builds: dict[str, asyncio.Task[None]] = {}
         self._assignments: dict[str, asyncio.Task[None]] = {}
 

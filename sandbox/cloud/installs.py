@@ -1,0 +1,178 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The dependencies of an app: installed once for each lockfile by the package manager that wrote it, hard-linked from there."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from plugins.module_utils.core.errors import ConfigError
+from plugins.module_utils.source.shop.packages import Manager, Package, manager_of, read_packages
+from plugins.module_utils.source.shop.tree import Tree
+
+from ..package_managers import fetch
+from ..state import SandboxError
+
+Log = Callable[[str], None]
+Run = Callable[[list[str], Path, Mapping[str, str], Log], Awaitable[None]]
+
+# Files besides the manifests that decide what is installed.
+SETTINGS = (".npmrc", "pnpm-workspace.yaml", ".pnpmfile.cjs", ".yarnrc", ".yarnrc.yml")
+DEPENDENCIES = (
+    *("name", "workspaces", "dependencies", "devDependencies", "optionalDependencies", "peerDependencies", "overrides", "resolutions", "pnpm", "bin"),
+    *("packageManager", "dependenciesMeta"),
+)
+YARN_STATE = Path(".yarn", "install-state.gz")  # without it yarn runs no script
+OFFLINE = {
+    **{"npm_config_update_notifier": "false", "npm_config_manage_package_manager_versions": "false", "npm_config_verify_deps_before_run": "false"},
+    **{"YARN_ENABLE_TELEMETRY": "0", "YARN_NODE_LINKER": "node-modules", "YARN_ENABLE_SCRIPTS": "0", "YARN_IGNORE_PATH": "1"},
+    **{"TURBO_TELEMETRY_DISABLED": "1", "DO_NOT_TRACK": "1", "NEXT_TELEMETRY_DISABLED": "1", "PRISMA_HIDE_UPDATE_MESSAGE": "1"},
+}
+
+
+class NoDependencies(Exception):
+    """An app's dependencies cannot be installed; the message is for the deployment's owner."""
+
+
+class Installer:
+    """Installs into ``cache``, which may be shared with other sandboxes; ``scripts`` says whether the packages' install scripts run."""
+
+    def __init__(self, cache: Path, node_bin: Path, scripts: bool = False) -> None:
+        self.cache, self.node_bin, self.scripts = cache, node_bin, scripts
+        (cache / "installs").mkdir(parents=True, exist_ok=True)
+
+    async def install(self, source: Path, folder: str, node: str, run: Run, tell: Log) -> list[Path]:
+        """Give the app in a folder of the source its dependencies; return the folders of its programs. Raises NoDependencies."""
+        package, manager = self._package(source, folder)
+        if manager is None:
+            return []
+        try:
+            programs = await asyncio.to_thread(fetch, self.cache, self.node_bin, manager)
+        except SandboxError as error:
+            raise NoDependencies(str(error)) from None
+        paths = [programs] if programs else []
+        top = source / manager.folder
+        installed = self.cache / "installs" / _fingerprint(top, manager, [package, *_members(source, package)], f"{node} {self.scripts}")
+        if installed.exists():
+            tell("Restored the dependencies from the cache")
+            for modules in _kept(installed):
+                await _link(installed / modules, top / modules)
+        else:
+            argv = self._command(manager)
+            tell(f"Running {' '.join(argv[:2])}")
+            inherited = {name: value for name, value in os.environ.items() if name not in ("NODE_ENV", "npm_config_production")}
+            environment = {**inherited, **OFFLINE, **self._own(manager), "CI": "1", "PATH": self.search_path(top, paths)}
+            await run([str(programs / argv[0]) if programs else str(self.node_bin / argv[0]), *argv[1:]], top, environment, tell)
+            await self._keep(top, installed)
+        return paths
+
+    def search_path(self, top: Path, programs: list[Path]) -> str:
+        modules = [top / "node_modules" / ".bin"]
+        return os.pathsep.join([*map(str, [*modules, *programs, self.node_bin]), os.environ.get("PATH", os.defpath)])
+
+    def _package(self, source: Path, folder: str) -> tuple[Package, Manager | None]:
+        try:
+            packages = read_packages(Tree.of_folder(source))
+            package = packages.get(folder)
+            if package is None:
+                raise NoDependencies("package.json is missing in the root directory of the upload.")
+            needed = package.dependencies or package.manager
+            return package, manager_of(package) if needed else None
+        except ConfigError as error:
+            raise NoDependencies(str(error)) from None
+
+    def _command(self, manager: Manager) -> list[str]:
+        """Return the installation that takes exactly what the lockfile has."""
+        classic = manager.version.startswith("1.")
+        quiet = [] if self.scripts else ["--ignore-scripts"]
+        if manager.name == "npm":
+            flags = ["--no-audit", "--no-fund", "--prefer-offline", "--include=dev", "--no-update-notifier", "--cache", str(self.cache / "npm")]
+            return ["npm", "ci", *quiet, *flags]
+        if manager.name == "pnpm":
+            return ["pnpm", "install", "--frozen-lockfile", "--prod=false", "--prefer-offline", *quiet, "--store-dir", str(self.cache / "pnpm")]
+        if classic:
+            folder = str(self.cache / "yarn-classic")
+            return ["yarn", "install", "--frozen-lockfile", "--production=false", "--prefer-offline", "--non-interactive", *quiet, "--cache-folder", folder]
+        return ["yarn", "install", "--immutable", *([] if self.scripts else ["--mode=skip-build"])]
+
+    def _own(self, manager: Manager) -> dict[str, str]:
+        if manager.name != "yarn":
+            return {}
+        authority = os.environ.get("NODE_EXTRA_CA_CERTS")
+        registry = os.environ.get("npm_config_registry")  # noqa: SIM112  npm reads no other
+        return {
+            **{"YARN_GLOBAL_FOLDER": str(self.cache / "yarn"), "YARN_ENABLE_GLOBAL_CACHE": "true"},
+            **({"YARN_HTTPS_CA_FILE_PATH": authority} if authority else {}),
+            **({"YARN_NPM_REGISTRY_SERVER": registry} if registry else {}),
+        }
+
+    async def _keep(self, top: Path, installed: Path) -> None:
+        """Keep what was installed for the next build of the same lockfile."""
+        draft = installed.with_name(f".{installed.name}-{os.getpid()}")
+        draft.mkdir()
+        for modules in _installed(top):
+            (draft / modules).parent.mkdir(parents=True, exist_ok=True)
+            await _link(top / modules, draft / modules)
+        with suppress(OSError):  # the same was installed elsewhere meanwhile
+            draft.rename(installed)
+        await asyncio.to_thread(shutil.rmtree, draft, ignore_errors=True)
+
+
+def _members(source: Path, package: Package) -> list[Package]:
+    packages = read_packages(Tree.of_folder(source))
+    return [packages[folder] for folder in (package.root, *package.members) if folder in packages and folder != package.folder]
+
+
+def _installed(top: Path) -> Iterator[Path]:
+    """Yield where dependencies were installed, by their paths below the top."""
+    for here, folders, _names in os.walk(top):
+        if "node_modules" in folders:
+            yield Path(here, "node_modules").relative_to(top)
+        folders[:] = [name for name in folders if name not in ("node_modules", ".git")]
+    if (top / YARN_STATE).exists():
+        yield YARN_STATE
+
+
+def _kept(installed: Path) -> Iterator[Path]:
+    yield from _installed(installed)
+
+
+async def _link(source: Path, target: Path) -> None:
+    """Copy a folder or a file by hard links."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    process = await asyncio.create_subprocess_exec("cp", "-al", str(source), str(target), stderr=asyncio.subprocess.PIPE)
+    error = (await process.communicate())[1]
+    if process.returncode != 0:
+        raise NoDependencies(f"The dependencies could not be copied: {error.decode(errors='replace').strip()}")
+
+
+def _fingerprint(top: Path, manager: Manager, packages: list[Package], more: str) -> str:
+    """Return a digest of all that decides what is installed, whatever the versions of the app's own packages are."""
+    lockfile = (top / Path(manager.lockfile).name).read_text()
+    manifests = {package.folder: {key: package.manifest.get(key) for key in DEPENDENCIES} for package in packages}
+    settings = {name: (top / name).read_text() for name in SETTINGS if (top / name).exists()}
+    patches = {str(path.relative_to(top)): path.read_text(errors="replace") for path in sorted(top.glob("patches/**/*.patch"))}
+    parts = [manager.name, manager.version, _without_versions(lockfile) if manager.name == "npm" else lockfile, manifests, settings, patches, more]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _without_versions(lockfile: str) -> Any:
+    """Return a lockfile of npm without the versions of the app's own packages, which change with each release."""
+    try:
+        lock = json.loads(lockfile)
+    except ValueError as error:
+        raise NoDependencies(f"package-lock.json cannot be read: {error}") from None
+    lock.pop("version", None)
+    for path, entry in lock.get("packages", {}).items():
+        if "node_modules/" not in path:
+            entry.pop("version", None)
+    return lock

@@ -1,0 +1,93 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sites that Next.js serves itself: a process for each deployment that is asked for, as Vercel starts functions, and stopped when others are asked more."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+
+from ...state import SiteDeployment
+from ...units import Command, Unit
+
+if TYPE_CHECKING:
+    from ...cloud import Cloud
+
+AT_ONCE = 3  # processes: of the live deployment, the staged one, and the one before
+START_SECONDS = 60.0
+
+
+class Servers:
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        self.running: OrderedDict[str, Unit] = OrderedDict()  # by deployment, the one that was asked last at the end
+        self._one_at_a_time: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def unit(self, deployment: SiteDeployment, app: Path) -> Unit | None:
+        """Return the process of a deployment, started unless it runs; None when it does not come up."""
+        async with self._one_at_a_time[deployment.id]:
+            unit = self.running.get(deployment.id)
+            if unit is None or not unit.running:
+                unit = await self._start(deployment, app)
+                if unit is None:
+                    return None
+                self.running[deployment.id] = unit
+            self.running.move_to_end(deployment.id)
+        await self.stop([key for key in list(self.running)[:-AT_ONCE] if not self.running[key].in_flight])
+        return unit
+
+    async def stop(self, deployments: Iterable[str]) -> None:
+        units = {key: self.running.pop(key) for key in deployments if key in self.running}
+        await asyncio.gather(*(self.cloud.units.stop(unit) for unit in units.values()))
+        for key in units:
+            await asyncio.to_thread(shutil.rmtree, self._folder(key), ignore_errors=True)
+
+    async def _start(self, deployment: SiteDeployment, app: Path) -> Unit | None:
+        top = self.cloud.builder.folder(deployment.build)
+        copy = await self._copy(deployment.id, top, app)
+        command = 'exec next start --hostname 127.0.0.1 --port "$PORT"'
+        modules = [copy / app.relative_to(top) / "node_modules" / ".bin", self.cloud.builder.search_path(copy)]
+        unit = await self.cloud.units.start(
+            f"{deployment.name}-site",
+            Command(["/bin/sh", "-c", command], copy / app.relative_to(top), ":".join(map(str, modules))),
+            variables={**deployment.variables, "NODE_ENV": "production", "NEXT_TELEMETRY_DISABLED": "1"},
+            log=self.cloud.folder / "units" / f"{deployment.id}.log",
+            ended=lambda unit: None,
+        )
+        if await self._answers(unit):
+            return unit
+        await self.cloud.units.stop(unit, drain=0)
+        return None
+
+    async def _copy(self, key: str, top: Path, app: Path) -> Path:
+        """Return a copy of a build, for Next.js writes into its own: linked, but for the pages that were built."""
+        copy = self._folder(key)
+        await asyncio.to_thread(shutil.rmtree, copy, ignore_errors=True)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        built = next(path.parent for path in app.glob("*/BUILD_ID"))
+        own = copy / built.relative_to(top)
+        for words in (["-al", str(top), str(copy)], ["-a", "--remove-destination", f"{built}/.", str(own)]):
+            process = await asyncio.create_subprocess_exec("cp", *words)
+            await process.wait()
+        return copy
+
+    def _folder(self, key: str) -> Path:
+        return self.cloud.folder / "sites" / key
+
+    async def _answers(self, unit: Unit) -> bool:
+        """Wait until a process answers anything at all."""
+        deadline = asyncio.get_running_loop().time() + START_SECONDS
+        while unit.running and asyncio.get_running_loop().time() < deadline:
+            with suppress(httpx.HTTPError):
+                await self.cloud.client.get(f"{unit.url}/_next/none", timeout=10)
+                return True
+            await asyncio.sleep(0.05)
+        return False
