@@ -90,7 +90,7 @@ def test_every_request_is_one_that_vercel_describes(contract: Contract, asked: l
 
 
 def test_every_call_of_the_client_was_among_them(asked: list[Request]):
-    calls = re.findall(r'call\("([A-Z]+)", ([^,)]+)', "".join(Path(module.__file__).read_text() for module in (vercel, upload, variables)))
+    calls = re.findall(r'call\(\s*"([A-Z]+)",\s*([^,)]+)', "".join(Path(module.__file__).read_text() for module in (vercel, upload, variables)))
     assert len({FakeVercel.operation(request) for request in asked}) == len(set(calls)) + 2  # promote and rollback are one call; the runtime log is a stream
     assert {request.query.get("teamId") for request in asked} == {"team_1"}
 
