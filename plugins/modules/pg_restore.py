@@ -240,33 +240,24 @@ dropped:
   elements: str
 """
 
-from collections.abc import Mapping
-from contextlib import ExitStack, closing
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ansible.module_utils.common.parameters import env_fallback
 
-from ..module_utils.backup.archive import Archive, choose, fetch, fetch_file, proofs
-from ..module_utils.backup.manifest import folder
 from ..module_utils.backup.reader import ZSTANDARD_ERROR
-from ..module_utils.backup.request import read_identity, secret_keys
-from ..module_utils.core.errors import ConfigError, WaitTimeout
+from ..module_utils.backup.request import secret_keys
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import lease_options, restoring_options
 from ..module_utils.core.redact import secrets_of_url
-from ..module_utils.core.wait import Waiter
 from ..module_utils.postgres import databases
-from ..module_utils.postgres.connection import PSYCOPG2_ERROR, connect, direct
-from ..module_utils.postgres.drop_database import drop
-from ..module_utils.postgres.row_diff import Losses, total
+from ..module_utils.postgres.connection import PSYCOPG2_ERROR
 from ..module_utils.release.lease import guard
-from ..module_utils.restore import load, replace_live, rights, url_swap, verify
-from ..module_utils.restore.scope import left_out
+from ..module_utils.restore import by_rename, by_url, replace_live
+from ..module_utils.restore.job import Course, Job, Report
+from ..module_utils.restore.replace_live import Site
 from ..module_utils.restore.target import RestoreTarget
-from ..module_utils.store.open import open_store
 
-FIELDS = ("staged", "kept", "kept_until", "expected_seconds", "verified", "losses", "lost_rows", "sequences", "not_counted", "held_seconds", "shut_seconds")
+BY_RENAME = {"staged": by_rename.restore, "restored": by_rename.restore, "undone": by_rename.undo, "dropped": by_rename.drop_expired}
 
 
 def argument_spec() -> dict[str, Any]:
@@ -289,257 +280,50 @@ def argument_spec() -> dict[str, Any]:
     }
 
 
-class Client:
-    """The live database, its server and the store; ``held`` is let go of at the end."""
-
-    def __init__(self, params: dict[str, Any], runtime: Runtime) -> None:
-        self.live = direct(params["database_url"], remedy="database_url")
-        self.target = direct(params["target_url"], option="target_url", remedy="target_url") if params["target_url"] else None
-        self.prefix, self.identity = folder(params["prefix"]), read_identity(params)
-        self.held = ExitStack()
-        self.close = self.held.close
-        self.store: Any = open_store(params) if params["store"] or params["backup"] else None  # a file needs none
-        if self.store:
-            self.held.callback(self.store.close)
-        self.warn, self.check_mode, self.state = runtime.warn, runtime.check_mode, params["state"]
-        self._waiter = Waiter(timeout=params["wait_timeout"], beat=runtime.beat)
-        self._began = self._waiter.clock()
-
-    def beat(self) -> None:
-        self._waiter.check("the restore")
-        if self._waiter.clock() - self._began > self._waiter.timeout:
-            raise WaitTimeout(f"It was not done after {self._waiter.timeout:g} s (wait_timeout), and the live database is as it was. Give it more time.")
+def build_client(params: dict[str, Any], runtime: Runtime) -> Job:
+    return Job(params, warn=runtime.warn, beat=runtime.beat, check_mode=runtime.check_mode)
 
 
-def plan(params: dict[str, Any], client: Client) -> Plan:
-    refuse(params, client.live.name)
-    site = replace_live.inspect_server(client.live, params["maintenance_database"], client.beat, client.held)
-    if not site.present.open:
-        client.warn(f"{client.live.name} accepts no connections, as a crash of its server in a swap leaves it. It is opened again.")
-    if params["state"] == "undone" and site.present.note.get("state") == "serving":  # the URL is that of what a restore has put there
-        client.live = databases.beside(client.live, site.present.note["of"])
-        site = replace_live.inspect_server(client.live, params["maintenance_database"], client.beat, client.held)
-    way: tuple[str, str | None] = ("rename", None)
-    if params["state"] != "dropped":
-        way = replace_live.choose_swap(site, params["swap"], elsewhere=bool(client.target), undo=params["state"] == "undone")
-    shown: dict[str, Any] = {
-        "database": client.live.name,
-        "backup": None,
-        "swap": way[0],
-        "swap_reason": way[1],
-        "already": False,
-        "left_out": [],
-        **dict.fromkeys(FIELDS),
-    }
-    shown["serves"] = client.live.name
-    todo = {"params": params, "site": site, "shown": shown, "now": datetime.now(UTC)}
-    if way[0] == "url":
-        todo["place"] = RestoreTarget(site, client.target, params["adopt"], client.beat)
-        return (plan_going_back if params["state"] == "undone" else plan_going)(todo, client)
-    return {"staged": plan_restore, "restored": plan_restore, "undone": plan_undo, "dropped": plan_drop}[params["state"]](todo, client)
-
-
-def refuse(params: dict[str, Any], live: str) -> None:
-    """Raise ConfigError for what no look at the server could mend."""
-    if params["adopt"] and not params["target_url"]:
-        raise ConfigError("adopt is for a database that target_url names. Set that too.", code="bad_option")
-    if params["target_url"] and params["swap"] == "rename" and params["state"] == "dropped":
-        raise ConfigError("The database in target_url is not this module's to drop. Leave target_url out.", code="bad_option")
-    if params["state"] in ("staged", "restored") and not params["adopt"] and not (params["backup"] or params["file"]):
-        raise ConfigError("Nothing says what to restore. Set backup, or file; or adopt with target_url.", code="bad_option")
-    for option, least in (("jobs", 1), ("keep", 0), ("lock_timeout", 0)):
-        if params[option] < least:
-            raise ConfigError(f"{option} is {params[option]}. Give {least} or more.")
-    if params["approve"] not in (None, "", live):
-        raise ConfigError(f"approve names {params['approve']}, and the live database is {live}. Look whether this is the right one.", code="not_approved")
-
-
-def plan_restore(todo: dict[str, Any], client: Client) -> Plan:
-    params, site, shown = todo["params"], todo["site"], todo["shown"]
-    archive = client.held.enter_context(fetch_file(params["file"], params["sha256"], client.beat)) if params["file"] else None
-    manifest = archive.manifest if archive else choose(client.store, params["backup"], client.prefix, client.live.name, client.warn)
-    digest = manifest["sha256"]
-    known = proofs(client.store, manifest, client.prefix, client.warn) if client.store and not archive else []
-    shown.update(backup=manifest["name"], expected_seconds=known[0]["recovery_seconds"] if known else None)
-    same = [entry for entry in site.replaced_by_present("before") if entry.note.get("sha256") == digest]
-    if same:
-        shown.update(already=True, kept=same[0].name, kept_until=same[0].note["kept_until"])
-        return Plan(before={"database": shown["database"]}, after={"database": shown["database"]}, result={"restore": shown})
-    staged = site.staged(digest)
-    if not staged:
-        archive = archive or fetched(client, manifest, params, site.admin)
-        todo["tool"] = load.fit(site.admin, archive, params["postgres_bin"], client.beat)
-        with closing(connect(client.live if site.present.open else site.server, beat=client.beat)) as inside:
-            rights.refuse_without(inside, site.admin, archive)
-        databases.refuse_uncopyable(site.admin, client.live.name)
-        shown["left_out"] = left_out(archive)
-    elif client.check_mode or client.state == "staged" or not params["approve"]:
-        count(shown, replace_live.compare(site, staged))
-    shown["staged"] = staged.name if staged else databases.label(client.live.name, "incoming", todo["now"])
-    shown["verified"] = staged.note["verified"] if staged else None
-    note = {"backup": manifest["name"], "sha256": digest}
-    todo.update(archive=archive, note=note, staged=staged, kind="before")
-    before = {"database": shown["database"], "staged": staged.name if staged else None}
-    if client.state == "staged":
-        return Plan(before=before, after={**before, "staged": shown["staged"]}, todo=todo, result={"restore": shown})
-    return approved(Plan(before=before, after={"database": f"{shown['database']} from {manifest['name']}"}, todo=todo, result={"restore": shown}), client)
-
-
-def fetched(client: Client, manifest: Mapping[str, Any], params: Mapping[str, Any], connection: Any) -> Archive:
-    jobs = 1 if client.target else params["jobs"]  # into a database that was named it is one transaction
-    frozen = load.loads_frozen(connection, manifest, params["postgres_bin"], jobs)
-    return client.held.enter_context(fetch(client.store, manifest["name"], client.prefix, client.identity, client.beat, frozen=frozen))
-
-
-def plan_going(todo: dict[str, Any], client: Client) -> Plan:
-    """Restore or adopt a database at another address and leave the live one for it."""
-    params, site, shown, place = todo["params"], todo["site"], todo["shown"], todo["place"]
-    archive = client.held.enter_context(fetch_file(params["file"], params["sha256"], client.beat)) if params["file"] else None
-    manifest = {"name": "adopted", "sha256": None} if params["adopt"] else archive.manifest if archive else None
-    manifest = manifest or choose(client.store, params["backup"], client.prefix, client.live.name, client.warn)
-    entry = place.find_restored(manifest["sha256"])
-    shown["backup"] = manifest["name"]
-    before = {"database": shown["database"]}
-    serving = place.serving()
-    if serving and serving != entry:
-        raise url_swap.already_left(client.live.name)
-    if entry and serving:
-        shown.update(already=True, serves=entry.name, kept=client.live.name, kept_until=entry.note.get("kept_until"))
-        return Plan(before={"database": entry.name}, after={"database": entry.name}, result={"restore": shown})
-    if entry is None:
-        with closing(connect(client.target or site.server, beat=client.beat)) as connection:
-            archive = archive or fetched(client, manifest, params, connection)
-            todo["tool"], reasons = load.fit_for_trial(connection, archive, params["postgres_bin"], client.beat)
-            with closing(connect(client.target or (client.live if site.present.open else site.server), beat=client.beat)) as inside:
-                reasons += rights.withheld(inside, connection, archive, into=bool(client.target))
-            todo["ownership"] = not reasons
-            if not client.target:
-                databases.refuse_uncopyable(connection, client.live.name)
-        shown["left_out"] = [*load.without_ownership(reasons), *left_out(archive)]
+def plan(params: dict[str, Any], job: Job) -> Plan:
+    job.refuse_bad_options()
+    site = find_site(job)
+    swap, reason = "rename", None
+    if job.state != "dropped":
+        swap, reason = replace_live.choose_swap(site, params["swap"], elsewhere=bool(job.target), undo=job.state == "undone")
+    report = Report(database=job.live.name, swap=swap, swap_reason=reason, serves=job.live.name)
+    if swap == "rename":
+        course = BY_RENAME[job.state](job, site, report)
     else:
-        shown["verified"] = verify.verify(place.database(entry), manifest, client.beat) if params["adopt"] and not client.check_mode else None
-        shown["verified"] = entry.note.get("verified") or shown["verified"]
-        if client.check_mode or client.state == "staged" or not params["approve"]:
-            count(shown, url_swap.compare(client.live, place.database(entry), client.beat))
-    shown["staged"] = entry.name if entry else client.target.name if client.target else databases.label(client.live.name, "incoming", todo["now"])
-    todo.update(archive=archive, note={"backup": manifest["name"], "sha256": manifest["sha256"]}, staged=entry)
-    if client.state == "staged":
-        staged = {"staged": entry.name if entry else None}
-        return Plan(before={**before, **staged}, after={**before, "staged": shown["staged"]}, todo=todo, result={"restore": shown})
-    return approved(Plan(before=before, after={"database": f"{shown['staged']} from {manifest['name']}"}, todo=todo, result={"restore": shown}), client)
+        target = RestoreTarget(site, job.target, params["adopt"], job.beat)
+        course = by_url.move_back(job, target, report) if job.state == "undone" else by_url.move(job, target, report)
+    result: dict[str, Any] = {"restore": report.as_result()}
+    if course.dropped is not None:
+        result["dropped"] = course.dropped
+    return Plan(before=course.before, after=course.after, todo=course, result=result)
 
 
-def plan_going_back(todo: dict[str, Any], client: Client) -> Plan:
-    """Leave the database at another address for the one from before."""
-    shown, place = todo["shown"], todo["place"]
-    entry = place.serving()
-    if entry is None:
-        if not place.target and not todo["site"].of_kind("restored"):
-            raise ConfigError(f"There is nothing to undo: the shop was not moved away from {client.live.name} to another address.", code="nothing_to_undo")
-        shown.update(already=True, kept=place.target.name if place.target else todo["site"].of_kind("restored")[0].name)
-        return Plan(before={"database": shown["database"]}, after={"database": shown["database"]}, result={"restore": shown})
-    shown["backup"] = entry.note.get("backup")
-    todo.update(back=entry)
-    if client.check_mode or not todo["params"]["approve"]:
-        count(shown, url_swap.compare(place.database(entry), client.live, client.beat))
-    return approved(Plan(before={"database": entry.name}, after={"database": client.live.name}, todo=todo, result={"restore": shown}), client)
+def find_site(job: Job) -> Site:
+    """Inspect the live database's server. To undo a move to another database of it, the live one is the one that was left."""
+    site = replace_live.inspect_server(job.live, job.params["maintenance_database"], job.beat, job.held)
+    if not site.present.open:
+        job.warn(f"{job.live.name} accepts no connections, as a crash of its server in a swap leaves it. It is opened again.")
+    if job.state == "undone" and site.present.note.get("state") == "serving":
+        job.live = databases.beside(job.live, site.present.note["of"])
+        site = replace_live.inspect_server(job.live, job.params["maintenance_database"], job.beat, job.held)
+    return site
 
 
-def plan_undo(todo: dict[str, Any], client: Client) -> Plan:
-    site, shown = todo["site"], todo["shown"]
-    kept = replace_live.undoable(site, todo["now"])
-    if kept is None:
-        shown["already"] = True
-        return Plan(before={"database": shown["database"]}, after={"database": shown["database"]}, result={"restore": shown})
-    shown["backup"] = kept.note.get("backup")
-    todo.update(staged=kept, kind="undone", note={"backup": kept.note.get("backup"), "sha256": kept.note.get("sha256")})
-    if client.check_mode or not todo["params"]["approve"]:
-        count(shown, replace_live.compare(site, kept))
-    before = {"database": f"{shown['database']} from {shown['backup']}"}
-    return approved(Plan(before=before, after={"database": f"{shown['database']} as {kept.name}"}, todo=todo, result={"restore": shown}), client)
-
-
-def plan_drop(todo: dict[str, Any], client: Client) -> Plan:
-    names = [entry.name for entry in replace_live.expired(todo["site"], todo["now"])]
-    return Plan(before={"databases": names}, after={"databases": []}, todo={**todo, "drop": names}, result={"restore": todo["shown"], "dropped": names})
-
-
-def count(shown: dict[str, Any], found: Losses) -> None:
-    shown.update(losses=found.rows, lost_rows=total(found.rows), sequences=found.sequences, not_counted=found.not_counted)
-
-
-def approved(intent: Plan, client: Client) -> Plan:
-    """Return the plan. Raises ConfigError, telling what would be lost, when nobody approved of that."""
-    shown = intent.result["restore"]
-    if intent.todo["params"]["approve"]:
-        return intent
-    lost = "; ".join(f"{table}: {', '.join(f'{rows} {how}' for how, rows in counted.items() if rows)}" for table, counted in (shown["losses"] or {}).items())
-    known = (
-        "What would be lost is counted by state: staged."
-        if shown["losses"] is None
-        else f"{shown['lost_rows']} rows would not be what they are now ({lost or 'none'})."
-    )
-    if shown["sequences"]:
-        known += f" Numbers that were given out since would be given out again by {', '.join(shown['sequences'])}."
-    if shown["not_counted"]:
-        kinds = [f"{kind.replace('_', ' ')} ({', '.join(names)})" for kind, names in shown["not_counted"].items()]
-        known += f" Not counted: {'; '.join(kinds)}."
-    error = ConfigError(f"Nobody approved to replace {client.live.name}. {known} Set approve: {client.live.name} to do it.", code="not_approved")
-    error.result["restore"] = shown
-    if client.check_mode:
-        client.warn(str(error))
-        return intent
-    raise error
-
-
-def apply(intent: Plan, client: Client) -> dict[str, Any]:
-    todo, shown = intent.todo, intent.result["restore"]
-    params, site, successor = todo["params"], todo["site"], todo.get("staged")
-    replace_live.begin(site)
-    if "place" in todo:
-        return apply_going(intent, client)
-    if "drop" in todo:
-        for name in todo["drop"]:
-            slots = drop(site.admin, site.server, name)
-            if slots:
-                client.warn(
-                    f"{name} had subscriptions. Their slots stay with the publishers and keep WAL there: drop {', '.join(slots)} where nothing uses it."
-                )
-        return {}
-    if successor is None:
-        successor, shown["verified"] = replace_live.stage(site, todo["archive"], todo["tool"], todo["note"], name=shown["staged"], jobs=params["jobs"])
-    if client.state == "staged":
-        count(shown, replace_live.compare(site, successor))
-        return {"restore": shown}
-    options = {"kind": todo["kind"], "keep": timedelta(hours=params["keep"]), "lock_timeout": params["lock_timeout"]}
-    shown["kept"], losses, seconds = replace_live.put_in_place(site, successor, todo["note"], **options)
-    count(shown, losses)
-    return {"restore": {**shown, **seconds, "kept_until": site.replaced_by_present(todo["kind"])[0].note["kept_until"]}}
-
-
-def apply_going(intent: Plan, client: Client) -> dict[str, Any]:
-    todo, shown = intent.todo, intent.result["restore"]
-    params, place, entry = todo["params"], todo["place"], todo.get("staged")
-    options = {"keep": timedelta(hours=params["keep"]), "lock_timeout": params["lock_timeout"]}
-    if "back" in todo:
-        losses, told = place.go_back(todo["back"], **options)
-        count(shown, losses)
-        return {"restore": {**shown, **told, "kept": todo["back"].name}}
-    if entry is None:
-        how = {"name": shown["staged"], "jobs": params["jobs"], "ownership": todo["ownership"]}
-        entry, shown["verified"] = place.load(todo["archive"], todo["tool"], todo["note"], **how)
-    if client.state == "staged":
-        count(shown, url_swap.compare(client.live, place.database(entry), client.beat))
-        return {"restore": shown}
-    entry, losses, told = place.go(entry, todo["note"], **options)
-    count(shown, losses)
-    return {"restore": {**shown, **told, "serves": entry.name, "kept": client.live.name}}
+def apply(intent: Plan, job: Job) -> dict[str, Any]:
+    course: Course = intent.todo
+    if course.apply:
+        course.apply()
+    return {"restore": course.report.as_result()}
 
 
 def main() -> None:
     run(
         argument_spec(),
-        Client,
+        build_client,
         plan,
         apply,
         guard=guard,

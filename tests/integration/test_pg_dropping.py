@@ -70,7 +70,7 @@ def test_subscriptions_are_left_out_and_named_and_publications_are_kept(shop: Sh
     staged = shop.restore("restored", backup=None, file=str(by_hand), keep=0, database_url=url)["restore"]
     assert staged["left_out"] == ["subscriptions: feed"]
     dropped = shop.restore("dropped", database_url=url)
-    assert "drop slot_of_the_live_one where nothing uses it" in dropped["warnings"][0]
+    assert "Drop the slots that nothing uses: slot_of_the_live_one" in dropped["warnings"][0]
     assert shop.admin("SELECT count(*) FROM pg_subscription") == [(0,)]
 
 

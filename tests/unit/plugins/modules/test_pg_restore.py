@@ -17,6 +17,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core.wait impor
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import parse_url
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.databases import DatabaseRow
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.row_diff import Losses
+from ansible_collections.storefront.runbook.plugins.module_utils.restore import by_rename, source
 from ansible_collections.storefront.runbook.plugins.module_utils.restore.replace_live import Site
 from ansible_collections.storefront.runbook.plugins.modules import pg_restore
 
@@ -62,7 +63,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
         server.done.append("fetch")
         yield Archive({"name": "sale", "sha256": "abc"}, "/dev/null")
 
-    real = pg_restore.replace_live
+    real = by_rename.replace_live
     live = SimpleNamespace(
         inspect_server=lambda *_: server.site(),
         choose_swap=lambda *_, **__: ("rename", None),
@@ -74,15 +75,16 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
         expired=real.expired,
     )
     monkeypatch.setattr(pg_restore, "replace_live", live)
-    monkeypatch.setattr(pg_restore, "choose", lambda store, name, prefix, database, warn: {"name": name, "sha256": "abc"})
-    monkeypatch.setattr(pg_restore, "fetch", fetched)
-    monkeypatch.setattr(pg_restore, "proofs", lambda *_: [{"recovery_seconds": 41.2}])
-    monkeypatch.setattr(pg_restore.load, "fit", lambda *_: SimpleNamespace(path="pg_restore"))
-    monkeypatch.setattr(pg_restore.load, "loads_frozen", lambda *_: False)
-    monkeypatch.setattr(pg_restore, "connect", lambda *_, **__: SimpleNamespace(close=nothing))
-    monkeypatch.setattr(pg_restore.rights, "refuse_without", lambda *_: None)
-    monkeypatch.setattr(pg_restore.databases, "refuse_uncopyable", lambda *_: None)
-    monkeypatch.setattr(pg_restore, "drop", lambda connection, _server, name: server.done.append(f"drop {name}"))
+    monkeypatch.setattr(by_rename, "replace_live", live)
+    monkeypatch.setattr(by_rename, "choose", lambda store, name, prefix, database, warn: {"name": name, "sha256": "abc"})
+    monkeypatch.setattr(source, "fetch", fetched)
+    monkeypatch.setattr(by_rename, "proofs", lambda *_: [{"recovery_seconds": 41.2}])
+    monkeypatch.setattr(by_rename.load, "fit", lambda *_: SimpleNamespace(path="pg_restore"))
+    monkeypatch.setattr(by_rename.load, "loads_frozen", lambda *_: False)
+    monkeypatch.setattr(by_rename, "connect", lambda *_, **__: SimpleNamespace(close=nothing))
+    monkeypatch.setattr(by_rename.rights, "refuse_without", lambda *_: None)
+    monkeypatch.setattr(by_rename.databases, "refuse_uncopyable", lambda *_: None)
+    monkeypatch.setattr(by_rename, "drop", lambda connection, _server, name: server.done.append(f"drop {name}"))
     monkeypatch.delenv("DATABASE_URL", raising=False)
     return server
 
@@ -137,10 +139,10 @@ def test_without_an_approval_it_fails_and_tells_what_would_be_lost(restore: Rest
     refused = restore(approve=None)
     assert (refused["error"]["code"], refused["restore"]["losses"], server.done) == ("not_approved", ROWS, [])
     lost = "4 rows would not be what they are now (public.order: 3 inserted, 1 updated)."
-    named = "Numbers that were given out since would be given out again by public.ticket. Not counted: foreign tables (public.feed)."
+    named = "These sequences would give out numbers again that were given out since: public.ticket. Not counted: foreign tables (public.feed)."
     assert f"{lost} {named} Set approve: shop" in refused["msg"]
     (warning,) = restore(approve=None, check=True)["warnings"]
-    assert "Nobody approved" in warning
+    assert "has not been approved" in warning
 
 
 def test_undo_puts_the_predecessor_back(restore: Restore, server: Server) -> None:
