@@ -246,14 +246,15 @@ from ansible.module_utils.common.parameters import env_fallback
 
 from ..module_utils.backup.reader import ZSTANDARD_ERROR
 from ..module_utils.backup.request import secret_keys
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import lease_options, restoring_options
+from ..module_utils.core.plan import Plan, carry_out
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.postgres import databases
 from ..module_utils.postgres.connection import PSYCOPG2_ERROR
 from ..module_utils.release.lease import guard
 from ..module_utils.restore import by_rename, by_url, replace_live
-from ..module_utils.restore.job import Course, Job, Report
+from ..module_utils.restore.job import Job, Report
 from ..module_utils.restore.replace_live import Site
 from ..module_utils.restore.target import RestoreTarget
 
@@ -292,14 +293,9 @@ def plan(params: dict[str, Any], job: Job) -> Plan:
         swap, reason = replace_live.choose_swap(site, params["swap"], elsewhere=bool(job.target), undo=job.state == "undone")
     report = Report(database=job.live.name, swap=swap, swap_reason=reason, serves=job.live.name)
     if swap == "rename":
-        course = BY_RENAME[job.state](job, site, report)
-    else:
-        target = RestoreTarget(site, job.target, params["adopt"], job.beat)
-        course = by_url.move_back(job, target, report) if job.state == "undone" else by_url.move(job, target, report)
-    result: dict[str, Any] = {"restore": report.as_result()}
-    if course.dropped is not None:
-        result["dropped"] = course.dropped
-    return Plan(before=course.before, after=course.after, todo=course, result=result)
+        return BY_RENAME[job.state](job, site, report)
+    target = RestoreTarget(site, job.target, params["adopt"], job.beat)
+    return by_url.move_back(job, target, report) if job.state == "undone" else by_url.move(job, target, report)
 
 
 def find_site(job: Job) -> Site:
@@ -313,19 +309,12 @@ def find_site(job: Job) -> Site:
     return site
 
 
-def apply(intent: Plan, job: Job) -> dict[str, Any]:
-    course: Course = intent.todo
-    if course.apply:
-        course.apply()
-    return {"restore": course.report.as_result()}
-
-
 def main() -> None:
     run(
         argument_spec(),
         build_client,
         plan,
-        apply,
+        carry_out,
         guard=guard,
         secrets=lambda params: [*secrets_of_url(params["database_url"]), *secrets_of_url(params["target_url"]), *secret_keys(params)],
         libraries={"psycopg2": PSYCOPG2_ERROR, "zstandard": ZSTANDARD_ERROR},

@@ -378,35 +378,25 @@ unresolved:
       sample: PostgreSQL ran the file as one transaction and undid it, so nothing of it is applied.
 """
 
-from collections.abc import Sequence
-from contextlib import ExitStack, closing
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.common.parameters import env_fallback
 
-from ..module_utils.core.errors import ConfigError, RunbookError
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import lease_options, source_options
+from ..module_utils.core.plan import Plan, carry_out
 from ..module_utils.core.redact import secrets_of_url
-from ..module_utils.core.wait import Waiter
-from ..module_utils.migrations import history as prisma
-from ..module_utils.migrations import resolve, runner_cli
 from ..module_utils.migrations.certain_failures import refuse_certain_failures, refuse_squashed
-from ..module_utils.migrations.folder import refuse_another_folder
-from ..module_utils.migrations.lock_holders import lock_holders
-from ..module_utils.migrations.pending import as_text, tell_pending
+from ..module_utils.migrations.changes import Applying, Marking, results_kept
+from ..module_utils.migrations.history import inspect, refuse
+from ..module_utils.migrations.project import Project
 from ..module_utils.migrations.report import drift, history
-from ..module_utils.migrations.runner_builtin import Builtin
-from ..module_utils.migrations.runner_elsewhere import apply_by_cli, await_applied, noted
+from ..module_utils.migrations.runner_elsewhere import await_applied
 from ..module_utils.migrations.script_sources import YAML_ERROR
 from ..module_utils.migrations.second_migrator import refuse_second_migrator
-from ..module_utils.migrations.unknown import unknown_to_release
-from ..module_utils.postgres.connection import PSYCOPG2_ERROR, connect, direct
+from ..module_utils.postgres.connection import PSYCOPG2_ERROR
 from ..module_utils.release.lease import guard
 from ..module_utils.restore import url_swap
-from ..module_utils.source.checkout import checkout
 
 MARKED = ("resolved_applied", "resolved_rolled_back", "baselined")  # the states that only write to _prisma_migrations
 
@@ -433,115 +423,32 @@ def argument_spec() -> dict[str, Any]:
     }
 
 
-class Client:
-    """The database and the release's files, which last as long as this."""
-
+class Client(Project):
     def __init__(self, params: dict[str, Any], runtime: Runtime) -> None:
-        self.params, self.runtime, self._stack = params, runtime, ExitStack()
-        self.close = self._stack.close
-        self.database = direct(params["database_url"], params["direct_url"])
-        self.waiter = Waiter(timeout=params["wait_timeout"], interval=1.0, beat=runtime.beat, warn=runtime.warn)
-        self.settings = {name: params[name] for name in ("lock_timeout", "statement_timeout")}
-
-    def connect(self) -> Any:
-        return self._stack.enter_context(closing(connect(self.database)))
-
-    def files(self, ref: str | None) -> Path:
-        return self._stack.enter_context(checkout(self.params["path"], ref, self.params["root_directory"])).root
-
-    def migrations(self, files: Path, ref: str | None) -> list[prisma.Migration]:
-        where = "/".join(part for part in (self.params["root_directory"] or self.params["path"], self.params["migrations"]) if part)
-        return prisma.read_folder(files / self.params["migrations"], f"{where} of {ref}" if ref else where)
-
-    def unknown(self, state: prisma.State, migrations: Sequence[prisma.Migration]) -> list[dict[str, Any]]:
-        """What the database has and the release has not, by the files of ``known_from``."""
-        ref = self.params["known_from"]
-        newer, why_not = None, f"it is not in {ref} (known_from), so what it did is not known" if ref else "known_from is not set, so what it did is not known"
-        if ref:
-            try:
-                newer = self.migrations(self.files(ref), ref)
-            except ConfigError as error:
-                why_not = f"known_from cannot be read, so what it did is not known: {error}"
-                self.runtime.warn(f"The migrations of {ref} (known_from) cannot be read: {error}")
-        return unknown_to_release(state, migrations, newer, why_not, self.params["migrations"])
-
-    def warn_of_drift(self, state: prisma.State) -> None:
-        if state.edited:
-            self.runtime.warn(f"Migrations were edited after they were applied, which changes nothing in the database: {', '.join(state.edited)}.")
-        if state.missing:
-            self.runtime.warn(f"The database has migrations that this release does not know, as an older release would: {', '.join(state.missing)}.")
-
-    def marks(self, connection: Any, migrations: Sequence[prisma.Migration]) -> resolve.Marks:
-        reason = self.params["reason"] if self.params["force"] else None
-        return resolve.marks_for(connection, migrations, self.database.schema, state=self.params["state"], name=self.params["migration"], reason=reason)
+        super().__init__(params, warn=runtime.warn, beat=runtime.beat)
+        self.check_mode = runtime.check_mode
 
 
 def plan(params: dict[str, Any], client: Client) -> Plan:
-    files = client.files(params["ref"])
-    refuse_another_folder(files, params["migrations"], client.runtime.warn)
-    migrations = client.migrations(files, params["ref"])
+    files, migrations = client.release()
     if params["commands"] is not None:
         refuse_second_migrator(params["commands"], params["runner"], files)
     connection = client.connect()
     if params["state"] != "verified" and url_swap.is_left(connection, client.database.name):  # its fence does not hold sessions of the runbook
         raise url_swap.already_left(client.database.name)
-    state = prisma.inspect(connection, migrations)
+    state = inspect(connection, migrations)
     found = {"migrations": history(state, migrations), "drift": drift(state), "missing": state.missing, "unknown_to_release": client.unknown(state, migrations)}
-    try:
+    with results_kept(found):
         if params["state"] in MARKED:
-            marks = client.marks(connection, migrations)
-            return Plan(before=marks.before, after=marks.after, todo={"migrations": migrations}, result={**found, "resolved": list(marks.after)})
-        if params["state"] == "verified" and not client.runtime.check_mode:
-            state = await_applied(lambda: prisma.inspect(connection, migrations), migrations, client.waiter)
+            return Marking(client, migrations).plan(connection, found)
+        if params["state"] == "verified" and not client.check_mode:
+            state = await_applied(lambda: inspect(connection, migrations), migrations, client.waiter)
             found["migrations"] = history(state, migrations)
-        prisma.refuse(connection, state, migrations, client.database.schema)
+        refuse(connection, state, migrations, client.database.schema)
         if not params["known_from"]:  # an older release that is only asked about applies nothing
             refuse_certain_failures(state.pending, params["migrations"])
             refuse_squashed(connection, state)
-        return plan_migrations(client, files, migrations, state, found)
-    except RunbookError as error:
-        error.result = {**found, **error.result}
-        raise
-
-
-def plan_migrations(client: Client, files: Path, migrations: Sequence[prisma.Migration], state: prisma.State, found: dict[str, Any]) -> Plan:
-    params, cli = client.params, None
-    client.warn_of_drift(state)
-    applies = params["state"] == "applied" and params["runner"] != "platform" and state.pending
-    if applies and params["runner"] == "cli":  # an older release, which is only asked about, may lock another Prisma than is installed
-        cli = runner_cli.find(Path(params["path"]).resolve(), params["root_directory"], files)
-    earlier = [migration for migration in migrations if migration not in state.pending]
-    pending = tell_pending(state.pending, params["migrations"], earlier)
-    before = "".join(f"{name}\n" for name in state.applied)
-    after = before + as_text(pending, state.pending)
-    result = {**found, "pending": pending, "applied": [], "backward_compatible": all(each["backward_compatible"] for each in pending)}
-    if not applies:  # what others will apply is shown, and is no change of this task
-        return Plan(before=before, after=before, result={**result, "diff": {"before": before, "after": after}})
-    return Plan(before=before, after=after, todo={"migrations": migrations, "pending": state.pending, "files": files, "cli": cli}, result=result)
-
-
-def apply(plan: Plan, client: Client) -> dict[str, Any]:
-    params, todo, migrations = client.params, plan.todo, plan.todo["migrations"]
-    connection = client.connect()
-
-    def inspect() -> prisma.State:
-        return prisma.inspect(connection, migrations)
-
-    try:
-        if params["state"] in MARKED:
-            result = {"resolved": resolve.write(connection, lambda: client.marks(connection, migrations))}
-        elif todo["cli"]:
-            url = runner_cli.with_options(params["direct_url"] or params["database_url"], client.settings)
-            with noted(connection, client.database.schema, inspect()):
-                told = {"inspect": inspect, "pending": todo["pending"], "holders": partial(lock_holders, connection)}
-                result = {"applied": apply_by_cli(todo["cli"], todo["files"], url, client.waiter, **told)}
-        else:
-            builtin = Builtin(connection, client.waiter, schema=client.database.schema, settings=client.settings, lock_retries=params["lock_retries"])
-            result = {"applied": builtin.apply(lambda: prisma.read_state(connection, migrations, client.database.schema))}
-    except RunbookError as error:
-        error.result = {**plan.result, **error.result}
-        raise
-    return {**result, "migrations": history(inspect(), migrations)}
+        return Applying(client, files, migrations, state).plan(found)
 
 
 def secrets(params: dict[str, Any]) -> list[str]:
@@ -553,7 +460,7 @@ def main() -> None:
         argument_spec(),
         Client,
         plan,
-        apply,
+        carry_out,
         guard=guard,
         secrets=secrets,
         libraries={"psycopg2": PSYCOPG2_ERROR, "PyYAML": YAML_ERROR},

@@ -170,8 +170,8 @@ leftovers:
   elements: str
 """
 
-from contextlib import ExitStack, closing, nullcontext
-from pathlib import Path
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from ansible.module_utils.common.parameters import env_fallback
@@ -179,20 +179,20 @@ from ansible.module_utils.common.parameters import env_fallback
 from ..module_utils.backup.reader import ZSTANDARD_ERROR
 from ..module_utils.backup.request import secret_keys
 from ..module_utils.core.errors import RunbookError, WaitTimeout
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import lease_options, restoring_options, scratch_options, source_options
+from ..module_utils.core.plan import Plan
 from ..module_utils.core.progress import report
 from ..module_utils.core.redact import secrets_of_url
-from ..module_utils.core.wait import Waiter
-from ..module_utils.migrations import history
 from ..module_utils.migrations.certain_failures import refuse_certain_failures
-from ..module_utils.migrations.folder import refuse_another_folder
+from ..module_utils.migrations.history import State, read_state
+from ..module_utils.migrations.migration import Migration
+from ..module_utils.migrations.project import Project
 from ..module_utils.migrations.rehearsal import Rehearsal, refuse_another_state
 from ..module_utils.postgres.connection import PSYCOPG2_ERROR, Database, connect, direct
 from ..module_utils.postgres.identity import refuse_same_address, refuse_same_database
 from ..module_utils.release.lease import guard
 from ..module_utils.restore import rehearsal as rehearsal_copy
-from ..module_utils.source.checkout import checkout
 
 
 def argument_spec() -> dict[str, Any]:
@@ -213,73 +213,74 @@ def argument_spec() -> dict[str, Any]:
     }
 
 
-class Client:
+class Client(Project):
     """Both databases, as they are reached past a pooler."""
 
     def __init__(self, params: dict[str, Any], runtime: Runtime) -> None:
-        self.params, self._permit, self._stack = params, runtime.permit, ExitStack()
-        self.close = self._stack.close
-        self.warn = runtime.warn
-        self.production = direct(params["database_url"], params["direct_url"])
+        super().__init__(params, warn=runtime.warn, beat=runtime.beat)
+        self.permit = runtime.permit
         self.given = direct(params["scratch_url"], option="scratch_url", remedy="scratch_url") if params["copy"] == "given" else None
         if self.given:
-            refuse_same_address(self.production, self.given)
-        self.waiter = Waiter(timeout=params["wait_timeout"], interval=1.0, beat=runtime.beat, warn=runtime.warn)
-        self.settings = {name: params[name] for name in ("lock_timeout", "statement_timeout")}
-        self._began = self.waiter.clock()
-
-    def connect(self, database: Database) -> Any:
-        return self._stack.enter_context(closing(connect(database)))
+            refuse_same_address(self.database, self.given)
+        self.began = self.waiter.clock()
 
     def beat(self) -> None:
         self.waiter.check("the rehearsal")
-        if self.waiter.clock() - self._began > self.waiter.timeout:
-            raise WaitTimeout(f"The copy was not there after {self.waiter.timeout:g} s (wait_timeout), so nothing was rehearsed. Give it more time.")
+        if self.waiter.clock() - self.began > self.waiter.timeout:
+            raise WaitTimeout(f"The copy was not ready after {self.waiter.timeout:g} s (wait_timeout), so nothing was rehearsed. Increase wait_timeout.")
 
-    def copied(self, connection: Any, state: history.State) -> rehearsal_copy.Planned:
+    def copied(self, connection: Any, state: State) -> rehearsal_copy.Planned:
         if self.given:
             refuse_same_database(connection, self.connect(self.given))
             return nullcontext((self.given, {})), self.given.describe(), {}
-        return rehearsal_copy.planned(
-            self.params, self.production, connection, state, held=self._stack, beat=self.beat, warn=self.waiter.warn, permit=self._permit
-        )
+        hooks: dict[str, Any] = {"held": self.held, "beat": self.beat, "warn": self.warn, "permit": self.permit}
+        return rehearsal_copy.planned(self.params, self.database, connection, state, **hooks)
+
+
+@dataclass
+class Todo:
+    """What a rehearsal applies, to which copy, and the state that the copy must have."""
+
+    migrations: list[Migration]
+    copy: AbstractContextManager[tuple[Database, dict[str, Any]]] | None
+    state: State
 
 
 def plan(params: dict[str, Any], client: Client) -> Plan:
-    shown = "/".join(part for part in (params["root_directory"] or params["path"], params["migrations"]) if part)
-    with checkout(params["path"], params["ref"], params["root_directory"]) as source:
-        refuse_another_folder(source.root, params["migrations"], client.warn)
-        migrations = history.read_folder(Path(source.root, params["migrations"]), f"{shown} of {params['ref']}" if params["ref"] else shown)
-    production = client.connect(client.production)
-    state = history.read_state(production, migrations, client.production.schema)
+    _files, migrations = client.release()
+    production = client.connect()
+    state = read_state(production, migrations, client.database.schema)
     refuse_certain_failures(state.pending, params["migrations"])
-    copy, where, told = client.copied(production, state) if state.pending or client.given else (None, None, {})
+    copy, where, details = client.copied(production, state) if state.pending or client.given else (None, None, {})
     if client.given:
-        refuse_another_state(state, history.read_state(client.connect(client.given), migrations, client.given.schema))
+        refuse_another_state(state, read_state(client.connect(client.given), migrations, client.given.schema))
     before = "".join(f"{name}\n" for name in state.applied)
     return Plan(
         before=before,
         after=before + "".join(f"{migration.name}\n{migration.sql.rstrip()}\n" for migration in state.pending),
-        todo={"migrations": migrations, "copy": copy, "state": state},
-        result={"pending": [migration.name for migration in state.pending], "scratch": where, "rehearsed": [], **told},
+        todo=Todo(migrations, copy, state),
+        result={"pending": [migration.name for migration in state.pending], "scratch": where, "rehearsed": [], **details},
     )
 
 
 def apply(plan: Plan, client: Client) -> dict[str, Any]:
-    migrations, told, done = plan.todo["migrations"], {}, {}
+    todo: Todo = plan.todo
+    if todo.copy is None:
+        raise AssertionError("a rehearsal has pending migrations, and so a copy")
+    details: dict[str, Any] = {}
     try:
         report("The rehearsal waits for its copy of the database")
-        with plan.todo["copy"] as (database, told), ExitStack() as stack:
+        with todo.copy as (database, details), ExitStack() as stack:
             report(f"The rehearsal applies {len(plan.result['pending'])} migrations to {database.name}")
             scratch, watcher = (stack.enter_context(closing(connect(database))) for _unused in range(2))
-            refuse_another_state(plan.todo["state"], history.read_state(scratch, migrations, database.schema))
+            refuse_another_state(todo.state, read_state(scratch, todo.migrations, database.schema))
             rehearsal = Rehearsal(scratch, watcher, client.waiter, schema=database.schema, settings=client.settings)
-            rehearsal.apply(lambda: history.read_state(scratch, migrations, database.schema))
+            rehearsal.apply(lambda: read_state(scratch, todo.migrations, database.schema))
             done = {"scratch": database.describe(), "rehearsed": rehearsal.rehearsed}
     except RunbookError as error:
-        error.result = {**plan.result, **told, **error.result}
+        error.result = {**plan.result, **details, **error.result}
         raise
-    return {**told, **done}
+    return {**details, **done}
 
 
 def secrets(params: dict[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -17,29 +17,10 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from . import progress
 from .errors import RunbookError
 from .internal import internal
+from .plan import Plan
 from .redact import SHORTEST, all_forms, redact
 from .urls import hidden_secrets, proxy_secrets
 from .wait import nothing
-
-
-@dataclass
-class Plan:
-    """What is, what shall be, and what follows from the difference.
-
-    ``before`` and ``after`` are what the diff shows: whitelisted fields, never a secret; dictionaries, or text where a diff of lines reads better.
-    ``result`` is returned in check mode as it stands, and updated by what ``apply`` returns otherwise. ``todo`` is for ``apply`` alone.
-    ``skipped`` says why there is nothing to look at yet.
-    """
-
-    before: Any
-    after: Any
-    todo: Any = field(default_factory=dict)
-    result: dict[str, Any] = field(default_factory=dict)
-    skipped: str | None = None
-
-    @property
-    def changed(self) -> bool:
-        return self.before != self.after
 
 
 class Guard(Protocol):

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 from ..backup.archive import Archive, choose, fetch_file, proofs
+from ..core.plan import Plan
 from ..postgres import databases
 from ..postgres.connection import connect
 from ..postgres.databases import DatabaseRow
 from ..postgres.drop_database import drop
 from ..postgres.programs import Tool
 from . import load, replace_live, rights
-from .job import Course, Job, Report, approved, nothing_to_do
+from .job import Job, Report, approved, nothing_to_do
 from .replace_live import Site
 from .scope import left_out
 from .source import fetched
@@ -34,16 +36,18 @@ class Swap:
     archive: Archive | None = None
     tool: Tool | None = None
 
-    def apply(self) -> None:
+    def apply(self) -> dict[str, Any]:
+        """Do it, and return the completed report."""
         replace_live.begin(self.site)
         successor = self.staged or self._stage()
         if self.job.state == "staged":
             self.report.count(replace_live.compare(self.site, successor))
-            return
+            return self.report.as_result()
         kept, losses, seconds = replace_live.put_in_place(self.site, successor, self.note, kind=self.kind, **self.job.swap_options)
         self.report.count(losses)
         until = self.site.replaced_by_present(self.kind)[0].note["kept_until"]
         self.report.update(kept=kept, kept_until=until, **seconds)
+        return self.report.as_result()
 
     def _stage(self) -> DatabaseRow:
         assert self.archive and self.tool and self.report.staged
@@ -52,7 +56,7 @@ class Swap:
         return successor
 
 
-def restore(job: Job, site: Site, report: Report) -> Course:
+def restore(job: Job, site: Site, report: Report) -> Plan:
     """Plan to restore a backup, as far as ``state`` says. Raises ConfigError for what cannot be done or was not approved."""
     params, database = job.params, report.database
     archive = job.held.enter_context(fetch_file(params["file"], params["sha256"], job.beat)) if params["file"] else None
@@ -76,8 +80,9 @@ def restore(job: Job, site: Site, report: Report) -> Course:
             report.count(replace_live.compare(site, swap.staged))
     before = {"database": database, "staged": swap.staged.name if swap.staged else None}
     if job.state == "staged":
-        return Course(report, before, {**before, "staged": report.staged}, swap.apply)
-    return approved(Course(report, before, {"database": f"{database} from {manifest['name']}"}, swap.apply), job)
+        return Plan(before, {**before, "staged": report.staged}, todo=swap.apply, result=report.as_result())
+    after = {"database": f"{database} from {manifest['name']}"}
+    return approved(Plan(before, after, todo=swap.apply, result=report.as_result()), report, job)
 
 
 def _refuse_what_fails(job: Job, site: Site, archive: Archive) -> None:
@@ -86,7 +91,7 @@ def _refuse_what_fails(job: Job, site: Site, archive: Archive) -> None:
     databases.refuse_uncopyable(site.admin, job.live.name)
 
 
-def undo(job: Job, site: Site, report: Report) -> Course:
+def undo(job: Job, site: Site, report: Report) -> Plan:
     """Plan to put the predecessor back. Raises ConfigError where there is none, or where that was not approved."""
     kept = replace_live.undoable(site, job.now)
     if kept is None:
@@ -97,14 +102,14 @@ def undo(job: Job, site: Site, report: Report) -> Course:
     if job.counts_losses_first:
         report.count(replace_live.compare(site, kept))
     before, after = f"{report.database} from {report.backup}", f"{report.database} as {kept.name}"
-    return approved(Course(report, {"database": before}, {"database": after}, swap.apply), job)
+    return approved(Plan({"database": before}, {"database": after}, todo=swap.apply, result=report.as_result()), report, job)
 
 
-def drop_expired(job: Job, site: Site, report: Report) -> Course:
+def drop_expired(job: Job, site: Site, report: Report) -> Plan:
     """Plan to drop the databases whose time is over."""
     names = [row.name for row in replace_live.expired(site, job.now)]
 
-    def apply() -> None:
+    def apply() -> dict[str, Any]:
         replace_live.begin(site)
         for name in names:
             slots = drop(site.admin, site.server, name)
@@ -113,5 +118,6 @@ def drop_expired(job: Job, site: Site, report: Report) -> Course:
                     f"{name} had subscriptions. Their replication slots remain on the publishers and retain WAL there. "
                     f"Drop the slots that nothing uses: {', '.join(slots)}."
                 )
+        return {}
 
-    return Course(report, {"databases": names}, {"databases": []}, apply, dropped=names)
+    return Plan({"databases": names}, {"databases": []}, todo=apply, result={**report.as_result(), "dropped": names})

@@ -12,12 +12,13 @@ from typing import Any
 
 from ..backup.archive import Archive, choose, fetch_file
 from ..core.errors import ConfigError
+from ..core.plan import Plan
 from ..postgres import databases
 from ..postgres.connection import connect
 from ..postgres.databases import DatabaseRow
 from ..postgres.programs import Tool
 from . import load, replace_live, rights, url_swap, verify
-from .job import Course, Job, Report, approved, nothing_to_do
+from .job import Job, Report, approved, nothing_to_do
 from .scope import left_out
 from .source import fetched
 from .target import RestoreTarget
@@ -36,16 +37,18 @@ class Move:
     tool: Tool | None = None
     ownership: bool = True
 
-    def apply(self) -> None:
+    def apply(self) -> dict[str, Any]:
+        """Do it, and return the completed report."""
         job, report = self.job, self.report
         replace_live.begin(self.target.site)
         restored = self.restored or self._load()
         if job.state == "staged":
             report.count(url_swap.compare(job.live, self.target.database(restored), job.beat))
-            return
+            return report.as_result()
         serving, losses, known = self.target.go(restored, self.note, **job.swap_options)
         report.count(losses)
         report.update(serves=serving.name, kept=job.live.name, **known)
+        return report.as_result()
 
     def _load(self) -> DatabaseRow:
         assert self.archive and self.tool and self.report.staged
@@ -76,7 +79,7 @@ class Move:
             report.count(url_swap.compare(job.live, database, job.beat))
 
 
-def move(job: Job, target: RestoreTarget, report: Report) -> Course:
+def move(job: Job, target: RestoreTarget, report: Report) -> Plan:
     """Plan to restore or adopt a database at another address and to leave the live one for it. Raises ConfigError."""
     params = job.params
     archive = job.held.enter_context(fetch_file(params["file"], params["sha256"], job.beat)) if params["file"] else None
@@ -88,16 +91,17 @@ def move(job: Job, target: RestoreTarget, report: Report) -> Course:
     if restored and serving:
         report.update(already=True, serves=restored.name, kept=job.live.name, kept_until=restored.note.get("kept_until"))
         return nothing_to_do(report, restored.name)
-    course = Move(job, target, report, {"backup": manifest["name"], "sha256": manifest["sha256"]}, restored)
+    steps = Move(job, target, report, {"backup": manifest["name"], "sha256": manifest["sha256"]}, restored)
     if restored:
-        course.inspect(restored, manifest)
+        steps.inspect(restored, manifest)
     else:
-        course.prepare(archive, manifest)
+        steps.prepare(archive, manifest)
     before: dict[str, Any] = {"database": report.database}
     if job.state == "staged":
         before["staged"] = restored.name if restored else None
-        return Course(report, before, {**before, "staged": report.staged}, course.apply)
-    return approved(Course(report, before, {"database": f"{report.staged} from {manifest['name']}"}, course.apply), job)
+        return Plan(before, {**before, "staged": report.staged}, todo=steps.apply, result=report.as_result())
+    after = {"database": f"{report.staged} from {manifest['name']}"}
+    return approved(Plan(before, after, todo=steps.apply, result=report.as_result()), report, job)
 
 
 def _manifest(job: Job, archive: Archive | None) -> Mapping[str, Any]:
@@ -106,7 +110,7 @@ def _manifest(job: Job, archive: Archive | None) -> Mapping[str, Any]:
     return archive.manifest if archive else choose(job.store, job.params["backup"], job.prefix, job.live.name, job.warn)
 
 
-def move_back(job: Job, target: RestoreTarget, report: Report) -> Course:
+def move_back(job: Job, target: RestoreTarget, report: Report) -> Plan:
     """Plan to leave the database at another address for the one from before. Raises ConfigError."""
     serving = target.serving()
     if serving is None:
@@ -119,10 +123,11 @@ def move_back(job: Job, target: RestoreTarget, report: Report) -> Course:
     if job.counts_losses_first:
         report.count(url_swap.compare(target.database(serving), job.live, job.beat))
 
-    def apply() -> None:
+    def apply() -> dict[str, Any]:
         replace_live.begin(target.site)
         losses, known = target.go_back(serving, **job.swap_options)
         report.count(losses)
         report.update(kept=serving.name, **known)
+        return report.as_result()
 
-    return approved(Course(report, {"database": serving.name}, {"database": job.live.name}, apply), job)
+    return approved(Plan({"database": serving.name}, {"database": job.live.name}, todo=apply, result=report.as_result()), report, job)

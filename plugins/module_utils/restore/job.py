@@ -14,6 +14,7 @@ from typing import Any
 from ..backup.manifest import folder
 from ..backup.request import read_identity
 from ..core.errors import ConfigError, WaitTimeout
+from ..core.plan import Plan
 from ..core.wait import Waiter, nothing
 from ..postgres.connection import direct
 from ..postgres.row_diff import Losses, total
@@ -102,7 +103,7 @@ class Report:
         self.update(losses=found.rows, lost_rows=total(found.rows), sequences=found.sequences, not_counted=found.not_counted)
 
     def as_result(self) -> dict[str, Any]:
-        return {each.name: getattr(self, each.name) for each in fields(self)}
+        return {"restore": {each.name: getattr(self, each.name) for each in fields(self)}}
 
     def losses_in_words(self) -> str:
         if self.losses is None:
@@ -118,29 +119,18 @@ class Report:
         return text
 
 
-@dataclass
-class Course:
-    """What a run does: what is, what will be, and ``apply``, which does it and completes the report. ``dropped`` are names of databases."""
-
-    report: Report
-    before: dict[str, Any]
-    after: dict[str, Any]
-    apply: Callable[[], None] | None = None
-    dropped: list[str] | None = None
+def nothing_to_do(report: Report, serves: str) -> Plan:
+    return Plan({"database": serves}, {"database": serves}, result=report.as_result())
 
 
-def nothing_to_do(report: Report, serves: str) -> Course:
-    return Course(report, {"database": serves}, {"database": serves})
-
-
-def approved(course: Course, job: Job) -> Course:
-    """Return the course. Raises ConfigError with what would be lost when it was not approved; check mode warns instead."""
+def approved(plan: Plan, report: Report, job: Job) -> Plan:
+    """Return the plan. Raises ConfigError with what would be lost when it was not approved; check mode warns instead."""
     if job.params["approve"]:
-        return course
+        return plan
     live = job.live.name
-    error = ConfigError(f"Replacing {live} has not been approved. {course.report.losses_in_words()} Set approve: {live} to do it.", code="not_approved")
-    error.result["restore"] = course.report.as_result()
+    error = ConfigError(f"Replacing {live} has not been approved. {report.losses_in_words()} Set approve: {live} to do it.", code="not_approved")
+    error.result.update(report.as_result())
     if not job.check_mode:
         raise error
     job.warn(str(error))
-    return course
+    return plan

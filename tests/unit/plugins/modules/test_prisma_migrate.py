@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.migrations import runner_cli
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations import project, runner_cli
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations.migration import Migration
 from ansible_collections.storefront.runbook.plugins.modules import deploy_lease, prisma_migrate
 from psycopg2 import errors
@@ -48,7 +48,7 @@ Migrate = Callable[..., dict[str, Any]]
 def database(monkeypatch: pytest.MonkeyPatch) -> FakePostgres:
     """A database that has the first migration."""
     server = FakePostgres(INIT)
-    monkeypatch.setattr(prisma_migrate, "connect", lambda database: server)
+    monkeypatch.setattr(project, "connect", lambda database: server)
     for name in ("DATABASE_URL", "DIRECT_URL"):
         monkeypatch.delenv(name, raising=False)
     return server

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations import project
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations.migration import Migration
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import Database
 from ansible_collections.storefront.runbook.plugins.modules import prisma_rehearse
@@ -43,7 +44,8 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> Servers:
             "pg_class.oid": list,
             TWO.sql: list,
         }
-    monkeypatch.setattr(prisma_rehearse, "connect", made.connect)
+    for user in (prisma_rehearse, project):
+        monkeypatch.setattr(user, "connect", made.connect)
     for name in ("DATABASE_URL", "DIRECT_URL"):
         monkeypatch.delenv(name, raising=False)
     return made
