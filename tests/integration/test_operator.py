@@ -406,3 +406,38 @@ def test_it_works_under_ansible_runner(good):
     assert "\r\x1b[K  release" not in printed
     assert {"playbook_on_start", "runner_on_ok", "playbook_on_stats"} <= {event["event"] for event in events}
     assert json.dumps(events)
+
+
+PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
+
+
+@pytest.mark.parametrize("callback", ["storefront.runbook.operator", "default"])
+@pytest.mark.parametrize("playbook", PLAYBOOKS, ids=lambda playbook: playbook.stem)
+def test_every_playbook_fails_where_no_storefront_is_left(desk, playbook, callback):
+    desk.hosts()
+    command = ["ansible-playbook", str(playbook), "-i", "hosts.yml", "-e", "release=v1.1.0"]
+    environment = desk.environment(ANSIBLE_STDOUT_CALLBACK=callback)
+    done = subprocess.run(command, cwd=desk.folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stdout
+    assert "The inventory has no host in the group storefronts. Check -i and --limit" in " ".join(done.stdout.split())
+    assert "RELEASED" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("inventory", "limit", "said"),
+    [
+        ("storefronts: {}\nother: {hosts: {db: {}}}", None, "NOTHING DONE: The inventory has no host in the group storefronts."),
+        ("storefronts: {hosts: {shop: {}}}\nother: {hosts: {db: {}}}", "db", "NOTHING DONE: --limit leaves no host of the group storefronts."),
+        ("storefronts: {hosts: {shop: {}}}", "elsewhere", "elsewhere"),
+        ("other: {hosts: {db: {}}}", None, "storefronts"),
+        ("all: {}", None, "storefronts"),
+    ],
+)
+def test_however_no_storefront_is_left_it_is_an_error(desk, inventory, limit, said):
+    (desk.folder / "hosts.yml").write_text(inventory)
+    command = ["ansible-playbook", str(ROOT / "playbooks/backups.yml"), "-i", "hosts.yml", *(["--limit", limit] if limit else [])]
+    environment = desk.environment(COLUMNS="120")
+    done = subprocess.run(command, cwd=desk.folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode in (1, 2), done.stdout
+    assert said in done.stdout + done.stderr
+    assert "Backups of" not in done.stdout

@@ -73,7 +73,7 @@ class Prober:
             return results
 
         def classify(asked: list[Result]) -> tuple[Outcome, str]:
-            return (Outcome.PENDING if pending else Outcome.READY), "pending"
+            return (Outcome.PENDING if pending else Outcome.READY), _passed(asked)
 
         def pause(waited: float) -> float:
             seconds = interval(waited) if callable(interval) else interval

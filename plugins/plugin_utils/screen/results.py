@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,16 +14,20 @@ from .event import Event
 from .text import listed
 
 Describe = Callable[[Event, bool], str]
+_MISSING = re.compile(r"\b(None|inf|nan)\b|\{\}|\[\]")  # what Python writes for what a result does not have
 SERVES = ("success", "live", "ready")  # the platforms' words for what serves
 
 
 def words(event: Event, check: bool) -> str:
     """Return what a result says; ``check`` is whether it is what would be done. Empty where there is nothing to say of this module."""
-    tell = MODULES.get(event.module)
+    describe = MODULES.get(event.module)
     try:
-        return tell(event, check) if tell and event.good else ""
+        text = describe(event, check) if describe and event.good else ""
     except (TypeError, ValueError, AttributeError, KeyError, IndexError):  # a result of another shape must not end the screen
-        return "changed" if event.get("changed") else "done"
+        text = "None"
+    if not _MISSING.search(text):
+        return text
+    return "changed" if event.get("changed") else "done"
 
 
 def _backup(event: Event, check: bool) -> str:

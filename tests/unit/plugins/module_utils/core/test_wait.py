@@ -94,3 +94,28 @@ def test_it_stops_when_the_play_is_gone(clock: Clock) -> None:
     orphan = dataclasses.replace(waiter(clock), _controller=(1, -1))  # process 1 lives, but did not start then
     with pytest.raises(RunbookError, match="is gone, so this worker stops too"):
         orphan.wait_for(lambda: "READY", classify, what="dpl_1")
+
+
+@pytest.mark.parametrize(
+    ("timeout", "limit", "line"),
+    [
+        (600, None, "dpl_1 is BUILDING (0 s of at most 600 s)"),
+        (float("inf"), None, "dpl_1 is BUILDING (0 s)"),
+        (float("inf"), 60, "dpl_1 is BUILDING (0 s of at most 60 s)"),
+        (float("inf"), 0, "dpl_1 is BUILDING (0 s)"),
+    ],
+)
+def test_progress_names_a_limit_only_where_there_is_one(clock: Clock, monkeypatch: pytest.MonkeyPatch, timeout: float, limit: float | None, line: str) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(progress, "sink", lines.append)
+    words = iter(["BUILDING", "READY"])
+    waiter(clock, timeout=timeout).wait_for(lambda: next(words), classify, what="dpl_1", limit=limit)
+    assert lines == [line]
+
+
+def test_progress_never_exceeds_its_limit_and_may_be_described_by_the_answer(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(progress, "sink", lines.append)
+    words = iter(["BUILDING", "BUILDING", "READY"])
+    waiter(clock, timeout=600, interval=40).wait_for(lambda: next(words), classify, what="dpl_1", limit=30, describe=lambda word: f"half of {word}")
+    assert lines == ["half of BUILDING (0 s of at most 30 s)", "half of BUILDING (30 s of at most 30 s)"]

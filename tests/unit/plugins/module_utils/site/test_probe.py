@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import requests
+from ansible_collections.storefront.runbook.plugins.module_utils.core import progress
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import LeaseLost
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Waiter, nothing
 from ansible_collections.storefront.runbook.plugins.module_utils.site.checks import Check
@@ -51,6 +52,15 @@ def test_it_gives_up_after_the_wait_timeout_with_the_last_answer(clock: Clock) -
     result = ask(lambda request: reply(503), clock, wait_timeout=5)
     assert (result.outcome, result.status, result.reasons, result.tries) == ("unhealthy", 503, ["status 503 instead of 200"], 4)
     assert clock.sleeps == [2, 2, 1]
+
+
+def test_progress_counts_the_checks_that_have_passed(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(progress, "sink", lines.append)
+    checks = [HOME, Check(name="Shop", url="https://www.shop.example/products")]
+    answers = {"/": iter([reply(503), reply(200)]), "/products": iter([reply(503), reply(503), reply(200)])}
+    prober(lambda request: next(answers[request.path]), clock).run(checks)
+    assert lines == ["0 of 2 checks passed (0 s of at most 60 s)", "1 of 2 checks passed (2 s of at most 60 s)"]
 
 
 def test_a_wait_timeout_of_zero_is_one_try(clock: Clock) -> None:

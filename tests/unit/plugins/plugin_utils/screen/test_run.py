@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.ending import FIXED
 from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.event import Event
-from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.page import Page
+from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.page import Line, Page
+from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.results import MODULES, words
 from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.text import columns
 
 from tests.unit.plugins.plugin_utils.screen.recorded import BEGAN, recorded, run_of, shown
@@ -180,3 +182,137 @@ def test_the_usual_time_comes_from_the_ledger():
     for event in begun("backend.release"):
         run.take(event)
     assert run.doing() == ("release the backend", BEGAN + 10, 41)
+
+
+def test_a_rollback_that_was_issued_first_and_awaited_later_shows_what_was_put_back():
+    api = {"ansible_loop_var": "unit", "unit": {"name": "api"}}
+    issued = at(20, f"{COLLECTION}railway_service", changed=True, previous={"release": "v1.1.0"}, deployment={"release": "v1.0.0"}, **api)
+    awaited = at(30, f"{COLLECTION}railway_service", changed=False, previous={"release": "v1.0.0"}, deployment={"release": "v1.0.0"}, **api)
+    events = [replace(issued, args={"state": "rolled_back", "wait": False}), replace(awaited, args={"state": "rolled_back"})]
+    run = run_of(playbook="playbooks/rollback.yml")
+    lines = shown(run, [fact(5, release_lease="t", release_unfinished={}), *events])
+    assert [line for line in lines if line.startswith("  put back api            back on v1.0.0  ")]
+    again = shown(run_of(playbook="playbooks/rollback.yml"), [fact(5, release_lease="t", release_unfinished={}), events[1]])
+    assert [line for line in again if "put back api" in line and "unchanged, v1.0.0" in line]
+
+
+@pytest.mark.parametrize(("live", "undo"), [({"id": "d1", "release": "v1.0.0"}, True), ({}, False)])
+def test_undo_is_offered_where_something_was_live_before(live, undo):
+    looked = replace(
+        at(3, f"{COLLECTION}railway_service", previous=live, ansible_loop_var="unit", unit={"name": "api"}), args={"state": "deployed"}, asked=True
+    )
+    probed = at(4, f"{COLLECTION}health_check", checks=[{"outcome": "unreachable", "passes": 0}] * 4)
+    text = "\n".join(shown(run_of(), [looked, probed, *begun("backend.release"), fact(20, release_step={}), report()]))
+    assert ("undo" in text) is undo
+    assert ("0 of 4 checks passed" in text) is undo
+    assert ("nothing is live yet" in text) is not undo
+
+
+@pytest.mark.parametrize(
+    ("kind", "module", "outcome"),
+    [
+        ("backup", "pg_backup", "NOT BACKED UP: back up the database failed."),
+        ("prove", "pg_proof", "NOT PROVEN: prove the backup failed."),
+        ("database", "pg_info", "FAILED: database."),
+        ("backups", "pg_backup_info", "FAILED: backups."),
+        ("preflight", "cf_purge", "FAILED: purge the edge."),
+        ("deploy", "deploy_lease", "FAILED: lease. Nothing was changed."),
+    ],
+)
+def test_a_failure_is_shown_once_and_the_outcome_says_what_was_not_done(kind, module, outcome):
+    why = "The service did not answer."
+    failed, closing = at(5, f"{COLLECTION}{module}", "failed", msg=why), at(6, "ansible.builtin.fail", "failed", msg="FAILED: Ask it. See its error above.")
+    lines = shown(run_of(playbook=f"playbooks/{kind}.yml"), [failed, closing], bad=True)
+    assert sum(why in line for line in lines) == 1
+    assert outcome in lines
+    assert f"playbooks/{kind}.yml" in " ".join(lines[-2:])
+
+
+def test_a_backup_that_was_made_is_not_denied_when_an_old_one_could_not_be_removed():
+    made = at(5, f"{COLLECTION}pg_backup", changed=True, backup={"name": "shop-1", "size": 686})
+    failed = at(6, f"{COLLECTION}pg_backup_prune", "failed", msg="The store did not answer.")
+    lines = shown(run_of(playbook="playbooks/backup.yml"), [made, failed], bad=True)
+    assert "BACKED UP, but FAILED: remove old backups." in lines
+
+
+def test_what_a_check_of_the_play_stops_within_a_step_is_shown():
+    lines = shown(run_of(), [*begun("database.verify"), at(20, "ansible.builtin.assert", "failed", msg="A migration is missing.")], bad=True)
+    assert any("verify the migrations   FAILED: A migration is missing." in line for line in lines)
+
+
+def test_a_restore_that_waits_for_an_approval_has_stopped_and_not_failed():
+    why = "3 rows of the live database are not in it. Continue with -e approve_restore=shop"
+    events = [*begun("database.stage"), at(20, "ansible.builtin.assert", "failed", msg=why)]
+    told = report(kind="restore", outcome="failed", message="The database is as it was.")
+    lines = shown(run_of(playbook="playbooks/restore.yml", options=["-e backup=latest"]), [*events, told])
+    assert not any("FAILED" in line for line in lines)
+    assert "NOT RESTORED: it waits for an approval. The database is as it was." in lines
+    assert "-e backup=latest -e approve_restore=shop" in " ".join(" ".join(lines).replace("\\", "").split())
+
+
+@pytest.mark.parametrize(
+    ("kind", "told", "outcome"),
+    [
+        ("restore", {"outcome": "restored", "message": "It is kept until 2026-12-07T08:49:02+00:00."}, r"RESTORED in 60\.0 s\. It is kept until Mon 7 Dec "),
+        ("restore", {"outcome": "undone", "message": "It is back."}, r"RESTORE UNDONE in 60\.0 s\. It is back\."),
+        ("migrate", {"outcome": "migrated", "message": "Nothing was pending."}, r"MIGRATED in 60\.0 s\. Nothing was pending\."),
+        (
+            "rollback",
+            {"outcome": "rolled_back", "message": "ROLLED BACK to v1.0.0. INCOMPLETE: store: no answer"},
+            r"ROLLED BACK to v1\.0\.0 in 60\.0 s\. INCOM",
+        ),
+    ],
+)
+def test_every_playbook_ends_with_its_outcome_and_how_long_it_took(kind, told, outcome):
+    lines = shown(run_of(playbook=f"playbooks/{kind}.yml"), [fact(5, release_lease="t", release_unfinished={}), report(60, kind=kind, **told)])
+    assert [line for line in lines if re.match(outcome, line)], lines
+
+
+def test_the_outcome_of_a_deploy_has_the_usual_time_of_those_that_went_out():
+    took = [("released", "00:10"), ("released", "00:30"), ("rolled_back", "50:00")]
+    records = [{"kind": "deploy", "outcome": how, "started_at": "2026-03-02T10:00:00Z", "finished_at": f"2026-03-02T10:{end}Z"} for how, end in took]
+    ledger = at(2, f"{COLLECTION}release_info", records=[*records, {"kind": "deploy", "outcome": "released", "started_at": None, "finished_at": "x"}])
+    lines = shown(run_of(), [ledger, *begun("backend.release"), fact(20, release_step={}), report(60)])
+    assert "RELEASED v1.1.0 in 60.0 s (usually 20.0 s)." in lines
+
+
+def test_a_long_warning_ends_with_a_whole_sentence():
+    (line,) = run_of().warn(
+        "The extension is missing. " * 8 + "Add it to the libraries that the server loads, and restart the server, which ends sessions " * 4
+    )
+    assert line.text.endswith("The extension is missing.")
+    (line,) = run_of().warn("word " * 200)
+    assert line.text.endswith("word …")
+
+
+def test_a_command_keeps_an_option_and_its_value_on_one_line():
+    line = Line("ansible-playbook playbooks/deploy.yml -i inventories/production --limit shop -e release=v1.1.0", "next", command=True)
+    for width in range(40, 100):
+        rows = Page(width).lines(line)
+        assert not [row for row in rows if re.search(r"(-e|-i|--limit) \\$", row)]
+
+
+@pytest.mark.parametrize("missing", [None, "", 0, [], {}])
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_what_a_module_did_not_return_is_not_printed(module, missing):
+    names = (
+        "backup",
+        "proof",
+        "rehearsed",
+        "pending",
+        "applied",
+        "deployment",
+        "previous",
+        "upload",
+        "purged",
+        "zone",
+        "checks",
+        "record",
+        "restore",
+        "server",
+    )
+    for state in ("deployed", "staged", "rolled_back", "stopped", "promoted"):
+        for changed in (False, True):
+            event = replace(at(5, f"{COLLECTION}{module}", changed=changed, **dict.fromkeys(names, missing)), args={"state": state})
+            for check in (False, True):
+                assert not re.search(r"\b(None|inf|nan)\b|\{\}|\[\]", words(event, check)), (state, changed, check, words(event, check))
