@@ -38,6 +38,7 @@ PLUGINS = (
     (loader.action_loader, "storefront.runbook.in_process"),
     (loader.connection_loader, "ansible.builtin.local"),
     (loader.filter_loader, "ansible.builtin.default"),
+    (loader.filter_loader, "storefront.runbook.deploy_phases"),  # and with it all filters of this collection
     (loader.test_loader, "ansible.builtin.defined"),
     (loader.lookup_loader, "ansible.builtin.env"),
 )
