@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,10 @@ FRONTEND: dict[str, Any] = {"surfaces": ["frontend"]}
 
 
 def stopped(running: Running) -> bool:
-    """Whether ansible-playbook stands still."""
-    written = running.order.with_suffix(".pid")
-    return written.exists() and Path(f"/proc/{running.pid()}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    """Whether ansible-playbook stands still; not before it has begun, nor once it has ended."""
+    with suppress(OSError):
+        return Path(f"/proc/{running.pid()}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    return False
 
 
 @contextmanager

@@ -34,7 +34,9 @@ class CallbackModule(CallbackBase):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.order = Path(os.environ["AT_TASK"])
-        self.order.with_suffix(".pid").write_text(str(os.getpid()))
+        written = self.order.with_suffix(".writing")
+        written.write_text(str(os.getpid()))
+        written.rename(self.order.with_suffix(".pid"))  # whole: a test waits for this file and reads it
         self.waiting = json.loads(self.order.read_text())
 
     def v2_playbook_on_task_start(self, task, is_conditional):

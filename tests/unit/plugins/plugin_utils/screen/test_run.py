@@ -185,7 +185,7 @@ def test_the_usual_time_comes_from_the_ledger():
 
 
 def test_a_rollback_that_was_issued_first_and_awaited_later_shows_what_was_put_back():
-    api = {"ansible_loop_var": "unit", "unit": {"name": "api"}}
+    api: dict[str, Any] = {"ansible_loop_var": "unit", "unit": {"name": "api"}}
     issued = at(20, f"{COLLECTION}railway_service", changed=True, previous={"release": "v1.1.0"}, deployment={"release": "v1.0.0"}, **api)
     awaited = at(30, f"{COLLECTION}railway_service", changed=False, previous={"release": "v1.0.0"}, deployment={"release": "v1.0.0"}, **api)
     events = [replace(issued, args={"state": "rolled_back", "wait": False}), replace(awaited, args={"state": "rolled_back"})]
