@@ -27,7 +27,7 @@ OUTER = {
 
 def phases() -> list[str]:
     """Return the phases in their order; a task that is added to deploy.yml, or a phase to the order of a deploy, is a new one."""
-    play, _end = yaml.safe_load((ROOT / "playbooks/deploy.yml").read_text())
+    _begin, play, _end = yaml.safe_load((ROOT / "playbooks/deploy.yml").read_text())
     (outer,) = [task for task in play["tasks"] if "block" in task]
     (inner,) = [task for task in outer["block"] if "block" in task]
     return ["preflight", *(OUTER.get(task["name"], task["name"]) for task in outer["block"] if task is not inner), *ORDER]
