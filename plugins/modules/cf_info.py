@@ -23,16 +23,6 @@ options:
       - The environment variable E(CLOUDFLARE_API_TOKEN) is used when it is not set.
     type: str
     required: true
-  api_url:
-    description:
-      - Address of Cloudflare's API; another one than the default is for tests and proxies.
-    type: str
-    default: https://api.cloudflare.com/client/v4
-  zone:
-    description:
-      - Name of the zone, such as V(shop.example), or its id.
-    type: str
-    required: true
   cache_window:
     description:
       - How many seconds back the requests are counted, up to a day. V(0) counts none.
@@ -45,6 +35,7 @@ options:
     elements: str
     default: []
 extends_documentation_fragment:
+  - storefront.runbook.cloudflare
   - storefront.runbook.api
 attributes:
   check_mode:

@@ -19,6 +19,7 @@ description:
     anybody could have seen, nothing is purged.
   - Rate limits are waited for as Cloudflare asks. A request whose answer was lost is sent again, since purging twice does no harm.
 extends_documentation_fragment:
+  - storefront.runbook.cloudflare
   - storefront.runbook.api
   - storefront.runbook.lease
   - storefront.runbook.store
@@ -40,16 +41,6 @@ options:
       - API token with the right Zone, Cache Purge. With Zone, Read as well the zone can be given by its name, and is looked up before anything is
         purged. Never shown, logged or written to disk.
       - The environment variable E(CLOUDFLARE_API_TOKEN) is used when it is not set.
-    type: str
-    required: true
-  api_url:
-    description:
-      - Address of Cloudflare's API; another one than the default is for tests and proxies.
-    type: str
-    default: https://api.cloudflare.com/client/v4
-  zone:
-    description:
-      - Name of the zone, such as V(shop.example), or its id.
     type: str
     required: true
   everything:

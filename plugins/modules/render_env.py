@@ -17,22 +17,6 @@ description:
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
-  api_token:
-    description:
-      - Key of Render's API. Never shown, logged or written to disk.
-      - The environment variable E(RENDER_API_KEY) is used when it is not set.
-    type: str
-    required: true
-  api_url:
-    description:
-      - Address of Render's API; another one than the default is for tests and proxies.
-    type: str
-    default: https://api.render.com/v1
-  service:
-    description:
-      - Id (C(srv-...)) or name of the service.
-    type: str
-    required: true
   variables:
     description:
       - Values by their names. They must be strings, so quote V("false") and V("3000"). Never shown, logged or written to disk.
@@ -62,6 +46,7 @@ options:
     type: bool
     default: false
 extends_documentation_fragment:
+  - storefront.runbook.render
   - storefront.runbook.api
   - storefront.runbook.wait
   - storefront.runbook.lease

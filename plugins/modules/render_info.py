@@ -15,22 +15,6 @@ description:
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
-  api_token:
-    description:
-      - Key of Render's API. Never shown, logged or written to disk.
-      - The environment variable E(RENDER_API_KEY) is used when it is not set.
-    type: str
-    required: true
-  api_url:
-    description:
-      - Address of Render's API; another one than the default is for tests and proxies.
-    type: str
-    default: https://api.render.com/v1
-  service:
-    description:
-      - Id (C(srv-...)) or name of the service.
-    type: str
-    required: true
   path:
     description:
       - A git repository on the controller, whose tags say what the commits are called. Without it, or where it cannot be read, a deploy of a commit has
@@ -62,6 +46,7 @@ options:
       - Only lines with this text; Render takes wildcards and regular expressions in it.
     type: str
 extends_documentation_fragment:
+  - storefront.runbook.render
   - storefront.runbook.api
 attributes:
   check_mode:

@@ -19,22 +19,6 @@ description:
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
-  api_token:
-    description:
-      - Key of Render's API. Never shown, logged or written to disk.
-      - The environment variable E(RENDER_API_KEY) is used when it is not set.
-    type: str
-    required: true
-  api_url:
-    description:
-      - Address of Render's API; another one than the default is for tests and proxies.
-    type: str
-    default: https://api.render.com/v1
-  service:
-    description:
-      - Id (C(srv-...)) or name of the service.
-    type: str
-    required: true
   state:
     description:
       - V(deployed) deploys the commit or the image and waits until it is live. A deploy of the same one that is live or on its way is used again, so a
@@ -141,6 +125,7 @@ options:
       - The page that is shown meanwhile; Render's own when empty. Left as it is when not set.
     type: str
 extends_documentation_fragment:
+  - storefront.runbook.render
   - storefront.runbook.api
   - storefront.runbook.wait
   - storefront.runbook.lease

@@ -17,26 +17,6 @@ description:
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
-  api_token:
-    description:
-      - Token of Vercel's API, from its account settings. Never shown, logged or written to disk.
-      - The environment variable E(VERCEL_TOKEN) is used when it is not set.
-    type: str
-    required: true
-  api_url:
-    description:
-      - Address of Vercel's API; another one than the default is for tests and proxies.
-    type: str
-    default: https://api.vercel.com
-  team:
-    description:
-      - Team that owns the project, as its id (C(team_...)) or its slug. Leave it out for a personal account.
-    type: str
-  project:
-    description:
-      - Id (C(prj_...)) or name of the project.
-    type: str
-    required: true
   environments:
     description:
       - What the variables are for. V(production), V(preview), V(development), or the slug of a custom environment.
@@ -72,6 +52,7 @@ options:
         token sensitive variables are set once more.
     type: str
 extends_documentation_fragment:
+  - storefront.runbook.vercel
   - storefront.runbook.api
   - storefront.runbook.lease
   - storefront.runbook.store

@@ -15,26 +15,6 @@ description:
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
-  api_token:
-    description:
-      - Token of Vercel's API, from its account settings. Never shown, logged or written to disk.
-      - The environment variable E(VERCEL_TOKEN) is used when it is not set.
-    type: str
-    required: true
-  api_url:
-    description:
-      - Address of Vercel's API; another one than the default is for tests and proxies.
-    type: str
-    default: https://api.vercel.com
-  team:
-    description:
-      - Team that owns the project, as its id (C(team_...)) or its slug. Leave it out for a personal account.
-    type: str
-  project:
-    description:
-      - Id (C(prj_...)) or name of the project.
-    type: str
-    required: true
   logs:
     description:
       - Which logs of O(deployment) to tell. V(build) is the end of its build's log, V(runtime) what Vercel tells of requests to it.
@@ -56,6 +36,7 @@ options:
       - Key for the digests in RV(variables), which are told only with it. Use a long random one, the same as for M(storefront.runbook.vercel_env).
     type: str
 extends_documentation_fragment:
+  - storefront.runbook.vercel
   - storefront.runbook.api
 attributes:
   check_mode:

@@ -26,11 +26,11 @@ from tests.integration.shop_database import Database, write_migrations
 from tests.unit.support import run_module
 
 TOLD = ("database_problems", "database_notes", "database_idle", "database_backup")
-STORE = {name: f"{{{{ {name} }}}}" for name in ("store", "store_is_shared")}
+GROUPS = {"store": "release_store", "postgres": "database_postgres", "migrations": "database_release", "scratch": "database_scratch"}
 PLAY = [
     {
         **{"name": "Decide", "hosts": "all", "connection": "local", "gather_facts": False, "vars_files": [f"{ROOT}/playbooks/vars/play.yml"]},
-        "module_defaults": {"group/storefront.runbook.store": STORE},
+        "module_defaults": {f"group/storefront.runbook.{group}": f"{{{{ {options} }}}}" for group, options in GROUPS.items()},
         "tasks": [
             {"name": "Decide", "ansible.builtin.include_role": {"name": "storefront.runbook.database", "tasks_from": "policies", "rolespec_validate": False}},
             {"name": "Tell", "ansible.builtin.debug": {"msg": {name: f"{{{{ {name} }}}}" for name in ("inventory_hostname", *TOLD)}}},

@@ -131,6 +131,7 @@ VERIFY = """
   connection: local
   gather_facts: false
   vars_files: ["{{ playbooks }}/vars/play.yml"]
+  module_defaults: {group/storefront.runbook.migrations: "{{ database_release }}"}
   tasks:
     - block: [ansible.builtin.import_role: {name: storefront.runbook.database, tasks_from: verify}]
       always: [ansible.builtin.debug: {msg: "migrated {{ database_migrated }} incompatible {{ database_incompatible }}"}]

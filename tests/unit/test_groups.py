@@ -1,0 +1,86 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The action groups: every module of one takes each option that the playbooks give the group, and every playbook gives the groups of the modules it runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.storefront.runbook.plugins.module_utils.release.platforms import modules_for
+
+from conftest import ROOT
+
+PREFIX = "storefront.runbook."
+GROUPS: dict[str, list[str]] = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["action_groups"]
+PLAY: dict[str, Any] = yaml.safe_load((ROOT / "playbooks" / "vars" / "play.yml").read_text())
+VENDORS = ("vercel", "cloudflare", "railway", "render", "github", "sentry", "slack")
+
+
+def spec(module: str) -> dict[str, Any]:
+    return import_module(f"ansible_collections.storefront.runbook.plugins.modules.{module}").argument_spec()
+
+
+def plays() -> Iterator[tuple[str, dict[str, Any]]]:
+    for path in sorted((ROOT / "playbooks").glob("*.yml")):
+        for play in yaml.safe_load(path.read_text()):
+            if play.get("module_defaults"):
+                yield path.name, play
+
+
+GIVEN = {(group.rpartition(".")[2], options.strip("{} ")) for _name, play in plays() for group, options in play["module_defaults"].items()}
+
+
+@pytest.mark.parametrize(("group", "variable"), sorted(GIVEN))
+def test_every_module_of_a_group_takes_each_option_that_the_playbooks_give_it(group: str, variable: str) -> None:
+    for module in GROUPS[group]:
+        assert PLAY[variable].keys() <= spec(module).keys(), module
+
+
+@pytest.mark.parametrize("variable", sorted({variable for _group, variable in GIVEN}))
+def test_what_an_inventory_does_not_set_is_left_out(variable: str) -> None:
+    """A play of the frontend alone has no token of the backend; ansible-core 2.18 renders every group for every task."""
+    assert [text for text in PLAY[variable].values() if "omit" not in text] == []
+
+
+def test_each_vendor_has_a_group_of_its_own() -> None:
+    own = {module: vendor for vendor in VENDORS for module in GROUPS[vendor]}
+    assert len(own) == sum(len(GROUPS[vendor]) for vendor in VENDORS), "a token must not reach another vendor's module"
+
+
+@pytest.mark.parametrize("group", ["store", "lease"])
+def test_every_module_that_takes_the_options_of_a_group_belongs_to_it(group: str) -> None:
+    options = {"store": {"store", "store_region"}, "lease": {"lease", "lease_step"}}[group]
+    modules = [path.stem for path in (ROOT / "plugins" / "modules").glob("*.py") if "def argument_spec" in path.read_text()]
+    assert sorted(GROUPS[group]) == sorted(module for module in modules if options <= spec(module).keys())
+
+
+def roles_of(playbook: str) -> set[str]:
+    """The roles that a playbook and its task files include; a name that is a template stands for the roles that are named beside it."""
+    texts = [(ROOT / "playbooks" / playbook).read_text()]
+    texts += [path.read_text() for path in (ROOT / "playbooks" / "tasks").glob("*.yml") if f"tasks/{path.name}" in texts[0]]
+    names = set(re.findall(r"storefront\.runbook\.([a-z]+)\b", "".join(texts)))
+    if "storefront.runbook.{{" in "".join(texts):
+        names |= {"release", "verify", "database", "backend", "frontend", "edge"}
+    return {name for name in names if (ROOT / "roles" / name).is_dir()}
+
+
+def modules_of(role: str) -> set[str]:
+    files: list[Path] = list((ROOT / "roles" / role / "tasks").glob("*.yml"))
+    named = {name for path in files for name in re.findall(r"(?m)^ *storefront\.runbook\.([a-z_]+):$", path.read_text())}
+    return {module for name in named for module in modules_for(name)}
+
+
+@pytest.mark.parametrize("playbook", ["deploy.yml", "preflight.yml"])
+def test_a_playbook_that_runs_every_role_gives_every_group(playbook: str) -> None:
+    play = dict(plays())[playbook]
+    groups = {group.rpartition(".")[2] for group in play["module_defaults"]}
+    modules = {module for role in roles_of(playbook) for module in modules_of(role)}
+    needed = {group for group, members in GROUPS.items() if modules & set(members)} - {"github", "sentry", "slack"}  # the role notify gives its own
+    assert needed - groups == ({"lease"} if playbook == "preflight.yml" else set())
