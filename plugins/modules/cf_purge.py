@@ -272,11 +272,11 @@ from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.http import ATTEMPTS, REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options, lease_options
+from ..module_utils.platforms.cloudflare.changed import changed
 from ..module_utils.platforms.cloudflare.client import API_URL, BATCH_SIZE, Cloudflare
 from ..module_utils.platforms.cloudflare.items import SHAPES, accepted
-from ..module_utils.platforms.cloudflare.purge import Purge
+from ..module_utils.platforms.cloudflare.purge import Order, Purge
 from ..module_utils.release.lease import guard
-from ..module_utils.source.changed_paths import changed_files, reach
 
 PATHS = {"type": "list", "elements": "str"}
 ROUTE = {"source": {"type": "str", "required": True}, "urls": PATHS, "prefixes": PATHS}
@@ -332,7 +332,7 @@ def plan(params: dict[str, Any], client: Cloudflare) -> Plan:
     return Plan(
         before={},
         after={} if kind == "nothing" else {"zone": zone.name or zone.id, "purged": items or kind},
-        todo={"zone": zone.id, "kind": kind, "batches": batches},
+        todo=Order(zone.id, kind == "everything", batches),
         result={
             "purged": {
                 **{"kind": kind, "count": None if kind == "everything" else len(items)},
@@ -344,37 +344,13 @@ def plan(params: dict[str, Any], client: Cloudflare) -> Plan:
     )
 
 
-def changed(asked: dict[str, Any]) -> tuple[str, dict[str, list[Any]], dict[str, Any]]:
-    """Return the kind of purge, its items, and what was found out: everything where it is not known what a release has changed, or what that reaches."""
-    bases = [base.rstrip("/") for base in accepted("files", asked["base_urls"])]
-    known, files, why = reach([], asked["routes"]), None, "there is no release to compare with"
-    try:
-        if asked["from"]:
-            files = changed_files(asked["path"], asked["from"], asked["to"])
-            known = reach(files, asked["routes"])
-            why = f"no route tells what {', '.join(known.unmatched[:10])} reaches"
-    except ConfigError as error:
-        if error.details.get("code") != "unknown_release":
-            raise
-        why = str(error)
-    urls = [base + path for base in bases for path in known.urls]
-    prefixes = [base.split("://", 1)[1] + path for base in bases for path in known.prefixes]
-    found = {"files": None if files is None else len(files), "unmatched": known.unmatched[:10], "urls": urls, "prefixes": prefixes}
-    if files is None or known.unmatched:
-        if asked["otherwise"] == "fail":
-            raise ConfigError(f"It is not known what to purge: {why}. Complete changed, or set otherwise to everything.", code="unknown_change")
-        return "everything", {}, {"changes": {**found, "urls": [], "prefixes": []}}
-    wanted = {kind: accepted(kind, some) for kind, some in (("files", urls), ("prefixes", prefixes)) if some}
-    return "changed" if wanted else "nothing", wanted, {"changes": found}
-
-
 def apply(plan: Plan, client: Cloudflare) -> dict[str, Any]:
-    todo = plan.todo
-    if todo["kind"] == "everything":
-        client.purge_everything(todo["zone"])
+    order: Order = plan.todo
+    if order.everything:
+        client.purge_everything(order.zone)
         return {}
-    purge = Purge(client, todo["zone"])
-    purge.run(todo["batches"])
+    purge = Purge(client, order.zone)
+    purge.run(order.batches)
     return {"purged": {**plan.result["purged"], "requests": purge.requests}}
 
 

@@ -205,9 +205,6 @@ error:
       type: str
 """
 
-import getpass
-import os
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -215,15 +212,14 @@ from typing import Any
 from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import store_options
-from ..module_utils.core.process import controller
-from ..module_utils.release.lease import TTL_MAX, Lease, take
-from ..module_utils.release.lease_document import Document, iso, obstacle, read, taken_by, taken_from
+from ..module_utils.core.process import this_process
+from ..module_utils.release.lease import TTL_MAX, Lease
+from ..module_utils.release.lease_document import iso, obstacle, taken_by, taken_from
+from ..module_utils.release.lease_work import GiveBack, Renew, Take, Work, read_document, shown, why_not_given_back
 from ..module_utils.release.ledger_keys import last_fence
 from ..module_utils.release.store_clock import compare
 from ..module_utils.store.base import Store, unguarded
 from ..module_utils.store.open import open_store
-
-SHOWN = ("state", "holder", "release", "reason", "acquired_at", "deadline", "ttl", "fence")
 
 
 def argument_spec() -> dict[str, Any]:
@@ -277,7 +273,7 @@ def plan_taken(params: dict[str, Any], client: Client) -> Plan:
     wanted = {"holder": params["holder"] or this_process(), "release": params["release"], "ttl": params["ttl"], "reason": reason}
     after = taken_by(current, token="", now=now, first=1 if current else last_fence(store) + 1, **wanted)
     result = {"token": None, "lease": shown(after), "taken_over": taken_from(current), "journal": after["journal"], "remarks": remarks}
-    return Plan(shown(current) or {}, shown(after) or {}, {"take": {**wanted, "tolerate_clock": params["tolerate_clock"]}}, result)
+    return Plan(shown(current) or {}, shown(after) or {}, Take({**wanted, "tolerate_clock": params["tolerate_clock"]}), result)
 
 
 def plan_renewed(params: dict[str, Any], store: Store) -> Plan:
@@ -286,7 +282,7 @@ def plan_renewed(params: dict[str, Any], store: Store) -> Plan:
     after = {**current, "deadline": iso(lease.now() + current["ttl"]), "journal": {**current["journal"], **(params["journal"] or {})}}
     result = {"token": lease.token, "lease": shown(after), "journal": after["journal"], "changed": after["journal"] != current["journal"]}
     fields = ("deadline", "journal")
-    return Plan({name: current[name] for name in fields}, {name: after[name] for name in fields}, {"renew": lease, "journal": params["journal"]}, result)
+    return Plan({name: current[name] for name in fields}, {name: after[name] for name in fields}, Renew(lease, params["journal"]), result)
 
 
 def plan_released(params: dict[str, Any], store: Store) -> Plan:
@@ -295,50 +291,15 @@ def plan_released(params: dict[str, Any], store: Store) -> Plan:
     before = {"state": current["state"], "holder": current["holder"]} if current else {}
     if not current or current["token"] != params["token"] or current["state"] != "held":
         lost = not current or current["token"] != params["token"]
-        return Plan(before, before, result={**result, "lost": lost, "msg": f"Nothing was given back: the lease in {store.describe()} {_why(current, lost)}."})
+        why = f"Nothing was given back: the lease in {store.describe()} {why_not_given_back(current, lost)}."
+        return Plan(before, before, None, {**result, "lost": lost, "msg": why})
     result.update(lease=shown({**current, "state": "released"}), journal=current["journal"] if params["unfinished"] else {})
-    return Plan(before, {**before, "state": "released"}, {"release": Lease(store, params["token"]), "unfinished": params["unfinished"]}, result)
-
-
-def _why(current: Document | None, lost: bool) -> str:
-    if not current:
-        return "is not there"
-    if not lost:
-        return "is given back already"
-    if current["state"] == "held":
-        return f"is held by somebody else, {current['holder']} since {current['acquired_at']}"
-    return f"was taken by {current['holder']} at {current['acquired_at']}"
+    return Plan(before, {**before, "state": "released"}, GiveBack(Lease(store, params["token"]), params["unfinished"]), result)
 
 
 def apply(plan: Plan, client: Client) -> dict[str, Any]:
-    todo = plan.todo
-    if "take" in todo:
-        lease, loser = take(client.store, **todo["take"])
-        return {"token": lease.token, "lease": shown(lease.document), "taken_over": loser, "journal": lease.document["journal"] if lease.document else {}}
-    if "renew" in todo:
-        document = todo["renew"].renew(todo["journal"])
-        return {"lease": shown(document), "journal": document["journal"]}
-    return {"changed": todo["release"].release(unfinished=todo["unfinished"])}
-
-
-def read_document(store: Store) -> Document | None:
-    found = read(store)
-    return found[0] if found else None
-
-
-def shown(document: Document | None) -> dict[str, Any] | None:
-    """Return what others may see of the lease: all but its token and journal."""
-    return {name: document[name] for name in SHOWN} if document else None
-
-
-def this_process() -> str:
-    """Return who runs this play, as user@host (process N)."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        user = str(os.getuid())
-    pid, _unused = controller() or (os.getpid(), 0)
-    return f"{user}@{socket.gethostname()} (process {pid})"
+    work: Work | None = plan.todo
+    return work.do(client.store) if work else {}
 
 
 def main() -> None:

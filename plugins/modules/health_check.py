@@ -311,21 +311,20 @@ error:
       type: str
 """
 
-import re
 from dataclasses import asdict
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..module_utils.core.errors import ConfigError, Unhealthy
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import lease_options
-from ..module_utils.core.redact import is_torn, redact, secrets_of_url
-from ..module_utils.core.urls import refuse_plain_http
+from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.wait import Waiter, nothing
 from ..module_utils.release.lease import guard
-from ..module_utils.site.checks import RELEASE_SOURCES, Check
-from ..module_utils.site.probe import Prober, Result
+from ..module_utils.site.check_options import to_check
+from ..module_utils.site.checks import RELEASE_SOURCES
+from ..module_utils.site.probe import Prober
+from ..module_utils.site.summary import describe, of_site
 
 
 def argument_spec() -> dict[str, Any]:
@@ -372,36 +371,6 @@ def argument_spec() -> dict[str, Any]:
     }
 
 
-def to_check(option: dict[str, Any], params: dict[str, Any]) -> Check:
-    """Make a check of an option; raises ConfigError where it could never succeed."""
-    sites = {None: {"url": params["base_url"], "release": params["release"]}, **{site["name"]: site for site in params["sites"]}}
-    if (site := sites.get(option["site"])) is None:
-        raise ConfigError(f"The check {option['name']!r} is of the site {option['site']!r}, and sites has none of that name. Correct one of them.")
-    base_url = site["url"]
-    url = f"{base_url.rstrip('/')}{option['url']}" if base_url and option["url"].startswith("/") else option["url"]
-    if is_torn(url):
-        raise ConfigError(
-            f"The url of the check {option['name']!r} cannot be read. Percent-encode the special characters of its password: / is %2F, # is %23, ? is %3F."
-        )
-    address = urlsplit(url)
-    if address.scheme not in ("http", "https") or not address.hostname:
-        raise ConfigError(
-            f"The url of the check {option['name']!r} is {redact(url)!r}. Give one that begins with https:// or http://, or a path together with base_url."
-        )
-    sent = {name: str(text) for name, text in {**params["headers"], **option["secret_headers"]}.items()}
-    if sent or address.username:
-        what = "its secret headers" if sent else "its password"
-        refuse_plain_http(url, f"The url of the check {option['name']!r}", what, params["allow_plain_http"])
-    release = {source: where for source, where in (option["release"] or {}).items() if where}
-    try:
-        re.compile(release.get("regex", ""))
-    except re.error as error:
-        raise ConfigError(f"release.regex of the check {option['name']!r} is no regular expression: {error}. Correct it.") from None
-    expected = {name: str(text) for name, text in option["headers"].items()}
-    given = {**option, "url": url, "release": release, "headers": expected, "secret_headers": sent}
-    return Check(**given, expected_release=site["release"] or None)
-
-
 def build_client(params: dict[str, Any], runtime: Runtime) -> Prober:
     waiter = Waiter(timeout=params["wait_timeout"], interval=params["interval"], beat=runtime.beat, warn=runtime.warn)
     return Prober(waiter, passes=params["passes"], timeout=params["timeout"])
@@ -428,22 +397,6 @@ def plan(params: dict[str, Any], client: Prober) -> Plan:
         error.result = found
         raise error
     return Plan(before={}, after={}, result=found)
-
-
-def of_site(name: str, checks: list[Check], results: list[Result]) -> dict[str, Any]:
-    of_it = [result for check, result in zip(checks, results, strict=True) if check.site == name]
-    return {"healthy": all(result.outcome == "healthy" for result in of_it), "summary": describe(of_it)}
-
-
-def describe(results: list[Result]) -> str:
-    failed = [result for result in results if result.outcome != "healthy"]
-    if not failed:
-        return f"All of {len(results)} checks are healthy."
-    lines = [f"{result.name} ({result.url}) is {result.outcome}, try {result.tries}: {'; '.join(result.reasons)}" for result in failed]
-    advice = "Look at the log of what serves them."
-    if all(result.outcome == "probe_blocked" for result in failed):
-        advice = "Set the header in the option headers; whether the sites are healthy is not known."
-    return "\n".join([f"{len(failed)} of {len(results)} checks failed. {advice}", *lines])
 
 
 def secrets(params: dict[str, Any]) -> list[str]:

@@ -243,7 +243,6 @@ error:
       type: str
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -252,9 +251,10 @@ from ..module_utils.core.errors import ConfigError, LeaseLost, RunbookError
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import lease_options, store_options
 from ..module_utils.release.lease import Lease, guard
-from ..module_utils.release.lease_document import iso, read, timestamp
+from ..module_utils.release.lease_document import iso, last_holder
 from ..module_utils.release.ledger import find, make, place, same, write
-from ..module_utils.release.ledger_keys import newest_first
+from ..module_utils.release.ledger_keys import Key, newest_first
+from ..module_utils.release.ledger_rules import moment, refuse_contradictions
 from ..module_utils.release.store_clock import StoreClock
 from ..module_utils.store.base import Store, unguarded
 from ..module_utils.store.open import open_store
@@ -305,6 +305,14 @@ class Client:
         self.store.close()
 
 
+@dataclass(frozen=True)
+class Work:
+    """The record to write; ``keys`` are those of the ledger, the newest first."""
+
+    record: dict[str, Any]
+    keys: list[Key]
+
+
 def build_client(params: dict[str, Any], runtime: Runtime) -> Client:
     def take_back(key: str) -> None:
         open_store(params, unguarded).delete(key)
@@ -314,15 +322,7 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Client:
 
 
 def plan(params: dict[str, Any], client: Client) -> Plan:
-    if params["id"] and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", params["id"]):
-        raise ConfigError(f"id {params['id']!r} cannot name an object of the store. Set it to letters, digits, dots and hyphens, or leave it out.")
-    if params["kind"] == "rollback" and params["outcome"] == "released":
-        raise ConfigError("A rollback does not end released. Set outcome to rolled_back when it was verified, else to incomplete or unsafe.")
-    restored = params["outcome"] in ("restored", "undone")
-    if (params["kind"] == "restore") != bool(params["restore"]) or (restored and params["kind"] != "restore"):
-        raise ConfigError("Only a restore ends restored or undone, and tells what it did. Set kind to restore and name that in restore, or leave both out.")
-    if params["kind"] == "restore" and not restored and params["outcome"] != "incomplete":
-        raise ConfigError(f"A restore does not end {params['outcome']}. Set outcome to restored, undone or incomplete.")
+    refuse_contradictions(params)
     store, started = client.store, moment(params, "started_at")
     facts = make({**params, "started_at": started})
     keys = newest_first(store)
@@ -334,19 +334,12 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
         raise ConfigError(
             f"The ledger in {store.describe()} has another record {record['id']}, and records are never changed. Set another id, or leave it out."
         )
-    return Plan(found or {}, found or record, {"record": record, "keys": keys}, {"record": found or record})
-
-
-def moment(params: dict[str, Any], option: str) -> str | None:
-    """Return the time in ``option`` as UTC."""
-    try:
-        return iso(timestamp(params[option])) if params[option] else None
-    except ValueError:
-        raise ConfigError(f"{option} is {params[option]!r}, which is no time. Write it in ISO 8601, such as 2026-01-31T12:00:00Z.") from None
+    return Plan(found or {}, found or record, Work(record, keys), {"record": found or record})
 
 
 def apply(plan: Plan, client: Client) -> dict[str, Any]:
-    record = place(plan.todo["record"], plan.todo["keys"], fence(client))
+    work: Work = plan.todo
+    record = place(work.record, work.keys, fence(client))
     key = write(client.store, record)
     try:
         if client.lease:
@@ -363,14 +356,6 @@ def fence(client: Client) -> int:
         document, _etag = client.lease.read()
         return document["fence"]
     return last_holder(client.store)
-
-
-def last_holder(store: Store) -> int:
-    try:
-        found = read(store)
-    except ConfigError:  # an emergency is recorded even though the lease is damaged
-        return 0
-    return found[0]["fence"] if found else 0
 
 
 def withdraw(client: Client, key: str, lost: LeaseLost) -> None:

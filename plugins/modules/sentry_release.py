@@ -215,14 +215,13 @@ error:
       type: bool
 """
 
-from datetime import datetime
 from typing import Any
 
-from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options
-from ..module_utils.platforms.sentry import API_URL, Sentry, check_version
+from ..module_utils.platforms.sentry.client import API_URL, Sentry
+from ..module_utils.platforms.sentry.release import Work, asked, commits_of, described, newest_commit, refuse_unfit, shown
 
 COMMIT = {"id": {"type": "str", "required": True}, **{name: {"type": "str"} for name in ("repository", "subject", "author_name", "author_email", "timestamp")}}
 REF = {"repository": {"type": "str", "required": True}, "commit": {"type": "str", "required": True}, "previous_commit": {"type": "str"}}
@@ -250,24 +249,6 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Sentry:
     return Sentry(params["api_token"], params["organization"], params["api_url"], timeout=params["timeout"], **hooks)
 
 
-def refuse_unfit(params: dict[str, Any]) -> None:
-    check_version(params["version"])
-    if not params["projects"]:
-        raise ConfigError("projects is empty. Give the slug of at least one project.")
-    deploy = params["deploy"] or {}
-    times = {"released_at": params["released_at"], **{f"deploy.{key}": deploy.get(key) for key in ("started_at", "finished_at")}}
-    for name, value in times.items():
-        try:
-            datetime.fromisoformat(value or "2026-01-01")
-        except ValueError:
-            raise ConfigError(f"{name} is {value!r}, which is no time in the form of ISO 8601. Give one such as 2026-01-31T12:00:00Z.") from None
-    for name, longest in (("environment", 64), ("name", 64)):
-        if len(deploy.get(name) or "") > longest:
-            raise ConfigError(f"deploy.{name} is longer than the {longest} characters that Sentry takes. Shorten it.")
-    if "/" in deploy.get("environment", ""):
-        raise ConfigError("deploy.environment holds a slash, which Sentry does not take. Correct it.")
-
-
 def plan(params: dict[str, Any], client: Sentry) -> Plan:
     version, deploy = params["version"], params["deploy"]
     known = client.release(version)
@@ -287,60 +268,14 @@ def plan(params: dict[str, Any], client: Sentry) -> Plan:
     return Plan(
         before={**before, **(place if told else {})} if known else {},
         after={**after, **place},
-        todo={"version": version, "known": bool(known), "missing": missing, "fields": fields, "deploy": deploy if deploy and not told else None},
+        todo=Work(version, bool(known), missing, fields, deploy if deploy and not told else None),
         result={"release": {key: after[key] for key in ("version", "projects", "released_at", "last_commit")}, **described(deploy, told)},
     )
 
 
-def asked(params: dict[str, Any]) -> dict[str, Any]:
-    return {"url": params["url"], "ref": params["ref"], "dateReleased": params["released_at"]}
-
-
-def newest_commit(params: dict[str, Any]) -> str | None:
-    if params["commits"]:
-        return params["commits"][0]["id"]
-    return params["refs"][0]["commit"] if params["refs"] else None
-
-
-def commits_of(params: dict[str, Any]) -> dict[str, Any]:
-    if params["commits"]:
-        # Ansible keeps the name message of an option for itself.
-        return {"commits": [without_none({"message" if key == "subject" else key: value for key, value in commit.items()}) for commit in params["commits"]]}
-    names = {"repository": "repository", "commit": "commit", "previous_commit": "previousCommit"}
-    return {"refs": [without_none({names[key]: value for key, value in ref.items()}) for ref in params["refs"]]}
-
-
-def without_none(item: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in item.items() if value is not None}
-
-
-def shown(release: dict[str, Any]) -> dict[str, Any]:
-    return {
-        **{"version": release.get("version"), "projects": [project["slug"] for project in release.get("projects", [])]},
-        **{"last_commit": (release.get("lastCommit") or {}).get("id"), "released_at": release.get("dateReleased")},
-        **{"url": release.get("url"), "ref": release.get("ref")},
-    }
-
-
-def described(deploy: dict[str, Any] | None, told: dict[str, Any] | None) -> dict[str, Any]:
-    return {"deploy": {"id": (told or {}).get("id"), "environment": deploy["environment"], "name": deploy["name"]}} if deploy else {}
-
-
 def apply(intent: Plan, client: Sentry) -> dict[str, Any]:
-    todo = intent.todo
-    version, fields, deploy = todo["version"], todo["fields"], todo["deploy"]
-    if not todo["known"]:
-        client.create(version, todo["missing"], fields)
-    else:
-        if todo["missing"]:
-            client.create(version, todo["missing"], {})
-        if fields:
-            client.update(version, fields)
-    if deploy:
-        names = {"environment": "environment", "name": "name", "url": "url", "started_at": "dateStarted", "finished_at": "dateFinished"}
-        made = client.create_deploy(version, without_none({names[key]: value for key, value in deploy.items()}))
-        return described(deploy, made)
-    return {}
+    work: Work = intent.todo
+    return work.do(client)
 
 
 def main() -> None:

@@ -282,7 +282,8 @@ from ..module_utils.core.wait import Outcome
 from ..module_utils.platforms.vercel.client import API_URL, Vercel, connect
 from ..module_utils.platforms.vercel.git import refuse_unguarded
 from ..module_utils.platforms.vercel.stage import choose
-from ..module_utils.platforms.vercel.states import ROLLING, auto_assigns, describe, on_its_way, production, state_of
+from ..module_utils.platforms.vercel.states import ROLLING, auto_assigns, brief, describe, named, on_its_way, production, state_of
+from ..module_utils.platforms.vercel.work import Cancel, Serve, Stage, Work
 from ..module_utils.release.lease import guard
 
 
@@ -315,24 +316,12 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Vercel:
 def plan(params: dict[str, Any], client: Vercel) -> Plan:
     project = client.project(params["project"])
     live = production(project)
-    before = {"live": shown(live), "auto_assign_domains": auto_assigns(project)}
+    before = {"live": brief(live), "auto_assign_domains": auto_assigns(project)}
     plans = {"staged": plan_staged, "canceled": plan_canceled}
     intent = plans.get(params["state"], plan_served)(params, client, project, before)
-    intent.todo.update(state=params["state"], project=project, wait=params["wait"], release=params["release"] or params["ref"])
     intent.result["previous"] = describe(live) if live else None
     intent.result["auto_assign_domains"] = {"before": before["auto_assign_domains"], "after": intent.after["auto_assign_domains"]}
     return intent
-
-
-def shown(deployment: Any) -> dict[str, Any]:
-    """Return what the diff tells of a deployment."""
-    return {key: value for key, value in describe(deployment).items() if key in ("id", "release", "status")} if deployment else {}
-
-
-def named(deployment: Any, release: str | None) -> dict[str, Any]:
-    """Return what the module gives back of a deployment; Vercel's own builds do not know what their release is called."""
-    told = describe(deployment)
-    return {**told, "release": told["release"] or release}
 
 
 def plan_staged(params: dict[str, Any], client: Vercel, project: Any, before: dict[str, Any]) -> Plan:
@@ -343,7 +332,7 @@ def plan_staged(params: dict[str, Any], client: Vercel, project: Any, before: di
     build = choose(client, project, params)
     found, release = build.found, build.meta["release"]
     status = state_of(found)[1] if found and not params["wait"] else "ready"
-    was = {**shown(found), "release": release} if found else {}
+    was = {**brief(found), "release": release} if found else {}
     after = {
         **before,
         "auto_assign_domains": before["auto_assign_domains"] and not turned_off,
@@ -352,7 +341,8 @@ def plan_staged(params: dict[str, Any], client: Vercel, project: Any, before: di
     }
     deployment = {**named(found or {"meta": build.meta}, release), "status": status}
     result = {"deployment": deployment, "changed": not found or turned_off, **({"upload": build.size} if build.files else {})}
-    return Plan({**before, "staged": was}, after, {"build": build}, result)  # only to wait is no change
+    work = Stage(project, release, params["wait"], build, turns_off=bool(turned_off))
+    return Plan({**before, "staged": was}, after, work, result)  # only to wait is no change
 
 
 def plan_served(params: dict[str, Any], client: Vercel, project: Any, before: dict[str, Any]) -> Plan:
@@ -365,13 +355,14 @@ def plan_served(params: dict[str, Any], client: Vercel, project: Any, before: di
     if outcome is not Outcome.READY:
         if not under_way:
             client.refuse_unservable(project, target, verb)
-        after.update(live={**shown(target), "status": "ready"}, serving="served")
+        after.update(live={**brief(target), "status": "ready"}, serving="served")
         after["auto_assign_domains"] = before["auto_assign_domains"] and verb == "promote"
     if params["auto_assign_domains"] is not None:
         after["auto_assign_domains"] = params["auto_assign_domains"]
     only_waits = under_way and before["auto_assign_domains"] == after["auto_assign_domains"]
-    todo = {"target": target, "verb": verb, "ask": outcome is not Outcome.READY and not under_way, "auto_assign": after["auto_assign_domains"]}
-    return Plan(before, after, todo, {"deployment": named(target, params["release"]), "changed": before != after and not only_waits})
+    assigns = {"assigns": before["auto_assign_domains"], "shall_assign": after["auto_assign_domains"]}
+    work = Serve(project, params["release"] or params["ref"], params["wait"], target, verb, asks=outcome is not Outcome.READY and not under_way, **assigns)
+    return Plan(before, after, work, {"deployment": named(target, params["release"]), "changed": before != after and not only_waits})
 
 
 def plan_canceled(params: dict[str, Any], client: Vercel, project: Any, before: dict[str, Any]) -> Plan:
@@ -379,47 +370,13 @@ def plan_canceled(params: dict[str, Any], client: Vercel, project: Any, before: 
     deployment = named(target, params["release"])
     if state_of(target)[0] not in (Outcome.READY, Outcome.FAILED):
         deployment["status"] = "canceled"
-    after = {**before, "canceled": shown(target) | {"status": deployment["status"]}}
-    return Plan({**before, "canceled": shown(target)}, after, {"target": target}, {"deployment": deployment})
+    after = {**before, "canceled": brief(target) | {"status": deployment["status"]}}
+    return Plan({**before, "canceled": brief(target)}, after, Cancel(params["release"] or params["ref"], target), {"deployment": deployment})
 
 
 def apply(intent: Plan, client: Vercel) -> dict[str, Any]:
-    done = {"staged": apply_staged, "canceled": apply_canceled}.get(intent.todo["state"], apply_served)(intent, client)
-    return {**done, "deployment": named(done["deployment"], intent.todo["release"])}
-
-
-def apply_staged(intent: Plan, client: Vercel) -> dict[str, Any]:
-    project, build, sent = intent.todo["project"], intent.todo["build"], {"files": 0, "bytes": 0}
-    made = build.found
-    if intent.before["auto_assign_domains"] and not intent.after["auto_assign_domains"]:
-        client.set_auto_assign(project, False)
-    if not made:
-        made, sent = build.make(client, project)
-    if intent.todo["wait"]:
-        made = client.wait_ready(project, made)
-    upload = {**build.size, **{f"sent_{key}": value for key, value in sent.items()}}
-    return {"deployment": made, **({"upload": upload} if build.files else {})}
-
-
-def apply_served(intent: Plan, client: Vercel) -> dict[str, Any]:
-    project, target, wanted = intent.todo["project"], intent.todo["target"], intent.todo["auto_assign"]
-    assigns, rolls_back, stale = intent.before["auto_assign_domains"], intent.todo["verb"] == "rollback", None
-    if state_of(target)[0] is not Outcome.READY:
-        target = client.wait_ready(project, target)
-    if intent.todo["ask"]:
-        stale, assigns = client.point(project, target["id"], intent.todo["verb"], keep_off=not wanted), bool(wanted) and not rolls_back
-    if intent.todo["wait"]:
-        project = client.wait_served(project, target["id"], stale)
-        assigns = auto_assigns(project)
-    if assigns is not wanted:
-        client.set_auto_assign(project, wanted)
-    if rolls_back and not wanted:
-        client.waiter.warn("Vercel turns auto-assignment off with a rollback: what is built from now on is served only once it is promoted.")
-    return {"deployment": target}
-
-
-def apply_canceled(intent: Plan, client: Vercel) -> dict[str, Any]:
-    return {"deployment": client.cancel(intent.todo["target"]["id"])}
+    work: Work = intent.todo
+    return work.do(client)
 
 
 def main() -> None:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import getpass
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -144,3 +146,13 @@ def controller() -> tuple[int, int] | None:
         fields = _stat(pid)
         pid = int(fields[1]) if fields else 0
     return top
+
+
+def this_process() -> str:
+    """Return who runs this play, as user@host (process N)."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        user = str(os.getuid())
+    pid, _unused = controller() or (os.getpid(), 0)
+    return f"{user}@{socket.gethostname()} (process {pid})"

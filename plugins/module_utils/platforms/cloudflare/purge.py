@@ -18,6 +18,15 @@ TOO_MANY = re.compile(r"\bonly\b|\bmax|at most|up to|more than|fewer than|limit|
 NAMED = 10  # items that a result names of each kind
 
 
+@dataclass(frozen=True)
+class Order:
+    """What is to be purged of a zone: all of it, or ``batches`` by kind, a request for each."""
+
+    zone: str
+    everything: bool
+    batches: Mapping[str, Sequence[Sequence[Any]]]
+
+
 @dataclass
 class Purge:
     """``done`` and ``waiting`` are what is purged and what is not yet, by kind."""

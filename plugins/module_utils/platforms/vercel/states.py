@@ -98,6 +98,17 @@ def describe(deployment: Deployment) -> dict[str, Any]:
     }
 
 
+def brief(deployment: Deployment | None) -> dict[str, Any]:
+    """Return what the diff tells of a deployment."""
+    return {key: value for key, value in describe(deployment).items() if key in ("id", "release", "status")} if deployment else {}
+
+
+def named(deployment: Deployment, release: str | None) -> dict[str, Any]:
+    """Return what the module gives back of a deployment; Vercel's own builds do not know what their release is called."""
+    told = describe(deployment)
+    return {**told, "release": told["release"] or release}
+
+
 def pushed_commit(deployment: Deployment) -> str | None:
     """Return the commit that Vercel itself noted: each Git host's under a name of its own, or that of a clean checkout which a client uploaded."""
     meta = deployment.get("meta") or {}

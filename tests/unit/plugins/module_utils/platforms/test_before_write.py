@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import LeaseLost, RunbookError
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms import github, sentry, slack
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms import github, slack
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.cloudflare import client as cloudflare
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway import client as railway
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway import graphql
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render import client as render
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render import instances
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.sentry import client as sentry
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel import client as vercel
 
 from tests.unit.support import Answer, Clock, FakeVendor, Request, reply

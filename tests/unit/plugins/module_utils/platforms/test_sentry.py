@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ApiError, ConfigError, Unreachable
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.sentry import Sentry, check_version
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.sentry.client import Sentry, check_version
 
 from tests.unit.support import Clock, FakeVendor, answer_lost, reply
 

@@ -10,9 +10,9 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-from ..core.errors import ApiError, ConfigError, Unreachable
-from ..core.http import ApiClient
-from ..core.shape import EMPTY, Shape
+from ...core.errors import ApiError, ConfigError, Unreachable
+from ...core.http import ApiClient
+from ...core.shape import EMPTY, Shape
 
 API_URL = "https://sentry.io"
 PAGES = 10  # of deploys of one release

@@ -1,0 +1,30 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the results of checks amount to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .checks import Check
+from .probe import Result
+
+
+def of_site(name: str, checks: Sequence[Check], results: Sequence[Result]) -> dict[str, Any]:
+    """Return what the checks of one site amount to."""
+    of_it = [result for check, result in zip(checks, results, strict=True) if check.site == name]
+    return {"healthy": all(result.outcome == "healthy" for result in of_it), "summary": describe(of_it)}
+
+
+def describe(results: Sequence[Result]) -> str:
+    """Return in words what the checks amount to, and what to do."""
+    failed = [result for result in results if result.outcome != "healthy"]
+    if not failed:
+        return f"All of {len(results)} checks are healthy."
+    lines = [f"{result.name} ({result.url}) is {result.outcome}, try {result.tries}: {'; '.join(result.reasons)}" for result in failed]
+    advice = "Look at the log of what serves them."
+    if all(result.outcome == "probe_blocked" for result in failed):
+        advice = "Set the header in the option headers; whether the sites are healthy is not known."
+    return "\n".join([f"{len(failed)} of {len(results)} checks failed. {advice}", *lines])

@@ -1,0 +1,45 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A module is thin: argument spec, plan, apply. What it plans and does in detail stands in module_utils."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from conftest import ROOT
+
+DOCUMENTATION = {"DOCUMENTATION", "EXAMPLES", "RETURN"}
+MODULES = sorted((ROOT / "plugins" / "modules").glob("*.py"))
+MOST = 100
+LONGER = {  # the most lines of a module that has a reason
+    "prisma_migrate": (160, "one module migrates, verifies and marks, each by three runners"),
+    "pg_backup": (155, "a backup plans its encryption, its format and its verification"),
+    "prisma_rehearse": (115, "a rehearsal takes one of three copies"),
+}
+
+
+def code_lines(text: str) -> int:
+    """Count the lines of a file less its documentation, docstrings, comments and blank lines."""
+    tree = ast.parse(text)
+    left_out: set[int] = set()
+    for node in ast.walk(tree):
+        is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        is_documentation = isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in DOCUMENTATION
+        if isinstance(node, ast.Expr | ast.Assign) and (is_text or is_documentation):
+            left_out |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    lines = enumerate(text.splitlines(), start=1)
+    return sum(1 for number, line in lines if number not in left_out and line.strip() and not line.lstrip().startswith("#"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=[path.stem for path in MODULES])
+def test_a_module_is_thin(path) -> None:
+    most, _reason = LONGER.get(path.stem, (MOST, ""))
+    assert code_lines(path.read_text()) <= most, "move what is planned or done in detail to module_utils"
+
+
+def test_code_is_counted_without_what_explains_it() -> None:
+    text = '"""Doc."""\n\nDOCUMENTATION = r"""\na\nb\n"""\n# why\nX = 1\n\n\ndef f():\n    """Doc\n    more."""\n    return X\n'
+    assert code_lines(text) == 3
