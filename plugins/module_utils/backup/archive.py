@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from ..core.process import private_folder
 from ..core.wait import nothing
 from ..postgres.databases import plain
 from ..store.base import CHUNK, Store
-from .archive_layout import CUSTOM, lay_out
+from .archive_contents import Contents, read_contents
+from .archive_layout import CUSTOM, UnknownShape, lay_out
 from .decompress import NotWhole, unpack
 from .dump import paced
 from .listing import read_manifests
@@ -41,6 +43,14 @@ class Archive:
     manifest: Mapping[str, Any]
     path: str
     descriptors: tuple[int, ...] = ()
+
+    @cached_property
+    def contents(self) -> Contents | None:
+        """Its table of contents; None for a shape that is not known here, such as that of a PostgreSQL to come."""
+        try:
+            return read_contents(self.path)
+        except UnknownShape:
+            return None
 
 
 def choose(store: Store, name: str, prefix: str, database: str | None, warn: Callable[[str], None] = nothing) -> Manifest:

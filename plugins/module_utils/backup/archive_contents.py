@@ -9,7 +9,7 @@ Its shape is in PostgreSQL's sources, src/bin/pg_dump: pg_backup_archiver.c (Rea
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -37,13 +37,28 @@ class Item:
     tablespace: str = ""
 
 
+class Items:
+    """The entries of an archive, read anew from its file each time: the SQL of a whole database is never held at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._count = sum(1 for _item in self)  # which finds out whether the shape is known
+
+    def __iter__(self) -> Iterator[Item]:
+        with _opened(self._path) as file:
+            yield from _Reader(file).items()
+
+    def __len__(self) -> int:
+        return self._count
+
+
 @dataclass(frozen=True)
 class Contents:
     """``server`` and ``dumper`` are major versions: of the server that was dumped, and of the pg_dump that did it."""
 
     server: int
     dumper: int
-    items: tuple[Item, ...]
+    items: Items | tuple[Item, ...]
 
     def names(self, kind: str) -> list[str]:
         return [item.name for item in self.items if item.kind == kind]
@@ -51,32 +66,47 @@ class Contents:
 
 def read_contents(path: str) -> Contents:
     """Read the table of contents of an archive: a file, or a folder of the format directory. Raises UnknownShape and OSError."""
-    file = Path(path, "toc.dat") if Path(path).is_dir() else Path(path)
-    with file.open("rb") as opened:
-        opened.seek(0)  # a name below /dev/fd may share its position
+    found = Path(path, "toc.dat") if Path(path).is_dir() else Path(path)
+    with _opened(found) as file:
+        server, dumper = _Reader(file).versions()
+    return Contents(server, dumper, Items(found))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    with path.open("rb") as file:
+        file.seek(0)  # a name below /dev/fd may share its position
         try:
-            return _Reader(opened).contents()
+            yield file
         finally:
-            opened.seek(0)
+            file.seek(0)
 
 
 class _Reader:
+    """Reads an archive from its first byte on."""
+
     def __init__(self, file: IO[bytes]) -> None:
         self._file, self._size_of_number, self._size_of_position, self._encoding = file, 0, 0, "utf-8"
+        self._minor = self._form = 0
 
-    def contents(self) -> Contents:
+    def versions(self) -> tuple[int, int]:
+        """Return (of the server, of pg_dump)."""
         if self._bytes(len(CUSTOM)) != CUSTOM:
             raise UnknownShape
         major, minor, _revision, self._size_of_number, self._size_of_position, form = self._bytes(6)
         if major != 1 or minor not in KNOWN or form not in (CUSTOM_FORMAT, DIRECTORY_FORMAT):
             raise UnknownShape
+        self._minor, self._form = minor, form
         self._bytes(1 if minor >= 15 else 1 + self._size_of_number)  # how it is compressed
         for _part in range(7):  # when it was made
             self._number()
         self._text()  # the name of the database
         server, dumper = self._text(), self._text()
-        items = tuple(self._items(self._number(), minor, form))
-        return Contents(_major(server), _major(dumper), items)
+        return _major(server), _major(dumper)
+
+    def items(self) -> Iterator[Item]:
+        self.versions()
+        yield from self._items(self._number(), self._minor, self._form)
 
     def _items(self, count: int, minor: int, form: int) -> Iterator[Item]:
         for _item in range(count):

@@ -37,9 +37,16 @@ class Needs:
 
 
 def needs_of(contents: Contents) -> Needs:
-    owners = {item.owner for item in contents.items if item.kind in OWNED and item.owner and item.drops and not is_public(item)}
-    others = {role for item in contents.items for role in _named(item)}
-    return Needs(frozenset(contents.names("EXTENSION")), frozenset(owners), frozenset(others))
+    extensions: set[str] = set()
+    owners: set[str] = set()
+    others: set[str] = set()
+    for item in contents.items:  # once: each time it is read from its file
+        if item.kind == "EXTENSION":
+            extensions.add(item.name)
+        if item.kind in OWNED and item.owner and item.drops and not is_public(item):
+            owners.add(item.owner)
+        others.update(_named(item))
+    return Needs(frozenset(extensions), frozenset(owners), frozenset(others))
 
 
 def is_public(item: Item) -> bool:

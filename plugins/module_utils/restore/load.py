@@ -5,27 +5,20 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..backup.archive import Archive
-from ..backup.archive_needs import NOBODY, Needs, needs_of
-from ..backup.dump import paced
-from ..core.errors import CommandFailed, ConfigError
-from ..core.process import kill, spawn
-from ..core.redact import redact
-from ..postgres.connection import BEAT_INTERVAL, Database, connect, query
-from ..postgres.programs import Tool, find_tool, libpq_access, own_environment
-from ..postgres.sql_states import restore_advice
+from ..core.errors import ConfigError
+from ..postgres.connection import Database, connect, query
+from ..postgres.programs import Tool, find_tool, libpq_access
+from .definition import needs, run_program, sorts_fast, statements
 from .rights import membership
 from .rows_loaded import rows_loaded
-from .scope import contents_of, restorable, use_list
+from .scope import restorable, use_list
 from .script import PSQL, find_psql, load_script
 
 # As measured: commits need not wait, since a database that was not loaded to its end is made anew, and workers of its own would only share the cores.
@@ -33,53 +26,6 @@ SPEED = "-c synchronous_commit=off -c maintenance_work_mem=256MB -c max_parallel
 # For the query that checks a foreign key. By the planner's guess it hashes all of the other table; joining two sorted ones took half the time or less at
 # millions of rows, where the key is of a type that sorts fast (a text does not, but in the collation C).
 MERGE = "-c enable_hashjoin=off"
-
-_NAME = r'("(?:[^"]|"")+"|[\w$]+)'
-_TABLE = re.compile(r"^CREATE (?:UNLOGGED )?TABLE (.+?) \((.*?)^\)", re.MULTILINE | re.DOTALL)
-_SORTED_FAST = re.compile(rf"^    {_NAME} (?:smallint|integer|bigint|uuid|numeric|oid|date|timestamp)\b", re.MULTILINE)
-_FOREIGN_KEY = re.compile(r"^ALTER TABLE (?:ONLY )?(.+)\n    ADD CONSTRAINT .+ FOREIGN KEY \((.+?)\) REFERENCES ", re.MULTILINE)
-_EXTENSION = re.compile(rf"^CREATE EXTENSION (?:IF NOT EXISTS )?{_NAME}", re.MULTILINE)
-_OWNER = re.compile(rf"^ALTER .* OWNER TO {_NAME};$", re.MULTILINE)
-_GRANTED = re.compile(rf"^(?:GRANT|REVOKE) .* (?:TO|FROM) {_NAME}(?: WITH GRANT OPTION)?;$", re.MULTILINE)
-_DEFAULTS = re.compile(rf"^ALTER DEFAULT PRIVILEGES FOR ROLE {_NAME} .* (?:TO|FROM) {_NAME}", re.MULTILINE)
-_POLICY = re.compile(r"^CREATE POLICY .*? TO (.+?)(?: USING| WITH CHECK|;$)", re.MULTILINE)
-
-
-def needs(archive: Archive, tool: Tool, beat: Callable[[], None]) -> Needs:
-    """Find out what an archive takes for granted. Raises ConfigError when it cannot be read."""
-    contents = contents_of(archive)
-    return needs_of(contents) if contents else read_needs(definition(archive, tool, beat))
-
-
-def definition(archive: Archive, tool: Tool, beat: Callable[[], None]) -> str:
-    """Return the whole definition in an archive, as SQL. Raises ConfigError when it cannot be read."""
-    with tempfile.TemporaryFile() as out:
-        argv = [tool.path, "--schema-only", "--file=-", archive.path]
-        try:
-            run_program(argv, beat, {"pass_fds": archive.descriptors, "stdout": out}, "Reading the archive")
-        except CommandFailed as error:
-            raise ConfigError(f"The backup {archive.manifest['name']} cannot be read by pg_restore {tool.version}: {error}", code="damaged") from None
-        out.seek(0)
-        return out.read().decode(errors="replace")
-
-
-def read_needs(text: str) -> Needs:
-    """Find out what SQL as pg_restore writes it takes for granted."""
-    policies = {role for found in _POLICY.findall(text) for role in re.findall(_NAME, found)}
-    granted = {*_GRANTED.findall(text), *(role for pair in _DEFAULTS.findall(text) for role in pair)}
-    return Needs(_names(_EXTENSION.findall(text)), _names(_OWNER.findall(text)), _names(policies | granted))
-
-
-def _names(found: Iterable[str]) -> frozenset[str]:
-    plain = {name[1:-1].replace('""', '"') if name.startswith('"') else name for name in found}
-    return frozenset(plain - NOBODY)
-
-
-def sorts_fast(text: str) -> bool:
-    """Whether all foreign keys in SQL as pg_restore writes it are of types that sort fast. Not where it fills views too, whose queries nobody knows."""
-    fast = {(table, column) for table, columns in _TABLE.findall(text) for column in _SORTED_FAST.findall(columns)}
-    keys = {(table, column) for table, columns in _FOREIGN_KEY.findall(text) for column in columns.split(", ")}
-    return keys <= fast and "\nCREATE MATERIALIZED VIEW " not in text
 
 
 def find_restorer(connection: Any, manifest: Mapping[str, Any], postgres_bin: str | None, *, dumper: int = 0) -> Tool:
@@ -150,7 +96,7 @@ class Lacks:
 
 
 def _look(connection: Any, archive: Archive, postgres_bin: str | None, beat: Callable[[], None]) -> tuple[Tool, Lacks]:
-    name, contents = archive.manifest["name"], contents_of(archive)
+    name, contents = archive.manifest["name"], archive.contents
     tool = find_restorer(connection, archive.manifest, postgres_bin, dumper=contents.dumper if contents else 0)
     wanted = needs(archive, tool, beat)
     known = query(connection, "SELECT rolname, pg_has_role(oid, 'MEMBER'), rolsuper, rolname = current_user FROM pg_roles")
@@ -182,8 +128,8 @@ def load(archive: Archive, tool: Tool, database: Database, *, jobs: int | None, 
     """
     with closing(connect(database, beat=beat)) as connection:
         version = server_major(connection)
-        psql, kept = find_psql(tool, version), restorable(connection, contents_of(archive))
-    join = MERGE if sorts_fast(definition(archive, tool, beat)) else ""
+        psql, kept = find_psql(tool, version), restorable(connection, archive.contents)
+    join = MERGE if sorts_fast(statements(archive, tool, beat)) else ""
     quiet = replace(database, options=f"{database.options} {SPEED} {join}".strip())
     told: dict[str, Any] = {"what": f"pg_restore into {database.describe()}", "secrets": [database.password]}
     options = ["--exit-on-error", "--no-subscriptions", *([] if ownership else ["--no-owner", "--no-privileges"])]
@@ -201,25 +147,3 @@ def load(archive: Archive, tool: Tool, database: Database, *, jobs: int | None, 
 def connection_string(database: Database) -> str:
     target = database.name.replace("\\", "\\\\").replace("'", "\\'")
     return f"dbname='{target}'"
-
-
-def run_program(argv: list[str], beat: Callable[[], None], options: Mapping[str, Any], what: str, secrets: Iterable[str] = ()) -> None:
-    with ExitStack() as stack:
-        said = stack.enter_context(tempfile.TemporaryFile())
-        process = spawn(argv, **{"env": own_environment(), "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **options}, stderr=said)
-        stack.callback(kill, process)
-        tick = paced(beat)
-        while True:
-            tick()
-            try:
-                process.wait(BEAT_INTERVAL)
-                break
-            except subprocess.TimeoutExpired:
-                continue
-        if process.returncode != 0:
-            said.seek(0)
-            words = redact(said.read()[-2000:].decode(errors="replace").strip(), secrets)
-            failure = CommandFailed(f"{what} ended with exit code {process.returncode}: {words}", code=str(process.returncode))
-            if more := restore_advice(words):
-                failure.advise(more)
-            raise failure

@@ -24,7 +24,6 @@ from ..backup.archive_needs import OWNED, is_public
 from ..core.errors import ConfigError
 from ..postgres.connection import execute, query
 from ..postgres.globals import identifier, literal
-from .scope import contents_of
 
 PROBE = identifier("storefront.runbook tries")  # a schema, and whatever else needs a name
 TEMPORARY = "pg_temp"  # where this user may not make a schema: for routines alone
@@ -65,7 +64,7 @@ class Lacks:
 
 def refuse_without(inside: Any, elsewhere: Any, archive: Archive, *, into: bool = False) -> None:
     """Raise ConfigError that names every right for restoring an archive that the user lacks. The connections are those of ``lacking``."""
-    contents = contents_of(archive)
+    contents = archive.contents
     if contents:
         found = lacking(inside, elsewhere, contents, into=into)
         _refuse(archive, found.user, found.objects + found.ownership)
@@ -73,7 +72,7 @@ def refuse_without(inside: Any, elsewhere: Any, archive: Archive, *, into: bool 
 
 def withheld(inside: Any, elsewhere: Any, archive: Archive, *, into: bool = False) -> list[str]:
     """Return why the user may not restore owners and grants, nothing where it may. Raises ConfigError for what a restore cannot do without."""
-    contents = contents_of(archive)
+    contents = archive.contents
     if not contents:
         return []
     found = lacking(inside, elsewhere, contents, into=into)

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..backup.archive import Archive
-from ..backup.archive_contents import Contents, Item, read_contents
-from ..backup.archive_layout import UnknownShape
+from ..backup.archive_contents import Contents, Item
 from ..backup.archive_needs import is_public
 from ..postgres.connection import query
 
@@ -24,17 +23,9 @@ SELECT current_setting('max_locks_per_transaction')::int * (current_setting('max
 """
 
 
-def contents_of(archive: Archive) -> Contents | None:
-    """Return the table of contents of an archive; None for a shape that is not known here, such as that of a PostgreSQL to come."""
-    try:
-        return read_contents(archive.path)
-    except UnknownShape:
-        return None
-
-
 def left_out(archive: Archive) -> list[str]:
     """Say what a restore of an archive does not bring back, though the database that was backed up had it."""
-    contents = contents_of(archive)
+    contents = archive.contents
     known = {**archive.manifest.get("not_carried", {})}
     subscriptions = contents.names("SUBSCRIPTION") if contents else []
     if subscriptions:
@@ -42,8 +33,8 @@ def left_out(archive: Archive) -> list[str]:
     return [f"{kind.replace('_', ' ')}: {', '.join(names)}" for kind, names in sorted(known.items())]
 
 
-def restorable(connection: Any, contents: Contents | None) -> tuple[Item, ...]:
-    """Return the entries that this user can restore, none where those are all.
+def restorable(connection: Any, contents: Contents | None) -> tuple[int, ...]:
+    """Return the numbers of the entries that this user can restore, none where those are all.
 
     Each new database has the schema public already, and up to PostgreSQL 14 it belongs to the superuser who made the server. A user who is not in
     that role cannot give it away. The same goes for comments on extensions that a superuser has made in it.
@@ -56,7 +47,7 @@ def restorable(connection: Any, contents: Contents | None) -> tuple[Item, ...]:
     def is_others(item: Item) -> bool:
         return (is_public(item) and item.owner not in own) or (item.kind == "COMMENT" and item.name.replace('"', "") in foreign)
 
-    kept = tuple(item for item in contents.items if not is_others(item))
+    kept = tuple(item.number for item in contents.items if not is_others(item))
     return kept if len(kept) < len(contents.items) else ()
 
 
@@ -69,13 +60,13 @@ class UseList:
 
 
 @contextmanager
-def use_list(kept: Sequence[Item]) -> Iterator[UseList]:
+def use_list(kept: Sequence[int]) -> Iterator[UseList]:
     """Give what lets pg_restore restore these entries alone; all of them where there are none."""
     if not kept:
         yield UseList()
         return
     with tempfile.TemporaryFile() as file:
-        file.write("".join(f"{item.number};\n" for item in kept).encode())
+        file.write("".join(f"{number};\n" for number in kept).encode())
         file.seek(0)
         yield UseList((f"--use-list=/dev/fd/{file.fileno()}",), (file.fileno(),))
 
@@ -83,8 +74,11 @@ def use_list(kept: Sequence[Item]) -> Iterator[UseList]:
 def fits_one_transaction(connection: Any, archive: Archive) -> bool:
     """Whether the server has room for the locks of a transaction that restores all of an archive. A shape that is not known here is tried."""
     ((room,),) = query(connection, ROOM)
-    contents = contents_of(archive)
+    contents = archive.contents
     if contents is None:
         return True
-    large_objects = sum(item.makes.count("\n") for item in contents.items if item.kind == "BLOB METADATA")  # one on each line
-    return large_objects + sum(LOCKS.get(item.kind, 0) for item in contents.items) <= room
+    return sum(_locks(item) for item in contents.items) <= room
+
+
+def _locks(item: Item) -> int:
+    return item.makes.count("\n") if item.kind == "BLOB METADATA" else LOCKS.get(item.kind, 0)  # a large object on each line

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.backup.archive import Archive
+from ansible_collections.storefront.runbook.plugins.module_utils.backup.archive_needs import Needs
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import nothing
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.programs import Tool
-from ansible_collections.storefront.runbook.plugins.module_utils.restore import load
-from ansible_collections.storefront.runbook.plugins.module_utils.restore.load import Needs, fit, fit_for_trial, read_needs
+from ansible_collections.storefront.runbook.plugins.module_utils.restore import definition, load
+from ansible_collections.storefront.runbook.plugins.module_utils.restore.definition import read_needs
+from ansible_collections.storefront.runbook.plugins.module_utils.restore.load import fit, fit_for_trial
 
 DEFINITION = '''
 CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public;
@@ -32,7 +34,7 @@ COMMENT ON TABLE public.item IS 'GRANT me a wish TO nobody';
 
 
 def test_extensions_owners_and_everybody_who_was_granted_something_are_found() -> None:
-    assert read_needs(DEFINITION) == Needs(
+    assert read_needs([DEFINITION]) == Needs(
         extensions=frozenset({"pg_trgm", "uuid-ossp"}),
         owners=frozenset({"shop", 'Shop "Admin"'}),
         others=frozenset({"reader", "web user", "writer", "report", "cron-job", "maker", "taker"}),
@@ -40,7 +42,7 @@ def test_extensions_owners_and_everybody_who_was_granted_something_are_found() -
 
 
 def test_a_definition_may_need_nothing() -> None:
-    assert read_needs("CREATE TABLE public.item (id integer);") == Needs(frozenset(), frozenset(), frozenset())
+    assert read_needs(["CREATE TABLE public.item (id integer);"]) == Needs(frozenset(), frozenset(), frozenset())
 
 
 KEYS = """
@@ -73,7 +75,7 @@ ALTER TABLE ONLY public."order"
     ids=["numbers", "text", "of an unknown table", "a view to fill"],
 )
 def test_foreign_keys_are_checked_by_sorting_where_that_is_fast(more: str, *, fast: bool) -> None:
-    assert load.sorts_fast(KEYS + more) is fast
+    assert definition.sorts_fast([KEYS, more]) is fast
 
 
 @pytest.fixture
