@@ -305,20 +305,29 @@ def test_a_dump_whose_session_is_ended_in_the_middle_of_a_table_is_no_backup(in_
     assert (in_folder.keys(), in_folder.unfinished()) == ([], [])
 
 
+SLOW_DOWN = (503, "<Error><Code>SlowDown</Code><Message>Reduce your request rate.</Message></Error>")
+TOO_SKEWED = (  # as S3 answers on a machine whose clock is 90 minutes late
+    403,
+    "<Error><Code>RequestTimeTooSkewed</Code><Message>The difference between the request time and the current time is too large.</Message>"
+    "<RequestTime>20260131T120000Z</RequestTime><ServerTime>2026-01-31T13:30:00Z</ServerTime></Error>",
+)
+WRITES = ("CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload", "GetObject", "PutObject")
+
+
 @pytest.fixture
-def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Makes S3 answer 503 to every request of one operation of the module."""
+def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Makes S3 answer an error to every request of one operation of the module."""
 
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
 
-    def fail(operation: str) -> None:
+    def fail(operation: str, status: int = SLOW_DOWN[0], text: str = SLOW_DOWN[1]) -> None:
         def answer(request: Any) -> AWSResponse:
             class Body:
                 def stream(self, **_: Any) -> Iterator[bytes]:
-                    yield b"<Error><Code>SlowDown</Code><Message>Reduce your request rate.</Message></Error>"
+                    yield text.encode()
 
             body: Any = Body()  # botocore's annotations ask for urllib3's response; all that is read of it is the stream
-            return AWSResponse(request.url, 503, HeadersDict(), body)
+            return AWSResponse(request.url, status, HeadersDict(), body)
 
         def opened(params: Any, permit: Any) -> Store:
             store = open_store(params, permit)
@@ -337,8 +346,20 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     return fail
 
 
-@pytest.mark.parametrize("operation", ["CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload", "GetObject", "PutObject"])
-def test_a_store_that_fails_on_the_way_gets_no_manifest(in_s3: Backups, failing: Callable[[str], None], operation: str) -> None:
+@pytest.mark.parametrize("operation", ["ListObjectsV2", *WRITES])
+def test_a_wrong_clock_is_named_with_both_times_wherever_the_store_notices_it(in_s3: Backups, failing: Callable[..., None], operation: str) -> None:
+    failing(operation, *TOO_SKEWED)
+    failed = in_s3.run(name="late")
+    assert (failed["error"]["kind"], failed["error"]["code"]) == ("config", "RequestTimeTooSkewed")
+    assert "it is 2026-01-31 12:00:00 UTC on this machine and 2026-01-31 13:30:00 UTC at the store. Correct the clock of this machine (NTP)" in failed["msg"]
+    assert not any(word in failed["msg"] for word in ("credentials", "access denied"))
+    assert in_s3.unfinished() == []
+    left = in_s3.keys()
+    assert "backups/late.json" not in left
+
+
+@pytest.mark.parametrize("operation", WRITES)
+def test_a_store_that_fails_on_the_way_gets_no_manifest(in_s3: Backups, failing: Callable[..., None], operation: str) -> None:
     failing(operation)
     failed = in_s3.run(name="broken")
     assert (failed["error"]["code"], failed["error"]["retryable"]) == ("SlowDown", True)
