@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 import shutil
+import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ import pytest
 
 from sandbox import tools
 from sandbox.cloud.builds import Blobs, Builder, Recipe
+from sandbox.process import wait_until
 from sandbox.repository import files_of
 from sandbox.state import CACHE
 from sandbox.storefront import Sandbox
@@ -131,6 +135,56 @@ def test_a_baseline_has_the_same_rows(pair: dict[str, Database], project: Path) 
     assert pair["builtin"].migrate(project, state="baselined")["resolved"] == ["a_base"]
     resolve_by_prisma(pair["cli"], project, "a_base")
     assert_same(pair)
+
+
+WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%rating%' AND datname = current_database()"
+COLUMN = "SELECT attname::text FROM pg_attribute WHERE attrelid = 'item'::regclass AND attname = 'rating'"
+WAITS = "ALTER TABLE item ADD COLUMN rating int;"
+
+
+class TestAKilledRunOfTheProjectsPrisma:
+    """The module is killed by SIGKILL while its Prisma waits for a lock. The server ends the statement, or applies it all the same, as nobody is there."""
+
+    @pytest.fixture
+    def database(self, pair: dict[str, Database]) -> Database:
+        return pair["cli"]
+
+    @pytest.fixture
+    def killed(self, database: Database, project: Path) -> Callable[..., None]:
+        def kill(*, ran: bool) -> None:
+            assert database.migrate(project, runner="cli")["applied"] == ["a_base"]
+            write_migrations(project, b=WAITS)
+            with closing(database.connect()) as holder:
+                holder.autocommit = False
+                holder.cursor().execute("SELECT * FROM item")  # a reader
+                running = multiprocessing.get_context("fork").Process(target=database.migrate, args=(project,), kwargs={"runner": "cli", "lock_timeout": 60.0})
+                running.start()
+                assert wait_until(lambda: bool(database.sql(WAITING)), 60)
+                running.kill()
+                running.join()
+                assert (running.exitcode, database.outcomes()) == (-signal.SIGKILL, [("a_base", "applied"), ("b", "failed")])
+                if not ran:
+                    database.sql(f"SELECT pg_terminate_backend(pid) FROM ({WAITING}) waiting")
+                    assert wait_until(lambda: not database.sql(WAITING), 10)
+            assert wait_until(lambda: bool(database.sql(COLUMN)) == ran, 10)
+
+        return kill
+
+    @pytest.mark.parametrize(("ran", "right", "wrong"), [(False, "rolled-back", "applied"), (True, "applied", "rolled-back")], ids=["undone", "applied"])
+    def test_is_judged_by_the_note_that_it_left(
+        self, database: Database, project: Path, killed: Callable[..., None], *, ran: bool, right: str, wrong: str
+    ) -> None:
+        killed(ran=ran)
+        for runner in ("cli", "builtin"):
+            refused = database.migrate(project, runner=runner)
+            (failed,) = [each for each in refused["migrations"] if each["name"] == "b"]
+            assert (refused["error"]["code"], failed["state"], failed["resolve"]) == ("P3009", "failed", right)
+        resolve = {word: {"state": f"resolved_{word.replace('-', '_')}", "migration": "b", "runner": "cli"} for word in (right, wrong)}
+        assert database.migrate(project, **resolve[wrong])["failed"]
+        assert database.migrate(project, **resolve[right])["resolved"] == ["b"]
+        assert database.migrate(project, runner="cli")["applied"] == ([] if ran else ["b"])
+        assert database.sql(COLUMN) == [("rating",)]
+        assert database.sql("SELECT col_description('_prisma_migrations'::regclass, attnum) FROM pg_attribute WHERE attname = 'logs'") == [(None,)]
 
 
 class TestTheProjectsPrisma:
