@@ -22,8 +22,8 @@ from ansible_collections.storefront.runbook.plugins.module_utils.backup import a
 from ansible_collections.storefront.runbook.plugins.module_utils.backup import dump as backup
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations import rehearsal as migration_rehearsal
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres import database_locale, databases, drop_database, parallel, row_diff
-from ansible_collections.storefront.runbook.plugins.module_utils.restore import definition, rehearsal, rename_swap, url_swap
 from ansible_collections.storefront.runbook.plugins.module_utils.restore import load as restore
+from ansible_collections.storefront.runbook.plugins.module_utils.restore import program, rehearsal, rename_swap, url_swap
 from ansible_collections.storefront.runbook.plugins.modules import pg_backup, pg_proof, pg_restore, prisma_rehearse
 
 from sandbox.storefront import Sandbox
@@ -196,7 +196,7 @@ def die_at(step: str) -> None:
         setattr(module, name, mortal(getattr(module, name)))
     for module, name in ((parallel, "query"), (row_counts, "query"), (backup, "spawn"), (backup.Target, "put"), (create, "write_manifest")):
         setattr(module, name, mortal(getattr(module, name)))
-    definition.spawn = mortal(definition.spawn)
+    program.spawn = mortal(program.spawn)
 
 
 def killed(parameters: dict[str, Any], step: str, module: str = "pg_restore") -> bool:

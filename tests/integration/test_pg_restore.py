@@ -24,6 +24,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core.wait impor
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres import databases, row_diff
 from ansible_collections.storefront.runbook.plugins.module_utils.release import lease
 from ansible_collections.storefront.runbook.plugins.module_utils.restore import load as restore
+from ansible_collections.storefront.runbook.plugins.module_utils.restore import program
 from ansible_collections.storefront.runbook.plugins.module_utils.store.base import unguarded
 from ansible_collections.storefront.runbook.plugins.module_utils.store.open import open_store
 
@@ -418,7 +419,7 @@ def test_a_lost_lease_stops_it_and_leaves_nothing(shop: Shop) -> None:
 def test_a_lease_that_is_lost_in_the_middle_of_it_stops_it_and_leaves_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     store, oid = open_store(shop.store, unguarded), shop.oid()
     held, _loser = lease.take(store, holder="this run")
-    spawn, begun = restore.spawn, list[Any]()
+    spawn, begun = program.spawn, list[Any]()
 
     def taken_over_meanwhile(argv: Any, **options: Any) -> Any:
         process = spawn(argv, **options)
@@ -428,8 +429,8 @@ def test_a_lease_that_is_lost_in_the_middle_of_it_stops_it_and_leaves_nothing(sh
             lease.take(store, holder="another run", reason="a test")
         return process
 
-    monkeypatch.setattr(restore, "spawn", taken_over_meanwhile)
-    monkeypatch.setattr(restore, "BEAT_INTERVAL", 0.05)
+    monkeypatch.setattr(program, "spawn", taken_over_meanwhile)
+    monkeypatch.setattr(program, "BEAT_INTERVAL", 0.05)
     refused = shop.restore(lease=held.token)
     assert (len(begun), refused["error"]["kind"]) == (1, "lease_lost")
     assert begun[0].poll() is not None
@@ -453,7 +454,7 @@ def test_no_process_shows_a_password_while_it_runs(shop: Shop, monkeypatch: pyte
     key = pyrage.x25519.Identity.generate()
     shop.back_up("sealed", recipients=[str(key.to_public())])
     shown: dict[str, bytes] = {}
-    spawn = restore.spawn
+    spawn = program.spawn
 
     def watched(argv: Any, **options: Any) -> Any:
         process = spawn(argv, **options)
@@ -463,7 +464,7 @@ def test_no_process_shows_a_password_while_it_runs(shop: Shop, monkeypatch: pyte
         process.send_signal(signal.SIGCONT)
         return process
 
-    monkeypatch.setattr(restore, "spawn", watched)
+    monkeypatch.setattr(program, "spawn", watched)
     result = shop.restore("staged", backup="sealed", identity=str(key))
     assert not result["failed"], result["msg"]
     assert len([text for text in shown.values() if b"PGPASSFILE=/dev/fd/" in text and b"--exit-on-error" in text]) == 1

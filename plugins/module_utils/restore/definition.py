@@ -6,21 +6,15 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
-from typing import IO, Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO
 
 from ..backup.archive import Archive
 from ..backup.archive_needs import NOBODY, Needs, needs_of
-from ..backup.dump import paced
 from ..core.errors import CommandFailed, ConfigError
-from ..core.process import kill, spawn
-from ..core.redact import redact
-from ..postgres.connection import BEAT_INTERVAL
-from ..postgres.programs import Tool, own_environment
-from ..postgres.sql_states import restore_advice
+from ..postgres.programs import Tool
+from .program import run_program
 
 _BEGINNING = b"-- Name: "  # of the comment above each object in a script of pg_restore
 _NAME = r'("(?:[^"]|"")+"|[\w$]+)'
@@ -99,25 +93,3 @@ def sorts_fast(texts: Iterable[str]) -> bool:
         fast.update((table, column) for table, columns in _TABLE.findall(text) for column in _SORTED_FAST.findall(columns))
         keys.update((table, column) for table, columns in _FOREIGN_KEY.findall(text) for column in columns.split(", "))
     return keys <= fast
-
-
-def run_program(argv: list[str], beat: Callable[[], None], options: Mapping[str, Any], what: str, secrets: Iterable[str] = ()) -> None:
-    with ExitStack() as stack:
-        said = stack.enter_context(tempfile.TemporaryFile())
-        process = spawn(argv, **{"env": own_environment(), "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **options}, stderr=said)
-        stack.callback(kill, process)
-        tick = paced(beat)
-        while True:
-            tick()
-            try:
-                process.wait(BEAT_INTERVAL)
-                break
-            except subprocess.TimeoutExpired:
-                continue
-        if process.returncode != 0:
-            said.seek(0)
-            words = redact(said.read()[-2000:].decode(errors="replace").strip(), secrets)
-            failure = CommandFailed(f"{what} ended with exit code {process.returncode}: {words}", code=str(process.returncode))
-            if more := restore_advice(words):
-                failure.advise(more)
-            raise failure

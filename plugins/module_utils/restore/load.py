@@ -15,7 +15,8 @@ from ..backup.archive import Archive
 from ..core.errors import ConfigError
 from ..postgres.connection import Database, connect, query
 from ..postgres.programs import Tool, find_tool, libpq_access
-from .definition import needs, run_program, sorts_fast, statements
+from .definition import needs, sorts_fast, statements
+from .program import run_program
 from .rights import membership
 from .rows_loaded import rows_loaded
 from .scope import restorable, use_list

@@ -23,7 +23,8 @@ from ..postgres.programs import Tool, find_tool, libpq_access
 from ..store.base import Permit, Store
 from ..store.open import open_store
 from . import proof as trial
-from .load import fit_for_trial, load, run_program
+from .load import fit_for_trial, load
+from .program import run_program
 from .rights import withheld
 from .scratch_database import ScratchServer, find_scratch_server, scratch
 
