@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from .state import CHECKOUT, SandboxError, folder_of
 
@@ -25,6 +28,12 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--name", default="default", help="which sandbox (default: default)")
         if name == "up":
+            command.add_argument("--shop", type=Path, metavar="PATH", help="run this shop, the top of a git repository, instead of the example shop")
+            command.add_argument(
+                "--set", action="append", default=[], metavar="UNIT.SETTING=VALUE", dest="settings",
+                help="a setting of the shop that goes before its files, as api.health=/healthz (docs/sandbox.md lists them)",
+            )  # fmt: skip
+            command.add_argument("--online", action="store_true", help="let the shop's installation and build download what npm does not have")
             command.add_argument("--backend", choices=("railway", "render"), default="railway", help="where a new shop's backend runs (default: railway)")
     text = "show the programs the sandbox runs and what this machine lacks"
     commands.add_parser("tools", help=text, description=text).add_argument(
@@ -38,7 +47,7 @@ def main() -> int:
     try:
         if arguments.command == "tools":
             return show_tools(arguments.missing)
-        return run(arguments.command, arguments.name, getattr(arguments, "backend", "railway"))
+        return run(arguments)
     except SandboxError as error:
         print(f"sandbox: {error}", file=sys.stderr)
     except ModuleNotFoundError as error:
@@ -65,14 +74,18 @@ def show_tools(missing_only: bool) -> int:
     return 1 if problems else 0
 
 
-def run(command: str, name: str, backend: str) -> int:
+def run(arguments: argparse.Namespace) -> int:
     from . import lifecycle
 
+    command, name = arguments.command, arguments.name
     if command == "up":
-        sandbox = lifecycle.up(name, backend=backend)
-        shop = sandbox.storefront()
+        sandbox = lifecycle.up(name, backend=arguments.backend, order=order_of(arguments))
         print(f"\nThe sandbox {name!r} is up.")
-        print(f"  shop       {shop['frontend_url']}  (its API: {shop['backend_url']})")
+        for line in addresses(sandbox.storefront()):
+            print(f"  {line}")
+        releases = sandbox.state["shop"]["releases"]
+        environment = "" if name == "default" else f"SANDBOX_NAME={name} "
+        print(f"  deploy it  {environment}ansible-playbook playbooks/deploy.yml -i inventories/development -e release={(releases or ['HEAD'])[0]}")
         print(f"  state      {folder_of(name).relative_to(CHECKOUT)}/state.json, logs in log/ beside it")
         print(f"  stop it    python -m sandbox down --name {name}")
     elif command == "status":
@@ -88,6 +101,25 @@ def run(command: str, name: str, backend: str) -> int:
     else:
         lifecycle.clean(name)
     return 0
+
+
+def order_of(arguments: argparse.Namespace) -> dict[str, Any] | None:
+    """Return the order of the shop that is named; None for the one that the sandbox has anyway."""
+    if arguments.shop is None:
+        if arguments.settings or arguments.online:
+            raise SandboxError("--set and --online are about a shop of your own: name it with --shop PATH.")
+        return None
+    from .order import read_order
+
+    return read_order(arguments.shop, arguments.backend, arguments.settings, arguments.online)
+
+
+def addresses(shop: dict[str, Any]) -> Iterator[str]:
+    """Yield where a storefront answers, as far as it has a site and an API."""
+    surfaces = shop.get("inventory", {}).get("surfaces", ["frontend", "backend"])
+    for surface, label in (("frontend", "shop"), ("backend", "its API")):
+        if surface in surfaces:
+            yield f"{label:10} {shop[f'{surface}_url']}"
 
 
 if __name__ == "__main__":

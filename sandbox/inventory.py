@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A dynamic inventory: the storefronts of the sandbox, from the state that it wrote; SANDBOX_NAME chooses another sandbox than the default one.
 
-Each is a host of the group ``sandbox`` with ``sandbox_shop`` and ``sandbox_state`` as plain values; inventories/development/hosts.yml says which of
-them are deployed to. It is run by any Python: nothing but the standard library is imported.
+Each is a host of the group ``sandbox`` with ``sandbox_shop`` and ``sandbox_state`` as plain values; a shop given with --shop has variables from its own files,
+too, and they override group_vars. inventories/development/hosts.yml says which hosts are deployed to. Any Python runs it: it imports only the standard library.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def inventory(file: Path = STATE) -> dict:
     shops = state.pop("storefronts")
     return {
         "sandbox": {"hosts": list(shops), "vars": {"sandbox_state": state}},
-        "_meta": {"hostvars": {name: {"sandbox_shop": shop} for name, shop in shops.items()}},
+        "_meta": {"hostvars": {name: {**shop.pop("inventory", {}), "sandbox_shop": shop} for name, shop in shops.items()}},
     }
 
 

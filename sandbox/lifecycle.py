@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from . import process, repository, tools
+from .order import Order
 from .services import SERVERS, Server
 from .state import SandboxError, assign_ports, folder_of, is_free, locked, read, write
 from .storefront import Sandbox
@@ -26,8 +27,11 @@ Say = Callable[[str], None]
 PRINT = partial(print, flush=True)  # each line as it happens, into a pipe as well
 
 
-def up(name: str, say: Say = PRINT, backend: str = "railway") -> Sandbox:
-    """Bring the sandbox ``name`` up, or what is missing of it, and return it; the backend of a new shop is at ``backend``, railway or render."""
+def up(name: str, say: Say = PRINT, backend: str = "railway", order: Order | None = None) -> Sandbox:
+    """Bring the sandbox ``name`` up, or what is missing of it, and return it; the backend of a new shop is at ``backend``, railway or render.
+
+    The shop is the one of ``order``, else the one that the sandbox already has, else the example shop.
+    """
     folder = folder_of(name)
     with locked(name, lambda: say(f"Waiting for another command on the sandbox {name!r} ...")):
         state = read(folder / "state.json")
@@ -35,7 +39,10 @@ def up(name: str, say: Say = PRINT, backend: str = "railway") -> Sandbox:
         if state is None:
             _forget(folder)
             state = _new_state(name, folder)
-            write(folder / "state.json", state)
+        elif order:
+            _refuse_another(name, state.get("shop", {}).get("repository"), order["repository"])
+        state["shop"] = order or state.get("shop") or {}
+        write(folder / "state.json", state)
         servers = _servers(folder, state)
         begun: list[Server] = []
         try:
@@ -47,10 +54,12 @@ def up(name: str, say: Say = PRINT, backend: str = "railway") -> Sandbox:
                     _start(server, say)
             for server in begun:
                 _await(server)
-            releases = repository.build(folder / "shop")
-            state["shop"] = {"repository": str(folder / "shop"), "releases": releases}
-            write(folder / "state.json", state)
-            say(f"{'repository':10} has the releases {', '.join(releases)}")
+            if "shop" not in state["shop"]:
+                state["shop"] = {"repository": str(folder / "shop"), "releases": repository.build(folder / "shop")}
+                write(folder / "state.json", state)
+            say(f"{'repository':10} has the releases {', '.join(state['shop']['releases']) or '(no tags; deploy a branch or a commit)'}")
+            for note in state["shop"].get("notes", ()):
+                say(f"{'shop':10} {note}")
             sandbox = Sandbox(name, state)
             for storefront in [*state["storefronts"]] or ["shop"]:
                 sandbox.provision(storefront, backend)
@@ -62,6 +71,14 @@ def up(name: str, say: Say = PRINT, backend: str = "railway") -> Sandbox:
                 _forget(folder)
             raise
     return sandbox
+
+
+def _refuse_another(name: str, there: str | None, wanted: str) -> None:
+    if there != wanted:
+        raise SandboxError(
+            f"The sandbox {name!r} runs the shop {there or 'of an earlier version'}. Run this one in a sandbox of its own (--name NAME), or stop the other"
+            f" first: python -m sandbox down --name {name}."
+        )
 
 
 def down(name: str, say: Say = PRINT) -> None:

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from plugins.module_utils.source.shop.packages import Manager
@@ -28,9 +28,11 @@ def fetch(cache: Path, node_bin: Path, manager: Manager) -> Path | None:
         return programs
     installed = programs.parents[1]
     installed.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{installed.name}-", dir=installed.parent) as draft:
+    with tempfile.TemporaryDirectory(prefix=f".{installed.name}-", dir=installed.parent) as folder:
+        draft = Path(folder, "programs")
+        draft.mkdir()
         flags = ["--no-save", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--no-update-notifier"]
-        npm = [str(node_bin / "npm"), "install", *flags, "--cache", str(cache / "npm"), "--prefix", draft, f"{_package(manager)}@{manager.version}"]
+        npm = [str(node_bin / "npm"), "install", *flags, "--cache", str(cache / "npm"), "--prefix", str(draft), f"{_package(manager)}@{manager.version}"]
         environment = {**os.environ, "PATH": os.pathsep.join([str(node_bin), os.environ.get("PATH", os.defpath)])}
         done = subprocess.run(npm, cwd=draft, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if done.returncode != 0:
@@ -38,7 +40,8 @@ def fetch(cache: Path, node_bin: Path, manager: Manager) -> Path | None:
                 f"{manager.lockfile} is installed with {manager.name} {manager.version}, which is not in {installed.parent} and cannot be fetched from npm:"
                 f" {_reason(done.stderr)} Connect this machine to the npm registry once, or name a release that exists in package.json (packageManager)."
             )
-        shutil.copytree(draft, installed, symlinks=True, dirs_exist_ok=True)  # another sandbox may have put the same there meanwhile
+        with suppress(OSError):  # another sandbox has put the same there meanwhile
+            draft.rename(installed)
     return programs
 
 
@@ -50,4 +53,4 @@ def _package(manager: Manager) -> str:
 def _reason(output: str) -> str:
     lines = [line.removeprefix("npm error ").removeprefix("npm ERR! ") for line in output.splitlines() if line.startswith(("npm error", "npm ERR!"))]
     said = [line for line in lines if line and not line.startswith(("code ", "A complete log", "errno", "syscall", "network This is"))]
-    return (said[0] if said else "npm gave no reason").rstrip(".") + "."
+    return (said[0].removeprefix("notarget ") if said else "npm gave no reason").rstrip(".") + "."

@@ -193,7 +193,8 @@ class Cloud(Server):
             "s3_url": self.state["s3"]["endpoint_url"],
             "tokens": {**self.state["tokens"], "control": self.state["cloud"]["control_token"]},
             "node_bin": str(tools.node_bin()),
-            "repository": str(self.folder.with_name("shop")),
+            "repository": self.state["shop"].get("repository") or str(self.folder.with_name("shop")),
+            "online": self.state["shop"].get("online", False),
         }
         write(self.config, config)
 

@@ -17,6 +17,7 @@ import psycopg2
 import redis
 from psycopg2 import sql
 
+from .order import inventory, storefront_order
 from .services import call
 from .state import SandboxError, assign_ports, folder_of, locked, read, write
 
@@ -70,7 +71,10 @@ class Sandbox:
         for bucket in (BUCKET, SAVED):
             self.s3().create_bucket(Bucket=bucket)
         made = self.cloud("POST", "/storefronts", self._order(name, shop, backend, repository))
-        self.state["storefronts"][name] = {**shop, **made}
+        known = {**shop, **made}
+        if own := self.state["shop"].get("shop"):
+            known["inventory"] = inventory(own, known)
+        self.state["storefronts"][name] = known
         self._write()
         return self.state["storefronts"][name]
 
@@ -145,7 +149,9 @@ class Sandbox:
         def port(key: str) -> int:
             return int(shop[key].rpartition(":")[2])
 
+        own = self.state["shop"].get("shop")
         return {
+            **(storefront_order(own, shop) if own else {}),
             "name": name,
             "backend": shop.get("backend", backend),
             "repository": repository or self.state["shop"]["repository"],

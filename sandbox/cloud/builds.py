@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ..process import is_alive, started
-from .installs import OFFLINE, Installer, NoDependencies
+from .installs import Installer, NoDependencies
 from .units import die_with_parent
 
 Log = Callable[[str], None]
@@ -185,7 +185,7 @@ class Builder:
         except NoDependencies as reason:
             raise BuildFailed(str(reason)) from None
         environment = {
-            **{"HOME": str(work), "LANG": "C.UTF-8", "CI": "1", **OFFLINE, **recipe.variables},
+            **{"HOME": str(work), "LANG": "C.UTF-8", "CI": "1", **self.installer.environment(), **recipe.variables},
             "PATH": os.pathsep.join([str(app / "node_modules" / ".bin"), self.installer.search_path(work / "source", programs)]),
         }
         own = "postinstall" if "postinstall" in manifest.get("scripts", {}) else ""

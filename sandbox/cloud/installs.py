@@ -70,7 +70,7 @@ class Installer:
             argv = self._command(manager)
             tell(f"Running {' '.join(argv[:2])}")
             inherited = {name: value for name, value in os.environ.items() if name not in ("NODE_ENV", "npm_config_production")}
-            environment = {**inherited, **OFFLINE, **self._own(manager), "CI": "1", "PATH": self.search_path(top, paths)}
+            environment = {**inherited, **self.environment(), "CI": "1", "PATH": self.search_path(top, paths)}
             await run([str(programs / argv[0]) if programs else str(self.node_bin / argv[0]), *argv[1:]], top, environment, tell)
             await self._keep(top, installed)
         return paths
@@ -104,13 +104,14 @@ class Installer:
             return ["yarn", "install", "--frozen-lockfile", "--production=false", "--prefer-offline", "--non-interactive", *quiet, "--cache-folder", folder]
         return ["yarn", "install", "--immutable", *([] if self.scripts else ["--mode=skip-build"])]
 
-    def _own(self, manager: Manager) -> dict[str, str]:
-        if manager.name != "yarn":
-            return {}
+    def environment(self) -> dict[str, str]:
+        """Return the variables that make package managers use the cache, also where a build command installs by itself."""
         authority = os.environ.get("NODE_EXTRA_CA_CERTS")
         registry = os.environ.get("npm_config_registry")  # noqa: SIM112  npm reads no other
         return {
-            **{"YARN_GLOBAL_FOLDER": str(self.cache / "yarn"), "YARN_ENABLE_GLOBAL_CACHE": "true"},
+            **OFFLINE,
+            **{"npm_config_cache": str(self.cache / "npm"), "npm_config_prefer_offline": "true", "npm_config_store_dir": str(self.cache / "pnpm")},
+            **{"YARN_CACHE_FOLDER": str(self.cache / "yarn-classic"), "YARN_GLOBAL_FOLDER": str(self.cache / "yarn"), "YARN_ENABLE_GLOBAL_CACHE": "true"},
             **({"YARN_HTTPS_CA_FILE_PATH": authority} if authority else {}),
             **({"YARN_NPM_REGISTRY_SERVER": registry} if registry else {}),
         }

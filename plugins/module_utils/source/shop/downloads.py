@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .packages import Package, needs, read_packages
 from .shop import Shop
-from .tree import Tree
+from .tree import Tree, join
 
 # Packages whose install script fetches a program, up to the release that has it in its npm package, and what to use instead.
 PROGRAMS: dict[str, tuple[int | None, str]] = {
@@ -22,6 +22,8 @@ PROGRAMS: dict[str, tuple[int | None, str]] = {
     "node-sass": (None, "Use sass."),
     "puppeteer": (None, "Use puppeteer-core with the machine's own Chromium."),
 }
+PRISMA_CONFIGS = tuple(f"prisma.config.{ending}" for ending in ("ts", "mts", "cts", "js", "mjs", "cjs"))
+JS_ENGINE = re.compile(r"""\bengine["']?\s*:\s*["']js["']""")
 SOURCE = (".ts", ".tsx", ".js", ".jsx", ".mjs")
 
 
@@ -62,9 +64,13 @@ def _engine(tree: Tree, shop: Shop) -> Iterator[Download]:
         remedy = 'Set engineType = "client" in its generator and use the adapter @prisma/adapter-pg (Prisma 6.16 or later).'
         yield Download(shop.database.schema, "Prisma's client downloads a native query engine.", remedy)
     for package in _used(tree, shop):
-        major = re.search(r"\d+", package.dependencies.get("prisma", ""))
+        asked = package.dependencies.get("prisma", "")
+        major = re.search(r"\d+", asked)
         if major and int(major[0]) >= 7:
-            yield Download(package.file, f"Prisma {package.dependencies['prisma']} downloads its schema engine.", "Use Prisma 6.19.")
+            yield Download(package.file, f"Prisma {asked} downloads its schema engine.", "Use Prisma 6.19.")
+        elif asked and not any(JS_ENGINE.search(tree.text(join(package.folder, name))) for name in PRISMA_CONFIGS):
+            remedy = 'Set engine: "js" and an adapter in prisma.config.ts (Prisma 6.19).'
+            yield Download(package.file, f"Prisma {asked} downloads its schema engine.", remedy)
 
 
 def _fonts(tree: Tree, shop: Shop) -> Iterator[Download]:

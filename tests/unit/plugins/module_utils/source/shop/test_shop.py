@@ -260,6 +260,7 @@ NEXT_WITH_FONTS = {"package.json": web(), "package-lock.json": NPM, "app/layout.
         ({**API_ONLY, "package.json": api(dependencies={"bcrypt": "^5.1.0"})}, "package.json: the install script of bcrypt"),
         ({**WORKSPACE, "packages/db/prisma/schema.prisma": "datasource db {}"}, "packages/db/prisma/schema.prisma: Prisma's client"),
         ({**WORKSPACE, "packages/db/package.json": package("@shop/db", devDependencies={"prisma": "^7.1.0"})}, "packages/db/package.json: Prisma ^7.1.0"),
+        ({**WORKSPACE, "packages/db/package.json": package("@shop/db", devDependencies={"prisma": "6.19.3"})}, "packages/db/package.json: Prisma 6.19.3"),
         (NEXT_WITH_FONTS, "app/layout.tsx: next/font/google"),
     ],
 )
@@ -268,7 +269,14 @@ def test_what_is_fetched_besides_npm_packages_is_named(files: dict[str, str], fi
     assert [str(one).startswith(file) for one in downloads(tree, read_shop(tree))] == [True]
 
 
-@pytest.mark.parametrize("files", [WORKSPACE, NPM_WORKSPACE, {**API_ONLY, "package.json": api(dependencies={"bcrypt": "^6.0.0"})}])
+WITHOUT_ENGINE = {
+    **WORKSPACE,
+    "packages/db/package.json": package("@shop/db", devDependencies={"prisma": "6.19.3"}),
+    "packages/db/prisma.config.ts": 'export default defineConfig({ engine: "js", adapter });',
+}
+
+
+@pytest.mark.parametrize("files", [WORKSPACE, NPM_WORKSPACE, WITHOUT_ENGINE, {**API_ONLY, "package.json": api(dependencies={"bcrypt": "^6.0.0"})}])
 def test_a_shop_of_npm_packages_fetches_nothing_else(files: dict[str, str]) -> None:
     tree = Tree.of(files)
     assert downloads(tree, read_shop(tree)) == []
