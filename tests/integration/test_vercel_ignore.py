@@ -106,7 +106,7 @@ def agrees(judge: Judge, root: Path, text: str) -> bool:
     try:
         ours = [file.path for file in list_files(root, ignored(layers(root, root, git=False)), keep_links=True)]
     except Exception as problem:
-        return "that Vercel's client can read" in str(problem) and ("error" in theirs or "-\\" in text)
+        return "Vercel's client cannot read" in str(problem) and ("error" in theirs or "-\\" in text)
     return "error" not in theirs and ours == walked(root, set(theirs))
 
 

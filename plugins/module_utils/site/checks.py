@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Judges a site's answer: whether the site gave it at all, what differs from what was expected, and which release it tells."""
+"""Judge a site's answer: whether the site itself gave it, how it differs from the expected one, and which release it reports."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from ..core.edge_pages import BLOCKED, edge_answer
 MISSING = object()
 RELEASE_SOURCES = ("json", "header", "meta", "regex")
 
-# Who answers instead of the site, and which secret header lets a probe through.
+# What answered instead of the site, and which secret header lets a probe through.
 CLOUDFLARE = "a Cloudflare challenge answered: send a secret header that a WAF skip rule of the zone lets pass"
 VERCEL_FIREWALL = "a challenge of Vercel's firewall answered: send a secret header that a bypass rule of the firewall lets pass"
 VERCEL_LOGIN = "Vercel's deployment protection answered: send x-vercel-protection-bypass with the project's secret for automation"
 ACCESS_LOGIN = "the login of Cloudflare Access answered: send CF-Access-Client-Id and CF-Access-Client-Secret of a service token"
-BASIC_LOGIN = "a password is asked for: send an Authorization header, or put user and password into the URL"
+BASIC_LOGIN = "the site asks for a password: send an Authorization header, or put user and password into the URL"
 LOGIN = re.compile(r"log-?in|sign-?in|\bsso\b|saml|oauth|authorize|\bauth\b|captive|portal|idp\b|accounts\.google\.com", re.IGNORECASE)
 TITLES = {"just a moment...": CLOUDFLARE, "attention required! | cloudflare": CLOUDFLARE, "vercel security checkpoint": VERCEL_FIREWALL}
 
 
 @dataclass(frozen=True)
 class Check:
-    """What to ask and what to expect.
+    """A request and the expected answer.
 
-    ``release`` says where the page tells its release: {json: path}, {header: name}, {meta: name} or {regex: pattern}. ``expected_release`` is what it must be.
+    ``release`` is where the page shows its release: {json: path}, {header: name}, {meta: name} or {regex: pattern}. ``expected_release`` is the required one.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came: ``url`` is where the redirects led to, ``latency_ms`` lasts to the last byte read."""
+    """An answer: ``url`` is the address after all redirects, ``latency_ms`` the time to the last byte read."""
 
     url: str
     status: int
@@ -71,7 +71,7 @@ class Answer:
 
 
 def blocked_by(check: Check, answer: Answer) -> str | None:
-    """Name who answered instead of the site; None when the site itself did."""
+    """Return what answered instead of the site; None when the site itself answered."""
     headers = answer.headers
     if headers.get("cf-mitigated") == "challenge":
         return CLOUDFLARE
@@ -94,7 +94,7 @@ def blocked_by(check: Check, answer: Answer) -> str | None:
 
 
 def _login_elsewhere(check: Check, answer: Answer) -> str | None:
-    """Name the host of a login to which the site, or the network before it, has led; what the check expects of a page may be met by that page."""
+    """Return the host of a login page that the request was redirected to. A page that meets every expectation of the check is no such page."""
     there, here = urlsplit(answer.url), urlsplit(check.url)
     if _domain(there.hostname) == _domain(here.hostname) or not LOGIN.search(f"{there.hostname}{there.path}"):
         return None
@@ -104,17 +104,17 @@ def _login_elsewhere(check: Check, answer: Answer) -> str | None:
 
 
 def _domain(host: str | None) -> str:
-    """Return the last two labels of a host, or all of an address."""
+    """Return the last two labels of a host name; an IP address as it is."""
     labels = (host or "").split(".")
     return host or "" if labels[-1].isdigit() else ".".join(labels[-2:])
 
 
 def differences(check: Check, answer: Answer) -> Iterable[str]:
-    """Say, one by one, what came instead of what was expected."""
+    """Yield each difference between the answer and the expected one."""
     if answer.status not in check.status:
         by_itself = edge_answer(answer.status, answer.headers, answer.text)
-        said = f": {by_itself}" if by_itself else ""
-        yield f"status {answer.status} instead of {' or '.join(map(str, check.status))}{_led_to(check, answer)}{said}"
+        cause = f": {by_itself}" if by_itself else ""
+        yield f"status {answer.status} instead of {' or '.join(map(str, check.status))}{_led_to(check, answer)}{cause}"
     for path, expected in check.json.items():
         found = look_up(answer.json(), path)
         if found is MISSING:
@@ -126,10 +126,10 @@ def differences(check: Check, answer: Answer) -> Iterable[str]:
             yield f"header {name} is {answer.headers.get(name, 'missing')!r:.100} instead of {expected!r}"
     if check.contains is not None and check.contains not in answer.text:
         yield f"the page does not contain {check.contains!r:.100}"
-    if check.release and (release := check.expected_release) and (told := tell_release(check, answer)) != release:
-        yield f"release {told or 'not told'} instead of {release}"
+    if check.release and (release := check.expected_release) and (found := tell_release(check, answer)) != release:
+        yield f"release {found or 'missing'} instead of {release}"
     if answer.truncated:
-        yield "its body is larger than a probe reads: choose a smaller page"
+        yield "the body is larger than a probe reads: choose a smaller page"
     if check.max_latency_ms is not None and answer.latency_ms > check.max_latency_ms:
         yield f"took {answer.latency_ms} ms instead of at most {check.max_latency_ms:g} ms"
 
@@ -140,7 +140,7 @@ def _led_to(check: Check, answer: Answer) -> str:
 
 
 def look_up(value: Any, path: str) -> Any:
-    """Return what is at a dotted path such as ``services.database`` or ``items.0.name``; MISSING when there is nothing."""
+    """Return the value at a dotted path such as ``services.database`` or ``items.0.name``; MISSING when there is none."""
     for part in path.split("."):
         if isinstance(value, list) and part.isdecimal() and int(part) < len(value):
             value = value[int(part)]
@@ -152,7 +152,7 @@ def look_up(value: Any, path: str) -> Any:
 
 
 def tell_release(check: Check, answer: Answer) -> str | None:
-    """Return the release that the page tells of itself; None when it tells none, or the check does not say where."""
+    """Return the release that the page shows; None when it shows none, or when the check does not name the place."""
     if not check.release:
         return None
     ((kind, name),) = check.release.items()
@@ -163,8 +163,8 @@ def tell_release(check: Check, answer: Answer) -> str | None:
     if kind == "regex":
         found = re.search(name, answer.text)
         return found[found.re.groups and 1] if found else None
-    told = look_up(answer.json(), name)
-    return str(told) if isinstance(told, str | int | float) else None
+    value = look_up(answer.json(), name)
+    return str(value) if isinstance(value, str | int | float) else None
 
 
 class _Meta(HTMLParser):
@@ -174,7 +174,7 @@ class _Meta(HTMLParser):
         super().__init__()
         self.name = name
         self.content: str | None = None
-        with suppress(AssertionError):  # what Python's parser says to some markup that is none
+        with suppress(AssertionError):  # Python's parser raises this for some invalid markup
             self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asks sites whether they work, many at a time, until they do."""
+"""Run health checks against sites, many in parallel, until each one passes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ try:
     import requests
     from requests.exceptions import ConnectTimeout, ContentDecodingError, InvalidHeader
     from urllib3.exceptions import HTTPError, NameResolutionError, ReadTimeoutError
-except ImportError:  # core.http tells run() why
+except ImportError:  # core.http reports the missing library in run()
     pass
 
 from ..core.charset import in_utf8
@@ -33,7 +33,7 @@ MAX_BODY = 5_000_000
 
 @dataclass
 class Result:
-    """The last answer to a check. ``outcome``: healthy, unhealthy, probe_blocked or unreachable; ``passes`` in a row out of ``tries``."""
+    """The result of a check's last try. ``outcome``: healthy, unhealthy, probe_blocked or unreachable; ``passes`` counts those in a row, of ``tries``."""
 
     name: str
     url: str
@@ -49,9 +49,9 @@ class Result:
 
 @dataclass
 class Prober:
-    """Runs checks in parallel until each was healthy ``passes`` times in a row, or goes on failing ``waiter.timeout`` seconds after the start.
+    """Runs checks in parallel until each passed ``passes`` times in a row, or still fails ``waiter.timeout`` seconds after the start.
 
-    ``timeout`` is in seconds for one answer to its last byte.
+    ``timeout`` is in seconds and covers one request, up to the last byte of its answer.
     """
 
     waiter: Waiter
@@ -100,7 +100,7 @@ class Prober:
         result.passes = 0 if result.reasons else result.passes + 1
 
     def _ask(self, check: Check) -> Answer:
-        """Ask once, over a connection of its own: a kept one may lead to what served before."""
+        """Send the request once, over a new connection: an open one may lead to the previous deployment."""
         address = urlsplit(check.url)
         began = self.waiter.clock()
         with in_time(self.timeout, nothing), self.session(check.secret_headers) as session:
@@ -132,7 +132,7 @@ def _passed(results: Sequence[Result]) -> str:
 
 def _why(error: Exception, url: str, timeout: float) -> str:
     asked = getattr(error, "request", None)
-    if found := trouble(error, asked.url if asked is not None else url):  # after a redirect the other host's
+    if found := trouble(error, asked.url if asked is not None else url):  # after a redirect: the URL of the other host
         return f"{found.reason}. {found.advice}"
     cause = getattr(error.args[0], "reason", error.args[0]) if error.args else None
     if isinstance(error, requests.Timeout | ReadTimeoutError):
@@ -140,9 +140,9 @@ def _why(error: Exception, url: str, timeout: float) -> str:
     if isinstance(error, requests.TooManyRedirects):
         return f"more than {MAX_REDIRECTS} redirects"
     if isinstance(error, ContentDecodingError):
-        return "its body is not compressed as it says"
+        return "the body is not compressed as its Content-Encoding header states"
     if isinstance(error, InvalidHeader | UnicodeError):
-        return "a secret header holds a line break or a character that no header may have: copy it again"
+        return "a secret header contains a line break or another character that is not allowed in a header: copy its value again"
     if isinstance(cause, NameResolutionError):
-        return "its name does not resolve"
+        return "the host name does not resolve"
     return "the connection was refused" if "refused" in str(cause) else "the connection failed"

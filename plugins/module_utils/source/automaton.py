@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Matches a path against many patterns at once, in time that grows with the path's length only, whatever the patterns are.
+"""Match a path against many patterns at once. The time grows only with the length of the path, whatever the patterns are.
 
 A backtracking regular expression needs time that grows with a power of the path's length for a pattern such as ``*a*a*a*b``. Here the patterns become one
 nondeterministic automaton, and the deterministic one is built from it as paths are read.
@@ -13,11 +13,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-STATES = 20_000  # of the deterministic automaton that are remembered; more would be memory that an ignore file decides about
+STATES = 20_000  # cached states of the deterministic automaton; the limit keeps an ignore file from using up the memory
 
 
 class Chars(NamedTuple):
-    """One character: one of ``members``, or with ``negated`` any but them."""
+    """One character: one of ``members``, or with ``negated`` any other."""
 
     members: frozenset[str]
     negated: bool = False
@@ -27,7 +27,7 @@ class Chars(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A character or a sequence of parts, once; ``optional`` allows none, ``repeated`` allows several."""
+    """A character or a sequence of parts, exactly once; ``optional`` also allows none, ``repeated`` also several."""
 
     of: Chars | Sequence[Part]
     optional: bool = False
@@ -35,7 +35,7 @@ class Part(NamedTuple):
 
 
 ANY, SLASH, IN_NAME = Chars(frozenset(), negated=True), Chars(frozenset("/")), Chars(frozenset("/"), negated=True)
-BELOW = Part([Part(ANY, optional=True, repeated=True), Part(SLASH)], optional=True)  # at the start: at any depth
+BELOW = Part([Part(ANY, optional=True, repeated=True), Part(SLASH)], optional=True)  # at the start of a pattern: match at any depth
 
 
 def literally(text: str) -> list[Part]:
@@ -44,7 +44,7 @@ def literally(text: str) -> list[Part]:
 
 @dataclass
 class _State:
-    """``rules`` are those that match what was read so far."""
+    """``rules`` are those that match the characters read so far."""
 
     positions: frozenset[int]
     rules: list[int]
@@ -52,11 +52,11 @@ class _State:
 
 
 class Automaton:
-    """``add`` patterns one after the other, then ask which are ``matching`` a whole path."""
+    """``add`` patterns one by one, then get those ``matching`` a whole path."""
 
     def __init__(self) -> None:
-        self._moves: list[list[tuple[Chars, int]]] = []  # by position: which character leads where
-        self._free: list[list[int]] = []  # by position: where it leads without one
+        self._moves: list[list[tuple[Chars, int]]] = []  # by position: the characters that lead on, and where to
+        self._free: list[list[int]] = []  # by position: the positions reached without reading a character
         self._rules: dict[int, int] = {}  # final position → rule
         self._start = self._position()
         self._states: dict[frozenset[int], _State] = {}
@@ -66,7 +66,7 @@ class Automaton:
         self._states.clear()
 
     def matching(self, path: str) -> list[int]:
-        """Return the rules that match all of ``path``, the last first."""
+        """Return the rules that match the whole ``path``, the last one first."""
         state = self._state([self._start])
         for character in path:
             following = state.following.get(character)

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What differs between two releases in a git repository, and which public paths that reaches."""
+"""Find the files that differ between two releases in a git repository, and the public paths that they affect."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .checkout import resolve
 
 
 def changed_files(path: Path | str, old: str, new: str) -> list[str]:
-    """Return the files that differ between two refs, deleted ones among them; a renamed one under both names. Raises ConfigError for an unknown ref."""
+    """Return the files that differ between two refs, including deleted ones; a renamed file under both names. Raises ConfigError for an unknown ref."""
     commits = [resolve(path, ref) for ref in (old, new)]
     return run(["git", "-C", str(path), "diff", "--name-only", "--no-renames", "-z", *commits]).stdout.split("\0")[:-1]
 
 
 @dataclass
 class Reach:
-    """Public paths, and beginnings of public paths, that some files reach; ``unmatched`` are files of which no route tells where they are seen."""
+    """The public paths and path prefixes that some files affect; ``unmatched`` are the files that no route covers."""
 
     urls: list[str] = field(default_factory=list)
     prefixes: list[str] = field(default_factory=list)
@@ -33,7 +33,7 @@ class Reach:
 
 
 def reach(files: Iterable[str], routes: Iterable[Mapping[str, Any]]) -> Reach:
-    """Map files to public paths by the first route whose ``source`` matches each. Raises ConfigError for a route that cannot be used."""
+    """Map each file to public paths by the first route whose ``source`` matches it. Raises ConfigError for an invalid route."""
     known = [(_pattern(route["source"]), route) for route in routes]
     found = Reach()
     for file in files:
@@ -51,10 +51,10 @@ def reach(files: Iterable[str], routes: Iterable[Mapping[str, Any]]) -> Reach:
 
 
 def _pattern(source: str) -> re.Pattern[str]:
-    """``*`` stands for a part of a name, ``**`` (once) for anything, which is ``{rest}`` in the route's paths."""
+    """``*`` matches a part of a name, ``**`` (once) matches anything, which becomes ``{rest}`` in the route's paths."""
     if source.count("**") > 1 or source.startswith("/"):
         raise ConfigError(
-            f"The source {source!r} of a route cannot be matched. Give a path from the repository's root, without a leading slash, with one ** at most."
+            f"The source {source!r} of a route is invalid. Write a path from the repository's root, without a leading slash and with at most one **."
         )
     parts = re.split(r"(\*\*|\*)", source)
     return re.compile("".join({"**": "(?P<rest>.*)", "*": "[^/]*"}.get(part, re.escape(part)) for part in parts), re.DOTALL)
@@ -62,5 +62,5 @@ def _pattern(source: str) -> re.Pattern[str]:
 
 def _public(template: str, source: str) -> str:
     if not template.startswith("/") or ("{rest}" in template and "**" not in source):
-        raise ConfigError(f"The route of {source!r} has the path {template!r}. It begins with a slash, and has {{rest}} only where the source has **.")
+        raise ConfigError(f"The route of {source!r} has the invalid path {template!r}. Start it with a slash, and use {{rest}} only where the source has **.")
     return template

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files of a release: a folder, or what a git repository holds at a ref."""
+"""The files of a release: a folder, or the files of a git repository at a ref."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from typing import Any
 from ..core.errors import CommandFailed, ConfigError
 from ..core.process import run
 
-# Python 3.11.4 brought the filters; git itself refuses names that lead out of the folder.
+# Python 3.11.4 introduced the filters; git itself refuses names that lead out of the folder.
 EXTRACTION: dict[str, Any] = {"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}
 NOT_SOURCE = frozenset({".git", "node_modules"})
 
 
 @dataclass(frozen=True)
 class Source:
-    """``root`` holds the files; ``commit`` is the full SHA they come from, None for a plain folder. ``top`` stands for the top of the commit's tree, and is
-    ``root`` or above it."""
+    """``root`` holds the files; ``commit`` is their full SHA, None for a plain folder. ``top`` stands for the top of the
+    commit's tree, and is ``root`` or a folder above it."""
 
     root: Path
     commit: str | None
@@ -41,8 +41,8 @@ def resolve(path: Path | str, ref: str) -> str:
         repository = run(["git", "-C", str(path), "rev-parse", "--git-dir"], check=False)
     if repository.returncode != 0:
         raise ConfigError(
-            f"{path} is not a git repository that can be read, so it has no release {ref!r}. Set source_path to the shop's checkout. "
-            f"Git says: {repository.stderr.strip()}",
+            f"The release {ref!r} was not found: {path} is not a git repository or cannot be read. Set source_path to the shop's checkout. "
+            f"Message of git: {repository.stderr.strip()}",
             code="no_repository",
         )
     raise ConfigError(
@@ -53,10 +53,10 @@ def resolve(path: Path | str, ref: str) -> str:
 
 @contextmanager
 def checkout(path: Path | str, ref: str | None = None, subdirectory: str = "", ignore_file: str = "") -> Iterator[Source]:
-    """Give the files of ``subdirectory``: of the folder ``path`` itself, or with ``ref`` of that commit, in a folder that lasts as long as the block.
+    """Yield the files of ``subdirectory``: those of the folder ``path``, or with ``ref`` those of that commit, in a folder that is removed after the block.
 
-    The work tree and its uncommitted changes are never read when a ref is given. Of the folders above ``subdirectory`` only the commit's files of the name
-    ``ignore_file`` are there. Raises ConfigError when there is nothing in it.
+    With a ref, the work tree and its uncommitted changes are never read. Of the folders above ``subdirectory``, only the
+    files named ``ignore_file`` are included. Raises ConfigError when ``subdirectory`` is empty.
     """
     inside = _inside(subdirectory)
     if ref is None:
@@ -72,14 +72,14 @@ def checkout(path: Path | str, ref: str | None = None, subdirectory: str = "", i
         _extract(str(path), tree, root, f"{subdirectory or '.'} of {ref}")
         _refuse_empty(root, f"{subdirectory or '.'} of {ref} in {path}")
         for above in inside.parents if ignore_file else ():
-            said = run(["git", "-C", str(path), "show", f"{commit}:{above / ignore_file}"], check=False)
-            if said.returncode == 0:
-                (top / above / ignore_file).write_text(said.stdout, encoding="utf-8")
+            shown = run(["git", "-C", str(path), "show", f"{commit}:{above / ignore_file}"], check=False)
+            if shown.returncode == 0:
+                (top / above / ignore_file).write_text(shown.stdout, encoding="utf-8")
         yield Source(root, commit, top)
 
 
 def folder_in(path: Path | str, subdirectory: str = "") -> Path:
-    """Return the folder ``subdirectory`` of the folder ``path``, without links. Raises ConfigError when there is none, or a link leads out of ``path``."""
+    """Return the folder ``subdirectory`` of ``path``, with links resolved. Raises ConfigError when it is missing or a link leads out of ``path``."""
     _refuse_nul(path=str(path))
     root = Path(path, _inside(subdirectory))
     if not root.is_dir():
@@ -89,8 +89,8 @@ def folder_in(path: Path | str, subdirectory: str = "") -> Path:
         here /= part
         if not here.resolve().is_relative_to(top):
             raise ConfigError(
-                f"root_directory {subdirectory!r} leads out of the source {path}: {here} is a link to {here.resolve()}. Set path to the folder that holds "
-                "the application, or replace the link by the folder.",
+                f"root_directory {subdirectory!r} leads out of the source {path}: {here} is a link to {here.resolve()}. "
+                "Set path to the folder that holds the application, or replace the link with the folder.",
                 code="link_outside",
             )
     return root.resolve()
@@ -100,19 +100,19 @@ def _inside(subdirectory: str) -> PurePosixPath:
     _refuse_nul(root_directory=subdirectory)
     inside = PurePosixPath(subdirectory or ".")
     if inside.is_absolute() or ".." in inside.parts:
-        raise ConfigError(f"root_directory {subdirectory!r} must be a folder inside of the source, without a leading slash or '..'.")
+        raise ConfigError(f"root_directory {subdirectory!r} must be a folder inside the source, without a leading slash or '..'.")
     return inside
 
 
 def _refuse_nul(**options: str) -> None:
-    """No program and no file system takes such a word."""
+    """Programs and file systems do not accept NUL in an argument or a path."""
     for name, value in options.items():
         if "\0" in value:
-            raise ConfigError(f"{name} {value!r} holds a NUL character, which no path and no release has. Correct {name}.", code=f"bad_{name}")
+            raise ConfigError(f"{name} {value!r} contains a NUL character, which a path or a release cannot have. Correct {name}.", code=f"bad_{name}")
 
 
 def _extract(repository: str, tree: str, folder: Path, what: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="storefront-") as scratch:  # on disk: memory does not grow with the repository
+    with tempfile.TemporaryDirectory(prefix="storefront-") as scratch:  # on disk, so that memory does not grow with the repository
         tar = Path(scratch, "source.tar")
         made = run(["git", "-C", repository, "archive", "--format=tar", f"--output={tar}", tree], check=False)
         if made.returncode != 0:
@@ -122,7 +122,7 @@ def _extract(repository: str, tree: str, folder: Path, what: str) -> None:
 
 
 def _refuse_empty(root: Path, what: str) -> None:
-    """Raise ConfigError unless there is anything but what belongs to git and npm."""
+    """Raise ConfigError when the folder is empty, apart from the files of git and npm."""
     for _here, folders, names in os.walk(root):
         folders[:] = [name for name in folders if name not in NOT_SOURCE]
         if names:
@@ -131,12 +131,16 @@ def _refuse_empty(root: Path, what: str) -> None:
 
 
 def tags(path: Path | str) -> dict[str, str]:
-    """Return the tag of each tagged commit in the repository at ``path``, of several the highest version. Raises ConfigError."""
+    """Return the tag of each tagged commit in the repository at ``path``: the highest version where there are several. Raises ConfigError."""
     _refuse_nul(path=str(path))
     listed = run(
         ["git", "-C", str(path), "for-each-ref", "--sort=version:refname", "--format=%(objectname) %(*objectname) %(refname:strip=2)", "refs/tags"], check=False
     )
     if listed.returncode != 0:
-        raise ConfigError(f"{path} is not a git repository that can be read, so it names no releases: {listed.stderr.strip()}.", code="no_repository")
+        raise ConfigError(
+            f"The releases cannot be listed: {path} is not a git repository or cannot be read. "
+            f"Set source_path to the shop's checkout. Message of git: {listed.stderr.strip()}",
+            code="no_repository",
+        )
     lines = (line.split(" ") for line in listed.stdout.splitlines())
     return {annotated or commit: tag for commit, annotated, tag in lines}

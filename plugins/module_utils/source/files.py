@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files of a folder as they are uploaded. A link that leads out of the folder is refused, also one that is put there while the folder is read."""
+"""The files of a folder as they are uploaded. A link that leads out of the folder is refused, even one that appears while the folder is read."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from typing import BinaryIO, NoReturn, TypeAlias
 from ..core.errors import ConfigError
 from .ignore import Ignored, nothing_ignored
 
-SMALL = 1 << 20  # bytes; a file below that is read at once
-REGULAR, EXECUTABLE, LINK = 0o100644, 0o100755, 0o120777  # as git has them, so that the umask of a machine changes nothing
+SMALL = 1 << 20  # bytes; a smaller file is read in one piece
+REGULAR, EXECUTABLE, LINK = 0o100644, 0o100755, 0o120777  # the modes that git records, so that the umask of the machine has no effect
 KINDS = {stat.S_IFSOCK: "socket", stat.S_IFIFO: "named pipe", stat.S_IFCHR: "device", stat.S_IFBLK: "device"}
 
 Identity: TypeAlias = tuple[int, ...]
@@ -27,9 +27,9 @@ Identity: TypeAlias = tuple[int, ...]
 
 @dataclass(frozen=True)
 class SourceFile:
-    """``path`` is relative, with slashes; ``size`` in bytes; ``executable`` as git knows it; ``link`` is the target of a link that is uploaded as one.
+    """``path`` is relative, with slashes; ``size`` in bytes; ``executable`` as in git; ``link`` is the target of a link that is uploaded as a link.
 
-    ``seen`` is what the file was when it was listed: a file that is another by the time that it is read is refused.
+    ``seen`` identifies the file that was listed: a file that was replaced before it is read is refused.
     """
 
     path: str
@@ -46,7 +46,7 @@ class SourceFile:
         return EXECUTABLE if self.executable else REGULAR
 
     def open(self) -> BinaryIO:
-        """Open what is uploaded: the content, or the target of a link. Raises ConfigError."""
+        """Open the data that is uploaded: the content, or the target of a link. Raises ConfigError."""
         if self.link is not None:
             return io.BytesIO(self.link.encode())
         try:
@@ -68,7 +68,7 @@ class SourceFile:
 
 
 class _Watched(io.FileIO):
-    """Refuses, at its start and at its end, a file that is no longer the one that was listed."""
+    """Checks before and after the read that the file is still the one that was listed. Raises ConfigError."""
 
     def __init__(self, descriptor: int, file: SourceFile) -> None:
         super().__init__(descriptor, "rb")
@@ -92,16 +92,16 @@ class _Watched(io.FileIO):
 
 
 def list_files(root: Path, ignored: Ignored = nothing_ignored, *, keep_links: bool = False, within: Path | None = None) -> list[SourceFile]:
-    """Return every file to upload, sorted by path. Raises ConfigError for what cannot be uploaded and is not left out by ``ignored``.
+    """Return every file to upload, sorted by path. Raises ConfigError for a file that cannot be uploaded and that ``ignored`` does not leave out.
 
-    Links to files are followed and links to folders refused; with ``keep_links`` either is uploaded as a link. None may lead out of ``within``, which is
-    ``root`` by default.
+    Links to files are followed and links to folders are refused; with ``keep_links`` both are uploaded as links. No link
+    may lead out of ``within``, which is ``root`` by default.
     """
     return sorted(_walk(root, ignored, keep_links, (within or root).resolve()), key=lambda file: file.path)
 
 
 def one_file(root: Path, path: str) -> SourceFile | None:
-    """Return the file or link at ``path`` below ``root``, links kept; None for a folder. Raises ConfigError."""
+    """Return the file or link at ``path`` below ``root``, without following links; None for a folder. Raises ConfigError."""
     absolute, inside = f"{root}/{path}", root.resolve()
     try:
         found = os.lstat(absolute)
@@ -129,7 +129,7 @@ def _walk(root: Path, ignored: Ignored, keep_links: bool, inside: Path) -> Itera
 
 
 def _entries(folder: str, seen: Identity) -> list[tuple[str, os.stat_result, bool]]:
-    """Return the name of each entry, what it is itself, and whether it is a link to a folder. ``seen`` is which folder it must be."""
+    """Return the name of each entry, its status, and whether it is a link to a folder. ``seen`` identifies the folder that was listed."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | (os.O_NOFOLLOW if seen else 0))
         try:
@@ -140,7 +140,9 @@ def _entries(folder: str, seen: Identity) -> list[tuple[str, os.stat_result, boo
         finally:
             os.close(descriptor)
     except OSError as problem:
-        raise ConfigError(f"The folder {folder} cannot be read: {problem.strerror}. Correct its rights, or leave it out.", code="unreadable_folder") from None
+        raise ConfigError(
+            f"The folder {folder} cannot be read: {problem.strerror}. Correct its permissions, or leave it out.", code="unreadable_folder"
+        ) from None
 
 
 def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
@@ -168,7 +170,7 @@ def _describe(path: str, absolute: str, found: os.stat_result, keep_links: bool,
 
 
 def _target(link: str, inside: Path, must_exist: bool) -> Path:
-    """Return where a link leads in the end. Raises ConfigError."""
+    """Return the final target of a link. Raises ConfigError."""
     try:
         target, exists = Path(link).resolve(strict=True), True
     except (FileNotFoundError, NotADirectoryError):
@@ -176,9 +178,9 @@ def _target(link: str, inside: Path, must_exist: bool) -> Path:
     except (OSError, RuntimeError) as problem:
         if isinstance(problem, OSError) and problem.errno != errno.ELOOP:
             raise _unreadable(link, problem) from None
-        raise ConfigError(f"{link} is one of a circle of links. Correct it, or leave it out.", code="link_loop") from None
+        raise ConfigError(f"{link} is part of a loop of links. Correct it, or leave it out.", code="link_loop") from None
     if must_exist and target.is_dir():
-        raise ConfigError(f"{link} is a link to a folder. Replace it by the folder, or leave it out.", code="link_to_folder")
+        raise ConfigError(f"{link} is a link to a folder. Replace it with the folder, or leave it out.", code="link_to_folder")
     if not target.is_relative_to(inside):
         _refuse_outside(link)
     if must_exist and not exists:
@@ -187,7 +189,7 @@ def _target(link: str, inside: Path, must_exist: bool) -> Path:
 
 
 def _kept(absolute: str, inside: Path) -> str:
-    """Return what a link says. Where it is uploaded as a link, it must lead to its target from its place in the upload."""
+    """Return the target of a link as it is written. A link that is uploaded as a link must reach its target inside the upload too."""
     link = os.readlink(absolute)  # noqa: PTH115
     _refuse_name(link, absolute)
     leads = os.path.normpath(Path(absolute).parent.resolve().relative_to(inside) / link)
@@ -200,22 +202,26 @@ def _refuse_name(name: str, where: str) -> None:
     try:
         name.encode()
     except UnicodeEncodeError:
-        shown = name.encode(errors="surrogateescape")
-        raise ConfigError(f"{where} has a file whose name is not UTF-8: {shown!r}. Rename it, or leave it out.", code="file_name") from None
+        raw = name.encode(errors="surrogateescape")
+        raise ConfigError(f"{where} has a file whose name is not UTF-8: {raw!r}. Rename it, or leave it out.", code="file_name") from None
 
 
 def _refuse_outside(link: str) -> NoReturn:
     raise ConfigError(
-        f"{link} is a link out of the source folder. Make it a relative link to something in the folder, replace it by the file, or leave it out.",
+        f"{link} is a link out of the source folder. Make it a relative link to a target in the folder, replace it with the file, or leave it out.",
         code="link_outside",
     )
 
 
 def _refuse_change(path: str) -> NoReturn:
-    raise ConfigError(f"{path} was changed while it was read. Run it again once nothing writes to the folder.", code="changed_file", retryable=True)
+    raise ConfigError(f"{path} changed while it was read. Run the play again when nothing writes to the folder.", code="changed_file", retryable=True)
 
 
 def _unreadable(path: str, problem: OSError) -> ConfigError:
     if isinstance(problem, FileNotFoundError):
-        return ConfigError(f"{path} does not exist, or no longer. Run it again once nothing writes to the folder.", code="changed_file", retryable=True)
-    return ConfigError(f"{path} cannot be read: {problem.strerror}. Correct its rights, or leave it out.", code="unreadable_file")
+        return ConfigError(
+            f"{path} does not exist any more. Run the play again when nothing writes to the folder.",
+            code="changed_file",
+            retryable=True,
+        )
+    return ConfigError(f"{path} cannot be read: {problem.strerror}. Correct its permissions, or leave it out.", code="unreadable_file")

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The patterns of .gitignore and .railwayignore, by git's rules: gitignore(5), and wildmatch for what it leaves open."""
+"""The patterns of .gitignore and .railwayignore, by git's rules: gitignore(5), and wildmatch where it is silent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from .automaton import ANY, BELOW, IN_NAME, Automaton, Chars, Part
 
-NAMES = {  # of characters, between [: and :]
+NAMES = {  # character classes, written between [: and :]
     "alnum": string.ascii_letters + string.digits,
     "alpha": string.ascii_letters,
     "blank": " \t",
@@ -27,7 +27,7 @@ NAMES = {  # of characters, between [: and :]
 
 
 class GitRules:
-    """``verdict`` of a path relative to the file's folder, a folder's with a slash at its end: left out, taken back (False), or not named (None)."""
+    """``verdict`` of a path relative to the file's folder (a folder ends with a slash): left out (True), included again (False), or not matched (None)."""
 
     marks_folders = True
 
@@ -49,7 +49,7 @@ class GitRules:
         try:
             parts = list(_Parser(_bytes(named.removeprefix("/"))).parts())
         except IndexError:
-            return  # a bracket or an escape that does not end: such a pattern matches nothing
+            return  # a bracket or an escape is not closed: such a pattern matches nothing
         if not parts:
             return
         anchored = [] if "/" in named else [BELOW]
@@ -59,12 +59,12 @@ class GitRules:
 
 
 def _bytes(text: str) -> str:
-    """Return a character for each byte of UTF-8, which is what git compares."""
+    """Return a character for each byte of UTF-8, since git compares bytes."""
     return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
 def _trimmed(line: str) -> str:
-    """Return a line without the blanks at its end, but for an escaped one."""
+    """Return a line without trailing spaces, except an escaped one."""
     kept = line.rstrip(" ")
     escaped = (len(kept) - len(kept.rstrip("\\"))) % 2
     return kept + " " if escaped and len(kept) < len(line) else kept

@@ -1,11 +1,12 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The patterns of .vercelignore as Vercel's own client reads them: by version 4 of npm's ``ignore``.
+"""The patterns of .vercelignore as Vercel's own client reads them: by version 4 of the npm package ``ignore``.
 
-They are not git's: case does not matter, ``[!a]`` is a "!" or an "a", and ``/*`` with ``!/src/`` after it takes nothing back, since the client asks about
-"src" and not about "src/". That library makes of each pattern a regular expression of JavaScript, in steps that see each other's results. The same steps
-give the same expression here; it is then matched without backtracking.
+They differ from git's patterns: case does not matter, ``[!a]`` is a "!" or an "a", and ``!/src/`` after ``/*``
+includes nothing again, since the client tests "src" and not "src/". The library turns each pattern into a JavaScript
+regular expression, in steps that build on each other. The same steps give the same expression here, which is then
+matched without backtracking.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from .automaton import ANY, BELOW, IN_NAME, SLASH, Automaton, Chars, Part
 BLANK = "[\t-\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]"  # JavaScript's \s
 DOT = Chars(frozenset("\n\r\u2028\u2029"), negated=True)
 ANYTHING = Part(ANY, optional=True, repeated=True)
-# What ends an expression: the path does, or it goes on below; what a negation names is the folder alone.
+# The end of an expression: the path ends, or continues in a folder below. A negation matches the folder alone.
 ENDS = {
     r"(?=$|\/)": [Part([Part(SLASH), ANYTHING], optional=True)],
     r"(?=$|\/$)": [Part(SLASH, optional=True)],
@@ -32,13 +33,13 @@ TOKEN = re.compile(
 
 
 class NpmRules:
-    """``verdict`` of a path relative to the file's folder: left out, taken back (False), or not named (None). Raises ValueError for a pattern that the
-    client fails at."""
+    """``verdict`` of a path relative to the file's folder: left out (True), included again (False), or not matched (None).
+    Raises ValueError for a pattern that the client rejects."""
 
     marks_folders = False
 
     def __init__(self, text: str, known: dict[str, str] | None = None) -> None:
-        """``known`` are the expressions of rules that were read before: the library makes one of each pattern, with or without "!" before it."""
+        """``known`` are the expressions of earlier rules: the library caches one for each pattern, with or without a leading "!"."""
         self._automaton, self._leaves_out = Automaton(), list[bool]()
         known = {} if known is None else known
         for line in re.split("\r?\n", re.sub(r"(^|\n)\./", r"\1", text)):
@@ -56,12 +57,12 @@ class NpmRules:
         try:
             self._automaton.add(list(_parts(_units(expression))), len(self._leaves_out))
         except ValueError as problem:
-            raise ValueError(f"the pattern {line!r} is none that Vercel's client can read ({problem})") from None
+            raise ValueError(f"Vercel's client cannot read the pattern {line!r} ({problem})") from None
         self._leaves_out.append(not negative)
 
 
 def _expression(pattern: str, negative: bool) -> str:
-    """Return the library's regular expression of a pattern."""
+    """Return the regular expression that the library builds from a pattern."""
     made = re.sub(f"{BLANK}*\\Z", "", pattern, count=1) if re.match(BLANK, pattern[-1:]) else pattern
     if made != pattern and made.endswith("\\"):
         made = made.removesuffix("\\") + " "
@@ -94,7 +95,7 @@ def _parts(expression: str) -> Iterator[Part]:
     while at < last:
         token = TOKEN.match(expression, at, last)
         if not token:
-            raise ValueError("its brackets do not pair")
+            raise ValueError("its brackets are not balanced")
         at = token.end()
         if token["folders"]:
             yield FOLDERS
@@ -111,7 +112,7 @@ def _class(content: str) -> Chars:
     negated = content.startswith("^")
     atoms = re.findall(r"\\?.", content[negated:], re.DOTALL)
     if any(len(atom) > 1 and atom[1].isalnum() for atom in atoms):
-        raise ValueError("a bracket has an escape in it")
+        raise ValueError("it has an escape inside a bracket")
     members, at = set[str](), 0
     while at < len(atoms):
         low = high = atoms[at][-1]
@@ -126,7 +127,7 @@ def _class(content: str) -> Chars:
 
 
 def _folded(text: Iterable[str]) -> str:
-    """Return what JavaScript compares where case does not matter: 16-bit units, each in upper case where that is one unit too."""
+    """Return the text that JavaScript compares when case does not matter: 16-bit units, in upper case where that is one unit too."""
     if isinstance(text, str) and text.isascii():
         return text.upper()
     return "".join(map(_upper, _units("".join(text))))

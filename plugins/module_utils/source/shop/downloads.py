@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a shop's installation or build fetches besides npm packages, which a machine without a way to it cannot have."""
+"""Find what a shop's installation or build downloads besides npm packages; a machine without access to it cannot build the shop."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .packages import Package, needs, read_packages
 from .shop import Shop
 from .tree import Tree, join
 
-# Packages whose install script fetches a program, up to the release that has it in its npm package, and what to use instead.
+# Packages whose install script downloads a program: the first release that ships it in its npm package, and a replacement.
 PROGRAMS: dict[str, tuple[int | None, str]] = {
     "bcrypt": (6, "Use bcrypt 6 or later, whose programs are in its npm package, or bcryptjs."),
-    "better-sqlite3": (None, "Use PostgreSQL, which the shop has."),
-    "sqlite3": (None, "Use PostgreSQL, which the shop has."),
+    "better-sqlite3": (None, "Use the shop's PostgreSQL."),
+    "sqlite3": (None, "Use the shop's PostgreSQL."),
     "canvas": (None, "Use @napi-rs/canvas, whose programs are npm packages."),
     "node-sass": (None, "Use sass."),
     "puppeteer": (None, "Use puppeteer-core with the machine's own Chromium."),
@@ -29,18 +29,18 @@ SOURCE = (".ts", ".tsx", ".js", ".jsx", ".mjs")
 
 @dataclass(frozen=True)
 class Download:
-    """Which file asks for it, what is fetched, and how to do without."""
+    """The file that causes a download, a description of it, and how to avoid it."""
 
     file: str
-    what: str
+    description: str
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.what} {self.remedy}"
+        return f"{self.file}: {self.description} {self.remedy}"
 
 
 def downloads(tree: Tree, shop: Shop) -> list[Download]:
-    """Return what the shop fetches besides npm packages."""
+    """Return what the shop downloads besides npm packages."""
     return [*_programs(tree, shop), *_engine(tree, shop), *_fonts(tree, shop)]
 
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The frontend: the one package that is a site, built by its framework, exported as files or served by Next.js itself."""
+"""The frontend: the one package that is a site. Its framework exports it as files, or Next.js serves it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .variables import example
 NEXT_CONFIGS = tuple(f"next.config.{ending}" for ending in ("ts", "mts", "js", "mjs", "cjs"))
 EXPORT = re.compile(r"""\boutput["']?\s*:\s*["'`]export["'`]""")
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
-# Frameworks whose build writes static files, and where.
+# Frameworks whose build writes static files, and the folder of these files.
 STATIC = {"astro": "dist", "react-scripts": "build", "gatsby": "public", "@11ty/eleventy": "_site", "vite": "dist"}
 SERVED = ("nuxt", "@remix-run/react", "@sveltejs/kit", "@angular/core")
 SETTINGS = ("package", "build", "output")
@@ -27,8 +27,8 @@ SETTINGS = ("package", "build", "output")
 
 @dataclass(frozen=True)
 class Frontend:
-    """``root`` is the folder that is uploaded, ``package`` the site's own in the repository, where ``build`` runs. ``output`` is the folder of the built files
-    inside of it, empty where Next.js serves the site itself."""
+    """``root`` is the folder that is uploaded, ``package`` the site's own folder in the repository, where ``build`` runs.
+    ``output`` is the folder of the built files inside it, empty where Next.js serves the site."""
 
     package: str
     root: str
@@ -43,16 +43,17 @@ def frontend_packages(tree: Tree, packages: Mapping[str, Package]) -> list[str]:
 
 
 def read_frontend(tree: Tree, packages: Mapping[str, Package], given: Mapping[str, str]) -> Frontend | None:
-    """Return the frontend; None where there is none. Raises ConfigError for two, and for one that cannot be run."""
+    """Return the frontend; None where there is none. Raises ConfigError for two frontends, or for one that cannot be run."""
     if unknown := given.keys() - set(SETTINGS):
-        raise ConfigError(f"frontend has no setting {sorted(unknown)[0]!r}: it has {', '.join(SETTINGS)}.", code="setting")
+        raise ConfigError(f"frontend has no setting {sorted(unknown)[0]!r}. Use one of {', '.join(SETTINGS)}.", code="setting")
     folder = given.get("package")
     if folder == "none":
         return None
     found = frontend_packages(tree, packages) if folder is None else [join(folder)]
     if len(found) > 1:
         raise ConfigError(
-            f"There are two frontends: {' and '.join(packages[one].file for one in found)}. A storefront has one. Name it: frontend.package={found[0]}.",
+            f"There are two frontends: {' and '.join(packages[one].file for one in found)}. A storefront has one. "
+            f"Choose it, for example frontend.package={found[0]}.",
             code="two_frontends",
             file=packages[found[0]].file,
         )
@@ -72,7 +73,7 @@ def read_frontend(tree: Tree, packages: Mapping[str, Package], given: Mapping[st
 
 
 def _framework(tree: Tree, package: Package) -> str:
-    """Return the framework that a package is a site of; empty for a package that only has it for its tests or as a peer."""
+    """Return the framework of a site; empty for a package that needs a framework only for tests or as a peer."""
     scripts = " ".join(package.scripts.values())
     if "next" in package.dependencies and (
         re.search(r"\bnext (?:build|start|dev)\b", scripts) or any(join(package.folder, name) in tree for name in NEXT_CONFIGS)
@@ -89,8 +90,8 @@ def _output(tree: Tree, package: Package) -> str:
     framework = _framework(tree, package)
     if framework in SERVED:
         raise ConfigError(
-            f"{package.file} is a site of {framework}, and only Next.js and sites that are built as static files can be served. Leave it out with "
-            "frontend.package=none, or name the folder of its static build: frontend.output=FOLDER.",
+            f"{package.file} is a site of {framework}. Only Next.js and sites that are built as static files can be served. "
+            "Leave it out with frontend.package=none, or name the folder of its static build: frontend.output=FOLDER.",
             code="framework",
             file=package.file,
         )

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The packages of a shop's repository, and the package manager that installs each: by its lockfile, for one package or for a workspace."""
+"""The packages of a shop's repository, and the package manager of each. The lockfile of the package or its workspace decides."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .tree import Tree, join, nearest
 
 LOCKFILES = {"package-lock.json": "npm", "npm-shrinkwrap.json": "npm", "pnpm-lock.yaml": "pnpm", "yarn.lock": "yarn"}
 OTHER_LOCKFILES = ("bun.lock", "bun.lockb", "deno.lock")
-# Which release of a package manager writes a format of lockfile, where package.json names none.
+# The release of a package manager by the format of its lockfile, for a package.json that names none.
 PNPM = {"5": "7.33.7", "6": "8.15.9", "9": "10.34.8"}
 CLASSIC_YARN = "1.22.22"
 BERRY = {"4": "3.8.6", "5": "3.8.6", "6": "3.8.6", "7": "3.8.6", "8": "4.18.1"}
@@ -25,7 +25,7 @@ VERSION = re.compile(r"(npm|pnpm|yarn|bun|deno)@(\d+\.\d+\.\d+[\w.-]*)(?:\+.*)?"
 
 @dataclass(frozen=True)
 class Manager:
-    """A package manager of one release; npm is the machine's own, and has none here. ``lockfile`` is its path in the repository."""
+    """A package manager of one release; npm is the one on the machine and has no release here. ``lockfile`` is its path in the repository."""
 
     name: str
     version: str
@@ -33,18 +33,18 @@ class Manager:
 
     @property
     def folder(self) -> str:
-        """Where it installs: the top of the workspace, or the folder of the only package."""
+        """The folder where it installs: the top of the workspace, or the folder of the only package."""
         return join(self.lockfile.rpartition("/")[0])
 
 
 @dataclass(frozen=True)
 class Package:
-    """A folder with a package.json. ``root`` is the folder where it is installed, its own unless it belongs to a workspace."""
+    """A folder with a package.json. ``root`` is the folder where its dependencies are installed: its own, or the top of its workspace."""
 
     folder: str
     manifest: Mapping[str, Any] = field(hash=False)
     manager: Manager | None
-    members: tuple[str, ...] = ()  # of its workspace
+    members: tuple[str, ...] = ()  # of the workspace whose top it is
 
     @property
     def file(self) -> str:
@@ -60,7 +60,7 @@ class Package:
 
     @property
     def is_workspace(self) -> bool:
-        """Whether it is the top of a workspace, which holds the packages and is none that runs."""
+        """Whether it is the top of a workspace, which holds packages and does not run itself."""
         return bool(self.members) and self.folder == self.root
 
     @cached_property
@@ -73,10 +73,10 @@ class Package:
 
 
 def read_packages(tree: Tree) -> dict[str, Package]:
-    """Return the packages by folder. Raises ConfigError for none at all, and for what cannot be told apart."""
+    """Return the packages by folder. Raises ConfigError when there is none, or when the package manager is ambiguous."""
     manifests = {join(path.rpartition("/")[0]): tree.json(path) for path in tree.named("package.json")}
     if not manifests:
-        raise ConfigError("There is no package.json: this is no Node shop. Give the top of the shop's repository.", code="no_package", file="package.json")
+        raise ConfigError("There is no package.json: this is not a Node shop. Give the top of the shop's repository.", code="no_package", file="package.json")
     managers = _managers(tree, manifests)
     workspaces = {folder: _members(tree, folder, manifests) for folder in manifests}
     packages = {}
@@ -90,7 +90,7 @@ def read_packages(tree: Tree) -> dict[str, Package]:
 
 
 def needs(package: Package, packages: Mapping[str, Package]) -> list[Package]:
-    """Return the packages of its workspace that a package depends on, each after those that it depends on itself."""
+    """Return the workspace packages that a package depends on, in build order."""
     known = {other.name: other for other in packages.values() if other.manager and other.manager == package.manager}
     found: dict[str, Package] = {}
 
@@ -105,12 +105,13 @@ def needs(package: Package, packages: Mapping[str, Package]) -> list[Package]:
 
 
 def manager_of(package: Package) -> Manager:
-    """Return who installs a package. Raises ConfigError where nobody can: it has dependencies and no lockfile."""
+    """Return the package manager of a package. Raises ConfigError when it has dependencies and no lockfile."""
     if package.manager:
         return package.manager
     raise ConfigError(
-        f"{package.file} has no lockfile: neither {join(package.folder, 'package-lock.json')} nor pnpm-lock.yaml or yarn.lock beside it or at the top of its "
-        "workspace. Install the dependencies once with npm, pnpm or yarn, and commit the lockfile.",
+        f"{package.file} has no lockfile: there is no {join(package.folder, 'package-lock.json')}, and no pnpm-lock.yaml or "
+        "yarn.lock beside it or at the top of its workspace. Install the dependencies once with npm, pnpm or yarn, and "
+        "commit the lockfile.",
         code="no_lockfile",
         file=package.file,
     )
@@ -136,14 +137,14 @@ def _manager(tree: Tree, folder: str, paths: list[str], manifest: Mapping[str, A
     named = VERSION.fullmatch(str(manifest.get("packageManager") or ""))
     if manifest.get("packageManager") and not named:
         raise ConfigError(
-            f"{join(folder, 'package.json')}: packageManager is {manifest['packageManager']!r}, which names no release. Write it as pnpm@10.34.8.",
+            f"{join(folder, 'package.json')}: packageManager is {manifest['packageManager']!r}, which has no release. Write it in the form pnpm@10.34.8.",
             code="package_manager",
             file=join(folder, "package.json"),
         )
     fitting = [path for path in paths if not named or LOCKFILES[path.rpartition("/")[2]] == named[1]]
     if named and not fitting:
         raise ConfigError(
-            f"{join(folder, 'package.json')} names {named[1]} as its packageManager, and beside it is {', '.join(paths)}. Commit the lockfile of "
+            f"{join(folder, 'package.json')} names {named[1]} as its packageManager, but the lockfile beside it is {', '.join(paths)}. Commit the lockfile of "
             f"{named[1]}, or correct packageManager.",
             code="package_manager",
             file=join(folder, "package.json"),
@@ -160,7 +161,7 @@ def _manager(tree: Tree, folder: str, paths: list[str], manifest: Mapping[str, A
 
 
 def _version(tree: Tree, name: str, lockfile: str) -> str:
-    """Return the release of a package manager that fits a lockfile. Raises ConfigError for a format that is not known."""
+    """Return the release of a package manager that reads a lockfile. Raises ConfigError for an unknown format."""
     text = tree.text(lockfile)
     if name == "yarn" and "__metadata:" not in text:
         return CLASSIC_YARN
@@ -169,7 +170,7 @@ def _version(tree: Tree, name: str, lockfile: str) -> str:
     if form and form[1] in known:
         return known[form[1]]
     raise ConfigError(
-        f"{lockfile} has the format {form[1] if form else '(none)'}, and known are {', '.join(known)}. Name the release of {name} in package.json, as "
+        f"{lockfile} has the format {form[1] if form else '(none)'}. The known formats are {', '.join(known)}. Name the release of {name} in package.json, as "
         f'"packageManager": "{name}@{list(known.values())[-1]}".',
         code="lockfile",
         file=lockfile,

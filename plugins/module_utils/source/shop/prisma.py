@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a shop's Prisma project has its migrations, and which variables hold the address of its database."""
+"""Find a shop's Prisma project: its folder of migrations, and the variables with the address of its database."""
 
 from __future__ import annotations
 
@@ -20,24 +20,25 @@ WITHOUT_ENGINE = re.compile(r"""^\s*engineType\s*=\s*["']client["']""", re.MULTI
 
 @dataclass(frozen=True)
 class Database:
-    """``root`` is the folder of the Prisma project, ``migrations`` their folder inside of it, ``variables`` what holds the database's address."""
+    """``root`` is the folder of the Prisma project, ``migrations`` a folder inside it, ``variables`` those with the database's address."""
 
     root: str
     migrations: str
-    schema: str  # a file of it
+    schema: str  # one of its files
     variables: tuple[str, ...]
-    native: bool  # whether it runs with an engine that Prisma downloads
+    native: bool  # whether it needs an engine that Prisma downloads
 
 
 def read_database(tree: Tree, packages: Mapping[str, Package], wanted: str | None = None) -> Database | None:
-    """Return the Prisma project, the one in ``wanted`` where it is given; None where there is none. Raises ConfigError."""
+    """Return the Prisma project, in the folder ``wanted`` if that is set; None where there is none. Raises ConfigError."""
     found = {path: join(nearest(path.rpartition("/")[0], packages) or "") for path in tree.named(LOCK)}
     chosen = {path: root for path, root in found.items() if wanted in (None, root)}
     if wanted and not chosen:
-        raise ConfigError(f"There is no {LOCK} below {wanted}, so it holds no migrations. Correct database.root.", code="no_migrations", file=wanted)
+        raise ConfigError(f"There is no {LOCK} below {wanted}, so there are no migrations in it. Correct database.root.", code="no_migrations", file=wanted)
     if len(chosen) > 1:
         raise ConfigError(
-            f"There are several folders of migrations: {', '.join(chosen)}. Name the Prisma project's folder: database.root={next(iter(chosen.values()))}.",
+            f"There are several folders of migrations: {', '.join(chosen)}. "
+            f"Choose the Prisma project's folder, for example database.root={next(iter(chosen.values()))}.",
             code="two_schemas",
             file=next(iter(chosen)),
         )
@@ -47,7 +48,11 @@ def read_database(tree: Tree, packages: Mapping[str, Package], wanted: str | Non
     path, root = next(iter(chosen.items()))
     provider = str(tree.toml(path).get("provider"))
     if provider != "postgresql":
-        raise ConfigError(f"{path} says that the database is {provider}, and only postgresql can be deployed.", code="provider", file=path)
+        raise ConfigError(
+            f"{path} names the database provider {provider}. Only postgresql can be deployed. Use PostgreSQL, or leave the database out: database.root=none.",
+            code="provider",
+            file=path,
+        )
     migrations = path.rpartition("/")[0]
     schema = _schema(tree, root)
     text = tree.text(schema)
@@ -56,7 +61,7 @@ def read_database(tree: Tree, packages: Mapping[str, Package], wanted: str | Non
 
 
 def _schema(tree: Tree, root: str) -> str:
-    """Return the schema's file below the project, the one with its datasource where it has several."""
+    """Return the project's schema file; where it has several, the one with the datasource."""
     below = sorted(path for path in tree.paths if path.endswith(".prisma") and (not root or path.startswith(f"{root}/")))
     return next((path for path in below if "datasource" in tree.text(path)), below[0] if below else join(root, "prisma", "schema.prisma"))
 
@@ -65,8 +70,8 @@ def _refuse_without_migrations(tree: Tree) -> None:
     for path in sorted(tree.paths):
         if path.endswith(".prisma") and "datasource" in tree.text(path):
             raise ConfigError(
-                f"{path} has no migrations, so no deploy could bring the schema to a database. Create them (prisma migrate dev) and commit them, or leave the "
-                "database out: database.root=none.",
+                f"{path} has no migrations, so a deploy could not create its schema in a database. Create them (prisma migrate dev) "
+                "and commit them, or leave the database out: database.root=none.",
                 code="no_migrations",
                 file=path,
             )

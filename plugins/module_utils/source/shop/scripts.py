@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Commands that run a script of a package: written for npm, pnpm and yarn, and read back."""
+"""Commands that run a script of a package: write them for npm, pnpm and yarn, and parse them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from .packages import Package, manager_of, needs
 from .tree import Tree, join
 
-CONTROL = set("&|;<>`(){}\n")  # what makes more of a command than one program
-# Options with a value: which package, or which folder.
+CONTROL = set("&|;<>`(){}\n")  # characters that make a command more than one program
+# Options with a value: the package, or the folder.
 CHOOSE = {"npm": {"-w", "--workspace"}, "pnpm": {"-F", "--filter"}, "yarn": set()}
 ENTER = {"npm": {"-C", "--prefix"}, "pnpm": {"-C", "--dir"}, "yarn": {"--cwd"}}
 
@@ -31,7 +31,7 @@ def run_script(package: Package, script: str) -> str:
 
 
 def build_script(tree: Tree, package: Package, packages: Mapping[str, Package]) -> str:
-    """Return the command that builds a package after those of its workspace that it depends on; empty where nothing is built."""
+    """Return the command that builds the workspace packages that a package depends on, then the package; empty where nothing is built."""
     member = package.folder != package.root
     if member and join(package.root, "turbo.json") in tree and "build" in package.scripts:
         start = {"npm": "npx", "pnpm": "pnpm", "yarn": "yarn"}[manager_of(package).name]
@@ -40,7 +40,7 @@ def build_script(tree: Tree, package: Package, packages: Mapping[str, Package]) 
 
 
 def script_of(command: str, folder: str, packages: Mapping[str, Package]) -> tuple[Package, str] | None:
-    """Return which script of which package a command runs in a folder; None where it does anything else, or more."""
+    """Return the script, and its package, that a command runs in a folder; None for a command that does anything else."""
     words = _words(command)
     if not words or words[0] not in CHOOSE:
         return None
@@ -75,7 +75,7 @@ def _words(command: str) -> list[str]:
 
 
 def _options(manager: str, words: list[str]) -> tuple[dict[str, str], list[str]]:
-    """Return what the options choose, and the other words."""
+    """Return the values of the options, and the other words."""
     chosen: dict[str, str] = {}
     rest: list[str] = []
     reader: Iterator[str] = iter(words)
@@ -88,7 +88,7 @@ def _options(manager: str, words: list[str]) -> tuple[dict[str, str], list[str]]
         elif name in ENTER[manager]:
             chosen["folder"] = value if equals else next(reader, "")
         elif word not in ("-s", "--silent", "--if-present"):
-            rest.append(word)  # it may change what is run
+            rest.append(word)  # it may change which command runs
     return chosen, rest
 
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the platforms' own files say of a shop's services: railway.json and railway.toml, render.yaml, vercel.json."""
+"""Read a shop's services from the platforms' own files: railway.json and railway.toml, render.yaml, vercel.json."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KINDS = {"web": "web", "pserv": "web", "worker": "worker", "cron": "cron"}
 
 @dataclass(frozen=True)
 class Service:
-    """A service as a file describes it; what the file does not say is None. ``folder`` is where the file or its rootDir is."""
+    """A service as a file describes it; a missing setting is None. ``folder`` is that of the file, or its rootDir."""
 
     file: str
     name: str
@@ -34,7 +34,7 @@ class Service:
 
 
 def read_services(tree: Tree, platform: str) -> list[Service]:
-    """Return the services that the platform's file describes; those of the other platform's where it has none. Raises ConfigError."""
+    """Return the services in the platform's file; without one, those in the other platform's file. Raises ConfigError."""
     readers = {"railway": _railway, "render": _render}
     order = [platform, *(name for name in readers if name != platform)]
     return next((found for name in order if (found := readers[name](tree))), [])
@@ -56,7 +56,7 @@ def _railway(tree: Tree) -> list[Service]:
         build, deploy = _mapping(content, "build", path), _mapping(content, "deploy", path)
         if str(build.get("builder", "")).upper() == "DOCKERFILE":
             raise ConfigError(
-                f"{path} builds from a Dockerfile, which the sandbox cannot. Set build.buildCommand, or remove builder.", code="dockerfile", file=path
+                f"{path} builds from a Dockerfile, which the sandbox cannot do. Set build.buildCommand, or remove builder.", code="dockerfile", file=path
             )
         health = _text(deploy, "healthcheckPath")
         kind = "cron" if deploy.get("cronSchedule") else "web" if health else None
@@ -72,10 +72,10 @@ def _render(tree: Tree) -> list[Service]:
         kind = KINDS.get(str(item.get("type")))
         runtime = str(item.get("runtime") or item.get("env") or "node")
         if kind is None or runtime == "static":
-            continue  # Redis, or a static site, which is the frontend's
+            continue  # Redis, or a static site, which is the frontend
         if runtime != "node":
             raise ConfigError(
-                f"{path}: the service {item.get('name')} has the runtime {runtime}, and only node can be run. Remove the service, or give it the runtime node.",
+                f"{path}: the service {item.get('name')} has the runtime {runtime}. Only node can be run. Remove the service, or set its runtime to node.",
                 code="runtime",
                 file=path,
             )
@@ -89,12 +89,12 @@ def _render(tree: Tree) -> list[Service]:
 def _mapping(content: Mapping[str, Any], key: str, path: str) -> Mapping[str, Any]:
     value = content.get(key) or {}
     if not isinstance(value, dict):
-        raise ConfigError(f"{path}: {key} is no mapping. Correct the file.", code="bad_file", file=path)
+        raise ConfigError(f"{path}: {key} is not a mapping. Correct the file.", code="bad_file", file=path)
     return value
 
 
 def _text(content: Mapping[str, Any], key: str) -> str | None:
-    """Return a text, or several commands as one."""
+    """Return a text; several commands become one."""
     value = content.get(key)
     if isinstance(value, list):
         value = " && ".join(str(one) for one in value)

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a shop is built and run, as its own files say it: the frontend, the backend's units, the database, and what it needs besides."""
+"""Read from a shop's own files how it is built and run: the frontend, the backend's units, the database, and other needs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Settings = Mapping[str, Mapping[str, str]]  # part (frontend, database, a unit) 
 
 @dataclass(frozen=True)
 class Shop:
-    """``managers`` install its packages, ``engines`` is the release of Node that it asks for."""
+    """``managers`` install its packages, ``engines`` is the release of Node that it requires."""
 
     frontend: Frontend | None
     units: tuple[Unit, ...]
@@ -32,15 +32,15 @@ class Shop:
 
     @property
     def surfaces(self) -> list[str]:
-        """The surfaces that a deploy of it moves."""
+        """The surfaces that a deploy of this shop moves."""
         parts = {"database": self.database, "backend": self.units, "frontend": self.frontend}
         return [name for name, there in parts.items() if there]
 
 
 def read_shop(tree: Tree, platform: str = "railway", settings: Settings | None = None) -> Shop:
-    """Return how the shop in ``tree`` is built and run, its backend at ``platform``. ``settings`` go before what the files say.
+    """Return how the shop in ``tree`` is built and run, with its backend at ``platform``. ``settings`` override the files.
 
-    Raises ConfigError, which names the file and the remedy, for what cannot be told from the files or cannot be run.
+    Raises ConfigError, with the file and the remedy, when the files leave something open or the shop cannot be run.
     """
     given = {part: dict(values) for part, values in (settings or {}).items()}
     packages = read_packages(tree)
@@ -49,7 +49,7 @@ def read_shop(tree: Tree, platform: str = "railway", settings: Settings | None =
     units = read_units(tree, packages, set(frontend_packages(tree, packages)), platform, given)
     if not units and not frontend:
         raise ConfigError(
-            "package.json: nothing here can be run. There is no package with Next.js, and none with a script named start. Add one, or name a unit: "
+            "package.json: there is nothing to run: no package has Next.js or a script named start. Add one, or name a unit: "
             "api.package=FOLDER and api.start=COMMAND.",
             code="nothing_to_run",
             file="package.json",
@@ -61,7 +61,7 @@ def read_shop(tree: Tree, platform: str = "railway", settings: Settings | None =
 
 def _database(tree: Tree, packages: Mapping[str, Package], given: Mapping[str, str]) -> Database | None:
     if unknown := given.keys() - {"root"}:
-        raise ConfigError(f"database has no setting {sorted(unknown)[0]!r}: it has root.", code="setting")
+        raise ConfigError(f"database has no setting {sorted(unknown)[0]!r}. Its only setting is root.", code="setting")
     return None if given.get("root") == "none" else read_database(tree, packages, given.get("root"))
 
 

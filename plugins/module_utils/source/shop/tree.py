@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A shop's files as they are read for its settings: from a folder, a commit, or a test's dictionary. Errors name the file."""
+"""A shop's files, from which its settings are read: in a folder, a commit, or a test's dictionary. Errors name the file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LEFT_OUT = frozenset({".git", "node_modules", ".next", ".turbo"})
 
 @dataclass(frozen=True)
 class Tree:
-    """The paths of a shop's files below its top, and how one of them is read."""
+    """The paths of a shop's files below its top, and the function that reads one of them."""
 
     paths: frozenset[str]
     read: Callable[[str], str]
@@ -41,7 +41,7 @@ class Tree:
 
     @classmethod
     def of_folder(cls, folder: Path | str) -> Tree:
-        """Return the tree of a folder, without what git and the package managers put there. Raises ConfigError when there is no such folder."""
+        """Return the tree of a folder, without the files of git and the package managers. Raises ConfigError when there is no such folder."""
         top = Path(folder)
         if not top.is_dir():
             raise ConfigError(f"There is no folder {top}. Give the top of the shop's repository.", code="no_source")
@@ -55,7 +55,7 @@ class Tree:
         return path in self.paths
 
     def named(self, *names: str) -> list[str]:
-        """Return the paths of the files of these names, the ones nearest to the top first."""
+        """Return the paths of the files with these names, those nearest to the top first."""
         found = [path for path in self.paths if PurePosixPath(path).name in names and not LEFT_OUT.intersection(PurePosixPath(path).parts)]
         return sorted(found, key=lambda path: (path.count("/"), path))
 
@@ -74,7 +74,7 @@ class Tree:
     def yaml(self, path: str) -> dict[str, Any]:
         """Return the mapping in a YAML file, empty where there is no such file. Raises ConfigError."""
         if path in self.paths and not HAS_YAML:
-            raise ConfigError(f"{path} can only be read with the Python package PyYAML: pip install PyYAML.", code="missing_library")
+            raise ConfigError(f"Reading {path} needs the Python package PyYAML. Install it: pip install PyYAML.", code="missing_library")
         return self._parsed(path, lambda text: yaml.safe_load(text) or {}, "YAML")
 
     def _parsed(self, path: str, parse: Callable[[str], Any], form: str) -> dict[str, Any]:
@@ -96,6 +96,6 @@ def join(folder: str, *names: str) -> str:
 
 
 def nearest(folder: str, candidates: Iterable[str]) -> str | None:
-    """Return which of the candidates is the folder itself or the nearest one above it."""
+    """Return the candidate that is the folder itself or the nearest one above it."""
     above = {join(str(path)) for path in (PurePosixPath(folder or "."), *PurePosixPath(folder or ".").parents)}
     return max((candidate for candidate in candidates if candidate in above), key=len, default=None)

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The backend's units: from the platform's file, else from the scripts of the packages, with an operator's settings before both."""
+"""The backend's units: from the platform's file, or else from the scripts of the packages. The operator's settings override both."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class Unit:
     build: str
     start: str
     pre_deploy: str = ""
-    health: str = ""  # path; empty for what serves no web
+    health: str = ""  # path; empty for a unit that does not serve HTTP
     port: str = "PORT"
     variables: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 def read_units(tree: Tree, packages: Mapping[str, Package], sites: set[str], platform: str, given: Mapping[str, Mapping[str, str]]) -> tuple[Unit, ...]:
-    """Return the units in the order of a deploy: those that serve the web first. Raises ConfigError."""
+    """Return the units in the order of a deploy: those that serve HTTP first. Raises ConfigError."""
     services = read_services(tree, platform)
     found = list(_described(tree, packages, sites, services) if services else _by_scripts(tree, packages, sites))
     known = {unit.name for unit in found}
@@ -51,7 +51,7 @@ def read_units(tree: Tree, packages: Mapping[str, Package], sites: set[str], pla
     for unit in units:
         if not unit.start:
             raise ConfigError(
-                f"{join(unit.package, 'package.json')} has no script named start, so nobody can tell how the unit {unit.name} starts. Add the script, or give "
+                f"{join(unit.package, 'package.json')} has no script named start, so the unit {unit.name} has no start command. Add the script, or give "
                 f"the command: {unit.name}.start=COMMAND.",
                 code="no_start",
                 file=join(unit.package, "package.json"),
@@ -61,7 +61,7 @@ def read_units(tree: Tree, packages: Mapping[str, Package], sites: set[str], pla
 
 
 def _described(tree: Tree, packages: Mapping[str, Package], sites: set[str], services: Sequence[Service]) -> Iterator[Unit]:
-    """Yield the units that the platform's file describes, but for a site."""
+    """Yield the units in the platform's file, without the frontend."""
     backends = [folder for folder, package in packages.items() if folder not in sites and not package.is_workspace and "start" in package.scripts]
     for service in services:
         runs = script_of(service.start or service.build or "", service.folder, packages)
@@ -80,13 +80,13 @@ def _described(tree: Tree, packages: Mapping[str, Package], sites: set[str], ser
         name = _plain(service.name or _name(package))
         kind = service.kind or ("worker" if WORKERS.search(name) else "web")
         base = _unit(tree, packages, package, name, kind)
-        told = {"build": service.build, "start": service.start, "pre_deploy": service.pre_deploy, "health": service.health}
-        unit = replace(base, **{key: value for key, value in told.items() if value is not None})  # type: ignore[arg-type]
+        described = {"build": service.build, "start": service.start, "pre_deploy": service.pre_deploy, "health": service.health}
+        unit = replace(base, **{key: value for key, value in described.items() if value is not None})  # type: ignore[arg-type]
         yield replace(unit, variables={**unit.variables, **service.variables})
 
 
 def _by_scripts(tree: Tree, packages: Mapping[str, Package], sites: set[str]) -> Iterator[Unit]:
-    """Yield a unit for each package that starts, and one more for its worker."""
+    """Yield a unit for each package with a start script, and another for its worker."""
     for package in packages.values():
         serves = any(name in package.dependencies for name in FRAMEWORKS)
         if package.folder in sites or package.is_workspace or not ("start" in package.scripts or (serves and "main" not in package.manifest)):
@@ -99,7 +99,7 @@ def _by_scripts(tree: Tree, packages: Mapping[str, Package], sites: set[str]) ->
 
 
 def _named(tree: Tree, packages: Mapping[str, Package], name: str, values: Mapping[str, str]) -> Unit:
-    """Return a unit that only the operator's settings name."""
+    """Return a unit that exists only in the operator's settings."""
     folder = join(values.get("package", "."))
     if "package" not in values or folder not in packages:
         units = f"There is no unit {name!r} in the shop's files" if "package" not in values else f"There is no {join(folder, 'package.json')}"
@@ -123,9 +123,9 @@ def _unit(tree: Tree, packages: Mapping[str, Package], package: Package, name: s
 
 
 def _with(unit: Unit, given: Mapping[str, str], packages: Mapping[str, Package]) -> Unit:
-    """Return a unit with the operator's settings. Raises ConfigError."""
+    """Return a unit with the operator's settings applied. Raises ConfigError."""
     if unknown := given.keys() - set(SETTINGS):
-        raise ConfigError(f"The unit {unit.name} has no setting {sorted(unknown)[0]!r}: it has {', '.join(SETTINGS)}.", code="setting")
+        raise ConfigError(f"The unit {unit.name} has no setting {sorted(unknown)[0]!r}. Use one of {', '.join(SETTINGS)}.", code="setting")
     if given.get("kind", "web") not in KINDS:
         raise ConfigError(f"{unit.name}.kind is {given['kind']!r}: use one of {', '.join(KINDS)}.", code="setting")
     if "package" in given and join(given["package"]) not in packages:
@@ -152,7 +152,7 @@ def _refuse_twice(names: list[str]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(
-                f"Two units would have the name {name!r}. Give the services names of their own in render.yaml, or in the files' names: railway.api.json, "
+                f"Two units have the name {name!r}. Give the services different names in render.yaml, or in the names of the files: railway.api.json, "
                 "railway.worker.json.",
                 code="two_units",
             )

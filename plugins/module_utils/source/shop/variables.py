@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The variables that a package says it reads: its .env.example."""
+"""The variables that a package reads, according to its .env.example."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ NOT_ITS_OWN = re.compile(r"(?:^|_)(?:DB|DATABASE|PG|POSTGRES|REDIS|SMTP|MAIL|S3|
 
 
 def example(tree: Tree, package: Package) -> dict[str, str]:
-    """Return name and example of each variable, of the package or else of the top of its workspace."""
+    """Return the name and the example of each variable: of the package, or else of the top of its workspace."""
     folders = dict.fromkeys([package.folder, package.root])
     path = next((join(folder, name) for folder in folders for name in FILES if join(folder, name) in tree), "")
     return {name: next((value for value in values if value), "").strip() for name, *values in LINE.findall(tree.text(path))}
 
 
 def port_variable(variables: dict[str, str]) -> str:
-    """Return the variable in which a unit is told its port: PORT unless the example has another one for it."""
+    """Return the variable that holds a unit's port: PORT, unless the example names another one."""
     named = [name for name in variables if name.endswith("_PORT") and not NOT_ITS_OWN.search(name)]
     return named[0] if "PORT" not in variables and len(named) == 1 else "PORT"

@@ -58,7 +58,7 @@ def test_an_answer_as_expected_differs_in_nothing(expected: dict[str, Any]) -> N
         ({"headers": {"X-Frame-Options": ""}}, answer(), ["header X-Frame-Options is 'missing' instead of ''"]),
         ({"contains": "Welcome"}, answer(), ["the page does not contain 'Welcome'"]),
         ({"max_latency_ms": 500}, answer(latency_ms=501), ["took 501 ms instead of at most 500 ms"]),
-        ({}, answer(truncated=True), ["its body is larger than a probe reads: choose a smaller page"]),
+        ({}, answer(truncated=True), ["the body is larger than a probe reads: choose a smaller page"]),
         (
             {"json": {"status": "healthy"}},
             answer(503, '{"status": "unhealthy"}'),
@@ -74,7 +74,7 @@ def test_the_release_is_compared_where_the_check_says_how_it_is_told() -> None:
     told = {"release": {"json": "release"}}
     assert found(told, answer(), "v1.1.0") == []
     assert found(told, answer(), "v1.2.0") == ["release v1.1.0 instead of v1.2.0"]
-    assert found(told, answer(text="{}"), "v1.2.0") == ["release not told instead of v1.2.0"]
+    assert found(told, answer(text="{}"), "v1.2.0") == ["release missing instead of v1.2.0"]
     assert found(told, answer(), None) == []
     assert found({}, answer(), "v1.2.0") == []
 
@@ -126,7 +126,7 @@ def test_a_path_that_leads_nowhere_finds_nothing(path: str) -> None:
         (answer(401, "", headers={"Set-Cookie": "_vercel_sso_nonce=abc; Path=/"}), "x-vercel-protection-bypass"),
         (answer(200, "", url="https://vercel.com/login?next=%2Fsso-api"), "x-vercel-protection-bypass"),
         (answer(200, "", url="https://shop.cloudflareaccess.com/cdn-cgi/access/login"), "CF-Access-Client-Id"),
-        (answer(401, "", headers={"WWW-Authenticate": 'Basic realm="staging"'}), "password is asked for"),
+        (answer(401, "", headers={"WWW-Authenticate": 'Basic realm="staging"'}), "asks for a password"),
     ],
 )
 def test_a_challenge_or_a_login_is_named_with_the_header_that_passes_it(came: Answer, by: str) -> None:

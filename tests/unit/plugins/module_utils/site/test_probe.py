@@ -135,7 +135,7 @@ def test_every_turn_beats_and_a_lost_lease_ends_it(clock: Clock) -> None:
         (answer_lost, "the connection failed"),
         (answer_late, "no complete answer within 7 s"),
         (lambda: requests.exceptions.SSLError(ssl.SSLCertVerificationError(1, "certificate verify failed")), "its certificate was not accepted"),
-        (lambda: requests.exceptions.InvalidHeader("Invalid character in header value: 's3cret\n'"), "a secret header holds a line break"),
+        (lambda: requests.exceptions.InvalidHeader("Invalid character in header value: 's3cret\n'"), "a secret header contains a line break"),
     ],
 )
 def test_no_answer_is_unreachable_and_says_why(fault: Callable[[], Exception], reason: str, clock: Clock) -> None:
@@ -198,7 +198,7 @@ def test_the_latency_lasts_to_the_last_byte(clock: Clock) -> None:
 
 def test_no_more_than_the_limit_of_a_body_is_read(clock: Clock) -> None:
     result = ask([reply(200, text="x" * (MAX_BODY + 1))], clock, wait_timeout=0)
-    assert result.reasons == ["its body is larger than a probe reads: choose a smaller page"]
+    assert result.reasons == ["the body is larger than a probe reads: choose a smaller page"]
     assert ask([reply(200, text="x" * MAX_BODY)], clock, wait_timeout=0).outcome == "healthy"
 
 

@@ -179,7 +179,7 @@ def test_a_commit_is_called_by_its_tag_and_of_several_by_the_highest_version(rep
 
 
 def test_a_folder_without_a_repository_names_no_releases(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="names no releases"):
+    with pytest.raises(ConfigError, match="releases cannot be listed"):
         tags(tmp_path)
 
 

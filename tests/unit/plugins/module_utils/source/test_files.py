@@ -78,7 +78,7 @@ def test_a_name_that_is_not_utf8_is_refused_and_any_other_is_taken(tmp_path: Pat
 def test_a_folder_that_cannot_be_read_is_refused_rather_than_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, {"a": "", "locked/b": ""})
     refuse_to_open(monkeypatch, "locked")
-    with pytest.raises(ConfigError, match=r"locked cannot be read: Permission denied\. Correct its rights"):
+    with pytest.raises(ConfigError, match=r"locked cannot be read: Permission denied\. Correct its permissions"):
         list_files(tmp_path)
 
 
@@ -98,7 +98,7 @@ def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path, monkeypat
     write(tmp_path, {"locked": ""})
     refuse_to_open(monkeypatch, "locked")
     code, message = refusal(list_files(tmp_path)[0].sha1)
-    assert (code, "locked cannot be read: Permission denied. Correct its rights" in message) == ("unreadable_file", True)
+    assert (code, "locked cannot be read: Permission denied. Correct its permissions" in message) == ("unreadable_file", True)
 
 
 LINKS = {  # how a link in the folder "shop" leads out of it

@@ -230,7 +230,7 @@ def without(path: str, files: dict[str, str]) -> dict[str, str]:
         ({**API_ONLY, "railway.json": "[]"}, {}, "railway.json", "Correct the file"),
         ({**API_ONLY, "railway.toml": "a = "}, {}, "railway.toml", "Correct the file"),
         ({**API_ONLY, "render.yaml": "a: [b"}, {}, "render.yaml", "Correct the file"),
-        ({**API_ONLY, "render.yaml": "services: [{type: web, name: a, runtime: go}]"}, {}, "render.yaml", "runtime node"),
+        ({**API_ONLY, "render.yaml": "services: [{type: web, name: a, runtime: go}]"}, {}, "render.yaml", "set its runtime to node"),
         ({**API_ONLY, "railway.json": '{"build": {"builder": "DOCKERFILE"}}'}, {}, "railway.json", "buildCommand"),
         ({**API_ONLY, "prisma/schema.prisma": SCHEMA}, {}, "prisma/schema.prisma", "database.root=none"),
         ({**API_ONLY, "prisma/migrations/migration_lock.toml": 'provider = "mysql"'}, {}, "migration_lock.toml", "postgresql"),
