@@ -212,7 +212,7 @@ pending:
         - V(expand) when it is backward compatible, else V(contract).
         - V(destructive) when data is gone afterwards, V(long_lock) when others may wait for as long as a table is big, V(not_transactional) when a failure
           may leave a part of it applied, V(unknown) when it holds what cannot be judged, which may be any of these.
-        - V(fails) when PostgreSQL is certain to refuse it.
+        - V(fails) when PostgreSQL refuses it. On such a server it is not started, and the task fails with the code C(certain_failure).
       type: list
       elements: str
       sample: [contract, destructive]
@@ -389,6 +389,7 @@ from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.migrations.certain_failures import refuse_certain_failures, refuse_squashed
 from ..module_utils.migrations.changes import Applying, Marking, results_kept
 from ..module_utils.migrations.history import inspect, refuse
+from ..module_utils.migrations.pending import described, judge_pending
 from ..module_utils.migrations.project import Project
 from ..module_utils.migrations.report import drift, history
 from ..module_utils.migrations.runner_elsewhere import await_applied
@@ -445,9 +446,11 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
             state = await_applied(lambda: inspect(connection, migrations), migrations, client.waiter)
             found["migrations"] = history(state, migrations)
         refuse(connection, state, migrations, client.database.schema)
+        verdicts = judge_pending(state.pending, [migration for migration in migrations if migration not in state.pending])
         if not params["known_from"]:  # an older release that is only asked about applies nothing
-            refuse_certain_failures(state.pending, params["migrations"])
+            refuse_certain_failures(connection, state.pending, verdicts, params["migrations"])
             refuse_squashed(connection, state)
+        found["pending"] = described(state.pending, verdicts, params["migrations"])
         return Applying(client, files, migrations, state).plan(found)
 
 

@@ -187,6 +187,7 @@ from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.migrations.certain_failures import refuse_certain_failures
 from ..module_utils.migrations.history import State, read_state
 from ..module_utils.migrations.migration import Migration
+from ..module_utils.migrations.pending import judge_pending
 from ..module_utils.migrations.project import Project
 from ..module_utils.migrations.rehearsal import Rehearsal, refuse_another_state
 from ..module_utils.postgres.connection import PSYCOPG2_ERROR, Database, connect, direct
@@ -250,7 +251,8 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     _files, migrations = client.release()
     production = client.connect()
     state = read_state(production, migrations, client.database.schema)
-    refuse_certain_failures(state.pending, params["migrations"])
+    verdicts = judge_pending(state.pending, [migration for migration in migrations if migration not in state.pending])
+    refuse_certain_failures(production, state.pending, verdicts, params["migrations"])
     copy, where, details = client.copied(production, state) if state.pending or client.given else (None, None, {})
     if client.given:
         refuse_another_state(state, read_state(client.connect(client.given), migrations, client.given.schema))

@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations.certain_failures import impossible_in
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.enums import Early
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations.transactions import shape_of
 
 from sandbox.storefront import Sandbox
@@ -144,3 +145,40 @@ def test_a_file_that_is_certain_to_fail_is_refused_in_check_mode_and_never_start
         assert "CREATE INDEX CONCURRENTLY (line 2 of prisma/migrations/b/migration.sql)" in refused["msg"]
     assert server.tables() == []
     assert server.sql("SELECT to_regclass('_prisma_migrations')") == [(None,)]
+
+
+ENUM = "CREATE TYPE feeling AS ENUM ('good'); CREATE TABLE day (feeling feeling);"
+EARLY = "ALTER TYPE feeling ADD VALUE IF NOT EXISTS 'bad';\nINSERT INTO day VALUES ('bad');"
+
+
+@pytest.fixture
+def days(server: Database, tmp_path: Path) -> Iterator[Path]:
+    server.sql("DROP TABLE IF EXISTS item, p, a, b, first, _prisma_migrations")
+    folder = write_migrations(tmp_path, a=ENUM)
+    assert server.migrate(folder)["applied"] == ["a"]
+    yield folder
+    server.sql("DROP TABLE day, _prisma_migrations; DROP TYPE feeling")
+
+
+def test_a_value_that_is_used_before_it_is_committed_is_refused_in_check_mode_and_never_started(server: Database, days: Path) -> None:
+    write_migrations(days, b=EARLY)
+    for check in (True, False):
+        refused = server.migrate(days, check=check)
+        assert refused["error"]["code"] == "certain_failure"
+        assert "INSERT (line 2 of prisma/migrations/b/migration.sql) uses the value bad of the type feeling" in refused["msg"]
+        assert "Move the statement that adds it to a migration of its own before this one" in refused["msg"]
+    assert server.outcomes() == [("a", "applied")]
+
+
+def test_a_value_that_somebody_added_by_hand_is_usable_so_nothing_is_certain(server: Database, days: Path) -> None:
+    server.sql("ALTER TYPE feeling ADD VALUE 'bad'")
+    write_migrations(days, b=EARLY)
+    assert server.migrate(days)["applied"] == ["b"]
+
+
+def test_what_a_newer_server_accepts_is_certain_to_fail_on_an_older_one_alone(server: Database, days: Path) -> None:
+    new = "CREATE TYPE taste AS ENUM ('sweet');\nALTER TYPE taste ADD VALUE 'sour';\nCREATE TABLE meal (taste taste DEFAULT 'sour');"
+    write_migrations(days, b=new)
+    assert server.migrate(days, check=True)["error"]["code"] == "certain_failure"
+    assert [Early("sour", "taste", made_now=True).fails_on(version) for version in (150000, 160009, 170000)] == [True, True, False]
+    assert Early("sour", "taste", made_now=False).fails_on(180000)

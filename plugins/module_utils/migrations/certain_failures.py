@@ -9,28 +9,57 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import ConfigError
+from ..postgres.connection import query
 from .sql import PGLAST_ERROR, ParseError, ast, parse_sql, quoted
 from .traces import Trace, Traces, found, look_for
 from .transactions import shape
 
 if TYPE_CHECKING:
+    from .classify import Classification
     from .history import State
     from .migration import Migration
 
 
-def refuse_certain_failures(pending: Sequence[Migration], folder: str) -> None:
-    """Raise ConfigError for the first file with a statement that does not run beside others; ``folder`` is what the operator calls that of the migrations."""
-    for migration in pending:
-        found = impossible_in(migration.sql)
-        if found is not None:
-            line, what = found[0], found[1]
+VALUE = "SELECT 1 FROM pg_enum JOIN pg_type t ON t.oid = enumtypid WHERE typname = %s AND enumlabel = %s"
+
+
+def refuse_certain_failures(connection: Any, pending: Sequence[Migration], verdicts: Sequence[Classification], folder: str) -> None:
+    """Raise ConfigError for the first file that PostgreSQL is certain to refuse. ``folder`` is what the operator calls the folder of the migrations."""
+    for migration, verdict in zip(pending, verdicts, strict=True):
+        why = _beside_others(migration.sql) or _early_value(connection, verdict)
+        if why:
+            line, statement, reason = why
             raise ConfigError(
-                f"The migration {migration.name} is certain to fail, so nothing was started: {what} (line {line} of {folder}/{migration.name}/migration.sql) "
-                "cannot run inside of a transaction block, and PostgreSQL runs a file of several statements as one. Move that statement to a migration of its "
-                "own that holds nothing else.",
+                f"The migration {migration.name} is certain to fail, so nothing was started: {statement} (line {line} of "
+                f"{folder}/{migration.name}/migration.sql) {reason}",
                 code="certain_failure",
                 migration=migration.name,
             )
+
+
+def _beside_others(script: str) -> tuple[int, str, str] | None:
+    found = impossible_in(script)
+    return found and (
+        *found,
+        "cannot run inside of a transaction block, and PostgreSQL runs a file of several statements as one. Move that statement to a migration of its own "
+        "that holds nothing else.",
+    )
+
+
+def _early_value(connection: Any, verdict: Classification) -> tuple[int | None, str | None, str] | None:
+    """Find a value of an enum that is used in the transaction that adds it.
+
+    It is not certain where the database has a value of this name already, which no migration has to have added.
+    """
+    for finding in verdict.reasons:
+        early = finding.early
+        if early and early.fails_on(connection.server_version) and not query(connection, VALUE, [early.type.rpartition(".")[2], early.label]):
+            reason = (
+                f"uses the value {early.label} of the type {early.type}, and PostgreSQL refuses that before the transaction that adds the value is committed. "
+                "Move the statement that adds it to a migration of its own before this one."
+            )
+            return finding.line, finding.statement, reason
+    return None
 
 
 def refuse_squashed(connection: Any, state: State) -> None:

@@ -18,7 +18,7 @@ from . import resolve, runner_cli
 from .history import State, inspect, read_state
 from .lock_holders import lock_holders
 from .migration import Migration
-from .pending import as_text, tell_pending
+from .pending import as_text
 from .project import Project
 from .report import history
 from .runner_builtin import Builtin
@@ -76,11 +76,10 @@ class Applying:
         applies = params["state"] == "applied" and params["runner"] != "platform" and state.pending
         if applies and params["runner"] == "cli":  # an older release, which is only asked about, may lock another Prisma than is installed
             self.cli = runner_cli.find(Path(params["path"]).resolve(), params["root_directory"], self.files)
-        earlier = [migration for migration in self.migrations if migration not in state.pending]
-        pending = tell_pending(state.pending, params["migrations"], earlier)
+        pending = found["pending"]
         before = "".join(f"{name}\n" for name in state.applied)
         after = before + as_text(pending, state.pending)
-        result = {**found, "pending": pending, "applied": [], "backward_compatible": all(each["backward_compatible"] for each in pending)}
+        result = {**found, "applied": [], "backward_compatible": all(each["backward_compatible"] for each in pending)}
         if not applies:  # what others will apply is shown, and is no change of this task
             return Plan(before=before, after=before, result={**result, "diff": {"before": before, "after": after}})
         return Plan(before=before, after=after, todo=partial(self.apply, result), result=result)

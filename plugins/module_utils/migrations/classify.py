@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .compatibility import Danger, dangers, only_new
-from .enums import used_too_early
+from .enums import USABLE_AT_ONCE, Early, used_too_early
 from .follow import ENDS, end_transaction, follow
 from .locks import WAITS, locks, stronger
 from .schema import Schema
@@ -27,7 +27,8 @@ NOT_TRANSACTIONAL = Danger("does not run inside of a transaction, so when the fi
 @dataclass(frozen=True)
 class Reason:
     """A finding: ``kind`` is contract, destructive, unknown, long_lock, not_transactional or fails; ``line`` counts from 1 in migration.sql, None for the
-    file as a whole; ``statement`` is what SQL calls it, such as DROP TABLE. ``waits`` has what others cannot do to which table meanwhile.
+    file as a whole; ``statement`` is what SQL calls it, such as DROP TABLE. ``waits`` has what others cannot do to which table meanwhile. ``early`` is the
+    value of an enum that ``fails`` is about.
     """
 
     line: int | None
@@ -35,6 +36,7 @@ class Reason:
     kind: str = "unknown"
     statement: str | None = None
     waits: Mapping[str, str] = field(default_factory=dict)
+    early: Early | None = None
 
 
 @dataclass(frozen=True)
@@ -103,13 +105,14 @@ class File:
     def judge(self, place: int, line: int | None, statement: Any) -> None:
         command = command_of(statement)
 
-        def add(text: str, kind: str, waits: Mapping[str, str] | None = None) -> None:
-            self.reasons.append((place, Reason(line, text, kind, command, waits or {})))
+        def add(text: str, kind: str, waits: Mapping[str, str] | None = None, early: Early | None = None) -> None:
+            self.reasons.append((place, Reason(line, text, kind, command, waits or {}, early)))
 
         new = only_new(self.schema, statement)
-        for label, name in used_too_early(self.schema, statement):
-            when = "fails on PostgreSQL 16 and earlier" if self.schema.enums[name].made_now else "fails"
-            add(f"{when}: it uses the value {label} of the type {name}, which cannot be used before the transaction that adds it is committed", "fails")
+        for early in used_too_early(self.schema, statement):
+            when = f"fails on PostgreSQL {USABLE_AT_ONCE - 1} and earlier" if early.made_now else "fails"
+            text = f"it uses the value {early.label} of the type {early.type}, which cannot be used before the transaction that adds it is committed"
+            add(f"{when}: {text}", "fails", early=early)
         for danger in () if new else dangers(self.schema, statement):
             add(danger.text, danger.kind)
         taken = locks(self.schema, statement)

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from .schema import Column, Enum, Schema, Table, plain, type_of
 from .sql import ast, object_of, walk
+
+USABLE_AT_ONCE = 17  # the first major version where a transaction may use each value of an enum that it makes
 
 
 def unreadable(schema: Schema, statement: Any) -> Iterator[tuple[str, str]]:
@@ -85,13 +87,24 @@ def _written(table: Table, statement: Any) -> Iterator[tuple[Column, Any]]:
         yield from zip(columns or [Column("?") for _value in row], row, strict=False)
 
 
-def used_too_early(schema: Schema, statement: Any) -> Iterator[tuple[str, str]]:
-    """Each value, with its type, that this transaction added to an enum and that the statement uses: PostgreSQL refuses it until it is committed."""
+class Early(NamedTuple):
+    """A value that is used before it may be. ``made_now`` is whether the type is made in the same transaction."""
+
+    label: str
+    type: str
+    made_now: bool
+
+    def fails_on(self, server_version: int) -> bool:
+        return not self.made_now or server_version < USABLE_AT_ONCE * 10000
+
+
+def used_too_early(schema: Schema, statement: Any) -> Iterator[Early]:
+    """Each value that this transaction added to an enum and that the statement uses: PostgreSQL refuses it until it is committed."""
     fresh = {name: enum for name, enum in schema.enums.items() if enum.fresh}
     if not fresh:
         return
     found = [*_cast(fresh, statement), *_in_columns(schema, fresh, statement), *_as_defaults(schema, fresh, statement)]
-    yield from dict.fromkeys((label, name) for name, label in found if label in fresh[name].fresh)
+    yield from dict.fromkeys(Early(label, name, fresh[name].made_now) for name, label in found if label in fresh[name].fresh)
 
 
 def _cast(fresh: dict[str, Enum], statement: Any) -> Iterator[tuple[str, str]]:

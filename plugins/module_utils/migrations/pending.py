@@ -8,16 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .classify import classify, told
+from .classify import Classification, classify, told
 from .migration import Migration
 
 
-def tell_pending(pending: Sequence[Migration], folder: str, earlier: Iterable[Migration] = ()) -> list[dict[str, Any]]:
-    """Judge what is pending, in the order in which it will be applied. ``folder`` is what findings call the folder of the migrations.
+def judge_pending(pending: Sequence[Migration], earlier: Iterable[Migration] = ()) -> list[Classification]:
+    """Judge what is pending, in the order in which it will be applied.
 
     ``earlier`` are the migrations that the database has: they describe the schema that the live release knows.
     """
-    verdicts = classify((migration.sql for migration in pending), (migration.sql for migration in earlier))
+    return classify((migration.sql for migration in pending), (migration.sql for migration in earlier))
+
+
+def described(pending: Sequence[Migration], verdicts: Sequence[Classification], folder: str) -> list[dict[str, Any]]:
+    """Return pending migrations with their verdicts. ``folder`` is what findings call the folder of the migrations."""
     return [
         {
             "name": migration.name,

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations.migration import Migration
-from ansible_collections.storefront.runbook.plugins.module_utils.migrations.pending import as_text, tell_pending
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.pending import as_text, described, judge_pending
 
 BROKEN = Migration("1_broken", "SELEC 1;")
 MIXED = Migration("2_mixed", "CREATE INDEX i ON item (a);\nDROP TABLE old;\n\n")
@@ -15,7 +15,7 @@ MIXED = Migration("2_mixed", "CREATE INDEX i ON item (a);\nDROP TABLE old;\n\n")
 def test_the_diff_has_the_classes_the_findings_and_the_sql() -> None:
     pending = [BROKEN, MIXED]
     assert (
-        as_text(tell_pending(pending, "m"), pending)
+        as_text(described(pending, judge_pending(pending), "m"), pending)
         == """\
 1_broken (contract, unknown)
 -- line 1: PostgreSQL's parser cannot read it: syntax error at or near "SELEC" (unknown)
@@ -30,11 +30,12 @@ DROP TABLE old;
 
 
 def test_a_finding_names_its_file() -> None:
-    (_broken, mixed) = tell_pending([BROKEN, MIXED], "prisma/migrations")
+    pending = [BROKEN, MIXED]
+    (_broken, mixed) = described(pending, judge_pending(pending), "prisma/migrations")
     assert {reason["file"] for reason in mixed["reasons"]} == {"prisma/migrations/2_mixed/migration.sql"}
 
 
 def test_what_the_database_has_already_tells_what_is_there() -> None:
     applied = Migration("0_init", "CREATE TABLE item (a int);\nCREATE INDEX i ON item (a);\n")
     dropped = Migration("1_drop", "DROP INDEX i;")
-    assert [tell_pending([dropped], "m", earlier)[0]["classes"] for earlier in ([applied], [])] == [["expand"], ["contract"]]
+    assert [judge_pending([dropped], earlier)[0].classes for earlier in ([applied], [])] == [["expand"], ["contract"]]
