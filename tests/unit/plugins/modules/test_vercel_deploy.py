@@ -593,7 +593,7 @@ def test_a_nul_in_a_path_or_a_ref_is_refused(account, shop, option):
     result = stage(shop, check=False, **{option: "a\0b"})
     if result["msg"].startswith("Failed to log to syslog"):  # from Python 3.12 on core itself refuses it, before the module starts
         return
-    assert (result["error"]["kind"], f"{option} 'a\\x00b' holds a NUL" in result["msg"]) == ("config", True)
+    assert (result["error"]["kind"], f"{option} 'a\\x00b' contains a NUL" in result["msg"]) == ("config", True)
 
 
 def test_ignore_files_that_leave_nothing_are_refused(account, shop):
@@ -737,7 +737,7 @@ def test_an_output_that_is_missing_for_something_else_or_with_a_ref_is_refused(a
     assert "static/secret is a link out of the source folder" in prebuilt(built)["msg"]
     (output / "static" / "secret").unlink()
     (output / "static" / "loop").symlink_to("loop")
-    assert "static/loop is one of a circle of links" in prebuilt(built)["msg"]
+    assert "static/loop is part of a loop of links" in prebuilt(built)["msg"]
     (output / "config.json").unlink()
     assert "Run `vercel build --prod`" in prebuilt(built)["msg"]
     assert written(account) == []

@@ -86,5 +86,5 @@ def test_the_old_name_of_the_file_counts_where_there_is_no_other(app: Path) -> N
 
 def test_a_pattern_that_the_client_fails_at_is_refused_by_name(app: Path) -> None:
     (app / ".vercelignore").write_text("page\n[a/b\n")
-    with pytest.raises(ConfigError, match=r"\.vercelignore cannot be read: the pattern '\[a/b'"):
+    with pytest.raises(ConfigError, match=r"\.vercelignore cannot be read: Vercel's client cannot read the pattern '\[a/b'"):
         kept(app)
