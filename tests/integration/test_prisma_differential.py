@@ -179,7 +179,9 @@ class TestAKilledRunOfTheProjectsPrisma:
             refused = database.migrate(project, runner=runner)
             (failed,) = [each for each in refused["migrations"] if each["name"] == "b"]
             assert (refused["error"]["code"], failed["state"], failed["resolve"]) == ("P3009", "failed", right)
-        resolve: dict[str, dict[str, Any]] = {word: {"state": f"resolved_{word.replace('-', '_')}", "migration": "b", "runner": "cli"} for word in (right, wrong)}
+        resolve: dict[str, dict[str, Any]] = {
+            word: {"state": f"resolved_{word.replace('-', '_')}", "migration": "b", "runner": "cli"} for word in (right, wrong)
+        }
         assert database.migrate(project, **resolve[wrong])["failed"]
         assert database.migrate(project, **resolve[right])["resolved"] == ["b"]
         assert database.migrate(project, runner="cli")["applied"] == ([] if ran else ["b"])
