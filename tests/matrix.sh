@@ -20,7 +20,7 @@ find_python() { # the python3.x of PATH, or pyenv's
 }
 
 try_core() {
-  local core=$1 environment=.cache/matrix/$1 python
+  local core=$1 environment=.cache/matrix/$1 python wheels
   python=$(find_python "${pythons[$core]:?ansible-core $core is not supported}") || {
     echo "matrix: ansible-core $core is left out: there is no Python ${pythons[$core]} here."
     return
@@ -28,6 +28,8 @@ try_core() {
   echo "=== ansible-core $core, Python ${pythons[$core]}"
   [ -x "$environment/bin/python" ] || "$python" -m venv "$environment"
   "$environment/bin/pip" install --quiet --disable-pip-version-check -r requirements-dev.txt "ansible-core~=$core.0"
+  wheels=$("$environment/bin/python" -m sandbox tools --missing) # Redis and PostgreSQL where the machine has none: see setup.sh
+  [ -z "$wheels" ] || "$environment/bin/pip" install --quiet --disable-pip-version-check $wheels
   "$environment/bin/ansible" --version | sed -n 1p
   "$environment/bin/pytest" -q "${tests[@]}"
   for way in "in process" ordinary; do

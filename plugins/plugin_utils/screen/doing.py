@@ -26,7 +26,7 @@ def live(runs: Mapping[str, Run], notes: Mapping[str, str], now: float, room: in
     described = []
     for host, run in busy.items():
         label, since, usual = run.doing()
-        note = _LIMIT.sub("", one_line(notes.get(host, "")))
+        note = _progress(run, notes.get(host, ""))
         if len(busy) == 1:
             name = f"{host} | " if run.about.several else ""
             head, times = f"{name}{pad(label, LABEL)} ", f"({_times(now - since, usual)})"
@@ -41,9 +41,14 @@ def lines(run: Run, note: str, now: float, least: float = _LEAST) -> list[Line]:
     label, since, usual = run.doing()
     if run.ended or not label or now - since < least:
         return []
-    note = _LIMIT.sub("", one_line(note))
+    note = _progress(run, note)
     return [Line(f"{note}, " * bool(note) + _times(now - since, usual, " so far"), label)]
 
 
+def _progress(run: Run, note: str) -> str:
+    """What a module reports, with our names for a platform's services and without the seconds that it counts itself."""
+    return _LIMIT.sub("", run.plan.by_unit(one_line(note)))
+
+
 def _times(elapsed: float, usual: float | None, ending: str = "") -> str:
-    return f"{whole(max(elapsed, 0))}{ending}" + (f", usually {whole(usual)}" if usual and usual >= 1 else "")
+    return f"{whole(max(elapsed, 0))}{ending}" + (f", usually {whole(max(round(usual), 1))}" if usual else "")

@@ -62,10 +62,13 @@ class Plan:
 
     def named(self, found: Failure) -> Failure:
         """Return a failure whose message has our names for a platform's services."""
-        why = found.why
+        return replace(found, why=self.by_unit(found.why))
+
+    def by_unit(self, text: str) -> str:
+        """Return text with our names for a platform's services."""
         for service, unit in self.services.items():
-            why = why.replace(service, unit)
-        return replace(found, why=why)
+            text = text.replace(service, unit)
+        return text
 
     def lines(self, release: str, began: float) -> list[Line]:
         """Return what an operator wants to know before it begins."""
