@@ -106,13 +106,11 @@ class Installer:
 
     def environment(self) -> dict[str, str]:
         """Return the variables that make package managers use the cache, also where a build command installs by itself."""
-        authority = os.environ.get("NODE_EXTRA_CA_CERTS")
         registry = os.environ.get("npm_config_registry")  # noqa: SIM112  npm reads no other
         return {
             **OFFLINE,
             **{"npm_config_cache": str(self.cache / "npm"), "npm_config_prefer_offline": "true", "npm_config_store_dir": str(self.cache / "pnpm")},
             **{"YARN_CACHE_FOLDER": str(self.cache / "yarn-classic"), "YARN_GLOBAL_FOLDER": str(self.cache / "yarn"), "YARN_ENABLE_GLOBAL_CACHE": "true"},
-            **({"YARN_HTTPS_CA_FILE_PATH": authority} if authority else {}),
             **({"YARN_NPM_REGISTRY_SERVER": registry} if registry else {}),
         }
 

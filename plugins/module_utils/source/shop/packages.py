@@ -19,7 +19,7 @@ OTHER_LOCKFILES = ("bun.lock", "bun.lockb", "deno.lock")
 # The release of a package manager by the format of its lockfile, for a package.json that names none.
 PNPM = {"5": "7.33.7", "6": "8.15.9", "9": "10.34.8"}
 CLASSIC_YARN = "1.22.22"
-BERRY = {"4": "3.8.6", "5": "3.8.6", "6": "3.8.6", "7": "3.8.6", "8": "4.18.1"}
+BERRY = {"6": "3.8.6", "8": "4.12.0", "9": "4.14.1", "10": "4.18.1"}
 VERSION = re.compile(r"(npm|pnpm|yarn|bun|deno)@(\d+\.\d+\.\d+[\w.-]*)(?:\+.*)?")
 
 

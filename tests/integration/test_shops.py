@@ -1,0 +1,214 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Three shops of other shapes than the example are brought up from their own files, deployed, deployed again and rolled back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from conftest import TEST_SANDBOX
+from sandbox import lifecycle
+from sandbox.state import CHECKOUT, folder_of
+from sandbox.storefront import Sandbox
+
+NAME = f"{TEST_SANDBOX}-shops"
+SHOPS = Path(__file__).parent / "shops"
+ADD_COLUMN = 'ALTER TABLE "Product" ADD COLUMN "stock" INTEGER NOT NULL DEFAULT 0;\n'
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "SANDBOX_NAME": NAME}
+    return subprocess.run(words, cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+
+def up(*options: str) -> subprocess.CompletedProcess[str]:
+    return run(sys.executable, "-m", "sandbox", "up", "--name", NAME, *options)
+
+
+def play(playbook: str, *options: str) -> str:
+    """Run a playbook as the page tells, and return its output."""
+    done = run("ansible-playbook", f"playbooks/{playbook}.yml", "-i", "inventories/development", *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def git(folder: Path, *words: str) -> None:
+    quiet = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "PATH": os.environ["PATH"]}
+    subprocess.run(["git", "-c", "user.name=test", "-c", "user.email=test@shop.example", *words], cwd=folder, check=True, env=quiet)
+
+
+def release(folder: Path, tag: str) -> None:
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", f"Release {tag}")
+    git(folder, "tag", tag)
+
+
+def make_shop(name: str, folder: Path, more: Callable[[Path], None]) -> Path:
+    """Make a shop's git repository with the releases v1.0.0 and v1.1.0, which ``more`` makes of the first."""
+    shutil.copytree(SHOPS / name, folder)
+    git(folder, "init", "--quiet")
+    release(folder, "v1.0.0")
+    more(folder)
+    release(folder, "v1.1.0")
+    return folder
+
+
+def raise_version(path: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        file = folder / path
+        file.write_text(file.read_text().replace("1.0.0", "1.1.0", 1))
+
+    return change
+
+
+def add_migration(folder: Path) -> None:
+    raise_version("apps/api/package.json")(folder)
+    migration = folder / "packages/db/prisma/migrations/20260302090000_stock/migration.sql"
+    migration.parent.mkdir()
+    migration.write_text(ADD_COLUMN)
+
+
+@pytest.fixture(autouse=True)
+def stopped() -> Iterator[None]:
+    lifecycle.down(NAME, say=lambda line: None)
+    yield
+    lifecycle.down(NAME, say=lambda line: None)
+
+
+def deploy_twice_and_roll_back(health: str) -> list[str]:
+    """Take a shop that is up through its first days; return which release its API told after each step."""
+    shop = Sandbox.load(NAME).storefront()
+
+    def live() -> str:
+        return requests.get(shop["backend_url"] + health, timeout=20).json()["release"]
+
+    assert "CHECKED" in play("deploy", "-e", "release=v1.0.0", "--check")
+    seen = []
+    for playbook, options in (("deploy", ["-e", "release=v1.0.0"]), ("deploy", ["-e", "release=v1.1.0"]), ("rollback", [])):
+        said = play(playbook, *options)
+        assert "INCOMPLETE" not in said
+        seen.append(live())
+    return seen
+
+
+def violations() -> list[Any]:
+    return Sandbox.load(NAME).cloud("GET", "/violations")["violations"]
+
+
+def test_a_pnpm_workspace_with_a_site_that_next_serves(tmp_path: Path) -> None:
+    folder = make_shop("workspace", tmp_path / "shop", raise_version("packages/release/index.js"))
+    done = up("--shop", str(folder))
+    assert done.returncode == 0, done.stderr
+    assert "asked at /api/healthz, its port in API_PORT" in done.stdout
+    assert "frontend is apps/web, served by next start" in done.stdout
+    assert deploy_twice_and_roll_back("/api/healthz") == ["v1.0.0", "v1.1.0", "v1.0.0"]
+    page = requests.get(Sandbox.load(NAME).storefront()["frontend_url"], timeout=20)
+    assert 'name="release" content="v1.0.0"' in page.text
+    assert "Good day" in page.text  # asked of the API when the page was
+    assert violations() == []
+
+
+def test_a_yarn_app_at_render_with_an_api_and_nothing_else(tmp_path: Path) -> None:
+    folder = make_shop("api", tmp_path / "shop", raise_version("package.json"))
+    done = up("--shop", str(folder), "--backend", "render")
+    assert done.returncode == 0, done.stderr
+    assert "installed with yarn 1.22.22" in done.stdout
+    assert deploy_twice_and_roll_back("/up") == ["v1.0.0", "v1.1.0", "v1.0.0"]
+    assert violations() == []
+
+
+def test_an_npm_turborepo_with_its_schema_in_a_package(tmp_path: Path) -> None:
+    folder = make_shop("turbo", tmp_path / "shop", add_migration)
+    done = up("--shop", str(folder))
+    assert done.returncode == 0, done.stderr
+    assert "database has its migrations in packages/db/prisma/migrations" in done.stdout
+    assert deploy_twice_and_roll_back("/health") == ["v1.0.0", "v1.1.0", "v1.0.0"]
+    shop = Sandbox.load(NAME).storefront()
+    assert requests.get(f"{shop['backend_url']}/health", timeout=20).json()["products"] == 0
+    assert violations() == []
+
+
+def without_a_lockfile(folder: Path) -> None:
+    (folder / "yarn.lock").unlink()
+
+
+def with_another_package_manager(folder: Path) -> None:
+    (folder / "yarn.lock").rename(folder / "bun.lock")
+
+
+def with_an_unknown_yarn(folder: Path) -> None:
+    manifest = folder / "package.json"
+    manifest.write_text(manifest.read_text().replace('"private"', '"packageManager": "yarn@1.999.0",\n  "private"'))
+
+
+def with_two_sites(folder: Path) -> None:
+    for site in ("shop", "admin"):
+        (folder / site).mkdir()
+        (folder / site / "package.json").write_text('{"scripts": {"build": "next build"}, "dependencies": {"next": "16.4.5"}}')
+        (folder / site / "package-lock.json").write_text('{"lockfileVersion": 3}')
+
+
+def with_a_download(folder: Path) -> None:
+    manifest = folder / "package.json"
+    manifest.write_text(manifest.read_text().replace('"fastify"', '"bcrypt": "^5.1.1",\n    "fastify"'))
+
+
+@pytest.mark.parametrize(
+    ("change", "file", "remedy"),
+    [
+        (without_a_lockfile, "package.json", "commit the lockfile"),
+        (with_another_package_manager, "bun.lock", "Use npm, pnpm or yarn"),
+        (with_an_unknown_yarn, "yarn.lock", "(packageManager)"),
+        (with_two_sites, "admin/package.json", "frontend.package="),
+        (with_a_download, "package.json", "--online"),
+    ],
+)
+def test_a_shop_that_cannot_be_run_is_refused_before_anything_starts(tmp_path: Path, change: Callable[[Path], None], file: str, remedy: str) -> None:
+    folder = tmp_path / "shop"
+    shutil.copytree(SHOPS / "api", folder)
+    change(folder)
+    git(folder, "init", "--quiet")
+    release(folder, "v1.0.0")
+    done = up("--shop", str(folder))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert file in done.stderr
+    assert remedy in done.stderr
+    assert not (folder_of(NAME) / "state.json").exists()
+
+
+def test_what_is_no_repository_with_a_release_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    assert "There is no folder" in up("--shop", str(folder)).stderr
+    shutil.copytree(SHOPS / "turbo", folder)
+    assert "git init" in up("--shop", str(folder)).stderr
+    git(folder, "init", "--quiet")
+    assert "git commit" in up("--shop", str(folder)).stderr
+    release(folder, "v1.0.0")
+    assert f"inside of the git repository {folder}" in up("--shop", str(folder / "apps")).stderr
+    assert "UNIT.SETTING=VALUE" in up("--shop", str(folder), "--set", "health").stderr
+    assert "the unit api" in up("--shop", str(folder), "--set", "api.path=/x").stderr.lower()
+    assert "--shop PATH" in up("--set", "api.health=/x").stderr
+
+
+def test_a_sandbox_keeps_its_shop(tmp_path: Path) -> None:
+    folder = make_shop("api", tmp_path / "shop", raise_version("package.json"))
+    assert up("--shop", str(folder)).returncode == 0
+    assert up().returncode == 0
+    assert Sandbox.load(NAME).state["shop"]["repository"] == str(folder)
+    refused = up("--shop", str(make_shop("api", tmp_path / "other", raise_version("package.json"))))
+    assert (refused.returncode, f"python -m sandbox down --name {NAME}" in refused.stderr) == (1, True)
+    changed = up("--shop", str(folder), "--set", "api.start=node other.js")
+    assert (changed.returncode, "node other.js" in changed.stdout) == (0, True)
+    services = Sandbox.load(NAME).cloud("GET", "/storefronts/shop/kept")["services"].values()
+    assert [service["settings"]["startCommand"] for service in services] == ["node other.js"]
