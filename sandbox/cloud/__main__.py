@@ -24,7 +24,7 @@ async def serve(config: Path) -> None:
     cloud = Cloud(json.loads(config.read_text()))
     try:
         await cloud.start()
-        await cloud.listeners.open(Control(cloud).app(), cloud.ports["control"])  # last: who can ask it finds all in place
+        await cloud.context.listeners.open(Control(cloud).app(), cloud.context.ports["control"])  # last: who can ask it finds all in place
         logging.info("ready")
         await stopped.wait()
     finally:

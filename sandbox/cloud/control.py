@@ -21,7 +21,6 @@ from starlette.routing import Route
 from . import git
 from .faults import Fault
 from .state import identifier, now
-from .vendor import Vendor
 
 if TYPE_CHECKING:
     from .cloud import Cloud
@@ -71,7 +70,7 @@ class Control:
 
     def _guarded(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
-            if not hmac.compare_digest(request.headers.get("authorization", "").encode(), f"Bearer {self.cloud.tokens['control']}".encode()):
+            if not hmac.compare_digest(request.headers.get("authorization", "").encode(), f"Bearer {self.cloud.context.tokens['control']}".encode()):
                 return JSONResponse({"error": "The control token is wrong or missing."}, 401)
             try:
                 return await handler(request)
@@ -85,7 +84,7 @@ class Control:
 
     async def create(self, request: Request) -> Response:
         wanted = await _body(request)
-        if existing := self.cloud.storefronts.get(str(wanted.get("name"))):
+        if existing := self.cloud.context.storefronts.get(str(wanted.get("name"))):
             if differ := self.cloud.configure_storefront(existing, wanted):
                 raise _No(409, f"units: {', '.join(differ)} came or went since the storefront was made.")
             return JSONResponse(existing.public())
@@ -102,12 +101,12 @@ class Control:
         return JSONResponse(front.public(), 201)
 
     async def show(self, request: Request) -> Response:
-        return JSONResponse(self.cloud.storefronts[self._name(request)].public())
+        return JSONResponse(self.cloud.context.storefronts[self._name(request)].public())
 
     async def kept(self, request: Request) -> Response:
         """Tell all that the vendors keep of a storefront, its secrets too, and whether anything is under way."""
         name = self._name(request)
-        return JSONResponse({**self.cloud.storefronts[name].dump(), "busy": self.cloud.busy(name)})
+        return JSONResponse({**self.cloud.context.storefronts[name].dump(), "busy": self.cloud.context.busy(name)})
 
     async def delete(self, request: Request) -> Response:
         await self.cloud.delete_storefront(self._name(request))
@@ -126,23 +125,23 @@ class Control:
         return Response(status_code=204)
 
     async def connect(self, request: Request) -> Response:
-        front, wanted = self.cloud.storefronts[self._name(request)], await _body(request)
+        front, wanted = self.cloud.context.storefronts[self._name(request)], await _body(request)
         self._connect(front, self._repository(wanted), wanted)
         return Response(status_code=204)
 
     async def disconnect(self, request: Request) -> Response:
-        self._connect(self.cloud.storefronts[self._name(request)], None, {})
+        self._connect(self.cloud.context.storefronts[self._name(request)], None, {})
         return Response(status_code=204)
 
     def _connect(self, front: Storefront, repository: str | None, wanted: dict[str, Any]) -> None:
         for vendor in self._vendors():
             if connect := getattr(vendor, "connect", None):
                 connect(front, repository, wanted)
-        self.cloud.save()
+        self.cloud.context.save()
 
     async def push(self, request: Request) -> Response:
         """Tell every vendor that builds from Git that a commit was pushed; answers vendor → what it made of it."""
-        front, wanted = self.cloud.storefronts[self._name(request)], await _body(request)
+        front, wanted = self.cloud.context.storefronts[self._name(request)], await _body(request)
         repository = self._repository(wanted)
         try:
             commit = await git.resolve(repository, str(wanted.get("ref")))
@@ -154,23 +153,23 @@ class Control:
 
     async def add_environment(self, request: Request) -> Response:
         """Give the project at Vercel a custom environment, which the API has no call for that is described."""
-        front, slug = self.cloud.storefronts[self._name(request)], str((await _body(request)).get("slug"))
+        front, slug = self.cloud.context.storefronts[self._name(request)], str((await _body(request)).get("slug"))
         made = {"id": identifier("env_"), "slug": slug, "type": "preview", "createdAt": now(), "updatedAt": now()}
         front.site.environments.append(made)
-        self.cloud.save()
+        self.cloud.context.save()
         return JSONResponse(made, 201)
 
     def _vendors(self) -> list[Any]:
-        return [item for item in vars(self.cloud).values() if isinstance(item, Vendor)]
+        return self.cloud.vendors
 
     def _repository(self, wanted: dict[str, Any]) -> str:
-        repository = wanted.get("repository") or self.cloud.repository
+        repository = wanted.get("repository") or self.cloud.context.repository
         if not repository:
             raise _No(400, "repository: missing, and this double has none of its own.")
         return str(repository)
 
     async def connect_railway(self, request: Request) -> Response:
-        front = self.cloud.storefronts[self._name(request)]
+        front = self.cloud.context.storefronts[self._name(request)]
         try:
             service = self.cloud.railway.connect_service(front, await _body(request))
         except KeyError as error:
@@ -181,65 +180,65 @@ class Control:
 
     async def add_fault(self, request: Request) -> Response:
         try:
-            self.cloud.faults.active.append(Fault.parse(await _body(request)))
+            self.cloud.context.faults.active.append(Fault.parse(await _body(request)))
         except (ValueError, TypeError) as error:
             raise _No(400, str(error)) from None
         return Response(status_code=204)
 
     async def faults(self, request: Request) -> Response:
-        return JSONResponse([asdict(fault) for fault in self.cloud.faults.active])
+        return JSONResponse([asdict(fault) for fault in self.cloud.context.faults.active])
 
     async def clear_faults(self, request: Request) -> Response:
-        self.cloud.faults.clear()
+        self.cloud.context.faults.clear()
         return Response(status_code=204)
 
     async def busy(self, request: Request) -> Response:
-        return JSONResponse(self.cloud.busy(self._name(request)))
+        return JSONResponse(self.cloud.context.busy(self._name(request)))
 
     async def held(self, request: Request) -> Response:
-        return JSONResponse(self.cloud.faults.held)
+        return JSONResponse(self.cloud.context.faults.held)
 
     async def set_delays(self, request: Request) -> Response:
         try:
-            self.cloud.delays = replace(self.cloud.delays, **{name: float(seconds) for name, seconds in (await _body(request)).items()})
+            self.cloud.context.delays = replace(self.cloud.context.delays, **{name: float(seconds) for name, seconds in (await _body(request)).items()})
         except (ValueError, TypeError) as error:
-            raise _No(400, f"delays: {error}; known are {', '.join(asdict(self.cloud.delays))}, in seconds.") from None
+            raise _No(400, f"delays: {error}; known are {', '.join(asdict(self.cloud.context.delays))}, in seconds.") from None
         return Response(status_code=204)
 
     async def reset_delays(self, request: Request) -> Response:
-        self.cloud.delays = type(self.cloud.delays)()
+        self.cloud.context.delays = type(self.cloud.context.delays)()
         return Response(status_code=204)
 
     async def requests(self, request: Request) -> Response:
-        return JSONResponse(list(self.cloud.requests))
+        return JSONResponse(list(self.cloud.context.requests))
 
     async def clear_requests(self, request: Request) -> Response:
-        self.cloud.requests.clear()
+        self.cloud.context.requests.clear()
         return Response(status_code=204)
 
     async def operations(self, request: Request) -> Response:
-        return JSONResponse(self.cloud.exchanges.listing())
+        return JSONResponse(self.cloud.context.exchanges.listing())
 
     async def violations(self, request: Request) -> Response:
-        return JSONResponse(await asyncio.to_thread(self.cloud.exchanges.violations))
+        return JSONResponse(await asyncio.to_thread(self.cloud.context.exchanges.violations))
 
     async def set_check_runs(self, request: Request) -> Response:
         """Set the check-runs of a commit: an app makes them at the vendor, and there is none here."""
-        front, body = self.cloud.storefronts[self._name(request)], await _body(request)
+        front, body = self.cloud.context.storefronts[self._name(request)], await _body(request)
         try:
             runs = [{"id": now(), "at": now(), "sha": body["sha"], "name": name, **_run(word)} for name, word in body["runs"].items()]
         except (KeyError, AttributeError):
             raise _No(400, "Give sha, and runs as a map of names to conclusions, or to queued or in_progress.") from None
         front.github["check_runs"] = [kept for kept in front.github["check_runs"] if kept["sha"] != body["sha"]] + runs
-        self.cloud.save()
+        self.cloud.context.save()
         return Response(status_code=204)
 
     async def processes(self, request: Request) -> Response:
-        return JSONResponse(self.cloud.units.listing())
+        return JSONResponse(self.cloud.context.units.listing())
 
     def _name(self, request: Request) -> str:
         name = request.path_params["name"]
-        if name not in self.cloud.storefronts:
+        if name not in self.cloud.context.storefronts:
             raise _No(404, f"There is no storefront {name!r}.")
         return name
 

@@ -7,40 +7,38 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.responses import Response
 
+from .context import Context
 from .faults import STATES
 from .state import Storefront
-
-if TYPE_CHECKING:
-    from .cloud import Cloud
 
 
 class Past:
     """The storefronts as they were before the last write to one vendor, while its stale reads are asked for."""
 
-    def __init__(self, cloud: Cloud, vendor: str) -> None:
-        self.cloud, self.vendor = cloud, vendor
+    def __init__(self, context: Context, vendor: str) -> None:
+        self.context, self.vendor = context, vendor
         self._before: dict[str, dict[str, Any]] = {}
 
     def remember(self, storefront: str | None) -> None:
-        wanted = any(fault.kind == "stale_read" and fault.vendor == self.vendor and fault.times for fault in self.cloud.faults.active)
+        wanted = any(fault.kind == "stale_read" and fault.vendor == self.vendor and fault.times for fault in self.context.faults.active)
         if storefront and wanted:
-            self._before[storefront] = self.cloud.storefronts[storefront].dump()
+            self._before[storefront] = self.context.storefronts[storefront].dump()
 
     def knows(self, storefront: str | None) -> bool:
         return storefront in self._before
 
     async def answer(self, storefront: str, call: Callable[[], Awaitable[Response]]) -> Response:
         """Answer a read as if the write had not been. Reads do not wait for anything, so nobody else sees the past."""
-        present = self.cloud.storefronts[storefront]
-        self.cloud.storefronts[storefront] = Storefront.load(self._before[storefront])
+        present = self.context.storefronts[storefront]
+        self.context.storefronts[storefront] = Storefront.load(self._before[storefront])
         try:
             return await call()
         finally:
-            self.cloud.storefronts[storefront] = present
+            self.context.storefronts[storefront] = present
 
 
 def with_unknown_state(response: Response, vendor: str, word: str) -> Response:

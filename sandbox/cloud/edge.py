@@ -10,19 +10,16 @@ import secrets
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from .context import Context
+from .proxy import forward
 from .state import Storefront
-
-if TYPE_CHECKING:
-    from .cloud import Cloud
-
-from .webhosts import forward
 
 EDGE_TTL = 4 * 3600  # seconds; as a rule "cache everything" with an edge TTL, which overrides the origin's max-age
 
@@ -37,8 +34,8 @@ class CachedAnswer:
 class Edge:
     """The public hosts of one storefront. Pages of the frontend are cached, HTML too; the API is not."""
 
-    def __init__(self, cloud: Cloud, front: Storefront) -> None:
-        self.cloud, self.front = cloud, front
+    def __init__(self, context: Context, front: Storefront) -> None:
+        self.context, self.front = context, front
         self.cache: dict[tuple[str, str], CachedAnswer] = {}  # by host and path with query
         self.purges = 0
         self.seen: deque[tuple[float, str, str, int]] = deque(maxlen=50_000)  # time, host, cache status, bytes: what analytics tells of
@@ -88,17 +85,17 @@ class Edge:
     async def _fetch(self, surface: str, request: Request, **how: Any) -> Response:
         origin = self.front.public()[f"{surface}_origin_url"]
         try:
-            return await forward(self.cloud.client, request, origin, **how)
+            return await forward(self.context.client, request, origin, **how)
         except httpx.HTTPError:
             return PlainTextResponse("error code: 502", 502)
 
     async def _fault(self, surface: str, request: Request) -> Response | None:
         """Return an injected answer; a fault may hold only while a certain release is the live one."""
-        fault = self.cloud.faults.take("edge", "request", storefront=self.front.name, host=surface, path=request.url.path, release=self._live(surface))
+        fault = self.context.faults.take("edge", "request", storefront=self.front.name, host=surface, path=request.url.path, release=self._live(surface))
         if fault is None:
             return None
         if fault.kind == "hold":
-            await self.cloud.faults.hold("edge", "request", self.front.name)
+            await self.context.faults.hold("edge", "request", self.front.name)
             return None
         if fault.kind in ("challenge", "blocked"):
             name, _unused, value = (fault.header or "").partition(": ")

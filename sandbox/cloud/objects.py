@@ -5,17 +5,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
 
+from .context import Context
+from .proxy import forward
 from .vendor import Refusal, Vendor
-from .webhosts import forward
-
-if TYPE_CHECKING:
-    from .cloud import Cloud
 
 KINDS = {"lease.json": "lease", "ledger": "ledger", "backups": "backup"}
 VERBS = {"PUT": "put", "DELETE": "delete", "HEAD": "head", "POST": "put"}
@@ -28,8 +26,8 @@ class Objects(Vendor):
     name = "objects"
     public = False
 
-    def __init__(self, cloud: Cloud, s3_url: str) -> None:
-        super().__init__(cloud)
+    def __init__(self, context: Context, s3_url: str) -> None:
+        super().__init__(context)
         self.s3_url = s3_url
 
     def app(self) -> Router:
@@ -48,12 +46,12 @@ class Objects(Vendor):
         """S3 itself judges the signature."""
 
     async def endpoint(self, request: Request) -> Response:
-        return await self.answer(request, _operation(request), lambda: forward(self.cloud.client, request, self.s3_url))
+        return await self.answer(request, _operation(request), lambda: forward(self.context.client, request, self.s3_url))
 
     def _storefront(self, request: Request, body: bytes) -> str | None:
         prefix = request.query_params.get("prefix") or "/".join(request.path_params["path"].split("/")[1:])
         name = prefix.split("/")[0]
-        return name if name in self.cloud.storefronts else None
+        return name if name in self.context.storefronts else None
 
 
 def _operation(request: Request) -> str:

@@ -11,19 +11,18 @@ import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from . import limits
+from .context import Context
 from .drift import Past, with_unknown_state
 from .faults import EFFECTS, Fault, effect
 from .server import break_connection
-
-if TYPE_CHECKING:
-    from .cloud import Cloud
 
 CUT_OFF = '{"data": {"cut o'  # the body of an answer that is no JSON
 
@@ -44,10 +43,14 @@ class Vendor(ABC):
     name: str
     public: bool = True  # False for what has no contract and no limits of its own
 
-    def __init__(self, cloud: Cloud) -> None:
-        self.cloud = cloud
-        self.past = Past(cloud, self.name)
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.past = Past(context, self.name)
         self.window = limits.window(self.name)
+
+    @abstractmethod
+    def app(self) -> ASGIApp:
+        """Return the application that answers at the vendor's port."""
 
     @abstractmethod
     def refusal(self, status: int, code: str, message: str, **more: Any) -> Refusal:
@@ -77,16 +80,16 @@ class Vendor(ABC):
         storefront = self._storefront(request, body)
         if self.writes(request, operation):
             self.past.remember(storefront)
-        fault = self.cloud.faults.take(self.name, operation, storefront=storefront)
+        fault = self.context.faults.take(self.name, operation, storefront=storefront)
         if fault and fault.kind == "hold":
-            await self.cloud.faults.hold(self.name, operation, storefront)
+            await self.context.faults.hold(self.name, operation, storefront)
             fault = None
         response = await self._answer(request, call, fault, storefront)
         for name, value in limits.headers(self.name, self.window).items() if self.public else ():
             response.headers.setdefault(name, value)
         if self.public and (fault is None or fault.kind not in ("malformed", "garbled", "unknown_state")):
-            self.cloud.exchanges.note(self.name, operation, request, body, response)
-        self.cloud.requests.append(
+            self.context.exchanges.note(self.name, operation, request, body, response)
+        self.context.requests.append(
             {
                 **{"at": time.time(), "vendor": self.name, "operation": operation, "storefront": storefront},
                 **{"method": request.method, "path": request.url.path, "status": response.status_code, "bytes": len(body)},
@@ -131,7 +134,7 @@ class Vendor(ABC):
         url = f"{request.url.path} {request.url.query}"
         words = set(re.findall(r"[\w.-]+", f"{url} {text}"))
         named = {*re.findall(r"[\w.-]+", url), *re.findall(r'"(?:name|project)"\s*:\s*"([^"]+)"', text)}
-        return next((name for name, front in self.cloud.storefronts.items() if words & front.ids() or front.site.name in named), None)
+        return next((name for name, front in self.context.storefronts.items() if words & front.ids() or front.site.name in named), None)
 
     def bearer(self, request: Request) -> str:
         return request.headers.get("authorization", "").removeprefix("Bearer ")

@@ -165,6 +165,28 @@ def test_no_file_takes_part_in_a_circle() -> None:
     assert circles({file: {name for name in names if name in graph} for file, names in graph.items()}) == []
 
 
+def sandbox_imports(path: Path) -> set[str]:
+    """Return the modules that a file of the sandbox imports relatively, including those that it only needs for type hints."""
+    folder = path.relative_to(ROOT).parent.parts
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = Path(*folder[: len(folder) - node.level + 1], *(node.module or "").split("."))
+            found |= {str(base), *(str(base / alias.name) for alias in node.names)}
+    return found
+
+
+def test_no_file_of_the_sandbox_takes_part_in_a_circle() -> None:
+    files = [path for path in (ROOT / "sandbox").rglob("*.py") if "shop" not in path.relative_to(ROOT).parts]
+    graph = {str(path.relative_to(ROOT).with_suffix("")): sandbox_imports(path) for path in files}
+    assert circles({file: {name for name in names if name in graph} for file, names in graph.items()}) == []
+
+
+def test_no_vendor_of_the_double_knows_the_other_vendors() -> None:
+    for path in (ROOT / "sandbox" / "cloud" / "vendors").rglob("*.py"):
+        assert "sandbox/cloud/cloud" not in sandbox_imports(path), path
+
+
 def test_a_circle_is_found() -> None:
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}, "e": {"e"}}) == [{"a", "b", "c"}, {"e"}]
 

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from graphql import GraphQLError, GraphQLResolveInfo, build_schema, graphql_sync
 
-if TYPE_CHECKING:
-    from ...cloud import Cloud
+from ...edge import Edge
 
 LONGEST = timedelta(days=1)  # of one query, on the smallest plan
 SCHEMA = build_schema("""
@@ -48,18 +48,18 @@ input ZoneHttpRequestsAdaptiveGroupsFilter_InputObject {
 
 
 class _Viewer:
-    def __init__(self, cloud: Cloud) -> None:
-        self.cloud = cloud
+    def __init__(self, edges: Mapping[str, Edge]) -> None:
+        self.edges = edges
 
     def viewer(self, info: GraphQLResolveInfo) -> _Viewer:
         return self
 
     def zones(self, info: GraphQLResolveInfo, filter: dict[str, Any] | None = None, **_: Any) -> list[_Zone]:
         tag = (filter or {}).get("zoneTag")
-        found = [front for front in self.cloud.storefronts.values() if tag in (None, front.zone)]
+        found = [edge for edge in self.edges.values() if tag in (None, edge.front.zone)]
         if not found:
             raise GraphQLError(f"zones [{tag}] are not authorized", extensions={"code": "authz"})
-        return [_Zone(front.zone, self.cloud.edges[front.name].seen) for front in found]
+        return [_Zone(edge.front.zone, edge.seen) for edge in found]
 
 
 class _Zone:
@@ -80,8 +80,8 @@ class _Zone:
         return [{"count": len(sizes), "sum": {"edgeResponseBytes": sum(sizes), "visits": 0}, "dimensions": {"cacheStatus": key}} for key, sizes in ordered]
 
 
-def execute(cloud: Cloud, body: dict[str, Any]) -> dict[str, Any]:
+def execute(edges: Mapping[str, Edge], body: dict[str, Any]) -> dict[str, Any]:
     """Answer a GraphQL request; what is wrong with it is told in the body, as the vendor does."""
-    result = graphql_sync(SCHEMA, str(body.get("query")), _Viewer(cloud), variable_values=body.get("variables"))
+    result = graphql_sync(SCHEMA, str(body.get("query")), _Viewer(edges), variable_values=body.get("variables"))
     errors = [{"message": error.message, "path": error.path, "extensions": error.extensions or {}} for error in result.errors or ()]
     return {"data": None if errors else result.data, "errors": errors or None}

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, Router
 
+from ...context import Context
+from ...edge import Edge
 from ...faults import effect
 from ...state import Storefront
 from ...vendor import Refusal, Vendor, json_body
@@ -33,6 +36,10 @@ def _time(milliseconds: int) -> str:
 
 class Cloudflare(Vendor):
     name = "cloudflare"
+
+    def __init__(self, context: Context, edges: Mapping[str, Edge]) -> None:
+        super().__init__(context)
+        self.edges = edges  # by storefront
 
     def app(self) -> Router:
         zone = "/zones/{zone}"
@@ -54,13 +61,13 @@ class Cloudflare(Vendor):
     def authorize(self, request: Request) -> None:
         if not request.headers.get("authorization", "").startswith("Bearer "):
             raise self.refusal(400, "9106", "Missing X-Auth-Key, X-Auth-Email or Authorization headers")
-        if self.bearer(request) != self.cloud.tokens["cloudflare"]:
+        if self.bearer(request) != self.context.tokens["cloudflare"]:
             if request.url.path.endswith("/user/tokens/verify"):
                 raise self.refusal(401, "1000", "Invalid API Token")
             raise self.refusal(403, "10000", "Authentication error")
 
     def _front(self, request: Request) -> Storefront:
-        for front in self.cloud.storefronts.values():
+        for front in self.context.storefronts.values():
             if front.zone == request.path_params["zone"]:
                 return front
         raise self.refusal(404, "1001", "Invalid zone identifier")
@@ -71,7 +78,7 @@ class Cloudflare(Vendor):
 
     async def list_zones(self, request: Request) -> Response:
         name = request.query_params.get("name")
-        found = [self._zone(front) for front in self.cloud.storefronts.values() if name in (None, f"{front.name}.example")]
+        found = [self._zone(front) for front in self.context.storefronts.values() if name in (None, f"{front.name}.example")]
         size, page = (int(request.query_params.get(key, default)) for key, default in (("per_page", 20), ("page", 1)))
         zones = found[(page - 1) * size :][:size]
         info = {"page": page, "per_page": size, "count": len(zones), "total_count": len(found), "total_pages": max(1, -(-len(found) // size))}
@@ -92,7 +99,7 @@ class Cloudflare(Vendor):
             raise self.refusal(400, "1012", f"{kind} must be a list of at least one")
         elif len(body[kind]) > PURGE_LIMIT:
             raise self.refusal(400, "1094", f"You may only purge {PURGE_LIMIT} {kind} per request")
-        edge = self.cloud.edges[front.name]
+        edge = self.edges[front.name]
         for item in body[kind] if kind in ("files", "prefixes") else ():
             self._check(kind, item["url"] if isinstance(item, dict) else item, edge.hosts())
         edge.purge(body)
@@ -115,7 +122,7 @@ class Cloudflare(Vendor):
         if body.get("value") not in ("on", "off"):
             raise self.refusal(400, "1007", "Invalid value for zone setting development_mode")
         front.development_mode = body["value"]
-        self.cloud.save()
+        self.context.save()
         return JSONResponse(_envelope(self._development_mode(front)))
 
     def writes(self, request: Request, operation: str) -> bool:
@@ -124,7 +131,7 @@ class Cloudflare(Vendor):
     async def analytics(self, request: Request) -> Response:
         if effect.get() == "no_analytics":
             return JSONResponse({"data": None, "errors": [{"message": "not authorized for that account", "path": None, "extensions": {"code": "authz"}}]})
-        return JSONResponse(execute(self.cloud, await json_body(request, self)))
+        return JSONResponse(execute(self.edges, await json_body(request, self)))
 
     def _development_mode(self, front: Storefront) -> dict[str, Any]:
         left = 3 * 3600 if front.development_mode == "on" else 0

@@ -58,12 +58,12 @@ class GitHub(Vendor):
         return answer
 
     def authorize(self, request: Request) -> None:
-        if self.bearer(request) != self.cloud.tokens["github"]:
+        if self.bearer(request) != self.context.tokens["github"]:
             raise self.refusal(401, "", "Bad credentials" if self.bearer(request) else "Requires authentication")
 
     def _front(self, request: Request) -> Storefront:
         wanted = "{owner}/{repo}".format(**request.path_params)
-        for front in self.cloud.storefronts.values():
+        for front in self.context.storefronts.values():
             if front.github["repository"] == wanted:
                 return front
         raise self.refusal(404, "", "Not Found")
@@ -75,7 +75,7 @@ class GitHub(Vendor):
         """Resolve a ref in the shop's repository; a full SHA stands for itself."""
         if re.fullmatch(r"[0-9a-f]{40}", ref):
             return ref
-        folder = self.cloud.repository
+        folder = self.context.repository
         if folder is None or not Path(folder).is_dir() or ref.startswith("-"):
             return None
         argv = ["git", "-C", str(folder), "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}"]
@@ -126,7 +126,7 @@ class GitHub(Vendor):
         kept = {"id": now(), "sha": sha, "state": body["state"], "context": body.get("context") or "default", "at": now()}
         kept.update({key: body.get(key) for key in ("description", "target_url")})
         front.github["statuses"].insert(0, kept)
-        self.cloud.save()
+        self.context.save()
         return JSONResponse(status(self._base(request), kept), 201)
 
     async def check_runs(self, request: Request) -> Response:
@@ -164,7 +164,7 @@ class GitHub(Vendor):
             **{"transient": bool(body.get("transient_environment")), "production": body.get("production_environment", environment == "production")},
         }
         front.github["deployments"].insert(0, kept)
-        self.cloud.save()
+        self.context.save()
         return JSONResponse(deployment(self._base(request), kept), 201)
 
     def _deployment(self, request: Request) -> tuple[Storefront, dict[str, Any]]:
@@ -193,7 +193,7 @@ class GitHub(Vendor):
                 if other is not kept and other["environment"] == kept["environment"] and other["statuses"] and other["statuses"][0]["state"] == "success":
                     other["statuses"].insert(0, {**other["statuses"][0], "id": now(), "at": now(), "state": "inactive"})
         kept["statuses"].insert(0, made)
-        self.cloud.save()
+        self.context.save()
         return JSONResponse(deployment_status(self._base(request), kept, made), 201)
 
     async def rate_limit(self, request: Request) -> Response:

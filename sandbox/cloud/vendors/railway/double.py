@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 from inspect import isawaitable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from graphql import (
     DocumentNode,
@@ -31,6 +31,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, Router
 
+from ...context import Context
 from ...faults import OPERATIONS
 from ...orders import EXAMPLE, Order, service_of, units_of
 from ...state import Service, Storefront, UnitDeployment
@@ -40,9 +41,6 @@ from .nodes import USER, Node, Nodes, connection, iso, own_variables
 from .settings import patch as merge
 from .settings import regions, stage, update
 from .source import NoSource, RailwaySource, below, unpack
-
-if TYPE_CHECKING:
-    from ...cloud import Cloud
 
 SCHEMA = build_schema(Path(__file__).with_name("schema.graphql").read_text())
 
@@ -55,9 +53,10 @@ def _errors(*messages: str, code: str = "INTERNAL_SERVER_ERROR", **more: Any) ->
 class Railway(Vendor):
     name = "railway"
 
-    def __init__(self, cloud: Cloud) -> None:
-        super().__init__(cloud)
-        self.jobs, self.nodes = RailwayJobs(cloud), Nodes(self)
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.jobs = RailwayJobs(context)
+        self.nodes = Nodes(self.readable, self.jobs.running)
         self.running, self.resume, self.stop_units = self.jobs.running, self.jobs.resume, self.jobs.stop_units
         self.source = RailwaySource(self.jobs)
         self.connect_service, self.push = self.source.connect_service, self.source.push
@@ -85,13 +84,13 @@ class Railway(Vendor):
 
     def fronts(self, request: Request) -> list[Storefront] | None:
         """Return the storefronts that the request's token may see: an account's token all, a project's token its own."""
-        fronts = [front for front in self.cloud.storefronts.values() if front.backend == "railway"]
+        fronts = [front for front in self.context.storefronts.values() if front.backend == "railway"]
         if token := request.headers.get("project-access-token"):
             return [front for front in fronts if front.project_token == token] or None
-        return fronts if self.bearer(request) == self.cloud.tokens["railway"] else None
+        return fronts if self.bearer(request) == self.context.tokens["railway"] else None
 
     def readable(self, deployment: UnitDeployment) -> bool:
-        return time.time() * 1000 - deployment.created >= self.cloud.delays.readable * 1000
+        return time.time() * 1000 - deployment.created >= self.context.delays.readable * 1000
 
     async def graphql(self, request: Request) -> Response:
         try:
@@ -133,7 +132,7 @@ class Railway(Vendor):
         if service is None:
             raise Refusal(400, {"message": "Service not found: give serviceId"})
         try:
-            files = below(unpack(self.cloud.blobs, await request.body(), "r:gz"), service.settings.get("rootDirectory"))
+            files = below(unpack(self.context.blobs, await request.body(), "r:gz"), service.settings.get("rootDirectory"))
         except NoSource as reason:
             raise Refusal(400, {"message": str(reason)}) from None
         deployment = self.jobs.deploy(front, service, files, message=request.query_params.get("message"), reason="deploy")
@@ -320,7 +319,7 @@ class Resolvers:
     def serviceInstanceUpdate(self, info: GraphQLResolveInfo, serviceId: str, input: dict[str, Any], environmentId: str | None = None) -> bool:
         _unused, service = self._service(serviceId, environmentId)
         update(service, input)
-        self.railway.cloud.save()
+        self.railway.context.save()
         return True
 
     def serviceInstanceAutoDeployUpdate(self, info: GraphQLResolveInfo, input: dict[str, Any]) -> Node:
@@ -328,14 +327,14 @@ class Resolvers:
         if input["enabled"] and not service.source.get("repo"):
             raise GraphQLError("Service is not connected to a repository")
         service.auto_deploy = input["enabled"]
-        self.railway.cloud.save()
+        self.railway.context.save()
         return {"enabled": service.auto_deploy}
 
     def serviceConnect(self, info: GraphQLResolveInfo, id: str, input: dict[str, Any]) -> Node:
         front, service = self._service(id)
         service.source = {"repo": input["repo"], "branch": input.get("branch") or "main"} if input.get("repo") else {}
         service.auto_deploy = bool(service.source)
-        self.railway.cloud.save()
+        self.railway.context.save()
         return self.nodes.service(front, service)
 
     def environmentPatchCommit(self, info: GraphQLResolveInfo, environmentId: str, patch: dict[str, Any] | None = None, **_: Any) -> str:
@@ -344,7 +343,7 @@ class Resolvers:
     def environmentStageChanges(self, info: GraphQLResolveInfo, environmentId: str, input: dict[str, Any], merge: bool = False) -> Node:
         front = self._front(environment=environmentId)
         front.staged = stage(front.staged if merge else {}, input)
-        self.railway.cloud.save()
+        self.railway.context.save()
         return self.nodes.staged(front)
 
     def environmentPatchCommitStaged(self, info: GraphQLResolveInfo, environmentId: str, skipDeploys: bool = False, **_: Any) -> str:
@@ -359,7 +358,7 @@ class Resolvers:
             service = self._service(key, front.environment)[1]
             if merge(service, wanted) and deploys and service.live:
                 self.jobs.redeploy(front, service, service.deployments[service.live])
-        self.railway.cloud.save()
+        self.railway.context.save()
         return str(uuid.uuid4())
 
     def variableUpsert(self, info: GraphQLResolveInfo, input: dict[str, Any]) -> bool:
@@ -376,7 +375,7 @@ class Resolvers:
         front, service = self._service(input.get("serviceId"), input["environmentId"])
         before = service.variables
         service.variables = {key: value for key, value in {**({} if replace else before), **values}.items() if key != without}
-        self.railway.cloud.save()
+        self.railway.context.save()
         if service.variables != before and not input.get("skipDeploys") and service.live:
             self.jobs.redeploy(front, service, service.deployments[service.live])
         return True

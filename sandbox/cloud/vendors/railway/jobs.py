@@ -8,16 +8,13 @@ from __future__ import annotations
 import asyncio
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ...builds import BuildFailed, Recipe
+from ...context import Context
 from ...faults import effect
 from ...start import start_command
 from ...state import Service, Storefront, UnitDeployment, now
 from ...units import Unit
-
-if TYPE_CHECKING:
-    from ...cloud import Cloud
 
 UNFINISHED = ("QUEUED", "INITIALIZING", "BUILDING", "DEPLOYING")
 DEFAULT_TIMEOUT = 300  # seconds for a health check; the vendor's own
@@ -27,14 +24,14 @@ BUILD_VARIABLES = ("NODE_ENV", "NEXT_PUBLIC_")  # by how they begin; a build tha
 class RailwayJobs:
     """What a deployment goes through; the double of Render goes by it too, under other words: see render_jobs.py."""
 
-    def __init__(self, cloud: Cloud) -> None:
-        self.cloud = cloud
+    def __init__(self, context: Context) -> None:
+        self.context = context
         self.running: dict[str, Unit] = {}  # by deployment
         self._starting: dict[str, Unit] = {}
         self._pipelines: dict[str, asyncio.Task[None]] = {}
 
     def log_file(self, deployment: UnitDeployment) -> Path:
-        return self.cloud.folder / "units" / f"{deployment.id}.log"
+        return self.context.folder / "units" / f"{deployment.id}.log"
 
     def deploy(
         self, front: Storefront, service: Service, files: dict[str, str], *, message: str | None, reason: str, image: str = "",
@@ -44,7 +41,7 @@ class RailwayJobs:
         kept = dict(service.variables if variables is None else variables)
         deployment = UnitDeployment(str(uuid.uuid4()), now(), files, kept, message, reason, effect.get(), image, changed=now(), meta=meta or {})
         service.deployments[deployment.id] = deployment
-        self.cloud.save()
+        self.context.save()
         self._begin(front, service, deployment)
         return deployment
 
@@ -57,14 +54,14 @@ class RailwayJobs:
             task.cancel()
         self._status(deployment, "REMOVED")
         if unit := self._starting.pop(deployment.id, None):
-            await self.cloud.units.stop(unit, drain=0)
+            await self.context.units.stop(unit, drain=0)
 
     async def stop(self, deployment: UnitDeployment) -> None:
         """Stop a deployment's process; the deployment stays what the service's domain points at."""
         deployment.stopped = True
-        self.cloud.save()
+        self.context.save()
         if unit := self.running.pop(deployment.id, None):
-            await self.cloud.units.stop(unit)
+            await self.context.units.stop(unit)
 
     async def remove(self, service: Service, deployment: UnitDeployment) -> None:
         """Take a deployment out of service; its image is kept."""
@@ -76,7 +73,7 @@ class RailwayJobs:
     def restart(self, front: Storefront, service: Service, deployment: UnitDeployment) -> None:
         """Start a deployment's process anew, as it was; a running one is stopped once the new one is healthy."""
         self._status(deployment, "DEPLOYING")
-        self._pipelines[deployment.id] = self.cloud.spawn(front.name, self._serve(front, service, deployment))
+        self._pipelines[deployment.id] = self.context.spawn(front.name, self._serve(front, service, deployment))
 
     async def resume(self, front: Storefront) -> None:
         """Start again what should be running and is not, and go on with what was under way."""
@@ -96,10 +93,10 @@ class RailwayJobs:
         ids = [key for service in front.services.values() for key in service.deployments]
         units = [self._starting.pop(key) for key in ids if key in self._starting]
         units += [self.running.pop(key) for key in ids if key in self.running and key not in keep]
-        await asyncio.gather(*(self.cloud.units.stop(unit, drain=1, grace=2) for unit in units))
+        await asyncio.gather(*(self.context.units.stop(unit, drain=1, grace=2) for unit in units))
 
     def _begin(self, front: Storefront, service: Service, deployment: UnitDeployment) -> None:
-        self._pipelines[deployment.id] = self.cloud.spawn(front.name, self._pipeline(front, service, deployment))
+        self._pipelines[deployment.id] = self.context.spawn(front.name, self._pipeline(front, service, deployment))
 
     async def _pipeline(self, front: Storefront, service: Service, deployment: UnitDeployment) -> None:
         await self._step(deployment, "INITIALIZING")
@@ -113,7 +110,7 @@ class RailwayJobs:
                 kept = {name: value for name, value in deployment.variables.items() if name.startswith(BUILD_VARIABLES)} | service.build_variables
                 deployment.log.clear()
                 recipe = Recipe(deployment.files, kept, service.settings.get("buildCommand") or "")
-                deployment.image = await self.cloud.builder.build(recipe, lambda line: self._tell(deployment, line))
+                deployment.image = await self.context.builder.build(recipe, lambda line: self._tell(deployment, line))
             except BuildFailed as failure:
                 self._fail(deployment, failure)
                 return
@@ -128,15 +125,15 @@ class RailwayJobs:
 
     async def _before(self, front: Storefront, service: Service, deployment: UnitDeployment) -> None:
         """Run the pre-deploy commands in the new image, with its variables. Raises BuildFailed for one that does."""
-        app = self.cloud.builder.folder(deployment.image)
+        app = self.context.builder.folder(deployment.image)
         for command in service.settings.get("preDeployCommand") or ():
             env = {
-                "HOME": str(self.cloud.folder),
-                "PATH": self.cloud.builder.search_path(app),
+                "HOME": str(self.context.folder),
+                "PATH": self.context.builder.search_path(app),
                 **deployment.variables,
                 **self._told(front, service, deployment),
             }
-            await self.cloud.builder.run(["/bin/sh", "-c", command], app, env, lambda line: self._tell(deployment, line))
+            await self.context.builder.run(["/bin/sh", "-c", command], app, env, lambda line: self._tell(deployment, line))
 
     def _fail(self, deployment: UnitDeployment, failure: BuildFailed) -> None:
         self._tell(deployment, f"Error: {failure}")
@@ -152,20 +149,20 @@ class RailwayJobs:
             return
         unit = self._starting[deployment.id] = await self._start(front, service, deployment)
         seconds = 0 if deployment.effect in ("unhealthy", "crashes") else service.settings["healthcheckTimeout"] or DEFAULT_TIMEOUT
-        healthy = await self.cloud.units.healthy(unit, service.settings["healthcheckPath"], seconds)
+        healthy = await self.context.units.healthy(unit, service.settings["healthcheckPath"], seconds)
         if not healthy:
             status = "CRASHED" if deployment.effect == "crashes" or not unit.running else "FAILED"
             ended = "The process ended." if status == "CRASHED" else f"{service.settings['healthcheckPath']} did not answer 200 within {seconds} s."
             self._tell(deployment, f"1/1 replicas never became healthy! Healthcheck failed: {ended}")
             self._status(deployment, status)
             del self._starting[deployment.id]
-            await self.cloud.units.stop(unit, drain=0)
+            await self.context.units.stop(unit, drain=0)
             return
         del self._starting[deployment.id]
         order = list(service.deployments)
         if service.live in order and order.index(service.live) > order.index(deployment.id):
             self._status(deployment, "REMOVED")  # a newer one went live meanwhile
-            await self.cloud.units.stop(unit, drain=0)
+            await self.context.units.stop(unit, drain=0)
             return
         before, old = service.live, self.running.get(service.live or "")
         self.running[deployment.id], service.live = unit, deployment.id
@@ -174,7 +171,7 @@ class RailwayJobs:
         if before and before != deployment.id:
             await self._retire(service.deployments[before])
         elif old:
-            await self.cloud.units.stop(old)
+            await self.context.units.stop(old)
 
     async def _retire(self, deployment: UnitDeployment) -> None:
         self._status(deployment, "REMOVING")
@@ -183,20 +180,20 @@ class RailwayJobs:
 
     async def _revive(self, front: Storefront, service: Service, deployment: UnitDeployment) -> None:
         unit = self.running[deployment.id] = await self._start(front, service, deployment)
-        await self.cloud.units.healthy(unit, service.settings["healthcheckPath"], 20)
+        await self.context.units.healthy(unit, service.settings["healthcheckPath"], 20)
 
     async def _start(self, front: Storefront, service: Service, deployment: UnitDeployment) -> Unit:
-        app = self.cloud.builder.folder(deployment.image)
+        app = self.context.builder.folder(deployment.image)
 
         def ended(unit: Unit) -> None:
             if self.running.get(deployment.id) is unit:
                 del self.running[deployment.id]
-                current = self.cloud.storefronts[front.name].services[service.id].deployments[deployment.id]
+                current = self.context.storefronts[front.name].services[service.id].deployments[deployment.id]
                 self._status(current, "CRASHED")
 
-        return await self.cloud.units.start(
+        return await self.context.units.start(
             f"{front.name}-{service.name}",
-            start_command(service.settings["startCommand"], app, self.cloud.builder.search_path(app)),
+            start_command(service.settings["startCommand"], app, self.context.builder.search_path(app)),
             variables={**deployment.variables, **self._told(front, service, deployment)},
             log=self.log_file(deployment),
             ended=ended,
@@ -211,12 +208,12 @@ class RailwayJobs:
         }
 
     async def _step(self, deployment: UnitDeployment, status: str) -> None:
-        await asyncio.sleep(self.cloud.delays.railway)
+        await asyncio.sleep(self.context.delays.railway)
         self._status(deployment, status)
 
     def _status(self, deployment: UnitDeployment, status: str) -> None:
         deployment.status, deployment.changed = status, now()
-        self.cloud.save()
+        self.context.save()
 
     def _tell(self, deployment: UnitDeployment, line: str) -> None:
         deployment.log.append([now(), line])

@@ -5,16 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...state import Service, Storefront, UnitDeployment
 from .jobs import runs
 from .settings import config, replicas
-
-if TYPE_CHECKING:
-    from .double import Railway
 
 Node = dict[str, Any]
 USER = {"id": "sandbox", "email": "sandbox@shop.example", "name": "Sandbox", "username": "sandbox", "avatar": None}
@@ -46,16 +43,17 @@ def _page(make: Callable[[], list[Node]]) -> Callable[..., Node]:
 
 
 class Nodes:
-    def __init__(self, railway: Railway) -> None:
-        self.railway = railway
+    def __init__(self, readable: Callable[[UnitDeployment], bool], running: Container[str]) -> None:
+        """``readable`` says whether a deployment can be read yet, ``running`` holds the ids of those whose process runs."""
+        self.readable, self.running = readable, running
 
     def deployments(self, front: Storefront, services: list[Service]) -> list[Node]:
         """Return the deployments of some services, the newest first."""
-        pairs = [(service, item) for service in services for item in service.deployments.values() if self.railway.readable(item)]
+        pairs = [(service, item) for service in services for item in service.deployments.values() if self.readable(item)]
         return [self.deployment(front, *pair) for pair in sorted(pairs, key=lambda pair: -pair[1].created)]
 
     def deployment(self, front: Storefront, service: Service, deployment: UnitDeployment) -> Node:
-        running = deployment.id in self.railway.running
+        running = deployment.id in self.running
         return {
             **{"id": deployment.id, "status": deployment.status, "createdAt": iso(deployment.created), "updatedAt": iso(deployment.changed)},
             **{"statusUpdatedAt": iso(deployment.changed), "projectId": front.project, "environmentId": front.environment},
@@ -87,7 +85,7 @@ class Nodes:
                 "source": {"image": service.source.get("image"), "repo": service.source.get("repo")},
             },
             **{"latestDeployment": nodes[0] if nodes else None, "service": _later(lambda: self.service(front, service))},
-            **{"activeDeployments": [node for node in nodes if node["id"] in self.railway.running]},
+            **{"activeDeployments": [node for node in nodes if node["id"] in self.running]},
             **{"domains": {"customDomains": [], "serviceDomains": [domain] if service.port else []}},
         }
 

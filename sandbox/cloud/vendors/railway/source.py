@@ -51,7 +51,7 @@ class RailwaySource:
     """Repositories are folders on this machine; what a service is connected to is called ``owner/name`` all the same."""
 
     def __init__(self, jobs: RailwayJobs) -> None:
-        self.jobs, self.cloud = jobs, jobs.cloud
+        self.jobs, self.context = jobs, jobs.context
 
     def connect_service(self, front: Storefront, wanted: dict[str, Any]) -> Service:
         """Connect a service to a repository. Raises KeyError for what is missing, StopIteration for a service that is not there."""
@@ -60,7 +60,7 @@ class RailwaySource:
         service.repository, service.auto_deploy = wanted["repository"], bool(wanted.get("auto_deploy", True))
         if "root_directory" in wanted:
             service.settings["rootDirectory"] = wanted["root_directory"] or None
-        self.cloud.save()
+        self.context.save()
         return service
 
     def push(self, front: Storefront, commit: str, repository: str) -> list[str]:
@@ -78,7 +78,7 @@ class RailwaySource:
             raise NoSource("Service is not connected to a repository")
         told = self._git(service, "log", "-1", "--format=%H%x00%s%x00%an", commit).decode().strip().split("\0")
         archive = self._git(service, "archive", "--format=tar", told[0])
-        files = below(unpack(self.cloud.blobs, archive, "r:"), service.settings.get("rootDirectory"))
+        files = below(unpack(self.context.blobs, archive, "r:"), service.settings.get("rootDirectory"))
         if not files:
             raise NoSource(f"Could not find root directory: {service.settings.get('rootDirectory')}")
         meta = {**service.source, **dict(zip(("commitHash", "commitMessage", "commitAuthor"), told, strict=True))}
@@ -88,7 +88,7 @@ class RailwaySource:
         """Run the service's image. The only ones there are, are builds of this sandbox, by their digests. Raises NoSource."""
         image = service.source["image"]
         key = image.partition("@sha256:")[2]
-        if not key.isalnum() or not self.cloud.builder.folder(key).is_dir():
+        if not key.isalnum() or not self.context.builder.folder(key).is_dir():
             raise NoSource(f"Failed to pull the image {image}: not found")
         return self.jobs.deploy(front, service, {}, message=None, reason="deploy", image=key, meta={"image": image})
 

@@ -9,12 +9,13 @@ import asyncio
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Router
 
+from ...context import Context
 from ...faults import Fault, effect
 from ...orders import service_of, units_of
 from ...state import Service, Storefront, UnitDeployment, now
@@ -25,9 +26,6 @@ from .jobs import RenderJobs, identifier
 from .nodes import OWNER, deploy_node, log_lines, service_node
 from .source import Commit, UnknownCommit, read_commit
 
-if TYPE_CHECKING:
-    from ...cloud import Cloud
-
 Body = dict[str, Any]
 SETTABLE = {"autoDeploy", "branch", "name", "rootDir"}
 SETTABLE_DETAILS = {"maintenanceMode", "preDeployCommand", "healthCheckPath"}
@@ -36,9 +34,9 @@ SETTABLE_DETAILS = {"maintenanceMode", "preDeployCommand", "healthCheckPath"}
 class Render(Vendor):
     name = "render"
 
-    def __init__(self, cloud: Cloud) -> None:
-        super().__init__(cloud)
-        self.jobs = RenderJobs(cloud)
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.jobs = RenderJobs(context)
         self.running, self.resume, self.stop_units = self.jobs.running, self.jobs.resume, self.jobs.stop_units
 
     def app(self) -> Router:
@@ -76,7 +74,7 @@ class Render(Vendor):
         return answer
 
     def authorize(self, request: Request) -> None:
-        if self.bearer(request) != self.cloud.tokens["render"]:
+        if self.bearer(request) != self.context.tokens["render"]:
             raise self.refusal(401, "unauthorized", "Unauthorized")
 
     # What a storefront has here
@@ -132,13 +130,13 @@ class Render(Vendor):
             details["healthcheckPath"] = details.pop("healthCheckPath") or None
         service.name = body.pop("name", service.name)
         service.settings |= {**body, **details}
-        self.cloud.save()
+        self.context.save()
         return JSONResponse(service_node(front, service))
 
     async def suspend(self, request: Request) -> Response:
         _unused, service = self._service(request)
         await self.jobs.suspend(service)
-        self.cloud.save()
+        self.context.save()
         return Response(status_code=202)
 
     async def unsuspend(self, request: Request) -> Response:
@@ -147,7 +145,7 @@ class Render(Vendor):
             service.settings["suspended"] = False
             if last := service.deployments.get(service.live or ""):
                 await self.jobs.make(front, service, _source(last), trigger="service_resumed", image=last.image)
-        self.cloud.save()
+        self.context.save()
         return Response(status_code=202)
 
     async def restart(self, request: Request) -> Response:
@@ -165,7 +163,7 @@ class Render(Vendor):
         if not service.settings["autoscaling"]:
             service.settings["numInstances"] = count
             self.jobs.fit(front, service)
-        self.cloud.save()
+        self.context.save()
         return Response(status_code=202)
 
     async def instances(self, request: Request) -> Response:
@@ -195,14 +193,14 @@ class Render(Vendor):
         commit = await self._commit(service, body.get("commitId") or service.settings["branch"])
         if effect.get() in ("queued", "dropped"):
             if effect.get() == "queued":
-                self.cloud.spawn(front.name, self._later(front, service, commit))
+                self.context.spawn(front.name, self._later(front, service, commit))
             return Response(status_code=202)
         made = await self.jobs.make(front, service, commit, trigger="api")
         return JSONResponse(deploy_node(service, made), 201)
 
     async def _later(self, front: Storefront, service: Service, commit: Commit) -> None:
         effect.set("")
-        await asyncio.sleep(self.cloud.delays.render * 5)
+        await asyncio.sleep(self.context.delays.render * 5)
         await self.jobs.make(front, service, commit, trigger="api")
 
     async def cancel(self, request: Request) -> Response:
@@ -235,7 +233,7 @@ class Render(Vendor):
         except (ValueError, TypeError, KeyError):
             raise self.refusal(400, "bad_request", "the body must be a list of key and value") from None
         service.variables = wanted
-        self.cloud.save()
+        self.context.save()
         return self._variables(request, service)
 
     async def get_env(self, request: Request) -> Response:
@@ -248,13 +246,13 @@ class Render(Vendor):
         if not isinstance(value, str):
             raise self.refusal(400, "bad_request", "value must be a string")
         service.variables[key] = value
-        self.cloud.save()
+        self.context.save()
         return JSONResponse({"key": key, "value": value})
 
     async def delete_env(self, request: Request) -> Response:
         _unused, service = self._service(request)
         del service.variables[self._key(request, service)]
-        self.cloud.save()
+        self.context.save()
         return Response(status_code=204)
 
     async def logs(self, request: Request) -> Response:
@@ -283,7 +281,7 @@ class Render(Vendor):
     # How a request is read, and a list answered
 
     def _fronts(self) -> Iterable[Storefront]:
-        return (front for front in self.cloud.storefronts.values() if front.backend == "render")
+        return (front for front in self.context.storefronts.values() if front.backend == "render")
 
     def _service(self, request: Request) -> tuple[Storefront, Service]:
         for front in self._fronts():
@@ -310,7 +308,7 @@ class Render(Vendor):
     async def _commit(self, service: Service, revision: str) -> Commit:
         settings = service.settings
         try:
-            return await asyncio.to_thread(read_commit, Path(settings["repository"]), revision, settings["rootDir"], self.cloud.blobs)
+            return await asyncio.to_thread(read_commit, Path(settings["repository"]), revision, settings["rootDir"], self.context.blobs)
         except UnknownCommit:
             raise self.refusal(400, "bad_request", f"commit {revision} was not found in the repository of {service.name}") from None
 

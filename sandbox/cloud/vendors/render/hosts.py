@@ -5,21 +5,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import httpx
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ...proxy import forward
 from ...state import Service
-from ...webhosts import forward
-
-if TYPE_CHECKING:
-    from ...cloud import Cloud
+from .jobs import RenderJobs
 
 
-def render_host(cloud: Cloud, service: Service) -> ASGIApp:
+def render_host(client: httpx.AsyncClient, jobs: RenderJobs, service: Service) -> ASGIApp:
     """Serve a service's domain: one of the instances that are live now; an instance keeps the requests that it has begun."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -34,12 +30,12 @@ def render_host(cloud: Cloud, service: Service) -> ASGIApp:
         if service.live is None:
             return _instead(404, "no-server", "Not Found")
         await request.body()
-        unit = cloud.render.jobs.choose(service)
+        unit = jobs.choose(service)
         if unit is None:
             return _instead(502, "dynamic-paid-error", "Bad Gateway")
         unit.in_flight += 1
         try:
-            return await forward(cloud.client, request, unit.url)
+            return await forward(client, request, unit.url)
         except httpx.HTTPError:
             return _instead(502, "dynamic-paid-error", "Bad Gateway")
         finally:
@@ -49,7 +45,7 @@ def render_host(cloud: Cloud, service: Service) -> ASGIApp:
         text = "This service is down for maintenance."
         if uri:
             try:
-                text = (await cloud.client.get(uri)).text
+                text = (await client.get(uri)).text
             except httpx.HTTPError:
                 text = "The maintenance page could not be had."
         return _instead(503, "maintenance-mode", text)

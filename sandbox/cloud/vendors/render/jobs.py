@@ -10,17 +10,14 @@ import random
 import secrets
 import string
 from collections import defaultdict
-from typing import TYPE_CHECKING
 
 from ...builds import BuildFailed
+from ...context import Context
 from ...faults import effect
 from ...state import Service, Storefront, UnitDeployment, now
 from ...units import Unit
 from ..railway.jobs import UNFINISHED, RailwayJobs, runs
 from .source import Commit
-
-if TYPE_CHECKING:
-    from ...cloud import Cloud
 
 # How the stages of a deployment are called at Render; the rest follows from what became of it: see status().
 WORDS = {"QUEUED": "created", "INITIALIZING": "queued", "BUILDING": "build_in_progress", "DEPLOYING": "update_in_progress", "SUCCESS": "live"}
@@ -43,8 +40,8 @@ def status(service: Service, deployment: UnitDeployment) -> str:
 
 
 class RenderJobs(RailwayJobs):
-    def __init__(self, cloud: Cloud) -> None:
-        super().__init__(cloud)
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
         self.more: dict[str, list[Unit]] = {}  # the instances of a deploy beside its first
         self._one_at_a_time: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # by service
 
@@ -63,7 +60,7 @@ class RenderJobs(RailwayJobs):
         kept = dict(service.variables if variables is None else variables)
         deployment = UnitDeployment(identifier("dep-"), now(), commit.files, kept, commit.message, trigger, effect.get(), image, commit.node, changed=now())
         service.deployments[deployment.id] = deployment
-        self.cloud.save()
+        self.context.save()
         self._begin(front, service, deployment)
         return deployment
 
@@ -87,32 +84,32 @@ class RenderJobs(RailwayJobs):
 
     def renew(self, front: Storefront, service: Service) -> None:
         """Start the live deploy's processes anew; the old ones end once the new ones are healthy."""
-        self.cloud.spawn(front.name, self._renew(front, service, service.deployments[service.live or ""]))
+        self.context.spawn(front.name, self._renew(front, service, service.deployments[service.live or ""]))
 
     def fit(self, front: Storefront, service: Service) -> None:
         """Run as many instances as the service is set to."""
         if service.live in self.running:
-            self.cloud.spawn(front.name, self._fit(front, service, service.deployments[service.live]))
+            self.context.spawn(front.name, self._fit(front, service, service.deployments[service.live]))
 
     async def stop(self, deployment: UnitDeployment) -> None:
         more = self.more.pop(deployment.id, [])
-        await asyncio.gather(super().stop(deployment), *(self.cloud.units.stop(unit) for unit in more))
+        await asyncio.gather(super().stop(deployment), *(self.context.units.stop(unit) for unit in more))
 
     async def stop_units(self, front: Storefront, keep: set[str]) -> None:
         more = [unit for service in front.services.values() for key in service.deployments for unit in self.more.pop(key, [])]
-        await asyncio.gather(super().stop_units(front, keep), *(self.cloud.units.stop(unit, drain=1, grace=2) for unit in more))
+        await asyncio.gather(super().stop_units(front, keep), *(self.context.units.stop(unit, drain=1, grace=2) for unit in more))
 
     async def _before(self, front: Storefront, service: Service, deployment: UnitDeployment) -> None:
         command = service.settings.get("preDeployCommand") or ""
         if not command and deployment.effect != "pre_deploy_fails":
             return
         self._status(deployment, "PREPARING")
-        app = self.cloud.builder.folder(deployment.image)
-        told = {"HOME": str(self.cloud.folder), "PATH": self.cloud.builder.search_path(app), **self._told(front, service, deployment)}
+        app = self.context.builder.folder(deployment.image)
+        told = {"HOME": str(self.context.folder), "PATH": self.context.builder.search_path(app), **self._told(front, service, deployment)}
         try:
             if deployment.effect == "pre_deploy_fails":
                 raise BuildFailed("The pre-deploy command exited with 1")
-            await self.cloud.builder.run(["/bin/sh", "-c", command], app, {**deployment.variables, **told}, lambda line: self._tell(deployment, line))
+            await self.context.builder.run(["/bin/sh", "-c", command], app, {**deployment.variables, **told}, lambda line: self._tell(deployment, line))
         except BuildFailed:
             deployment.effect = "pre_deploy_failed"
             raise
@@ -143,29 +140,29 @@ class RenderJobs(RailwayJobs):
         more = self.more.setdefault(deployment.id, [])
         wanted = service.settings["numInstances"] - 1
         while len(more) > wanted:
-            await self.cloud.units.stop(more.pop())
+            await self.context.units.stop(more.pop())
         fresh: list[Unit] = []
         try:
             while len(more) + len(fresh) < wanted:
                 fresh.append(await self._start(front, service, deployment))
-            await asyncio.gather(*(self.cloud.units.healthy(unit, service.settings["healthcheckPath"], 20) for unit in fresh))
+            await asyncio.gather(*(self.context.units.healthy(unit, service.settings["healthcheckPath"], 20) for unit in fresh))
             if runs(service, deployment):  # it may have been stopped or followed by another one meanwhile
                 more.extend(fresh)
                 fresh = []
         finally:
-            await asyncio.gather(*(self.cloud.units.stop(unit, drain=0) for unit in fresh))
+            await asyncio.gather(*(self.context.units.stop(unit, drain=0) for unit in fresh))
 
     async def _renew(self, front: Storefront, service: Service, deployment: UnitDeployment) -> None:
         async with self._one_at_a_time[service.id]:
             unit = await self._start(front, service, deployment)
-            await self.cloud.units.healthy(unit, service.settings["healthcheckPath"], 20)
+            await self.context.units.healthy(unit, service.settings["healthcheckPath"], 20)
             old = [unit]
             if runs(service, deployment):
                 old = [self.running.pop(deployment.id), *self.more.pop(deployment.id, [])]
                 self.running[deployment.id] = unit
-            await asyncio.gather(*(self.cloud.units.stop(one) for one in old))
+            await asyncio.gather(*(self.context.units.stop(one) for one in old))
             await self._adjust(front, service, deployment)
 
     async def _step(self, deployment: UnitDeployment, status: str) -> None:
-        await asyncio.sleep(self.cloud.delays.render)
+        await asyncio.sleep(self.context.delays.render)
         self._status(deployment, status)

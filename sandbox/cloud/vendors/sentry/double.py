@@ -44,11 +44,11 @@ class Sentry(Vendor):
     def authorize(self, request: Request) -> None:
         if not self.bearer(request):
             raise self.refusal(401, "", "Authentication credentials were not provided.")
-        if self.bearer(request) != self.cloud.tokens["sentry"]:
+        if self.bearer(request) != self.context.tokens["sentry"]:
             raise self.refusal(401, "", "Invalid token")
 
     def _front(self, request: Request) -> Storefront:
-        for front in self.cloud.storefronts.values():
+        for front in self.context.storefronts.values():
             if front.sentry["organization"] == request.path_params["organization"]:
                 return front
         raise self.refusal(404, "", "The requested resource does not exist")
@@ -98,7 +98,7 @@ class Sentry(Vendor):
             self._set(front, known, {key: value for key, value in body.items() if key in ("commits", "refs")})
             status = 208
         known["projects"] += [slug for slug in projects if slug not in known["projects"]]
-        self.cloud.save()
+        self.context.save()
         return JSONResponse(release(front, known), status)
 
     def _set(self, front: Storefront, known: dict[str, Any], body: dict[str, Any]) -> None:
@@ -117,7 +117,7 @@ class Sentry(Vendor):
     async def update_release(self, request: Request) -> Response:
         front, known = self._release(request)
         self._set(front, known, await json_body(request, self))
-        self.cloud.save()
+        self.context.save()
         return JSONResponse(release(front, known))
 
     async def list_deploys(self, request: Request) -> Response:
@@ -133,5 +133,5 @@ class Sentry(Vendor):
         finished = body.get("dateFinished") or datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         kept = {"id": str(now()), "dateFinished": finished, **{key: body.get(key) for key in ("environment", "name", "url", "dateStarted")}}
         known["deploys"].append(kept)
-        self.cloud.save()
+        self.context.save()
         return JSONResponse(deploy(kept), 201)

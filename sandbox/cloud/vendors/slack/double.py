@@ -49,11 +49,11 @@ class Slack(Vendor):
             return  # the URL is the secret: see webhook
         if not self.bearer(request):
             raise self.refusal(200, "not_authed", "")
-        if self.bearer(request) != self.cloud.tokens["slack"]:
+        if self.bearer(request) != self.context.tokens["slack"]:
             raise self.refusal(200, "invalid_auth", "")
 
     def _front(self, channel: Any, *, by_name: bool = False) -> Storefront:
-        for front in self.cloud.storefronts.values():
+        for front in self.context.storefronts.values():
             if channel == front.slack["channel"] or (by_name and channel in (front.slack["name"], f"#{front.slack['name']}")):
                 return front
         raise self.refusal(200, "channel_not_found", "")
@@ -67,16 +67,16 @@ class Slack(Vendor):
     def _post(self, front: Storefront, body: dict[str, Any]) -> dict[str, Any]:
         text = self._text(body)
         at, messages = now(), front.slack["messages"]
-        if (wait := self.cloud.delays.message * 1000) and messages and at - messages[-1]["at"] < wait:
+        if (wait := self.context.delays.message * 1000) and messages and at - messages[-1]["at"] < wait:
             refused = self.refusal(429, "ratelimited", "")
-            refused.response.headers["retry-after"] = f"{self.cloud.delays.message:g}"
+            refused.response.headers["retry-after"] = f"{self.context.delays.message:g}"
             raise refused
         thread = body.get("thread_ts")
         if thread is not None and all(kept["ts"] != thread for kept in messages):
             thread = None  # the vendor posts it to the channel then
         kept = {"ts": f"{at // 1000:010}.{at % 1000:03}000", "at": at, "text": text, "thread_ts": thread, "edited": False}
         messages.append(kept)
-        self.cloud.save()
+        self.context.save()
         return kept
 
     def _text(self, body: dict[str, Any]) -> str:
@@ -93,7 +93,7 @@ class Slack(Vendor):
         for kept in front.slack["messages"]:
             if kept["ts"] == body.get("ts"):
                 kept["text"], kept["edited"] = self._text(body), True
-                self.cloud.save()
+                self.context.save()
                 answer = {"channel": front.slack["channel"], "ts": kept["ts"], "text": kept["text"], "message": {"text": kept["text"]}}
                 return JSONResponse({"ok": True, **answer})
         raise self.refusal(200, "message_not_found", "")
@@ -128,7 +128,7 @@ class Slack(Vendor):
 
     async def webhook(self, request: Request) -> Response:
         """A webhook answers in plain text, with the HTTP status."""
-        front = next((front for front in self.cloud.storefronts.values() if front.slack["webhook"].endswith(request.url.path)), None)
+        front = next((front for front in self.context.storefronts.values() if front.slack["webhook"].endswith(request.url.path)), None)
         if front is None:
             return PlainTextResponse("no_service" if request.path_params["team"] == TEAM else "no_team", 404)
         try:

@@ -12,7 +12,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -20,6 +20,7 @@ from starlette.routing import Router
 
 from ... import git
 from ...builds import entry
+from ...context import Context
 from ...exchanges import OWN_CLIENT
 from ...faults import Fault, effect
 from ...server import free_port
@@ -28,9 +29,6 @@ from ...vendor import Refusal, Vendor, json_body
 from . import git as vercel_git
 from .jobs import STAGES, UNFINISHED, VercelJobs
 from .variables import Variables
-
-if TYPE_CHECKING:
-    from ...cloud import Cloud
 
 USER = {"id": "developer", "email": "developer@shop.example", "name": "A Developer", "username": "developer"}
 DEPLOYMENT_KEYS = {
@@ -46,9 +44,9 @@ SETTINGS = {
 class Vercel(Vendor):
     name = "vercel"
 
-    def __init__(self, cloud: Cloud) -> None:
-        super().__init__(cloud)
-        self.jobs = VercelJobs(cloud)
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.jobs = VercelJobs(context)
         self.resume = self.jobs.resume
         self.variables = Variables(self)
 
@@ -95,17 +93,17 @@ class Vercel(Vendor):
     def authorize(self, request: Request) -> None:
         if not self.bearer(request):
             raise self.refusal(401, "forbidden", "The request is missing an authentication token", missingToken=True)
-        if self.bearer(request) != self.cloud.tokens["vercel"]:
+        if self.bearer(request) != self.context.tokens["vercel"]:
             raise self.refusal(403, "forbidden", "Not authorized", invalidToken=True)
         team = request.query_params.get("teamId") or request.query_params.get("slug")
-        if team not in (None, self.cloud.team, "sandbox"):
+        if team not in (None, self.context.team, "sandbox"):
             raise self.refusal(403, "forbidden", "Not authorized: you are not a member of this team")
 
     # Finding what a request means. Projects belong to the team: without teamId or slug there are none.
 
     def _fronts(self, request: Request) -> list[Storefront]:
         scoped = "teamId" in request.query_params or "slug" in request.query_params
-        return list(self.cloud.storefronts.values()) if scoped else []
+        return list(self.context.storefronts.values()) if scoped else []
 
     def _front(self, request: Request, project: str) -> Storefront:
         for front in self._fronts(request):
@@ -132,7 +130,7 @@ class Vercel(Vendor):
     async def upload(self, request: Request) -> Response:
         body = await request.body()
         digest = request.headers.get("x-vercel-digest") or request.headers.get("x-now-digest") or ""
-        if digest != self.cloud.blobs.put(body):
+        if digest != self.context.blobs.put(body):
             raise self.refusal(400, "bad_request", "The digest in x-vercel-digest is not the SHA-1 of the body")
         return JSONResponse({})
 
@@ -172,7 +170,7 @@ class Vercel(Vendor):
         )  # fmt: skip
         front.site.deployments[deployment.id] = deployment
         await self.jobs.open(deployment)
-        self.cloud.save()
+        self.context.save()
         self.jobs.build(front, deployment)
         return deployment
 
@@ -183,7 +181,7 @@ class Vercel(Vendor):
             raise self.refusal(400, "incorrect_git_source_info", "The provided GitHub repository can't be found.")
         try:
             commit = await git.resolve(link["repository"], wanted.get("sha") or wanted["ref"])
-            files = await git.files(link["repository"], commit, front.site.settings.get("rootDirectory") or "", self.cloud.blobs)
+            files = await git.files(link["repository"], commit, front.site.settings.get("rootDirectory") or "", self.context.blobs)
         except git.NoCommit:
             message = "The provided GitHub repository does not contain the requested branch or commit reference."
             raise self.refusal(400, "incorrect_git_source_info", message) from None
@@ -238,10 +236,10 @@ class Vercel(Vendor):
                     inline = base64.b64decode(item["data"]) if item.get("encoding") == "base64" else item["data"].encode()
                 except binascii.Error:
                     raise self.refusal(400, "bad_request", f"Invalid base64 data of {name}") from None
-                files[name] = entry(self.cloud.blobs.put(inline), mode)
+                files[name] = entry(self.context.blobs.put(inline), mode)
             else:
                 files[name] = entry(str(item.get("sha")), mode)
-        if missing := sorted({digest for kept in files.values() if (digest := kept.partition(" ")[0]) not in self.cloud.blobs}):
+        if missing := sorted({digest for kept in files.values() if (digest := kept.partition(" ")[0]) not in self.context.blobs}):
             raise self.refusal(400, "missing_files", "Missing files", missing=missing)
         return files
 
@@ -312,7 +310,7 @@ class Vercel(Vendor):
         _unused, deployment = self._of_project(request)
 
         async def stream() -> AsyncIterator[str]:
-            for row in self.jobs.served.get(deployment.id, []):
+            for row in self.jobs.hosts.served.get(deployment.id, []):
                 yield json.dumps(row) + "\n"
             await asyncio.sleep(0.5)  # the vendor's goes on for minutes
 
@@ -333,7 +331,7 @@ class Vercel(Vendor):
         self._refuse_current(front.site, deployment)
         self._request(front, deployment, "promote")
         front.site.auto_assign, front.site.rollback_target = True, None
-        self.cloud.save()
+        self.context.save()
         return Response(status_code=202 if effect.get() in ("queued", "rolls") else 201)
 
     async def rollback(self, request: Request) -> Response:
@@ -344,7 +342,7 @@ class Vercel(Vendor):
         self._request(front, deployment, "rollback")
         front.site.auto_assign = False
         front.site.rollback_target = {"toDeploymentId": deployment.id, "fromDeploymentId": front.site.live, "requestedAt": now()}
-        self.cloud.save()
+        self.context.save()
         return Response(status_code=201)
 
     def _refuse_current(self, site: Site, deployment: SiteDeployment) -> None:
@@ -378,7 +376,7 @@ class Vercel(Vendor):
             raise self.refusal(400, "bad_request", f"Invalid request: should NOT have additional property `{sorted(unknown)[0]}`.")
         site.auto_assign = body.pop("autoAssignCustomDomains", site.auto_assign)
         site.settings.update(body)
-        self.cloud.save()
+        self.context.save()
         return JSONResponse(self._project(site))
 
     async def domains(self, request: Request) -> Response:
@@ -407,7 +405,7 @@ class Vercel(Vendor):
             created = [self.variables.create(site, item, upsert=request.query_params.get("upsert") == "true") for item in wanted]
         except (ValueError, KeyError, TypeError):
             raise self.refusal(400, "bad_request", "Invalid request: `key`, `value`, `type` and `target` are required.") from None
-        self.cloud.save()
+        self.context.save()
         return JSONResponse({"created": created if isinstance(body, list) else created[0], "failed": []}, 201)
 
     def set_variable(self, site: Site, key: str, value: str, target: list[str], kind: str = "plain") -> dict[str, Any]:
@@ -424,20 +422,20 @@ class Vercel(Vendor):
     async def update_env(self, request: Request) -> Response:
         site, item = self._variable(request)
         changed = self.variables.update(site, item, await json_body(request, self))
-        self.cloud.save()
+        self.context.save()
         return JSONResponse(changed)
 
     async def delete_env(self, request: Request) -> Response:
         site, item = self._variable(request)
         site.variables.remove(item)
-        self.cloud.save()
+        self.context.save()
         return JSONResponse(self.variables.shown(item, decrypted=False))
 
     async def user(self, request: Request) -> Response:
-        return JSONResponse({"user": {**USER, "avatar": None, "defaultTeamId": self.cloud.team, "limited": True}})
+        return JSONResponse({"user": {**USER, "avatar": None, "defaultTeamId": self.context.team, "limited": True}})
 
     async def team(self, request: Request) -> Response:
-        if request.path_params["team"] not in (self.cloud.team, "sandbox"):
+        if request.path_params["team"] not in (self.context.team, "sandbox"):
             raise self.refusal(404, "not_found", "The team could not be found")
         return JSONResponse(self._team())
 
@@ -445,9 +443,9 @@ class Vercel(Vendor):
         return JSONResponse({"teams": [self._team()], "pagination": {"count": 1, "next": None, "prev": None}})
 
     def _team(self) -> dict[str, Any]:
-        membership = {"confirmed": True, "role": "OWNER", "createdAt": 0, "created": 0, "teamId": self.cloud.team, "uid": USER["id"]}
+        membership = {"confirmed": True, "role": "OWNER", "createdAt": 0, "created": 0, "teamId": self.context.team, "uid": USER["id"]}
         return {
-            **{"id": self.cloud.team, "slug": "sandbox", "name": "Sandbox", "avatar": None, "description": None, "creatorId": USER["id"]},
+            **{"id": self.context.team, "slug": "sandbox", "name": "Sandbox", "avatar": None, "description": None, "creatorId": USER["id"]},
             **{"createdAt": 0, "updatedAt": 0, "stagingPrefix": "sandbox", "membership": membership},
         }
 

@@ -6,17 +6,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...builds import BuildFailed, Recipe
+from ...context import Context
 from ...server import free_port
 from ...state import Site, SiteDeployment, Storefront, now
-from ...webhosts import deployment_host
-from .servers import Servers
-
-if TYPE_CHECKING:
-    from ...cloud import Cloud
+from .hosts import Hosts
 
 STAGES: list[dict[str, Any]] = [{"targetPercentage": 50}, {"targetPercentage": 100}]
 PREBUILT = ".vercel/output/"
@@ -24,19 +20,11 @@ UNFINISHED = ("QUEUED", "INITIALIZING", "BUILDING")
 
 
 class VercelJobs:
-    def __init__(self, cloud: Cloud) -> None:
-        self.cloud = cloud
-        self.served: dict[str, deque[dict[str, Any]]] = {}  # deployment → its last requests, as the runtime log tells them
-        self.servers = Servers(cloud)
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.hosts = Hosts(context)
         self._builds: dict[str, asyncio.Task[None]] = {}
         self._assignments: dict[str, asyncio.Task[None]] = {}
-
-    def note(self, deployment: SiteDeployment, host: str, path: str, status: int) -> None:
-        """Keep a request for the runtime log."""
-        level = "error" if status >= 500 else "warning" if status >= 400 else "info"
-        row = {"level": level, "message": "", "rowId": str(now()), "source": "request", "timestampInMs": now(), "domain": host, "messageTruncated": False}
-        rows = self.served.setdefault(deployment.id, deque(maxlen=100))
-        rows.append({**row, "requestMethod": "GET", "requestPath": path, "responseStatusCode": status})
 
     async def resume(self, front: Storefront) -> None:
         """Open every deployment's own URL again and go on with what was under way."""
@@ -52,26 +40,26 @@ class VercelJobs:
     async def open(self, deployment: SiteDeployment) -> None:
         """Serve a deployment at its own URL, at another port where its port has been taken meanwhile."""
         try:
-            await self.cloud.listeners.open(deployment_host(self.cloud, deployment), deployment.port)
+            await self.context.listeners.open(self.hosts.deployment(deployment), deployment.port)
         except OSError:
             deployment.port = free_port()
-            await self.cloud.listeners.open(deployment_host(self.cloud, deployment), deployment.port)
+            await self.context.listeners.open(self.hosts.deployment(deployment), deployment.port)
 
     def build(self, front: Storefront, deployment: SiteDeployment) -> None:
-        self._builds[deployment.id] = self.cloud.spawn(front.name, self._build(front, deployment))
+        self._builds[deployment.id] = self.context.spawn(front.name, self._build(front, deployment))
 
     def cancel(self, deployment: SiteDeployment) -> None:
         if task := self._builds.pop(deployment.id, None):
             task.cancel()
         deployment.state = "CANCELED"
-        self.cloud.save()
+        self.context.save()
 
     async def _build(self, front: Storefront, deployment: SiteDeployment) -> None:
         deployment.log.clear()
         for state in ("INITIALIZING", "BUILDING"):
-            await asyncio.sleep(self.cloud.delays.vercel)
+            await asyncio.sleep(self.context.delays.vercel)
             deployment.state = state
-            self.cloud.save()
+            self.context.save()
         deployment.building = now()
         if deployment.effect == "stuck":
             return
@@ -86,25 +74,25 @@ class VercelJobs:
             prebuilt = any(path.startswith(PREBUILT) for path in files)
             output = f"{PREBUILT}static" if prebuilt else settings.get("outputDirectory") or "out"
             recipe = Recipe(files, deployment.variables, command, root, output, prebuilt=prebuilt)
-            deployment.build = await self.cloud.builder.build(recipe, lambda line: deployment.log.append([now(), line]))
+            deployment.build = await self.context.builder.build(recipe, lambda line: deployment.log.append([now(), line]))
         except BuildFailed as failure:
             deployment.log.append([now(), f"Error: {failure}"])
             deployment.state, deployment.error = "ERROR", str(failure)
         else:
-            await asyncio.sleep(self.cloud.delays.vercel)
+            await asyncio.sleep(self.context.delays.vercel)
             deployment.state, deployment.ready = "READY", now()
             if deployment.target == "production" and front.site.auto_assign and deployment.auto_assign:
                 self.assign(front, deployment, "")
             else:  # its own URL is all that it is to have
                 deployment.alias_assigned = now()
-        self.cloud.save()
+        self.context.save()
 
     def assign(self, front: Storefront, deployment: SiteDeployment, effect: str) -> None:
         """Begin to point the production domains at a deployment; a later one overtakes an earlier one."""
         if earlier := self._assignments.get(front.name):
             earlier.cancel()
         front.site.alias_results = [{"alias": host, "id": deployment.id, "status": "pending"} for host in front.site.domains]
-        self._assignments[front.name] = self.cloud.spawn(front.name, self._assign(front.site, deployment, effect))
+        self._assignments[front.name] = self.context.spawn(front.name, self._assign(front.site, deployment, effect))
 
     async def _roll(self, site: Site, deployment: SiteDeployment) -> None:
         """Go through a rolling release."""
@@ -121,21 +109,21 @@ class VercelJobs:
             **{"queuedDeploymentId": None, "advancementType": "automatic", "stages": stages, "activeStage": stages[0], "nextStage": stages[1]},
             **{"startedAt": now(), "updatedAt": now()},
         }
-        self.cloud.save()
-        await asyncio.sleep(self.cloud.delays.promotion * 4)
+        self.context.save()
+        await asyncio.sleep(self.context.delays.promotion * 4)
         site.rolling |= {"state": "COMPLETE", "activeStage": None, "nextStage": None, "updatedAt": now()}
 
     async def _assign(self, site: Site, deployment: SiteDeployment, effect: str) -> None:
         def tell(job: str) -> None:
             if site.alias_request and site.alias_request["toDeploymentId"] == deployment.id:
                 site.alias_request["jobStatus"] = job
-            self.cloud.save()
+            self.context.save()
 
-        await asyncio.sleep(self.cloud.delays.promotion)
+        await asyncio.sleep(self.context.delays.promotion)
         tell("in-progress")
         if effect == "stuck":
             return
-        await asyncio.sleep(self.cloud.delays.promotion)
+        await asyncio.sleep(self.context.delays.promotion)
         if effect == "rolls":
             await self._roll(site, deployment)
         done = {"alias_fails": [], "alias_partial": site.domains[:1], "alias_stays": site.domains[:1]}.get(effect, site.domains)

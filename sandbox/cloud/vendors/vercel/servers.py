@@ -11,23 +11,20 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import httpx
 
+from ...context import Context
 from ...state import SiteDeployment
 from ...units import Command, Unit
-
-if TYPE_CHECKING:
-    from ...cloud import Cloud
 
 AT_ONCE = 3  # processes: of the live deployment, the staged one, and the one before
 START_SECONDS = 60.0
 
 
 class Servers:
-    def __init__(self, cloud: Cloud) -> None:
-        self.cloud = cloud
+    def __init__(self, context: Context) -> None:
+        self.context = context
         self.running: OrderedDict[str, Unit] = OrderedDict()  # by deployment, the one that was asked last at the end
         self._one_at_a_time: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -46,25 +43,25 @@ class Servers:
 
     async def stop(self, deployments: Iterable[str]) -> None:
         units = {key: self.running.pop(key) for key in deployments if key in self.running}
-        await asyncio.gather(*(self.cloud.units.stop(unit) for unit in units.values()))
+        await asyncio.gather(*(self.context.units.stop(unit) for unit in units.values()))
         for key in units:
             await asyncio.to_thread(shutil.rmtree, self._folder(key), ignore_errors=True)
 
     async def _start(self, deployment: SiteDeployment, app: Path) -> Unit | None:
-        top = self.cloud.builder.folder(deployment.build)
+        top = self.context.builder.folder(deployment.build)
         copy = await self._copy(deployment.id, top, app)
         command = 'exec next start --hostname 127.0.0.1 --port "$PORT"'
-        modules = [copy / app.relative_to(top) / "node_modules" / ".bin", self.cloud.builder.search_path(copy)]
-        unit = await self.cloud.units.start(
+        modules = [copy / app.relative_to(top) / "node_modules" / ".bin", self.context.builder.search_path(copy)]
+        unit = await self.context.units.start(
             f"{deployment.name}-site",
             Command(["/bin/sh", "-c", command], copy / app.relative_to(top), ":".join(map(str, modules))),
             variables={**deployment.variables, "NODE_ENV": "production", "NEXT_TELEMETRY_DISABLED": "1"},
-            log=self.cloud.folder / "units" / f"{deployment.id}.log",
+            log=self.context.folder / "units" / f"{deployment.id}.log",
             ended=lambda unit: None,
         )
         if await self._answers(unit):
             return unit
-        await self.cloud.units.stop(unit, drain=0)
+        await self.context.units.stop(unit, drain=0)
         return None
 
     async def _copy(self, key: str, top: Path, app: Path) -> Path:
@@ -80,14 +77,14 @@ class Servers:
         return copy
 
     def _folder(self, key: str) -> Path:
-        return self.cloud.folder / "sites" / key
+        return self.context.folder / "sites" / key
 
     async def _answers(self, unit: Unit) -> bool:
         """Wait until a process answers anything at all."""
         deadline = asyncio.get_running_loop().time() + START_SECONDS
         while unit.running and asyncio.get_running_loop().time() < deadline:
             with suppress(httpx.HTTPError):
-                await self.cloud.client.get(f"{unit.url}/_next/none", timeout=10)
+                await self.context.client.get(f"{unit.url}/_next/none", timeout=10)
                 return True
             await asyncio.sleep(0.05)
         return False

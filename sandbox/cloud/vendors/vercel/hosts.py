@@ -1,0 +1,105 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The hosts at Vercel: static files from a build's output, and sites that Next.js serves itself."""
+
+from __future__ import annotations
+
+import mimetypes
+import secrets
+from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import httpx
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ...context import Context
+from ...proxy import forward
+from ...state import Site, SiteDeployment, now
+from .servers import Servers
+
+
+class Hosts:
+    """Serves deployments, and notes each request for the runtime log."""
+
+    def __init__(self, context: Context) -> None:
+        self.context, self.servers = context, Servers(context)
+        self.served: dict[str, deque[dict[str, Any]]] = {}  # deployment → its last requests, as the runtime log shows them
+
+    def deployment(self, deployment: SiteDeployment) -> ASGIApp:
+        """Serve one deployment, at its own URL."""
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await (await self._show(deployment, Request(scope, receive)))(scope, receive, send)
+
+        return app
+
+    def production(self, site: Site) -> ASGIApp:
+        """Serve the deployment that a project's production domain points at; the request's host names the domain."""
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            request = Request(scope, receive)
+            host = request.headers.get("host", "")
+            alias = site.aliases.get(host if host in site.domains else site.domains[0])
+            await (await self._show(site.deployments.get(alias or ""), request))(scope, receive, send)
+
+        return app
+
+    async def stop(self, deployments: Iterable[str]) -> None:
+        """Stop the processes of deployments that Next.js serves."""
+        await self.servers.stop(deployments)
+
+    async def _show(self, deployment: SiteDeployment | None, request: Request) -> Response:
+        if deployment is None:
+            return _vercel_error(404, "DEPLOYMENT_NOT_FOUND", "The deployment could not be found on Vercel.")
+        if deployment.state != "READY":
+            return _vercel_error(404, "DEPLOYMENT_NOT_READY", "This deployment is not ready.")
+        app, path = self.context.builder.served(deployment.build), request.scope["path"]
+        page = await self._function(deployment, app, request) if app else static_page(self.context.builder.folder(deployment.build), path)
+        self._note(deployment, request.headers.get("host", ""), path, page.status_code)
+        return page
+
+    async def _function(self, deployment: SiteDeployment, app: Path, request: Request) -> Response:
+        """Answer by the server that Next.js has for a deployment."""
+        unit = await self.servers.unit(deployment, app)
+        if unit is None:
+            return _vercel_error(500, "FUNCTION_INVOCATION_FAILED", "This Serverless Function has crashed.")
+        unit.in_flight += 1
+        try:
+            return await forward(self.context.client, request, unit.url, extra={"host": request.headers.get("host", "")})
+        except httpx.HTTPError:
+            return _vercel_error(502, "FUNCTION_INVOCATION_FAILED", "This Serverless Function did not answer.")
+        finally:
+            unit.in_flight -= 1
+
+    def _note(self, deployment: SiteDeployment, host: str, path: str, status: int) -> None:
+        """Keep a request for the runtime log."""
+        level = "error" if status >= 500 else "warning" if status >= 400 else "info"
+        row = {"level": level, "message": "", "rowId": str(now()), "source": "request", "timestampInMs": now(), "domain": host, "messageTruncated": False}
+        rows = self.served.setdefault(deployment.id, deque(maxlen=100))
+        rows.append({**row, "requestMethod": "GET", "requestPath": path, "responseStatusCode": status})
+
+
+def static_page(folder: Path, path: str) -> Response:
+    """Answer a path as a static host does: the file, the same with .html, the folder's index, else the 404 page."""
+    name = path.strip("/")
+    for candidate in (folder / name, folder / f"{name}.html", folder / name / "index.html"):
+        if candidate.is_file() and candidate.resolve().is_relative_to(folder.resolve()):
+            immutable = name.startswith("_next/static/")
+            return _file(candidate, 200, "public, max-age=31536000, immutable" if immutable else "public, max-age=0, must-revalidate")
+    missing = folder / "404.html"
+    return _file(missing, 404, "public, max-age=0, must-revalidate") if missing.is_file() else PlainTextResponse("The page could not be found", 404)
+
+
+def _file(path: Path, status: int, cache_control: str) -> Response:
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return Response(path.read_bytes(), status, {"cache-control": cache_control, "server": "Vercel"}, media_type=kind)
+
+
+def _vercel_error(status: int, code: str, text: str) -> Response:
+    headers = {"x-vercel-error": code, "x-vercel-id": f"fra1::{secrets.token_hex(6)}", "server": "Vercel", "cache-control": "no-store"}
+    return PlainTextResponse(f"{text}\n\n{code}\n\n{headers['x-vercel-id']}\n", status, headers)
