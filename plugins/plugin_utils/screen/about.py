@@ -83,6 +83,7 @@ class About:
 
     def again(self, *options: str) -> str:
         """Return the command that runs this playbook again."""
-        release = [f"-e release={shlex.quote(self.release)}"] if self.release and self.kind in ("deploy", "preflight", "migrate") else []
+        named = shlex.quote(self.release) if self.release else "<release>"
+        release = [f"-e release={named}"] if self.kind in ("deploy", "preflight", "migrate") else []
         to = [f"-e to={shlex.quote(self.to)}"] if self.to else []
         return self.command(self.kind, *release, *to, *self.options, *options)

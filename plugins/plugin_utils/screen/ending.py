@@ -85,9 +85,11 @@ def _failed(run: State) -> str:
         return ""
     if about.kind == "backup" and "pg_backup" in run.did:
         return f"BACKED UP, but FAILED: {run.failed_at}."
+    unchanged = about.kind in LEASED and not run.leased
+    if run.failed and run.failed.unreachable:
+        return f"UNREACHABLE: {about.storefront}.{' Nothing was changed.' if unchanged else ''}"
     if run.failed and run.failed.waits:
         return f"{FAILED.get(about.kind, 'FAILED')}: it waits for an approval."
-    unchanged = about.kind in LEASED and not run.leased
     what = f"{FAILED[about.kind]}: {run.failed_at} failed." if about.kind in FAILED else f"FAILED: {run.failed_at}."
     return f"{what} Nothing was changed." if unchanged else what
 

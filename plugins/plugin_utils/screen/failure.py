@@ -17,6 +17,7 @@ from .text import LOG_LINES, brief, clean, log_tail
 MARK = "The end of its log: "
 APPROVAL = re.compile(r"-e approve_restore=\S+")
 _FIRST = 320  # characters of a message's first line; all of it is in the report and the ledger
+_BY_ANSIBLE = re.compile(r"^(?:(?:Task|Module|Action) failed: )+")  # since core 2.19; it says nothing that the screen does not
 _ROWS = 5  # further lines of it
 
 
@@ -34,6 +35,10 @@ class Failure:
     def waits(self) -> bool:
         """Whether it only waits for an approval."""
         return bool(APPROVAL.search(self.why))
+
+    @property
+    def unreachable(self) -> bool:
+        return self.kind == "unreachable_host"
 
     def lines(self, label: str, time: str, log_file: str = "") -> list[Line]:
         """Return the failure as it is shown once: what, why, and the end of the log."""
@@ -74,7 +79,7 @@ def message_of(result: Mapping[str, Any]) -> str:
     message = result.get("msg") or result.get("reason") or result.get("censored") or result.get("module_stderr") or result.get("stderr")
     if isinstance(message, (list, tuple)):
         return "\n".join(map(str, message))
-    return str(message or "it gave no message")
+    return _BY_ANSIBLE.sub("", str(message or "it gave no message"))
 
 
 def without_log(text: str, log: str) -> str:

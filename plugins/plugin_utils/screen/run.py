@@ -217,7 +217,7 @@ class Run(State):
                 self.verdict = self.verdict or failure.message_of(event.result)
             return []
         if event.kind == "unreachable":
-            self.failed, self.failed_at = failure.Failure("connection", failure.message_of(event.result)), "the connection"
+            self.failed, self.failed_at = failure.Failure("", failure.message_of(event.result), kind="unreachable_host"), "the connection"
             return [*self._plan(), *self.failed.lines("UNREACHABLE", duration(event.at - event.began))]
         if isinstance(event.get("results"), list) and self.failed and not event.item:
             return []  # its turn is on the screen already

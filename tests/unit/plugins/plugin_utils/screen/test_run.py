@@ -316,3 +316,18 @@ def test_what_a_module_did_not_return_is_not_printed(module, missing):
             event = replace(at(5, f"{COLLECTION}{module}", changed=changed, **dict.fromkeys(names, missing)), args={"state": state})
             for check in (False, True):
                 assert not re.search(r"\b(None|inf|nan)\b|\{\}|\[\]", words(event, check)), (state, changed, check, words(event, check))
+
+
+def test_what_ansible_puts_before_a_message_is_not_shown():
+    failed = at(5, f"{COLLECTION}pg_backup", "failed", msg="Task failed: Module failed: The server is away.")
+    lines = shown(run_of(playbook="playbooks/backup.yml"), [failed], bad=True)
+    assert any("FAILED: The server is away." in line for line in lines)
+    away = at(5, f"{COLLECTION}deploy_lease", "unreachable", msg="Task failed: Data could not be sent.")
+    lines = shown(run_of(), [away], bad=True)
+    assert any("UNREACHABLE             FAILED: Data could not be sent." in line for line in lines)
+    assert "UNREACHABLE: shop. Nothing was changed." in lines
+
+
+def test_a_release_that_was_not_named_has_its_place_in_the_next_command():
+    refused = at(5, "ansible.builtin.fail", "failed", msg="Nothing was changed. 1 to correct:\n- release is missing")
+    assert "-e release=<release>" in " ".join(shown(run_of(release=""), [refused], bad=True))
