@@ -4,7 +4,7 @@
 """Runs a module of this collection in a fork of Ansible's worker instead of a new Python: docs/engine.md.
 
 Everything before and after the module (arguments, results, no_log, warnings, loops, retries) stays ansible-core's: only the three methods that build and
-start a module's process are replaced, and only where nothing speaks against it.
+start a module's process are replaced, and only where the module can run in process.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class ActionModule(Normal):
         return self._task.action
 
     def _why_ordinary(self, variables: Mapping[str, Any]) -> str | None:
-        """Return what speaks against running the module in process; None when nothing does."""
+        """Return why the module cannot run in process; None when it can."""
         if not self._switched_on(variables):
             return f"{SWITCH} is false"
         if sys.platform == "darwin":
@@ -140,7 +140,7 @@ class Module:
 
 
 def forget_the_controller() -> None:
-    """Put back what this process has inherited, so that a module finds what it would find in a new Python."""
+    """Reset what this process has inherited, so that a module finds what it would find in a new Python."""
     logging.getLogger().handlers.clear()  # libraries must not write to the log of ANSIBLE_LOG_PATH
     module_warnings._global_warnings.clear()
     module_warnings._global_deprecations.clear()
@@ -193,7 +193,7 @@ def python_name(fqcn: str) -> str:
 
 
 def is_this_python(interpreter: str | None) -> bool:
-    """Whether an interpreter is the one that runs this; ``auto`` stands for it. Another virtual environment has another folder, whatever it links to."""
+    """Whether an interpreter is the one that runs this; ``auto`` is. Another virtual environment is another one, even if it links to the same file."""
     if not interpreter or interpreter.startswith("auto"):
         return True
     path = Path(shutil.which(interpreter) or interpreter).expanduser()
@@ -202,7 +202,7 @@ def is_this_python(interpreter: str | None) -> bool:
 
 
 def with_a_reason(module: str, result: dict[str, Any]) -> dict[str, Any]:
-    """Return a result; one of a module that left none says how it ended, and not what it printed: there may be secrets in it."""
+    """Return a result. That of a module that returned none says how the module ended, not what it printed, which may contain secrets."""
     if "module_stdout" not in result:
         return result
     kept = {key: value for key, value in result.items() if key not in ("module_stdout", "module_stderr", "exception", "rc")}

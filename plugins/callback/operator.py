@@ -10,9 +10,9 @@ short_description: What an operator needs to see of a run
 description:
   - Shows what is about to happen, one line for each step with what it did and its time, a failure once with the end of the vendor's log, and last the outcome,
     what is live and the next command.
-  - A step that takes long is shown as it goes on a terminal, by a line every 30 seconds elsewhere.
+  - A terminal shows a live line while a step runs; elsewhere a line is printed every 30 seconds.
   - With C(-v) Ansible's own output comes first, as the P(ansible.builtin.default#callback) callback prints it.
-  - Should it fail itself, Ansible's own output goes on from there.
+  - If the callback itself fails, Ansible's own output takes over.
 extends_documentation_fragment:
   - default_callback
   - result_format_callback
@@ -235,20 +235,20 @@ class CallbackModule(Default):
         return files.keep(files.folder(constants.DEFAULT_LOG_PATH), host, unit, self._screen.mask(clean(log)), time.time())
 
     def _give_up(self, error: Exception) -> None:
-        """Leave the screen to Ansible's own callback, and say so once."""
+        """Hand over to Ansible's own callback, and warn once."""
         self._failed = True
         self._screen.stop()
         where = traceback.extract_tb(error.__traceback__)[-1]
         self._display.warning(
             f"The operator screen failed ({type(error).__name__} in {Path(where.filename).name}, line {where.lineno}); Ansible's own output follows. "
-            "The play goes on unchanged; please report this."
+            "The play continues unchanged; please report this."
         )
 
     def _interrupted(self, previous: Any) -> Callable[[int, Any], None]:
-        """Return a handler that says what is left, and then does what was done before."""
+        """Return a handler that prints what is left, and then does what the ``previous`` handler does."""
 
         def handle(number: int, frame: Any) -> None:
-            if os.getpid() == self._pid:  # at once: a worker that is ended while it writes can keep Ansible from ever ending
+            if os.getpid() == self._pid:  # print at once: a worker that ends while it writes can hang Ansible
                 self._leave("STOPPED by SIGTERM" if number == signal.SIGTERM else "INTERRUPTED")
             if callable(previous):
                 previous(number, frame)
@@ -259,7 +259,7 @@ class CallbackModule(Default):
         return handle
 
     def _leave(self, why: str = "STOPPED by an error") -> None:
-        """The last that is printed of a run that never came to its statistics."""
+        """Print the last lines of a run that never reached its statistics."""
         if os.getpid() != self._pid or self._over or self._failed:
             return
         self._over = True
@@ -269,4 +269,4 @@ class CallbackModule(Default):
             self._screen.break_off(why)
             sys.stdout.flush()
         except RuntimeError:  # a signal came while this very stream was written to
-            os.write(1, f"\n{why}: run it again to settle what is left.\n".encode())
+            os.write(1, f"\n{why}: rerun the playbook to settle what is left.\n".encode())

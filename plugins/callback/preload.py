@@ -10,9 +10,9 @@ type: notification
 short_description: Import a module and its libraries once
 description:
   - Imports each module of this collection in the controller when its first task starts. The processes in which tasks run are forks of the controller,
-    so they have the module and its libraries from then on.
-  - It only saves time. Importing opens no connection.
-  - It also has Ansible write each line at once. Into a file or a pipe, such as a CI's log, Ansible writes when a task starts, and progress would come too late.
+    so each of them has the module and its libraries.
+  - It only saves time. Importing opens no connections.
+  - It also makes Ansible write each line at once. Ansible writes to a file or a pipe, such as a CI log, only when a task starts: too late for progress.
 requirements:
   - Enable it in C(callbacks_enabled).
 """
@@ -33,7 +33,7 @@ COLLECTION = "storefront.runbook."
 MODULES = "ansible_collections.storefront.runbook.plugins.modules"
 MODULE_UTILS = "ansible_collections.storefront.runbook.plugins.module_utils."
 
-# One plugin of each kind that every task needs: each worker would search for them anew.
+# One plugin of each kind that tasks need: otherwise each worker searches for them again.
 PLUGINS = (
     (loader.action_loader, "storefront.runbook.in_process"),
     (loader.connection_loader, "ansible.builtin.local"),
@@ -61,13 +61,13 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         action = str(task.action)  # resolved_action is the action plugin
         if action.startswith(COLLECTION):
-            with contextlib.suppress(Exception):  # the task itself says what is wrong
+            with contextlib.suppress(Exception):  # the task itself reports the error
                 for module in modules_for(action.removeprefix(COLLECTION)):
                     self._import(f"{MODULES}.{module}")
-        gc.freeze()  # the garbage collector of a fork would copy all memory that it looks at
+        gc.freeze()  # the garbage collector of a fork would copy every page that it scans
 
     def _import(self, name: str) -> None:
-        """Import a module, and have each file that it uses prepare what can be prepared once: such a file has a function ``preload``."""
+        """Import a module, and call ``preload`` of each file it uses that has such a function."""
         importlib.import_module(name)
         for used in [used for used in sys.modules if used.startswith(MODULE_UTILS) and used not in self._prepared]:
             self._prepared.add(used)

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 
-with suppress(ImportError):  # core.http tells run() why
+with suppress(ImportError):  # core.http reports it to run()
     from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 CONNECTING = 10.0  # seconds at most for the name and the connection, and as many for the TLS handshake
@@ -131,7 +131,7 @@ IN_HANDSHAKE, IN_PROXY_HANDSHAKE, IN_TUNNEL = "handshake", "proxy handshake", "t
 
 @contextmanager
 def _marked(phase: Callable[[], str | None]) -> Iterator[None]:
-    """Note in an error how far the connection had come: before its request left, or after, most of them look alike."""
+    """Record in an error how far the connection had come: most errors look alike before and after the request was sent."""
     try:
         yield
     except Exception as error:

@@ -12,9 +12,9 @@ RunbookError
 ├── Unhealthy            a site did not answer as it was expected to
 ├── WaitTimeout          the last word before the deadline was still a pending one
 ├── CommandFailed        a program ended with an exit code other than 0
-├── LeaseHeld            somebody else holds the lease
+├── LeaseHeld            another run holds the lease
 ├── LeaseLost            the lease was taken over or ran out; no further write may happen
-└── InternalError        nobody foresaw it: see internal.py
+└── InternalError        unforeseen: see internal.py
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class ApiError(RunbookError):
 
     @property
     def is_missing(self) -> bool:
-        """Whether the vendor itself says that there is no such thing; so does any server at a wrong ``api_url``."""
+        """Whether the vendor itself reports that there is no such thing; any server at a wrong ``api_url`` does, too."""
         return self.status == HTTPStatus.NOT_FOUND and self.code != NOT_ITS_API and not str(self.code).startswith("edge_")
 
 

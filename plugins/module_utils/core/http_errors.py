@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is said of a request that a vendor refused, did not answer, or answered with what nobody can read."""
+"""The errors of requests that a vendor refused, did not answer, or answered unreadably."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 try:
     import requests
     from urllib3.exceptions import NewConnectionError
-except ImportError:  # core.http tells run() why
+except ImportError:  # core.http reports it to run()
     pass
 
 from .edge_pages import BLOCKED, CODE, MISSING, ORIGIN, STARTING, SUSPENDED, edge_answer
@@ -99,7 +99,7 @@ def body_of(response: requests.Response) -> Any:
 
 
 def malformed(vendor: str, operation: str, status: int | None, what: str) -> ApiError:
-    """Return the error of an answer that nobody can read; for a write it is unknown whether it happened."""
+    """Return the error of an unreadable answer; for a write it is unknown whether it happened."""
     return ApiError(
         f"{vendor} answered {operation} with {status} and {what}. Try again; if it stays, check api_url and any proxy in between.",
         code="malformed_body",

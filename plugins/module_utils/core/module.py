@@ -46,7 +46,7 @@ class Runtime:
     """What a client may call back: ``warn(text)`` for the operator, ``beat()`` on each turn of a wait.
 
     ``before_write(seconds)`` is for the client itself, before every attempt of a write: it returns the seconds that the attempt may take.
-    ``note(text)`` says how far a long work is: on the screen, in the controller's system log and in the lease's journal.
+    ``note(text)`` reports the progress of long work: on the screen, in the controller's system log and in the lease's journal.
     """
 
     warn: Callable[[str], None] = nothing
@@ -124,7 +124,7 @@ def _carry_out(
             runtime.beat()
             result.update(apply(intent, client) or {})
     except BaseException:
-        with suppress(Exception):  # the first error is the one to tell
+        with suppress(Exception):  # the first error is the one to report
             _close(client)
         raise
     if intent.skipped:
@@ -171,7 +171,7 @@ def _end(module: AnsibleModule, began: float, result: dict[str, Any]) -> None:
 
 
 def _fail(module: AnsibleModule, error: Exception, began: float, mask: Callable[[str], str], **told: Any) -> None:
-    """End the task as failed. Of an error that nobody foresaw only its type and its place are told: its text may hold anything."""
+    """Fail the task. Of an unforeseen error only its type and place are reported: its text may contain anything."""
     result: dict[str, Any] = {}
     if isinstance(error, Unfinished):
         result, error = error.result, error.__cause__ or error  # type: ignore[assignment]

@@ -63,7 +63,7 @@ def run(
     secrets: Sequence[str] = (),
     check: bool = True,
 ) -> subprocess.CompletedProcess:
-    """Run a program to its end and return its output as text. Raises CommandFailed with the tail of what it said.
+    """Run a program to its end and return its output as text. Raises CommandFailed with the end of its output.
 
     ``env`` is added to the environment ``base``, this process's unless another is given. ``timeout`` is in seconds.
     """
@@ -126,7 +126,7 @@ def private_folder(prefix: str) -> Iterator[Path]:
 def controller() -> tuple[int, int] | None:
     """Return (pid, start) of the ansible process that this one belongs to; None outside of a play.
 
-    ansible-playbook forks workers, with its own command line, that outlive a ``kill -9`` of it, so the direct parent tells nothing. The search
+    ansible-playbook forks workers, with its own command line, that outlive a ``kill -9`` of it, so the direct parent proves nothing. The search
     ends above it: an ansible-runner that started it lives on.
     """
     top = None

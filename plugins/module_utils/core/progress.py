@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .redact import redact
 
-PREFIX = ".. "  # every progress line on the screen starts with it: the stdout callback tells them from Ansible's own lines by this
+PREFIX = ".. "  # every progress line on the screen starts with it: by which the stdout callback recognizes it
 LONGEST = 300  # characters of a line
 
 sink: Callable[[str], None] | None = None  # takes each line; None in an ordinary module, which can show nothing before it ends

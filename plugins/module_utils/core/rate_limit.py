@@ -33,7 +33,7 @@ def is_limited(response: Response) -> bool:
 
 
 def wanted_pause(response: Response, body: Any = None, now: Callable[[], float] = time.time) -> float | None:
-    """Return the seconds until a vendor wants to be asked again; None where it does not say, or says what cannot be.
+    """Return the seconds until a vendor wants to be asked again; None where it does not say, or names an impossible time.
 
     Times are compared with the answer's own ``Date``, so that neither clock has to be right.
     """
@@ -46,7 +46,7 @@ def wanted_pause(response: Response, body: Any = None, now: Callable[[], float] 
         return asked if asked > 0 else None  # at once
     told: list[float | None] = []
     left = _remaining(headers)
-    if left == 0 or (left is None and is_limited(response)):  # every answer tells when the limit is renewed, used up or not
+    if left == 0 or (left is None and is_limited(response)):  # every answer says when the limit is renewed, used up or not
         told += [_since(headers.get(name), present) for name in RESET]
         told += [_since(found[1], present) for found in [FIELD.search(headers.get("ratelimit", ""))] if found]
         told += [_since(value, present) for value in _of_body(body)]
@@ -81,7 +81,7 @@ def _of_body(body: Any) -> list[Any]:
 
 
 def _remaining(headers: Mapping[str, str]) -> float | None:
-    """Return how many requests are left; None where that is not told."""
+    """Return how many requests are left; None where that is unknown."""
     told = next((number for name in REMAINING if (number := _number(headers.get(name))) is not None), None)
     return 0 if told is None and USED_UP.search(headers.get("ratelimit", "")) else told
 

@@ -46,7 +46,7 @@ def _masked(found: re.Match[str]) -> str:
 
 
 def _without(text: str, first: str, secret: str) -> str:
-    """Return ``text`` without what begins with the first characters of a secret, as far as it goes on as the secret does."""
+    """Return ``text`` without what begins with the first characters of a secret, for as long as it continues like the secret."""
     shown, at = [], 0
     while (begin := text.find(first, at)) >= 0:
         end = begin + len(first)
@@ -59,7 +59,7 @@ def _without(text: str, first: str, secret: str) -> str:
 
 @dataclass(frozen=True)
 class Masks:
-    """What is masked wherever it stands, the longest first; beginnings, with the secrets that they are of; and what is cut short."""
+    """What is masked everywhere, the longest first; beginnings, with their secrets; and what is cut short."""
 
     whole: list[str]
     beginnings: list[tuple[str, str]]

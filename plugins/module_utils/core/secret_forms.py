@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The forms in which somebody who was given a secret says it again: encoded for a URL, JSON, HTML or base64, or its beginning alone."""
+"""The forms in which a service may echo a secret: encoded for a URL, JSON, HTML or base64, or only its beginning."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _base64(data: bytes) -> Iterator[str]:
 
 
 def beginning(secret: str) -> Iterator[str]:
-    """Give the beginning of a secret that is masked wherever it stands; none of a URL, which begins as others do."""
+    """Give the beginning of a secret that is masked everywhere; none of a URL, which begins as others do."""
     if "://" in secret:
         return
     length = OF_WORDS if WORDS.fullmatch(secret[:BEGINNING]) else BEGINNING

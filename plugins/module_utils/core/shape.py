@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an answer has to look like: a shape says which of its fields are read and of which type they are, and nothing else of it is passed on.
+"""The shape of an answer: which fields are read and their types. Nothing else is passed on.
 
 A shape is
 - ``str``, ``int``, ``float`` or ``bool``: a value of this type, which an int is for ``float`` too; ``object`` is anything;
@@ -112,7 +112,7 @@ def _fields(value: dict[str, Any], shape: dict[str, Shape], field: str) -> dict[
 
 
 def _one_of(value: Any, shapes: tuple[Shape, ...], field: str) -> Any:
-    """Of several mismatches the one that lies deepest is told: the others are of shapes that were not meant."""
+    """Report the deepest of several mismatches: the others come from shapes that were not meant."""
     problems = []
     for shape in shapes:
         try:

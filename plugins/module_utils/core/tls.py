@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-with suppress(ImportError):  # core.http tells run() why
+with suppress(ImportError):  # core.http reports it to run()
     from urllib3.util.ssl_match_hostname import CertificateError
 
 from .deadline import IN_HANDSHAKE, IN_PROXY_HANDSHAKE, IN_TUNNEL, phase_of

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A second look at a server with which TLS failed, for the error's message: nothing is sent there but a greeting."""
+"""A second connection to a server with which TLS failed, for the error's message: nothing is sent but the TLS handshake."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-with suppress(ImportError):  # core.http tells run() why
+with suppress(ImportError):  # core.http reports it to run()
     from certifi import where
     from requests.utils import get_environ_proxies, select_proxy
 
 SECONDS = 3.0
 NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME
-NAMES = 5  # of a certificate that are told
+NAMES = 5  # of a certificate that are listed
 
 
 def peer_certificate(url: str, bundle: str) -> dict[str, Any] | None:
@@ -53,7 +53,7 @@ def speaks_http(url: str) -> bool:
 
 
 def _connected(url: str) -> socket.socket:
-    """Connect as the request did. Raises OSError, also where a proxy stands between."""
+    """Connect as the request did. Raises OSError, also for a proxy in between."""
     parts = urlsplit(url)
     if select_proxy(url, get_environ_proxies(url)):
         raise OSError("not through a proxy")

@@ -17,7 +17,7 @@ try:
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
     from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
     from urllib3.exceptions import SSLError as BrokenTLS
-except ImportError:  # core.http tells run() why
+except ImportError:  # core.http reports it to run()
     pass
 
 from .charset import in_utf8
@@ -46,7 +46,7 @@ def make_session(secret_headers: Mapping[str, str]) -> requests.Session:
 
         def get_redirect_target(self, resp):
             target = super().get_redirect_target(resp)
-            if target:  # requests would read the whole body before it looks at the address, however long that is
+            if target:  # requests would read the whole body before it checks the address, however long it is
                 resp._content, resp._content_consumed = b"", True
                 resp.raw.close()
             return target
@@ -67,7 +67,7 @@ def make_session(secret_headers: Mapping[str, str]) -> requests.Session:
             manager.pool_classes_by_scheme = timed_pools(HTTPConnectionPool, HTTPSConnectionPool)
             return manager
 
-    known: dict[Any, Mapping[str, Any]] = {}  # to look for proxies in the environment takes longer than all else about a small request
+    known: dict[Any, Mapping[str, Any]] = {}  # searching the environment for proxies takes longer than all else about a small request
     session = Session()
     for scheme in ("https://", "http://"):
         session.mount(scheme, Adapter(pool_maxsize=CONNECTIONS))
@@ -130,7 +130,7 @@ def read_body(response: requests.Response, most: int) -> tuple[bytes, bool]:
 
 def pieces(response: requests.Response) -> Iterator[bytes]:
     """Give the body as it comes, decoded. Raises what requests raises."""
-    if "," in response.headers.get("Content-Encoding", ""):  # nobody who is asked for gzip compresses twice, but a bomb
+    if "," in response.headers.get("Content-Encoding", ""):  # no server that is asked for gzip compresses twice; a decompression bomb does
         raise ContentDecodingError("more than one Content-Encoding")
     response.raw.decode_content = True
     try:

@@ -49,7 +49,7 @@ class Waiter:
     _controller: tuple[int, int] | None = field(default_factory=controller)
 
     def check(self, what: str) -> None:
-        """Do what belongs to every turn of a long work: stop when the play is gone, and renew the lease."""
+        """Do what each turn of long work needs: stop when the play is gone, and renew the lease."""
         if self._controller and not is_alive(*self._controller):
             raise RunbookError(f"The play that waited for {what} is gone, so this worker stops too. Run the play again: it goes on from here.")
         self.beat()

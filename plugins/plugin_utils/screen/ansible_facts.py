@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Ansible's objects say of a run, read in one place: the rest of the screen knows nothing of Ansible."""
+"""Reads Ansible's objects in one place: the rest of the screen does not depend on Ansible."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def event_of(kind: str, result: Any, mask: Mask, *, at: float = 0.0, began: floa
     raw = getattr(result, "result", None)
     raw = raw if isinstance(raw, Mapping) else result._result
     arguments = fields.get("args")
-    # Under --check every task has check_mode: only its text says which of them never changes anything.
+    # Under --check every task has check_mode: only the task as written shows which ones never change anything.
     written = getattr(task, "_ds", None)
     asked = bool(fields.get("check_mode")) and (not context.CLIARGS.get("check") or (isinstance(written, Mapping) and written.get("check_mode") is True))
     warnings = [] if raw.get("_ansible_no_log") else [mask(str(getattr(one, "msg", one))) for one in raw.get("warnings") or []]

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is going on, in a line: for one storefront or several, alive on a terminal or printed now and then."""
+"""The line that shows what is running, for one storefront or several: live on a terminal, printed every 30 seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MARGIN = 4  # columns: two before the line, one before the time, and the last on
 _UUID = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 
 _LIMIT = re.compile(r" \(\d+ s(?: of at most \d+ s)?\)$")  # how long a module has waited: the line has the times of the step
-_LEAST = 29.0  # seconds that something has lasted before a line without a terminal says so
+_LEAST = 29.0  # seconds that something must have run before it gets a line where there is no terminal
 
 
 def live(runs: Mapping[str, Run], notes: Mapping[str, str], now: float, room: int = WIDEST) -> str:
@@ -37,7 +37,7 @@ def live(runs: Mapping[str, Run], notes: Mapping[str, str], now: float, room: in
 
 
 def lines(run: Run, note: str, now: float, least: float = _LEAST) -> list[Line]:
-    """Return the line that tells how far a storefront is where nothing can be written over."""
+    """Return the progress line of a storefront where there is no terminal."""
     label, since, usual = run.doing()
     if run.ended or not label or now - since < least:
         return []

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a task came to, as the screen takes it: without Ansible's own classes."""
+"""The result of a task as the screen needs it: without Ansible's own classes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BUILTIN = "ansible.builtin."
 class Event:
     """One result. ``at`` is when it came, ``began`` when its task did, both in seconds since the epoch.
 
-    ``kind`` is ok, failed, skipped or unreachable. ``item`` says that it is one turn of a loop. ``asked`` says that the task only looks, by its own
+    ``kind`` is ok, failed, skipped or unreachable. ``item`` marks one item of a loop. ``asked`` marks a task that only checks, by its own
     ``check_mode: true``.
     """
 
@@ -48,7 +48,7 @@ class Event:
 
     @property
     def good(self) -> bool:
-        """Whether it is an answer, and not an error that the play looks at itself."""
+        """Whether it is an answer, and not an error that the play handles itself."""
         return self.kind == "ok" and "error" not in self.result and not self.result.get("failed")
 
     @property

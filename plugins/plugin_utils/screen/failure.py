@@ -17,7 +17,7 @@ from .text import LOG_LINES, brief, clean, log_tail
 MARK = "The end of its log: "
 APPROVAL = re.compile(r"-e approve_restore=\S+")
 _FIRST = 320  # characters of a message's first line; all of it is in the report and the ledger
-_BY_ANSIBLE = re.compile(r"^(?:(?:Task|Module|Action) failed: )+")  # since core 2.19; it says nothing that the screen does not
+_BY_ANSIBLE = re.compile(r"^(?:(?:Task|Module|Action) failed: )+")  # since core 2.19; the screen shows as much already
 _ROWS = 5  # further lines of it
 
 
@@ -41,7 +41,7 @@ class Failure:
         return self.kind == "unreachable_host"
 
     def lines(self, label: str, time: str, log_file: str = "") -> list[Line]:
-        """Return the failure as it is shown once: what, why, and the end of the log."""
+        """Return the lines of the failure: what failed, why, and the end of the log."""
         first, _unused, rest = self.why.partition("\n")
         word = "STOPPED" if self.waits else "FAILED"
         lines = [Line(f"{word}: {brief(first, _FIRST)}", label, time, BAD)]
@@ -56,7 +56,7 @@ class Failure:
 
 
 def read(event: Event, what: str, unit: str) -> Failure:
-    """Return what a failed result says."""
+    """Return the failure that a result describes."""
     result = event.result
     error = result.get("error")
     details: Mapping[str, Any] = error if isinstance(error, Mapping) else {}

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the whole of a vendor's log is kept."""
+"""Where the whole log of a vendor is written."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def folder(log_path: str | None) -> Path:
 
 
 def keep(where: Path, storefront: str, name: str, text: str, now: float) -> str:
-    """Write a text that nobody else may read, and return the path as it is shown; empty where it cannot be written."""
+    """Write a text that only its owner can read, and return the path to show; empty where it cannot be written."""
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
     file = where / f"{stamp}-{_safe(storefront)}-{_safe(name) or 'step'}.log"
     with suppress(OSError):

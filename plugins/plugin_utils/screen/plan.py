@@ -21,7 +21,7 @@ SEPARATOR = " · "
 
 @dataclass
 class Plan:
-    """Filled from the answers of the checks; nothing in it that no check summary."""
+    """Filled from the answers of the checks; it holds nothing else."""
 
     live: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     services: dict[str, str] = field(default_factory=dict)  # from a platform's name for a service to ours for the unit
@@ -51,7 +51,7 @@ class Plan:
         return any(was.get("id") for was in self.live.values())
 
     def unit(self, event: Event) -> str:
-        """The unit that a result is about, also where it is no turn of a loop."""
+        """The unit that a result is about, also where it is not an item of a loop."""
         given = event.unit
         turn = event.get(str(event.result.get("ansible_loop_var", "")))
         if isinstance(turn, Mapping) and turn.get("service") and given:
@@ -71,7 +71,7 @@ class Plan:
         return text
 
     def lines(self, release: str, began: float) -> list[Line]:
-        """Return what an operator wants to know before it begins."""
+        """Return what an operator wants to know before anything changes."""
         lines = []
         if self.live:
             lines.append(Line(SEPARATOR.join(f"{unit} {_release(was)}" for unit, was in self._in_order()) + self._since(began), "live now"))

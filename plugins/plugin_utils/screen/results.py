@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What each module did, in the words of its field: one function for each module, from its result to a few words."""
+"""What each module did, in a few words: one function for each module."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SERVES = ("success", "live", "ready")  # the platforms' words for what serves
 
 
 def words(event: Event, check: bool) -> str:
-    """Return what a result says; ``check`` is whether it is what would be done. Empty where there is nothing to say of this module."""
+    """Describe a result; with ``check``, what would be done. Empty for a module that is not shown."""
     describe = MODULES.get(event.module)
     try:
         text = describe(event, check) if describe and event.good else ""

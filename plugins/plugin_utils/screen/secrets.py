@@ -30,7 +30,7 @@ class Mask:
         return redact(text, self.secrets)
 
     def deep(self, value: Any) -> Any:
-        """Return a value with every text in it masked: before it is cut or wrapped, or a part of a secret would stay."""
+        """Return a value with every text in it masked. This comes before cutting and wrapping, which would leave part of a secret."""
         if isinstance(value, str):
             return self(str(value)) if value else value
         if isinstance(value, Mapping):
@@ -47,7 +47,7 @@ class Mask:
                 self.secrets.add(line)
 
     def learn(self, variables: Mapping[str, Any], template: Callable[[Any], Any], encrypted: Callable[[Any], bool]) -> None:
-        """Keep the values of what is named like a secret, was ``encrypted``, or is a URL with a password."""
+        """Collect the values of variables that are named like a secret, were ``encrypted``, or are a URL with a password."""
         for name, value in variables.items():
             if is_secret(name) or encrypted(value):
                 self._keep(_or_nothing(template, value))

@@ -1,9 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the controller's screen is, and the line on it that is alive.
+"""The terminal of the controller, and its live line.
 
-Ansible holds Display's lock while it forks a worker. The thread here takes no other lock, so no worker is ever born with a lock that nobody gives back.
+Ansible holds Display's lock while it forks a worker. The thread here takes no other lock, so no worker starts with a lock that is never released.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from typing import Any, TextIO
 
 from .page import USUAL, Page
 
-TICK = 1.0  # seconds between two looks of the live line
+TICK = 1.0  # seconds between two updates of the live line
 EVERY = 30.0  # seconds between two lines where there is no terminal
 _PROGRESS = re.compile(r"^\.\. (?P<host>[^:\s]+): (?P<text>.*)$", re.DOTALL)
 _ERASE = "\r\x1b[K"
 
 
 def interactive(stream: TextIO, environment: Mapping[str, str]) -> bool:
-    """Whether a line may be written over. ansible-runner gives its playbook a terminal too, and keeps what is written there."""
+    """Whether a line can be overwritten. ansible-runner gives its playbook a terminal too, and records what is written there."""
     if "AWX_ISOLATED_DATA_DIR" in environment or environment.get("TERM", "dumb") == "dumb":
         return False
     return stream.isatty()
 
 
 def needs_ascii(stream: TextIO, environment: Mapping[str, str]) -> bool:
-    """Whether the locale has ASCII only. Python itself takes UTF-8 for the locale C, and sets LC_CTYPE where it does so."""
+    """Whether the locale has only ASCII. Python itself uses UTF-8 for the locale C, and then sets LC_CTYPE."""
     try:
         "·…".encode(stream.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
@@ -49,10 +49,10 @@ def width() -> int:
 
 
 class Live:
-    """Keeps Ansible's Display and the live line apart.
+    """Keeps the live line and Ansible's Display from writing over each other.
 
-    ``describe(notes, now)`` gives what is going on as the text of one line, empty where nothing is; ``notes`` are what modules have reported of their
-    progress, by host. ``announce(notes, now)`` gives the lines that are printed now and then where there is no terminal.
+    ``describe(notes, now)`` returns the text of the live line, empty where nothing runs; ``notes`` is the progress that modules have reported, by host.
+    ``announce(notes, now)`` returns the lines that are printed every 30 seconds where there is no terminal.
     """
 
     def __init__(
@@ -87,12 +87,12 @@ class Live:
             self.display.__dict__.pop("display", None)
 
     def forget(self, host: str) -> None:
-        """A task of this host has begun or ended: what an earlier one reported is over."""
+        """Drop the progress of a host whose task has begun or ended."""
         self.notes.pop(host, None)
         self._said = max(self._said, self.clock() - EVERY)
 
     def tick(self, now: float) -> None:
-        """Bring the live line up to date, or print a line if it is time for one."""
+        """Update the live line, or print a progress line when it is due."""
         with self.display._lock:
             if self._stop.is_set():
                 return
@@ -111,7 +111,7 @@ class Live:
                 continue
 
     def _show(self, msg: str, *args: Any, **options: Any) -> None:
-        """Display.display as everybody in the controller calls it from now on; in a worker it is Ansible's own."""
+        """Stand in for Display.display in the controller; in a worker it is Ansible's own."""
         if os.getpid() != self.pid:
             self._write(msg, *args, **options)
             return
@@ -126,7 +126,7 @@ class Live:
                 self._erase()
                 self._write(msg, *args, **options)
                 self.stream.flush()  # into a file too: what is printed is there when the controller is killed
-            except BrokenPipeError:  # whoever read this has gone; the play goes on
+            except BrokenPipeError:  # the reader of this pipe has gone; the play continues
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
 
     def _paint(self, now: float) -> None:
