@@ -69,7 +69,18 @@ def wrong(
 
 def refusal(problems: Sequence[str], what: str) -> str:
     """Return the message that refuses a run, with all problems at once."""
-    return "\n- ".join([f"Nothing was changed. {len(problems)} {what}:", *problems])
+    merged = _merged(problems)
+    return "\n- ".join([f"Nothing was changed. {len(merged)} {what}:", *merged])
+
+
+def _merged(problems: Sequence[str]) -> list[str]:
+    """Return a problem that several surfaces have as one, with the surfaces before it unless one was not named."""
+    found: dict[str, list[str]] = {}
+    for problem in problems:
+        surface, colon, text = problem.partition(": ")
+        named = bool(colon) and surface in SURFACES
+        found.setdefault(text if named else problem, []).append(surface if named else "")
+    return [f"{', '.join(named)}: {text}" if all(named) else text for text, named in found.items()]
 
 
 def _empty(specs: Mapping[str, Mapping[str, Any]], values: Mapping[str, Any]) -> list[str]:

@@ -83,3 +83,12 @@ def test_every_wrong_option_is_named(given: dict[str, Any], values: dict[str, An
 
 def test_a_refusal_lists_all_problems() -> None:
     assert options.refusal(["one", "two"], "in the way") == "Nothing was changed. 2 in the way:\n- one\n- two"
+
+
+def test_a_problem_that_several_surfaces_have_is_named_once() -> None:
+    unknown = "The release 'v9' is unknown: no tag has that name."
+    assert options.refusal([f"backend: {unknown}", f"frontend: {unknown}", "edge: no zone"], "in the way") == (
+        f"Nothing was changed. 2 in the way:\n- backend, frontend: {unknown}\n- edge: no zone"
+    )
+    assert options.refusal([unknown, f"backend: {unknown}"], "in the way") == f"Nothing was changed. 1 in the way:\n- {unknown}"
+    assert options.refusal(["surfaces: there is no surface x"], "to correct") == "Nothing was changed. 1 to correct:\n- surfaces: there is no surface x"
