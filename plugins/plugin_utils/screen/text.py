@@ -82,13 +82,14 @@ def wrap(text: str, limit: int) -> list[str]:
 
 
 def _wrapped(paragraph: str, limit: int) -> Iterator[str]:
-    line = ""
-    for word in paragraph.split(" "):
-        joined = f"{line} {word}" if line else word
+    words = paragraph.lstrip(" ")
+    line = " " * (len(paragraph) - len(words))  # a difference shows how deep a value lies
+    for word in words.split(" "):
+        joined = f"{line} {word}" if line.strip() else line + word
         if columns(joined) <= limit:
             line = joined
             continue
-        if line:
+        if line.strip():
             yield line.rstrip()
         line = word
         while columns(line) > limit:

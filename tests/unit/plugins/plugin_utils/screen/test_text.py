@@ -97,3 +97,8 @@ def test_durations(seconds, text):
 )
 def test_sizes(count, text):
     assert amounts.size(count) == text
+
+
+def test_a_line_keeps_the_spaces_at_its_beginning():
+    assert wrap("    id: dpl_1\n  - a value of two lines", 20) == ["    id: dpl_1", "  - a value of two", "lines"]
+    assert wrap("      " + "x" * 30, 20)[0] == "x" * 20
