@@ -89,6 +89,47 @@ def test_a_column_that_was_there_before_proves_nothing(database: Database, tmp_p
     assert resolved(database, folder, "resolved_rolled_back")
 
 
+def test_what_waited_in_vain_is_not_marked_as_applied_until_it_is(database: Database, tmp_path: Path) -> None:
+    folder = write_migrations(applied_before(database, tmp_path), b=SWAP)
+    with reader(database):
+        assert database.migrate(folder, lock_timeout=0.3, lock_retries=0)["error"]["code"] == "lock_timeout"
+    refused = database.migrate(folder, state="resolved_applied", migration="b", force=True, reason="I want to")
+    assert refused["error"]["code"] == "contradicted"
+    assert "What it names is as it was before it was tried" in refused["msg"]
+    database.sql(SWAP)
+    assert database.migrate(folder, state="resolved_applied", migration="b")["resolved"] == ["b"]
+
+
+# What was never begun, what somebody ran by hand, and whether it may be marked as applied.
+NEVER_BEGUN = {
+    "an enum swap": (SWAP, "", False),
+    "an enum swap by hand": (SWAP, SWAP, False),
+    "a column that was there before": ("ALTER TABLE part ADD COLUMN IF NOT EXISTS y int;", "", False),
+    "rows": ("UPDATE part SET y = 1;", "", False),
+    "a DO block": ("DO $$ BEGIN CREATE TABLE z (id int); END $$;", "CREATE TABLE z (id int);", False),
+    "a table": ("CREATE TABLE z (id int);", "", False),
+    "a table by hand": ("CREATE TABLE z (id int); INSERT INTO z VALUES (1);", "CREATE TABLE z (id int);", True),
+    "a column by hand": ("ALTER TABLE part ADD COLUMN z int;", "ALTER TABLE part ADD COLUMN z int;", True),
+    "a table that is dropped": ("DROP TABLE part;", "", False),
+    "a table that is dropped by hand": ("DROP TABLE part;", "DROP TABLE part;", True),
+    "nothing": ("-- This is an empty migration.", "", True),
+}
+
+
+@pytest.mark.parametrize("what", NEVER_BEGUN)
+def test_what_was_never_begun_is_marked_as_applied_only_where_the_catalogue_shows_it(database: Database, tmp_path: Path, what: str) -> None:
+    script, by_hand, accepted = NEVER_BEGUN[what]
+    folder = write_migrations(tmp_path, a=f"{BASE} CREATE TABLE part (id int, y int);")
+    database.sql("CREATE TABLE part (id int, y int)")
+    assert database.migrate(folder, state="baselined")["resolved"] == ["a"]
+    write_migrations(folder, b=script)
+    if by_hand:
+        database.sql(by_hand)
+    assert resolved(database, folder, "resolved_applied") is accepted
+    forced = database.migrate(folder, state="resolved_applied", migration="b", force=True, reason="I looked", check=True)
+    assert forced["failed"] == (what in ("a table", "a table that is dropped")), "force does not mark what is known to be otherwise"
+
+
 @pytest.fixture
 def outcome(database: Database, tmp_path: Path) -> Any:
     """Applies a script that fails and returns the folder."""

@@ -19,6 +19,7 @@ from .history import State, inspect, list_tables
 from .migration import Migration, Row
 from .runner_builtin import TABLE, locked
 from .traces import Traces, look_for
+from .unrun import Proof, proof_of
 
 FORCED = "storefront.runbook: marked by force. Reason: "
 ROLL_BACK = "UPDATE _prisma_migrations SET rolled_back_at = now() WHERE migration_name = %s AND finished_at IS NULL AND rolled_back_at IS NULL"
@@ -60,16 +61,36 @@ def as_applied(connection: Any, state: State, migrations: Sequence[Migration], n
     rows, failed = _rows(state, name), [row for row in state.failed if row.name == name]
     if name in state.applied:
         return Marks()
-    forced = _judged(state, failed, migration, "applied", reason) if failed else ""
-    _unused, against = look_for(connection, Traces([migration.sql])) if not failed else ([], [])
-    if against:
-        raise ConfigError(
-            f"The migration {name} cannot be marked as applied: {_listed(against)} is not as it leaves it. Complete it by hand, or undo what is there of it "
-            "and use state: resolved_rolled_back.",
-            code="contradicted",
-        )
+    if failed:
+        forced = _judged(state, failed, migration, "applied", reason)
+    else:
+        proof = proof_of(connection, migration, rows[-1:], migrations[: migrations.index(migration)])
+        forced = _proven(migration, proof, reason)
     before = "failed" if failed else "rolled_back" if rows else "pending"
     return Marks({name: before}, {name: "applied"}, [migration], [row.name for row in failed], new=not state.known, reason=forced)
+
+
+def _proven(migration: Migration, proof: Proof, reason: str | None) -> str:
+    """Do as ``_judged`` for a migration that did not fail: it was never begun, or it was rolled back."""
+    if proof.against:
+        raise ConfigError(
+            f"The migration {migration.name} cannot be marked as applied: {_listed(proof.against)} is not as it leaves it. Complete it by hand, or undo what "
+            "is there of it and use state: applied.",
+            code="contradicted",
+        )
+    if proof.undone:
+        raise ConfigError(
+            f"The migration {migration.name} cannot be marked as applied: nothing of it is applied. What it names is as it was before it was tried. "
+            "Use state: applied, which runs it.",
+            code="contradicted",
+        )
+    if proof.shows or reason:
+        return "" if proof.shows else FORCED + str(reason)
+    raise ConfigError(
+        f"The migration {migration.name} cannot be marked as applied: it cannot be told whether it is. What it makes was there before it, or the catalogue "
+        "does not show it. Check the database. Where all of it is there, mark it with force: true and a reason; else use state: applied, which runs it.",
+        code="cannot_be_told",
+    )
 
 
 def as_rolled_back(state: State, migrations: Sequence[Migration], name: str, reason: str | None = None) -> Marks:

@@ -141,7 +141,7 @@ class Builtin:
             fate = Fate(UNDONE) if atomic else fate_of(self.connection, note, migration.sql, logged=True)
             if fate.verdict != UNDONE or (shape and shape.solo):  # one statement that is no transaction may have left what only looks like nothing
                 raise self._waited(migration, self._write_failure(row, migration, error, note), fate, holders) from None
-            self._undone(row, migration, str(error))
+            self._undone(row, migration, str(error), note)
             if tries_left:
                 return False
             raise MigrationFailed(
@@ -155,7 +155,7 @@ class Builtin:
             raise self._failed(row, migration, error, note) from None
         except RunbookError as stopped:
             if atomic:
-                self._undone(row, migration, str(stopped))
+                self._undone(row, migration, str(stopped), note)
             raise
         query(self.connection, "UPDATE _prisma_migrations SET applied_steps_count = applied_steps_count + 1, finished_at = now() WHERE id = %s", [row])
         notes.forget(self.connection, [migration.name])
@@ -188,9 +188,9 @@ class Builtin:
     def _send(self, script: str) -> None:
         execute(self.connection, script)
 
-    def _undone(self, row: str, migration: Migration, why: str) -> None:
+    def _undone(self, row: str, migration: Migration, why: str, note: Any) -> None:
         """Note that nothing of a file was applied and that it may be tried again, as ``prisma migrate resolve --rolled-back`` does."""
-        query(self.connection, "UPDATE _prisma_migrations SET rolled_back_at = now(), logs = %s WHERE id = %s", [why, row])
+        query(self.connection, "UPDATE _prisma_migrations SET rolled_back_at = now(), logs = %s WHERE id = %s", [notes.with_note(why, note), row])
         notes.forget(self.connection, [migration.name])
 
     def _write_failure(self, row: str, migration: Migration, error: Any, note: Any) -> str:
