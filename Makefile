@@ -47,11 +47,14 @@ bench: setup ## measure the figures that the README and docs state (tests/bench)
 	$(BIN)/pytest -q -s tests/bench
 
 ##@ Other
-docs: setup ## build the modules' documentation into docs/build
+docs: variables ## build the documentation of modules, roles and filters into docs/build
 	@bash docs/build.sh
+
+variables: setup ## write docs/inventory.md and the playbooks' argument specs from the roles'
+	@$(BIN)/python docs/variables.py
 
 clean: ## stop the sandboxes, delete everything that was built or installed
 	@if [ -x $(BIN)/python ]; then for name in $$(ls .sandbox 2>/dev/null | grep -v '^cache$$'); do $(BIN)/python -m sandbox clean --name $$name || true; done; fi
 	rm -rf .venv .sandbox .cache .pytest_cache .mypy_cache .ruff_cache .ansible docs/build
 
-.PHONY: help setup demo test test-unit lint sanity matrix bench docs clean
+.PHONY: help setup demo test test-unit lint sanity matrix bench docs variables clean

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from ..module_utils.release import (
     backup_listing,
@@ -22,6 +19,7 @@ from ..module_utils.release import (
     notices,
     options,
     outcome,
+    outlook,
     phases,
     restores,
     rollout,
@@ -30,8 +28,6 @@ from ..module_utils.release import (
     units,
 )
 from ..module_utils.release.results import failure_message
-
-ROLES = Path(__file__).parents[2] / "roles"
 
 
 def _fields(decision: Any) -> dict[str, Any]:
@@ -83,19 +79,6 @@ def restore_addresses(urls: Mapping[str, str], serves: str, left: str, returns: 
     return restores.addresses(restores.Urls(**urls), serves=serves, left=left, returns=returns)
 
 
-def option_specs(kind: str, surfaces: Sequence[str]) -> dict[str, Any]:
-    """Return the options of the roles that a run needs, as the entry point ``check`` of each declares them."""
-    specs: dict[str, Any] = {}
-    for role in options.roles(kind, surfaces):
-        declared = yaml.safe_load((ROLES / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))
-        specs |= declared["argument_specs"]["check"]["options"]
-    return specs
-
-
-def wrong_options(specs: Mapping[str, Any], values: Mapping[str, Any], **given: Any) -> list[str]:
-    return options.wrong(specs, values, **given)
-
-
 def backend_check(results: Sequence[Mapping[str, Any]], take_over: bool) -> dict[str, Any]:
     return units.backend_check(results, take_over=take_over)
 
@@ -113,6 +96,10 @@ def take_over_evidence(question: str, answer: str) -> dict[str, Any]:
 
 def deploy_phases(deploy: Mapping[str, Any]) -> list[str]:
     return phases.of_deploy(phases.Deploy(**deploy))
+
+
+def preflight_message(seen: Mapping[str, Any]) -> str:
+    return outlook.message(outlook.Outlook(**seen))
 
 
 def restore_phases(plan: Mapping[str, Any]) -> list[str]:
@@ -169,15 +156,16 @@ class FilterModule:
             "movable_units": units.movable,
             "named_surfaces": options.asked,
             "moved_surfaces": options.moved,
-            "option_specs": option_specs,
+            "preflight_message": preflight_message,
             "refusal": options.refusal,
+            "reported_releases": units.reported_releases,
+            "site_checks": units.site_checks,
             "run_notices": run_notices,
             "take_over_evidence": take_over_evidence,
             "unit_put_back": units.put_back,
             "units_offered": units.offered,
             "units_released": units.released,
             "units_snapshot": units.snapshot,
-            "wrong_options": wrong_options,
             "backup_lines": backup_listing.lines,
             "database_outlook": decide_database_outlook,
             "database_policy": decide_database_policy,
@@ -190,6 +178,7 @@ class FilterModule:
             "keeps_journal": settling.keeps_journal,
             "lease_check": settling.lease_check,
             "live_again": outcome.live_again,
+            "live_now": outcome.live_now,
             "old_code_cannot_run": outcome.incompatible,
             "outcome_message": outcome_message,
             "rollback_changes": target.changes,

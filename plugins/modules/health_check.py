@@ -114,6 +114,10 @@ options:
             description:
               - Regular expression; its first group, or all of it.
             type: str
+      release_optional:
+        description: Passes an answer that reports no release; one that reports another than the expected one fails all the same.
+        type: bool
+        default: false
       max_latency_ms:
         description:
           - Milliseconds that the answer may take, from the connection to the last byte.
@@ -272,10 +276,10 @@ checks:
       type: int
       sample: 3
 sites:
-  description: For each of O(sites) by its name, whether its checks are healthy and what failed of them.
+  description: For each of O(sites) by its name, whether its checks are healthy, what failed of them, and which found no release where they look for it.
   returned: always
   type: dict
-  sample: {"frontend": {"healthy": true, "summary": "All of 2 checks are healthy."}}
+  sample: {"frontend": {"healthy": true, "summary": "All of 2 checks are healthy.", "without_release": []}}
 healthy:
   description: Whether every check is healthy.
   returned: always
@@ -352,6 +356,7 @@ def argument_spec() -> dict[str, Any]:
                     "mutually_exclusive": [RELEASE_SOURCES],
                     "required_one_of": [RELEASE_SOURCES],
                 },
+                "release_optional": {"type": "bool", "default": False},
                 "max_latency_ms": {"type": "float"},
             },
         },

@@ -241,6 +241,10 @@ pending:
           description: What it does.
           type: str
           sample: drops the column item.name
+        sql:
+          description: The line of SQL where the statement begins; null for the file as a whole. Of pending migrations alone.
+          type: str
+          sample: ALTER TABLE item DROP COLUMN name;
 applied:
   description: Names of the migrations that were applied now; none in check mode.
   returned: success, and when a migration failed, unless O(state) only marks migrations

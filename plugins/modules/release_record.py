@@ -334,7 +334,15 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
         raise ConfigError(
             f"The ledger in {store.describe()} has another record {record['id']}, and records are never changed. Set another id, or leave it out."
         )
-    return Plan(found or {}, found or record, Work(record, keys), {"record": found or record})
+    return Plan(brief(found or {}), brief(found or record), Work(record, keys), {"record": found or record})
+
+
+def brief(record: dict[str, Any]) -> dict[str, Any]:
+    """Return what the diff shows of a record; the ledger has all of it."""
+    if not record:
+        return {}
+    units = {name: unit.get("release") or unit.get("id") for name, unit in record["units"].items()}
+    return {**{key: record[key] for key in ("storefront", "kind", "outcome", "release")}, "units": units}
 
 
 def apply(plan: Plan, client: Client) -> dict[str, Any]:

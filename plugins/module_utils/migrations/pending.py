@@ -11,6 +11,8 @@ from typing import Any
 from .classify import Classification, classify, told
 from .migration import Migration
 
+SQL = 200  # characters of a line that is quoted
+
 
 def judge_pending(pending: Sequence[Migration], earlier: Iterable[Migration] = ()) -> list[Classification]:
     """Judge what is pending, in the order in which it will be applied.
@@ -28,10 +30,17 @@ def described(pending: Sequence[Migration], verdicts: Sequence[Classification], 
             "checksum": migration.checksum,
             "backward_compatible": verdict.backward_compatible,
             "classes": verdict.classes,
-            "reasons": told(verdict.reasons, f"{folder}/{migration.name}/migration.sql"),
+            "reasons": [_with_sql(reason, migration.sql) for reason in told(verdict.reasons, f"{folder}/{migration.name}/migration.sql")],
         }
         for migration, verdict in zip(pending, verdicts, strict=True)
     ]
+
+
+def _with_sql(reason: dict[str, Any], script: str) -> dict[str, Any]:
+    """Return a reason with the line of SQL that it is about; null where it is about the whole file."""
+    rows = script.splitlines()
+    line = reason.get("line")
+    return {**reason, "sql": rows[line - 1].strip()[:SQL] if line and line <= len(rows) else None}
 
 
 def as_text(pending: Sequence[dict[str, Any]], migrations: Sequence[Migration]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from .results import failure_message, names
 
 Result = Mapping[str, Any]
+FINDINGS = 3  # of a migration that a refusal quotes
 UNDONE = "rolled-back"  # how a failed migration is resolved of which nothing is applied
 
 
@@ -29,10 +30,12 @@ def check_problems(
     left_incompatible: Sequence[str] = (),
     accept_schema: str | None = None,
     approve_migration: str | None = None,
+    nothing_live: bool = False,
 ) -> list[str]:
     """Return what stops a deploy at its database. ``migrations`` and ``backup`` are the results of prisma_migrate and pg_backup in check mode.
 
-    ``left_incompatible`` are the migrations that an unfinished deploy applied and that the old release cannot run on.
+    ``left_incompatible`` are the migrations that an unfinished deploy applied and that the old release cannot run on. ``nothing_live`` says that no release
+    is live that could meet a migration.
     """
     problems = []
     if "pending" not in migrations:
@@ -44,8 +47,10 @@ def check_problems(
     if runner == "platform" and "backend" not in surfaces and kind == "deploy":
         problems.append("database_migrate_runner is platform, so the migrations come with the backend: name it in surfaces too")
     problems += [_strange(name) for name in _unknown_to_release(migrations, left_incompatible, accept_schema)]
-    if not (maintenance and "backend" in surfaces):
-        problems += [_unapproved(name) for name in incompatible(migrations.get("pending") or []) if name not in names(approve_migration)]
+    if not nothing_live and not (maintenance and "backend" in surfaces):
+        problems += [
+            _unapproved(one) for one in migrations.get("pending") or [] if not one.get("backward_compatible") and one["name"] not in names(approve_migration)
+        ]
     return problems
 
 
@@ -78,6 +83,17 @@ def unsafe_target_message(target: str, unsafe: Sequence[str]) -> str:
     )
 
 
+def _found(migration: Mapping[str, Any]) -> str:
+    """Return what was found in a migration, with its lines and their SQL."""
+    blocking = [one for one in migration.get("reasons") or [] if one.get("class") in ("contract", "destructive", "unknown")]
+    parts = []
+    for one in blocking[:FINDINGS]:
+        place = f"{one.get('file')}, line {one['line']}" if one.get("line") else str(one.get("file") or "it")
+        parts.append(f"{place}: {one.get('reason')}" + (f" ({one['sql']})" if one.get("sql") else ""))
+    more = f" and {len(blocking) - FINDINGS} more" if len(blocking) > FINDINGS else ""
+    return f"{'; '.join(parts)}{more}. " if parts else ""
+
+
 def _unknown_to_release(migrations: Result, left: Sequence[str], accept_schema: str | None) -> list[str]:
     missing = {one["name"] for one in migrations.get("migrations") or [] if one["state"] == "missing"}
     return [name for name in left if name in missing and name not in names(accept_schema)]
@@ -90,9 +106,11 @@ def _strange(name: str) -> str:
     )
 
 
-def _unapproved(name: str) -> str:
+def _unapproved(migration: Mapping[str, Any]) -> str:
+    name = migration["name"]
     return (
         f"The migration {name} is not backward compatible: the live release would run on it until the new one serves, and could not be put back. "
+        f"{_found(migration)}"
         "Split it into an expanding and a contracting migration; or deploy it in maintenance, with -e maintenance=true; or approve it with "
         f"-e approve_migration={name}"
     )

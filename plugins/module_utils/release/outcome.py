@@ -11,6 +11,7 @@ from typing import Any
 
 from .results import failure_message, names
 
+Units = Mapping[str, Mapping[str, Any]]  # a snapshot, by the name of the unit
 Missing = Sequence[Mapping[str, str]]  # parts that could not be put back: {what, why}
 BEFORE_MIGRATION = ("database.backup", "database.prove", "database.rehearse")
 
@@ -30,9 +31,34 @@ def timed_step(step: Mapping[str, Any], outcome: str, now: datetime) -> dict[str
     return {"name": step["name"], "outcome": outcome, "seconds": round(now.timestamp() - float(step["began"]), 1)}
 
 
-def incompatible(earlier: Sequence[str], applied: Sequence[str], accept_schema: str | None) -> list[str]:
-    """Return the applied migrations that the old release cannot run on and that nobody has accepted."""
+def incompatible(earlier: Sequence[str], applied: Sequence[str], accept_schema: str | None, snapshot: Units | None = None) -> list[str]:
+    """Return the applied migrations that the old release cannot run on and that nobody has accepted; none where there is no old release."""
+    if nothing_was_live(snapshot):
+        return []
     return [name for name in dict.fromkeys([*earlier, *applied]) if name not in names(accept_schema)]
+
+
+def nothing_was_live(snapshot: Units | None) -> bool:
+    """Return whether no release was live: only a snapshot that has units of the backend can show that."""
+    units = dict(snapshot or {})
+    return bool(units.keys() - {"frontend"}) and not any(unit.get("id") for unit in units.values())
+
+
+def live_now(
+    snapshot: Units, *, outcome: str, released: Units, target: Units, not_back: Missing, frontend_url: str, backend_url: str
+) -> dict[str, dict[str, str]]:
+    """Return the release that each unit serves after a run, and the public URLs. What is not known for sure is left out."""
+    units: dict[str, Mapping[str, Any]] = dict(snapshot)
+    if outcome == "released":
+        units |= released
+    elif outcome in ("rolled_back", "incomplete"):
+        units |= target
+    elif outcome not in ("checked", "failed", "migrated", "restored", "undone"):
+        units = {}
+    missing = {part["what"] for part in not_back}
+    live = {name: str(unit.get("release") or unit.get("id")) for name, unit in units.items() if unit.get("id") and name not in missing}
+    urls = {"frontend": frontend_url if "frontend" in live else "", "backend": backend_url if live.keys() - {"frontend"} else ""}
+    return {"units": live, "urls": {name: url for name, url in urls.items() if url}}
 
 
 def live_again(snapshot: Mapping[str, Mapping[str, Any]], not_back: Missing) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+SHOWN = 10  # releases that a refusal offers
 Units = Mapping[str, Mapping[str, Any]]
 Offered = Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -59,13 +60,23 @@ def _unfinished(known: Known) -> Units:
 def _from_platforms(known: Known) -> Units:
     """The newest at a platform may be a release that failed or was withdrawn. The ledger names those even where it names no target."""
     bad = set() if known.to else set(known.ledger.get("unverified") or [])
-    offered = {name: [one for one in candidates if one.get("release") not in bad] for name, candidates in known.offered.items()}
+    offered = {name: [one for one in candidates if _suits(one, known.to, bad)] for name, candidates in known.offered.items()}
     common = _common_release(list(offered.values()))
     chosen = {}
     for name, candidates in offered.items():
         if candidates:
             chosen[name] = next((one for one in candidates if common and one.get("release") == common), candidates[0])
     return chosen
+
+
+def _suits(candidate: Mapping[str, Any], to: str, bad: set[Any]) -> bool:
+    return candidate.get("release") == to if to else candidate.get("release") not in bad
+
+
+def candidates(known: Known) -> list[str]:
+    """Return the releases that at least one unit can run again, the newest first."""
+    releases = [str(one.get("release") or "") for offers in known.offered.values() for one in offers]
+    return [release for release in dict.fromkeys(releases) if release and release != known.to]
 
 
 def _common_release(offered: Sequence[Sequence[Mapping[str, Any]]]) -> str:
@@ -92,7 +103,10 @@ def _ledger_said(known: Known) -> str:
 def refusal(known: Known) -> str:
     """Return the message when there is no target."""
     what = f"{known.to} is not among the releases that can be put back." if known.to else "There is nothing to go back to."
-    return " ".join(part for part in ["Nothing was changed.", what, _ledger_said(known), "Name a release that was live before with -e to=<release>."] if part)
+    able = candidates(known)
+    choice = f"These can be put back: {', '.join(able[:SHOWN])}." if able else "The platforms have no older deployment that could run again."
+    remedy = "Name one of them with -e to=<release>." if able else "Deploy a release with deploy.yml."
+    return " ".join(part for part in ["Nothing was changed.", what, _ledger_said(known), choice, remedy] if part)
 
 
 def changes(target: Units, live: Units) -> dict[str, Any]:

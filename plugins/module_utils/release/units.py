@@ -20,6 +20,17 @@ PUSH = (
     "-e take_over=true"
 )
 
+WITHOUT_RELEASE = {
+    "backend": (
+        "the API does not report its release ({checks}): it is verified by its deployment's id, so that an old answer would not be noticed. "
+        'Add release: "v" + the version in package.json to the answer of /health (docs/shop.md has the lines)'
+    ),
+    "frontend": (
+        "the pages do not report their release ({checks}): they are verified by their deployment's id, so that an old page would not be noticed. "
+        'Add <meta name="release" content="v1.2.3"> to the layout (docs/shop.md has the lines)'
+    ),
+}
+
 
 def backend_check(results: Sequence[Mapping[str, Any]], *, take_over: bool) -> dict[str, Any]:
     """Return problems, unguarded units, commands and live deployments. ``results`` are those of the platform's module in check mode, one per unit."""
@@ -78,6 +89,24 @@ def baseline_problems(found: Mapping[str, Mapping[str, Any]], *, frontend_live: 
     remedy = "Repair the site or the check; for the hotfix of a broken site continue with -e baseline_broken=<reason>."
     sick = [site["summary"] for name, site in found.items() if live.get(name) and not site["healthy"]]
     return [] if accepted else [f"before anything changed: {summary} {remedy}" for summary in sick]
+
+
+def reported_releases(found: Mapping[str, Mapping[str, Any]], frontend_live: bool, backend_live: bool) -> dict[str, Any]:
+    """Return the checks of each live site that found no release where they look for one, and notes on them."""
+    live = [name for name, is_live in (("frontend", frontend_live), ("backend", backend_live)) if is_live and (found.get(name) or {}).get("healthy")]
+    silent = {name: list(found[name].get("without_release") or []) for name in live}
+    return {"silent": silent, "notes": [WITHOUT_RELEASE[name].format(checks=", ".join(checks)) for name, checks in silent.items() if checks]}
+
+
+def site_checks(checks: Sequence[Mapping[str, Any]], site: str, silent: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    """Return the checks of a site, each asked for its release as strictly as the live one allows.
+
+    What has reported a release has to report the right one; what has not is verified by the id of its deployment, until it does. Where nothing is live to
+    tell by, the check says which. An empty ``site`` is the frontend's staged build.
+    """
+    known = silent.get(site or "frontend")
+    strict = [{} if known is None else {"release_optional": check.get("name") in known} for check in checks]
+    return [{**check, **({"site": site} if site else {}), **more} for check, more in zip(checks, strict, strict=True)]
 
 
 def releases(snapshot: Mapping[str, State]) -> dict[str, str]:

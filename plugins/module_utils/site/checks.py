@@ -34,6 +34,7 @@ class Check:
     """A request and the expected answer.
 
     ``release`` is where the page shows its release: {json: path}, {header: name}, {meta: name} or {regex: pattern}. ``expected_release`` is the required one.
+    With ``release_optional`` an answer that reports none passes.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Check:
     max_latency_ms: float | None = None
     site: str | None = None
     expected_release: str | None = None
+    release_optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,8 +128,10 @@ def differences(check: Check, answer: Answer) -> Iterable[str]:
             yield f"header {name} is {answer.headers.get(name, 'missing')!r:.100} instead of {expected!r}"
     if check.contains is not None and check.contains not in answer.text:
         yield f"the page does not contain {check.contains!r:.100}"
-    if check.release and (release := check.expected_release) and (found := tell_release(check, answer)) != release:
-        yield f"release {found or 'missing'} instead of {release}"
+    if check.release and (release := check.expected_release):
+        found = tell_release(check, answer)
+        if found != release and (found or not check.release_optional):
+            yield f"release {found or 'missing'} instead of {release}"
     if answer.truncated:
         yield "the body is larger than a probe reads: choose a smaller page"
     if check.max_latency_ms is not None and answer.latency_ms > check.max_latency_ms:

@@ -15,7 +15,8 @@ from .probe import Result
 def of_site(name: str, checks: Sequence[Check], results: Sequence[Result]) -> dict[str, Any]:
     """Return what the checks of one site amount to."""
     of_it = [result for check, result in zip(checks, results, strict=True) if check.site == name]
-    return {"healthy": all(result.outcome == "healthy" for result in of_it), "summary": describe(of_it)}
+    silent = [result.name for check, result in zip(checks, results, strict=True) if check.site == name and check.release and not result.release]
+    return {"healthy": all(result.outcome == "healthy" for result in of_it), "summary": describe(of_it), "without_release": silent}
 
 
 def describe(results: Sequence[Result]) -> str:

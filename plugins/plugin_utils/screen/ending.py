@@ -35,12 +35,14 @@ _SENTENCE, _ROWS = 800, 60  # characters of a line, and lines, of the play's own
 def lines(run: State, bad: bool) -> list[Line]:
     """Return how a run ended. ``bad`` is what Ansible counts: failed or unreachable."""
     outcome = str(run.report.get("outcome") or ("failed" if bad else ""))
-    good = outcome in ("released", "migrated", "restored", "undone", "checked") or (outcome == "rolled_back" and run.about.kind == "rollback") or not outcome
+    good = (
+        outcome in ("go", "released", "migrated", "restored", "undone", "checked") or (outcome == "rolled_back" and run.about.kind == "rollback") or not outcome
+    )
     good = good and not bad and not run.verdict
     headline, more = _outcome(run, outcome, good)
     colour = GOOD if good else ATTENTION if outcome == "rolled_back" else BAD
     parts = [Line(), Line(headline, colour=colour), *more]
-    if outcome not in ("checked", "incomplete", "lost", "failed", ""):
+    if outcome not in ("go", "checked", "incomplete", "lost", "failed", ""):
         parts += _live(run)
     parts += [Line(one_line(note), "open", colour=ATTENTION) for note in _notes(run)[:_NOTES]]
     parts += _next(run, outcome, good)
@@ -74,7 +76,7 @@ def _rolled_back(run: State, message: str) -> str:
     back = _releases(run.facts.get("release_snapshot"))
     to = f" to {back[0]}" if len(back) == 1 else ""
     unverified = re.search(r"\(not verified[^)]*\)", message)
-    last = f" It is {unverified[0][1:-1]}." if unverified else " Every unit serves what it served before."
+    last = f" It is {unverified[0][1:-1]}." if unverified else _kept(run.facts.get("release_snapshot"))
     return f"ROLLED BACK{to}: {labels.of_step(step, unit) if step else 'the deploy'} failed.{last}"
 
 
@@ -113,6 +115,12 @@ def _local(found: re.Match[str]) -> str:
     return date(at) if at else found[0]
 
 
+def _kept(snapshot: Any) -> str:
+    units = snapshot.values() if isinstance(snapshot, Mapping) else []
+    was_live = any(isinstance(unit, Mapping) and unit.get("id") for unit in units)
+    return " Every unit serves what it served before." if was_live or not units else " Nothing was live before, and the backend is stopped again."
+
+
 def _releases(units: Any) -> list[str]:
     if not isinstance(units, Mapping):
         return []
@@ -128,7 +136,9 @@ def _live(run: State) -> list[Line]:
     described = [*_database(run, str(outcome)), *described]
     if not described:
         return []
-    return [Line(SEPARATOR.join([*described, *([run.about.url] if run.about.url else [])]), "live")]
+    urls = run.report.get("urls")
+    addresses = [str(url) for url in urls.values()] if isinstance(urls, Mapping) and urls else [run.about.url] if run.about.url else []
+    return [Line(SEPARATOR.join([*described, *addresses]), "live")]
 
 
 def _database(run: State, outcome: str) -> list[str]:

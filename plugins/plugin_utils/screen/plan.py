@@ -107,7 +107,7 @@ class Plan:
         for unit, was in self._in_order():
             ways.setdefault(f"back to {_release(was)}" if was.get("id") else "nothing to go back to", []).append(unit)
         described = [f"{', '.join(units)}: {way}" for way, units in ways.items()]
-        unsafe = self._incompatible()
+        unsafe = self._incompatible() if any(was.get("id") for was in self.live.values()) else []
         if self.pending is not None:
             described.append(f"schema: NOT safe for the old release ({listed(unsafe, 2)})" if unsafe else "schema: safe")
         return [Line(SEPARATOR.join(described), "if it fails", colour=ATTENTION if unsafe else "")] if described else []

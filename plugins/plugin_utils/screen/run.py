@@ -80,6 +80,8 @@ class Run(State):
 
     def differs(self, event: Event, text: str) -> list[Line]:
         """Return a difference as Ansible shows it, below what it is a difference of."""
+        if event.module in QUIET:
+            return []  # who holds the lease until when: it has a line of its own
         unit = self.plan.unit(event)
         label = labels.of_step(self.step.name, unit) if self.step and not self.rescuing else labels.of_event(event, unit)
         colours = {"+": GOOD, "-": BAD}

@@ -75,7 +75,13 @@ class Backend:
     def asked(self, verb: str, source: str, image: str | None) -> dict[str, Any]:
         """Return what the role asks the module for, as ``check`` or as ``release``."""
         unit = {"name": "api", "service": "api" if self.platform == "railway" else SERVICE, **({"image": image} if image else {})}
-        given = {"unit": unit, "backend_source": source, "release": "v1.1.0", "release_commit": self.commit, "source_path": str(self.repository)}
+        given = {
+            "unit": unit,
+            "backend_source": source,
+            "release": "v1.1.0",
+            "release_commit": self.commit,
+            "release_paths": {"source_path": str(self.repository)},
+        }
         given |= {"backend_platform": self.platform, "backend_unguarded": []}
         return platforms.module_for("backend_service", arguments("backend", verb, "storefront.runbook.backend_service", given))[1]
 
@@ -196,7 +202,13 @@ class Frontend:
 
     def planned(self, source: str, **options: Any) -> tuple[dict[str, Any], list[str]]:
         """Return what the module foretells, and the problems that preflight tells of."""
-        given = {"frontend_source": source, "release": "v1.1.0", "release_commit": self.commit, "source_path": str(self.repository), **options}
+        given = {
+            "frontend_source": source,
+            "release": "v1.1.0",
+            "release_commit": self.commit,
+            "release_paths": {"source_path": str(self.repository)},
+            **options,
+        }
         asked = {verb: arguments("frontend", verb, "storefront.runbook.vercel_deploy", given) for verb in ("check", "stage")}
         planned, staged = ({key: value for key, value in one.items() if key not in NOT_GIVEN} for one in asked.values())
         assert planned == staged

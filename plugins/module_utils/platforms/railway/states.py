@@ -32,8 +32,8 @@ STATES = {
 
 # What to do about each word that is an end without success, and about the pending one that only people end; in lower case as ``Deployment.word`` gives it.
 ADVICE = {
-    "failed": "Correct what the log names and deploy again, or roll back.",
-    "crashed": "It started and ended by itself: correct what the log names and deploy again, or roll back.",
+    "failed": "Correct what the log names, then deploy again.",
+    "crashed": "It started and ended by itself: correct what the log names, then deploy again.",
     "skipped": "Railway left it out, as for watch paths that nothing touched or checks that failed: check them in the service's settings, and deploy again.",
     "removing": "Somebody, or a newer deployment, removes it: check the deployments at Railway, and deploy again.",
     "removed": "Somebody, or a newer deployment, has removed it: check the deployments at Railway, and deploy again.",

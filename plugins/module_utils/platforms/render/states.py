@@ -28,9 +28,9 @@ STATES = {
 }
 # What to do about each word that is an end without success.
 ADVICE = {
-    "build_failed": "Correct what the log names and deploy again, or roll back.",
-    "pre_deploy_failed": "Its pre-deploy command failed: correct what the log names and deploy again, or roll back.",
-    "update_failed": "It was built and did not become healthy: check its start command, its port and its health check path, and deploy again, or roll back.",
+    "build_failed": "Correct what the log names, then deploy again.",
+    "pre_deploy_failed": "Its pre-deploy command failed: correct what the log names, then deploy again.",
+    "update_failed": "It was built and did not become healthy: check its start command, its port and its health check path,, then deploy again.",
     "canceled": "Somebody, or a newer deploy, canceled it: check the deploys at Render, and deploy again.",
     "deactivated": "A newer deploy serves in its place: check the deploys at Render, and deploy again if that one was not meant.",
 }

@@ -269,5 +269,5 @@ class Vercel:
         try:
             return self.waiter.wait_for(fetch, lambda answer: answer[1], what=f"Serving {deployment_id}", look_at="the project's domains at Vercel")[0]
         except DeploymentFailed as error:
-            advice = "Look at these domains in the project's settings at Vercel, then run it again or roll back."
+            advice = "Look at these domains in the project's settings at Vercel, then run it again."
             raise DeploymentFailed(f"{error} {advice}", state=error.details.get("state")) from None

@@ -74,7 +74,7 @@ def test_several_sites_are_asked_at_once_each_for_its_own_release() -> None:
     home, health = {**HOME, "url": "/", "site": "frontend"}, {**API, "url": "/health", "site": "backend"}
     result = check(broken_api, home, health, sites=SHOP, release="v9.9.9", require="none")
     assert [entry["url"] for entry in result["checks"]] == ["https://www.shop.example/", "https://api.shop.example/health"]
-    assert result["sites"]["frontend"] == {"healthy": True, "summary": "All of 1 checks are healthy."}
+    assert result["sites"]["frontend"] == {"healthy": True, "summary": "All of 1 checks are healthy.", "without_release": []}
     assert not result["sites"]["backend"]["healthy"]
     assert "release v1.2.0 instead of v1.1.0" in result["sites"]["backend"]["summary"]
     assert result["summary"].startswith("1 of 2 checks failed.")

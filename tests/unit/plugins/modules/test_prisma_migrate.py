@@ -30,6 +30,7 @@ DROPS = {
     "statement": "DROP TABLE",
     "reason": "drops the table item",
 }
+QUOTED = {**DROPS, "sql": "DROP TABLE item;"}  # of a pending migration
 
 AFTER = f"""\
 1_init
@@ -82,7 +83,7 @@ def test_check_mode_judges_what_is_pending_shows_its_sql_and_sends_none_of_it(da
     assert (predicted["changed"], predicted["applied"], predicted["backward_compatible"]) == (True, [], False)
     assert predicted["pending"] == [
         {"name": "2_rating", "checksum": RATING.checksum, "backward_compatible": True, "classes": ["expand"], "reasons": []},
-        {"name": "3_drop", "checksum": DROP.checksum, "backward_compatible": False, "classes": ["contract", "destructive"], "reasons": [DROPS]},
+        {"name": "3_drop", "checksum": DROP.checksum, "backward_compatible": False, "classes": ["contract", "destructive"], "reasons": [QUOTED]},
     ]
     assert predicted["diff"] == {"before": "1_init\n", "after": AFTER}
     assert all(statement.startswith("SELECT") for statement in database.sent)

@@ -1,21 +1,288 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which options a run needs, and which of them are wrong."""
+"""Nothing gets past preflight: each variable left out, mistyped, of another shape, empty or not filled in."""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.release import options
+import yaml
+from ansible_collections.storefront.runbook.plugins.module_utils.release import options, placeholders, spelling
+from ansible_collections.storefront.runbook.plugins.module_utils.release.variable_names import OPTIONS, OWN, RUN
 
-SPECS = {"store": {"required": True, "description": "Where backups live."}, "backend_token": {"required": True, "description": "A token."}, "edge_zone": {}}
-VALUES = {"store": "s3://bucket/shop", "backend_token": "sesame", "edge_zone": 0}
-GOOD: dict[str, Any] = {
-    **{"kind": "deploy", "surfaces": ["backend"], "named": ["backend"]},
-    **{"release": "v1.1.0", "source_path": "../shop"},
+PLAYBOOKS = Path(__file__).parents[5] / "playbooks"
+NAMES = sorted(path.name.removesuffix(".meta.yml") for path in PLAYBOOKS.glob("*.meta.yml"))
+PAGE = (PLAYBOOKS.parent / "docs" / "inventory.md").read_text(encoding="utf-8")
+DOCUMENTED = re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)
+SECRET = "hunter2-and-more"
+LINES = 160
+
+
+def entries(playbook: str) -> options.Entries:
+    document = yaml.safe_load((PLAYBOOKS / f"{playbook}.meta.yml").read_text(encoding="utf-8"))
+    return {entry: described["options"] for entry, described in document["argument_specs"].items()}
+
+
+SPECS = {playbook: entries(playbook) for playbook in NAMES}
+WHOLE: dict[str, Any] = {
+    "surfaces": ["database", "backend", "frontend", "edge"],
+    "source_path": "../shop",
+    "store": "s3://bucket/shop",
+    "database_url": f"postgresql://shop:{SECRET}@db.internal/shop",
+    "database_migrate_runner": "builtin",
+    "backend_token": SECRET,
+    "backend_project": "5a1b9c3e-1111-4222-8333-444455556666",
+    "backend_environment": "6a1b9c3e-1111-4222-8333-444455556666",
+    "backend_url": "https://api.shop.internal",
+    "backend_units": [{"name": "api", "service": "one"}, {"name": "worker", "kind": "worker", "service": "two"}],
+    "frontend_token": SECRET,
+    "frontend_project": "prj_1",
+    "frontend_url": "https://shop.internal",
+    "edge_token": SECRET,
+    "edge_zone": "shop.internal",
 }
+CHOSEN = {"release": "v1.1.0", "backup": "latest", "to": "v1.0.0"}
+SURFACES = {"migrate": ["database"], "backups": ["database"], "prove": ["database"], "database": ["database"], "backup": ["database"]}
+
+
+def wrong(
+    playbook: str, values: dict[str, Any], *, more: dict[str, Any] | None = None, commanded: tuple[str, ...] = (), read: tuple[str, ...] = ()
+) -> list[str]:
+    """Return the problems of a run with these variables; ``more`` are variables that are not declared."""
+    run = {name: value for name, value in CHOSEN.items() if playbook in RUN[name] and name not in values}
+    values = {name: value for name, value in {**run, **values}.items() if value is not LEFT_OUT}
+    surfaces = SURFACES.get(playbook) or options.moved(options.asked(values.get("surfaces")), bool(values.get("edge_zone")))
+    if playbook == "restore":
+        surfaces = [surface for surface in surfaces if surface in ("database", "backend")]
+    given = options.Given(playbook, surfaces, values, names=[*values, *(more or {})], read=read, commanded=commanded)
+    return options.wrong(SPECS[playbook], given)
+
+
+LEFT_OUT = object()
+CASES = [(playbook, name) for playbook in NAMES for entry in SPECS[playbook].values() for name in entry]
+
+
+def spec_of(playbook: str, name: str) -> dict[str, Any]:
+    return next(dict(options_[name]) for options_ in SPECS[playbook].values() if name in options_)
+
+
+@pytest.mark.parametrize("playbook", NAMES)
+def test_a_whole_inventory_without_any_option_passes(playbook: str) -> None:
+    assert wrong(playbook, WHOLE) == []
+
+
+@pytest.mark.parametrize(("playbook", "name"), CASES)
+def test_a_variable_that_is_left_out_is_asked_for_or_has_a_default(playbook: str, name: str) -> None:
+    spec = spec_of(playbook, name)
+    problems = wrong(playbook, {**WHOLE, name: LEFT_OUT})
+    if spec.get("required"):
+        assert [problem for problem in problems if problem.startswith((f"{name} is missing", f"{name} is empty"))], problems
+    else:
+        needed = {"source_path": "source_path is missing", "backup": "backup is missing"}
+        needed |= {one: f"{one} is missing" for one in ("backend_project", "backend_environment") if "backend" in SPECS[playbook]}
+        deploys = name != "source_path" or playbook in ("deploy", "preflight", "migrate")
+        asked = name in needed and deploys and not (name == "backup" and playbook != "restore")
+        assert bool(problems) == asked, problems
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_each_variable_of_the_page_is_recognised_when_it_is_mistyped(name: str) -> None:
+    last, middle = len(name) - 1, len(name) // 2
+    typed = (
+        {
+            *(name[:at] + name[at + 1 :] for at in {1, middle, last}),  # a letter is left out
+            *(name[:at] + name[at] + name[at:] for at in {0, middle, last}),  # doubled
+            *(name[:at] + name[at + 1] + name[at] + name[at + 2 :] for at in {0, middle} if at < last),  # swapped with its neighbour
+            *(name[:at] + "q" + name[at + 1 :] for at in {middle, last}),  # replaced
+            name.upper(),
+            name.replace("_", ""),
+            name.replace("_", "-"),
+        }
+        - {*OPTIONS, *OWN, ""}
+    )
+    for wrongly in typed:
+        found = wrong("deploy", WHOLE, more={wrongly: 1}, commanded=(wrongly,) if name in RUN else ())
+        assert len(found) == 1, (wrongly, found)
+        assert found[0].startswith(f"{wrongly} is no variable of this collection: did you mean "), found
+        if name in spelling.nearest(wrongly, [name], short=True):
+            assert "did you mean" in found[0]
+
+
+def test_a_mistyped_name_is_suggested() -> None:
+    (problem,) = wrong("deploy", WHOLE, more={"verify_wait_timout": 5})
+    assert problem == "verify_wait_timout is no variable of this collection: did you mean verify_wait_timeout? Nothing in the inventory reads it"
+
+
+@pytest.mark.parametrize("name", ["shop_domain", "region", "vault_frontend_tokn", "ansible_user", "awx_job_id", "__mine", "ticket", "team", "domain", "port"])
+def test_a_variable_of_somebodys_own_passes(name: str) -> None:
+    assert wrong("deploy", WHOLE, more={name: 1}, commanded=(name,)) == []
+
+
+def test_a_variable_with_our_prefix_passes_when_the_inventory_reads_it() -> None:
+    assert wrong("deploy", WHOLE, more={"frontend_domain": "shop.internal"}, read=("frontend_domain",)) == []
+    (problem,) = wrong("deploy", WHOLE, more={"frontend_colour": "blue"})
+    assert "frontend_colour is no variable of this collection" in problem
+    assert "does not begin with frontend_" in problem
+
+
+def test_what_the_playbooks_set_is_no_stranger() -> None:
+    assert wrong("deploy", WHOLE, more=dict.fromkeys(OWN, 1)) == []
+
+
+WRONG_SHAPES: dict[str, list[Any]] = {
+    **{"str": [["a"], {"a": 1}], "path": [["a"], {"a": 1}], "int": ["many", [1], 1.5], "float": ["soon", [1]]},
+    "bool": ["maybe", ["yes"], 2],
+}
+WRONG_SHAPES |= {"dict": ["a text", ["a"], 5], "list": [{"a": 1}]}
+
+
+@pytest.mark.parametrize(("playbook", "name"), [case for case in CASES if case[0] == "deploy"])
+def test_each_variable_of_another_shape_is_refused(playbook: str, name: str) -> None:
+    spec = spec_of(playbook, name)
+    kind = spec.get("type", "str")
+    if name in ("surfaces", "rollout"):
+        return
+    for value in WRONG_SHAPES[kind]:
+        problems = [problem for problem in wrong(playbook, {**WHOLE, name: value}) if problem.startswith(name)]
+        assert problems, (name, value)
+        assert len(problems[0]) < LINES * 4
+    if spec.get("choices"):
+        near = str(spec["choices"][0]) + "x"
+        (problem,) = wrong(playbook, {**WHOLE, name: near}) if name != "backend_platform" else wrong(playbook, {**WHOLE, name: "railwayx"})
+        assert "did you mean" in problem
+
+
+@pytest.mark.parametrize("name", [name for entry in SPECS["deploy"].values() for name, spec in entry.items() if spec.get("no_log")])
+def test_a_secret_is_never_quoted(name: str) -> None:
+    spec = spec_of("deploy", name)
+    values = [{SECRET: SECRET}, [SECRET]] if spec["type"] == "str" else [SECRET, [SECRET]]
+    for value in [*values, f"TODO {SECRET}", f"postgresql://FILL_IN:{SECRET}@db/shop", f"db/{SECRET}"]:
+        assert SECRET not in " ".join(wrong("deploy", {**WHOLE, name: value})), value
+
+
+@pytest.mark.parametrize(
+    ("units", "expected"),
+    [
+        ([{"name": "api", "sevice": "one"}], ["has no key sevice: did you mean service?", "backend_units[0] (api).service is missing"]),
+        ([{"name": "api", "service": "one", "knd": "web"}], ["has no key knd: did you mean kind?"]),
+        ([{"name": "api", "service": "one", "kind": "wokrer"}], ["must be one of web, worker, cron", "did you mean worker?"]),
+        ([{"service": "one"}], ["backend_units[0].name is missing"]),
+        (["api"], ["backend_units[0] must be a mapping with the keys name"]),
+        ("api", ["backend_units must be a list whose items have the keys name"]),
+        ({"api": "one"}, ["backend_units must be a list"]),
+        ([], ["backend_units is empty"]),
+        ([{"name": "api", "service": "one"}, {"name": "api", "service": "two"}], ["2 units have the name api"]),
+        ([{"name": "api", "service": "one"}, {"name": "worker", "service": "one"}], ["2 units have the service one"]),
+        ([{"name": "frontend", "service": "one"}], ["must not be named frontend"]),
+        ([{"name": "api", "service": None}], ["backend_units[0] (api).service is empty"]),
+        ([{"name": "api", "service": "FILL_IN_id"}], ["backend_units is still to be filled in (FILL_IN_id)"]),
+    ],
+)
+def test_every_key_of_a_unit_is_checked(units: Any, expected: list[str]) -> None:
+    problems = wrong("deploy", {**WHOLE, "backend_units": units})
+    assert len(problems) == len(expected) or len(expected) == 2, problems
+    for words in expected:
+        assert words in " ".join(problems), problems
+
+
+def test_a_unit_without_a_kind_is_a_web_server() -> None:
+    units = options.units(SPECS["deploy"], WHOLE)
+    assert [unit["kind"] for unit in units] == ["web", "worker"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("frontend_url", "shop.internal", "frontend_url must begin with https:// or http://: https://shop.internal"),
+        ("backend_url", "//api.shop.internal", "backend_url must begin with https:// or http://"),
+        ("frontend_url", "htps://shop.internal", "frontend_url must begin with https:// or http://"),
+        ("database_url", "mysql://a:b@c/d", "database_url must begin with postgresql:// or postgres://"),
+        ("database_url", "db.internal/shop", "database_url must begin with postgresql:// or postgres://"),
+        ("store", "bucket/shop", "store must begin with s3:// or file://: s3://bucket/shop"),
+        ("frontend_api_url", "127.0.0.1:80", "frontend_api_url must begin with https:// or http://: https://127.0.0.1:80"),
+    ],
+)
+def test_an_address_without_its_scheme_is_named_with_all_other_problems(name: str, value: str, expected: str) -> None:
+    problems = wrong("deploy", {**WHOLE, name: value, "backend_token": ""})
+    assert problems[-1] == expected or expected in problems
+    assert any(problem.startswith("backend_token is empty") for problem in problems)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("FILL_IN", "prj_FILL_IN", "CHANGE_ME", "change-me", "changeme", "TODO", "TODO: ask Bob", "xxx", "XXXX", "sk_xxxxxxxx", "<your token>", "REPLACE_ME"),
+        *("https://example.com", "https://api.example.com/v1", "ops@example.org", "YOUR_PROJECT_ID", "FIXME", "TBD"),
+    ],
+)
+def test_what_is_still_to_be_filled_in_is_found(text: str) -> None:
+    assert placeholders.found("frontend_project", text), text
+    assert placeholders.found("frontend_project", [{"deep": text}])
+
+
+@pytest.mark.parametrize(
+    "text", ["shop.example", "prj_x1", "xx", "max", "https://shop.internal", "example.community", "todo-list", "exchange-men", "my-example.company", "Foxxx"]
+)
+def test_what_is_no_placeholder_passes(text: str) -> None:
+    assert placeholders.found("frontend_project", text) == []
+
+
+def test_a_reason_and_what_a_page_has_to_contain_may_look_like_one() -> None:
+    check = [{"name": "about", "url": "/about", "contains": "mail us at help@example.com, TODO"}]
+    assert wrong("deploy", {**WHOLE, "baseline_broken": "TODO page is down", "verify_frontend_checks": check}) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"surfaces": ["backend", "fronted"]}, "surfaces: there is no surface fronted: did you mean frontend?; choose from database, backend, frontend, edge"),
+        ({"surfaces": []}, "surfaces is empty: name at least one of database, backend, frontend, edge"),
+        ({"surfaces": {"a": 1}}, "surfaces must be a list of database, backend, frontend, edge, and is a mapping"),
+        ({"release": ""}, "release is missing: name it with -e release=v1.2.3"),
+        ({"release": LEFT_OUT}, "release is missing: name it with -e release=v1.2.3"),
+        ({"database_migrate_runner": "platform", "surfaces": ["backend"]}, "database_migrate_runner is platform"),
+        ({"notify_slack_token": "xoxb-1"}, "notify_slack_channel is missing, which is needed as notify_slack_token is set"),
+        ({"notify_github_token": "ghp-1"}, "notify_github_repository is missing"),
+        ({"backend_project": ""}, "backend_project is missing, which is needed as backend_platform is railway"),
+        ({"verify_passes": None}, "verify_passes has no value: delete it, which means 2, or give it one"),
+        ({"frontend_wait_timeout": ""}, "frontend_wait_timeout is empty: delete it"),
+        ({"edge_purge": {"evrything": True}}, "edge_purge has no key evrything: did you mean everything?"),
+        ({"verify_backend_checks": [{"name": "health", "url": "/health", "jsn": {}}]}, "has no key jsn: did you mean json?"),
+        ({"database_backup_keep": {"dayly": 3}}, "database_backup_keep has no key dayly: did you mean daily?"),
+    ],
+)
+def test_every_wrong_variable_is_named(values: dict[str, Any], expected: str) -> None:
+    problems = wrong("deploy", {**WHOLE, **values})
+    assert [problem for problem in problems if expected in problem], problems
+
+
+@pytest.mark.parametrize(
+    ("playbook", "name", "expected"),
+    [
+        ("rollback", "release", "name the release to go back to with -e to=<release>"),
+        ("deploy", "to", "name the release with -e release=<release>"),
+        ("deploy", "undo", "undo is for restore.yml, and deploy.yml does not read it: leave it out"),
+    ],
+)
+def test_what_another_playbook_reads_is_refused_on_the_command_line(playbook: str, name: str, expected: str) -> None:
+    assert [problem for problem in wrong(playbook, {**WHOLE, name: "v1"}, commanded=(name,)) if expected in problem]
+    assert wrong(playbook, {**WHOLE, name: "v1"}) == [], "an inventory is shared by all playbooks"
+
+
+def test_a_restore_says_what_it_can_do() -> None:
+    (problem,) = wrong("restore", {**WHOLE, "backup": LEFT_OUT})
+    assert "-e backup=latest" in problem
+    assert "-e undo=true" in problem
+
+
+def test_what_is_given_as_text_on_the_command_line_passes() -> None:
+    given = {"take_over": "true", "verify_passes": "3", "surfaces": "backend,frontend", "frontend_wait_timeout": "2.5", "database_gather": "locks,tables"}
+    assert wrong("deploy", {**WHOLE, **given}) == []
+    assert wrong("deploy", {**WHOLE, "database_rehearse": False}) == [], "YAML reads an off without quotes as false"
 
 
 @pytest.mark.parametrize(
@@ -25,6 +292,7 @@ GOOD: dict[str, Any] = {
         ("backend, frontend", ["backend", "frontend"]),
         ("", []),
         (None, []),
+        (5, []),
         ([" edge "], ["edge"]),
     ],
 )
@@ -46,39 +314,9 @@ def test_surfaces_move_in_the_order_of_a_deploy_and_the_edge_goes_with_the_front
     assert options.moved(named, has_edge) == expected
 
 
-def test_a_rollback_needs_only_the_options_of_what_it_moves() -> None:
-    assert options.roles("deploy", ["database", "backend"]) == ["release", "database", "backend", "verify"]
-    assert options.roles("rollback", ["database", "backend", "frontend", "edge"]) == ["backend", "frontend", "verify"]
-
-
-@pytest.mark.parametrize(
-    ("given", "values", "problems"),
-    [
-        ({}, {}, []),
-        ({"named": ["backend", "fronted"]}, {}, ["surfaces: there is no surface fronted; choose from database, backend, frontend, edge"]),
-        ({"named": [], "surfaces": []}, {}, ["surfaces is empty: name at least one of database, backend, frontend, edge"]),
-        ({"argument_errors": ["missing required arguments: store"]}, {}, ["missing required arguments: store"]),
-        ({}, {"store": ""}, ["store is empty: Where backups live."]),
-        ({}, {"store": None}, ["store is empty: Where backups live."]),
-        ({}, {"edge_zone": ""}, []),  # not required
-        ({}, {"store": 0}, []),  # not set: the argument spec says that it is missing
-        ({}, {"store": "FILL_IN: the bucket"}, ["store is still to be filled in (FILL_IN: the bucket)"]),
-        (
-            {},
-            {"edge_zone": {"a": ["FILL_IN one", "FILL_IN two"]}},
-            ["edge_zone is still to be filled in (FILL_IN one)", "edge_zone is still to be filled in (FILL_IN two)"],
-        ),
-        ({"release": ""}, {}, ["release is missing: name it with -e release=v1.2.3"]),
-        ({"release": "", "source_path": "", "kind": "rollback"}, {}, []),
-        ({"source_path": ""}, {}, ["source_path is missing: set it to the checkout of the shop on this controller"]),
-        ({"source_path": "", "surfaces": ["edge"]}, {}, []),
-        ({"migrate_runner": "platform"}, {}, ["database_migrate_runner is platform, so the backend brings the migrations"]),
-        ({"migrate_runner": "platform", "surfaces": ["database", "backend"]}, {}, []),
-    ],
-)
-def test_every_wrong_option_is_named(given: dict[str, Any], values: dict[str, Any], problems: list[str]) -> None:
-    found = options.wrong(SPECS, {**VALUES, **values}, **{**GOOD, **given})
-    assert [one.startswith(problem) for one, problem in zip(found, problems, strict=True)] == [True] * len(problems)
+def test_a_rollback_needs_only_what_the_units_need_that_it_moves() -> None:
+    needed = {name: value for name, value in WHOLE.items() if name.startswith(("backend_", "frontend_")) or name == "surfaces"}
+    assert wrong("rollback", needed) == []
 
 
 def test_a_refusal_lists_all_problems() -> None:
@@ -92,3 +330,8 @@ def test_a_problem_that_several_surfaces_have_is_named_once() -> None:
     )
     assert options.refusal([unknown, f"backend: {unknown}"], "in the way") == f"Nothing was changed. 1 in the way:\n- {unknown}"
     assert options.refusal(["surfaces: there is no surface x"], "to correct") == "Nothing was changed. 1 to correct:\n- surfaces: there is no surface x"
+
+
+def test_a_variable_of_the_command_line_that_nothing_reads_is_named() -> None:
+    given = options.Given("deploy", [], WHOLE, read=("mine",), commanded=("version", "mine", "release", "verify_passess", "ansible_user"))
+    assert options.unread(given) == ["version"]

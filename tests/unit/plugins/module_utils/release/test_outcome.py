@@ -113,3 +113,20 @@ def test_an_unfinished_deploy_is_settled_in_one_of_two_ways() -> None:
     assert outcome.unsettled_message(NOT_BACK, "v2") == (
         "ROLLBACK INCOMPLETE: worker. What the deploy of v2 left was not put back, so nothing new was started. It did not start."
     )
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "nothing"),
+    [
+        ({"api": {"id": None}, "frontend": {"id": None}}, True),
+        ({"api": {"id": None}}, True),
+        ({"api": {"id": "one"}, "worker": {"id": None}}, False),
+        ({"api": {"id": None}, "frontend": {"id": "dpl"}}, False),
+        ({"frontend": {"id": None}}, False),  # the backend is not moved, and may be live
+        ({}, False),
+        (None, False),
+    ],
+)
+def test_no_migration_is_unsafe_where_nothing_was_live(snapshot, nothing) -> None:
+    assert outcome.nothing_was_live(snapshot) == nothing
+    assert outcome.incompatible(["1_a"], ["2_b"], "", snapshot) == ([] if nothing else ["1_a", "2_b"])

@@ -65,11 +65,15 @@ def test_a_release_that_the_ledger_calls_unverified_is_not_taken_unless_it_is_na
 @pytest.mark.parametrize(
     ("known", "words"),
     [
-        ({"ledger": {"message": "Every release failed."}}, "There is nothing to go back to. Every release failed. Name a release"),
-        ({"to": "v9"}, "v9 is not among the releases that can be put back. Name a release"),
+        ({"ledger": {"message": "Every release failed."}}, "There is nothing to go back to. Every release failed. The platforms have no older"),
+        ({"to": "v9"}, "v9 is not among the releases that can be put back. The platforms have no older deployment that could run again. Deploy a release"),
+        (
+            {"to": "v9", "offered": {"api": [unit("v2"), unit("v1")], "frontend": [unit("v1"), unit(None)]}},
+            "v9 is not among the releases that can be put back. These can be put back: v2, v1. Name one of them with -e to=<release>.",
+        ),
     ],
 )
-def test_a_rollback_without_a_target_says_how_to_name_one(known: dict[str, Any], words: str) -> None:
+def test_a_rollback_without_a_target_names_those_that_there_are(known: dict[str, Any], words: str) -> None:
     assert refusal(Known(live=LIVE, **known)).startswith(f"Nothing was changed. {words}")
 
 

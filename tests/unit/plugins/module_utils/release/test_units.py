@@ -114,3 +114,20 @@ def test_a_push_that_vercel_would_serve_says_how_to_turn_that_off() -> None:
 )
 def test_only_what_was_on_is_recorded_as_turned_off(assigned: dict[str, bool] | None, turned_off: bool) -> None:
     assert units.took_over({"auto_assign_domains": assigned}) is turned_off
+
+
+def test_a_check_is_asked_for_its_release_as_strictly_as_the_live_site_allows() -> None:
+    found = {"backend": {"healthy": True, "without_release": ["health"]}, "frontend": {"healthy": True, "without_release": []}}
+    reported = units.reported_releases(found, True, True)
+    assert reported["silent"] == {"frontend": [], "backend": ["health"]}
+    (note,) = reported["notes"]
+    assert "the API does not report its release (health): it is verified by its deployment's id" in note
+    checks = [{"name": "health", "url": "/health"}, {"name": "ready", "url": "/ready"}]
+    assert [one["release_optional"] for one in units.site_checks(checks, "backend", reported["silent"])] == [True, False]
+    assert [one["release_optional"] for one in units.site_checks(checks, "", reported["silent"])] == [False, False]
+    assert units.site_checks(checks, "backend", {})[0] == {"name": "health", "url": "/health", "site": "backend"}, "nothing is live to tell by"
+
+
+def test_what_is_not_live_or_not_healthy_says_nothing_of_its_release() -> None:
+    found = {"backend": {"healthy": False, "without_release": ["health"]}, "frontend": {"healthy": True, "without_release": ["homepage"]}}
+    assert units.reported_releases(found, False, True) == {"silent": {}, "notes": []}

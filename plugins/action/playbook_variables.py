@@ -1,0 +1,108 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks a run's variables against the argument spec of its playbook, playbooks/<name>.meta.yml; an action of our playbooks alone.
+
+Its options are ``playbook``, the name; ``surfaces``, which the run moves whatever the inventory has; and ``only``, which it can move at most. It returns
+``problems``, each with its remedy; ``units``, the backend's with every key; and ``paths``, each absolute. It only reads, in check mode too, and never fails
+because of what it finds, so that the playbook can refuse all problems at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.text.converters import to_text
+from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
+
+from ..module_utils.core.redact import redact
+from ..module_utils.release import options, paths
+from ..module_utils.release.variable_names import OPTIONS, OWN
+
+PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
+NAME = re.compile(r"[A-Za-z_]\w*")
+MAGIC = ("hostvars", "vars", "groups", "environment")  # they hold everything once more
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class ActionModule(ActionBase):
+    _VALID_ARGS = frozenset(("playbook", "surfaces", "only"))
+    _supports_check_mode = True
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        entries = argument_specs(str(self._task.args.get("playbook", "")))
+        commanded = set(load_extra_vars(self._loader))
+        names = {name for entry in entries.values() for name in entry} | (commanded & {*OPTIONS})
+        values, broken = self._values(names & variables.keys(), variables)
+        given = options.Given(
+            playbook=str(self._task.args["playbook"]),
+            surfaces=self._surfaces(values),
+            values=values,
+            broken=broken,
+            names=[name for name in variables if name not in MAGIC],
+            read=set(referred(variables)),
+            commanded=commanded,
+        )
+        inventory = variables.get("inventory_dir")
+        found = paths.resolved(entries, values, inventory=to_text(inventory) if inventory else "", here=str(Path.cwd()), commanded=commanded)
+        unread = options.unread(given)
+        result |= {"changed": False, "problems": options.wrong(entries, given), "units": options.units(entries, values), "paths": found}
+        if unread:
+            result["warnings"] = [f"No variable of this collection is called {', '.join(unread)}, and nothing in the inventory reads it: it changes nothing."]
+        return result
+
+    def _values(self, names: set[str], variables: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+        """Return the variables that can be evaluated, and of each other one why not."""
+        values, broken = {}, {}
+        for name in names:
+            try:
+                values[name] = self._templar.template(variables[name])
+            except Exception as error:  # Ansible has many classes for it
+                broken[name] = redact(" ".join(str(error).split("\n")[0].split()))
+        return values, broken
+
+    def _surfaces(self, values: Mapping[str, Any]) -> Sequence[str]:
+        """Return the surfaces that this run moves: those that the task names, or those of the inventory."""
+        fixed = self._task.args.get("surfaces")
+        if fixed:
+            return [str(surface) for surface in fixed]
+        moved = options.moved(options.asked(values.get("surfaces")), bool(values.get("edge_zone")))
+        only = self._task.args.get("only")
+        return [surface for surface in moved if not only or surface in only]
+
+
+def argument_specs(playbook: str) -> options.Entries:
+    """Return the options of a playbook by entry."""
+    file = PLAYBOOKS / f"{playbook}.meta.yml"
+    if not file.is_file():
+        raise AnsibleActionFail(f"playbook is {playbook!r}, which is no playbook of this collection: there is no {file.name}")
+    document = yaml.load(file.read_text(encoding="utf-8"), Loader=LOADER)  # noqa: S506 - a safe loader, in C where there is one
+    return {entry: described["options"] for entry, described in document["argument_specs"].items()}
+
+
+def referred(variables: Mapping[str, Any]) -> Iterator[str]:
+    """Yield every name that the templates of the inventory's variables hold."""
+    for name, value in variables.items():
+        if name not in MAGIC and name not in OWN:
+            for text in templates(value):
+                yield from NAME.findall(text)
+
+
+def templates(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        if "{{" in value or "{%" in value:
+            yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from templates(one)
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            yield from templates(one)
