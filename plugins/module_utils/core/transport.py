@@ -39,30 +39,30 @@ def make_session(secret_headers: Mapping[str, str]) -> requests.Session:
     """
 
     class Session(requests.Session):
-        def rebuild_auth(self, prepared_request, response):
+        def rebuild_auth(self, prepared_request: Any, response: Any) -> None:
             if _origin(prepared_request.url) != _origin(response.request.url):
                 for name in (*secret_headers, "Authorization"):
                     prepared_request.headers.pop(name, None)
 
-        def get_redirect_target(self, resp):
+        def get_redirect_target(self, resp: Any) -> str | None:
             target = super().get_redirect_target(resp)
             if target:  # requests would read the whole body before it checks the address, however long it is
                 resp._content, resp._content_consumed = b"", True
                 resp.raw.close()
             return target
 
-        def merge_environment_settings(self, url, proxies, stream, verify, cert):
+        def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
             key = (_origin(url), stream, verify, cert)
             if key not in known:
                 known[key] = super().merge_environment_settings(url, proxies, stream, verify, cert)
             return dict(known[key])
 
     class Adapter(HTTPAdapter):
-        def init_poolmanager(self, *args, **options):
+        def init_poolmanager(self, *args: Any, **options: Any) -> None:
             super().init_poolmanager(*args, **options)
             self.poolmanager.pool_classes_by_scheme = timed_pools(HTTPConnectionPool, HTTPSConnectionPool)
 
-        def proxy_manager_for(self, *args, **options):
+        def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
             manager = super().proxy_manager_for(*args, **options)
             manager.pool_classes_by_scheme = timed_pools(HTTPConnectionPool, HTTPSConnectionPool)
             return manager

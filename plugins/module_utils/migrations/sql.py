@@ -14,7 +14,7 @@ try:
     from pglast import parse_sql
     from pglast.enums import ConstrType, ObjectType, OnConflictAction
     from pglast.parser import ParseError
-    from pglast.visitors import Visitor
+    from pglast.visitors import Visitor as Visitor  # noqa: PLC0414 - others take it from here
 
     PGLAST_ERROR: str | None = None
     ast: Any = pglast.ast  # its attributes are all optional, which what the parser returns is not

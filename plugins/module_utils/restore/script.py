@@ -94,7 +94,7 @@ def load_script(
             raise failure
 
 
-def _copy(reader: subprocess.Popen, runner: subprocess.Popen) -> None:
+def _copy(reader: subprocess.Popen[bytes], runner: subprocess.Popen[bytes]) -> None:
     """Copy the script. psql gets its end only where pg_restore wrote all of it: else what is there so far would be committed."""
     source, target = cast(io.BufferedReader, reader.stdout), cast(IO[bytes], runner.stdin)
     with suppress(BrokenPipeError), source:

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NoReturn, TypeAlias
+from typing import Any, BinaryIO, NoReturn, TypeAlias
 
 from ..core.errors import ConfigError
 from .ignore import Ignored, nothing_ignored
@@ -79,7 +79,7 @@ class _Watched(io.FileIO):
             self.close()
             _refuse_change(self._file.absolute)
 
-    def readinto(self, buffer):
+    def readinto(self, buffer: Any) -> int:
         count = super().readinto(buffer)
         if not count:
             self.check()

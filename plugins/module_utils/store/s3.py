@@ -57,7 +57,7 @@ def _descriptions(paths: tuple[str, ...]) -> Any:
     """Return what reads the descriptions of services in these folders. It keeps them for the next client, and does not look into 400 folders for one."""
 
     class Files(JSONFileLoader):
-        def load_file(self, file_path):
+        def load_file(self, file_path: str) -> Any:
             for path, opened in ((Path(f"{file_path}.json"), open), (Path(f"{file_path}.json.gz"), gzip.open)):
                 if path.is_file():
                     with opened(path, "rb") as file:
@@ -65,7 +65,7 @@ def _descriptions(paths: tuple[str, ...]) -> Any:
             return None
 
     class Descriptions(Loader):
-        def list_available_services(self, type_name):
+        def list_available_services(self, type_name: str) -> list[str]:
             return [service.name for folder in map(Path, self.search_paths) if folder.is_dir() for service in folder.iterdir()]
 
     return Descriptions(list(paths), Files(), include_default_search_paths=False)

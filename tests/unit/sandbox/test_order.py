@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from plugins.module_utils.source.shop.shop import read_shop
+from plugins.module_utils.source.shop.shop import Shop, read_shop
 from plugins.module_utils.source.shop.tree import Tree
 from sandbox.inventory import inventory as hosts
-from sandbox.order import Shop, _as_told, _settings, inventory, storefront_order
+from sandbox.order import _as_told, _settings, inventory, storefront_order
 from sandbox.state import SandboxError, write
 
 API = '{"scripts": {"start": "node ."}, "dependencies": {"fastify": "5"}}'

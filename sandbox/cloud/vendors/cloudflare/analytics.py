@@ -51,10 +51,10 @@ class _Viewer:
     def __init__(self, edges: Mapping[str, Edge]) -> None:
         self.edges = edges
 
-    def viewer(self, info: GraphQLResolveInfo) -> _Viewer:
+    def viewer(self, info: GraphQLResolveInfo[Any]) -> _Viewer:
         return self
 
-    def zones(self, info: GraphQLResolveInfo, filter: dict[str, Any] | None = None, **_: Any) -> list[_Zone]:
+    def zones(self, info: GraphQLResolveInfo[Any], filter: dict[str, Any] | None = None, **_: Any) -> list[_Zone]:
         tag = (filter or {}).get("zoneTag")
         found = [edge for edge in self.edges.values() if tag in (None, edge.front.zone)]
         if not found:
@@ -66,7 +66,7 @@ class _Zone:
     def __init__(self, tag: str, seen: Any) -> None:
         self.zoneTag, self.seen = tag, seen
 
-    def httpRequestsAdaptiveGroups(self, info: GraphQLResolveInfo, limit: int, filter: dict[str, Any] | None = None, **_: Any) -> list[dict[str, Any]]:
+    def httpRequestsAdaptiveGroups(self, info: GraphQLResolveInfo[Any], limit: int, filter: dict[str, Any] | None = None, **_: Any) -> list[dict[str, Any]]:
         given = filter or {}
         since, until = (datetime.fromisoformat(given[key]) for key in ("datetime_geq", "datetime_lt"))
         if until - since > LONGEST:

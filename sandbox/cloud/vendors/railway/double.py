@@ -183,33 +183,33 @@ class Resolvers:
 
     # Queries
 
-    def me(self, info: GraphQLResolveInfo) -> Node:
+    def me(self, info: GraphQLResolveInfo[Any]) -> Node:
         if self.by_project_token:
             raise GraphQLError("Not Authorized")
         rest = {"createdAt": iso(0), "isVerified": True, "has2FA": False, "isAdmin": False}
         return {**USER, **rest}
 
-    def projectToken(self, info: GraphQLResolveInfo) -> Node:
+    def projectToken(self, info: GraphQLResolveInfo[Any]) -> Node:
         if not self.by_project_token:
             raise GraphQLError("Project Token not found")
         return self.nodes.project_token(self._front())
 
-    def project(self, info: GraphQLResolveInfo, id: str) -> Node:
+    def project(self, info: GraphQLResolveInfo[Any], id: str) -> Node:
         return self.nodes.project(self._front(project=id))
 
-    def environment(self, info: GraphQLResolveInfo, id: str, projectId: str | None = None) -> Node:
+    def environment(self, info: GraphQLResolveInfo[Any], id: str, projectId: str | None = None) -> Node:
         return self.nodes.environment(self._front(project=projectId, environment=id))
 
-    def service(self, info: GraphQLResolveInfo, id: str) -> Node:
+    def service(self, info: GraphQLResolveInfo[Any], id: str) -> Node:
         return self.nodes.service(*self._service(id))
 
-    def serviceInstance(self, info: GraphQLResolveInfo, environmentId: str, serviceId: str) -> Node:
+    def serviceInstance(self, info: GraphQLResolveInfo[Any], environmentId: str, serviceId: str) -> Node:
         return self.nodes.instance(*self._service(serviceId, environmentId))
 
-    def deployment(self, info: GraphQLResolveInfo, id: str) -> Node:
+    def deployment(self, info: GraphQLResolveInfo[Any], id: str) -> Node:
         return self.nodes.deployment(*self._deployment(id))
 
-    def deployments(self, info: GraphQLResolveInfo, input: dict[str, Any], **page: Any) -> Node:
+    def deployments(self, info: GraphQLResolveInfo[Any], input: dict[str, Any], **page: Any) -> Node:
         front = self._front(project=input.get("projectId"), environment=input.get("environmentId"))
         services = list(front.services.values())
         if key := input.get("serviceId"):
@@ -223,20 +223,20 @@ class Resolvers:
         ]
         return connection(found, **page)
 
-    def deploymentSnapshot(self, info: GraphQLResolveInfo, deploymentId: str) -> Node:
+    def deploymentSnapshot(self, info: GraphQLResolveInfo[Any], deploymentId: str) -> Node:
         return self.nodes.snapshot(*self._deployment(deploymentId))
 
-    def buildLogs(self, info: GraphQLResolveInfo, deploymentId: str, limit: int = 100, filter: str = "", **_: Any) -> list[Node]:
+    def buildLogs(self, info: GraphQLResolveInfo[Any], deploymentId: str, limit: int = 100, filter: str = "", **_: Any) -> list[Node]:
         front, service, deployment = self._deployment(deploymentId)
         return [self.nodes.log(front, service, deployment, at, line) for at, line in deployment.log if filter in line][-limit:]
 
-    def deploymentLogs(self, info: GraphQLResolveInfo, deploymentId: str, limit: int = 100, filter: str = "", **_: Any) -> list[Node]:
+    def deploymentLogs(self, info: GraphQLResolveInfo[Any], deploymentId: str, limit: int = 100, filter: str = "", **_: Any) -> list[Node]:
         front, service, deployment = self._deployment(deploymentId)
         file = self.jobs.log_file(deployment)
         lines = file.read_text(errors="replace").splitlines() if file.exists() else []
         return [self.nodes.log(front, service, deployment, deployment.changed, line) for line in lines if filter in line][-limit:]
 
-    def httpMetricsGroupedByStatus(self, info: GraphQLResolveInfo, environmentId: str, serviceId: str, **when: Any) -> list[Node]:
+    def httpMetricsGroupedByStatus(self, info: GraphQLResolveInfo[Any], environmentId: str, serviceId: str, **when: Any) -> list[Node]:
         service = self._service(serviceId, environmentId)[1]
         since, until = (datetime.fromisoformat(when[name]).timestamp() for name in ("startDate", "endDate"))
         found: dict[str, list[Node]] = {}
@@ -245,18 +245,18 @@ class Resolvers:
                 found.setdefault(status, []).append({"ts": int(minute), "value": float(count)})
         return [{"statusCode": int(status), "samples": samples} for status, samples in sorted(found.items())]
 
-    def environmentStagedChanges(self, info: GraphQLResolveInfo, environmentId: str) -> Node:
+    def environmentStagedChanges(self, info: GraphQLResolveInfo[Any], environmentId: str) -> Node:
         return self.nodes.staged(self._front(environment=environmentId))
 
-    def regions(self, info: GraphQLResolveInfo, **_: Any) -> list[Node]:
+    def regions(self, info: GraphQLResolveInfo[Any], **_: Any) -> list[Node]:
         return regions()
 
-    def serviceInstanceAutoDeployStatus(self, info: GraphQLResolveInfo, environmentId: str, serviceId: str, **_: Any) -> Node:
+    def serviceInstanceAutoDeployStatus(self, info: GraphQLResolveInfo[Any], environmentId: str, serviceId: str, **_: Any) -> Node:
         service = self._service(serviceId, environmentId)[1]
         able = bool(service.source.get("repo"))
         return {"enabled": able and service.auto_deploy, "canEnable": able, "reason": None if able else "Service is not connected to a repository"}
 
-    def variables(self, info: GraphQLResolveInfo, projectId: str, environmentId: str, serviceId: str | None = None, **_: Any) -> dict[str, str]:
+    def variables(self, info: GraphQLResolveInfo[Any], projectId: str, environmentId: str, serviceId: str | None = None, **_: Any) -> dict[str, str]:
         front = self._front(project=projectId, environment=environmentId)
         if serviceId is None:
             return {}
@@ -265,14 +265,14 @@ class Resolvers:
 
     # Mutations
 
-    async def deploymentCancel(self, info: GraphQLResolveInfo, id: str) -> bool:
+    async def deploymentCancel(self, info: GraphQLResolveInfo[Any], id: str) -> bool:
         deployment = self._deployment(id)[-1]
         if deployment.status not in UNFINISHED:
             raise GraphQLError("Deployment is not in progress")
         await self.jobs.cancel(deployment)
         return True
 
-    def deploymentRollback(self, info: GraphQLResolveInfo, id: str) -> bool:
+    def deploymentRollback(self, info: GraphQLResolveInfo[Any], id: str) -> bool:
         front, service, target = self._deployment(id)
         if not self.nodes.can_roll_back(service, target):
             raise GraphQLError("Deployment cannot be rolled back to")
@@ -280,28 +280,28 @@ class Resolvers:
         self.jobs.deploy(front, service, target.files, message=target.message, reason="rollback", image=target.image, meta=target.meta)
         return True
 
-    async def deploymentStop(self, info: GraphQLResolveInfo, id: str) -> bool:
+    async def deploymentStop(self, info: GraphQLResolveInfo[Any], id: str) -> bool:
         deployment = self._deployment(id)[-1]
         await self.jobs.stop(deployment)
         return True
 
-    def deploymentRestart(self, info: GraphQLResolveInfo, id: str) -> bool:
+    def deploymentRestart(self, info: GraphQLResolveInfo[Any], id: str) -> bool:
         front, service, deployment = self._deployment(id)
         if service.live != id:
             raise GraphQLError("Deployment is not active")
         self.jobs.restart(front, service, deployment)
         return True
 
-    async def deploymentRemove(self, info: GraphQLResolveInfo, id: str) -> bool:
+    async def deploymentRemove(self, info: GraphQLResolveInfo[Any], id: str) -> bool:
         _unused, service, deployment = self._deployment(id)
         await self.jobs.remove(service, deployment)
         return True
 
-    def deploymentRedeploy(self, info: GraphQLResolveInfo, id: str, **_: Any) -> Node:
+    def deploymentRedeploy(self, info: GraphQLResolveInfo[Any], id: str, **_: Any) -> Node:
         front, service, deployment = self._deployment(id)
         return self.nodes.deployment(front, service, self.jobs.redeploy(front, service, deployment))
 
-    def serviceInstanceDeployV2(self, info: GraphQLResolveInfo, environmentId: str, serviceId: str, commitSha: str | None = None) -> str:
+    def serviceInstanceDeployV2(self, info: GraphQLResolveInfo[Any], environmentId: str, serviceId: str, commitSha: str | None = None) -> str:
         front, service = self._service(serviceId, environmentId)
         try:
             if commitSha:
@@ -310,19 +310,19 @@ class Resolvers:
         except NoSource as reason:
             raise GraphQLError(str(reason)) from None
 
-    def serviceInstanceDeploy(self, info: GraphQLResolveInfo, environmentId: str, serviceId: str, **_: Any) -> bool:
+    def serviceInstanceDeploy(self, info: GraphQLResolveInfo[Any], environmentId: str, serviceId: str, **_: Any) -> bool:
         return bool(self.serviceInstanceDeployV2(info, environmentId, serviceId))
 
-    def serviceInstanceRedeploy(self, info: GraphQLResolveInfo, environmentId: str, serviceId: str) -> bool:
+    def serviceInstanceRedeploy(self, info: GraphQLResolveInfo[Any], environmentId: str, serviceId: str) -> bool:
         return bool(self._redeploy_latest(*self._service(serviceId, environmentId)))
 
-    def serviceInstanceUpdate(self, info: GraphQLResolveInfo, serviceId: str, input: dict[str, Any], environmentId: str | None = None) -> bool:
+    def serviceInstanceUpdate(self, info: GraphQLResolveInfo[Any], serviceId: str, input: dict[str, Any], environmentId: str | None = None) -> bool:
         _unused, service = self._service(serviceId, environmentId)
         update(service, input)
         self.railway.context.save()
         return True
 
-    def serviceInstanceAutoDeployUpdate(self, info: GraphQLResolveInfo, input: dict[str, Any]) -> Node:
+    def serviceInstanceAutoDeployUpdate(self, info: GraphQLResolveInfo[Any], input: dict[str, Any]) -> Node:
         _unused, service = self._service(input["serviceId"], input["environmentId"])
         if input["enabled"] and not service.source.get("repo"):
             raise GraphQLError("Service is not connected to a repository")
@@ -330,23 +330,23 @@ class Resolvers:
         self.railway.context.save()
         return {"enabled": service.auto_deploy}
 
-    def serviceConnect(self, info: GraphQLResolveInfo, id: str, input: dict[str, Any]) -> Node:
+    def serviceConnect(self, info: GraphQLResolveInfo[Any], id: str, input: dict[str, Any]) -> Node:
         front, service = self._service(id)
         service.source = {"repo": input["repo"], "branch": input.get("branch") or "main"} if input.get("repo") else {}
         service.auto_deploy = bool(service.source)
         self.railway.context.save()
         return self.nodes.service(front, service)
 
-    def environmentPatchCommit(self, info: GraphQLResolveInfo, environmentId: str, patch: dict[str, Any] | None = None, **_: Any) -> str:
+    def environmentPatchCommit(self, info: GraphQLResolveInfo[Any], environmentId: str, patch: dict[str, Any] | None = None, **_: Any) -> str:
         return self._apply(self._front(environment=environmentId), patch or {}, deploys=True)
 
-    def environmentStageChanges(self, info: GraphQLResolveInfo, environmentId: str, input: dict[str, Any], merge: bool = False) -> Node:
+    def environmentStageChanges(self, info: GraphQLResolveInfo[Any], environmentId: str, input: dict[str, Any], merge: bool = False) -> Node:
         front = self._front(environment=environmentId)
         front.staged = stage(front.staged if merge else {}, input)
         self.railway.context.save()
         return self.nodes.staged(front)
 
-    def environmentPatchCommitStaged(self, info: GraphQLResolveInfo, environmentId: str, skipDeploys: bool = False, **_: Any) -> str:
+    def environmentPatchCommitStaged(self, info: GraphQLResolveInfo[Any], environmentId: str, skipDeploys: bool = False, **_: Any) -> str:
         front = self._front(environment=environmentId)
         if not front.staged:
             raise GraphQLError("No staged changes to commit")
@@ -361,13 +361,13 @@ class Resolvers:
         self.railway.context.save()
         return str(uuid.uuid4())
 
-    def variableUpsert(self, info: GraphQLResolveInfo, input: dict[str, Any]) -> bool:
+    def variableUpsert(self, info: GraphQLResolveInfo[Any], input: dict[str, Any]) -> bool:
         return self._set(input, {input["name"]: input["value"]})
 
-    def variableCollectionUpsert(self, info: GraphQLResolveInfo, input: dict[str, Any]) -> bool:
+    def variableCollectionUpsert(self, info: GraphQLResolveInfo[Any], input: dict[str, Any]) -> bool:
         return self._set(input, input["variables"], replace=input["replace"])
 
-    def variableDelete(self, info: GraphQLResolveInfo, input: dict[str, Any]) -> bool:
+    def variableDelete(self, info: GraphQLResolveInfo[Any], input: dict[str, Any]) -> bool:
         return self._set(input, {}, without=input["name"])
 
     def _set(self, input: dict[str, Any], values: dict[str, str], *, replace: bool = False, without: str = "") -> bool:
