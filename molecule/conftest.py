@@ -72,7 +72,7 @@ class Played:
 
     @property
     def report(self) -> dict[str, Any]:
-        return next(result["msg"] for name, result in reversed(self.tasks) if name.endswith("Say what this run did"))
+        return next(result["msg"] for name, result in reversed(self.tasks) if name.endswith("Report what this run did"))
 
     def changed(self) -> list[str]:
         return [name for name, result in self.tasks if result.get("changed")]

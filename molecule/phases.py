@@ -18,10 +18,10 @@ from conftest import ROOT
 TABLE = ROOT / "docs/failure.md"
 OUTER = {
     "Take the lease": "lease",
-    "Tell that it begins": "begin",
+    "Notify that the deploy starts": "begin",
     "Settle what an earlier deploy left": "settle",
-    "Note what is live": "snapshot",
-    "Write it to the journal": "journal",
+    "Record what is live": "snapshot",
+    "Record the snapshot in the journal": "journal",
 }
 
 

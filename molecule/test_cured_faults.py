@@ -100,7 +100,7 @@ LOST_BACK = [
     once("Put back frontend", "vercel", "rollback", "lost_answer"),
     once("Put back api", "railway", "deploymentRollback", "lost_answer"),
     once("Put back worker", "railway", "deploymentRollback", "lost_answer"),
-    once("Record it in the ledger", "objects", "put_ledger", "lost_answer"),
+    once("Record the outcome in the ledger", "objects", "put_ledger", "lost_answer"),
 ]
 
 

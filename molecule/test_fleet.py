@@ -52,7 +52,7 @@ def fleet(shop, tmp_path) -> Iterator[Fleet]:
 
 def outcomes(played: Played) -> list[str]:
     """How each storefront that was started ended, in order."""
-    return [result["msg"]["outcome"] for name, result in played.tasks if name.endswith("Say what this run did")]
+    return [result["msg"]["outcome"] for name, result in played.tasks if name.endswith("Report what this run did")]
 
 
 def not_started(played: Played) -> list[str]:

@@ -40,8 +40,8 @@ READS = {
     "preflight": "Probe what is live before anything changes",
     "snapshot": "List the deployments of each unit of the backend",
     "verify.backend": "the old public site works with it",
-    "verify.staged": "The staged build works on its own URL",
-    "verify.public": "The public sees the release",
+    "verify.staged": "Verify that the staged build works on its own URL",
+    "verify.public": "Verify that the public sees the release",
 }
 AFTER = {
     "preflight": "Take the lease",
@@ -54,7 +54,7 @@ AFTER = {
     "verify.staged": "Begin frontend.promote",
     "frontend.promote": "Begin edge.purge",
     "verify.public": "Begin release.record",
-    "release.record": "Record that it is released",
+    "release.record": "Record that the release is live",
 }
 UNKILLED = {
     "begin": "writes nothing of the shop",

@@ -94,7 +94,7 @@ def test_one_that_loses_the_lease_after_its_record_does_not_claim_to_be_live(sho
 
 def test_a_rescue_that_loses_the_lease_does_not_claim_to_have_put_anything_back(shop):
     breaks = {"task": "Begin frontend.promote", "fault": {"vendor": "vercel", "operation": "promote", "kind": "alias_fails"}}
-    with standing_still(shop, "Record it in the ledger", at=[breaks]) as (_running, ended):
+    with standing_still(shop, "Record the outcome in the ledger", at=[breaks]) as (_running, ended):
         other = shop.play("rollback.yml", break_lease="customers cannot pay", **FRONTEND)
         assert other.rc == 0, other.stdout
     (played,) = ended
@@ -105,7 +105,7 @@ def test_a_rescue_that_loses_the_lease_does_not_claim_to_have_put_anything_back(
     assert shop.live() == BOTH_OLD
 
 
-@pytest.mark.parametrize("task", ["Note what is live", "Write what is live to the journal", "Begin frontend.promote"])
+@pytest.mark.parametrize("task", ["Record what is live", "Write what is live to the journal", "Begin frontend.promote"])
 def test_one_that_stands_still_elsewhere_writes_nothing_more(shop, task):
     with standing_still(shop, task) as (_running, ended):
         other = shop.play("rollback.yml", break_lease="customers cannot pay", to=OLD, **FRONTEND)
@@ -123,7 +123,7 @@ def test_one_that_stands_still_elsewhere_writes_nothing_more(shop, task):
 
 def test_a_rollback_that_loses_the_lease_says_so(released_shop):
     shop = released_shop
-    running = shop.begin("rollback.yml", at=[{"task": "Record it in the ledger", "signal": signal.SIGSTOP}], **FRONTEND)
+    running = shop.begin("rollback.yml", at=[{"task": "Record the outcome in the ledger", "signal": signal.SIGSTOP}], **FRONTEND)
     until(lambda: stopped(running) or running.future.done(), "the rollback stands still")
     other = shop.play("deploy.yml", release=NEW, break_lease="it was a mistake", **FRONTEND)
     assert other.rc == 0, other.stdout
