@@ -20,7 +20,7 @@ find_python() { # the python3.x of PATH, or pyenv's
 }
 
 try_core() {
-  local core=$1 environment=.cache/matrix/$1 python wheels
+  local core=$1 environment=.cache/matrix/$1 python
   python=$(find_python "${pythons[$core]:?ansible-core $core is not supported}") || {
     echo "matrix: ansible-core $core is left out: there is no Python ${pythons[$core]} here."
     return
@@ -28,8 +28,6 @@ try_core() {
   echo "=== ansible-core $core, Python ${pythons[$core]}"
   [ -x "$environment/bin/python" ] || "$python" -m venv "$environment"
   "$environment/bin/pip" install --quiet --disable-pip-version-check -r requirements-dev.txt "ansible-core~=$core.0"
-  wheels=$("$environment/bin/python" -m sandbox tools --missing) # Redis and PostgreSQL where the machine has none: see setup.sh
-  [ -z "$wheels" ] || "$environment/bin/pip" install --quiet --disable-pip-version-check $wheels
   "$environment/bin/ansible" --version | sed -n 1p
   "$environment/bin/pytest" -q "${tests[@]}"
   for way in "in process" ordinary; do
@@ -37,6 +35,10 @@ try_core() {
   done
   [ -n "${FAST:-}" ] || VENV=$PWD/$environment bash tests/sanity/run.sh
 }
+
+# The sandbox's servers are those of .venv: their packages do not exist for every Python.
+servers=$(.venv/bin/python -c 'from sandbox import tools; print(tools.redis_server().parent, tools.postgres_bin(), tools.node_bin(), sep=":")')
+export PATH="$PATH:$servers"
 
 for core in ${CORES:-2.18 2.19 2.20 2.21}; do
   try_core "$core"
