@@ -20,20 +20,20 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m sandbox", description=DESCRIPTION)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in {
-        "up": "start the sandbox, or what is missing of it",
-        "status": "show what runs; the exit code is 0 when all of it is healthy",
-        "down": "stop the sandbox and forget its data",
+        "up": "start the sandbox, or the servers of it that do not run",
+        "status": "show the servers; the exit code is 0 when all are healthy",
+        "down": "stop the sandbox and delete its data",
         "clean": "stop the sandbox and delete its folder",
     }.items():
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--name", default="default", help="which sandbox (default: default)")
         if name == "up":
-            command.add_argument("--shop", type=Path, metavar="PATH", help="run this shop, the top of a git repository, instead of the example shop")
+            command.add_argument("--shop", type=Path, metavar="PATH", help="run the shop in this git repository instead of the example shop")
             command.add_argument(
                 "--set", action="append", default=[], metavar="UNIT.SETTING=VALUE", dest="settings",
-                help="a setting of the shop that goes before its files, as api.health=/healthz (docs/sandbox.md lists them)",
+                help="override a setting from the shop's files, such as api.health=/healthz (docs/sandbox.md lists them)",
             )  # fmt: skip
-            command.add_argument("--online", action="store_true", help="let the shop's installation and build download what npm does not have")
+            command.add_argument("--online", action="store_true", help="let the shop's installation and build download programs that npm does not have")
             command.add_argument("--backend", choices=("railway", "render"), default="railway", help="where a new shop's backend runs (default: railway)")
     text = "show the programs the sandbox runs and what this machine lacks"
     commands.add_parser("tools", help=text, description=text).add_argument(
@@ -53,7 +53,7 @@ def main() -> int:
     except ModuleNotFoundError as error:
         print(f"sandbox: the Python package {error.name} is missing: run `make setup`, then use .venv/bin/python.", file=sys.stderr)
     except KeyboardInterrupt:
-        print("sandbox: interrupted; what this command had started is stopped.", file=sys.stderr)
+        print("sandbox: interrupted; the servers that this command had started are stopped.", file=sys.stderr)
     return 1
 
 
@@ -104,10 +104,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def order_of(arguments: argparse.Namespace) -> dict[str, Any] | None:
-    """Return the order of the shop that is named; None for the one that the sandbox has anyway."""
+    """Return the order for the shop given with --shop; None without one."""
     if arguments.shop is None:
         if arguments.settings or arguments.online:
-            raise SandboxError("--set and --online are about a shop of your own: name it with --shop PATH.")
+            raise SandboxError("--set and --online need a shop of your own: add --shop PATH.")
         return None
     from .order import read_order
 
@@ -115,7 +115,7 @@ def order_of(arguments: argparse.Namespace) -> dict[str, Any] | None:
 
 
 def addresses(shop: dict[str, Any]) -> Iterator[str]:
-    """Yield where a storefront answers, as far as it has a site and an API."""
+    """Yield the addresses of a storefront's site and API."""
     surfaces = shop.get("inventory", {}).get("surfaces", ["frontend", "backend"])
     for surface, label in (("frontend", "shop"), ("backend", "its API")):
         if surface in surfaces:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The demonstration behind `make demo`: two releases go out, a broken third is put back by itself."""
+"""The demonstration behind `make demo`: two releases are deployed, a broken third one is rolled back automatically."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ BACKEND = os.environ.get("BACKEND") or "railway"
 
 
 class NotSeenError(Exception):
-    """Something that the demonstration promises was not observed."""
+    """The demonstration did not observe what it promises."""
 
 
 @dataclass
 class Demo:
-    """Runs the steps, keeps what came of each, and prints it as a table."""
+    """Runs the steps and prints a table of their outcomes."""
 
     rows: list[tuple[str, str, float]] = field(default_factory=list)
 
@@ -67,7 +67,7 @@ def main() -> int:
     else:
         demo.step("stop the sandbox", stop)
     print(f"\n{demo.table()}")
-    print("\nSomething that was promised was not seen." if failed else "\nEvery step was observed.")
+    print("\nA promised outcome was not observed." if failed else "\nEvery step was observed.")
     return int(failed)
 
 
@@ -86,7 +86,7 @@ def show(demo: Demo) -> None:
     demo.step("try v1.2.0, whose backend is unhealthy", lambda: shop.refuse("v1.2.0"))
     demo.step("site and API answer as v1.1.0", lambda: shop.answers_as("v1.1.0"))
     demo.step("no row is lost", lambda: shop.still_has(before))
-    demo.step("the ledger tells of all three", shop.ledger)
+    demo.step("the ledger lists all three", shop.ledger)
 
 
 def stop() -> str:
@@ -101,7 +101,7 @@ def leave() -> None:
     shop = Sandbox.load(NAME).storefront()
     print(
         f"\nKEEP is set, so the sandbox stays up.\n"
-        f"  look at the shop   {shop['frontend_url']}  (its API: {shop['backend_url']}/health)\n"
+        f"  open the shop      {shop['frontend_url']}  (its API: {shop['backend_url']}/health)\n"
         f"  deploy to it       SANDBOX_NAME={NAME} .venv/bin/ansible-playbook playbooks/deploy.yml -i inventories/development -e release=v1.1.0\n"
         f"  what runs          .venv/bin/python -m sandbox status --name {NAME}\n"
         f"  stop it            .venv/bin/python -m sandbox down --name {NAME}"
@@ -109,7 +109,7 @@ def leave() -> None:
 
 
 class Shop:
-    """The example shop, as an operator and as its customers meet it."""
+    """The example shop as an operator and its customers use it."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
@@ -125,7 +125,7 @@ class Shop:
         code = self._deploy(release)
         if code != 2:
             raise NotSeenError(f"the deploy of {release} ended with exit code {code}, not with 2")
-        return "put back by itself; the play's exit code is 2"
+        return "rolled back automatically; the play's exit code is 2"
 
     def answers_as(self, release: str) -> str:
         page = requests.get(f"{self.at['frontend_url']}/", timeout=10)

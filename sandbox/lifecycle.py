@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A sandbox comes up, is looked at, and goes down."""
+"""Start a sandbox, show its status, and stop it."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ PRINT = partial(print, flush=True)  # each line as it happens, into a pipe as we
 
 
 def up(name: str, say: Say = PRINT, backend: str = "railway", order: Order | None = None) -> Sandbox:
-    """Bring the sandbox ``name`` up, or what is missing of it, and return it; the backend of a new shop is at ``backend``, railway or render.
+    """Start the sandbox ``name``, or the servers of it that do not run, and return it. A new shop has its backend at ``backend``, railway or render.
 
-    The shop is the one of ``order``, else the one that the sandbox already has, else the example shop.
+    The shop is the one in ``order``, else the one that the sandbox already runs, else the example shop.
     """
     folder = folder_of(name)
     with locked(name, lambda: say(f"Waiting for another command on the sandbox {name!r} ...")):
@@ -63,7 +63,7 @@ def up(name: str, say: Say = PRINT, backend: str = "railway", order: Order | Non
             sandbox = Sandbox(name, state)
             for storefront in [*state["storefronts"]] or ["shop"]:
                 sandbox.provision(storefront, backend)
-                say(f"{storefront:10} is known to the platforms, with its own database, Redis and store")
+                say(f"{storefront:10} is set up at the platforms, with its own database, Redis and store")
         except BaseException:
             for server in reversed(begun):
                 _stop(server)
@@ -82,7 +82,7 @@ def _refuse_another(name: str, there: str | None, wanted: str) -> None:
 
 
 def down(name: str, say: Say = PRINT) -> None:
-    """Stop what the sandbox ``name`` runs, and forget its data; its ports, its logs and the builds' cache stay."""
+    """Stop the sandbox ``name`` and delete its data. Its ports, its logs and the build cache stay."""
     folder = folder_of(name)
     with locked(name, lambda: say(f"Waiting for another command on the sandbox {name!r} ...")):
         state = read(folder / "state.json")
@@ -126,7 +126,7 @@ def _servers(folder: Path, state: dict[str, Any]) -> list[Server]:
 
 
 def _new_state(name: str, folder: Path) -> dict[str, Any]:
-    """Choose the ports and secrets of a sandbox that starts from nothing."""
+    """Choose the ports and secrets of a new sandbox."""
     ports = assign_ports(folder, [port for server in SERVERS for port in server.port_names])
     password, redis_password = secrets.token_hex(16), secrets.token_hex(16)
     at = {port: f"http://127.0.0.1:{number}" for port, number in ports.items()}
@@ -171,14 +171,12 @@ def _new_state(name: str, folder: Path) -> dict[str, Any]:
 
 
 def _start(server: Server, say: Say) -> None:
-    """Replace what is left of a server by a new process, whose record is in state.json before it runs."""
+    """Replace what is left of a server by a new process. Its record is in state.json before it runs."""
     again = server.name in server.state["processes"]
     _stop(server)
     for port in server.ports.values():
         if not process.wait_until(lambda port=port: is_free(port), HUNG):  # type: ignore[misc]  # a killed program's threads hold it a moment
-            raise SandboxError(
-                f"Port {port} of {server.name} is taken by a program that is not the sandbox's: stop that program, or run `python -m sandbox down` and `up`."
-            )
+            raise SandboxError(f"Port {port} of {server.name} is taken by another program. Stop that program, or run `python -m sandbox down` and `up`.")
     server.prepare()
 
     def keep(record: process.Record) -> None:
@@ -197,7 +195,7 @@ def _await(server: Server) -> None:
 
 
 def _is_well(server: Server, patience: float = 0) -> bool:
-    """Tell whether the recorded process runs and answers, within ``patience`` seconds."""
+    """Return whether the recorded process runs and answers within ``patience`` seconds."""
     record = server.state["processes"].get(server.name)
 
     def settled() -> bool:
@@ -220,7 +218,7 @@ def _stop(server: Server) -> bool:
 
 
 def _forget(folder: Path) -> None:
-    """Delete the servers' data, then the state that tells of it."""
+    """Delete the servers' data, then the state that describes it."""
     for server in SERVERS:
         shutil.rmtree(folder / server.name, ignore_errors=True)
     (folder / "cloud.json").unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the sandbox orders of the double for a shop of somebody's own, and the inventory that deploys it: both from the shop's own files."""
+"""What the double has to create for a user's own shop, and the inventory that deploys it. Both come from the shop's files."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from .state import CACHE, SandboxError
 
 Order = dict[str, Any]
 OWN = {"PORT", "NODE_ENV", "CORS_ORIGIN", "DATABASE_URL", "REDIS_URL", "MAINTENANCE_MODE", "JWT_SECRET"}  # the sandbox sets them
-NOWHERE = "postgresql://build:build@127.0.0.1:9/build"  # a build asks no database, and one that knew the sandbox's could not be kept for another
+NOWHERE = "postgresql://build:build@127.0.0.1:9/build"  # builds do not connect; with a real address the cached build would fit one sandbox only
 DATABASE, REDIS = "{database_url}", "{redis_url}"
 SITE_URL, API_URL = re.compile(r"(?:SITE|APP|BASE|WEB|FRONTEND|STORE)_?URL$"), re.compile(r"(?:API|BACKEND|SERVER|GRAPHQL)")
 
 
 def read_order(path: Path, backend: str, settings: Iterable[str] = (), online: bool = False) -> Order:
-    """Return what to order for the shop in a git repository, as its HEAD says it. Nothing is started.
+    """Return the order for the shop in a git repository, from the files of its HEAD. It starts nothing.
 
-    ``settings`` are UNIT.SETTING=VALUE, and go before the shop's files. ``online`` says that installations and builds may download what npm does not
+    ``settings`` are UNIT.SETTING=VALUE and override the shop's files. With ``online``, installations and builds may download programs that npm does not
     have. Raises SandboxError, which names the file and the remedy.
     """
     try:
@@ -48,14 +48,14 @@ def read_order(path: Path, backend: str, settings: Iterable[str] = (), online: b
         raise SandboxError(str(error)) from None
     if refused:
         lines = "".join(f"\n  {one}" for one in refused)
-        raise SandboxError(f"{repository} needs more than npm packages:{lines}\nOr let it download where this machine can: --online.")
+        raise SandboxError(f"{repository} needs more than npm packages:{lines}\nIf this machine can download them, add --online.")
     for manager in shop.managers:
         fetch(CACHE, tools.node_bin(), manager)
     return {"repository": str(repository), "releases": sorted(releases), "online": online, "shop": _as_told(shop), "notes": list(_notes(shop))}
 
 
 def storefront_order(shop: Mapping[str, Any], addresses: Mapping[str, str]) -> dict[str, Any]:
-    """Return the double's part of an order, with the addresses of a storefront filled in."""
+    """Return the double's part of an order, with a storefront's addresses filled in."""
     filled = {f"{{{name}}}": value for name, value in addresses.items()}
 
     def fill(variables: Mapping[str, str]) -> dict[str, str]:
@@ -66,7 +66,7 @@ def storefront_order(shop: Mapping[str, Any], addresses: Mapping[str, str]) -> d
 
 
 def inventory(shop: Mapping[str, Any], made: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the variables of the host that deploys a storefront, besides those that inventories/development has for every one."""
+    """Return the host variables that deploy a storefront, in addition to those in inventories/development."""
     services = made[made["backend"]]["services"]
     units = [{"name": unit["name"], "kind": unit["kind"], "service": services[unit["name"]], "root_directory": unit["root"]} for unit in shop["units"]]
     health = next((unit["health"] for unit in shop["units"] if unit["kind"] == "web" and unit["health"]), "")
@@ -91,14 +91,14 @@ def _repository(path: Path) -> Path:
     top = _git(path, "rev-parse", "--show-toplevel")
     if top.returncode != 0:
         raise SandboxError(
-            f"{path} is no git repository, and a release is a tag, a branch or a commit. Make one: git init && git add . && git commit -m 'First release'."
+            f"{path} is not a git repository, and a release is a tag, a branch or a commit. Create one: git init && git add . && git commit -m 'First release'."
         )
     if Path(top.stdout.strip()).resolve() != path.resolve():
         raise SandboxError(
-            f"{path} is a folder inside of the git repository {top.stdout.strip()}. Give --shop that one, and the folder with --set UNIT.package."
+            f"{path} is a folder inside the git repository {top.stdout.strip()}. Give --shop the repository, and the folder with --set UNIT.package=FOLDER."
         )
     if _git(path, "rev-parse", "--verify", "--quiet", "HEAD").returncode != 0:
-        raise SandboxError(f"The git repository {path} has no commit yet, and a release is one: git add . && git commit -m 'First release'.")
+        raise SandboxError(f"The git repository {path} has no commit yet. Create one: git add . && git commit -m 'First release'.")
     return path.resolve()
 
 
@@ -117,7 +117,7 @@ def _settings(settings: Iterable[str]) -> dict[str, dict[str, str]]:
 
 
 def _as_told(shop: Shop) -> dict[str, Any]:
-    """Return a shop as JSON: what the double makes of it, and what its inventory says."""
+    """Return a shop as JSON: what the double creates for it, and what its inventory contains."""
     database = shop.database
     names = database.variables if database else ()
     return {
@@ -137,7 +137,7 @@ def _unit(unit: Unit, database_variables: Iterable[str]) -> dict[str, Any]:
 
 
 def _value(name: str, example: str) -> str:
-    """Return the value of a variable by the one that the shop's .env.example has for it."""
+    """Return a variable's value, derived from its example in .env.example."""
     if example.startswith(("postgres://", "postgresql://")):
         return DATABASE
     if example.startswith(("redis://", "rediss://")):
@@ -146,7 +146,7 @@ def _value(name: str, example: str) -> str:
 
 
 def _site(frontend: Frontend | None) -> dict[str, str]:
-    """Return the settings of the project at Vercel. One that belongs to a workspace is uploaded with all of it, and built in its own folder."""
+    """Return the settings of the Vercel project. A member of a workspace is uploaded with the whole workspace and built in its own folder."""
     if frontend is None:
         return {}
     inside = frontend.package[len(frontend.root) :].lstrip("/")
@@ -165,10 +165,10 @@ def _site_variables(frontend: Frontend | None) -> dict[str, str]:
 
 
 def _notes(shop: Shop) -> Iterator[str]:
-    """Yield a line for each part of a shop: what was read, so that a wrong one is seen before it is deployed."""
+    """Yield a line for each part of a shop, so that the user sees a wrong guess before the first deploy."""
     for unit in shop.units:
-        asked = f", asked at {unit.health}" if unit.health else ""
-        yield f"{unit.name} ({unit.kind}) runs {unit.start!r} in {unit.root or 'the top folder'}{asked}, its port in {unit.port}"
+        asked = f", health at {unit.health}" if unit.health else ""
+        yield f"{unit.name} ({unit.kind}) runs {unit.start!r} in {unit.root or 'the top folder'}{asked}, port in {unit.port}"
     if shop.frontend:
         how = f"served from {shop.frontend.output}" if shop.frontend.output else "served by next start"
         yield f"frontend is {shop.frontend.package or 'the top folder'}, {how}"
@@ -177,11 +177,11 @@ def _notes(shop: Shop) -> Iterator[str]:
     named = ", ".join(f"{manager.name} {manager.version}".strip() for manager in shop.managers)
     yield f"packages are installed with {named}"
     if shop.engines and (running := _node_differs(shop.engines)):
-        yield f"Node {running} runs here, and package.json asks for {shop.engines}: put another one first in PATH should the build fail"
+        yield f"Node {running} runs here, but package.json asks for {shop.engines}. If the build fails, put that release first in PATH"
 
 
 def _node_differs(wanted: str) -> str:
-    """Return the release of the sandbox's Node where it is not what a range of npm asks for."""
+    """Return the release of the sandbox's Node if it is outside an npm version range, else an empty string."""
     node = tools.node_bin() / "node"
     semver = (tools.node_bin() / "npm").resolve().parents[1] / "node_modules" / "semver"
     script = "const [path, range] = process.argv.slice(1); process.stdout.write(require(path).satisfies(process.version, range) ? '' : process.version)"

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""pnpm and yarn in the release that a shop is installed with, fetched from npm once and kept in the cache. npm is Node's own."""
+"""pnpm and yarn in the release that a shop needs, fetched from npm once and cached. npm comes with Node."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def fetch(cache: Path, node_bin: Path, manager: Manager) -> Path | None:
         done = subprocess.run(npm, cwd=draft, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise SandboxError(
-                f"{manager.lockfile} is installed with {manager.name} {manager.version}, which is not in {installed.parent} and cannot be fetched from npm:"
+                f"{manager.lockfile} is installed with {manager.name} {manager.version}, which is neither in {installed.parent} nor can be fetched from npm:"
                 f" {_reason(done.stderr)} Connect this machine to the npm registry once, or name a release that exists in package.json (packageManager)."
             )
-        with suppress(OSError):  # another sandbox has put the same there meanwhile
+        with suppress(OSError):  # another sandbox has just installed it
             draft.rename(installed)
     return programs
 

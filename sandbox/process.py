@@ -31,8 +31,8 @@ def is_alive(record: Record | None) -> bool:
 def launch(argv: Sequence[str], *, log: Path, cwd: Path, keep: Callable[[Record], None]) -> Record:
     """Start a program in a session of its own, with its output in ``log``, and return its record.
 
-    It waits for a word until ``keep`` has stored the record. Should this process be killed before, the pipe closes
-    and the program never starts: nothing runs that is not recorded.
+    It starts only after ``keep`` has stored the record. If this process is killed before that, the pipe closes
+    and the program never starts, so nothing runs that is not recorded.
     """
     gate = ["/bin/sh", "-c", 'cd "$0" && read -r go && exec "$@" </dev/null', str(cwd), *argv]
     hears, word = os.pipe()
@@ -59,7 +59,7 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def stop(record: Record | None, *, by: signal.Signals = signal.SIGTERM, patience: float = 10) -> bool:
-    """Ask a recorded process to end, kill its group after ``patience`` seconds, and tell whether it was running."""
+    """Ask a recorded process to end, kill its group after ``patience`` seconds, and return whether it was running."""
     if record is None or not is_alive(record):
         return False
     pid = record["pid"]

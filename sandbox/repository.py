@@ -90,7 +90,7 @@ def _ancestry(tag: str) -> list[Release]:
 
 
 def _app_files(app: str) -> Iterator[tuple[str, bytes]]:
-    """Yield the files of an app, without what its .gitignore names: somebody may have built it in place."""
+    """Yield the files of an app, without what its .gitignore names, since it may have been built in place."""
     folder = SOURCES / app
     ignored = {line.strip("/") for line in (folder / ".gitignore").read_text().split()}
     for entry in folder.iterdir():
@@ -101,7 +101,7 @@ def _app_files(app: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _with_version(content: bytes, version: str) -> bytes:
-    """Set the version of a package.json, or of a package-lock.json, which tells it twice."""
+    """Set the version of a package.json, or of a package-lock.json, which contains it twice."""
     manifest = json.loads(content)
     for package in (manifest, manifest.get("packages", {}).get("")):
         if package:

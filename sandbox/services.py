@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The four servers of a sandbox: how each is prepared, started, and asked whether it is well."""
+"""The four servers of a sandbox: how each is prepared, started and checked."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from .process import started, stop, wait_until
 from .state import CACHE, CHECKOUT, SandboxError, read, write
 from .unprivileged import unprivileged
 
-ANSWER_WITHIN = 5.0  # seconds that a server has for the question whether it is well
+ANSWER_WITHIN = 5.0  # seconds that a server has to answer a health check
 
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy has no business on 127.0.0.1
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # requests to 127.0.0.1 bypass every proxy
 
 
 def call(method: str, url: str, token: str | None = None, body: Any = None, timeout: float = 60) -> Any:
@@ -63,7 +63,7 @@ class Server:
         self.cwd = self.folder
 
     def prepare(self) -> None:
-        """Make what the server needs before it starts."""
+        """Create what the server needs before it starts."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.log.parent.mkdir(mode=0o700, exist_ok=True)
         if self.log.exists():
@@ -73,17 +73,17 @@ class Server:
         raise NotImplementedError
 
     def check(self) -> None:
-        """Raise unless the server answers a real question."""
+        """Raise unless the server answers a real request."""
         raise NotImplementedError
 
     def end_orphans(self) -> None:
-        """End what the server may have left running when it was killed."""
+        """Stop the processes that the server may have left running when it was killed."""
 
 
 class Postgres(Server):
     name = "postgres"
     port_names = ("postgres",)
-    stop_signal = signal.SIGINT  # "fast": SIGTERM would wait for the clients to leave
+    stop_signal = signal.SIGINT  # "fast": SIGTERM would wait until clients disconnect
 
     def __init__(self, state: dict[str, Any], ports: dict[str, int]):
         super().__init__(state, ports)

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a sandbox keeps what it knows: one folder per name, one writer at a time."""
+"""A sandbox's folder and state file: one folder per name, one writer at a time."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Storefronts on a running sandbox: made, dropped, saved and restored with database, store and platforms."""
+"""Storefronts on a running sandbox: create, drop, save and restore them with their database, store and platforms."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .services import call
 from .state import SandboxError, assign_ports, folder_of, locked, read, write
 
 BUCKET = "storefront"
-SAVED = "storefront-saved"  # the bucket of the copies that `save` makes: <storefront>/<label>/…
+SAVED = "storefront-saved"  # the bucket of saved copies: <storefront>/<label>/…
 SURFACES = ("frontend", "backend")
 
 
@@ -32,7 +32,7 @@ def _client(url: str, access_key: str, secret_key: str, region: str) -> Any:
 
 
 class Sandbox:
-    """A sandbox that is up. ``state`` is what its state.json says; README.md has the shape."""
+    """A sandbox that is up. ``state`` is the content of its state.json."""
 
     def __init__(self, name: str, state: dict[str, Any]):
         self.name = name
@@ -54,7 +54,7 @@ class Sandbox:
             raise SandboxError(f"The sandbox {self.name!r} has no storefront {name!r}. It has: {known}.") from None
 
     def create_storefront(self, name: str, backend: str = "railway", repository: str | None = None) -> dict[str, Any]:
-        """Make a storefront, nothing deployed yet, and return it; one that exists is returned as it is.
+        """Create a storefront without any deployment and return it. An existing one is returned unchanged.
 
         Its backend is at ``backend``, railway or render; Render builds from the git repository at ``repository``, by default the example shop's.
         """
@@ -64,7 +64,7 @@ class Sandbox:
             return self.provision(name, backend, repository)
 
     def provision(self, name: str, backend: str = "railway", repository: str | None = None) -> dict[str, Any]:
-        """Make what is missing of a storefront. The caller holds the sandbox's lock."""
+        """Create the missing parts of a storefront. The caller holds the sandbox's lock."""
         self._reload()
         shop = self.state["storefronts"].get(name) or self._addresses(name)
         self._provision_database(name, shop["database_url"])
@@ -79,7 +79,7 @@ class Sandbox:
         return self.state["storefronts"][name]
 
     def drop_storefront(self, name: str) -> None:
-        """Remove a storefront with all that it has, its saved states too."""
+        """Remove a storefront and its saved states."""
         with locked(self.name):
             self._reload()
             shop = self.storefront(name)
@@ -96,26 +96,26 @@ class Sandbox:
             self._write()
 
     def save(self, name: str, label: str) -> None:
-        """Keep a storefront's platforms, database and store under ``label``, for ``restore``; its open connections are cut."""
+        """Save a storefront's platforms, database and store under ``label``, for ``restore``. Open connections are closed."""
         self.cloud("POST", f"/storefronts/{name}/save", {"label": label})
         self._copy_database(name, f"{name}@{label}", owner=name)
         self._copy_objects(BUCKET, f"{name}/", SAVED, f"{name}/{label}/")
 
     def has_saved(self, name: str, label: str) -> bool:
-        """Tell whether ``save`` kept a storefront under ``label``."""
+        """Return whether a storefront is saved under ``label``."""
         with self._admin() as cursor:
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (f"{name}@{label}",))
             return bool(cursor.fetchone())
 
     def restore(self, name: str, label: str) -> None:
-        """Put a storefront back to what ``save`` kept; Redis, which holds only what may be lost, is emptied."""
+        """Restore a storefront to a saved state. Redis is emptied, since it holds only disposable data."""
         self._copy_database(f"{name}@{label}", name, owner=name)
         self._copy_objects(SAVED, f"{name}/{label}/", BUCKET, f"{name}/")
         self._empty_redis(self.storefront(name))
         self.cloud("POST", f"/storefronts/{name}/restore", {"label": label})
 
     def cloud(self, method: str, path: str, body: Any = None) -> Any:
-        """Ask the double's control API."""
+        """Send a request to the double's control API."""
         return call(method, self.state["cloud"]["control_url"] + path, self.state["cloud"]["control_token"], body)
 
     def s3(self) -> Any:
@@ -130,7 +130,7 @@ class Sandbox:
         write(folder_of(self.name) / "state.json", self.state)
 
     def _addresses(self, name: str) -> dict[str, Any]:
-        """Choose the addresses and the secrets of a new storefront."""
+        """Choose the addresses and secrets of a new storefront."""
         server = self.state["postgres"]
         used = {shop["redis_url"] for shop in self.state["storefronts"].values()}
         base = self.state["redis"]["url"].removesuffix("/0")
@@ -144,7 +144,7 @@ class Sandbox:
         }
 
     def _order(self, name: str, shop: dict[str, Any], backend: str, repository: str | None) -> dict[str, Any]:
-        """Return what the double needs to know to make a storefront's side of the platforms."""
+        """Return what the double needs to create a storefront at the platforms."""
 
         def port(key: str) -> int:
             return int(shop[key].rpartition(":")[2])
@@ -182,7 +182,7 @@ class Sandbox:
                 cursor.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(role, role))
 
     def _copy_database(self, source: str, target: str, owner: str) -> None:
-        """Replace ``target`` by a copy of ``source``, which nobody may be connected to meanwhile."""
+        """Replace ``target`` by a copy of ``source``. Connections to ``source`` are refused meanwhile."""
         names = {"source": sql.Identifier(source), "target": sql.Identifier(target), "owner": sql.Identifier(owner)}
         with self._admin() as cursor:
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (source,))

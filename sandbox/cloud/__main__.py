@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the double until it is told to stop: ``python -m sandbox.cloud --config FILE``."""
+"""Run the double until it is stopped: ``python -m sandbox.cloud --config FILE``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Builds of uploaded apps by their own scripts, kept by content: the same upload, Node and variables are built once."""
+"""Builds of uploaded apps by their own scripts, cached by content: the same upload, Node and variables are built once."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ EXECUTABLE, LINK = 0o100755, 0o120777
 
 
 def entry(digest: str, mode: int | None) -> str:
-    """Return what a deployment keeps of a file: its digest, and its mode after it where the file is executable or a link."""
+    """Return a deployment's entry for a file: its digest, followed by its mode if the file is executable or a link."""
     if mode and stat.S_ISLNK(mode):
         return f"{digest} {LINK:o}"
     return f"{digest} {EXECUTABLE:o}" if mode and mode & stat.S_IXUSR else digest
@@ -89,13 +89,13 @@ class Blobs:
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that a build depends on but for Node: the files by path with their entries, the variables, what to run where, what to keep."""
+    """Everything that a build depends on besides Node: file entries by path, variables, what to run where, what to keep."""
 
     files: Mapping[str, str]
     variables: Mapping[str, str]
     command: str = ""  # instead of the app's own build script
     root: str = ""
-    output: str = ""  # the folder that is kept; all of the upload where it is empty, or where it is missing and Next.js can serve the app itself
+    output: str = ""  # the folder that is kept; the whole upload if it is empty, or if it does not exist and Next.js can serve the app
     prebuilt: bool = False  # the upload is the result of a build that was made elsewhere
 
 
@@ -116,18 +116,18 @@ class Builder:
                 shutil.rmtree(left, ignore_errors=True)
 
     def folder(self, key: str) -> Path:
-        """Return where the result of a build lies. It is never changed once it is there."""
+        """Return the folder of a build's result, which never changes."""
         return self.cache / "builds" / key / "app"
 
     async def build(self, recipe: Recipe, log: Log) -> str:
         """Build an app and return the key of its result. Raises BuildFailed.
 
-        A result that is already there is not made again; its log is told again.
+        A cached result is not built again; its log is repeated.
         """
         key = await self.key(recipe)
         if not self._is_there(key, log):
             async with self._one_at_a_time:
-                if not self._is_there(key, log):  # the one before may have built just this
+                if not self._is_there(key, log):  # the previous build may have been the same
                     work = Path(tempfile.mkdtemp(prefix=self._mark, dir=self.cache / "work"))
                     try:
                         await self._build(key, work, recipe, log)
@@ -144,7 +144,7 @@ class Builder:
         return True
 
     async def key(self, recipe: Recipe) -> str:
-        """Return the digest of all that a build depends on."""
+        """Return the digest of everything that a build depends on."""
         if not self._node_version:
             self._node_version = (await self._output([str(self.node_bin / "node"), "--version"])).strip()
         parts = [sorted(recipe.files.items()), sorted(recipe.variables.items()), recipe.command, recipe.root, recipe.output, self._node_version]
@@ -173,11 +173,11 @@ class Builder:
         result.rename(kept / "app")
         (kept / "log.json").write_text(json.dumps(lines))
         (kept / "run.json").write_text(json.dumps({"programs": [str(path) for path in programs], "served": served}))
-        with suppress(OSError):  # the same build was finished elsewhere meanwhile
+        with suppress(OSError):  # another builder has just finished the same build
             kept.rename(self.cache / "builds" / key)
 
     async def _prepare(self, work: Path, recipe: Recipe, tell: Log) -> list[Path]:
-        """Install and build an app; return the folders of the programs that it was installed with."""
+        """Install and build an app; return the folders of its package manager's programs."""
         app = work / "source" / recipe.root
         manifest = _manifest(app)
         try:
@@ -226,12 +226,12 @@ class Builder:
         return output.decode()
 
     def search_path(self, app: Path) -> str:
-        """Return where the programs of a built app are looked for."""
+        """Return the $PATH of a built app."""
         run = _read(app.parent / "run.json")
         return self.installer.search_path(app, [Path(path) for path in run.get("programs", [])])
 
     def served(self, key: str) -> Path | None:
-        """Return the folder of an app that Next.js serves itself; None for what is files only."""
+        """Return the folder of an app that Next.js serves; None for static files."""
         folder = _read(self.cache / "builds" / key / "run.json").get("served")
         return None if folder is None else self.folder(key) / folder
 

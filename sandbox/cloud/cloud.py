@@ -48,7 +48,7 @@ class Cloud:
         return [self.vercel, self.railway, self.cloudflare, self.github, self.slack, self.sentry, self.objects, self.render]
 
     async def start(self) -> None:
-        """Open the vendors' ports and bring back what was there before."""
+        """Open the vendors' ports and restore the saved storefronts."""
         for vendor in self.vendors:
             await self.context.listeners.open(vendor.app(), self.context.ports[vendor.name])
         known = self.context.saved().get("storefronts", {})
@@ -62,7 +62,7 @@ class Cloud:
         """Provision projects, a service for each unit and a zone. Raises KeyError on a missing key, OSError when a port is taken or given twice."""
         backend = wanted.get("backend", "railway")
         name, edge, origin = wanted["name"], wanted["edge_ports"], wanted["origin_ports"]
-        if len({*edge.values(), *origin.values()}) < len(edge) + len(origin):  # an edge whose origin has its port would forward to itself for ever
+        if len({*edge.values(), *origin.values()}) < len(edge) + len(origin):  # an edge whose origin has its port would forward to itself forever
             raise OSError(errno.EADDRINUSE, f"a port is given twice: {sorted([*edge.values(), *origin.values()])}")
         url = {surface: f"http://127.0.0.1:{port}" for surface, port in edge.items()}
         given = dict(wanted.get("variables") or {})
@@ -86,7 +86,7 @@ class Cloud:
         return front
 
     def configure_storefront(self, front: Storefront, wanted: dict[str, Any]) -> list[str]:
-        """Give a storefront the commands of an order, as its shop's files say them now; return the units that only one of the two has."""
+        """Give a storefront the commands of an order. If their units differ, change nothing and return the names that differ."""
         differ = configure(front.services, wanted)
         if not differ and wanted.get("site"):
             front.site.settings.update(wanted["site"])
@@ -94,7 +94,7 @@ class Cloud:
         return differ
 
     def _desks(self, name: str) -> dict[str, Any]:
-        """Return what a new storefront has where its people look: a repository, a channel, an organization."""
+        """Return a new storefront's GitHub repository, Slack channel and Sentry organization."""
         key = secrets.token_hex(12)
         webhook = f"http://127.0.0.1:{self.context.ports['slack']}/services/{TEAM}/{BOT}/{key}"
         return {
@@ -112,7 +112,7 @@ class Cloud:
         write(self._label(name, label), self.context.storefronts[name], compact=True)
 
     async def restore_storefront(self, name: str, label: str) -> None:
-        """Put a storefront back as it was saved; units that run just as they did then are left alone. Raises FileNotFoundError."""
+        """Restore a saved storefront. Units that already run as saved keep running. Raises FileNotFoundError."""
         saved = Storefront.load(json.loads(self._label(name, label).read_text()))
         kept = {key for service in saved.services.values() for key, deployment in service.deployments.items() if runs(service, deployment)}
         await self._close(name, keep=kept)

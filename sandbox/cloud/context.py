@@ -41,14 +41,14 @@ class Delays:
 
 
 class Context:
-    """It knows no vendor: vendors reach each other only through the storefronts."""
+    """Shared by all vendors and independent of them: vendors affect each other only through the storefronts."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.folder = Path(config["state_dir"])
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.ports: dict[str, int] = config["ports"]
         self.tokens: dict[str, str] = config["tokens"]
-        self.repository: str | None = config.get("repository")  # the shop's, which pushes come from where they name no other
+        self.repository: str | None = config.get("repository")  # the shop's; pushes come from it by default
         # No kept connections: a server that closes an idle one just as it is used again would look like a broken site.
         self.client = httpx.AsyncClient(limits=httpx.Limits(max_keepalive_connections=0), timeout=30, trust_env=False, verify=False)
         self.listeners = Listeners()

@@ -20,7 +20,7 @@ PREFIXES = {"cloudflare": "/client/v4", "render": "/v1", "slack": "(?:/api)?"}  
 
 
 def refused(status: int, body: bytes) -> bool:
-    """Tell whether an answer is a refusal: Slack says with a 200 that it did not do it."""
+    """Return whether an answer is a refusal; Slack refuses with a 200."""
     return status >= 400 or body.replace(b" ", b"").startswith(b'{"ok":false')
 
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The control API: what the sandbox and the tests tell the double."""
+"""The control API, by which the sandbox and the tests control the double."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Control:
         return JSONResponse(self.cloud.context.storefronts[self._name(request)].public())
 
     async def kept(self, request: Request) -> Response:
-        """Tell all that the vendors keep of a storefront, its secrets too, and whether anything is under way."""
+        """Return everything that the vendors store about a storefront, including secrets, and whether a job is in progress."""
         name = self._name(request)
         return JSONResponse({**self.cloud.context.storefronts[name].dump(), "busy": self.cloud.context.busy(name)})
 
@@ -140,7 +140,7 @@ class Control:
         self.cloud.context.save()
 
     async def push(self, request: Request) -> Response:
-        """Tell every vendor that builds from Git that a commit was pushed; answers vendor → what it made of it."""
+        """Report a pushed commit to every vendor that builds from Git. Returns the deployments by vendor."""
         front, wanted = self.cloud.context.storefronts[self._name(request)], await _body(request)
         repository = self._repository(wanted)
         try:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Answers that a vendor may give although nothing is wrong: a read that misses the write before it, and a state that nobody has heard of yet."""
+"""Answers that a vendor may give although nothing is wrong: a stale read, and a state that clients do not know yet."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Past:
         return storefront in self._before
 
     async def answer(self, storefront: str, call: Callable[[], Awaitable[Response]]) -> Response:
-        """Answer a read as if the write had not been. Reads do not wait for anything, so nobody else sees the past."""
+        """Answer a read as if the write had not happened. A read never waits, so no other request sees the old state."""
         present = self.context.storefronts[storefront]
         self.context.storefronts[storefront] = Storefront.load(self._before[storefront])
         try:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The dependencies of an app: installed once for each lockfile by the package manager that wrote it, hard-linked from there."""
+"""An app's dependencies: installed once per lockfile by the package manager that wrote it, then hard-linked."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DEPENDENCIES = (
     *("name", "workspaces", "dependencies", "devDependencies", "optionalDependencies", "peerDependencies", "overrides", "resolutions", "pnpm", "bin"),
     *("packageManager", "dependenciesMeta"),
 )
-YARN_STATE = Path(".yarn", "install-state.gz")  # without it yarn runs no script
+YARN_STATE = Path(".yarn", "install-state.gz")  # yarn refuses to run scripts without it
 OFFLINE = {
     **{"npm_config_update_notifier": "false", "npm_config_manage_package_manager_versions": "false", "npm_config_verify_deps_before_run": "false"},
     **{"YARN_ENABLE_TELEMETRY": "0", "YARN_NODE_LINKER": "node-modules", "YARN_ENABLE_SCRIPTS": "0", "YARN_IGNORE_PATH": "1"},
@@ -44,14 +44,14 @@ class NoDependencies(Exception):
 
 
 class Installer:
-    """Installs into ``cache``, which may be shared with other sandboxes; ``scripts`` says whether the packages' install scripts run."""
+    """Installs into ``cache``, which other sandboxes may share. ``scripts`` enables the packages' install scripts."""
 
     def __init__(self, cache: Path, node_bin: Path, scripts: bool = False) -> None:
         self.cache, self.node_bin, self.scripts = cache, node_bin, scripts
         (cache / "installs").mkdir(parents=True, exist_ok=True)
 
     async def install(self, source: Path, folder: str, node: str, run: Run, tell: Log) -> list[Path]:
-        """Give the app in a folder of the source its dependencies; return the folders of its programs. Raises NoDependencies."""
+        """Install the dependencies of the app in a folder of the source and return the folders of its programs. Raises NoDependencies."""
         package, manager = self._package(source, folder)
         if manager is None:
             return []
@@ -91,7 +91,7 @@ class Installer:
             raise NoDependencies(str(error)) from None
 
     def _command(self, manager: Manager) -> list[str]:
-        """Return the installation that takes exactly what the lockfile has."""
+        """Return the command that installs exactly what the lockfile lists."""
         classic = manager.version.startswith("1.")
         quiet = [] if self.scripts else ["--ignore-scripts"]
         if manager.name == "npm":
@@ -105,7 +105,7 @@ class Installer:
         return ["yarn", "install", "--immutable", *([] if self.scripts else ["--mode=skip-build"])]
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that make package managers use the cache, also where a build command installs by itself."""
+        """Return variables that make package managers use the cache, including when a build command runs them."""
         registry = os.environ.get("npm_config_registry")  # noqa: SIM112  npm reads no other
         return {
             **OFFLINE,
@@ -115,13 +115,13 @@ class Installer:
         }
 
     async def _keep(self, top: Path, installed: Path) -> None:
-        """Keep what was installed for the next build of the same lockfile."""
+        """Cache the installation for the next build with the same lockfile."""
         draft = installed.with_name(f".{installed.name}-{os.getpid()}")
         draft.mkdir()
         for modules in _installed(top):
             (draft / modules).parent.mkdir(parents=True, exist_ok=True)
             await _link(top / modules, draft / modules)
-        with suppress(OSError):  # the same was installed elsewhere meanwhile
+        with suppress(OSError):  # another builder has just cached the same
             draft.rename(installed)
         await asyncio.to_thread(shutil.rmtree, draft, ignore_errors=True)
 
@@ -132,7 +132,7 @@ def _members(source: Path, package: Package) -> list[Package]:
 
 
 def _installed(top: Path) -> Iterator[Path]:
-    """Yield where dependencies were installed, by their paths below the top."""
+    """Yield the paths of installed dependencies, relative to the top."""
     for here, folders, _names in os.walk(top):
         if "node_modules" in folders:
             yield Path(here, "node_modules").relative_to(top)
@@ -155,7 +155,7 @@ async def _link(source: Path, target: Path) -> None:
 
 
 def _fingerprint(top: Path, manager: Manager, packages: list[Package], more: str) -> str:
-    """Return a digest of all that decides what is installed, whatever the versions of the app's own packages are."""
+    """Return a digest of everything that decides what is installed. The versions of the app's own packages do not count."""
     lockfile = (top / Path(manager.lockfile).name).read_text()
     manifests = {package.folder: {key: package.manifest.get(key) for key in DEPENDENCIES} for package in packages}
     settings = {name: (top / name).read_text() for name in SETTINGS if (top / name).exists()}
@@ -165,7 +165,7 @@ def _fingerprint(top: Path, manager: Manager, packages: list[Package], more: str
 
 
 def _without_versions(lockfile: str) -> Any:
-    """Return a lockfile of npm without the versions of the app's own packages, which change with each release."""
+    """Return an npm lockfile without the versions of the app's own packages, which change with each release."""
     try:
         lock = json.loads(lockfile)
     except ValueError as error:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the vendors tell of their rate limits in each answer. The double counts, and never refuses by itself: the fault ``rate_limited`` does."""
+"""The rate-limit headers of each answer. The double counts but never refuses; only the fault ``rate_limited`` does."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Window:
 
 
 def headers(vendor: str, window: Window) -> dict[str, str]:
-    """Return the headers by which a vendor tells how much is left."""
+    """Return a vendor's headers with the remaining requests."""
     left, reset = window.take()
     at = str(int(time.time()) + reset)
     if vendor in ("vercel", "railway"):

@@ -55,7 +55,7 @@ class Objects(Vendor):
 
 
 def _operation(request: Request) -> str:
-    """Say what a request does: a listing is told by its prefix, the steps of a multipart upload by its query."""
+    """Return the operation of a request: a listing has a prefix, a step of a multipart upload has a query."""
     query, method = request.query_params, request.method
     key = query.get("prefix") or "/".join(request.path_params["path"].split("/")[1:])
     _storefront, *path = key.split("/")

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the sandbox orders of a storefront: its site and its backend's units, by default those of the example shop."""
+"""The site and the units that a new storefront consists of; by default those of the example shop."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ EXAMPLE: list[dict[str, Any]] = [
     {"name": "api", "kind": "web", "start": "npm start", "health": "/health"},
     {"name": "worker", "kind": "worker", "start": "npm run worker", "health": ""},
 ]
-HEALTH_SECONDS = 6  # until a unit of the example shop is given up
-OTHER_HEALTH_SECONDS = 40  # of another shop, which may need longer to start
+HEALTH_SECONDS = 6  # until a unit of the example shop counts as unhealthy
+OTHER_HEALTH_SECONDS = 40  # the same for other shops, which may start more slowly
 
 
 def units_of(wanted: Order) -> list[dict[str, Any]]:
@@ -24,7 +24,7 @@ def units_of(wanted: Order) -> list[dict[str, Any]]:
 
 
 def settings_of(wanted: Order, unit: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a unit's settings in Railway's words."""
+    """Return a unit's settings under Railway's names."""
     return {
         "startCommand": unit["start"],
         "healthcheckPath": unit.get("health") or None,
@@ -42,7 +42,7 @@ def service_of(wanted: Order, unit: Mapping[str, Any], variables: Mapping[str, s
 
 
 def configure(services: Mapping[str, Service], wanted: Order) -> list[str]:
-    """Give services the settings of an order that names the same units; return the names that differ, where nothing is changed."""
+    """Give services the settings of an order with the same units. If the units differ, change nothing and return the names that differ."""
     units = {unit["name"]: unit for unit in units_of(wanted)}
     named = {service.settings.get("unit", service.name): service for service in services.values()}
     if units.keys() != named.keys():

@@ -45,7 +45,7 @@ class _Server(uvicorn.Server):
         self.closing = asyncio.Event()
 
     async def main_loop(self) -> None:
-        await self.closing.wait()  # instead of ten looks a second, for each of many listeners
+        await self.closing.wait()  # instead of polling ten times a second for each listener
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self.server_state.connections or self.server_state.tasks:
@@ -59,7 +59,7 @@ class _Server(uvicorn.Server):
 
 
 async def break_connection(request: Request) -> Response:
-    """Reset the connection of ``request``. The answer that is returned reaches nobody: its status is for the record."""
+    """Reset the connection of ``request``. The returned answer is never sent; its status is for the record."""
     transport = _transports[request.scope["client"], request.scope["server"]]
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How the start command of a built app is run. Where its script is one program, no package manager stands between: signals and the pid are the program's."""
+"""How the start command of a built app runs. A script that is a single program runs without its package manager, so that it gets the signals itself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ASSIGNED = re.compile(r"(?:\w+=\S*\s+)*")
 
 
 def start_command(command: str, app: Path, path: str) -> Command:
-    """Return how to run a start command in an app; ``path`` is where its programs are looked for."""
+    """Return how to run a start command in an app; ``path`` becomes its $PATH."""
     folder, script = _script(command, app)
     if script.startswith("exec "):
         return Command(["/bin/sh", "-c", script], folder, path)
@@ -33,9 +33,9 @@ def start_command(command: str, app: Path, path: str) -> Command:
 
 
 def _script(command: str, app: Path) -> tuple[Path, str]:
-    """Return the script that a command stands for, and where it runs; the command itself where it stands for none."""
+    """Return the script that a command runs and its folder, or else the command itself."""
     try:
         runs = script_of(command, "", read_packages(Tree.of_folder(app)))
     except ConfigError:
-        runs = None  # an app without package.json: whatever the command is, it is no script
+        runs = None  # without package.json the command cannot name a script
     return (app / runs[0].folder, runs[0].scripts[runs[1]]) if runs else (app, command)

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the vendors remember, kept in a file so that a killed double goes on where it was."""
+"""The vendors' state, saved to a file so that a killed double can resume."""
 
 from __future__ import annotations
 
@@ -122,9 +122,9 @@ class Service:
     repository: str = ""  # the folder that stands for it
     auto_deploy: bool = False
     answered: dict[str, dict[str, int]] = field(default_factory=dict)  # minute → status → requests
-    kind: str = ""  # web, worker or cron, where the shop's settings say it
+    kind: str = ""  # web, worker or cron
     port_variable: str = "PORT"
-    build_variables: dict[str, str] = field(default_factory=dict)  # besides those that every build gets; the same in every sandbox, as builds are kept by them
+    build_variables: dict[str, str] = field(default_factory=dict)  # more for builds; equal in all sandboxes, since they are part of the cache key
 
 
 @dataclass
@@ -167,7 +167,7 @@ class Storefront:
 
     @property
     def web(self) -> Service | None:
-        """The service that the public API's domain points at; None for a shop without a backend."""
+        """The service behind the public API's domain; None for a shop without a backend."""
         return next((service for service in self.services.values() if service.port is not None), None)
 
     def service(self, name: str) -> Service:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The shop's own processes: one for each deployment that runs, none of which outlives the double."""
+"""The shop's processes: one for each deployment that runs. None of them outlives the double."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Command:
-    """What is run, where, and with which $PATH; its own where that is empty."""
+    """What to run, in which folder, with which $PATH (the default one if it is empty)."""
 
     argv: Sequence[str]
     cwd: Path
@@ -67,7 +67,7 @@ class Command:
 
 
 class Units:
-    """Starts, watches and stops processes, and keeps their list in a file for whoever cleans up after a kill."""
+    """Starts, watches and stops processes, and keeps a list of them in a file for the cleanup after a kill."""
 
     def __init__(self, folder: Path, node_bin: Path, client: httpx.AsyncClient, settle: Callable[[], float] = lambda: 0.3) -> None:
         self.folder, self.node_bin, self.client, self.settle = folder, node_bin, client, settle
@@ -141,7 +141,7 @@ class Units:
             async with asyncio.timeout(grace):
                 await unit.process.wait()
         with suppress(ProcessLookupError):
-            os.killpg(unit.process.pid, signal.SIGKILL)  # what a package manager or a shell has left, too
+            os.killpg(unit.process.pid, signal.SIGKILL)  # including children of a package manager or a shell
         await unit.process.wait()
 
     def listing(self) -> list[dict[str, Any]]:

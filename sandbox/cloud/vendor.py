@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the vendors' APIs share: each request is recorded, meets the faults that are switched on, and is answered."""
+"""What the vendors' APIs share: each request is recorded, affected by active faults, and answered."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Vendor(ABC):
         """Raise a Refusal unless the request carries a token that the vendor knows."""
 
     def writes(self, request: Request, operation: str) -> bool:
-        """Tell whether an operation may change what the vendor keeps."""
+        """Return whether an operation may change the vendor's state."""
         return request.method not in ("GET", "HEAD")
 
     def route(self, method: str, path: str, operation: str, handler: Handler) -> Route:
@@ -75,7 +75,7 @@ class Vendor(ABC):
         return Route(path, endpoint, methods=[method])
 
     async def answer(self, request: Request, operation: str, call: Callable[[], Awaitable[Response]]) -> Response:
-        """Answer by ``call``, unless a fault gets in between."""
+        """Answer with ``call`` unless a fault is active."""
         body = await request.body()
         storefront = self._storefront(request, body)
         if self.writes(request, operation):

@@ -109,7 +109,7 @@ def test_a_pnpm_workspace_with_a_site_that_next_serves(tmp_path: Path) -> None:
     folder = make_shop("workspace", tmp_path / "shop", raise_version("packages/release/index.js"))
     done = up("--shop", str(folder))
     assert done.returncode == 0, done.stderr
-    assert "asked at /api/healthz, its port in API_PORT" in done.stdout
+    assert "health at /api/healthz, port in API_PORT" in done.stdout
     assert "frontend is apps/web, served by next start" in done.stdout
     assert deploy_twice_and_roll_back("/api/healthz") == ["v1.0.0", "v1.1.0", "v1.0.0"]
     page = requests.get(Sandbox.load(NAME).storefront()["frontend_url"], timeout=20)
@@ -195,7 +195,7 @@ def test_what_is_no_repository_with_a_release_is_refused(tmp_path: Path) -> None
     git(folder, "init", "--quiet")
     assert "git commit" in up("--shop", str(folder)).stderr
     release(folder, "v1.0.0")
-    assert f"inside of the git repository {folder}" in up("--shop", str(folder / "apps")).stderr
+    assert f"inside the git repository {folder}" in up("--shop", str(folder / "apps")).stderr
     assert "UNIT.SETTING=VALUE" in up("--shop", str(folder), "--set", "health").stderr
     assert "the unit api" in up("--shop", str(folder), "--set", "api.path=/x").stderr.lower()
     assert "--shop PATH" in up("--set", "api.health=/x").stderr

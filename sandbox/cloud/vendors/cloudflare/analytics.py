@@ -81,7 +81,7 @@ class _Zone:
 
 
 def execute(edges: Mapping[str, Edge], body: dict[str, Any]) -> dict[str, Any]:
-    """Answer a GraphQL request; what is wrong with it is told in the body, as the vendor does."""
+    """Answer a GraphQL request; errors are in the body, as at the vendor."""
     result = graphql_sync(SCHEMA, str(body.get("query")), _Viewer(edges), variable_values=body.get("variables"))
     errors = [{"message": error.message, "path": error.path, "extensions": error.extensions or {}} for error in result.errors or ()]
     return {"data": None if errors else result.data, "errors": errors or None}

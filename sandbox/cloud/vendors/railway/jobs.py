@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What goes on at Railway in the background: a build, a process, its health check, the switch, the end of the old process."""
+"""Railway's background jobs: build, start, health check, switch of the domain, end of the old process."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class RailwayJobs:
         return deployment
 
     def redeploy(self, front: Storefront, service: Service, original: UnitDeployment, reason: str = "redeploy") -> UnitDeployment:
-        """Deploy what ``original`` was made of once more, with today's variables."""
+        """Deploy the files of ``original`` again, with the current variables."""
         return self.deploy(front, service, original.files, message=original.message, reason=reason, image=original.image, meta=original.meta)
 
     async def cancel(self, deployment: UnitDeployment) -> None:
@@ -76,7 +76,7 @@ class RailwayJobs:
         self._pipelines[deployment.id] = self.context.spawn(front.name, self._serve(front, service, deployment))
 
     async def resume(self, front: Storefront) -> None:
-        """Start again what should be running and is not, and go on with what was under way."""
+        """Restart the processes that should run, and resume unfinished jobs."""
         revived = []
         for service in front.services.values():
             for deployment in service.deployments.values():
@@ -140,7 +140,7 @@ class RailwayJobs:
         self._status(deployment, "FAILED")
 
     async def _serve(self, front: Storefront, service: Service, deployment: UnitDeployment) -> None:
-        """Start the process; let the domain point at it once it is healthy, and only then end the one before. A cron job only waits for its schedule."""
+        """Start the process; let the domain point at it once it is healthy, and only then end the one before. A cron job starts no process."""
         if service.kind == "cron":
             before, service.live, deployment.served = service.live, deployment.id, True
             self._status(deployment, "SUCCESS")
@@ -220,5 +220,5 @@ class RailwayJobs:
 
 
 def runs(service: Service, deployment: UnitDeployment) -> bool:
-    """Tell whether this deployment's process should be there."""
+    """Return whether this deployment's process should run."""
     return service.live == deployment.id and not deployment.stopped and deployment.status == "SUCCESS" and service.kind != "cron"

@@ -44,7 +44,7 @@ def _page(make: Callable[[], list[Node]]) -> Callable[..., Node]:
 
 class Nodes:
     def __init__(self, readable: Callable[[UnitDeployment], bool], running: Container[str]) -> None:
-        """``readable`` says whether a deployment can be read yet, ``running`` holds the ids of those whose process runs."""
+        """``readable`` returns whether a deployment is visible yet. ``running`` holds the ids of deployments whose process runs."""
         self.readable, self.running = readable, running
 
     def deployments(self, front: Storefront, services: list[Service]) -> list[Node]:
@@ -116,7 +116,7 @@ class Nodes:
         }
 
     def snapshot(self, front: Storefront, service: Service, deployment: UnitDeployment) -> Node:
-        """What a deployment was made with."""
+        """The settings that a deployment was created with."""
         times = {"createdAt": iso(deployment.created), "updatedAt": iso(deployment.created)}
         return {"id": f"{deployment.id}-snapshot", **times, "variables": {**deployment.variables, **own_variables(front, service)}}
 

@@ -58,7 +58,7 @@ def stage(staged: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def patch(service: Service, wanted: Mapping[str, Any]) -> bool:
-    """Merge a patch into a service, where None takes away; tell whether that changed anything."""
+    """Merge a patch into a service; None removes a value. Return whether anything changed."""
     before = _service(service, True)
     settings = {**wanted.get("build", {}), **wanted.get("deploy", {})}
     if named := settings.pop("multiRegionConfig", None):

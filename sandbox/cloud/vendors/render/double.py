@@ -94,7 +94,7 @@ class Render(Vendor):
         return services
 
     async def push(self, front: Storefront, revision: str, repository: str = "") -> list[str]:
-        """Be told of a new commit on the branch, as by Git's webhook; return the deploys that this makes. Each service knows its repository."""
+        """Handle a new commit on the branch, as from Git's webhook, and return the deploys that it starts. Each service has its own repository."""
         made: list[UnitDeployment] = []
         for service in front.services.values() if front.backend == "render" else ():
             if service.settings["autoDeploy"] == "yes" and not service.settings["suspended"]:

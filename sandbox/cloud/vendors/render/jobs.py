@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What goes on at Render in the background: as at Railway, but from a commit, with a pre-deploy command, and with several instances."""
+"""Render's background jobs: as at Railway, but from a commit, with a pre-deploy command and several instances."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ class RenderJobs(RailwayJobs):
 
     async def resume(self, front: Storefront) -> None:
         for deployment in (item for service in front.services.values() for item in service.deployments.values()):
-            deployment.status = "BUILDING" if deployment.status == "PREPARING" else deployment.status  # what was under way begins again
+            deployment.status = "BUILDING" if deployment.status == "PREPARING" else deployment.status  # a deployment in progress starts again
         await super().resume(front)
 
     async def make(
         self, front: Storefront, service: Service, commit: Commit, *, trigger: str, image: str = "", variables: dict[str, str] | None = None
     ) -> UnitDeployment:
-        """Deploy a commit, or with ``image`` what was built of it already; what is under way gives way to it."""
+        """Deploy a commit, or with ``image`` what was built of it already; deployments in progress are canceled."""
         for other in list(service.deployments.values()):
             if other.status in (*UNFINISHED, "PREPARING"):
                 await self.cancel(other)

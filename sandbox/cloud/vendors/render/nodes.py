@@ -56,7 +56,7 @@ def deploy_node(service: Service, deployment: UnitDeployment) -> Node:
 
 
 def log_lines(service: Service, file_of: Callable[[UnitDeployment], Path], instances: Mapping[str, Unit]) -> list[Node]:
-    """Return all that the service's builds and processes have said; a process's line has the time of its deploy's last change."""
+    """Return the log lines of a service's builds and processes. A process's lines have the time of its deploy's last change."""
     found = []
     for deployment in service.deployments.values():
         found += [_line(service, at, "build", "", line) for at, line in deployment.log]

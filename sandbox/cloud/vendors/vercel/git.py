@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A project that is linked to Git at Vercel: what the API tells of the link, and of what was built from it."""
+"""A Vercel project that is linked to Git: what the API shows of the link and of its builds."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def git_source(site: Site, commit: str) -> dict[str, Any]:
 
 
 def names_the_link(wanted: dict[str, Any]) -> bool:
-    """Tell whether a creation's gitSource is the repository that the projects here are linked to."""
+    """Return whether a creation's gitSource is the repository that the projects are linked to."""
     named = (wanted.get("org"), wanted.get("repo")) == (ORGANISATION, REPOSITORY) or str(wanted.get("repoId")) == str(REPOSITORY_ID)
     return wanted.get("type") == "github" and named
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What goes on at Vercel in the background: builds, and production domains that are pointed at another deployment."""
+"""Vercel's background jobs: builds, and the assignment of production domains to a deployment."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class VercelJobs:
         self._assignments: dict[str, asyncio.Task[None]] = {}
 
     async def resume(self, front: Storefront) -> None:
-        """Open every deployment's own URL again and go on with what was under way."""
+        """Open every deployment's own URL again and resume unfinished jobs."""
         site = front.site
         for deployment in site.deployments.values():
             await self.open(deployment)

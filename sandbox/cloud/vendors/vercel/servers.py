@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sites that Next.js serves itself: a process for each deployment that is asked for, as Vercel starts functions, and stopped when others are asked more."""
+"""Sites that Next.js serves: one process per deployment, started by its first request. The least recently used ones are stopped."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ START_SECONDS = 60.0
 class Servers:
     def __init__(self, context: Context) -> None:
         self.context = context
-        self.running: OrderedDict[str, Unit] = OrderedDict()  # by deployment, the one that was asked last at the end
+        self.running: OrderedDict[str, Unit] = OrderedDict()  # by deployment, the most recently used one last
         self._one_at_a_time: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def unit(self, deployment: SiteDeployment, app: Path) -> Unit | None:
-        """Return the process of a deployment, started unless it runs; None when it does not come up."""
+        """Return the process of a deployment, starting it if necessary; None if it does not answer."""
         async with self._one_at_a_time[deployment.id]:
             unit = self.running.get(deployment.id)
             if unit is None or not unit.running:
@@ -65,7 +65,7 @@ class Servers:
         return None
 
     async def _copy(self, key: str, top: Path, app: Path) -> Path:
-        """Return a copy of a build, for Next.js writes into its own: linked, but for the pages that were built."""
+        """Return a copy of a build, since Next.js writes into it. The built pages are copied, everything else is hard-linked."""
         copy = self._folder(key)
         await asyncio.to_thread(shutil.rmtree, copy, ignore_errors=True)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ class Servers:
         return self.context.folder / "sites" / key
 
     async def _answers(self, unit: Unit) -> bool:
-        """Wait until a process answers anything at all."""
+        """Wait until a process answers any request."""
         deadline = asyncio.get_running_loop().time() + START_SECONDS
         while unit.running and asyncio.get_running_loop().time() < deadline:
             with suppress(httpx.HTTPError):

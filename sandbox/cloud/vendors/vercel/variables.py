@@ -26,7 +26,7 @@ class Variables:
         return {"envs": shown, "pagination": {"count": len(shown), "next": None, "prev": None}}
 
     def shown(self, item: dict[str, Any], decrypted: bool) -> dict[str, Any]:
-        """Return a variable as the API tells it: plain ones always with their value, sensitive ones never."""
+        """Return a variable as the API shows it: plain ones always with their value, sensitive ones never."""
         if item["type"] in HIDDEN:
             return {**item, "value": "", "decrypted": False}
         if item["type"] == "encrypted" and not decrypted:
