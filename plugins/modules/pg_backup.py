@@ -276,43 +276,19 @@ backup:
       sample: 246131000
 """
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from typing import Any
 
 from ansible.module_utils.common.parameters import env_fallback
 
-from ..module_utils.backup import dump, request
-from ..module_utils.backup import manifest as backup_catalogue
-from ..module_utils.backup.create import describe, inspect_server, make
-from ..module_utils.backup.not_carried import warning
-from ..module_utils.core.errors import ConfigError, WaitTimeout
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.backup.dump import ZSTANDARD_ERROR
+from ..module_utils.backup.job import Job
+from ..module_utils.backup.request import secret_keys
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import lease_options, store_options
-from ..module_utils.core.progress import report
+from ..module_utils.core.plan import Plan, carry_out
 from ..module_utils.core.redact import secrets_of_url
-from ..module_utils.core.wait import Waiter
-from ..module_utils.postgres.connection import PSYCOPG2_ERROR, direct
-from ..module_utils.postgres.programs import Tool, choose_tool, installed
+from ..module_utils.postgres.connection import PSYCOPG2_ERROR
 from ..module_utils.release.lease import guard
-from ..module_utils.restore.script import find_psql
-from ..module_utils.store.open import open_store
-
-PROGRAMS = ("pg_dump", "pg_restore")
-NOTE_INTERVAL = 10.0  # seconds between two notes of how far it is
-UNKNOWN = (
-    "tables",
-    "estimates",
-    "invalid_indexes",
-    "raw_size",
-    "size",
-    "sha256",
-    "objects",
-    "finished_at",
-    "duration",
-    "bytes_per_second",
-)  # before it is made
 
 
 def argument_spec() -> dict[str, Any]:
@@ -338,112 +314,23 @@ def argument_spec() -> dict[str, Any]:
     }
 
 
-class Client:
-    """The database and the store."""
-
-    def __init__(self, params: dict[str, Any], runtime: Runtime) -> None:
-        self.database = direct(params["database_url"], remedy="database_url")
-        self.store = open_store(params, runtime.permit)
-        self.close = self.store.close
-        self.warn = runtime.warn
-        self.progress = dump.Progress()
-        self._note = runtime.note
-        self._waiter = Waiter(timeout=params["wait_timeout"], beat=runtime.beat)
-        self._began = self._noted = self._waiter.clock()
-
-    def beat(self) -> None:
-        now = self._waiter.clock()
-        report(f"Backup of {self.database.name}: {self.progress.told(now - self._began)}")
-        if now - self._noted >= NOTE_INTERVAL:
-            self._noted = now
-            self._note(f"Backup of {self.database.name}: {self.progress.told(now - self._began)}")
-        self._waiter.check("the backup")
-        if now - self._began > self._waiter.timeout:
-            raise WaitTimeout(f"The backup was not done after {self._waiter.timeout:g} s (wait_timeout) and was taken back. Give it more time.")
+def client(params: dict[str, Any], runtime: Runtime) -> Job:
+    return Job(params, permit=runtime.permit, warn=runtime.warn, note=runtime.note, beat=runtime.beat)
 
 
-def plan(params: dict[str, Any], client: Client) -> Plan:
-    started = datetime.now(UTC)
-    name = request.choose_name(params, client.database.name, started)
-    recipients, identity = request.choose_recipients(params), request.read_identity(params)
-    if params["verify"] == "decode":
-        request.refuse_undecodable(recipients, identity)
-    if params["count_limit"] < 0:
-        raise ConfigError(f"count_limit is {params['count_limit']}. Give a number of bytes, or 0 to count no rows.")
-    prefix = backup_catalogue.folder(params["prefix"])
-    client.store.refuse_public(client.warn)
-    catalogue = backup_catalogue.read_catalogue(client.store, prefix)
-    if name in catalogue.names:
-        manifest = backup_catalogue.read_manifest(client.store, name, prefix, catalogue.names[name])
-        damage = catalogue.damage(name, manifest)
-        if damage:
-            raise ConfigError(f"The backup {name} is damaged: {damage}. Choose another name.", code="damaged")
-        return Plan(before={"backup": name}, after={"backup": name}, result={"backup": manifest})
-    if catalogue.leftovers:
-        keys = ", ".join(left.key for left in catalogue.leftovers)
-        client.warn(f"{client.store.describe()} has what failed runs left, or others are about to complete: {keys}. Delete what nobody is writing.")
-    with ThreadPoolExecutor(len(PROGRAMS)) as pool:  # the server answers while the programs do
-        asked = {name: pool.submit(installed, name, params["postgres_bin"]) for name in PROGRAMS}
-        server = inspect_server(client.database)
-    left_out = warning(server.not_carried)
-    if left_out:
-        client.warn(left_out)
-    tools = choose_tools({name: answer.result() for name, answer in asked.items()}, params, server.major, client.warn)
-    shape = request.choose_shape(params, server.size)
-    facts = {
-        **describe(client.database, server, shape, recipients),
-        "name": name,
-        "location": f"{params['store'].rstrip('/')}/{prefix}{name}/",
-        "release": params["release"],
-        "pg_dump_version": tools["pg_dump"].version,
-        "verified": params["verify"],
-        "started_at": started.isoformat(timespec="seconds"),
-    }
-    shown = {"backup": facts["location"], "database_size": server.size, "format": shape.format, "encryption": facts["encryption"]}
-    leftovers = [left for left in catalogue.leftovers if left.name == name]
-    todo = {
-        "facts": facts,
-        "shape": shape,
-        "tools": tools,
-        "identity": identity,
-        "prefix": prefix,
-        "leftovers": leftovers,
-        "count_limit": params["count_limit"],
-    }
-    return Plan({}, shown, todo, {"backup": {**facts, **dict.fromkeys(UNKNOWN)}})
-
-
-def choose_tools(found: dict[str, list[Tool]], params: dict[str, Any], server_major: int, warn: Callable[[str], None]) -> dict[str, Tool]:
-    """Return pg_dump, and the pg_restore that can restore what it dumps to the same server. Raises ConfigError.
-
-    Without that one a backup can be made, and not verified by decoding it.
-    """
-    folder = params["postgres_bin"]
-    tools = {"pg_dump": choose_tool("pg_dump", found["pg_dump"], server_major, folder)}
-    try:
-        tools["pg_restore"] = choose_tool("pg_restore", found["pg_restore"], tools["pg_dump"].major, folder)
-        find_psql(tools["pg_restore"], server_major)
-    except ConfigError as error:
-        if params["verify"] == "decode":
-            raise
-        warn(f"The programs on this machine cannot restore this backup. {error}")
-    return tools
-
-
-def apply(plan: Plan, client: Client) -> dict[str, Any]:
-    return {"backup": make(client.database, client.store, beat=client.beat, progress=client.progress, **plan.todo)}
+def plan(_params: dict[str, Any], job: Job) -> Plan:
+    return job.plan()
 
 
 def main() -> None:
-    libraries = {"psycopg2": PSYCOPG2_ERROR, "zstandard": dump.ZSTANDARD_ERROR}
     run(
         argument_spec(),
-        Client,
+        client,
         plan,
-        apply,
+        carry_out,
         guard=guard,
-        secrets=lambda params: [*secrets_of_url(params["database_url"]), *request.secret_keys(params)],
-        libraries=libraries,
+        secrets=lambda params: [*secrets_of_url(params["database_url"]), *secret_keys(params)],
+        libraries={"psycopg2": PSYCOPG2_ERROR, "zstandard": ZSTANDARD_ERROR},
         mutually_exclusive=[("identity", "identity_file")],
     )
 

@@ -19,7 +19,7 @@ from typing import Any
 import psycopg2
 import pyrage
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.backup import create
+from ansible_collections.storefront.runbook.plugins.module_utils.backup import create, job
 from ansible_collections.storefront.runbook.plugins.module_utils.backup.reader import open_backup
 from ansible_collections.storefront.runbook.plugins.module_utils.backup.row_counts import snapshot
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError, RunbookError
@@ -341,7 +341,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             events.register("before-send.s3", send)
             return store
 
-        monkeypatch.setattr(pg_backup, "open_store", opened)
+        monkeypatch.setattr(job, "open_store", opened)
 
     return fail
 

@@ -23,6 +23,7 @@ from .tls import environment_of, libpq_settings
 
 # Where distributions keep the programs of each major version side by side.
 FOLDERS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "usr/libexec/postgresql*", "opt/homebrew/opt/postgresql@*/bin", "usr/local/opt/postgresql@*/bin")
+SETS_TRANSACTION_TIMEOUT = 17  # the first major version: of pg_restore, which sets it, and of the server, which knows it
 SECRET = frozenset({"DATABASE_URL", "DIRECT_URL"})  # where this process may have its URL from; a program needs none of it
 
 
@@ -75,6 +76,22 @@ def _tool(path: str) -> Tool | None:
         return None
     version = re.search(r"\d+(\.\d+)*", said)
     return Tool(path, version[0]) if version else None
+
+
+def find_psql(tool: Tool, server_major: int) -> str | None:
+    """Return the psql by which a pg_restore restores to a server; None where it can by itself. Raises ConfigError where neither can."""
+    if not tool.major >= SETS_TRANSACTION_TIMEOUT > server_major:
+        return None
+    folder = str(Path(tool.path).parent)
+    found = shutil.which("psql", path=folder)
+    if not found:
+        raise ConfigError(
+            f"pg_restore {tool.version} cannot restore to PostgreSQL {server_major} by itself: the server does not know the setting transaction_timeout. "
+            f"With psql {tool.major} it can, and there is none in {folder}. Install postgresql-client-{tool.major} as a whole, "
+            f"or postgresql-client-{server_major}, with which backups can be made and restored.",
+            code="no_tool",
+        )
+    return found
 
 
 def own_environment() -> dict[str, str]:

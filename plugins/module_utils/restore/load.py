@@ -14,13 +14,13 @@ from typing import Any
 from ..backup.archive import Archive
 from ..core.errors import ConfigError
 from ..postgres.connection import Database, connect, query
-from ..postgres.programs import Tool, find_tool, libpq_access
+from ..postgres.programs import Tool, find_psql, find_tool, libpq_access
 from .definition import needs, sorts_fast, statements
 from .program import run_program
 from .rights import membership
 from .rows_loaded import rows_loaded
 from .scope import restorable, use_list
-from .script import PSQL, find_psql, load_script
+from .script import PSQL, load_script
 
 # As measured: commits need not wait, since a database that was not loaded to its end is made anew, and workers of its own would only share the cores.
 SPEED = "-c synchronous_commit=off -c maintenance_work_mem=256MB -c max_parallel_maintenance_workers=0"

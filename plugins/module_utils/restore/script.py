@@ -10,44 +10,24 @@ taken out of it, and the psql of the same version runs it: one connection, so sl
 from __future__ import annotations
 
 import io
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from pathlib import Path
 from threading import Thread
 from typing import IO, Any, cast
 
 from ..backup.dump import paced
-from ..core.errors import CommandFailed, ConfigError
+from ..core.errors import CommandFailed
 from ..core.process import kill, spawn
 from ..core.redact import redact
 from ..postgres.connection import BEAT_INTERVAL
-from ..postgres.programs import Tool
 from ..postgres.sql_states import restore_advice
 from ..store.base import CHUNK
 
-SETS_TRANSACTION_TIMEOUT = 17  # the first major version: of pg_restore, which sets it, and of the server, which knows it
 STATEMENT = b"\nSET transaction_timeout = 0;\n"
 BEGINNING = 1 << 16  # bytes of a script among which the statement stands
 PSQL = ("--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1", "--file=-")
-
-
-def find_psql(tool: Tool, server_major: int) -> str | None:
-    """Return the psql by which a pg_restore restores to a server; None where it can by itself. Raises ConfigError where neither can."""
-    if not tool.major >= SETS_TRANSACTION_TIMEOUT > server_major:
-        return None
-    folder = str(Path(tool.path).parent)
-    found = shutil.which("psql", path=folder)
-    if not found:
-        raise ConfigError(
-            f"pg_restore {tool.version} cannot restore to PostgreSQL {server_major} by itself: the server does not know the setting transaction_timeout. "
-            f"With psql {tool.major} it can, and there is none in {folder}. Install postgresql-client-{tool.major} as a whole, "
-            f"or postgresql-client-{server_major}, with which backups can be made and restored.",
-            code="no_tool",
-        )
-    return found
 
 
 def without_timeout(pieces: Iterable[bytes]) -> Iterator[bytes]:

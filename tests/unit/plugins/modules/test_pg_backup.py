@@ -17,7 +17,7 @@ from typing import Any
 import pyrage
 import pytest
 import zstandard
-from ansible_collections.storefront.runbook.plugins.module_utils.backup import create
+from ansible_collections.storefront.runbook.plugins.module_utils.backup import create, job
 from ansible_collections.storefront.runbook.plugins.module_utils.backup import dump as backup
 from ansible_collections.storefront.runbook.plugins.module_utils.backup import reader as backup_reader
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations.migration import Migration
@@ -288,7 +288,7 @@ def test_a_lease_that_is_lost_on_the_way_leaves_no_manifest(back_up: Back, store
 
 
 def test_how_far_it_is_can_be_read_in_the_lease_while_it_runs(back_up: Back, store: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pg_backup, "NOTE_INTERVAL", 0.0)
+    monkeypatch.setattr(job, "NOTE_INTERVAL", 0.0)
     held, _loser = lease.take(open_store(store, unguarded), holder="anna")
     written = backup.Target.put
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import CommandFailed, ConfigError, LeaseLost
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import nothing
-from ansible_collections.storefront.runbook.plugins.module_utils.postgres.programs import Tool
-from ansible_collections.storefront.runbook.plugins.module_utils.restore.script import find_psql, load_script, without_timeout
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres.programs import Tool, find_psql
+from ansible_collections.storefront.runbook.plugins.module_utils.restore.script import load_script, without_timeout
 
 PREAMBLE = b"--\n-- PostgreSQL database dump\n--\n\nSET lock_timeout = 0;\nSET transaction_timeout = 0;\nSET client_encoding = 'UTF8';\n"
 REST = b"COPY t FROM stdin;\nSET transaction_timeout = 0;\n\\.\n"

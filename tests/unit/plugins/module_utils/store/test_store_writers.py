@@ -29,7 +29,7 @@ WRITERS = {
     "module_utils/release/lease.py": {"unguarded"},  # the lease itself
     "modules/deploy_lease.py": {"None if runtime.check_mode else unguarded"},  # takes it and gives it back
     "modules/release_record.py": {"runtime.permit", "unguarded"},  # the latter removes its own record after the lease was lost
-    "modules/pg_backup.py": {"runtime.permit"},
+    "module_utils/backup/job.py": {"permit"},  # pg_backup hands over its runtime.permit
     "modules/pg_backup_prune.py": {"runtime.permit"},
     "modules/pg_proof.py": {"runtime.permit"},
     "module_utils/restore/rehearsal.py": {"permit"},  # prisma_rehearse hands over its runtime.permit
