@@ -186,7 +186,7 @@ def test_a_backup_opens_with_the_key_of_one_of_its_recipients_alone(in_folder: B
             backup.read_globals()
     other = str(pyrage.x25519.Identity.generate())
     with (
-        pytest.raises(ConfigError, match=f"does not open the backup {name}, which was encrypted to {PUBLIC_KEY}") as refused,
+        pytest.raises(ConfigError, match=f"cannot open the backup {name}, which is encrypted to {PUBLIC_KEY}") as refused,
         open_backup(in_folder.store, name, other),
     ):
         pass
@@ -231,7 +231,7 @@ def test_a_changed_object_is_told_with_and_without_the_key(in_folder: Backups, t
     dump = made["objects"][0]["file"]
     change(tmp_path / "store" / "backups" / "changed" / dump, how)
     with open_backup(in_folder.store, "changed", SECRET_KEY) as backup:
-        with pytest.raises(RunbookError, match=f"{dump} of the backup changed in file://.* is damaged: it reads back other than it was written"):
+        with pytest.raises(RunbookError, match=f"{dump} of the backup changed in file://.* is damaged: the store returns other bytes than were written"):
             backup.verify()
         with pytest.raises(RunbookError, match=f"{dump} of the backup changed in file://.* is damaged"):
             for _unused in backup.pieces():
@@ -247,7 +247,7 @@ def test_two_objects_that_were_swapped_are_told(in_folder: Backups, tmp_path: Pa
     first.rename(folder / "third")
     second.rename(first)
     (folder / "third").rename(second)
-    with open_backup(in_folder.store, made["name"], SECRET_KEY) as backup, pytest.raises(RunbookError, match="reads back other than it was written"):
+    with open_backup(in_folder.store, made["name"], SECRET_KEY) as backup, pytest.raises(RunbookError, match="the store returns other bytes than were written"):
         backup.save(tmp_path)
 
 
@@ -503,7 +503,7 @@ def test_a_lease_that_was_taken_over_stops_it_before_it_writes(in_s3: Backups) -
         ({"store": "s3://no-such-bucket/shop"}, "NoSuchBucket", "no-such-bucket"),
         ({"store": "ftp://elsewhere"}, "bad_store", "s3://bucket/prefix"),
         ({"level": 99}, None, "from 1 to 19"),
-        ({"recipients": None}, "no_encryption", "Nobody said to whom"),
+        ({"recipients": None}, "no_encryption", "No encryption recipients were given"),
         ({"name": "../outside"}, None, "cannot name a backup"),
         ({"database_url": "postgresql://shop:pw@127.0.0.1:1/shop"}, "connection", "Nothing listens there"),
     ],

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What of a database a backup does not carry, and what keeps it from being one. All of it is found out before anything is dumped."""
+"""What a backup leaves out, and what makes it impossible. Both are found before anything is dumped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from ..core.errors import ConfigError
 from ..postgres.connection import Database, query
 
-# Tables of extensions: CREATE EXTENSION makes them anew, with the rows of its script. pg_dump carries rows of those alone that the extension registered.
+# Tables of extensions: CREATE EXTENSION creates them again, with the rows of its script. pg_dump carries only rows of tables that the extension registered.
 KINDS = {
     "subscriptions": "SELECT subname::text FROM pg_subscription JOIN pg_database d ON d.oid = subdbid WHERE datname = current_database() ORDER BY 1",
     "replication_slots": "SELECT slot_name::text FROM pg_replication_slots WHERE database = current_database() AND NOT temporary ORDER BY 1",
@@ -53,7 +53,7 @@ def refuse_undumpable(connection: Any, database: Database) -> None:
     damaging = [name for (name,) in query(connection, DAMAGING)]
     if damaging:
         raise ConfigError(
-            f"{' and '.join(damaging)} is on in {database.name}: pg_dump would leave damaged rows out and say nothing. "
+            f"{' and '.join(damaging)} is on in {database.name}: pg_dump would leave damaged rows out without a word. "
             f"Reset it for the database or the role (ALTER DATABASE … RESET {damaging[0]}), then back up.",
             code="damaging_setting",
         )

@@ -97,7 +97,7 @@ class OpenBackup:
             self.beat()
             yield piece
         if (size, digest.hexdigest()) != (item["size"], item["sha256"]):
-            raise self._damaged(item, f"it reads back other than it was written ({size} of {item['size']} bytes)", "checksum")
+            raise self._damaged(item, f"the store returns other bytes than were written ({size} of {item['size']} bytes)", "checksum")
 
     def _content(self, item: Mapping[str, Any]) -> Iterator[bytes]:
         pieces: Any = self._stored(item)
@@ -125,7 +125,8 @@ class OpenBackup:
 
     def _damaged(self, item: Mapping[str, Any], how: str, code: str) -> RunbookError:
         return RunbookError(
-            f"{item['file']} of the backup {self.name} in {self.store.describe()} is damaged: {how}. Take another backup; if it stays, look at the store.",
+            f"{item['file']} of the backup {self.name} in {self.store.describe()} is damaged: {how}. Use another backup. If others are damaged too, check "
+            "the store.",
             code=code,
         )
 
@@ -141,7 +142,7 @@ def open_backup(store: Store, name: str, identity: str | None = None, *, prefix:
     identities = encryption.parse_identity(identity) if identity and manifest["encryption"] == "age" else []
     if identities and not set(encryption.public_keys(identities)) & set(manifest["recipients"]):
         raise ConfigError(
-            f"The identity does not open the backup {name}, which was encrypted to {', '.join(manifest['recipients'])}. "
+            f"The identity cannot open the backup {name}, which is encrypted to {', '.join(manifest['recipients'])}. "
             "Give the secret key of one of them as identity.",
             code="wrong_identity",
         )

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a backup shall be like: its name, its format, to whom it is encrypted. All bad input is refused here, before anything changes."""
+"""What kind of backup was asked for: its name, format and recipients. Bad input is refused here, before anything changes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def choose_shape(params: Mapping[str, Any], database_size: int, *, cpus: int | N
     if jobs is not None and not 1 <= jobs <= 64:
         raise ConfigError(f"jobs is {jobs}. Give the number of connections that may dump at a time, from 1 to 64.")
     if jobs and jobs > 1 and params["format"] == "custom":
-        raise ConfigError("jobs is for the format directory: a single stream has one. Leave it out, or set format to directory.")
+        raise ConfigError("jobs applies to the format directory; the format custom is one stream. Remove jobs, or set format to directory.")
     scratch = Path(params["scratch_dir"] or tempfile.gettempdir())
     if not scratch.is_dir():
         raise ConfigError(f"The folder {scratch} does not exist. Correct scratch_dir.")
@@ -75,16 +75,16 @@ def choose_name(params: Mapping[str, Any], database: str, started: datetime) -> 
 
 
 def choose_recipients(params: Mapping[str, Any]) -> list[str]:
-    """Return the public keys to encrypt to, none for a backup that is meant to be plain. Raises ConfigError where neither was said."""
+    """Return the public keys to encrypt to, none where encryption is off. Raises ConfigError where neither is given."""
     recipients = [key.strip() for key in params["recipients"] or []]
     if params["encryption"] == "off":
         if recipients:
-            raise ConfigError("encryption is off, and there are recipients. Leave one of them out.", code="no_encryption")
+            raise ConfigError("encryption is off, and recipients are given. Remove one of the two.", code="no_encryption")
         return []
     if not recipients:
         raise ConfigError(
-            "Nobody said to whom the backup is to be encrypted. Give recipients, the public keys (age1...) of age-keygen, whose secret keys are kept away from "
-            "here; or say encryption: 'off', where the data is nobody's.",
+            "No encryption recipients were given. Set recipients to the public keys (age1...) of age-keygen, whose secret keys are stored on other "
+            "machines. For data that needs no protection set encryption: 'off'.",
             code="no_encryption",
         )
     encryption.parse_recipients(recipients)
@@ -104,7 +104,7 @@ def read_identity(params: Mapping[str, Any]) -> str | None:
         try:
             text = Path(params["identity_file"]).read_text()
         except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is no text"
+            reason = getattr(error, "strerror", None) or "it is not text"
             raise ConfigError(f"identity_file {params['identity_file']} cannot be read: {reason}. Correct its path or its rights.") from None
     if text:
         encryption.parse_identity(text)
@@ -117,9 +117,12 @@ def refuse_undecodable(recipients: list[str], identity: str | None) -> None:
         return
     if not identity:
         raise ConfigError(
-            "verify is decode, and the backup is encrypted: whoever verifies it so needs a secret key, as identity or identity_file. Verify by checksum here, "
-            "and decode or restore where the key is.",
+            "verify is decode, and the backup is encrypted: this needs a secret key, as identity or identity_file. Without one set verify: checksum here, "
+            "and decode or restore the backup on a machine that has the key.",
             code="no_identity",
         )
     if not set(encryption.public_keys(encryption.parse_identity(identity))) & set(recipients):
-        raise ConfigError("identity is the secret key of none of the recipients, so what is made could not be decoded with it.", code="wrong_identity")
+        raise ConfigError(
+            "identity is the secret key of none of the recipients, so it cannot decode the backup. Give a key of one of them, or add its public key.",
+            code="wrong_identity",
+        )

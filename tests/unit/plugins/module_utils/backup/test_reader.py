@@ -94,7 +94,7 @@ def test_a_key_that_does_not_fit_is_told_before_anything_is_read(store: FolderSt
     make(store, STREAM)
     (tmp_path / "store" / "backups" / "sale" / "dump.zst.age").unlink()
     with (
-        pytest.raises(ConfigError, match="The identity does not open the backup sale") as refused,
+        pytest.raises(ConfigError, match="The identity cannot open the backup sale") as refused,
         open_backup(store, "sale", str(pyrage.x25519.Identity.generate())),
     ):
         pass
