@@ -141,4 +141,4 @@ def test_what_only_reads_or_mends_goes_through_all_and_fails_at_the_end(fleet):
     assert "fleet-2 cannot be reached" in played.message
     played = fleet.play("rollback.yml")
     assert played.rc == 2, played.stdout
-    assert played.text.count("There is nothing to go back to") >= 3, "each of the others was asked"
+    assert played.text.count("There is no release to roll back to") >= 3, "each of the others was asked"

@@ -148,7 +148,7 @@ def test_and_then_the_same_release_runs_forward_and_never_moves_the_frontend(one
     assert {what for where, what in customers.seen if where == "frontend"} == {OLD}
     assert {what for where, what in customers.seen if where == "backend"} <= {OLD, NEW}
     assert played.rc == 0, played.stdout
-    assert "It is run forward" in played.text
+    assert "It is continued" in played.text
     assert played.report["before"] == {"api": OLD, "worker": OLD}, "what was live before the first of them is still known"
     assert one_shop.live() == {"frontend": OLD, "backend": NEW}
     assert one_shop.lease()["journal"] == {}
@@ -168,7 +168,7 @@ def test_and_then_the_frontend_runs_forward_never_moves_the_backend_and_both_go_
     assert {what for where, what in customers.seen if where == "frontend"} <= {OLD, NEW}
     assert "railway" not in {request["vendor"] for request in one_shop.writes()}
     assert played.rc == 0, played.stdout
-    assert "It is run forward" in played.text
+    assert "It is continued" in played.text
     assert played.report["before"] == {"frontend": OLD}
     assert one_shop.live() == {"frontend": NEW, "backend": NEW}
     played = one_shop.play("rollback.yml")

@@ -135,8 +135,8 @@ def test_a_release_is_not_rolled_back_by_the_wrong_option(refused):
 def test_a_rollback_to_an_unknown_release_offers_those_that_there_are(released_shop, inventory):
     played = released_shop.play("rollback.yml", inventory=inventory(smallest(released_shop)), to="v9")
     assert played.rc == 2
-    assert "v9 is not among the releases that can be put back." in played.message
-    assert OLD in played.message.partition("These can be put back:")[2]
+    assert "A rollback to v9 is not possible." in played.message
+    assert OLD in played.message.partition("Possible targets:")[2]
     assert played.report["message"].startswith("Nothing was changed. v9 is not among"), "a refused rollback has a message"
 
 

@@ -21,10 +21,10 @@ def test_a_first_release_that_breaks_goes_back_to_nothing(empty_shop):
     played = shop.play("deploy.yml", at=at, release=OLD)
     assert played.rc == 2
     assert "ROLLED BACK" in played.message
-    assert "Nothing was live before of api, worker, frontend" in played.message
+    assert "Nothing was live before in api, worker, frontend" in played.message
     assert shop.running_units() == []
     assert shop.live()["frontend"] in ("404", "502")
-    seen("frontend.stage: in the first release", "nothing", 2, "ROLLED BACK. … Nothing was live before of …", "starts over")
+    seen("frontend.stage: in the first release", "nothing", 2, "ROLLED BACK. … Nothing was live before in …", "starts over")
 
 
 # Probes

@@ -80,7 +80,7 @@ def test_a_unit_that_does_not_start_again_is_told_and_the_next_run_starts_it(sho
 
     again = shop.play("restore.yml", surfaces=SURFACES, backup="latest", approve_restore="shop")
     assert again.rc == 0, again.stdout
-    assert "and was before this run" in again.report["message"]
+    assert "The live database was already" in again.report["message"]
     assert shop.live()["backend"] == "v1.0.0"
 
 
@@ -168,7 +168,7 @@ def test_the_units_move_to_the_address_that_was_named_where_their_user_may_make_
     shop.forget_requests()
     again = shop.play("restore.yml", **options)
     assert again.rc == 0, again.stdout
-    assert "and was before this run" in again.report["message"]
+    assert "The live database was already" in again.report["message"]
     assert (shop.writes(), shop.ledger()[-1]["id"], orders(shop, ELSEWHERE)) == ([], record["id"], there)
 
 
@@ -187,5 +187,5 @@ def test_a_database_that_the_vendor_restored_to_a_point_in_time_takes_the_live_o
     shop.forget_requests()
     again = shop.play("restore.yml", **options)
     assert again.rc == 0, again.stdout
-    assert "and was before this run" in again.report["message"]
+    assert "The live database was already" in again.report["message"]
     assert (shop.writes(), shop.ledger()[-1]["id"]) == ([], record["id"])

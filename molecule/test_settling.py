@@ -50,7 +50,7 @@ def test_another_release_first_puts_back_what_was_left(killed_shop):
     shop.age_the_lease()  # so it is taken over without force
     played = shop.play("deploy.yml", release=OTHER)
     assert played.rc == 0, played.stdout
-    assert "What was live before it is put back first" in played.text
+    assert "The release that was live before it is restored first" in played.text
     assert played.report["before"] == {"api": OLD, "worker": OLD, "frontend": OLD}
     assert [(record["release"], record["outcome"]) for record in shop.ledger()] == [(OLD, "released"), (NEW, "rolled_back"), (OTHER, "released")]
     assert shop.live() == {"frontend": OTHER, "backend": OTHER}
@@ -104,7 +104,7 @@ def test_a_deploy_that_the_runner_cancels_is_run_forward(shop):
     until(lambda: not running.processes(), "its worker ends")
     played = shop.play("deploy.yml", release=NEW, break_lease="the runner cancelled it", **FRONTEND)
     assert played.rc == 0, played.stdout
-    assert "It is run forward" in played.text
+    assert "It is continued" in played.text
     assert shop.live() == {"frontend": NEW, "backend": OLD}
     seen("cancelled by the runner", f"frontend {NEW}", 0, "RELEASED", "runs forward")
 

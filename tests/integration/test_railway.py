@@ -238,7 +238,7 @@ def test_a_commit_that_railway_does_not_have_says_so(shop: Shop):
     assert "is not connected to a repository" in shop.service("deployed", **missing)["msg"]
     shop.connect()
     assert "Commit not found in example/shop" in shop.service("deployed", **missing)["msg"]
-    assert "has made no deployment" in shop.service("deployed", **{**missing, "source": "adopt"})["msg"]
+    assert "has created no deployment" in shop.service("deployed", **{**missing, "source": "adopt"})["msg"]
 
 
 def test_an_image_is_deployed(shop: Shop):
@@ -476,7 +476,7 @@ def test_a_project_token_reaches_its_environment(shop: Shop):
     [
         ({"api_token": "not-the-token"}, "api", "Check api_token, and token_type"),
         ({"token_type": "project"}, "api", "Check api_token, and token_type"),
-        ({"project": "00000000-0000-4000-8000-000000000000"}, "api", "a project or environment that the token may not see"),
+        ({"project": "00000000-0000-4000-8000-000000000000"}, "api", "a project or environment that the token cannot see"),
         ({"service": "cart"}, "config", "Set service to one of: api"),
         ({"environment": "qa"}, "config", "Set environment to one of: production"),
         ({"ref": "v7.7.7"}, "config", "Fetch the tags"),

@@ -130,7 +130,7 @@ def test_a_page_of_other_deployments_does_not_hide_the_one_that_is_meant(desk: D
         ({"required_contexts": ["ci/unit"]}, None, "Commit status checks failed for v1.0.0"),
         ({"api_token": "other"}, None, "with 401: Bad credentials. Check the token"),
         ({"repository": "sandbox/other"}, None, "with 404: Not Found. Check the ids"),
-        ({}, {"operation": "create_deployment", "kind": "merged"}, "GitHub merged instead of making a deployment of v1.0.0"),
+        ({}, {"operation": "create_deployment", "kind": "merged"}, "GitHub merged instead of creating a deployment of v1.0.0"),
         ({}, {"operation": "list_deployments", "kind": "rate_limited", "status": 403, "retry_after": 3600}, "(in 1 h): run it again then"),
     ],
 )
@@ -197,7 +197,7 @@ def test_a_webhook_posts_and_its_address_is_never_shown(desk: Desk) -> None:
     desk.sandbox.cloud("DELETE", "/faults")
     gone = desk.webhook(webhook_url=desk.state["slack"]["webhook"] + "0")
     assert "No answer from Slack" in lost["msg"]
-    assert "The webhook is gone: make a new one" in gone["msg"]
+    assert "The webhook does not exist any more: create a new one" in gone["msg"]
     for result in (lost, gone):
         assert desk.state["slack"]["webhook"].rpartition("/")[2] not in repr(result)
 
@@ -270,11 +270,11 @@ def test_a_lost_answer_tells_sentry_of_no_second_deploy(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ({"projects": ["other"]}, "projects: Invalid project ids or slugs: other. Correct what Sentry names"),
-        ({"refs": [{"repository": "other", "commit": SHA}]}, "Invalid repository names: other. Correct what Sentry names"),
+        ({"projects": ["other"]}, "projects: Invalid project ids or slugs: other. Correct the named fields"),
+        ({"refs": [{"repository": "other", "commit": SHA}]}, "Invalid repository names: other. Correct the named fields"),
         ({"organization": "other"}, "Check organization (other)"),
         ({"api_token": "other"}, "with 401: Invalid token. Check the token"),
-        ({"version": "a/b"}, "Sentry takes no release 'a/b'"),
+        ({"version": "a/b"}, "Sentry does not accept the release 'a/b'"),
         ({"released_at": "yesterday"}, "no time in the form of ISO 8601"),
     ],
 )
@@ -302,4 +302,4 @@ def test_what_the_token_may_not_read_is_null_with_a_warning(desk: Desk) -> None:
     desk.fault("cloudflare", "analytics", "no_analytics")
     result = desk.edge()
     assert (result["failed"], result["cache"]) == (False, None)
-    assert "Give the token Zone: Analytics: Read" in result["warnings"][0]
+    assert "Give the token the permission Zone: Analytics: Read" in result["warnings"][0]

@@ -99,7 +99,7 @@ def test_a_service_without_conditional_writes_is_refused_and_left_clean(s3_optio
 
 def test_a_bucket_that_is_not_there_is_named_with_the_remedy(s3_options):
     store = open_store({**s3_options, "store": "s3://no-such-bucket/shop"}, unguarded)
-    with pytest.raises(ConfigError, match=r"There is no bucket 'no-such-bucket' .* Make it, or correct store"):
+    with pytest.raises(ConfigError, match=r"There is no bucket 'no-such-bucket' .* Create it, or correct store"):
         store.get(KEY)
     store.close()
 

@@ -210,7 +210,7 @@ def test_where_a_push_serves_production_staging_is_refused_and_a_push_that_did_i
     commit = shop.sandbox.cloud("POST", f"/storefronts/{NAME}/push", {"repository": str(shop.repository), "ref": "v1.1.0"})["commit"]
     wait_until(lambda: shop.served() == "v1.1.0", 20)
     adopted = shop.deploy("staged", source="adopt", commit=commit, release="v1.1.0", auto_assign_domains=False)
-    assert [warning for warning in adopted["warnings"] if "went live past every check" in warning]
+    assert [warning for warning in adopted["warnings"] if "went live without any check" in warning]
     missing = shop.deploy("staged", source="adopt", commit="0" * 40, release="v1.1.0")
     assert (missing["error"]["code"], commit in missing["msg"]) == ("no_own_build", True)
 

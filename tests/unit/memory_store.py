@@ -67,12 +67,12 @@ class MemoryStore:
             quicker, self.before_lease = self.before_lease, None
             quicker()
         if condition not in self.ignored and self._etag(key) != etag:
-            raise Conflict(f"{key} was written by somebody else")
+            raise Conflict(f"{key} was written by another process")
         self.objects[key] = data
         self.writes += 1
         if self.lost_answers and not key.startswith("probe/"):
             self.lost_answers -= 1
-            raise Conflict(f"{key} was written by somebody else")
+            raise Conflict(f"{key} was written by another process")
         return self._etag(key)
 
     def _answer(self) -> None:

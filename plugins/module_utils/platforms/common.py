@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the platforms share: what a service shall run, how that is known when it is there, and the course that leads there."""
+"""Shared by the platforms: the deployment that a service must run, how to recognize it, and the steps that lead there."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ D = TypeVar("D", bound=Deployment)
 
 @dataclass(frozen=True)
 class Goal(Generic[D]):
-    """``reached_by(deployment)`` knows it when it is there, ``make()`` makes it, ``predicted`` is what that will be.
-    ``told`` is what else the result has, ``shown`` what else the diff has.
+    """``reached_by(deployment)`` recognizes the goal, ``make()`` creates its deployment, ``predicted`` describes that beforehand.
+    ``told`` goes into the result as well, ``shown`` into the diff.
     """
 
     reached_by: Callable[[D], bool]
@@ -38,7 +38,7 @@ class Goal(Generic[D]):
 
 @dataclass(frozen=True)
 class Course(Generic[D]):
-    """The way to a goal. ``found`` reaches it or is on its way there; ``obsolete`` are on their way elsewhere."""
+    """The way to a goal. ``found`` reaches it or will; ``obsolete`` are deployments under way that do not."""
 
     goal: Goal[D]
     found: D | None
@@ -46,20 +46,20 @@ class Course(Generic[D]):
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing has to be changed: what was found may still have to be awaited."""
+        """Whether nothing has to change; the found deployment may still be under way."""
         return self.found is not None and not self.obsolete
 
     @property
     def told(self) -> dict[str, Any]:
-        """What the result has of the goal; there is no way where nothing has to be made."""
+        """The goal's part of the result; ``way`` is None where no deployment has to be created."""
         return {**self.goal.told, "way": None} if self.found and "way" in self.goal.told else self.goal.told
 
     def follow(self, cancel: Callable[[list[D]], None], listed: Callable[[], Iterable[D]]) -> tuple[D, bool]:
-        """Cancel what is on its way elsewhere. Return the deployment of the goal, and whether it was made for that."""
+        """Cancel the obsolete deployments. Return the deployment of the goal, and whether it was created now."""
         found = self.found
         if self.obsolete:
             cancel(self.obsolete)
-            now = decide(listed(), self.goal)  # one of them may have come to serve meanwhile
+            now = decide(listed(), self.goal)  # one of them may serve by now
             found = None if now.obsolete and now.found and now.found.is_live else now.found
         return (found, False) if found else (self.goal.make(), True)
 

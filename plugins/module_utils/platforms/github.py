@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""GitHub's API: deployments, their statuses, and what it says when it makes none."""
+"""GitHub's API: deployments, their statuses, and the reason when GitHub creates none."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ..core.shape import Shape, read_json
 API_URL = "https://api.github.com"
 STATES = ("queued", "pending", "in_progress", "success", "failure", "error", "inactive")
 PAGE = 100
-PAGES = 10  # as far back as a list is read; deployments of one ref in one environment are few
-# By request, since they are no secrets and may be shown.
+PAGES = 10  # pages of a list that are read; one ref has few deployments in one environment
+# On request, since they are not secret and may be shown.
 DEPLOYMENT = {"id": int, "url?": str, "sha?": str, "created_at?": str, "payload?": object}
 STATUS = {"state": str, "description?": str, "log_url?": str, "environment_url?": str}
 HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
@@ -36,7 +36,7 @@ def parse_error(response: Any) -> tuple[str | None, str | None]:
 
 
 def payload_of(deployment: dict[str, Any]) -> dict[str, Any]:
-    """Return a deployment's payload: GitHub gives it as it was sent, or as text."""
+    """Return a deployment's payload: GitHub returns it as it was sent, or as text."""
     payload = deployment.get("payload")
     if isinstance(payload, str):
         try:
@@ -47,7 +47,7 @@ def payload_of(deployment: dict[str, Any]) -> dict[str, Any]:
 
 
 class GitHub:
-    """Speaks to GitHub about one repository, ``owner/name``. ``client`` goes to ApiClient."""
+    """Calls GitHub for one repository, ``owner/name``. ``client`` goes to ApiClient."""
 
     def __init__(self, api_token: str, repository: str, api_url: str = API_URL, **client: Any) -> None:
         if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
@@ -68,7 +68,7 @@ class GitHub:
         return self._call("GET", f"/deployments/{key}", DEPLOYMENT)
 
     def create_deployment(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        """Make a deployment. One whose answer was lost is looked for before the loss is reported: a second one would show twice."""
+        """Create a deployment. When the answer is lost, look for the deployment before failing: a retry would create a second one."""
         body = {**{key: value for key, value in wanted.items() if value is not None}, "auto_merge": False}
         try:
             made = self._call("POST", "/deployments", (DEPLOYMENT, {"message?": str}), json=body)
@@ -80,8 +80,8 @@ class GitHub:
             raise self._explained(error, wanted) from None
         if "id" not in made:  # a 202
             raise ApiError(
-                f"GitHub merged instead of making a deployment of {wanted['ref']}: {made.get('message') or 'it gave no reason'} "
-                "Deploy the commit that the merge made, by its SHA.",
+                f"GitHub merged instead of creating a deployment of {wanted['ref']}: {made.get('message') or 'it gave no reason'} "
+                "Deploy the commit of the merge, by its SHA.",
                 code="merged",
                 status=202,
             )
@@ -113,10 +113,10 @@ class GitHub:
         return self._api.json(method, f"/repos/{quote(self.repository)}{path}", shape=shape, headers=HEADERS, **request)
 
     def _explained(self, error: ApiError, wanted: dict[str, Any]) -> ApiError:
-        """Add to GitHub's words what to do about them."""
+        """Add the remedy to GitHub's message."""
         advice = {
-            409: f"required_contexts asks for {', '.join(wanted['required_contexts']) or 'nothing'}: wait until these checks of {wanted['ref']} have passed, "
-            "or leave out those that do not matter here.",
+            409: f"required_contexts requires {', '.join(wanted['required_contexts']) or 'nothing'}: wait until these checks of {wanted['ref']} have passed, "
+            "or remove those that do not matter here.",
             422: f"Push the ref ({wanted['ref']}) to {self.repository} before it is deployed, and check the options that GitHub names.",
         }.get(error.status or 0)
         if advice is None:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lines in which backups.yml lists the catalogue."""
+"""The lines of the list that backups.yml prints."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ HOUR = 3600
 
 
 def lines(backups: Sequence[Mapping[str, Any]], leftovers: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a line for each backup, the newest first, and for each object that is none."""
+    """Return a line for each backup, the newest first, and for each object that belongs to no backup."""
     listed = [_backup(one) for one in backups]
-    listed += [f"{left['key']}: no backup, {int(left['age']) // HOUR} h old" for left in leftovers]
+    listed += [f"{left['key']}: not part of a backup, {int(left['age']) // HOUR} h old" for left in leftovers]
     return listed or ["there is no backup"]
 
 
@@ -34,7 +34,7 @@ def _backup(one: Mapping[str, Any]) -> str:
 
 
 def _size(count: float) -> str:
-    """Return bytes in the unit that reads best, as Ansible's human_readable does."""
+    """Return bytes in a suitable unit, like Ansible's human_readable."""
     for unit, size in (("TB", 1 << 40), ("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10)):
         if count >= size:
             return f"{count / size:.2f} {unit}"

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How migrate.yml and restore.yml ended, in words."""
+"""The final messages of migrate.yml and restore.yml."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def migrated_message(pending: Named, applied: Sequence[str], *, check_mode: bool
 
 
 def migration_failed_message(task: str, message: str, *, release: str, applied: Sequence[str], incompatible: Sequence[str]) -> str:
-    """Return what failed, what was applied before it, and what the live release runs on now."""
+    """Return the failed step, the migrations that were applied before it, and the state of the live release."""
     before = f"Applied before it: {', '.join(applied)}." if applied else "No migration was applied."
     after = "The live release keeps serving."
     if incompatible:
-        after = f"The live release keeps serving, on a schema that it may not work with ({', '.join(incompatible)}): fix {release} and deploy it."
+        after = f"The live release keeps serving on a schema that may not fit it ({', '.join(incompatible)}): fix {release} and deploy it."
     return f"{task}: {message} {before} {after}"
 
 
 def restore_outcome(restored: Mapping[str, Any], not_back: Named, *, undo: bool) -> str:
-    """Return incomplete, failed, undone or restored. ``not_back`` are the parts that a restore stopped and could not start again: {what, why}."""
+    """Return incomplete, failed, undone or restored. ``not_back`` are the parts that a restore stopped and could not start again, as {what, why}."""
     if not_back:
         return "incomplete"
     if not restored:
@@ -38,7 +38,7 @@ def restore_outcome(restored: Mapping[str, Any], not_back: Named, *, undo: bool)
 
 
 def restore_message(restored: Mapping[str, Any], not_back: Named, *, name: str, undo: bool, adopted: bool) -> str:
-    """Return how a restore ended. ``name`` is the backup's, or the adopted database's."""
+    """Return the outcome of a restore. ``name`` is that of the backup or of the adopted database."""
     failed = ""
     if not_back:
         failed = f"RESTORE INCOMPLETE: {', '.join(one['what'] for one in not_back)}. {' '.join(one['why'] for one in not_back)} "
@@ -47,9 +47,9 @@ def restore_message(restored: Mapping[str, Any], not_back: Named, *, name: str, 
 
 def _database(restored: Mapping[str, Any], *, name: str, undo: bool, adopted: bool) -> str:
     if not restored:
-        return "The database is as it was."
-    which = "the one from before the restore" if undo else f"the adopted {name}" if adopted else f"that of the backup {name}"
+        return "The database was not changed."
+    which = "the one before the restore" if undo else f"the adopted {name}" if adopted else f"the one from the backup {name}"
     if restored.get("already"):
-        return f"The database is {which}, and was before this run."
+        return f"The live database was already {which}. Nothing was changed."
     kept = f"which is kept as {restored.get('kept')} until {restored.get('kept_until')}"
-    return f"The database is {which}. It differs in {restored.get('lost_rows')} rows from the one that was live, {kept}."
+    return f"The live database is now {which}. It differs in {restored.get('lost_rows')} rows from the previous one, {kept}."

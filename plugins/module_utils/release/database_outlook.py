@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What follows from a database policy: the steps that are not needed, the evidence and notes, and the problems of its plans."""
+"""The consequences of a database policy: the steps to leave out, the evidence and notes, and the problems of its plans."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .results import failure_message
 
 @dataclass(frozen=True)
 class Outlook:
-    """What follows from a decision once its plans were tried in check mode: steps that are not needed, evidence, notes for the report, and problems."""
+    """The consequences of a decision after its plans ran in check mode: steps to leave out, evidence, notes for the report, and problems."""
 
     idle: Sequence[str]
     evidence: Mapping[str, Any]
@@ -26,7 +26,7 @@ class Outlook:
 
 
 def outlook(seen: Situation, decision: Decision, plans: Mapping[str, Mapping[str, Any]], *, migrate_runner: str, now: datetime) -> Outlook:
-    """Return what the run will do and leave open. ``plans`` are the results of the modules that were asked: catalogue, rehearsal, proof."""
+    """Return what the run will do and what it leaves open. ``plans`` are the results of the modules in check mode: catalogue, rehearsal, proof."""
     return Outlook(
         idle=_idle(seen, decision, migrate_runner),
         evidence=_evidence(decision, now),
@@ -48,7 +48,7 @@ def _idle(seen: Situation, decision: Decision, migrate_runner: str) -> list[str]
 
 
 def _evidence(decision: Decision, now: datetime) -> dict[str, Any]:
-    """Until a step proves or rehearses, the record says that it was not done."""
+    """Return the evidence that nothing was proven or rehearsed; the steps replace it when they run."""
     undone = {"outcome": "not_proven", "at": stamp(now)}
     proof = {**PROOF, **undone, "answered": f"not proven: {decision.open['proof']}"}
     if not decision.open["proof"]:
@@ -65,7 +65,7 @@ def _evidence(decision: Decision, now: datetime) -> dict[str, Any]:
 def _notes(decision: Decision) -> list[str]:
     left, notes = decision.open, []
     if left["backup"]:
-        notes.append(f"backup: none is made by this run: {left['backup']}")
+        notes.append(f"backup: this run creates none: {left['backup']}")
     if left["proof"] and decision.rehearsal_copy != "backup" and not decision.proves:
         notes.append(f"backup: not proven: {left['proof']}")
     if left["rehearsal"] and not decision.rehearsal_copy:
@@ -76,7 +76,7 @@ def _notes(decision: Decision) -> list[str]:
 
 
 def _failed_plans(decision: Decision, plans: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Each plan returns its own key when it succeeds; a skipped one was not asked."""
+    """Return the messages of the failed plans. A plan that succeeds returns its own key; a skipped one is no failure."""
     wanted = {"catalogue": "backups", "rehearsal": "pending", "proof": "proof"}
     asked = {name: plan for name, plan in plans.items() if plan and not plan.get("skipped")}
     if not decision.rehearsal_copy:

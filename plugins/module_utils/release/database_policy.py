@@ -1,9 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a deploy does to keep the database safe, and what it leaves open: backup, proof, rehearsal.
+"""Decide which safety steps a deploy takes for the database, and what it leaves open: backup, proof, rehearsal.
 
-``decide`` is called before anything changes. Limits are in hours, as the inventory states them; ages in a catalogue are in seconds.
+``decide`` is called before anything changes. Limits are in hours, as in the inventory; ages in a catalogue are in seconds.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 HOUR = 3600
-DONE = {"applied", "edited", "missing"}  # states of a migration that is in the database
+DONE = {"applied", "edited", "missing"}  # states of a migration that was applied to the database
 
 
 @dataclass(frozen=True)
 class Situation:
-    """What is known before anything changes.
+    """The known facts before anything changes.
 
-    ``catalogue`` is what pg_backup_info returned, empty when it was not asked. ``evidence`` is the inventory's statement about a backup that others make:
-    {name, made_at}. ``can_scratch`` and ``can_decrypt`` say whether the run has a scratch server, and a key for encrypted backups.
+    ``catalogue`` is the result of pg_backup_info, empty when it did not run. ``evidence`` is the inventory's statement about a
+    backup by others: {name, made_at}. ``can_scratch`` and ``can_decrypt`` are whether the run has a scratch server, and a key
+    for encrypted backups.
     """
 
     backup_policy: str
@@ -41,7 +42,7 @@ class Situation:
 
     @property
     def ours(self) -> bool:
-        """Whether this collection makes the backups."""
+        """Whether this collection creates the backups."""
         return self.backup_source == "controller"
 
     @property
@@ -50,15 +51,15 @@ class Situation:
 
     @property
     def reads_catalogue(self) -> bool:
-        """Whether the decision depends on the backups that exist."""
+        """Whether the decision depends on the existing backups."""
         return self.ours and (self.backup_policy == "max_age" or self.proof_max_age > 0)
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What the run does. ``rehearsal_copy`` is what the migrations are rehearsed on: given, backup, schema, or empty for no rehearsal.
+    """The steps of the run. ``rehearsal_copy`` is the copy for the rehearsal: given, backup, schema, or empty for no rehearsal.
 
-    ``open`` says in words what stays undone (backup, proof, rehearsal, rows); an empty text means that nothing does.
+    ``open`` has the reason for each step that is not done (backup, proof, rehearsal, rows); an empty reason means that it is done.
     """
 
     backs_up: bool
@@ -71,7 +72,7 @@ class Decision:
 
 
 def decide(seen: Situation, now: datetime) -> Decision:
-    """Decide which of the safety steps this run takes. ``now`` has a time zone."""
+    """Decide which safety steps this run takes. ``now`` has a time zone."""
     backs_up = _backs_up(seen)
     obstacle = _obstacle_to_a_restore(seen, backs_up)
     copy = _copy(seen, obstacle)
@@ -106,7 +107,7 @@ def _backs_up(seen: Situation) -> bool:
 
 
 def _latest_is_enough(seen: Situation) -> bool:
-    """A backup from before a migration does not count: the old release could not run on it."""
+    """Whether the newest backup has all applied migrations: the live release could not run on an older schema."""
     if not seen.latest:
         return False
     migrations = (seen.latest.get("migrations") or {}).get("count") or 0
@@ -124,7 +125,7 @@ def _obstacle_to_a_restore(seen: Situation, backs_up: bool) -> str:
     """Return why this run cannot restore a backup to a scratch database; empty when it can."""
     encrypted = seen.encrypts if backs_up else seen.latest.get("encryption") == "age"
     if not seen.ours:
-        return "others make the backups"
+        return "the backups are not created by this collection"
     if not seen.can_scratch:
         return "it has no scratch server (database_scratch_url)"
     if encrypted and not seen.can_decrypt:
@@ -151,8 +152,8 @@ def _last_proof(seen: Situation) -> Mapping[str, Any]:
 
 def _why_no_backup(seen: Situation) -> str:
     if not seen.ours:
-        name = seen.evidence.get("name") or "no backup is named"
-        return f"{seen.backup_source} makes it: {name}, made at {_made_at(seen) or 'an unknown time'}"
+        name = seen.evidence.get("name") or "an unnamed backup"
+        return f"{seen.backup_source} creates it: {name}, created at {_made_at(seen) or 'an unknown time'}"
     if seen.backup_policy == "when_migrating":
         return "no migration is pending (database_backup_policy is when_migrating)"
     age = round(float(seen.latest.get("age") or 0) / HOUR, 1)
@@ -163,28 +164,28 @@ def _why_no_proof(seen: Situation, *, proven: bool, proves: bool, copy: str, obs
     if not seen.ours:
         return f"this collection does not restore the {seen.backup_source} backup"
     if copy == "backup":
-        return "it was restored for the rehearsal, which did not end"
+        return "it was restored for the rehearsal, which did not finish"
     if seen.proof_max_age <= 0:
         return "database_proof_max_age is 0"
     if proven:
         return ""
     if proves:
-        return "the step database.prove did not end"
+        return "the step database.prove did not finish"
     limit = f"{seen.proof_max_age:g}"
-    return f"no backup was restored within {limit} h, as prove.yml does every night, and this run cannot do it: {obstacle}"
+    return f"no backup was restored in the last {limit} h (run prove.yml every night), and this run cannot restore one: {obstacle}"
 
 
 def _why_no_rehearsal(seen: Situation, copy: str) -> str:
     if seen.rehearse == "off":
         return "database_rehearse is off"
-    return "the step database.rehearse did not end" if copy else "this run has no scratch server (database_scratch_url)"
+    return "the step database.rehearse did not finish" if copy else "this run has no scratch server (database_scratch_url)"
 
 
 def _why_no_rows(seen: Situation, copy: str, obstacle: str) -> str:
     if copy != "schema":
         return ""
     if seen.rehearse == "schema_only":
-        return "on the schema without its rows, as database_rehearse says"
+        return "on the schema without its rows (database_rehearse is schema_only)"
     return f"on the schema without its rows: {obstacle}"
 
 
@@ -193,13 +194,13 @@ def _evidence_problems(seen: Situation, now: datetime) -> list[str]:
     age = _age(_made_at(seen), now)
     if not name or age < 0:
         return [
-            f"database_backup_source is {source}, and there is no evidence of a backup. Set database_backup_evidence to its name and made_at, "
+            f"database_backup_source is {source}, but there is no evidence of a backup. Set database_backup_evidence to its name and made_at, "
             "in UTC such as 2026-01-31T02:00:00Z"
         ]
     if age > seen.backup_max_age * HOUR:
         return [
-            f"The {source} backup {name} is {round(age / HOUR, 1)} h old, and database_backup_max_age allows {seen.backup_max_age:g}. "
-            "Make a new one, or let this run make it: database_backup_source: controller"
+            f"The {source} backup {name} is {round(age / HOUR, 1)} h old, but database_backup_max_age is {seen.backup_max_age:g} h. "
+            "Create a new one, or let this run create it: database_backup_source: controller"
         ]
     return []
 
@@ -209,7 +210,7 @@ def _made_at(seen: Situation) -> str:
 
 
 def _age(text: str, now: datetime) -> float:
-    """Return seconds since a UTC timestamp; -1 for a text that is none."""
+    """Return the seconds since a UTC timestamp; -1 for an invalid one."""
     try:
         moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
     except ValueError:

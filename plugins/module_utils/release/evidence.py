@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Answers that go into the ledger beside a release: {name, asked, answered, outcome, at}, with the time in UTC."""
+"""Evidence that the ledger stores with a release: {name, asked, answered, outcome, at}, with the time in UTC."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def proof_evidence(proof: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def proof_message(proof: Mapping[str, Any]) -> str:
-    """Return what prove.yml reports; a proof without a time is one of check mode."""
+    """Return the report of prove.yml; a proof without a time comes from check mode."""
     if proof.get("at") is None:
         return f"{proof.get('backup')} would be restored"
     rows = f"{proof.get('rows')} rows in {proof.get('tables')} tables"
@@ -33,7 +33,7 @@ def proof_message(proof: Mapping[str, Any]) -> str:
 
 
 def rehearsal_evidence(result: Mapping[str, Any], copy: str, now: datetime) -> dict[str, Any]:
-    """Return {rehearsal: evidence} for a result of prisma_rehearse that rehearsed something, else nothing."""
+    """Return {rehearsal: evidence} for a result of prisma_rehearse that rehearsed something, else an empty dictionary."""
     if not result.get("changed"):
         return {}
     seconds = round(sum(float(one.get("seconds") or 0) for one in result.get("rehearsed") or []), 1)

@@ -1,12 +1,12 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The deploy lease as a JSON document: who may write to the storefront, until when, and how far the deploy is.
+"""The deploy lease as a JSON document: its holder, its deadline, and the progress of the deploy.
 
 {schema, state: held|released, token, fence, holder, release, reason, acquired_at, deadline, ttl, journal, released_at}. ``ttl`` is in seconds, times are UTC.
-``fence`` counts up with every holder: records of the ledger are ordered by it. ``reason`` says why the lease was taken from one whose deadline had not
-passed. ``journal`` is what a play noted of a deploy under way: empty once it has ended, so whoever finds another one has to settle it. Times are those of
-the store's clock.
+``fence`` grows with every holder and orders the records of the ledger. ``reason`` is why the lease was taken from a
+holder whose deadline had not passed. ``journal`` has the state of a deploy under way. It is empty after the deploy has
+ended; a run that finds one has to settle it. Times are those of the store's clock.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from ..store.base import Store
 
 KEY = "lease.json"
 SCHEMA = 1
-# The holder stops that part of the time to live before the deadline, and others take over that long after it: a store tells whole seconds, and answers travel.
+# The holder stops writing this part of the time to live before the deadline, and others take over as long after it: a
+# store has times in whole seconds, and answers take time.
 MARGIN = 1 / 20
 
 Document = dict[str, Any]
@@ -42,7 +43,7 @@ SHAPE = {
 
 
 def read(store: Store) -> tuple[Document, str] | None:
-    """Return the lease as (document, etag), None when none was ever taken. Raises ConfigError for what is no lease."""
+    """Return the lease as (document, etag); None when it was never taken. Raises ConfigError for an invalid document."""
     found = store.get(KEY)
     if found is None:
         return None
@@ -50,8 +51,8 @@ def read(store: Store) -> tuple[Document, str] | None:
         return documents.parse(found[0], SHAPE), found[1]
     except ValueError as wrong:
         raise ConfigError(
-            f"{KEY} in {store.describe()} is no lease that this version knows: {wrong}. "
-            "Update the collection; if it is damaged, remove it while no deploy runs.",
+            f"{KEY} in {store.describe()} is not a lease that this version can read: {wrong}. "
+            "Update the collection; if the file is damaged, remove it while no deploy runs.",
             code="bad_lease",
         ) from None
 
@@ -61,13 +62,13 @@ def encode(document: Document) -> bytes:
 
 
 def obstacle(document: Document, store: Store, now: float) -> LeaseHeld | None:
-    """Return why the lease cannot be taken at ``now``: somebody holds it, and its deadline has not passed."""
+    """Return the error when the lease cannot be taken at ``now``: it is held and its deadline has not passed."""
     left = timestamp(document["deadline"]) + document["ttl"] * MARGIN - now
     if document["state"] != "held" or left <= 0:
         return None
     return LeaseHeld(
         f"The lease in {store.describe()} is held by {_who(document)} since {document['acquired_at']}, until {document['deadline']}. "
-        f"Wait until it is given back, at most {left:.0f} s; or take it over with -e break_lease=<reason>: its holder stops before its next write.",
+        f"Wait until it is released, at most {left:.0f} s; or take it over with -e break_lease=<reason>: its holder stops before its next write.",
         holder=document["holder"],
         release=document["release"],
         since=document["acquired_at"],
@@ -84,22 +85,23 @@ def still_held(document: Document | None, token: str, store: Store, now: float) 
     if document["token"] != token:
         why = f" ({document['reason']})" if document["reason"] else ""
         raise LeaseLost(
-            f"{where} was taken by {_who(document)} at {document['acquired_at']}{why}. This run writes nothing more; run it again when that one has ended.",
+            f"{where} was taken by {_who(document)} at {document['acquired_at']}{why}. This run writes nothing more. "
+            "Run it again when the other run has ended.",
             holder=document["holder"],
             release=document["release"],
         )
     if document["state"] != "held":
-        raise LeaseLost(f"{where} was given back at {document.get('released_at')}, so this run may not write any more. Run the whole play again.")
+        raise LeaseLost(f"{where} was released at {document.get('released_at')}, so this run may not write any more. Run the whole play again.")
     if now >= timestamp(document["deadline"]) - document["ttl"] * MARGIN:
         raise LeaseLost(
-            f"{where} ran out at {document['deadline']}: this run stood still for longer than {document['ttl']:g} s. It writes nothing more. "
+            f"{where} expired at {document['deadline']}: this run was stopped for longer than {document['ttl']:g} s. It writes nothing more. "
             "Run the play again: it settles what was left."
         )
     return document
 
 
 def taken_by(current: Document | None, *, token: str, holder: str, release: str, ttl: float, reason: str | None, now: float, first: int = 1) -> Document:
-    """Return what the lease becomes when it is taken; it keeps the journal, for what did not end has still to be settled."""
+    """Return the lease's new document when it is taken; the journal stays, so that an unfinished deploy is settled."""
     return {
         "schema": SCHEMA,
         "state": "held",
@@ -116,7 +118,7 @@ def taken_by(current: Document | None, *, token: str, holder: str, release: str,
 
 
 def taken_from(current: Document | None) -> dict[str, Any] | None:
-    """Return {holder, release, since, journal} of the one that loses the lease when it is taken now, None when nobody holds it."""
+    """Return {holder, release, since, journal} of the current holder, which loses the lease when it is taken now; None without a holder."""
     if not current or current["state"] != "held":
         return None
     return {"holder": current["holder"], "release": current["release"], "since": current["acquired_at"], "journal": current["journal"]}

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ledger: one immutable record for each deploy, rollback and restore, and what follows from them: what is live, and what to go back to."""
+"""The ledger: one immutable record for each deploy, rollback and restore. The records show what is live and the target of a rollback."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ Record = dict[str, Any]
 
 
 def make(facts: Mapping[str, Any]) -> Record:
-    """Return a record of ``facts`` without ``finished_at``: known fields only, the passwords of URLs masked. Its id follows from its content unless given."""
+    """Return a record of ``facts`` without ``finished_at``: only known fields, with the passwords of URLs masked. "
+    "Without a given id, a hash of the content is used."""
     record: Record = {
         "schema": SCHEMA,
         **{name: facts.get(name) for name in FIELDS},
@@ -57,7 +58,7 @@ def make(facts: Mapping[str, Any]) -> Record:
         "steps": [_only(step, STEP_FIELDS) for step in facts.get("steps") or []],
         "evidence": [_only(item, EVIDENCE_FIELDS) for item in facts.get("evidence") or []],
     }
-    if facts.get("restore"):  # no other record has it
+    if facts.get("restore"):  # only a restore's record has it
         record["restore"] = _only(facts["restore"], RESTORE_FIELDS)
     record = _redacted(record)
     record["id"] = facts.get("id") or hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:12]
@@ -65,19 +66,19 @@ def make(facts: Mapping[str, Any]) -> Record:
 
 
 def find(store: Store, identity: str, keys: Sequence[Key] | None = None) -> Record | None:
-    """Return the record with this id, None when there is none."""
+    """Return the record with this id; None when there is none."""
     key = next((key.key for key in keys or newest_first(store) if key.identity == identity), None)
     return load(store, key) if key else None
 
 
 def same(record: Record, found: Record) -> bool:
-    """Whether two records tell the same, whenever they were finished and wherever they stand in the ledger."""
+    """Whether two records have the same content, apart from their time and their position in the ledger."""
     placed = dict.fromkeys(("finished_at", "fence", "number"))
     return {**record, **placed} == {**found, **placed}
 
 
 def place(record: Record, keys: Sequence[Key], fence: int) -> Record:
-    """Return the record with its place in the ledger: after all that the holder ``fence`` of the lease, and those before it, have written."""
+    """Return the record with its position in the ledger: after all records of the lease's holder ``fence`` and of earlier holders."""
     fence = max([fence, *(key.fence for key in keys)])
     return {**record, "fence": fence, "number": 1 + max((key.number for key in keys if key.fence == fence), default=0)}
 
@@ -87,19 +88,19 @@ def write(store: Store, record: Record) -> str:
     key = compose(record["fence"], record["number"], record["kind"], record["outcome"], record["id"])
     try:
         store.put_if_absent(key, json.dumps(record, indent=1, sort_keys=True).encode())
-    except Conflict:  # written after all by a try whose answer was lost, or the id is taken
+    except Conflict:  # an earlier try wrote it and its answer was lost, or the id is taken
         if load(store, key) != record:
             raise
     return key
 
 
 def verified(record: Record) -> bool:
-    """Whether this record's release was seen live in the units that it moved."""
+    """Whether this record's release was verified live in the units that it moved."""
     return (record["kind"], record["outcome"]) in VERIFIED and bool(record["units"])
 
 
 def state_after(records: Sequence[Record], index: int) -> dict[str, Any]:
-    """Return {release, commit, units, record, since} as they were after ``records[index]``: units that it did not move stay as older records left them."""
+    """Return {release, commit, units, record, since} after ``records[index]``; units that it did not move come from older records."""
     record = records[index]
     units: dict[str, Any] = {}
     for older in reversed(records[index:]):
@@ -109,31 +110,32 @@ def state_after(records: Sequence[Record], index: int) -> dict[str, Any]:
 
 
 def target(records: Sequence[Record], release: str | None = None) -> tuple[int | None, str | None]:
-    """Return which record a rollback goes back to, as an index into ``records`` (newest first), and what the operator should know about it.
+    """Return the target record of a rollback, as an index into ``records`` (newest first), and a message for the operator.
 
-    Without ``release`` it is the newest verified release before the live one that was not withdrawn since.
+    Without ``release`` the target is the newest verified release before the live one that was not withdrawn since.
     """
     good = [index for index, record in enumerate(records) if verified(record)]
     if release:
         found = next((index for index in good if records[index]["release"] == release), None)
-        return found, None if found is not None else f"{release} was never verified live, going by the ledger."
+        return found, None if found is not None else f"The ledger has no verified deploy of {release}."
     if not good:
-        return None, "No release was ever verified live, going by the ledger."
-    live, last = records[good[0]], next(record for record in records if record["kind"] != "restore")  # which moves no release
+        return None, "The ledger has no verified release."
+    live, last = records[good[0]], next(record for record in records if record["kind"] != "restore")  # a restore moves no release
     if last["outcome"] in ("incomplete", "unsafe"):
-        return good[0], f"The {last['kind']} of {last['release']} ended {last['outcome']}, so {live['release']}, the last one verified, is what to go back to."
+        ended = f"The {last['kind']} of {last['release']} ended with the outcome {last['outcome']}"
+        return good[0], f"{ended}, so the target is {live['release']}, the last verified release."
     if live["kind"] == "rollback":
-        return good[0], f"{live['release']} is live because of a rollback already. Name a release to go further back: -e to=<release>."
+        return good[0], f"{live['release']} is already live because of a rollback. To go further back, name a release: -e to=<release>."
     withdrawn: set[str | None] = set()
     for index, record in enumerate(records):
         if index in good and record["release"] not in withdrawn | {live["release"]}:
             return index, None
         withdrawn.add(record["withdrawn"])
-    return None, f"The ledger knows of no verified release before {live['release']}."
+    return None, f"The ledger has no verified release before {live['release']}."
 
 
 def unfit(records: Sequence[Record]) -> list[str]:
-    """Return the releases that no rollback goes back to by itself: never verified, or withdrawn and not released again since."""
+    """Return the releases that a rollback never chooses itself: never verified, or withdrawn and not released again since."""
     good: set[str] = set()
     bad: set[str] = set()
     for record in reversed(records):
@@ -148,25 +150,26 @@ def unfit(records: Sequence[Record]) -> list[str]:
 
 
 def load(store: Store, key: str) -> Record:
-    """Return a record. Raises ConfigError for what is none."""
+    """Return a record. Raises ConfigError for an invalid one."""
     found = store.get(key)
     try:
         return documents.parse(found[0] if found else b"", SHAPE)
     except ValueError as wrong:
         raise ConfigError(
-            f"{key} in {store.describe()} is no record that this version knows: {wrong}. Update the collection, or find out who wrote it.", code="bad_record"
+            f"{key} in {store.describe()} is not a record that this version can read: {wrong}. Update the collection, or find out what wrote it.",
+            code="bad_record",
         ) from None
 
 
 def _units(facts: Mapping[str, Any], option: str) -> dict[str, Any]:
     units = facts.get(option) or {}
     if not all(isinstance(unit, dict) for unit in units.values()):
-        raise ConfigError(f"{option} must map each unit's name to what is known of it, such as platform, id and release.", code="bad_units")
+        raise ConfigError(f"{option} must map each unit's name to its facts, such as platform, id and release.", code="bad_units")
     return {name: {**_only(unit, UNIT_FIELDS), **_digests(unit.get("variables"))} for name, unit in units.items()}
 
 
 def _digests(variables: Any) -> dict[str, Any]:
-    """Return what is kept of a unit's variables: names and digests, and nothing that could be a value."""
+    """Return the recorded part of a unit's variables: names and digests, never a value."""
     listed = [item for item in variables if isinstance(item, dict)] if isinstance(variables, list) else []
     kept = [{"name": item["name"], "digest": item["digest"]} for item in listed if "name" in item and DIGEST.fullmatch(str(item.get("digest")))]
     return {"variables": kept} if kept else {}

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read the ledger as far back as a rollback needs it, and no further."""
+"""Read only as much of the ledger as a rollback needs."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from .ledger import Record, load, state_after, target, verified
 from .ledger_keys import Key, newest_first
 from .store_clock import APART, StoreClock
 
-MOST = 1000  # records that are read; further back the platforms have not kept a deployment either
+MOST = 1000  # most records that are read; the platforms keep no deployments of older ones either
 BATCH = 20
 AT_ONCE = 8
 NAMED = 3
 
 
 class History(NamedTuple):
-    """``records`` are what was read, the newest first; ``shown`` the newest of all. ``cut`` says that there are older ones that may matter.
+    """``records`` are all records that were read, the newest first; ``shown`` the newest ``limit`` ones. ``cut`` is whether older ones may matter.
 
-    ``remarks`` name the records that cannot be right.
+    ``remarks`` name the records whose time cannot be right.
     """
 
     records: list[Record]
@@ -45,14 +45,14 @@ def read(
     warn: Callable[[str], None] = nothing,
     clock: StoreClock | None = None,
 ) -> History:
-    """Return the newest ``limit`` records and those before them, until they tell what a rollback, to ``release``, goes back to.
+    """Return the newest ``limit`` records, and older ones until they determine the target of a rollback (to ``release``, if given).
 
-    Of those before, only the ones that may tell are read, unless ``every``. One that cannot be read is warned of and left out.
+    Of the older ones, only those that may matter are read, unless ``every`` is set. An unreadable record is left out with a warning.
     """
     keys = newest_first(store)
     now = clock or StoreClock(store)
     now.set()
-    first = next((key for key in keys if key.kind != "restore"), None)  # how the last one ended counts, whatever it was
+    first = next((key for key in keys if key.kind != "restore"), None)  # the outcome of the last run matters in any case
     older = (key for key in keys[limit:] if every or key.matters() or key is first)
     records = shown = list(_load(store, keys[:limit], warn))
     batch = list(islice(older, BATCH))
@@ -66,7 +66,7 @@ def read(
 
 
 def settled(records: Sequence[Record], release: str | None = None) -> bool:
-    """Whether older records could change nothing of what a rollback goes back to: it is known for every unit that was moved since."""
+    """Whether older records cannot change the target of a rollback: it is known for every unit that was moved since."""
     index, _message = target(records, release)
     if index is None:
         return False
@@ -92,10 +92,10 @@ def _load(store: Store, keys: Sequence[Key], warn: Callable[[str], None]) -> Ite
 def _from_the_future(records: Sequence[Record], now: float) -> list[str]:
     ahead = [(record, timestamp(record["finished_at"]) - now) for record in records]
     wrong = [
-        f"The record {record['id']} (the {record['kind']} of {record['release']}) says that it ended at {record['finished_at']}, {seconds:.0f} s from now: "
-        f"the clock of its controller was ahead. {'Its place in the ledger does not go by that' if record.get('fence') else 'Check what is really live'}."
+        f"The record {record['id']} (the {record['kind']} of {record['release']}) has the time {record['finished_at']}, {seconds:.0f} s from now: "
+        f"the clock of its controller was ahead. {'The order of the ledger does not depend on it' if record.get('fence') else 'Check what is really live'}."
         for record, seconds in ahead
         if seconds > APART
     ]
-    more = [f"{len(wrong) - NAMED} more records are from the future."] if len(wrong) > NAMED else []
+    more = [f"{len(wrong) - NAMED} more records have times in the future."] if len(wrong) > NAMED else []
     return wrong[:NAMED] + more

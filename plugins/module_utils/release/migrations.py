@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run concludes from the migrations that prisma_migrate reports: problems before it starts, and what is applied after a failure.
+"""Decisions from the migrations that prisma_migrate reports: problems before a run, and the applied migrations after a failure.
 
 A migration is {name, backward_compatible} among the pending ones, and {name, state, resolve} among those of the database.
 """
@@ -15,7 +15,7 @@ from .results import failure_message, names
 
 Result = Mapping[str, Any]
 FINDINGS = 3  # of a migration that a refusal quotes
-UNDONE = "rolled-back"  # how a failed migration is resolved of which nothing is applied
+UNDONE = "rolled-back"  # the resolution of a failed migration of which nothing was applied
 
 
 def check_problems(
@@ -32,7 +32,7 @@ def check_problems(
     approve_migration: str | None = None,
     nothing_live: bool = False,
 ) -> list[str]:
-    """Return what stops a deploy at its database. ``migrations`` and ``backup`` are the results of prisma_migrate and pg_backup in check mode.
+    """Return the problems of a deploy's database. ``migrations`` and ``backup`` are the results of prisma_migrate and pg_backup in check mode.
 
     ``left_incompatible`` are the migrations that an unfinished deploy applied and that the old release cannot run on. ``nothing_live`` says that no release
     is live that could meet a migration.
@@ -43,9 +43,9 @@ def check_problems(
     if makes_backups and "backup" not in backup:
         problems.append(failure_message(backup))
     if maintenance and "backend" not in surfaces:
-        problems.append("maintenance=true holds the units of the backend, and surfaces does not name the backend: name it too")
+        problems.append("maintenance=true holds the units of the backend, but surfaces does not name the backend: add it")
     if runner == "platform" and "backend" not in surfaces and kind == "deploy":
-        problems.append("database_migrate_runner is platform, so the migrations come with the backend: name it in surfaces too")
+        problems.append("database_migrate_runner is platform, so the backend applies the migrations: add backend to surfaces")
     problems += [_strange(name) for name in _unknown_to_release(migrations, left_incompatible, accept_schema)]
     if not nothing_live and not (maintenance and "backend" in surfaces):
         problems += [
@@ -60,7 +60,7 @@ def incompatible(migrations: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def applied(pending: Sequence[Mapping[str, Any]], database: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return which of the pending migrations are in the database now. A failed one counts unless it is known that nothing of it is applied."""
+    """Return the pending migrations that are in the database now. A failed one counts unless certainly nothing of it was applied."""
     there = {one["name"] for one in database if one["state"] in ("applied", "edited") or (one["state"] == "failed" and one.get("resolve") != UNDONE)}
     return [str(one["name"]) for one in pending if one["name"] in there]
 
@@ -71,14 +71,14 @@ def applied_incompatible(pending: Sequence[Mapping[str, Any]], database: Sequenc
 
 
 def unsafe_for_target(unknown: Sequence[Mapping[str, Any]], accept_schema: str | None = None) -> list[str]:
-    """Return the applied migrations that the target of a rollback does not know and cannot run on."""
+    """Return the applied migrations that the target of a rollback does not have and cannot run on."""
     return [name for name in incompatible(unknown) if name not in names(accept_schema)]
 
 
 def unsafe_target_message(target: str, unsafe: Sequence[str]) -> str:
     return (
-        f"ROLLBACK UNSAFE: schema. Nothing was changed. {target} does not know the migration {', '.join(unsafe)}, which was applied and is not backward "
-        "compatible: its code may fail or write wrong data. Deploy a fixed release instead, or restore a backup, or put it back all the same with "
+        f"ROLLBACK UNSAFE: schema. Nothing was changed. {target} does not have the migration {', '.join(unsafe)}, which was applied and is not backward "
+        f"compatible: the code of {target} may fail or write wrong data. Deploy a fixed release, or restore a backup, or accept the risk with "
         f"-e accept_schema={','.join(unsafe)}"
     )
 
@@ -102,14 +102,14 @@ def _unknown_to_release(migrations: Result, left: Sequence[str], accept_schema: 
 def _strange(name: str) -> str:
     return (
         f"ROLLBACK UNSAFE: schema. A deploy that did not finish applied the migration {name}, which is not backward compatible and which this release "
-        f"does not know. Deploy a release that has it; or continue all the same with -e accept_schema={name}"
+        f"does not have. Deploy a release that has it; or accept the risk with -e accept_schema={name}"
     )
 
 
 def _unapproved(migration: Mapping[str, Any]) -> str:
     name = migration["name"]
     return (
-        f"The migration {name} is not backward compatible: the live release would run on it until the new one serves, and could not be put back. "
+        f"The migration {name} is not backward compatible: the live release would run on it until the new one serves, and a rollback would be unsafe. "
         f"{_found(migration)}"
         "Split it into an expanding and a contracting migration; or deploy it in maintenance, with -e maintenance=true; or approve it with "
         f"-e approve_migration={name}"

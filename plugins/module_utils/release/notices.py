@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is posted about a run, in Slack's markup."""
+"""The notifications about a run, in Slack's markup."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import Any
 
 WORDS = {
     "released": "is live",
-    "rolled_back": "was put back",
-    "incomplete": "is INCOMPLETE: it needs a person now",
-    "lost": "lost the lease: its new holder decides what is served",
+    "rolled_back": "was rolled back",
+    "incomplete": "is INCOMPLETE: somebody has to act now",
+    "lost": "lost the lease: the new holder decides subject is live",
     "unsafe": "stopped: the schema is unsafe for the old code",
-    "failed": "failed before anything was put back",
+    "failed": "failed before anything was rolled back",
 }
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run as notifications describe it. ``links`` are dashboards, each with a name and a url."""
+    """The facts of a run for its notifications. ``links`` are dashboards, each with a name and a url."""
 
     environment: str
     kind: str
@@ -37,7 +37,7 @@ class Run:
 
     @property
     def good(self) -> bool:
-        """Whether it ended as it should; a deploy that was rolled back did not."""
+        """Whether the run succeeded; a deploy that was rolled back did not."""
         return self.outcome == "released" or (self.outcome == "rolled_back" and self.kind == "rollback")
 
     @property
@@ -46,16 +46,16 @@ class Run:
 
 
 def texts(run: Run) -> dict[str, str]:
-    """Return the texts began, headline, ended and step."""
-    what = f"*{run.environment}*: {run.kind}" + (f" of {run.release}" if run.release else "") + (f" by {run.by}" if run.by else "")
+    """Return the texts of the notifications: began, headline, ended and step."""
+    subject = f"*{run.environment}*: {run.kind}" + (f" of {run.release}" if run.release else "") + (f" by {run.by}" if run.by else "")
     dashboards = ", ".join(f"<{link['url']}|{link['name']}>" for link in run.links)
     links = f"\nDashboards: {dashboards}" if dashboards else ""
-    headline = f"{':white_check_mark:' if run.good else ':x:'} {what} {run.word}.{links}"
+    headline = f"{':white_check_mark:' if run.good else ':x:'} {subject} {run.word}.{links}"
     more = [html.escape(run.message.strip(), quote=False), run.log_url]
     if run.contacts and not run.good:
         more.append(f"Call: {', '.join(run.contacts)}")
     return {
-        "began": f":hourglass_flowing_sand: {what} has begun.{links}",
+        "began": f":hourglass_flowing_sand: {subject} has started.{links}",
         "headline": headline,
         "ended": "\n".join([headline, *(line for line in more if line)]),
         "step": _step(run.last_step),

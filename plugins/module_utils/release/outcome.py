@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a deploy or a rollback ended, in words. The first words of a message are fixed: programs look for them."""
+"""The final messages of a deploy or a rollback. The first words of a message are fixed, because programs match them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from .results import failure_message, names
 
 Units = Mapping[str, Mapping[str, Any]]  # a snapshot, by the name of the unit
-Missing = Sequence[Mapping[str, str]]  # parts that could not be put back: {what, why}
+Missing = Sequence[Mapping[str, str]]  # parts that could not be rolled back: {what, why}
 BEFORE_MIGRATION = ("database.backup", "database.prove", "database.rehearse")
 
 
@@ -21,18 +21,18 @@ def failure(task: str, result: Mapping[str, Any] | None) -> str:
 
 
 def error_kinds(result: Mapping[str, Any] | None) -> list[str]:
-    """Return the kinds of error of a failed task and of its items."""
+    """Return the error kinds of a failed task and of its items."""
     results = [result or {}, *((result or {}).get("results") or [])]
     return [str(one["error"]["kind"]) for one in results if isinstance(one.get("error"), Mapping) and one["error"].get("kind")]
 
 
 def timed_step(step: Mapping[str, Any], outcome: str, now: datetime) -> dict[str, Any]:
-    """Return a step with its seconds. ``step`` is {name, began}, in seconds since the epoch."""
+    """Return a step with its duration in seconds. ``step`` is {name, began}, in seconds since the epoch."""
     return {"name": step["name"], "outcome": outcome, "seconds": round(now.timestamp() - float(step["began"]), 1)}
 
 
 def incompatible(earlier: Sequence[str], applied: Sequence[str], accept_schema: str | None, snapshot: Units | None = None) -> list[str]:
-    """Return the applied migrations that the old release cannot run on and that nobody has accepted; none where there is no old release."""
+    """Return the applied migrations that the old release cannot run on and that were not accepted; none where there is no old release."""
     if nothing_was_live(snapshot):
         return []
     return [name for name in dict.fromkeys([*earlier, *applied]) if name not in names(accept_schema)]
@@ -62,19 +62,19 @@ def live_now(
 
 
 def live_again(snapshot: Mapping[str, Mapping[str, Any]], not_back: Missing) -> str:
-    """Return what serves again of a snapshot, without the units that are not back."""
+    """Return the units of a snapshot that serve again, without those that could not be rolled back."""
     missing = {part["what"] for part in not_back}
     units = {name: unit for name, unit in snapshot.items() if name not in missing}
     back = [f"{name} {unit.get('release') or unit['id']}" for name, unit in units.items() if unit.get("id")]
     stopped = [name for name, unit in units.items() if not unit.get("id")]
     texts = [f"Live again: {', '.join(back)}."] if back else []
     if stopped:
-        texts.append(f"Nothing was live before of {', '.join(stopped)}: a unit of the backend is stopped again, a frontend that was promoted stays.")
+        texts.append(f"Nothing was live before in {', '.join(stopped)}: a unit of the backend is stopped again, a promoted frontend stays.")
     return " ".join(texts)
 
 
 def put_back_message(not_back: Missing, *, step: str, why: str, live: str, broken_before: str = "") -> str:
-    """Return how a deploy ended whose units were put back. ``broken_before`` says that the site was broken before: then nothing is verified."""
+    """Return the message of a deploy that was rolled back. ``broken_before`` is the reason why the site was broken before; then nothing is verified."""
     if not_back:
         head = f"ROLLBACK INCOMPLETE: {_list(not_back)}."
     elif broken_before:
@@ -86,29 +86,29 @@ def put_back_message(not_back: Missing, *, step: str, why: str, live: str, broke
 
 
 def unsafe_message(migrations: Sequence[str], *, step: str, why: str, held: bool, not_held: Missing, backup: str) -> str:
-    """Return the choices after a migration that the old release cannot run on. ``backup`` names the backup that was made before it."""
+    """Return the choices after a migration that the old release cannot run on. ``backup`` is the name of the backup before it."""
     which = ", ".join(migrations)
-    holding = "The shop is held in maintenance."
+    holding = "The shop is in maintenance."
     if not held:
-        holding = f"The shop could not be put into maintenance: {_reasons(not_held) or 'this run does not move the backend.'}"
+        holding = f"The shop could not be set to maintenance: {_reasons(not_held) or 'this run does not move the backend.'}"
     return _joined(
         "ROLLBACK UNSAFE: schema.",
         f"{step or 'The deploy'} failed.",
         why,
-        f"The migration {which} was applied and is not backward compatible, so the old release was not put back on it.",
+        f"The migration {which} was applied and is not backward compatible, so the old release was not restored on it.",
         holding,
-        "Choose: fix the new release and deploy it, which ends the maintenance; or put the old one back although its code may not fit, with rollback.yml "
-        f"-e accept_schema={','.join(migrations)}; or restore the backup {backup or 'made before the migration'}, which loses what was written since.",
+        "Choose: fix the new release and deploy it, which ends the maintenance; or roll back although the old code may not fit the schema, with rollback.yml "
+        f"-e accept_schema={','.join(migrations)}; or restore the backup {backup or 'from before the migration'}, which loses the data written since.",
     )
 
 
 def lost_message(where: str, why: str, *, put_nothing_back: bool) -> str:
-    """Return what a run says that lost the lease: another one decides what is live."""
-    untouched = ", and nothing was put back" if put_nothing_back else ""
+    """Return the message of a run that lost the lease: the new holder decides what is live."""
+    untouched = ", and nothing was rolled back" if put_nothing_back else ""
     return _joined(
         f"LEASE LOST in {where}: nothing more was written{untouched}.",
         why,
-        "Whoever holds the lease settles what was left; when nobody does, run deploy.yml or rollback.yml.",
+        "The holder of the lease settles what was left. If there is no holder, run deploy.yml or rollback.yml.",
     )
 
 
@@ -119,16 +119,16 @@ def rollback_message(not_back: Missing, *, release: str, changed: bool, reason: 
 
 
 def settling_message(journal: Mapping[str, Any], *, forward: bool) -> str:
-    """Return what becomes of an unfinished run."""
+    """Return the message about an unfinished run and how it is settled."""
     kind, release, step = journal.get("kind", "deploy"), journal.get("release") or "an unknown release", journal.get("step") or "its first step"
-    what = "It is run forward." if forward else "What was live before it is put back first."
-    return f"The {kind} of {release} did not end: it stopped in {step}. {what}"
+    settling = "It is continued." if forward else "The release that was live before it is restored first."
+    return f"The {kind} of {release} did not finish: it stopped in {step}. {settling}"
 
 
 def unsettled_message(not_back: Missing, release: str) -> str:
     return _joined(
         f"ROLLBACK INCOMPLETE: {_list(not_back)}.",
-        f"What the deploy of {release} left was not put back, so nothing new was started.",
+        f"The unfinished deploy of {release} could not be rolled back, so nothing new was started.",
         _reasons(not_back),
     )
 

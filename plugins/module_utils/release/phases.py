@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The order of a deploy, and which of its phases a run takes."""
+"""The order of a deploy's phases, and the conditions under which a run takes each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Deploy:
-    """What decides on the phases. ``idle`` are phases that have nothing to do; ``held`` says that an unfinished deploy left the shop in maintenance."""
+    """The facts that decide on the phases. ``idle`` are phases with nothing to do; ``held`` is whether an unfinished deploy left the shop in maintenance."""
 
     surfaces: Sequence[str]
     idle: Sequence[str] = ()
@@ -23,7 +23,7 @@ class Deploy:
         return surface in self.surfaces
 
 
-# Each phase is a role and its verb. A deploy takes the phases in this order; the condition says when it takes one.
+# Each phase is a role and its verb. A deploy takes the phases in this order; the condition decides whether it takes one.
 ORDER: dict[str, Callable[[Deploy], bool]] = {
     "frontend.begin": lambda deploy: deploy.builds_first and deploy.moves("frontend"),
     "database.backup": lambda deploy: deploy.moves("database"),
@@ -56,9 +56,9 @@ def of_migration(idle: Sequence[str]) -> list[str]:
 
 
 def of_restore(surfaces: Sequence[str], *, undo: bool, swap: str, already: bool) -> list[str]:
-    """Return the phases of restore.yml, in order. ``already`` says that the wanted database serves.
+    """Return the phases of restore.yml, in order. ``already`` is whether the wanted database is live already.
 
-    With ``swap`` by another address nobody has to stop: the database that is left can only be read, and units that were partly updated are completed.
+    With a ``swap`` by another address, no unit has to stop: the old database becomes read-only, and partly updated units are completed.
     """
     if already:
         wanted = ["database.swap"] if swap == "url" else []

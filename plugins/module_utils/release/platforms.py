@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which module does the backend's work at which platform, and which of the role's options it gets. A new platform is an entry here."""
+"""The modules that do the backend's work at each platform, and the role options that they get. Add a new platform here."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Options = dict[str, Any]
 
 @dataclass(frozen=True)
 class Platform:
-    """``modules`` maps what a task asks for to the platform's module; ``adapt`` turns the options of the task into those of that module."""
+    """``modules`` maps an action to the platform's module; ``adapt`` converts the options of the task to those of that module."""
 
     modules: Mapping[str, str]
     adapt: Callable[[Options], Options]
 
 
 def _railway(options: Options) -> Options:
-    """Railway is sent the files of an upload and needs no repository otherwise. What a push deploys is changed by a task of its own."""
+    """Railway needs the files only for an upload, and no repository otherwise. A separate task changes whether pushes deploy."""
     left_out = {"known_variables"}
     if options.get("source") != "upload":
         left_out.add("path")
@@ -31,7 +31,7 @@ def _railway(options: Options) -> Options:
 
 
 def _render(options: Options) -> Options:
-    """Render takes no upload: it builds the commit. Its service knows the root directory by itself."""
+    """Render accepts no upload: it builds the commit. Its service has its own root directory."""
     kept = {name: value for name, value in options.items() if name != "root_directory"}
     return {**kept, "source": "commit"} if kept.get("source") == "upload" else kept
 
@@ -43,16 +43,16 @@ PLATFORMS: Mapping[str, Platform] = {
 
 
 def module_for(action: str, options: Options) -> tuple[str, Options]:
-    """Return the name and the options of the module that does what ``action`` asks for at ``options['platform']``.
+    """Return the name and the options of the module for ``action`` at ``options['platform']``.
 
-    Raise ValueError, which says what to do, where that is no platform of ours.
+    Raises ValueError, with the remedy, for an unknown platform.
     """
     platform = PLATFORMS.get(str(options.get("platform")))
     if platform is None:
-        raise ValueError(f"{action} cannot run at the platform {options.get('platform')!r}. Set backend_platform to one of {', '.join(PLATFORMS)}.")
+        raise ValueError(f"{action} does not support the platform {options.get('platform')!r}. Set backend_platform to one of {', '.join(PLATFORMS)}.")
     return platform.modules[action], platform.adapt({name: value for name, value in options.items() if name != "platform"})
 
 
 def modules_for(action: str) -> list[str]:
-    """Return every module that may do what ``action`` asks for; the action itself where it is none of ours."""
+    """Return every module that ``action`` may run; for any other action, the action itself."""
     return [platform.modules[action] for platform in PLATFORMS.values() if action in platform.modules] or [action]

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a restore concludes: the addresses that the units get, the problems before it starts, and its messages."""
+"""The decisions of a restore: the addresses that the units get, the problems before it starts, and its messages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNSET = {"already": False, "backup": None, "swap": "rename"}
 
 @dataclass(frozen=True)
 class Urls:
-    """The inventory's addresses: of the live database, and of the one that is restored into where it is another server; ``direct`` passes a pooler."""
+    """The inventory's addresses: of the live database, and of the target database if that is on another server; ``direct`` bypasses a pooler."""
 
     database: str
     direct: str = ""
@@ -29,9 +29,9 @@ class Urls:
 
 
 def addresses(urls: Urls, *, serves: str, left: str, returns: bool) -> dict[str, str]:
-    """Return the URLs after a move: ``database`` and ``direct`` of the one that serves, ``left`` of the one that no longer does.
+    """Return the URLs after a move: ``database`` and ``direct`` of the live database, ``left`` of the previous one.
 
-    ``serves`` and ``left`` are names of databases. ``returns`` says that the move leads back to the database of the inventory.
+    ``serves`` and ``left`` are names of databases. ``returns`` is whether the move leads back to the database of the inventory.
     """
     if not urls.restore:
         return {
@@ -45,28 +45,28 @@ def addresses(urls: Urls, *, serves: str, left: str, returns: bool) -> dict[str,
 
 
 def with_name(url: str, name: str) -> str:
-    """Return a database URL with another name of the database."""
+    """Return a database URL with another database name."""
     return re.sub(r"^([^/]+//[^/]+/)[^?]*", lambda found: found[1] + quote(name, safe=""), url)
 
 
 def half_moved(urls: Urls) -> str:
-    """Return the problem of a direct URL that would stay behind; empty when there is none."""
+    """Return the problem of a direct URL that would not be changed; empty when there is none."""
     if urls.restore and urls.direct and not urls.restore_direct:
         return (
-            "database_direct_url is set and database_restore_direct_url is not, so the units would keep a DIRECT_URL to the old database. "
-            "Set database_restore_direct_url to the database of database_restore_url, past its pooler"
+            "database_direct_url is set but database_restore_direct_url is not, so the units would keep a DIRECT_URL to the old database. "
+            "Set database_restore_direct_url to the address of the same database as database_restore_url, without a pooler"
         )
     return ""
 
 
 def check_problems(plan: Mapping[str, Any], urls: Urls, *, surfaces: Sequence[str], undo: bool, approved: bool) -> list[str]:
-    """Return what stops a restore. ``plan`` is the result of pg_restore in check mode."""
+    """Return the problems that block a restore. ``plan`` is the result of pg_restore in check mode."""
     problems = []
     restore = plan.get("restore") or {}
     if "restore" not in plan:
         problems.append(f"database: {failure_message(plan)}")
     if "database" not in surfaces:
-        problems.append("surfaces does not name the database, which a restore replaces")
+        problems.append("surfaces does not name the database, which a restore replaces: add database to surfaces")
     if restore.get("swap_reason") and "backend" not in surfaces:
         problems.append(
             f"The restore changes the database's address in the backend's units (swap: url, since {restore['swap_reason']}), and surfaces does not name "
@@ -92,38 +92,38 @@ def _losses(restore: Mapping[str, Any]) -> str:
 
 
 def approval_message(restore: Mapping[str, Any], *, adopted: bool) -> str:
-    """Return what to say when a verified copy waits for an approval."""
-    what = f"The database {restore.get('staged')} is verified, and nothing"
+    """Return the message when a verified copy waits for an approval."""
+    state = f"The database {restore.get('staged')} is verified, and nothing"
     if not adopted:
-        what = f"The backup {restore.get('backup')} is restored as {restore.get('staged')} and verified, and nothing else"
+        state = f"The backup {restore.get('backup')} is restored as {restore.get('staged')} and verified, and nothing else"
     return (
-        f"{what} was changed. {restore.get('lost_rows')} rows of the live database are not in it{_losses(restore)}. "
+        f"{state} was changed. {restore.get('lost_rows')} rows of the live database are not in it{_losses(restore)}. "
         f"Continue with -e approve_restore={restore.get('database')}"
     )
 
 
 def sessions(info: Mapping[str, Any], user: str | None = None) -> list[Mapping[str, Any]]:
-    """Return the shop's connections in a result of pg_info, without this collection's own; those of one user where it is named."""
+    """Return the shop's connections in a result of pg_info, without this collection's own; with a user, only those of this user."""
     others = [one for one in info.get("connections") or [] if one.get("application") != OWN_SESSIONS]
     return [one for one in others if user is None or one.get("user") == user]
 
 
 def strays(info: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the connections of the shop's own user to the database that it should have left."""
+    """Return the connections of the shop's own user to the previous database."""
     return sessions(info, (info.get("server") or {}).get("user") or "")
 
 
 def connection_failure(joined: Mapping[str, Any], parted: Mapping[str, Any] | None, *, serves: str, left: str, tries: int) -> str:
-    """Return why units do not use the database that they should. ``joined`` and ``parted`` are the results of the two waits."""
+    """Return why units do not use the right database. ``joined`` and ``parted`` are the results of the two waits."""
     if "connections" not in joined:
         return failure_message(joined)
     if joined.get("failed"):
         return f"No unit was connected to {serves} within {tries} tries: read the logs of the units."
     if "connections" not in (parted or {}):
         return failure_message(parted)
-    return f"A unit is still connected to {left}, which it should have left: its address may come from elsewhere than its variables."
+    return f"A unit is still connected to the previous database {left}: check whether its address comes from another place than its variables."
 
 
 def serving_note(joined: Mapping[str, Any], serves: str, left: str) -> str:
     count = sum(int(one.get("count") or 0) for one in sessions(joined))
-    return f"database: {serves} serves {count} sessions of the shop, and {left} none. Set database_url in the inventory to the database that serves."
+    return f"database: {serves} serves {count} sessions of the shop, and {left} serves none. Set database_url in the inventory to the database that serves."

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What registered results of tasks say, in one form for all decisions."""
+"""Messages of registered task results, in one form for all decisions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SILENT = "the task gave no message; -vvv shows its output"
 
 
 def failure_message(result: Mapping[str, Any] | None) -> str:
-    """Return what a failed task said: the messages of its failed items when it is a loop."""
+    """Return the message of a failed task; for a loop, the messages of its failed items."""
     result = result or {}
     items = [str(item.get("msg") or SILENT) for item in result.get("results") or [] if item.get("failed")]
     return " ".join(items) or str(result.get("msg") or SILENT)

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A fleet that is deployed batch by batch: who failed, who has not started, and whether more may start."""
+"""The rollout to a fleet, batch by batch: the storefronts that failed, those that have not started, and whether more may start."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Rollout:
-    """Where a rollout stands, from the view of the storefront ``here``.
+    """The state of a rollout, as seen from the storefront ``here``.
 
-    ``everyone`` is in the order of the rollout. ``failed`` are the storefronts that failed, ``waiting`` those that have not started, ``allowed`` is how many
-    may fail before no further one starts.
+    ``everyone`` lists all storefronts in the order of the rollout. ``failed`` are those that failed, ``waiting`` those that
+    have not started, ``allowed`` is how many may fail before no further one starts.
     """
 
     everyone: Sequence[str]
@@ -26,7 +26,7 @@ class Rollout:
 
     @property
     def stopped(self) -> bool:
-        """Whether so many failed that no further storefront starts."""
+        """Whether more storefronts failed than allowed, so that no further one starts."""
         return len(self.failed) > self.allowed
 
     @property
@@ -36,7 +36,7 @@ class Rollout:
 
     @property
     def left(self) -> str:
-        """Return which storefronts were not started and how to continue, empty when none is left."""
+        """Return the storefronts that were not started and how to continue; empty when there are none."""
         failing = {*self.failed} if self.here in self.waiting else {*self.failed, self.here}
         failed = [name for name in self.everyone if name in failing]
         if not self.waiting or len(failed) <= self.allowed:
@@ -48,7 +48,7 @@ class Rollout:
 
 
 def stand(everyone: Sequence[str], facts: Mapping[str, Mapping[str, Any]], *, playing: Sequence[str], here: str, allowed: int) -> Rollout:
-    """Return where a rollout stands. ``facts`` are the variables of each storefront; ``playing`` are those that Ansible has not given up."""
+    """Return the state of a rollout. ``facts`` are the variables of each storefront; ``playing`` are the storefronts that Ansible still runs."""
     started = [name for name in everyone if "rollout_started" in facts[name]]
     failed = [name for name in started if name not in playing or "rollout_failure" in facts[name]]
     waiting = [name for name in everyone if name not in started]

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run concludes from the lease that it looks at or takes: problems, and what becomes of an unfinished run."""
+"""Decisions from the lease that a run reads or takes: problems, and how to settle an unfinished run."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from .results import failure_message, names
 
 
 def lease_check(result: Mapping[str, Any], *, kind: str, movable: Sequence[str], release: str, resolved: bool) -> dict[str, Any]:
-    """Return problems and notes. ``result`` is that of deploy_lease in check mode, ``resolved`` whether the release's commit is known here.
+    """Return problems and notes. ``result`` is that of deploy_lease in check mode, ``resolved`` is whether the release's commit is known here.
 
-    A rollback continues without the store: only a lease that somebody else holds stops it.
+    A rollback continues without the store; only a lease held by another run stops it.
     """
     failed = "lease" not in result
     held = (result.get("error") or {}).get("kind") == "lease_held"
     stops = failed and (kind != "rollback" or held)
-    said = [f"store: {failure_message(result)}"] if failed else []
-    problems = list(said) if stops else []
+    notes = [f"store: {failure_message(result)}"] if failed else []
+    problems = list(notes) if stops else []
     outside = moved_outside(result.get("journal") or {}, movable)
     if outside and kind == "deploy":
-        what = (result.get("journal") or {}).get("release") or "a release"
+        release_left = (result.get("journal") or {}).get("release") or "a release"
         problems.append(
-            f"The deploy of {what} did not end, and moved {', '.join(outside)}, which this run does not move. Name their surfaces too, or settle it with "
-            "rollback.yml."
+            f"The deploy of {release_left} did not finish. It moved {', '.join(outside)}, which this run does not move. Name their surfaces too, or settle it "
+            "with rollback.yml."
         )
     if not resolved:
-        problems.append(f"source_path: nothing there says which commit {release} is. Fetch its tags, or give the full SHA: -e commit=<sha>")
-    return {"problems": problems, "notes": [] if stops else said}
+        problems.append(f"source_path: the commit of {release} is unknown there. Fetch its tags, or give the full SHA: -e commit=<sha>")
+    return {"problems": problems, "notes": [] if stops else notes}
 
 
 def moved_outside(journal: Mapping[str, Any], movable: Sequence[str]) -> list[str]:
@@ -39,9 +39,9 @@ def moved_outside(journal: Mapping[str, Any], movable: Sequence[str]) -> list[st
 
 
 def earlier_incompatible(journal: Mapping[str, Any], known: Mapping[str, str] | None, accept_schema: str | None) -> list[str]:
-    """Return what an unfinished deploy did to the schema that the old release cannot run on.
+    """Return the migrations of an unfinished deploy that the old release cannot run on.
 
-    ``known`` are the states of the migrations by name; all that the deploy was to apply counts where this run does not look at the database (None).
+    ``known`` are the states of the migrations by name. Where this run does not read the database (None), every migration of the deploy counts.
     """
     wanted = journal.get("incompatible") or []
     if known is not None:
@@ -50,10 +50,10 @@ def earlier_incompatible(journal: Mapping[str, Any], known: Mapping[str, str] | 
 
 
 def runs_forward(journal: Mapping[str, Any], release: str, incompatible: Sequence[str]) -> bool:
-    """Return whether an unfinished run is continued instead of put back: the same release is wanted, or its schema leaves no way back."""
+    """Return whether an unfinished run is continued instead of rolled back: the same release is wanted, or its schema makes a rollback unsafe."""
     return journal.get("kind", "deploy") == "deploy" and (bool(incompatible) or (journal.get("release") or "") == release)
 
 
 def keeps_journal(outcome: str, journal: Mapping[str, Any], movable: Sequence[str]) -> bool:
-    """Return whether the next run has to settle something: this run did not end what it started, or what it found unfinished."""
+    """Return whether the next run has to settle something: this run did not finish its own work, or the unfinished run that it found."""
     return outcome in ("incomplete", "unsafe") or (outcome == "failed" and bool(journal)) or bool(moved_outside(journal, movable))

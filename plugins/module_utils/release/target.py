@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a rollback goes back to, and whether that changes anything.
+"""Choose the target of a rollback, and decide whether it changes anything.
 
 Units are {platform, id, release, …} by the name of the unit, as release/units.py describes them.
 """
@@ -19,7 +19,7 @@ Offered = Mapping[str, Sequence[Mapping[str, Any]]]
 
 @dataclass(frozen=True)
 class Known:
-    """What a rollback knows. ``journal`` is that of an unfinished run, ``ledger`` the result of release_info, ``offered`` what the platforms can run again.
+    """The facts for a rollback. ``journal`` is that of an unfinished run, ``ledger`` the result of release_info, ``offered`` what the platforms can run again.
 
     ``to`` is the release that the operator named.
     """
@@ -40,8 +40,8 @@ class Target:
 def choose(known: Known) -> Target:
     """Choose the target of each unit.
 
-    The journal of an unfinished run comes first: it says what was live before it. Then the ledger decides; without it the platforms do: a release that every
-    unit can run again where there is one, else the newest of each unit.
+    The journal of an unfinished run comes first: it has the releases that were live before. Then the ledger decides. Without
+    it the platforms decide: a release that every unit can run again if there is one, else the newest of each unit.
     """
     unfinished = _unfinished(known)
     recorded = (known.ledger.get("target") or {}).get("units")
@@ -58,7 +58,7 @@ def _unfinished(known: Known) -> Units:
 
 
 def _from_platforms(known: Known) -> Units:
-    """The newest at a platform may be a release that failed or was withdrawn. The ledger names those even where it names no target."""
+    """Return the platforms' candidates without releases that failed or were withdrawn. The ledger lists those even where it has no target."""
     bad = set() if known.to else set(known.ledger.get("unverified") or [])
     offered = {name: [one for one in candidates if _suits(one, known.to, bad)] for name, candidates in known.offered.items()}
     common = _common_release(list(offered.values()))
@@ -90,27 +90,27 @@ def _common_release(offered: Sequence[Sequence[Mapping[str, Any]]]) -> str:
 def _reason(known: Known, unfinished: Units) -> str:
     if unfinished:
         kind, release = known.journal.get("kind", "deploy"), known.journal.get("release") or "a release"
-        return f"The {kind} of {release} did not end; this is what was to be live without it."
+        return f"The {kind} of {release} did not finish; the target is the state before it."
     if known.ledger.get("target"):
         return str(known.ledger.get("message") or "")
-    return f"The ledger cannot tell ({_ledger_said(known) or 'it is empty'}), so the platforms do."
+    return f"The ledger has no target ({_ledger_message(known) or 'it is empty'}), so the platforms decide."
 
 
-def _ledger_said(known: Known) -> str:
+def _ledger_message(known: Known) -> str:
     return str(known.ledger.get("message") or known.ledger.get("msg") or "")
 
 
 def refusal(known: Known) -> str:
     """Return the message when there is no target."""
-    what = f"{known.to} is not among the releases that can be put back." if known.to else "There is nothing to go back to."
+    problem = f"A rollback to {known.to} is not possible." if known.to else "There is no release to roll back to."
     able = candidates(known)
-    choice = f"These can be put back: {', '.join(able[:SHOWN])}." if able else "The platforms have no older deployment that could run again."
+    choice = f"Possible targets: {', '.join(able[:SHOWN])}." if able else "The platforms have no older deployment that could run again."
     remedy = "Name one of them with -e to=<release>." if able else "Deploy a release with deploy.yml."
-    return " ".join(part for part in ["Nothing was changed.", what, _ledger_said(known), choice, remedy] if part)
+    return " ".join(part for part in ("Nothing was changed.", problem, _ledger_message(known), choice, remedy) if part)
 
 
 def changes(target: Units, live: Units) -> dict[str, Any]:
-    """Return whether the target differs from what is live, its release, and the release that is withdrawn."""
+    """Return whether the target differs from the live units, its release, and the release that is withdrawn."""
     wanted = [str(unit.get("release") or "") for unit in target.values()]
     now = [str(live[name].get("release") or "") for name in target]
     ids = [unit.get("id") for unit in target.values()] != [live[name].get("id") for name in target]

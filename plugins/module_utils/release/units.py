@@ -1,9 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the platforms' answers mean for the units of a storefront: snapshot, release, rollback, and the problems before a deploy.
+"""The units of a storefront, from the platforms' answers: snapshot, release, rollback, and the problems before a deploy.
 
-A unit's state is what the ledger keeps: {platform, id, release, status, …, variables} by the name of the unit. A unit with nothing live has id None.
+A unit's state, as in the ledger, is {platform, id, release, status, …, variables} by the name of the unit. A unit without a live deployment has id None.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .results import failure_message
 State = Mapping[str, Any]
 ABSENT = {"id": None, "status": "absent"}
 PUSH = (
-    "{unit}: a push to its branch deploys it past every gate. Turn off the service's automatic deployments, or let this deploy turn them off with "
+    "{unit}: a push to its branch deploys it without any check. Turn off the service's automatic deployments, or let this deploy turn them off with "
     "-e take_over=true"
 )
 
@@ -49,23 +49,23 @@ def backend_check(results: Sequence[Mapping[str, Any]], *, take_over: bool) -> d
 
 
 def snapshot(infos: Sequence[Mapping[str, Any]], platform: str) -> dict[str, State]:
-    """Return what each unit serves now, with the digests of its variables: they show a rollback what changed since."""
+    """Return the live state of each unit, with the digests of its variables: a rollback compares them."""
     return {one["unit"]["name"]: {"platform": platform, "variables": one.get("variables") or [], **(one.get("live") or ABSENT)} for one in infos}
 
 
 def released(results: Sequence[Mapping[str, Any]], platform: str) -> dict[str, State]:
-    """Return what each released unit runs now."""
+    """Return the state of each released unit."""
     return {one["unit"]["name"]: {"platform": platform, **_variables(one.get("variables")), **one["deployment"]} for one in results if one.get("deployment")}
 
 
 def put_back(unit: str, platform: str, target: State, result: Mapping[str, Any]) -> dict[str, State]:
-    """Return what a unit runs after its rollback. A new deployment of the old release runs with today's variables, else with those of then."""
+    """Return a unit's state after its rollback. A new deployment of the old release has today's variables, otherwise it has those of then."""
     digests = result.get("variables") if result.get("way") == "redeploy" else target.get("variables")
     return {unit: {"platform": platform, **(_variables(digests) if digests else {}), **result["deployment"]}}
 
 
 def offered(infos: Sequence[Mapping[str, Any]], platform: str, release: str = "") -> dict[str, list[State]]:
-    """Return by unit what can run again, the newest first; only the deployments of one release where it is named."""
+    """Return, by unit, the deployments that can run again, the newest first; with a release, only those of this release."""
     return {
         one["unit"]["name"]: [{**candidate, "platform": platform} for candidate in one["candidates"] if not release or candidate.get("release") == release]
         for one in infos
@@ -77,14 +77,14 @@ def _variables(digests: Any) -> dict[str, Any]:
 
 
 def movable(surfaces: Sequence[str], backend_units: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Return what can be put back, as {role, unit}. The last surface of a deploy is the first of a rollback."""
+    """Return the units that can be rolled back, as {role, unit}. The last surface of a deploy is the first of a rollback."""
     frontend = [{"role": "frontend", "unit": "frontend"}] if "frontend" in surfaces else []
     backend = [{"role": "backend", "unit": str(unit["name"])} for unit in backend_units] if "backend" in surfaces else []
     return frontend + backend
 
 
 def baseline_problems(found: Mapping[str, Mapping[str, Any]], *, frontend_live: bool, backend_live: bool, accepted: bool) -> list[str]:
-    """Return which live sites are not healthy before anything changes. ``accepted`` says that this is known and accepted."""
+    """Return the live sites that are unhealthy before anything changes; none when ``accepted`` is set."""
     live = {"frontend": frontend_live, "backend": backend_live}
     remedy = "Repair the site or the check; for the hotfix of a broken site continue with -e baseline_broken=<reason>."
     sick = [site["summary"] for name, site in found.items() if live.get(name) and not site["healthy"]]
@@ -110,12 +110,12 @@ def site_checks(checks: Sequence[Mapping[str, Any]], site: str, silent: Mapping[
 
 
 def releases(snapshot: Mapping[str, State]) -> dict[str, str]:
-    """Return the release of each unit, or ``nothing``."""
+    """Return the release of each unit, or the text ``nothing``."""
     return {name: str(unit.get("release") or "nothing") for name, unit in snapshot.items()}
 
 
 def frontend_problems(plan: Mapping[str, Any]) -> list[str]:
-    """Return what stops a deploy at its frontend. ``plan`` is the result of vercel_deploy in check mode."""
+    """Return the problems of a deploy's frontend. ``plan`` is the result of vercel_deploy in check mode."""
     if "deployment" in plan:
         return []
     served_by_a_push = (plan.get("error") or {}).get("code") == "push_serves_production"

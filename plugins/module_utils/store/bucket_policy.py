@@ -1,10 +1,11 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a bucket's policy or ACL lets the world in, by AWS's own meaning of "public" or a stricter one.
+"""Decide whether a bucket's policy or ACL allows public access, by AWS's definition of "public" or a stricter one.
 
-A policy is public unless each statement that allows anything is for fixed principals, or restricts everybody by a fixed value: an account, an organization,
-a VPC, an access point, or addresses that are not nearly all there are. What cannot be read is neither public nor private: None.
+A policy is public unless each allowing statement names fixed principals, or restricts everybody by a fixed value: an
+account, an organization, a VPC, an access point, or a limited range of addresses. The result for a policy that cannot
+be read is None.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from typing import Any
 
-EVERYBODY = ("/groups/global/AllUsers", "/groups/global/AuthenticatedUsers")  # how the names of these groups end; anybody can have an account
+EVERYBODY = ("/groups/global/AllUsers", "/groups/global/AuthenticatedUsers")  # ends of the groups' names; anybody can create an account
 FIXED_KEYS = frozenset(
     {
         *("aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:principalorgpaths", "aws:sourceaccount", "aws:sourcearn", "aws:sourceowner"),
@@ -23,14 +24,14 @@ FIXED_KEYS = frozenset(
     }
 )
 FIXED_OPERATORS = frozenset({"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"})
-# AWS lets these have a wildcard: what comes before it is one account's, or one role's.
+# AWS allows a wildcard in these: the part before it belongs to one account or one role.
 FIXED_PREFIX = {
     "s3:dataaccesspointarn": re.compile(r"arn:[\w-]+:s3:[\w-]+:\d{12}:accesspoint/[\w/*-]+"),
     "aws:userid": re.compile(r"[\w-]+:\*"),
 }
 PRIVATE = [ip_network(network) for network in ("10.0.0.0/8", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "::1/128")]
 MAPPED = IPv6Network("::ffff:0:0/96")
-WIDEST = {4: 2**24, 6: 2**96}  # addresses: a /8 of IPv4, a /32 of IPv6; more is as good as everybody
+WIDEST = {4: 2**24, 6: 2**96}  # addresses: a /8 of IPv4, a /32 of IPv6; more counts as everybody
 
 
 def public_policy(text: Any) -> bool | None:
@@ -50,12 +51,12 @@ def public_acl(grants: Any) -> bool | None:
 
 
 def _any(verdicts: Iterable[bool | None]) -> bool | None:
-    told = list(verdicts)
-    return True if True in told else None if None in told else False
+    found = list(verdicts)
+    return True if True in found else None if None in found else False
 
 
 def _opens(statement: Any) -> bool | None:
-    """Whether a statement lets everybody do something; what it is does not matter."""
+    """Whether a statement allows everybody any action."""
     if not isinstance(statement, dict) or statement.get("Effect") not in ("Allow", "Deny"):
         return None
     if statement["Effect"] == "Deny":
@@ -67,7 +68,7 @@ def _opens(statement: Any) -> bool | None:
 
 
 def _texts(value: Any) -> list[str]:
-    """Return all texts in a value, whatever it is made of."""
+    """Return all strings in a value, nested ones included."""
     if isinstance(value, dict):
         return [text for item in value.values() for text in _texts(item)]
     if isinstance(value, list):
@@ -76,13 +77,13 @@ def _texts(value: Any) -> list[str]:
 
 
 def _restricts(condition: Any) -> bool:
-    """Whether one of the conditions, which must all hold, holds for some only."""
+    """Whether at least one of the conditions, which must all hold, excludes somebody."""
     tests = condition.items() if isinstance(condition, dict) else ()
     return any(_fixed(operator, str(key).lower(), values) for operator, keys in tests if isinstance(keys, dict) for key, values in keys.items())
 
 
 def _fixed(operator: str, key: str, values: Any) -> bool:
-    # "ForAllValues:" and "...IfExists" hold as well where the request has no such key, as everybody's.
+    # "ForAllValues:" and "...IfExists" also hold for a request without the key, so they exclude nobody.
     name, listed = operator.lower().removeprefix("foranyvalue:"), values if isinstance(values, list) else [values]
     if not listed or not all(isinstance(value, str) and value for value in listed):
         return False
@@ -95,7 +96,7 @@ def _fixed(operator: str, key: str, values: Any) -> bool:
 
 
 def _narrow(ranges: list[str]) -> bool:
-    """Whether ranges of addresses are together no more than a few networks."""
+    """Whether the ranges of addresses together cover only a few networks."""
     total = {4: 0, 6: 0}
     try:
         networks = [_plain(ip_network(text.strip(), strict=False)) for text in ranges]
@@ -113,7 +114,7 @@ def _in(network: Any, other: Any) -> bool:
 
 
 def _plain(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
-    """Return the range of IPv4 that one of IPv6 stands for."""
+    """Return the IPv4 range that an IPv6 range contains."""
     if isinstance(network, IPv6Network) and network.subnet_of(MAPPED):
         return IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
     return network

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Proves that a store honours conditional writes, which the lease depends on."""
+"""Prove that a store honours conditional writes, which the lease depends on."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .base import Conflict, Store
 
 
 def prove_conditional_writes(store: Store) -> None:
-    """Prove with a probe object, removed again, that the store refuses a write whose condition does not hold. Raises ConfigError.
+    """Prove with a temporary object that the store refuses a write whose condition does not hold. Raises ConfigError.
 
-    Without this two deploys could both believe that they hold the lease: many S3 services take such a write and ignore its condition.
+    Many S3 services accept such a write and ignore its condition. Then two deploys could both believe that they hold the lease.
     """
     key = f"probe/{uuid.uuid4()}"
     first = _probe(store, key)
@@ -28,7 +28,7 @@ def prove_conditional_writes(store: Store) -> None:
         store.delete(key)
     if not all(refused):
         raise ConfigError(
-            f"{store.describe()} is a store without conditional writes: it took a write that it had to refuse, so it cannot keep a lease. "
+            f"{store.describe()} is a store without conditional writes: it accepted a write that it had to refuse, so it cannot hold a lease. "
             "Set store to a service that honours If-None-Match and If-Match, such as AWS S3, Cloudflare R2 or MinIO.",
             code="no_conditional_writes",
         )
@@ -37,7 +37,7 @@ def prove_conditional_writes(store: Store) -> None:
 def _probe(store: Store, key: str) -> str:
     try:
         return store.put_if_absent(key, b"1")
-    except Conflict:  # nobody else knows the key: it is written by a try whose answer was lost
+    except Conflict:  # the key is random, so an earlier try wrote it and its answer was lost
         found = store.get(key)
         if found is None:
             raise

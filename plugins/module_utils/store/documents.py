@@ -1,10 +1,10 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documents of JSON that a store holds: whether one is what it should be, before anything is read out of it.
+"""Check the JSON documents of a store before anything is read from them.
 
-A shape is a type, None, a tuple of shapes of which one must fit, a list of one shape for each item, a dict of field → shape (a name that ends in "?" may be
-missing), ``Each`` for an object with any names, or a function that says whether a value will do.
+A shape is a type, None, a tuple of alternative shapes, a list with one shape for all items, a dict of field → shape (a
+field whose name ends with "?" is optional), ``Each`` for an object with any names, or a function that accepts a value.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-LIMIT = 16 << 20  # bytes; a manifest of a thousand tables has a tenth of a megabyte
+LIMIT = 16 << 20  # bytes; a manifest of a thousand tables has about 100 kB
 
 
 class Each(NamedTuple):
@@ -22,13 +22,13 @@ class Each(NamedTuple):
 
 
 def parse(data: bytes, shape: dict[str, Any]) -> dict[str, Any]:
-    """Return a document. Raises ValueError with what is wrong with it, in words that go after "it is damaged:"."""
+    """Return a document. Raises ValueError with a problem that can follow "it is damaged:"."""
     if len(data) > LIMIT:
         raise ValueError(oversized(len(data)))
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):
-        raise ValueError("it is empty" if not data.strip() else "it is no JSON, or was cut off") from None
+        raise ValueError("it is empty" if not data.strip() else "it is not JSON, or was cut off") from None
     wrong = misfit(document, shape)
     if wrong:
         raise ValueError(wrong)
@@ -36,27 +36,27 @@ def parse(data: bytes, shape: dict[str, Any]) -> dict[str, Any]:
 
 
 def oversized(size: int) -> str | None:
-    """Say that a document is too large to be one, going by its size in the store."""
-    return f"it has {size} bytes, and no such document has more than {LIMIT}" if size > LIMIT else None
+    """Return the problem of a document that is too large, by its size in the store; None otherwise."""
+    return f"it has {size} bytes, but such a document has at most {LIMIT}" if size > LIMIT else None
 
 
 def misfit(value: Any, shape: Any, where: str = "it") -> str | None:
-    """Say what of a value does not fit a shape; None when all does."""
+    """Return the part of a value that does not fit a shape; None when it fits."""
     if isinstance(shape, dict):
         return _object_misfit(value, shape, where)
     if isinstance(shape, Each):
         return _object_misfit(value, dict.fromkeys(value, shape.of) if isinstance(value, dict) else {}, where)
     if isinstance(shape, list):
         if not isinstance(value, list):
-            return f"{where} is no list"
+            return f"{where} is not a list"
         return next((wrong for item in value if (wrong := misfit(item, shape[0], f"an item of {where}"))), None)
     fits = any(misfit(value, alternative, where) is None for alternative in shape) if isinstance(shape, tuple) else _fits(value, shape)
-    return None if fits else f"{where} is not as it should be"
+    return None if fits else f"{where} has a wrong type or value"
 
 
 def _object_misfit(value: Any, shape: dict[str, Any], where: str) -> str | None:
     if not isinstance(value, dict):
-        return f"{where} is no object"
+        return f"{where} is not an object"
     for name, inner in shape.items():
         field = name.removesuffix("?")
         if field not in value:
@@ -89,7 +89,7 @@ def seconds(value: Any) -> bool:
 
 
 def time(value: Any) -> bool:
-    """Whether it is a time that can be compared with others: in any zone, and in UTC where it names none."""
+    """Whether it is a time that can be compared with others: in any zone, in UTC where it names none."""
     at = datetime.fromisoformat(value)
     return bool((at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC).timestamp())
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A store in a folder that every controller sees: a lock around compare and rename."""
+"""A store in a folder that every controller shares: a lock around compare and rename."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .s3_limits import SMALL, too_large
 
 
 class FolderStore(Guarded):
-    """Keeps each object as a file, readable by its owner only. Names with a leading dot are the store's own and never listed."""
+    """Stores each object as a file that only its owner can read. Names with a leading dot are internal and never listed."""
 
     def __init__(
         self,
@@ -43,10 +43,10 @@ class FolderStore(Guarded):
         return self.root.as_uri()
 
     def path(self, name: str) -> Path:
-        """Return where the object ``name`` is kept."""
+        """Return the path of the object ``name``."""
         inside = PurePosixPath(name)
         if inside.is_absolute() or ".." in inside.parts or not inside.parts:
-            raise ConfigError(f"{name!r} cannot be the name of an object in {self.describe()}.")
+            raise ConfigError(f"{name!r} is not a valid name for an object in {self.describe()}. Use a relative path without '..'.")
         return self.root / inside
 
     def get(self, key: str) -> tuple[bytes, str] | None:
@@ -73,7 +73,7 @@ class FolderStore(Guarded):
                 if key.as_posix().startswith(prefix) and path.is_file() and not any(part.startswith(".") for part in key.parts):
                     stat = path.stat()
                     found.append(StoredObject(key.as_posix(), stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC)))
-        return sorted(found, key=lambda entry: entry.key)
+        return sorted(found, key=lambda item: item.key)
 
     def delete(self, key: str) -> None:
         self.permit(WRITE)
@@ -84,7 +84,7 @@ class FolderStore(Guarded):
                 sync(path.parent)
 
     def time(self) -> float | None:
-        """Return the time of a file without a name that is written where the store is: on a share that is the server's."""
+        """Return the time of an unnamed file that is written in the store; on a network share this is the server's time."""
         parent = next(folder for folder in (self.root, *self.root.parents) if folder.is_dir())
         try:
             with tempfile.TemporaryFile(dir=parent, buffering=0) as file:
@@ -114,7 +114,7 @@ class FolderStore(Guarded):
         left.handle.unlink(missing_ok=True)
 
     def refuse_public(self, warn: Callable[[str], None]) -> None:
-        """Do nothing: each file is readable by its owner only."""
+        """Do nothing: only the owner of a file can read it."""
 
     def close(self) -> None:
         pass
@@ -127,8 +127,8 @@ class FolderStore(Guarded):
             with self._locked(min(LOCK_TIMEOUT, seconds)):
                 found = self.get(key)
                 if (found[1] if found else None) != etag:
-                    raise Conflict(f"{key} in {self.describe()} was written by somebody else in the meantime. Run the play again.")
-                # The lock is held, so what a killed writer left under this name is overwritten.
+                    raise Conflict(f"{key} in {self.describe()} was written by another process in the meantime. Run the play again.")
+                # The lock is held, so the file that a killed writer left under this name can be overwritten.
                 fresh = path.with_name(f".{path.name}.new")
                 with open(fresh, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as stream:
                     stream.write(data)
@@ -150,18 +150,19 @@ class FolderStore(Guarded):
                 except BlockingIOError:
                     if self._clock() > give_up:
                         raise Unreachable(
-                            f"{self.describe()} stayed locked for {seconds:g} s: a process that writes to it hangs. fuser {self.root}/.lock finds it.",
+                            f"{self.describe()} stayed locked for {seconds:g} s: a process that writes to it hangs. "
+                            f"Find it with fuser {self.root}/.lock and end it.",
                             code="store_locked",
                             retryable=True,
                         ) from None
                     self._sleep(0.01)
             yield
         finally:
-            os.close(descriptor)  # this unlocks too
+            os.close(descriptor)  # this also releases the lock
 
     @contextmanager
     def named_errors(self, verb: str) -> Iterator[None]:
-        """Turn the system's errors into this collection's: ``verb`` says what could not be done to the store."""
+        """Convert the system's errors to this collection's; ``verb`` is the failed action."""
         try:
             yield
         except OSError as error:
@@ -172,7 +173,7 @@ class FolderStore(Guarded):
                 ) from None
             if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
                 raise ConfigError(f"The store {self.describe()} is not a folder. Correct store.", code=word) from None
-            raise RunbookError(f"Could not {verb} the store {self.describe()}: {error.strerror}. Look at the disk it is on.", code=word) from None
+            raise RunbookError(f"Could not {verb} the store {self.describe()}: {error.strerror}. Check its disk.", code=word) from None
 
 
 def _etag(data: bytes) -> str:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files of a store in a folder: each is for its owner only, gets its name when it is whole, and lasts."""
+"""The files of a store in a folder: readable only by the owner, named when complete, and synced to disk."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pathlib import Path
 from .base import Permit
 
 LOCK_TIMEOUT = 30.0  # seconds; a write takes milliseconds, so a lock held for longer belongs to a stopped process
-WRITE = LOCK_TIMEOUT + 5.0  # seconds that a write may take, the wait for the lock included
+WRITE = LOCK_TIMEOUT + 5.0  # seconds of a write, including the wait for the lock
 PARTIAL = ".partial"
 
 
 class FolderWriter:
-    """A hidden file that gets its name when it is whole and on the disk."""
+    """A hidden file that gets its name when it is complete and on disk."""
 
     def __init__(self, path: Path, permit: Permit, named_errors: Callable[[str], AbstractContextManager[None]]) -> None:
         permit(WRITE)
@@ -49,7 +49,7 @@ class FolderWriter:
 
 
 def make_folder(folder: Path) -> None:
-    """Make ``folder`` with its parents, each for its owner only, and lasting."""
+    """Create ``folder`` with its parents, accessible only to the owner, and sync them to disk."""
     if folder.is_dir():
         return
     if folder != folder.parent:

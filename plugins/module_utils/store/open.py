@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Opens the store that a module's options name. The libraries of a bucket are imported only where one is used."""
+"""Open the store from a module's options. The libraries for S3 are imported only when a bucket is used."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from .base import Permit, Store
 
 
 def preload() -> None:
-    """Prepare for a bucket once for all modules: see plugins/callback/preload.py."""
+    """Load the libraries for S3 once for all modules: see plugins/callback/preload.py."""
     from . import s3 as store_s3
 
     store_s3.preload()
 
 
 def open_store(params: Mapping[str, Any], before_write: Permit | None = None) -> Store:
-    """Return the store that a module's ``store*`` options name; nothing is asked of it yet. Raises ConfigError.
+    """Return the store from a module's ``store*`` options, without contacting it. Raises ConfigError.
 
-    It only reads, unless ``before_write`` says whether, and for how long, a write may be under way: ``Runtime.permit`` of the module.
+    It is read-only unless ``before_write`` permits writes and limits their time: ``Runtime.permit`` of the module.
     """
     address = params.get("store")
     if not address:
@@ -37,8 +37,8 @@ def open_store(params: Mapping[str, Any], before_write: Permit | None = None) ->
         raise _bad_address() from None
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigError(
-            "The address in store holds more than a bucket and a prefix. Give credentials as store_access_key and store_secret_key, "
-            "an endpoint as store_endpoint_url.",
+            "The address in store has more than a bucket and a prefix. Set credentials with store_access_key and store_secret_key, "
+            "and the endpoint with store_endpoint_url.",
             code="bad_store",
         )
     if parts.scheme == "s3" and parts.netloc:
@@ -57,7 +57,7 @@ def open_store(params: Mapping[str, Any], before_write: Permit | None = None) ->
     if parts.scheme == "file" and not parts.netloc and parts.path.strip("/"):
         if not params.get("store_is_shared"):
             raise ConfigError(
-                f"The store {address} is a folder of this machine, so another controller would not see its lease. "
+                f"The store {address} is a folder on this machine, so another controller would not see its lease. "
                 "Use s3://bucket/prefix, or set store_is_shared: true if every controller sees this very folder.",
                 code="store_not_shared",
             )
@@ -73,12 +73,12 @@ ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")  # botocore's variables,
 def _refuse_unsafe_endpoint(params: Mapping[str, Any]) -> None:
     found = {"store_endpoint_url": params.get("store_endpoint_url"), **{name: os.environ.get(name) for name in ENDPOINTS}}
     option, endpoint = next(((option, address) for option, address in found.items() if address), ("", ""))
-    refuse_credentials(endpoint, option, "Credentials are store_access_key and store_secret_key.")
-    refuse_plain_http(endpoint, option, "what is stored, signed with its credentials,", bool(params.get("allow_plain_http")))
+    refuse_credentials(endpoint, option, "Set credentials with store_access_key and store_secret_key.")
+    refuse_plain_http(endpoint, option, "the stored data and the signed requests", bool(params.get("allow_plain_http")))
 
 
 def open_later(params: Mapping[str, Any], before_write: Permit | None = None) -> Store:
-    """Return what ``open_store`` does, but open a bucket only once it is asked: that takes longer than all else in a task that has nothing to change."""
+    """Like ``open_store``, but open a bucket only at its first use, since opening it takes longer than the rest of a task that changes nothing."""
     if not str(params.get("store")).startswith("s3://"):
         return open_store(params, before_write)
     _refuse_unsafe_endpoint(params)

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A store in S3, or in a service that speaks its protocol: conditional writes by If-None-Match and If-Match."""
+"""A store in S3, or in a service with the same protocol: conditional writes by If-None-Match and If-Match."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 try:
-    import botocore.session  # boto3 would add its transfer manager, which nothing here uses: a tenth of a second in every task
+    import botocore.session  # boto3 adds its transfer manager, which is unused here and costs 0.1 s in every task
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, PaginationError, PartialCredentialsError
     from botocore.exceptions import ConnectionError as NoConnection
@@ -26,7 +26,7 @@ try:
     from botocore.parsers import ResponseParserError
 
     BOTO3_ERROR: str | None = None
-except ImportError as error:  # named by S3Store: a folder does without
+except ImportError as error:  # reported by S3Store; a folder does not need it
     BOTO3_ERROR = str(error)
 
 from ..core.deadline import nothing
@@ -39,14 +39,14 @@ from .s3_answers import endless, field, listed, malformed, refusal
 from .s3_limits import ATTEMPT, STALL, attempt_seconds, bound, send, small
 from .s3_streams import S3Writer, part_size
 
-# What the service says when the condition of a write did not hold; NoSuchKey is its answer to If-Match on an object that is gone.
+# The codes for a write whose condition did not hold; NoSuchKey answers If-Match on a missing object.
 REFUSED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
 READING = frozenset({"GET", "HEAD"})
 RIGHTS = "s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket"
 
 
 def open_session() -> Any:
-    """Return a session of botocore that learns of a service what botocore's own does, in half the time: all that is asked of S3 takes less than that."""
+    """Return a botocore session that loads the description of a service in half the usual time, which is longer than all requests to S3."""
     session = botocore.session.Session()
     session.register_component("data_loader", _descriptions(tuple(session.get_component("data_loader").search_paths)))
     return session
@@ -54,7 +54,7 @@ def open_session() -> Any:
 
 @cache
 def _descriptions(paths: tuple[str, ...]) -> Any:
-    """Return what reads the descriptions of services in these folders. It keeps them for the next client, and does not look into 400 folders for one."""
+    """Return a loader of service descriptions in these folders. It caches them, and does not search 400 folders for one."""
 
     class Files(JSONFileLoader):
         def load_file(self, file_path: str) -> Any:
@@ -72,15 +72,15 @@ def _descriptions(paths: tuple[str, ...]) -> Any:
 
 
 def preload() -> None:
-    """Read the description of S3 once for all modules: a client that nobody uses opens no connection."""
+    """Read the description of S3 once for all modules; an unused client opens no connection."""
     if not BOTO3_ERROR:
         open_session().create_client("s3", region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")  # noqa: S106
 
 
 class S3Store(Guarded):
-    """``bucket`` and ``key(name)`` name an object to ``client``, a client of boto3's core that is safe to share between threads.
+    """``bucket`` and ``key(name)`` identify an object for ``client``, a botocore client that threads can share.
 
-    The client itself asks the lease before each attempt of a write, a part of an upload included, and gives the attempt no longer than it may take.
+    The client checks the lease before each attempt of a write, parts of an upload included, and limits the time of the attempt.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class S3Store(Guarded):
         super().__init__(before_write)
         if BOTO3_ERROR:
             raise ConfigError(
-                f"The store s3://{bucket} needs the Python library boto3, which {sys.executable} does not have. Install it: pip install 'boto3>=1.36'.",
+                f"The store s3://{bucket} needs the Python library boto3, which is not installed for {sys.executable}. Install it: pip install 'boto3>=1.36'.",
                 code="missing_library",
             )
         if bool(access_key) != bool(secret_key):
@@ -107,12 +107,12 @@ class S3Store(Guarded):
             connect_timeout=ATTEMPT,
             read_timeout=STALL,
             retries={"mode": "standard", "total_max_attempts": 3},
-            # Services other than AWS know neither the bucket in the host name nor the newer checksums.
+            # Services other than AWS support neither the bucket in the host name nor the newer checksums.
             s3={"addressing_style": "path"} if endpoint_url else {},
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
-        self._told: tuple[float, float] | None = None  # the store's time, and when it came
+        self._dated: tuple[float, float] | None = None  # the store's time, and when its answer arrived
         with self.named_errors("opened"):
             session = open_session()
             self.client: Any = session.create_client(
@@ -132,7 +132,7 @@ class S3Store(Guarded):
         return redact(f"{address} at {self._endpoint}" if self._endpoint else address)
 
     def key(self, name: str) -> str:
-        """Return the key in the bucket of the object ``name``."""
+        """Return the key of the object ``name`` in the bucket."""
         return f"{self._prefix}/{name}" if self._prefix else name
 
     def get(self, key: str) -> tuple[bytes, str] | None:
@@ -165,8 +165,8 @@ class S3Store(Guarded):
             self.client.delete_object(Bucket=self.bucket, Key=self.key(key))
 
     def time(self) -> float | None:
-        """Return the time of its last answer's Date, in whole seconds, moved on by what has passed since."""
-        return self._told[0] + time.monotonic() - self._told[1] if self._told else None
+        """Return the Date of the last answer, in whole seconds, plus the time since then."""
+        return self._dated[0] + time.monotonic() - self._dated[1] if self._dated else None
 
     def open_writer(self, key: str, expected: int = 0) -> S3Writer:
         return S3Writer(self, key, part_size(expected))
@@ -187,7 +187,7 @@ class S3Store(Guarded):
         self.client.close()
 
     def _send_in_time(self, request: Any, **_unused: Any) -> Any:
-        """Send an attempt within its time, and that of a write within what the lease leaves it."""
+        """Send an attempt within its time limit; a write also within the remaining time of the lease."""
         seconds = attempt_seconds(request)
         if request.method not in READING:
             seconds = min(seconds, self.permit(seconds))
@@ -195,11 +195,11 @@ class S3Store(Guarded):
 
     def _note_time(self, http_response: Any, **_unused: Any) -> None:
         try:
-            told = parsedate_to_datetime(http_response.headers["date"]).timestamp()
+            date = parsedate_to_datetime(http_response.headers["date"]).timestamp()
         except (KeyError, ValueError, TypeError, OverflowError, AttributeError):
-            self._told = None
+            self._dated = None
         else:
-            self._told = told, time.monotonic()
+            self._dated = date, time.monotonic()
 
     def _put(self, key: str, data: bytes, **condition: str) -> str:
         with self.named_errors("written"):
@@ -208,31 +208,31 @@ class S3Store(Guarded):
             except ClientError as error:
                 if _code(error) in REFUSED:
                     found = self.get(key) if _tries(error) > 1 else None
-                    if found and found[0] == data:  # by the try before, whose answer was lost
+                    if found and found[0] == data:  # by an earlier try, whose answer was lost
                         return found[1]
-                    raise Conflict(f"{key} in {self.describe()} was written by somebody else in the meantime. Run the play again.") from None
+                    raise Conflict(f"{key} in {self.describe()} was written by another process in the meantime. Run the play again.") from None
                 raise
 
     def _etag(self, answer: Any) -> str:
         if isinstance(answer.get("ETag"), str):
             return answer["ETag"]
         raise ApiError(
-            f"{self.describe()} answered without an ETag, which every S3 service tells. Try again; if it stays, check store_endpoint_url and any "
-            "proxy in between.",
+            f"{self.describe()} answered without an ETag, which every S3 service returns. Try again; if it happens again, check "
+            "store_endpoint_url and any proxy in between.",
             code="malformed_body",
             retryable=True,
         )
 
     @contextmanager
     def named_errors(self, verb: str) -> Iterator[None]:
-        """Turn botocore's exceptions into this collection's: ``verb`` says what could not be done to the store."""
+        """Convert botocore's exceptions to this collection's; ``verb`` is the failed action."""
         try:
             yield
         except ClientError as error:
             raise self._answered(error, verb) from None
         except (NoCredentialsError, PartialCredentialsError):
             raise ConfigError(
-                f"There are no credentials for {self.describe()}. Set store_access_key and store_secret_key, or give boto3 a profile or a role.",
+                f"There are no credentials for {self.describe()}. Set store_access_key and store_secret_key, or configure a profile or a role for boto3.",
                 code="no_credentials",
             ) from None
         except (NoConnection, HTTPClientError) as error:
@@ -258,7 +258,7 @@ class S3Store(Guarded):
         details = {"code": code, "status": status, "request_id": metadata.get("RequestId")}
         where = self.describe()
         if code == "NoSuchBucket":
-            return ConfigError(f"There is no bucket {self.bucket!r} for {where}. Make it, or correct store.", **details)
+            return ConfigError(f"There is no bucket {self.bucket!r} for {where}. Create it, or correct store.", **details)
         refused = refusal(error.response, where, **details)
         if refused:
             return refused
@@ -266,12 +266,13 @@ class S3Store(Guarded):
             return ConfigError(f"{where} could not be {verb}: access denied. The credentials need {RIGHTS} there (s3:ListBucket on the bucket).", **details)
         if status == 501 or code == "NotImplemented":
             return ConfigError(
-                f"{where} cannot do this ({code}): it may be a store without conditional writes. Set store to a service that has them.", **details
+                f"{where} does not support this request ({code}): it may be a store without conditional writes. Set store to a service that supports them.",
+                **details,
             )
-        said = redact(str(error.response.get("Error", {}).get("Message", "")))
+        message = redact(str(error.response.get("Error", {}).get("Message", "")))
         retryable = status is not None and (status == 429 or status >= 500)
         return ApiError(
-            f"{where} could not be {verb}: {status} {code}: {said} Try again; if it stays, ask the store's operator.", retryable=retryable, **details
+            f"{where} could not be {verb}: {status} {code}: {message} Try again; if it happens again, ask the store's operator.", retryable=retryable, **details
         )
 
 

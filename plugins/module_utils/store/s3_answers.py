@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a service that speaks S3's protocol answers: any field may be missing or of another type, a listing may never end, and refusals have reasons."""
+"""Check the answers of an S3 service: a field may be missing or have a wrong type, a listing may never end, and a refusal has a reason."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 
 from ..core.errors import ApiError, ConfigError
 
-EMPTY_PAGES = 100  # one after the other, each of which says that there is more
-PAGES = 20_000  # of a thousand objects each
+EMPTY_PAGES = 100  # consecutive empty pages, each with a token for the next one
+PAGES = 20_000  # pages of a thousand objects each
 CLOCK = frozenset({"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"})
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
 REGION = frozenset({"PermanentRedirect", "TemporaryRedirect", "Redirect", "301", "307", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"})
-SKEW = timedelta(minutes=15)  # that S3 allows
+SKEW = timedelta(minutes=15)  # the largest clock difference that S3 allows
 
 
 def field(answer: Any, name: str, kind: type | tuple[type, ...], where: str) -> Any:
@@ -25,19 +25,19 @@ def field(answer: Any, name: str, kind: type | tuple[type, ...], where: str) -> 
     value = answer.get(name) if isinstance(answer, dict) else None
     if isinstance(value, kind):
         return value
-    raise malformed(where, f"its answer has no {name}, which every S3 service gives")
+    raise malformed(where, f"its answer has no {name}, which every S3 service returns")
 
 
-def malformed(where: str, what: str) -> ApiError:
+def malformed(where: str, problem: str) -> ApiError:
     return ApiError(
-        f"{where} does not answer as S3 does: {what}. Try again; if it stays, check store_endpoint_url and any proxy in between.",
+        f"{where} does not answer like S3: {problem}. Try again; if it happens again, check store_endpoint_url and any proxy in between.",
         code="malformed_body",
         retryable=True,
     )
 
 
 def listed(client: Any, operation: str, items: str, request: dict[str, Any], where: str) -> Iterator[dict[str, Any]]:
-    """Give the items of all pages of a listing. Raises ApiError for a listing that does not come to an end, or ends before its end."""
+    """Yield the items of all pages of a listing. Raises ApiError for a listing that never ends, or that stops before its end."""
     begun: set[str] = set()
     pages = empty = 0
     truncated = False
@@ -52,27 +52,26 @@ def listed(client: Any, operation: str, items: str, request: dict[str, Any], whe
         if begins:
             begun.add(begins)
     if truncated:
-        raise malformed(where, "its listing says that there is more, and not how to ask for it")
+        raise malformed(where, "its listing is truncated and has no token for the next page")
 
 
 def endless(where: str) -> ApiError:
-    return malformed(where, "its listing does not end: it gives the same page, or empty ones, again and again")
+    return malformed(where, "its listing does not end: it repeats the same page, or returns only empty pages")
 
 
 def refusal(response: dict[str, Any], where: str, **details: Any) -> ConfigError | None:
-    """Return why a service does not let this machine in, with the remedy; None for any other reason."""
+    """Return why a service refuses the credentials or the clock of this machine, with the remedy; None for any other error."""
     error, metadata = response.get("Error") or {}, response.get("ResponseMetadata") or {}
     code, status, headers = str(error.get("Code", "")), metadata.get("HTTPStatusCode"), metadata.get("HTTPHeaders") or {}
     times = _times(error, headers)
     if code in CLOCK or (status == 403 and times and abs(times[0] - times[1]) > SKEW):
-        shown = f": it is {times[0]:%Y-%m-%d %H:%M:%S} UTC on this machine and {times[1]:%Y-%m-%d %H:%M:%S} UTC at the store" if times else ""
+        clocks = f": it is {times[0]:%Y-%m-%d %H:%M:%S} UTC on this machine and {times[1]:%Y-%m-%d %H:%M:%S} UTC at the store" if times else ""
         return ConfigError(
-            f"{where} refuses the request because of the time ({code}){shown}. Correct the clock of this machine (NTP), or that of the store.", **details
+            f"{where} refuses the request because of the time ({code}){clocks}. Correct the clock of this machine (NTP), or that of the store.", **details
         )
     if code in EXPIRED:
         return ConfigError(
-            f"{where} does not accept the credentials ({code}): they were temporary and have expired. Get new ones from where they came: sign in "
-            "again, or renew the session token.",
+            f"{where} does not accept the credentials ({code}): they were temporary and have expired. Get new ones: sign in again, or renew the session token.",
             **details,
         )
     if code in ("InvalidAccessKeyId", "InvalidToken"):
@@ -91,7 +90,7 @@ def refusal(response: dict[str, Any], where: str, **details: Any) -> ConfigError
 
 
 def _times(error: dict[str, Any], headers: dict[str, Any]) -> tuple[datetime, datetime] | None:
-    """Return the time on this machine and at the store, where the answer has the latter."""
+    """Return the time on this machine and at the store; None where the answer has no time."""
     theirs = _time(error.get("ServerTime")) or _date(headers.get("date"))
     return (_time(error.get("RequestTime")) or datetime.now(UTC), theirs) if theirs else None
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Time and size of what is asked of S3: botocore's timeouts begin anew with every byte, and it reads an answer of any length."""
+"""Limit the time and size of requests to S3: botocore's timeouts restart with every byte, and it reads answers of any length."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-with suppress(ImportError):  # store_s3 says so
+with suppress(ImportError):  # store/s3.py reports it
     from botocore.awsrequest import AWSHTTPConnectionPool, AWSHTTPSConnectionPool
     from botocore.exceptions import ReadTimeoutError
 
 from ..core.deadline import deadline, nothing, timed_pools
 from ..core.errors import ApiError, Unreachable
 
-ATTEMPT = 30.0  # seconds of one attempt, connection and answer included
-STALL = 60.0  # seconds without a byte, or for a piece of a large object
-FLOOR = 16 << 10  # bytes a second of an upload: a slower one is given up
-CHUNK = 1 << 20  # bytes of a piece of a large object
+ATTEMPT = 30.0  # seconds of one attempt, including connection and answer
+STALL = 60.0  # seconds without a byte, or for one piece of a large object
+FLOOR = 16 << 10  # bytes a second; a slower upload is aborted
+CHUNK = 1 << 20  # bytes of one piece of a large object
 STEP = 64 << 10
-SMALL = 16 << 20  # bytes of a lease, a record or a manifest
-ANSWER = 64 << 20  # bytes of any other answer, such as a page of a listing
+SMALL = 16 << 20  # most bytes of a lease, a record or a manifest
+ANSWER = 64 << 20  # most bytes of any other answer, such as a page of a listing
 
 
 def bound(client: Any) -> None:
-    """Let a client's connections end with the deadline that holds in the thread."""
+    """Apply the thread's current deadline to a client's connections."""
     client._endpoint.http_session._pool_classes_by_scheme.update(timed_pools(AWSHTTPConnectionPool, AWSHTTPSConnectionPool))
 
 
 def attempt_seconds(request: Any) -> float:
-    """Return how long one attempt may take, by the size of what is sent."""
+    """Return how long one attempt may take, by the size of its body."""
     length = str(request.headers.get("Content-Length") or 0)
     return ATTEMPT + (int(length) / FLOOR if length.isdecimal() else 0)
 
 
 def send(client: Any, request: Any, seconds: float, where: str) -> Any:
-    """Send one attempt of a request within ``seconds``. Raises what botocore does, and ApiError for an answer without an end."""
+    """Send one attempt of a request within ``seconds``. Raises botocore's errors, and ApiError for an endless answer."""
     with deadline(seconds, most=ANSWER, stall=STALL) as limit:
         try:
             return client._endpoint.http_session.send(request)
@@ -48,7 +48,7 @@ def send(client: Any, request: Any, seconds: float, where: str) -> Any:
 
 
 def small(body: Any, where: str, tick: Callable[[], None] = nothing) -> bytes:
-    """Return the content of a small object. Raises ApiError for one that is none."""
+    """Return the content of a small object. Raises ApiError for a larger one."""
     content = bytearray()
     with deadline(ATTEMPT, tick):
         while more := body.read(STEP):
@@ -60,7 +60,7 @@ def small(body: Any, where: str, tick: Callable[[], None] = nothing) -> bytes:
 
 
 def flowing(body: Any, where: str, tick: Callable[[], None] = nothing) -> Iterator[bytes]:
-    """Give a large object piece by piece, each within STALL seconds. Raises Unreachable for one that stalls or is too slow."""
+    """Yield a large object piece by piece, each within STALL seconds. Raises Unreachable when it stalls or is too slow."""
     while piece := _piece(body, where, tick):
         yield piece
 
@@ -74,7 +74,7 @@ def _piece(body: Any, where: str, tick: Callable[[], None]) -> bytes:
         except ReadTimeoutError:
             if limit.left() > 0:
                 raise
-            came = f"only {limit.received} bytes came" if limit.received else "nothing came"
+            came = f"only {limit.received} bytes arrived" if limit.received else "nothing arrived"
             raise Unreachable(
                 f"{where} is too slow: {came} within {STALL:g} s, and a backup needs {CHUNK / STALL / 1024:.0f} KiB a second. Check the network, then run it "
                 "again.",
@@ -86,5 +86,7 @@ def _piece(body: Any, where: str, tick: Callable[[], None]) -> bytes:
 
 def too_large(where: str, most: int) -> ApiError:
     return ApiError(
-        f"{where} is larger than {most >> 20} MiB, which nothing of its kind is. Check what wrote it, store and store_endpoint_url.", code="malformed_body"
+        f"{where} is larger than {most >> 20} MiB, which is impossible for an object of its kind. "
+        "Check store and store_endpoint_url, and find out what wrote it.",
+        code="malformed_body",
     )

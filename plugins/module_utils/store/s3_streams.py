@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Large objects of a bucket: multipart uploads, and what killed ones left behind."""
+"""Large objects in a bucket: multipart uploads, and the remains of killed ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .s3_limits import flowing
 
 
 class Bucket(Protocol):
-    """What is needed of S3Store: botocore's client, the bucket's name, the key of an object in it, and errors that name the store."""
+    """The part of S3Store that is needed here: botocore's client, the bucket's name, keys of objects, and errors that name the store."""
 
     client: Any
     bucket: str
@@ -31,15 +31,15 @@ class Bucket(Protocol):
 
 
 def part_size(expected: int) -> int:
-    """Bytes of each part of an object of about ``expected`` bytes: 8 MiB, and more from 75 GB on, since S3 takes 10,000 parts.
+    """Return the bytes of each part of an object of about ``expected`` bytes: 8 MiB, and more from 75 GB on, since S3 accepts 10,000 parts.
 
-    All parts but the last are of one size, which some S3 services ask for.
+    All parts but the last have the same size, as some S3 services require.
     """
     return max(8 << 20, -(-expected // 9000))
 
 
 class S3Writer:
-    """A multipart upload: one part is on its way while the next one fills."""
+    """A multipart upload: one part is sent while the next one fills."""
 
     def __init__(self, store: Bucket, key: str, size: int) -> None:
         self._store, self._size = store, size
@@ -96,7 +96,8 @@ def read(store: Bucket, key: str, tick: Callable[[], None]) -> Iterator[bytes]:
 
 
 def unfinished(store: Bucket, prefix: str) -> list[Unfinished]:
-    """Return the multipart uploads below ``prefix``; none where the credentials may not list them, since nothing else needs that right."""
+    """Return the unfinished multipart uploads below ``prefix``; an empty list where the credentials may not "
+    "list them, since only this needs that permission."""
     request = {"Bucket": store.bucket, "Prefix": store.key(prefix)}
     try:
         with store.named_errors("listed"):
@@ -114,5 +115,5 @@ def _unfinished(store: Bucket, upload: Any) -> Unfinished:
 
 
 def discard(store: Bucket, left: Unfinished) -> None:
-    with store.named_errors("written"), suppress(store.client.exceptions.NoSuchUpload):  # completed or aborted meanwhile
+    with store.named_errors("written"), suppress(store.client.exceptions.NoSuchUpload):  # completed or aborted in the meantime
         store.client.abort_multipart_upload(Bucket=store.bucket, Key=store.key(left.key), UploadId=left.handle)

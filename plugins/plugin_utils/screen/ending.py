@@ -22,7 +22,7 @@ from .state import State
 from .text import brief, clean, listed, one_line
 
 FIXED = ("RELEASED", "ROLLED BACK", "ROLLBACK INCOMPLETE", "ROLLBACK UNSAFE", "LEASE LOST")
-_LIVE_AGAIN = re.compile(r"\s*(Live again|Nothing was live before of)[^\n]*?(?:\.(?=\s|$)|$)")
+_LIVE_AGAIN = re.compile(r"\s*(Live again|Nothing was live before in)[^\n]*?(?:\.(?=\s|$)|$)")
 _TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
 _BACK = re.compile(r"^(ROLLED BACK to \S+)\.(?=\s|$)")
 DONE = {"backup": "BACKED UP", "prove": "PROVEN", "preflight": "GO: nothing is in the way; nothing was changed. Checked"}

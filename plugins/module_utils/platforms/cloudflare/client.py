@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Cloudflare's API: zones, the purge of their cache, what the cache has answered, and the token itself."""
+"""Cloudflare's API: zones, purges of their cache, cache statistics, and the token itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...core.shape import Shape
 from ...core.wait import nothing
 
 API_URL = "https://api.cloudflare.com/client/v4"
-BATCH_SIZE = 100  # of every plan; Enterprise takes 500 URLs
+BATCH_SIZE = 100  # items; every plan accepts this many, Enterprise accepts 500 URLs
 
 CACHE_STATUSES = """
 query CacheStatuses($zone: string!, $filter: ZoneHttpRequestsAdaptiveGroupsFilter_InputObject!) {
@@ -51,7 +51,7 @@ class Zone:
 
 
 def parse_error(response: Any) -> tuple[str | None, str | None]:
-    """Return code and message of an error's answer; (None, None) when it is not one of Cloudflare's own."""
+    """Return the code and message of an error answer; (None, None) when it does not come from Cloudflare's API."""
     try:
         return first_error(response.json())
     except ValueError:
@@ -68,7 +68,7 @@ def first_error(answer: Any) -> tuple[str | None, str | None]:
 
 
 class Cloudflare:
-    """Speaks to Cloudflare with an API token. ``client`` goes to ApiClient."""
+    """Calls Cloudflare with an API token. ``client`` goes to ApiClient."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Cloudflare:
         self._api.close()
 
     def zone(self, name_or_id: str) -> Zone:
-        """Find a zone by its name or its id of 32 hexadecimal digits. Raises ConfigError where the token sees none of that name."""
+        """Find a zone by its name or its id of 32 hexadecimal digits. Raises ConfigError when the token sees no such zone."""
         if re.fullmatch(r"[0-9a-f]{32}", name_or_id):
             return self._zone_by_id(name_or_id)
         found = self._call("GET", "/zones", [ZONE], params={"name": name_or_id})
@@ -95,7 +95,7 @@ class Cloudflare:
         if not live:
             raise ConfigError(
                 f"Cloudflare has no zone {name_or_id!r} that this token may read. Correct zone (the domain's apex, such as shop.example), give the zone's id "
-                "instead, or give the token the right Zone: Read.",
+                "instead, or give the token the permission Zone: Read.",
                 code="unknown_zone",
             )
         raise ConfigError(f"Cloudflare has {len(live)} zones called {name_or_id!r}. Set zone to the id of the right one.", code="ambiguous_zone")
@@ -106,7 +106,7 @@ class Cloudflare:
         except ApiError as error:
             if error.status != 403:
                 raise
-        self._warn(f"The token may not read the zone {zone_id}, so whether the zone exists and the token may purge it shows only with the purge.")
+        self._warn(f"The token may not read the zone {zone_id}, so only the purge itself will show whether the zone exists and the token may purge it.")
         return Zone(zone_id, None)
 
     def purge_everything(self, zone_id: str) -> None:
@@ -122,24 +122,24 @@ class Cloudflare:
         return self._call("GET", f"/zones/{zone_id}", ZONE)
 
     def development_mode(self, zone_id: str) -> int | None:
-        """Return the seconds that are left of development mode; None when it is off."""
+        """Return the remaining seconds of development mode; None when it is off."""
         mode = self._call("GET", f"/zones/{zone_id}/settings/development_mode", MODE)
         return int(mode.get("time_remaining") or 0) if mode.get("value") == "on" else None
 
     def cache_statuses(self, zone_id: str, since: str, until: str, hosts: Sequence[str]) -> dict[str, dict[str, int]]:
-        """Return how many requests and bytes of people the cache has answered, by cache status. Times are in ISO 8601; the counts are sampled."""
+        """Return the number of visitors' requests and bytes by cache status. Times are in ISO 8601; the counts are sampled."""
         asked: dict[str, Any] = {"datetime_geq": since, "datetime_lt": until, "requestSource": "eyeball"}
         if hosts:
             asked["clientRequestHTTPHost_in"] = list(hosts)
-        # A query changes nothing, so a lost answer is asked for again.
+        # A query changes nothing, so it is sent again when the answer is lost.
         body = {"query": CACHE_STATUSES, "variables": {"zone": zone_id, "filter": asked}}
         answer = self._api.json("POST", "/graphql", shape=STATISTICS, json=body, idempotent=True, writes=False)
         if errors := answer.get("errors"):
             first: dict[str, Any] = errors[0]
             code = (first.get("extensions") or {}).get("code")
             raise ApiError(
-                f"Cloudflare did not tell what its cache has answered: {first.get('message')}. Give the token Zone: Analytics: Read, and ask for a time "
-                "that the zone's plan keeps.",
+                f"Cloudflare did not return the cache statistics: {first.get('message')}. Give the token the permission "
+                "Zone: Analytics: Read, and ask for a period that the zone's plan keeps.",
                 code=code,
                 status=200,
             )
@@ -152,17 +152,17 @@ class Cloudflare:
         return self._call("GET", "/user/tokens/verify", {"status": str})["status"]
 
     def _purge(self, zone_id: str, body: dict[str, Any]) -> None:
-        # What was purged twice is as gone as what was purged once, so a lost answer is asked for again.
+        # A second purge does no harm, so the request is sent again when the answer is lost.
         self._call("POST", f"/zones/{zone_id}/purge_cache", ({}, None), json=body, idempotent=True)
 
     def _call(self, method: str, path: str, shape: Shape, **request: Any) -> Any:
-        """Return what ``shape`` names of ``result``. A 200 that says ``success: false`` is an error as well."""
+        """Return the fields of ``result`` that ``shape`` names. A 200 with ``success: false`` is an error too."""
         answer = self._api.json(method, path, shape=ANSWER, **request)
         if answer.get("success") is not True:
             code, message = first_error(answer)
             raise ApiError(
-                f"Cloudflare did not do {method} {path}: {message or 'it gave no reason'}{f' (code {code})' if code else ''}. "
-                "Check zone and the rights of the token, then run it again.",
+                f"Cloudflare refused {method} {path}: {message or 'it gave no reason'}{f' (code {code})' if code else ''}. "
+                "Check zone and the permissions of the token, then run it again.",
                 code=code,
                 status=200,
             )

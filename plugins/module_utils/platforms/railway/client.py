@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One service at Railway, in one environment: what runs there, and how that is changed."""
+"""One service at Railway, in one environment: its deployments, and the calls that change them."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ from .upload import pack
 
 API_URL = "https://backboard.railway.com"
 TOKEN_HEADERS = {"account": ("Authorization", "Bearer {}"), "project": ("Project-Access-Token", "{}")}
-PLACE_OPTIONS: dict[str, dict[str, Any]] = {  # which service is meant; their documentation is the fragment railway
+PLACE_OPTIONS: dict[str, dict[str, Any]] = {  # they identify the service; documented in the fragment railway
     "token_type": {"type": "str", "choices": ["account", "project"], "default": "account"},
     "project": {"type": "str", "required": True},
     "environment": {"type": "str", "required": True},
     "service": {"type": "str", "required": True},
 }
-OWN = "RAILWAY_"  # begins the names of the variables that Railway sets by itself, but for some that are for its users to set
+OWN = "RAILWAY_"  # prefix of the variables that Railway sets itself, except for some that its users set
 SETTABLE = {f"{OWN}{name}" for name in ("DEPLOYMENT_DRAINING_SECONDS", "DEPLOYMENT_OVERLAP_SECONDS", "DOCKERFILE_PATH", "HEALTHCHECK_TIMEOUT_SEC")}
 SETTABLE |= {f"{OWN}RUN_UID", f"{OWN}SHM_SIZE_BYTES"}
-LOOK = 5.0  # seconds until what was just made must be listed; half a second is usual
-LISTED = 50  # deployments that a decision looks at
-RECENT = 10  # deployments that a wait looks at
+LOOK = 5.0  # seconds until a new deployment must be listed; half a second is usual
+LISTED = 50  # deployments that a decision considers
+RECENT = 10  # deployments that a wait considers
 
 Listed = list[Deployment]
 
 
 def is_own(name: str) -> bool:
-    """Whether Railway sets the variable of this name by itself."""
+    """Whether Railway itself sets the variable of this name."""
     return name.startswith(OWN) and name not in SETTABLE
 
 
@@ -54,7 +54,7 @@ def connect(
     warn: Callable[[str], None] = nothing,
     before_write: Callable[[float], float] = unlimited,
 ) -> Railway:
-    """Return the client that a module's options describe."""
+    """Return the client for a module's options."""
     header, value = TOKEN_HEADERS[params["token_type"]]
     headers = {header: value.format(params["api_token"])}
     hooks: dict[str, Any] = {"before_write": before_write, "tick": beat, "allow_plain_http": params.get("allow_plain_http", False)}
@@ -64,7 +64,7 @@ def connect(
 
 
 class Railway:
-    """Environment and service are given by id or by name. ``held`` keeps what must last until ``close``."""
+    """Environment and service are given by id or by name. ``held`` owns the resources that ``close`` releases."""
 
     def __init__(self, api: ApiClient, project: str, environment: str, service: str, waiter: Waiter) -> None:
         self.api, self.project, self.environment, self.service, self.waiter = api, project, environment, service, waiter
@@ -75,7 +75,7 @@ class Railway:
         self.api.close()
 
     def ask(self, document: documents.Document, **variables: Any) -> Any:
-        """Return the one field that ``document`` asks for. Raises ApiError."""
+        """Return the one field that ``document`` requests. Raises ApiError."""
         return graphql(self.api, document, **variables)
 
     @cached_property
@@ -88,14 +88,14 @@ class Railway:
             for node in nodes:
                 if wanted in (node["id"], node["name"]):
                     return node["id"]
-            known = ", ".join(f"{node['name']} ({node['id']})" for node in nodes) or "none that this token may see"
+            known = ", ".join(f"{node['name']} ({node['id']})" for node in nodes) or "none that this token can see"
             raise ConfigError(f"The project {found['name']} at Railway has no {option} {wanted!r}. Set {option} to one of: {known}.", code=f"unknown_{option}")
 
         return {"projectId": self.project, "environmentId": pick("environment", self.environment), "serviceId": pick("service", self.service)}
 
     @property
     def instance(self) -> dict[str, str]:
-        """The ids of environment and service, which together name an instance."""
+        """The ids of environment and service, which together identify an instance."""
         return {key: self.scope[key] for key in ("environmentId", "serviceId")}
 
     def deployments(self, first: int = LISTED) -> Listed:
@@ -104,7 +104,7 @@ class Railway:
         return sorted((Deployment.of(edge["node"]) for edge in edges), key=lambda deployment: deployment.created_at, reverse=True)
 
     def deployment(self, deployment_id: str) -> Deployment:
-        """Return a deployment of this service, however old. Raises ConfigError when it belongs to another one."""
+        """Return a deployment of this service, of any age. Raises ConfigError when it belongs to another service."""
         found = Deployment.of(self.ask(documents.DEPLOYMENT, id=deployment_id))
         if (found.service, found.environment) != (self.scope["serviceId"], self.scope["environmentId"]):
             raise ConfigError(
@@ -114,22 +114,22 @@ class Railway:
         return found
 
     def variables(self, unrendered: bool = False) -> dict[str, str]:
-        """Return the service's variables with their values, which are secrets; without those that Railway sets by itself.
+        """Return the service's variables with their values, which are secrets; without those that Railway sets itself.
 
-        A reference to another variable is filled in, or left as it was written where they are ``unrendered``.
+        A reference to another variable is resolved, or left as written with ``unrendered``.
         """
         found = self.ask(documents.VARIABLES, **self.scope, unrendered=unrendered)
         return {name: value for name, value in found.items() if not is_own(name)}
 
     def snapshot(self, deployment_id: str) -> dict[str, str] | None:
-        """Return the variables that a deployment was made with, which are secrets; None where Railway does not tell them."""
+        """Return the variables of a deployment, which are secrets; None where Railway does not return them."""
         try:
             return self.ask(documents.SNAPSHOT, id=deployment_id)["variables"]
         except ApiError:
             return None
 
     def up(self, files: Iterable[SourceFile], message: str) -> Deployment:
-        """Upload ``files`` and return the deployment that Railway makes of them, which is known again by ``message``."""
+        """Upload ``files`` and return the deployment that Railway creates, which is recognized by ``message``."""
         path = f"/project/{self.scope['projectId']}/environment/{self.scope['environmentId']}/up"
         query = {"params": {"serviceId": self.scope["serviceId"], "message": message}, "headers": {"Content-Type": "application/gzip"}}
         with tempfile.TemporaryDirectory(prefix="storefront-") as folder:
@@ -147,8 +147,8 @@ class Railway:
             )
 
     def roll_back(self, target: Deployment) -> Deployment:
-        """Run the image of ``target`` again, with the variables that it had. Railway makes a new deployment of that and does not name it."""
-        self.waiter.warn(f"Railway brings back the service's variables as {target.id} had them: a value that was changed since then is the old one again.")
+        """Run the image of ``target`` again, with its variables of then. Railway creates a new deployment and does not return its id."""
+        self.waiter.warn(f"Railway restores the service's variables of {target.id}: a value that was changed since then has its old value again.")
         return self.make(
             "deploymentRollback",
             lambda: self.ask(documents.ROLLBACK, id=target.id),
@@ -156,14 +156,14 @@ class Railway:
         )
 
     def start(self, target: Deployment) -> Deployment:
-        """Run a stopped deployment again; one that was removed or has crashed is deployed anew from its image."""
+        """Run a stopped deployment again; a removed or crashed one is redeployed from its image."""
         if target.word == "stopped":
             self._write(lambda: self.ask(documents.RESTART, id=target.id), lambda listed: any(d.id == target.id and d.word != "stopped" for d in listed))
             return target
         return self.redeploy(target)
 
     def redeploy(self, target: Deployment) -> Deployment:
-        """Deploy the image of ``target`` anew, with the variables of today."""
+        """Redeploy the image of ``target``, with today's variables."""
         return self.make(
             "deploymentRedeploy",
             lambda: self.ask(documents.REDEPLOY, id=target.id)["id"],
@@ -171,7 +171,7 @@ class Railway:
         )
 
     def restart(self, target: Deployment) -> Deployment:
-        """Start the process of a deployment anew. One time too many, where an answer is lost, does no harm."""
+        """Restart the process of a deployment. A second restart, after a lost answer, does no harm."""
         self.waiter.settle(lambda: self.ask(documents.RESTART, id=target.id), lambda: False)
         return target
 
@@ -180,12 +180,12 @@ class Railway:
             self._end(documents.STOP, deployment.id, lambda one: one.is_live)
 
     def remove(self, deployments: Iterable[Deployment]) -> None:
-        """Take deployments out of service, those that were stopped, too."""
+        """Remove deployments, stopped ones included."""
         for deployment in deployments:
             self._end(documents.REMOVE, deployment.id, lambda one: one.is_live or one.word == "stopped")
 
     def end(self, how: str, *, wait: bool) -> None:
-        """Have nothing of the service run any more: ``stopped``, or ``removed`` with what was stopped before."""
+        """Stop the whole service: ``stopped`` stops what runs, ``removed`` also removes what was stopped before."""
         left = [deployment for deployment in self.deployments() if deployment.is_live or deployment.word == "stopped"]
         if how == "removed":
             self.remove(left)
@@ -195,7 +195,7 @@ class Railway:
             self.wait_stopped(*(("stopped", "removing") if how == "removed" else ()))
 
     def cancel(self, deployments: Listed) -> None:
-        """Cancel what is being built or started, as far as Railway still lets it, and wait a moment until it is over."""
+        """Cancel the deployments under way, as far as Railway still allows it, and wait a moment for the end."""
         ids = [deployment.id for deployment in deployments]
         for one in ids:
             try:
@@ -206,7 +206,7 @@ class Railway:
             self.find(lambda listed: not any(deployment.id in ids and deployment.in_progress for deployment in listed))
 
     def wait_healthy(self, deployment: Deployment) -> Deployment:
-        """Wait for Railway's SUCCESS, which a web unit gets after its health check."""
+        """Wait for Railway's status SUCCESS, which a web unit gets after its health check."""
         found = self.waiter.wait_for(
             lambda: by_id(self.deployments(RECENT), deployment.id),
             classify,
@@ -218,11 +218,11 @@ class Railway:
         return found or deployment
 
     def wait_stopped(self, *gone: str) -> None:
-        """Wait until nothing of the service runs, and no deployment is in a state of ``gone``."""
+        """Wait until nothing of the service runs, and no deployment is in one of the states ``gone``."""
 
         def running(listed: Listed) -> tuple[Outcome | None, str]:
             for deployment in listed:
-                if not deployment.is_known:  # it may well run
+                if not deployment.is_known:  # it may be running
                     return None, deployment.word
                 if deployment.is_live or deployment.in_progress or deployment.word in gone:
                     return Outcome.PENDING, deployment.word
@@ -231,7 +231,7 @@ class Railway:
         self.waiter.wait_for(lambda: self.deployments(RECENT), running, what=f"The service {self.service}", look_at="the service in Railway's dashboard")
 
     def make(self, operation: str, send: Callable[[], Any], pick: Callable[[Listed], Deployment | None]) -> Deployment:
-        """Ask for a new deployment and return it as it is listed. ``send`` returns its id, or anything else where Railway does not tell it."""
+        """Request a new deployment and return it as it is listed. ``send`` returns its id, or anything else where Railway returns no id."""
         known = {deployment.id for deployment in self.deployments()}
 
         def made(listed: Listed) -> Deployment | None:
@@ -241,8 +241,8 @@ class Railway:
         found = self.find(lambda listed: by_id(listed, answer) if isinstance(answer, str) else made(listed))
         if found is None:
             raise ApiError(
-                f"Railway took {operation} for {self.service}, but lists no new deployment after {LOOK:g} s. Look at the service in Railway's dashboard; "
-                "run it again when nothing is being deployed there.",
+                f"Railway accepted {operation} for {self.service}, but lists no new deployment after {LOOK:g} s. Check the service in "
+                "Railway's dashboard, and run it again when no deployment is under way there.",
                 code="no_deployment",
                 retryable=True,
             )
@@ -255,7 +255,7 @@ class Railway:
         return self.waiter.settle(send, lambda: self.find(done))
 
     def find(self, seek: Callable[[Listed], Any]) -> Any:
-        """Return what ``seek`` finds among the newest deployments, or None when that is nothing for a while."""
+        """Return what ``seek`` finds among the newest deployments; None when it finds nothing for LOOK seconds."""
         brief = replace(self.waiter, timeout=LOOK)
         try:
             return brief.wait_for(lambda: seek(self.deployments(RECENT)), lambda found: (Outcome.READY if found else Outcome.PENDING, "looked for"), what="It")

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a service at Railway shall run, how that is known when it is there, and how it is brought about."""
+"""The deployment that a service at Railway must run: how to recognize it, and how to create it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RailwayGoal = Goal[Deployment]
 
 
 def rolled_back(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
-    """The image of the target, by the way on which no pinned variable ever has another value than today's."""
+    """The image of the target, by a way that never runs a pinned variable with a value other than today's."""
     target = by_id(listed, params["deployment"]) or client.deployment(params["deployment"])
     pins = Pins(client, params["pinned_variables"])
     differing = pins.differing(target)
@@ -38,7 +38,7 @@ def rolled_back(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
     def make() -> Deployment:
         if differing:
             client.waiter.warn(
-                f"The image of {target.id} runs with all variables of today: a rollback would bring back, or may bring back, another value of "
+                f"The image of {target.id} runs with all of today's variables: a rollback would restore, or could restore, another value of "
                 f"{', '.join(differing)}."
             )
         made = run(target)
@@ -63,7 +63,7 @@ def _can_run_again(target: Deployment, way: str) -> bool:
 
 
 def started(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
-    """Anything that runs, with the pinned variables of today."""
+    """Any deployment that runs, with today's pinned variables."""
     pins = Pins(client, params["pinned_variables"])
     running = [deployment for deployment in listed if deployment.is_live or deployment.in_progress]
     again = [deployment for deployment in listed if deployment.word == "stopped" or (deployment.can_redeploy and deployment.word in ("removed", "crashed"))]
@@ -83,8 +83,8 @@ def started(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
 
 
 def restarted(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
-    """What runs, with a new process; no process that is there is a new one yet."""
+    """The running deployment with a new process; an existing process never counts as new."""
     target = live(listed)
     if target is None:
-        raise ConfigError(f"Nothing of {client.service} runs, so there is nothing to restart. Set state to started or deployed.", code="nothing_to_restart")
+        raise ConfigError(f"{client.service} is not running, so it cannot be restarted. Set state to started or deployed.", code="nothing_to_restart")
     return Goal(lambda deployment: False, lambda: client.restart(target), {**target.describe(), "status": "success"}, shown={"restarted": True})

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Railway's GraphQL: the documents that are sent, and an answer with errors taken for what it is."""
+"""Railway's GraphQL: the documents that are sent, and the check of their answers for errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...core.shape import TIME, Names, Shape
 
 
 class Document(str):
-    """The text of one operation, which is named after the one field that it asks for; ``shape`` is what that has to be."""
+    """The text of one operation, named after the one field that it requests; ``shape`` is the shape of that field."""
 
     shape: Shape
 
@@ -148,16 +148,16 @@ REPEATABLE = {"environmentStageChanges", "serviceInstanceAutoDeployUpdate", "ser
 
 
 def graphql(api: ApiClient, document: Document, **variables: Any) -> Any:
-    """Return the one field that ``document`` asks for, which it is named after. Raises ApiError, also for an answer that is nothing or of another shape."""
+    """Return the field that ``document`` is named after. Raises ApiError, also for an empty answer or one of another shape."""
     _kind, name = _operation(document)
     found = _ask(api, document, **variables).get(name)
     if found is None or found is False:
-        raise ApiError(f"Railway answered {name} with {found} in place of a result. Look at the service in Railway's dashboard.", code="no_result")
+        raise ApiError(f"Railway answered {name} with {found} instead of a result. Check the service in Railway's dashboard.", code="no_result")
     return api.conform(name, found, document.shape)
 
 
 def fields(api: ApiClient, document: Document, **variables: Any) -> dict[str, Any]:
-    """Return all fields that ``document`` asks for. Raises ApiError."""
+    """Return all fields that ``document`` requests. Raises ApiError."""
     return api.conform(_operation(document)[1], _ask(api, document, **variables), document.shape)
 
 
@@ -166,9 +166,9 @@ def _operation(document: Document) -> list[str]:
 
 
 def _ask(api: ApiClient, document: Document, **variables: Any) -> dict[str, Any]:
-    """Send a document. A query is tried again like any other read, and so is a mutation that sets what it is told; any other one is not.
+    """Send a document. Queries are retried like any other read, and so are mutations that set given values; other mutations are not.
 
-    Raises ApiError, also where Railway answers 200 with errors.
+    Raises ApiError, also for a 200 with errors.
     """
     kind, name = _operation(document)
     writes = kind != "query"
@@ -176,7 +176,7 @@ def _ask(api: ApiClient, document: Document, **variables: Any) -> dict[str, Any]
         "POST",
         "/graphql/v2",
         shape=_ANSWER,
-        params={"source": "storefront.runbook"},  # the limit at Railway's edge is stricter for an address without a query string
+        params={"source": "storefront.runbook"},  # Railway's edge has a stricter limit for an address without a query string
         json={"query": document, "variables": variables},
         idempotent=not writes or name in REPEATABLE,
         writes=writes,
@@ -188,7 +188,7 @@ def _ask(api: ApiClient, document: Document, **variables: Any) -> dict[str, Any]
 
 
 def parse_error(response: Any) -> tuple[str | None, str | None]:
-    """Return (code, message) of an answer with an error status, GraphQL's or that of an upload."""
+    """Return (code, message) of an answer with an error status, from GraphQL or from an upload."""
     try:
         answer = response.json()
         first = (answer.get("errors") or [answer])[0]
@@ -198,14 +198,14 @@ def parse_error(response: Any) -> tuple[str | None, str | None]:
 
 
 def _refused(name: str, error: Mapping[str, Any]) -> ApiError:
-    said = str(error.get("message") or "no reason").rstrip(".")
-    advice = "Correct what it names, or look at the service in Railway's dashboard."
-    if "not authorized" in said.lower():
+    reason = str(error.get("message") or "no reason").rstrip(".")
+    advice = "Correct the named problem, or check the service in Railway's dashboard."
+    if "not authorized" in reason.lower():
         advice = (
             "Check api_token, and token_type: an account's or workspace's token goes with token_type=account, a project token with token_type=project. "
-            "A project token reaches one environment only; Railway says the same of a project or environment that the token may not see."
+            "A project token reaches one environment only. Railway also answers this for a project or environment that the token cannot see."
         )
-    elif "not found" in said.lower():
+    elif "not found" in reason.lower():
         advice = "Check project, environment, service and deployment, and that the token belongs to their account."
     code = (error.get("extensions") or {}).get("code")
-    return ApiError(f"Railway refused {name}: {said}. {advice}", code=code, status=HTTPStatus.OK.value, request_id=error.get("traceId"))
+    return ApiError(f"Railway refused {name}: {reason}. {advice}", code=code, status=HTTPStatus.OK.value, request_id=error.get("traceId"))

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a service at Railway said while it was built and while it ran, and how its requests were answered."""
+"""The build logs and runtime logs of a service at Railway, and the statuses of its HTTP requests."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ...core.redact import redact
 from . import graphql
 
 LOGS = {"build": graphql.BUILD_LOGS, "runtime": graphql.DEPLOYMENT_LOGS}
-TAIL = 15  # lines of a failed deployment's build, and as many of its run
-MOST = 5000  # lines that Railway gives at once
+TAIL = 15  # lines of a failed deployment's build log, and as many of its runtime log
+MOST = 5000  # lines in one answer of Railway
 
 
 class Service(Protocol):
-    """What is needed of the client of one service in one environment."""
+    """The part of the client that is needed here."""
 
     @property
     def instance(self) -> dict[str, str]: ...
@@ -28,14 +28,14 @@ class Service(Protocol):
 
 
 def read_log(client: Service, kind: str, deployment_id: str, limit: int, wanted: str | None = None) -> list[dict[str, Any]]:
-    """Return the last lines of a log as ``{at, severity, message}``, the oldest first, without passwords of URLs. ``wanted`` is Railway's filter."""
-    said = client.ask(LOGS[kind], id=deployment_id, limit=limit, filter=wanted or "")
-    lines = sorted(said, key=lambda line: line["timestamp"])[-limit:]
+    """Return the last lines of a log as ``{at, severity, message}``, the oldest first, with the passwords of URLs masked. ``wanted`` is Railway's filter."""
+    answered = client.ask(LOGS[kind], id=deployment_id, limit=limit, filter=wanted or "")
+    lines = sorted(answered, key=lambda line: line["timestamp"])[-limit:]
     return [{"at": line["timestamp"], "severity": line.get("severity"), "message": redact(line["message"].rstrip())} for line in lines]
 
 
 def log_tail(client: Service, deployment_id: str) -> str:
-    """Return the last lines of a deployment's build, and of what it said while it ran, as far as they can be had."""
+    """Return the last lines of a deployment's build log and runtime log, as far as they are available."""
     lines: list[str] = []
     for kind in LOGS:
         try:
@@ -46,12 +46,12 @@ def log_tail(client: Service, deployment_id: str) -> str:
 
 
 def answers(client: Service, minutes: int) -> dict[str, Any]:
-    """Return how the requests of the last ``minutes`` to the service's domains were answered: ``{requests, errors_4xx, errors_5xx, by_status}``."""
+    """Return counts of the requests to the service's domains in the last ``minutes``: ``{requests, errors_4xx, errors_5xx, by_status}``."""
     now = datetime.now(UTC)
     span = {"startDate": _iso(now - timedelta(minutes=minutes)), "endDate": _iso(now)}
     counts: Counter[int] = Counter()
-    for entry in client.ask(graphql.HTTP_METRICS, **client.instance, **span, stepSeconds=60):
-        counts[entry["statusCode"]] += round(sum(sample["value"] for sample in entry["samples"]))
+    for item in client.ask(graphql.HTTP_METRICS, **client.instance, **span, stepSeconds=60):
+        counts[item["statusCode"]] += round(sum(sample["value"] for sample in item["samples"]))
     return {
         "requests": counts.total(),
         "errors_4xx": sum(count for status, count in counts.items() if 400 <= status < 500),

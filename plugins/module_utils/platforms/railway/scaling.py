@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many replicas of a service at Railway run in which region."""
+"""The replicas of a service at Railway in each region."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Regions = dict[str, int]
 
 
 def scaled(params: Mapping[str, Any], client: Railway) -> tuple[dict[str, Regions], dict[str, Regions], Callable[[], Deployment | None]]:
-    """Return (what runs where, what shall, what makes it so). Raises ConfigError for what cannot be."""
+    """Return the replicas before, the replicas after, and the function that changes them. Raises ConfigError for an impossible number."""
     settings = read_settings(client)
     after = _regions(client, settings, params["regions"])
 
@@ -26,7 +26,7 @@ def scaled(params: Mapping[str, Any], client: Railway) -> tuple[dict[str, Region
         made = _scale(client, settings, after)
         if (now := read_settings(client).regions) != after:
             raise ApiError(
-                f"Railway took the change, but tells {now} as the replicas of {client.service}. Look at the service in its dashboard.", code="not_scaled"
+                f"Railway accepted the change, but reports {now} as the replicas of {client.service}. Check the service in its dashboard.", code="not_scaled"
             )
         return made
 
@@ -34,20 +34,20 @@ def scaled(params: Mapping[str, Any], client: Railway) -> tuple[dict[str, Region
 
 
 def _regions(client: Railway, settings: Settings, wanted: Mapping[str, Any]) -> dict[str, int]:
-    """Return the replicas of all regions once those of ``wanted`` are changed. Raises ConfigError for what cannot be."""
+    """Return the replicas of all regions after those of ``wanted`` are changed. Raises ConfigError for an impossible number."""
     if bad := {region: count for region, count in wanted.items() if not str(count).isdecimal()}:
-        raise ConfigError(f"regions has {bad}: give each region a whole number of replicas, 0 to leave it.", code="bad_regions")
+        raise ConfigError(f"regions has {bad}: give each region a whole number of replicas, or 0 to leave the region.", code="bad_regions")
     known = [region["name"] for region in client.ask(graphql.REGIONS, projectId=client.scope["projectId"])]
     if unknown := sorted(set(wanted) - {*known, *settings.regions}):
-        raise ConfigError(f"Railway has no region {', '.join(unknown)}. Set regions to some of: {', '.join(sorted(known))}.", code="unknown_region")
-    after = {region: count for region, count in {**settings.regions, **{region: int(told) for region, told in wanted.items()}}.items() if count}
+        raise ConfigError(f"Railway has no region {', '.join(unknown)}. Set regions to one or more of: {', '.join(sorted(known))}.", code="unknown_region")
+    after = {region: count for region, count in {**settings.regions, **{region: int(count) for region, count in wanted.items()}}.items() if count}
     if not after:
-        raise ConfigError(f"Nothing of {client.service} would be left to run. Leave it one replica, or use state=stopped.", code="no_replicas")
+        raise ConfigError(f"{client.service} would have no replica left. Keep at least one, or use state=stopped.", code="no_replicas")
     return dict(sorted(after.items()))
 
 
 def _scale(client: Railway, settings: Settings, after: Mapping[str, int]) -> Deployment | None:
-    """Run ``after``, the replicas of all regions. Return the deployment that Railway makes with that, None where nothing is live."""
+    """Set the replicas of all regions to ``after``. Return the deployment that Railway creates for it; None where nothing is live."""
     known = {deployment.id: deployment for deployment in client.deployments()}
     patch: dict[str, Any] = {region: None for region in settings.regions if region not in after}
     deploy = {"multiRegionConfig": {**region_config(after), **patch}}

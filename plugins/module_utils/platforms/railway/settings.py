@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a service at Railway is set up: where it gets its code from, whether pushes deploy, what it runs."""
+"""The settings of a service at Railway: its source, whether pushes deploy it, and its commands."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .graphql import fields
 
 @dataclass(frozen=True)
 class Settings:
-    """``auto_deploy`` tells whether pushes deploy by themselves; ``refused`` is Railway's reason where that cannot be turned on."""
+    """``auto_deploy`` is whether pushes deploy automatically; ``refused`` is Railway's reason where that cannot be turned on."""
 
     repository: str | None
     branch: str | None
@@ -57,7 +57,7 @@ class Settings:
         )
 
     def describe(self) -> dict[str, Any]:
-        """Return what modules give back of the settings."""
+        """Return the settings as modules return them."""
         source = {"repository": self.repository, "branch": self.branch, "image": self.image, "root_directory": self.root_directory}
         return {
             "source": source,
@@ -74,7 +74,7 @@ class Settings:
 
 NAMES = ("source", "auto_deploy", "pre_deploy_command", "start_command", "healthcheck_path", "healthcheck_timeout", "overlap_seconds", "draining_seconds")
 UNKNOWN: dict[str, Any] = dict.fromkeys((*NAMES, "regions"))
-CHANGEABLE = {  # option → Railway's name of it; None has a mutation of its own
+CHANGEABLE = {  # option → Railway's name of it; None for one with its own mutation
     "auto_deploy": None,
     "healthcheck_path": "healthcheckPath",
     "healthcheck_timeout": "healthcheckTimeout",
@@ -82,21 +82,21 @@ CHANGEABLE = {  # option → Railway's name of it; None has a mutation of its ow
     "draining_seconds": "drainingSeconds",
     "pre_deploy_command": "preDeployCommand",
 }
-BELONGS = {"configured": tuple(CHANGEABLE), "scaled": ("regions",)}  # state → the options that belong to it alone
+BELONGS = {"configured": tuple(CHANGEABLE), "scaled": ("regions",)}  # state → the options that only this state has
 
 
 def refuse_misplaced(params: Mapping[str, Any]) -> None:
-    """Refuse options that only one state knows with another, which would leave them undone."""
+    """Refuse an option that another state owns, since this state would ignore it."""
     for state, names in BELONGS.items():
         given = [name for name in names if params[name] not in (None, {})]
         if given and params["state"] != state:
-            raise ConfigError(f"{', '.join(given)}: only state={state} changes that. Set it in a task of its own.", code="misplaced_option")
+            raise ConfigError(f"{', '.join(given)}: only state={state} changes that. Set it in a separate task.", code="misplaced_option")
         if not given and params["state"] == state:
             raise ConfigError(f"state={state} has nothing to change. Set one of {', '.join(names)}.", code="nothing_to_change")
 
 
 def _command(told: Any) -> str | None:
-    """Return a command as one line; Railway lists the commands that it runs before a deployment."""
+    """Return a command as one line; Railway has a list of pre-deploy commands."""
     return (" && ".join(told) if isinstance(told, list) else told) or None
 
 
@@ -111,20 +111,20 @@ def read_settings(client: Railway) -> Settings:
 
 
 def told_settings(client: Railway) -> dict[str, Any]:
-    """Return a service's settings as modules give them back; unknown ones do not keep a rollback from finding its target."""
+    """Return a service's settings as modules return them; None, with a warning, when they cannot be read: a rollback must find its target without them."""
     try:
         return read_settings(client).describe()
     except ApiError as error:
-        client.waiter.warn(f"It is not known where {client.service} gets its code from, and whether pushes deploy it. {error}")
+        client.waiter.warn(f"The settings of {client.service} could not be read, so its source is unknown, and whether pushes deploy it. {error}")
         return UNKNOWN
 
 
 def configured(params: Mapping[str, Any], client: Railway) -> tuple[dict[str, Any], dict[str, Any], Callable[[], None]]:
-    """Return (what is set, what shall be, what makes it so) of the options that are given. Raises ConfigError for what Railway does not let be."""
+    """Return the settings before, the settings after, and the function that changes them, for the given options. Raises ConfigError where Railway refuses."""
     settings = read_settings(client)
     if params["auto_deploy"] and settings.refused:
         raise ConfigError(
-            f"Railway does not let pushes deploy {client.service}: {settings.refused}. Connect the service to a repository, or set auto_deploy to false.",
+            f"Railway does not allow pushes to deploy {client.service}: {settings.refused}. Connect the service to a repository, or set auto_deploy to false.",
             code="no_auto_deploy",
         )
     before = {name: getattr(settings, name) for name in CHANGEABLE if params[name] is not None}
@@ -133,7 +133,7 @@ def configured(params: Mapping[str, Any], client: Railway) -> tuple[dict[str, An
 
 
 def configure(client: Railway, settings: Settings, wanted: Mapping[str, Any]) -> None:
-    """Change settings, given by the names of CHANGEABLE. What is not auto-deploy holds from the next deployment on."""
+    """Change settings, given by the names of CHANGEABLE. All but auto-deploy take effect with the next deployment."""
     if "auto_deploy" in wanted:
         client.ask(graphql.AUTO_DEPLOY, input={**client.scope, "enabled": wanted["auto_deploy"]})
     told = {railways: wanted[name] for name, railways in CHANGEABLE.items() if railways and name in wanted}
@@ -144,7 +144,7 @@ def configure(client: Railway, settings: Settings, wanted: Mapping[str, Any]) ->
 
 
 def update(client: Railway, settings: Settings, **told: Any) -> None:
-    """Change settings by Railway's names. The regions go with them: an update without any has put services back to one replica."""
+    """Change settings by Railway's names. The regions are always sent too: an update without them has reset services to one replica."""
     regions = {"multiRegionConfig": region_config(settings.regions)} if settings.regions else {}
     client.ask(graphql.UPDATE, **client.instance, input={**told, **regions})
 

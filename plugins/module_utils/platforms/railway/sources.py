@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a deployment to Railway comes from: an upload, a commit that Railway builds or has built, or an image."""
+"""The source of a deployment to Railway: an upload, a commit that Railway builds or has built, or an image."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _upload(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
     source = client.held.enter_context(checkout(params["path"], params["ref"], params["root_directory"], IGNORE_FILE))
     if params["commit"] and params["commit"] != source.commit:
         raise ConfigError(
-            f"{params['ref'] or params['path']} stands for {source.commit or 'no commit'}, and commit says {params['commit']}. Correct one of them.",
+            f"{params['ref'] or params['path']} is {source.commit or 'no commit'}, but commit is {params['commit']}. Correct one of them.",
             code="another_commit",
         )
     files = files_of(source, Path(params["path"]))
@@ -56,11 +56,11 @@ def _commit(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
 def _adopt(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
     commit, settings = _sha(params), _connected(client)
     pick = _of(commit)
-    found: Deployment | None = pick(listed) or client.find(pick)  # a push takes a moment to show
+    found: Deployment | None = pick(listed) or client.find(pick)  # a push takes a moment to be listed
     if found is None:
         raise ApiError(
-            f"Railway has made no deployment of {commit} by itself for {client.service}. Push it to {settings.branch or 'the connected branch'} of "
-            f"{settings.repository} and see that auto-deploy is on, or set source to commit.",
+            f"Railway has created no deployment of {commit} for {client.service} from a push. Push it to {settings.branch or 'the connected branch'} of "
+            f"{settings.repository} and check that auto-deploy is on, or set source to commit.",
             code="nothing_to_adopt",
         )
     adopted = found
@@ -70,7 +70,7 @@ def _adopt(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
 def _image(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
     image, settings = params["image"], read_settings(client)
     if not image:
-        raise ConfigError("source=image deploys an image. Set image, best with a digest: a tag may stand for another image tomorrow.", code="no_image")
+        raise ConfigError("source=image deploys an image. Set image, best with a digest: a tag may point to another image tomorrow.", code="no_image")
     if settings.repository:
         raise ConfigError(
             f"{client.service} is connected to {settings.repository}, and an image would disconnect it. Disconnect it at Railway first, or set source "
@@ -99,7 +99,7 @@ def _of_commit(params: Params, commit: str, make: Callable[[], Deployment]) -> R
 
 
 def _built(deployment: Deployment, commit: str) -> bool:
-    """Whether Railway built this from the commit itself; an upload of the same commit may hold other files."""
+    """Whether Railway built this from the commit itself; an upload of the same commit may have other files."""
     return deployment.message is None and deployment.meta.get("commitHash") == commit
 
 
@@ -114,7 +114,7 @@ def _predicted(params: Params, release: str | None, commit: str | None) -> dict[
 
 def _name(release: str | None) -> str:
     if not release or len(release.split()) != 1:
-        raise ConfigError("Nothing says in one word what the release is called. Set release, or set ref to its tag.", code="no_release")
+        raise ConfigError("The release has no name, or not one word. Set release, or set ref to its tag.", code="no_release")
     return release
 
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Railway's answers mean: words, shapes, and which deployment serves. Asks nothing, writes nothing."""
+"""The meaning of Railway's answers: states, shapes, and the live deployment. Pure: no calls."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ STATES = {
     "BUILDING": Outcome.PENDING,
     "DEPLOYING": Outcome.PENDING,
     "SUCCESS": Outcome.READY,
-    "SLEEPING": Outcome.READY,  # it was healthy, and the next request wakes it
+    "SLEEPING": Outcome.READY,  # it was healthy; the next request wakes it
     "FAILED": Outcome.FAILED,
     "CRASHED": Outcome.FAILED,
     "SKIPPED": Outcome.FAILED,
     "REMOVING": Outcome.FAILED,
     "REMOVED": Outcome.FAILED,
-    "CANCELLED": Outcome.FAILED,  # not in the schema, but seen
+    "CANCELLED": Outcome.FAILED,  # not in the schema, but observed
 }
 
-# What to do about each word that is an end without success, and about the pending one that only people end; in lower case as ``Deployment.word`` gives it.
+# The remedy for each failed state, and for the pending one that waits for a person; in lower case, as in ``Deployment.word``.
 ADVICE = {
-    "failed": "Correct what the log names, then deploy again.",
-    "crashed": "It started and ended by itself: correct what the log names, then deploy again.",
-    "skipped": "Railway left it out, as for watch paths that nothing touched or checks that failed: check them in the service's settings, and deploy again.",
-    "removing": "Somebody, or a newer deployment, removes it: check the deployments at Railway, and deploy again.",
-    "removed": "Somebody, or a newer deployment, has removed it: check the deployments at Railway, and deploy again.",
-    "cancelled": "Somebody, or a newer deployment, canceled it: check the deployments at Railway, and deploy again.",
+    "failed": "Correct the error in the log, then deploy again.",
+    "crashed": "Its process started and exited: correct the error in the log, then deploy again.",
+    "skipped": "Railway skipped it, for example because no watch path changed or a check failed: check the service's settings, and deploy again.",
+    "removing": "A person or a newer deployment is removing it: check the deployments at Railway, and deploy again.",
+    "removed": "A person or a newer deployment removed it: check the deployments at Railway, and deploy again.",
+    "cancelled": "A person or a newer deployment canceled it: check the deployments at Railway, and deploy again.",
     "needs_approval": "Approve it in Railway's dashboard.",
 }
 
@@ -46,13 +46,13 @@ LOOPBACK = re.compile(r"(127(\.\d+){3}|localhost)(:\d+)?")
 
 
 def label(release: str, commit: str | None, digest: str) -> str:
-    """Return the message that a deployment keeps at Railway (``meta.cliMessage``), by which it is known again."""
+    """Return the message that Railway stores with a deployment (``meta.cliMessage``) and that identifies it later."""
     return f"{release} {commit or '-'} {digest[:12]}"
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A deployment as Railway lists it; ``stopped`` means something only once its status is SUCCESS."""
+    """A deployment as Railway lists it; ``stopped`` has a meaning only when the status is SUCCESS."""
 
     id: str
     status: str
@@ -96,7 +96,7 @@ class Deployment:
 
     @property
     def word(self) -> str:
-        """Railway's word for its state in lower case; a stopped one keeps the status SUCCESS and is called stopped here."""
+        """Railway's word for its state in lower case; a stopped one, which keeps the status SUCCESS, is "stopped"."""
         return "stopped" if self.status == "SUCCESS" and self.stopped else self.status.lower()
 
     @property
@@ -105,7 +105,7 @@ class Deployment:
 
     @property
     def is_known(self) -> bool:
-        """Whether the word for its state is one of the table."""
+        """Whether the table has its state."""
         return self.status in STATES
 
     @property
@@ -116,22 +116,23 @@ class Deployment:
         mine, theirs = self.meta.get("imageDigest"), other.meta.get("imageDigest")
         if mine and theirs:
             return mine == theirs
-        told = [(one.message, one.meta.get("commitHash")) for one in (self, other)]
-        return told[0] == told[1] and told[0] != (None, None)
+        sources = [(one.message, one.meta.get("commitHash")) for one in (self, other)]
+        return sources[0] == sources[1] and sources[0] != (None, None)
 
     def runs(self, target: Deployment) -> bool:
-        """Whether this is ``target`` itself or a later deployment of its image, with whichever variables."""
+        """Whether this is ``target`` itself or a later deployment of its image, with any variables."""
         return self.id == target.id or (self.created_at > target.created_at and self.same_image(target))
 
     def restores(self, target: Deployment) -> bool:
         """Whether this is ``target`` itself or a rollback to it.
 
-        A rollback is a new deployment with the old image. One with the reason ``deploy`` or ``redeploy`` may run that image too, but with other variables.
+        A rollback is a new deployment of the old image. One with the reason ``deploy`` or ``redeploy`` may run that image too,
+        but with other variables.
         """
         return self.id == target.id or (self.runs(target) and self.meta.get("reason") not in ("deploy", "redeploy"))
 
     def describe(self, release: str | None = None) -> dict[str, Any]:
-        """Return what modules give back of a deployment; ``release`` is its name where Railway keeps none."""
+        """Return a deployment as modules return it; ``release`` is its name where Railway stores none."""
         return {
             "id": self.id,
             "url": url_of(self.host),
@@ -143,19 +144,19 @@ class Deployment:
 
 
 def brief(deployment: Deployment | None) -> dict[str, Any] | None:
-    """Return what a diff shows of a deployment."""
+    """Return a deployment as a diff shows it."""
     return {key: value for key, value in deployment.describe().items() if key in ("id", "release", "status")} if deployment else None
 
 
 def url_of(host: str | None) -> str | None:
-    """Return the URL of a service's host: https, but for a host on this machine. A worker has none."""
+    """Return the URL of a service's host: https, or http for a host on this machine. A worker has none."""
     if not host or "://" in host:
         return host or None
     return f"{'http' if LOOPBACK.fullmatch(host) else 'https'}://{host}"
 
 
 def classify(deployment: Deployment | None) -> tuple[Outcome | None, str]:
-    """Return what a deployment's state means for one who waits for it to be healthy; None is one that is not listed yet."""
+    """Return the outcome for a wait until a deployment is healthy; None is one that is not listed yet."""
     if deployment is None:
         return Outcome.PENDING, "not listed yet"
     if deployment.word == "stopped":
@@ -168,14 +169,14 @@ def by_id(listed: Iterable[Deployment], deployment_id: str) -> Deployment | None
 
 
 def live(listed: Iterable[Deployment]) -> Deployment | None:
-    """Return the deployment that serves; ``listed`` has the newest first."""
+    """Return the live deployment; ``listed`` has the newest first."""
     return next((deployment for deployment in listed if deployment.is_live), None)
 
 
 def candidates(listed: Iterable[Deployment]) -> list[Deployment]:
-    """Return what can be rolled back to, each part with the newest first: what is older than the image that serves, then the rest of it.
+    """Return the deployments to which a rollback is possible: those older than the live image, then the others, the newest first in each part.
 
-    The age of what serves is that of the first deployment of its image: a rollback or a redeploy makes an old image no newer.
+    The age of the live image is that of its first deployment: a rollback or a redeploy does not make an old image newer.
     """
     listed = list(listed)
     serving = live(listed)

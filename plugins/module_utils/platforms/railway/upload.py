@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is uploaded to Railway: one archive, the same bytes for the same files."""
+"""The upload to Railway: one archive, the same bytes for the same files."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from ...source.ignore import ignored, in_each_folder
 from ...source.ignore_git import GitRules
 
 IGNORE_FILE = ".railwayignore"
-NEVER = frozenset({".git", "node_modules"})  # that Railway's own client leaves out whatever an ignore file says
+NEVER = frozenset({".git", "node_modules"})  # names that Railway's own client always leaves out
 
 
 def files_of(source: Source, top: Path) -> list[SourceFile]:
-    """Return the files to send: of a commit all but what .railwayignore leaves out, of a folder also without what git would not take in.
+    """Return the files to send: those that .railwayignore does not leave out; of a plain folder also without those that git ignores.
 
-    ``top`` is the folder whose ignore files count, where a plain folder lies in it.
+    ``top`` is the folder above a plain folder whose ignore files apply too.
     """
     top = source.top or top.resolve()
     names = [IGNORE_FILE] if source.commit else [".gitignore", IGNORE_FILE]
     layers = [in_each_folder(top, name, GitRules if name == ".gitignore" else _rules) for name in names]
     files = list_files(source.root, ignored(layers, NEVER))
     if not files:
-        raise ConfigError(f"{' and '.join(names)} leave nothing of the source to upload. Correct them, or root_directory.", code="empty_source")
+        raise ConfigError(f"{' and '.join(names)} leave out every file, so there is nothing to upload. Correct them, or root_directory.", code="empty_source")
     return files
 
 
@@ -41,22 +41,22 @@ def _rules(text: str) -> GitRules:
 
 
 def digest(files: Iterable[SourceFile]) -> str:
-    """Return one SHA-256 over all paths, contents and executable bits."""
+    """Return the SHA-256 of all paths, contents and executable bits."""
     lines = (f"{file.sha1()} {'x' if file.executable else '-'} {file.path}\n" for file in files)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def pack(files: Iterable[SourceFile], archive: Path) -> None:
-    """Write ``files`` as a tar.gz with ``./`` before each path, as Railway's own client does; memory does not grow with their size."""
+    """Write ``files`` as a tar.gz with ``./`` before each path, like Railway's own client; memory does not grow with their size."""
     with (
         archive.open("wb") as stream,
         gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=stream, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w|", format=tarfile.GNU_FORMAT) as tar,
     ):
         for file in files:
-            entry = tarfile.TarInfo(f"./{file.path}")
-            entry.size = file.size
-            entry.mode = 0o755 if file.executable else 0o644
+            member = tarfile.TarInfo(f"./{file.path}")
+            member.size = file.size
+            member.mode = 0o755 if file.executable else 0o644
             with file.open() as content:
-                tar.addfile(entry, content)
-                content.read(1)  # at its end it is checked that nothing was written to it meanwhile
+                tar.addfile(member, content)
+                content.read(1)  # the read at the end checks that the file has not changed

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Changes to a service's variables at Railway, without a deployment for each of them."""
+"""Change a service's variables at Railway, without a deployment for each change."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .variables import Pins
 
 @dataclass(frozen=True)
 class Change:
-    """``before`` has the values of today, ``values`` those to set; ``removed`` are names. Values are secrets."""
+    """``before`` has today's values, ``values`` those to set; ``removed`` are names. Values are secrets."""
 
     before: Mapping[str, str]
     values: Mapping[str, str]
@@ -39,16 +39,16 @@ class Change:
 
 
 def plan_change(client: Railway, wanted: Mapping[str, str], absent: Iterable[str], exclusive: bool) -> Change:
-    """Compare what is wanted with what there is. Raises ConfigError for what must not or cannot be done."""
+    """Compare the wanted variables with the present ones. Raises ConfigError for a change that is impossible or not allowed."""
     absent = set(absent)
     if odd := sorted(name for name, value in wanted.items() if not isinstance(value, str)):
-        raise ConfigError(f'variables has values that are no text: {", ".join(odd)}. Quote them, as in PORT: "3000".', code="not_text")
+        raise ConfigError(f'variables has values that are not text: {", ".join(odd)}. Quote them, as in PORT: "3000".', code="not_text")
     if own := sorted(name for name in {*wanted, *absent} if is_own(name)):
-        raise ConfigError(f"{', '.join(own)}: Railway sets these by itself. Take them out of variables and absent.", code="railways_own")
+        raise ConfigError(f"{', '.join(own)}: Railway sets these itself. Remove them from variables and absent.", code="railways_own")
     if both := sorted(absent & set(wanted)):
-        raise ConfigError(f"{', '.join(both)}: both in variables and in absent. Take them out of one of them.", code="both_ways")
+        raise ConfigError(f"{', '.join(both)}: both in variables and in absent. Remove them from one of the two.", code="both_ways")
     if exclusive and not wanted:
-        raise ConfigError("exclusive would remove every variable of the service, since variables is empty. Fill variables.", code="all_removed")
+        raise ConfigError("exclusive would remove every variable of the service, since variables is empty. Set variables.", code="all_removed")
     before = client.variables(unrendered=True)
     values = {name: value for name, value in wanted.items() if before.get(name) != value}
     if not absent and not exclusive:
@@ -61,26 +61,26 @@ def plan_change(client: Railway, wanted: Mapping[str, str], absent: Iterable[str
 
 
 def _refuse_staged(client: Railway, removed: set[str]) -> None:
-    """Removing commits what is staged for the environment, so nothing of somebody else's may be; this very removal may, of a run that came no further."""
+    """Refuse a removal while another change is staged: the removal commits everything staged. The same removal, from a run that was interrupted, is fine."""
     staged = _staged(client)
     there = client.api.conform("environmentStagedChanges", staged, graphql.STAGED_VARIABLES).get("services", {})
     variables = there.get(client.scope["serviceId"], {}).get("variables", {})
     ours = {"services": {client.scope["serviceId"]: {"variables": dict.fromkeys(removed & variables.keys())}}}
     if staged and staged != ours:
         raise ConfigError(
-            f"Somebody has staged changes for the environment {client.environment} at Railway, and removing a variable would commit them. Commit or discard "
-            "them in Railway's dashboard first.",
+            f"The environment {client.environment} at Railway has staged changes, and removing a variable would commit them. "
+            "Commit or discard them in Railway's dashboard first.",
             code="staged_changes",
         )
 
 
 def _staged(client: Railway) -> Any:
     patch = client.ask(graphql.STAGED, id=client.scope["environmentId"]).get("patch", {})
-    return {part: what for part, what in patch.items() if what}
+    return {part: changes for part, changes in patch.items() if changes}
 
 
 def write(client: Railway, change: Change) -> None:
-    """Set and remove; nothing is deployed with it. What was done of it, when this is killed, is found done by the next run."""
+    """Set and remove the variables without a deployment. After an interruption, the next run finds the finished part and does the rest."""
     if change.values:
         client.ask(graphql.SET_VARIABLES, input={**client.scope, "variables": dict(change.values), "skipDeploys": True, "replace": False})
     if change.removed:
@@ -88,15 +88,15 @@ def write(client: Railway, change: Change) -> None:
 
 
 def _remove(client: Railway, names: list[str]) -> None:
-    """Railway's own mutation for it deploys each time, so the removal is staged and committed without a deployment."""
-    place = {"environmentId": client.scope["environmentId"]}
+    """Stage the removal and commit it without a deployment; Railway's mutation for one variable deploys each time."""
+    environment = {"environmentId": client.scope["environmentId"]}
     patch = {"services": {client.scope["serviceId"]: {"variables": dict.fromkeys(names)}}}
-    client.ask(graphql.STAGE, **place, input=patch)
-    client.ask(graphql.COMMIT_STAGED, **place, message=f"storefront.runbook removes {', '.join(names)}")
+    client.ask(graphql.STAGE, **environment, input=patch)
+    client.ask(graphql.COMMIT_STAGED, **environment, message=f"storefront.runbook removes {', '.join(names)}")
 
 
 def to_deploy(client: Railway, names: Iterable[str], changed: bool) -> tuple[Deployment | None, Deployment | None]:
-    """Return (the deployment to deploy anew, the one to wait for): what runs, unless it has the values of today, or what is on its way with them."""
+    """Return (the deployment to redeploy, the one to wait for): redeploy the live one unless it, or one under way, has today's values."""
     listed = client.deployments()
     serving = live(listed)
     if serving is None:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A service's variables at Railway, told by name and digest; their values stay in here."""
+"""A service's variables at Railway, shown by name and digest; their values do not leave this file."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .settings import read_settings
 from .states import Deployment
 
 PURPOSE = b"storefront.runbook variables"
-REFERENCE = "${{"  # begins a reference to another variable, which Railway fills in when it deploys
+REFERENCE = "${{"  # starts a reference to another variable, which Railway resolves when it deploys
 
 
 def digest(key: str, name: str, value: str) -> str:
     """Return the HMAC-SHA256 of a variable.
 
-    The key that is used is derived from ``key``, so that digests give nothing to check a guess of an API token with; the name is part of what is
-    digested, so that two variables with the same value do not look alike.
+    The key of the HMAC is derived from ``key``, so that a digest cannot be used to test guesses of an API token. The name
+    is digested too, so that two variables with the same value have different digests.
     """
     derived = hmac.new(key.encode(), PURPOSE, hashlib.sha256).digest()
     return hmac.new(derived, f"{name}\0{value}".encode(), hashlib.sha256).hexdigest()
@@ -35,38 +35,38 @@ def digests(values: Mapping[str, str], key: str) -> list[dict[str, str]]:
 
 
 class Pins:
-    """Variables that must have the values of today, whatever image runs."""
+    """Variables that must have today's values, whichever image runs."""
 
     def __init__(self, client: Railway, names: Sequence[str]) -> None:
         self.client, self.names = client, list(dict.fromkeys(names))
         self._known: dict[str, dict[str, str] | None] = {}
 
     def differing(self, deployment: Deployment) -> list[str]:
-        """Return the names whose value in ``deployment`` is not known to be that of today: another one, a reference, one that cannot be read."""
+        """Return the names whose value in ``deployment`` may differ from today's: a different one, a reference, or one that cannot be read."""
         if not self.names:
             return []
         there = self._of(deployment)
         return [name for name in self.names if there is None or not self._same(name, there)]
 
     def contradicted(self, deployment: Deployment) -> list[str]:
-        """Return the names whose value in ``deployment`` is known to be another one than today's."""
+        """Return the names whose value in ``deployment`` certainly differs from today's."""
         there = self._of(deployment) or {}
         return [name for name in self.names if self._contradicts(name, there)]
 
     def require(self, made: Deployment) -> None:
-        """Cancel ``made``, a deployment that was just asked for, and raise ApiError when it has another value than today's."""
+        """Check the new deployment ``made``. When a value differs from today's, cancel it and raise ApiError."""
         there = self._of(made) if self.names else {}
         if there is None:
-            self.client.waiter.warn(f"Railway does not tell the variables of the deployment {made.id}; a redeploy takes those of today.")
+            self.client.waiter.warn(f"Railway does not return the variables of the deployment {made.id}, so they were not checked; a redeploy uses today's.")
             return
         if wrong := self.contradicted(made):
             self.client.cancel([made])
             serving = [deployment for deployment in self.client.deployments() if deployment.id == made.id and deployment.is_live]
-            self.client.stop(serving)  # better that nothing serves than that this does
+            self.client.stop(serving)  # an outage is better than a wrong pinned value
             raise ApiError(
-                f"Railway made the deployment {made.id} of {self.client.service} with another value of {', '.join(wrong)} than the service has today, "
-                f"so it was {'stopped as soon as it served' if serving else 'cancelled before it served'}. Look at the service's variables in Railway's "
-                "dashboard: somebody may have changed them meanwhile. Then run it again.",
+                f"Railway created the deployment {made.id} of {self.client.service} with a value of {', '.join(wrong)} that differs from today's, "
+                f"so it was {'stopped as soon as it served' if serving else 'cancelled before it served'}. Check the service's variables in "
+                "Railway's dashboard: they may have changed during the run. Then run it again.",
                 code="old_variables",
                 retryable=True,
             )
@@ -92,7 +92,7 @@ class Pins:
 
     @cached_property
     def _declared(self) -> frozenset[str]:
-        """The names that the service has, those of sealed variables too, whose values Railway never tells. All, where it does not say."""
+        """The names of the service's variables, sealed ones included, whose values Railway never returns. All names where Railway does not list them."""
         try:
             return read_settings(self.client).variable_names
         except ApiError:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What railway_service does at a service once it is planned: change settings, end what runs, or follow a course to a goal."""
+"""Carry out a plan of railway_service: change settings, stop the service, or follow the course to a goal."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .states import Deployment
 
 class Work(Protocol):
     def do(self, client: Railway) -> dict[str, Any]:
-        """Do it; return what the module's result gets beside what was planned."""
+        """Carry it out; return the fields that the module's result gets in addition to the plan."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """``change`` changes settings, and returns the deployment that Railway makes for that, if any."""
+    """``change`` changes settings, and returns the deployment that Railway creates for it, if any."""
 
     wait: bool
     change: Callable[[], Deployment | None]
@@ -33,7 +33,7 @@ class Change:
 
 @dataclass(frozen=True)
 class End:
-    """``state`` is stopped or removed; ``coming`` are the deployments on their way, which would serve afterwards."""
+    """``state`` is stopped or removed; ``coming`` are the deployments under way, which would serve afterwards."""
 
     wait: bool
     state: str

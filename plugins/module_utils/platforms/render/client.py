@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One service at Render: what runs there, and how that is changed."""
+"""One service at Render: its deploys, and the calls that change them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from .states import ADVICE, Deploy, by_id, classify
 
 API_URL = "https://api.render.com/v1"
 ID = re.compile(r"(srv|crn)-[0-9a-z]+(-[0-9a-z]+)?")
-PAGE = 100  # the most that Render gives at once
-PAGES = 100  # of a list; a longer one does not end
-LOOK = 5.0  # seconds until what was just made must be listed
-QUEUED = 60.0  # seconds until a deploy that Render has only put into its queue must be listed
-LISTED = 50  # deploys that a decision looks at
-RECENT = 10  # deploys that a wait looks at
+PAGE = 100  # the most items in one answer of Render
+PAGES = 100  # pages of a list; a longer one would never end
+LOOK = 5.0  # seconds until a new deploy must be listed
+QUEUED = 60.0  # seconds until a queued deploy must be listed
+LISTED = 50  # deploys that a decision considers
+RECENT = 10  # deploys that a wait considers
 
 Listed = list[Deploy]
 
@@ -42,7 +42,7 @@ SERVICE = {
         "envSpecificDetails?": {"preDeployCommand?": str, "startCommand?": str, "dockerCommand?": str},
     },
 }
-NOTHING: Shape = (EMPTY, {})  # what Render answers where it only takes a request
+NOTHING: Shape = (EMPTY, {})  # Render's answer when it only accepts a request
 
 
 def parse_error(response: Any) -> tuple[str | None, str | None]:
@@ -62,7 +62,7 @@ def connect(
     warn: Callable[[str], None] = nothing,
     before_write: Callable[[float], float] = unlimited,
 ) -> Render:
-    """Return the client that a module's options describe; ``releases`` names the releases by their commits."""
+    """Return the client for a module's options; ``releases`` maps commits to releases."""
     headers = {"Authorization": f"Bearer {params['api_token']}"}
     hooks: dict[str, Any] = {"before_write": before_write, "tick": beat, "allow_plain_http": params.get("allow_plain_http", False)}
     api = ApiClient("Render", params["api_url"], headers=headers, parse_error=parse_error, timeout=params["timeout"], **hooks)
@@ -82,7 +82,7 @@ class Render:
 
     @property
     def service(self) -> dict[str, Any]:
-        """The service as Render has described it last."""
+        """The service as Render last described it."""
         return self._service or self.refresh()
 
     @property
@@ -90,15 +90,15 @@ class Render:
         return f"/services/{self.service['id']}"
 
     def refresh(self) -> dict[str, Any]:
-        """Ask for the service anew. Raises ConfigError for a name that none or several have."""
+        """Fetch the service again. Raises ConfigError when no service, or several, have the name."""
         if self._service or ID.fullmatch(self.name):
             self._service = self.api.json("GET", f"/services/{self._service.get('id') or self.name}", shape=SERVICE)
             return self._service
         found = [service for service in self.pages("/services", "service", SERVICE, name=self.name) if service["name"] == self.name]
         if len(found) != 1:
-            told = ", ".join(service["id"] for service in found) or "none"
+            ids = ", ".join(service["id"] for service in found) or "none"
             raise ConfigError(
-                f"{len(found)} services at Render are called {self.name!r} ({told}). Set service to an id, which begins with srv-.", code="unknown_service"
+                f"{len(found)} services at Render are called {self.name!r} ({ids}). Set service to an id, which begins with srv-.", code="unknown_service"
             )
         self._service = found[0]
         return self._service
@@ -109,7 +109,7 @@ class Render:
         for _unused in range(PAGES):
             limit = PAGE if most is None else min(PAGE, most - len(found))
             page = self.api.json("GET", path, shape=([{item: shape, "cursor?": str}], None, EMPTY), params={**query, "limit": limit}) or []
-            found += [entry[item] for entry in page]
+            found += [element[item] for element in page]
             query["cursor"] = page[-1].get("cursor") if page else None
             if len(page) < limit or len(found) == most or not query["cursor"]:
                 return found
@@ -124,20 +124,20 @@ class Render:
         return sorted(found, key=lambda deploy: deploy.created_at, reverse=True)
 
     def deploy(self, deploy_id: str) -> Deploy:
-        """Return a deploy of this service, however old."""
+        """Return a deploy of this service, of any age."""
         return self.of(self.api.json("GET", f"{self.path}/deploys/{deploy_id}", shape=DEPLOY))
 
     def create(self, wanted: Mapping[str, str]) -> Deploy:
-        """Deploy a commit (``commitId``) or an image (``imageUrl``); Render may only queue it and say no more."""
+        """Deploy a commit (``commitId``) or an image (``imageUrl``); Render may only queue it, without returning an id."""
         source = wanted.get("commitId") or wanted.get("imageUrl")
 
         def made(new: Listed) -> Deploy | None:
             return next((deploy for deploy in new if source in (deploy.commit, deploy.image)), None)
 
-        return self._make("The deploy", lambda: self.api.json("POST", f"{self.path}/deploys", shape=(DEPLOY, EMPTY), json=dict(wanted)), made)
+        return self._make("deploy", lambda: self.api.json("POST", f"{self.path}/deploys", shape=(DEPLOY, EMPTY), json=dict(wanted)), made)
 
     def find(self, source: str | None) -> Deploy:
-        """Return the deploy that Render has made, or is about to make, of a commit or an image by itself. Raises ConfigError when there is none."""
+        """Return the deploy of a commit or an image that Render created, or is creating, after a push. Raises ConfigError when there is none."""
 
         def made() -> Deploy | None:
             usable = (deploy for deploy in self.deploys() if deploy.in_progress or deploy.is_live)
@@ -146,22 +146,22 @@ class Render:
         found = self.seek(made)
         if found is None:
             raise ConfigError(
-                f"Render has no deploy of {source} to {self.service['name']} that is live or on its way. Push it to the branch that the service deploys, or "
-                "have it deployed with source=commit.",
+                f"Render has no deploy of {source} to {self.service['name']} that is live or under way. Push it to the branch that the service deploys, or "
+                "deploy it with source=commit.",
                 code="nothing_to_adopt",
             )
         return found
 
     def roll_back(self, target: Deploy) -> Deploy:
-        """Run the build of ``target`` again with the settings and variables that it had, as a new deploy."""
+        """Run the build of ``target`` again with its settings and variables of then, as a new deploy."""
 
         def made(new: Listed) -> Deploy | None:
             return next((deploy for deploy in new if deploy.restores(target)), None)
 
-        return self._make("The rollback", lambda: self.api.json("POST", f"{self.path}/rollback", shape=DEPLOY, json={"deployId": target.id}), made)
+        return self._make("rollback", lambda: self.api.json("POST", f"{self.path}/rollback", shape=DEPLOY, json={"deployId": target.id}), made)
 
     def cancel(self, deploys: Listed) -> None:
-        """Cancel what is being built or started, as far as Render still lets it, and wait a moment until it is over."""
+        """Cancel the deploys under way, as far as Render still allows it, and wait a moment for the end."""
         ids = [deploy.id for deploy in deploys]
 
         def over() -> bool:
@@ -176,11 +176,11 @@ class Render:
             self.seek(over)
 
     def update(self, settings: Mapping[str, Any]) -> None:
-        """Set some of the service's settings, none of which makes a deploy; to set them twice does no harm."""
+        """Change settings of the service that cause no deploy; a second identical change does no harm."""
         self._service = self.api.json("PATCH", self.path, shape=SERVICE, json=dict(settings), idempotent=True)
 
     def wait_live(self, deploy: Deploy) -> Deploy:
-        """Wait for Render's word live, which a web service gets after its health check."""
+        """Wait for Render's status live, which a web service gets after its health check."""
         found = self.waiter.wait_for(
             lambda: by_id(self.deploys(RECENT), deploy.id),
             classify,
@@ -191,8 +191,8 @@ class Render:
         )
         return found or deploy
 
-    def _make(self, what: str, send: Callable[[], Any], pick: Callable[[Listed], Deploy | None]) -> Deploy:
-        """Ask for a new deploy and return it. Where Render does not name it (202, or a lost answer), it is looked for among those that are new."""
+    def _make(self, operation: str, send: Callable[[], Any], pick: Callable[[Listed], Deploy | None]) -> Deploy:
+        """Request a new deploy and return it. Where Render returns no id (202, or a lost answer), find it among the new deploys."""
         known = {deploy.id for deploy in self.deploys()}
 
         def made() -> Deploy | None:
@@ -202,19 +202,19 @@ class Render:
         found = self.of(answer) if answer else self.seek(made, QUEUED)
         if found is None:
             raise ApiError(
-                f"{what} was taken by Render for {self.name}, but no new deploy is listed after {QUEUED:g} s. Look at the service in Render's dashboard; "
-                "run it again when nothing is being deployed there.",
+                f"Render accepted the {operation} for {self.name}, but lists no new deploy after {QUEUED:g} s. Check the service in Render's dashboard, "
+                "and run it again when no deploy is under way there.",
                 code="no_deployment",
                 retryable=True,
             )
         return found
 
     def ask(self, send: Callable[[], Any], done: Callable[[], object]) -> Any:
-        """Write, and return Render's answer; None where that was lost, and the write is found done."""
+        """Write and return Render's answer; None where the answer was lost but the write took effect."""
         return self.waiter.settle(send, lambda: self.seek(done))
 
     def seek(self, seek: Callable[[], Any], seconds: float | None = None) -> Any:
-        """Return what ``seek`` finds, or None when that is nothing for a while."""
+        """Return what ``seek`` finds; None when it finds nothing for a while."""
         brief = replace(self.waiter, timeout=LOOK if seconds is None else seconds)
         try:
             return brief.wait_for(seek, lambda found: (Outcome.READY if found else Outcome.PENDING, "looked for"), what="It")
@@ -223,14 +223,14 @@ class Render:
 
 
 def releases_in(path: str | None, warn: Callable[[str], None]) -> dict[str, str]:
-    """Return the releases of a repository by their commits; a rollback must not need the repository, so one that cannot be read is a warning."""
+    """Return the releases of a repository by commit. An unreadable repository is only a warning, since a rollback must not depend on it."""
     try:
         return tags(path) if path else {}
     except ConfigError as problem:
-        warn(f"{problem} So deploys of commits are not named.")
+        warn(f"{problem} Therefore the deploys are shown without their releases.")
         return {}
 
 
 def named(releases: Mapping[str, str], wanted: Iterable[str | None], release: str | None) -> dict[str, str]:
-    """Return ``releases`` with a name for what is wanted itself, a commit or an image."""
+    """Return ``releases`` with the name of the wanted commit or image added."""
     return {**releases, **{source: release for source in wanted if source and release}}

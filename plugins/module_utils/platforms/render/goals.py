@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What shall serve at Render, how it is known when it is there, and how it is made otherwise."""
+"""The deploy that must serve at Render: how to recognize it, and how to create it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHA = re.compile(r"[0-9a-f]{40}")
 
 
 def goal_of(params: Mapping[str, Any], client: Render, listed: list[Deploy], today: list[dict[str, Any]]) -> RenderGoal:
-    """Return the goal of ``params['state']``. ``today`` are the digests of the service's variables."""
+    """Return the goal of ``params['state']``. ``today`` has the digests of the service's variables."""
     if params["state"] == "rolled_back":
         return rolled_back(params, client, listed, differing(params["pinned_variables"], params["known_variables"], today))
     return GOALS[params["state"]](params, client, listed)
@@ -45,15 +45,17 @@ def deployed(params: Mapping[str, Any], client: Render, listed: list[Deploy]) ->
     predicted = {"id": None, "url": None, "status": _status(params), "release": release, "commit": commit, "created_at": None}
     goal = Goal(lambda deploy: (commit or image) in (deploy.commit, deploy.image), make, predicted)
     if params["source"] == "adopt" and not decide(listed, goal).found:
-        listed.insert(0, client.find(commit))  # a push takes a moment to show
+        listed.insert(0, client.find(commit))  # a push takes a moment to be listed
     return goal
 
 
 def redeployed(params: Mapping[str, Any], client: Render, listed: list[Deploy]) -> RenderGoal:
-    """What serves, deployed anew with the variables and settings of today."""
+    """The live deploy again, with today's variables and settings."""
     serving = live(listed)
     if serving is None:
-        raise ConfigError(f"{client.service['name']} runs nothing that could be deployed anew. Deploy a release, with state=deployed.", code="nothing_live")
+        raise ConfigError(
+            f"{client.service['name']} has no live deploy that could be redeployed. Deploy a release first, with state=deployed.", code="nothing_live"
+        )
     return Goal(lambda deploy: False, lambda: client.create(serving.wanted), {**serving.describe(), **_new(params)})
 
 
@@ -62,25 +64,25 @@ def _status(params: Mapping[str, Any]) -> str:
 
 
 def _new(params: Mapping[str, Any]) -> dict[str, Any]:
-    """What is known beforehand of any deploy that will be made."""
+    """The fields of a new deploy that are known beforehand."""
     return {"id": None, "status": _status(params), "created_at": None}
 
 
 def _refuse_auto_deploy(client: Render) -> None:
     if auto_deploys(client.service):
         raise ConfigError(
-            f"Render deploys each push to {client.service.get('branch') or 'the branch'} of {client.service['name']} by itself, past every check. "
-            "Turn Auto-Deploy off in its settings, or have that done with auto_deploy=false, which is -e take_over=true in this collection's "
-            "playbooks; auto_deploy=true leaves it on.",
+            f"Render deploys each push to {client.service.get('branch') or 'the branch'} of {client.service['name']} automatically, without any "
+            "check. Turn Auto-Deploy off in its settings, or set auto_deploy=false to turn it off (-e take_over=true in the playbooks); "
+            "auto_deploy=true leaves it on.",
             code="auto_deploy",
         )
 
 
 def _refuse_unfit(client: Render, source: str, commit: str | None, image: str | None) -> None:
-    """Refuse what Render cannot build, and a service that builds from the other kind of source."""
+    """Refuse a source that Render cannot build, and a service that builds from the other kind of source."""
     if bool(image) != (source == "image"):
         wanted = "image" if source == "image" else "ref, or commit"
-        raise ConfigError(f"source is {source}, which goes with {wanted}. Set that, or correct source.", code="wrong_source")
+        raise ConfigError(f"source is {source}, which needs {wanted}. Set {wanted}, or correct source.", code="wrong_source")
     if commit and not SHA.fullmatch(commit):
         raise ConfigError(f"{commit!r} is not the full SHA of a commit. Set commit to all 40 digits of it, or set path and ref.", code="short_commit")
     name, from_image = client.service["name"], bool(client.service.get("imagePath"))
@@ -93,22 +95,22 @@ def _refuse_unfit(client: Render, source: str, commit: str | None, image: str | 
 
 
 def rolled_back(params: Mapping[str, Any], client: Render, listed: list[Deploy], changed: list[str]) -> RenderGoal:
-    """The build of an older deploy with the variables of then, or where the pinned ones of ``changed`` forbid that its source with those of today."""
+    """The build of an older deploy with its variables of then. Where pinned variables have changed (``changed``), its source with today's variables."""
     target = by_id(listed, params["deployment"]) or client.deploy(params["deployment"])
-    predicted, told = {**target.describe(), **_new(params)}, {"differing_variables": changed}
+    predicted, details = {**target.describe(), **_new(params)}, {"differing_variables": changed}
 
     def anew() -> Deploy:
-        client.waiter.warn(f"{', '.join(changed)} may have changed since {target.id} was live, so its source is deployed anew with today's variables.")
+        client.waiter.warn(f"{', '.join(changed)} may have changed since {target.id} was live, so its source is deployed again with today's variables.")
         return client.create(target.wanted)
 
     def back() -> Deploy:
-        client.waiter.warn(f"Render runs {target.id} with the variables that it had: a value that was changed since then is the old one in it.")
+        client.waiter.warn(f"Render runs {target.id} with its variables of then: a value that was changed since then is the old one there.")
         return client.roll_back(target)
 
     if changed and live(listed) != target:
-        goal = Goal(lambda deploy: deploy.trigger != "rollback" and deploy.repeats(target), anew, predicted, {**told, "way": "redeploy"})
+        goal = Goal(lambda deploy: deploy.trigger != "rollback" and deploy.repeats(target), anew, predicted, {**details, "way": "redeploy"})
     else:
-        goal = Goal(lambda deploy: deploy.restores(target), back, predicted, {**told, "way": "resume" if target.word == "stopped" else "rollback"})
+        goal = Goal(lambda deploy: deploy.restores(target), back, predicted, {**details, "way": "resume" if target.word == "stopped" else "rollback"})
     if not decide(listed, goal).found and target not in able([target]):
         others = ", ".join(f"{deploy.id} ({deploy.release or deploy.source})" for deploy in able(listed))
         raise ConfigError(
@@ -120,14 +122,14 @@ def rolled_back(params: Mapping[str, Any], client: Render, listed: list[Deploy],
 
 
 def started(params: Mapping[str, Any], client: Render, listed: list[Deploy]) -> RenderGoal:
-    """Whatever the service ran when it was suspended."""
+    """The deploy that ran when the service was suspended."""
     if not is_suspended(client.service) and not any(deploy.is_live or deploy.in_progress for deploy in listed):
         raise ConfigError(f"{client.service['name']} has no deploy that can be started. Deploy a release first, with state=deployed.", code="nothing_to_start")
     last = next(iter(able(listed)), None)
     nothing = dict.fromkeys(("url", "release", "commit"))
 
     def resume() -> Deploy:
-        raise ConfigError(f"{client.service['name']} was resumed and runs nothing. Deploy a release, with state=deployed.", code="nothing_to_start")
+        raise ConfigError(f"{client.service['name']} was resumed but has no live deploy. Deploy a release, with state=deployed.", code="nothing_to_start")
 
     return Goal(lambda deploy: True, resume, {**(last.describe() if last else nothing), **_new(params)}, {"way": "resume"})
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What of a service at Render runs: it is suspended and resumed, its instances are renewed and counted."""
+"""Suspend and resume a service at Render, replace its instances, and count them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def suspend(client: Render) -> None:
 
 
 def resume(client: Render) -> Deploy | None:
-    """Resume the service; return the deploy that Render makes for that, or what serves where it makes none."""
+    """Resume the service; return the deploy that Render creates for that, or the live one where it creates none."""
     known = {deploy.id for deploy in client.deploys(RECENT)}
 
     def resumed() -> bool:
@@ -32,7 +32,7 @@ def resume(client: Render) -> Deploy | None:
 
 
 def restart(client: Render) -> None:
-    """Replace the service's instances by new ones of the same deploy; to ask for that twice does no harm."""
+    """Replace the service's instances with new ones of the same deploy; a second request does no harm."""
     client.api.json("POST", f"{client.path}/restart", shape=NOTHING, idempotent=True)
 
 
@@ -41,7 +41,7 @@ def scale(client: Render, count: int) -> None:
 
 
 def instances(client: Render) -> set[str]:
-    """Return the ids of the instances that run."""
+    """Return the ids of the running instances."""
     return {instance["id"] for instance in client.api.json("GET", f"{client.path}/instances", shape=([{"id": str}], None, EMPTY)) or []}
 
 
@@ -55,7 +55,7 @@ def wait_suspended(client: Render) -> None:
 
 
 def wait_instances(client: Render, count: int | None = None, gone: Iterable[str] = ()) -> None:
-    """Wait until ``count`` instances run, or at least one where it is None, and none of ``gone`` does."""
+    """Wait until ``count`` instances run, or at least one where it is None, and none of ``gone`` runs."""
     old = set(gone)
 
     def settled(running: set[str]) -> tuple[Outcome, str]:

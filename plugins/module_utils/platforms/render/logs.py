@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a service at Render has said: its builds, its processes, and the requests to it."""
+"""The logs of a service at Render: of its builds, its processes, and its HTTP requests."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ...core.http import LOG_BYTES, ApiClient
 from ...core.redact import redact
 from .states import Deploy
 
-PAGE = 100  # the most that Render gives at once
-LOG_LINES = 15  # of a failed deploy's build, and as many of its run
+PAGE = 100  # the most lines in one answer of Render
+LOG_LINES = 15  # lines of a failed deploy's build log, and as many of its runtime log
 LINE = {"id": str, "timestamp": str, "message": str, "labels": [{"name": str, "value": str}]}
 LOGS = {"logs": [LINE], "hasMore": bool, "nextStartTime?": str, "nextEndTime?": str}
 
 
 class Client(Protocol):
-    """What is needed of the client of one service."""
+    """The part of the client that is needed here."""
 
     api: ApiClient
 
@@ -36,10 +36,10 @@ def read(client: Client, most: int, *, since: datetime, types: Iterable[str] = (
     """
     query: dict[str, Any] = {"ownerId": client.service["ownerId"], "resource": client.service["id"], "direction": "backward"}
     query |= {"startTime": _stamp(since), "type": list(types), "text": text}
-    found: dict[str, dict[str, Any]] = {}  # by id: the pages go by times, so a line can be on two of them
+    found: dict[str, dict[str, Any]] = {}  # by id, since pages are requested by time and a line can be on two of them
     while len(found) < most:
         answer = client.api.json("GET", "/logs", shape=LOGS, params={**query, "limit": min(PAGE, most - len(found))}, most=LOG_BYTES)
-        fresh = {entry["id"]: _line(entry) for entry in answer["logs"] if entry["id"] not in found}
+        fresh = {line["id"]: _line(line) for line in answer["logs"] if line["id"] not in found}
         found |= fresh
         if not answer["hasMore"] or not fresh or not {"nextStartTime", "nextEndTime"} <= answer.keys():
             break
@@ -48,21 +48,21 @@ def read(client: Client, most: int, *, since: datetime, types: Iterable[str] = (
 
 
 def tail(client: Client, deploy: Deploy) -> str:
-    """Return the last lines of a deploy's build, and of what its process said, as far as they can be had."""
+    """Return the last lines of a deploy's build log and runtime log, as far as they are available."""
     lines: list[str] = []
     for kind in ("build", "app"):
         try:
-            said = read(client, LOG_LINES, since=deploy.created_at - timedelta(seconds=1), types=[kind])
+            lately = read(client, LOG_LINES, since=deploy.created_at - timedelta(seconds=1), types=[kind])
         except RunbookError:
             continue
-        lines += [line["message"] for line in said if line["message"].strip()]
+        lines += [line["message"] for line in lately if line["message"].strip()]
     return "\n".join(lines)
 
 
-def _line(entry: dict[str, Any]) -> dict[str, Any]:
-    labels = {label["name"]: label["value"] for label in entry["labels"]}
-    told = {name: labels.get(name) for name in ("type", "level", "instance")}
-    return {"at": entry["timestamp"], **told, "message": redact(entry["message"].rstrip())}
+def _line(line: dict[str, Any]) -> dict[str, Any]:
+    labels = {label["name"]: label["value"] for label in line["labels"]}
+    known = {name: labels.get(name) for name in ("type", "level", "instance")}
+    return {"at": line["timestamp"], **known, "message": redact(line["message"].rstrip())}
 
 
 def _stamp(moment: datetime) -> str:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Render service's settings that deploy nothing: auto-deploy, maintenance mode, the number of instances."""
+"""A Render service's settings that cause no deploy: auto-deploy, maintenance mode, the number of instances."""
 
 from __future__ import annotations
 
@@ -17,17 +17,20 @@ Shown = dict[str, Any]
 
 
 def changes(client: Render, *, auto_deploy: bool | None = None, mode: bool | None = None, uri: str | None = None) -> dict[str, Any]:
-    """Return what has to be sent to Render so that the service has these settings; empty when it has them. None leaves a setting as it is."""
+    """Return the changes to send to Render for these settings; empty when the service has them. None leaves a setting as it is."""
     sent: dict[str, Any] = {}
     if auto_deploy and client.service.get("imagePath"):
-        raise ConfigError(f"{client.service['name']} runs an image, which no push deploys. Leave auto_deploy out, or set it to false.", code="no_auto_deploy")
+        raise ConfigError(
+            f"{client.service['name']} runs an image, which a push cannot deploy. Leave auto_deploy out, or set it to false.", code="no_auto_deploy"
+        )
     if auto_deploy is not None and auto_deploy != auto_deploys(client.service):
         sent["autoDeploy"] = "yes" if auto_deploy else "no"
     if mode is not None or uri is not None:
         now = maintenance(client.service)
         if now is None:
             raise ConfigError(
-                f"{client.service['name']} is no web service, so it has no maintenance mode. Stop it instead, with state=stopped.", code="no_maintenance_mode"
+                f"{client.service['name']} is not a web service, so it has no maintenance mode. Stop it instead, with state=stopped.",
+                code="no_maintenance_mode",
             )
         wanted = {"enabled": now["enabled"] if mode is None else mode, "uri": now["uri"] if uri is None else uri}
         if wanted != now:
@@ -36,12 +39,12 @@ def changes(client: Render, *, auto_deploy: bool | None = None, mode: bool | Non
 
 
 def told_settings(service: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a service's settings as modules give them back."""
+    """Return a service's settings as modules return them."""
     details = service.get("serviceDetails") or {}
     commands = details.get("envSpecificDetails") or {}
     names = {"repository": "repo", "branch": "branch", "image": "imagePath", "root_directory": "rootDir"}
     return {
-        **{"source": {told: service.get(name) or None for told, name in names.items()}, "auto_deploy": auto_deploys(service)},
+        **{"source": {ours: service.get(name) or None for ours, name in names.items()}, "auto_deploy": auto_deploys(service)},
         **{"suspended": is_suspended(service), "replicas": replicas(service), "maintenance_mode": maintenance(service)},
         **{
             "pre_deploy_command": commands.get("preDeployCommand") or "",
@@ -65,12 +68,12 @@ def scaled(params: Mapping[str, Any], client: Render, before: Shown, after: Show
     wanted, autoscaling = params["replicas"], (client.service.get("serviceDetails") or {}).get("autoscaling") or {}
     name = client.service["name"]
     if wanted < 1:
-        raise ConfigError(f"replicas is {wanted}, and Render runs at least one instance. Use state=stopped to run none.", code="no_replicas")
+        raise ConfigError(f"replicas is {wanted}, but Render runs at least one instance. Use state=stopped to run none.", code="no_replicas")
     if replicas(client.service) is None:
-        raise ConfigError(f"{name} is a {client.service.get('type')}, which has no number of instances.", code="no_replicas")
+        raise ConfigError(f"{name} is a {client.service.get('type')}, whose number of instances cannot be set. Leave replicas out.", code="no_replicas")
     if autoscaling.get("enabled"):
         raise ConfigError(
-            f"Render scales {name} by itself, between {autoscaling.get('min')} and {autoscaling.get('max')} instances, and ignores a fixed number meanwhile. "
+            f"Render scales {name} automatically, between {autoscaling.get('min')} and {autoscaling.get('max')} instances, and ignores a fixed number. "
             "Turn autoscaling off in its dashboard, or change these limits there.",
             code="autoscaling",
         )
@@ -80,10 +83,10 @@ def scaled(params: Mapping[str, Any], client: Render, before: Shown, after: Show
 
 
 def restarted(params: Mapping[str, Any], client: Render, before: Shown, after: Shown, work: Work) -> None:
-    """Plan the restart of what runs."""
+    """Plan the restart of the running service."""
     if not before["live"]:
         raise ConfigError(
-            f"{client.service['name']} runs nothing that could be restarted. Start it with state=started, or deploy a release.", code="nothing_to_restart"
+            f"{client.service['name']} is not running, so it cannot be restarted. Start it with state=started, or deploy a release.", code="nothing_to_restart"
         )
     before["instances"], after["instances"] = "as they are", "new ones of the same deploy"
     work.restart = True

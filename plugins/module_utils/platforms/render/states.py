@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Render's answers mean: words, shapes, and which deploy serves. Asks nothing, writes nothing."""
+"""The meaning of Render's answers: states, shapes, and the live deploy. Pure: no calls."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ STATES = {
     "build_failed": Outcome.FAILED,
     "pre_deploy_failed": Outcome.FAILED,
     "update_failed": Outcome.FAILED,
-    "canceled": Outcome.FAILED,  # also where a newer deploy overrode it
+    "canceled": Outcome.FAILED,  # also when a newer deploy replaced it
     "deactivated": Outcome.FAILED,  # it was live, and another one is now
 }
-# What to do about each word that is an end without success.
+# The remedy for each failed state.
 ADVICE = {
-    "build_failed": "Correct what the log names, then deploy again.",
-    "pre_deploy_failed": "Its pre-deploy command failed: correct what the log names, then deploy again.",
-    "update_failed": "It was built and did not become healthy: check its start command, its port and its health check path,, then deploy again.",
-    "canceled": "Somebody, or a newer deploy, canceled it: check the deploys at Render, and deploy again.",
-    "deactivated": "A newer deploy serves in its place: check the deploys at Render, and deploy again if that one was not meant.",
+    "build_failed": "Correct the error in the log, then deploy again.",
+    "pre_deploy_failed": "Its pre-deploy command failed: correct the error in the log, then deploy again.",
+    "update_failed": "It was built but did not become healthy: check its start command, its port and its health check path,, then deploy again.",
+    "canceled": "A person or a newer deploy canceled it: check the deploys at Render, and deploy again.",
+    "deactivated": "A newer deploy serves instead: check the deploys at Render, and deploy again if that one is not wanted.",
 }
-PUT_BACK = ("rollback", "service_resumed")  # triggers of a deploy that runs what another one had built
+PUT_BACK = ("rollback", "service_resumed")  # triggers of a deploy that runs the build of another one
 
 TAG = re.compile(r".*/[^/@]+:(?P<tag>[\w.-]+)(@.+)?")
 
 
 @dataclass(frozen=True)
 class Deploy:
-    """A deploy as Render lists it, with what it does not tell by itself: its release, the service's URL, and whether the service is suspended."""
+    """A deploy as Render lists it, and what is known beyond that: its release, the service's URL, and whether the service is suspended."""
 
     id: str
     status: str
@@ -56,7 +56,7 @@ class Deploy:
 
     @classmethod
     def of(cls, node: Mapping[str, Any], service: Mapping[str, Any], releases: Mapping[str, str]) -> Deploy:
-        """``releases`` names the releases by their commits, and those of images by the reference of the image."""
+        """``releases`` maps commits, and references of images, to releases."""
         commit, image = (node.get("commit") or {}).get("id"), (node.get("image") or {}).get("ref")
         return cls(
             id=node["id"],
@@ -73,7 +73,7 @@ class Deploy:
 
     @property
     def word(self) -> str:
-        """Render's word for its state; that of a suspended service is called stopped here, whatever Render calls it."""
+        """Render's word for its state; "stopped" for that of a suspended service, whatever Render calls it."""
         return "stopped" if self.status == "live" and self.suspended else self.status
 
     @property
@@ -86,26 +86,26 @@ class Deploy:
 
     @property
     def source(self) -> str | None:
-        """What it was made of: a commit, or an image by its digest where Render tells it."""
+        """Its source: a commit, or an image with its digest where Render returns it."""
         return self.commit or self.digest or self.image
 
     @property
     def wanted(self) -> dict[str, str]:
-        """What Render is asked for to deploy the same source anew."""
+        """The request to Render that deploys the same source again."""
         return {"commitId": self.commit} if self.commit else {"imageUrl": self.image or ""}
 
     def restores(self, target: Deploy) -> bool:
-        """Whether this is ``target`` itself or a rollback to it, which is a new deploy of the same build with the variables of then."""
+        """Whether this is ``target`` itself or a rollback to it: a new deploy of the same build with the variables of then."""
         if self.id == target.id:
             return True
         return self.trigger in PUT_BACK and self.repeats(target)
 
     def repeats(self, target: Deploy) -> bool:
-        """Whether this was made later than ``target``, of the same commit or image."""
+        """Whether this is a later deploy of the same commit or image as ``target``."""
         return self.created_at > target.created_at and self.source is not None and self.source == target.source
 
     def describe(self) -> dict[str, Any]:
-        """Return what modules give back of a deploy."""
+        """Return a deploy as modules return it."""
         return {
             "id": self.id,
             "url": self.url,
@@ -127,12 +127,12 @@ def is_suspended(service: Mapping[str, Any]) -> bool:
 
 
 def auto_deploys(service: Mapping[str, Any]) -> bool:
-    """Whether a push to the service's branch is deployed by Render itself. What runs an image has no branch, whatever its setting is."""
+    """Whether Render deploys a push to the service's branch automatically. A service with an image has no branch, whatever its setting is."""
     return service.get("autoDeploy") == "yes" and not service.get("imagePath")
 
 
 def maintenance(service: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the maintenance mode of a web service, ``enabled`` and ``uri``; None for what has none, such as a worker."""
+    """Return the maintenance mode of a web service, ``enabled`` and ``uri``; None for a service without one, such as a worker."""
     details = service.get("serviceDetails") or {}
     if service.get("type") != "web_service":
         return None
@@ -144,7 +144,7 @@ def replicas(service: Mapping[str, Any]) -> int | None:
 
 
 def classify(deploy: Deploy | None) -> tuple[Outcome | None, str]:
-    """Return what a deploy's state means for one who waits for it to be live; None is one that is not listed yet."""
+    """Return the outcome for a wait until a deploy is live; None is one that is not listed yet."""
     if deploy is None:
         return Outcome.PENDING, "not listed yet"
     if deploy.word == "stopped":
@@ -157,22 +157,22 @@ def by_id(listed: Iterable[Deploy], deploy_id: str) -> Deploy | None:
 
 
 def live(listed: Iterable[Deploy]) -> Deploy | None:
-    """Return the deploy that serves; ``listed`` has the newest first."""
+    """Return the live deploy; ``listed`` has the newest first."""
     return next((deploy for deploy in listed if deploy.is_live), None)
 
 
 def brief(deploy: Deploy | None) -> dict[str, Any] | None:
-    """Return what a diff shows of a deploy."""
+    """Return a deploy as a diff shows it."""
     return {key: value for key, value in deploy.describe().items() if key in ("id", "release", "status")} if deploy else None
 
 
 def able(listed: Iterable[Deploy]) -> list[Deploy]:
-    """Return the deploys that have served, which is what Render rolls back to as long as it keeps their builds."""
+    """Return the deploys that have served; Render can roll back to them as long as it keeps their builds."""
     return [deploy for deploy in listed if deploy.word in ("deactivated", "stopped")]
 
 
 def candidates(listed: Iterable[Deploy]) -> list[Deploy]:
-    """Return what can be rolled back to: first what is older than the build that serves, then what is newer, each with the newest first."""
+    """Return the deploys to which a rollback is possible: those older than the live build, then the newer ones, the newest first in each part."""
     listed = list(listed)
     serving = live(listed)
     if serving is None:

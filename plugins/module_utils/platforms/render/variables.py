@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Render service's own variables, one by one: Render can replace the whole list at once as well, which nothing here does."""
+"""A Render service's own variables, changed one by one. Render can also replace the whole list; nothing here does that."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ def remove(client: Render, names: list[str]) -> None:
         try:
             client.api.json("DELETE", f"{client.path}/env-vars/{quote(name, safe='')}", shape=EMPTY)
         except ApiError as error:
-            if not error.is_missing:  # as after an answer that was lost
+            if not error.is_missing:  # already removed, for example by a try whose answer was lost
                 raise
 
 
 def digest(key: str, name: str, value: str) -> str:
     """Return the HMAC-SHA256 of a variable.
 
-    The key that is used is derived from ``key``, so that digests give nothing to check a guess of an API token with; the name is part of what is
-    digested, so that two variables with the same value do not look alike.
+    The key of the HMAC is derived from ``key``, so that a digest cannot be used to test guesses of an API token. The name
+    is digested too, so that two variables with the same value have different digests.
     """
     derived = hmac.new(key.encode(), PURPOSE, hashlib.sha256).digest()
     return hmac.new(derived, f"{name}\0{value}".encode(), hashlib.sha256).hexdigest()
 
 
 def digests(values: Mapping[str, str], key: str) -> list[dict[str, str]]:
-    """Return ``[{name, digest}]``, sorted by name: it tells which of two lists' values differ, and none of them."""
+    """Return ``[{name, digest}]``, sorted by name. Comparing two lists shows which values differ, and reveals none."""
     return [{"name": name, "digest": digest(key, name, value)} for name, value in sorted(values.items())]
 
 
 def differing(names: Iterable[str], known: Iterable[Mapping[str, str]], today: Iterable[Mapping[str, str]]) -> list[str]:
-    """Return those of ``names`` that are not known to be today what they were; one of which nothing was known counts among them."""
+    """Return those of ``names`` whose value may have changed; a name without a known earlier value is one of them."""
     before, after = ({one["name"]: one["digest"] for one in listed} for listed in (known, today))
     return [name for name in dict.fromkeys(names) if name not in before or before[name] != after.get(name)]

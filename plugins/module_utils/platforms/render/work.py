@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What render_service does at a service once it is planned: first its settings, then at most one thing more."""
+"""Carry out a plan of render_service: first the settings, then at most one other change."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from .states import Deploy, is_suspended
 
 @dataclass
 class Work:
-    """``settings`` are sent first; where ``settings_may_fail`` a refusal is a warning. ``stop`` are the deploys to cancel before the service is stopped.
-    ``replicas`` is a new number of instances, ``course`` leads to a goal.
+    """``settings`` are sent first; with ``settings_may_fail`` a refusal is only a warning. ``stop`` are the deploys to cancel before the
+    service is stopped. ``replicas`` is a new number of instances, ``course`` leads to a goal.
     """
 
     wait: bool
@@ -30,8 +30,8 @@ class Work:
     course: Course[Deploy] | None = None
 
     def do(self, client: Render) -> dict[str, Any]:
-        """Do it; return what the module's result gets beside what was planned."""
-        told = self._change_settings(client)
+        """Carry it out; return the fields that the module's result gets in addition to the plan."""
+        result = self._change_settings(client)
         if self.stop is not None:
             self._stop(client, self.stop)
         elif self.restart:
@@ -39,8 +39,8 @@ class Work:
         elif self.replicas is not None:
             self._scale(client, self.replicas)
         elif self.course:
-            told |= self._follow(client, self.course)
-        return told
+            result |= self._follow(client, self.course)
+        return result
 
     def _change_settings(self, client: Render) -> dict[str, Any]:
         if not self.settings:
@@ -50,7 +50,7 @@ class Work:
         except (ApiError, Unreachable) as problem:
             if not self.settings_may_fail:
                 raise
-            client.waiter.warn(f"Render still deploys each push to {client.name} by itself, which may undo the rollback. {problem}")
+            client.waiter.warn(f"Render still deploys each push to {client.name} automatically, which may undo the rollback. {problem}")
             return {"auto_deploy": True}
         return {}
 
@@ -74,7 +74,7 @@ class Work:
     def _follow(self, client: Render, planned: Course[Deploy]) -> dict[str, Any]:
         course = planned
         if not planned.found and is_suspended(client.service):
-            client.waiter.warn(f"{client.name} was suspended and is resumed.")
+            client.waiter.warn(f"{client.name} was suspended and has been resumed.")
             instances.resume(client)
             course = decide(client.deploys(), planned.goal)
         deploy, made = course.follow(client.cancel, client.deploys)

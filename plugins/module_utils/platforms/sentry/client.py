@@ -15,14 +15,14 @@ from ...core.http import ApiClient
 from ...core.shape import EMPTY, Shape
 
 API_URL = "https://sentry.io"
-PAGES = 10  # of deploys of one release
+PAGES = 10  # pages of one release's deploys
 RELEASE = {"version": str, "projects?": [{"slug": str}], "lastCommit?": {"id": str}, "dateReleased?": str, "url?": str, "ref?": str}
 WRITTEN = {"version": str}
 DEPLOY = {"id": (str, int), "environment": str, "name?": str}
 
 
 def parse_error(response: Any) -> tuple[str | None, str | None]:
-    """Return code and message of ``{detail}``, or of ``{field: [what is wrong with it]}``."""
+    """Return the code and message of ``{detail}``, or of ``{field: [problem]}``."""
     try:
         body = response.json()
         detail = body.get("detail")
@@ -39,7 +39,7 @@ def parse_error(response: Any) -> tuple[str | None, str | None]:
 
 
 class Sentry:
-    """Speaks to Sentry about one organization. ``client`` goes to ApiClient."""
+    """Calls Sentry for one organization. ``client`` goes to ApiClient."""
 
     def __init__(self, api_token: str, organization: str, api_url: str = API_URL, **client: Any) -> None:
         self.organization = organization
@@ -49,7 +49,7 @@ class Sentry:
         self._api.close()
 
     def release(self, version: str) -> dict[str, Any] | None:
-        """Return a release; None where there is none of that version."""
+        """Return the release of a version; None where there is none."""
         try:
             return self._call("GET", _path(version), RELEASE)
         except ApiError as error:
@@ -58,7 +58,7 @@ class Sentry:
         return None
 
     def create(self, version: str, projects: list[str], fields: dict[str, Any]) -> dict[str, Any]:
-        """Make a release, or add projects to one that exists (208): either way once, however often it is asked for."""
+        """Create a release, or add projects to an existing one (208); a second request changes nothing."""
         try:
             return self._call("POST", "/releases/", (WRITTEN, EMPTY), json={"version": version, "projects": projects, **fields}, idempotent=True)
         except ApiError as error:
@@ -71,7 +71,7 @@ class Sentry:
             raise self._explained(error) from None
 
     def find_deploy(self, version: str, environment: str, name: str | None) -> dict[str, Any] | None:
-        """Return the newest deploy of a release to an environment, of this name where one is given."""
+        """Return the newest deploy of a release to an environment; with a name, the newest of this name."""
         path, params = f"{_path(version)}deploys/", dict[str, str]()
         for _unused in range(PAGES):
             answer = self._api.request("GET", self._of_organization(path), params=params)
@@ -85,7 +85,7 @@ class Sentry:
         return None
 
     def create_deploy(self, version: str, deploy: dict[str, Any]) -> dict[str, Any]:
-        """Tell of a deploy. One whose answer was lost is looked for before the loss is reported: a second one would count twice."""
+        """Record a deploy. When the answer is lost, look for the deploy before failing: a retry would record a second one."""
         try:
             return self._call("POST", f"{_path(version)}deploys/", {"id": (str, int)}, json=deploy)
         except Unreachable:
@@ -100,10 +100,10 @@ class Sentry:
         return f"/api/0/organizations/{quote(self.organization, safe='')}{path}"
 
     def _explained(self, error: ApiError) -> ApiError:
-        """Add to Sentry's words what to do about them."""
+        """Add the remedy to Sentry's message."""
         advice = {
-            400: f"Correct what Sentry names: projects by their slugs, repositories as {self.organization} has them under Settings > Repositories.",
-            404: f"Check organization ({self.organization}) and, for an organization of the EU, api_url (https://de.sentry.io).",
+            400: f"Correct the named fields: write projects as slugs, and repositories as {self.organization} lists them under Settings > Repositories.",
+            404: f"Check organization ({self.organization}) and, for an organization in the EU, api_url (https://de.sentry.io).",
         }.get(error.status or 0)
         if error.status == HTTPStatus.NOT_FOUND and not error.is_missing:
             advice = None
@@ -116,6 +116,9 @@ def _path(version: str) -> str:
 
 
 def check_version(version: str) -> None:
-    """Raise ConfigError for what Sentry would not take as the name of a release."""
+    """Raise ConfigError for a name that Sentry would refuse for a release."""
     if not re.fullmatch(r"[^/\\\s]{1,200}", version) or version in (".", "..", "latest"):
-        raise ConfigError(f"Sentry takes no release {version!r}. Give version up to 200 characters without blanks and slashes, not '.', '..' or 'latest'.")
+        raise ConfigError(
+            f"Sentry does not accept the release {version!r}. "
+            "Set version to at most 200 characters, without blanks and slashes, and not to '.', '..' or 'latest'."
+        )

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Vercel's API: uploads, deployments, and what the production domains are pointed at."""
+"""Vercel's API: uploads, deployments, and the deployment that the production domains serve."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ from .states import (
 )
 
 API_URL = "https://api.vercel.com"
-PAGE = 100  # Vercel's maximum for one answer, and how far a look at a list goes
+PAGE = 100  # Vercel's maximum for one answer, and the most items that are read of a list
 LOG_LINES = 50
-LEFT_ON = "Vercel may now serve each production build as soon as it is built: run it again with auto_assign_domains=false."
-KNOWN = 60.0  # seconds until a read must know a deployment that was just made
+LEFT_ON = "Vercel may now serve each new production build at once: run it again with auto_assign_domains=false."
+KNOWN = 60.0  # seconds until a read must find a new deployment
 
 
 def connect(
@@ -49,7 +49,7 @@ def connect(
     warn: Callable[[str], None] = nothing,
     before_write: Callable[[float], float] = unlimited,
 ) -> Vercel:
-    """Return the client that a module's options describe; without ``wait_interval`` it polls as Vercel's own client does."""
+    """Return the client for a module's options; without ``wait_interval`` it polls like Vercel's own client."""
     headers = {"Authorization": f"Bearer {params['api_token']}"}
     hooks: dict[str, Any] = {"before_write": before_write, "tick": beat, "allow_plain_http": params.get("allow_plain_http", False)}
     api = ApiClient("Vercel", params["api_url"], headers=headers, parse_error=parse_error, timeout=params["timeout"], **hooks)
@@ -58,7 +58,7 @@ def connect(
 
 
 class Vercel:
-    """Speaks for one team (its id or slug), or for the token's own account. ``held`` keeps what must last until ``close``."""
+    """Calls Vercel for one team (its id or slug), or for the token's own account. ``held`` owns the resources that ``close`` releases."""
 
     def __init__(self, api: ApiClient, team: str | None, waiter: Waiter) -> None:
         self.api, self.team, self.waiter = api, team, waiter
@@ -69,7 +69,7 @@ class Vercel:
         self.held.close()
 
     def call(self, method: str, path: str, *, shape: Shape, params: Mapping[str, Any] | None = None, **request: Any) -> Any:
-        """Send a request for the team, and return what ``ApiClient.json`` does."""
+        """Send a request for the team; returns like ``ApiClient.json``."""
         return self.api.json(method, path, shape=shape, params={**self._team, **(params or {})}, **request)
 
     def project(self, name: str) -> Project:
@@ -86,16 +86,16 @@ class Vercel:
             ) from None
 
     def domains(self, project: Project) -> list[str]:
-        """Return the names of the production domains, without those that only redirect or are not verified yet."""
+        """Return the names of the production domains, except those that only redirect or are not verified yet."""
         answer = self.call("GET", f"/v9/projects/{project['id']}/domains", shape=shapes.DOMAINS, params={"production": "true", "limit": PAGE})
         return [domain["name"] for domain in answer["domains"] if domain.get("verified", True) and not domain.get("redirect")]
 
     def set_auto_assign(self, project: Project, wanted: bool) -> None:
-        """Set whether a production build is served as soon as it is built."""
+        """Set whether a new production build is served at once."""
         self.call("PATCH", f"/v9/projects/{project['id']}", shape=shapes.PROJECT, json={"autoAssignCustomDomains": wanted}, idempotent=True)
 
     def deployment(self, project: Project, deployment_id: str) -> Deployment:
-        """Return a deployment of a project. Raises ConfigError when it has none of that id."""
+        """Return a deployment of a project. Raises ConfigError when it has none with that id."""
         try:
             found = self.call("GET", f"/v13/deployments/{quote(deployment_id, safe='')}", shape=shapes.DEPLOYMENT)
         except ApiError as error:
@@ -105,7 +105,7 @@ class Vercel:
         if found.get("projectId") == project["id"]:
             return found
         raise ConfigError(
-            f"The project {project['name']} has no deployment {deployment_id}. Set deployment to one of its ids; storefront.runbook.vercel_info tells some.",
+            f"The project {project['name']} has no deployment {deployment_id}. Set deployment to one of its ids; storefront.runbook.vercel_info lists some.",
             code="unknown_deployment",
         )
 
@@ -115,10 +115,10 @@ class Vercel:
         return self.call("GET", "/v7/deployments", shape=shapes.DEPLOYMENTS, params=params)["deployments"]
 
     def find(self, project: Project, meta: Mapping[str, str], since: int = 0) -> Deployment | None:
-        """Return the newest deployment of this release and source that is built or will be: of the same files, of the same commit built by Vercel, or of
-        the same deployment built again. ``since`` leaves out those made before that time, in milliseconds."""
+        """Return the newest deployment of this release and source that is built or under way: of the same files, of the same
+        commit built by Vercel, or of the same deployment built again. ``since`` leaves out older ones; it is in milliseconds."""
         same = {"release", "environment", "redeploy_of", *meta.keys() & {"run"}}
-        if "redeploy_of" not in meta:  # it keeps the words of the first one
+        if "redeploy_of" not in meta:  # its metadata are those of the first one
             same |= {"source_digest", *([] if "source_digest" in meta else ["commit"])}
         for deployment in self.deployments(project, target="production" if meta.get("environment", "production") == "production" else None):
             known = deployment.get("meta") or {}
@@ -128,7 +128,7 @@ class Vercel:
         return None
 
     def cancel(self, deployment_id: str) -> Deployment:
-        """Stop a build; one that was stopped by a try whose answer was lost is no error."""
+        """Cancel a build. One that is canceled already, by a try whose answer was lost, is no error."""
         try:
             return self.call("PATCH", f"/v12/deployments/{deployment_id}/cancel", shape=shapes.DEPLOYMENT, idempotent=True)
         except ApiError as error:
@@ -140,12 +140,12 @@ class Vercel:
             return found
 
     def wait_ready(self, project: Project, deployment: Deployment) -> Deployment:
-        """Wait until a deployment is built, which does not serve it yet. A read may miss for a while what was just made."""
-        shown, began = describe(deployment), self.waiter.clock()
+        """Wait until a deployment is built; it does not serve yet. For a while, a read may not find a new deployment."""
+        summary, began = describe(deployment), self.waiter.clock()
 
         def fetch() -> Deployment:
             try:
-                return self.deployment(project, shown["id"])
+                return self.deployment(project, summary["id"])
             except ConfigError:
                 if self.waiter.clock() - began > KNOWN:
                     raise
@@ -154,14 +154,14 @@ class Vercel:
         return self.waiter.wait_for(
             fetch,
             state_of,
-            what=f"The build {shown['id']} of {shown['release'] or 'an unnamed release'}",
+            what=f"The build {summary['id']} of {summary['release'] or 'an unnamed release'}",
             look_at=deployment.get("inspectorUrl") or "the deployment in Vercel's dashboard",
             explain=self.build_log,
             advice=ADVICE,
         )
 
     def build_log(self, deployment: Deployment) -> str:
-        """Return Vercel's own message about a failed build and the last lines of its log, as far as they can be had."""
+        """Return Vercel's own message about a failed build and the last lines of its log, as far as they are available."""
         events: list[Any] = []
         with contextlib.suppress(RunbookError):
             path = f"/v3/deployments/{describe(deployment)['id']}/events"
@@ -173,7 +173,7 @@ class Vercel:
         return redact("\n".join(filter(None, [deployment.get("errorMessage"), *tail])))
 
     def runtime_log(self, project: Project, deployment_id: str, seconds: float) -> list[dict[str, Any]]:
-        """Return what Vercel tells within ``seconds`` of requests to a deployment: at, level, source, domain, method, path, status, message."""
+        """Return the request logs of a deployment that arrive within ``seconds``: at, level, source, domain, method, path, status, message."""
         path = f"/v1/projects/{project['id']}/deployments/{quote(deployment_id, safe='')}/runtime-logs"
         rows = [
             self.api.decode(f"GET {path}", line, shapes.RUNTIME)
@@ -191,11 +191,11 @@ class Vercel:
         ]
 
     def refuse_unservable(self, project: Project, deployment: Deployment, verb: str) -> None:
-        """Raise ConfigError when production can never serve a deployment, or Vercel cannot ``rollback`` to it."""
+        """Raise ConfigError when production cannot serve a deployment, or when Vercel cannot ``rollback`` to it."""
         outcome, word = state_of(deployment)
         if deployment.get("target") != "production" or outcome is Outcome.FAILED:
             raise ConfigError(
-                f"The deployment {deployment['id']} is {word} and made for {deployment.get('target') or 'preview'}, so production cannot serve it. "
+                f"The deployment {deployment['id']} is {word} and was built for {deployment.get('target') or 'preview'}, so production cannot serve it. "
                 "Set deployment to one that was staged for production.",
                 code="not_servable",
             )
@@ -204,13 +204,13 @@ class Vercel:
         candidates = [found["uid"] for found in self.deployments(project, rollbackCandidate="true")]
         if deployment["id"] not in candidates:
             raise ConfigError(
-                f"Vercel cannot roll {project['name']} back to {deployment['id']}: it never served production, or is older than the team's plan goes. "
+                f"Vercel cannot roll {project['name']} back to {deployment['id']}: it never served production, or is older than the team's plan allows. "
                 f"Set deployment to one of: {', '.join(candidates[:5]) or '(there is none at present)'}.",
                 code="no_rollback_candidate",
             )
 
     def status(self, project: Project, deployment_id: str, stale: int | None = None) -> Status:
-        """Tell whether production serves a deployment: see ``serving``."""
+        """Return whether production serves a deployment: see ``serving``."""
         if project.get("rollingRelease"):
             release = self.call("GET", f"/v1/projects/{project['id']}/rolling-release", shape=shapes.ROLLING_RELEASE).get("rollingRelease")
             if verdict := rolling(project, release, deployment_id):
@@ -218,16 +218,16 @@ class Vercel:
         job, aliases = last_request(project), []
         if job.get("toDeploymentId") == deployment_id:
             aliases = self.call("GET", f"/v1/projects/{project['id']}/promote/aliases", shape=shapes.MOVED, params={"limit": PAGE}).get("aliases", [])
-        elif job.get("jobStatus") == "failed":  # it may have moved some of the domains away
+        elif job.get("jobStatus") == "failed":  # it may have moved some of the domains already
             held = {alias["alias"] for alias in self.call("GET", f"/v2/deployments/{deployment_id}/aliases", shape=shapes.ALIASES)["aliases"]}
             aliases = [{"alias": domain, "status": "completed" if domain in held else "pending"} for domain in self.domains(project)]
         return serving(project, aliases, deployment_id, stale)
 
     def point(self, project: Project, deployment_id: str, verb: str, *, keep_off: bool = False) -> int | None:
-        """Ask Vercel to ``promote`` a deployment or to ``rollback`` to it. Returns what ``wait_served`` takes as ``stale``.
+        """Request ``promote`` or ``rollback`` of a deployment. Returns the argument ``stale`` of ``wait_served``.
 
-        Vercel turns auto-assignment on with a promotion. ``keep_off`` turns it off at once, also where it is not known whether the promotion was taken:
-        until then a push is served as soon as it is built.
+        A promotion turns auto-assignment on at Vercel. ``keep_off`` turns it off again at once, also when it is unknown whether
+        Vercel accepted the promotion: until then a push is served as soon as it is built.
         """
         problem: RunbookError | None = None
         stale = None
@@ -260,7 +260,7 @@ class Vercel:
         return stale
 
     def wait_served(self, project: Project, deployment_id: str, stale: int | None = None) -> Project:
-        """Wait until every production domain serves a deployment; return the project as it is then."""
+        """Wait until every production domain serves a deployment; return the project at that time."""
 
         def fetch() -> tuple[Project, Status]:
             now = self.project(project["id"])
@@ -269,5 +269,5 @@ class Vercel:
         try:
             return self.waiter.wait_for(fetch, lambda answer: answer[1], what=f"Serving {deployment_id}", look_at="the project's domains at Vercel")[0]
         except DeploymentFailed as error:
-            advice = "Look at these domains in the project's settings at Vercel, then run it again."
+            advice = "Check these domains in the project's settings at Vercel, then run it again."
             raise DeploymentFailed(f"{error} {advice}", state=error.details.get("state")) from None

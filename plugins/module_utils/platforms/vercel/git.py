@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A project's link to a Git repository: what Vercel builds from it by itself, and how it is asked to build one commit."""
+"""A project's link to a Git repository: the builds that Vercel starts after a push, and the request to build one commit."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ...core.wait import Outcome
 from .client import Vercel
 from .states import ADVICE, Deployment, Project, describe, pushed_commit, state_of
 
-LOOKS = 10  # for a build that a push has just begun, at the pace of a wait: ten seconds
-SOURCES = {"git", "git-deploy-hook"}  # a build of Vercel's own from Git; who builds by a client can name any commit
-# What a request says of the repository, and where a project's link has it.
+LOOKS = 10  # reads until the build of a new push must be listed: ten seconds at the interval of a wait
+SOURCES = {"git", "git-deploy-hook"}  # a build that Vercel itself made from Git; a client's build can claim any commit
+# The fields of a request that identify the repository, and where a project's link has them.
 NAMES = {
     "github": {"repoId": "repoId"},
     "github-limited": {"repoId": "repoId"},
@@ -25,7 +25,7 @@ NAMES = {
 
 
 def git_link(project: Project) -> dict[str, Any] | None:
-    """Return type, repository and production_branch of the link; None without one."""
+    """Return type, repository and production_branch of the link; None without a link."""
     link = project.get("link")
     if not link:
         return None
@@ -35,37 +35,37 @@ def git_link(project: Project) -> dict[str, Any] | None:
 
 
 def full_commit(commit: str) -> str:
-    """Return a commit's SHA as git writes it. Raises ConfigError for what is not a full one."""
+    """Return a commit's SHA as git writes it. Raises ConfigError unless it is a full one."""
     if not re.fullmatch(r"[0-9a-f]{40}([0-9a-f]{24})?", commit.lower()):
         raise ConfigError(f"commit {commit!r} is not a full SHA. Set it to what `git rev-parse <tag>` prints.", code="bad_commit")
     return commit.lower()
 
 
 def git_source(project: Project, commit: str) -> dict[str, Any]:
-    """Return what a request for a build says of one commit. Raises ConfigError where Vercel cannot build it."""
+    """Return the fields of a request that identify one commit. Raises ConfigError where Vercel cannot build it."""
     link = _linked(project)
     names = NAMES.get(link["type"])
     if names is None:
-        raise ConfigError(f"Vercel's API builds no commit of a repository at {link['type']}. Set source to adopt or to upload.", code="git_host")
+        raise ConfigError(f"Vercel's API cannot build a commit of a repository at {link['type']}. Set source to adopt or to upload.", code="git_host")
     source = {"type": link["type"], "ref": link.get("productionBranch"), "sha": commit}
     if lacking := [key for key in names.values() if key not in link]:
         raise ConfigError(
-            f"Vercel does not say which repository the project {project['name']} is linked to: {', '.join(lacking)} is missing. "
-            "Link it anew in its settings at Vercel, or set source to upload.",
+            f"Vercel's answer does not identify the repository of the project {project['name']}: {', '.join(lacking)} is missing. "
+            "Link the project again in its settings at Vercel, or set source to upload.",
             code="git_link",
         )
     return {**source, **{name: link[key] for name, key in names.items()}}
 
 
 def own_build(client: Vercel, project: Project, commit: str) -> Deployment:
-    """Return the newest production build that Vercel made of exactly this commit by itself, once it shows.
+    """Return the newest production build of exactly this commit that Vercel made after a push, as soon as it is listed.
 
     Raises ConfigError when there is none, DeploymentFailed when it failed.
     """
     branch = _linked(project).get("productionBranch")
     began = client.waiter.clock()
-    for look in range(LOOKS):
-        if look:
+    for attempt in range(LOOKS):
+        if attempt:
             pause = client.waiter.interval
             client.waiter.sleep(pause(client.waiter.clock() - began) if callable(pause) else pause)
         client.waiter.check(f"Vercel's own build of {commit}")
@@ -74,34 +74,35 @@ def own_build(client: Vercel, project: Project, commit: str) -> Deployment:
         if usable:
             return usable[0]
         if listed:
-            shown, log = describe(listed[0]), client.build_log(listed[0])
+            summary, log = describe(listed[0]), client.build_log(listed[0])
             raise DeploymentFailed(
-                f"Vercel's own build {shown['id']} of {commit} ended as {shown['status']}. {ADVICE.get(shown['status'], '')} "
+                f"Vercel's own build {summary['id']} of {commit} failed with the status {summary['status']}. {ADVICE.get(summary['status'], '')} "
                 "Redeploy it at Vercel, or set source to commit."
                 f"{f' The end of its log: {log}' if log else ''}",
-                state=shown["status"],
+                state=summary["status"],
             )
     newest = next((found for found in client.deployments(project) if found.get("source") in SOURCES), None)
     instead = f"the newest one is {newest['uid']} of {pushed_commit(newest) or 'an unknown commit'}" if newest else "there is no other one either"
     raise ConfigError(
-        f"Vercel has made no production build of {commit} by itself; {instead}. Push that commit to {branch}, the branch that Vercel builds for production, "
-        "or set source to commit to have Vercel build it.",
+        f"Vercel has made no production build of {commit} after a push; {instead}. Push that commit to {branch}, the branch that Vercel builds "
+        "for production, or set source to commit to let Vercel build it.",
         code="no_own_build",
     )
 
 
 def refuse_unguarded(project: Project, auto_assigned: bool, wanted: bool | None) -> None:
-    """Raise ConfigError where a push can serve production past the checks, and nobody said that this may be changed."""
+    """Raise ConfigError where a push can reach production without the checks, and no option allows to change that."""
     link = git_link(project)
     if wanted:
         raise ConfigError(
-            "With auto-assignment a staged build would be served as soon as it is built. Leave auto_assign_domains out, or set it to false.", code="auto_assign"
+            "With auto-assignment, Vercel would serve a staged build as soon as it is built. Leave auto_assign_domains out, or set it to false.",
+            code="auto_assign",
         )
     if auto_assigned and link and wanted is None:
         raise ConfigError(
-            f"A push to {link['production_branch']} of {link['repository']} serves production past every check: the project {project['name']} is linked to it "
-            "and has 'Auto-assign Custom Production Domains' on. Turn that off in the project's settings at Vercel (Environments, Production), "
-            "or set auto_assign_domains to false to have it turned off (deploy.yml: -e take_over=true).",
+            f"A push to {link['production_branch']} of {link['repository']} reaches production without any check: the project {project['name']} is linked "
+            "to it and has 'Auto-assign Custom Production Domains' on. Turn that off in the project's settings at Vercel (Environments, Production), "
+            "or set auto_assign_domains to false to turn it off (deploy.yml: -e take_over=true).",
             code="push_serves_production",
         )
 
@@ -109,7 +110,7 @@ def refuse_unguarded(project: Project, auto_assigned: bool, wanted: bool | None)
 def _linked(project: Project) -> dict[str, Any]:
     if not project.get("link"):
         raise ConfigError(
-            f"The project {project['name']} is not linked to a Git repository, so Vercel builds no commit. Link it in its settings at Vercel, "
+            f"The project {project['name']} is not linked to a Git repository, so Vercel cannot build a commit. Link it in its settings at Vercel, "
             "or set source to upload.",
             code="no_git_link",
         )

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is left out of an upload to Vercel: what Vercel's own client leaves out, and of a plain folder what git ignores too."""
+"""Which files an upload to Vercel leaves out: those that Vercel's own client leaves out; in a plain folder also those that git ignores."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ...source.ignore import Layer, Rules, constant, in_each_folder, read_patter
 from ...source.ignore_npm import NpmRules
 
 IGNORE_FILE = ".vercelignore"
-OLD_IGNORE_FILE = ".nowignore"  # the client reads it where there is no other
-# The client's own list (vercel/vercel, packages/client/src/utils/index.ts, getVercelIgnore). .vercelignore can take each of them back.
+OLD_IGNORE_FILE = ".nowignore"  # the client reads it where there is no .vercelignore
+# The client's own list (vercel/vercel, packages/client/src/utils/index.ts, getVercelIgnore). .vercelignore can include each of them again.
 IGNORED = (
     *(".hg", ".git", ".gitmodules", ".svn", ".cache", ".next", ".now", ".vercel", ".npmignore", ".dockerignore", ".gitignore", ".*.swp", ".DS_Store"),
     *(".wafpicke-*", ".lock-wscript", ".env.local", ".env.*.local", ".venv", ".yarn/cache", ".pnp*", "npm-debug.log", "config.gypi", "node_modules"),
@@ -23,8 +23,8 @@ IGNORED = (
 
 
 def layers(root: Path, top: Path, git: bool) -> Sequence[Layer]:
-    """Return what leaves out files below ``root``, the weakest first. The client's ignore file counts in ``root`` and in the folders above it up to ``top``;
-    with ``git`` that of git counts too, and in the folders below as well."""
+    """Return the ignore rules for files below ``root``, the weakest first. The client's ignore file applies in ``root`` and in the folders above it up to
+    ``top``; with ``git``, .gitignore applies too, also in the folders below."""
     known: dict[str, str] = {}
     defaults = NpmRules("\n".join([*IGNORED, *(["/target"] if (root / "Cargo.toml").exists() else [])]), known)
     own = [(root, own_rules(root, known))]
@@ -35,10 +35,10 @@ def layers(root: Path, top: Path, git: bool) -> Sequence[Layer]:
 
 def own_rules(folder: Path, known: dict[str, str] | None = None) -> Rules | None:
     """Return the rules of the ignore file in a folder; None where there is none. Raises ConfigError."""
-    said = {name: text for name in (IGNORE_FILE, OLD_IGNORE_FILE) if (text := read_patterns(folder / name))}
-    if len(said) > 1:
+    texts = {name: text for name in (IGNORE_FILE, OLD_IGNORE_FILE) if (text := read_patterns(folder / name))}
+    if len(texts) > 1:
         raise ConfigError(f"{folder} has both {IGNORE_FILE} and {OLD_IGNORE_FILE}. Delete {OLD_IGNORE_FILE}.", code="ignore_file")
-    for name, text in said.items():
+    for name, text in texts.items():
         try:
             return NpmRules(text, known)
         except ValueError as problem:

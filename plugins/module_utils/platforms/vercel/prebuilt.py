@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `vercel build` made in .vercel/output, to be sent instead of the sources."""
+"""The output of `vercel build` in .vercel/output, which is sent instead of the sources."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ OUTPUT = ".vercel/output"
 
 
 def output_files(root: Path, environment: str) -> list[SourceFile]:
-    """Return the output below ``root`` and the files outside of it that its functions name. Links stay links, as with Vercel's own client.
+    """Return the output below ``root`` and the files outside it that its functions name. Links stay links, as in Vercel's own client.
 
-    Raises ConfigError when there is no output, it was built for something else than ``environment``, or a file lies outside of ``root``.
+    Raises ConfigError when there is no output, it was built for another environment than ``environment``, or a file is outside ``root``.
     """
     output = root / OUTPUT
     command = "vercel build --prod" if environment == "production" else "vercel build"
@@ -39,7 +39,7 @@ def output_files(root: Path, environment: str) -> list[SourceFile]:
 
 
 def _named(root: Path, config: Path) -> Iterator[SourceFile]:
-    """Return the files that a function names outside of the output, without what the project's own ignore file names."""
+    """Return the files outside the output that a function names, except those that the project's own ignore file names."""
     own = own_rules(root)
     leaves_out = ignored([constant(root, own)]) if own else nothing_ignored
     named = _read(config).get("filePathMap") or {}
@@ -47,22 +47,22 @@ def _named(root: Path, config: Path) -> Iterator[SourceFile]:
         raise ConfigError(f"filePathMap in {config} does not map paths to paths. Build the output again.", code="no_output")
     for path in sorted({os.path.normpath(path) for path in named.values()}):
         if path.startswith(("/", "../")) or path == "..":
-            raise ConfigError(f"filePathMap in {config} names {path}, which lies outside of {root}. Build the output again.", code="link_outside")
+            raise ConfigError(f"filePathMap in {config} names {path}, which is outside {root}. Build the output again.", code="link_outside")
         above = [str(folder) for folder in reversed(PurePosixPath(path).parents)][1:]
         if any(leaves_out(f"{root}/{folder}", True) for folder in above) or leaves_out(f"{root}/{path}", False):
             continue
         file = one_file(root, path)
-        if file:  # an upload has no folders; what lies in one is named by itself
+        if file:  # an upload has no folders; the files in a folder are named one by one
             yield file
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        told = json.loads(path.read_text())
+        content = json.loads(path.read_text())
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as problem:
-        raise ConfigError(f"{path} is no JSON: {problem}. Build the output again.", code="no_output") from None
-    if not isinstance(told, dict):
-        raise ConfigError(f"{path} is not an object of JSON. Build the output again.", code="no_output")
-    return told
+        raise ConfigError(f"{path} is not JSON: {problem}. Build the output again.", code="no_output") from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} is not a JSON object. Build the output again.", code="no_output")
+    return content

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is read of Vercel's answers, and of which type it has to be; see core/shape.py."""
+"""The fields that are read of Vercel's answers, with their types; see core/shape.py."""
 
 from __future__ import annotations
 
@@ -53,5 +53,5 @@ VARIABLES = {"envs": [VARIABLE]}
 ONE_VARIABLE = {"key": str, "value?": str}
 CHANGED = ({"key": str}, [{"key": str}, ...])
 MADE = {"created": ([{"key": str}, ...], {"key": str}), "failed?": [{"error": {"code?": str, "message?": str}}]}
-NOT_SAID: Shape = (EMPTY, {})  # what a promotion and a rollback are answered with is not in the document
+NOT_SAID: Shape = (EMPTY, {})  # Vercel's document does not describe the answers to a promotion and a rollback
 UPLOADED = {"urls?": [str]}

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The build of a release by where it comes from: files that are sent, a commit that Vercel is asked to build, or a build of Vercel's own."""
+"""The build of a release by its source: files that are uploaded, a commit that Vercel builds on request, or a build that Vercel made after a push."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .variables import environments, last_change
 
 @dataclass
 class Build:
-    """``found`` is the build that there is already. Else it is made of ``files``, or of what ``body`` says; ``told`` says so to the operator."""
+    """``found`` is an existing build. Otherwise it is created from ``files``, or from the source in ``body``; ``told`` describes it to the operator."""
 
     meta: dict[str, str]
     found: Deployment | None = None
@@ -40,15 +40,15 @@ class Build:
         return {"files": len(self.files), "bytes": sum(file.size for _unused, file in self.files.values())}
 
     def make(self, client: Vercel, project: Project) -> tuple[Deployment, dict[str, int]]:
-        """Ask for the build; return it, and how many ``files`` and ``bytes`` were sent."""
+        """Request the build; return it, and how many ``files`` and ``bytes`` were sent."""
         return create(client, project, self.files, self.meta, self.body)
 
 
 def choose(client: Vercel, project: Project, params: Mapping[str, Any]) -> Build:
-    """Return the build of a release as a module's options describe it. Writes nothing. Raises ConfigError."""
+    """Return the build of a release for a module's options. Writes nothing. Raises ConfigError."""
     release = params["release"] or params["ref"]
     if not release:
-        raise ConfigError("Nothing says what the release is called. Set release, or set ref to its tag.", code="no_release")
+        raise ConfigError("The release has no name. Set release, or set ref to its tag.", code="no_release")
     commit = full_commit(params["commit"] or "") if params["commit"] or params["source"] in ("commit", "adopt") else ""
     build = Build({**{key: str(value) for key, value in params["meta"].items()}, "release": release})
     if params["environment"] != "production":
@@ -78,26 +78,29 @@ def _told(build: Build) -> str:
 
 def _prebuilt(client: Vercel, params: Mapping[str, Any], commit: str) -> tuple[list[SourceFile], str | None]:
     if params["ref"]:
-        raise ConfigError("A ref holds no output of `vercel build`. With prebuilt set release instead of ref, and commit if it is known.", code="prebuilt_ref")
+        raise ConfigError(
+            "A ref does not contain the output of `vercel build`. With prebuilt, set release instead of ref, and commit if it is known.", code="prebuilt_ref"
+        )
     return output_files(folder_in(params["path"], params["root_directory"]), params["environment"]), commit or None
 
 
 def _sources(client: Vercel, params: Mapping[str, Any], commit: str) -> tuple[list[SourceFile], str | None]:
     source = client.held.enter_context(checkout(params["path"], params["ref"], params["root_directory"], IGNORE_FILE))
     if commit and source.commit != commit:
-        what = f"{params['ref']!r} stands for {source.commit}" if source.commit else "A folder without ref stands for no commit"
-        raise ConfigError(f"{what}, and commit is {commit}. Correct ref or commit; a tag may have been moved.", code="moved_ref")
+        problem = f"{params['ref']!r} is the commit {source.commit}" if source.commit else "A folder without ref has no commit"
+        raise ConfigError(f"{problem}, but commit is {commit}. Correct ref or commit; the tag may have been moved.", code="moved_ref")
     return _listed(source, Path(params["path"])), source.commit
 
 
 def _listed(source: Source, top: Path) -> list[SourceFile]:
-    """Return the files to send: of a commit all but what Vercel's client leaves out, of a folder also without what git would not take in."""
+    """Return the files to send: those that Vercel's client does not leave out; of a plain folder also without those that git ignores."""
     top = source.top or top.resolve()
     files = list_files(source.root, ignored(layers(source.root, top, git=not source.commit)), keep_links=True)
     if not files:
         names = IGNORE_FILE if source.commit else f".gitignore and {IGNORE_FILE}"
         raise ConfigError(
-            f"{names} leave nothing of the source to upload, less what Vercel's own client leaves out. Correct them, or root_directory.", code="empty_source"
+            f"{names} and the rules of Vercel's own client leave out every file, so there is nothing to upload. Correct them, or root_directory.",
+            code="empty_source",
         )
     return files
 
@@ -106,7 +109,7 @@ def _commit(client: Vercel, project: Project, params: Mapping[str, Any], commit:
     source = git_source(project, commit)
     build.body = {"gitSource": source}
     build.meta["commit"] = commit
-    build.told = {"build": f"{commit} of the repository at {source['type']} that the project is linked to"}
+    build.told = {"build": f"{commit} of the repository at {source['type']} to which the project is linked"}
     build.found = client.find(project, build.meta)
 
 
@@ -114,7 +117,7 @@ def _redeploy(client: Vercel, project: Project, params: Mapping[str, Any], commi
     original = describe(client.deployment(project, params["deployment"] or ""))
     build.body = {"deploymentId": original["id"]}
     build.meta.update({"environment": params["environment"], "redeploy_of": original["id"], **({"commit": original["commit"]} if original["commit"] else {})})
-    build.told = {"build": f"{original['id']} again, with the variables of today"}
+    build.told = {"build": f"{original['id']} again, with today's variables"}
     build.found = client.find(project, build.meta, since=last_change(client, project))
 
 
@@ -123,4 +126,4 @@ def _adopt(client: Vercel, project: Project, params: Mapping[str, Any], commit: 
         raise ConfigError("Vercel's own build of a push is adopted for production only. Set environment to production, or source to commit.", code="adopt")
     build.found = own_build(client, project, commit)
     if build.found["uid"] == (production(project) or {}).get("id"):
-        client.waiter.warn(f"Production serves {build.found['uid']} already: Vercel's own build of {commit} went live past every check.")
+        client.waiter.warn(f"Production already serves {build.found['uid']}: Vercel's own build of {commit} went live without any check.")

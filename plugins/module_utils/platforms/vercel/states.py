@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Vercel's answers mean: words, shapes, and which deployment production serves. Asks nothing, writes nothing."""
+"""The meaning of Vercel's answers: states, shapes, and the deployment that production serves. Pure: no calls."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ STATES = {
     "ERROR": Outcome.FAILED,
     "CANCELED": Outcome.FAILED,
     "DELETED": Outcome.FAILED,
-    "BLOCKED": Outcome.FAILED,  # by the team's rules, until somebody lets it build
+    "BLOCKED": Outcome.FAILED,  # by the team's rules, until a person approves the build
 }
-# Of the request that re-points the production domains, and of each of its aliases.
+# States of the request that moves the production domains, and of each of its aliases.
 JOBS = {
     "pending": Outcome.PENDING,
     "in-progress": Outcome.PENDING,
@@ -31,12 +31,12 @@ JOBS = {
     "skipped": Outcome.READY,
     "failed": Outcome.FAILED,
 }
-# What to do about each word that is an end without success, in lower case as state_of() gives it.
+# The remedy for each failed state, in lower case as state_of() returns it.
 ADVICE = {
-    "error": "Correct what the log names and deploy again.",
-    "canceled": "Somebody, or a newer build, canceled it: check who at Vercel, then deploy again.",
-    "deleted": "Somebody deleted it at Vercel: deploy again.",
-    "blocked": "A rule of the team holds it back: have somebody with the right to it let it build in Vercel's dashboard, or check the author of the commit, "
+    "error": "Correct the error in the log and deploy again.",
+    "canceled": "A person or a newer build canceled it: check at Vercel who did, then deploy again.",
+    "deleted": "It was deleted at Vercel: deploy again.",
+    "blocked": "A rule of the team blocks it: let an authorized member approve the build in Vercel's dashboard, or check the commit's author, "
     "the team's seats and its spend limit, then deploy again.",
 }
 
@@ -46,7 +46,7 @@ LOOPBACK = re.compile(r"(127(\.\d+){3}|localhost)(:\d+)?")
 
 Deployment = Mapping[str, Any]
 Project = Mapping[str, Any]
-UNKNOWN: Deployment = {}  # stands for one that was made, and that a read has missed
+UNKNOWN: Deployment = {}  # stands for a new deployment that a read did not find yet
 Status: TypeAlias = "tuple[Outcome | None, str]"
 
 
@@ -60,12 +60,12 @@ def parse_error(response: Any) -> tuple[str | None, str | None]:
 
 
 def polling(waited: float) -> float:
-    """Return the seconds until the next look, as Vercel's own client has them, but sooner at first: a small site is built within five seconds."""
+    """Return the seconds until the next read: as in Vercel's own client, but shorter at first, since a small site is built within five seconds."""
     return min(1.0, 0.1 + waited / 6) if waited < 15 else 5.0 if waited < 60 else 15.0 if waited < 300 else 30.0
 
 
 def state_of(deployment: Deployment) -> Status:
-    """Return what a deployment's own state means, and Vercel's word for it in lower case."""
+    """Return the outcome of a deployment's own state, and Vercel's word for the state in lower case."""
     if deployment is UNKNOWN:
         return Outcome.PENDING, "not known yet"
     word = deployment.get("readyState") or deployment.get("state") or "unknown"
@@ -73,19 +73,19 @@ def state_of(deployment: Deployment) -> Status:
 
 
 def deployment_url(host: str | None) -> str | None:
-    """Return the URL of a deployment's host: https, but for a host on this machine."""
+    """Return the URL of a deployment's host: https, or http for a host on this machine."""
     if not host:
         return None
     return f"{'http' if LOOPBACK.fullmatch(host) else 'https'}://{host}"
 
 
 def timestamp(milliseconds: float | None) -> str | None:
-    """Return a time of Vercel's in UTC."""
+    """Return a time of Vercel in UTC."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds") if milliseconds else None
 
 
 def describe(deployment: Deployment) -> dict[str, Any]:
-    """Return what modules give back of a deployment, from any of the shapes in which Vercel gives it."""
+    """Return a deployment as modules return it, from any shape of Vercel's answers."""
     meta = deployment.get("meta") or {}
     made = deployment.get("createdAt") or deployment.get("created")
     return {
@@ -110,14 +110,14 @@ def named(deployment: Deployment, release: str | None) -> dict[str, Any]:
 
 
 def pushed_commit(deployment: Deployment) -> str | None:
-    """Return the commit that Vercel itself noted: each Git host's under a name of its own, or that of a clean checkout which a client uploaded."""
+    """Return the commit that Vercel recorded: under a name for each Git host, or that of a clean checkout that a client uploaded."""
     meta = deployment.get("meta") or {}
     clean = meta.get("gitCommitSha") if meta.get("gitDirty") != "1" else None
     return next((meta[key] for key in ("githubCommitSha", "gitlabCommitSha", "bitbucketCommitSha") if meta.get(key)), clean)
 
 
 def production(project: Project) -> Deployment | None:
-    """Return the deployment that the production domains point at; None before the first promotion."""
+    """Return the deployment that the production domains serve; None before the first promotion."""
     target = (project.get("targets") or {}).get("production")
     return target if target and target.get("readySubstate") != "STAGED" else None
 
@@ -128,13 +128,13 @@ def last_request(project: Project) -> Mapping[str, Any]:
 
 
 def on_its_way(project: Project) -> str | None:
-    """Return the id of the deployment that production is just being pointed at."""
+    """Return the id of the deployment to which production is being moved."""
     job = last_request(project)
     return job.get("toDeploymentId") if job and JOBS.get(job.get("jobStatus", "")) in (None, Outcome.PENDING) else None
 
 
 def rolling(project: Project, release: Mapping[str, Any] | None, deployment_id: str) -> Status | None:
-    """Tell how far a deployment has come in a rolling release, which serves it to more and more of the visitors; None where it is in none."""
+    """Return the progress of a deployment's rolling release, which serves it to a growing share of the visitors; None without one."""
     release = release or {}
     if release.get("queuedDeploymentId") == deployment_id:
         return Outcome.PENDING, f"{ROLLING}: queued behind that of {(release.get('canaryDeployment') or {}).get('id')}"
@@ -142,7 +142,7 @@ def rolling(project: Project, release: Mapping[str, Any] | None, deployment_id: 
         return None
     if release.get("state") == "ACTIVE":
         stage = release.get("activeStage") or {}
-        held = ", until somebody approves of the next stage at Vercel" if stage.get("requireApproval") else ""
+        held = ", until the next stage is approved at Vercel" if stage.get("requireApproval") else ""
         return Outcome.PENDING, f"{ROLLING}: at {stage.get('targetPercentage', '?')} %{held}"
     asked = last_request(project)
     begun_since = (release.get("startedAt") or 0) >= (asked.get("requestedAt") or 0) and asked.get("toDeploymentId") == deployment_id
@@ -150,15 +150,15 @@ def rolling(project: Project, release: Mapping[str, Any] | None, deployment_id: 
 
 
 def auto_assigns(project: Project) -> bool:
-    """Whether a production build is served as soon as it is built."""
+    """Whether Vercel serves a new production build at once."""
     return project.get("autoAssignCustomDomains", True)
 
 
 def serving(project: Project, aliases: Iterable[Mapping[str, Any]], deployment_id: str, stale: int | None = None) -> Status:
-    """Tell whether production serves a deployment, which READY of its build does not say.
+    """Return whether production serves a deployment; READY only means that it is built.
 
-    ``aliases`` are the production domains as far as the project leaves open whether they serve it: alias, status. ``stale`` is the time of a
-    request, in milliseconds, that an answer may still show although a newer one was made.
+    ``aliases`` are the production domains for which the project does not show whether they serve it: alias, status. ``stale``
+    is the time, in milliseconds, of an older request that an answer may still show after a newer one.
     """
     states = {alias["alias"]: alias["status"] for alias in aliases}
     job = last_request(project)
@@ -173,7 +173,7 @@ def serving(project: Project, aliases: Iterable[Mapping[str, Any]], deployment_i
         if outcome is not Outcome.READY:
             return outcome, word
     elif other := on_its_way(project):
-        return Outcome.PENDING, f"on its way to {other}"
+        return Outcome.PENDING, f"being moved to {other}"
     target = production(project) or {}
     if target.get("id") != deployment_id:
         return Outcome.PENDING, "not served yet"

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A deployment on Vercel from files or a commit: what it lacks is sent, and a lost answer makes no second one."""
+"""Create a deployment at Vercel from files or a commit: missing files are sent, and a lost answer does not lead to a second deployment."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from .client import Vercel
 from .shapes import CREATED, MISSING, UPLOADED
 from .states import Deployment, Project
 
-FILES = 15_000  # that one deployment may have; Vercel refuses more once they are sent
-ROUNDS = 5  # how often a deployment is asked for: after uploads, after a lost answer
-UPLOADS = CONNECTIONS  # at a time: a small file is not much more than the wait for its answer
+FILES = 15_000  # the most files of one deployment; Vercel refuses more only after they are sent
+ROUNDS = 5  # requests for a deployment: the first, after uploads, and after a lost answer
+UPLOADS = CONNECTIONS  # parallel uploads: a small file is mostly waiting for the answer
 
 Files = dict[str, tuple[str, SourceFile]]  # path in the upload: SHA-1 and file
 
 
 def layout(files: Iterable[SourceFile], project: Project, root_directory: str) -> Files:
-    """Return what to upload. Vercel builds in the project's own root directory, so that is where ``root_directory`` goes."""
+    """Return the files to upload. Vercel builds in the project's own root directory, so ``root_directory`` is placed there."""
     built_in = PurePosixPath(project.get("rootDirectory") or ".")
     below = built_in if built_in == PurePosixPath(root_directory or ".") else PurePosixPath(".")
     before = "" if below == PurePosixPath(".") else f"{below}/"
     placed = {before + file.path: (file.sha1(), file) for file in files}
     if not any(PurePosixPath(path).is_relative_to(built_in) for path in placed):
         raise ConfigError(
-            f"The project {project['name']} is built in {built_in} (its root directory at Vercel), and the source has no such folder. "
+            f"Vercel builds the project {project['name']} in {built_in} (its root directory at Vercel), but the source has no such folder. "
             f"Set root_directory to {built_in}, or change the project's root directory.",
             code="root_directory",
         )
@@ -52,14 +52,14 @@ def _refuse_too_many(files: Iterable[str]) -> None:
         folders = Counter(str(PurePosixPath(*PurePosixPath(path).parts[:-1][:2])) for path in paths)
         most = ", ".join(f"{folder} ({count})" for folder, count in folders.most_common(3))
         raise ConfigError(
-            f"There are {len(paths)} files to upload, and Vercel takes {FILES} in a deployment. Leave out what the build does not need in .vercelignore or set "
-            f"root_directory; most of them are in {most}. Or have Vercel build from the Git repository that the project is linked to: source=commit.",
+            f"There are {len(paths)} files to upload, but Vercel accepts {FILES} in a deployment; most of them are in {most}. List the files that the build "
+            "does not need in .vercelignore, or set root_directory, or let Vercel build from the linked Git repository: source=commit.",
             code="too_many_files",
         )
 
 
 def digest(files: Files) -> str:
-    """Return one SHA-256 over all paths, contents and modes. An ordinary file's mode is not in it, so a tree of such has the digest that it always had."""
+    """Return the SHA-256 of all paths, contents and modes. The mode of an ordinary file is left out, so that the digests of older deployments stay valid."""
     lines = (f"{'' if file.mode == REGULAR else f'{file.mode:o} '}{sha} {path}\n" for path, (sha, file) in sorted(files.items()))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
@@ -67,11 +67,11 @@ def digest(files: Files) -> str:
 def create(
     client: Vercel, project: Project, files: Files, meta: Mapping[str, str], source: Mapping[str, Any] | None = None
 ) -> tuple[Deployment, dict[str, int]]:
-    """Make a deployment, for production unless ``meta`` names another environment, sending the files that Vercel does not hold yet; return it and how
-    many ``files`` and ``bytes`` were sent.
+    """Create a deployment, for production unless ``meta`` names another environment. Send the files that Vercel does not have
+    yet; return the deployment and how many ``files`` and ``bytes`` were sent.
 
-    ``source`` is what the request says instead where Vercel has the files already, such as gitSource. When the answer is lost, the deployment is
-    looked for before it is asked for again.
+    ``source`` replaces the files in the request where Vercel has them already, such as gitSource. When the answer is lost,
+    look for the deployment before sending the request again.
     """
     listed = [{"file": path, "sha": sha, "size": file.size, "mode": file.mode} for path, (sha, file) in files.items()]
     body = {"name": project["name"], "project": project["id"], **_target(meta.get("environment")), **(source or {"files": listed}), "meta": dict(meta)}
@@ -101,12 +101,12 @@ def create(
 
 
 def _target(environment: str | None) -> dict[str, str]:
-    """Return what a request says of an environment; a preview is what nothing is said of."""
+    """Return the fields of a request that name an environment; a preview needs none."""
     return {"production": {"target": "production"}, "preview": {}}.get(environment or "production", {"customEnvironmentSlugOrId": environment or ""})
 
 
 def _find_again(client: Vercel, project: Project, meta: Mapping[str, str]) -> Deployment | None:
-    for pause in (0, 1, 3):  # what was just made need not be listed at once
+    for pause in (0, 1, 3):  # a new deployment may not be listed at once
         client.waiter.sleep(pause)
         if found := client.find(project, meta):
             return found
@@ -129,7 +129,7 @@ def _upload(client: Vercel, files: Mapping[str, SourceFile], sent: dict[str, int
 
 
 def _send(client: Vercel, sha: str, file: SourceFile, transfer: Transfer, failed: Event) -> int:
-    """Send a file, unless another one has ``failed``: the deployment will not be created then."""
+    """Send a file, unless another one has ``failed``: then the deployment will not be created."""
     if failed.is_set():
         return 0
     headers = {"x-vercel-digest": sha, "Content-Type": "application/octet-stream"}
@@ -146,9 +146,9 @@ def _send(client: Vercel, sha: str, file: SourceFile, transfer: Transfer, failed
 
 
 def _missing(answer: Any) -> list[str]:
-    """Return the digests that Vercel asks for; it has been seen to do that with a 200 as well."""
+    """Return the digests of the files that Vercel requests; it sometimes does so with a 200."""
     try:
-        told = conform(answer, MISSING)
+        problem_fields = conform(answer, MISSING)
     except Mismatch:
         return []
-    return told.get("missing") or told.get("error", {}).get("missing") or []
+    return problem_fields.get("missing") or problem_fields.get("error", {}).get("missing") or []

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A project's variables at Vercel: what they are for some environments, and what makes them what they shall be."""
+"""A project's variables at Vercel: their values in some environments, and the changes that lead to the wanted ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .shapes import CHANGED, MADE, ONE_VARIABLE, VARIABLES
 from .states import Project
 
 ENVIRONMENTS = ("production", "preview", "development")
-MARK = "storefront.runbook "  # begins the comment that holds the digest of a value which Vercel does not give back
+MARK = "storefront.runbook "  # starts the comment with the digest of a value that Vercel does not return
 
 
 def digest(key: str, name: str, value: str | None) -> str | None:
@@ -28,7 +28,7 @@ def digest(key: str, name: str, value: str | None) -> str | None:
 
 
 def environments(project: Project, names: Iterable[str]) -> frozenset[str]:
-    """Return the standard environments by name and the custom ones by id. Raises ConfigError for one that there is not."""
+    """Return the standard environments by name and the custom ones by id. Raises ConfigError for an unknown one."""
     custom = {item["slug"]: item["id"] for item in project.get("customEnvironments") or []}
     known = {**{name: name for name in ENVIRONMENTS}, **custom}
     if unknown := [name for name in names if name not in known]:
@@ -39,14 +39,14 @@ def environments(project: Project, names: Iterable[str]) -> frozenset[str]:
 
 
 def place(where: Iterable[str]) -> dict[str, list[str]]:
-    """Return what a request says of environments."""
+    """Return the fields of a request that name environments."""
     custom = sorted(item for item in where if item not in ENVIRONMENTS)
     return {"target": [name for name in ENVIRONMENTS if name in where], **({"customEnvironmentIds": custom} if custom else {})}
 
 
 @dataclass(frozen=True)
 class Variable:
-    """``value`` is None where Vercel does not give it back; ``noted`` is then the digest in its comment, if this collection wrote it."""
+    """``value`` is None where Vercel does not return it; ``noted`` is then the digest in its comment, if this collection wrote it."""
 
     id: str
     name: str
@@ -60,13 +60,13 @@ class Variable:
 
 
 def last_change(client: Vercel, project: Project) -> int:
-    """Return when a variable was last set, in milliseconds; that one was removed leaves no trace."""
+    """Return when a variable was last set, in milliseconds; a removal is not visible."""
     listed = client.call("GET", f"/v10/projects/{project['id']}/env", shape=VARIABLES, params={"decrypt": "false"})["envs"]
     return max((item.get("updatedAt") or item.get("createdAt") or 0 for item in listed), default=0)
 
 
 def read(client: Vercel, project: Project) -> list[Variable]:
-    """Return the project's own variables, without those of single branches and those that an integration keeps."""
+    """Return the project's own variables, without those of single branches and those that an integration manages."""
     found = []
     for item in client.call("GET", f"/v10/projects/{project['id']}/env", shape=VARIABLES, params={"decrypt": "true"})["envs"]:
         if item.get("gitBranch") or item.get("system") or item["type"] == "system":
@@ -82,7 +82,7 @@ def read(client: Vercel, project: Project) -> list[Variable]:
 
 
 def shown(project: Project, held: Iterable[Variable], where: frozenset[str], key: str) -> dict[str, Any]:
-    """Return what the diff tells of a name's variables in the environments ``where``."""
+    """Return a name's variables in the environments ``where``, as the diff shows them."""
     slugs = {item["id"]: item["slug"] for item in project.get("customEnvironments") or []}
     held = list(held)
     digests = {digest(key, variable.name, variable.value) or variable.noted for variable in held}
@@ -94,15 +94,15 @@ def shown(project: Project, held: Iterable[Variable], where: frozenset[str], key
 
 
 def listing(client: Vercel, project: Project, key: str) -> list[dict[str, Any]]:
-    """Return name, environments, digest and sensitive of each variable, by name; one name may have several."""
+    """Return name, environments, digest and sensitive of each variable, by name; a name may occur several times."""
     everywhere = environments(project, [*ENVIRONMENTS, *(item["slug"] for item in project.get("customEnvironments") or [])])
-    told = [{"name": variable.name, **shown(project, [variable], everywhere, key)} for variable in read(client, project)]
-    return sorted(told, key=lambda item: (item["name"], item["environments"]))
+    variables = [{"name": variable.name, **shown(project, [variable], everywhere, key)} for variable in read(client, project)]
+    return sorted(variables, key=lambda item: (item["name"], item["environments"]))
 
 
 @dataclass
 class Change:
-    """What to do in this order: ``narrow`` and ``drop`` what is in the way, then ``update`` or ``create``."""
+    """The changes, in this order: ``narrow`` and ``drop`` the conflicting variables, then ``update`` or ``create``."""
 
     narrow: list[tuple[Variable, frozenset[str]]] = field(default_factory=list)
     drop: list[Variable] = field(default_factory=list)
@@ -110,7 +110,7 @@ class Change:
     create: list[tuple[str, str]] = field(default_factory=list)
 
     def names(self) -> set[str]:
-        """The names of all that is set."""
+        """The names of all variables that are set."""
         return {name for name, _unused in self.create} | {variable.name for variable, _unused in self.update}
 
     def take_away(self, held: Iterable[Variable], where: frozenset[str]) -> None:
@@ -122,7 +122,7 @@ class Change:
 
 
 def compare(there: Iterable[Variable], wanted: Mapping[str, str], unwanted: Iterable[str], where: frozenset[str], *, sensitive: bool, key: str) -> Change:
-    """Return what makes the environments ``where``, and no others, have the ``wanted`` variables and none of the ``unwanted``."""
+    """Return the changes that give the environments ``where``, and no others, the ``wanted`` variables and none of the ``unwanted``."""
     change = Change()
     held: dict[str, list[Variable]] = {}
     for variable in there:
@@ -146,9 +146,9 @@ def compare(there: Iterable[Variable], wanted: Mapping[str, str], unwanted: Iter
 
 
 def write(client: Vercel, project: Project, change: Change, where: frozenset[str], *, sensitive: bool, key: str) -> None:
-    """Carry a change out; what is set already when it is cut short stays right, and the next run does the rest.
+    """Carry out a change. After an interruption, the variables that are set already are right, and the next run does the rest.
 
-    What had to make way is put back where that which takes its place cannot be set: better an old value than none.
+    When a new variable cannot be set, the variable that it replaces is restored: an old value is better than none.
     """
     base = f"projects/{project['id']}/env"
     moved: list[Variable] = []
@@ -167,17 +167,17 @@ def write(client: Vercel, project: Project, change: Change, where: frozenset[str
     except (ApiError, Unreachable):
         for variable in moved:
             if variable.name in change.names():
-                with contextlib.suppress(RunbookError):  # refused where the other one was set after all
+                with contextlib.suppress(RunbookError):  # refused when the new one was set in spite of the error
                     client.call("PATCH", f"/v9/{base}/{variable.id}", shape=CHANGED, json=place(variable.where), idempotent=True)
         raise
 
 
 def _refuse_failed(answer: Mapping[str, Any]) -> None:
-    """Raise ApiError for what Vercel did not create, which it says with a good status."""
+    """Raise ApiError for variables that Vercel did not create; it reports them with a success status."""
     if failed := answer.get("failed"):
         error = failed[0]["error"]
         raise ApiError(
-            f"Vercel did not set {len(failed)} of the variables: {error.get('message') or 'it gave no reason'}. Correct what it names, then run it again.",
+            f"Vercel did not set {len(failed)} of the variables: {error.get('message') or 'it gave no reason'}. Correct these, then run it again.",
             code=error.get("code"),
             status=HTTPStatus.CREATED.value,
         )
@@ -187,7 +187,7 @@ def _drop(client: Vercel, path: str) -> None:
     try:
         client.call("DELETE", path, shape=CHANGED)
     except ApiError as error:
-        if not error.is_missing:  # as after an answer that was lost
+        if not error.is_missing:  # already removed, for example by a try whose answer was lost
             raise
 
 

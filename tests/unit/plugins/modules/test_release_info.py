@@ -51,7 +51,7 @@ def test_an_empty_ledger_is_no_failure(info):
     result = info()
     assert (result["failed"], result["changed"]) == (False, False)
     assert (result["live"], result["last_verified"], result["target"], result["records"]) == (None, None, None, [])
-    assert result["message"] == "No release was ever verified live, going by the ledger."
+    assert result["message"] == "The ledger has no verified release."
 
 
 def test_the_live_release_and_the_one_before_it_are_told_with_their_units(info, ended):

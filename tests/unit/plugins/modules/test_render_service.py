@@ -492,7 +492,7 @@ def test_a_suspended_service_is_resumed_to_be_deployed_to(render):
     service("stopped")
     result = deploy()
     assert (result["deployment"]["release"], result["deployment"]["status"]) == ("v1.1.0", "live")
-    assert any("was suspended and is resumed" in warning for warning in result["warnings"])
+    assert any("was suspended and has been resumed" in warning for warning in result["warnings"])
     assert render.writes() == ["suspend", "resume", "cancel", "create"]
 
 
@@ -535,7 +535,7 @@ def test_a_service_is_scaled_once(render):
     [
         (0, {"numInstances": 1}, "Use state=stopped"),
         (3, {"numInstances": 1, "autoscaling": {"enabled": True, "min": 1, "max": 5}}, "between 1 and 5 instances"),
-        (3, {}, "no number of instances"),
+        (3, {}, "number of instances cannot be set"),
     ],
 )
 def test_a_number_that_render_would_ignore_is_refused(render, replicas, details, said):

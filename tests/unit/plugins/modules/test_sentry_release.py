@@ -80,7 +80,7 @@ def test_what_is_missing_is_added_and_nothing_else(params: dict[str, Any], writt
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ({"version": "a/b"}, "Sentry takes no release"),
+        ({"version": "a/b"}, "Sentry does not accept the release"),
         ({"projects": []}, "projects is empty"),
         ({"released_at": "today"}, "released_at is 'today'"),
         ({"deploy": {"environment": "production", "finished_at": "later"}}, "deploy.finished_at is 'later'"),

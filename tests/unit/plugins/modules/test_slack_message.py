@@ -79,7 +79,7 @@ def test_a_token_in_the_environment_does_not_stand_in_a_webhooks_way(vendor: Fak
         ({}, "Give api_token and channel, or webhook_url"),
         ({"api_token": "xoxb-token"}, "Give api_token and channel"),
         ({"webhook_url": HOOK, "channel": CHANNEL}, "Leave out channel and ts"),
-        ({"webhook_url": "hooks.slack.com/s3cr3t"}, "webhook_url is not the address"),
+        ({"webhook_url": "hooks.slack.com/s3cr3t"}, "webhook_url is not the URL"),
         (app(ts=TS, thread_ts=TS), "Give one of them"),
         (app(ts=TS, channel="#deploys"), "it must be the channel's id"),
         (app(ts="1767225600.0001"), "names no message. Give message.ts"),

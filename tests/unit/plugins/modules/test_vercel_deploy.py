@@ -400,7 +400,7 @@ def test_an_adopted_build_that_is_live_already_is_warned_of(account):
     account.is_linked()
     account.serves(account.was_pushed(COMMIT))
     result = build_commit("adopt")
-    assert [warning for warning in result["warnings"] if "went live past every check" in warning]
+    assert [warning for warning in result["warnings"] if "went live without any check" in warning]
     assert result["previous"]["id"] == result["deployment"]["id"] == "dpl_1"
 
 
@@ -446,7 +446,7 @@ def test_an_upload_needs_something_to_upload(account):
 
 def test_a_tag_that_stands_for_another_commit_than_the_one_given_is_refused(account, shop):
     result = stage(shop, commit=COMMIT)
-    assert f"'v1.1.0' stands for {head(shop)}, and commit is {COMMIT}" in result["msg"]
+    assert f"'v1.1.0' is the commit {head(shop)}, but commit is {COMMIT}" in result["msg"]
     assert not stage(shop, commit=head(shop))["failed"]
 
 
@@ -599,7 +599,7 @@ def test_a_nul_in_a_path_or_a_ref_is_refused(account, shop, option):
 def test_ignore_files_that_leave_nothing_are_refused(account, shop):
     (shop / "apps" / "frontend" / ".vercelignore").write_text("*\n")
     result = stage(shop, ref=None, release="v1.1.0")
-    assert ".gitignore and .vercelignore leave nothing of the source to upload" in result["msg"]
+    assert ".gitignore and .vercelignore leave out every file" in result["msg"]
     assert written(account) == []
 
 
@@ -702,9 +702,9 @@ def test_what_a_function_names_is_sent_as_vercels_own_client_sends_it(account, b
 @pytest.mark.parametrize(
     ("named", "message"),
     [
-        ("../secret", "lies outside of"),
-        ("/etc/hostname", "lies outside of"),
-        ("a/../../secret", "lies outside of"),
+        ("../secret", "is outside"),
+        ("/etc/hostname", "is outside"),
+        ("a/../../secret", "is outside"),
         ("out/hostname", "is a link out of the source folder"),
         ("out", "is a link out of the source folder"),
         ("gone", "does not exist"),
@@ -731,7 +731,7 @@ def test_a_damaged_file_of_the_output_is_refused_by_name(account, built, file, t
 
 def test_an_output_that_is_missing_for_something_else_or_with_a_ref_is_refused(account, shop, built):
     assert "was built for production, not for preview. Run `vercel build`" in prebuilt(built, environment="preview")["msg"]
-    assert "A ref holds no output" in prebuilt(built, ref="v1.1.0")["msg"]
+    assert "A ref does not contain the output" in prebuilt(built, ref="v1.1.0")["msg"]
     output = built / "apps" / "frontend" / ".vercel" / "output"
     (output / "static" / "secret").symlink_to("/etc/hostname")
     assert "static/secret is a link out of the source folder" in prebuilt(built)["msg"]

@@ -55,7 +55,7 @@ def test_github_is_never_asked_to_merge(speak) -> None:
 
 
 def test_a_merge_is_no_deployment(speak) -> None:
-    with pytest.raises(ApiError, match=r"GitHub merged instead of making a deployment of v1.0.0: Auto-merged main"):
+    with pytest.raises(ApiError, match=r"GitHub merged instead of creating a deployment of v1.0.0: Auto-merged main"):
         speak(FakeVendor([reply(202, {"message": "Auto-merged main into v1.0.0."})])).create_deployment(WANTED)
 
 
@@ -84,7 +84,7 @@ NEW_YEAR = "Thu, 01 Jan 2026 00:00:00 GMT"
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (reply(409, {"message": "Conflict"}), "Conflict. required_contexts asks for nothing: wait until"),
+        (reply(409, {"message": "Conflict"}), "Conflict. required_contexts requires nothing: wait until"),
         (reply(422, {"message": "No ref found for: v1.0.0"}), "Push the ref (v1.0.0) to acme/shop"),
         (
             reply(422, {"message": "Validation Failed", "errors": [{"resource": "Deployment", "field": "ref", "code": "missing_field"}]}),

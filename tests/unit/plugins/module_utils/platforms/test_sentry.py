@@ -76,10 +76,10 @@ def test_a_deploy_whose_answer_was_lost_is_looked_for_and_not_told_again(speak) 
     [
         (
             {"projects": ["Invalid project ids or slugs: x"], "ref": "too long"},
-            "projects: Invalid project ids or slugs: x; ref: too long. Correct what Sentry names",
+            "projects: Invalid project ids or slugs: x; ref: too long. Correct the named fields",
         ),
         ({"detail": {"code": "bad", "message": "Bad one"}}, "with 400 bad: Bad one. Correct"),
-        ({}, "Correct what Sentry names"),
+        ({}, "Correct the named fields"),
     ],
 )
 def test_a_refusal_names_the_fields_and_what_to_do(speak, body: dict, said: str) -> None:
@@ -91,7 +91,7 @@ def test_a_refusal_names_the_fields_and_what_to_do(speak, body: dict, said: str)
 
 @pytest.mark.parametrize("version", ["", ".", "..", "latest", "a/b", "a b", "a\\b", "x" * 201, "a\n"])
 def test_a_version_that_sentry_does_not_take_is_refused(version: str) -> None:
-    with pytest.raises(ConfigError, match="Sentry takes no release"):
+    with pytest.raises(ConfigError, match="Sentry does not accept the release"):
         check_version(version)
 
 

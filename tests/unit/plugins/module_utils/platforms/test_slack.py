@@ -35,7 +35,7 @@ def test_a_post_tells_the_channels_id_and_the_message(speak) -> None:
 
 
 def test_a_200_that_says_no_is_an_error_with_its_remedy(speak) -> None:
-    with pytest.raises(ApiError, match=r"Slack did not do chat.postMessage: not_in_channel. Invite the app") as caught:
+    with pytest.raises(ApiError, match=r"Slack refused chat.postMessage: not_in_channel. Invite the app") as caught:
         speak(FakeVendor([reply(200, refused("not_in_channel"))])).post(CHANNEL, "text", None, False)
     assert (caught.value.code, caught.value.status, caught.value.details["retryable"]) == ("not_in_channel", 200, False)
 
@@ -106,7 +106,7 @@ def test_a_webhook_gets_the_text(clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("script", "said"),
     [
-        ([reply(404, text="no_service")], "with 404 no_service: The webhook is gone"),
+        ([reply(404, text="no_service")], "with 404 no_service: The webhook does not exist any more"),
         ([reply(403, text="invalid_token")], "copy it again"),
         ([reply(400, text="<html>")], "with 400: <html>"),
         ([answer_lost()], "No answer from Slack at https://hooks.slack.com"),
@@ -123,7 +123,7 @@ def test_a_webhooks_address_is_in_no_error(clock: Clock, script: list[Answer], s
 
 @pytest.mark.parametrize("url", ["", "hooks.slack.com/services/T/B/s3cr3t", "https://hooks.slack.com", "https://hooks.slack.com/a s3cr3t", "ftp://s3cr3t/x"])
 def test_what_is_no_webhook_is_refused_without_showing_it(url: str) -> None:
-    with pytest.raises(ConfigError, match="webhook_url is not the address of a webhook") as caught:
+    with pytest.raises(ConfigError, match="webhook_url is not the URL of a webhook") as caught:
         webhook_path(url)
     assert "s3cr3t" not in str(caught.value)
 
@@ -137,5 +137,5 @@ def test_a_webhook_may_carry_a_query() -> None:
 
 def test_a_webhook_that_does_not_say_ok_has_not_posted(clock: Clock) -> None:
     webhook = Webhook(HOOK, session=FakeVendor([reply(200, text="<html>")]).session(), sleep=clock.sleep, clock=clock)
-    with pytest.raises(ApiError, match="did not answer that it has posted"):
+    with pytest.raises(ApiError, match="did not confirm the message"):
         webhook.post("text", None)

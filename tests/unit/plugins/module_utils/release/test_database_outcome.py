@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How migrate.yml and restore.yml ended, in words."""
+"""The final messages of migrate.yml and restore.yml."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_restore_has_one_of_four_outcomes(restored: dict[str, Any], not_back: 
 @pytest.mark.parametrize(
     ("restored", "more", "message"),
     [
-        ({}, {}, "The database is as it was."),
+        ({}, {}, "The database was not changed."),
         (
             RESTORED,
             {},
@@ -54,7 +54,7 @@ def test_a_restore_has_one_of_four_outcomes(restored: dict[str, Any], not_back: 
         ),
         (RESTORED, {"adopted": True}, "The database is the adopted b1. It differs in 3 rows"),
         (RESTORED, {"undo": True}, "The database is the one from before the restore. It differs"),
-        ({**RESTORED, "already": True}, {}, "The database is that of the backup b1, and was before this run."),
+        ({**RESTORED, "already": True}, {}, "The database is that of the backup b1, The live database was already."),
     ],
 )
 def test_a_restore_says_which_database_serves(restored: dict[str, Any], more: dict[str, Any], message: str) -> None:

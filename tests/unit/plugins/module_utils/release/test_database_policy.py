@@ -90,7 +90,7 @@ def test_a_backup_that_others_make_counts_only_with_evidence_that_it_is_fresh(so
     assert [problem in found for found in decision.problems] == ([True] if problem else [])
     assert (decision.backs_up, decision.proves, decision.backup) == (False, False, evidence)
     assert decision.open["proof"] == f"this collection does not restore the {source} backup"
-    assert decision.open["backup"].startswith(f"{source} makes it: {evidence.get('name', 'no backup is named')}, made at ")
+    assert decision.open["backup"].startswith(f"{source} creates it: {evidence.get('name', 'an unnamed backup')}, created at ")
 
 
 def test_evidence_is_not_needed_for_a_backup_that_the_policy_does_without() -> None:
@@ -116,12 +116,12 @@ def test_the_catalogue_is_read_only_when_the_decision_depends_on_it(options: dic
     [
         ([backup(30, proven=20)], SCRATCH, False, ""),  # the nightly proof of an older one is enough
         ([backup(3), backup(30, proven=20)], {}, False, ""),
-        ([backup(30, proven=30)], SCRATCH, True, "the step database.prove did not end"),
-        ([backup(30, proven=20, damage="gone")], SCRATCH, True, "the step database.prove did not end"),
-        ([], SCRATCH, True, "the step database.prove did not end"),
+        ([backup(30, proven=30)], SCRATCH, True, "the step database.prove did not finish"),
+        ([backup(30, proven=20, damage="gone")], SCRATCH, True, "the step database.prove did not finish"),
+        ([], SCRATCH, True, "the step database.prove did not finish"),
         ([], {}, False, "this run cannot do it: it has no scratch server"),
         ([], {**SCRATCH, **ENCRYPTED}, False, "this run cannot do it: it has no key"),
-        ([], {**SCRATCH, **ENCRYPTED, **KEY}, True, "the step database.prove did not end"),
+        ([], {**SCRATCH, **ENCRYPTED, **KEY}, True, "the step database.prove did not finish"),
         ([backup(30, encryption="age")], {**SCRATCH, "backup_policy": "when_migrating"}, False, "it has no key"),
         ([], {**SCRATCH, "backup_policy": "when_migrating"}, False, "there is no backup yet"),
         ([], {**SCRATCH, "proof_max_age": 0}, False, "database_proof_max_age is 0"),
@@ -138,12 +138,12 @@ def test_a_deploy_proves_what_was_not_proven_lately(backups: list[Any], options:
     ("options", "copy", "no_rows"),
     [
         (SCRATCH, "backup", ""),
-        ({**SCRATCH, "rehearse": "schema_only"}, "schema", "as database_rehearse says"),
+        ({**SCRATCH, "rehearse": "schema_only"}, "schema", "database_rehearse is schema_only"),
         ({**SCRATCH, "rehearse": "off"}, "", ""),
         ({}, "", ""),
         ({**SCRATCH, **ENCRYPTED}, "schema", "it has no key to decrypt them"),
         ({**SCRATCH, **ENCRYPTED, **KEY}, "backup", ""),
-        ({**SCRATCH, "backup_source": "vendor"}, "schema", "others make the backups"),
+        ({**SCRATCH, "backup_source": "vendor"}, "schema", "the backups are not created by this collection"),
         ({"rehearsal_copy_given": True}, "given", ""),
     ],
 )
@@ -159,7 +159,7 @@ def test_pending_migrations_are_rehearsed_on_the_best_copy_that_there_can_be(opt
     ("options", "undone"),
     [
         ({"rehearse": "off"}, "database_rehearse is off"),
-        (SCRATCH, "the step database.rehearse did not end"),
+        (SCRATCH, "the step database.rehearse did not finish"),
         ({}, "this run has no scratch server (database_scratch_url)"),
     ],
 )
@@ -170,7 +170,7 @@ def test_a_rehearsal_that_is_not_done_says_why(options: dict[str, Any], undone: 
 
 def test_a_backup_that_is_restored_for_the_rehearsal_is_not_restored_again_for_the_proof() -> None:
     assert decided(pending=True, **SCRATCH).proves is False
-    assert decided(pending=True, **SCRATCH).open["proof"] == "it was restored for the rehearsal, which did not end"
+    assert decided(pending=True, **SCRATCH).open["proof"] == "it was restored for the rehearsal, which did not finish"
     assert decided(pending=True, rehearse="schema_only", **SCRATCH).proves is True
 
 
@@ -217,7 +217,7 @@ def test_notes_name_only_what_no_step_will_do() -> None:
     assert made.startswith("backup: none is made by this run: vendor makes it")
     assert proof == "backup: not proven: this collection does not restore the vendor backup"
     assert seen_ahead(pending=True, rehearse="schema_only", **SCRATCH).notes == [
-        "migrations: rehearsed on the schema without its rows, as database_rehearse says"
+        "migrations: rehearsed on the schema without its rows, database_rehearse is schema_only"
     ]
 
 

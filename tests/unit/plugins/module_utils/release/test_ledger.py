@@ -142,7 +142,7 @@ def test_a_deploy_that_moved_no_unit_is_no_target():
     assert back_to(record("v1.0.0"), record("v1.1.0"), record("v1.2.0", units=())) == "v1.0.0"
 
 
-@pytest.mark.parametrize(("records", "said"), [([], "No release was ever verified"), ([record("v1.0.0")], "no verified release before v1.0.0")])
+@pytest.mark.parametrize(("records", "said"), [([], "The ledger has no verified release"), ([record("v1.0.0")], "no verified release before v1.0.0")])
 def test_without_a_target_the_message_says_why(records, said):
     index, message = target(history(*records))
     assert index is None
@@ -189,14 +189,14 @@ def test_what_was_never_verified_or_was_withdrawn_is_unfit_until_it_is_released_
 def test_a_record_with_a_wrong_field_is_refused_by_its_name(store, change, said):
     made = history(record("v1.0.0"))[0]
     store.objects["ledger/x.json"] = json.dumps({**made, **change}).encode()
-    with pytest.raises(ConfigError, match=f"ledger/x.json in .* is no record that this version knows: {said}"):
+    with pytest.raises(ConfigError, match=f"ledger/x.json in .* is not a record that this version can read: {said}"):
         load(store, "ledger/x.json")
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"null", b"{}", b"[" * 100_000, b"\xff\xfe", b'"text"'])
 def test_what_is_no_record_is_refused(store, data):
     store.objects["ledger/x.json"] = data
-    with pytest.raises(ConfigError, match="is no record that this version knows"):
+    with pytest.raises(ConfigError, match="is not a record that this version can read"):
         load(store, "ledger/x.json")
 
 

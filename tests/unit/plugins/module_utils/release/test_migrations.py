@@ -28,7 +28,7 @@ SEEN: dict[str, Any] = {
         ({"backup": {"msg": "no bucket"}}, ["no bucket"]),
         ({"backup": {}, "makes_backups": False}, []),
         ({"maintenance": True}, []),
-        ({"maintenance": True, "surfaces": ["database"]}, ["surfaces does not name the backend: name it too"]),
+        ({"maintenance": True, "surfaces": ["database"]}, ["surfaces does not name the backend: add it"]),
         ({"runner": "platform", "surfaces": ["database"]}, ["database_migrate_runner is platform"]),
         ({"runner": "platform", "surfaces": ["database"], "kind": "rollback"}, []),
         ({"migrations": {"pending": [EXPAND, CONTRACT, UNKNOWN]}}, ["-e approve_migration=2_contract", "-e approve_migration=3_unknown"]),

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a deploy or a rollback ended, in words."""
+"""The final messages of a deploy or a rollback."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ SNAPSHOT = {"frontend": {"id": "f1", "release": "v1"}, "api": {"id": "a1", "rele
 
 def test_what_is_live_again_leaves_out_what_is_not_back() -> None:
     assert outcome.live_again(SNAPSHOT, [{"what": "cron", "why": ""}]) == (
-        "Live again: frontend v1, api a1. Nothing was live before of worker: a unit of the backend is stopped again, a frontend that was promoted stays."
+        "Live again: frontend v1, api a1. Nothing was live before in worker: a unit of the backend is stopped again, a promoted frontend stays."
     )
     assert outcome.live_again({}, []) == ""
 
@@ -73,7 +73,7 @@ def test_a_deploy_that_was_put_back_begins_with_a_fixed_word(seen: dict[str, Any
 @pytest.mark.parametrize(
     ("held", "not_held", "holding"),
     [
-        (True, [], "The shop is held in maintenance."),
+        (True, [], "The shop is in maintenance."),
         (False, NOT_BACK, "The shop could not be put into maintenance: It did not start."),
         (False, [], "The shop could not be put into maintenance: this run does not move the backend."),
     ],
@@ -106,9 +106,9 @@ def test_a_rollback_says_what_serves(not_back: list[Any], changed: bool, message
 
 def test_an_unfinished_deploy_is_settled_in_one_of_two_ways() -> None:
     journal = {"kind": "deploy", "release": "v2", "step": "edge.purge"}
-    assert outcome.settling_message(journal, forward=True) == "The deploy of v2 did not end: it stopped in edge.purge. It is run forward."
+    assert outcome.settling_message(journal, forward=True) == "The deploy of v2 did not end: it stopped in edge.purge. It is continued."
     assert outcome.settling_message({}, forward=False) == (
-        "The deploy of an unknown release did not end: it stopped in its first step. What was live before it is put back first."
+        "The deploy of an unknown release did not end: it stopped in its first step. The release that was live before it is restored first."
     )
     assert outcome.unsettled_message(NOT_BACK, "v2") == (
         "ROLLBACK INCOMPLETE: worker. What the deploy of v2 left was not put back, so nothing new was started. It did not start."

@@ -65,11 +65,11 @@ def test_a_release_that_the_ledger_calls_unverified_is_not_taken_unless_it_is_na
 @pytest.mark.parametrize(
     ("known", "words"),
     [
-        ({"ledger": {"message": "Every release failed."}}, "There is nothing to go back to. Every release failed. The platforms have no older"),
-        ({"to": "v9"}, "v9 is not among the releases that can be put back. The platforms have no older deployment that could run again. Deploy a release"),
+        ({"ledger": {"message": "Every release failed."}}, "There is no release to roll back to. Every release failed. The platforms have no older"),
+        ({"to": "v9"}, "A rollback to v9 is not possible. The platforms have no older deployment that could run again. Deploy a release"),
         (
             {"to": "v9", "offered": {"api": [unit("v2"), unit("v1")], "frontend": [unit("v1"), unit(None)]}},
-            "v9 is not among the releases that can be put back. These can be put back: v2, v1. Name one of them with -e to=<release>.",
+            "A rollback to v9 is not possible. Possible targets: v2, v1. Name one of them with -e to=<release>.",
         ),
     ],
 )

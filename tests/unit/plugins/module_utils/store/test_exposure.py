@@ -249,7 +249,7 @@ def test_any_body_of_a_real_answer_is_borne(answer: bytes) -> None:
         warnings: list[str] = []
         refuse_public(store, warnings.append)
         store.close()
-    assert "does not say whether everybody may read it" in warnings[0]
+    assert "publicly readable is unknown" in warnings[0]
 
 
 @contextmanager
@@ -279,7 +279,7 @@ def test_a_service_that_does_not_tell_is_warned_of(service: Service, code: str, 
     for operation in ("get_public_access_block", "get_bucket_policy_status", "get_bucket_policy", "get_bucket_acl"):
         service.says(operation, code, status)
     service.look()
-    assert "does not say whether everybody may read it" in service.warnings[0]
+    assert "publicly readable is unknown" in service.warnings[0]
     assert "s3:GetBucketPolicyStatus" in service.warnings[0]
 
 

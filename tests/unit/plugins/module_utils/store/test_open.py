@@ -108,7 +108,7 @@ def test_a_probe_whose_answer_was_lost_proves_as_much(monkeypatch):
         tries.append(key)
         etag = put(key, data)
         if len(tries) == 1:
-            raise Conflict(f"{key} was written by somebody else")
+            raise Conflict(f"{key} was written by another process")
         return etag
 
     monkeypatch.setattr(store, "put_if_absent", lose)

@@ -91,7 +91,7 @@ def test_the_list_goes_through_every_page_and_drops_the_prefix(store, service):
 @pytest.mark.parametrize(
     ("code", "status", "remedy"),
     [
-        ("NoSuchBucket", 404, "There is no bucket 'bucket' .* Make it, or correct store"),
+        ("NoSuchBucket", 404, "There is no bucket 'bucket' .* Create it, or correct store"),
         ("AccessDenied", 403, "access denied. The credentials need s3:GetObject, s3:PutObject"),
         ("InvalidAccessKeyId", 403, "Correct store_access_key and store_secret_key"),
         ("SignatureDoesNotMatch", 403, "Correct store_access_key and store_secret_key"),

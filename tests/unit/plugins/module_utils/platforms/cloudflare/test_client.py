@@ -71,7 +71,7 @@ def test_a_token_that_may_only_purge_is_enough_for_an_id(clock: Clock, warnings:
     found = client([reply(403, refused(9109, "Unauthorized to access requested resource"))], clock, warn=warnings.append).zone(ZONE)
     assert found == Zone(ZONE, None)
     assert len(warnings) == 1
-    assert "shows only with the purge" in warnings[0]
+    assert "only the purge itself will show" in warnings[0]
 
 
 def test_an_id_that_does_not_exist_keeps_cloudflares_words(clock: Clock) -> None:
@@ -117,7 +117,7 @@ def test_a_purge_whose_answer_was_lost_is_sent_again(clock: Clock) -> None:
 def test_a_200_that_does_not_say_success_is_an_error(body: Any, said: str, code: str | None, clock: Clock) -> None:
     with pytest.raises(ApiError) as caught:
         client([reply(200, body)], clock).purge_everything(ZONE)
-    assert f"Cloudflare did not do POST /zones/{ZONE}/purge_cache: {said}." in str(caught.value)
+    assert f"Cloudflare refused POST /zones/{ZONE}/purge_cache: {said}." in str(caught.value)
     assert caught.value.code == code
 
 

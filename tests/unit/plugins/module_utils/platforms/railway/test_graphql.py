@@ -50,7 +50,7 @@ def test_an_answer_without_a_result_is_an_error(clock: Clock, answer: Any) -> No
     [
         ("Not Authorized", "Check api_token, and token_type"),
         ("Deployment not found", "Check project, environment, service"),
-        ("Too busy", "Correct what it names"),
+        ("Too busy", "Correct the named problem"),
     ],
 )
 def test_an_error_says_what_to_do_and_keeps_what_railways_support_asks_for(clock: Clock, said: str, advice: str) -> None:

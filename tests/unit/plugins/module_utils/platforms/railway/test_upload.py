@@ -110,5 +110,5 @@ def test_the_ignore_files_above_the_root_directory_count_for_a_folder(app):
 
 def test_a_source_that_is_ignored_altogether_is_refused(app):
     (app / ".railwayignore").write_text("*\n")
-    with pytest.raises(ConfigError, match=r"\.gitignore and \.railwayignore leave nothing of the source to upload"):
+    with pytest.raises(ConfigError, match=r"\.gitignore and \.railwayignore leave out every file"):
         sent(app, None)

@@ -113,7 +113,7 @@ def test_a_deploy_that_is_only_queued_is_looked_for(render, client):
 def test_a_queued_deploy_that_never_comes_is_an_error(render, client):
     render.has("v1.1.0")
     render.faults["create"] = [lambda _: reply(202)]
-    with pytest.raises(ApiError, match="no new deploy is listed after 60 s") as failure:
+    with pytest.raises(ApiError, match="lists no new deploy after 60 s") as failure:
         client.create(WANTED)
     assert failure.value.code == "no_deployment"
     assert render.writes() == ["create"]

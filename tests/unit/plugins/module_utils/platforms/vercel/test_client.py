@@ -89,14 +89,14 @@ def test_a_failed_build_ends_with_vercels_message_and_the_end_of_its_log_in_orde
         client.wait_ready(account.project, staged)
     assert str(caught.value) == (
         "The build dpl_1 of v1.1.0 ended as error. The end of its log: Command npm run build exited with 1\nnpm run build\nModule not found: cart\n"
-        "Correct what the log names and deploy again."
+        "Correct the error in the log and deploy again."
     )
 
 
 def test_a_build_log_that_cannot_be_had_does_not_hide_the_failure(account, client):
     account.faults["GET /v3/deployments/events"] = [lambda answer: vercel_error(500, "internal")]
     staged = account.has("v1.1.0", state="ERROR")
-    with pytest.raises(DeploymentFailed, match=r"dpl_1 of v1.1.0 ended as error\. Correct what"):
+    with pytest.raises(DeploymentFailed, match=r"dpl_1 of v1.1.0 ended as error\. Correct the error"):
         client.wait_ready(account.project, staged)
 
 
@@ -143,7 +143,7 @@ def test_a_failed_promotion_names_the_aliases_and_what_to_do(account, client):
     account.jobs = ["pending", "failed"]
     account.aliases = [{"alias": "shop.example", "status": "completed"}, {"alias": "www.shop.example", "status": "failed"}]
     client.point(account.project, "dpl_1", "promote")
-    with pytest.raises(DeploymentFailed, match=r"Serving dpl_1 ended as failed for www\.shop\.example\. Look at these domains"):
+    with pytest.raises(DeploymentFailed, match=r"Serving dpl_1 ended as failed for www\.shop\.example\. Check these domains"):
         client.wait_served(account.project, "dpl_1")
 
 
@@ -158,7 +158,7 @@ def test_production_that_is_on_its_way_to_another_deployment_is_not_taken_for_se
     account.serves(account.has("v1.0.0"))
     account.has("v1.1.0")
     client.point(account.project, "dpl_2", "promote")
-    assert client.status(account.project, "dpl_1")[1] == "on its way to dpl_2"
+    assert client.status(account.project, "dpl_1")[1] == "being moved to dpl_2"
 
 
 @pytest.mark.parametrize(("held", "word"), [(["shop.example"], "served"), ([], "not served yet on shop.example")])

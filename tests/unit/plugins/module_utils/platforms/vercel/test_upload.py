@@ -175,5 +175,5 @@ def test_a_whole_repository_is_uploaded_as_it_is(account, folder):
 
 def test_a_source_without_the_folder_that_the_project_is_built_in_is_refused(account, folder):
     account.project["rootDirectory"] = "apps/frontend"
-    with pytest.raises(ConfigError, match=r"is built in apps/frontend .* Set root_directory to apps/frontend"):
+    with pytest.raises(ConfigError, match=r"in apps/frontend .* Set root_directory to apps/frontend"):
         layout(list_files(folder), account.project, "")
