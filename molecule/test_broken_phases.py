@@ -111,7 +111,7 @@ SCENARIOS = [
         **BACKEND,
     ),
     Broken("frontend.stage", "the build fails", [fault("Begin frontend.stage", "vercel", "create", "build_fails")], "frontend.stage failed", **FRONTEND),
-    Broken("verify.staged", "the pages tell a wrong release", [], "verify.staged failed", release=WRONG, **FRONTEND),
+    Broken("verify.staged", "the pages show a wrong release", [], "verify.staged failed", release=WRONG, **FRONTEND),
     Broken(
         "frontend.promote",
         "the domains are not moved",
@@ -181,7 +181,7 @@ def test_it_is_put_back(one_shop, scenario):
         if scenario.outcome
         else "Nothing was changed. …"
         if scenario.says == NOTHING
-        else "what the store or the platform said"
+        else "the message of the store or the platform"
     )
     seen(f"{scenario.phase}: {scenario.by}", OLD, 2, says, RERUN)
 

@@ -133,7 +133,7 @@ def die(shop, phase: str, when: str, surface: str, surfaces: list[str]) -> None:
     assert {what for _where, what in customers.seen} <= {OLD, NEW}
     live = shop.live()
     assert set(live.values()) <= {OLD, NEW}
-    seen(f"{phase}: killed {'during' if when == 'in' else 'after'} it", f"{surface} {live[surface]}", "killed", "none", "runs forward")
+    seen(f"{phase}: killed {'during' if when == 'in' else 'after'} it", f"{surface} {live[surface]}", "killed", "none", "continues")
 
 
 @pytest.mark.parametrize(("phase", "when"), kills("backend"), ids=[f"{when} {phase}" for phase, when in kills("backend")])

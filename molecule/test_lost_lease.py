@@ -62,7 +62,7 @@ def test_one_that_stands_still_at_its_record_past_the_deadline_records_nothing(s
     assert ledger(shop) == [("deploy", OLD, "released"), ("rollback", OLD, "rolled_back")]
     assert shop.lease() == lease
     assert shop.live() == BOTH_OLD
-    seen("release.record: stood still past its deadline", OLD, 2, "LEASE LOST in release.record …", "starts over")
+    seen("release.record: stopped past its deadline", OLD, 2, "LEASE LOST in release.record …", "starts over")
 
 
 def test_a_record_that_arrives_too_late_stands_before_the_next_holders_and_is_taken_back(shop):

@@ -164,7 +164,7 @@ def test_a_platform_migrates_in_maintenance_and_what_it_did_not_apply_is_put_bac
     assert products(shop) == 200
     assert len(shop.ledger()[-1]["migrations"]) == 2
     assert {what for where, what in customers.seen if where == "backend"} <= {OLD, NEXT}
-    seen("backend.hold: a migration that old code does not know", NEXT, 0, "RELEASED", "deploys nothing")
+    seen("backend.hold: a migration that old code cannot run on", NEXT, 0, "RELEASED", "deploys nothing")
 
 
 def test_a_fleet_stops_at_the_first_storefront_that_fails(shop, tmp_path):

@@ -54,7 +54,7 @@ def test_another_release_first_puts_back_what_was_left(killed_shop):
     assert played.report["before"] == {"api": OLD, "worker": OLD, "frontend": OLD}
     assert [(record["release"], record["outcome"]) for record in shop.ledger()] == [(OLD, "released"), (NEW, "rolled_back"), (OTHER, "released")]
     assert shop.live() == {"frontend": OTHER, "backend": OTHER}
-    seen("killed after promotion: another release", OTHER, 0, "RELEASED", "it is put back first")
+    seen("killed after promotion: another release", OTHER, 0, "RELEASED", "the old release is restored first")
 
 
 def test_a_rollback_puts_back_what_was_live_before_it(killed_shop):
@@ -72,7 +72,7 @@ def test_a_killed_rollback_goes_on_to_where_it_went(released_shop):
     played = shop.play("rollback.yml", break_lease="the controller is gone")
     assert played.rc == 0, played.stdout
     assert shop.live() == BOTH_OLD
-    seen("rollback.yml: killed in it", OLD, 0, "ROLLED BACK to …", "changes nothing")
+    seen("rollback.yml: killed during it", OLD, 0, "ROLLED BACK to …", "changes nothing")
 
 
 def test_one_that_is_ended_by_a_signal_is_run_forward(shop):
@@ -91,7 +91,7 @@ def test_one_that_is_ended_by_a_signal_is_run_forward(shop):
     played = shop.play("deploy.yml", **options)
     assert played.rc == 0, played.stdout
     assert shop.live() == BOTH_NEW
-    seen("ended by SIGTERM or Ctrl-C", NEW, 0, "RELEASED", "runs forward")
+    seen("ended by SIGTERM or Ctrl-C", NEW, 0, "RELEASED", "continues")
 
 
 def test_a_deploy_that_the_runner_cancels_is_run_forward(shop):
@@ -106,7 +106,7 @@ def test_a_deploy_that_the_runner_cancels_is_run_forward(shop):
     assert played.rc == 0, played.stdout
     assert "It is continued" in played.text
     assert shop.live() == {"frontend": NEW, "backend": OLD}
-    seen("cancelled by the runner", f"frontend {NEW}", 0, "RELEASED", "runs forward")
+    seen("cancelled by the runner", f"frontend {NEW}", 0, "RELEASED", "continues")
 
 
 def test_two_deploys_at_once_do_not_meet(shop):
@@ -119,7 +119,7 @@ def test_two_deploys_at_once_do_not_meet(shop):
     shop.clear_faults()
     assert first.end().rc == 0
     assert shop.live() == {"frontend": NEW, "backend": OLD}
-    seen("two deploys at once: the second", f"what the first releases: frontend {NEW}", 2, "Nothing was changed. … held by …", "starts over")
+    seen("two deploys at once: the second", f"the release of the first: frontend {NEW}", 2, "Nothing was changed. … held by …", "starts over")
 
 
 def test_one_that_stood_still_past_its_deadline_writes_nothing_more(shop):
@@ -146,7 +146,7 @@ def test_one_that_stood_still_past_its_deadline_writes_nothing_more(shop):
     assert shop.lease() == before
     assert shop.live() == {"frontend": OTHER, "backend": OLD}
     assert [(record["release"], record["outcome"]) for record in shop.ledger()] == [(OLD, "released"), (NEW, "rolled_back"), (OTHER, "released")]
-    seen("stood still past its deadline", f"frontend {OTHER}", 2, "LEASE LOST in frontend.stage …", "starts over")
+    seen("stopped past its deadline", f"frontend {OTHER}", 2, "LEASE LOST in frontend.stage …", "starts over")
 
 
 def test_a_rollback_takes_the_lease_of_a_deploy_that_runs(shop):
@@ -196,7 +196,7 @@ def test_what_one_unit_cannot_put_back_is_named_and_the_others_are_back(shop, in
     assert [(record["release"], record["outcome"]) for record in shop.ledger()] == [
         (OLD, "released"), (NEW, "incomplete"), (NEW, "rolled_back"), (OTHER, "released"),
     ]  # fmt: skip
-    seen("rescue: one unit cannot be put back", OLD, 2, "ROLLBACK INCOMPLETE: worker. …", "puts it back first")
+    seen("rescue: one unit cannot be rolled back", OLD, 2, "ROLLBACK INCOMPLETE: worker. …", "rolls it back first")
 
 
 def test_a_deploy_that_does_not_move_what_was_left_is_refused(killed_shop):
