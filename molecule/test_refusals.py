@@ -26,7 +26,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"release": "", "frontend_token": "", "backend_project": "FILL_IN_railway_project_id"},
         [
             *("release is missing", "-e release=", "frontend_token is empty"),
-            *("backend_project still has a placeholder", "FILL_IN_railway_project_id"),
+            *("backend_project is still to be filled in", "FILL_IN_railway_project_id"),
         ],
     ),
     "an unknown surface": ({"surfaces": "fronted"}, ["fronted", "frontend"]),
@@ -84,4 +84,4 @@ def test_production_names_every_placeholder_that_is_left(shop):
     played = shop.play("deploy.yml", cmdline="--check --diff", inventory=str(ROOT / "inventories/production"), release="v1.1.0")
     assert played.rc == 2
     for option in ("frontend_token", "frontend_project", "backend_token", "backend_project", "backend_units", "database_url", "store", "edge_token"):
-        assert f"{option} still has a placeholder" in played.message
+        assert f"{option} is still to be filled in" in played.message

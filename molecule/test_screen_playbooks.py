@@ -156,7 +156,7 @@ def test_a_rollback_that_is_refused(released_shop):
     played = released_shop.play("rollback.yml", to="v9.9.9")
     outcome, command = ending(played, 14)
     assert played.rc == 2
-    assert outcome.startswith("Nothing was changed. v9.9.9 is not possible.")
+    assert outcome.startswith("Nothing was changed. A rollback to v9.9.9 is not possible.")
     assert "-e to=v9.9.9" in command
 
 

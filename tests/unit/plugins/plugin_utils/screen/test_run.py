@@ -243,10 +243,10 @@ def test_what_a_check_of_the_play_stops_within_a_step_is_shown():
 def test_a_restore_that_waits_for_an_approval_has_stopped_and_not_failed():
     why = "3 rows of the live database are not in it. Continue with -e approve_restore=shop"
     events = [*begun("database.stage"), at(20, "ansible.builtin.assert", "failed", msg=why)]
-    told = report(kind="restore", outcome="failed", message="The database is as it was.")
+    told = report(kind="restore", outcome="failed", message="The database was not changed.")
     lines = shown(run_of(playbook="playbooks/restore.yml", options=["-e backup=latest"]), [*events, told])
     assert not any("FAILED" in line for line in lines)
-    assert "NOT RESTORED: it waits for an approval. The database is as it was." in lines
+    assert "NOT RESTORED: it waits for an approval. The database was not changed." in lines
     assert "-e backup=latest -e approve_restore=shop" in " ".join(" ".join(lines).replace("\\", "").split())
 
 

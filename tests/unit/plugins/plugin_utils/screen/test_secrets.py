@@ -47,7 +47,7 @@ def test_other_forms_of_a_secret_are_masked(form):
 
 
 def test_a_placeholder_that_is_still_to_be_filled_in_is_shown():
-    text = "backend_token still has a placeholder: replace FILL_IN vault_backend_token in vault.yml"
+    text = "backend_token is still to be filled in (FILL_IN vault_backend_token in vault.yml)"
     assert learned(backend_token="FILL_IN vault_backend_token in vault.yml")(text) == text
 
 
