@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How to reach a vendor's API."""
+"""Options of every module that calls a vendor's API."""
 
 from __future__ import annotations
 
@@ -11,24 +11,26 @@ class ModuleDocFragment:
 options:
   api_token:
     description:
-      - Token of the vendor's API. Never shown, logged or written to disk.
+      - API token of the vendor. Never shown, logged or written to disk.
     type: str
     required: true
   api_url:
     description:
-      - Address of the vendor's API; another one than the default is for tests and proxies.
+      - URL of the vendor's API. Change it for tests and proxies only.
     type: str
   timeout:
     description:
-      - Seconds for one attempt of a request, until its answer has arrived whole. With its retries a request ends within six times that, and within 180
-        seconds; an upload has a second more for each 64 KiB.
-      - A rate limit that clears within that time is waited for. One that clears later fails at once, and the error says when to run the task again.
+      - Seconds for one attempt of a request, up to the last byte of the response. A request with its retries takes at
+        most six times this value and at most 180 seconds. An upload gets one extra second for each 64 KiB.
+      - If a rate limit ends within that time, the module waits for it. If it ends later, the module fails at once, and
+        the error says when to rerun the task.
     type: float
     default: 30.0
   allow_plain_http:
     description:
-      - Allows a secret (a token, a webhook, a secret header of a probe, credentials of the store) to be sent over plain HTTP to another machine. Without
-        it this is refused. This machine (V(127.0.0.0/8), V(::1), V(localhost)) is always allowed.
+      - Allows secrets to be sent over plain HTTP to another machine. Secrets are tokens, webhooks, secret headers of
+        probes and credentials of the store. The module refuses this by default. The local machine (V(127.0.0.0/8),
+        V(::1), V(localhost)) is always allowed.
     type: bool
     default: false
 """

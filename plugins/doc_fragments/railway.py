@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options that say which service at Railway is meant, and how to get in."""
+"""Options that identify a Railway service and the token for it."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ class ModuleDocFragment:
 options:
   api_token:
     description:
-      - Token of Railway's API. Never shown, logged or written to disk.
-      - The environment variables E(RAILWAY_API_TOKEN) and E(RAILWAY_TOKEN) are used when it is not set. Railway's own client takes the second one for
-        a project token, so set O(token_type) as well.
+      - API token for Railway. Never shown, logged or written to disk.
+      - The environment variables E(RAILWAY_API_TOKEN) and E(RAILWAY_TOKEN) are used when this option is not set.
+        Railway's own client expects a project token in the second one, so set O(token_type) as well.
     type: str
     required: true
   api_url:
     description:
-      - Address of Railway's API; another one than the default is for tests and proxies.
+      - URL of Railway's API. Change it for tests and proxies only.
     type: str
     default: https://backboard.railway.com
   allow_plain_http:
     description:
-      - Allows a secret (a token, a webhook, a secret header of a probe, credentials of the store) to be sent over plain HTTP to another machine. Without
-        it this is refused. This machine (V(127.0.0.0/8), V(::1), V(localhost)) is always allowed.
+      - Allows secrets to be sent over plain HTTP to another machine. Secrets are tokens, webhooks, secret headers of
+        probes and credentials of the store. The module refuses this by default. The local machine (V(127.0.0.0/8),
+        V(::1), V(localhost)) is always allowed.
     type: bool
     default: false
   token_type:
     description:
-      - V(account) is a token of an account or a workspace, V(project) one that belongs to a single environment of a project. Railway takes them in
-        different headers and says C(Not Authorized) to the wrong one.
+      - V(account) is a token of an account or a workspace. V(project) is a token of a single environment of a project.
+        Railway expects each in a different header and answers C(Not Authorized) to the wrong one.
     type: str
     choices: [account, project]
     default: account

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a backup is read and restored."""
+"""Options for reading and restoring a backup."""
 
 from __future__ import annotations
 
@@ -11,24 +11,26 @@ class ModuleDocFragment:
 options:
   prefix:
     description:
-      - Where in the store backups are kept.
+      - Folder of the backups inside the store.
     type: str
     default: backups/
   identity:
     description:
-      - Secret key of age, or the content of a file of C(age-keygen), for a backup that is encrypted. Never shown or logged.
+      - Secret age key that decrypts an encrypted backup. The content of a file that C(age-keygen) wrote also works.
+        Never shown or logged.
     type: str
   identity_file:
     description:
-      - File that holds the O(identity).
+      - File with the secret age key, instead of O(identity).
     type: path
   jobs:
     description:
-      - How many connections restore at a time.
+      - Number of connections that restore in parallel.
     type: int
     default: 3
   postgres_bin:
     description:
-      - Folder of PostgreSQL's client programs. Without it those of the server's version are searched for, or else the next newer ones.
+      - Folder of PostgreSQL's client programs. By default the module finds the programs of the server's version, or
+        else of the next newer version.
     type: path
 """

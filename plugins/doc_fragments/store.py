@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where backups, the lease and the ledger live."""
+"""Options of the store, which holds the backups, the lease and the ledger."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ class ModuleDocFragment:
 options:
   store:
     description:
-      - Where backups, the lease and the ledger live, as C(s3://bucket/prefix), or C(file:///path) for development.
+      - URL of the store that holds the backups, the lease and the ledger. Use C(s3://bucket/prefix), or C(file:///path)
+        for development.
     type: str
   store_endpoint_url:
     description:
-      - Address of an S3 compatible service other than AWS.
+      - URL of an S3-compatible service other than AWS.
     type: str
   store_access_key:
     description:
-      - S3 access key id. Without it the usual chain of boto3 is used (environment, profile, instance role).
+      - S3 access key id. Without it boto3 searches its usual chain (environment, profile, instance role).
     type: str
   store_secret_key:
     description:
@@ -31,13 +32,15 @@ options:
     type: str
   store_is_shared:
     description:
-      - Says that a C(file://) store is a folder that every controller sees. Without it such a store is refused.
+      - Confirms that the folder of a C(file://) store is shared by every controller. Without it the module refuses such
+        a store.
     type: bool
     default: false
   allow_plain_http:
     description:
-      - Allows a secret (a token, a webhook, a secret header of a probe, credentials of the store) to be sent over plain HTTP to another machine. Without
-        it this is refused. This machine (V(127.0.0.0/8), V(::1), V(localhost)) is always allowed.
+      - Allows secrets to be sent over plain HTTP to another machine. Secrets are tokens, webhooks, secret headers of
+        probes and credentials of the store. The module refuses this by default. The local machine (V(127.0.0.0/8),
+        V(::1), V(localhost)) is always allowed.
     type: bool
     default: false
 """

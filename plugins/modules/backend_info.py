@@ -10,10 +10,11 @@ module: backend_info
 version_added: 1.0.0
 short_description: List what a service of the backend runs and can run again
 description:
-  - Runs M(storefront.runbook.railway_info) or M(storefront.runbook.render_info), whichever O(platform) names. It changes nothing.
+  - Runs M(storefront.runbook.railway_info) or M(storefront.runbook.render_info), whichever O(platform) names. It
+    changes nothing.
 
-  - The options and results that only one platform has are in the documentation of its module. Its C(module_defaults) and those of its action groups
-    apply, and only those, so the token of one platform never reaches another.
+  - The options and results that only one platform has are in the documentation of its module. Its C(module_defaults)
+    and those of its action groups apply, and only those, so the token of one platform never reaches another.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:

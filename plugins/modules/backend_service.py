@@ -10,10 +10,11 @@ module: backend_service
 version_added: 1.0.0
 short_description: Deploy, roll back, stop or start a service of the backend at its platform
 description:
-  - Runs M(storefront.runbook.railway_service) or M(storefront.runbook.render_service), whichever O(platform) names, with the options that it takes.
+  - Runs M(storefront.runbook.railway_service) or M(storefront.runbook.render_service), whichever O(platform) names,
+    with the options that it takes.
 
-  - The options and results that only one platform has are in the documentation of its module. Its C(module_defaults) and those of its action groups
-    apply, and only those, so the token of one platform never reaches another.
+  - The options and results that only one platform has are in the documentation of its module. Its C(module_defaults)
+    and those of its action groups apply, and only those, so the token of one platform never reaches another.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
@@ -61,7 +62,7 @@ options:
     type: str
   release:
     description:
-      - What the release is called.
+      - Name of the release.
     type: str
   auto_deploy:
     description:

@@ -12,8 +12,8 @@ short_description: Set the variables of a service of the backend
 description:
   - Runs M(storefront.runbook.railway_variables) or M(storefront.runbook.render_env), whichever O(platform) names.
 
-  - The options and results that only one platform has are in the documentation of its module. Its C(module_defaults) and those of its action groups
-    apply, and only those, so the token of one platform never reaches another.
+  - The options and results that only one platform has are in the documentation of its module. Its C(module_defaults)
+    and those of its action groups apply, and only those, so the token of one platform never reaches another.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
@@ -30,7 +30,7 @@ options:
     required: true
   variables:
     description:
-      - Values by their names. Never shown, logged or written to disk.
+      - Dictionary of names and values. Values are never shown, logged or written to disk.
     type: dict
   deploy:
     description:

@@ -11,16 +11,17 @@ module: cf_info
 version_added: 1.0.0
 short_description: Tell how a Cloudflare zone is set, and how much its cache answers
 description:
-  - Reads the zone's plan and status, whether development mode lets every request pass the cache, and which part of the requests the cache has answered. Writes
-    nothing.
+  - Reads the zone's plan and status, whether development mode lets every request pass the cache, and which part of the
+    requests the cache has answered. Writes nothing.
   - What the token may not read, or the plan does not keep, is null, with a warning that says which right it takes.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   api_token:
     description:
-      - API token with the rights Zone, Read, Zone Settings, Read and Zone, Analytics, Read. Never shown, logged or written to disk.
-      - The environment variable E(CLOUDFLARE_API_TOKEN) is used when it is not set.
+      - API token with the rights Zone, Read, Zone Settings, Read and Zone, Analytics, Read. Never shown, logged or
+        written to disk.
+      - The environment variable E(CLOUDFLARE_API_TOKEN) is used when this option is not set.
     type: str
     required: true
   cache_window:
@@ -39,10 +40,10 @@ extends_documentation_fragment:
   - storefront.runbook.api
 attributes:
   check_mode:
-    description: Reads only, so check mode is no different.
+    description: The module only reads, so check mode makes no difference.
     support: full
   diff_mode:
-    description: Changes nothing, so there is no difference to show.
+    description: The module changes nothing, so there is no diff.
     support: none
 notes:
   - Cloudflare counts a sample of the requests and takes a minute or more to count them.
@@ -72,7 +73,7 @@ zone:
   type: dict
   contains:
     id:
-      description: Its id.
+      description: Id.
       type: str
       sample: 023e105f4ecef8ad9ca31a8372d0c353
     name:
@@ -142,17 +143,17 @@ cache:
       type: dict
       sample: {hit: 900, miss: 100, dynamic: 200}
 elapsed:
-  description: Seconds that the module took.
+  description: Run time of the module in seconds.
   returned: always
   type: float
   sample: 0.412
 error:
-  description: What went wrong, for programs.
+  description: The error in machine-readable form.
   returned: failure
   type: dict
   contains:
     kind:
-      description: Such as V(config), V(api) or V(unreachable).
+      description: Kind of the error, such as V(config), V(api) or V(unreachable).
       type: str
       sample: api
     code:
@@ -160,17 +161,17 @@ error:
       type: str
       sample: "10000"
     status:
-      description: The HTTP status.
+      description: HTTP status of the response.
       type: int
       sample: 403
     request_id:
-      description: The request's id, where the vendor gives one.
+      description: Id of the request, if the vendor returns one.
       type: str
     message:
-      description: The same as C(msg).
+      description: Same text as C(msg).
       type: str
     retryable:
-      description: Whether the same request may succeed later.
+      description: Whether a later retry of the same request may succeed.
       type: bool
 """
 

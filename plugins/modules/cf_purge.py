@@ -13,11 +13,13 @@ version_added: 1.0.0
 author:
   - Contributors to storefront.runbook (@storefront)
 description:
-  - Removes from Cloudflare's cache everything of a zone, or what belongs to URLs, cache tags, hosts or prefixes, or what a release has changed. Give exactly
-    one of O(everything), O(files), O(tags), O(hosts), O(prefixes) and O(changed).
-  - What a cache holds cannot be asked for, so a purge is always a change, and check mode predicts the requests. Only where O(changed) finds nothing that
-    anybody could have seen, nothing is purged.
-  - Rate limits are waited for as Cloudflare asks. A request whose answer was lost is sent again, since purging twice does no harm.
+  - Removes from Cloudflare's cache everything of a zone, or what belongs to URLs, cache tags, hosts or prefixes, or
+    what a release has changed. Give exactly one of O(everything), O(files), O(tags), O(hosts), O(prefixes) and
+    O(changed).
+  - What a cache holds cannot be asked for, so a purge is always a change, and check mode predicts the requests. Only
+    where O(changed) finds nothing that anybody could have seen, nothing is purged.
+  - Rate limits are waited for as Cloudflare asks. A request whose answer was lost is sent again, since purging twice
+    does no harm.
 extends_documentation_fragment:
   - storefront.runbook.cloudflare
   - storefront.runbook.api
@@ -25,22 +27,23 @@ extends_documentation_fragment:
   - storefront.runbook.store
 attributes:
   check_mode:
-    description: Can run in check mode and predict what would change.
+    description: Predicts the changes without making them.
     support: full
   diff_mode:
-    description: Shows what changes.
+    description: Shows the changes.
     support: full
 options:
   retry_timeout:
     description:
-      - Seconds for which one request is sent again while Cloudflare cannot be reached, does not answer or asks for patience; at most six times O(timeout).
+      - Seconds for which one request is sent again while Cloudflare cannot be reached, does not answer or asks for
+        patience; at most six times O(timeout).
     type: float
     default: 180.0
   api_token:
     description:
-      - API token with the right Zone, Cache Purge. With Zone, Read as well the zone can be given by its name, and is looked up before anything is
-        purged. Never shown, logged or written to disk.
-      - The environment variable E(CLOUDFLARE_API_TOKEN) is used when it is not set.
+      - API token with the right Zone, Cache Purge. With Zone, Read as well the zone can be given by its name, and is
+        looked up before anything is purged. Never shown, logged or written to disk.
+      - The environment variable E(CLOUDFLARE_API_TOKEN) is used when this option is not set.
     type: str
     required: true
   everything:
@@ -50,8 +53,8 @@ options:
     default: false
   files:
     description:
-      - URLs to purge, as they are asked for, with scheme and host and without a fragment. Letters outside ASCII are sent as browsers send them, the
-        host in punycode, the rest percent-encoded.
+      - URLs to purge, as they are asked for, with scheme and host and without a fragment. Letters outside ASCII are
+        sent as browsers send them, the host in punycode, the rest percent-encoded.
       - One that is cached by request headers is a dictionary with C(url) and C(headers).
     type: list
     elements: raw
@@ -72,8 +75,9 @@ options:
     elements: str
   changed:
     description:
-      - Purge what a release has changed, by the files that differ in git. Which public paths a file reaches only you can know, so O(changed.routes) says it.
-        A file that no route knows of purges everything, so that nothing old is left.
+      - Purge what a release has changed, by the files that differ in git. Which public paths a file reaches only you
+        can know, so O(changed.routes) says it. A file that no route knows of purges everything, so that nothing old is
+        left.
     type: dict
     suboptions:
       path:
@@ -121,8 +125,8 @@ options:
         default: everything
   batch_size:
     description:
-      - How many URLs, tags, hosts or prefixes go into one request. Every plan takes 100; Enterprise takes 500 URLs. Where Cloudflare takes fewer in this
-        zone, the requests are made smaller.
+      - How many URLs, tags, hosts or prefixes go into one request. Every plan takes 100; Enterprise takes 500 URLs.
+        Where Cloudflare takes fewer in this zone, the requests are made smaller.
     type: int
     default: 100
 """
@@ -167,16 +171,19 @@ EXAMPLES = r"""
 
 RETURN = r"""
 purged:
-  description: What was purged; in check mode what would be. After a failure in between C(count), C(requests) and C(items), the first ten of each kind.
+  description: What was purged; in check mode what would be. After a failure in between C(count), C(requests) and
+    C(items), the first ten of each kind.
   returned: success, and when a purge failed in between
   type: dict
   contains:
     kind:
-      description: V(everything), V(files), V(tags), V(hosts), V(prefixes), V(changed), or V(nothing) where nothing that is seen has changed.
+      description: V(everything), V(files), V(tags), V(hosts), V(prefixes), V(changed), or V(nothing) where nothing that
+        is seen has changed.
       type: str
       sample: prefixes
     count:
-      description: How many URLs, tags, hosts or prefixes, with O(changed) the URLs and prefixes together; null for everything.
+      description: How many URLs, tags, hosts or prefixes, with O(changed) the URLs and prefixes together; null for
+        everything.
       type: int
       sample: 1
     requests:
@@ -202,7 +209,7 @@ zone:
   type: dict
   contains:
     id:
-      description: Its id.
+      description: Id.
       type: str
       sample: 023e105f4ecef8ad9ca31a8372d0c353
     name:
@@ -234,17 +241,17 @@ changes:
       elements: str
       sample: [www.shop.example/products]
 elapsed:
-  description: Seconds that the module took.
+  description: Run time of the module in seconds.
   returned: always
   type: float
   sample: 1.204
 error:
-  description: What went wrong, for programs.
+  description: The error in machine-readable form.
   returned: failure
   type: dict
   contains:
     kind:
-      description: Such as V(config), V(api), V(unreachable) or V(lease_lost).
+      description: Kind of the error, such as V(config), V(api), V(unreachable) or V(lease_lost).
       type: str
       sample: api
     code:
@@ -252,17 +259,17 @@ error:
       type: str
       sample: "10000"
     status:
-      description: The HTTP status.
+      description: HTTP status of the response.
       type: int
       sample: 403
     request_id:
       description: Cloudflare's ray id, which its support asks for.
       type: str
     message:
-      description: The same as C(msg).
+      description: Same text as C(msg).
       type: str
     retryable:
-      description: Whether the same request may succeed later.
+      description: Whether a later retry of the same request may succeed.
       type: bool
 """
 

@@ -11,25 +11,29 @@ module: deploy_lease
 version_added: 1.0.0
 short_description: Hold the deploy lease of a storefront and keep its journal
 description:
-  - Takes a lease in the store, so that two deploys never write to one storefront at the same time. Its deadline is at most 5 minutes ahead, and every module
-    that was given the token as its option C(lease) moves it on while it works. A play that was killed lets it run out, and another one takes it over.
-  - Before it takes the lease, the module proves with a probe object, which it removes again, that the store refuses a write whose condition does not
-    hold. A store that does not is refused.
-  - The journal is kept in the lease. A play notes in it what was live and how far it is; it is emptied when the lease is given back, unless
-    O(unfinished=true). What the next holder finds in it has still to be settled.
+  - Takes a lease in the store, so that two deploys never write to one storefront at the same time. Its deadline is at
+    most 5 minutes ahead, and every module that was given the token as its option C(lease) moves it on while it works. A
+    play that was killed lets it run out, and another one takes it over.
+  - Before it takes the lease, the module proves with a probe object, which it removes again, that the store refuses a
+    write whose condition does not hold. A store that does not is refused.
+  - The journal is kept in the lease. A play notes in it what was live and how far it is; it is emptied when the lease
+    is given back, unless O(unfinished=true). What the next holder finds in it has still to be settled.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   state:
     description:
-      - V(held) takes the lease, or with O(token) renews the one that is held and writes O(journal). It fails when somebody else holds it.
-      - V(released) gives the lease back. One that O(token) does not hold any more is left as it is, and the module says so without failing.
+      - V(held) takes the lease, or with O(token) renews the one that is held and writes O(journal). It fails when
+        somebody else holds it.
+      - V(released) gives the lease back. One that O(token) does not hold any more is left as it is, and the module says
+        so without failing.
     type: str
     choices: [held, released]
     required: true
   store:
     description:
-      - Where the lease lives, as C(s3://bucket/prefix), or C(file:///path) of a folder that every controller sees. One prefix for each storefront.
+      - URL of the store that holds the lease. Use C(s3://bucket/prefix), or C(file:///path) of a folder that every
+        controller shares. Each storefront needs its own prefix.
     type: str
     required: true
   token:
@@ -47,13 +51,14 @@ options:
     default: ""
   ttl:
     description:
-      - Seconds from each renewal to the deadline. A shorter time than the default may end while one slow request to a vendor is tried again.
+      - Seconds from each renewal to the deadline. A shorter time than the default may end while one slow request to a
+        vendor is tried again.
     type: float
     default: 300.0
   tolerate_clock:
     description:
-      - Takes the lease although the clock of this controller and that of the store are more than 60 s apart, and warns of it. For an emergency; the module
-        refuses it otherwise.
+      - Takes the lease although the clock of this controller and that of the store are more than 60 s apart, and warns
+        of it. For an emergency; the module refuses it otherwise.
     type: bool
     default: false
   break_lease:
@@ -79,8 +84,9 @@ attributes:
     description: Shows the holder, the deadline and the journal, before and after.
     support: full
 notes:
-  - Deadlines go by the store's clock (the C(Date) of its answers, or the time of a file that is written to a folder), so no controller takes the lease
-    too early because its own clock is ahead. Where the store does not tell the time, the controller's clock is used, and the module warns of it.
+  - Deadlines go by the store's clock (the C(Date) of its answers, or the time of a file that is written to a folder),
+    so no controller takes the lease too early because its own clock is ahead. Where the store does not tell the time,
+    the controller's clock is used, and the module warns of it.
   - A renewal that adds nothing to the journal is not reported as a change.
   - Vendors take no fencing token, so a module looks at the lease before it writes, and cannot do both in one step.
 seealso:
@@ -166,11 +172,13 @@ taken_over:
       description: The journal of that deploy.
       type: dict
 journal:
-  description: What was noted of the deploy under way. When the lease was just taken, what is in it did not end and has to be settled; empty when nothing has.
+  description: What was noted of the deploy under way. When the lease was just taken, what is in it did not end and has
+    to be settled; empty when nothing has.
   returned: success
   type: dict
 lost:
-  description: Whether somebody else has taken the lease, or removed it, so that what this run did may not be live any more.
+  description: Whether somebody else has taken the lease, or removed it, so that what this run did may not be live any
+    more.
   returned: with O(state=released), when O(token) does not hold the lease
   type: bool
 remarks:
@@ -183,16 +191,16 @@ msg:
   returned: with O(state=released), when O(token) does not hold the lease
   type: str
 elapsed:
-  description: Seconds that the module took.
+  description: Run time of the module in seconds.
   returned: always
   type: float
 error:
-  description: What went wrong, for programs.
+  description: The error in machine-readable form.
   returned: failure
   type: dict
   contains:
     kind:
-      description: Such as V(config), V(lease_held), V(lease_lost) or V(unreachable).
+      description: Kind of the error, such as V(config), V(lease_held), V(lease_lost) or V(unreachable).
       type: str
     holder:
       description: Who holds the lease instead.
@@ -201,7 +209,7 @@ error:
       description: What it is held for.
       type: str
     message:
-      description: The same as C(msg).
+      description: Same text as C(msg).
       type: str
 """
 

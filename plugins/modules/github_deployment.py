@@ -11,23 +11,24 @@ module: github_deployment
 version_added: 1.0.0
 short_description: Show a deploy on its commit at GitHub
 description:
-  - Makes a deployment of a ref at GitHub and sets its status, so that the commit and the repository's environment tell what is deployed, how it goes, and
-    where its log is. It deploys nothing by itself.
-  - A deployment of the same O(ref), O(task), O(environment) and O(payload) is the same one; a second run finds it and only sets its status. Put what tells
-    one run from another, such as a record's id, into O(payload).
+  - Makes a deployment of a ref at GitHub and sets its status, so that the commit and the repository's environment tell
+    what is deployed, how it goes, and where its log is. It deploys nothing by itself.
+  - A deployment of the same O(ref), O(task), O(environment) and O(payload) is the same one; a second run finds it and
+    only sets its status. Put what tells one run from another, such as a record's id, into O(payload).
   - GitHub is never asked to merge the default branch into the ref first.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   api_token:
     description:
-      - Token with the right Deployments, write, on the repository (the scope C(repo_deployment) of a classic one). Never shown, logged or written to disk.
+      - Token with the right Deployments, write, on the repository (the scope C(repo_deployment) of a classic one).
+        Never shown, logged or written to disk.
       - The environment variables E(GITHUB_TOKEN) and E(GH_TOKEN) are used when it is not set.
     type: str
     required: true
   api_url:
     description:
-      - Address of GitHub's API; another one than the default is for GitHub Enterprise, tests and proxies.
+      - Address of GitHub's API. Change it for GitHub Enterprise, tests and proxies.
     type: str
     default: https://api.github.com
   repository:
@@ -47,7 +48,8 @@ options:
     default: production
   production_environment:
     description:
-      - Whether the environment is one that end users see. GitHub takes V(production) for such a one when this is not set.
+      - Whether the environment is one that end users see. GitHub takes V(production) for such a one when this is not
+        set.
     type: bool
   transient_environment:
     description:
@@ -70,8 +72,8 @@ options:
     type: str
   required_contexts:
     description:
-      - Commit statuses that must be successful, or GitHub makes no deployment. By default none, since the deploy has its own gates; GitHub's own default
-        would be all that the commit has.
+      - Commit statuses that must be successful, or GitHub makes no deployment. By default none, since the deploy has
+        its own gates; GitHub's own default would be all that the commit has.
     type: list
     elements: str
     default: []
@@ -101,10 +103,10 @@ extends_documentation_fragment:
   - storefront.runbook.api
 attributes:
   check_mode:
-    description: Can run in check mode and predict what would change.
+    description: Predicts the changes without making them.
     support: full
   diff_mode:
-    description: Shows what changes.
+    description: Shows the changes.
     support: full
 seealso:
   - module: storefront.runbook.slack_message
@@ -167,17 +169,17 @@ deployment:
       type: str
       sample: production
 elapsed:
-  description: Seconds that the module took.
+  description: Run time of the module in seconds.
   returned: always
   type: float
   sample: 0.412
 error:
-  description: What went wrong, for programs.
+  description: The error in machine-readable form.
   returned: failure
   type: dict
   contains:
     kind:
-      description: Such as V(config), V(api) or V(unreachable).
+      description: Kind of the error, such as V(config), V(api) or V(unreachable).
       type: str
       sample: api
     code:
@@ -185,17 +187,17 @@ error:
       type: str
       sample: invalid
     status:
-      description: The HTTP status.
+      description: HTTP status of the response.
       type: int
       sample: 422
     request_id:
-      description: The request's id, where the vendor gives one.
+      description: Id of the request, if the vendor returns one.
       type: str
     message:
-      description: The same as C(msg).
+      description: Same text as C(msg).
       type: str
     retryable:
-      description: Whether the same request may succeed later.
+      description: Whether a later retry of the same request may succeed.
       type: bool
 """
 

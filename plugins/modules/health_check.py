@@ -13,23 +13,26 @@ version_added: 1.0.0
 author:
   - Contributors to storefront.runbook (@storefront)
 description:
-  - Asks many URLs in one task, in parallel, and compares status, JSON, headers, text, release and latency with what is expected.
-  - A check is asked again until it was healthy O(passes) times in a row. It fails when it still fails O(wait_timeout) seconds after the start.
-  - A challenge or a login page in front of the site is told apart from a site that is unhealthy, and the message names the secret header that lets the
-    check through.
-  - Each try uses a new connection and measures up to the last byte. At most 5 MB of a body are read and 5 redirects followed.
+  - Asks many URLs in one task, in parallel, and compares status, JSON, headers, text, release and latency with what is
+    expected.
+  - A check is asked again until it was healthy O(passes) times in a row. It fails when it still fails O(wait_timeout)
+    seconds after the start.
+  - A challenge or a login page in front of the site is told apart from a site that is unhealthy, and the message names
+    the secret header that lets the check through.
+  - Each try uses a new connection and measures up to the last byte. At most 5 MB of a body are read and 5 redirects
+    followed.
   - It reads only, so it runs for real in check mode as well, and never reports a change.
 extends_documentation_fragment:
   - storefront.runbook.lease
   - storefront.runbook.store
 attributes:
   check_mode:
-    description: Can run in check mode and predict what would change.
+    description: Predicts the changes without making them.
     support: full
     details:
       - The checks are run; they change nothing.
   diff_mode:
-    description: Shows what changes.
+    description: Shows the changes.
     support: none
 options:
   checks:
@@ -46,8 +49,8 @@ options:
         required: true
       url:
         description:
-          - Address to ask, or a path below the URL of its O(checks[].site) or O(base_url). User and password in it are sent as basic authentication and
-            never shown.
+          - Address to ask, or a path below the URL of its O(checks[].site) or O(base_url). User and password in it are
+            sent as basic authentication and never shown.
         type: str
         required: true
       site:
@@ -86,7 +89,8 @@ options:
         default: {}
       headers:
         description:
-          - Text that each of these headers of the answer contains, upper and lower case alike. An empty text asks only that the header is there.
+          - Text that each of these headers of the answer contains, upper and lower case alike. An empty text asks only
+            that the header is there.
         type: dict
         default: {}
       contains:
@@ -124,7 +128,8 @@ options:
         type: float
   sites:
     description:
-      - Several sites that are asked at once, where each has an address and a release of its own. RV(sites) tells of each.
+      - Several sites that are asked at once, where each has an address and a release of its own. RV(sites) tells of
+        each.
     type: list
     elements: dict
     default: []
@@ -153,8 +158,8 @@ options:
     type: str
   headers:
     description:
-      - Secret headers sent with each check, such as C(x-vercel-protection-bypass) or the token of a firewall rule. They are never sent to the host that a
-        redirect leads to.
+      - Secret headers sent with each check, such as C(x-vercel-protection-bypass) or the token of a firewall rule. They
+        are never sent to the host that a redirect leads to.
     type: dict
     default: {}
   passes:
@@ -241,9 +246,10 @@ checks:
       sample: https://api.shop.example/health
     outcome:
       description:
-        - V(healthy), V(unhealthy), V(probe_blocked) when something before the site answered, or V(unreachable) when no answer came.
-        - An edge that answers by itself, since it cannot reach the site or has none at this address, makes it V(unhealthy); the reason names the edge and
-          what to do.
+        - V(healthy), V(unhealthy), V(probe_blocked) when something before the site answered, or V(unreachable) when no
+          answer came.
+        - An edge that answers by itself, since it cannot reach the site or has none at this address, makes it
+          V(unhealthy); the reason names the edge and what to do.
       type: str
       sample: healthy
     status:
@@ -297,12 +303,12 @@ blocked:
   elements: str
   sample: []
 elapsed:
-  description: Seconds that the module took.
+  description: Run time of the module in seconds.
   returned: always
   type: float
   sample: 1.204
 error:
-  description: What went wrong, for programs.
+  description: The error in machine-readable form.
   returned: failure
   type: dict
   contains:
@@ -311,7 +317,7 @@ error:
       type: str
       sample: unhealthy
     message:
-      description: The same as C(msg).
+      description: Same text as C(msg).
       type: str
 """
 

@@ -11,15 +11,17 @@ module: railway_info
 version_added: 1.0.0
 short_description: Tell what a Railway service runs, and what it can be rolled back to
 description:
-  - Reads the deployment that serves, those on their way, and those that Railway can roll back to; where the service gets its code from and whether
-    pushes deploy by themselves; and the names of its variables, with digests in place of their values. Writes nothing.
+  - Reads the deployment that serves, those on their way, and those that Railway can roll back to; where the service
+    gets its code from and whether pushes deploy by themselves; and the names of its variables, with digests in place of
+    their values. Writes nothing.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   digest_key:
     description:
-      - Key for the digests in RV(variables), the API token by default. Digests compare only with digests of the same key, so give one where they shall
-        outlast a change of the token, or where several tokens are used. Use a long random one.
+      - Key for the digests in RV(variables), the API token by default. Digests compare only with digests of the same
+        key, so give one where they shall outlast a change of the token, or where several tokens are used. Use a long
+        random one.
     type: str
   logs:
     description:
@@ -51,13 +53,13 @@ extends_documentation_fragment:
   - storefront.runbook.railway
 attributes:
   check_mode:
-    description: Reads only, so check mode is no different.
+    description: The module only reads, so check mode makes no difference.
     support: full
   diff_mode:
-    description: Changes nothing, so there is no difference to show.
+    description: The module changes nothing, so there is no diff.
     support: none
 notes:
-  - A look at the list of deployments goes back 50 deployments.
+  - The module reads the last 50 deployments.
 seealso:
   - module: storefront.runbook.railway_service
 """
@@ -82,7 +84,7 @@ EXAMPLES = r"""
     log_lines: 50
     http_minutes: 15
 
-- name: Say what a rollback would run
+- name: Show what a rollback would run
   ansible.builtin.debug:
     msg: "{{ api.candidates | map(attribute='release') | first | default('nothing to roll back to') }}"
 """
@@ -94,19 +96,20 @@ live:
   type: dict
   contains: &deployment
     id:
-      description: Its id.
+      description: Id.
       type: str
       sample: 0b1c2d3e-1111-4222-8333-444455556666
     url:
-      description: Public URL of the service; null for a worker.
+      description: Public URL of the service. Null for a worker.
       type: str
       sample: https://api-production.up.railway.app
     status:
-      description: Railway's word for its state in lower case, or V(stopped) for one that was stopped, which Railway lists as a success.
+      description: Railway's word for its state in lower case, or V(stopped) for one that was stopped, which Railway
+        lists as a success.
       type: str
       sample: success
     release:
-      description: What the release is called; null for one that M(storefront.runbook.railway_service) did not make.
+      description: Name of the release; null for one that M(storefront.runbook.railway_service) did not make.
       type: str
       sample: v1.1.0
     commit:
@@ -114,13 +117,13 @@ live:
       type: str
       sample: 0123456789abcdef0123456789abcdef01234567
     created_at:
-      description: When it was made, in UTC.
+      description: Creation time in UTC.
       type: str
       sample: "2026-01-31T12:00:00+00:00"
 candidates:
   description:
-    - What M(storefront.runbook.railway_service) can roll back to. First those that are older than the build that serves, then newer
-      ones, such as one that was rolled back from; each with the newest first.
+    - What M(storefront.runbook.railway_service) can roll back to. First those that are older than the build that
+      serves, then newer ones, such as one that was rolled back from; each with the newest first.
   returned: success
   type: list
   elements: dict
@@ -133,23 +136,26 @@ in_progress:
   contains: *deployment
 variables:
   description:
-    - The service's variables of today by name, sorted, without those that Railway sets by itself and without sealed ones, which Railway does not show.
-    - A digest is an HMAC-SHA256 of name and value, keyed by O(digest_key) or else by the API token. It tells whether a value is the same as it was, and
-      without the key it says nothing about the value. The key in use is derived from the one given.
+    - The service's variables of today by name, sorted, without those that Railway sets by itself and without sealed
+      ones, which Railway does not show.
+    - A digest is an HMAC-SHA256 of name and value, keyed by O(digest_key) or else by the API token. It tells whether a
+      value is the same as it was, and without the key it says nothing about the value. The key in use is derived from
+      the one given.
   returned: success
   type: list
   elements: dict
   contains:
     name:
-      description: Its name.
+      description: Name.
       type: str
       sample: DATABASE_URL
     digest:
-      description: Its digest.
+      description: Keyed digest of the value.
       type: str
       sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 source:
-  description: Where the service gets its code from when nobody uploads any; null, with a warning, where Railway does not tell.
+  description: Where the service gets its code from when nobody uploads any; null, with a warning, where Railway does
+    not tell.
   returned: success
   type: dict
   contains:
@@ -170,7 +176,8 @@ source:
       type: str
       sample: apps/backend
 auto_deploy:
-  description: Whether a push to RV(source.branch) deploys the service by itself; null, with a warning, where Railway does not tell.
+  description: Whether a push to RV(source.branch) deploys the service by itself; null, with a warning, where Railway
+    does not tell.
   returned: success
   type: bool
   sample: false
@@ -216,13 +223,13 @@ logs:
   sample: {"runtime": [{"at": "2026-01-31T12:00:00.000Z", "severity": "error", "message": "Cannot find module 'cart'"}]}
 http:
   description:
-    - How requests were answered in the last O(http_minutes), as V(requests), V(errors_4xx), V(errors_5xx) and V(by_status). Railway counts what
-      comes over the service's domains.
+    - How requests were answered in the last O(http_minutes), as V(requests), V(errors_4xx), V(errors_5xx) and
+      V(by_status). Railway counts what comes over the service's domains.
   returned: when O(http_minutes) is not 0
   type: dict
   sample: {"requests": 1200, "errors_4xx": 3, "errors_5xx": 0, "by_status": {"200": 1197, "404": 3}}
 elapsed:
-  description: Seconds that the module took.
+  description: Run time of the module in seconds.
   returned: always
   type: float
 """

@@ -11,28 +11,33 @@ module: railway_service
 version_added: 1.0.0
 short_description: Deploy, roll back, stop or start a service on Railway
 description:
-  - Makes a service run a release, run an older deployment again, or stop, and waits until Railway says that it is so. For a web service that is
-    after its health check; a worker has none and is taken for healthy once it runs.
-  - Deployments that Railway still builds or starts for the service, and that are not what was asked for, are cancelled first, so that none of
-    them takes over afterwards.
+  - Makes a service run a release, run an older deployment again, or stop, and waits until Railway says that it is so.
+    For a web service that is after its health check; a worker has none and is taken for healthy once it runs.
+  - Deployments that Railway still builds or starts for the service, and that are not what was asked for, are cancelled
+    first, so that none of them takes over afterwards.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   state:
     description:
-      - V(deployed) deploys the release from what O(source) says and waits until it is healthy. A deployment of the same release, commit and files, of
-        the same commit or of the same image that is live or on its way is used again, so a second run makes no second one.
-      - V(rolled_back) runs the image of O(deployment) again. Railway's own rollback brings the variables of that deployment back, too, all of them, so
-        it is used only where that leaves O(pinned_variables) as they are today. Else the image is deployed anew with all variables of today; in both
-        ways the image is the old one, and nothing is built. Nothing is done when it is live, or is on its way, with the pinned variables of today.
+      - V(deployed) deploys the release from what O(source) says and waits until it is healthy. A deployment of the same
+        release, commit and files, of the same commit or of the same image that is live or on its way is used again, so
+        a second run makes no second one.
+      - V(rolled_back) runs the image of O(deployment) again. Railway's own rollback brings the variables of that
+        deployment back, too, all of them, so it is used only where that leaves O(pinned_variables) as they are today.
+        Else the image is deployed anew with all variables of today; in both ways the image is the old one, and nothing
+        is built. Nothing is done when it is live, or is on its way, with the pinned variables of today.
       - V(stopped) stops what runs. The service keeps its image and can be started again.
-      - V(started) runs what was stopped, removed or has crashed again. What was stopped starts with the variables that it had, unless a variable of
-        O(pinned_variables) has another value today; then it is deployed anew from its image, and so is what runs with another value.
+      - V(started) runs what was stopped, removed or has crashed again. What was stopped starts with the variables that
+        it had, unless a variable of O(pinned_variables) has another value today; then it is deployed anew from its
+        image, and so is what runs with another value.
       - V(restarted) starts the process of what runs anew, every time, with the variables that it had.
-      - V(removed) takes what runs or was stopped out of service. Railway keeps the image for a rollback, as long as it does.
+      - V(removed) takes what runs or was stopped out of service. Railway keeps the image for a rollback, as long as it
+        does.
       - V(scaled) runs as many replicas as O(regions) says. Railway deploys the live image anew with that.
-      - V(configured) changes settings and deploys nothing, that is O(auto_deploy), O(healthcheck_path), O(healthcheck_timeout), O(overlap_seconds),
-        O(draining_seconds) and O(pre_deploy_command). All but the first hold from the next deployment on. What is not set stays as it is.
+      - V(configured) changes settings and deploys nothing, that is O(auto_deploy), O(healthcheck_path),
+        O(healthcheck_timeout), O(overlap_seconds), O(draining_seconds) and O(pre_deploy_command). All but the first
+        hold from the next deployment on. What is not set stays as it is.
     type: str
     choices: [configured, deployed, removed, restarted, rolled_back, scaled, started, stopped]
     required: true
@@ -41,15 +46,16 @@ options:
       - Where the deployment of O(state=deployed) comes from.
       - V(upload) sends the files in O(path).
       - V(commit) has Railway build O(commit) from the repository that the service is connected to.
-      - V(adopt) makes no deployment. It takes the one that Railway made by itself of exactly O(commit), waits for it, and fails when there is none.
+      - V(adopt) makes no deployment. It takes the one that Railway made by itself of exactly O(commit), waits for it,
+        and fails when there is none.
       - V(image) runs O(image). Refused where the service is connected to a repository, since that would disconnect it.
     type: str
     choices: [adopt, commit, image, upload]
     default: upload
   commit:
     description:
-      - Full SHA of the commit for O(source=commit) and O(source=adopt); by default the one that O(ref) stands for in O(path). With O(source=upload) it
-        is what O(ref) must stand for.
+      - Full SHA of the commit for O(source=commit) and O(source=adopt); by default the one that O(ref) stands for in
+        O(path). With O(source=upload) it is what O(ref) must stand for.
     type: str
   image:
     description:
@@ -58,20 +64,22 @@ options:
   path:
     description:
       - A folder with the files, or with O(ref) a git repository on the controller. Required with O(source=upload).
-      - What C(.railwayignore) names is left out, and C(.git) and C(node_modules) always, as Railway's own client does. Of a folder, what C(.gitignore) names
-        is left out too, unless C(.railwayignore) takes it back. A file such as C(.env) is sent unless one of them names it.
-      - Executable files stay executable. A link to a file is sent as that file. A link to a folder, or out of the source, is refused.
+      - What C(.railwayignore) names is left out, and C(.git) and C(node_modules) always, as Railway's own client does.
+        Of a folder, what C(.gitignore) names is left out too, unless C(.railwayignore) takes it back. A file such as
+        C(.env) is sent unless one of them names it.
+      - Executable files stay executable. A link to a file is sent as that file. A link to a folder, or out of the
+        source, is refused.
     type: path
   root_directory:
     description:
-      - Folder inside of O(path) that holds the application; it becomes the root of the upload. Where the service has a root directory at Railway,
-        leave it out to upload the whole of O(path).
+      - Folder inside of O(path) that holds the application; it becomes the root of the upload. Where the service has a
+        root directory at Railway, leave it out to upload the whole of O(path).
     type: str
     default: ""
   release:
     description:
-      - What the release is called, such as V(v1.1.0), without blanks. It is the O(ref) by default, or the tag of the O(image), and required where
-        O(path) is uploaded without a ref.
+      - Name of the release, such as V(v1.1.0), without blanks. It is the O(ref) by default, or the tag of the O(image),
+        and required where O(path) is uploaded without a ref.
       - Railway keeps it with an upload only. A deployment of a commit or an image has no name in a later look.
     type: str
   deployment:
@@ -80,11 +88,12 @@ options:
     type: str
   pinned_variables:
     description:
-      - Names of the variables that keep today's values with O(state=rolled_back) and O(state=started), such as the address of a database that has moved
-        since.
-      - What Railway says that the old deployment was made with is compared with the service's variables before anything is written. A value that
-        cannot be compared counts as different, that of a sealed variable and a reference to another variable among them. A new deployment is looked
-        at as soon as it is asked for, and cancelled should it have another value after all.
+      - Names of the variables that keep today's values with O(state=rolled_back) and O(state=started), such as the
+        address of a database that has moved since.
+      - What Railway says that the old deployment was made with is compared with the service's variables before anything
+        is written. A value that cannot be compared counts as different, that of a sealed variable and a reference to
+        another variable among them. A new deployment is looked at as soon as it is asked for, and cancelled should it
+        have another value after all.
       - Without names a rollback is Railway's own.
     type: list
     elements: str
@@ -115,8 +124,8 @@ options:
     type: str
   regions:
     description:
-      - How many replicas run in which region, by the names of regions. Regions that are not named keep theirs, and a region with 0 is left. Required
-        with O(state=scaled).
+      - How many replicas run in which region, by the names of regions. Regions that are not named keep theirs, and a
+        region with 0 is left. Required with O(state=scaled).
     type: dict
 extends_documentation_fragment:
   - storefront.runbook.api
@@ -127,13 +136,13 @@ extends_documentation_fragment:
   - storefront.runbook.store
 attributes:
   check_mode:
-    description: Reads what is live and predicts the result, writes nothing.
+    description: Reads the live state and predicts the result without writing.
     support: full
   diff_mode:
     description: Shows which deployment is live and which are on their way, before and after.
     support: full
 notes:
-  - A look at the list of deployments goes back 50 deployments; O(deployment) may be older.
+  - The module reads the last 50 deployments; O(deployment) may be older.
   - Railway keeps images for a rollback from a day to 15 days, by the plan.
 seealso:
   - module: storefront.runbook.railway_info
@@ -204,24 +213,26 @@ EXAMPLES = r"""
 
 RETURN = r"""
 deployment:
-  description: The deployment that was asked for; with V(stopped), V(removed), V(configured) and V(scaled) as O(state) the one that ran, or null when none did.
+  description: The deployment that was asked for; with V(stopped), V(removed), V(configured) and V(scaled) as O(state)
+    the one that ran, or null when none did.
   returned: success
   type: dict
   contains:
     id:
-      description: Its id; null in check mode when it is not made yet.
+      description: Id. Null in check mode if it does not exist yet.
       type: str
       sample: 0b1c2d3e-1111-4222-8333-444455556666
     url:
-      description: Public URL of the service; null for a worker.
+      description: Public URL of the service. Null for a worker.
       type: str
       sample: https://api-production.up.railway.app
     status:
-      description: Railway's word for its state in lower case, or V(stopped) for one that was stopped, which Railway lists as a success.
+      description: Railway's word for its state in lower case, or V(stopped) for one that was stopped, which Railway
+        lists as a success.
       type: str
       sample: success
     release:
-      description: What the release is called; null for one that this module neither made nor was told the name of.
+      description: Name of the release; null for one that this module neither made nor was told the name of.
       type: str
       sample: v1.1.0
     commit:
@@ -229,7 +240,7 @@ deployment:
       type: str
       sample: 0123456789abcdef0123456789abcdef01234567
     created_at:
-      description: When it was made, in UTC.
+      description: Creation time in UTC.
       type: str
       sample: "2026-01-31T12:00:00+00:00"
 previous:
@@ -238,8 +249,9 @@ previous:
   type: dict
 way:
   description:
-    - How the image of O(deployment) is made to run again. V(rollback) is Railway's own, which brings the old variables back; V(redeploy) deploys the
-      image anew with today's variables; V(start) starts what was stopped. Check mode tells it, too. Null where nothing has to be made.
+    - How the image of O(deployment) is made to run again. V(rollback) is Railway's own, which brings the old variables
+      back; V(redeploy) deploys the image anew with today's variables; V(start) starts what was stopped. Check mode
+      tells it, too. Null where nothing has to be made.
   returned: with O(state=rolled_back) or O(state=started)
   type: str
   sample: redeploy
@@ -251,8 +263,10 @@ differing_variables:
   sample: [DATABASE_URL]
 service:
   description:
-    - How the service is set up, in the words of M(storefront.runbook.railway_info), such as RV(storefront.runbook.railway_info#module:auto_deploy) and
-      RV(storefront.runbook.railway_info#module:start_command). Each is null, with a warning, where Railway does not tell.
+    - How the service is set up, in the words of M(storefront.runbook.railway_info), such as
+      RV(storefront.runbook.railway_info#module:auto_deploy) and
+      RV(storefront.runbook.railway_info#module:start_command). Each is null, with a warning, where Railway does not
+      tell.
   returned: with O(state=deployed)
   type: dict
   sample: {"auto_deploy": false, "start_command": "npm start", "pre_deploy_command": null}
@@ -262,16 +276,17 @@ settings:
   type: dict
   sample: {"auto_deploy": false}
 elapsed:
-  description: Seconds that the module took.
+  description: Run time of the module in seconds.
   returned: always
   type: float
 error:
-  description: What went wrong, for programs.
+  description: The error in machine-readable form.
   returned: failure
   type: dict
   contains:
     kind:
-      description: Such as V(config), V(api), V(unreachable), V(deployment_failed), V(wait_timeout) or V(lease_lost).
+      description: Kind of the error, such as V(config), V(api), V(unreachable), V(deployment_failed), V(wait_timeout)
+        or V(lease_lost).
       type: str
     code:
       description: Railway's own code.
@@ -280,13 +295,13 @@ error:
       description: The HTTP status; V(200) also where Railway answered with errors.
       type: int
     request_id:
-      description: What Railway's support asks for.
+      description: Id of the request. Railway's support asks for it.
       type: str
     message:
-      description: The same as C(msg).
+      description: Same text as C(msg).
       type: str
     retryable:
-      description: Whether the same request may succeed later.
+      description: Whether a later retry of the same request may succeed.
       type: bool
 """
 

@@ -11,17 +11,18 @@ module: railway_variables
 version_added: 1.0.0
 short_description: Set and remove variables of a Railway service
 description:
-  - Sets variables in one request and removes others in one commit of the environment. Railway would deploy the service for each of them; this module has it
-    deploy once, with O(deploy), or not at all.
+  - Sets variables in one request and removes others in one commit of the environment. Railway would deploy the service
+    for each of them; this module has it deploy once, with O(deploy), or not at all.
   - What runs keeps the variables that it started with until the next deployment.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   variables:
     description:
-      - Values by their names. They must be text, so quote V("false") and V("3000"). Never shown, logged or written to disk.
+      - Dictionary of names and values. Values must be strings, so quote V("false") and V("3000"). Values are never
+        shown, logged or written to disk.
       - A value may be a reference such as C(${{Postgres.DATABASE_URL}}); it is compared as it was written.
-      - The variables of the service that are not named here stay, unless O(exclusive) is set.
+      - The variables of the service that are not listed here stay, unless O(exclusive) is set.
     type: dict
     default: {}
   absent:
@@ -32,17 +33,20 @@ options:
     default: []
   exclusive:
     description:
-      - Whether to remove every variable that is not in O(variables), sealed ones among them. Refused where that is empty.
+      - Whether to remove every variable that is not in O(variables), including sealed ones. Refused if O(variables) is
+        empty.
     type: bool
     default: false
   digest_key:
     description:
-      - Key for the digests in the diff and in RV(variables), the API token by default; see O(storefront.runbook.railway_info#module:digest_key).
+      - Key for the digests in the diff and in RV(variables), the API token by default; see
+        O(storefront.runbook.railway_info#module:digest_key).
     type: str
   deploy:
     description:
-      - Whether to deploy the live image anew, with all variables of today, and wait until it is healthy. It is done when a variable was changed, and also
-        where what runs is known to have another value than today's for a variable that is named here, as after a run that was killed.
+      - Whether to deploy the live image anew, with all variables of today, and wait until it is healthy. It is done
+        when a variable was changed, and also where what runs is known to have another value than today's for a variable
+        that is named here, as after a run that was killed.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -53,10 +57,10 @@ extends_documentation_fragment:
   - storefront.runbook.store
 attributes:
   check_mode:
-    description: Compares the variables and predicts the result, writes nothing.
+    description: Compares the variables and predicts the result without writing.
     support: full
   diff_mode:
-    description: Shows the names and keyed digests of the variables that change, never a value.
+    description: Shows the names and keyed digests of the changed variables, never their values.
     support: full
 notes:
   - Railway never shows a sealed variable. One that is named in O(variables) is set with each run.
@@ -83,34 +87,35 @@ EXAMPLES = r"""
 
 RETURN = r"""
 added:
-  description: Names of the variables that were not there before.
+  description: Names of the variables that were added.
   returned: success
   type: list
   elements: str
 updated:
-  description: Names of the variables that have another value now.
+  description: Names of the variables whose value was changed.
   returned: success
   type: list
   elements: str
 removed:
-  description: Names of the variables that are gone.
+  description: Names of the variables that were removed.
   returned: success
   type: list
   elements: str
 variables:
-  description: The service's variables by name and keyed digest as they are now, as in RV(storefront.runbook.railway_info#module:variables).
+  description: The service's variables by name and keyed digest as they are now, as in
+    RV(storefront.runbook.railway_info#module:variables).
   returned: success
   type: list
   elements: dict
   sample: [{"name": "DATABASE_URL", "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}]
 deployment:
   description:
-    - The deployment that runs with them, in the shape of RV(storefront.runbook.railway_service#module:deployment); null where none was needed or asked
-      for, or where nothing is live.
+    - The deployment that runs with them, in the shape of RV(storefront.runbook.railway_service#module:deployment); null
+      where none was needed or asked for, or where nothing is live.
   returned: success
   type: dict
 elapsed:
-  description: Seconds that the module took.
+  description: Run time of the module in seconds.
   returned: always
   type: float
 """

@@ -11,23 +11,27 @@ module: release_info
 version_added: 1.0.0
 short_description: Read from the ledger what is live and what to go back to
 description:
-  - Reads the records that M(storefront.runbook.release_record) wrote. It asks no platform, so what was changed by hand there does not show.
+  - Reads the records that M(storefront.runbook.release_record) wrote. It asks no platform, so what was changed by hand
+    there does not show.
   - A ledger that knows nothing is no failure; the results are null then, and RV(message) says why.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   store:
     description:
-      - Where the ledger lives, as C(s3://bucket/prefix), or C(file:///path) of a folder that every controller sees. One prefix for each storefront.
+      - URL of the store that holds the ledger. Use C(s3://bucket/prefix), or C(file:///path) of a folder that every
+        controller shares. Each storefront needs its own prefix.
     type: str
     required: true
   release:
     description:
-      - The release to go back to. Without it, RV(target) is the newest verified one before the live one that was not withdrawn since.
+      - The release to go back to. Without it, RV(target) is the newest verified one before the live one that was not
+        withdrawn since.
     type: str
   limit:
     description:
-      - How many of the newest records are returned as RV(records). Older ones are read as well, up to 1000 of them, until RV(target) is known.
+      - How many of the newest records are returned as RV(records). Older ones are read as well, up to 1000 of them,
+        until RV(target) is known.
     type: int
     default: 20
 extends_documentation_fragment:
@@ -37,7 +41,7 @@ attributes:
     description: Reads only.
     support: full
   diff_mode:
-    description: Changes nothing, so there is nothing to show.
+    description: The module changes nothing, so there is no diff.
     support: none
 seealso:
   - module: storefront.runbook.release_record
@@ -56,7 +60,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 live:
-  description: What is live, going by the ledger; null when nothing was ever verified, or when the last record says that it ended incomplete or unsafe.
+  description: What is live, going by the ledger; null when nothing was ever verified, or when the last record says that
+    it ended incomplete or unsafe.
   returned: success
   type: dict
   contains: &state
@@ -68,7 +73,8 @@ live:
       description: Its full SHA; null when it was not recorded.
       type: str
     units:
-      description: For each unit what was live then, in the shape of the option C(units) of M(storefront.runbook.release_record).
+      description: For each unit what was live then, in the shape of the option C(units) of
+        M(storefront.runbook.release_record).
       type: dict
       sample: {"frontend": {"platform": "vercel", "id": "dpl_89qyp1cskzkLrVicDaZoDbjyHuDJ", "release": "v1.1.0"}}
     record:
@@ -84,7 +90,8 @@ last_verified:
   type: dict
   contains: *state
 target:
-  description: What a rollback goes back to, in the shape of RV(live); null when there is nothing. It is RV(live) itself where that came by a rollback already.
+  description: What a rollback goes back to, in the shape of RV(live); null when there is nothing. It is RV(live) itself
+    where that came by a rollback already.
   returned: success
   type: dict
   contains: *state
@@ -93,12 +100,14 @@ message:
   returned: success
   type: str
 remarks:
-  description: What is wrong with the ledger or with a clock, such as records that say they ended in the future. They are warned of, too.
+  description: What is wrong with the ledger or with a clock, such as records that say they ended in the future. They
+    are warned of, too.
   returned: success
   type: list
   elements: str
 unverified:
-  description: Releases that are no target, because they were never verified live or were withdrawn since, going by the records that were read.
+  description: Releases that are no target, because they were never verified live or were withdrawn since, going by the
+    records that were read.
   returned: success
   type: list
   elements: str
@@ -108,19 +117,19 @@ records:
   type: list
   elements: dict
 elapsed:
-  description: Seconds that the module took.
+  description: Run time of the module in seconds.
   returned: always
   type: float
 error:
-  description: What went wrong, for programs.
+  description: The error in machine-readable form.
   returned: failure
   type: dict
   contains:
     kind:
-      description: Such as V(config) or V(unreachable).
+      description: Kind of the error, such as V(config) or V(unreachable).
       type: str
     message:
-      description: The same as C(msg).
+      description: Same text as C(msg).
       type: str
 """
 

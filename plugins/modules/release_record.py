@@ -11,16 +11,19 @@ module: release_record
 version_added: 1.0.0
 short_description: Record a deploy, a rollback or a restore of the database in the ledger
 description:
-  - Writes one record to the ledger in the store. A record is never changed; a second run with the same facts changes nothing.
+  - Writes one record to the ledger in the store. A record is never changed; a second run with the same facts changes
+    nothing.
   - Only the fields named here are kept, and the passwords of URLs in them are masked.
-  - The lease is checked before the record is written and once more after it. When it was lost, the module takes its own record back and fails.
+  - The lease is checked before the record is written and once more after it. When it was lost, the module takes its own
+    record back and fails.
   - Records are ordered by the lease's holders and by number, not by a clock.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   store:
     description:
-      - Where the ledger lives, as C(s3://bucket/prefix), or C(file:///path) of a folder that every controller sees. One prefix for each storefront.
+      - URL of the store that holds the ledger. Use C(s3://bucket/prefix), or C(file:///path) of a folder that every
+        controller shares. Each storefront needs its own prefix.
     type: str
     required: true
   storefront:
@@ -36,9 +39,12 @@ options:
     default: deploy
   outcome:
     description:
-      - How it ended. V(released) is a deploy that was verified. V(rolled_back) is a deploy that failed and was put back, or a rollback that was verified.
-      - V(incomplete) leaves units that are not back, V(unsafe) an old release that was kept off a schema it does not know.
-      - V(restored) and V(undone) are how a restore ends, with the backup in the database's place or with what was there before.
+      - How it ended. V(released) is a deploy that was verified. V(rolled_back) is a deploy that failed and was put
+        back, or a rollback that was verified.
+      - V(incomplete) leaves units that are not back, V(unsafe) an old release that was kept off a schema it does not
+        know.
+      - V(restored) and V(undone) are how a restore ends, with the backup in the database's place or with what was there
+        before.
     type: str
     choices: [released, rolled_back, incomplete, unsafe, restored, undone]
     required: true
@@ -66,8 +72,9 @@ options:
     type: str
   units:
     description:
-      - What was made live, for each unit its C(platform), C(id), C(release), C(commit), C(status), C(url) and C(created_at), and in C(variables) the names
-        and keyed digests of its variables, such as RV(storefront.runbook.render_service#module:variables). Other fields are left out.
+      - What was made live, for each unit its C(platform), C(id), C(release), C(commit), C(status), C(url) and
+        C(created_at), and in C(variables) the names and keyed digests of its variables, such as
+        RV(storefront.runbook.render_service#module:variables). Other fields are left out.
     type: dict
     default: {}
   snapshot:
@@ -172,7 +179,8 @@ options:
     type: str
   withdrawn:
     description:
-      - The release that was left by a rollback. No later rollback goes back to it, unless it is released again or named.
+      - The release that was left by a rollback. No later rollback goes back to it, unless it is released again or
+        named.
     type: str
 extends_documentation_fragment:
   - storefront.runbook.lease
@@ -219,7 +227,7 @@ record:
       description: Which record of that holder it is.
       type: int
     id:
-      description: Its id.
+      description: Id.
       type: str
       sample: 0f3a9c51d2e7
     finished_at:
@@ -227,19 +235,19 @@ record:
       type: str
       sample: "2026-01-31T12:04:10.000Z"
 elapsed:
-  description: Seconds that the module took.
+  description: Run time of the module in seconds.
   returned: always
   type: float
 error:
-  description: What went wrong, for programs.
+  description: The error in machine-readable form.
   returned: failure
   type: dict
   contains:
     kind:
-      description: Such as V(config), V(unreachable) or V(lease_lost).
+      description: Kind of the error, such as V(config), V(unreachable) or V(lease_lost).
       type: str
     message:
-      description: The same as C(msg).
+      description: Same text as C(msg).
       type: str
 """
 

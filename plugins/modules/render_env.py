@@ -11,16 +11,17 @@ module: render_env
 version_added: 1.0.0
 short_description: Set the variables of a service on Render
 description:
-  - Sets and removes variables of a service, each in a request of its own. Render can also replace the whole list in one request, which loses what was
-    added meanwhile or forgotten; this module never sends that one.
+  - Sets and removes variables of a service, each in a request of its own. Render can also replace the whole list in one
+    request, which loses what was added meanwhile or forgotten; this module never sends that one.
   - What is running keeps the variables that it started with. They reach it with the next deploy, or with O(deploy).
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   variables:
     description:
-      - Values by their names. They must be strings, so quote V("false") and V("3000"). Never shown, logged or written to disk.
-      - The variables of the service that are not named here stay, unless O(exclusive) is set.
+      - Dictionary of names and values. Values must be strings, so quote V("false") and V("3000"). Values are never
+        shown, logged or written to disk.
+      - The variables of the service that are not listed here stay, unless O(exclusive) is set.
     type: dict
     default: {}
   absent:
@@ -31,18 +32,20 @@ options:
     default: []
   exclusive:
     description:
-      - Whether to remove every variable that is not in O(variables). Refused where that is empty.
+      - Whether to remove every variable that is not in O(variables). Refused if O(variables) is empty.
     type: bool
     default: false
   digest_key:
     description:
-      - Key for the digests in the diff and in RV(variables), the API token by default; see O(storefront.runbook.render_info#module:digest_key).
+      - Key for the digests in the diff and in RV(variables), the API token by default; see
+        O(storefront.runbook.render_info#module:digest_key).
     type: str
   deploy:
     description:
       - Whether to deploy the live commit or image anew when a variable was changed, and to wait until it is live.
-      - Render does not tell which variables a deploy runs with. Where a run was killed after it had changed them, the next one finds nothing to change
-        and deploys nothing; M(storefront.runbook.render_service) with I(state=redeployed) does it then.
+      - Render does not tell which variables a deploy runs with. Where a run was killed after it had changed them, the
+        next one finds nothing to change and deploys nothing; M(storefront.runbook.render_service) with
+        I(state=redeployed) does it then.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -53,10 +56,10 @@ extends_documentation_fragment:
   - storefront.runbook.store
 attributes:
   check_mode:
-    description: Compares the variables and predicts the result, writes nothing.
+    description: Compares the variables and predicts the result without writing.
     support: full
   diff_mode:
-    description: Shows the names and keyed digests of the variables that change, never a value.
+    description: Shows the names and keyed digests of the changed variables, never their values.
     support: full
 notes:
   - Variables of linked environment groups are neither seen nor changed.
@@ -79,32 +82,34 @@ EXAMPLES = r"""
 
 RETURN = r"""
 added:
-  description: Names of the variables that were not there before.
+  description: Names of the variables that were added.
   returned: success
   type: list
   elements: str
 updated:
-  description: Names of the variables that have another value now.
+  description: Names of the variables whose value was changed.
   returned: success
   type: list
   elements: str
 removed:
-  description: Names of the variables that are gone.
+  description: Names of the variables that were removed.
   returned: success
   type: list
   elements: str
 variables:
-  description: The service's own variables by name and keyed digest as they are now, as in RV(storefront.runbook.render_info#module:variables).
+  description: The service's own variables by name and keyed digest as they are now, as in
+    RV(storefront.runbook.render_info#module:variables).
   returned: success
   type: list
   elements: dict
   sample: [{"name": "DATABASE_URL", "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}]
 deployment:
-  description: The deploy that runs with them, in the shape of RV(storefront.runbook.render_service#module:deployment); null where none was made.
+  description: The deploy that runs with them, in the shape of RV(storefront.runbook.render_service#module:deployment);
+    null where none was made.
   returned: success
   type: dict
 elapsed:
-  description: Seconds that the module took.
+  description: Run time of the module in seconds.
   returned: always
   type: float
 """

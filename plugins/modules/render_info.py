@@ -11,19 +11,21 @@ module: render_info
 version_added: 1.0.0
 short_description: Tell what a Render service runs, and what it can be rolled back to
 description:
-  - Reads the deploy that serves, those on their way, those that Render can roll back to, the service's settings, and its log. Writes nothing.
+  - Reads the deploy that serves, those on their way, those that Render can roll back to, the service's settings, and
+    its log. Writes nothing.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   path:
     description:
-      - A git repository on the controller, whose tags say what the commits are called. Without it, or where it cannot be read, a deploy of a commit has
-        no release.
+      - A git repository on the controller, whose tags say what the commits are called. Without it, or where it cannot
+        be read, a deploy of a commit has no release.
     type: path
   digest_key:
     description:
-      - Key for the digests in RV(variables), the API token by default. Digests compare only with digests of the same key, so give one where they shall
-        outlast a change of the token, or where several tokens are used. Use a long random one.
+      - Key for the digests in RV(variables), the API token by default. Digests compare only with digests of the same
+        key, so give one where they shall outlast a change of the token, or where several tokens are used. Use a long
+        random one.
     type: str
   log_lines:
     description:
@@ -50,14 +52,15 @@ extends_documentation_fragment:
   - storefront.runbook.api
 attributes:
   check_mode:
-    description: Reads only, so check mode is no different.
+    description: The module only reads, so check mode makes no difference.
     support: full
   diff_mode:
-    description: Changes nothing, so there is no difference to show.
+    description: The module changes nothing, so there is no diff.
     support: none
 notes:
-  - A look at the list of deploys goes back 50 deploys.
-  - Render keeps a number of builds for rollbacks, by the plan, and does not tell which, so the older ones of RV(candidates) may be gone.
+  - The module reads the last 50 deploys.
+  - Render keeps a number of builds for rollbacks, by the plan, and does not tell which, so the older ones of
+    RV(candidates) may be gone.
 seealso:
   - module: storefront.runbook.render_service
 """
@@ -71,7 +74,7 @@ EXAMPLES = r"""
     digest_key: "{{ vault_digest_key }}"
   register: api
 
-- name: Say what a rollback would run
+- name: Show what a rollback would run
   ansible.builtin.debug:
     msg: "{{ api.candidates | map(attribute='release') | first | default('nothing to roll back to') }}"
 
@@ -90,11 +93,11 @@ live:
   type: dict
   contains: &deployment
     id:
-      description: Its id.
+      description: Id.
       type: str
       sample: dep-d1a2b3c4d5e6f7g8h9i0
     url:
-      description: Public URL of the service; null for a worker.
+      description: Public URL of the service. Null for a worker.
       type: str
       sample: https://shop-api.onrender.com
     status:
@@ -102,21 +105,21 @@ live:
       type: str
       sample: live
     release:
-      description: What the release is called; null for a commit without a tag at O(path).
+      description: Name of the release; null for a commit without a tag at O(path).
       type: str
       sample: v1.1.0
     commit:
-      description: Full SHA of the commit it was built from; null for an image.
+      description: Full SHA of the commit that it was built from. Null for an image.
       type: str
       sample: 0123456789abcdef0123456789abcdef01234567
     created_at:
-      description: When it was made, in UTC.
+      description: Creation time in UTC.
       type: str
       sample: "2026-01-31T12:00:00+00:00"
 candidates:
   description:
-    - What M(storefront.runbook.render_service) can roll back to. First those that are older than the build that serves, then newer ones, such as one
-      that was rolled back from; each with the newest first.
+    - What M(storefront.runbook.render_service) can roll back to. First those that are older than the build that serves,
+      then newer ones, such as one that was rolled back from; each with the newest first.
   returned: success
   type: list
   elements: dict
@@ -130,18 +133,19 @@ in_progress:
 variables:
   description:
     - The service's own variables of today by name, sorted, without those of linked environment groups.
-    - A digest is an HMAC-SHA256 of name and value, keyed by O(digest_key) or else by the API token. It tells whether a value is the same as it was, and
-      without the key it says nothing about the value. The key in use is derived from the one given.
+    - A digest is an HMAC-SHA256 of name and value, keyed by O(digest_key) or else by the API token. It tells whether a
+      value is the same as it was, and without the key it says nothing about the value. The key in use is derived from
+      the one given.
   returned: success
   type: list
   elements: dict
   contains:
     name:
-      description: Its name.
+      description: Name.
       type: str
       sample: DATABASE_URL
     digest:
-      description: Its digest.
+      description: Keyed digest of the value.
       type: str
       sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 source:
@@ -222,7 +226,7 @@ logs:
       description: The line.
       type: str
 elapsed:
-  description: Seconds that the module took.
+  description: Run time of the module in seconds.
   returned: always
   type: float
 """

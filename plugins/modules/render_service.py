@@ -11,21 +11,24 @@ module: render_service
 version_added: 1.0.0
 short_description: Deploy, roll back, stop, start or scale a service on Render
 description:
-  - Makes a service run a release, run an older deploy again, or stop, and waits until Render says that it is so. For a web service that is after its
-    health check; a worker has none and is taken for healthy once it runs.
-  - Render builds from Git or pulls an image, and takes no upload. So a release is a commit that Render finds in the service's repository, or an image.
-  - Deploys that Render still builds or starts for the service, and that are not what was asked for, are canceled first, so that none of them takes over
-    afterwards.
+  - Makes a service run a release, run an older deploy again, or stop, and waits until Render says that it is so. For a
+    web service that is after its health check; a worker has none and is taken for healthy once it runs.
+  - Render builds from Git or pulls an image, and takes no upload. So a release is a commit that Render finds in the
+    service's repository, or an image.
+  - Deploys that Render still builds or starts for the service, and that are not what was asked for, are canceled first,
+    so that none of them takes over afterwards.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   state:
     description:
-      - V(deployed) deploys the commit or the image and waits until it is live. A deploy of the same one that is live or on its way is used again, so a
-        second run makes no second one, with whichever variables it runs.
-      - V(redeployed) deploys what serves anew, every time, with the variables and settings of today, which takes a build.
-      - V(rolled_back) runs the build of O(deployment) again. Nothing is done when it is live, or when a rollback to it is live or on its way. What is
-        deployed on each push is turned off, since Render leaves that on with a rollback by API.
+      - V(deployed) deploys the commit or the image and waits until it is live. A deploy of the same one that is live or
+        on its way is used again, so a second run makes no second one, with whichever variables it runs.
+      - V(redeployed) deploys what serves anew, every time, with the variables and settings of today, which takes a
+        build.
+      - V(rolled_back) runs the build of O(deployment) again. Nothing is done when it is live, or when a rollback to it
+        is live or on its way. What is deployed on each push is turned off, since Render leaves that on with a rollback
+        by API.
       - V(stopped) suspends the service. It keeps its builds and can be started again.
       - V(started) resumes it.
       - V(restarted) replaces its instances by new ones of the same deploy, every time.
@@ -39,14 +42,15 @@ options:
       - Where the deploy of O(state=deployed) comes from.
       - V(commit) has Render build O(commit), or the one that O(ref) stands for.
       - V(image) runs O(image).
-      - V(adopt) makes no deploy. It takes the one that Render made by itself of exactly that commit, waits for it, and fails when there is none.
+      - V(adopt) makes no deploy. It takes the one that Render made by itself of exactly that commit, waits for it, and
+        fails when there is none.
     type: str
     choices: [adopt, commit, image]
     default: commit
   path:
     description:
-      - A git repository on the controller that has the release. Commits are looked up in it, by O(ref), and so is what releases are called, by their
-        tags. Nothing of it is uploaded.
+      - A git repository on the controller that has the release. Commits are looked up in it, by O(ref), and so is what
+        releases are called, by their tags. Nothing of it is uploaded.
     type: path
   ref:
     description:
@@ -58,14 +62,14 @@ options:
     type: str
   image:
     description:
-      - The image to deploy to an image-backed service. Host, repository and name must be the service's own. A reference with a digest always is the
-        same image.
+      - The image to deploy to an image-backed service. Host, repository and name must be the service's own. A reference
+        with a digest always is the same image.
     type: str
   release:
     description:
-      - What the release is called, such as V(v1.1.0), without blanks. It is the O(ref) by default, or the tag of the O(image).
-      - Render keeps no name for a deploy. What releases are called is found by their commits or images, so a deploy of a commit that has no tag at
-        O(path) has no release.
+      - Name of the release, such as V(v1.1.0), without blanks. It is the O(ref) by default, or the tag of the O(image).
+      - Render keeps no name for a deploy. What releases are called is found by their commits or images, so a deploy of
+        a commit that has no tag at O(path) has no release.
     type: str
   clear_cache:
     description:
@@ -78,17 +82,19 @@ options:
     type: str
   pinned_variables:
     description:
-      - Names of variables that must not come back from the past, such as V(DATABASE_URL). A rollback at Render runs with the variables that its target
-        had, and leaves what is set for later deploys as it is.
-      - Render does not tell which variables a deploy runs with. Where one of these was changed since O(known_variables), or where they do not tell it, the
-        commit or image of O(deployment) is deployed anew with today's variables instead, which takes a build.
+      - Names of variables that must not come back from the past, such as V(DATABASE_URL). A rollback at Render runs
+        with the variables that its target had, and leaves what is set for later deploys as it is.
+      - Render does not tell which variables a deploy runs with. Where one of these was changed since
+        O(known_variables), or where they do not tell it, the commit or image of O(deployment) is deployed anew with
+        today's variables instead, which takes a build.
       - Without names a rollback is Render's own.
     type: list
     elements: str
     default: []
   known_variables:
     description:
-      - What RV(storefront.runbook.render_info#module:variables) or RV(variables) was when O(deployment) was live, with the same O(digest_key).
+      - What RV(storefront.runbook.render_info#module:variables) or RV(variables) was when O(deployment) was live, with
+        the same O(digest_key).
     type: list
     elements: dict
     default: []
@@ -105,20 +111,23 @@ options:
         required: true
   digest_key:
     description:
-      - Key of the digests in RV(variables) and O(known_variables), the API token by default. Digests compare only with digests of the same key.
+      - Key of the digests in RV(variables) and O(known_variables), the API token by default. Digests compare only with
+        digests of the same key.
     type: str
   replicas:
     description:
-      - How many instances shall run. Required with O(state=scaled); refused while Render scales the service by itself, since it ignores the number then.
+      - How many instances shall run. Required with O(state=scaled); refused while Render scales the service by itself,
+        since it ignores the number then.
     type: int
   auto_deploy:
     description:
-      - Whether Render deploys each push by itself, past every check. When it is not set O(state=deployed) refuses a service that does that, and
-        O(state=rolled_back) turns it off; the others leave it as it is.
+      - Whether Render deploys each push by itself, past every check. When it is not set O(state=deployed) refuses a
+        service that does that, and O(state=rolled_back) turns it off; the others leave it as it is.
     type: bool
   maintenance_mode:
     description:
-      - Whether Render answers for the web service with a maintenance page, with O(state=configured). Left as it is when not set.
+      - Whether Render answers for the web service with a maintenance page, with O(state=configured). Left as it is when
+        not set.
     type: bool
   maintenance_uri:
     description:
@@ -132,16 +141,20 @@ extends_documentation_fragment:
   - storefront.runbook.store
 attributes:
   check_mode:
-    description: Reads what is live and predicts the result, writes nothing. It cannot know whether Render has the commit.
+    description: Reads the live state and predicts the result without writing. It cannot know whether Render has the
+      commit.
     support: full
   diff_mode:
     description: Shows which deploy is live, which are on their way, and the settings, before and after.
     support: full
 notes:
-  - A look at the list of deploys goes back 50 deploys; O(deployment) may be older.
-  - Render keeps a number of builds for rollbacks, by the plan, and does not tell which; it refuses the rollback to another one.
-  - Linked environment groups are not rolled back by Render, and O(pinned_variables) knows the service's own variables only.
-  - A suspended service is resumed before it is deployed to or rolled back, so what it ran before may serve for a moment.
+  - The module reads the last 50 deploys; O(deployment) may be older.
+  - Render keeps a number of builds for rollbacks, by the plan, and does not tell which; it refuses the rollback to
+    another one.
+  - Linked environment groups are not rolled back by Render, and O(pinned_variables) knows the service's own variables
+    only.
+  - A suspended service is resumed before it is deployed to or rolled back, so what it ran before may serve for a
+    moment.
 seealso:
   - module: storefront.runbook.render_info
   - module: storefront.runbook.render_env
@@ -185,16 +198,17 @@ EXAMPLES = r"""
 RETURN = r"""
 deployment:
   description:
-    - The deploy that was asked for; with O(state=stopped) the one that ran, with the states that deploy nothing the one that serves. Null when none does.
+    - The deploy that was asked for; with O(state=stopped) the one that ran, with the states that deploy nothing the one
+      that serves. Null when none does.
   returned: success
   type: dict
   contains:
     id:
-      description: Its id; null in check mode when it is not made yet.
+      description: Id. Null in check mode if it does not exist yet.
       type: str
       sample: dep-d1a2b3c4d5e6f7g8h9i0
     url:
-      description: Public URL of the service; null for a worker.
+      description: Public URL of the service. Null for a worker.
       type: str
       sample: https://shop-api.onrender.com
     status:
@@ -202,15 +216,15 @@ deployment:
       type: str
       sample: live
     release:
-      description: What the release is called; null for a commit without a tag at O(path).
+      description: Name of the release; null for a commit without a tag at O(path).
       type: str
       sample: v1.1.0
     commit:
-      description: Full SHA of the commit it was built from; null for an image.
+      description: Full SHA of the commit that it was built from. Null for an image.
       type: str
       sample: 0123456789abcdef0123456789abcdef01234567
     created_at:
-      description: When it was made, in UTC.
+      description: Creation time in UTC.
       type: str
       sample: "2026-01-31T12:00:00+00:00"
 previous:
@@ -219,16 +233,17 @@ previous:
   type: dict
 variables:
   description:
-    - The service's own variables of today by name and keyed digest, as in RV(storefront.runbook.render_info#module:variables). A deploy that was made now
-      runs with them.
+    - The service's own variables of today by name and keyed digest, as in
+      RV(storefront.runbook.render_info#module:variables). A deploy that was made now runs with them.
   returned: with O(state=deployed), O(state=redeployed) or O(pinned_variables)
   type: list
   elements: dict
   sample: [{"name": "DATABASE_URL", "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}]
 way:
   description:
-    - How O(deployment) is made to run again. V(rollback) is Render's own, with the variables of then; V(redeploy) deploys its source anew with those of today;
-      V(resume) resumes the service. Check mode tells it, too. Null where nothing has to be made.
+    - How O(deployment) is made to run again. V(rollback) is Render's own, with the variables of then; V(redeploy)
+      deploys its source anew with those of today; V(resume) resumes the service. Check mode tells it, too. Null where
+      nothing has to be made.
   returned: with O(state=rolled_back) or O(state=started)
   type: str
   sample: rollback
@@ -240,8 +255,8 @@ differing_variables:
   sample: [DATABASE_URL]
 service:
   description:
-    - How the service was set up before, in the words of M(storefront.runbook.render_info), such as RV(storefront.runbook.render_info#module:auto_deploy) and
-      RV(storefront.runbook.render_info#module:start_command).
+    - How the service was set up before, in the words of M(storefront.runbook.render_info), such as
+      RV(storefront.runbook.render_info#module:auto_deploy) and RV(storefront.runbook.render_info#module:start_command).
   returned: with O(state=deployed)
   type: dict
   sample: {"auto_deploy": false, "start_command": "npm start", "pre_deploy_command": ""}
@@ -250,31 +265,32 @@ auto_deploy:
   returned: success
   type: bool
 elapsed:
-  description: Seconds that the module took.
+  description: Run time of the module in seconds.
   returned: always
   type: float
 error:
-  description: What went wrong, for programs.
+  description: The error in machine-readable form.
   returned: failure
   type: dict
   contains:
     kind:
-      description: Such as V(config), V(api), V(unreachable), V(deployment_failed), V(wait_timeout) or V(lease_lost).
+      description: Kind of the error, such as V(config), V(api), V(unreachable), V(deployment_failed), V(wait_timeout)
+        or V(lease_lost).
       type: str
     code:
       description: Render's own code.
       type: str
     status:
-      description: The HTTP status.
+      description: HTTP status of the response.
       type: int
     request_id:
-      description: What Render's support asks for.
+      description: Id of the request. Render's support asks for it.
       type: str
     message:
-      description: The same as C(msg).
+      description: Same text as C(msg).
       type: str
     retryable:
-      description: Whether the same request may succeed later.
+      description: Whether a later retry of the same request may succeed.
       type: bool
 """
 

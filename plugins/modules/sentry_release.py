@@ -11,16 +11,20 @@ module: sentry_release
 version_added: 1.0.0
 short_description: Tell Sentry of a release and where it is deployed
 description:
-  - Makes a release at Sentry, so that errors are counted by it, links it with its commits, marks it as released, and tells of its deploy to an environment.
-  - Only what Sentry does not know yet is written. A release that exists keeps what it has; projects are added and none is taken away.
-  - A deploy is the same one when its environment and its name are; without a name the release is deployed to an environment once.
+  - Makes a release at Sentry, so that errors are counted by it, links it with its commits, marks it as released, and
+    tells of its deploy to an environment.
+  - Only what Sentry does not know yet is written. A release that exists keeps what it has; projects are added and none
+    is taken away.
+  - A deploy is the same one when its environment and its name are; without a name the release is deployed to an
+    environment once.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   api_token:
     description:
-      - Token of the organization, or of an integration with C(project:releases). Never shown, logged or written to disk.
-      - The environment variable E(SENTRY_AUTH_TOKEN) is used when it is not set.
+      - Token of the organization, or of an integration with C(project:releases). Never shown, logged or written to
+        disk.
+      - The environment variable E(SENTRY_AUTH_TOKEN) is used when this option is not set.
     type: str
     required: true
   api_url:
@@ -79,7 +83,8 @@ options:
         type: str
   refs:
     description:
-      - Instead of O(commits), the newest commit of each repository. Sentry asks the repository's host for those in between, which it must be connected with.
+      - Instead of O(commits), the newest commit of each repository. Sentry asks the repository's host for those in
+        between, which it must be connected with.
     type: list
     elements: dict
     suboptions:
@@ -96,7 +101,8 @@ options:
         type: str
   released_at:
     description:
-      - When the release went out, in the form of ISO 8601. A release without it counts as one that is not out yet. One that is set is not changed.
+      - When the release went out, in the form of ISO 8601. A release without it counts as one that is not out yet. One
+        that is set is not changed.
     type: str
   deploy:
     description:
@@ -123,10 +129,10 @@ extends_documentation_fragment:
   - storefront.runbook.api
 attributes:
   check_mode:
-    description: Can run in check mode and predict what would change.
+    description: Predicts the changes without making them.
     support: full
   diff_mode:
-    description: Shows what changes.
+    description: Shows the changes.
     support: full
 """
 
@@ -150,7 +156,7 @@ release:
   type: dict
   contains:
     version:
-      description: Its name.
+      description: Name.
       type: str
       sample: v1.2.3
     projects:
@@ -180,38 +186,38 @@ deploy:
       type: str
       sample: production
     name:
-      description: Its name.
+      description: Name.
       type: str
       sample: 20260131T120000Z
 elapsed:
-  description: Seconds that the module took.
+  description: Run time of the module in seconds.
   returned: always
   type: float
   sample: 0.412
 error:
-  description: What went wrong, for programs.
+  description: The error in machine-readable form.
   returned: failure
   type: dict
   contains:
     kind:
-      description: Such as V(config), V(api) or V(unreachable).
+      description: Kind of the error, such as V(config), V(api) or V(unreachable).
       type: str
       sample: api
     code:
       description: Sentry's own code.
       type: str
     status:
-      description: The HTTP status.
+      description: HTTP status of the response.
       type: int
       sample: 400
     request_id:
-      description: The request's id, where the vendor gives one.
+      description: Id of the request, if the vendor returns one.
       type: str
     message:
-      description: The same as C(msg).
+      description: Same text as C(msg).
       type: str
     retryable:
-      description: Whether the same request may succeed later.
+      description: Whether a later retry of the same request may succeed.
       type: bool
 """
 

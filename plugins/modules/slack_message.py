@@ -12,43 +12,48 @@ version_added: 1.0.0
 short_description: Post a message to Slack, or change one
 description:
   - Posts a message to a channel, answers in its thread, or changes a message that the same app has posted.
-  - A new message is always a change. A message that is named by O(ts) is changed only where it does not say O(text) already; without the scope to read the
-    channel's history that cannot be seen, and each update is a change.
-  - With an incoming webhook nothing but new messages can be posted, to the webhook's one channel, and Slack does not tell their C(ts).
+  - A new message is always a change. A message that is named by O(ts) is changed only where it does not say O(text)
+    already; without the scope to read the channel's history that cannot be seen, and each update is a change.
+  - With an incoming webhook nothing but new messages can be posted, to the webhook's one channel, and Slack does not
+    tell their C(ts).
   - Slack takes one message a second for a channel. What it asks to wait is waited for.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   api_token:
     description:
-      - Token of a bot (V(xoxb-...)) with the scope C(chat:write), and C(channels:history) or C(groups:history) to see what a message says. Never shown, logged
-        or written to disk.
-      - The environment variable E(SLACK_BOT_TOKEN) is used when it is not set. It is not looked at with O(webhook_url).
+      - Token of a bot (V(xoxb-...)) with the scope C(chat:write), and C(channels:history) or C(groups:history) to see
+        what a message says. Never shown, logged or written to disk.
+      - The environment variable E(SLACK_BOT_TOKEN) is used when this option is not set. It is not looked at with
+        O(webhook_url).
     type: str
   api_url:
     description:
-      - Address of Slack's API; another one than the default is for tests and proxies.
+      - Address of Slack's API. Change it for tests and proxies only.
     type: str
     default: https://slack.com/api
   allow_plain_http:
     description:
-      - Allows a secret (a token, a webhook, a secret header of a probe, credentials of the store) to be sent over plain HTTP to another machine. Without
-        it this is refused. This machine (V(127.0.0.0/8), V(::1), V(localhost)) is always allowed.
+      - Allows secrets to be sent over plain HTTP to another machine. Secrets are tokens, webhooks, secret headers of
+        probes and credentials of the store. The module refuses this by default. The local machine (V(127.0.0.0/8),
+        V(::1), V(localhost)) is always allowed.
     type: bool
     default: false
   timeout:
     description:
-      - Seconds for one attempt of a request, until its answer has arrived whole. With its retries a request ends within six times that, and within 180
-        seconds.
+      - Seconds for one attempt of a request, up to the last byte of the response. A request with its retries takes at
+        most six times this value and at most 180 seconds.
     type: float
     default: 30.0
   webhook_url:
     description:
-      - URL of an incoming webhook, instead of a token and a channel. It is a secret, and never shown, logged or written to disk.
+      - URL of an incoming webhook, instead of a token and a channel. It is a secret, and never shown, logged or written
+        to disk.
     type: str
   channel:
     description:
-      - Id of the channel (V(C0123456789)), or its name for a new message. With O(ts) it must be the id, as RV(message.channel) tells it.
+      - Id of the channel (V(C0123456789)), or its name for a new message. With O(ts) it must be the id, as
+        RV(message.channel) tells it.
     type: str
   text:
     description:
@@ -70,10 +75,10 @@ options:
     default: false
 attributes:
   check_mode:
-    description: Can run in check mode and predict what would change.
+    description: Predicts the changes without making them.
     support: full
   diff_mode:
-    description: Shows what changes.
+    description: Shows the changes.
     support: full
 seealso:
   - module: storefront.runbook.github_deployment
@@ -126,17 +131,17 @@ message:
       type: str
       sample: "1767225600.000100"
 elapsed:
-  description: Seconds that the module took.
+  description: Run time of the module in seconds.
   returned: always
   type: float
   sample: 0.412
 error:
-  description: What went wrong, for programs.
+  description: The error in machine-readable form.
   returned: failure
   type: dict
   contains:
     kind:
-      description: Such as V(config), V(api) or V(unreachable).
+      description: Kind of the error, such as V(config), V(api) or V(unreachable).
       type: str
       sample: api
     code:
@@ -144,17 +149,17 @@ error:
       type: str
       sample: not_in_channel
     status:
-      description: The HTTP status.
+      description: HTTP status of the response.
       type: int
       sample: 200
     request_id:
-      description: The request's id, where the vendor gives one.
+      description: Id of the request, if the vendor returns one.
       type: str
     message:
-      description: The same as C(msg).
+      description: Same text as C(msg).
       type: str
     retryable:
-      description: Whether the same request may succeed later.
+      description: Whether a later retry of the same request may succeed.
       type: bool
 """
 

@@ -11,21 +11,24 @@ module: vercel_deploy
 version_added: 1.0.0
 short_description: Stage, promote, roll back or cancel a deployment on Vercel
 description:
-  - Builds the frontend for production without serving it, points the production domains at a build, or points them back to an older one.
-  - Vercel's C(READY) says that a build is done, not that it is served. The module waits until every production domain serves the deployment.
-    Domains with a cache in front of them serve the new deployment only after a purge.
+  - Builds the frontend for production without serving it, points the production domains at a build, or points them back
+    to an older one.
+  - Vercel's C(READY) says that a build is done, not that it is served. The module waits until every production domain
+    serves the deployment. Domains with a cache in front of them serve the new deployment only after a purge.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   state:
     description:
-      - V(staged) builds the release for production and does not serve it, from what O(source) says. The project's I(auto-assign custom production
-        domains) is turned off first; in a project that is linked to Git only where O(auto_assign_domains=false) says so. A deployment of the same
-        release and source that is built or being built is used again, so a second run makes no second build.
-      - V(promoted) serves O(deployment) on every production domain. The project's auto-assignment stays as it was, although Vercel turns it
-        on with each promotion.
-      - V(rolled_back) serves O(deployment), an older one that has served production already. Nothing is built and changed variables do not
-        apply. Vercel turns auto-assignment off with it; O(auto_assign_domains=true) turns it on again.
+      - V(staged) builds the release for production and does not serve it, from what O(source) says. The project's
+        I(auto-assign custom production domains) is turned off first; in a project that is linked to Git only where
+        O(auto_assign_domains=false) says so. A deployment of the same release and source that is built or being built
+        is used again, so a second run makes no second build.
+      - V(promoted) serves O(deployment) on every production domain. The project's auto-assignment stays as it was,
+        although Vercel turns it on with each promotion.
+      - V(rolled_back) serves O(deployment), an older one that has served production already. Nothing is built and
+        changed variables do not apply. Vercel turns auto-assignment off with it; O(auto_assign_domains=true) turns it
+        on again.
       - V(canceled) stops the build of O(deployment). One that is over already is left as it is.
     type: str
     choices: [staged, promoted, rolled_back, canceled]
@@ -35,59 +38,68 @@ options:
       - Where the build of O(state=staged) comes from.
       - V(upload) sends the files in O(path). It is what happens where O(source) is not set.
       - V(commit) has Vercel build O(commit) from the Git repository that the project is linked to.
-      - V(redeploy) has Vercel build O(deployment) again, with the variables of today. That is also how a preview comes to production. A build of the
-        same that is newer than the last change of a variable is used again; that a variable was removed does not show.
-      - V(adopt) makes no build. It takes the production build that Vercel made by itself of exactly O(commit), waits for it, and fails when there
-        is none. It looks for a few seconds, since a push takes a moment to show.
+      - V(redeploy) has Vercel build O(deployment) again, with the variables of today. That is also how a preview comes
+        to production. A build of the same that is newer than the last change of a variable is used again; that a
+        variable was removed does not show.
+      - V(adopt) makes no build. It takes the production build that Vercel made by itself of exactly O(commit), waits
+        for it, and fails when there is none. It looks for a few seconds, since a push takes a moment to show.
     type: str
     choices: [upload, commit, redeploy, adopt]
   environment:
     description:
-      - What O(state=staged) builds for. V(production), V(preview), or the slug of a custom environment. Only what is built for production can be
-        promoted.
+      - What O(state=staged) builds for. V(production), V(preview), or the slug of a custom environment. Only what is
+        built for production can be promoted.
     type: str
     default: production
   prebuilt:
     description:
-      - Whether to send what C(vercel build) has made in C(.vercel/output) below O(path) and O(root_directory), instead of the sources. Vercel then builds
-        nothing. With O(environment=production) it must come from C(vercel build --prod). Not with O(ref).
+      - Whether to send what C(vercel build) has made in C(.vercel/output) below O(path) and O(root_directory), instead
+        of the sources. Vercel then builds nothing. With O(environment=production) it must come from C(vercel build
+        --prod). Not with O(ref).
     type: bool
     default: false
   force:
     description:
-      - Whether O(state=staged) makes another build, past Vercel's cache, even where there is one of the same release and source.
+      - Whether O(state=staged) makes another build, past Vercel's cache, even where there is one of the same release
+        and source.
     type: bool
     default: false
   commit:
     description:
-      - Full SHA of the commit. Required with O(source=commit) and O(source=adopt). With O(source=upload) it is what O(ref) must stand
-        for, and with O(prebuilt) what the output was built from.
+      - Full SHA of the commit. Required with O(source=commit) and O(source=adopt). With O(source=upload) it is what
+        O(ref) must stand for, and with O(prebuilt) what the output was built from.
     type: str
   auto_assign_domains:
     description:
-      - Whether Vercel shall serve each production build as soon as it is built, past every check, once the module is through. With a Git link that
-        means each push to the production branch.
-      - Without it, O(state=staged) turns it off, O(state=promoted) leaves it as it was, O(state=rolled_back) leaves it off as Vercel does.
-      - In a project that is linked to Git and has it on, O(state=staged) is refused unless this is V(false). V(true) is refused there.
+      - Whether Vercel shall serve each production build as soon as it is built, past every check, once the module is
+        through. With a Git link that means each push to the production branch.
+      - Without it, O(state=staged) turns it off, O(state=promoted) leaves it as it was, O(state=rolled_back) leaves it
+        off as Vercel does.
+      - In a project that is linked to Git and has it on, O(state=staged) is refused unless this is V(false). V(true) is
+        refused there.
     type: bool
   path:
     description:
-      - A folder with the files, or with O(ref) a git repository on the controller. Required with O(state=staged) and O(source=upload).
-      - What Vercel's own client leaves out is left out, such as C(node_modules), C(.git) and C(.env.local), but not C(.env). Then C(.vercelignore) decides,
-        which can take each of them back (C(!.env.local)). Its patterns mean what they mean to that client. The files in O(root_directory) and in the folders
-        above it count, up to O(path) or to the top of the commit.
+      - A folder with the files, or with O(ref) a git repository on the controller. Required with O(state=staged) and
+        O(source=upload).
+      - What Vercel's own client leaves out is left out, such as C(node_modules), C(.git) and C(.env.local), but not
+        C(.env). Then C(.vercelignore) decides, which can take each of them back (C(!.env.local)). Its patterns mean
+        what they mean to that client. The files in O(root_directory) and in the folders above it count, up to O(path)
+        or to the top of the commit.
       - Of a folder, what C(.gitignore) names is left out too, unless C(.vercelignore) takes it back.
-      - An executable file is sent as one, and a link as a link. A link that leads out of the folder is refused. Vercel takes 15,000 files at most.
+      - An executable file is sent as one, and a link as a link. A link that leads out of the folder is refused. Vercel
+        takes 15,000 files at most.
     type: path
   root_directory:
     description:
-      - Folder inside of O(path) that holds the application. Where the project has a root directory at Vercel, give the same one, or leave it
-        out to upload the whole of O(path).
+      - Folder inside of O(path) that holds the application. Where the project has a root directory at Vercel, give the
+        same one, or leave it out to upload the whole of O(path).
     type: str
     default: ""
   release:
     description:
-      - What the release is called, such as V(v1.1.0). It is the O(ref) by default, and required with O(state=staged) where there is none.
+      - Name of the release, such as V(v1.1.0). It is the O(ref) by default, and required with O(state=staged) where
+        there is none.
       - With another O(state) it names a deployment that this module did not make.
     type: str
   deployment:
@@ -96,13 +108,14 @@ options:
     type: str
   meta:
     description:
-      - More words to keep with the deployment at Vercel; never a secret. C(release), C(commit) and C(source_digest) are set by the module.
+      - More words to keep with the deployment at Vercel; never a secret. C(release), C(commit) and C(source_digest) are
+        set by the module.
     type: dict
     default: {}
   wait_interval:
     description:
-      - Seconds between two looks. By default as often as Vercel's own client, every second at first and every 30 seconds after 5 minutes, but sooner in
-        the first five seconds.
+      - Seconds between two looks. By default as often as Vercel's own client, every second at first and every 30
+        seconds after 5 minutes, but sooner in the first five seconds.
     type: float
     default: null
 extends_documentation_fragment:
@@ -114,19 +127,19 @@ extends_documentation_fragment:
   - storefront.runbook.store
 attributes:
   check_mode:
-    description: Reads what is live and predicts the result, writes nothing.
+    description: Reads the live state and predicts the result without writing.
     support: full
   diff_mode:
     description: Shows which deployment is live and staged, before and after.
     support: full
 notes:
-  - Vercel turns auto-assignment on with each promotion. Where it was off, the module turns it off again at once, so a push that is built in just
-    that moment may be served.
-  - How many files a deployment needs to send shows only when it is made, since Vercel keeps what it was sent before. Check mode tells the
-    number and size of all files.
-  - Where the project has rolling releases, V(promoted) waits until all visitors get the deployment, so O(wait_timeout) must be longer than all
-    stages together. A stage that asks for approval is waited for.
-  - A look at the list of deployments goes back 100 production deployments.
+  - Vercel turns auto-assignment on with each promotion. Where it was off, the module turns it off again at once, so a
+    push that is built in just that moment may be served.
+  - How many files a deployment needs to send shows only when it is made, since Vercel keeps what it was sent before.
+    Check mode tells the number and size of all files.
+  - Where the project has rolling releases, V(promoted) waits until all visitors get the deployment, so O(wait_timeout)
+    must be longer than all stages together. A stage that asks for approval is waited for.
+  - The module reads the last 100 production deployments.
 seealso:
   - module: storefront.runbook.vercel_info
 """
@@ -189,7 +202,7 @@ deployment:
   type: dict
   contains:
     id:
-      description: Its id; null in check mode when it is not made yet.
+      description: Id. Null in check mode if it does not exist yet.
       type: str
       sample: dpl_89qyp1cskzkLrVicDaZoDbjyHuDJ
     url:
@@ -201,15 +214,15 @@ deployment:
       type: str
       sample: ready
     release:
-      description: What the release is called; null for one that this module did not make.
+      description: Name of the release; null for one that this module did not make.
       type: str
       sample: v1.1.0
     commit:
-      description: Full SHA of the commit it was built from; null for a plain folder.
+      description: Full SHA of the commit that it was built from. Null if it was built from a folder.
       type: str
       sample: 0123456789abcdef0123456789abcdef01234567
     created_at:
-      description: When it was made, in UTC.
+      description: Creation time in UTC.
       type: str
       sample: "2026-01-31T12:00:00+00:00"
 previous:
@@ -239,37 +252,39 @@ upload:
       description: Their size.
       type: int
     sent_files:
-      description: Number of files that Vercel did not hold yet; files of the same content count once. Not returned in check mode.
+      description: Number of files that Vercel did not hold yet; files of the same content count once. Not returned in
+        check mode.
       type: int
     sent_bytes:
       description: Their size. Not returned in check mode.
       type: int
 elapsed:
-  description: Seconds that the module took.
+  description: Run time of the module in seconds.
   returned: always
   type: float
 error:
-  description: What went wrong, for programs.
+  description: The error in machine-readable form.
   returned: failure
   type: dict
   contains:
     kind:
-      description: Such as V(config), V(api), V(unreachable), V(deployment_failed), V(wait_timeout) or V(lease_lost).
+      description: Kind of the error, such as V(config), V(api), V(unreachable), V(deployment_failed), V(wait_timeout)
+        or V(lease_lost).
       type: str
     code:
       description: Vercel's own code.
       type: str
     status:
-      description: The HTTP status.
+      description: HTTP status of the response.
       type: int
     request_id:
-      description: What Vercel's support asks for.
+      description: Id of the request. Vercel's support asks for it.
       type: str
     message:
-      description: The same as C(msg).
+      description: Same text as C(msg).
       type: str
     retryable:
-      description: Whether the same request may succeed later.
+      description: Whether a later retry of the same request may succeed.
       type: bool
 """
 

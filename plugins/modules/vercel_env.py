@@ -11,9 +11,10 @@ module: vercel_env
 version_added: 1.0.0
 short_description: Set the variables of a project on Vercel
 description:
-  - Sets and removes variables of a project for some of its environments, and leaves those of the others as they are, also where Vercel holds one
-    variable for several of them.
-  - What is built already keeps the variables that it was built with. They reach the next build; see O(storefront.runbook.vercel_deploy#module:state).
+  - Sets and removes variables of a project for some of its environments, and leaves those of the others as they are,
+    also where Vercel holds one variable for several of them.
+  - What is built already keeps the variables that it was built with. They reach the next build; see
+    O(storefront.runbook.vercel_deploy#module:state).
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
@@ -25,8 +26,9 @@ options:
     default: [production]
   variables:
     description:
-      - Values by their names. They must be strings, so quote V("false") and V("3000"). Never shown, logged or written to disk.
-      - The variables of the project that are not named here stay, unless O(exclusive) is set.
+      - Dictionary of names and values. Values must be strings, so quote V("false") and V("3000"). Values are never
+        shown, logged or written to disk.
+      - The variables of the project that are not listed here stay, unless O(exclusive) is set.
     type: dict
     default: {}
   absent:
@@ -37,19 +39,22 @@ options:
     default: []
   exclusive:
     description:
-      - Whether to remove every variable of O(environments) that is not in O(variables). Refused where that is empty.
+      - Whether to remove every variable of O(environments) that is not in O(variables). Refused if O(variables) is
+        empty.
     type: bool
     default: false
   sensitive:
     description:
-      - Whether O(variables) are to be I(sensitive), which Vercel gives back to nobody. One that is sensitive stays so. Not for V(development).
-      - To tell whether such a variable has changed, the module keeps the keyed digest of its value in its comment at Vercel.
+      - Whether O(variables) are to be I(sensitive), which Vercel gives back to nobody. One that is sensitive stays so.
+        Not for V(development).
+      - To tell whether such a variable has changed, the module keeps the keyed digest of its value in its comment at
+        Vercel.
     type: bool
     default: false
   digest_key:
     description:
-      - Key for the digests in the diff, in RV(variable_digests) and in the comments of sensitive variables. The API token by default, so with another
-        token sensitive variables are set once more.
+      - Key for the digests in the diff, in RV(variable_digests) and in the comments of sensitive variables. The API
+        token by default, so with another token sensitive variables are set once more.
     type: str
 extends_documentation_fragment:
   - storefront.runbook.vercel
@@ -58,10 +63,10 @@ extends_documentation_fragment:
   - storefront.runbook.store
 attributes:
   check_mode:
-    description: Compares the variables and predicts the result, writes nothing.
+    description: Compares the variables and predicts the result without writing.
     support: full
   diff_mode:
-    description: Shows the names and keyed digests of the variables that change, never a value.
+    description: Shows the names and keyed digests of the changed variables, never their values.
     support: full
 notes:
   - Variables of single branches, of integrations and those that a team shares are neither seen nor changed.
@@ -109,13 +114,13 @@ removed:
   elements: str
 variable_digests:
   description:
-    - HMAC-SHA256 of the variables of these environments by their names, as they are now; null where the value cannot be read, several with commas
-      between them where the environments have different values.
+    - HMAC-SHA256 of the variables of these environments by their names, as they are now; null where the value cannot be
+      read, several with commas between them where the environments have different values.
   returned: success
   type: dict
   sample: {"NEXT_PUBLIC_API_URL": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}
 elapsed:
-  description: Seconds that the module took.
+  description: Run time of the module in seconds.
   returned: always
   type: float
 """

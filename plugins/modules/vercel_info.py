@@ -11,13 +11,15 @@ module: vercel_info
 version_added: 1.0.0
 short_description: Tell what a Vercel project serves, and what it can be rolled back to
 description:
-  - Reads a project, the deployment that its production domains serve, and the older ones that Vercel can roll back to. Writes nothing.
+  - Reads a project, the deployment that its production domains serve, and the older ones that Vercel can roll back to.
+    Writes nothing.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   logs:
     description:
-      - Which logs of O(deployment) to tell. V(build) is the end of its build's log, V(runtime) what Vercel tells of requests to it.
+      - Which logs of O(deployment) to tell. V(build) is the end of its build's log, V(runtime) what Vercel tells of
+        requests to it.
     type: list
     elements: str
     choices: [build, runtime]
@@ -33,17 +35,18 @@ options:
     default: 5.0
   digest_key:
     description:
-      - Key for the digests in RV(variables), which are told only with it. Use a long random one, the same as for M(storefront.runbook.vercel_env).
+      - Key for the digests in RV(variables), which are told only with it. Use a long random one, the same as for
+        M(storefront.runbook.vercel_env).
     type: str
 extends_documentation_fragment:
   - storefront.runbook.vercel
   - storefront.runbook.api
 attributes:
   check_mode:
-    description: Reads only, so check mode is no different.
+    description: The module only reads, so check mode makes no difference.
     support: full
   diff_mode:
-    description: Changes nothing, so there is no difference to show.
+    description: The module changes nothing, so there is no diff.
     support: none
 seealso:
   - module: storefront.runbook.vercel_deploy
@@ -64,7 +67,7 @@ EXAMPLES = r"""
     project: shop
     logs: [build, runtime]
 
-- name: Say what a rollback would serve
+- name: Show what a rollback would serve
   ansible.builtin.debug:
     msg: "{{ vercel.live.release }} is live, {{ vercel.candidates[0].release }} was before it"
   when: vercel.candidates | length > 0
@@ -77,7 +80,7 @@ live:
   type: dict
   contains: &deployment
     id:
-      description: Its id.
+      description: Id.
       type: str
       sample: dpl_89qyp1cskzkLrVicDaZoDbjyHuDJ
     url:
@@ -89,15 +92,15 @@ live:
       type: str
       sample: ready
     release:
-      description: What the release is called; null for one that M(storefront.runbook.vercel_deploy) did not make.
+      description: Name of the release; null for one that M(storefront.runbook.vercel_deploy) did not make.
       type: str
       sample: v1.1.0
     commit:
-      description: Full SHA of the commit it was built from; null for a plain folder.
+      description: Full SHA of the commit that it was built from. Null if it was built from a folder.
       type: str
       sample: 0123456789abcdef0123456789abcdef01234567
     created_at:
-      description: When it was made, in UTC.
+      description: Creation time in UTC.
       type: str
       sample: "2026-01-31T12:00:00+00:00"
 candidates:
@@ -108,14 +111,14 @@ candidates:
   contains: *deployment
 variables:
   description:
-    - The project's variables by name and environments. A digest is the HMAC-SHA256 of name and value; it is null for a sensitive one that
-      M(storefront.runbook.vercel_env) did not set.
+    - The project's variables by name and environments. A digest is the HMAC-SHA256 of name and value; it is null for a
+      sensitive one that M(storefront.runbook.vercel_env) did not set.
   returned: when O(digest_key) is set
   type: list
   elements: dict
   contains:
     name:
-      description: Its name.
+      description: Name.
       type: str
       sample: NEXT_PUBLIC_API_URL
     environments:
@@ -124,7 +127,7 @@ variables:
       elements: str
       sample: [production]
     digest:
-      description: Its digest.
+      description: Keyed digest of the value.
       type: str
     sensitive:
       description: Whether Vercel gives its value back to nobody.
@@ -171,11 +174,11 @@ project:
   type: dict
   contains:
     id:
-      description: Its id.
+      description: Id.
       type: str
       sample: prj_1a2b3c
     name:
-      description: Its name.
+      description: Name.
       type: str
       sample: shop
     auto_assign_domains:
@@ -191,8 +194,8 @@ project:
       type: str
     git:
       description:
-        - The Git repository whose pushes Vercel builds; null without one. Where C(auto_assign_domains) is on as well, a push to its
-          production branch is served past every check.
+        - The Git repository whose pushes Vercel builds; null without one. Where C(auto_assign_domains) is on as well, a
+          push to its production branch is served past every check.
       type: dict
       contains:
         type:
@@ -208,7 +211,7 @@ project:
           type: str
           sample: main
 elapsed:
-  description: Seconds that the module took.
+  description: Run time of the module in seconds.
   returned: always
   type: float
 """
