@@ -27,6 +27,7 @@ def load(path: Path) -> Any:
 
 reading = load(Path(HERE) / "reading.py")
 variables = load(ROOT / "docs" / "variables.py")
+FILES = variables.files()
 DECLARED = {name: spec for entry in variables.options().values() for name, spec in entry.items()}
 
 
@@ -48,9 +49,9 @@ def test_the_roles_apply_the_defaults_that_are_declared() -> None:
     assert {name: value for name, value in written.items() if value != DECLARED[name].get("default") and value not in empty} == {}
 
 
-@pytest.mark.parametrize("path", sorted(variables.files()), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(FILES), ids=lambda path: path.name)
 def test_what_is_written_from_the_declarations_is_up_to_date(path: Path) -> None:
-    assert path.read_text(encoding="utf-8") == variables.files()[path], "run make variables"
+    assert path.read_text(encoding="utf-8") == FILES[path], "run make variables"
 
 
 @pytest.mark.parametrize("playbook", sorted(path.name for path in (ROOT / "playbooks").glob("*.yml") if ".meta" not in path.name))
