@@ -206,6 +206,7 @@ def killed(parameters: dict[str, Any], step: str, module: str = "pg_restore") ->
     """
 
     def run() -> None:
+        os.environ.pop("MODULES_RUN", None)  # it is this process that shall be killed, and not one of a play
         die_at(step)
         run_module(MODULES[module], parameters)
 
