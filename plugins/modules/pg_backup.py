@@ -13,16 +13,16 @@ version_added: 1.0.0
 author:
   - Contributors to storefront.runbook (@storefront)
 description:
-  - Dumps a database with C(pg_dump) and stores what it gives compressed with zstd and encrypted with age, with a SHA-256 of the stored bytes in the same
-    pass and bounded memory; reads it back, and writes a manifest last. A backup without a manifest is none.
-  - An object is completed only after C(pg_dump) ended with exit code 0. What a failed or killed run left is named by the next one, and removed by
-    M(storefront.runbook.pg_backup_prune).
-  - What C(pg_dump) leaves out is stored beside the dump as C(globals.json), encrypted likewise - the database's owner, grants and settings, and the roles
-    that it speaks of with their attributes and memberships, but without their passwords. Tablespaces are not kept.
+  - Dumps a database with C(pg_dump), compresses the dump with zstd, encrypts it with age and stores it, in one pass and in bounded memory. Then reads it back,
+    compares its SHA-256, and writes a manifest. Objects without a manifest are not a backup.
+  - An object is completed only after C(pg_dump) ended with exit code 0. The next run lists what a failed or killed run left, and
+    M(storefront.runbook.pg_backup_prune) removes it.
+  - What C(pg_dump) leaves out is stored beside the dump as C(globals.json), and encrypted too. It holds the owner, grants and settings of the database, and the
+    roles that it names with their attributes and memberships, but without their passwords. Tablespaces are not stored.
   - By hand, a backup in the format V(custom) is restored with C(age -d -i KEY dump.zst.age | zstd -dc | pg_restore).
-  - Only whoever holds a secret key can read an encrypted backup, and whoever may write to the store can replace one by another - a digest in the manifest
-    protects from damage, not from those.
-  - Every run without O(name) makes another backup.
+  - Reading an encrypted backup takes a secret key. Anybody who can write to the store can replace a backup; the digests in the manifest protect against
+    damage only.
+  - Every run without O(name) creates another backup.
 extends_documentation_fragment:
   - storefront.runbook.lease
   - storefront.runbook.store
@@ -42,39 +42,39 @@ options:
     required: true
   store:
     description:
-      - Where backups live, as C(s3://bucket/prefix), or C(file:///path) for development. A bucket that the world may read is refused; where the service does
-        not tell whether it may, there is a warning.
+      - Where backups are stored, as C(s3://bucket/prefix), or C(file:///path) for development. A public bucket is refused. Where the service does not report
+        whether it is public, there is a warning.
     type: str
     required: true
   release:
     description:
-      - The release that is about to be deployed; it is noted in the manifest and in the default O(name).
+      - The release that is about to be deployed. It is recorded in the manifest and is part of the default O(name).
     type: str
   name:
     description:
-      - Name of the backup. Nothing is done when a complete backup of this name is there.
-      - The default is made of the database's name, the time in UTC and O(release).
+      - Name of the backup. Nothing is done where a complete backup of this name exists.
+      - The default consists of the name of the database, the time in UTC and O(release).
     type: str
   prefix:
     description:
-      - Where in the store backups are kept.
+      - Folder of the backups in the store.
     type: str
     default: backups/
   encryption:
     description:
-      - V(age) encrypts to O(recipients), which alone implies it. V(off) stores the customers' data in the clear, for data that is nobody's.
-      - There is no default, so that no backup is in the clear because of something that was forgotten.
+      - V(age) encrypts to O(recipients); it is implied by them. V(off) stores the data unencrypted, for data that needs no protection.
+      - There is no default, so that no backup is unencrypted by mistake.
     type: str
     choices: [age, 'off']
   recipients:
     description:
-      - Public keys of age (C(age1...)), as C(age-keygen) prints them. Any one of their secret keys opens the backup, and none of them belongs where backups
-        are made.
+      - Public keys of age (C(age1...)), as C(age-keygen) prints them. Each of their secret keys opens the backup. Do not store a secret key on a machine that
+        creates backups.
     type: list
     elements: str
   identity:
     description:
-      - Secret key of age, or the content of a file of C(age-keygen). Needed for O(verify=decode) of an encrypted backup, and for nothing else.
+      - Secret key of age, or the content of a file of C(age-keygen). Needed only for O(verify=decode) of an encrypted backup.
     type: str
   identity_file:
     description:
@@ -82,49 +82,49 @@ options:
     type: path
   format:
     description:
-      - V(custom) is one stream, made by one connection and without a disk. V(directory) is made by O(jobs) connections in O(scratch_dir), stored as one object
-        for each of its files.
-      - Without it V(directory) is chosen from 4 GiB on where the controller has four processors and O(scratch_dir) has room for twice the database, and
-        V(custom) otherwise. On smaller databases and with fewer processors it gains nothing.
+      - V(custom) is one stream over one connection, and needs no disk. V(directory) is written by O(jobs) connections to O(scratch_dir), and each of its
+        files is stored as one object.
+      - The default is V(directory) from 4 GiB on, if the controller has four processors and O(scratch_dir) has room for twice the database; else V(custom).
+        For smaller databases and with fewer processors V(directory) is no faster.
     type: str
     choices: [custom, directory]
   jobs:
     description:
       - How many connections dump at a time, and how many files are stored at a time. More than one implies O(format=directory).
-      - Without it two, and four from 32 GiB on.
+      - The default is two, and four from 32 GiB on.
     type: int
   level:
     description:
-      - Level of compression by zstd, from 1 to 19; 1 when it is not set. On a shop's data, higher ones cost much time and save little or no space.
+      - Level of compression by zstd, from 1 to 19. The default is 1. On a shop's data higher levels cost much time and save little or no space.
     type: int
   scratch_dir:
     description:
-      - Folder for the temporary files of O(format=directory), which hold the data in the clear until they are stored, for this user only. The system's own
-        when it is not set.
+      - Folder for the temporary files of O(format=directory). They hold the data unencrypted until they are stored, readable for this user only. The default is
+        the temporary folder of the system.
     type: path
   verify:
     description:
-      - V(checksum) reads every object back and compares its size and SHA-256. V(decode) does that, decrypts and unpacks them too, and has C(pg_restore) read
-        the whole archive; it fails where the programs on this machine could not restore the backup to its server. V(none) trusts the store. None of them
-        proves that the data can be loaded; a restore does.
+      - V(checksum) reads every object back and compares its size and SHA-256. V(decode) also decrypts and unpacks them, and C(pg_restore)
+        reads the whole archive. It fails where the programs on this machine cannot restore the backup to its server. V(none) trusts the store. Only a restore
+        proves that the data can be loaded.
     type: str
     choices: [decode, checksum, none]
     default: checksum
   count_limit:
     description:
-      - The rows of each table are counted in the snapshot that is dumped, so that a restore can be compared with them. The smallest tables come first, as
-        long as those counted have no more than so many bytes in all; for the others the planner's estimate is noted, with which nothing is compared.
-      - V(0) counts none. A table that is locked at the time is not waited for and not counted.
+      - The rows of each table are counted in the snapshot that is dumped, so that a restore can be compared with them. The smallest tables are
+        counted first, until the counted tables have this many bytes in total. For the others the estimate of the planner is recorded, and nothing is compared.
+      - V(0) counts none. A table that is locked at that time is not counted.
     type: int
     default: 4294967296
   postgres_bin:
     description:
-      - Folder of PostgreSQL's client programs. Without it the C(pg_dump) of the server's version is searched for, or else the next newer one.
+      - Folder of PostgreSQL's client programs. The default is the C(pg_dump) of the server's version on this machine, or else the next newer one.
     type: path
   wait_timeout:
     description:
-      - Seconds that the backup may take. How far it is can be read meanwhile, every ten seconds, in the controller's system log, and in the journal of the
-        lease where O(lease) is set.
+      - Seconds that the backup may take. Its progress is written every ten seconds to the controller's system log, and to the journal of the lease where
+        O(lease) is set.
     type: float
     default: 3600.0
 seealso:
@@ -141,7 +141,7 @@ EXAMPLES = r"""
       - age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p
     release: v1.1.0
 
-- name: Back up a database of made-up data, in the clear
+- name: Back up a database of invented data without encryption
   storefront.runbook.pg_backup:
     database_url: "{{ database_url }}"
     store: file:///var/backups/shop
@@ -152,7 +152,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 backup:
-  description: The backup. In check mode, what is not known before it is made is null.
+  description: The backup. In check mode, what is not known before it is created is null.
   returned: success
   type: dict
   contains:
@@ -161,7 +161,7 @@ backup:
       type: int
       sample: 1
     name:
-      description: Its name; V(NAME.json) below O(prefix) is its manifest, and what is below V(NAME/) are its objects.
+      description: Its name. V(NAME.json) below O(prefix) is its manifest, and its objects are below V(NAME/).
       type: str
       sample: shop-20260202T090000.123Z-v1.1.0
     location:
@@ -173,7 +173,7 @@ backup:
       type: str
       sample: shop
     release:
-      description: The release that it was made for.
+      description: The release that it was created for.
       type: str
       sample: v1.1.0
     format:
@@ -232,11 +232,11 @@ backup:
       type: str
       sample: '15.20'
     migrations:
-      description: How many migrations the database had (C(count)), and the C(last) one's name.
+      description: How many migrations the database had (C(count)), and the name of the C(last) one.
       type: dict
       sample: {count: 4, last: 20260126090000_order_email}
     tables:
-      description: Rows of each table that was counted, in the snapshot that was dumped.
+      description: Rows of each counted table in the dumped snapshot.
       type: dict
       sample: {public.order: 30211, public.item: 480}
     estimates:
@@ -244,13 +244,13 @@ backup:
       type: dict
       sample: {public.event: 48000000}
     invalid_indexes:
-      description: Indexes of partitioned tables that lack some of their parts. They come back as they are.
+      description: Indexes of partitioned tables that lack some of their parts. A restore brings them back in this state.
       type: list
       elements: str
       sample: []
     not_carried:
       description:
-        - What the backup leaves out, by kind, as far as there is any - C(subscriptions), C(replication_slots), C(prepared_transactions), and tables of
+        - What the backup leaves out, by kind. Kinds without any are left out - C(subscriptions), C(replication_slots), C(prepared_transactions), and tables of
           extensions that hold rows which C(pg_dump) leaves to the extension (C(rows_of_extensions)).
       type: dict
       sample: {subscriptions: [orders_of_the_warehouse]}
@@ -259,7 +259,7 @@ backup:
       type: str
       sample: checksum
     started_at:
-      description: When it was begun, in UTC.
+      description: When it began, in UTC.
       type: str
       sample: '2026-02-02T09:00:00+00:00'
     finished_at:
@@ -267,7 +267,7 @@ backup:
       type: str
       sample: '2026-02-02T09:00:04+00:00'
     duration:
-      description: Seconds that it took, with its verification.
+      description: Seconds that it took, including its verification.
       type: float
       sample: 4.2
     bytes_per_second:
