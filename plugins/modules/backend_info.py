@@ -8,19 +8,19 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: backend_info
 version_added: 1.0.0
-short_description: List what a service of the backend runs and can run again
+short_description: List the live deployment of a backend service and its rollback candidates
 description:
-  - Runs M(storefront.runbook.railway_info) or M(storefront.runbook.render_info), whichever O(platform) names. It
-    changes nothing.
+  - Runs M(storefront.runbook.railway_info) or M(storefront.runbook.render_info), depending on O(platform). It changes
+    nothing.
 
-  - The options and results that only one platform has are in the documentation of its module. Its C(module_defaults)
-    and those of its action groups apply, and only those, so the token of one platform never reaches another.
+  - Options and results that only one platform has are documented with its module. Only the C(module_defaults) of that
+    module and of its action groups apply, so the token of one platform never reaches another.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   platform:
     description:
-      - Where the service runs.
+      - Platform that the service runs on.
     type: str
     choices: [railway, render]
     required: true
@@ -31,17 +31,18 @@ options:
     required: true
   path:
     description:
-      - The git repository whose tags name the releases at Render.
+      - Git repository whose tags name the releases on Render.
     type: path
 attributes:
   check_mode:
-    description: As the platform's module supports it.
+    description: Same support as the platform's module.
     support: full
   diff_mode:
-    description: As the platform's module supports it.
+    description: Same support as the platform's module.
     support: full
 notes:
-  - This is an action that runs the platform's module. C(plugins/module_utils/release/platforms.py) lists them.
+  - This is an action plugin that runs the platform's module. C(plugins/module_utils/release/platforms.py) lists the
+    modules.
 seealso:
   - module: storefront.runbook.railway_info
   - module: storefront.runbook.render_info
@@ -56,16 +57,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 live:
-  description: The live deployment; null when there is none.
+  description: The live deployment. Null if there is none.
   returned: success
   type: dict
 candidates:
-  description: The deployments that can run again, the newest first.
+  description: The deployments that the service can be rolled back to, newest first.
   returned: success
   type: list
   elements: dict
 variables:
-  description: The service's variables by name and keyed digest.
+  description: The service's variables, each with its name and keyed digest.
   returned: success
   type: list
   elements: dict

@@ -8,19 +8,19 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: backend_service
 version_added: 1.0.0
-short_description: Deploy, roll back, stop or start a service of the backend at its platform
+short_description: Deploy, roll back, stop or start a backend service on its platform
 description:
-  - Runs M(storefront.runbook.railway_service) or M(storefront.runbook.render_service), whichever O(platform) names,
-    with the options that it takes.
+  - Runs M(storefront.runbook.railway_service) or M(storefront.runbook.render_service), depending on O(platform), with
+    the options that this module supports.
 
-  - The options and results that only one platform has are in the documentation of its module. Its C(module_defaults)
-    and those of its action groups apply, and only those, so the token of one platform never reaches another.
+  - Options and results that only one platform has are documented with its module. Only the C(module_defaults) of that
+    module and of its action groups apply, so the token of one platform never reaches another.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   platform:
     description:
-      - Where the service runs.
+      - Platform that the service runs on.
     type: str
     choices: [railway, render]
     required: true
@@ -31,18 +31,18 @@ options:
     required: true
   state:
     description:
-      - What the service shall do; V(configured) changes O(auto_deploy) alone.
+      - The requested state of the service. V(configured) changes only O(auto_deploy).
     type: str
     choices: [configured, deployed, rolled_back, started, stopped]
     required: true
   source:
     description:
-      - What is deployed. Render takes no upload, so it builds the commit with V(upload).
+      - Source of the deployment. Render accepts no uploads, so with V(upload) it builds the release's commit.
     type: str
     choices: [adopt, commit, image, upload]
   path:
     description:
-      - The git repository or the folder of the release on the controller. Railway gets it with O(source=upload) alone.
+      - Git repository or folder of the release on the controller. Railway receives it only with O(source=upload).
     type: path
   ref:
     description:
@@ -50,7 +50,7 @@ options:
     type: str
   root_directory:
     description:
-      - Folder of the service inside the repository. Render's service knows it by itself.
+      - Folder of the service inside the repository. On Render the service itself has this setting.
     type: str
   commit:
     description:
@@ -58,7 +58,7 @@ options:
     type: str
   image:
     description:
-      - The image to deploy.
+      - Image to deploy.
     type: str
   release:
     description:
@@ -66,20 +66,20 @@ options:
     type: str
   auto_deploy:
     description:
-      - Whether the platform deploys each push by itself. Railway takes it with O(state=configured) alone.
+      - Whether the platform deploys each push automatically. On Railway it works only with O(state=configured).
     type: bool
   deployment:
     description:
-      - The older deployment that O(state=rolled_back) runs again.
+      - Id of the older deployment that O(state=rolled_back) runs again.
     type: str
   pinned_variables:
     description:
-      - Variables that keep today's values with O(state=rolled_back).
+      - Names of the variables that keep their current values with O(state=rolled_back).
     type: list
     elements: str
   known_variables:
     description:
-      - The digests of the variables that O(deployment) ran with. Railway knows them by itself.
+      - Digests of the variables that O(deployment) ran with. Railway reports them itself.
     type: list
     elements: dict
   wait:
@@ -96,13 +96,14 @@ options:
     type: float
 attributes:
   check_mode:
-    description: As the platform's module supports it.
+    description: Same support as the platform's module.
     support: full
   diff_mode:
-    description: As the platform's module supports it.
+    description: Same support as the platform's module.
     support: full
 notes:
-  - This is an action that runs the platform's module. C(plugins/module_utils/release/platforms.py) lists them.
+  - This is an action plugin that runs the platform's module. C(plugins/module_utils/release/platforms.py) lists the
+    modules.
 seealso:
   - module: storefront.runbook.railway_service
   - module: storefront.runbook.render_service
@@ -121,11 +122,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 deployment:
-  description: The deployment that the service runs now, as in RV(storefront.runbook.railway_service#module:deployment).
+  description: The deployment that the service runs now, in the shape of
+    RV(storefront.runbook.railway_service#module:deployment).
   returned: success
   type: dict
 previous:
-  description: The deployment that was live before; null when none was.
+  description: The deployment that was live before. Null if there was none.
   returned: success
   type: dict
 """

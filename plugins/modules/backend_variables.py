@@ -8,18 +8,18 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: backend_variables
 version_added: 1.0.0
-short_description: Set the variables of a service of the backend
+short_description: Set the variables of a backend service
 description:
-  - Runs M(storefront.runbook.railway_variables) or M(storefront.runbook.render_env), whichever O(platform) names.
+  - Runs M(storefront.runbook.railway_variables) or M(storefront.runbook.render_env), depending on O(platform).
 
-  - The options and results that only one platform has are in the documentation of its module. Its C(module_defaults)
-    and those of its action groups apply, and only those, so the token of one platform never reaches another.
+  - Options and results that only one platform has are documented with its module. Only the C(module_defaults) of that
+    module and of its action groups apply, so the token of one platform never reaches another.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   platform:
     description:
-      - Where the service runs.
+      - Platform that the service runs on.
     type: str
     choices: [railway, render]
     required: true
@@ -34,7 +34,7 @@ options:
     type: dict
   deploy:
     description:
-      - Whether to run the service with the new values, and wait until it is healthy.
+      - Whether to redeploy the service with the new values and wait until it is healthy.
     type: bool
   wait_timeout:
     description:
@@ -46,20 +46,21 @@ options:
     type: float
 attributes:
   check_mode:
-    description: As the platform's module supports it.
+    description: Same support as the platform's module.
     support: full
   diff_mode:
-    description: As the platform's module supports it.
+    description: Same support as the platform's module.
     support: full
 notes:
-  - This is an action that runs the platform's module. C(plugins/module_utils/release/platforms.py) lists them.
+  - This is an action plugin that runs the platform's module. C(plugins/module_utils/release/platforms.py) lists the
+    modules.
 seealso:
   - module: storefront.runbook.railway_variables
   - module: storefront.runbook.render_env
 """
 
 EXAMPLES = r"""
-- name: Begin maintenance
+- name: Start maintenance
   storefront.runbook.backend_variables:
     platform: railway
     service: api
@@ -69,11 +70,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 deployment:
-  description: The deployment that the service runs now, as in RV(storefront.runbook.railway_service#module:deployment).
+  description: The deployment that the service runs now, in the shape of
+    RV(storefront.runbook.railway_service#module:deployment).
   returned: success
   type: dict
 variables:
-  description: The service's variables by name and keyed digest as they are now.
+  description: The service's current variables, each with its name and keyed digest.
   returned: success
   type: list
   elements: dict

@@ -2,36 +2,37 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell how a Cloudflare zone is set, and how much its cache answers."""
+"""Read the settings of a Cloudflare zone and the hit rate of its cache."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: cf_info
 version_added: 1.0.0
-short_description: Tell how a Cloudflare zone is set, and how much its cache answers
+short_description: Read the settings and the cache hit rate of a Cloudflare zone
 description:
-  - Reads the zone's plan and status, whether development mode lets every request pass the cache, and which part of the
-    requests the cache has answered. Writes nothing.
-  - What the token may not read, or the plan does not keep, is null, with a warning that says which right it takes.
+  - Reads the zone's plan and status, whether development mode bypasses the cache, and the share of requests that the
+    cache answered. Writes nothing.
+  - A value that the token cannot read, or that the plan does not provide, is null. A warning names the missing
+    permission.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   api_token:
     description:
-      - API token with the rights Zone, Read, Zone Settings, Read and Zone, Analytics, Read. Never shown, logged or
+      - API token with the permissions Zone Read, Zone Settings Read and Zone Analytics Read. Never shown, logged or
         written to disk.
       - The environment variable E(CLOUDFLARE_API_TOKEN) is used when this option is not set.
     type: str
     required: true
   cache_window:
     description:
-      - How many seconds back the requests are counted, up to a day. V(0) counts none.
+      - Number of seconds to look back when counting requests, up to a day. With V(0) nothing is counted.
     type: int
     default: 3600
   hosts:
     description:
-      - Count only requests to these hosts, such as V(www.shop.example); all of the zone when empty.
+      - Count only requests to these hosts, such as V(www.shop.example). If empty, count all requests of the zone.
     type: list
     elements: str
     default: []
@@ -46,13 +47,13 @@ attributes:
     description: The module changes nothing, so there is no diff.
     support: none
 notes:
-  - Cloudflare counts a sample of the requests and takes a minute or more to count them.
+  - Cloudflare's counts are sampled and lag by a minute or more.
 seealso:
   - module: storefront.runbook.cf_purge
 """
 
 EXAMPLES = r"""
-- name: Ask how much the cache answers
+- name: Read the hit rate of the cache
   storefront.runbook.cf_info:
     api_token: "{{ vault_cloudflare_token }}"
     zone: shop.example
@@ -60,7 +61,7 @@ EXAMPLES = r"""
     cache_window: 900
   register: edge
 
-- name: Warn of a cache that is bypassed
+- name: Show that the cache is bypassed
   ansible.builtin.debug:
     msg: "Development mode is on for another {{ edge.development_mode.seconds_left }} s"
   when: edge.development_mode.enabled
@@ -81,19 +82,19 @@ zone:
       type: str
       sample: shop.example
     status:
-      description: Cloudflare's word for its state; V(active) when it serves.
+      description: Status at Cloudflare. V(active) means that Cloudflare serves the zone.
       type: str
       sample: active
     paused:
-      description: Whether requests go past Cloudflare to the origin.
+      description: Whether requests bypass Cloudflare and reach the origin directly.
       type: bool
       sample: false
     plan:
-      description: Name of its plan.
+      description: Name of the plan.
       type: str
       sample: Pro Website
 development_mode:
-  description: Development mode, in which nothing is answered from the cache; null where the token may not read it.
+  description: State of development mode, which bypasses the cache. Null if the token cannot read it.
   returned: success
   type: dict
   contains:
@@ -102,44 +103,44 @@ development_mode:
       type: bool
       sample: false
     seconds_left:
-      description: Until it ends by itself.
+      description: Seconds until it ends automatically.
       type: int
       sample: 0
 cache:
-  description: What the cache has answered; null where it was not asked or cannot be told.
+  description: Statistics of the cache. Null if they were not requested or are not available.
   returned: success
   type: dict
   contains:
     since:
-      description: From when, in UTC.
+      description: Start of the counted period, in UTC.
       type: str
       sample: "2026-01-31T11:00:00Z"
     until:
-      description: Until when, in UTC.
+      description: End of the counted period, in UTC.
       type: str
       sample: "2026-01-31T12:00:00Z"
     requests:
-      description: Requests in that time.
+      description: Number of requests in the period.
       type: int
       sample: 1200
     cached:
-      description: Those that were answered from the cache.
+      description: Number of requests that were answered from the cache.
       type: int
       sample: 900
     hit_rate:
-      description: The cached part of all requests, from 0 to 1; null where there were none.
+      description: Share of all requests that were answered from the cache, from 0 to 1. Null if there were no requests.
       type: float
       sample: 0.75
     cacheable_hit_rate:
-      description: The cached part of those requests that the cache may answer at all; null where there were none.
+      description: Share of cacheable requests that were answered from the cache. Null if there were none.
       type: float
       sample: 0.9
     bytes:
-      description: Bytes sent in that time.
+      description: Bytes sent in the period.
       type: int
       sample: 52428800
     statuses:
-      description: Requests by Cloudflare's cache status.
+      description: Number of requests for each of Cloudflare's cache statuses.
       type: dict
       sample: {hit: 900, miss: 100, dynamic: 200}
 elapsed:
@@ -184,8 +185,8 @@ from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import api_options
 from ..module_utils.platforms.cloudflare.client import API_URL, Cloudflare
 
-CACHED = {"hit", "stale", "updating", "revalidated"}  # answered from the cache, be it with leave of the origin
-UNCACHEABLE = {"dynamic", "bypass", "none", "unknown"}  # never looked for in the cache
+CACHED = {"hit", "stale", "updating", "revalidated"}  # answered from the cache, possibly after revalidation with the origin
+UNCACHEABLE = {"dynamic", "bypass", "none", "unknown"}  # these requests never use the cache
 DAY = 86_400
 
 
@@ -199,7 +200,7 @@ def argument_spec() -> dict[str, Any]:
 
 
 class Teller:
-    """Cloudflare's client, and whom to warn of what it may not tell."""
+    """Cloudflare's client, and the function that warns of values that the token cannot read."""
 
     def __init__(self, params: dict[str, Any], runtime: Runtime) -> None:
         options = {"timeout": params["timeout"], "allow_plain_http": params["allow_plain_http"]}
@@ -207,7 +208,7 @@ class Teller:
         self.warn, self.close = runtime.warn, self.cloudflare.close
 
     def told(self, ask: Any, *what: Any) -> Any:
-        """Return the answer; None, with a warning, where the token may not have it."""
+        """Return the answer, or None with a warning if the token cannot read it."""
         try:
             return ask(*what)
         except ApiError as error:
@@ -219,7 +220,7 @@ class Teller:
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> Teller:
     if not 0 <= params["cache_window"] <= DAY:
-        raise ConfigError(f"cache_window is {params['cache_window']}. Give 0 to {DAY} seconds.")
+        raise ConfigError(f"cache_window is {params['cache_window']}. Set it to 0 to {DAY} seconds.")
     return Teller(params, runtime)
 
 
@@ -229,7 +230,7 @@ def plan(params: dict[str, Any], client: Teller) -> Plan:
     mode = client.told(development_mode, client.cloudflare, zone.id)
     cache = None
     if params["cache_window"]:
-        until = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)  # the present second counts as well
+        until = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)  # include the current second
         since = until - timedelta(seconds=params["cache_window"])
         between = [moment.isoformat().replace("+00:00", "Z") for moment in (since, until)]
         statuses = client.told(client.cloudflare.cache_statuses, zone.id, *between, params["hosts"])

@@ -2,7 +2,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Purges Cloudflare's cache."""
+"""Purge Cloudflare's cache."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ version_added: 1.0.0
 author:
   - Contributors to storefront.runbook (@storefront)
 description:
-  - Removes from Cloudflare's cache everything of a zone, or what belongs to URLs, cache tags, hosts or prefixes, or
-    what a release has changed. Give exactly one of O(everything), O(files), O(tags), O(hosts), O(prefixes) and
-    O(changed).
-  - What a cache holds cannot be asked for, so a purge is always a change, and check mode predicts the requests. Only
-    where O(changed) finds nothing that anybody could have seen, nothing is purged.
-  - Rate limits are waited for as Cloudflare asks. A request whose answer was lost is sent again, since purging twice
-    does no harm.
+  - Purges from Cloudflare's cache a whole zone, certain URLs, cache tags, hosts or prefixes, or the pages that a
+    release has changed. Set exactly one of O(everything), O(files), O(tags), O(hosts), O(prefixes) and O(changed).
+  - Cloudflare does not report what it has cached, so a purge always counts as a change. Check mode predicts the
+    requests. The module purges nothing only if O(changed) finds no change that visitors can see.
+  - The module waits for rate limits as Cloudflare requests. It resends a request whose response was lost, since purging
+    twice does no harm.
 extends_documentation_fragment:
   - storefront.runbook.cloudflare
   - storefront.runbook.api
@@ -35,57 +34,59 @@ attributes:
 options:
   retry_timeout:
     description:
-      - Seconds for which one request is sent again while Cloudflare cannot be reached, does not answer or asks for
-        patience; at most six times O(timeout).
+      - Seconds during which the module retries one request while Cloudflare is unreachable, does not answer or limits
+        the rate. The maximum is six times O(timeout).
     type: float
     default: 180.0
   api_token:
     description:
-      - API token with the right Zone, Cache Purge. With Zone, Read as well the zone can be given by its name, and is
-        looked up before anything is purged. Never shown, logged or written to disk.
+      - API token with the permission Zone Cache Purge. With Zone Read as well, O(zone) may be a name, which the module
+        resolves before it purges anything. Never shown, logged or written to disk.
       - The environment variable E(CLOUDFLARE_API_TOKEN) is used when this option is not set.
     type: str
     required: true
   everything:
     description:
-      - Purge all that is cached of the zone. The shop's own servers get every request until the cache is filled again.
+      - Purge everything that is cached for the zone. The shop's own servers receive every request until the cache is
+        filled again.
     type: bool
     default: false
   files:
     description:
-      - URLs to purge, as they are asked for, with scheme and host and without a fragment. Letters outside ASCII are
-        sent as browsers send them, the host in punycode, the rest percent-encoded.
-      - One that is cached by request headers is a dictionary with C(url) and C(headers).
+      - URLs to purge, as visitors request them, with scheme and host and without a fragment. Characters outside ASCII
+        are encoded as browsers encode them, with the host in punycode and the rest percent-encoded.
+      - For a URL that is cached by request headers, use a dictionary with C(url) and C(headers).
     type: list
     elements: raw
   tags:
     description:
-      - Cache tags to purge, each an item of its own. One with a comma or a blank in it is refused.
+      - Cache tags to purge, one per item. The module refuses a tag with a comma or a space in it.
     type: list
     elements: str
   hosts:
     description:
-      - Host names whose cache to purge.
+      - Host names to purge.
     type: list
     elements: str
   prefixes:
     description:
-      - Prefixes to purge, as host and path without scheme, query or fragment, such as V(www.shop.example/products).
+      - URL prefixes to purge, as host and path without scheme, query or fragment, such as V(www.shop.example/products).
     type: list
     elements: str
   changed:
     description:
-      - Purge what a release has changed, by the files that differ in git. Which public paths a file reaches only you
-        can know, so O(changed.routes) says it. A file that no route knows of purges everything, so that nothing old is
-        left.
+      - Purge the pages that a release has changed. The module compares the files in git, and O(changed.routes) maps
+        each file to the public paths that it affects. By default a changed file without a route purges everything, so
+        that no old page stays in the cache.
     type: dict
     suboptions:
       path:
-        description: The repository's checkout on this controller.
+        description: Checkout of the repository on the controller.
         type: path
         required: true
       from:
-        description: Ref of the release that was live. Where it is missing or unknown, what changed is not known either.
+        description: Ref of the release that was live. If it is missing or unknown, the module cannot determine the
+          changes.
         type: str
       to:
         description: Ref of the release that is live now.
@@ -97,42 +98,43 @@ options:
         elements: str
         required: true
       routes:
-        description: What a changed file reaches. The first route whose source matches the file counts.
+        description: Public paths that a changed file affects. The first route whose source matches the file applies.
         type: list
         elements: dict
         required: true
         suboptions:
           source:
             description:
-              - Path of files from the repository's root. C(*) stands for a part of a name, C(**) for anything.
+              - Pattern for file paths relative to the repository's root. C(*) matches a part of a name, C(**) matches
+                anything.
             type: str
             required: true
           urls:
             description:
-              - Public paths to purge, such as V(/about). C({rest}) is what C(**) stands for.
-              - A route with neither this nor C(prefixes) says that the files are seen by nobody, such as tests.
+              - Public paths to purge, such as V(/about). C({rest}) is replaced by what C(**) matched.
+              - A route with neither C(urls) nor C(prefixes) is for files that visitors never see, such as tests.
             type: list
             elements: str
           prefixes:
             description:
-              - Beginnings of public paths to purge, such as V(/products).
+              - Prefixes of public paths to purge, such as V(/products).
             type: list
             elements: str
       otherwise:
-        description: What to do where it is not known what changed, or what a file reaches.
+        description: What to do if the changes, or the paths that a file affects, cannot be determined.
         type: str
         choices: [everything, fail]
         default: everything
   batch_size:
     description:
-      - How many URLs, tags, hosts or prefixes go into one request. Every plan takes 100; Enterprise takes 500 URLs.
-        Where Cloudflare takes fewer in this zone, the requests are made smaller.
+      - Maximum number of URLs, tags, hosts or prefixes in one request. Every plan accepts 100, and Enterprise accepts
+        500 URLs. If Cloudflare accepts fewer for this zone, the module sends smaller requests.
     type: int
     default: 100
 """
 
 EXAMPLES = r"""
-- name: Purge all that is cached of the shop
+- name: Purge the whole cache of the shop
   storefront.runbook.cf_purge:
     api_token: "{{ vault_cloudflare_token }}"
     zone: shop.example
@@ -144,7 +146,7 @@ EXAMPLES = r"""
     prefixes:
       - www.shop.example/products
 
-- name: Purge what v1.3.0 has changed
+- name: Purge the pages that v1.3.0 has changed
   storefront.runbook.cf_purge:
     zone: shop.example
     changed:
@@ -171,32 +173,32 @@ EXAMPLES = r"""
 
 RETURN = r"""
 purged:
-  description: What was purged; in check mode what would be. After a failure in between C(count), C(requests) and
-    C(items), the first ten of each kind.
-  returned: success, and when a purge failed in between
+  description: What was purged, or would be purged in check mode. If a purge fails halfway, it has C(count), C(requests)
+    and C(items), with the first ten of each kind.
+  returned: success, and when a purge failed halfway
   type: dict
   contains:
     kind:
-      description: V(everything), V(files), V(tags), V(hosts), V(prefixes), V(changed), or V(nothing) where nothing that
-        is seen has changed.
+      description: V(everything), V(files), V(tags), V(hosts), V(prefixes), V(changed), or V(nothing) if nothing that
+        visitors see has changed.
       type: str
       sample: prefixes
     count:
-      description: How many URLs, tags, hosts or prefixes, with O(changed) the URLs and prefixes together; null for
+      description: Number of URLs, tags, hosts or prefixes. With O(changed) it is the sum of URLs and prefixes. Null for
         everything.
       type: int
       sample: 1
     requests:
-      description: How many requests it takes.
+      description: Number of requests.
       type: int
       sample: 1
 not_purged:
-  description: What was not purged, or perhaps not, when a purge failed in between.
-  returned: when a purge failed in between
+  description: What was not purged, or may not have been purged, when a purge failed halfway.
+  returned: when a purge failed halfway
   type: dict
   contains:
     count:
-      description: How many URLs, tags, hosts and prefixes.
+      description: Number of URLs, tags, hosts and prefixes.
       type: int
       sample: 150
     items:
@@ -217,26 +219,26 @@ zone:
       type: str
       sample: shop.example
 changes:
-  description: What was found out for O(changed).
+  description: The changes that O(changed) found.
   returned: when O(changed) is given
   type: dict
   contains:
     files:
-      description: How many files differ; null where that is not known.
+      description: Number of files that differ. Null if unknown.
       type: int
       sample: 3
     unmatched:
-      description: Files of which no route tells what they reach, the first ten.
+      description: The first ten changed files that match no route.
       type: list
       elements: str
       sample: [apps/frontend/lib/api.ts]
     urls:
-      description: URLs that are purged.
+      description: Purged URLs.
       type: list
       elements: str
       sample: [https://www.shop.example/logo.svg]
     prefixes:
-      description: Prefixes that are purged.
+      description: Purged prefixes.
       type: list
       elements: str
       sample: [www.shop.example/products]
@@ -263,7 +265,7 @@ error:
       type: int
       sample: 403
     request_id:
-      description: Cloudflare's ray id, which its support asks for.
+      description: Cloudflare's ray id. Cloudflare's support asks for it.
       type: str
     message:
       description: Same text as C(msg).
@@ -323,10 +325,12 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Cloudflare:
 def plan(params: dict[str, Any], client: Cloudflare) -> Plan:
     given = [kind for kind in ("everything", *SHAPES, "changed") if params[kind]]
     if len(given) != 1:
-        raise ConfigError(f"Give exactly one of everything, files, tags, hosts, prefixes and changed that is not empty, not {' and '.join(given) or 'none'}.")
+        raise ConfigError(
+            f"Set exactly one of everything, files, tags, hosts, prefixes and changed, and do not leave it empty. Set now: {' and '.join(given) or 'none'}."
+        )
     size = params["batch_size"]
     if size < 1:
-        raise ConfigError(f"batch_size is {size}. Give at least 1.")
+        raise ConfigError(f"batch_size is {size}. Set it to at least 1.")
     (kind,) = given
     changes: dict[str, Any] = {}
     if kind == "changed":

@@ -2,31 +2,32 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Take, renew and give back the lease under which a storefront may be written to, and keep the journal of the deploy under way."""
+"""Take, renew and release the deploy lease of a storefront, and write the journal of the current deploy."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: deploy_lease
 version_added: 1.0.0
-short_description: Hold the deploy lease of a storefront and keep its journal
+short_description: Hold the deploy lease of a storefront and write its journal
 description:
-  - Takes a lease in the store, so that two deploys never write to one storefront at the same time. Its deadline is at
-    most 5 minutes ahead, and every module that was given the token as its option C(lease) moves it on while it works. A
-    play that was killed lets it run out, and another one takes it over.
-  - Before it takes the lease, the module proves with a probe object, which it removes again, that the store refuses a
-    write whose condition does not hold. A store that does not is refused.
-  - The journal is kept in the lease. A play notes in it what was live and how far it is; it is emptied when the lease
-    is given back, unless O(unfinished=true). What the next holder finds in it has still to be settled.
+  - Takes a lease in the store, so that two deploys never write to one storefront at the same time. The deadline of
+    the lease is at most 5 minutes ahead. Every module that has the token in its option C(lease) renews the lease
+    while it works. After a play was killed, its lease expires, and another play can take it over.
+  - Before it takes the lease, the module verifies that the store refuses a conditional write whose condition is false.
+    It writes a probe object for this and removes it again. The module refuses a store that fails this test.
+  - The journal is part of the lease. A play records in it what was live and which steps it has done. The journal is
+    emptied when the lease is released, unless O(unfinished=true). If the next holder finds entries in the journal, it
+    must settle them first.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   state:
     description:
-      - V(held) takes the lease, or with O(token) renews the one that is held and writes O(journal). It fails when
-        somebody else holds it.
-      - V(released) gives the lease back. One that O(token) does not hold any more is left as it is, and the module says
-        so without failing.
+      - V(held) takes the lease. With O(token) it renews the held lease and writes O(journal). It fails if another run
+        holds the lease.
+      - V(released) releases the lease. If O(token) no longer holds the lease, the module leaves it as it is and reports
+        that without failing.
     type: str
     choices: [held, released]
     required: true
@@ -38,57 +39,60 @@ options:
     required: true
   token:
     description:
-      - What the module returned when it took the lease. It is no credential; it tells one run from another.
+      - Token that the module returned when it took the lease. It identifies the run and is not a credential.
     type: str
   holder:
     description:
-      - Who holds the lease, for others to read. By default the user, the host and the process.
+      - Name of the lease's holder, for other users to read. By default it is the user, the host and the process.
     type: str
   release:
     description:
-      - What the lease is taken for, such as V(v1.1.0), for others to read.
+      - Release that the lease is taken for, such as V(v1.1.0), for other users to read.
     type: str
     default: ""
   ttl:
     description:
-      - Seconds from each renewal to the deadline. A shorter time than the default may end while one slow request to a
-        vendor is tried again.
+      - Seconds from each renewal to the deadline. With less than the default, the lease may expire during the retries
+        of one slow request to a vendor.
     type: float
     default: 300.0
   tolerate_clock:
     description:
-      - Takes the lease although the clock of this controller and that of the store are more than 60 s apart, and warns
-        of it. For an emergency; the module refuses it otherwise.
+      - Takes the lease with a warning even if the clocks of the controller and of the store differ by more than 60 s.
+        By default the module refuses this. Use it in an emergency only.
     type: bool
     default: false
   break_lease:
     description:
-      - Takes the lease from its holder before the deadline, and says why. The holder stops before its next write.
+      - Reason for taking the lease from its holder before the deadline. If it is set, the module takes the lease, and
+        the old holder stops before its next write.
     type: str
   journal:
     description:
-      - Is merged into the journal, key by key. Never a secret. Needs O(token).
+      - Entries to merge into the journal, key by key. They must not contain secrets. Requires O(token).
     type: dict
   unfinished:
     description:
-      - Keeps the journal when the lease is given back, because what it tells of did not end.
+      - Keeps the journal when the lease is released, because the recorded deploy is unfinished.
     type: bool
     default: false
 extends_documentation_fragment:
   - storefront.runbook.store
 attributes:
   check_mode:
-    description: Looks at the lease and says whether it could be taken; takes, renews and proves nothing.
+    description: Checks whether the lease could be taken. It does not take or renew the lease and does not test the
+      store.
     support: full
   diff_mode:
-    description: Shows the holder, the deadline and the journal, before and after.
+    description: Shows the holder, the deadline and the journal before and after.
     support: full
 notes:
-  - Deadlines go by the store's clock (the C(Date) of its answers, or the time of a file that is written to a folder),
-    so no controller takes the lease too early because its own clock is ahead. Where the store does not tell the time,
-    the controller's clock is used, and the module warns of it.
+  - Deadlines use the store's clock, which is the C(Date) header of its responses or the modification time of a file
+    in the folder. So a controller whose clock is ahead cannot take the lease too early. If the store reports no time,
+    the module uses the controller's clock and warns.
   - A renewal that adds nothing to the journal is not reported as a change.
-  - Vendors take no fencing token, so a module looks at the lease before it writes, and cannot do both in one step.
+  - The vendors support no fencing tokens. So a module checks the lease right before each write, but cannot do both in
+    one atomic step.
 seealso:
   - module: storefront.runbook.release_record
 """
@@ -101,7 +105,7 @@ EXAMPLES = r"""
     release: v1.1.0
   register: lease
 
-- name: Note how far the deploy is
+- name: Record the current step of the deploy
   storefront.runbook.deploy_lease:
     store: s3://backups/shop
     state: held
@@ -109,7 +113,7 @@ EXAMPLES = r"""
     journal:
       step: backend.release
 
-- name: Give the lease back
+- name: Release the lease
   storefront.runbook.deploy_lease:
     store: s3://backups/shop
     state: released
@@ -118,12 +122,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 token:
-  description: What names this run as the holder; null in check mode when the lease would be taken.
+  description: Token that identifies this run as the holder. Null in check mode if the lease would be taken.
   returned: success
   type: str
   sample: 7b1c4a52-6a41-4a6e-8f9d-0f1f6f7f3c11
 lease:
-  description: The lease as it is now, or in check mode as it would be; null when none was ever taken.
+  description: The lease as it is now, or as it would be in check mode. Null if no lease was ever taken.
   returned: success
   type: dict
   contains:
@@ -131,64 +135,63 @@ lease:
       description: V(held) or V(released).
       type: str
     holder:
-      description: Who holds it, or held it last.
+      description: The current or the last holder.
       type: str
       sample: deploy@ci-1 (process 4711)
     release:
-      description: What it was taken for.
+      description: Release that the lease was taken for.
       type: str
     reason:
-      description: Why it was taken from one whose deadline had not passed; null when nobody lost it.
+      description: Reason for which it was taken from its holder before the deadline. Null if it was not.
       type: str
     acquired_at:
-      description: When it was taken, in UTC.
+      description: Time at which it was taken, in UTC.
       type: str
       sample: "2026-01-31T12:00:00.000Z"
     deadline:
-      description: When it runs out, in UTC.
+      description: Time at which it expires, in UTC.
       type: str
       sample: "2026-01-31T12:05:00.000Z"
     ttl:
       description: Seconds from each renewal to the deadline.
       type: float
     fence:
-      description: Counts up with each holder.
+      description: Number of the holder. It increases by one with each new holder.
       type: int
 taken_over:
-  description: From whom the lease was taken; null when nobody held it.
+  description: The previous holder that lost the lease. Null if nobody held it.
   returned: when the lease was taken
   type: dict
   contains:
     holder:
-      description: Who held it.
+      description: Name of the previous holder.
       type: str
     release:
-      description: What it was held for.
+      description: Release that the previous holder had taken it for.
       type: str
     since:
-      description: When it was taken, in UTC.
+      description: Time at which the previous holder took it, in UTC.
       type: str
     journal:
-      description: The journal of that deploy.
+      description: Journal of the previous holder's deploy.
       type: dict
 journal:
-  description: What was noted of the deploy under way. When the lease was just taken, what is in it did not end and has
-    to be settled; empty when nothing has.
+  description: Journal of the current deploy. If the lease was just taken, the journal shows the unfinished deploy that
+    must be settled first. It is empty if there is none.
   returned: success
   type: dict
 lost:
-  description: Whether somebody else has taken the lease, or removed it, so that what this run did may not be live any
-    more.
-  returned: with O(state=released), when O(token) does not hold the lease
+  description: Whether another run took or removed the lease. If so, the changes of this run may no longer be live.
+  returned: with O(state=released) if O(token) does not hold the lease
   type: bool
 remarks:
-  description: What is wrong with a clock. It is warned of, too.
+  description: Problems with a clock. The module also warns about them.
   returned: when the lease was taken
   type: list
   elements: str
 msg:
-  description: Why nothing was given back.
-  returned: with O(state=released), when O(token) does not hold the lease
+  description: Reason why no lease was released.
+  returned: with O(state=released) if O(token) does not hold the lease
   type: str
 elapsed:
   description: Run time of the module in seconds.
@@ -203,10 +206,10 @@ error:
       description: Kind of the error, such as V(config), V(lease_held), V(lease_lost) or V(unreachable).
       type: str
     holder:
-      description: Who holds the lease instead.
+      description: The run that holds the lease instead.
       type: str
     release:
-      description: What it is held for.
+      description: Release that it is held for.
       type: str
     message:
       description: Same text as C(msg).
@@ -267,9 +270,9 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
 def plan_taken(params: dict[str, Any], client: Client) -> Plan:
     reason = params["break_lease"]
     if reason is not None and not reason.strip():
-        raise ConfigError("break_lease is empty. Say why the lease is taken from its holder: others read it.")
+        raise ConfigError("break_lease is empty. Set it to the reason for taking the lease from its holder. Other users read it.")
     if not 1 <= params["ttl"] <= TTL_MAX:
-        raise ConfigError(f"ttl is {params['ttl']:g} s. Set it between 1 and {TTL_MAX:g}: a killed deploy blocks the next one for that long.")
+        raise ConfigError(f"ttl is {params['ttl']:g} s. Set it to 1 to {TTL_MAX:g}. A killed deploy blocks the next one for that long.")
     store, remarks = client.store, list[str]()
     current = read_document(store)
     now = compare(store, tolerate=params["tolerate_clock"], warn=remarks.append)()

@@ -114,7 +114,7 @@ def test_a_passing_fault_is_got_over(cached: Site, kind: str) -> None:
         ({"zone": "no-such-shop.example"}, "Cloudflare has no zone 'no-such-shop.example' that this token may read. Correct zone"),
         ({"zone": "0" * 32}, "with 404 1001: Invalid zone identifier"),
         ({"api_token": "wrong-token"}, "with 403 10000: Authentication error. Check the token"),
-        ({"everything": False}, "Give exactly one of everything, files, tags, hosts, prefixes and changed"),
+        ({"everything": False}, "Set exactly one of everything, files, tags, hosts, prefixes and changed"),
     ],
 )
 def test_bad_input_is_refused_in_check_mode_already(cached: Site, params: dict[str, Any], said: str) -> None:

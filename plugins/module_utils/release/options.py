@@ -200,9 +200,7 @@ def _of_the_run(given: Given) -> Iterator[str]:
     if given.playbook not in ("deploy", "preflight", "migrate"):
         return
     if given.values.get("database_migrate_runner") == "platform" and "backend" in given.surfaces and "database" not in given.surfaces:
-        yield (
-            "database_migrate_runner is platform, so the backend applies the migrations: add database to surfaces, or they run without a check and a backup"
-        )
+        yield ("database_migrate_runner is platform, so the backend applies the migrations: add database to surfaces, or they run without a check and a backup")
     if set(given.surfaces) - {"edge"} and not is_set(given, "source_path"):
         yield "source_path is missing: set it to the checkout of the shop on this controller"
 

@@ -90,5 +90,5 @@ def test_an_unknown_token_is_an_error() -> None:
 @pytest.mark.parametrize("window", [-1, 86_401])
 def test_more_than_a_day_is_refused(window: int) -> None:
     zone = Zone()
-    assert f"cache_window is {window}. Give 0 to 86400 seconds" in zone.look(cache_window=window)["msg"]
+    assert f"cache_window is {window}. Set it to 0 to 86400 seconds" in zone.look(cache_window=window)["msg"]
     assert zone.vendor.requests == []

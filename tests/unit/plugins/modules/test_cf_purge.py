@@ -87,10 +87,10 @@ def test_urls_with_and_without_headers_are_sent_in_one_form(vendor: FakeVendor) 
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ({}, "not none"),
-        ({"files": []}, "not none"),
-        ({"everything": True, "tags": ["a"]}, "not everything and tags"),
-        ({"tags": ["a"], "batch_size": 0}, "batch_size is 0. Give at least 1"),
+        ({}, "Set now: none"),
+        ({"files": []}, "Set now: none"),
+        ({"everything": True, "tags": ["a"]}, "Set now: everything and tags"),
+        ({"tags": ["a"], "batch_size": 0}, "batch_size is 0. Set it to at least 1"),
         ({"files": ["/terms"]}, "'/terms' in files is not a form that Cloudflare accepts. Give a URL that begins with https://"),
         ({"files": [{"url": "https://www.shop.example/", "method": "GET"}]}, "in files is not a form that Cloudflare accepts"),
         ({"files": [{"headers": {}}]}, "in files is not a form that Cloudflare accepts"),
@@ -180,8 +180,8 @@ def test_nothing_is_purged_where_nobody_sees_a_change(vendor: FakeVendor, change
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({"routes": [{"source": "public/**", "urls": ["/{rest}"]}]}, "no route tells what app/products/page.tsx, tests/a.ts reaches"),
-        ({"from": None}, "there is no release to compare with"),
+        ({"routes": [{"source": "public/**", "urls": ["/{rest}"]}]}, "no route matches app/products/page.tsx, tests/a.ts"),
+        ({"from": None}, "changed.from names no release to compare with"),
         ({"from": "v9"}, "The release 'v9' is unknown"),
     ],
     ids=["a file without a route", "no release before", "an unknown release"],

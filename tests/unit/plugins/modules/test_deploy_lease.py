@@ -123,16 +123,16 @@ def test_an_unfinished_deploy_leaves_its_journal_to_the_next(lease):
 
 
 def test_giving_back_twice_or_what_somebody_else_holds_changes_nothing_and_says_so(lease, folder):
-    assert "is not there" in lease("released", token="nobody")["msg"]
+    assert "does not exist" in lease("released", token="nobody")["msg"]
     token = lease()["token"]
     other = lease("released", token="somebody else")
     assert (other["failed"], other["changed"]) == (False, False)
-    assert "held by somebody else" in other["msg"]
+    assert "held by another run" in other["msg"]
     assert document(folder)["state"] == "held"
     lease("released", token=token)
     twice = lease("released", token=token)
     assert (twice["failed"], twice["changed"]) == (False, False)
-    assert "given back already" in twice["msg"]
+    assert "was already released" in twice["msg"]
 
 
 def test_check_mode_gives_nothing_back(lease, folder):
@@ -144,8 +144,8 @@ def test_check_mode_gives_nothing_back(lease, folder):
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ({"ttl": 301}, "Set it between 1 and 300"),
-        ({"ttl": 0}, "Set it between 1 and 300"),
+        ({"ttl": 301}, "Set it to 1 to 300"),
+        ({"ttl": 0}, "Set it to 1 to 300"),
         ({"break_lease": " "}, "break_lease is empty"),
         ({"journal": {"step": "one"}}, "missing parameter(s) required by 'journal': token"),
         ({"token": "t", "break_lease": "now"}, "mutually exclusive"),
