@@ -2,101 +2,101 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Show a deploy on its commit at GitHub: a deployment and the status that it has."""
+"""Create a GitHub deployment for a commit and set its status."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: github_deployment
 version_added: 1.0.0
-short_description: Show a deploy on its commit at GitHub
+short_description: Create a GitHub deployment for a commit and set its status
 description:
-  - Makes a deployment of a ref at GitHub and sets its status, so that the commit and the repository's environment tell
-    what is deployed, how it goes, and where its log is. It deploys nothing by itself.
-  - A deployment of the same O(ref), O(task), O(environment) and O(payload) is the same one; a second run finds it and
-    only sets its status. Put what tells one run from another, such as a record's id, into O(payload).
-  - GitHub is never asked to merge the default branch into the ref first.
+  - Creates a deployment of a ref at GitHub and sets its status. The commit and the repository's environment then show
+    what is deployed, its progress and a link to the log. The module itself deploys nothing.
+  - A deployment is identified by O(ref), O(task), O(environment) and O(payload). A second run with the same values
+    finds the deployment and only sets its status. To distinguish two runs, put a unique value such as a record's id
+    into O(payload).
+  - The module never lets GitHub merge the default branch into the ref.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   api_token:
     description:
-      - Token with the right Deployments, write, on the repository (the scope C(repo_deployment) of a classic one).
-        Never shown, logged or written to disk.
-      - The environment variables E(GITHUB_TOKEN) and E(GH_TOKEN) are used when it is not set.
+      - Token with the permission Deployments (write) on the repository. A classic token needs the scope
+        C(repo_deployment). Never shown, logged or written to disk.
+      - The environment variables E(GITHUB_TOKEN) and E(GH_TOKEN) are used when this option is not set.
     type: str
     required: true
   api_url:
     description:
-      - Address of GitHub's API. Change it for GitHub Enterprise, tests and proxies.
+      - URL of GitHub's API. Change it for GitHub Enterprise, tests and proxies.
     type: str
     default: https://api.github.com
   repository:
     description:
-      - The repository, as V(owner/name).
+      - Repository, as V(owner/name).
     type: str
     required: true
   ref:
     description:
-      - What is deployed, as a full SHA, a tag or a branch. It must be at GitHub.
+      - Full SHA, tag or branch that is deployed. It must exist at GitHub.
     type: str
     required: true
   environment:
     description:
-      - Name of the environment. GitHub makes it when it is new.
+      - Name of the environment. GitHub creates it if it does not exist.
     type: str
     default: production
   production_environment:
     description:
-      - Whether the environment is one that end users see. GitHub takes V(production) for such a one when this is not
-        set.
+      - Whether end users see the environment. By default GitHub assumes this for V(production) only.
     type: bool
   transient_environment:
     description:
-      - Whether the environment goes away some day, such as a preview's.
+      - Whether the environment is temporary, such as a preview.
     type: bool
     default: false
   task:
     description:
-      - What is done, such as V(deploy) or V(rollback).
+      - Kind of task, such as V(deploy) or V(rollback).
     type: str
     default: deploy
   payload:
     description:
-      - What belongs to the deployment, for whoever reads it by the API.
+      - Extra data to store with the deployment, for readers of the API.
     type: dict
     default: {}
   description:
     description:
-      - A line about the deployment.
+      - Short description of the deployment.
     type: str
   required_contexts:
     description:
-      - Commit statuses that must be successful, or GitHub makes no deployment. By default none, since the deploy has
-        its own gates; GitHub's own default would be all that the commit has.
+      - Commit statuses that must be successful before GitHub creates the deployment. The default is none, since the
+        deploy has its own gates. GitHub's own default would be all statuses of the commit.
     type: list
     elements: str
     default: []
   state:
     description:
-      - The state that the deployment shall show. Without it only the deployment is made.
+      - State to set on the deployment. Without it the module only creates the deployment.
     type: str
     choices: [queued, pending, in_progress, success, failure, error, inactive]
   status_description:
     description:
-      - A line about the state. GitHub keeps 140 characters; a longer one is cut.
+      - Short description of the state. GitHub stores 140 characters, so the module truncates longer text.
     type: str
   log_url:
     description:
-      - Where the deploy's log can be read.
+      - URL of the deploy's log.
     type: str
   environment_url:
     description:
-      - Where the deployed site is.
+      - URL of the deployed site.
     type: str
   auto_inactive:
     description:
-      - Whether a V(success) makes the environment's earlier successful deployments inactive.
+      - Whether V(success) sets the environment's earlier successful deployments to inactive.
     type: bool
     default: true
 extends_documentation_fragment:
@@ -114,7 +114,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Show on the commit that its deploy has begun
+- name: Show on the commit that its deploy has started
   storefront.runbook.github_deployment:
     api_token: "{{ vault_github_token }}"
     repository: acme/shop
@@ -136,36 +136,36 @@ EXAMPLES = r"""
 
 RETURN = r"""
 deployment:
-  description: The deployment at GitHub.
+  description: The GitHub deployment.
   returned: success
   type: dict
   contains:
     id:
-      description: Its id; null in check mode where it would be made.
+      description: Id. Null in check mode if it would be created.
       type: int
       sample: 1234567
     url:
-      description: Its address at GitHub's API; null in check mode where it would be made.
+      description: Its URL at GitHub's API. Null in check mode if it would be created.
       type: str
       sample: https://api.github.com/repos/acme/shop/deployments/1234567
     status:
-      description: Its state; null where it has none yet.
+      description: State. Null if it has none yet.
       type: str
       sample: success
     release:
-      description: What was deployed, as O(ref) says it.
+      description: The deployed release, as given in O(ref).
       type: str
       sample: v1.2.3
     commit:
-      description: Full SHA that GitHub took for the ref; null in check mode where it would be made.
+      description: Full SHA that GitHub resolved the ref to. Null in check mode if the deployment would be created.
       type: str
       sample: 0123456789abcdef0123456789abcdef01234567
     created_at:
-      description: When it was made, in UTC; null in check mode where it would be made.
+      description: Creation time in UTC. Null in check mode if it would be created.
       type: str
       sample: "2026-01-31T12:00:00Z"
     environment:
-      description: The environment.
+      description: Name of the environment.
       type: str
       sample: production
 elapsed:
@@ -183,7 +183,7 @@ error:
       type: str
       sample: api
     code:
-      description: GitHub's own code.
+      description: GitHub's error code.
       type: str
       sample: invalid
     status:
@@ -247,7 +247,7 @@ def plan(params: dict[str, Any], client: GitHub) -> Plan:
     todo = {"wanted": wanted, "found": found, "status": None}
     after = dict(shown)
     if status:
-        # What is not asked for stays out of the comparison, but a new state says nothing about an old one's description.
+        # Only the fields that were given are compared. A new state does not keep the description of the old one.
         after = {key: status.get(key) or (shown[key] if status["state"] == shown["state"] else None) for key in shown}
         todo["status"] = {**status, "auto_inactive": params["auto_inactive"] if status["state"] == "success" else None}
     return Plan(

@@ -2,26 +2,26 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checks that a storefront's sites answer as they should."""
+"""Check that the sites of a storefront are healthy."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: health_check
-short_description: Check that a storefront's sites answer as they should
+short_description: Check that the sites of a storefront are healthy
 version_added: 1.0.0
 author:
   - Contributors to storefront.runbook (@storefront)
 description:
-  - Asks many URLs in one task, in parallel, and compares status, JSON, headers, text, release and latency with what is
-    expected.
-  - A check is asked again until it was healthy O(passes) times in a row. It fails when it still fails O(wait_timeout)
-    seconds after the start.
-  - A challenge or a login page in front of the site is told apart from a site that is unhealthy, and the message names
+  - Requests many URLs in parallel in one task, and compares status, JSON, headers, text, release and latency with the
+    expected values.
+  - The module repeats a check until it is healthy O(passes) times in a row. The check fails if this does not happen
+    within O(wait_timeout) seconds.
+  - The module distinguishes a challenge or a login page in front of the site from an unhealthy site. Its message names
     the secret header that lets the check through.
-  - Each try uses a new connection and measures up to the last byte. At most 5 MB of a body are read and 5 redirects
-    followed.
-  - It reads only, so it runs for real in check mode as well, and never reports a change.
+  - Each try uses a new connection and measures the time to the last byte. It reads at most 5 MB of a body and follows
+    at most 5 redirects.
+  - The module only reads. It runs the checks in check mode as well, and never reports a change.
 extends_documentation_fragment:
   - storefront.runbook.lease
   - storefront.runbook.store
@@ -30,32 +30,32 @@ attributes:
     description: Predicts the changes without making them.
     support: full
     details:
-      - The checks are run; they change nothing.
+      - The checks run in check mode too, since they change nothing.
   diff_mode:
     description: Shows the changes.
     support: none
 options:
   checks:
     description:
-      - What to ask, and what to expect.
+      - Checks to run, each with a request and the expected response.
     type: list
     elements: dict
     required: true
     suboptions:
       name:
         description:
-          - What is checked, as it appears in messages and reports.
+          - Name of the check in messages and reports.
         type: str
         required: true
       url:
         description:
-          - Address to ask, or a path below the URL of its O(checks[].site) or O(base_url). User and password in it are
-            sent as basic authentication and never shown.
+          - URL to request, or a path below the URL of its O(checks[].site) or O(base_url). A user and password in the
+            URL are sent as basic authentication and never shown.
         type: str
         required: true
       site:
         description:
-          - Name of the one of O(sites) that it is a check of.
+          - Name of the site in O(sites) that the check belongs to.
         type: str
       method:
         description:
@@ -65,46 +65,46 @@ options:
         default: GET
       body:
         description:
-          - Text to send.
+          - Text to send as the body of the request.
         type: str
       json_body:
         description:
-          - Value to send as JSON.
+          - Value to send as a JSON body.
         type: raw
       secret_headers:
         description:
-          - Headers sent with this check alone, besides O(headers). Handled as secrets.
+          - Headers to send with this check only, in addition to O(headers). They are treated as secrets.
         type: dict
         default: {}
       status:
         description:
-          - Statuses that are expected. Redirects are not followed when one of these is a redirect.
+          - Expected status codes. If one of them is a redirect, the check follows no redirects.
         type: list
         elements: int
         default: [200]
       json:
         description:
-          - Values expected in a JSON answer, by dotted path, such as C(services.database) or C(items.0.name).
+          - Expected values in a JSON response, by dotted path, such as C(services.database) or C(items.0.name).
         type: dict
         default: {}
       headers:
         description:
-          - Text that each of these headers of the answer contains, upper and lower case alike. An empty text asks only
-            that the header is there.
+          - Text that each of these response headers must contain, ignoring case. With an empty text the header only has
+            to exist.
         type: dict
         default: {}
       contains:
         description:
-          - Text that the body contains.
+          - Text that the body must contain.
         type: str
       release:
         description:
-          - Where the answer tells the release that it comes from; exactly one of these.
+          - Where to find the release in the response. Set exactly one of these.
         type: dict
         suboptions:
           json:
             description:
-              - Dotted path in a JSON answer.
+              - Dotted path in a JSON response.
             type: str
           header:
             description:
@@ -116,7 +116,7 @@ options:
             type: str
           regex:
             description:
-              - Regular expression; its first group, or all of it.
+              - Regular expression. The release is its first group, or the whole match if it has no group.
             type: str
       release_optional:
         description: Passes an answer that reports no release; one that reports another than the expected one fails all the same.
@@ -124,68 +124,67 @@ options:
         default: false
       max_latency_ms:
         description:
-          - Milliseconds that the answer may take, from the connection to the last byte.
+          - Maximum time for the response in milliseconds, from the connection to the last byte.
         type: float
   sites:
     description:
-      - Several sites that are asked at once, where each has an address and a release of its own. RV(sites) tells of
-        each.
+      - Several sites to check in parallel, each with its own URL and release. RV(sites) has the result for each.
     type: list
     elements: dict
     default: []
     suboptions:
       name:
         description:
-          - What O(checks[].site) calls it.
+          - Name that O(checks[].site) refers to.
         type: str
         required: true
       url:
         description:
-          - Address that the paths of its checks are below.
+          - Base URL for the paths of its checks.
         type: str
         required: true
       release:
         description:
-          - The release expected of its checks; none when it is empty.
+          - Release that its checks expect. If empty, they do not compare the release.
         type: str
   base_url:
     description:
-      - Address that the paths of checks without a site are below, such as V(https://shop.example).
+      - Base URL for the paths of checks without a site, such as V(https://shop.example).
     type: str
   release:
     description:
-      - The release expected of each check that has C(release) and no site, such as V(v1.1.0).
+      - Release that each check with C(release) and without a site expects, such as V(v1.1.0).
     type: str
   headers:
     description:
-      - Secret headers sent with each check, such as C(x-vercel-protection-bypass) or the token of a firewall rule. They
-        are never sent to the host that a redirect leads to.
+      - Secret headers to send with each check, such as C(x-vercel-protection-bypass) or the token of a firewall rule.
+        They are never sent to another host after a redirect.
     type: dict
     default: {}
   passes:
     description:
-      - How many times in a row a check has to be healthy.
+      - Number of times in a row that a check must be healthy.
     type: int
     default: 1
   interval:
     description:
-      - Seconds between two tries.
+      - Seconds between two tries of a check.
     type: float
     default: 2.0
   timeout:
     description:
-      - Seconds for one answer, up to its last byte.
+      - Seconds for one response, up to its last byte.
     type: float
     default: 10.0
   wait_timeout:
     description:
-      - Seconds, from the start, that a check may go on failing. With V(0) the first failure counts.
+      - Seconds from the start within which a check must become healthy. With V(0) the check fails at its first failure.
     type: float
     default: 60.0
   require:
     description:
       - V(healthy) fails the task unless every check is healthy.
-      - V(none) only reports, as for the state before a deploy.
+      - V(none) only reports the results, for example before a deploy.
     type: str
     choices: [healthy, none]
     default: healthy
@@ -219,7 +218,7 @@ EXAMPLES = r"""
       - name: Staged home page
         url: "{{ staged.deployment.url }}"
 
-- name: Note how the site is before anything is changed
+- name: Record the state of the site before a change
   storefront.runbook.health_check:
     require: none
     wait_timeout: 0
@@ -231,7 +230,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 checks:
-  description: One result per check, in their order; also returned when the task fails.
+  description: One result per check, in the same order. Also returned when the task fails.
   returned: always
   type: list
   elements: dict
@@ -241,44 +240,44 @@ checks:
       type: str
       sample: API
     url:
-      description: What was asked, without a password.
+      description: Requested URL, without a password.
       type: str
       sample: https://api.shop.example/health
     outcome:
       description:
-        - V(healthy), V(unhealthy), V(probe_blocked) when something before the site answered, or V(unreachable) when no
-          answer came.
-        - An edge that answers by itself, since it cannot reach the site or has none at this address, makes it
-          V(unhealthy); the reason names the edge and what to do.
+        - V(healthy), V(unhealthy), V(probe_blocked) if something in front of the site answered, or V(unreachable) if
+          there was no response.
+        - If an edge answers itself, because it cannot reach the site or has no site at this address, the outcome is
+          V(unhealthy). The reason names the edge and the next step.
       type: str
       sample: healthy
     status:
-      description: HTTP status of the last answer; null when none came.
+      description: HTTP status of the last response. Null if there was none.
       type: int
       sample: 200
     latency_ms:
-      description: Milliseconds up to the last byte of the last answer.
+      description: Milliseconds to the last byte of the last response.
       type: int
       sample: 43
     release:
-      description: Release that the last answer told.
+      description: Release in the last response.
       type: str
       sample: v1.1.0
     cf_cache_status:
-      description: What Cloudflare's cache did, such as V(HIT); null where it is not in front.
+      description: Status of Cloudflare's cache, such as V(HIT). Null if Cloudflare is not in front of the site.
       type: str
       sample: HIT
     reasons:
-      description: What came instead of what was expected.
+      description: Differences between the expected and the actual response.
       type: list
       elements: str
       sample: []
     passes:
-      description: How many times in a row it was healthy at the end.
+      description: Number of times in a row that it was healthy at the end.
       type: int
       sample: 3
     tries:
-      description: How often it was asked.
+      description: Number of tries.
       type: int
       sample: 3
 sites:
@@ -292,7 +291,7 @@ healthy:
   type: bool
   sample: true
 summary:
-  description: What failed, in words; also the message when the task fails.
+  description: Summary of the failed checks. It is also the message when the task fails.
   returned: always
   type: str
   sample: All of 2 checks are healthy.
@@ -390,9 +389,9 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Prober:
 def plan(params: dict[str, Any], client: Prober) -> Plan:
     for option in ("passes", "interval", "timeout"):
         if params[option] <= 0:
-            raise ConfigError(f"{option} is {params[option]:g}. Give more than 0.")
+            raise ConfigError(f"{option} is {params[option]:g}. Set it to more than 0.")
     if not params["checks"]:
-        raise ConfigError("checks is empty, and nothing is not healthy. Name at least one URL.")
+        raise ConfigError("checks is empty, so nothing would be checked. Add at least one URL.")
     checks = [to_check(option, params) for option in params["checks"]]
     results = client.run(checks)
     failed = [result for result in results if result.outcome != "healthy"]

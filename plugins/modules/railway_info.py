@@ -2,50 +2,51 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell what a Railway service runs, and what it can be rolled back to."""
+"""List the live deployment of a Railway service, its rollback candidates and its settings."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: railway_info
 version_added: 1.0.0
-short_description: Tell what a Railway service runs, and what it can be rolled back to
+short_description: List the live deployment of a Railway service and its rollback candidates
 description:
-  - Reads the deployment that serves, those on their way, and those that Railway can roll back to; where the service
-    gets its code from and whether pushes deploy by themselves; and the names of its variables, with digests in place of
-    their values. Writes nothing.
+  - Reads the live deployment, the deployments in progress and the ones that Railway can roll back to.
+  - Also reads the source of the service's code, whether pushes deploy automatically, and the names of the variables
+    with digests instead of their values.
+  - The module writes nothing.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   digest_key:
     description:
-      - Key for the digests in RV(variables), the API token by default. Digests compare only with digests of the same
-        key, so give one where they shall outlast a change of the token, or where several tokens are used. Use a long
-        random one.
+      - Key for the digests in RV(variables). The default is the API token. Only digests of the same key can be
+        compared. So set a key if the token may change or if you use several tokens. Use a long random value.
     type: str
   logs:
     description:
-      - The logs to read, of O(log_deployment).
+      - Logs of O(log_deployment) to read.
     type: list
     elements: str
     choices: [build, runtime]
     default: []
   log_deployment:
     description:
-      - Id of the deployment whose logs to read; by default the newest one.
+      - Id of the deployment whose logs to read. By default the newest one.
     type: str
   log_lines:
     description:
-      - How many lines of each log to read, the last ones; 5000 at most.
+      - Number of lines to read from the end of each log, at most 5000.
     type: int
     default: 100
   log_filter:
     description:
-      - Only lines that this matches, a text or an expression of Railway's log filter such as V(@level:error).
+      - Read only lines that match this filter. It is a text or an expression of Railway's log filter, such as
+        V(@level:error).
     type: str
   http_minutes:
     description:
-      - Count how requests were answered in these last minutes; 0 for not at all.
+      - Count the responses of the last minutes. With 0 nothing is counted.
     type: int
     default: 0
 extends_documentation_fragment:
@@ -65,7 +66,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Note what the API runs
+- name: Read the live deployment of the API
   storefront.runbook.railway_info:
     api_token: "{{ vault_railway_token }}"
     project: 5a1b9c3e-1111-4222-8333-444455556666
@@ -74,7 +75,7 @@ EXAMPLES = r"""
     digest_key: "{{ vault_digest_key }}"
   register: api
 
-- name: See why the newest deployment fails, and how requests were answered lately
+- name: Read the logs of the newest deployment and the recent response statuses
   storefront.runbook.railway_info:
     api_token: "{{ vault_railway_token }}"
     project: 5a1b9c3e-1111-4222-8333-444455556666
@@ -91,7 +92,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 live:
-  description: The deployment that serves; null when none does.
+  description: The live deployment. Null if there is none.
   returned: success
   type: dict
   contains: &deployment
@@ -104,16 +105,16 @@ live:
       type: str
       sample: https://api-production.up.railway.app
     status:
-      description: Railway's word for its state in lower case, or V(stopped) for one that was stopped, which Railway
-        lists as a success.
+      description: Railway's status in lower case, or V(stopped) for a stopped deployment, which Railway lists as a
+        success.
       type: str
       sample: success
     release:
-      description: Name of the release; null for one that M(storefront.runbook.railway_service) did not make.
+      description: Name of the release. Null if M(storefront.runbook.railway_service) did not create the deployment.
       type: str
       sample: v1.1.0
     commit:
-      description: Full SHA of the commit it was built from, as far as that is known.
+      description: Full SHA of the commit that it was built from, if known.
       type: str
       sample: 0123456789abcdef0123456789abcdef01234567
     created_at:
@@ -122,25 +123,24 @@ live:
       sample: "2026-01-31T12:00:00+00:00"
 candidates:
   description:
-    - What M(storefront.runbook.railway_service) can roll back to. First those that are older than the build that
-      serves, then newer ones, such as one that was rolled back from; each with the newest first.
+    - Deployments that M(storefront.runbook.railway_service) can roll back to. The list starts with those older than the
+      live build. Newer ones follow, such as a deployment that was rolled back. Each group has the newest first.
   returned: success
   type: list
   elements: dict
   contains: *deployment
 in_progress:
-  description: The deployments that Railway is building or starting, the newest first.
+  description: The deployments that Railway is building or starting, newest first.
   returned: success
   type: list
   elements: dict
   contains: *deployment
 variables:
   description:
-    - The service's variables of today by name, sorted, without those that Railway sets by itself and without sealed
-      ones, which Railway does not show.
-    - A digest is an HMAC-SHA256 of name and value, keyed by O(digest_key) or else by the API token. It tells whether a
-      value is the same as it was, and without the key it says nothing about the value. The key in use is derived from
-      the one given.
+    - The service's current variables, sorted by name. Variables that Railway itself sets are left out, and so are
+      sealed ones, which Railway does not show.
+    - A digest is an HMAC-SHA256 of name and value. Its key is derived from O(digest_key), or else from the API token.
+      The digest shows whether a value has changed. Without the key it reveals nothing about the value.
   returned: success
   type: list
   elements: dict
@@ -154,21 +154,20 @@ variables:
       type: str
       sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 source:
-  description: Where the service gets its code from when nobody uploads any; null, with a warning, where Railway does
-    not tell.
+  description: Source of the service's code if it is not uploaded. Null with a warning if Railway does not report it.
   returned: success
   type: dict
   contains:
     repository:
-      description: The GitHub repository that the service is connected to; null when it is connected to none.
+      description: GitHub repository that the service is connected to. Null if there is none.
       type: str
       sample: example/shop
     branch:
-      description: The branch whose pushes deploy when RV(auto_deploy) is true.
+      description: Branch whose pushes are deployed if RV(auto_deploy) is true.
       type: str
       sample: main
     image:
-      description: The container image that the service runs in place of a build.
+      description: Container image that the service runs instead of a build.
       type: str
       sample: ghcr.io/example/shop:1.1.0
     root_directory:
@@ -176,33 +175,34 @@ source:
       type: str
       sample: apps/backend
 auto_deploy:
-  description: Whether a push to RV(source.branch) deploys the service by itself; null, with a warning, where Railway
-    does not tell.
+  description: Whether a push to RV(source.branch) deploys the service automatically. Null with a warning if Railway
+    does not report it.
   returned: success
   type: bool
   sample: false
 pre_deploy_command:
-  description: What Railway runs before a deployment starts, such as migrations; several commands are joined by C(&&).
+  description: Command that Railway runs before a deployment starts, such as migrations. Several commands are joined by
+    C(&&).
   returned: success
   type: str
   sample: npx prisma migrate deploy
 start_command:
-  description: What Railway starts; null where the build says that.
+  description: Start command. Null if the build defines it.
   returned: success
   type: str
   sample: npm start
 healthcheck_path:
-  description: Path that has to answer 200 before a deployment serves; null for none.
+  description: Path that must answer 200 before a deployment receives traffic. Null for none.
   returned: success
   type: str
   sample: /health
 healthcheck_timeout:
-  description: Seconds within which it has to; null for Railway's own 300.
+  description: Seconds within which the health check must succeed. Null for Railway's default of 300.
   returned: success
   type: int
   sample: 300
 overlap_seconds:
-  description: Seconds for which the old process serves beside the new one.
+  description: Seconds during which the old process runs beside the new one.
   returned: success
   type: int
   sample: 0
@@ -212,19 +212,19 @@ draining_seconds:
   type: int
   sample: 30
 regions:
-  description: Replicas by region.
+  description: Number of replicas in each region.
   returned: success
   type: dict
   sample: {"us-west2": 1}
 logs:
-  description: The logs that were asked for, each with the oldest line first. Passwords of URLs are masked.
+  description: The requested logs, each with the oldest line first. Passwords in URLs are masked.
   returned: when O(logs) is given
   type: dict
   sample: {"runtime": [{"at": "2026-01-31T12:00:00.000Z", "severity": "error", "message": "Cannot find module 'cart'"}]}
 http:
   description:
-    - How requests were answered in the last O(http_minutes), as V(requests), V(errors_4xx), V(errors_5xx) and
-      V(by_status). Railway counts what comes over the service's domains.
+    - Number of responses in the last O(http_minutes), as V(requests), V(errors_4xx), V(errors_5xx) and V(by_status).
+      Railway counts requests that arrive over the service's domains.
   returned: when O(http_minutes) is not 0
   type: dict
   sample: {"requests": 1200, "errors_4xx": 3, "errors_5xx": 0, "by_status": {"200": 1197, "404": 3}}
@@ -266,7 +266,7 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Railway:
 
 def plan(params: dict[str, Any], client: Railway) -> Plan:
     if not 1 <= params["log_lines"] <= MOST or params["http_minutes"] < 0:
-        raise ConfigError(f"log_lines is from 1 to {MOST}, and http_minutes is not below 0. Correct them.", code="out_of_range")
+        raise ConfigError(f"log_lines must be 1 to {MOST}, and http_minutes at least 0. Correct them.", code="out_of_range")
     listed = client.deployments()
     serving = live(listed)
     result: dict[str, Any] = {
@@ -287,7 +287,7 @@ def logs(params: dict[str, Any], client: Railway, deployment_id: str | None) -> 
     if deployment_id is None:
         return {kind: [] for kind in params["logs"]}
     if params["log_deployment"]:
-        client.deployment(deployment_id)  # refuses one of another service
+        client.deployment(deployment_id)  # refuses a deployment of another service
     return {kind: read_log(client, kind, deployment_id, params["log_lines"], params["log_filter"]) for kind in params["logs"]}
 
 

@@ -11,108 +11,109 @@ module: railway_service
 version_added: 1.0.0
 short_description: Deploy, roll back, stop or start a service on Railway
 description:
-  - Makes a service run a release, run an older deployment again, or stop, and waits until Railway says that it is so.
-    For a web service that is after its health check; a worker has none and is taken for healthy once it runs.
-  - Deployments that Railway still builds or starts for the service, and that are not what was asked for, are cancelled
-    first, so that none of them takes over afterwards.
+  - Deploys a release to a service, rolls it back to an older deployment, stops it or starts it, and waits until Railway
+    reports the result. A web service is ready after its health check. A worker has no health check and counts as
+    healthy once it runs.
+  - The module first cancels other deployments of the service that Railway is still building or starting, so that none
+    of them becomes live afterwards.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   state:
     description:
-      - V(deployed) deploys the release from what O(source) says and waits until it is healthy. A deployment of the same
-        release, commit and files, of the same commit or of the same image that is live or on its way is used again, so
-        a second run makes no second one.
-      - V(rolled_back) runs the image of O(deployment) again. Railway's own rollback brings the variables of that
-        deployment back, too, all of them, so it is used only where that leaves O(pinned_variables) as they are today.
-        Else the image is deployed anew with all variables of today; in both ways the image is the old one, and nothing
-        is built. Nothing is done when it is live, or is on its way, with the pinned variables of today.
-      - V(stopped) stops what runs. The service keeps its image and can be started again.
-      - V(started) runs what was stopped, removed or has crashed again. What was stopped starts with the variables that
-        it had, unless a variable of O(pinned_variables) has another value today; then it is deployed anew from its
-        image, and so is what runs with another value.
-      - V(restarted) starts the process of what runs anew, every time, with the variables that it had.
-      - V(removed) takes what runs or was stopped out of service. Railway keeps the image for a rollback, as long as it
-        does.
-      - V(scaled) runs as many replicas as O(regions) says. Railway deploys the live image anew with that.
-      - V(configured) changes settings and deploys nothing, that is O(auto_deploy), O(healthcheck_path),
-        O(healthcheck_timeout), O(overlap_seconds), O(draining_seconds) and O(pre_deploy_command). All but the first
-        hold from the next deployment on. What is not set stays as it is.
+      - V(deployed) deploys the release from O(source) and waits until it is healthy. If a deployment of the same
+        release, commit and files, of the same commit or of the same image is live or in progress, the module reuses it.
+        So a second run creates no second deployment.
+      - V(rolled_back) runs the image of O(deployment) again. Railway's own rollback also restores all variables of that
+        deployment. So the module uses it only if it does not change O(pinned_variables). Otherwise it redeploys the old
+        image with all current variables. Nothing is built in either case. The module does nothing if the deployment is
+        already live or in progress with the current pinned variables.
+      - V(stopped) stops the live deployment. The service keeps its image and can be started again.
+      - V(started) starts a deployment that was stopped, was removed or has crashed. A stopped deployment starts with
+        its old variables. If one of O(pinned_variables) has changed since, the module redeploys the image instead. It
+        does the same for a running deployment that has an old value of one of them.
+      - V(restarted) restarts the process of the live deployment with its old variables. It does so on every run.
+      - V(removed) removes the running or stopped deployment. Railway keeps the image for a rollback for some time.
+      - V(scaled) runs the number of replicas in O(regions). Railway redeploys the live image for this.
+      - V(configured) changes settings and deploys nothing. The settings are O(auto_deploy), O(healthcheck_path),
+        O(healthcheck_timeout), O(overlap_seconds), O(draining_seconds) and O(pre_deploy_command). All but
+        O(auto_deploy) take effect with the next deployment. Options that are not set stay as they are.
     type: str
     choices: [configured, deployed, removed, restarted, rolled_back, scaled, started, stopped]
     required: true
   source:
     description:
-      - Where the deployment of O(state=deployed) comes from.
+      - Source of the deployment for O(state=deployed).
       - V(upload) sends the files in O(path).
-      - V(commit) has Railway build O(commit) from the repository that the service is connected to.
-      - V(adopt) makes no deployment. It takes the one that Railway made by itself of exactly O(commit), waits for it,
-        and fails when there is none.
-      - V(image) runs O(image). Refused where the service is connected to a repository, since that would disconnect it.
+      - V(commit) lets Railway build O(commit) from the repository that the service is connected to.
+      - V(adopt) creates no deployment. It finds the one that Railway created automatically for exactly O(commit), and
+        waits for it. It fails if there is none.
+      - V(image) runs O(image). The module refuses it if the service is connected to a repository, since it would
+        disconnect the repository.
     type: str
     choices: [adopt, commit, image, upload]
     default: upload
   commit:
     description:
-      - Full SHA of the commit for O(source=commit) and O(source=adopt); by default the one that O(ref) stands for in
-        O(path). With O(source=upload) it is what O(ref) must stand for.
+      - Full SHA of the commit for O(source=commit) and O(source=adopt). By default the module resolves O(ref) in
+        O(path). With O(source=upload), O(ref) must resolve to this commit.
     type: str
   image:
     description:
-      - The image for O(source=image), best with a digest, since a tag may stand for another image tomorrow.
+      - Image for O(source=image). Use a digest, since a tag can point to another image later.
     type: str
   path:
     description:
-      - A folder with the files, or with O(ref) a git repository on the controller. Required with O(source=upload).
-      - What C(.railwayignore) names is left out, and C(.git) and C(node_modules) always, as Railway's own client does.
-        Of a folder, what C(.gitignore) names is left out too, unless C(.railwayignore) takes it back. A file such as
-        C(.env) is sent unless one of them names it.
-      - Executable files stay executable. A link to a file is sent as that file. A link to a folder, or out of the
-        source, is refused.
+      - Folder with the files. With O(ref) it is a git repository on the controller. Required with O(source=upload).
+      - The upload leaves out C(.git), C(node_modules) and the files that C(.railwayignore) names, like Railway's own
+        client. If O(path) is a plain folder, files that C(.gitignore) names are left out too, unless C(.railwayignore)
+        includes them again. A file such as C(.env) is sent unless one of these files names it.
+      - Executable files stay executable. A link to a file is sent as that file. The module refuses a link to a folder
+        or out of the source.
     type: path
   root_directory:
     description:
-      - Folder inside of O(path) that holds the application; it becomes the root of the upload. Where the service has a
-        root directory at Railway, leave it out to upload the whole of O(path).
+      - Folder inside O(path) that holds the application. It becomes the root of the upload. If the service has a root
+        directory at Railway, leave this option out to upload the whole of O(path).
     type: str
     default: ""
   release:
     description:
-      - Name of the release, such as V(v1.1.0), without blanks. It is the O(ref) by default, or the tag of the O(image),
-        and required where O(path) is uploaded without a ref.
-      - Railway keeps it with an upload only. A deployment of a commit or an image has no name in a later look.
+      - Name of the release, such as V(v1.1.0), without spaces. The default is O(ref) or the tag of O(image). Required
+        if O(path) is uploaded without O(ref).
+      - Railway stores the name for uploads only. Later runs cannot read the name of a deployment of a commit or an
+        image.
     type: str
   deployment:
     description:
-      - Id of the deployment to go back to. Required with O(state=rolled_back).
+      - Id of the deployment to roll back to. Required with O(state=rolled_back).
     type: str
   pinned_variables:
     description:
-      - Names of the variables that keep today's values with O(state=rolled_back) and O(state=started), such as the
-        address of a database that has moved since.
-      - What Railway says that the old deployment was made with is compared with the service's variables before anything
-        is written. A value that cannot be compared counts as different, that of a sealed variable and a reference to
-        another variable among them. A new deployment is looked at as soon as it is asked for, and cancelled should it
-        have another value after all.
-      - Without names a rollback is Railway's own.
+      - Names of the variables that keep their current values with O(state=rolled_back) and O(state=started), such as
+        the URL of a database that has moved since.
+      - Before it writes, the module compares the variables of the old deployment with the current ones. A value that
+        cannot be compared counts as different, such as a sealed variable or a reference to another variable. The module
+        checks a new deployment right after its creation and cancels it if a pinned variable has another value.
+      - If the list is empty, the module uses Railway's own rollback.
     type: list
     elements: str
     default: []
   auto_deploy:
     description:
-      - Whether pushes to the repository that the service is connected to deploy it by themselves, past every check.
+      - Whether pushes to the connected repository deploy the service automatically, without any checks.
     type: bool
   healthcheck_path:
     description:
-      - Path that has to answer 200 before a deployment serves; empty for none.
+      - Path that must answer 200 before a deployment receives traffic. Empty for none.
     type: str
   healthcheck_timeout:
     description:
-      - Seconds within which it has to.
+      - Seconds within which the health check must succeed.
     type: int
   overlap_seconds:
     description:
-      - Seconds for which the old process serves beside the new one.
+      - Seconds during which the old process runs beside the new one.
     type: int
   draining_seconds:
     description:
@@ -120,12 +121,12 @@ options:
     type: int
   pre_deploy_command:
     description:
-      - What Railway runs before a deployment starts; empty for nothing.
+      - Command that Railway runs before a deployment starts. Empty for none.
     type: str
   regions:
     description:
-      - How many replicas run in which region, by the names of regions. Regions that are not named keep theirs, and a
-        region with 0 is left. Required with O(state=scaled).
+      - Dictionary of region names and numbers of replicas. Regions that are not listed keep their replicas. A region
+        with 0 is removed. Required with O(state=scaled).
     type: dict
 extends_documentation_fragment:
   - storefront.runbook.api
@@ -139,11 +140,11 @@ attributes:
     description: Reads the live state and predicts the result without writing.
     support: full
   diff_mode:
-    description: Shows which deployment is live and which are on their way, before and after.
+    description: Shows the live deployment and the deployments in progress, before and after.
     support: full
 notes:
   - The module reads the last 50 deployments; O(deployment) may be older.
-  - Railway keeps images for a rollback from a day to 15 days, by the plan.
+  - Railway keeps images for a rollback for 1 to 15 days, depending on the plan.
 seealso:
   - module: storefront.runbook.railway_info
 """
@@ -161,7 +162,7 @@ EXAMPLES = r"""
     root_directory: apps/backend
   register: api
 
-- name: Run the one from before again
+- name: Roll back to the previous deployment
   storefront.runbook.railway_service:
     api_token: "{{ vault_railway_token }}"
     project: 5a1b9c3e-1111-4222-8333-444455556666
@@ -171,7 +172,7 @@ EXAMPLES = r"""
     deployment: "{{ api.previous.id }}"
     pinned_variables: [DATABASE_URL, REDIS_URL]
 
-- name: Let no push deploy the API past the checks
+- name: Turn off automatic deployments of the API
   storefront.runbook.railway_service:
     api_token: "{{ vault_railway_token }}"
     project: 5a1b9c3e-1111-4222-8333-444455556666
@@ -180,7 +181,7 @@ EXAMPLES = r"""
     state: configured
     auto_deploy: false
 
-- name: Have Railway build the commit of the release
+- name: Let Railway build the commit of the release
   storefront.runbook.railway_service:
     api_token: "{{ vault_railway_token }}"
     project: 5a1b9c3e-1111-4222-8333-444455556666
@@ -191,7 +192,7 @@ EXAMPLES = r"""
     commit: 0123456789abcdef0123456789abcdef01234567
     release: v1.1.0
 
-- name: Run two replicas in Europe, and as many as before elsewhere
+- name: Run two replicas in Europe and leave other regions unchanged
   storefront.runbook.railway_service:
     api_token: "{{ vault_railway_token }}"
     project: 5a1b9c3e-1111-4222-8333-444455556666
@@ -213,8 +214,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 deployment:
-  description: The deployment that was asked for; with V(stopped), V(removed), V(configured) and V(scaled) as O(state)
-    the one that ran, or null when none did.
+  description: The requested deployment. If O(state) is V(stopped), V(removed), V(configured) or V(scaled), it is the
+    one that was live, or null if there was none.
   returned: success
   type: dict
   contains:
@@ -227,16 +228,16 @@ deployment:
       type: str
       sample: https://api-production.up.railway.app
     status:
-      description: Railway's word for its state in lower case, or V(stopped) for one that was stopped, which Railway
-        lists as a success.
+      description: Railway's status in lower case, or V(stopped) for a stopped deployment, which Railway lists as a
+        success.
       type: str
       sample: success
     release:
-      description: Name of the release; null for one that this module neither made nor was told the name of.
+      description: Name of the release. Null if this module did not create the deployment and O(release) is not set.
       type: str
       sample: v1.1.0
     commit:
-      description: Full SHA of the commit it was built from; null for a plain folder and for an image.
+      description: Full SHA of the commit that it was built from. Null for a folder or an image.
       type: str
       sample: 0123456789abcdef0123456789abcdef01234567
     created_at:
@@ -244,34 +245,34 @@ deployment:
       type: str
       sample: "2026-01-31T12:00:00+00:00"
 previous:
-  description: What was live before, in the shape of RV(deployment); null when nothing was.
+  description: The deployment that was live before, in the shape of RV(deployment). Null if there was none.
   returned: success
   type: dict
 way:
   description:
-    - How the image of O(deployment) is made to run again. V(rollback) is Railway's own, which brings the old variables
-      back; V(redeploy) deploys the image anew with today's variables; V(start) starts what was stopped. Check mode
-      tells it, too. Null where nothing has to be made.
+    - How the image of O(deployment) is started again. V(rollback) is Railway's own rollback, which restores the old
+      variables. V(redeploy) redeploys the image with the current variables. V(start) starts a stopped deployment. Also
+      returned in check mode. Null if nothing has to be done.
   returned: with O(state=rolled_back) or O(state=started)
   type: str
   sample: redeploy
 differing_variables:
-  description: Names of O(pinned_variables) that had another value in O(deployment), or one that cannot be compared.
+  description: Names of the O(pinned_variables) whose value in O(deployment) was different or cannot be compared.
   returned: with O(state=rolled_back) or O(state=started)
   type: list
   elements: str
   sample: [DATABASE_URL]
 service:
   description:
-    - How the service is set up, in the words of M(storefront.runbook.railway_info), such as
+    - Settings of the service, with the same keys as M(storefront.runbook.railway_info), such as
       RV(storefront.runbook.railway_info#module:auto_deploy) and
-      RV(storefront.runbook.railway_info#module:start_command). Each is null, with a warning, where Railway does not
-      tell.
+      RV(storefront.runbook.railway_info#module:start_command). A key is null with a warning if Railway does not report
+      it.
   returned: with O(state=deployed)
   type: dict
   sample: {"auto_deploy": false, "start_command": "npm start", "pre_deploy_command": null}
 settings:
-  description: The settings that can be changed, as they are afterwards.
+  description: The changeable settings after the run.
   returned: with O(state=configured) or O(state=scaled)
   type: dict
   sample: {"auto_deploy": false}
@@ -289,10 +290,10 @@ error:
         or V(lease_lost).
       type: str
     code:
-      description: Railway's own code.
+      description: Railway's error code.
       type: str
     status:
-      description: The HTTP status; V(200) also where Railway answered with errors.
+      description: The HTTP status. It is V(200) even if Railway answered with errors.
       type: int
     request_id:
       description: Id of the request. Railway's support asks for it.
@@ -370,7 +371,7 @@ def plan(params: dict[str, Any], client: Railway) -> Plan:
         after = before
     result = {"deployment": predicted, "previous": previous, **course.told, **({"service": told_settings(client)} if state == "deployed" else {})}
     if course.is_complete:
-        result["changed"] = False  # what is on its way already is only waited for
+        result["changed"] = False  # a deployment in progress is only waited for
     return Plan(before, after, Reach(params["wait"], course), result)
 
 

@@ -2,7 +2,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Set and remove variables of a Railway service, with one deployment for all of them or none."""
+"""Set and remove variables of a Railway service, with at most one deployment for all changes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ module: railway_variables
 version_added: 1.0.0
 short_description: Set and remove variables of a Railway service
 description:
-  - Sets variables in one request and removes others in one commit of the environment. Railway would deploy the service
-    for each of them; this module has it deploy once, with O(deploy), or not at all.
-  - What runs keeps the variables that it started with until the next deployment.
+  - Sets variables in one request and removes others in one commit of the environment. By itself, Railway would deploy
+    the service for each change. This module deploys it once with O(deploy), or not at all.
+  - The live deployment keeps its old variables until the next deployment.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
@@ -21,7 +21,7 @@ options:
     description:
       - Dictionary of names and values. Values must be strings, so quote V("false") and V("3000"). Values are never
         shown, logged or written to disk.
-      - A value may be a reference such as C(${{Postgres.DATABASE_URL}}); it is compared as it was written.
+      - A value may be a reference such as C(${{Postgres.DATABASE_URL}}). The module compares the unresolved text.
       - The variables of the service that are not listed here stay, unless O(exclusive) is set.
     type: dict
     default: {}
@@ -39,14 +39,14 @@ options:
     default: false
   digest_key:
     description:
-      - Key for the digests in the diff and in RV(variables), the API token by default; see
+      - Key for the digests in the diff and in RV(variables). The default is the API token. See
         O(storefront.runbook.railway_info#module:digest_key).
     type: str
   deploy:
     description:
-      - Whether to deploy the live image anew, with all variables of today, and wait until it is healthy. It is done
-        when a variable was changed, and also where what runs is known to have another value than today's for a variable
-        that is named here, as after a run that was killed.
+      - Whether to redeploy the live image with all current variables and wait until it is healthy. The module does so
+        if it changed a variable. It also does so if the live deployment is known to have an old value of a variable
+        that is listed here, for example after a run was killed.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -63,16 +63,17 @@ attributes:
     description: Shows the names and keyed digests of the changed variables, never their values.
     support: full
 notes:
-  - Railway never shows a sealed variable. One that is named in O(variables) is set with each run.
-  - Removing is refused while somebody has staged changes for the environment at Railway, since it would commit them.
-  - Variables that are shared by the services of an environment are neither seen nor changed.
+  - Railway never shows sealed variables. So a sealed variable in O(variables) is set on each run.
+  - The module refuses to remove variables while the environment has staged changes at Railway, since it would commit
+    them.
+  - The module neither reads nor changes variables that the services of an environment share.
 seealso:
   - module: storefront.runbook.railway_info
   - module: storefront.runbook.railway_service
 """
 
 EXAMPLES = r"""
-- name: Point the API at another database and run it with that
+- name: Point the API at another database and redeploy it
   storefront.runbook.railway_variables:
     api_token: "{{ vault_railway_token }}"
     project: 5a1b9c3e-1111-4222-8333-444455556666
@@ -102,7 +103,7 @@ removed:
   type: list
   elements: str
 variables:
-  description: The service's variables by name and keyed digest as they are now, as in
+  description: The service's current variables, each with its name and keyed digest, as in
     RV(storefront.runbook.railway_info#module:variables).
   returned: success
   type: list
@@ -110,8 +111,9 @@ variables:
   sample: [{"name": "DATABASE_URL", "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}]
 deployment:
   description:
-    - The deployment that runs with them, in the shape of RV(storefront.runbook.railway_service#module:deployment); null
-      where none was needed or asked for, or where nothing is live.
+    - The deployment that runs with these variables, in the shape of
+      RV(storefront.runbook.railway_service#module:deployment). Null if none was needed or requested, or if nothing is
+      live.
   returned: success
   type: dict
 elapsed:
@@ -168,7 +170,7 @@ def plan(params: dict[str, Any], client: Railway) -> Plan:
     todo = {"change": change, "names": names, "deploy": params["deploy"], "wait": params["wait"], "moved": bool(moved), "coming": coming, "again": bool(again)}
     intent = Plan(before, after, todo, result)
     if coming and not moved:
-        intent.result["changed"] = False  # what is on its way already is only waited for
+        intent.result["changed"] = False  # a deployment in progress is only waited for
     return intent
 
 
@@ -178,8 +180,8 @@ def apply(intent: Plan, client: Railway) -> dict[str, Any]:
     again, made = to_deploy(client, todo["names"], todo["moved"]) if todo["deploy"] else (None, None)
     if todo["again"] and not again and not made:
         raise ApiError(
-            f"The variables are set, and nothing was deployed with them: going by Railway, {client.service} runs nothing any more. Look at the service in "
-            "Railway's dashboard, then run it again.",
+            f"The variables are set, but nothing was deployed with them. Railway reports that {client.service} runs nothing "
+            "any more. Check the service in Railway's dashboard, then rerun the task.",
             code="nothing_live",
             retryable=True,
         )

@@ -2,18 +2,18 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read the ledger: what is live, what was verified last, and what a rollback goes back to."""
+"""Read the live release, the last verified release and the rollback target from the ledger."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release_info
 version_added: 1.0.0
-short_description: Read from the ledger what is live and what to go back to
+short_description: Read the live release and the rollback target from the ledger
 description:
-  - Reads the records that M(storefront.runbook.release_record) wrote. It asks no platform, so what was changed by hand
-    there does not show.
-  - A ledger that knows nothing is no failure; the results are null then, and RV(message) says why.
+  - Reads the records that M(storefront.runbook.release_record) wrote. It does not query the platforms, so it does not
+    see manual changes there.
+  - An empty ledger is not an error. The results are then null, and RV(message) gives the reason.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
@@ -25,20 +25,20 @@ options:
     required: true
   release:
     description:
-      - The release to go back to. Without it, RV(target) is the newest verified one before the live one that was not
-        withdrawn since.
+      - Release to roll back to. By default RV(target) is the newest release before the live one that was verified and
+        not withdrawn since.
     type: str
   limit:
     description:
-      - How many of the newest records are returned as RV(records). Older ones are read as well, up to 1000 of them,
-        until RV(target) is known.
+      - Number of the newest records to return in RV(records). To find RV(target), the module also reads older records,
+        up to 1000.
     type: int
     default: 20
 extends_documentation_fragment:
   - storefront.runbook.store
 attributes:
   check_mode:
-    description: Reads only.
+    description: The module only reads, so check mode makes no difference.
     support: full
   diff_mode:
     description: The module changes nothing, so there is no diff.
@@ -48,71 +48,71 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Find out what to go back to
+- name: Find the rollback target
   storefront.runbook.release_info:
     store: s3://backups/shop
   register: ledger
 
-- name: Say what it is
+- name: Show the rollback target
   ansible.builtin.debug:
     msg: "{{ ledger.target.release | default('nothing', true) }} {{ ledger.message | default('', true) }}"
 """
 
 RETURN = r"""
 live:
-  description: What is live, going by the ledger; null when nothing was ever verified, or when the last record says that
-    it ended incomplete or unsafe.
+  description: The live release according to the ledger. Null if no release was ever verified, or if the last run ended
+    incomplete or unsafe.
   returned: success
   type: dict
   contains: &state
     release:
-      description: The release.
+      description: Name of the release.
       type: str
       sample: v1.1.0
     commit:
-      description: Its full SHA; null when it was not recorded.
+      description: Full SHA. Null if it was not recorded.
       type: str
     units:
-      description: For each unit what was live then, in the shape of the option C(units) of
+      description: The live deployment of each unit at that time, in the shape of the option C(units) of
         M(storefront.runbook.release_record).
       type: dict
       sample: {"frontend": {"platform": "vercel", "id": "dpl_89qyp1cskzkLrVicDaZoDbjyHuDJ", "release": "v1.1.0"}}
     record:
-      description: Id of the record that says so.
+      description: Id of the record.
       type: str
     since:
-      description: When it had been verified, in UTC.
+      description: Time of its verification, in UTC.
       type: str
       sample: "2026-01-31T12:04:10.000Z"
 last_verified:
-  description: What was verified last, in the shape of RV(live); null when nothing was.
+  description: The last verified release, in the shape of RV(live). Null if there is none.
   returned: success
   type: dict
   contains: *state
 target:
-  description: What a rollback goes back to, in the shape of RV(live); null when there is nothing. It is RV(live) itself
-    where that came by a rollback already.
+  description: The rollback target, in the shape of RV(live). Null if there is none. If the live release is itself the
+    result of a rollback, the target is RV(live).
   returned: success
   type: dict
   contains: *state
 message:
-  description: What the operator should know about RV(target); null where there is nothing to know.
+  description: Information about RV(target) for the operator. Null if there is none.
   returned: success
   type: str
 remarks:
-  description: What is wrong with the ledger or with a clock, such as records that say they ended in the future. They
-    are warned of, too.
+  description: Problems with the ledger or a clock, such as records with an end time in the future. The module also
+    warns about them.
   returned: success
   type: list
   elements: str
 unverified:
-  description: Releases that are no target, because they were never verified live or were withdrawn since, going by the
-    records that were read.
+  description: Releases that cannot be a target, because the records that were read show them as never verified live or
+    as withdrawn since.
   returned: success
   type: list
   elements: str
 records:
-  description: The newest O(limit) records, the newest first, as M(storefront.runbook.release_record) wrote them.
+  description: The newest O(limit) records, newest first, as M(storefront.runbook.release_record) wrote them.
   returned: success
   type: list
   elements: dict
@@ -180,7 +180,7 @@ def plan(params: dict[str, Any], client: Reader) -> Plan:
     certain = records and records[0]["outcome"] not in ("incomplete", "unsafe")
     found = None if index is None else state_after(records, index)
     if history.cut and message:
-        message = f"{message} Only the newest {len(records)} of its records that could matter were read."
+        message = f"{message} Only the newest {len(records)} relevant records of the ledger were read."
     result = {"live": known if certain else None, "last_verified": known, "target": found, "message": message, "remarks": remarks}
     return Plan({}, {}, result={**result, "unverified": unfit(records), "records": history.shown})
 

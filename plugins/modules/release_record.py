@@ -11,12 +11,12 @@ module: release_record
 version_added: 1.0.0
 short_description: Record a deploy, a rollback or a restore of the database in the ledger
 description:
-  - Writes one record to the ledger in the store. A record is never changed; a second run with the same facts changes
+  - Writes one record to the ledger in the store. Records are never changed. A second run with the same values changes
     nothing.
-  - Only the fields named here are kept, and the passwords of URLs in them are masked.
-  - The lease is checked before the record is written and once more after it. When it was lost, the module takes its own
-    record back and fails.
-  - Records are ordered by the lease's holders and by number, not by a clock.
+  - The module stores only the fields that are listed here, and masks passwords in URLs.
+  - The module checks the lease before and after it writes the record. If the lease was lost, it removes its own record
+    and fails.
+  - Records are ordered by the holder of the lease and by number, not by time.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
@@ -28,63 +28,64 @@ options:
     required: true
   storefront:
     description:
-      - Which storefront it was.
+      - Name of the storefront.
     type: str
     required: true
   kind:
     description:
-      - What was done.
+      - Kind of the run.
     type: str
     choices: [deploy, rollback, restore]
     default: deploy
   outcome:
     description:
-      - How it ended. V(released) is a deploy that was verified. V(rolled_back) is a deploy that failed and was put
-        back, or a rollback that was verified.
-      - V(incomplete) leaves units that are not back, V(unsafe) an old release that was kept off a schema it does not
-        know.
-      - V(restored) and V(undone) are how a restore ends, with the backup in the database's place or with what was there
-        before.
+      - Outcome of the run. V(released) means that a deploy was verified. V(rolled_back) means that a failed deploy was
+        rolled back, or that a rollback was verified.
+      - V(incomplete) means that some units were not rolled back. V(unsafe) means that the old release was not started,
+        because it cannot run on the current schema.
+      - V(restored) and V(undone) are outcomes of a restore. V(restored) means that the restored backup is in use, and
+        V(undone) that the previous database is in use again.
     type: str
     choices: [released, rolled_back, incomplete, unsafe, restored, undone]
     required: true
   release:
     description:
-      - What was to go live, such as V(v1.1.0).
+      - Release that was deployed or rolled back to, such as V(v1.1.0).
     type: str
     required: true
   commit:
     description:
-      - The full SHA of that release.
+      - Full SHA of the release's commit.
     type: str
   id:
     description:
-      - Id of the record, of letters, digits, dots and hyphens. By default it follows from the record's content.
+      - Id of the record. It may have letters, digits, dots and hyphens. By default it is derived from the content of
+        the record.
     type: str
   started_at:
     description:
-      - When it began, in ISO 8601.
+      - Start time of the run, in ISO 8601.
     type: str
     required: true
   finished_at:
     description:
-      - When it ended, in ISO 8601. Now by default.
+      - End time of the run, in ISO 8601. The default is the current time.
     type: str
   units:
     description:
-      - What was made live, for each unit its C(platform), C(id), C(release), C(commit), C(status), C(url) and
-        C(created_at), and in C(variables) the names and keyed digests of its variables, such as
-        RV(storefront.runbook.render_service#module:variables). Other fields are left out.
+      - The new live deployment of each unit, with C(platform), C(id), C(release), C(commit), C(status), C(url) and
+        C(created_at). C(variables) has the names and keyed digests of its variables, such as
+        RV(storefront.runbook.render_service#module:variables). Other fields are ignored.
     type: dict
     default: {}
   snapshot:
     description:
-      - What was live before, in the shape of O(units).
+      - The deployments that were live before, in the shape of O(units).
     type: dict
     default: {}
   steps:
     description:
-      - The steps in their order.
+      - Steps of the run in order.
     type: list
     elements: dict
     default: []
@@ -96,16 +97,16 @@ options:
         required: true
       outcome:
         description:
-          - How it ended.
+          - Outcome of the step.
         type: str
         required: true
       seconds:
         description:
-          - How long it took.
+          - Duration of the step.
         type: float
   evidence:
     description:
-      - For each item of the checklist what was asked and what was answered.
+      - Question and answer for each item of the checklist.
     type: list
     elements: dict
     default: []
@@ -117,77 +118,77 @@ options:
         required: true
       asked:
         description:
-          - What was asked.
+          - Question.
         type: str
       answered:
         description:
-          - What was answered.
+          - Answer.
         type: str
       outcome:
         description:
-          - How it was judged.
+          - Result of the check.
         type: str
       commit:
         description:
-          - The commit that it holds for.
+          - Commit that the evidence applies to.
         type: str
       at:
         description:
-          - When it was asked, in ISO 8601.
+          - Time of the check, in ISO 8601.
         type: str
   migrations:
     description:
-      - Names of the migrations that were applied.
+      - Names of the applied migrations.
     type: list
     elements: str
     default: []
   backup:
     description:
-      - Name of the backup that was made before; with O(kind=restore) of the one that was restored.
+      - Name of the backup that was created before the deploy. With O(kind=restore), name of the restored backup.
     type: str
   restore:
     description:
-      - What a restore did to the database. Needed with O(kind=restore), and kept with that only.
+      - Details of a restore. Required with O(kind=restore), and refused with other kinds.
     type: dict
     suboptions:
       swap:
         description:
-          - How the database was put in place, by name or by another address.
+          - How the restored database was put in place, by renaming it or by changing the URL.
         type: str
         choices: [rename, url]
         required: true
       serves:
         description:
-          - Name of the database that is served from since.
+          - Name of the database that is now in use.
         type: str
         required: true
       kept:
         description:
-          - Name of the database that was served from before.
+          - Name of the previous database, which is kept.
         type: str
       kept_until:
         description:
-          - Until when it can be put back.
+          - Time until which the previous database is kept.
         type: str
       lost_rows:
         description:
-          - How many rows of it the new one does not have as they were.
+          - Number of rows of the previous database that the new one lacks or has in a different version.
         type: int
   summary:
     description:
-      - What an operator should know about it.
+      - Summary for the operator.
     type: str
   withdrawn:
     description:
-      - The release that was left by a rollback. No later rollback goes back to it, unless it is released again or
-        named.
+      - Release that was withdrawn by a rollback. Later rollbacks do not choose it, unless it is released again or
+        requested by name.
     type: str
 extends_documentation_fragment:
   - storefront.runbook.lease
   - storefront.runbook.store
 attributes:
   check_mode:
-    description: Returns the record and writes nothing.
+    description: Returns the record without writing it.
     support: full
   diff_mode:
     description: Shows the record.
@@ -218,20 +219,21 @@ record:
   type: dict
   contains:
     schema:
-      description: Version of the record's shape.
+      description: Version of the record's format.
       type: int
     fence:
-      description: Which holder of the lease wrote it. With C(number) it says where the record stands in the ledger.
+      description: Number of the lease holder that wrote it. Together with C(number) it defines the order of the
+        records.
       type: int
     number:
-      description: Which record of that holder it is.
+      description: Number of the record among those of that holder.
       type: int
     id:
       description: Id.
       type: str
       sample: 0f3a9c51d2e7
     finished_at:
-      description: When it ended, in UTC.
+      description: End time in UTC.
       type: str
       sample: "2026-01-31T12:04:10.000Z"
 elapsed:
@@ -303,7 +305,10 @@ def argument_spec() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Client:
-    """The ledger's store; ``lease`` is this run's, None outside of a deploy. ``take_back`` removes a record that this run must not have written."""
+    """The store of the ledger and the lease of this run.
+
+    ``lease`` is None outside of a deploy. ``take_back`` removes a record that this run should not have written.
+    """
 
     store: Store
     lease: Lease | None
@@ -340,7 +345,7 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     found = find(store, record["id"], keys)
     if found and not same(record, found):
         raise ConfigError(
-            f"The ledger in {store.describe()} has another record {record['id']}, and records are never changed. Set another id, or leave it out."
+            f"The ledger in {store.describe()} already has a different record {record['id']}, and records are never changed. Set another id, or leave it out."
         )
     return Plan(brief(found or {}), brief(found or record), Work(record, keys), {"record": found or record})
 
@@ -360,14 +365,14 @@ def apply(plan: Plan, client: Client) -> dict[str, Any]:
     try:
         if client.lease:
             client.lease.beat()
-    except LeaseLost as lost:  # the process stood still between the check and the write
+    except LeaseLost as lost:  # the process was suspended between the check and the write
         withdraw(client, key, lost)
         raise
     return {"record": record}
 
 
 def fence(client: Client) -> int:
-    """Return which holder of the lease this run is. Raises LeaseLost. Without a lease it is the last holder there was."""
+    """Return the number of this run among the lease's holders. Without a lease it is the last holder's. Raises LeaseLost."""
     if client.lease:
         document, _etag = client.lease.read()
         return document["fence"]

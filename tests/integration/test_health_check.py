@@ -55,9 +55,9 @@ def test_another_release_than_expected_fails_and_says_so(site: Site, checks: lis
     result = site.check(*checks, release="v1.2.0")
     assert result["error"]["kind"] == "unhealthy"
     assert result["msg"].splitlines() == [
-        "2 of 3 checks failed. Look at the log of what serves them.",
-        f"Home ({site.url}/) is unhealthy, try 1: release v1.1.0 instead of v1.2.0",
-        f"API ({site.url}/release.json) is unhealthy, try 1: release v1.1.0 instead of v1.2.0",
+        "2 of 3 checks failed. Check the logs of the failed sites.",
+        f"Home ({site.url}/) is unhealthy at try 1: release v1.1.0 instead of v1.2.0",
+        f"API ({site.url}/release.json) is unhealthy at try 1: release v1.1.0 instead of v1.2.0",
     ]
 
 

@@ -60,8 +60,8 @@ def test_an_unhealthy_site_fails_the_task_with_a_line_for_each_check() -> None:
     result = check(broken_api, release="v1.1.0")
     assert (result["failed"], result["error"]["kind"], result["healthy"]) == (True, "unhealthy", False)
     assert result["msg"].splitlines() == [
-        "1 of 2 checks failed. Look at the log of what serves them.",
-        "API (https://api.shop.example/health) is unhealthy, try 1: status 503 instead of 200; "
+        "1 of 2 checks failed. Check the logs of the failed sites.",
+        "API (https://api.shop.example/health) is unhealthy at try 1: status 503 instead of 200; "
         'JSON status is "unhealthy" instead of "healthy"; release v1.2.0 instead of v1.1.0',
     ]
     assert [found["outcome"] for found in result["checks"]] == ["unhealthy", "healthy"]
@@ -83,7 +83,7 @@ def test_several_sites_are_asked_at_once_each_for_its_own_release() -> None:
 
 def test_a_check_of_an_unknown_site_is_refused() -> None:
     result = check(FakeVendor([]), {**HOME, "site": "shop"}, sites=SHOP)
-    assert "The check 'Home' is of the site 'shop', and sites has none of that name." in result["msg"]
+    assert "The check 'Home' names the site 'shop', and sites has no such name." in result["msg"]
 
 
 def test_with_require_none_it_only_reports() -> None:
@@ -101,7 +101,7 @@ def test_a_blocked_probe_is_told_from_an_unhealthy_site_and_names_the_header() -
     assert result["blocked"] == ["Home"]
     assert "is probe_blocked" in result["msg"]
     assert "send a secret header that a WAF skip rule of the zone lets pass" in result["msg"]
-    assert "whether the sites are healthy is not known" in result["msg"]
+    assert "the health of the sites is unknown" in result["msg"]
 
 
 def test_secret_headers_are_sent_and_never_shown() -> None:
@@ -126,16 +126,16 @@ def test_a_secret_that_the_site_echoes_is_masked_in_the_failure() -> None:
 @pytest.mark.parametrize(
     ("changes", "params", "said"),
     [
-        ({"url": "www.shop.example"}, {}, "The url of the check 'Home' is 'www.shop.example'. Give one that begins with https://"),
-        ({"url": "https://"}, {}, "Give one that begins with https://"),
+        ({"url": "www.shop.example"}, {}, "The url of the check 'Home' is 'www.shop.example'. Set a URL that begins with https://"),
+        ({"url": "https://"}, {}, "Set a URL that begins with https://"),
         ({"url": "https://shop:hunt/er@shop.example/"}, {}, "Percent-encode the special characters of its password"),
-        ({"release": {"regex": "("}}, {}, "release.regex of the check 'Home' is no regular expression"),
+        ({"release": {"regex": "("}}, {}, "release.regex of the check 'Home' is not a valid regular expression"),
         ({"release": {"regex": "v", "json": "release"}}, {}, "mutually exclusive"),
         ({"release": {}}, {}, "one of the following is required: json, header, meta, regex"),
         ({"body": "a", "json_body": {}}, {}, "mutually exclusive"),
-        ({}, {"passes": 0}, "passes is 0. Give more than 0."),
-        ({}, {"interval": 0}, "interval is 0. Give more than 0."),
-        ({}, {"timeout": -1}, "timeout is -1. Give more than 0."),
+        ({}, {"passes": 0}, "passes is 0. Set it to more than 0."),
+        ({}, {"interval": 0}, "interval is 0. Set it to more than 0."),
+        ({}, {"timeout": -1}, "timeout is -1. Set it to more than 0."),
         ({}, {"checks": []}, "checks is empty"),
     ],
 )

@@ -133,7 +133,7 @@ def test_answers_are_counted_by_status(railway):
 
 @pytest.mark.parametrize("wrong", [{"log_lines": 0}, {"log_lines": 5001}, {"http_minutes": -1}])
 def test_numbers_out_of_range_are_refused(railway, wrong):
-    assert "log_lines is from 1 to 5000" in look(**wrong)["msg"]
+    assert "log_lines must be 1 to 5000" in look(**wrong)["msg"]
 
 
 def test_the_log_of_another_service_is_not_read(railway):

@@ -90,16 +90,16 @@ def test_a_record_is_never_changed(record, folder):
     record(id="deploy-1")
     refused = record(id="deploy-1", outcome="incomplete")
     assert refused["failed"]
-    assert "has another record deploy-1, and records are never changed. Set another id" in refused["msg"]
+    assert "already has a different record deploy-1, and records are never changed. Set another id" in refused["msg"]
     assert len(list(folder.iterdir())) == 1
 
 
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ({"started_at": "yesterday"}, "started_at is 'yesterday', which is no time"),
+        ({"started_at": "yesterday"}, "started_at is 'yesterday', which is not a valid time"),
         ({"finished_at": "12:00"}, "finished_at is '12:00'"),
-        ({"id": "../lease"}, "id '../lease' cannot name an object"),
+        ({"id": "../lease"}, "id '../lease' cannot be the name of an object"),
         ({"kind": "rollback"}, "Set outcome to rolled_back"),
         ({"units": {"api": "dep_1"}}, "units must map"),
         ({"steps": [{"name": "one"}]}, "missing required arguments: outcome"),
