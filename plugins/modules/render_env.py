@@ -2,7 +2,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Set a Render service's variables, one by one, and show none of their values."""
+"""Set and remove variables of a Render service, one by one, without showing their values."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ module: render_env
 version_added: 1.0.0
 short_description: Set the variables of a service on Render
 description:
-  - Sets and removes variables of a service, each in a request of its own. Render can also replace the whole list in one
-    request, which loses what was added meanwhile or forgotten; this module never sends that one.
-  - What is running keeps the variables that it started with. They reach it with the next deploy, or with O(deploy).
+  - Sets and removes variables of a service, each in a separate request. Render can also replace the whole list in one
+    request. The module never does so, because this would lose variables that were added in the meantime or left out by
+    mistake.
+  - The live deploy keeps its old variables. It gets the new ones with the next deploy, or with O(deploy).
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
@@ -37,15 +38,15 @@ options:
     default: false
   digest_key:
     description:
-      - Key for the digests in the diff and in RV(variables), the API token by default; see
+      - Key for the digests in the diff and in RV(variables). The default is the API token. See
         O(storefront.runbook.render_info#module:digest_key).
     type: str
   deploy:
     description:
-      - Whether to deploy the live commit or image anew when a variable was changed, and to wait until it is live.
-      - Render does not tell which variables a deploy runs with. Where a run was killed after it had changed them, the
-        next one finds nothing to change and deploys nothing; M(storefront.runbook.render_service) with
-        I(state=redeployed) does it then.
+      - Whether to redeploy the live commit or image after a variable was changed, and wait until it is live.
+      - Render does not report which variables a deploy runs with. If a run is killed after it has changed the
+        variables, the next run finds nothing to change and deploys nothing. Then use
+        M(storefront.runbook.render_service) with I(state=redeployed).
     type: bool
     default: false
 extends_documentation_fragment:
@@ -62,14 +63,14 @@ attributes:
     description: Shows the names and keyed digests of the changed variables, never their values.
     support: full
 notes:
-  - Variables of linked environment groups are neither seen nor changed.
+  - The module neither reads nor changes variables of linked environment groups.
 seealso:
   - module: storefront.runbook.render_info
   - module: storefront.runbook.render_service
 """
 
 EXAMPLES = r"""
-- name: Point the API at another database and run it with that
+- name: Point the API at another database and redeploy it
   storefront.runbook.render_env:
     api_token: "{{ vault_render_token }}"
     service: srv-d1a2b3c4d5e6f7g8h9i0
@@ -97,15 +98,15 @@ removed:
   type: list
   elements: str
 variables:
-  description: The service's own variables by name and keyed digest as they are now, as in
+  description: The service's own current variables, each with its name and keyed digest, as in
     RV(storefront.runbook.render_info#module:variables).
   returned: success
   type: list
   elements: dict
   sample: [{"name": "DATABASE_URL", "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}]
 deployment:
-  description: The deploy that runs with them, in the shape of RV(storefront.runbook.render_service#module:deployment);
-    null where none was made.
+  description: The deploy that runs with these variables, in the shape of
+    RV(storefront.runbook.render_service#module:deployment). Null if none was created.
   returned: success
   type: dict
 elapsed:
@@ -125,9 +126,9 @@ from ..module_utils.platforms.render.states import live
 from ..module_utils.platforms.render.variables import digests, remove, variables, write
 from ..module_utils.release.lease import guard
 
-NOT_DEPLOYED = (  # for nothing at Render tells which variables a deploy has
-    "The next run takes no variable that is set by now for a reason to deploy: run it without deploy, then storefront.runbook.render_service with "
-    "state=redeployed."
+NOT_DEPLOYED = (  # Render does not report the variables of a deploy
+    "Some variables may already be set, and the next run will not deploy because of them. "
+    "Rerun the task without deploy, then run storefront.runbook.render_service with state=redeployed."
 )
 
 
@@ -168,11 +169,14 @@ def plan(params: dict[str, Any], client: Render) -> Plan:
 def refuse_wrong(params: dict[str, Any]) -> None:
     wanted = params["variables"]
     if odd := sorted(name for name, value in wanted.items() if not isinstance(value, str)):
-        raise ConfigError(f"{', '.join(odd)} in variables: a variable's value is a string. Put it in quotes.", code="no_string")
+        raise ConfigError(f"The value of {', '.join(odd)} in variables is not a string. Put it in quotes.", code="no_string")
     if both := sorted(wanted.keys() & set(params["absent"])):
-        raise ConfigError(f"{', '.join(both)}: named in variables and in absent. Take it out of one of them.", code="contradiction")
+        raise ConfigError(f"{', '.join(both)} is in variables and in absent. Remove it from one of them.", code="contradiction")
     if params["exclusive"] and not wanted:
-        raise ConfigError("exclusive without variables would remove every variable of the service. Name those that shall stay in variables.", code="empty_list")
+        raise ConfigError(
+            "exclusive without variables would remove every variable of the service. List those to keep in variables.",
+            code="empty_list",
+        )
 
 
 def apply(intent: Plan, client: Render) -> dict[str, Any]:

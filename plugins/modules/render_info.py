@@ -2,50 +2,49 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell what a Render service runs, how it is set, and what it has said."""
+"""List the live deploy of a Render service, its rollback candidates, its settings and its log."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: render_info
 version_added: 1.0.0
-short_description: Tell what a Render service runs, and what it can be rolled back to
+short_description: List the live deploy of a Render service and its rollback candidates
 description:
-  - Reads the deploy that serves, those on their way, those that Render can roll back to, the service's settings, and
+  - Reads the live deploy, the deploys in progress, the ones that Render can roll back to, the service's settings and
     its log. Writes nothing.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   path:
     description:
-      - A git repository on the controller, whose tags say what the commits are called. Without it, or where it cannot
-        be read, a deploy of a commit has no release.
+      - Git repository on the controller. Its tags are the names of the releases. Without it, or if it cannot be read, a
+        deploy of a commit has no release name.
     type: path
   digest_key:
     description:
-      - Key for the digests in RV(variables), the API token by default. Digests compare only with digests of the same
-        key, so give one where they shall outlast a change of the token, or where several tokens are used. Use a long
-        random one.
+      - Key for the digests in RV(variables). The default is the API token. Only digests of the same key can be
+        compared. So set a key if the token may change or if you use several tokens. Use a long random value.
     type: str
   log_lines:
     description:
-      - How many lines of the service's log to return, the newest ones.
+      - Number of the newest lines of the service's log to return.
     type: int
     default: 0
   log_minutes:
     description:
-      - How far back these may reach.
+      - Maximum age of these lines in minutes.
     type: int
     default: 60
   log_types:
     description:
-      - Which of them, such as V(app), V(build) or V(request); all when empty.
+      - Types of lines to return, such as V(app), V(build) or V(request). If empty, all types.
     type: list
     elements: str
     default: []
   log_text:
     description:
-      - Only lines with this text; Render takes wildcards and regular expressions in it.
+      - Return only lines with this text. Render supports wildcards and regular expressions in it.
     type: str
 extends_documentation_fragment:
   - storefront.runbook.render
@@ -59,14 +58,14 @@ attributes:
     support: none
 notes:
   - The module reads the last 50 deploys.
-  - Render keeps a number of builds for rollbacks, by the plan, and does not tell which, so the older ones of
-    RV(candidates) may be gone.
+  - Render keeps a limited number of builds for rollbacks, depending on the plan, and does not report which. So the
+    older ones of RV(candidates) may no longer exist.
 seealso:
   - module: storefront.runbook.render_service
 """
 
 EXAMPLES = r"""
-- name: Note what the API runs
+- name: Read the live deploy of the API
   storefront.runbook.render_info:
     api_token: "{{ vault_render_token }}"
     service: srv-d1a2b3c4d5e6f7g8h9i0
@@ -78,7 +77,7 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ api.candidates | map(attribute='release') | first | default('nothing to roll back to') }}"
 
-- name: Read the end of its log
+- name: Read the end of the log
   storefront.runbook.render_info:
     api_token: "{{ vault_render_token }}"
     service: shop-api
@@ -88,7 +87,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 live:
-  description: The deploy that serves; null when none does.
+  description: The live deploy. Null if there is none.
   returned: success
   type: dict
   contains: &deployment
@@ -101,11 +100,11 @@ live:
       type: str
       sample: https://shop-api.onrender.com
     status:
-      description: Render's word for its state, or V(stopped) for one whose service is suspended.
+      description: Render's status, or V(stopped) if the service is suspended.
       type: str
       sample: live
     release:
-      description: Name of the release; null for a commit without a tag at O(path).
+      description: Name of the release. Null for a commit without a tag in O(path).
       type: str
       sample: v1.1.0
     commit:
@@ -118,24 +117,23 @@ live:
       sample: "2026-01-31T12:00:00+00:00"
 candidates:
   description:
-    - What M(storefront.runbook.render_service) can roll back to. First those that are older than the build that serves,
-      then newer ones, such as one that was rolled back from; each with the newest first.
+    - Deploys that M(storefront.runbook.render_service) can roll back to. The list starts with those older than the live
+      build. Newer ones follow, such as a deploy that was rolled back. Each group has the newest first.
   returned: success
   type: list
   elements: dict
   contains: *deployment
 in_progress:
-  description: The deploys that Render is building or starting, the newest first.
+  description: The deploys that Render is building or starting, newest first.
   returned: success
   type: list
   elements: dict
   contains: *deployment
 variables:
   description:
-    - The service's own variables of today by name, sorted, without those of linked environment groups.
-    - A digest is an HMAC-SHA256 of name and value, keyed by O(digest_key) or else by the API token. It tells whether a
-      value is the same as it was, and without the key it says nothing about the value. The key in use is derived from
-      the one given.
+    - The service's own current variables, sorted by name, without those of linked environment groups.
+    - A digest is an HMAC-SHA256 of name and value. Its key is derived from O(digest_key), or else from the API token.
+      The digest shows whether a value has changed. Without the key it reveals nothing about the value.
   returned: success
   type: list
   elements: dict
@@ -149,20 +147,20 @@ variables:
       type: str
       sample: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 source:
-  description: Where the service gets its code from.
+  description: Source of the service's code.
   returned: success
   type: dict
   contains:
     repository:
-      description: The Git repository that it is built from; null for an image.
+      description: Git repository that it is built from. Null for an image.
       type: str
       sample: https://github.com/example/shop
     branch:
-      description: The branch whose pushes deploy when RV(auto_deploy) is true.
+      description: Branch whose pushes are deployed if RV(auto_deploy) is true.
       type: str
       sample: main
     image:
-      description: The image that it runs in place of a build.
+      description: Image that it runs instead of a build.
       type: str
       sample: ghcr.io/example/shop:1.1.0
     root_directory:
@@ -170,7 +168,7 @@ source:
       type: str
       sample: apps/backend
 auto_deploy:
-  description: Whether a push to RV(source.branch) deploys the service by itself, past every check.
+  description: Whether a push to RV(source.branch) deploys the service automatically, without any checks.
   returned: success
   type: bool
   sample: false
@@ -180,50 +178,51 @@ suspended:
   type: bool
   sample: false
 replicas:
-  description: How many instances it is set to; null where there is no such number.
+  description: Configured number of instances. Null if the service has no such setting.
   returned: success
   type: int
   sample: 1
 maintenance_mode:
-  description: Whether a maintenance page is shown (C(enabled)) and which (C(uri)); null for what is no web service.
+  description: Whether a maintenance page is shown (C(enabled)) and its URL (C(uri)). Null if the service is not a web
+    service.
   returned: success
   type: dict
   sample: {"enabled": false, "uri": ""}
 pre_deploy_command:
-  description: What Render runs before a deploy starts, such as migrations; empty for nothing.
+  description: Command that Render runs before a deploy starts, such as migrations. Empty for none.
   returned: success
   type: str
   sample: npx prisma migrate deploy
 start_command:
-  description: What Render starts; null for an image, which says that.
+  description: Start command. Null for an image, which defines its own.
   returned: success
   type: str
   sample: npm start
 healthcheck_path:
-  description: Path that has to answer before a deploy serves; null for none.
+  description: Path that must answer before a deploy receives traffic. Null for none.
   returned: success
   type: str
   sample: /health
 logs:
-  description: The newest lines of its log, the oldest of them first; passwords in URLs are masked.
+  description: The newest lines of the log, with the oldest line first. Passwords in URLs are masked.
   returned: when O(log_lines) is not 0
   type: list
   elements: dict
   contains:
     at:
-      description: When it was said.
+      description: Time of the line.
       type: str
     type:
-      description: What it belongs to, such as V(app) or V(build).
+      description: Type of the line, such as V(app) or V(build).
       type: str
     level:
-      description: How grave it is.
+      description: Severity.
       type: str
     instance:
-      description: Which instance said it.
+      description: Instance that wrote the line.
       type: str
     message:
-      description: The line.
+      description: Text of the line.
       type: str
 elapsed:
   description: Run time of the module in seconds.

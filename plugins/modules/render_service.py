@@ -2,7 +2,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Deploy a release to a Render service, roll it back, stop, start, restart, scale or set it."""
+"""Deploy a release to a Render service, roll it back, stop, start, restart, scale or configure it."""
 
 from __future__ import annotations
 
@@ -11,27 +11,29 @@ module: render_service
 version_added: 1.0.0
 short_description: Deploy, roll back, stop, start or scale a service on Render
 description:
-  - Makes a service run a release, run an older deploy again, or stop, and waits until Render says that it is so. For a
-    web service that is after its health check; a worker has none and is taken for healthy once it runs.
-  - Render builds from Git or pulls an image, and takes no upload. So a release is a commit that Render finds in the
-    service's repository, or an image.
-  - Deploys that Render still builds or starts for the service, and that are not what was asked for, are canceled first,
-    so that none of them takes over afterwards.
+  - Deploys a release to a service, rolls it back to an older deploy, stops it or starts it, and waits until Render
+    reports the result. A web service is ready after its health check. A worker has no health check and counts as
+    healthy once it runs.
+  - Render builds from Git or pulls an image, and accepts no uploads. So a release is a commit in the service's
+    repository or an image.
+  - The module first cancels other deploys of the service that Render is still building or starting, so that none of
+    them becomes live afterwards.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   state:
     description:
-      - V(deployed) deploys the commit or the image and waits until it is live. A deploy of the same one that is live or
-        on its way is used again, so a second run makes no second one, with whichever variables it runs.
-      - V(redeployed) deploys what serves anew, every time, with the variables and settings of today, which takes a
-        build.
-      - V(rolled_back) runs the build of O(deployment) again. Nothing is done when it is live, or when a rollback to it
-        is live or on its way. What is deployed on each push is turned off, since Render leaves that on with a rollback
-        by API.
+      - V(deployed) deploys the commit or the image and waits until it is live. If a deploy of the same commit or image
+        is live or in progress, the module reuses it, even if its variables are different. So a second run creates no
+        second deploy.
+      - V(redeployed) redeploys the live commit or image with the current variables and settings. It does so on every
+        run and takes a build.
+      - V(rolled_back) runs the build of O(deployment) again. The module does nothing if this deploy is live, or if a
+        rollback to it is live or in progress. It turns off automatic deploys of pushes, since Render leaves them on
+        after a rollback by API.
       - V(stopped) suspends the service. It keeps its builds and can be started again.
       - V(started) resumes it.
-      - V(restarted) replaces its instances by new ones of the same deploy, every time.
+      - V(restarted) replaces the instances by new ones of the same deploy. It does so on every run.
       - V(scaled) runs O(replicas) instances.
       - V(configured) sets O(auto_deploy) and O(maintenance_mode) and deploys nothing.
     type: str
@@ -39,18 +41,18 @@ options:
     required: true
   source:
     description:
-      - Where the deploy of O(state=deployed) comes from.
-      - V(commit) has Render build O(commit), or the one that O(ref) stands for.
+      - Source of the deploy for O(state=deployed).
+      - V(commit) lets Render build O(commit), or the commit that O(ref) resolves to.
       - V(image) runs O(image).
-      - V(adopt) makes no deploy. It takes the one that Render made by itself of exactly that commit, waits for it, and
-        fails when there is none.
+      - V(adopt) creates no deploy. It finds the one that Render created automatically for exactly that commit, and
+        waits for it. It fails if there is none.
     type: str
     choices: [adopt, commit, image]
     default: commit
   path:
     description:
-      - A git repository on the controller that has the release. Commits are looked up in it, by O(ref), and so is what
-        releases are called, by their tags. Nothing of it is uploaded.
+      - Git repository on the controller that has the release. The module resolves O(ref) in it, and uses its tags as
+        names of releases. It uploads nothing from it.
     type: path
   ref:
     description:
@@ -58,42 +60,42 @@ options:
     type: str
   commit:
     description:
-      - The full SHA of the commit to deploy, where there is no repository at O(path).
+      - Full SHA of the commit to deploy, if there is no repository at O(path).
     type: str
   image:
     description:
-      - The image to deploy to an image-backed service. Host, repository and name must be the service's own. A reference
-        with a digest always is the same image.
+      - Image to deploy to an image-backed service. Host, repository and name must be those of the service. Only a
+        reference with a digest always means the same image.
     type: str
   release:
     description:
-      - Name of the release, such as V(v1.1.0), without blanks. It is the O(ref) by default, or the tag of the O(image).
-      - Render keeps no name for a deploy. What releases are called is found by their commits or images, so a deploy of
-        a commit that has no tag at O(path) has no release.
+      - Name of the release, such as V(v1.1.0), without spaces. The default is O(ref) or the tag of O(image).
+      - Render stores no name for a deploy. The module finds the name by the commit or the image, so a deploy of a
+        commit without a tag in O(path) has no release name.
     type: str
   clear_cache:
     description:
-      - Whether Render clears its build cache first.
+      - Whether Render clears its build cache before the build.
     type: bool
     default: false
   deployment:
     description:
-      - Id of the deploy to go back to (C(dep-...)). Required with O(state=rolled_back).
+      - Id of the deploy to roll back to (C(dep-...)). Required with O(state=rolled_back).
     type: str
   pinned_variables:
     description:
-      - Names of variables that must not come back from the past, such as V(DATABASE_URL). A rollback at Render runs
-        with the variables that its target had, and leaves what is set for later deploys as it is.
-      - Render does not tell which variables a deploy runs with. Where one of these was changed since
-        O(known_variables), or where they do not tell it, the commit or image of O(deployment) is deployed anew with
-        today's variables instead, which takes a build.
-      - Without names a rollback is Render's own.
+      - Names of variables that must keep their current values, such as V(DATABASE_URL). A Render rollback runs with the
+        old variables of its target, and does not change the variables of later deploys.
+      - Render does not report which variables a deploy runs with. If one of these variables has changed since
+        O(known_variables), or is missing there, the module redeploys the commit or image of O(deployment) with the
+        current variables instead. This takes a build.
+      - If the list is empty, the module uses Render's own rollback.
     type: list
     elements: str
     default: []
   known_variables:
     description:
-      - What RV(storefront.runbook.render_info#module:variables) or RV(variables) was when O(deployment) was live, with
+      - Value of RV(storefront.runbook.render_info#module:variables) or RV(variables) when O(deployment) was live, with
         the same O(digest_key).
     type: list
     elements: dict
@@ -106,32 +108,33 @@ options:
         required: true
       digest:
         description:
-          - Its digest.
+          - Keyed digest of its value.
         type: str
         required: true
   digest_key:
     description:
-      - Key of the digests in RV(variables) and O(known_variables), the API token by default. Digests compare only with
-        digests of the same key.
+      - Key for the digests in RV(variables) and O(known_variables). The default is the API token. Only digests of the
+        same key can be compared.
     type: str
   replicas:
     description:
-      - How many instances shall run. Required with O(state=scaled); refused while Render scales the service by itself,
-        since it ignores the number then.
+      - Number of instances to run. Required with O(state=scaled). The module refuses it while Render's autoscaling is
+        on, since Render then ignores the number.
     type: int
   auto_deploy:
     description:
-      - Whether Render deploys each push by itself, past every check. When it is not set O(state=deployed) refuses a
-        service that does that, and O(state=rolled_back) turns it off; the others leave it as it is.
+      - Whether Render deploys each push automatically, without any checks. If it is not set, O(state=deployed) refuses
+        a service with automatic deploys, O(state=rolled_back) turns them off, and the other states leave the setting as
+        it is.
     type: bool
   maintenance_mode:
     description:
-      - Whether Render answers for the web service with a maintenance page, with O(state=configured). Left as it is when
-        not set.
+      - Whether Render shows a maintenance page instead of the web service. Used with O(state=configured). If not set,
+        it stays as it is.
     type: bool
   maintenance_uri:
     description:
-      - The page that is shown meanwhile; Render's own when empty. Left as it is when not set.
+      - URL of the maintenance page. If empty, Render shows its own page. If not set, it stays as it is.
     type: str
 extends_documentation_fragment:
   - storefront.runbook.render
@@ -141,20 +144,19 @@ extends_documentation_fragment:
   - storefront.runbook.store
 attributes:
   check_mode:
-    description: Reads the live state and predicts the result without writing. It cannot know whether Render has the
+    description: Reads the live state and predicts the result without writing. It cannot verify that Render has the
       commit.
     support: full
   diff_mode:
-    description: Shows which deploy is live, which are on their way, and the settings, before and after.
+    description: Shows the live deploy, the deploys in progress and the settings, before and after.
     support: full
 notes:
   - The module reads the last 50 deploys; O(deployment) may be older.
-  - Render keeps a number of builds for rollbacks, by the plan, and does not tell which; it refuses the rollback to
-    another one.
-  - Linked environment groups are not rolled back by Render, and O(pinned_variables) knows the service's own variables
-    only.
-  - A suspended service is resumed before it is deployed to or rolled back, so what it ran before may serve for a
-    moment.
+  - Render keeps a limited number of builds for rollbacks, depending on the plan, and does not report which. It refuses
+    a rollback to a build that it no longer has.
+  - Render does not roll back linked environment groups, and O(pinned_variables) covers only the service's own
+    variables.
+  - The module resumes a suspended service before it deploys or rolls back, so the old deploy may be live for a moment.
 seealso:
   - module: storefront.runbook.render_info
   - module: storefront.runbook.render_env
@@ -170,7 +172,7 @@ EXAMPLES = r"""
     ref: v1.1.0
   register: api
 
-- name: Run the one from before again, with today's database
+- name: Roll back to the previous deploy, with the current database
   storefront.runbook.render_service:
     api_token: "{{ vault_render_token }}"
     service: srv-d1a2b3c4d5e6f7g8h9i0
@@ -198,8 +200,8 @@ EXAMPLES = r"""
 RETURN = r"""
 deployment:
   description:
-    - The deploy that was asked for; with O(state=stopped) the one that ran, with the states that deploy nothing the one
-      that serves. Null when none does.
+    - The requested deploy. With O(state=stopped) it is the deploy that ran, and with states that deploy nothing it is
+      the live deploy. Null if there is none.
   returned: success
   type: dict
   contains:
@@ -212,11 +214,11 @@ deployment:
       type: str
       sample: https://shop-api.onrender.com
     status:
-      description: Render's word for its state, or V(stopped) for one whose service is suspended.
+      description: Render's status, or V(stopped) if the service is suspended.
       type: str
       sample: live
     release:
-      description: Name of the release; null for a commit without a tag at O(path).
+      description: Name of the release. Null for a commit without a tag in O(path).
       type: str
       sample: v1.1.0
     commit:
@@ -228,40 +230,40 @@ deployment:
       type: str
       sample: "2026-01-31T12:00:00+00:00"
 previous:
-  description: What was live before, in the shape of RV(deployment); null when nothing was.
+  description: The deploy that was live before, in the shape of RV(deployment). Null if there was none.
   returned: success
   type: dict
 variables:
   description:
-    - The service's own variables of today by name and keyed digest, as in
-      RV(storefront.runbook.render_info#module:variables). A deploy that was made now runs with them.
+    - The service's own current variables, each with its name and keyed digest, as in
+      RV(storefront.runbook.render_info#module:variables). A new deploy runs with these variables.
   returned: with O(state=deployed), O(state=redeployed) or O(pinned_variables)
   type: list
   elements: dict
   sample: [{"name": "DATABASE_URL", "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}]
 way:
   description:
-    - How O(deployment) is made to run again. V(rollback) is Render's own, with the variables of then; V(redeploy)
-      deploys its source anew with those of today; V(resume) resumes the service. Check mode tells it, too. Null where
-      nothing has to be made.
+    - How O(deployment) is started again. V(rollback) is Render's own rollback with the old variables. V(redeploy)
+      redeploys its source with the current variables. V(resume) resumes the service. Also returned in check mode. Null
+      if nothing has to be done.
   returned: with O(state=rolled_back) or O(state=started)
   type: str
   sample: rollback
 differing_variables:
-  description: Names of O(pinned_variables) that may have another value today than O(known_variables) tell.
+  description: Names of the O(pinned_variables) whose current value may differ from O(known_variables).
   returned: with O(state=rolled_back)
   type: list
   elements: str
   sample: [DATABASE_URL]
 service:
   description:
-    - How the service was set up before, in the words of M(storefront.runbook.render_info), such as
+    - Settings of the service before the run, with the same keys as M(storefront.runbook.render_info), such as
       RV(storefront.runbook.render_info#module:auto_deploy) and RV(storefront.runbook.render_info#module:start_command).
   returned: with O(state=deployed)
   type: dict
   sample: {"auto_deploy": false, "start_command": "npm start", "pre_deploy_command": ""}
 auto_deploy:
-  description: Whether Render deploys each push by itself from now on.
+  description: Whether Render deploys each push automatically after the run.
   returned: success
   type: bool
 elapsed:
@@ -278,7 +280,7 @@ error:
         or V(lease_lost).
       type: str
     code:
-      description: Render's own code.
+      description: Render's error code.
       type: str
     status:
       description: HTTP status of the response.
@@ -371,7 +373,7 @@ def plan(params: dict[str, Any], client: Render) -> Plan:
     if not (course.is_complete and found and found.is_live):
         after |= {"live": {key: predicted[key] for key in ("id", "release", "status")}, "in_progress": [], "suspended": False}
     if course.is_complete:
-        result["changed"] = bool(work.settings)  # what is on its way already is only waited for
+        result["changed"] = bool(work.settings)  # a deploy in progress is only waited for
     return Plan(before, after, work, {**result, **course.told, "deployment": predicted})
 
 

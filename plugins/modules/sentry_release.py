@@ -2,34 +2,34 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell Sentry of a release: its commits, and where it is deployed."""
+"""Create a release at Sentry, with its commits and its deploy."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: sentry_release
 version_added: 1.0.0
-short_description: Tell Sentry of a release and where it is deployed
+short_description: Create a release and its deploy at Sentry
 description:
-  - Makes a release at Sentry, so that errors are counted by it, links it with its commits, marks it as released, and
-    tells of its deploy to an environment.
-  - Only what Sentry does not know yet is written. A release that exists keeps what it has; projects are added and none
-    is taken away.
-  - A deploy is the same one when its environment and its name are; without a name the release is deployed to an
-    environment once.
+  - Creates a release at Sentry, so that Sentry groups errors by release. It links the release with its commits, marks
+    it as released, and records its deploy to an environment.
+  - The module writes only the data that Sentry does not have yet. An existing release keeps its data. Projects are
+    added but never removed.
+  - A deploy is identified by its environment and its name. Without a name, the module records one deploy of the release
+    for each environment.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   api_token:
     description:
-      - Token of the organization, or of an integration with C(project:releases). Never shown, logged or written to
-        disk.
+      - API token of the organization, or of an integration with the scope C(project:releases). Never shown, logged or
+        written to disk.
       - The environment variable E(SENTRY_AUTH_TOKEN) is used when this option is not set.
     type: str
     required: true
   api_url:
     description:
-      - Address of Sentry, such as V(https://de.sentry.io) for an organization in the EU, or one's own.
+      - URL of Sentry, such as V(https://de.sentry.io) for an organization in the EU, or the URL of your own server.
     type: str
     default: https://sentry.io
   organization:
@@ -39,26 +39,26 @@ options:
     required: true
   projects:
     description:
-      - Slugs of the projects whose errors tell this release.
+      - Slugs of the projects whose errors report this release.
     type: list
     elements: str
     required: true
   version:
     description:
-      - Name of the release, the same one that the application gives to Sentry's SDK.
+      - Name of the release. It must be the name that the application passes to Sentry's SDK.
     type: str
     required: true
   url:
     description:
-      - Where people read about the release.
+      - URL of a page about the release.
     type: str
   ref:
     description:
-      - The commit or tag, as a line for people.
+      - Commit or tag, as text for readers.
     type: str
   commits:
     description:
-      - The release's commits, the newest first. Sentry finds by them who may know about an error.
+      - Commits of the release, newest first. Sentry uses them to suggest who can resolve an error.
     type: list
     elements: dict
     suboptions:
@@ -67,29 +67,29 @@ options:
         type: str
         required: true
       repository:
-        description: Name of the repository, as Sentry knows it.
+        description: Name of the repository at Sentry.
         type: str
       subject:
-        description: What it says it does.
+        description: Subject line of the commit message.
         type: str
       author_name:
-        description: Name of its author.
+        description: Name of the author.
         type: str
       author_email:
-        description: Address of its author.
+        description: Email address of the author.
         type: str
       timestamp:
-        description: When it was made, in the form of ISO 8601.
+        description: Time of the commit, in ISO 8601.
         type: str
   refs:
     description:
-      - Instead of O(commits), the newest commit of each repository. Sentry asks the repository's host for those in
-        between, which it must be connected with.
+      - The newest commit of each repository, instead of O(commits). Sentry reads the commits in between from the
+        repository's host, so it must be connected to that host.
     type: list
     elements: dict
     suboptions:
       repository:
-        description: Name of the repository, as Sentry knows it.
+        description: Name of the repository at Sentry.
         type: str
         required: true
       commit:
@@ -101,29 +101,29 @@ options:
         type: str
   released_at:
     description:
-      - When the release went out, in the form of ISO 8601. A release without it counts as one that is not out yet. One
-        that is set is not changed.
+      - Time of the release, in ISO 8601. Without it Sentry treats the release as not released yet. The module does not
+        change a time that is already set.
     type: str
   deploy:
     description:
-      - Where the release is deployed.
+      - Deploy of the release.
     type: dict
     suboptions:
       environment:
-        description: Name of the environment, the same one that the application gives to Sentry's SDK.
+        description: Name of the environment. It must be the name that the application passes to Sentry's SDK.
         type: str
         required: true
       name:
-        description: What tells this deploy from others of the release, such as a record's id; up to 64 characters.
+        description: Unique name of this deploy, such as a record's id. It may have up to 64 characters.
         type: str
       url:
-        description: Where the deployed site is.
+        description: URL of the deployed site.
         type: str
       started_at:
-        description: When the deploy began, in the form of ISO 8601.
+        description: Start time of the deploy, in ISO 8601.
         type: str
       finished_at:
-        description: When it ended; Sentry takes the present when it is not set.
+        description: End time of the deploy, in ISO 8601. Sentry uses the current time by default.
         type: str
 extends_documentation_fragment:
   - storefront.runbook.api
@@ -137,7 +137,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Tell Sentry that v1.2.3 is live
+- name: Record at Sentry that v1.2.3 is live
   storefront.runbook.sentry_release:
     api_token: "{{ vault_sentry_token }}"
     organization: acme
@@ -151,7 +151,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 release:
-  description: The release at Sentry; in check mode what it would be.
+  description: The Sentry release, or the predicted release in check mode.
   returned: success
   type: dict
   contains:
@@ -160,29 +160,29 @@ release:
       type: str
       sample: v1.2.3
     projects:
-      description: Slugs of its projects.
+      description: Slugs of the projects.
       type: list
       elements: str
       sample: [shop, shop-api]
     released_at:
-      description: When it went out; null for one that is not out yet.
+      description: Time of the release. Null if it is not released yet.
       type: str
       sample: "2026-01-31T12:00:00Z"
     last_commit:
-      description: SHA of its newest commit; null where Sentry knows none.
+      description: SHA of the newest commit. Null if Sentry has none.
       type: str
       sample: 0123456789abcdef0123456789abcdef01234567
 deploy:
-  description: The deploy.
+  description: The Sentry deploy.
   returned: when O(deploy) is given
   type: dict
   contains:
     id:
-      description: Its id; null in check mode where it would be made.
+      description: Id. Null in check mode if it would be created.
       type: str
       sample: "4711"
     environment:
-      description: The environment.
+      description: Name of the environment.
       type: str
       sample: production
     name:
@@ -204,7 +204,7 @@ error:
       type: str
       sample: api
     code:
-      description: Sentry's own code.
+      description: Sentry's error code.
       type: str
     status:
       description: HTTP status of the response.

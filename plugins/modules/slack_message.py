@@ -2,34 +2,33 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Post a message to Slack, or change one."""
+"""Post or update a Slack message."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: slack_message
 version_added: 1.0.0
-short_description: Post a message to Slack, or change one
+short_description: Post or update a Slack message
 description:
-  - Posts a message to a channel, answers in its thread, or changes a message that the same app has posted.
-  - A new message is always a change. A message that is named by O(ts) is changed only where it does not say O(text)
-    already; without the scope to read the channel's history that cannot be seen, and each update is a change.
-  - With an incoming webhook nothing but new messages can be posted, to the webhook's one channel, and Slack does not
-    tell their C(ts).
-  - Slack takes one message a second for a channel. What it asks to wait is waited for.
+  - Posts a message to a channel, replies in its thread, or updates a message that the same app has posted.
+  - A new message is always a change. The module updates the message O(ts) only if its text differs from O(text).
+    Without the scope to read the channel's history it cannot compare the text, so each update is a change.
+  - An incoming webhook can only post new messages to its own channel, and Slack does not return their C(ts).
+  - Slack accepts one message per second and channel. The module waits as long as Slack requests.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   api_token:
     description:
-      - Token of a bot (V(xoxb-...)) with the scope C(chat:write), and C(channels:history) or C(groups:history) to see
-        what a message says. Never shown, logged or written to disk.
-      - The environment variable E(SLACK_BOT_TOKEN) is used when this option is not set. It is not looked at with
+      - Token of a bot (V(xoxb-...)) with the scope C(chat:write). To compare the text of a message, it also needs
+        C(channels:history) or C(groups:history). Never shown, logged or written to disk.
+      - The environment variable E(SLACK_BOT_TOKEN) is used when this option is not set. It is ignored with
         O(webhook_url).
     type: str
   api_url:
     description:
-      - Address of Slack's API. Change it for tests and proxies only.
+      - URL of Slack's API. Change it for tests and proxies only.
     type: str
     default: https://slack.com/api
   allow_plain_http:
@@ -47,30 +46,30 @@ options:
     default: 30.0
   webhook_url:
     description:
-      - URL of an incoming webhook, instead of a token and a channel. It is a secret, and never shown, logged or written
-        to disk.
+      - URL of an incoming webhook, instead of a token and a channel. It is a secret and is never shown, logged or
+        written to disk.
     type: str
   channel:
     description:
-      - Id of the channel (V(C0123456789)), or its name for a new message. With O(ts) it must be the id, as
-        RV(message.channel) tells it.
+      - Id of the channel (V(C0123456789)). For a new message its name works too. With O(ts) it must be the id from
+        RV(message.channel).
     type: str
   text:
     description:
-      - What the message shall say, in Slack's own markup.
+      - Text of the message, in Slack's markup.
     type: str
     required: true
   ts:
     description:
-      - The message to change, as RV(message.ts) told it when it was posted.
+      - Message to update. Use the RV(message.ts) of the task that posted it.
     type: str
   thread_ts:
     description:
-      - The message in whose thread the new one goes.
+      - Message to reply to. The new message appears in its thread.
     type: str
   reply_broadcast:
     description:
-      - Whether an answer in a thread is shown in the channel as well.
+      - Whether a reply in a thread is also shown in the channel.
     type: bool
     default: false
 attributes:
@@ -85,28 +84,28 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Tell that the deploy begins
+- name: Post that the deploy starts
   storefront.runbook.slack_message:
     api_token: "{{ vault_slack_token }}"
     channel: "#deploys"
     text: "Deploying v1.2.3 to production"
   register: began
 
-- name: Tell in its thread what was done
+- name: Post a step in its thread
   storefront.runbook.slack_message:
     api_token: "{{ vault_slack_token }}"
     channel: "{{ began.message.channel }}"
     thread_ts: "{{ began.message.ts }}"
     text: "The database is backed up"
 
-- name: Let the first message tell how it ended
+- name: Update the first message with the outcome
   storefront.runbook.slack_message:
     api_token: "{{ vault_slack_token }}"
     channel: "{{ began.message.channel }}"
     ts: "{{ began.message.ts }}"
     text: "v1.2.3 is live in production"
 
-- name: Tell it by a webhook
+- name: Post by a webhook
   storefront.runbook.slack_message:
     webhook_url: "{{ vault_slack_webhook }}"
     text: "v1.2.3 is live in production"
@@ -119,15 +118,16 @@ message:
   type: dict
   contains:
     channel:
-      description: Id of its channel; in check mode as it was given, and null with a webhook.
+      description: Id of the channel. In check mode the value of O(channel), and null with a webhook.
       type: str
       sample: C0123456789
     ts:
-      description: Its name within the channel; null in check mode for a new one, and with a webhook.
+      description: Identifier of the message within the channel. Null for a new message in check mode, and with a
+        webhook.
       type: str
       sample: "1767225600.000100"
     thread_ts:
-      description: The message in whose thread it is.
+      description: Message that it replies to.
       type: str
       sample: "1767225600.000100"
 elapsed:
@@ -145,7 +145,7 @@ error:
       type: str
       sample: api
     code:
-      description: Slack's own code.
+      description: Slack's error code.
       type: str
       sample: not_in_channel
     status:
@@ -202,16 +202,19 @@ def refuse_unfit(params: dict[str, Any]) -> None:
     if params["webhook_url"] and (params["channel"] or params["ts"]):
         raise ConfigError("A webhook posts new messages to its own channel only. Leave out channel and ts, or use api_token instead of webhook_url.")
     if not params["webhook_url"] and not (params["api_token"] and params["channel"]):
-        raise ConfigError("Give api_token and channel, or webhook_url.")
+        raise ConfigError("Set api_token and channel, or webhook_url.")
     if params["ts"] and params["thread_ts"]:
-        raise ConfigError("ts names a message to change and thread_ts where a new one goes. Give one of them.")
+        raise ConfigError("ts updates a message and thread_ts replies to one. Set only one of them.")
     if params["ts"] and not re.fullmatch(r"[CDG][A-Z0-9]{8,}", params["channel"]):
-        raise ConfigError(f"channel is {params['channel']!r}; with ts it must be the channel's id, such as C0123456789. The task that posted it told it.")
+        raise ConfigError(
+            f"channel is {params['channel']!r}. With ts it must be the channel's id, such as C0123456789. "
+            "Use message.channel of the task that posted the message."
+        )
     for name in ("ts", "thread_ts"):
         if params[name] and not re.fullmatch(r"\d{10}\.\d{6}", params[name]):
-            raise ConfigError(f"{name} is {params[name]!r}, which names no message. Give message.ts of the task that posted it, in quotes.")
+            raise ConfigError(f"{name} is {params[name]!r}, which identifies no message. Use message.ts of the task that posted it, in quotes.")
     if not params["text"].strip() or len(params["text"]) > LONGEST:
-        raise ConfigError(f"text has {len(params['text'])} characters. Give 1 to {LONGEST}.")
+        raise ConfigError(f"text has {len(params['text'])} characters. It must have 1 to {LONGEST}.")
 
 
 def plan(params: dict[str, Any], client: Slack | Webhook) -> Plan:
@@ -220,7 +223,7 @@ def plan(params: dict[str, Any], client: Slack | Webhook) -> Plan:
     before: dict[str, Any] = {}
     if ts and isinstance(client, Slack):
         says = client.says(params["channel"], ts)
-        before = {"text": says if says is not None else "(not to be read with this token)"}
+        before = {"text": says if says is not None else "(not readable with this token)"}
     return Plan(before, {"text": plain(text)}, todo={**params}, result={"message": place})
 
 
@@ -241,7 +244,7 @@ def main() -> None:
 
 
 def hidden(params: dict[str, Any]) -> list[str]:
-    """The part of a webhook's URL that matters, which no_log on the whole would not find alone."""
+    """Return the secret last part of a webhook's URL. With no_log on the whole URL, Ansible would not mask this part alone."""
     return [part for part in (params["webhook_url"] or "").strip().split("/")[-1:] if part]
 
 

@@ -11,96 +11,97 @@ module: vercel_deploy
 version_added: 1.0.0
 short_description: Stage, promote, roll back or cancel a deployment on Vercel
 description:
-  - Builds the frontend for production without serving it, points the production domains at a build, or points them back
+  - Builds the frontend for production without serving it, points the production domains to a build, or points them back
     to an older one.
-  - Vercel's C(READY) says that a build is done, not that it is served. The module waits until every production domain
-    serves the deployment. Domains with a cache in front of them serve the new deployment only after a purge.
+  - Vercel's C(READY) means that a build is finished, not that it is served. The module waits until every production
+    domain serves the deployment. Domains behind a cache serve the new deployment only after a purge.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   state:
     description:
-      - V(staged) builds the release for production and does not serve it, from what O(source) says. The project's
-        I(auto-assign custom production domains) is turned off first; in a project that is linked to Git only where
-        O(auto_assign_domains=false) says so. A deployment of the same release and source that is built or being built
-        is used again, so a second run makes no second build.
+      - V(staged) builds the release from O(source) for production without serving it. The module first turns off the
+        project's setting I(auto-assign custom production domains). If the project is linked to Git, it does so only
+        with O(auto_assign_domains=false). If a deployment of the same release and source exists or is being built, the
+        module reuses it. So a second run starts no second build.
       - V(promoted) serves O(deployment) on every production domain. The project's auto-assignment stays as it was,
         although Vercel turns it on with each promotion.
-      - V(rolled_back) serves O(deployment), an older one that has served production already. Nothing is built and
-        changed variables do not apply. Vercel turns auto-assignment off with it; O(auto_assign_domains=true) turns it
-        on again.
-      - V(canceled) stops the build of O(deployment). One that is over already is left as it is.
+      - V(rolled_back) serves O(deployment), which must be an older deployment that was live in production before.
+        Nothing is built, and changed variables have no effect. Vercel turns auto-assignment off with a rollback.
+        O(auto_assign_domains=true) turns it on again.
+      - V(canceled) cancels the build of O(deployment). A finished build stays as it is.
     type: str
     choices: [staged, promoted, rolled_back, canceled]
     required: true
   source:
     description:
-      - Where the build of O(state=staged) comes from.
-      - V(upload) sends the files in O(path). It is what happens where O(source) is not set.
-      - V(commit) has Vercel build O(commit) from the Git repository that the project is linked to.
-      - V(redeploy) has Vercel build O(deployment) again, with the variables of today. That is also how a preview comes
-        to production. A build of the same that is newer than the last change of a variable is used again; that a
-        variable was removed does not show.
-      - V(adopt) makes no build. It takes the production build that Vercel made by itself of exactly O(commit), waits
-        for it, and fails when there is none. It looks for a few seconds, since a push takes a moment to show.
+      - Source of the build for O(state=staged).
+      - V(upload) sends the files in O(path). This is the default.
+      - V(commit) lets Vercel build O(commit) from the Git repository that the project is linked to.
+      - V(redeploy) lets Vercel build O(deployment) again with the current variables. This also brings a preview to
+        production. The module reuses a build of the same deployment that is newer than the last change of a variable.
+        It cannot detect that a variable was removed.
+      - V(adopt) starts no build. It finds the production build that Vercel started automatically for exactly O(commit),
+        and waits for it. It fails if there is none. It searches for a few seconds, since a push takes a moment to
+        appear.
     type: str
     choices: [upload, commit, redeploy, adopt]
   environment:
     description:
-      - What O(state=staged) builds for. V(production), V(preview), or the slug of a custom environment. Only what is
-        built for production can be promoted.
+      - Environment that O(state=staged) builds for, which is V(production), V(preview) or the slug of a custom
+        environment. Only a build for production can be promoted.
     type: str
     default: production
   prebuilt:
     description:
-      - Whether to send what C(vercel build) has made in C(.vercel/output) below O(path) and O(root_directory), instead
-        of the sources. Vercel then builds nothing. With O(environment=production) it must come from C(vercel build
-        --prod). Not with O(ref).
+      - Whether to send the output of C(vercel build) instead of the sources. The output is in C(.vercel/output) below
+        O(path) and O(root_directory). Vercel then builds nothing. With O(environment=production) it must be the output
+        of C(vercel build --prod). Cannot be combined with O(ref).
     type: bool
     default: false
   force:
     description:
-      - Whether O(state=staged) makes another build, past Vercel's cache, even where there is one of the same release
-        and source.
+      - Whether O(state=staged) always starts a new build without Vercel's cache, even if a build of the same release
+        and source exists.
     type: bool
     default: false
   commit:
     description:
-      - Full SHA of the commit. Required with O(source=commit) and O(source=adopt). With O(source=upload) it is what
-        O(ref) must stand for, and with O(prebuilt) what the output was built from.
+      - Full SHA of the commit. Required with O(source=commit) and O(source=adopt). With O(source=upload), O(ref) must
+        resolve to it. With O(prebuilt) it is the commit that the output was built from.
     type: str
   auto_assign_domains:
     description:
-      - Whether Vercel shall serve each production build as soon as it is built, past every check, once the module is
-        through. With a Git link that means each push to the production branch.
-      - Without it, O(state=staged) turns it off, O(state=promoted) leaves it as it was, O(state=rolled_back) leaves it
-        off as Vercel does.
-      - In a project that is linked to Git and has it on, O(state=staged) is refused unless this is V(false). V(true) is
-        refused there.
+      - Whether Vercel, after this run, serves each production build as soon as it is built, without any checks. If the
+        project is linked to Git, this applies to each push to the production branch.
+      - If not set, O(state=staged) turns the setting off, O(state=promoted) leaves it as it was, and
+        O(state=rolled_back) leaves it off as Vercel does.
+      - If the project is linked to Git and has the setting on, O(state=staged) requires V(false) here. It refuses
+        V(true).
     type: bool
   path:
     description:
-      - A folder with the files, or with O(ref) a git repository on the controller. Required with O(state=staged) and
+      - Folder with the files. With O(ref) it is a git repository on the controller. Required with O(state=staged) and
         O(source=upload).
-      - What Vercel's own client leaves out is left out, such as C(node_modules), C(.git) and C(.env.local), but not
-        C(.env). Then C(.vercelignore) decides, which can take each of them back (C(!.env.local)). Its patterns mean
-        what they mean to that client. The files in O(root_directory) and in the folders above it count, up to O(path)
-        or to the top of the commit.
-      - Of a folder, what C(.gitignore) names is left out too, unless C(.vercelignore) takes it back.
-      - An executable file is sent as one, and a link as a link. A link that leads out of the folder is refused. Vercel
-        takes 15,000 files at most.
+      - The upload leaves out the same files as Vercel's own client, such as C(node_modules), C(.git) and C(.env.local),
+        but not C(.env). C(.vercelignore) can exclude further files and include these again (C(!.env.local)). Its
+        patterns work as in Vercel's client. The module reads the C(.vercelignore) files in O(root_directory) and in the
+        folders above it, up to O(path) or the top of the commit.
+      - If O(path) is a plain folder, files that C(.gitignore) names are left out too, unless C(.vercelignore) includes
+        them again.
+      - Executable files stay executable, and links stay links. The module refuses a link that points out of the folder.
+        Vercel accepts at most 15,000 files.
     type: path
   root_directory:
     description:
-      - Folder inside of O(path) that holds the application. Where the project has a root directory at Vercel, give the
-        same one, or leave it out to upload the whole of O(path).
+      - Folder inside O(path) that holds the application. If the project has a root directory at Vercel, set the same
+        one, or leave this option out to upload the whole of O(path).
     type: str
     default: ""
   release:
     description:
-      - Name of the release, such as V(v1.1.0). It is the O(ref) by default, and required with O(state=staged) where
-        there is none.
-      - With another O(state) it names a deployment that this module did not make.
+      - Name of the release, such as V(v1.1.0). The default is O(ref). Required with O(state=staged) without O(ref).
+      - With another O(state) it is the release name of a deployment that this module did not create.
     type: str
   deployment:
     description:
@@ -108,14 +109,14 @@ options:
     type: str
   meta:
     description:
-      - More words to keep with the deployment at Vercel; never a secret. C(release), C(commit) and C(source_digest) are
-        set by the module.
+      - Extra metadata to store with the deployment at Vercel. It must not contain secrets. The module sets C(release),
+        C(commit) and C(source_digest).
     type: dict
     default: {}
   wait_interval:
     description:
-      - Seconds between two looks. By default as often as Vercel's own client, every second at first and every 30
-        seconds after 5 minutes, but sooner in the first five seconds.
+      - Seconds between two checks. The default is the schedule of Vercel's own client, every second at first and every
+        30 seconds after 5 minutes, but with shorter intervals in the first five seconds.
     type: float
     default: null
 extends_documentation_fragment:
@@ -130,15 +131,15 @@ attributes:
     description: Reads the live state and predicts the result without writing.
     support: full
   diff_mode:
-    description: Shows which deployment is live and staged, before and after.
+    description: Shows the live and the staged deployment, before and after.
     support: full
 notes:
-  - Vercel turns auto-assignment on with each promotion. Where it was off, the module turns it off again at once, so a
-    push that is built in just that moment may be served.
-  - How many files a deployment needs to send shows only when it is made, since Vercel keeps what it was sent before.
-    Check mode tells the number and size of all files.
-  - Where the project has rolling releases, V(promoted) waits until all visitors get the deployment, so O(wait_timeout)
-    must be longer than all stages together. A stage that asks for approval is waited for.
+  - Vercel turns auto-assignment on with each promotion. If it was off before, the module turns it off again at once. A
+    push whose build finishes in that moment may still be served.
+  - Vercel keeps files from earlier uploads, so the number of files to send is known only when the deployment is
+    created. Check mode returns the number and size of all files.
+  - If the project has rolling releases, V(promoted) waits until all visitors get the deployment. So O(wait_timeout)
+    must be longer than all stages together. The module also waits for stages that need an approval.
   - The module reads the last 100 production deployments.
 seealso:
   - module: storefront.runbook.vercel_info
@@ -156,7 +157,7 @@ EXAMPLES = r"""
     root_directory: apps/frontend
   register: staged
 
-- name: Have Vercel build the commit of the release
+- name: Let Vercel build the commit of the release
   storefront.runbook.vercel_deploy:
     api_token: "{{ vault_vercel_token }}"
     team: team_1a2b3c
@@ -166,7 +167,7 @@ EXAMPLES = r"""
     commit: 0123456789abcdef0123456789abcdef01234567
     release: v1.1.0
 
-- name: Take the build that the push of the release has begun
+- name: Use the build that the push of the release has started
   storefront.runbook.vercel_deploy:
     api_token: "{{ vault_vercel_token }}"
     team: team_1a2b3c
@@ -177,7 +178,7 @@ EXAMPLES = r"""
     release: v1.1.0
     auto_assign_domains: false
 
-- name: Serve what was verified
+- name: Promote the verified deployment
   storefront.runbook.vercel_deploy:
     api_token: "{{ vault_vercel_token }}"
     team: team_1a2b3c
@@ -186,7 +187,7 @@ EXAMPLES = r"""
     deployment: "{{ staged.deployment.id }}"
   register: promoted
 
-- name: Serve the one from before again
+- name: Roll back to the previous deployment
   storefront.runbook.vercel_deploy:
     api_token: "{{ vault_vercel_token }}"
     team: team_1a2b3c
@@ -197,7 +198,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 deployment:
-  description: The deployment that was asked for.
+  description: The requested deployment.
   returned: success
   type: dict
   contains:
@@ -206,15 +207,15 @@ deployment:
       type: str
       sample: dpl_89qyp1cskzkLrVicDaZoDbjyHuDJ
     url:
-      description: Its own URL, which serves it whatever production serves.
+      description: Its own URL, which always serves this deployment.
       type: str
       sample: https://shop-9f2kq1x.vercel.app
     status:
-      description: Vercel's word for the state of its build, in lower case.
+      description: Vercel's status of the build, in lower case.
       type: str
       sample: ready
     release:
-      description: Name of the release; null for one that this module did not make.
+      description: Name of the release. Null if this module did not create the deployment.
       type: str
       sample: v1.1.0
     commit:
@@ -226,7 +227,7 @@ deployment:
       type: str
       sample: "2026-01-31T12:00:00+00:00"
 previous:
-  description: What production served before, in the shape of RV(deployment); null before the first promotion.
+  description: The deployment that was live before, in the shape of RV(deployment). Null before the first promotion.
   returned: success
   type: dict
 auto_assign_domains:
@@ -235,13 +236,13 @@ auto_assign_domains:
   type: dict
   contains:
     before:
-      description: Before the module ran.
+      description: Value before the run.
       type: bool
     after:
-      description: Once it was through.
+      description: Value after the run.
       type: bool
 upload:
-  description: What the release consists of, and what of it had to be sent.
+  description: Size of the release and of the part that had to be sent.
   returned: with O(state=staged) and O(source=upload)
   type: dict
   contains:
@@ -249,14 +250,14 @@ upload:
       description: Number of files.
       type: int
     bytes:
-      description: Their size.
+      description: Total size of the files in bytes.
       type: int
     sent_files:
-      description: Number of files that Vercel did not hold yet; files of the same content count once. Not returned in
+      description: Number of files that Vercel did not have yet. Files with the same content count once. Not returned in
         check mode.
       type: int
     sent_bytes:
-      description: Their size. Not returned in check mode.
+      description: Total size of the sent files in bytes. Not returned in check mode.
       type: int
 elapsed:
   description: Run time of the module in seconds.
@@ -272,7 +273,7 @@ error:
         or V(lease_lost).
       type: str
     code:
-      description: Vercel's own code.
+      description: Vercel's error code.
       type: str
     status:
       description: HTTP status of the response.
@@ -340,7 +341,7 @@ def plan(params: dict[str, Any], client: Vercel) -> Plan:
 
 
 def plan_staged(params: dict[str, Any], client: Vercel, project: Any, before: dict[str, Any]) -> Plan:
-    guarded = params["environment"] == "production"  # nothing else is ever served by itself
+    guarded = params["environment"] == "production"  # Vercel serves only production builds automatically
     if guarded:
         refuse_unguarded(project, before["auto_assign_domains"], params["auto_assign_domains"])
     turned_off = guarded and before["auto_assign_domains"]

@@ -2,7 +2,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Set and remove variables of a Vercel project, and show none of their values."""
+"""Set and remove variables of a Vercel project without showing their values."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ module: vercel_env
 version_added: 1.0.0
 short_description: Set the variables of a project on Vercel
 description:
-  - Sets and removes variables of a project for some of its environments, and leaves those of the others as they are,
-    also where Vercel holds one variable for several of them.
-  - What is built already keeps the variables that it was built with. They reach the next build; see
+  - Sets and removes variables of a project for the given environments. Variables of other environments stay as they
+    are, even if Vercel stores one variable for several environments.
+  - Existing builds keep the variables that they were built with. The next build uses the new values. See
     O(storefront.runbook.vercel_deploy#module:state).
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   environments:
     description:
-      - What the variables are for. V(production), V(preview), V(development), or the slug of a custom environment.
+      - Environments of the variables. Use V(production), V(preview), V(development) or the slug of a custom
+        environment.
     type: list
     elements: str
     default: [production]
@@ -45,16 +46,16 @@ options:
     default: false
   sensitive:
     description:
-      - Whether O(variables) are to be I(sensitive), which Vercel gives back to nobody. One that is sensitive stays so.
-        Not for V(development).
-      - To tell whether such a variable has changed, the module keeps the keyed digest of its value in its comment at
-        Vercel.
+      - Whether to mark O(variables) as I(sensitive). Vercel never returns the value of a sensitive variable. A
+        sensitive variable stays sensitive. Not available for V(development).
+      - To detect changes of such a variable, the module stores the keyed digest of its value in the variable's comment
+        at Vercel.
     type: bool
     default: false
   digest_key:
     description:
-      - Key for the digests in the diff, in RV(variable_digests) and in the comments of sensitive variables. The API
-        token by default, so with another token sensitive variables are set once more.
+      - Key for the digests in the diff, in RV(variable_digests) and in the comments of sensitive variables. The default
+        is the API token, so after a change of the token the module sets sensitive variables again.
     type: str
 extends_documentation_fragment:
   - storefront.runbook.vercel
@@ -69,14 +70,15 @@ attributes:
     description: Shows the names and keyed digests of the changed variables, never their values.
     support: full
 notes:
-  - Variables of single branches, of integrations and those that a team shares are neither seen nor changed.
+  - The module neither reads nor changes variables of single branches, variables of integrations and shared variables of
+    a team.
 seealso:
   - module: storefront.runbook.vercel_deploy
   - module: storefront.runbook.vercel_info
 """
 
 EXAMPLES = r"""
-- name: Point the frontend at the API, in production and in what is staged for it
+- name: Point the frontend at the API, for production and staged builds
   storefront.runbook.vercel_env:
     api_token: "{{ vault_vercel_token }}"
     team: team_1a2b3c
@@ -85,7 +87,7 @@ EXAMPLES = r"""
       NEXT_PUBLIC_API_URL: https://api.shop.example
     absent: [LEGACY_PAYMENTS]
 
-- name: Give the previews a key of their own
+- name: Set a separate key for previews
   storefront.runbook.vercel_env:
     api_token: "{{ vault_vercel_token }}"
     team: team_1a2b3c
@@ -114,8 +116,8 @@ removed:
   elements: str
 variable_digests:
   description:
-    - HMAC-SHA256 of the variables of these environments by their names, as they are now; null where the value cannot be
-      read, several with commas between them where the environments have different values.
+    - HMAC-SHA256 of the current variables of these environments, by name. Null if the value cannot be read. If the
+      environments have different values, the digests are separated by commas.
   returned: success
   type: dict
   sample: {"NEXT_PUBLIC_API_URL": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}
@@ -182,15 +184,21 @@ def plan(params: dict[str, Any], client: Vercel) -> Plan:
 def refuse_wrong(params: dict[str, Any]) -> None:
     wanted = params["variables"]
     if odd := sorted(name for name, value in wanted.items() if not isinstance(value, str)):
-        raise ConfigError(f"{', '.join(odd)} in variables: a variable's value is a string. Put it in quotes.", code="no_string")
+        raise ConfigError(f"The value of {', '.join(odd)} in variables is not a string. Put it in quotes.", code="no_string")
     if both := sorted(wanted.keys() & set(params["absent"])):
-        raise ConfigError(f"{', '.join(both)}: named in variables and in absent. Take it out of one of them.", code="contradiction")
+        raise ConfigError(f"{', '.join(both)} is in variables and in absent. Remove it from one of them.", code="contradiction")
     if params["exclusive"] and not wanted:
-        raise ConfigError("exclusive without variables would remove every variable of the environments. Name those that shall stay.", code="empty_list")
+        raise ConfigError(
+            "exclusive without variables would remove every variable of the environments. List those to keep in variables.",
+            code="empty_list",
+        )
     if not params["environments"]:
-        raise ConfigError("environments is empty, so the variables are for nothing. Name one, such as production.", code="no_environment")
+        raise ConfigError("environments is empty, so no variable would be set. Add one, such as production.", code="no_environment")
     if params["sensitive"] and "development" in params["environments"]:
-        raise ConfigError("Vercel has no sensitive variables for development. Set them in a task of their own, without sensitive.", code="not_sensitive")
+        raise ConfigError(
+            "Vercel has no sensitive variables for development. Set those in a separate task without sensitive.",
+            code="not_sensitive",
+        )
 
 
 def apply(intent: Plan, client: Vercel) -> None:

@@ -2,41 +2,41 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell what a Vercel project serves, and what it can be rolled back to."""
+"""List the live deployment of a Vercel project, its rollback candidates and its logs."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vercel_info
 version_added: 1.0.0
-short_description: Tell what a Vercel project serves, and what it can be rolled back to
+short_description: List the live deployment of a Vercel project and its rollback candidates
 description:
-  - Reads a project, the deployment that its production domains serve, and the older ones that Vercel can roll back to.
-    Writes nothing.
+  - Reads a project, its live production deployment, and the older deployments that Vercel can roll back to. Writes
+    nothing.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   logs:
     description:
-      - Which logs of O(deployment) to tell. V(build) is the end of its build's log, V(runtime) what Vercel tells of
-        requests to it.
+      - Logs of O(deployment) to return. V(build) is the end of the build log, and V(runtime) is Vercel's log of
+        requests.
     type: list
     elements: str
     choices: [build, runtime]
     default: []
   deployment:
     description:
-      - Id of the deployment that O(logs) are told of; by default the one that production serves.
+      - Id of the deployment whose O(logs) are returned. The default is the live production deployment.
     type: str
   log_seconds:
     description:
-      - How many seconds to listen for the runtime log, which Vercel streams without an end.
+      - Seconds to read the runtime log, which Vercel streams without an end.
     type: float
     default: 5.0
   digest_key:
     description:
-      - Key for the digests in RV(variables), which are told only with it. Use a long random one, the same as for
-        M(storefront.runbook.vercel_env).
+      - Key for the digests in RV(variables). Without it RV(variables) is not returned. Use a long random value, the
+        same as for M(storefront.runbook.vercel_env).
     type: str
 extends_documentation_fragment:
   - storefront.runbook.vercel
@@ -53,14 +53,14 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Note what is live
+- name: Read the live deployment
   storefront.runbook.vercel_info:
     api_token: "{{ vault_vercel_token }}"
     team: team_1a2b3c
     project: shop
   register: vercel
 
-- name: See why it answers with errors
+- name: Read the logs of the live deployment
   storefront.runbook.vercel_info:
     api_token: "{{ vault_vercel_token }}"
     team: team_1a2b3c
@@ -75,7 +75,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 live:
-  description: The deployment that production serves; null before the first promotion.
+  description: The live production deployment. Null before the first promotion.
   returned: success
   type: dict
   contains: &deployment
@@ -88,11 +88,11 @@ live:
       type: str
       sample: https://shop-9f2kq1x.vercel.app
     status:
-      description: Vercel's word for the state of its build, in lower case.
+      description: Vercel's status of the build, in lower case.
       type: str
       sample: ready
     release:
-      description: Name of the release; null for one that M(storefront.runbook.vercel_deploy) did not make.
+      description: Name of the release. Null if M(storefront.runbook.vercel_deploy) did not create the deployment.
       type: str
       sample: v1.1.0
     commit:
@@ -104,15 +104,16 @@ live:
       type: str
       sample: "2026-01-31T12:00:00+00:00"
 candidates:
-  description: What production can be rolled back to, the newest first, at most 100; without the live deployment.
+  description: Deployments that production can be rolled back to, newest first, at most 100. The live deployment is left
+    out.
   returned: success
   type: list
   elements: dict
   contains: *deployment
 variables:
   description:
-    - The project's variables by name and environments. A digest is the HMAC-SHA256 of name and value; it is null for a
-      sensitive one that M(storefront.runbook.vercel_env) did not set.
+    - The project's variables by name and environments. A digest is the HMAC-SHA256 of name and value. It is null for a
+      sensitive variable that M(storefront.runbook.vercel_env) did not set.
   returned: when O(digest_key) is set
   type: list
   elements: dict
@@ -122,7 +123,7 @@ variables:
       type: str
       sample: NEXT_PUBLIC_API_URL
     environments:
-      description: What it is for.
+      description: Environments of the variable.
       type: list
       elements: str
       sample: [production]
@@ -130,43 +131,43 @@ variables:
       description: Keyed digest of the value.
       type: str
     sensitive:
-      description: Whether Vercel gives its value back to nobody.
+      description: Whether the variable is sensitive. Vercel never returns the value of a sensitive variable.
       type: bool
 build_log:
-  description: The last lines of the build's log, and Vercel's own message about a failed build.
+  description: The last lines of the build log, and Vercel's message about a failed build.
   returned: when O(logs) has V(build)
   type: list
   elements: str
 runtime_log:
-  description: What Vercel told of requests, at most 100.
+  description: Vercel's log of requests, at most 100 lines.
   returned: when O(logs) has V(runtime)
   type: list
   elements: dict
   contains:
     at:
-      description: When it was, in UTC.
+      description: Time in UTC.
       type: str
       sample: "2026-01-31T12:00:00+00:00"
     level:
       description: One of V(error), V(warning) and V(info).
       type: str
     source:
-      description: What tells it, such as V(serverless) or V(request).
+      description: Source of the line, such as V(serverless) or V(request).
       type: str
     domain:
-      description: The host that was asked.
+      description: Requested host.
       type: str
     method:
-      description: The request's method.
+      description: HTTP method of the request.
       type: str
     path:
-      description: The request's path.
+      description: Path of the request.
       type: str
     status:
-      description: The answer's status.
+      description: HTTP status of the response.
       type: int
     message:
-      description: What the application wrote.
+      description: Output of the application.
       type: str
 project:
   description: The project.
@@ -182,7 +183,7 @@ project:
       type: str
       sample: shop
     auto_assign_domains:
-      description: Whether a production build is served as soon as it is built, past every check.
+      description: Whether Vercel serves a production build as soon as it is built, without any checks.
       type: bool
     domains:
       description: Its production domains.
@@ -190,24 +191,24 @@ project:
       elements: str
       sample: [shop.example, www.shop.example]
     root_directory:
-      description: The folder of the upload in which Vercel builds; null for the upload itself.
+      description: Folder of the upload in which Vercel builds. Null for the top of the upload.
       type: str
     git:
       description:
-        - The Git repository whose pushes Vercel builds; null without one. Where C(auto_assign_domains) is on as well, a
-          push to its production branch is served past every check.
+        - Git repository whose pushes Vercel builds. Null if there is none. If C(auto_assign_domains) is on as well, a
+          push to its production branch is served without any checks.
       type: dict
       contains:
         type:
-          description: Where it is hosted.
+          description: Host of the repository.
           type: str
           sample: github
         repository:
-          description: Its owner and name.
+          description: Owner and name of the repository.
           type: str
           sample: acme/shop
         production_branch:
-          description: The branch that is built for production.
+          description: Branch that is built for production.
           type: str
           sample: main
 elapsed:
@@ -272,7 +273,7 @@ def plan(params: dict[str, Any], client: Vercel) -> Plan:
 def told_logs(client: Vercel, project: Any, params: dict[str, Any], live: Any) -> dict[str, Any]:
     wanted = params["deployment"] or (live or {}).get("id")
     if not wanted:
-        raise ConfigError("Production serves nothing, so there are no logs of it. Set deployment.", code="nothing_live")
+        raise ConfigError("Production has no live deployment, so there are no logs. Set deployment.", code="nothing_live")
     deployment = client.deployment(project, wanted)
     logs: dict[str, Any] = {}
     if "build" in params["logs"]:
@@ -283,7 +284,7 @@ def told_logs(client: Vercel, project: Any, params: dict[str, Any], live: Any) -
 
 
 def apply(intent: Plan, client: Vercel) -> dict[str, Any]:
-    raise AssertionError("nothing to write")  # a plan whose before and after are the same never gets here
+    raise AssertionError("nothing to write")  # a plan without a change is never applied
 
 
 def main() -> None:

@@ -208,9 +208,9 @@ def test_a_webhook_posts_and_its_address_is_never_shown(desk: Desk) -> None:
         ({"channel": "C0000000000"}, "channel_not_found. Correct the channel, by its id"),
         ({"api_token": "other"}, "invalid_auth. Check the token"),
         ({"ts": "1767225600.000100"}, "message_not_found. Leave ts out"),
-        ({"text": " "}, "Give 1 to 40000"),
+        ({"text": " "}, "It must have 1 to 40000"),
         ({"ts": "1767225600.000100", "channel": "#deploys"}, "must be the channel's id"),
-        ({"thread_ts": "1767225600.1"}, "which names no message"),
+        ({"thread_ts": "1767225600.1"}, "which identifies no message"),
     ],
 )
 def test_what_slack_refuses_is_told_with_its_remedy(desk: Desk, params: dict[str, Any], said: str) -> None:
@@ -275,7 +275,7 @@ def test_a_lost_answer_tells_sentry_of_no_second_deploy(desk: Desk) -> None:
         ({"organization": "other"}, "Check organization (other)"),
         ({"api_token": "other"}, "with 401: Invalid token. Check the token"),
         ({"version": "a/b"}, "Sentry does not accept the release 'a/b'"),
-        ({"released_at": "yesterday"}, "no time in the form of ISO 8601"),
+        ({"released_at": "yesterday"}, "which is not a valid time"),
     ],
 )
 def test_what_sentry_refuses_is_told_with_its_remedy(desk: Desk, params: dict[str, Any], said: str) -> None:

@@ -92,8 +92,8 @@ def test_all_pages_are_compared(render):
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ({"variables": {"MAINTENANCE_MODE": False, "PORT": 3000}}, "MAINTENANCE_MODE, PORT in variables: a variable's value is a string. Put it in quotes"),
-        ({"variables": {"COLOUR": "green"}, "absent": ["COLOUR"]}, "COLOUR: named in variables and in absent"),
+        ({"variables": {"MAINTENANCE_MODE": False, "PORT": 3000}}, "The value of MAINTENANCE_MODE, PORT in variables is not a string. Put it in quotes"),
+        ({"variables": {"COLOUR": "green"}, "absent": ["COLOUR"]}, "COLOUR is in variables and in absent"),
         ({"exclusive": True}, "would remove every variable"),
     ],
 )

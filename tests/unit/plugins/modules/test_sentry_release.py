@@ -84,7 +84,7 @@ def test_what_is_missing_is_added_and_nothing_else(params: dict[str, Any], writt
         ({"projects": []}, "projects is empty"),
         ({"released_at": "today"}, "released_at is 'today'"),
         ({"deploy": {"environment": "production", "finished_at": "later"}}, "deploy.finished_at is 'later'"),
-        ({"deploy": {"environment": "a/b"}}, "holds a slash"),
+        ({"deploy": {"environment": "a/b"}}, "contains a slash"),
         ({"deploy": {"environment": "production", "name": "x" * 65}}, "deploy.name is longer than the 64"),
         ({"commits": [{"id": SHA}], "refs": [{"repository": "r", "commit": SHA}]}, "mutually exclusive"),
     ],

@@ -76,15 +76,15 @@ def test_a_token_in_the_environment_does_not_stand_in_a_webhooks_way(vendor: Fak
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ({}, "Give api_token and channel, or webhook_url"),
-        ({"api_token": "xoxb-token"}, "Give api_token and channel"),
+        ({}, "Set api_token and channel, or webhook_url"),
+        ({"api_token": "xoxb-token"}, "Set api_token and channel"),
         ({"webhook_url": HOOK, "channel": CHANNEL}, "Leave out channel and ts"),
         ({"webhook_url": "hooks.slack.com/s3cr3t"}, "webhook_url is not the URL"),
-        (app(ts=TS, thread_ts=TS), "Give one of them"),
+        (app(ts=TS, thread_ts=TS), "Set only one of them"),
         (app(ts=TS, channel="#deploys"), "it must be the channel's id"),
-        (app(ts="1767225600.0001"), "names no message. Give message.ts"),
+        (app(ts="1767225600.0001"), "identifies no message. Use message.ts"),
         (app(text=""), "text has 0 characters"),
-        (app(text="x" * 40_001), "Give 1 to 40000"),
+        (app(text="x" * 40_001), "It must have 1 to 40000"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_anything_is_sent(vendor: FakeVendor, params: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch) -> None:

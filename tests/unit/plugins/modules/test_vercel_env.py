@@ -140,11 +140,11 @@ def test_variables_of_branches_and_of_vercel_itself_are_left_alone(account):
 @pytest.mark.parametrize(
     ("wrong", "remedy"),
     [
-        ({"variables": {"PORT": 3000}}, "PORT in variables: a variable's value is a string. Put it in quotes."),
-        ({"variables": {"A": "1"}, "absent": ["A"]}, "A: named in variables and in absent"),
+        ({"variables": {"PORT": 3000}}, "The value of PORT in variables is not a string. Put it in quotes."),
+        ({"variables": {"A": "1"}, "absent": ["A"]}, "A is in variables and in absent"),
         ({"exclusive": True}, "would remove every variable"),
         ({"environments": ["staging"]}, "has no environment staging. It has: production, preview, development, qa. Correct environments."),
-        ({"environments": []}, "Name one, such as production"),
+        ({"environments": []}, "Add one, such as production"),
         ({"environments": ["development"], "sensitive": True}, "no sensitive variables for development"),
     ],
 )
