@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options that say which zone at Cloudflare is meant."""
+"""Options that identify a Cloudflare zone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class ModuleDocFragment:
 options:
   api_url:
     description:
-      - Address of Cloudflare's API; another one than the default is for tests and proxies.
+      - URL of Cloudflare's API. Change it for tests and proxies only.
     type: str
     default: https://api.cloudflare.com/client/v4
   zone:

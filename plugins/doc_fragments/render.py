@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options that say which service at Render is meant, and how to get in."""
+"""Options that identify a Render service and the key for it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ class ModuleDocFragment:
 options:
   api_token:
     description:
-      - Key of Render's API. Never shown, logged or written to disk.
-      - The environment variable E(RENDER_API_KEY) is used when it is not set.
+      - API key for Render. Never shown, logged or written to disk.
+      - The environment variable E(RENDER_API_KEY) is used when this option is not set.
     type: str
     required: true
   api_url:
     description:
-      - Address of Render's API; another one than the default is for tests and proxies.
+      - URL of Render's API. Change it for tests and proxies only.
     type: str
     default: https://api.render.com/v1
   service:

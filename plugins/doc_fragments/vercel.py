@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options that say which project at Vercel is meant, and how to get in."""
+"""Options that identify a Vercel project and the token for it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ class ModuleDocFragment:
 options:
   api_token:
     description:
-      - Token of Vercel's API, from its account settings. Never shown, logged or written to disk.
-      - The environment variable E(VERCEL_TOKEN) is used when it is not set.
+      - API token for Vercel, from the account settings. Never shown, logged or written to disk.
+      - The environment variable E(VERCEL_TOKEN) is used when this option is not set.
     type: str
     required: true
   api_url:
     description:
-      - Address of Vercel's API; another one than the default is for tests and proxies.
+      - URL of Vercel's API. Change it for tests and proxies only.
     type: str
     default: https://api.vercel.com
   team:
     description:
-      - Team that owns the project, as its id (C(team_...)) or its slug. Leave it out for a personal account.
+      - Id (C(team_...)) or slug of the team that owns the project. Leave it out for a personal account.
     type: str
   project:
     description:

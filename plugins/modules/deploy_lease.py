@@ -302,7 +302,7 @@ def plan_released(params: dict[str, Any], store: Store) -> Plan:
     before = {"state": current["state"], "holder": current["holder"]} if current else {}
     if not current or current["token"] != params["token"] or current["state"] != "held":
         lost = not current or current["token"] != params["token"]
-        why = f"Nothing was given back: the lease in {store.describe()} {why_not_given_back(current, lost)}."
+        why = f"No lease was released: the lease in {store.describe()} {why_not_given_back(current, lost)}."
         return Plan(before, before, None, {**result, "lost": lost, "msg": why})
     result.update(lease=shown({**current, "state": "released"}), journal=current["journal"] if params["unfinished"] else {})
     return Plan(before, {**before, "state": "released"}, GiveBack(Lease(store, params["token"]), params["unfinished"]), result)

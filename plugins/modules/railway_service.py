@@ -293,7 +293,7 @@ error:
       description: Railway's error code.
       type: str
     status:
-      description: The HTTP status. It is V(200) even if Railway answered with errors.
+      description: HTTP status of the response. It is V(200) even if Railway answered with errors.
       type: int
     request_id:
       description: Id of the request. Railway's support asks for it.

@@ -358,7 +358,7 @@ def plan_staged(params: dict[str, Any], client: Vercel, project: Any, before: di
     deployment = {**named(found or {"meta": build.meta}, release), "status": status}
     result = {"deployment": deployment, "changed": not found or turned_off, **({"upload": build.size} if build.files else {})}
     work = Stage(project, release, params["wait"], build, turns_off=bool(turned_off))
-    return Plan({**before, "staged": was}, after, work, result)  # only to wait is no change
+    return Plan({**before, "staged": was}, after, work, result)  # waiting alone is not a change
 
 
 def plan_served(params: dict[str, Any], client: Vercel, project: Any, before: dict[str, Any]) -> Plan:

@@ -149,7 +149,7 @@ def controller() -> tuple[int, int] | None:
 
 
 def this_process() -> str:
-    """Return who runs this play, as user@host (process N)."""
+    """Return the user, the host and the process of this play, as user@host (process N)."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name

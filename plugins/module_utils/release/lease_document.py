@@ -143,6 +143,6 @@ def last_holder(store: Store) -> int:
     """Return the fence of the last holder of the lease there was, 0 where there was none."""
     try:
         found = read(store)
-    except ConfigError:  # an emergency is recorded even though the lease is damaged
+    except ConfigError:  # an emergency is recorded even if the lease is damaged
         return 0
     return found[0]["fence"] if found else 0

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What deploy_lease does to the lease once it is planned, and what it shows of it."""
+"""The changes that deploy_lease makes to a lease, and the fields of the lease that it shows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHOWN = ("state", "holder", "release", "reason", "acquired_at", "deadline", "ttl
 
 class Work(Protocol):
     def do(self, store: Store) -> dict[str, Any]:
-        """Do it; return what the module's result gets beside what was planned."""
+        """Do the work and return the values to add to the planned result."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +60,16 @@ def read_document(store: Store) -> Document | None:
 
 
 def shown(document: Document | None) -> dict[str, Any] | None:
-    """Return what others may see of the lease: all but its token and journal."""
+    """Return the public fields of the lease, which are all but its token and journal."""
     return {name: document[name] for name in SHOWN} if document else None
 
 
 def why_not_given_back(current: Document | None, lost: bool) -> str:
-    """Return why this run has no lease to give back, as the end of a sentence that begins with the lease."""
+    """Return why this run has no lease to give back, as the end of a sentence whose subject is the lease."""
     if not current:
-        return "is not there"
+        return "does not exist"
     if not lost:
-        return "is given back already"
+        return "was already released"
     if current["state"] == "held":
-        return f"is held by somebody else, {current['holder']} since {current['acquired_at']}"
+        return f"is held by another run, {current['holder']}, since {current['acquired_at']}"
     return f"was taken by {current['holder']} at {current['acquired_at']}"

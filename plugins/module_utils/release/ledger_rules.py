@@ -16,14 +16,17 @@ from .lease_document import iso, timestamp
 def refuse_contradictions(params: Mapping[str, Any]) -> None:
     """Refuse a record whose kind, outcome and restore do not belong together. Raise ConfigError."""
     if params["id"] and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", params["id"]):
-        raise ConfigError(f"id {params['id']!r} cannot name an object of the store. Set it to letters, digits, dots and hyphens, or leave it out.")
+        raise ConfigError(f"id {params['id']!r} cannot be the name of an object in the store. Use letters, digits, dots and hyphens only, or leave it out.")
     if params["kind"] == "rollback" and params["outcome"] == "released":
-        raise ConfigError("A rollback does not end released. Set outcome to rolled_back when it was verified, else to incomplete or unsafe.")
+        raise ConfigError("The outcome of a rollback cannot be released. Set outcome to rolled_back if it was verified, or else to incomplete or unsafe.")
     restored = params["outcome"] in ("restored", "undone")
     if (params["kind"] == "restore") != bool(params["restore"]) or (restored and params["kind"] != "restore"):
-        raise ConfigError("Only a restore ends restored or undone, and tells what it did. Set kind to restore and name that in restore, or leave both out.")
+        raise ConfigError(
+            "The option restore and the outcomes restored and undone are for restores only, and a restore needs the option restore. "
+            "Set kind to restore and describe it in restore, or use neither."
+        )
     if params["kind"] == "restore" and not restored and params["outcome"] != "incomplete":
-        raise ConfigError(f"A restore does not end {params['outcome']}. Set outcome to restored, undone or incomplete.")
+        raise ConfigError(f"The outcome of a restore cannot be {params['outcome']}. Set outcome to restored, undone or incomplete.")
 
 
 def moment(params: Mapping[str, Any], option: str) -> str | None:
@@ -31,4 +34,4 @@ def moment(params: Mapping[str, Any], option: str) -> str | None:
     try:
         return iso(timestamp(params[option])) if params[option] else None
     except ValueError:
-        raise ConfigError(f"{option} is {params[option]!r}, which is no time. Write it in ISO 8601, such as 2026-01-31T12:00:00Z.") from None
+        raise ConfigError(f"{option} is {params[option]!r}, which is not a valid time. Use ISO 8601, such as 2026-01-31T12:00:00Z.") from None

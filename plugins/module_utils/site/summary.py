@@ -24,8 +24,8 @@ def describe(results: Sequence[Result]) -> str:
     failed = [result for result in results if result.outcome != "healthy"]
     if not failed:
         return f"All of {len(results)} checks are healthy."
-    lines = [f"{result.name} ({result.url}) is {result.outcome}, try {result.tries}: {'; '.join(result.reasons)}" for result in failed]
-    advice = "Look at the log of what serves them."
+    lines = [f"{result.name} ({result.url}) is {result.outcome} at try {result.tries}: {'; '.join(result.reasons)}" for result in failed]
+    advice = "Check the logs of the failed sites."
     if all(result.outcome == "probe_blocked" for result in failed):
-        advice = "Set the header in the option headers; whether the sites are healthy is not known."
+        advice = "Set the missing header in the option headers. Until then, the health of the sites is unknown."
     return "\n".join([f"{len(failed)} of {len(results)} checks failed. {advice}", *lines])

@@ -14,14 +14,17 @@ from .items import accepted
 
 
 def changed(asked: Mapping[str, Any]) -> tuple[str, dict[str, list[Any]], dict[str, Any]]:
-    """Return the kind of purge, its items, and what was found out: everything where it is not known what a release has changed, or what that reaches."""
+    """Return the kind of purge, its items, and the changes that were found.
+
+    The kind is everything if the changes, or the paths that they affect, cannot be determined.
+    """
     bases = [base.rstrip("/") for base in accepted("files", asked["base_urls"])]
-    known, files, why = reach([], asked["routes"]), None, "there is no release to compare with"
+    known, files, why = reach([], asked["routes"]), None, "changed.from names no release to compare with"
     try:
         if asked["from"]:
             files = changed_files(asked["path"], asked["from"], asked["to"])
             known = reach(files, asked["routes"])
-            why = f"no route tells what {', '.join(known.unmatched[:10])} reaches"
+            why = f"no route matches {', '.join(known.unmatched[:10])}"
     except ConfigError as error:
         if error.details.get("code") != "unknown_release":
             raise
@@ -31,7 +34,10 @@ def changed(asked: Mapping[str, Any]) -> tuple[str, dict[str, list[Any]], dict[s
     found = {"files": None if files is None else len(files), "unmatched": known.unmatched[:10], "urls": urls, "prefixes": prefixes}
     if files is None or known.unmatched:
         if asked["otherwise"] == "fail":
-            raise ConfigError(f"It is not known what to purge: {why}. Complete changed, or set otherwise to everything.", code="unknown_change")
+            raise ConfigError(
+                f"The pages to purge cannot be determined: {why}. Complete changed, or set otherwise to everything.",
+                code="unknown_change",
+            )
         return "everything", {}, {"changes": {**found, "urls": [], "prefixes": []}}
     wanted = {kind: accepted(kind, some) for kind, some in (("files", urls), ("prefixes", prefixes)) if some}
     return "changed" if wanted else "nothing", wanted, {"changes": found}

@@ -43,19 +43,19 @@ def refuse_unfit(params: Mapping[str, Any]) -> None:
     """Refuse what Sentry does not take. Raise ConfigError."""
     check_version(params["version"])
     if not params["projects"]:
-        raise ConfigError("projects is empty. Give the slug of at least one project.")
+        raise ConfigError("projects is empty. Add the slug of at least one project.")
     deploy = params["deploy"] or {}
     times = {"released_at": params["released_at"], **{f"deploy.{key}": deploy.get(key) for key in ("started_at", "finished_at")}}
     for name, value in times.items():
         try:
             datetime.fromisoformat(value or "2026-01-01")
         except ValueError:
-            raise ConfigError(f"{name} is {value!r}, which is no time in the form of ISO 8601. Give one such as 2026-01-31T12:00:00Z.") from None
+            raise ConfigError(f"{name} is {value!r}, which is not a valid time. Use ISO 8601, such as 2026-01-31T12:00:00Z.") from None
     for name, longest in (("environment", 64), ("name", 64)):
         if len(deploy.get(name) or "") > longest:
             raise ConfigError(f"deploy.{name} is longer than the {longest} characters that Sentry takes. Shorten it.")
     if "/" in deploy.get("environment", ""):
-        raise ConfigError("deploy.environment holds a slash, which Sentry does not take. Correct it.")
+        raise ConfigError("deploy.environment contains a slash, which Sentry does not accept. Remove it.")
 
 
 def asked(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def newest_commit(params: Mapping[str, Any]) -> str | None:
 def commits_of(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the commits of the release by Sentry's names."""
     if params["commits"]:
-        # Ansible keeps the name message of an option for itself.
+        # Ansible reserves the option name "message".
         return {"commits": [_without_none({"message" if key == "subject" else key: value for key, value in commit.items()}) for commit in params["commits"]]}
     names = {"repository": "repository", "commit": "commit", "previous_commit": "previousCommit"}
     return {"refs": [_without_none({names[key]: value for key, value in ref.items()}) for ref in params["refs"]]}

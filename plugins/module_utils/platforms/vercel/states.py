@@ -99,12 +99,12 @@ def describe(deployment: Deployment) -> dict[str, Any]:
 
 
 def brief(deployment: Deployment | None) -> dict[str, Any]:
-    """Return what the diff tells of a deployment."""
+    """Return the fields of a deployment that the diff shows."""
     return {key: value for key, value in describe(deployment).items() if key in ("id", "release", "status")} if deployment else {}
 
 
 def named(deployment: Deployment, release: str | None) -> dict[str, Any]:
-    """Return what the module gives back of a deployment; Vercel's own builds do not know what their release is called."""
+    """Return a deployment as the module's result. Builds that Vercel started itself have no release name, so it is added."""
     told = describe(deployment)
     return {**told, "release": told["release"] or release}
 

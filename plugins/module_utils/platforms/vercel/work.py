@@ -70,7 +70,7 @@ class Serve:
         if assigns is not wanted:
             client.set_auto_assign(project, wanted)
         if rolls_back and not wanted:
-            client.waiter.warn("Vercel turns auto-assignment off with a rollback: what is built from now on is served only once it is promoted.")
+            client.waiter.warn("Vercel turned auto-assignment off with the rollback. Later builds are served only after a promotion.")
         return {"deployment": named(target, self.release)}
 
 
