@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The decisions of the playbooks, as filters: each calls one pure function of module_utils/release with what YAML collected."""
+"""The decisions of the playbooks, as filters. Each filter calls one pure function of module_utils/release with the facts that YAML collected."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from ..module_utils.release.results import failure_message
 
 
 def _fields(decision: Any) -> dict[str, Any]:
-    """Return the fields of a dataclass. Ansible's lazy containers inside of it cannot be copied, so dataclasses.asdict does not serve."""
+    """Return the fields of a dataclass. dataclasses.asdict does not work, since it cannot copy Ansible's lazy containers."""
     return dict(vars(decision))
 
 
 def _situation(seen: Mapping[str, Any]) -> database_policy.Situation:
     numbers = {name: float(seen[name]) for name in ("backup_max_age", "proof_max_age")}
-    flags = {name: any(seen[name]) for name in ("encrypts", "can_scratch", "can_decrypt", "rehearsal_copy_given")}  # each lists the options that do it
-    rehearse = "off" if seen["rehearse"] in (False, "off") else seen["rehearse"]  # YAML reads an off without quotes as false
+    flags = {name: any(seen[name]) for name in ("encrypts", "can_scratch", "can_decrypt", "rehearsal_copy_given")}  # lists of the options that enable it
+    rehearse = "off" if seen["rehearse"] in (False, "off") else seen["rehearse"]  # YAML parses off without quotes as false
     return database_policy.Situation(**{**seen, **numbers, **flags, "rehearse": rehearse})
 
 

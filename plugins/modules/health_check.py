@@ -119,8 +119,8 @@ options:
               - Regular expression. The release is its first group, or the whole match if it has no group.
             type: str
       release_optional:
-        description: Passes an answer that reports no release; one that reports another than the expected one fails all
-          the same.
+        description: Accepts a response that reports no release. A response that reports a different release still
+          fails.
         type: bool
         default: false
       max_latency_ms:
@@ -282,8 +282,8 @@ checks:
       type: int
       sample: 3
 sites:
-  description: For each of O(sites) by its name, whether its checks are healthy, what failed of them, and which found no
-    release where they look for it.
+  description: For each site in O(sites), whether its checks are healthy, a summary of the failed ones, and the checks
+    that found no release.
   returned: always
   type: dict
   sample: {"frontend": {"healthy": true, "summary": "All of 2 checks are healthy.", "without_release": []}}
