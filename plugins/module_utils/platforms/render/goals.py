@@ -104,7 +104,7 @@ def rolled_back(params: Mapping[str, Any], client: Render, listed: list[Deploy],
         return client.create(target.wanted)
 
     def back() -> Deploy:
-        client.waiter.warn(f"Render runs {target.id} with its variables of then: a value that was changed since then is the old one there.")
+        client.waiter.warn(f"Render runs {target.id} with the variables that it had: a value that has changed since has its old value there.")
         return client.roll_back(target)
 
     if changed and live(listed) != target:

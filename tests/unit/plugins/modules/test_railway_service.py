@@ -368,7 +368,7 @@ def test_a_rollback_with_a_pinned_variable_that_has_changed_redeploys_the_old_im
     result = roll_back()
     assert not result["failed"], result
     assert (result["deployment"]["release"], result["deployment"]["status"], result["way"]) == ("v1.0.0", "success", "redeploy")
-    assert any("all variables of today" in warning and "DATABASE_URL" in warning for warning in result["warnings"])
+    assert any("all of today's variables" in warning and "DATABASE_URL" in warning for warning in result["warnings"])
     assert moved.writes() == ["deploymentRedeploy"]
     assert moved.values == moved.snapshots["deployment-3"] == {"DATABASE_URL": NEW_URL, "COLOUR": "red"}
     assert "hunter2" not in str(result)
@@ -491,7 +491,7 @@ def test_a_redeploy_whose_variables_are_not_told_goes_on_with_a_warning(moved):
     moved.deploymentRedeploy = lambda id: [made := honest(id), moved.snapshots.update({made["id"]: None})][0]
     result = roll_back()
     assert result["deployment"]["status"] == "success"
-    assert any("does not tell the variables of the deployment deployment-3" in warning for warning in result["warnings"])
+    assert any("does not return the variables of the deployment deployment-3" in warning for warning in result["warnings"])
 
 
 def test_what_never_ran_is_not_redeployed_in_place_of_a_rollback(moved):
@@ -539,7 +539,7 @@ def test_pushes_cannot_deploy_a_service_without_a_repository(railway):
 @pytest.mark.parametrize(("state", "params"), [("configured", {}), ("stopped", {"auto_deploy": False})])
 def test_settings_are_changed_by_a_task_of_their_own(railway, state, params):
     result = service(state, **params)
-    assert "of its own" in result["msg"] or "Set one of auto_deploy" in result["msg"]
+    assert "in a separate task" in result["msg"] or "Set one of auto_deploy" in result["msg"]
     assert railway.writes() == []
 
 
@@ -673,7 +673,7 @@ def test_a_region_is_left_with_no_replicas(railway):
 @pytest.mark.parametrize(
     ("regions", "said"),
     [
-        ({"mars-north1": 1}, "no region mars-north1. Set regions to some of: europe-west4-drams3a, us-east4-eqdc4a, us-west2"),
+        ({"mars-north1": 1}, "no region mars-north1. Set regions to one or more of: europe-west4-drams3a, us-east4-eqdc4a, us-west2"),
         ({"us-west2": -1}, "a whole number of replicas"),
         ({"us-west2": "two"}, "a whole number of replicas"),
         ({"us-west2": 0, "europe-west4-drams3a": 0}, "use state=stopped"),

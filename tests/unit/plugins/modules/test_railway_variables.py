@@ -143,9 +143,9 @@ def test_somebody_elses_staged_changes_are_not_committed(railway):
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ({"variables": {"PORT": 3000}}, "no text: PORT. Quote them"),
-        ({"variables": {"RAILWAY_SERVICE_NAME": "x"}}, "RAILWAY_SERVICE_NAME: Railway sets these by itself"),
-        ({"absent": ["RAILWAY_SERVICE_NAME"]}, "RAILWAY_SERVICE_NAME: Railway sets these by itself"),
+        ({"variables": {"PORT": 3000}}, "not text: PORT. Quote them"),
+        ({"variables": {"RAILWAY_SERVICE_NAME": "x"}}, "RAILWAY_SERVICE_NAME: Railway sets these itself"),
+        ({"absent": ["RAILWAY_SERVICE_NAME"]}, "RAILWAY_SERVICE_NAME: Railway sets these itself"),
         ({"variables": {"COLOUR": "red"}, "absent": ["COLOUR"]}, "COLOUR: both in variables and in absent"),
         ({"exclusive": True}, "would remove every variable"),
         ({"variables": {"COLOUR": "red"}, "service": "cart"}, "Set service to one of: api"),

@@ -76,7 +76,7 @@ def test_after_an_incomplete_deploy_nobody_can_say_what_is_live(info, ended):
     ended("v1.1.0", "incomplete")
     result = info()
     assert (result["live"], result["last_verified"]["release"], result["target"]["release"]) == (None, "v1.0.0", "v1.0.0")
-    assert "ended incomplete" in result["message"]
+    assert "ended with the outcome incomplete" in result["message"]
 
 
 def test_a_release_that_was_asked_for_is_the_target(info, ended):
@@ -85,7 +85,7 @@ def test_a_release_that_was_asked_for_is_the_target(info, ended):
     assert info(release="v1.0.0")["target"]["units"]["frontend"]["id"] == "dpl_v1.0.0"
     unknown = info(release="v9.9.9")
     assert (unknown["failed"], unknown["target"]) == (False, None)
-    assert "v9.9.9 was never verified live, going by the ledger" in unknown["message"]
+    assert "The ledger has no verified deploy of v9.9.9" in unknown["message"]
 
 
 def test_no_more_records_are_read_than_the_limit(info, ended):

@@ -59,7 +59,7 @@ def test_a_repository_that_cannot_be_read_costs_the_names_and_nothing_else(rende
     render.has("v1.0.0")
     result = look(path=str(tmp_path / "nowhere"))
     assert (result["failed"], result["live"]["release"]) == (False, None)
-    assert any("are not named" in warning for warning in result["warnings"])
+    assert any("without their releases" in warning for warning in result["warnings"])
 
 
 def test_variables_are_told_by_name_and_digest_and_no_value(render):

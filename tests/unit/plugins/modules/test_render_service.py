@@ -159,8 +159,8 @@ def test_a_deploy_whose_answer_was_lost_makes_one_deploy(render):
         ({"commit": None}, "ref, commit, image"),
         ({"commit": None, "ref": "v1.1.0"}, "path"),
         ({"image": "ghcr.io/shop/api:v1"}, "mutually exclusive"),
-        ({"commit": None, "image": "ghcr.io/shop/api:v1"}, "source is commit, which goes with ref, or commit"),
-        ({"source": "image"}, "source is image, which goes with image"),
+        ({"commit": None, "image": "ghcr.io/shop/api:v1"}, "source is commit, which needs ref, or commit"),
+        ({"source": "image"}, "source is image, which needs image"),
         ({"commit": None, "source": "image", "image": "ghcr.io/shop/api:v1"}, "is built from Git (https://git.example/shop). Set path and ref"),
         ({"release": "v1.1.0 final"}, "Correct release"),
         ({"service": "cart"}, "Set service to an id"),
@@ -264,7 +264,7 @@ def test_a_rollback_needs_no_repository_and_no_variables(render, tmp_path):
     render.has("v1.1.0")
     result = service("rolled_back", deployment=old["id"], path=str(tmp_path / "gone"))
     assert result["deployment"]["status"] == "live"
-    assert any("are not named" in warning for warning in result["warnings"])
+    assert any("without their releases" in warning for warning in result["warnings"])
     assert "list_env" not in render.operations()
 
 

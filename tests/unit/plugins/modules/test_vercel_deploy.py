@@ -383,7 +383,7 @@ def test_a_missing_build_is_told_with_the_newest_one_of_another_commit(account):
     account.is_linked()
     account.was_pushed(OTHER)
     result = build_commit("adopt")
-    assert f"no production build of {COMMIT} by itself; the newest one is dpl_1 of {OTHER}. Push that commit to main" in result["msg"]
+    assert f"no production build of {COMMIT} after a push; the newest one is dpl_1 of {OTHER}. Push that commit to main" in result["msg"]
     assert written(account) == []
 
 
@@ -455,7 +455,7 @@ def test_staging_in_a_project_whose_pushes_are_served_is_refused_and_the_setting
     for check in (True, False):
         result = stage(shop, check=check)
         assert result["error"]["code"] == "push_serves_production"
-        assert "A push to main of acme/shop serves production past every check" in result["msg"]
+        assert "A push to main of acme/shop reaches production without any check" in result["msg"]
         assert "'Auto-assign Custom Production Domains'" in result["msg"]
     assert written(account) == []
 
@@ -470,7 +470,7 @@ def test_staging_turns_the_serving_of_pushes_off_when_it_is_told_to_and_shows_it
 
 
 def test_a_staged_build_cannot_be_served_at_once(account, shop):
-    assert "served as soon as it is built" in stage(shop, auto_assign_domains=True)["msg"]
+    assert "serve a staged build as soon as it is built" in stage(shop, auto_assign_domains=True)["msg"]
     assert written(account) == []
 
 
@@ -576,7 +576,7 @@ def test_more_files_than_vercel_takes_are_refused_in_check_mode_with_where_they_
         (shop / "apps" / "frontend" / "public" / f"{number}.png").touch()
     result = stage(shop, ref=None, release="v1.1.0", check=True)
     assert result["error"]["code"] == "too_many_files"
-    assert "There are 5 files to upload, and Vercel takes 3" in result["msg"]
+    assert "There are 5 files to upload, but Vercel accepts 3" in result["msg"]
     assert "most of them are in public (3)" in result["msg"]
 
 
@@ -599,14 +599,14 @@ def test_a_nul_in_a_path_or_a_ref_is_refused(account, shop, option):
 def test_ignore_files_that_leave_nothing_are_refused(account, shop):
     (shop / "apps" / "frontend" / ".vercelignore").write_text("*\n")
     result = stage(shop, ref=None, release="v1.1.0")
-    assert ".gitignore and .vercelignore leave out every file" in result["msg"]
+    assert ".gitignore and .vercelignore and the rules of Vercel's own client leave out every file" in result["msg"]
     assert written(account) == []
 
 
 def test_a_deployment_is_built_again_with_the_variables_of_today_until_they_change_once_more(account):
     first = account.has("v1.0.0", target=None, meta={"release": "v1.0.0", "commit": COMMIT, "source_digest": "d"})
     again: dict[str, Any] = {"source": "redeploy", "deployment": first["id"], "release": "v1.0.0", "auto_assign_domains": False}
-    assert deploy("staged", check=True, **again)["diff"]["after"]["build"] == "dpl_1 again, with the variables of today"
+    assert deploy("staged", check=True, **again)["diff"]["after"]["build"] == "dpl_1 again, with today's variables"
     result = deploy("staged", **again)
     body = account.asked("POST /v13/deployments")[0].json()
     assert (body["deploymentId"], body["target"], "files" in body) == ("dpl_1", "production", False)
@@ -767,7 +767,7 @@ def test_a_rolling_release_that_nobody_approves_of_is_given_up_with_what_it_wait
     account.project["rollingRelease"] = {"target": "production"}
     account.rolling = [rolls(5, activeStage={"targetPercentage": 5, "requireApproval": True})] * 99
     result = deploy("promoted", deployment="dpl_2", wait_timeout=20)
-    assert "still in a rolling release: at 5 %, until somebody approves of the next stage at Vercel after 20 s" in result["msg"]
+    assert "still in a rolling release: at 5 %, until the next stage is approved at Vercel after 20 s" in result["msg"]
 
 
 def test_a_rolling_release_that_was_aborted_fails_and_an_earlier_one_of_the_same_does_not(account):
