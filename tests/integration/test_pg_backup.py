@@ -23,7 +23,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.backup import c
 from ansible_collections.storefront.runbook.plugins.module_utils.backup.reader import open_backup
 from ansible_collections.storefront.runbook.plugins.module_utils.backup.row_counts import snapshot
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError, RunbookError
-from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import parse_url
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import connect, parse_url
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.globals import database_statements
 from ansible_collections.storefront.runbook.plugins.module_utils.release import lease
 from ansible_collections.storefront.runbook.plugins.module_utils.store.base import Store, unguarded
@@ -593,7 +593,7 @@ def test_what_is_too_large_or_locked_is_estimated_and_marked_so(in_folder: Backu
     with closing(in_folder.database.connect()) as connection, connection.cursor() as cursor:
         connection.autocommit = False
         cursor.execute("LOCK TABLE item IN ACCESS EXCLUSIVE MODE")
-        with snapshot(parse_url(in_folder.database.url), limit, lambda: None) as seen:
+        with snapshot(connect(parse_url(in_folder.database.url)), limit, lambda: None) as seen:
             told = seen.count()
     assert told["tables"].keys() == counted
     assert told["tables"].keys() | told["estimates"].keys() == {"public.review", "public.item"}

@@ -11,7 +11,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 from ..core.errors import ConfigError
 from ..core.process import is_alive, started
 from ..migrations import history
-from ..postgres.connection import Database, connect, query
+from ..postgres.connection import Database, query
 from ..postgres.programs import Tool
 from ..store.base import Store
 from . import encryption
@@ -52,13 +52,12 @@ class Server:
         return int(self.version.split(".")[0])
 
 
-def inspect_server(database: Database) -> Server:
-    """Ask the server. Raises Unreachable and ConfigError."""
-    with closing(connect(database)) as connection:
-        ((version, size),) = query(connection, "SELECT current_setting('server_version'), pg_database_size(current_database())")
-        refuse_undumpable(connection, database)
-        left_out = not_carried(connection)
-        applied = history.inspect(connection, []).applied
+def inspect_server(connection: Any, database: Database) -> Server:
+    """Ask the server. Raises RunbookError and ConfigError."""
+    ((version, size),) = query(connection, "SELECT current_setting('server_version'), pg_database_size(current_database())")
+    refuse_undumpable(connection, database)
+    left_out = not_carried(connection)
+    applied = history.inspect(connection, []).applied
     return Server(version.split(" ")[0], size, {"count": len(applied), "last": applied[-1] if applied else None}, left_out)
 
 
@@ -80,6 +79,7 @@ def describe(database: Database, server: Server, shape: Shape, recipients: list[
 
 
 def make(
+    connection: Any,
     database: Database,
     store: Store,
     facts: Manifest,
@@ -93,7 +93,10 @@ def make(
     beat: Any,
     progress: Progress,
 ) -> Manifest:
-    """Make the backup that ``facts`` describe, verify it by ``facts["verified"]``, and return its manifest, which is written last."""
+    """Create the backup that ``facts`` describe, verify it by ``facts["verified"]``, and return its manifest, which is written last.
+
+    ``connection`` leads to the database. It gives the snapshot and is closed once that is dumped.
+    """
     began = datetime.now(UTC)
     for left in leftovers:
         left.remove(store)
@@ -101,7 +104,7 @@ def make(
     recipients = encryption.parse_recipients(facts["recipients"]) if facts["recipients"] else []
     target = Target(store, f"{prefix}{facts['name']}/", shape.level, recipients, beat, progress)
     with scratch_folder(shape) as scratch:
-        with snapshot(database, count_limit, beat) as seen, counting(seen, beat) as counter:
+        with snapshot(connection, count_limit, beat) as seen, counting(seen, beat) as counter:
             dumping = replace(target, beat=counter.beat)
             if shape.format == "directory":
                 objects = dump_folder(database, tools["pg_dump"], dumping, seen.scope(), jobs=shape.jobs, scratch=scratch)

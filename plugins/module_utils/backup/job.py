@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from ..core.errors import ConfigError, WaitTimeout
 from ..core.plan import Plan
 from ..core.progress import report
 from ..core.wait import Waiter
-from ..postgres.connection import direct
+from ..postgres.connection import connect, direct
 from ..postgres.programs import Tool, choose_tool, find_psql, installed
 from ..store.base import Permit
 from ..store.open import open_store
@@ -39,7 +40,9 @@ class Job:
         self.params, self.warn = params, warn
         self.database = direct(params["database_url"], remedy="database_url")
         self.store = open_store(params, permit)
-        self.close = self.store.close
+        self._held = ExitStack()
+        self._held.callback(self.store.close)
+        self.close = self._held.close
         self.prefix = folder(params["prefix"])
         self.progress = Progress()
         self._note = note
@@ -73,7 +76,7 @@ class Job:
             self.warn(
                 f"{self.store.describe()} has objects of failed runs, or of backups that others are creating: {keys}. Delete those that nobody is writing."
             )
-        server, tools = self._inspect()
+        connection, server, tools = self._inspect()
         shape = request.choose_shape(self.params, server.size)
         facts = {
             **describe(self.database, server, shape, recipients),
@@ -87,6 +90,7 @@ class Job:
 
         def create() -> dict[str, Any]:
             manifest = make(
+                connection,
                 self.database,
                 self.store,
                 facts,
@@ -112,15 +116,16 @@ class Job:
             raise ConfigError(f"The backup {name} is damaged: {damage}. Choose another name.", code="damaged")
         return Plan(before={"backup": name}, after={"backup": name}, result={"backup": manifest})
 
-    def _inspect(self) -> tuple[Server, dict[str, Tool]]:
-        """Inspect the server and, meanwhile, the programs on this machine."""
+    def _inspect(self) -> tuple[Any, Server, dict[str, Tool]]:
+        """Inspect the server and, meanwhile, the programs on this machine. Return a connection too, which the backup goes on with."""
         with ThreadPoolExecutor(len(PROGRAMS)) as pool:
             asked = {name: pool.submit(installed, name, self.params["postgres_bin"]) for name in PROGRAMS}
-            server = inspect_server(self.database)
+            connection = self._held.enter_context(closing(connect(self.database)))
+            server = inspect_server(connection, self.database)
         left_out = warning(server.not_carried)
         if left_out:
             self.warn(left_out)
-        return server, self._choose_tools({name: answer.result() for name, answer in asked.items()}, server.major)
+        return connection, server, self._choose_tools({name: answer.result() for name, answer in asked.items()}, server.major)
 
     def _choose_tools(self, found: Mapping[str, list[Tool]], server_major: int) -> dict[str, Tool]:
         """Return pg_dump, and the pg_restore that can restore what it dumps to the same server.

@@ -15,7 +15,7 @@ from typing import Any
 from ..core.errors import RunbookError
 from ..core.wait import nothing
 from ..postgres import globals as postgres_globals
-from ..postgres.connection import BEAT_INTERVAL, Database, connect, query
+from ..postgres.connection import BEAT_INTERVAL, query
 
 # A count needs a fraction of the time that the dump of the same rows takes, so it leaves the other processors to the shop.
 ONE_PROCESS = "SET max_parallel_workers_per_gather = 0"
@@ -84,9 +84,13 @@ class Snapshot:
 
 
 @contextmanager
-def snapshot(database: Database, limit: int, beat: Callable[[], None]) -> Iterator[Snapshot]:
-    """Give a snapshot to dump from, which ends with the block. Tables are counted, the smallest first, as long as they have ``limit`` bytes in all."""
-    with closing(connect(database, beat=beat)) as connection:
+def snapshot(connection: Any, limit: int, beat: Callable[[], None]) -> Iterator[Snapshot]:
+    """Give a snapshot to dump from, which ends with the block, as the connection does.
+
+    Tables are counted, the smallest first, as long as they have ``limit`` bytes in all.
+    """
+    connection.beat = beat
+    with closing(connection):
         query(connection, "SET row_security = off")
         query(connection, ONE_PROCESS)
         query(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")

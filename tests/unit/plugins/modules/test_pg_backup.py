@@ -86,7 +86,7 @@ def store(tmp_path: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def back_up(store: dict[str, Any], pg_dump: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Back:
-    monkeypatch.setattr(create, "connect", lambda database: FakePostgres(Migration("1_init", "SELECT 1;"), Migration("2_rating", "SELECT 2;")))
+    monkeypatch.setattr(job, "connect", lambda database: FakePostgres(Migration("1_init", "SELECT 1;"), Migration("2_rating", "SELECT 2;")))
     counted = {"tables": {"public.item": 3}, "estimates": {}, "invalid_indexes": []}
     scope = ["--snapshot=00000003-0000001B-1"]
     seen = SimpleNamespace(connection=FakePostgres(), scope=lambda: scope, stay=lambda: None, count=lambda: counted)

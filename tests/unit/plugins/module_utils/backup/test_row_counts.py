@@ -14,11 +14,8 @@ import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.backup import row_counts
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import RunbookError
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import nothing
-from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import parse_url
 
 from tests.unit.plugins.fake_postgres import FakePostgres
-
-DATABASE = parse_url("postgresql://shop:hunter22@db.example/shop")
 
 
 class Server(FakePostgres):
@@ -50,17 +47,15 @@ class Server(FakePostgres):
 
 
 @pytest.fixture
-def serve(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Server]:
+def serve() -> Callable[..., Server]:
     def begin(**tables: tuple[int, int, int | None]) -> Server:
-        server = Server({f"public.{name}": told for name, told in tables.items()})
-        monkeypatch.setattr(row_counts, "connect", lambda database, *, beat: server)
-        return server
+        return Server({f"public.{name}": told for name, told in tables.items()})
 
     return begin
 
 
-def told(limit: int) -> dict[str, Any]:
-    with row_counts.snapshot(DATABASE, limit, nothing) as seen:
+def told(server: Server, limit: int) -> dict[str, Any]:
+    with row_counts.snapshot(server, limit, nothing) as seen:
         assert seen.scope() == ["--snapshot=00000003-1", "--encoding=UTF8", "--no-subscriptions"]
         counted = seen.count()
         assert counted.pop("invalid_indexes") == ["public.part_index"]
@@ -68,30 +63,30 @@ def told(limit: int) -> dict[str, Any]:
 
 
 def test_the_smallest_tables_are_counted_as_long_as_they_are_small_together(serve: Any) -> None:
-    serve(large=(900, 70, 71), small=(10, 1, 5), middle=(80, 20, None))
-    assert told(100) == {"tables": {"public.small": 1, "public.middle": 20}, "estimates": {"public.large": 71}}
-    assert told(89) == {"tables": {"public.small": 1}, "estimates": {"public.large": 71, "public.middle": None}}
-    assert told(990)["estimates"] == {}
+    server = serve(large=(900, 70, 71), small=(10, 1, 5), middle=(80, 20, None))
+    assert told(server, 100) == {"tables": {"public.small": 1, "public.middle": 20}, "estimates": {"public.large": 71}}
+    assert told(server, 89) == {"tables": {"public.small": 1}, "estimates": {"public.large": 71, "public.middle": None}}
+    assert told(server, 990)["estimates"] == {}
 
 
 def test_nothing_is_counted_where_nothing_may_be(serve: Any) -> None:
-    serve(small=(10, 1, 5))
-    assert told(0) == {"tables": {}, "estimates": {"public.small": 5}}
-    serve()
-    assert told(100) == {"tables": {}, "estimates": {}}
+    server = serve(small=(10, 1, 5))
+    assert told(server, 0) == {"tables": {}, "estimates": {"public.small": 5}}
+    server = serve()
+    assert told(server, 100) == {"tables": {}, "estimates": {}}
 
 
 def test_a_table_that_somebody_locks_is_neither_waited_for_nor_measured_and_the_others_are_counted(serve: Any) -> None:
     server = serve(busy=(10, 1, 5), quiet=(20, 2, 5))
     server.refuses("LOCK TABLE ONLY public.busy IN ACCESS SHARE MODE NOWAIT", psycopg2.errors.LockNotAvailable("could not obtain lock"))
-    assert told(100) == {"tables": {"public.quiet": 2}, "estimates": {"public.busy": 5}}
+    assert told(server, 100) == {"tables": {"public.quiet": 2}, "estimates": {"public.busy": 5}}
     assert server.sent.count("SELECT pg_table_size(%s::regclass)") == 1
     assert server.sent[server.sent.index("ROLLBACK TO held") - 1].startswith("LOCK TABLE ONLY public.busy"), "the snapshot survives it"
 
 
 def test_every_row_is_seen_in_one_snapshot(serve: Any) -> None:
     server = serve(small=(10, 1, 5))
-    told(100)
+    told(server, 100)
     snapshot = next(at for at, statement in enumerate(server.sent) if "pg_export_snapshot()" in statement)
     assert server.sent[snapshot - 1] == "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
     assert server.sent[: snapshot - 1] == ["SET row_security = off", "SET max_parallel_workers_per_gather = 0"]  # session.py keeps the others away
@@ -102,7 +97,7 @@ def test_every_row_is_seen_in_one_snapshot(serve: Any) -> None:
 
 def test_the_snapshot_ends_with_the_dump_whatever_becomes_of_that(serve: Any) -> None:
     server = serve(small=(10, 1, 5))
-    with pytest.raises(OSError, match="no room"), row_counts.snapshot(DATABASE, 100, nothing) as seen:
+    with pytest.raises(OSError, match="no room"), row_counts.snapshot(server, 100, nothing) as seen:
         assert not server.ended
         seen.stay()
         assert server.sent[-1] == "SELECT 1"
@@ -114,7 +109,7 @@ def test_the_count_begins_with_the_first_beat_of_the_dump_and_the_session_is_kep
     server = serve(small=(10, 1, 5))
     server.answers["jsonb_build_object"] = lambda: [({"roles": []},)]
     beats: list[str] = []
-    with row_counts.snapshot(DATABASE, 100, nothing) as seen, row_counts.counting(seen, lambda: beats.append("beat")) as counter:
+    with row_counts.snapshot(server, 100, nothing) as seen, row_counts.counting(seen, lambda: beats.append("beat")) as counter:
         assert not any("count(*)" in statement for statement in server.sent)
         counted, found = counter.result()
         assert (counted["tables"], found) == ({"public.small": 1}, {"roles": []})
@@ -128,7 +123,7 @@ def test_a_count_that_fails_ends_the_dump_at_its_next_beat(serve: Any) -> None:
     server.refuses("SELECT count(*) FROM ONLY public.small", psycopg2.errors.InternalError("invalid page"))
     with (
         pytest.raises(RunbookError, match="invalid page"),
-        row_counts.snapshot(DATABASE, 100, nothing) as seen,
+        row_counts.snapshot(server, 100, nothing) as seen,
         row_counts.counting(seen, nothing) as counter,
     ):
         while True:
@@ -141,7 +136,7 @@ def test_a_count_is_cancelled_when_the_dump_breaks_off(serve: Any) -> None:
     server.scripts["SELECT count(*) FROM ONLY public.small"] = lambda: cancelled.wait(60)
     with (
         pytest.raises(OSError, match="no room"),
-        row_counts.snapshot(DATABASE, 100, nothing) as seen,
+        row_counts.snapshot(server, 100, nothing) as seen,
         row_counts.counting(seen, nothing) as counter,
     ):
         counter.beat()
