@@ -185,7 +185,7 @@ class Builder:
         except NoDependencies as reason:
             raise BuildFailed(str(reason)) from None
         environment = {
-            **{"HOME": str(work), "LANG": "C.UTF-8", "CI": "1", **self.installer.environment(), **recipe.variables},
+            **{"HOME": str(work), "LANG": "C.UTF-8", "CI": "1", **self.installer.environment(programs), **recipe.variables},
             "PATH": os.pathsep.join([str(app / "node_modules" / ".bin"), self.installer.search_path(work / "source", programs)]),
         }
         own = "postinstall" if "postinstall" in manifest.get("scripts", {}) else ""

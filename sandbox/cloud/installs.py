@@ -33,10 +33,12 @@ DEPENDENCIES = (
 )
 YARN_STATE = Path(".yarn", "install-state.gz")  # yarn refuses to run scripts without it
 OFFLINE = {
-    **{"npm_config_update_notifier": "false", "npm_config_manage_package_manager_versions": "false", "npm_config_verify_deps_before_run": "false"},
-    **{"YARN_ENABLE_TELEMETRY": "0", "YARN_NODE_LINKER": "node-modules", "YARN_ENABLE_SCRIPTS": "0", "YARN_IGNORE_PATH": "1"},
+    "npm_config_update_notifier": "false",
+    **{"YARN_ENABLE_TELEMETRY": "0", "YARN_NODE_LINKER": "node-modules", "YARN_IGNORE_PATH": "1", "YARN_ENABLE_GLOBAL_CACHE": "true"},
     **{"TURBO_TELEMETRY_DISABLED": "1", "DO_NOT_TRACK": "1", "NEXT_TELEMETRY_DISABLED": "1", "PRISMA_HIDE_UPDATE_MESSAGE": "1"},
 }
+# npm warns of settings that only pnpm knows.
+PNPM = {"npm_config_manage_package_manager_versions": "false", "npm_config_verify_deps_before_run": "false"}
 
 
 class NoDependencies(Exception):
@@ -70,7 +72,7 @@ class Installer:
             argv = self._command(manager)
             tell(f"Running {' '.join(argv[:2])}")
             inherited = {name: value for name, value in os.environ.items() if name not in ("NODE_ENV", "npm_config_production")}
-            environment = {**inherited, **self.environment(), "CI": "1", "PATH": self.search_path(top, paths)}
+            environment = {**inherited, **self.environment(paths), "CI": "1", "PATH": self.search_path(top, paths)}
             await run([str(programs / argv[0]) if programs else str(self.node_bin / argv[0]), *argv[1:]], top, environment, tell)
             await self._keep(top, installed)
         return paths
@@ -104,13 +106,15 @@ class Installer:
             return ["yarn", "install", "--frozen-lockfile", "--production=false", "--prefer-offline", "--non-interactive", *quiet, "--cache-folder", folder]
         return ["yarn", "install", "--immutable", *([] if self.scripts else ["--mode=skip-build"])]
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, programs: list[Path]) -> dict[str, str]:
         """Return variables that make package managers use the cache, including when a build command runs them."""
         registry = os.environ.get("npm_config_registry")  # noqa: SIM112  npm reads no other
         return {
             **OFFLINE,
-            **{"npm_config_cache": str(self.cache / "npm"), "npm_config_prefer_offline": "true", "npm_config_store_dir": str(self.cache / "pnpm")},
-            **{"YARN_CACHE_FOLDER": str(self.cache / "yarn-classic"), "YARN_GLOBAL_FOLDER": str(self.cache / "yarn"), "YARN_ENABLE_GLOBAL_CACHE": "true"},
+            **{"npm_config_cache": str(self.cache / "npm"), "npm_config_prefer_offline": "true"},
+            **{"YARN_CACHE_FOLDER": str(self.cache / "yarn-classic"), "YARN_GLOBAL_FOLDER": str(self.cache / "yarn")},
+            "YARN_ENABLE_SCRIPTS": "1" if self.scripts else "0",
+            **({**PNPM, "npm_config_store_dir": str(self.cache / "pnpm")} if any((folder / "pnpm").exists() for folder in programs) else {}),
             **({"YARN_NPM_REGISTRY_SERVER": registry} if registry else {}),
         }
 

@@ -49,8 +49,8 @@ def read_shop(tree: Tree, platform: str = "railway", settings: Settings | None =
     units = read_units(tree, packages, set(frontend_packages(tree, packages)), platform, given)
     if not units and not frontend:
         raise ConfigError(
-            "package.json: there is nothing to run: no package has Next.js or a script named start. Add one, or name a unit: "
-            "api.package=FOLDER and api.start=COMMAND.",
+            "package.json: there is nothing to run: no package has Next.js or a script named start. Add one, or name a unit "
+            "(api.package=FOLDER and api.start=COMMAND) or a site (frontend.package=FOLDER and frontend.output=FOLDER).",
             code="nothing_to_run",
             file="package.json",
         )

@@ -225,7 +225,7 @@ def without(path: str, files: dict[str, str]) -> dict[str, str]:
         ({**WORKSPACE, "apps/admin/package.json": web(name="admin")}, {}, "apps/admin/package.json", "frontend.package="),
         ({"package.json": web(dependencies={"nuxt": "3"}), "package-lock.json": NPM}, {}, "package.json", "frontend.package=none"),
         ({"package.json": api(scripts={}), "package-lock.json": NPM}, {}, "package.json", "api.start="),
-        ({"package.json": package(), "package-lock.json": NPM}, {}, "package.json", "api.start="),
+        ({"package.json": package(), "package-lock.json": NPM}, {}, "package.json", "frontend.output="),
         ({**API_ONLY, "package.json": "{"}, {}, "package.json", "Correct the file"),
         ({**API_ONLY, "railway.json": "[]"}, {}, "railway.json", "Correct the file"),
         ({**API_ONLY, "railway.toml": "a = "}, {}, "railway.toml", "Correct the file"),
