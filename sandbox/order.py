@@ -91,7 +91,8 @@ def _repository(path: Path) -> Path:
     top = _git(path, "rev-parse", "--show-toplevel")
     if top.returncode != 0:
         raise SandboxError(
-            f"{path} is not a git repository, and a release is a tag, a branch or a commit. Create one: git init && git add . && git commit -m 'First release'."
+            f"{path} is not a git repository that can be read ({top.stderr.strip()}), and a release is a tag, a branch or a commit."
+            " Create one: git init && git add . && git commit -m 'First release'."
         )
     if Path(top.stdout.strip()).resolve() != path.resolve():
         raise SandboxError(

@@ -141,6 +141,12 @@ def _manager(tree: Tree, folder: str, paths: list[str], manifest: Mapping[str, A
             code="package_manager",
             file=join(folder, "package.json"),
         )
+    if named and named[1] not in LOCKFILES.values():
+        raise ConfigError(
+            f"{join(folder, 'package.json')}: the packageManager {named[1]} is not supported. Use npm, pnpm or yarn, and commit its lockfile.",
+            code="package_manager",
+            file=join(folder, "package.json"),
+        )
     fitting = [path for path in paths if not named or LOCKFILES[path.rpartition("/")[2]] == named[1]]
     if named and not fitting:
         raise ConfigError(
@@ -179,10 +185,13 @@ def _version(tree: Tree, name: str, lockfile: str) -> str:
 
 def _members(tree: Tree, folder: str, manifests: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
     """Return the folders of a workspace's members."""
-    globs = manifests[folder].get("workspaces") or []
-    if isinstance(globs, dict):
-        globs = globs.get("packages") or []
-    globs = [*globs, *(tree.yaml(join(folder, "pnpm-workspace.yaml")).get("packages") or [])]
+    listed = manifests[folder].get("workspaces")
+    if isinstance(listed, dict):
+        listed = listed.get("packages")
+    globs = [
+        *_list(listed, join(folder, "package.json"), "workspaces"),
+        *_list(tree.yaml(join(folder, "pnpm-workspace.yaml")).get("packages"), join(folder, "pnpm-workspace.yaml"), "packages"),
+    ]
     wanted = [_pattern(str(glob)) for glob in globs if not str(glob).startswith("!")]
     unwanted = [_pattern(str(glob)[1:]) for glob in globs if str(glob).startswith("!")]
     below = (other for other in manifests if other != folder and (not folder or other.startswith(f"{folder}/")))
@@ -190,6 +199,12 @@ def _members(tree: Tree, folder: str, manifests: Mapping[str, Mapping[str, Any]]
     return tuple(
         sorted(other for other, path in inside.items() if any(one.fullmatch(path) for one in wanted) and not any(one.fullmatch(path) for one in unwanted))
     )
+
+
+def _list(value: Any, file: str, key: str) -> list[Any]:
+    if not isinstance(value, list | None):
+        raise ConfigError(f"{file}: {key} is not a list of folders. Write it as [apps/*, packages/*].", code="bad_file", file=file)
+    return value or []
 
 
 def _pattern(glob: str) -> re.Pattern[str]:

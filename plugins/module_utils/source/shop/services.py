@@ -69,6 +69,8 @@ def _render(tree: Tree) -> list[Service]:
     path = next((name for name in RENDER if name in tree), RENDER[0])
     found = []
     for item in tree.yaml(path).get("services") or []:
+        if not isinstance(item, dict):
+            raise ConfigError(f"{path}: services is not a list of mappings. Correct the file.", code="bad_file", file=path)
         kind = KINDS.get(str(item.get("type")))
         runtime = str(item.get("runtime") or item.get("env") or "node")
         if kind is None or runtime == "static":
@@ -79,7 +81,7 @@ def _render(tree: Tree) -> list[Service]:
                 code="runtime",
                 file=path,
             )
-        values = {str(one["key"]): str(one["value"]) for one in item.get("envVars") or [] if "key" in one and "value" in one}
+        values = {str(one["key"]): str(one["value"]) for one in item.get("envVars") or [] if isinstance(one, dict) and {"key", "value"} <= one.keys()}
         commands = (_text(item, "buildCommand"), _text(item, "startCommand"), _text(item, "preDeployCommand"))
         root = join(str(item.get("rootDir") or ""))
         found.append(Service(path, str(item.get("name") or kind), root, kind, *commands, health=_text(item, "healthCheckPath"), variables=values))

@@ -48,7 +48,7 @@ class Tree:
         paths = []
         for here, folders, names in os.walk(top):
             folders[:] = [name for name in folders if name not in LEFT_OUT]
-            paths += [Path(here, name).relative_to(top).as_posix() for name in names]
+            paths += [Path(here, name).relative_to(top).as_posix() for name in names if Path(here, name).is_file()]  # no broken links
         return cls(frozenset(paths), lambda path: Path(top, path).read_text(encoding="utf-8", errors="replace"))
 
     def __contains__(self, path: str) -> bool:

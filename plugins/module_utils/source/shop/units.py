@@ -18,6 +18,7 @@ from .variables import example, port_variable
 
 HEALTH = "/health"  # the runbook's
 WORKERS = re.compile(r"worker|job|queue|consumer|cron")
+RESERVED = {"frontend", "database", "edge"}
 KINDS = ("web", "worker", "cron")
 SETTINGS = ("package", "kind", "root", "build", "start", "pre_deploy", "health", "port")
 PLAIN_NAMES = {"", "backend", "server"}
@@ -77,7 +78,7 @@ def _described(tree: Tree, packages: Mapping[str, Package], sites: set[str], ser
             )
         if package.folder in sites:
             continue
-        name = _plain(service.name or _name(package))
+        name = _plain(service.name) or _name(package)
         kind = service.kind or ("worker" if WORKERS.search(name) else "web")
         base = _unit(tree, packages, package, name, kind)
         described = {"build": service.build, "start": service.start, "pre_deploy": service.pre_deploy, "health": service.health}
@@ -132,6 +133,8 @@ def _with(unit: Unit, given: Mapping[str, str], packages: Mapping[str, Package])
         raise ConfigError(
             f"There is no {join(given['package'], 'package.json')}. Correct {unit.name}.package.", code="setting", file=join(given["package"], "package.json")
         )
+    if not re.fullmatch(r"[A-Za-z_]\w*", given.get("port", "PORT")):
+        raise ConfigError(f"{unit.name}.port is {given['port']!r}: give the name of the variable that holds the port, such as API_PORT.", code="setting")
     changed = {key: join(value) if key in ("package", "root") else value for key, value in given.items()}
     unit = replace(unit, **changed)  # type: ignore[arg-type]
     if unit.health and not unit.health.startswith("/"):
@@ -150,6 +153,12 @@ def _plain(name: str) -> str:
 
 def _refuse_twice(names: list[str]) -> None:
     for name in names:
+        if name in RESERVED:
+            raise ConfigError(
+                f"A unit cannot have the name {name!r}, which a surface has. Give the service another name in render.yaml, or the file another one: "
+                "railway.api.json.",
+                code="unit_name",
+            )
         if names.count(name) > 1:
             raise ConfigError(
                 f"Two units have the name {name!r}. Give the services different names in render.yaml, or in the names of the files: railway.api.json, "

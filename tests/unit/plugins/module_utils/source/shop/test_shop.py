@@ -207,6 +207,11 @@ def test_an_operator_leaves_the_site_and_the_database_out() -> None:
     assert found.surfaces == ["backend"]
 
 
+def test_a_broken_link_is_no_file_of_the_shop(tmp_path: Path) -> None:
+    (tmp_path / "package.json").symlink_to("missing.json")
+    assert Tree.of_folder(tmp_path).paths == frozenset()
+
+
 def without(path: str, files: dict[str, str]) -> dict[str, str]:
     return {name: text for name, text in files.items() if name != path}
 
@@ -239,6 +244,12 @@ def without(path: str, files: dict[str, str]) -> dict[str, str]:
         (API_ONLY, {"api": {"command": "x"}}, "command", "start"),
         (API_ONLY, {"api": {"health": "up"}}, "up", "leading slash"),
         (API_ONLY, {"api": {"kind": "job"}}, "job", "worker"),
+        (API_ONLY, {"api": {"port": "API-PORT"}}, "API-PORT", "name of the variable"),
+        ({**API_ONLY, "package.json": api(packageManager="bun@1.2.0")}, {}, "package.json", "Use npm, pnpm or yarn"),
+        ({**API_ONLY, "package.json": api(workspaces="apps/*")}, {}, "package.json", "[apps/*"),
+        ({**WORKSPACE, "pnpm-workspace.yaml": "packages: apps/*"}, {}, "pnpm-workspace.yaml", "[apps/*"),
+        ({**API_ONLY, "render.yaml": "services: [web]"}, {}, "render.yaml", "Correct the file"),
+        ({**API_ONLY, "render.yaml": "services: [{type: web, name: frontend}]"}, {}, "frontend", "another name"),
         (API_ONLY, {"database": {"root": "db"}}, "db", "database.root"),
     ],
 )
