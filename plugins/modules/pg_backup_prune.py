@@ -13,12 +13,13 @@ version_added: 1.0.0
 author:
   - Contributors to storefront.runbook (@storefront)
 description:
-  - Keeps what one of the rules keeps, and removes the other backups, those of each database by themselves. In check mode RV(removed) is what would go.
-  - Never removed are the newest O(keep_minimum) backups, and those that were made for a release that is live or may be gone back to, or that was tried since,
-    going by the ledger in the same store. A ledger that cannot be read stops it.
-  - A backup that is damaged, or whose manifest is not known, is neither counted nor removed, but warned of. Look at it, and remove it by hand.
-  - The manifest goes first, then the objects. A run that was killed in between leaves objects that are no backup any more; the next run removes them with the
-    other leftovers. In the other order it would leave a manifest that promises a backup which is gone.
+  - Keeps the backups that one of the rules keeps, and removes the others. The rules apply to each database separately. In check mode RV(removed) lists the
+    backups that would be removed.
+  - The newest O(keep_minimum) backups are never removed, nor those of a release that is live, may be rolled back to, or was tried since, as the ledger in the
+    same store records. If the ledger cannot be read, nothing is removed.
+  - A backup that is damaged, or whose manifest cannot be read, is neither counted nor removed; there is a warning. Check it, and remove it by hand.
+  - The manifest is removed first, then the objects. A run that is killed in between leaves objects without a manifest, which the next run removes with the other
+    leftovers. In the other order it would leave a manifest without its objects.
   - In a bucket with versions, the older versions stay until a rule of the bucket removes them.
 extends_documentation_fragment:
   - storefront.runbook.lease
@@ -33,22 +34,22 @@ attributes:
 options:
   store:
     description:
-      - Where backups and the ledger live, as C(s3://bucket/prefix), or C(file:///path) for development.
+      - Where backups and the ledger are stored, as C(s3://bucket/prefix), or C(file:///path) for development.
     type: str
     required: true
   prefix:
     description:
-      - Where in the store backups are kept.
+      - Folder of the backups in the store.
     type: str
     default: backups/
   keep_last:
     description:
-      - How many of the newest backups are kept. Without this and the next three, O(max_age) alone decides.
+      - How many of the newest backups are kept. If this and the next three are 0, only O(max_age) decides.
     type: int
     default: 0
   keep_daily:
     description:
-      - For how many days the newest backup of the day is kept, not counting days without one. Days, weeks (from Monday) and months are those of UTC.
+      - For how many days the newest backup of the day is kept. Days without a backup do not count. Days, weeks (from Monday) and months are in UTC.
     type: int
     default: 0
   keep_weekly:
@@ -63,16 +64,16 @@ options:
     default: 0
   max_age:
     description:
-      - Days after which a backup goes although one of the rules above keeps it.
+      - Days after which a backup is removed even if one of the rules above keeps it.
     type: float
   keep_minimum:
     description:
-      - How many of the newest backups stay whatever the rules say. At least 1.
+      - How many of the newest backups are kept in any case. At least 1.
     type: int
     default: 1
   leftovers_after:
     description:
-      - Hours after which what is no backup is removed, which runs left that failed or were killed. No backup may take that long. V(0) leaves it.
+      - Hours after which the objects that failed or killed runs left are removed. Set it to more than a backup can take. V(0) never removes them.
     type: float
     default: 24.0
 seealso:
@@ -93,7 +94,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 removed:
-  description: The backups that were removed, or in check mode would be, as M(storefront.runbook.pg_backup_info) lists them.
+  description: The removed backups, or in check mode those that would be removed, as M(storefront.runbook.pg_backup_info) lists them.
   returned: success, and on failure those that were removed before it
   type: list
   elements: dict
@@ -103,7 +104,7 @@ kept:
   type: dict
   sample: {"shop-20260202T090000.123Z-v1.1.0": ["last", "daily", "minimum", "made for the deploy of v1.1.0"]}
 leftovers:
-  description: Keys of what was no backup and was removed, or in check mode would be.
+  description: Keys of the removed leftovers, or in check mode of those that would be removed.
   returned: success
   type: list
   elements: str

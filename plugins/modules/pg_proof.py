@@ -13,11 +13,11 @@ version_added: 1.0.0
 author:
   - Contributors to storefront.runbook (@storefront)
 description:
-  - Restores a backup into a scratch database, looks at what came of it, drops it, and writes a proof beside the backup's manifest, with the time that it
-    took. That is the time to expect of a restore.
-  - Nothing is done when the backup has such a proof already.
-  - A scratch database holds customers' data. It is dropped at the end, whatever happens, and by the next run when this one is killed. Keep its server
-    within production's boundary of access.
+  - Restores a backup into a scratch database, verifies and drops it, and writes a proof beside the manifest of the backup. The proof states how long this took;
+    a restore will take about as long.
+  - Nothing is done where the backup has such a proof already.
+  - A scratch database holds the data of customers. It is always dropped at the end, and by the next run if this one is killed. Restrict access to its server as
+    you do for production.
 extends_documentation_fragment:
   - storefront.runbook.lease
   - storefront.runbook.restoring
@@ -33,7 +33,7 @@ attributes:
 options:
   store:
     description:
-      - Where backups live, as C(s3://bucket/prefix), or C(file:///path) for development.
+      - Where backups are stored, as C(s3://bucket/prefix), or C(file:///path) for development.
     type: str
     required: true
   backup:
@@ -47,7 +47,7 @@ options:
     type: str
   again:
     description:
-      - Whether to prove a backup once more that has a proof.
+      - Whether to prove a backup again that has a proof already.
     type: bool
     default: false
   wait_timeout:
@@ -61,7 +61,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Prove the newest backup on a server for this
+- name: Prove the newest backup on a separate server
   storefront.runbook.pg_proof:
     store: s3://storefront-backups/shop
     scratch_url: "{{ vault_scratch_url }}"
@@ -70,7 +70,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 proof:
-  description: The proof; what is not known before it is made is null.
+  description: The proof. In check mode, what is not known yet is null.
   returned: success
   type: dict
   contains:
@@ -83,7 +83,7 @@ proof:
       type: str
       sample: restore
     sha256:
-      description: Digest of the backup's objects, as its manifest has it.
+      description: Digest of the objects of the backup, from its manifest.
       type: str
       sample: 8dae109d1e1809c6f0aed20a5789b8adffd89b9538518b6db614bd11489bbbcf
     at:
@@ -91,7 +91,7 @@ proof:
       type: str
       sample: '2026-02-02T03:00:41+00:00'
     recovery_seconds:
-      description: How long it took to fetch, restore, analyze and verify it, which is the time to expect of a restore.
+      description: Seconds to fetch, restore, analyze and verify the backup. A restore will take about as long.
       type: float
       sample: 41.2
     seconds:
