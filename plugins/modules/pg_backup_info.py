@@ -13,9 +13,9 @@ version_added: 1.0.0
 author:
   - Contributors to storefront.runbook (@storefront)
 description:
-  - Reads the manifests that M(storefront.runbook.pg_backup) wrote, and the sizes of the objects that they speak of. No object is read, so damage that does not
-    show in a size is not found.
-  - A store without backups is no failure; RV(latest) is null then.
+  - Reads the manifests that M(storefront.runbook.pg_backup) wrote, and the sizes of their objects. No object is read, so damage that does not change a size is
+    not found.
+  - A store without backups is not an error; RV(latest) is null then.
 extends_documentation_fragment:
   - storefront.runbook.store
 attributes:
@@ -28,17 +28,17 @@ attributes:
 options:
   store:
     description:
-      - Where backups live, as C(s3://bucket/prefix), or C(file:///path) for development.
+      - Where backups are stored, as C(s3://bucket/prefix), or C(file:///path) for development.
     type: str
     required: true
   prefix:
     description:
-      - Where in the store backups are kept.
+      - Folder of the backups in the store.
     type: str
     default: backups/
   database:
     description:
-      - Name of the database whose backups are listed; those of every database when it is not set.
+      - Name of the database whose backups are listed. The default is all databases.
     type: str
 seealso:
   - module: storefront.runbook.pg_backup
@@ -51,7 +51,7 @@ EXAMPLES = r"""
     store: s3://storefront-backups/shop
   register: catalogue
 
-- name: Refuse to go on without a backup of today
+- name: Stop without a backup of the last 24 hours
   ansible.builtin.assert:
     that: catalogue.latest is not none and catalogue.latest.age < 86400
 """

@@ -18,8 +18,8 @@ description:
   - The newest O(keep_minimum) backups are never removed, nor those of a release that is live, may be rolled back to, or was tried since, as the ledger in the
     same store records. If the ledger cannot be read, nothing is removed.
   - A backup that is damaged, or whose manifest cannot be read, is neither counted nor removed; there is a warning. Check it, and remove it by hand.
-  - The manifest is removed first, then the objects. A run that is killed in between leaves objects without a manifest, which the next run removes with the other
-    leftovers. In the other order it would leave a manifest without its objects.
+  - The manifest is removed first, then the objects. A run that is killed in between leaves objects without a manifest, which the next run removes with the
+    other leftovers. In the other order it would leave a manifest without its objects.
   - In a bucket with versions, the older versions stay until a rule of the bucket removes them.
 extends_documentation_fragment:
   - storefront.runbook.lease
