@@ -57,7 +57,7 @@ ADDRESSES = [
 
 
 @pytest.mark.parametrize(("module", "name", "option"), ADDRESSES, ids=[f"{module}: {name}" for module, name, _option in ADDRESSES])
-def test_each_address_has_a_treatment(module: str, name: str, option: dict[str, Any]) -> None:
+def test_each_url_option_is_covered(module: str, name: str, option: dict[str, Any]) -> None:
     treatment = TREATMENTS.get(f"{module}:{name}") or TREATMENTS.get(name)
     assert treatment, f"{module} has the option {name}, which holds an address: say in TREATMENTS what becomes of its secrets, and test it."
     if treatment in ("database", "webhook"):
@@ -116,7 +116,7 @@ def test_the_store_is_asked_over_https_and_without_credentials_in_its_address(mo
     assert WRITTEN not in json.dumps(result)
 
 
-def test_botocores_own_variable_for_the_endpoint_counts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_endpoint_in_botocores_environment_variable_is_checked_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://s3.test")
     result = run_module(release_info, {"store": "s3://bucket/shop"})
     assert result["error"]["code"] == "plain_http"

@@ -40,7 +40,7 @@ def refused(status: int, code: int = 10000) -> Answer:
     return reply(status, {"success": False, "errors": [{"code": code, "message": "Authentication error"}], "messages": [], "result": None})
 
 
-def test_it_tells_the_zone_its_mode_and_what_the_cache_answers() -> None:
+def test_it_returns_the_zone_the_mode_and_the_cache_statistics() -> None:
     zone = Zone()
     result = zone.look(hosts=["www.shop.example"], cache_window=900)
     assert not result["changed"]
@@ -59,7 +59,7 @@ def test_no_requests_have_no_rate() -> None:
     assert cf_info.rates({"dynamic": {"requests": 2, "bytes": 1}})["cacheable_hit_rate"] is None
 
 
-def test_nothing_is_counted_when_it_is_not_wanted() -> None:
+def test_nothing_is_counted_when_counting_is_off() -> None:
     zone = Zone()
     assert zone.look(cache_window=0)["cache"] is None
     assert all(request.method == "GET" for request in zone.vendor.requests)

@@ -126,7 +126,7 @@ def test_what_cloudflare_would_refuse_is_refused_before_anything_is_sent(vendor:
     assert vendor.requests == []
 
 
-def test_an_error_keeps_code_and_message_and_not_the_token(vendor: FakeVendor) -> None:
+def test_an_error_contains_code_and_message_but_not_the_token(vendor: FakeVendor) -> None:
     refusal = {"success": False, "errors": [{"code": 10000, "message": "Authentication error"}], "messages": [], "result": None}
     result = purge(FakeVendor([reply(403, refusal)]), everything=True)
     assert (result["error"]["code"], result["error"]["status"]) == ("10000", 403)
@@ -161,7 +161,7 @@ def changed(tmp_path: Path) -> dict[str, Any]:
     return {"path": str(tmp_path), "from": "v1", "to": "v2", "base_urls": ["https://www.shop.example/", "https://shop.example"], "routes": routes}
 
 
-def test_what_a_release_has_changed_is_purged_and_nothing_else(vendor: FakeVendor, changed: dict[str, Any]) -> None:
+def test_only_the_pages_that_a_release_changed_are_purged(vendor: FakeVendor, changed: dict[str, Any]) -> None:
     predicted = purge(vendor, changed=changed, check=True)
     assert bodies(vendor) == []
     result = purge(vendor, changed=changed)
@@ -171,7 +171,7 @@ def test_what_a_release_has_changed_is_purged_and_nothing_else(vendor: FakeVendo
     assert result["changes"] == {"files": 3, "unmatched": [], "urls": files, "prefixes": prefixes}
 
 
-def test_nothing_is_purged_where_nobody_sees_a_change(vendor: FakeVendor, changed: dict[str, Any]) -> None:
+def test_nothing_is_purged_when_visitors_see_no_change(vendor: FakeVendor, changed: dict[str, Any]) -> None:
     result = purge(vendor, changed={**changed, "from": "v2"})
     assert (result["changed"], result["purged"]) == (False, {"kind": "nothing", "count": 0, "requests": 0})
     assert bodies(vendor) == []
@@ -186,7 +186,7 @@ def test_nothing_is_purged_where_nobody_sees_a_change(vendor: FakeVendor, change
     ],
     ids=["a file without a route", "no release before", "an unknown release"],
 )
-def test_where_it_is_not_known_what_to_purge_everything_is(vendor: FakeVendor, changed: dict[str, Any], more: dict[str, Any], said: str) -> None:
+def test_everything_is_purged_when_the_changes_are_unknown(vendor: FakeVendor, changed: dict[str, Any], more: dict[str, Any], said: str) -> None:
     result = purge(vendor, changed={**changed, **more})
     assert bodies(vendor) == [{"purge_everything": True}]
     assert (result["purged"]["kind"], result["changes"]["urls"]) == ("everything", [])
@@ -201,7 +201,7 @@ def test_a_folder_that_is_no_repository_is_refused(vendor: FakeVendor, changed: 
     assert vendor.requests == []
 
 
-def test_it_asks_no_longer_than_the_retry_timeout() -> None:
+def test_it_retries_no_longer_than_the_retry_timeout() -> None:
     vendor = FakeVendor([never_left()])
     result = purge(vendor, everything=True, retry_timeout=0)
     assert (result["failed"], result["error"]["kind"], len(vendor.requests)) == (True, "unreachable", 1)
@@ -244,7 +244,7 @@ def limited(most: int, words: str, status: int = 400) -> FakeVendor:
         (1, "The limit of files is exceeded", 413),
     ],
 )
-def test_batches_are_made_smaller_where_the_zone_takes_fewer(most: int, words: str, status: int) -> None:
+def test_batches_become_smaller_when_the_zone_accepts_fewer_items(most: int, words: str, status: int) -> None:
     vendor = limited(most, words, status)
     files = [f"https://www.shop.example/{number}" for number in range(70)]
     result = purge(vendor, files=files)
@@ -254,7 +254,7 @@ def test_batches_are_made_smaller_where_the_zone_takes_fewer(most: int, words: s
     assert result["purged"] == {"kind": "files", "count": 70, "requests": len(taken)}
 
 
-def test_another_refusal_is_no_reason_for_smaller_batches() -> None:
+def test_other_refusals_do_not_make_batches_smaller() -> None:
     refusal = {"success": False, "errors": [{"code": 1016, "message": "Invalid URL: its host is not in this zone"}], "messages": [], "result": None}
     vendor = FakeVendor(lambda request: answer(request) if request.method == "GET" else reply(400, refusal))
     result = purge(vendor, files=["https://www.other.example/", "https://www.shop.example/"])
@@ -263,7 +263,7 @@ def test_another_refusal_is_no_reason_for_smaller_batches() -> None:
     assert "Purged before: nothing. Not purged: 2 files." in result["msg"]
 
 
-def test_a_failure_in_between_says_what_was_purged_and_what_not() -> None:
+def test_a_failure_halfway_reports_what_was_purged_and_what_was_not() -> None:
     def fails(request: Request) -> Answer:
         if request.method == "POST" and request.json()["tags"] == ["t2"]:
             return reply(403, {"success": False, "errors": [{"code": 10000, "message": "Authentication error"}], "messages": [], "result": None})

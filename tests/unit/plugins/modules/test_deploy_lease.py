@@ -39,7 +39,7 @@ def run_out(folder: Path) -> None:
     (folder / "lease.json").write_text(json.dumps({**known, "deadline": "2026-01-31T12:00:00.000Z"}))
 
 
-def test_the_lease_is_taken_renewed_and_given_back(lease, folder):
+def test_the_lease_is_taken_renewed_and_released(lease, folder):
     taken = lease(release="v1.1.0", holder="anna@host")
     assert (taken["changed"], taken["taken_over"], taken["journal"]) == (True, None, {})
     assert {name: taken["lease"][name] for name in ("state", "holder", "release", "fence", "ttl")} == {
@@ -59,14 +59,14 @@ def test_the_lease_is_taken_renewed_and_given_back(lease, folder):
     assert (given["changed"], given["lease"]["state"], document(folder)["state"]) == (True, "released", "released")
 
 
-def test_check_mode_says_that_it_could_be_taken_and_makes_nothing(lease, folder):
+def test_check_mode_reports_that_the_lease_is_free_and_writes_nothing(lease, folder):
     predicted = lease(release="v1.1.0", check=True)
     assert (predicted["changed"], predicted["token"], predicted["lease"]["release"]) == (True, None, "v1.1.0")
     assert predicted["diff"]["after"]["state"] == "held"
     assert not folder.exists()
 
 
-def test_check_mode_says_who_holds_it(lease, folder):
+def test_check_mode_reports_who_holds_the_lease(lease, folder):
     lease(holder="anna@host", release="v1.1.0")
     before = document(folder)
     refused = lease(check=True)
@@ -87,7 +87,7 @@ def test_a_lease_that_is_held_is_refused_until_a_reason_is_given(lease, folder):
     assert "taken by ben@host" in lost["msg"]
 
 
-def test_a_lease_that_ran_out_is_taken_over_with_its_journal(lease, folder):
+def test_an_expired_lease_is_taken_over_with_its_journal(lease, folder):
     anna = lease(holder="anna@host", release="v1.1.0")
     lease(token=anna["token"], journal={"step": "backend.release", "snapshot": {"api": {"id": "1"}}})
     run_out(folder)
@@ -97,7 +97,7 @@ def test_a_lease_that_ran_out_is_taken_over_with_its_journal(lease, folder):
     assert lease(token=anna["token"])["error"]["kind"] == "lease_lost"
 
 
-def test_the_journal_is_merged_and_the_same_again_changes_nothing(lease, folder):
+def test_the_journal_is_merged_and_an_equal_entry_changes_nothing(lease, folder):
     token = lease()["token"]
     assert lease(token=token, journal={"step": "one", "snapshot": {}})["changed"] is True
     again = lease(token=token, journal={"step": "one"})
@@ -122,7 +122,7 @@ def test_an_unfinished_deploy_leaves_its_journal_to_the_next(lease):
     assert lease()["journal"] == {}
 
 
-def test_giving_back_twice_or_what_somebody_else_holds_changes_nothing_and_says_so(lease, folder):
+def test_releasing_a_lease_that_is_released_or_held_by_another_run_changes_nothing_and_is_reported(lease, folder):
     assert "does not exist" in lease("released", token="nobody")["msg"]
     token = lease()["token"]
     other = lease("released", token="somebody else")
@@ -135,7 +135,7 @@ def test_giving_back_twice_or_what_somebody_else_holds_changes_nothing_and_says_
     assert "was already released" in twice["msg"]
 
 
-def test_check_mode_gives_nothing_back(lease, folder):
+def test_check_mode_does_not_release_the_lease(lease, folder):
     token = lease()["token"]
     assert lease("released", token=token, check=True)["changed"] is True
     assert document(folder)["state"] == "held"

@@ -62,7 +62,7 @@ def test_check_mode_predicts_and_writes_nothing(repository: Repository) -> None:
     assert done["diff"]["after"] == {"repository": "acme/shop", "ref": "v1.0.0", "environment": "production", "state": "in_progress"}
 
 
-def test_a_second_run_changes_nothing_and_another_state_is_one_more_status(repository: Repository) -> None:
+def test_a_second_run_changes_nothing_and_a_new_state_adds_a_status(repository: Repository) -> None:
     assert deploy(state="in_progress")["changed"]
     assert not deploy(state="in_progress")["changed"]
     assert deploy(state="success")["changed"]
@@ -70,19 +70,19 @@ def test_a_second_run_changes_nothing_and_another_state_is_one_more_status(repos
     assert repository.statuses[1][0] == {"state": "success", "auto_inactive": True}
 
 
-def test_without_a_state_only_the_deployment_is_made(repository: Repository) -> None:
+def test_without_a_state_only_the_deployment_is_created(repository: Repository) -> None:
     assert deploy()["deployment"]["status"] is None
     assert repository.written() == ["deployments"]
     assert not deploy()["changed"]
 
 
-def test_another_description_of_the_same_state_is_a_change_and_none_is_not(repository: Repository) -> None:
+def test_a_new_description_of_the_same_state_is_a_change_and_a_missing_one_is_not(repository: Repository) -> None:
     deploy(state="in_progress", status_description="backing up")
     assert not deploy(state="in_progress")["changed"]
     assert deploy(state="in_progress", status_description="migrating")["changed"]
 
 
-def test_a_long_description_is_cut_once_and_for_all(repository: Repository) -> None:
+def test_a_long_description_is_truncated_and_a_second_run_changes_nothing(repository: Repository) -> None:
     deploy(state="failure", status_description="x" * 500)
     kept = repository.statuses[1][0]["description"]
     assert (len(kept), kept[-1]) == (140, "…")
@@ -90,7 +90,7 @@ def test_a_long_description_is_cut_once_and_for_all(repository: Repository) -> N
 
 
 @pytest.mark.parametrize("other", [{"environment": "staging"}, {"ref": "v1.1.0"}, {"task": "rollback"}, {"payload": {"record": "2"}}])
-def test_another_place_or_payload_is_another_deployment(repository: Repository, other: dict[str, Any]) -> None:
+def test_another_environment_or_payload_is_another_deployment(repository: Repository, other: dict[str, Any]) -> None:
     deploy(state="success")
     assert deploy(state="success", **other)["deployment"]["id"] == 2
 

@@ -70,7 +70,7 @@ def test_an_unhealthy_site_fails_the_task_with_a_line_for_each_check() -> None:
 SHOP = [{"name": "frontend", "url": "https://www.shop.example"}, {"name": "backend", "url": "https://api.shop.example", "release": "v1.1.0"}]
 
 
-def test_several_sites_are_asked_at_once_each_for_its_own_release() -> None:
+def test_several_sites_are_checked_at_once_each_for_its_own_release() -> None:
     home, health = {**HOME, "url": "/", "site": "frontend"}, {**API, "url": "/health", "site": "backend"}
     result = check(broken_api, home, health, sites=SHOP, release="v9.9.9", require="none")
     assert [entry["url"] for entry in result["checks"]] == ["https://www.shop.example/", "https://api.shop.example/health"]
@@ -91,12 +91,12 @@ def test_with_require_none_it_only_reports() -> None:
     assert (result["failed"], result["healthy"], result["checks"][0]["outcome"]) == (False, False, "unhealthy")
 
 
-def test_check_mode_asks_for_real() -> None:
+def test_check_mode_runs_the_checks() -> None:
     assert check(broken_api, check_mode=True)["failed"]
     assert not check(healthy, check_mode=True)["failed"]
 
 
-def test_a_blocked_probe_is_told_from_an_unhealthy_site_and_names_the_header() -> None:
+def test_a_blocked_probe_is_distinguished_from_an_unhealthy_site_and_names_the_header() -> None:
     result = check(challenged, HOME)
     assert result["blocked"] == ["Home"]
     assert "is probe_blocked" in result["msg"]
@@ -139,7 +139,7 @@ def test_a_secret_that_the_site_echoes_is_masked_in_the_failure() -> None:
         ({}, {"checks": []}, "checks is empty"),
     ],
 )
-def test_bad_input_is_refused_before_anything_is_asked(changes: dict[str, Any], params: dict[str, Any], said: str) -> None:
+def test_bad_input_is_refused_before_any_request(changes: dict[str, Any], params: dict[str, Any], said: str) -> None:
     vendor = FakeVendor([])
     result = check(vendor, {**HOME, **changes}, **params)
     assert result["failed"]
@@ -147,7 +147,7 @@ def test_bad_input_is_refused_before_anything_is_asked(changes: dict[str, Any], 
     assert vendor.requests == []
 
 
-def test_it_stops_asking_when_the_lease_is_taken_over(tmp_path: Path) -> None:
+def test_it_stops_when_the_lease_is_taken_over(tmp_path: Path) -> None:
     store: dict[str, Any] = {"store": f"file://{tmp_path}", "store_is_shared": True}
     held, _loser = take(open_store(store, unguarded), holder="alice")
     asked: list[str] = []

@@ -28,7 +28,7 @@ def look(**params: Any) -> dict[str, Any]:
     return run_module(railway_info, {**common, **params})
 
 
-def test_it_tells_what_serves_what_comes_and_what_it_can_go_back_to(railway):
+def test_it_returns_the_live_deployment_those_in_progress_and_the_rollback_candidates(railway):
     for release in ("v1.0.0", "v1.1.0"):
         railway.has(release)
     railway.has("v1.2.0", "BUILDING")
@@ -47,7 +47,7 @@ def test_before_the_first_deployment_nothing_is_live(railway):
     assert (result["live"], result["candidates"], result["in_progress"]) == (None, [], [])
 
 
-def test_variables_are_told_by_name_and_digest_and_no_value_leaves_the_module(railway):
+def test_variables_are_returned_by_name_and_digest_and_never_by_value(railway):
     result = look(digest_key="pepper-pepper")
     derived = hmac.new(b"pepper-pepper", b"storefront.runbook variables", hashlib.sha256).digest()
     expected = hmac.new(derived, b"DATABASE_URL\0postgresql://shop:hunter2@db/shop", hashlib.sha256).hexdigest()
@@ -56,19 +56,19 @@ def test_variables_are_told_by_name_and_digest_and_no_value_leaves_the_module(ra
     assert "pepper" not in str(result)
 
 
-def test_the_token_is_the_key_where_none_is_given_and_another_key_gives_other_digests(railway):
+def test_the_token_is_the_default_key_and_another_key_gives_other_digests(railway):
     by_token = look()["variables"]
     assert by_token == look(digest_key="sesame-token")["variables"] == look()["variables"]
     assert by_token != look(digest_key="pepper-pepper")["variables"]
 
 
-def test_two_variables_with_one_value_do_not_look_alike(railway):
+def test_two_variables_with_the_same_value_have_different_digests(railway):
     railway.values = {"DATABASE_URL": "postgresql://db/shop", "DIRECT_URL": "postgresql://db/shop"}
     first, second = look()["variables"]
     assert first["digest"] != second["digest"]
 
 
-def test_it_tells_where_the_code_comes_from_and_what_is_run(railway):
+def test_it_returns_the_source_of_the_code_and_the_commands(railway):
     railway.auto_deploy["enabled"] = True
     railway.instance["preDeployCommand"] = ["npx prisma migrate deploy", "npm run seed"]
     result = look()
@@ -77,7 +77,7 @@ def test_it_tells_where_the_code_comes_from_and_what_is_run(railway):
     assert (result["pre_deploy_command"], result["start_command"]) == ("npx prisma migrate deploy && npm run seed", "npm start")
 
 
-def test_a_service_without_a_repository_has_no_pushes_to_fear(railway):
+def test_a_service_without_a_repository_has_no_automatic_deployments(railway):
     railway.instance, railway.config = {"source": None}, {}
     railway.auto_deploy = {"enabled": False, "canEnable": False, "reason": "Not connected"}
     result = look()
@@ -120,7 +120,7 @@ def test_without_a_deployment_there_are_no_logs(railway):
     assert look(logs=["build"])["logs"] == {"build": []}
 
 
-def test_answers_are_counted_by_status(railway):
+def test_responses_are_counted_by_status(railway):
     assert "http" not in look()
     assert look(http_minutes=15)["http"] == {
         "requests": 15,

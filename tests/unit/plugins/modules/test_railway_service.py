@@ -81,7 +81,7 @@ def test_the_second_run_changes_nothing(railway, shop):
     assert railway.writes() == first
 
 
-def test_check_mode_foretells_the_deployment_and_writes_nothing(railway, shop):
+def test_check_mode_predicts_the_deployment_and_writes_nothing(railway, shop):
     railway.has("v1.0.0")
     result = deploy(shop, check=True)
     assert result["changed"]
@@ -90,7 +90,7 @@ def test_check_mode_foretells_the_deployment_and_writes_nothing(railway, shop):
     assert railway.writes() == []
 
 
-def test_another_content_under_the_same_release_is_deployed(railway, tmp_path):
+def test_changed_files_of_the_same_release_are_deployed(railway, tmp_path):
     (tmp_path / "server.js").write_text("1")
     service("deployed", path=str(tmp_path), release="v1.1.0")
     (tmp_path / "server.js").write_text("2")
@@ -98,7 +98,7 @@ def test_another_content_under_the_same_release_is_deployed(railway, tmp_path):
     assert railway.writes() == ["up", "up"]
 
 
-def test_without_wait_the_deployment_is_returned_while_it_is_on_its_way_and_a_later_run_awaits_the_same_one(railway, shop):
+def test_without_wait_the_deployment_is_returned_in_progress_and_a_later_run_waits_for_it(railway, shop):
     started = deploy(shop, wait=False)
     assert started["deployment"]["status"] in ("queued", "building")
     assert started["changed"]
@@ -109,14 +109,14 @@ def test_without_wait_the_deployment_is_returned_while_it_is_on_its_way_and_a_la
     assert railway.writes() == ["up"]
 
 
-def test_what_is_on_its_way_elsewhere_is_cancelled_before_a_deploy(railway, shop):
+def test_other_deployments_in_progress_are_cancelled_before_a_deploy(railway, shop):
     railway.has("v1.2.0", "BUILDING")
     result = deploy(shop)
     assert result["deployment"]["release"] == "v1.1.0"
     assert railway.writes() == ["deploymentCancel", "up"]
 
 
-def test_a_failed_deployment_fails_with_the_end_of_its_log_and_the_old_one_serves_on(railway, shop):
+def test_a_failed_deployment_fails_with_the_end_of_its_log_and_the_old_one_stays_live(railway, shop):
     railway.has("v1.0.0")
     railway.steps = ["QUEUED", "BUILDING", "FAILED"]
     railway.logs["buildLogs"] = ["Error: Cannot find module 'fastify'"]
@@ -127,13 +127,13 @@ def test_a_failed_deployment_fails_with_the_end_of_its_log_and_the_old_one_serve
     assert railway.one("deployment-1")["status"] == "SUCCESS"
 
 
-def test_a_deployment_that_never_ends_names_its_last_word(railway, shop):
+def test_a_deployment_that_never_finishes_reports_its_last_status(railway, shop):
     railway.steps = ["QUEUED", "BUILDING"]
     result = deploy(shop, wait_timeout=30)
     assert "was still building after 30 s" in result["msg"]
 
 
-def test_an_upload_whose_answer_was_lost_makes_one_deployment(railway, shop):
+def test_an_upload_whose_response_was_lost_creates_one_deployment(railway, shop):
     railway.faults["up"] = [lost]
     assert deploy(shop)["deployment"]["status"] == "success"
     assert len(railway.listed) == 1
@@ -170,7 +170,7 @@ def test_a_token_of_the_wrong_kind_is_named_and_not_shown(railway, shop):
     assert "sesame" not in str(result)
 
 
-def test_a_rollback_makes_the_old_image_serve_and_a_second_one_changes_nothing(railway):
+def test_a_rollback_makes_the_old_image_live_and_a_second_one_changes_nothing(railway):
     old, bad = railway.has("v1.0.0"), railway.has("v1.1.0")
     result = service("rolled_back", deployment=old["id"])
     assert result["changed"]
@@ -196,7 +196,7 @@ def test_a_redeploy_of_the_same_image_is_no_rollback_to_it(railway):
     assert railway.writes() == ["deploymentRollback"]
 
 
-def test_a_rollback_that_was_only_issued_is_awaited_by_the_next_one(railway):
+def test_a_rollback_that_was_only_requested_is_awaited_by_the_next_run(railway):
     old = railway.has("v1.0.0")
     railway.has("v1.1.0")
     issued = service("rolled_back", deployment=old["id"], wait=False)
@@ -207,7 +207,7 @@ def test_a_rollback_that_was_only_issued_is_awaited_by_the_next_one(railway):
     assert railway.writes() == ["deploymentRollback"]
 
 
-def test_a_rollback_cancels_what_is_on_its_way_and_leaves_what_serves(railway):
+def test_a_rollback_cancels_deployments_in_progress_and_keeps_the_live_one(railway):
     serving = railway.has("v1.0.0")
     railway.has("v1.1.0", "BUILDING")
     result = service("rolled_back", deployment=serving["id"])
@@ -217,7 +217,7 @@ def test_a_rollback_cancels_what_is_on_its_way_and_leaves_what_serves(railway):
     assert railway.one("deployment-2")["status"] == "REMOVED"
 
 
-def test_a_rollback_is_made_when_what_was_on_its_way_came_to_serve_before_it_was_cancelled(railway):
+def test_a_rollback_works_when_a_deployment_becomes_live_before_it_is_cancelled(railway):
     serving = railway.has("v1.0.0")
     railway.has("v1.1.0", "BUILDING")
     railway.faults["deploymentCancel"] = [lambda _: refusal("Deployment is not in progress")]
@@ -227,7 +227,7 @@ def test_a_rollback_is_made_when_what_was_on_its_way_came_to_serve_before_it_was
     assert railway.writes() == ["deploymentCancel", "deploymentRollback"]
 
 
-def test_a_rollback_is_made_when_what_is_on_its_way_cannot_be_cancelled(railway):
+def test_a_rollback_works_when_a_deployment_in_progress_cannot_be_cancelled(railway):
     serving = railway.has("v1.0.0")
     railway.has("v1.1.0", "BUILDING")
     railway.steps = ["QUEUED", "BUILDING"]
@@ -237,7 +237,7 @@ def test_a_rollback_is_made_when_what_is_on_its_way_cannot_be_cancelled(railway)
     assert railway.writes() == ["deploymentCancel", "deploymentRollback"]
 
 
-def test_a_rollback_in_check_mode_foretells_the_release_and_writes_nothing(railway):
+def test_a_rollback_in_check_mode_predicts_the_release_and_writes_nothing(railway):
     old = railway.has("v1.0.0")
     railway.has("v1.1.0")
     result = service("rolled_back", deployment=old["id"], check=True)
@@ -246,7 +246,7 @@ def test_a_rollback_in_check_mode_foretells_the_release_and_writes_nothing(railw
     assert railway.writes() == []
 
 
-def test_a_rollback_to_an_image_that_is_gone_is_refused_with_what_there_is(railway):
+def test_a_rollback_to_a_missing_image_is_refused_and_lists_the_candidates(railway):
     gone = railway.has("v1.0.0")
     railway.has("v1.1.0")
     railway.has("v1.2.0")
@@ -314,7 +314,7 @@ def test_a_crashed_service_is_started_from_its_image(railway):
     assert railway.writes() == ["deploymentRedeploy"]
 
 
-def test_a_start_that_is_under_way_is_awaited(railway):
+def test_a_start_in_progress_is_awaited(railway):
     railway.has("v1.0.0", "DEPLOYING")
     result = service("started")
     assert result["deployment"]["status"] == "success"
@@ -361,7 +361,7 @@ def roll_back(*, check: bool = False, **params: Any) -> dict[str, Any]:
     return service("rolled_back", check=check, **{"deployment": "deployment-1", "pinned_variables": ["DATABASE_URL"], **params})
 
 
-def test_a_rollback_with_a_pinned_variable_that_has_changed_redeploys_the_old_image_with_the_variables_of_today(moved):
+def test_a_rollback_with_a_changed_pinned_variable_redeploys_the_old_image_with_the_current_variables(moved):
     foretold = roll_back(check=True)
     assert (foretold["changed"], foretold["way"], foretold["differing_variables"]) == (True, "redeploy", ["DATABASE_URL"])
     assert moved.writes() == []
@@ -374,7 +374,7 @@ def test_a_rollback_with_a_pinned_variable_that_has_changed_redeploys_the_old_im
     assert "hunter2" not in str(result)
 
 
-def test_a_rollback_with_a_pinned_variable_that_is_the_same_is_railways_own(moved):
+def test_a_rollback_with_an_unchanged_pinned_variable_uses_railways_rollback(moved):
     moved.values["DATABASE_URL"] = OLD_URL
     assert roll_back(check=True)["way"] == "rollback"
     result = roll_back()
@@ -383,7 +383,7 @@ def test_a_rollback_with_a_pinned_variable_that_is_the_same_is_railways_own(move
     assert moved.values == {"DATABASE_URL": OLD_URL, "COLOUR": "blue"}  # what is not pinned is the old one again
 
 
-def test_without_pinned_variables_a_rollback_brings_all_of_them_back(moved):
+def test_without_pinned_variables_a_rollback_restores_all_variables(moved):
     assert roll_back(pinned_variables=[])["way"] == "rollback"
     assert moved.values["DATABASE_URL"] == OLD_URL
 
@@ -395,7 +395,7 @@ def test_a_second_rollback_with_pinned_variables_changes_nothing(moved):
     assert moved.writes() == ["deploymentRedeploy"]
 
 
-def test_a_redeploy_that_was_only_issued_is_awaited_by_the_next_run(moved):
+def test_a_redeploy_that_was_only_requested_is_awaited_by_the_next_run(moved):
     issued = roll_back(wait=False)
     assert issued["deployment"]["status"] in ("queued", "building")
     awaited = roll_back()
@@ -403,13 +403,13 @@ def test_a_redeploy_that_was_only_issued_is_awaited_by_the_next_run(moved):
     assert moved.writes() == ["deploymentRedeploy"]
 
 
-def test_a_redeploy_whose_answer_was_lost_is_made_once(moved):
+def test_a_redeploy_whose_response_was_lost_is_created_once(moved):
     moved.faults["deploymentRedeploy"] = [lost]
     assert roll_back()["deployment"]["status"] == "success"
     assert moved.writes() == ["deploymentRedeploy"]
 
 
-def test_a_rollback_that_somebody_began_with_the_old_variables_is_cancelled(moved):
+def test_a_rollback_in_progress_with_the_old_variables_is_cancelled(moved):
     today = dict(moved.values)
     moved.deploymentRollback("deployment-1")
     moved.values = today
@@ -442,16 +442,16 @@ def test_what_cannot_be_compared_counts_as_different(moved, unknown):
     assert (result["way"], result["differing_variables"]) == ("redeploy", ["DATABASE_URL"])
 
 
-def test_a_variable_that_was_never_set_is_no_difference(moved):
+def test_a_variable_that_was_never_set_is_not_a_difference(moved):
     assert roll_back(check=True, pinned_variables=["DIRECT_URL"])["way"] == "rollback"
 
 
-def test_a_variable_that_is_not_shown_counts_as_different_where_railway_does_not_tell_the_names(moved):
+def test_a_hidden_variable_counts_as_different_when_railway_does_not_return_the_names(moved):
     moved.faults["settings"] = [lambda _: refusal("Not Authorized")]
     assert roll_back(check=True, pinned_variables=["DIRECT_URL"])["way"] == "redeploy"
 
 
-def test_a_deployment_that_got_an_old_variable_after_all_is_cancelled_before_it_serves(moved):
+def test_a_deployment_with_an_old_variable_is_cancelled_before_it_is_live(moved):
     honest = moved.deploymentRedeploy
 
     def with_the_old_variables(id: str) -> Any:
@@ -468,7 +468,7 @@ def test_a_deployment_that_got_an_old_variable_after_all_is_cancelled_before_it_
     assert moved.one("deployment-2")["status"] == "SUCCESS"
 
 
-def test_a_deployment_with_an_old_variable_that_cannot_be_cancelled_any_more_is_stopped(moved):
+def test_a_deployment_with_an_old_variable_that_can_no_longer_be_cancelled_is_stopped(moved):
     honest = moved.deploymentRedeploy
 
     def serving_at_once(id: str) -> Any:
@@ -486,7 +486,7 @@ def test_a_deployment_with_an_old_variable_that_cannot_be_cancelled_any_more_is_
     assert moved.one("deployment-3")["deploymentStopped"] is True
 
 
-def test_a_redeploy_whose_variables_are_not_told_goes_on_with_a_warning(moved):
+def test_a_redeploy_whose_variables_are_unknown_continues_with_a_warning(moved):
     honest = moved.deploymentRedeploy
     moved.deploymentRedeploy = lambda id: [made := honest(id), moved.snapshots.update({made["id"]: None})][0]
     result = roll_back()
@@ -494,7 +494,7 @@ def test_a_redeploy_whose_variables_are_not_told_goes_on_with_a_warning(moved):
     assert any("does not return the variables of the deployment deployment-3" in warning for warning in result["warnings"])
 
 
-def test_what_never_ran_is_not_redeployed_in_place_of_a_rollback(moved):
+def test_a_deployment_that_never_ran_is_not_redeployed_instead_of_a_rollback(moved):
     moved.has("v1.2.0", "FAILED")
     result = roll_back(deployment="deployment-3", pinned_variables=["COLOUR", "DATABASE_URL", "DIRECT_URL"])
     assert result["error"]["code"] == "no_rollback_candidate"
@@ -503,7 +503,7 @@ def test_what_never_ran_is_not_redeployed_in_place_of_a_rollback(moved):
     assert moved.writes() == []
 
 
-def test_what_was_stopped_starts_with_the_pinned_variables_of_today(moved):
+def test_a_stopped_service_starts_with_the_current_pinned_variables(moved):
     service("stopped")
     moved.values["DATABASE_URL"] = "postgresql://shop:hunter2@newest/shop"
     assert service("started", pinned_variables=["DATABASE_URL"], check=True)["way"] == "redeploy"
@@ -513,7 +513,7 @@ def test_what_was_stopped_starts_with_the_pinned_variables_of_today(moved):
     assert moved.writes() == ["deploymentStop", "deploymentRedeploy"]
 
 
-def test_pushes_are_kept_from_deploying_once(railway):
+def test_automatic_deployments_are_turned_off_once(railway):
     serving = railway.has("v1.0.0")
     railway.auto_deploy["enabled"] = True
     foretold = service("configured", auto_deploy=False, check=True)
@@ -537,7 +537,7 @@ def test_pushes_cannot_deploy_a_service_without_a_repository(railway):
 
 
 @pytest.mark.parametrize(("state", "params"), [("configured", {}), ("stopped", {"auto_deploy": False})])
-def test_settings_are_changed_by_a_task_of_their_own(railway, state, params):
+def test_settings_are_refused_with_another_state(railway, state, params):
     result = service(state, **params)
     assert "in a separate task" in result["msg"] or "Set one of auto_deploy" in result["msg"]
     assert railway.writes() == []
@@ -566,7 +566,7 @@ def test_railway_builds_a_commit_once(railway, shop):
     assert railway.writes() == ["serviceInstanceDeployV2"]
 
 
-def test_an_upload_of_the_same_commit_is_not_taken_for_its_build(railway, shop):
+def test_an_upload_of_the_same_commit_is_not_reused_as_its_build(railway, shop):
     made = railway.one(deploy(shop)["deployment"]["id"])
     made["meta"]["commitHash"] = head(shop)
     assert commit(shop, check=True)["changed"]
@@ -580,7 +580,7 @@ def test_a_service_without_a_repository_builds_no_commit(railway, source):
     assert railway.writes() == []
 
 
-def test_what_railway_built_by_itself_is_adopted_and_awaited(railway):
+def test_an_automatic_deployment_of_railway_is_adopted_and_awaited(railway):
     railway.has("v1.0.0")
     railway.has("", "BUILDING", meta={"commitHash": SHA, "branch": "main"})
     result = service("deployed", source="adopt", commit=SHA, release="v1.1.0")
@@ -597,7 +597,7 @@ def test_there_must_be_something_to_adopt(railway):
     assert railway.writes() == []
 
 
-def test_what_is_adopted_may_have_failed(railway):
+def test_an_adopted_deployment_that_failed_is_an_error(railway):
     railway.has("", "FAILED", meta={"commitHash": SHA})
     assert service("deployed", source="adopt", commit=SHA)["error"]["kind"] == "deployment_failed"
 
@@ -623,13 +623,13 @@ def test_a_service_is_restarted_every_time(railway):
     assert railway.writes() == ["deploymentRestart", "deploymentRestart", "deploymentRestart"]
 
 
-def test_nothing_that_runs_is_nothing_to_restart(railway):
+def test_a_restart_without_a_running_deployment_is_refused(railway):
     railway.has("v1.0.0")
     service("stopped")
     assert "Set state to started or deployed" in service("restarted")["msg"]
 
 
-def test_a_service_is_taken_out_of_service_even_when_it_was_stopped(railway):
+def test_a_stopped_deployment_is_removed_too(railway):
     railway.has("v1.0.0")
     service("stopped")
     assert service("removed", check=True)["diff"]["before"]["stopped"] == [{"id": "deployment-1", "release": "v1.0.0", "status": "stopped"}]
@@ -640,7 +640,7 @@ def test_a_service_is_taken_out_of_service_even_when_it_was_stopped(railway):
     assert {one["status"] for one in railway.listed} == {"REMOVED"}
 
 
-def test_a_removal_that_never_arrived_is_asked_for_again(railway):
+def test_a_removal_request_that_was_lost_is_sent_again(railway):
     railway.has("v1.0.0")
     service("stopped")
     railway.faults["deploymentRemove"] = [never_arrived]
@@ -648,7 +648,7 @@ def test_a_removal_that_never_arrived_is_asked_for_again(railway):
     assert railway.one("deployment-1")["status"] == "REMOVED"
 
 
-def test_one_region_is_scaled_and_the_others_stay(railway):
+def test_one_region_is_scaled_and_the_others_stay_unchanged(railway):
     railway.has("v1.0.0")
     foretold = service("scaled", regions={"europe-west4-drams3a": 3}, check=True)
     assert foretold["diff"] == {
@@ -665,7 +665,7 @@ def test_one_region_is_scaled_and_the_others_stay(railway):
     assert railway.writes() == ["environmentPatchCommit"]
 
 
-def test_a_region_is_left_with_no_replicas(railway):
+def test_a_region_with_0_replicas_is_removed(railway):
     assert service("scaled", regions={"us-west2": 0})["settings"] == {"regions": {"europe-west4-drams3a": 1}}
     assert railway.regions_there == {"europe-west4-drams3a": 1}
 
@@ -680,13 +680,13 @@ def test_a_region_is_left_with_no_replicas(railway):
         ({}, "Set one of regions"),
     ],
 )
-def test_regions_that_cannot_be_are_refused(railway, regions, said):
+def test_invalid_regions_are_refused(railway, regions, said):
     result = service("scaled", regions=regions)
     assert said in result["msg"]
     assert railway.writes() == []
 
 
-def test_a_scaling_that_railway_does_not_tell_of_afterwards_is_an_error(railway):
+def test_a_scaling_that_railway_does_not_confirm_is_an_error(railway):
     railway.faults["environmentPatchCommit"] = [lambda _: reply(200, {"data": {"environmentPatchCommit": "commit-1"}})]
     assert service("scaled", regions={"us-west2": 2})["error"]["code"] == "not_scaled"
 
@@ -707,7 +707,7 @@ def test_settings_of_deployments_change_alone_and_keep_the_regions(railway):
     assert railway.writes() == ["serviceInstanceUpdate"]
 
 
-def test_a_health_check_is_taken_away_by_an_empty_path(railway):
+def test_an_empty_path_removes_the_health_check(railway):
     railway.instance["healthcheckPath"] = "/health"
     assert service("configured", healthcheck_path="")["changed"]
     assert railway.instance["healthcheckPath"] is None

@@ -60,7 +60,7 @@ def test_the_diff_has_names_and_digests_and_no_value(railway):
     assert "hunter2" not in str(result)
 
 
-def test_what_runs_is_deployed_once_with_all_that_changed(railway):
+def test_the_live_image_is_deployed_once_with_all_changes(railway):
     wanted: dict[str, Any] = {"variables": {"DATABASE_URL": NEW_URL, "FLAVOUR": "vanilla"}, "absent": ["COLOUR"], "deploy": True}
     foretold = change(check=True, **wanted)
     assert (foretold["deployment"]["id"], foretold["deployment"]["release"]) == (None, "v1.0.0")
@@ -72,7 +72,7 @@ def test_what_runs_is_deployed_once_with_all_that_changed(railway):
     assert (again["changed"], again["deployment"]) == (False, None)
 
 
-def test_a_run_that_was_killed_before_it_deployed_is_gone_on_with(railway):
+def test_a_run_that_was_killed_before_its_deployment_is_continued(railway):
     wanted: dict[str, Any] = {"variables": {"DATABASE_URL": NEW_URL}}
     change(**wanted)
     assert change(check=True, deploy=True, **wanted)["changed"]
@@ -80,7 +80,7 @@ def test_a_run_that_was_killed_before_it_deployed_is_gone_on_with(railway):
     assert (result["changed"], result["updated"], result["deployment"]["id"]) == (True, [], "deployment-2")
 
 
-def test_a_deployment_that_is_on_its_way_with_the_values_is_awaited(railway):
+def test_a_deployment_in_progress_with_the_new_values_is_awaited(railway):
     wanted: dict[str, Any] = {"variables": {"DATABASE_URL": NEW_URL}, "deploy": True}
     issued = change(wait=False, **wanted)
     assert issued["deployment"]["status"] in ("queued", "building")
@@ -90,7 +90,7 @@ def test_a_deployment_that_is_on_its_way_with_the_values_is_awaited(railway):
     assert railway.writes().count("deploymentRedeploy") == 1
 
 
-def test_nothing_live_is_nothing_to_deploy(railway):
+def test_nothing_is_deployed_when_nothing_is_live(railway):
     railway.listed.clear()
     result = change(variables={"COLOUR": "blue"}, deploy=True)
     assert (result["changed"], result["deployment"]) == (True, None)
@@ -98,7 +98,7 @@ def test_nothing_live_is_nothing_to_deploy(railway):
 
 @pytest.mark.parametrize("fault", [lost, never_arrived])
 @pytest.mark.parametrize("operation", ["variableCollectionUpsert", "environmentStageChanges", "environmentPatchCommitStaged"])
-def test_an_answer_that_is_lost_loses_no_change(railway, operation, fault):
+def test_a_lost_response_loses_no_change(railway, operation, fault):
     railway.faults[operation] = [fault]
     result = change(variables={"FLAVOUR": "vanilla"}, absent=["COLOUR"])
     assert not result["failed"], result
@@ -107,7 +107,7 @@ def test_an_answer_that_is_lost_loses_no_change(railway, operation, fault):
         assert railway.writes().count(operation) == 1  # it was found done
 
 
-def test_exclusive_leaves_what_is_named_and_nothing_else(railway):
+def test_exclusive_keeps_only_the_listed_variables(railway):
     railway.sealed = ["SECRET_KEY"]
     assert change(check=True, variables={"COLOUR": "turquoise"}, exclusive=True)["removed"] == ["DATABASE_URL", "SECRET_KEY"]
     change(variables={"COLOUR": "turquoise"}, exclusive=True)
@@ -131,7 +131,7 @@ def test_a_sealed_variable_is_set_every_time(railway):
     assert change(check=True, variables={"SECRET_KEY": "open-sesame"})["added"] == ["SECRET_KEY"]
 
 
-def test_somebody_elses_staged_changes_are_not_committed(railway):
+def test_staged_changes_of_another_user_are_not_committed(railway):
     railway.staged = {"services": {"other": {}}}
     refused = change(absent=["COLOUR"])
     assert refused["error"]["code"] == "staged_changes"
@@ -162,7 +162,7 @@ def test_a_refusal_shows_no_value(railway):
     assert "s3cr3t" not in str(change(variables={"DATABASE_URL": NEW_URL}))
 
 
-def test_a_removal_that_came_no_further_than_to_be_staged_is_gone_on_with(railway):
+def test_a_removal_that_was_only_staged_is_continued(railway):
     railway.faults["environmentPatchCommitStaged"] = [lambda _: refusal("Internal error")]
     assert change(absent=["COLOUR"])["failed"]
     assert railway.staged
@@ -170,14 +170,14 @@ def test_a_removal_that_came_no_further_than_to_be_staged_is_gone_on_with(railwa
     assert "COLOUR" not in railway.values
 
 
-def test_a_removal_that_was_staged_beside_somebody_elses_change_is_not_committed(railway):
+def test_a_removal_that_was_staged_beside_a_change_of_another_user_is_not_committed(railway):
     railway.faults["environmentPatchCommitStaged"] = [lambda _: refusal("Internal error")]
     change(absent=["COLOUR"])
     railway.staged["services"]["other"] = {}
     assert change(absent=["COLOUR"])["error"]["code"] == "staged_changes"
 
 
-def test_where_nothing_seems_to_run_any_more_it_is_an_error_that_nothing_was_deployed(railway):
+def test_it_is_an_error_that_nothing_was_deployed_when_nothing_runs_any_more(railway):
     railway.faults["variableCollectionUpsert"] = [lambda honest: (railway.listed[-1].update(status="HIBERNATING"), honest())[1]]
     failed = change(variables={"DATABASE_URL": NEW_URL}, deploy=True)
     assert (failed["error"]["code"], railway.values["DATABASE_URL"]) == ("nothing_live", NEW_URL)

@@ -47,14 +47,14 @@ def ended(store):
     return call
 
 
-def test_an_empty_ledger_is_no_failure(info):
+def test_an_empty_ledger_is_not_an_error(info):
     result = info()
     assert (result["failed"], result["changed"]) == (False, False)
     assert (result["live"], result["last_verified"], result["target"], result["records"]) == (None, None, None, [])
     assert result["message"] == "The ledger has no verified release."
 
 
-def test_the_live_release_and_the_one_before_it_are_told_with_their_units(info, ended):
+def test_the_live_release_and_the_one_before_it_are_returned_with_their_units(info, ended):
     ended("v1.0.0", commit="0" * 40)
     ended("v1.1.0")
     result = info()
@@ -64,14 +64,14 @@ def test_the_live_release_and_the_one_before_it_are_told_with_their_units(info, 
     assert [record["release"] for record in result["records"]] == ["v1.1.0", "v1.0.0"]
 
 
-def test_a_deploy_that_was_put_back_leaves_the_old_one_live(info, ended):
+def test_after_a_rolled_back_deploy_the_old_release_is_live(info, ended):
     ended("v1.0.0")
     ended("v1.1.0")
     ended("v1.2.0", "rolled_back")
     assert (info()["live"]["release"], info()["target"]["release"]) == ("v1.1.0", "v1.0.0")
 
 
-def test_after_an_incomplete_deploy_nobody_can_say_what_is_live(info, ended):
+def test_after_an_incomplete_deploy_the_live_release_is_unknown(info, ended):
     ended("v1.0.0")
     ended("v1.1.0", "incomplete")
     result = info()
@@ -79,7 +79,7 @@ def test_after_an_incomplete_deploy_nobody_can_say_what_is_live(info, ended):
     assert "ended with the outcome incomplete" in result["message"]
 
 
-def test_a_release_that_was_asked_for_is_the_target(info, ended):
+def test_a_requested_release_is_the_target(info, ended):
     for release in ("v1.0.0", "v1.1.0", "v1.2.0"):
         ended(release)
     assert info(release="v1.0.0")["target"]["units"]["frontend"]["id"] == "dpl_v1.0.0"

@@ -45,7 +45,7 @@ def record(store):
     return call
 
 
-def test_a_record_has_what_was_told_and_when_it_ended(record, folder):
+def test_a_record_has_the_given_values_and_the_end_time(record, folder):
     result = record(finished_at="2026-01-31T13:04:10+01:00")
     assert result["changed"] is True
     assert result["record"]["started_at"] == "2026-01-31T12:00:00.000Z"
@@ -73,7 +73,7 @@ def test_check_mode_shows_the_record_and_writes_nothing(record, folder):
     assert not folder.exists()
 
 
-def test_the_same_again_changes_nothing(record, folder):
+def test_a_second_run_with_the_same_values_changes_nothing(record, folder):
     first = record()
     again = record()
     assert (again["changed"], again["record"]) == (False, first["record"])
@@ -123,7 +123,7 @@ def test_nothing_is_recorded_under_a_lease_that_was_lost(record, store, folder):
     assert len(list(folder.iterdir())) == 1
 
 
-def test_a_run_that_stands_still_between_the_check_and_the_write_takes_its_record_back(record, store, folder, monkeypatch):
+def test_a_run_that_was_suspended_between_the_check_and_the_write_removes_its_record(record, store, folder, monkeypatch):
     """And it would not count if it stayed: it stands before those of the next holder."""
     token = run_module(deploy_lease, {**store, "state": "held"})["token"]
     kept: dict[str, Any] = {}
@@ -145,7 +145,7 @@ def test_a_run_that_stands_still_between_the_check_and_the_write_takes_its_recor
     assert [path.name[:14] for path in folder.iterdir()] == ["f00000002-0001"]
 
 
-def test_without_a_clock_that_is_right_records_stand_in_the_order_they_were_written(record, folder):
+def test_records_keep_the_order_of_writing_when_clocks_are_wrong(record, folder):
     record(finished_at="2036-01-31T13:00:00Z")
     record(finished_at="2026-01-31T13:00:00Z", release="v1.2.0")
     assert [json.loads(path.read_text())["release"] for path in sorted(folder.iterdir())] == ["v1.1.0", "v1.2.0"]
@@ -154,7 +154,7 @@ def test_without_a_clock_that_is_right_records_stand_in_the_order_they_were_writ
 RESTORE = {"swap": "rename", "serves": "shop", "kept": "shop@before-20260202T090000Z", "kept_until": None, "lost_rows": 3}
 
 
-def test_a_restore_is_recorded_with_what_it_did_and_a_deploy_without(record, folder):
+def test_a_restore_is_recorded_with_its_details_and_a_deploy_without(record, folder):
     made = record(kind="restore", outcome="restored", backup="shop-20260201", units={}, restore=RESTORE)["record"]
     assert (made["kind"], made["backup"], made["restore"]) == ("restore", "shop-20260201", RESTORE)
     assert "restore" not in record()["record"]
@@ -170,6 +170,6 @@ def test_a_restore_is_recorded_with_what_it_did_and_a_deploy_without(record, fol
         {"kind": "restore", "outcome": "released", "restore": RESTORE},
     ],
 )
-def test_a_restore_that_is_told_as_something_else_is_refused(record, folder, params):
+def test_a_restore_with_another_kind_or_outcome_is_refused(record, folder, params):
     assert record(**params)["error"]["kind"] == "config"
     assert not folder.exists()

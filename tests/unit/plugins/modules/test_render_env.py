@@ -31,7 +31,7 @@ def env(*, check: bool = False, **params: Any) -> dict[str, Any]:
     return run_module(render_env, {key: value for key, value in {**common, **params}.items() if value is not None}, check=check)
 
 
-def test_a_variable_is_set_by_itself_and_the_others_stay(render):
+def test_one_variable_is_set_and_the_others_stay(render):
     result = env(variables={"COLOUR": "green-secret"})
     assert not result["failed"], result
     assert (result["added"], result["updated"], result["removed"]) == (["COLOUR"], [], [])
@@ -60,17 +60,17 @@ def test_a_short_value_does_not_garble_the_digests(render):
     assert result["variables"] == digests(render.values, "pepper-pepper")
 
 
-def test_without_a_key_the_token_is_one(render):
+def test_the_token_is_the_default_key(render):
     assert env(digest_key=None)["variables"] == digests(render.values, "sesame-token")
 
 
-def test_check_mode_foretells_it_and_writes_nothing(render):
+def test_check_mode_predicts_the_change_and_writes_nothing(render):
     result = env(variables={"COLOUR": "green-secret"}, absent=["NODE_ENV", "NEVER_THERE"], check=True)
     assert (result["changed"], result["added"], result["removed"]) == (True, ["COLOUR"], ["NODE_ENV"])
     assert render.writes() == []
 
 
-def test_a_variable_is_removed_once_although_the_answer_was_lost(render):
+def test_a_variable_is_removed_once_even_if_the_response_was_lost(render):
     render.faults["delete_env"] = [lost]
     assert env(absent=["NODE_ENV"])["removed"] == ["NODE_ENV"]
     assert not env(absent=["NODE_ENV"])["changed"]
@@ -102,7 +102,7 @@ def test_bad_input_is_refused_before_anything_changes(render, params, said):
     assert render.vendor.requests == []
 
 
-def test_the_live_commit_is_deployed_anew_where_that_is_wanted(render):
+def test_the_live_commit_is_redeployed_when_requested(render):
     render.has("v1.0.0")
     foretold = env(variables={"COLOUR": "green-secret"}, deploy=True, check=True)
     assert (foretold["deployment"]["id"], foretold["deployment"]["commit"]) == (None, SHAS["v1.0.0"])
@@ -113,7 +113,7 @@ def test_the_live_commit_is_deployed_anew_where_that_is_wanted(render):
     assert render.writes() == ["upsert_env", "create"]
 
 
-def test_where_nothing_is_live_nothing_is_deployed(render):
+def test_nothing_is_redeployed_when_nothing_is_live(render):
     assert env(variables={"COLOUR": "green-secret"}, deploy=True)["deployment"] is None
     assert render.writes() == ["upsert_env"]
 
@@ -124,7 +124,7 @@ def test_a_name_with_odd_characters_reaches_its_variable(render):
 
 
 @pytest.mark.parametrize("operation", ["create", "delete_env"])
-def test_what_was_set_and_not_deployed_is_told_with_the_remedy(render, operation):
+def test_variables_that_were_set_but_not_deployed_are_reported_with_the_remedy(render, operation):
     render.has("v1.0.0")
     render.values["OLD"] = "1"
     render.faults[operation] = [lambda honest: reply(400, {"message": "Sorry"})]

@@ -26,7 +26,7 @@ def look(**params: Any) -> dict[str, Any]:
     return run_module(render_info, {"api_token": "sesame-token", "api_url": "https://api.test/v1", "service": SERVICE, **params})
 
 
-def test_it_tells_what_serves_what_comes_and_what_it_can_go_back_to(render):
+def test_it_returns_the_live_deployment_those_in_progress_and_the_rollback_candidates(render):
     for release in ("v1.0.0", "v1.1.0"):
         render.has(release)
     render.has("v1.2.0", "queued")
@@ -39,7 +39,7 @@ def test_it_tells_what_serves_what_comes_and_what_it_can_go_back_to(render):
     assert render.writes() == []
 
 
-def test_it_tells_how_the_service_is_set(render):
+def test_it_returns_the_settings_of_the_service(render):
     render.service |= {"rootDir": "apps/backend", "autoDeploy": "yes"}
     render.service["serviceDetails"] |= {"healthCheckPath": "/health", "envSpecificDetails": {"startCommand": "npm start", "preDeployCommand": ""}}
     result = look()
@@ -55,21 +55,21 @@ def test_before_the_first_deploy_nothing_is_live(render):
     assert (result["live"], result["candidates"], result["in_progress"]) == (None, [], [])
 
 
-def test_a_repository_that_cannot_be_read_costs_the_names_and_nothing_else(render, tmp_path):
+def test_without_a_readable_repository_only_the_release_names_are_missing(render, tmp_path):
     render.has("v1.0.0")
     result = look(path=str(tmp_path / "nowhere"))
     assert (result["failed"], result["live"]["release"]) == (False, None)
     assert any("without their releases" in warning for warning in result["warnings"])
 
 
-def test_variables_are_told_by_name_and_digest_and_no_value(render):
+def test_variables_are_returned_by_name_and_digest_and_never_by_value(render):
     result = look(digest_key="pepper-pepper")
     assert result["variables"] == digests(render.values, "pepper-pepper")
     assert "hunter2" not in str(result)
     assert "pepper" not in str(result)
 
 
-def test_another_key_gives_other_digests_and_the_token_is_one(render):
+def test_another_key_gives_other_digests_and_the_token_is_the_default(render):
     assert look()["variables"] == digests(render.values, "sesame-token")
     assert look(digest_key="pepper-pepper")["variables"] != look()["variables"]
 
@@ -89,7 +89,7 @@ def test_a_log_is_read_page_by_page_and_no_line_twice(render, monkeypatch):
     assert render.operations().count("logs") == 4
 
 
-def test_lines_of_one_moment_keep_their_order(render):
+def test_lines_with_the_same_time_keep_their_order(render):
     entries: list[dict[str, Any]] = [
         {"id": word, "message": word, "timestamp": "2026-01-31T12:00:00.000Z", "labels": []} for word in ("third", "second", "first")
     ]
@@ -98,7 +98,7 @@ def test_lines_of_one_moment_keep_their_order(render):
     assert [line["message"] for line in look(log_lines=10)["logs"]] == ["first", "second", "third"]
 
 
-def test_only_the_types_of_lines_that_are_asked_for_are_read_and_passwords_are_masked(render):
+def test_only_the_requested_types_of_lines_are_read_and_passwords_are_masked(render):
     render.said["app"] = ["cannot reach postgresql://shop:hunter2@db/shop"]
     (line,) = look(log_lines=10, log_types=["app"])["logs"]
     assert line["type"] == "app"

@@ -75,7 +75,7 @@ def test_a_tag_of_the_repository_is_deployed_by_its_commit(render, shop):
     assert render.sent("create") == [{"commitId": head(shop)}]
 
 
-def test_the_tags_of_the_repository_tell_what_was_live(render, shop):
+def test_the_tags_of_the_repository_name_the_live_release(render, shop):
     render.has("v1.1.0")
     assert deploy("v1.2.0", path=str(shop))["previous"]["release"] == "v1.1.0"
 
@@ -89,7 +89,7 @@ def test_the_second_run_changes_nothing(render):
     assert render.writes() == ["create"]
 
 
-def test_check_mode_foretells_the_deploy_and_writes_nothing(render):
+def test_check_mode_predicts_the_deploy_and_writes_nothing(render):
     render.has("v1.0.0")
     result = deploy(check=True)
     assert result["changed"]
@@ -111,12 +111,12 @@ def test_an_image_is_deployed_to_a_service_that_runs_images(render):
     assert render.sent("create") == [{"imageUrl": image}]
 
 
-def test_the_build_cache_is_cleared_where_that_is_asked_for(render):
+def test_the_build_cache_is_cleared_when_requested(render):
     deploy(clear_cache=True)
     assert render.sent("create") == [{"commitId": SHAS["v1.1.0"], "clearCache": "clear"}]
 
 
-def test_without_wait_the_deploy_is_returned_while_it_is_on_its_way_and_a_later_run_awaits_the_same_one(render):
+def test_without_wait_the_deploy_is_returned_in_progress_and_a_later_run_waits_for_it(render):
     started = deploy(wait=False)
     assert (started["deployment"]["status"], started["changed"]) == ("created", True)
     assert not deploy(check=True)["changed"]
@@ -125,13 +125,13 @@ def test_without_wait_the_deploy_is_returned_while_it_is_on_its_way_and_a_later_
     assert render.writes() == ["create"]
 
 
-def test_what_is_on_its_way_elsewhere_is_canceled_before_a_deploy(render):
+def test_other_deploys_in_progress_are_canceled_before_a_deploy(render):
     render.has("v1.2.0", "build_in_progress")
     assert deploy()["deployment"]["release"] == "v1.1.0"
     assert render.writes() == ["cancel", "create"]
 
 
-def test_a_failed_deploy_fails_with_the_end_of_its_log_and_the_old_one_serves_on(render):
+def test_a_failed_deploy_fails_with_the_end_of_its_log_and_the_old_one_stays_live(render):
     render.has("v1.0.0")
     render.steps = ["created", "build_in_progress", "build_failed"]
     render.said["build"] = ["Error: Cannot find module 'fastify'"]
@@ -141,12 +141,12 @@ def test_a_failed_deploy_fails_with_the_end_of_its_log_and_the_old_one_serves_on
     assert render.one("dep-1")["status"] == "live"
 
 
-def test_a_deploy_that_never_ends_names_its_last_word(render):
+def test_a_deploy_that_never_finishes_reports_its_last_status(render):
     render.steps = ["created", "build_in_progress"]
     assert "was still build_in_progress after 30 s" in deploy(wait_timeout=30)["msg"]
 
 
-def test_a_deploy_whose_answer_was_lost_makes_one_deploy(render):
+def test_a_deploy_whose_response_was_lost_is_created_once(render):
     render.faults["create"] = [lost]
     assert deploy()["deployment"]["status"] == "live"
     assert len(render.listed) == 1
@@ -179,14 +179,14 @@ def test_a_commit_for_a_service_that_runs_images_is_refused(render):
     assert "Set source=image" in deploy()["msg"]
 
 
-def test_an_unknown_token_is_told_and_not_shown(render):
+def test_an_unknown_token_is_reported_and_not_shown(render):
     render.faults["service_of"] = [lambda _: refusal(401, "Unauthorized")]
     result = deploy()
     assert "Check the token" in result["msg"]
     assert "sesame" not in str(result)
 
 
-def test_a_service_that_deploys_each_push_is_refused_with_the_ways_out(render):
+def test_a_service_with_automatic_deploys_is_refused_with_the_remedies(render):
     render.service["autoDeploy"] = "yes"
     result = deploy(check=True)
     assert (result["failed"], result["error"]["code"]) == (True, "auto_deploy")
@@ -195,7 +195,7 @@ def test_a_service_that_deploys_each_push_is_refused_with_the_ways_out(render):
     assert render.writes() == []
 
 
-def test_no_push_deploys_an_image_whatever_the_service_is_set_to(render):
+def test_automatic_deploys_do_not_matter_for_an_image(render):
     render.service |= {"autoDeploy": "yes", "imagePath": "ghcr.io/shop/api"}
     result = service("deployed", source="image", image="ghcr.io/shop/api:v1.1.0", check=True)
     assert (result["auto_deploy"], result["service"]["auto_deploy"]) == (False, False)
@@ -204,7 +204,7 @@ def test_no_push_deploys_an_image_whatever_the_service_is_set_to(render):
     assert render.writes() == []
 
 
-def test_auto_deploy_is_turned_off_before_the_deploy_where_that_is_wanted(render):
+def test_auto_deploy_is_turned_off_before_the_deploy_when_requested(render):
     render.service["autoDeploy"] = "yes"
     result = deploy(auto_deploy=False)
     assert (result["auto_deploy"], result["diff"]["before"]["auto_deploy"], result["diff"]["after"]["auto_deploy"]) == (False, True, False)
@@ -212,13 +212,13 @@ def test_auto_deploy_is_turned_off_before_the_deploy_where_that_is_wanted(render
     assert render.sent("update") == [{"autoDeploy": "no"}]
 
 
-def test_auto_deploy_stays_on_where_that_is_wanted(render):
+def test_auto_deploy_stays_on_when_requested(render):
     render.service["autoDeploy"] = "yes"
     assert deploy(auto_deploy=True)["auto_deploy"] is True
     assert render.writes() == ["create"]
 
 
-def test_auto_deploy_is_turned_off_although_the_release_is_live(render):
+def test_auto_deploy_is_turned_off_even_if_the_release_is_live(render):
     render.has("v1.1.0")
     render.service["autoDeploy"] = "yes"
     assert deploy(auto_deploy=False, check=True)["changed"]
@@ -227,7 +227,7 @@ def test_auto_deploy_is_turned_off_although_the_release_is_live(render):
     assert render.writes() == ["update"]
 
 
-def test_a_rollback_makes_the_old_build_serve_and_a_second_one_changes_nothing(render):
+def test_a_rollback_makes_the_old_build_live_and_a_second_one_changes_nothing(render):
     old, bad = render.has("v1.0.0"), render.has("v1.1.0")
     result = service("rolled_back", deployment=old["id"])
     assert result["changed"]
@@ -248,7 +248,7 @@ def test_a_rollback_turns_auto_deploy_off_since_render_does_not(render):
     assert render.writes() == ["update", "rollback"]
 
 
-def test_a_rollback_is_made_although_auto_deploy_cannot_be_turned_off(render):
+def test_a_rollback_works_even_if_auto_deploy_cannot_be_turned_off(render):
     old = render.has("v1.0.0")
     render.has("v1.1.0")
     render.service["autoDeploy"] = "yes"
@@ -280,7 +280,7 @@ def test_a_new_deploy_of_the_same_commit_is_no_rollback_to_it(render):
     assert render.writes() == ["rollback"]
 
 
-def test_a_rollback_that_was_only_issued_is_awaited_by_the_next_one(render):
+def test_a_rollback_that_was_only_requested_is_awaited_by_the_next_run(render):
     old = render.has("v1.0.0")
     render.has("v1.1.0")
     issued = service("rolled_back", deployment=old["id"], wait=False)
@@ -290,7 +290,7 @@ def test_a_rollback_that_was_only_issued_is_awaited_by_the_next_one(render):
     assert render.writes() == ["rollback"]
 
 
-def test_a_rollback_cancels_what_is_on_its_way_and_leaves_what_serves(render):
+def test_a_rollback_cancels_deployments_in_progress_and_keeps_the_live_one(render):
     serving = render.has("v1.0.0")
     render.has("v1.1.0", "build_in_progress")
     result = service("rolled_back", deployment=serving["id"])
@@ -298,7 +298,7 @@ def test_a_rollback_cancels_what_is_on_its_way_and_leaves_what_serves(render):
     assert render.writes() == ["cancel"]
 
 
-def test_a_rollback_is_made_when_what_was_on_its_way_came_to_serve_before_it_was_canceled(render):
+def test_a_rollback_works_when_a_deploy_becomes_live_before_it_is_canceled(render):
     serving = render.has("v1.0.0")
     render.has("v1.1.0", "build_in_progress")
     render.faults["cancel"] = [lambda _: refusal(400, "deploy is not in progress")]
@@ -306,7 +306,7 @@ def test_a_rollback_is_made_when_what_was_on_its_way_came_to_serve_before_it_was
     assert render.writes() == ["cancel", "rollback"]
 
 
-def test_a_rollback_is_made_when_what_is_on_its_way_cannot_be_canceled(render):
+def test_a_rollback_works_when_a_deploy_in_progress_cannot_be_canceled(render):
     serving = render.has("v1.0.0")
     render.has("v1.1.0", "build_in_progress")
     render.steps = ["created", "build_in_progress"]
@@ -316,7 +316,7 @@ def test_a_rollback_is_made_when_what_is_on_its_way_cannot_be_canceled(render):
     assert render.writes() == ["cancel", "rollback"]
 
 
-def test_a_rollback_in_check_mode_foretells_the_commit_and_writes_nothing(render):
+def test_a_rollback_in_check_mode_predicts_the_commit_and_writes_nothing(render):
     old = render.has("v1.0.0")
     render.has("v1.1.0")
     result = service("rolled_back", deployment=old["id"], check=True)
@@ -324,7 +324,7 @@ def test_a_rollback_in_check_mode_foretells_the_commit_and_writes_nothing(render
     assert render.writes() == []
 
 
-def test_a_rollback_to_what_never_served_is_refused_with_what_did(render):
+def test_a_rollback_to_a_deploy_that_was_never_live_is_refused_and_lists_the_candidates(render):
     render.has("v1.0.0")
     failed = render.has("v1.1.0", "build_failed")
     render.has("v1.2.0")
@@ -352,7 +352,7 @@ def pinned(render: FakeRender, **params: Any) -> dict[str, Any]:
     return service("rolled_back", deployment="dep-1", **{"pinned_variables": ["DATABASE_URL"], "known_variables": told, "digest_key": KEY, **params})
 
 
-def test_a_pinned_variable_that_is_as_it_was_lets_the_rollback_be_one(render):
+def test_an_unchanged_pinned_variable_allows_renders_rollback(render):
     render.has("v1.0.0")
     render.has("v1.1.0")
     result = pinned(render)
@@ -360,7 +360,7 @@ def test_a_pinned_variable_that_is_as_it_was_lets_the_rollback_be_one(render):
     assert render.writes() == ["rollback"]
 
 
-def test_a_pinned_variable_that_was_changed_makes_it_a_deploy_of_the_old_commit(render):
+def test_a_changed_pinned_variable_redeploys_the_old_commit(render):
     render.has("v1.0.0")
     render.has("v1.1.0")
     render.values["DATABASE_URL"] = "postgresql://shop:hunter3@other/shop"
@@ -374,14 +374,14 @@ def test_a_pinned_variable_that_was_changed_makes_it_a_deploy_of_the_old_commit(
     assert render.writes() == ["create"]
 
 
-def test_a_pinned_variable_of_which_nothing_is_known_counts_as_changed(render):
+def test_an_unknown_pinned_variable_counts_as_changed(render):
     render.has("v1.0.0")
     render.has("v1.1.0")
     pinned(render, known_variables=[])
     assert render.writes() == ["create"]
 
 
-def test_a_rollback_that_runs_with_an_old_pinned_variable_is_made_good(render):
+def test_a_rollback_that_runs_with_an_old_pinned_variable_is_replaced(render):
     render.has("v1.0.0")
     render.has("v1.1.0")
     render.has("v1.0.0", trigger="rollback")
@@ -390,7 +390,7 @@ def test_a_rollback_that_runs_with_an_old_pinned_variable_is_made_good(render):
     assert render.writes() == ["create"]
 
 
-def test_what_never_served_is_not_deployed_anew_for_the_sake_of_a_pinned_variable(render):
+def test_a_deploy_that_was_never_live_is_not_redeployed_for_a_pinned_variable(render):
     render.has("v1.0.0", "build_failed")
     render.has("v1.1.0")
     assert pinned(render, known_variables=[])["error"]["code"] == "no_rollback_candidate"
@@ -403,7 +403,7 @@ def test_digests_of_another_key_count_as_changed(render):
     assert pinned(render, digest_key=None, check=True)["differing_variables"] == ["DATABASE_URL"]
 
 
-def test_what_serves_is_deployed_anew_each_time(render):
+def test_the_live_deploy_is_redeployed_on_every_run(render):
     render.has("v1.0.0")
     foretold = service("redeployed", check=True)
     assert (foretold["changed"], foretold["deployment"]["id"], foretold["deployment"]["commit"]) == (True, None, SHAS["v1.0.0"])
@@ -412,11 +412,11 @@ def test_what_serves_is_deployed_anew_each_time(render):
     assert render.sent("create") == [{"commitId": SHAS["v1.0.0"]}] * 2
 
 
-def test_there_must_be_something_to_deploy_anew(render):
+def test_there_must_be_something_to_redeploy(render):
     assert "state=deployed" in service("redeployed")["msg"]
 
 
-def test_the_deploy_that_render_made_of_a_push_is_adopted_and_awaited(render):
+def test_the_automatic_deploy_of_a_push_is_adopted_and_awaited(render):
     render.service["autoDeploy"] = "yes"
     render.has("v1.1.0", "build_in_progress", trigger="new_commit")
     result = deploy(source="adopt")
@@ -424,7 +424,7 @@ def test_the_deploy_that_render_made_of_a_push_is_adopted_and_awaited(render):
     assert render.writes() == []
 
 
-def test_a_push_that_does_not_show_yet_is_looked_for(render):
+def test_a_push_that_does_not_appear_yet_is_searched_again(render):
     render.has("v1.0.0")
     render.has("v1.1.0", "build_in_progress", trigger="new_commit")
     render.hidden = 1
@@ -433,7 +433,7 @@ def test_a_push_that_does_not_show_yet_is_looked_for(render):
 
 
 @pytest.mark.parametrize("check", [True, False])
-def test_where_render_made_none_there_is_nothing_to_adopt(render, check):
+def test_without_an_automatic_deploy_there_is_nothing_to_adopt(render, check):
     render.has("v1.0.0")
     result = deploy(source="adopt", check=check)
     assert (result["failed"], result["error"]["code"]) == (True, "nothing_to_adopt")
@@ -441,7 +441,7 @@ def test_where_render_made_none_there_is_nothing_to_adopt(render, check):
     assert render.writes() == []
 
 
-def test_a_deploy_tells_the_variables_that_it_runs_with(render):
+def test_a_deploy_returns_the_variables_that_it_runs_with(render):
     assert deploy(digest_key=KEY)["variables"] == digests(render.values, KEY)
 
 
@@ -475,7 +475,7 @@ def test_a_stopped_service_is_started_once(render):
     assert render.writes() == ["suspend", "resume"]
 
 
-def test_a_start_that_is_under_way_is_awaited(render):
+def test_a_start_in_progress_is_awaited(render):
     render.has("v1.0.0", "update_in_progress")
     result = service("started")
     assert (result["deployment"]["status"], result["changed"]) == ("live", False)
@@ -487,7 +487,7 @@ def test_there_must_be_something_to_start(render):
     assert "Deploy a release first" in service("started")["msg"]
 
 
-def test_a_suspended_service_is_resumed_to_be_deployed_to(render):
+def test_a_suspended_service_is_resumed_before_a_deploy(render):
     render.has("v1.0.0")
     service("stopped")
     result = deploy()
@@ -496,7 +496,7 @@ def test_a_suspended_service_is_resumed_to_be_deployed_to(render):
     assert render.writes() == ["suspend", "resume", "cancel", "create"]
 
 
-def test_a_suspended_service_is_put_back_by_resuming_it(render):
+def test_a_suspended_service_is_rolled_back_by_resuming_it(render):
     serving = render.has("v1.0.0")
     service("stopped")
     assert service("rolled_back", deployment=serving["id"])["deployment"]["status"] == "live"
@@ -566,7 +566,7 @@ def test_a_worker_has_no_maintenance_mode(render):
     assert "state=stopped" in service("configured", maintenance_mode=True)["msg"]
 
 
-def test_configuring_nothing_changes_nothing(render):
+def test_configuring_without_settings_changes_nothing(render):
     assert not service("configured", auto_deploy=False)["changed"]
     assert service("configured", auto_deploy=True)["changed"]
     assert render.sent("update") == [{"autoDeploy": "yes"}]

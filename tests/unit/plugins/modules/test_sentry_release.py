@@ -37,7 +37,7 @@ class Organization:
         return [(request.method, request.path.removeprefix(place), request.json()) for request in self.vendor.requests if request.method != "GET"]
 
 
-def test_a_new_release_is_made_with_all_that_is_asked() -> None:
+def test_a_new_release_is_created_with_all_its_data() -> None:
     sentry = Organization(None)
     told: dict[str, Any] = {"commits": [{"id": SHA, "subject": "A change"}, {"id": OLDER}], "released_at": "2026-01-05T09:00:00Z"}
     predicted = sentry.run(check=True, **told, deploy={"environment": "production"})
@@ -50,7 +50,7 @@ def test_a_new_release_is_made_with_all_that_is_asked() -> None:
     assert (predicted["deploy"]["id"], done["deploy"]["id"]) == (None, "7")
 
 
-def test_a_release_that_sentry_knows_whole_is_left_alone() -> None:
+def test_a_complete_release_is_not_changed() -> None:
     sentry = Organization(KNOWN, [{"id": "3", "environment": "production", "name": "record-1"}])
     result = sentry.run(commits=[{"id": SHA}], released_at="2026-02-02T00:00:00Z", deploy={"environment": "production", "name": "record-1"})
     assert (result["changed"], result["deploy"]["id"], result["release"]["released_at"]) == (False, "3", "2026-01-05T09:00:00Z")
@@ -70,7 +70,7 @@ def test_a_release_that_sentry_knows_whole_is_left_alone() -> None:
         ({"deploy": {"environment": "staging", "url": "https://s"}}, ("POST", "v1.0.0/deploys/", {"environment": "staging", "url": "https://s"})),
     ],
 )
-def test_what_is_missing_is_added_and_nothing_else(params: dict[str, Any], written: tuple[str, str, Any]) -> None:
+def test_only_missing_data_is_added(params: dict[str, Any], written: tuple[str, str, Any]) -> None:
     sentry = Organization(KNOWN)
     result = sentry.run(**params)
     assert (result["changed"], sentry.written()) == (True, [written])

@@ -48,7 +48,7 @@ def test_check_mode_posts_nothing(vendor: FakeVendor) -> None:
     assert vendor.requests == []
 
 
-def test_an_update_is_made_only_where_the_message_says_something_else(vendor: FakeVendor) -> None:
+def test_a_message_is_updated_only_if_its_text_differs(vendor: FakeVendor) -> None:
     assert not message(vendor, **app(ts=TS, text="old & gone"))["changed"]
     assert [request.method for request in vendor.requests] == ["GET"]
     result = message(vendor, **app(ts=TS))
@@ -56,7 +56,7 @@ def test_an_update_is_made_only_where_the_message_says_something_else(vendor: Fa
     assert vendor.requests[-1].json() == {"channel": CHANNEL, "ts": TS, "text": "new"}
 
 
-def test_a_webhook_needs_nothing_else_and_is_never_shown(vendor: FakeVendor) -> None:
+def test_a_webhook_needs_no_other_option_and_is_never_shown(vendor: FakeVendor) -> None:
     result = message(vendor, webhook_url=HOOK)
     assert (result["changed"], result["message"]) == (True, {"channel": None, "ts": None, "thread_ts": None})
     assert [request.url for request in vendor.requests] == [HOOK]
@@ -67,7 +67,7 @@ def test_a_text_that_quotes_the_webhook_is_not_shown_either(vendor: FakeVendor) 
     assert "s3cr3ts3cr3t" not in repr(message(vendor, webhook_url=HOOK, text="made with s3cr3ts3cr3t"))
 
 
-def test_a_token_in_the_environment_does_not_stand_in_a_webhooks_way(vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_in_the_environment_does_not_block_a_webhook(vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-token")
     assert not message(vendor, webhook_url=HOOK)["failed"]
     assert not message(vendor, channel=CHANNEL)["failed"]
@@ -87,7 +87,7 @@ def test_a_token_in_the_environment_does_not_stand_in_a_webhooks_way(vendor: Fak
         (app(text="x" * 40_001), "It must have 1 to 40000"),
     ],
 )
-def test_what_does_not_fit_is_refused_before_anything_is_sent(vendor: FakeVendor, params: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bad_input_is_refused_before_anything_is_sent(vendor: FakeVendor, params: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SLACK_BOT_TOKEN", raising=False)
     result = message(vendor, check=True, **params)
     assert (result["failed"], result["error"]["kind"]) == (True, "config")

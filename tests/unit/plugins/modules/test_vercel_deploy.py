@@ -67,7 +67,7 @@ def head(shop: Path) -> str:
     return subprocess.run(["git", "-C", str(shop), "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
 
 
-def test_staging_turns_auto_assignment_off_before_it_builds_and_serves_nothing(account, shop):
+def test_staging_turns_auto_assignment_off_before_the_build_and_serves_nothing(account, shop):
     live = account.serves(account.has("v1.0.0"))
     result = stage(shop)
     assert not result["failed"], result
@@ -81,7 +81,7 @@ def test_staging_turns_auto_assignment_off_before_it_builds_and_serves_nothing(a
     assert result["upload"] == {"files": 2, "bytes": 29, "sent_files": 2, "sent_bytes": 29}
 
 
-def test_staging_again_makes_no_second_build(account, shop):
+def test_staging_again_starts_no_second_build(account, shop):
     stage(shop)
     account.vendor.requests.clear()
     result = stage(shop)
@@ -90,7 +90,7 @@ def test_staging_again_makes_no_second_build(account, shop):
     assert written(account) == []
 
 
-def test_staging_waits_for_a_build_that_is_under_way_and_calls_that_no_change(account, shop):
+def test_staging_waits_for_a_build_in_progress_without_reporting_a_change(account, shop):
     assert stage(shop, wait=False)["deployment"]["status"] == "queued"
     account.vendor.requests.clear()
     result = stage(shop)
@@ -98,7 +98,7 @@ def test_staging_waits_for_a_build_that_is_under_way_and_calls_that_no_change(ac
     assert written(account) == []
 
 
-def test_a_changed_file_makes_another_build_of_the_same_release(account, shop):
+def test_a_changed_file_starts_a_new_build_of_the_same_release(account, shop):
     stage(shop)
     (shop / "apps" / "frontend" / "page.tsx").write_text("export []")
     result = stage(shop, ref=None, release="v1.1.0")
@@ -119,7 +119,7 @@ def test_a_failed_build_is_not_used_again(account, shop):
     assert stage(shop)["deployment"]["id"] == "dpl_2"
 
 
-def test_check_mode_tells_what_would_be_built_and_writes_nothing(account, shop):
+def test_check_mode_predicts_the_build_and_writes_nothing(account, shop):
     result = stage(shop, check=True)
     assert result["changed"]
     assert written(account) == []
@@ -134,7 +134,7 @@ def test_check_mode_tells_what_would_be_built_and_writes_nothing(account, shop):
     }
 
 
-def test_the_diff_and_the_deployment_hold_no_secret(account, shop):
+def test_the_diff_and_the_deployment_contain_no_secret(account, shop):
     result = stage(shop, meta={"ticket": 7})
     assert account.deployments[0]["meta"]["ticket"] == "7"
     assert "sesame-token" not in str(result)
@@ -172,7 +172,7 @@ def test_a_state_that_is_about_a_deployment_needs_one(account, state):
     assert written(account) == []
 
 
-def test_a_promotion_ends_when_production_serves_it_and_tells_what_was_served_before(account):
+def test_a_promotion_ends_when_production_serves_it_and_returns_the_previous_deployment(account):
     account.serves(account.has("v1.0.0"))
     account.has("v1.1.0")
     result = deploy("promoted", deployment="dpl_2")
@@ -208,7 +208,7 @@ def test_a_promotion_leaves_auto_assignment_as_it_was(account, was, is_now):
     assert account.project["autoAssignCustomDomains"] is is_now
 
 
-def test_a_promotion_that_is_under_way_is_waited_for_and_not_asked_for_again(account):
+def test_a_promotion_in_progress_is_waited_for_and_not_requested_again(account):
     account.has("v1.1.0")
     assert deploy("promoted", deployment="dpl_1", wait=False)["changed"]
     result = deploy("promoted", deployment="dpl_1")
@@ -217,13 +217,13 @@ def test_a_promotion_that_is_under_way_is_waited_for_and_not_asked_for_again(acc
     assert len(account.asked("POST /v10/projects/promote")) == 1
 
 
-def test_a_promotion_waits_for_a_build_that_is_under_way(account):
+def test_a_promotion_waits_for_a_build_in_progress(account):
     account.has("v1.1.0", state="QUEUED")
     assert not deploy("promoted", deployment="dpl_1")["failed"]
     assert account.project["targets"]["production"]["id"] == "dpl_1"
 
 
-def test_a_failed_promotion_is_asked_for_again_by_the_next_run(account):
+def test_a_failed_promotion_is_requested_again_by_the_next_run(account):
     account.serves(account.has("v1.0.0"))
     account.has("v1.1.0")
     account.jobs = ["pending", "failed"]
@@ -274,7 +274,7 @@ def test_a_second_rollback_changes_nothing(account):
     assert written(account) == []
 
 
-def test_a_rollback_to_what_never_served_is_refused_before_anything_changes(account):
+def test_a_rollback_to_a_deployment_that_was_never_live_is_refused_before_anything_changes(account):
     account.serves(account.has("v1.0.0"))
     account.has("v1.1.0")
     result = deploy("rolled_back", deployment="dpl_2")
@@ -294,7 +294,7 @@ def test_a_build_is_canceled_once(account):
     assert len(account.asked("PATCH /v12/deployments/cancel")) == 1
 
 
-def test_a_build_that_is_done_is_not_canceled(account):
+def test_a_finished_build_is_not_canceled(account):
     account.has("v1.1.0")
     result = deploy("canceled", deployment="dpl_1")
     assert (result["changed"], result["deployment"]["status"]) == (False, "ready")
@@ -341,7 +341,7 @@ def test_a_commit_is_built_by_vercel_from_the_projects_git_link_and_only_once(ac
     assert written(account) == []
 
 
-def test_an_uploaded_build_of_the_same_commit_is_not_taken_for_vercels(account, shop):
+def test_an_uploaded_build_of_the_same_commit_is_not_adopted(account, shop):
     account.is_linked()
     commit = head(shop)
     stage(shop, auto_assign_domains=False)
@@ -363,7 +363,7 @@ def test_vercels_own_build_of_exactly_this_commit_is_adopted_and_waited_for(acco
     assert written(account) == []
 
 
-def test_a_build_that_a_push_begins_a_moment_later_is_adopted(account, clock):
+def test_a_build_that_a_push_starts_a_moment_later_is_adopted(account, clock):
     account.is_linked()
     waiting = account.faults["GET /v7/deployments"] = [lambda answer: answer(), lambda answer: (account.was_pushed(COMMIT), answer())[1]]
     assert build_commit("adopt")["deployment"]["id"] == "dpl_1"
@@ -371,7 +371,7 @@ def test_a_build_that_a_push_begins_a_moment_later_is_adopted(account, clock):
 
 
 @pytest.mark.parametrize("source", ["cli", "redeploy", "api-trigger-git-deploy", None])
-def test_a_build_that_somebody_else_asked_for_is_not_adopted(account, source):
+def test_a_build_that_a_user_requested_is_not_adopted(account, source):
     account.is_linked()
     account.was_pushed(COMMIT, source=source)
     result = build_commit("adopt")
@@ -379,7 +379,7 @@ def test_a_build_that_somebody_else_asked_for_is_not_adopted(account, source):
     assert written(account) == []
 
 
-def test_a_missing_build_is_told_with_the_newest_one_of_another_commit(account):
+def test_a_missing_build_is_reported_with_the_newest_build_of_another_commit(account):
     account.is_linked()
     account.was_pushed(OTHER)
     result = build_commit("adopt")
@@ -387,7 +387,7 @@ def test_a_missing_build_is_told_with_the_newest_one_of_another_commit(account):
     assert written(account) == []
 
 
-def test_a_build_of_vercels_own_that_failed_is_told_with_its_log(account):
+def test_a_failed_automatic_build_is_reported_with_its_log(account):
     account.is_linked()
     account.was_pushed(COMMIT, state="ERROR")
     result = build_commit("adopt")
@@ -404,7 +404,7 @@ def test_an_adopted_build_that_is_live_already_is_warned_of(account):
     assert result["previous"]["id"] == result["deployment"]["id"] == "dpl_1"
 
 
-def test_what_was_adopted_is_promoted_under_the_name_of_its_release(account):
+def test_an_adopted_build_is_promoted_with_its_release_name(account):
     account.was_pushed(COMMIT)
     result = deploy("promoted", deployment="dpl_1", release="v1.1.0")
     assert (result["deployment"]["release"], result["deployment"]["commit"]) == ("v1.1.0", COMMIT)
@@ -418,7 +418,7 @@ def test_what_was_adopted_is_promoted_under_the_name_of_its_release(account):
         ({"type": "bitbucket", "uuid": "{1}", "workspaceUuid": "{2}"}, {"type": "bitbucket", "repoUuid": "{1}", "workspaceUuid": "{2}"}),
     ],
 )
-def test_each_git_host_is_asked_in_its_own_words(account, link, source):
+def test_each_git_host_gets_its_own_request_format(account, link, source):
     account.is_linked(**link)
     build_commit()
     assert account.asked("POST /v13/deployments")[0].json()["gitSource"] == {**source, "ref": "main", "sha": COMMIT}
@@ -444,7 +444,7 @@ def test_an_upload_needs_something_to_upload(account):
     assert "Set path" in deploy("staged", release="v1.1.0")["msg"]
 
 
-def test_a_tag_that_stands_for_another_commit_than_the_one_given_is_refused(account, shop):
+def test_a_tag_of_another_commit_is_refused(account, shop):
     result = stage(shop, commit=COMMIT)
     assert f"'v1.1.0' is the commit {head(shop)}, but commit is {COMMIT}" in result["msg"]
     assert not stage(shop, commit=head(shop))["failed"]
@@ -460,7 +460,7 @@ def test_staging_in_a_project_whose_pushes_are_served_is_refused_and_the_setting
     assert written(account) == []
 
 
-def test_staging_turns_the_serving_of_pushes_off_when_it_is_told_to_and_shows_it(account, shop):
+def test_staging_turns_the_serving_of_pushes_off_when_requested_and_reports_it(account, shop):
     account.is_linked()
     result = stage(shop, auto_assign_domains=False)
     assert not result["failed"], result
@@ -494,7 +494,7 @@ def test_a_rollback_can_turn_auto_assignment_on_again(account, wait):
     assert written(account) == ["POST /v1/projects/rollback", "PATCH /v9/projects"]
 
 
-def test_auto_assignment_is_set_after_a_rollback_that_is_done_already(account):
+def test_auto_assignment_is_set_after_a_finished_rollback(account):
     account.serves(account.has("v1.0.0"))
     account.project["autoAssignCustomDomains"] = False
     result = deploy("rolled_back", deployment="dpl_1", auto_assign_domains=True)
@@ -519,7 +519,7 @@ def test_a_folder_is_uploaded_without_what_its_ignore_files_and_vercels_own_clie
     assert uploaded(account) == [".vercelignore", "dist/page.html", "package.json", "page.tsx"]
 
 
-def test_of_a_ref_gits_own_ignore_file_leaves_nothing_out_for_it_was_committed(account, shop):
+def test_a_ref_ignores_gitignore_since_its_files_are_committed(account, shop):
     frontend = shop / "apps" / "frontend"
     (frontend / ".gitignore").write_text("page.tsx\n")
     (frontend / ".vercelignore").write_text("package.json\n")
@@ -529,7 +529,7 @@ def test_of_a_ref_gits_own_ignore_file_leaves_nothing_out_for_it_was_committed(a
     assert uploaded(account) == [".vercelignore", "page.tsx"]
 
 
-def test_of_a_ref_vercels_ignore_files_above_the_root_directory_count_as_in_a_folder(account, shop):
+def test_a_ref_uses_vercelignore_files_above_the_root_directory_like_a_folder(account, shop):
     (shop / ".vercelignore").write_text("apps/frontend/*.md\n/page.tsx\n")
     (shop / "apps" / "frontend" / "draft.md").write_text("draft")
     for command in (["add", "."], ["commit", "--quiet", "--message", "v1.2.0"], ["tag", "v1.2.0"]):
@@ -544,7 +544,7 @@ def commit(shop: Path, tag: str) -> None:
         subprocess.run(["git", "-C", str(shop), "-c", "user.name=t", "-c", "user.email=t@t.test", *command], check=True)
 
 
-def test_a_committed_env_file_is_sent_and_one_for_this_machine_is_not(account, shop):
+def test_a_committed_env_file_is_sent_and_a_local_one_is_not(account, shop):
     for name in (".env", ".env.production", ".env.local", ".env.production.local"):
         (shop / "apps" / "frontend" / name).write_text("A=1")
     commit(shop, "v1.2.0")
@@ -553,7 +553,7 @@ def test_a_committed_env_file_is_sent_and_one_for_this_machine_is_not(account, s
 
 
 @pytest.mark.parametrize("ref", [None, "v1.2.0"])
-def test_an_executable_bit_alone_is_a_change_and_is_sent_alike_from_a_folder_and_a_ref(account, shop, ref):
+def test_an_executable_bit_is_a_change_and_is_sent_from_a_folder_and_a_ref(account, shop, ref):
     script = shop / "apps" / "frontend" / "build.sh"
     script.write_text("#!/bin/sh")
     script.chmod(0o644)
@@ -603,7 +603,7 @@ def test_ignore_files_that_leave_nothing_are_refused(account, shop):
     assert written(account) == []
 
 
-def test_a_deployment_is_built_again_with_the_variables_of_today_until_they_change_once_more(account):
+def test_a_deployment_is_rebuilt_once_for_each_change_of_variables(account):
     first = account.has("v1.0.0", target=None, meta={"release": "v1.0.0", "commit": COMMIT, "source_digest": "d"})
     again: dict[str, Any] = {"source": "redeploy", "deployment": first["id"], "release": "v1.0.0", "auto_assign_domains": False}
     assert deploy("staged", check=True, **again)["diff"]["after"]["build"] == "dpl_1 again, with today's variables"
@@ -618,7 +618,7 @@ def test_a_deployment_is_built_again_with_the_variables_of_today_until_they_chan
 
 
 @pytest.mark.parametrize(("environment", "said"), [("preview", {}), ("qa", {"customEnvironmentSlugOrId": "qa"})])
-def test_a_build_for_another_environment_leaves_auto_assignment_alone_and_is_no_build_for_production(account, shop, environment, said):
+def test_a_build_for_another_environment_keeps_auto_assignment_and_is_not_used_for_production(account, shop, environment, said):
     account.is_linked()
     account.project["customEnvironments"] = [{"id": "env_qa", "slug": "qa"}]
     result = stage(shop, environment=environment)
@@ -630,14 +630,14 @@ def test_a_build_for_another_environment_leaves_auto_assignment_alone_and_is_no_
     assert stage(shop, auto_assign_domains=False)["deployment"]["id"] == "dpl_2"
 
 
-def test_an_environment_that_there_is_not_is_refused(account, shop):
+def test_an_unknown_environment_is_refused(account, shop):
     assert "has no environment qa" in stage(shop, environment="qa")["msg"]
     account.is_linked()
     assert "adopted for production only" in build_commit("adopt", environment="preview")["msg"]
     assert written(account) == []
 
 
-def test_force_makes_another_build_past_the_cache_and_only_one_where_the_answer_is_lost(account, shop):
+def test_force_starts_one_build_without_the_cache_even_if_the_response_is_lost(account, shop):
     stage(shop)
     account.faults["POST /v13/deployments"] = [lambda answer: (answer(), answer_lost())[1]]
     result = stage(shop, force=True)
@@ -664,7 +664,7 @@ def prebuilt(shop: Path, **params: Any) -> dict[str, Any]:
     return stage(shop, **{"ref": None, "release": "v1.1.0", "prebuilt": True, **params})
 
 
-def test_what_was_built_elsewhere_is_sent_with_what_its_functions_need_and_nothing_else(account, built):
+def test_a_prebuilt_output_is_sent_with_the_files_of_its_functions_only(account, built):
     result = prebuilt(built, commit=COMMIT)
     assert not result["failed"], result
     functions = [f".vercel/output/functions/{name}" for name in ("cart.func/.vc-config.json", "cart.func/node_modules/x/index.js", "cart.rsc.func")]
@@ -686,7 +686,7 @@ def test_what_was_built_elsewhere_is_sent_with_what_its_functions_need_and_nothi
         ("keys/a", []),
     ],
 )
-def test_what_a_function_names_is_sent_as_vercels_own_client_sends_it(account, built, named, sent):
+def test_files_of_a_function_are_sent_like_vercels_own_client_does(account, built, named, sent):
     app = built / "apps" / "frontend"
     (app / "linked").symlink_to("shared")
     (app / "keys").mkdir()
@@ -713,7 +713,7 @@ def test_what_a_function_names_is_sent_as_vercels_own_client_sends_it(account, b
         ("", "does not map paths to paths"),
     ],
 )
-def test_what_a_function_names_outside_of_the_folder_is_refused(account, built, named, message):
+def test_files_of_a_function_outside_the_folder_are_refused(account, built, named, message):
     (built / "apps" / "frontend" / "out").symlink_to("/etc")
     config = built / "apps" / "frontend" / ".vercel" / "output" / "functions" / "cart.func" / ".vc-config.json"
     config.write_text(json.dumps({"filePathMap": {"x": named}}))
@@ -729,7 +729,7 @@ def test_a_damaged_file_of_the_output_is_refused_by_name(account, built, file, t
     assert (result["error"]["kind"], file in result["msg"]) == ("config", True), result["msg"]
 
 
-def test_an_output_that_is_missing_for_something_else_or_with_a_ref_is_refused(account, shop, built):
+def test_an_output_that_is_missing_or_for_another_environment_or_with_a_ref_is_refused(account, shop, built):
     assert "was built for production, not for preview. Run `vercel build`" in prebuilt(built, environment="preview")["msg"]
     assert "A ref does not contain the output" in prebuilt(built, ref="v1.1.0")["msg"]
     output = built / "apps" / "frontend" / ".vercel" / "output"
@@ -748,7 +748,7 @@ def rolls(percentage: int, **more: Any) -> dict[str, Any]:
     return {"state": "ACTIVE", "canaryDeployment": {"id": "dpl_2"}, "activeStage": stage, "startedAt": 9_000_000, **more}
 
 
-def test_a_rolling_release_is_waited_for_until_all_visitors_get_it_and_not_asked_for_again(account):
+def test_a_rolling_release_is_waited_for_until_all_visitors_get_it_and_not_requested_again(account):
     account.serves(account.has("v1.0.0"))
     account.has("v1.1.0")
     account.project["rollingRelease"] = {"target": "production"}
@@ -761,7 +761,7 @@ def test_a_rolling_release_is_waited_for_until_all_visitors_get_it_and_not_asked
     assert written(account) == []
 
 
-def test_a_rolling_release_that_nobody_approves_of_is_given_up_with_what_it_waits_for(account):
+def test_a_rolling_release_without_approval_times_out_and_reports_the_missing_approval(account):
     account.has("v1.0.0")
     account.has("v1.1.0")
     account.project["rollingRelease"] = {"target": "production"}

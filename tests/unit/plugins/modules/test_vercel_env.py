@@ -80,7 +80,7 @@ def test_the_other_environments_of_a_shared_variable_keep_their_value(account):
     assert state(account) == {("COLOUR", "env_qa"): "blue", ("COLOUR", "production"): "red"}
 
 
-def test_a_shared_variable_that_is_right_already_is_left_shared(account):
+def test_a_correct_shared_variable_stays_shared(account):
     has(account, "COLOUR", "blue", "production", "preview")
     assert not env(variables={"COLOUR": "blue"})["changed"]
 
@@ -94,7 +94,7 @@ def test_several_environments_get_one_variable_even_where_they_had_different_one
     assert result["diff"]["after"]["COLOUR"]["environments"] == ["preview", "production", "qa"]
 
 
-def test_exclusive_removes_what_is_not_named_and_only_there(account):
+def test_exclusive_removes_unlisted_variables_of_the_environments_only(account):
     has(account, "A", "1", "production")
     has(account, "B", "2", "production", "preview")
     has(account, "C", "3", "preview")
@@ -102,7 +102,7 @@ def test_exclusive_removes_what_is_not_named_and_only_there(account):
     assert state(account) == {("A", "production"): "1", ("B", "preview"): "2", ("C", "preview"): "3"}
 
 
-def test_a_value_that_the_list_does_not_give_is_asked_for_by_itself(account):
+def test_a_value_that_the_list_does_not_contain_is_read_separately(account):
     has(account, "COLOUR", "blue", "production")
     account.decrypts = False
     assert not env(variables={"COLOUR": "blue"})["changed"]
@@ -122,14 +122,14 @@ def test_a_sensitive_variable_is_compared_by_the_digest_in_its_comment(account):
     assert not env(variables={"KEY": "another-secret"})["changed"]
 
 
-def test_a_sensitive_variable_of_somebody_elses_is_set_once(account):
+def test_a_sensitive_variable_that_another_tool_set_is_set_once(account):
     has(account, "KEY", "one-secret", "production", kind="sensitive")
     first = env(variables={"KEY": "one-secret"})
     assert (first["changed"], first["diff"]["before"]["KEY"]["digest"]) == (True, None)
     assert not env(variables={"KEY": "one-secret"})["changed"]
 
 
-def test_variables_of_branches_and_of_vercel_itself_are_left_alone(account):
+def test_variables_of_branches_and_of_vercel_itself_are_not_changed(account):
     has(account, "COLOUR", "green", "preview", gitBranch="feature")
     account.site.variables[0]["gitBranch"] = "feature"
     has(account, "VERCEL_URL", "", "production", kind="system")
@@ -176,7 +176,7 @@ def test_nothing_more_is_written_once_the_lease_is_lost_and_the_next_run_does_th
     assert state(account) == {("NEW", "production"): "2"}
 
 
-def test_a_variable_that_had_to_make_way_is_put_back_where_its_successor_cannot_be_set(account):
+def test_a_removed_variable_is_restored_if_its_replacement_cannot_be_set(account):
     has(account, "COLOUR", "blue", "production", "preview")
     account.faults["POST /v10/projects/env"] = [lambda answer: reply(500, {"error": {"code": "internal", "message": "Sorry"}})]
     failed = env(variables={"COLOUR": "red"})
@@ -185,7 +185,7 @@ def test_a_variable_that_had_to_make_way_is_put_back_where_its_successor_cannot_
     assert state(account) == {("COLOUR", "preview"): "blue", ("COLOUR", "production"): "red"}
 
 
-def test_what_a_lost_answer_has_removed_is_removed(account):
+def test_a_removal_whose_response_was_lost_succeeds(account):
     has(account, "OLD", "1", "production")
     account.faults["DELETE /v9/projects/env"] = [lambda answer: (answer(), answer_lost())[1], lambda answer: reply(404, {"error": {"code": "not_found"}})]
     assert env(absent=["OLD"])["removed"] == ["OLD"]

@@ -19,7 +19,7 @@ def info(account: FakeVercel, **params: Any) -> dict[str, Any]:
         return run_module(vercel_info, {"api_token": "sesame-token", "api_url": "https://api.test", "team": "acme", "project": "shop", **params})
 
 
-def test_it_tells_what_is_live_and_what_can_be_gone_back_to_the_newest_first():
+def test_it_returns_the_live_deployment_and_the_candidates_newest_first():
     account = FakeVercel()
     for release in ("v1.0.0", "v1.1.0", "v1.2.0"):
         account.serves(account.has(release))
@@ -45,7 +45,7 @@ def test_a_project_that_serves_nothing_yet_has_nothing_live():
     }
 
 
-def test_it_tells_which_git_repository_can_build_for_production():
+def test_it_returns_the_git_repository_that_can_build_for_production():
     account = FakeVercel()
     account.is_linked(deployHooks=[{"url": "https://hook.test/secret"}])
     result = info(account)
@@ -63,7 +63,7 @@ def test_a_wrong_token_is_named_without_being_shown():
     assert "sesame-token" not in str({key: value for key, value in result.items() if key != "invocation"})
 
 
-def test_it_tells_the_logs_of_what_is_live_or_of_the_deployment_that_is_named():
+def test_it_returns_the_logs_of_the_live_or_of_the_named_deployment():
     account = FakeVercel()
     account.serves(account.has("v1.0.0"))
     account.has("v1.1.0", state="ERROR", errorMessage="Command exited with 1")
@@ -81,7 +81,7 @@ def test_without_anything_live_the_logs_need_a_deployment():
     assert "Set deployment" in info(FakeVercel(), logs=["build"])["msg"]
 
 
-def test_it_tells_the_variables_by_keyed_digest_and_only_where_a_key_is_given():
+def test_it_returns_the_variables_by_keyed_digest_if_a_key_is_given():
     account = FakeVercel()
     account.project["customEnvironments"] = [{"id": "env_qa", "slug": "qa"}]
     for target, value in (("preview", "blue-value"), ("production", "red-value")):

@@ -263,7 +263,7 @@ def folder(tmp_path: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_an_answer_of_another_shape_ends_in_an_error_or_in_the_goal(name: str, folder: Any) -> None:
+def test_a_malformed_response_ends_in_an_error_or_in_the_requested_state(name: str, folder: Any) -> None:
     right, start = ran(name, folder), json.loads(json.dumps(SCENARIOS[name][1]().state(), default=str))
     assert not right.result["failed"], right.result
     for operation, number in operations(right).items():
@@ -287,7 +287,7 @@ def test_an_answer_of_another_shape_ends_in_an_error_or_in_the_goal(name: str, f
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_a_field_that_is_missing_null_or_of_another_type_ends_in_an_error_or_in_the_goal(name: str, folder: Any) -> None:
+def test_a_field_that_is_missing_null_or_of_another_type_ends_in_an_error_or_in_the_requested_state(name: str, folder: Any) -> None:
     right, start = ran(name, folder), json.loads(json.dumps(SCENARIOS[name][1]().state(), default=str))
     for operation, number in operations(right).items():
         request, given = right.answers[number]
