@@ -320,7 +320,7 @@ class Client:
 
 @dataclass(frozen=True)
 class Work:
-    """The record to write; ``keys`` are those of the ledger, the newest first."""
+    """The record to write. ``keys`` are the keys of the ledger, newest first."""
 
     record: dict[str, Any]
     keys: list[Key]
@@ -351,7 +351,7 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
 
 
 def brief(record: dict[str, Any]) -> dict[str, Any]:
-    """Return what the diff shows of a record; the ledger has all of it."""
+    """Return the fields of a record that the diff shows. The ledger has all fields."""
     if not record:
         return {}
     units = {name: unit.get("release") or unit.get("id") for name, unit in record["units"].items()}
