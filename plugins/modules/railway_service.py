@@ -366,10 +366,10 @@ def plan(params: dict[str, Any], client: Railway) -> Plan:
     course = decide(listed, GOALS[state](params, client, listed))
     goal, found = course.goal, course.found
     predicted = {**found.describe(goal.predicted.get("release")), "status": "success" if params["wait"] else found.word} if found else goal.predicted
-    after = {"live": {key: predicted[key] for key in ("id", "release", "status")}, "in_progress": [], **goal.shown}
+    after = {"live": {key: predicted[key] for key in ("id", "release", "status")}, "in_progress": [], **goal.summary}
     if course.is_complete and found and found.is_live:
         after = before
-    result = {"deployment": predicted, "previous": previous, **course.told, **({"service": told_settings(client)} if state == "deployed" else {})}
+    result = {"deployment": predicted, "previous": previous, **course.details, **({"service": told_settings(client)} if state == "deployed" else {})}
     if course.is_complete:
         result["changed"] = False  # a deployment in progress is only waited for
     return Plan(before, after, Reach(params["wait"], course), result)

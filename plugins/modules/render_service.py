@@ -374,7 +374,7 @@ def plan(params: dict[str, Any], client: Render) -> Plan:
         after |= {"live": {key: predicted[key] for key in ("id", "release", "status")}, "in_progress": [], "suspended": False}
     if course.is_complete:
         result["changed"] = bool(work.settings)  # a deploy in progress is only waited for
-    return Plan(before, after, work, {**result, **course.told, "deployment": predicted})
+    return Plan(before, after, work, {**result, **course.details, "deployment": predicted})
 
 
 def apply(intent: Plan, client: Render) -> dict[str, Any]:

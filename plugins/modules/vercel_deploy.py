@@ -353,7 +353,7 @@ def plan_staged(params: dict[str, Any], client: Vercel, project: Any, before: di
         **before,
         "auto_assign_domains": before["auto_assign_domains"] and not turned_off,
         "staged": {**was, "release": release, "status": status},
-        **({} if found else build.told),
+        **({} if found else build.details),
     }
     deployment = {**named(found or {"meta": build.meta}, release), "status": status}
     result = {"deployment": deployment, "changed": not found or turned_off, **({"upload": build.size} if build.files else {})}

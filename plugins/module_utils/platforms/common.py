@@ -26,14 +26,14 @@ D = TypeVar("D", bound=Deployment)
 @dataclass(frozen=True)
 class Goal(Generic[D]):
     """``reached_by(deployment)`` recognizes the goal, ``make()`` creates its deployment, ``predicted`` describes that beforehand.
-    ``told`` goes into the result as well, ``shown`` into the diff.
+    ``details`` goes into the result as well, ``summary`` into the diff.
     """
 
     reached_by: Callable[[D], bool]
     make: Callable[[], D]
     predicted: dict[str, Any]
-    told: dict[str, Any] = field(default_factory=dict)
-    shown: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class Course(Generic[D]):
         return self.found is not None and not self.obsolete
 
     @property
-    def told(self) -> dict[str, Any]:
+    def details(self) -> dict[str, Any]:
         """The goal's part of the result; ``way`` is None where no deployment has to be created."""
-        return {**self.goal.told, "way": None} if self.found and "way" in self.goal.told else self.goal.told
+        return {**self.goal.details, "way": None} if self.found and "way" in self.goal.details else self.goal.details
 
     def follow(self, cancel: Callable[[list[D]], None], listed: Callable[[], Iterable[D]]) -> tuple[D, bool]:
         """Cancel the obsolete deployments. Return the deployment of the goal, and whether it was created now."""

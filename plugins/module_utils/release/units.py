@@ -99,10 +99,10 @@ def reported_releases(found: Mapping[str, Mapping[str, Any]], frontend_live: boo
 
 
 def site_checks(checks: Sequence[Mapping[str, Any]], site: str, silent: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
-    """Return the checks of a site, each asked for its release as strictly as the live one allows.
+    """Return the checks of a site, each with its release required or optional, depending on the live site.
 
-    What has reported a release has to report the right one; what has not is verified by the id of its deployment, until it does. Where nothing is live to
-    tell by, the check says which. An empty ``site`` is the frontend's staged build.
+    A check that found a release on the live site has to find the right one. One that found none passes without a release; the id of the deployment is verified
+    instead. Where nothing is live, the check itself decides. An empty ``site`` is the frontend's staged build.
     """
     known = silent.get(site or "frontend")
     strict = [{} if known is None else {"release_optional": check.get("name") in known} for check in checks]

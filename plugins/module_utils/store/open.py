@@ -58,7 +58,7 @@ def open_store(params: Mapping[str, Any], before_write: Permit | None = None) ->
         if not params.get("store_is_shared"):
             raise ConfigError(
                 f"The store {address} is a folder on this machine, so another controller would not see its lease. "
-                "Use s3://bucket/prefix, or set store_is_shared: true if every controller sees this very folder.",
+                "Use s3://bucket/prefix, or set store_is_shared: true if every controller shares this folder.",
                 code="store_not_shared",
             )
         from .folder import FolderStore

@@ -87,4 +87,4 @@ def restarted(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
     target = live(listed)
     if target is None:
         raise ConfigError(f"{client.service} is not running, so it cannot be restarted. Set state to started or deployed.", code="nothing_to_restart")
-    return Goal(lambda deployment: False, lambda: client.restart(target), {**target.describe(), "status": "success"}, shown={"restarted": True})
+    return Goal(lambda deployment: False, lambda: client.restart(target), {**target.describe(), "status": "success"}, summary={"restarted": True})

@@ -95,14 +95,14 @@ def refuse_misplaced(params: Mapping[str, Any]) -> None:
             raise ConfigError(f"state={state} has nothing to change. Set one of {', '.join(names)}.", code="nothing_to_change")
 
 
-def _command(told: Any) -> str | None:
+def _command(command: Any) -> str | None:
     """Return a command as one line; Railway has a list of pre-deploy commands."""
-    return (" && ".join(told) if isinstance(told, list) else told) or None
+    return (" && ".join(command) if isinstance(command, list) else command) or None
 
 
-def _replicas(told: Any) -> dict[str, int]:
+def _replicas(regions: Any) -> dict[str, int]:
     """Return region → replicas of a multiRegionConfig."""
-    return {region: entry["numReplicas"] for region, entry in sorted((told or {}).items()) if entry and entry.get("numReplicas")}
+    return {region: config["numReplicas"] for region, config in sorted((regions or {}).items()) if config and config.get("numReplicas")}
 
 
 def read_settings(client: Railway) -> Settings:
@@ -111,7 +111,7 @@ def read_settings(client: Railway) -> Settings:
 
 
 def told_settings(client: Railway) -> dict[str, Any]:
-    """Return a service's settings as modules return them; None, with a warning, when they cannot be read: a rollback must find its target without them."""
+    """Return a service's settings as modules return them; UNKNOWN, with a warning, when they cannot be read: a rollback must find its target without them."""
     try:
         return read_settings(client).describe()
     except ApiError as error:
@@ -136,17 +136,17 @@ def configure(client: Railway, settings: Settings, wanted: Mapping[str, Any]) ->
     """Change settings, given by the names of CHANGEABLE. All but auto-deploy take effect with the next deployment."""
     if "auto_deploy" in wanted:
         client.ask(graphql.AUTO_DEPLOY, input={**client.scope, "enabled": wanted["auto_deploy"]})
-    told = {railways: wanted[name] for name, railways in CHANGEABLE.items() if railways and name in wanted}
-    if "preDeployCommand" in told:
-        told["preDeployCommand"] = [told["preDeployCommand"]] if told["preDeployCommand"] else []
-    if told:
-        update(client, settings, **told)
+    changes = {railways: wanted[name] for name, railways in CHANGEABLE.items() if railways and name in wanted}
+    if "preDeployCommand" in changes:
+        changes["preDeployCommand"] = [changes["preDeployCommand"]] if changes["preDeployCommand"] else []
+    if changes:
+        update(client, settings, **changes)
 
 
-def update(client: Railway, settings: Settings, **told: Any) -> None:
+def update(client: Railway, settings: Settings, **changes: Any) -> None:
     """Change settings by Railway's names. The regions are always sent too: an update without them has reset services to one replica."""
     regions = {"multiRegionConfig": region_config(settings.regions)} if settings.regions else {}
-    client.ask(graphql.UPDATE, **client.instance, input={**told, **regions})
+    client.ask(graphql.UPDATE, **client.instance, input={**changes, **regions})
 
 
 def region_config(regions: Mapping[str, int]) -> dict[str, dict[str, int]]:

@@ -54,7 +54,7 @@ class Reach:
         goal = self.course.goal
         deployment, made = self.course.follow(client.cancel, client.deployments)
         described = _awaited(client, deployment, self.wait).describe(goal.predicted.get("release"))
-        return {"deployment": described, "changed": not self.course.is_complete, **(goal.told if made else {})}
+        return {"deployment": described, "changed": not self.course.is_complete, **(goal.details if made else {})}
 
 
 def _awaited(client: Railway, deployment: Deployment, wait: bool) -> Deployment:

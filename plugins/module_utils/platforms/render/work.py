@@ -81,4 +81,4 @@ class Work:
         if self.wait:
             deploy = client.wait_live(deploy)
         changed = not planned.is_complete or bool(self.settings)
-        return {"deployment": deploy.describe(), "changed": changed, **(planned.goal.told if made else {})}
+        return {"deployment": deploy.describe(), "changed": changed, **(planned.goal.details if made else {})}

@@ -88,9 +88,9 @@ def shown(release: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def described(deploy: Mapping[str, Any] | None, told: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what the module gives back of a deploy; ``told`` is what Sentry has of it."""
-    return {"deploy": {"id": (told or {}).get("id"), "environment": deploy["environment"], "name": deploy["name"]}} if deploy else {}
+def described(deploy: Mapping[str, Any] | None, found: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return a deploy as the module returns it; ``found`` is the one that Sentry has, if any."""
+    return {"deploy": {"id": (found or {}).get("id"), "environment": deploy["environment"], "name": deploy["name"]}} if deploy else {}
 
 
 def _without_none(item: dict[str, Any]) -> dict[str, Any]:

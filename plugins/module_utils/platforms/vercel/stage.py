@@ -27,13 +27,13 @@ from .variables import environments, last_change
 
 @dataclass
 class Build:
-    """``found`` is an existing build. Otherwise it is created from ``files``, or from the source in ``body``; ``told`` describes it to the operator."""
+    """``found`` is an existing build. Otherwise it is created from ``files``, or from the source in ``body``; ``details`` describes it to the operator."""
 
     meta: dict[str, str]
     found: Deployment | None = None
     files: Files = field(default_factory=dict)
     body: dict[str, Any] | None = None
-    told: dict[str, str] = field(default_factory=dict)
+    details: dict[str, str] = field(default_factory=dict)
 
     @property
     def size(self) -> dict[str, int]:
@@ -66,11 +66,11 @@ def _upload(client: Vercel, project: Project, params: Mapping[str, Any], commit:
     files, known = (_prebuilt if params["prebuilt"] else _sources)(client, params, commit)
     build.files = layout(files, project, params["root_directory"])
     build.meta.update({"source_digest": digest(build.files), **({"commit": known} if known else {})})
-    build.told = {"upload": _told(build)}
+    build.details = {"upload": _summary(build)}
     build.found = client.find(project, build.meta)
 
 
-def _told(build: Build) -> str:
+def _summary(build: Build) -> str:
     modes = Counter(file.mode for _unused, file in build.files.values())
     special = [f"{modes[mode]} {word}" for mode, word in ((EXECUTABLE, "executable"), (LINK, "links")) if modes[mode]]
     return f"{', '.join([f'{len(build.files)} files', *special])}, {build.size['bytes']} bytes, less what Vercel holds already"
@@ -109,7 +109,7 @@ def _commit(client: Vercel, project: Project, params: Mapping[str, Any], commit:
     source = git_source(project, commit)
     build.body = {"gitSource": source}
     build.meta["commit"] = commit
-    build.told = {"build": f"{commit} of the repository at {source['type']} to which the project is linked"}
+    build.details = {"build": f"{commit} of the repository at {source['type']} to which the project is linked"}
     build.found = client.find(project, build.meta)
 
 
@@ -117,7 +117,7 @@ def _redeploy(client: Vercel, project: Project, params: Mapping[str, Any], commi
     original = describe(client.deployment(project, params["deployment"] or ""))
     build.body = {"deploymentId": original["id"]}
     build.meta.update({"environment": params["environment"], "redeploy_of": original["id"], **({"commit": original["commit"]} if original["commit"] else {})})
-    build.told = {"build": f"{original['id']} again, with today's variables"}
+    build.details = {"build": f"{original['id']} again, with today's variables"}
     build.found = client.find(project, build.meta, since=last_change(client, project))
 
 

@@ -43,8 +43,8 @@ class Stage:
 
 @dataclass(frozen=True)
 class Serve:
-    """``verb`` is promote or rollback, ``asks`` that Vercel is asked for it: it may be on its way already. ``assigns`` says whether production's domains are
-    assigned by themselves, ``shall_assign`` whether they shall be.
+    """``verb`` is promote or rollback; ``asks`` is whether to request it: it may be under way already. ``assigns`` is whether Vercel assigns production's
+    domains automatically now, ``shall_assign`` whether it should afterwards.
     """
 
     project: Project
