@@ -112,9 +112,9 @@ def test_a_fresh_backup_will_do_an_old_one_does_not_and_that_of_others_counts_as
 
     assert [manifest["name"] for manifest in manifests(tmp_path / "fresh")] == ["nightly"]
     assert told["fresh"]["database_backup"] == {"name": "nightly"}
-    assert any(note.startswith("backup: none is made by this run: nightly is 23.") for note in told["fresh"]["database_notes"])
+    assert any(note.startswith("backup: this run creates none: nightly is 23.") for note in told["fresh"]["database_notes"])
     older, newer = sorted(manifests(tmp_path / "old"), key=lambda manifest: manifest["finished_at"])
     assert (older["name"], newer["database"], told["old"]["database_backup"]) == ("nightly", database.name, None)
     assert (told["vendors"]["database_backup"]["name"], (tmp_path / "vendors").exists()) == ("pitr", False)
-    assert any(note.startswith("backup: none is made by this run: vendor makes it: pitr, made at ") for note in told["vendors"]["database_notes"])
+    assert any(note.startswith("backup: this run creates none: vendor creates it: pitr, made at ") for note in told["vendors"]["database_notes"])
     assert database.password not in done.stdout

@@ -42,6 +42,8 @@ class Run:
 
     @property
     def word(self) -> str:
+        if self.kind == "rollback" and self.outcome == "rolled_back":
+            return "succeeded"
         return WORDS.get(self.outcome, self.outcome)
 
 

@@ -121,7 +121,7 @@ def connection_failure(joined: Mapping[str, Any], parted: Mapping[str, Any] | No
         return f"No unit was connected to {serves} within {tries} tries: read the logs of the units."
     if "connections" not in (parted or {}):
         return failure_message(parted)
-    return f"A unit is still connected to the previous database {left}: check whether its address comes from another place than its variables."
+    return f"A unit is still connected to {left}, the previous database: check whether its address comes from another place than its variables."
 
 
 def serving_note(joined: Mapping[str, Any], serves: str, left: str) -> str:

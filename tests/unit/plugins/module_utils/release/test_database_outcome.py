@@ -24,7 +24,7 @@ def test_a_migration_says_what_it_applied_or_would_apply() -> None:
     [
         ([], [], "Migrate: syntax error No migration was applied. The live release keeps serving."),
         (["1_a"], [], "Migrate: syntax error Applied before it: 1_a. The live release keeps serving."),
-        (["1_a"], ["1_a"], "on a schema that it may not work with (1_a): fix v1.1.0 and deploy it."),
+        (["1_a"], ["1_a"], "on a schema that may not fit it (1_a): fix v1.1.0 and deploy it."),
     ],
 )
 def test_a_failed_migration_says_what_the_live_release_runs_on(applied: list[str], incompatible: list[str], message: str) -> None:
@@ -50,11 +50,11 @@ def test_a_restore_has_one_of_four_outcomes(restored: dict[str, Any], not_back: 
         (
             RESTORED,
             {},
-            "The database is that of the backup b1. It differs in 3 rows from the one that was live, which is kept as shop@before until 2026-03-10.",
+            "The live database is now the one from the backup b1. It differs in 3 rows from the previous one, which is kept as shop@before until 2026-03-10.",
         ),
-        (RESTORED, {"adopted": True}, "The database is the adopted b1. It differs in 3 rows"),
-        (RESTORED, {"undo": True}, "The database is the one from before the restore. It differs"),
-        ({**RESTORED, "already": True}, {}, "The database is that of the backup b1, The live database was already."),
+        (RESTORED, {"adopted": True}, "The live database is now the adopted b1. It differs in 3 rows"),
+        (RESTORED, {"undo": True}, "The live database is now the one before the restore. It differs"),
+        ({**RESTORED, "already": True}, {}, "The live database was already the one from the backup b1."),
     ],
 )
 def test_a_restore_says_which_database_serves(restored: dict[str, Any], more: dict[str, Any], message: str) -> None:

@@ -78,9 +78,9 @@ def test_a_deploy_that_makes_no_backup_names_the_one_that_there_is() -> None:
         ({}, "there is no evidence of a backup. Set database_backup_evidence"),
         ({"name": "pitr"}, "there is no evidence of a backup"),
         ({"name": "pitr", "made_at": "yesterday"}, "in UTC such as 2026-01-31T02:00:00Z"),
-        ({"name": "pitr", "made_at": "2020-01-31T02:00:00Z"}, "h old, and database_backup_max_age allows 24"),
-        ({"name": "pitr", "made_at": "2020-01-31 02:00:00"}, "h old, and database_backup_max_age allows 24"),
-        ({"name": "pitr", "made_at": datetime(2020, 1, 31, tzinfo=UTC)}, "h old, and database_backup_max_age allows 24"),  # as YAML reads it
+        ({"name": "pitr", "made_at": "2020-01-31T02:00:00Z"}, "h old, but database_backup_max_age is 24 h"),
+        ({"name": "pitr", "made_at": "2020-01-31 02:00:00"}, "h old, but database_backup_max_age is 24 h"),
+        ({"name": "pitr", "made_at": datetime(2020, 1, 31, tzinfo=UTC)}, "h old, but database_backup_max_age is 24 h"),  # as YAML reads it
         ({"name": "pitr", "made_at": ago(-1)}, "there is no evidence of a backup"),  # not made yet
         ({"name": "pitr", "made_at": ago(1)}, ""),
     ],
@@ -119,8 +119,8 @@ def test_the_catalogue_is_read_only_when_the_decision_depends_on_it(options: dic
         ([backup(30, proven=30)], SCRATCH, True, "the step database.prove did not finish"),
         ([backup(30, proven=20, damage="gone")], SCRATCH, True, "the step database.prove did not finish"),
         ([], SCRATCH, True, "the step database.prove did not finish"),
-        ([], {}, False, "this run cannot do it: it has no scratch server"),
-        ([], {**SCRATCH, **ENCRYPTED}, False, "this run cannot do it: it has no key"),
+        ([], {}, False, "this run cannot restore one: it has no scratch server"),
+        ([], {**SCRATCH, **ENCRYPTED}, False, "this run cannot restore one: it has no key"),
         ([], {**SCRATCH, **ENCRYPTED, **KEY}, True, "the step database.prove did not finish"),
         ([backup(30, encryption="age")], {**SCRATCH, "backup_policy": "when_migrating"}, False, "it has no key"),
         ([], {**SCRATCH, "backup_policy": "when_migrating"}, False, "there is no backup yet"),
@@ -214,10 +214,10 @@ def test_notes_name_only_what_no_step_will_do() -> None:
         "migrations: not rehearsed",
     ]
     (made, proof) = seen_ahead(backup_source="vendor").notes
-    assert made.startswith("backup: none is made by this run: vendor makes it")
+    assert made.startswith("backup: this run creates none: vendor creates it")
     assert proof == "backup: not proven: this collection does not restore the vendor backup"
     assert seen_ahead(pending=True, rehearse="schema_only", **SCRATCH).notes == [
-        "migrations: rehearsed on the schema without its rows, database_rehearse is schema_only"
+        "migrations: rehearsed on the schema without its rows (database_rehearse is schema_only)"
     ]
 
 

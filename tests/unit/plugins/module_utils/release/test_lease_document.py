@@ -53,7 +53,7 @@ def test_the_holder_stops_a_margin_before_the_deadline_and_others_come_a_margin_
     if mine:
         assert lease_document.still_held(taken(), "t1", MemoryStore(), now) == taken()
     else:
-        with pytest.raises(LeaseLost, match="ran out"):
+        with pytest.raises(LeaseLost, match="expired"):
             lease_document.still_held(taken(), "t1", MemoryStore(), now)
 
 

@@ -105,7 +105,7 @@ def test_a_second_rollback_stays_where_the_first_one_went_and_says_how_to_go_fur
     read = history(record("v1.0.0"), record("v1.1.0"), record("v1.2.0"), record("v1.1.0", "rolled_back", "rollback", withdrawn="v1.2.0"))
     index, message = target(read)
     assert index == 0
-    assert message == "v1.1.0 is live because of a rollback already. Name a release to go further back: -e to=<release>."
+    assert message == "v1.1.0 is already live because of a rollback. To go further back, name a release: -e to=<release>."
 
 
 def test_a_withdrawn_release_is_no_target_until_it_is_released_again():
@@ -118,7 +118,7 @@ def test_after_an_incomplete_deploy_the_last_verified_release_is_the_target():
     read = history(record("v1.0.0"), record("v1.1.0"), record("v1.2.0", "incomplete"))
     index, message = target(read)
     assert read[index]["release"] == "v1.1.0"
-    assert "deploy of v1.2.0 ended incomplete" in message
+    assert "deploy of v1.2.0 ended with the outcome incomplete" in message
 
 
 def test_a_restore_of_the_database_is_no_release_and_hides_none():
@@ -135,7 +135,7 @@ def test_a_release_that_was_asked_for_is_found_by_its_newest_verified_record():
 def test_a_release_that_was_never_verified_is_no_target_and_the_message_says_so():
     index, message = target(history(record("v1.0.0"), record("v1.1.0", "rolled_back")), "v1.1.0")
     assert index is None
-    assert "v1.1.0 was never verified live" in message
+    assert "no verified deploy of v1.1.0" in message
 
 
 def test_a_deploy_that_moved_no_unit_is_no_target():
@@ -176,14 +176,14 @@ def test_what_was_never_verified_or_was_withdrawn_is_unfit_until_it_is_released_
     [
         ({"units": []}, "units is no"),
         ({"units": {"api": None}}, "api is no"),
-        ({"kind": 3}, "kind is no"),
-        ({"finished_at": "soon"}, "finished_at is no"),
-        ({"finished_at": 5}, "finished_at is no"),
-        ({"withdrawn": ["v1"]}, "withdrawn is no"),
-        ({"schema": 2}, "schema is no"),
-        ({"schema": True}, "schema is no"),
+        ({"kind": 3}, "kind has a wrong type or value"),
+        ({"finished_at": "soon"}, "finished_at has a wrong type or value"),
+        ({"finished_at": 5}, "finished_at has a wrong type or value"),
+        ({"withdrawn": ["v1"]}, "withdrawn has a wrong type or value"),
+        ({"schema": 2}, "schema has a wrong type or value"),
+        ({"schema": True}, "schema has a wrong type or value"),
         ({"steps": {}}, "steps is no"),
-        ({"id": None}, "id is no"),
+        ({"id": None}, "id has a wrong type or value"),
     ],
 )
 def test_a_record_with_a_wrong_field_is_refused_by_its_name(store, change, said):

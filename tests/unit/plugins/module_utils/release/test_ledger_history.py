@@ -144,4 +144,4 @@ def test_records_from_the_future_are_named(store, add, clock):
     remarks = read(store, LIMIT, clock=StoreClock(store, clock)).remarks
     assert "600 s from now: the clock of its controller was ahead" in remarks[0]
     assert len(remarks) == 4
-    assert remarks[-1] == "2 more records are from the future."
+    assert remarks[-1] == "2 more records have times in the future."

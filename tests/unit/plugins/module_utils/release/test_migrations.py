@@ -85,5 +85,5 @@ def test_a_target_that_does_not_know_an_incompatible_migration_is_refused_unless
     assert migrations.unsafe_for_target(unknown) == ["2_contract", "3_unknown"]
     assert migrations.unsafe_for_target(unknown, "2_contract,3_unknown") == []
     message = migrations.unsafe_target_message("v1.0.0", ["2_contract"])
-    assert message.startswith("ROLLBACK UNSAFE: schema. Nothing was changed. v1.0.0 does not know the migration 2_contract")
+    assert message.startswith("ROLLBACK UNSAFE: schema. Nothing was changed. v1.0.0 does not have the migration 2_contract")
     assert message.endswith("-e accept_schema=2_contract")

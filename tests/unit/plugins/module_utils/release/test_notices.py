@@ -17,9 +17,9 @@ LINKS = [{"name": "errors", "url": "https://errors.example"}]
     ("run", "good", "headline"),
     [
         ({"kind": "deploy", "outcome": "released", "release": "v1.1.0"}, True, ":white_check_mark: *production*: deploy of v1.1.0 is live."),
-        ({"kind": "deploy", "outcome": "rolled_back", "release": "v1.1.0"}, False, ":x: *production*: deploy of v1.1.0 was put back."),
-        ({"kind": "rollback", "outcome": "rolled_back", "by": "alice"}, True, ":white_check_mark: *production*: rollback by alice was put back."),
-        ({"kind": "deploy", "outcome": "incomplete"}, False, ":x: *production*: deploy is INCOMPLETE: it needs a person now."),
+        ({"kind": "deploy", "outcome": "rolled_back", "release": "v1.1.0"}, False, ":x: *production*: deploy of v1.1.0 was rolled back."),
+        ({"kind": "rollback", "outcome": "rolled_back", "by": "alice"}, True, ":white_check_mark: *production*: rollback by alice succeeded."),
+        ({"kind": "deploy", "outcome": "incomplete"}, False, ":x: *production*: deploy is INCOMPLETE: somebody has to act now."),
         ({"kind": "restore", "outcome": "restored"}, False, ":x: *production*: restore restored."),
     ],
 )

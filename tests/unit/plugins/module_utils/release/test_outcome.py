@@ -74,22 +74,22 @@ def test_a_deploy_that_was_put_back_begins_with_a_fixed_word(seen: dict[str, Any
     ("held", "not_held", "holding"),
     [
         (True, [], "The shop is in maintenance."),
-        (False, NOT_BACK, "The shop could not be put into maintenance: It did not start."),
-        (False, [], "The shop could not be put into maintenance: this run does not move the backend."),
+        (False, NOT_BACK, "The shop could not be set to maintenance: It did not start."),
+        (False, [], "The shop could not be set to maintenance: this run does not move the backend."),
     ],
 )
 def test_an_unsafe_schema_names_the_choices(held: bool, not_held: list[Any], holding: str) -> None:
     message = outcome.unsafe_message(["2_b"], step="verify.public", why=WHY, held=held, not_held=not_held, backup="")
     assert message.startswith("ROLLBACK UNSAFE: schema. verify.public failed. Deploy: unhealthy. The migration 2_b was applied")
     assert holding in message
-    assert "-e accept_schema=2_b; or restore the backup made before the migration, which loses" in message
+    assert "-e accept_schema=2_b; or restore the backup from before the migration, which loses" in message
 
 
 def test_a_lost_lease_says_whether_something_was_put_back() -> None:
     assert outcome.lost_message("edge.purge", WHY, put_nothing_back=True).startswith(
-        "LEASE LOST in edge.purge: nothing more was written, and nothing was put back. Deploy: unhealthy. Whoever holds"
+        "LEASE LOST in edge.purge: nothing more was written, and nothing was rolled back. Deploy: unhealthy. The holder of"
     )
-    assert outcome.lost_message("the rollback", "", put_nothing_back=False).startswith("LEASE LOST in the rollback: nothing more was written. Whoever holds")
+    assert outcome.lost_message("the rollback", "", put_nothing_back=False).startswith("LEASE LOST in the rollback: nothing more was written. The holder of")
 
 
 @pytest.mark.parametrize(
@@ -106,12 +106,12 @@ def test_a_rollback_says_what_serves(not_back: list[Any], changed: bool, message
 
 def test_an_unfinished_deploy_is_settled_in_one_of_two_ways() -> None:
     journal = {"kind": "deploy", "release": "v2", "step": "edge.purge"}
-    assert outcome.settling_message(journal, forward=True) == "The deploy of v2 did not end: it stopped in edge.purge. It is continued."
+    assert outcome.settling_message(journal, forward=True) == "The deploy of v2 did not finish: it stopped in edge.purge. It is continued."
     assert outcome.settling_message({}, forward=False) == (
-        "The deploy of an unknown release did not end: it stopped in its first step. The release that was live before it is restored first."
+        "The deploy of an unknown release did not finish: it stopped in its first step. The release that was live before it is restored first."
     )
     assert outcome.unsettled_message(NOT_BACK, "v2") == (
-        "ROLLBACK INCOMPLETE: worker. What the deploy of v2 left was not put back, so nothing new was started. It did not start."
+        "ROLLBACK INCOMPLETE: worker. The unfinished deploy of v2 could not be rolled back, so nothing new was started. It did not start."
     )
 
 

@@ -133,5 +133,5 @@ def test_a_move_that_failed_says_which_connection_is_wrong(joined: dict[str, Any
 
 def test_the_note_of_a_move_counts_the_sessions_of_the_shop() -> None:
     assert restores.serving_note(JOINED, "new", "old") == (
-        "database: new serves 2 sessions of the shop, and old none. Set database_url in the inventory to the database that serves."
+        "database: new serves 2 sessions of the shop, and old serves none. Set database_url in the inventory to the database that serves."
     )

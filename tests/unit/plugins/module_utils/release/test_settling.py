@@ -24,7 +24,7 @@ DOWN = {"msg": "no answer", "error": {"kind": "unreachable"}}
         (HELD, "rollback", ["store: held by alice"], []),
         (DOWN, "deploy", ["store: no answer"], []),
         (DOWN, "rollback", [], ["store: no answer"]),  # an emergency continues without the store
-        (LEFT, "deploy", ["The deploy of v1 did not end, and moved frontend, which this run does not move."], []),
+        (LEFT, "deploy", ["The deploy of v1 did not finish. It moved frontend, which this run does not move."], []),
         (LEFT, "rollback", [], []),
     ],
 )
@@ -36,7 +36,7 @@ def test_a_lease_stops_a_run_or_is_noted(look: dict[str, Any], kind: str, proble
 
 def test_a_release_whose_commit_is_unknown_stops_a_run() -> None:
     (problem,) = settling.lease_check(FREE, kind="deploy", movable=["api"], release="v2", resolved=False)["problems"]
-    assert problem.startswith("source_path: nothing there says which commit v2 is.")
+    assert problem.startswith("source_path: the commit of v2 is unknown there.")
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def chosen(**known: Any) -> tuple[dict[str, Any], str]:
 
 def test_an_unfinished_deploy_says_what_was_live_before_it() -> None:
     journal = {"kind": "deploy", "release": "v2", "snapshot": {"api": unit("v1"), "gone": unit("v1")}}
-    assert chosen(journal=journal, ledger=LEDGER) == ({"api": "v1"}, "The deploy of v2 did not end; this is what was to be live without it.")
+    assert chosen(journal=journal, ledger=LEDGER) == ({"api": "v1"}, "The deploy of v2 did not finish; the target is the state before it.")
 
 
 def test_an_unfinished_rollback_says_what_it_was_going_back_to() -> None:
@@ -45,8 +45,8 @@ def test_a_named_release_comes_before_an_unfinished_run() -> None:
 def test_without_a_ledger_the_platforms_offer_the_newest_release_that_every_unit_has() -> None:
     units, reason = chosen(ledger={"msg": "the store did not answer"}, offered=OFFERED)
     assert units == {"api": "v0", "worker": "v0", "frontend": "v0"}
-    assert reason == "The ledger cannot tell (the store did not answer), so the platforms do."
-    assert chosen()[1] == "The ledger cannot tell (it is empty), so the platforms do."
+    assert reason == "The ledger has no target (the store did not answer), so the platforms decide."
+    assert chosen()[1] == "The ledger has no target (it is empty), so the platforms decide."
 
 
 def test_without_a_common_release_each_unit_takes_its_newest() -> None:

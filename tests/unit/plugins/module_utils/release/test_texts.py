@@ -30,7 +30,7 @@ def test_a_backup_is_listed_in_a_line(more: dict[str, Any], line: str) -> None:
 
 
 def test_what_is_no_backup_is_listed_after_the_backups() -> None:
-    assert backup_listing.lines([], [{"key": "shop/x.dump", "age": 3601}]) == ["shop/x.dump: no backup, 1 h old"]
+    assert backup_listing.lines([], [{"key": "shop/x.dump", "age": 3601}]) == ["shop/x.dump: not part of a backup, 1 h old"]
     assert backup_listing.lines([], []) == ["there is no backup"]
 
 

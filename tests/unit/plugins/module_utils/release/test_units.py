@@ -29,7 +29,7 @@ def planned(unit: dict[str, Any], **service: Any) -> dict[str, Any]:
     ("results", "take_over", "problems", "unguarded"),
     [
         ([planned(API), planned(WORKER)], False, [], []),
-        ([planned(API, auto_deploy=True)], False, ["api: a push to its branch deploys it past every gate."], ["api"]),
+        ([planned(API, auto_deploy=True)], False, ["api: a push to its branch deploys it without any check."], ["api"]),
         ([planned(API, auto_deploy=True)], True, [], ["api"]),
         ([{**API, "msg": "no such service"}], False, ["backend: no such service"], []),
         ([{**API, "rc": 1}, planned(WORKER)], False, ["backend: the task gave no message"], []),

@@ -88,12 +88,12 @@ def test_a_backup_that_stalls_is_given_up_and_says_so() -> None:
         connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 90000000\r\nETag: "1"\r\n\r\n')
         connection.recv(1)
 
-    with rude_server.rude_server(stalls) as address, pytest.raises(Unreachable, match="too slow: nothing came within"):
+    with rude_server.rude_server(stalls) as address, pytest.raises(Unreachable, match="too slow: nothing arrived within"):
         list(bucket(address).read("dump"))
 
 
 def test_a_backup_that_trickles_is_given_up_and_says_how_much_came() -> None:
-    with rude_server.rude_server(rude_server.slow_body) as address, pytest.raises(Unreachable, match=r"too slow: only \d+ bytes came within"):
+    with rude_server.rude_server(rude_server.slow_body) as address, pytest.raises(Unreachable, match=r"too slow: only \d+ bytes arrived within"):
         list(bucket(address).read("dump"))
 
 
