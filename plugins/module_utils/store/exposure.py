@@ -32,8 +32,8 @@ def refuse_public(store: Bucket, warn: Callable[[str], None]) -> None:
     policy, acl = _public_policy(store), _public_acl(store)
     if (policy and not blocked["RestrictPublicBuckets"]) or (acl and not blocked["IgnorePublicAcls"]):
         raise ConfigError(
-            f"The bucket {store.bucket} is public ({'its policy' if policy else 'its ACL'} allows everybody to "
-            "read it), which would expose the customers' data. "
+            f"The bucket {store.bucket} is public ({'its policy' if policy else 'its ACL'} allows public access), "
+            "which would expose the customers' data. "
             "Block public access to it (all four settings of its public access block), or set store to another bucket.",
             code="public_store",
         )
