@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.ending import FIXED
 from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.event import Event
+from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.headline import FIXED
 from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.page import Line, Page
 from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.results import MODULES, words
 from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.text import columns
