@@ -25,7 +25,7 @@ URL = re.compile(r"https?://\w", re.IGNORECASE)
 
 SOURCES = sorted(path.relative_to(PLUGINS).as_posix() for path in PLUGINS.rglob("*.py"))
 MODULES = [path for path in SOURCES if path.startswith("modules/")]
-FLOORS = (("core",), ("source", "site", "store", "postgres"), ("platforms", "migrations", "release"), ("backup",), ("restore",))
+FLOORS = (("core",), ("source", "site", "store", "postgres"), ("platforms", "migrations", "release"), ("backup", "checks"), ("restore",))
 PACKAGES = tuple(package for floor in FLOORS for package in floor)
 FOLDERS = {path.relative_to(PLUGINS).as_posix() for path in PLUGINS.rglob("*") if path.is_dir()}
 LONG_EXPRESSION = re.compile(r"\{\{(?:(?!\}\}).)*\n(?:(?!\}\}).)*\}\}|\{%|^ *(?:when|failed_when|changed_when|until|that): *[>|]-?$", re.DOTALL | re.MULTILINE)

@@ -12,6 +12,7 @@ RunbookError
 ├── Unhealthy            a site did not answer as it was expected to
 ├── WaitTimeout          the last word before the deadline was still a pending one
 ├── CommandFailed        a program ended with an exit code other than 0
+├── NoGo                 a check of the checklist says no, or could not be asked
 ├── LeaseHeld            another run holds the lease
 ├── LeaseLost            the lease was taken over or ran out; no further write may happen
 └── InternalError        unforeseen: see internal.py
@@ -104,6 +105,10 @@ class WaitTimeout(RunbookError):
 
 class CommandFailed(RunbookError):
     kind = "command_failed"
+
+
+class NoGo(RunbookError):
+    kind = "no_go"
 
 
 class LeaseHeld(RunbookError):

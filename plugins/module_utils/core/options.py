@@ -5,11 +5,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import env_fallback
 
 Spec = dict[str, dict[str, Any]]
+
+
+def validated(spec: Mapping[str, Mapping[str, Any]], options: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return options with their defaults, as Ansible validates those of a module, and what is wrong with them."""
+    result = ArgumentSpecValidator({name: dict(one) for name, one in spec.items()}).validate(dict(options))
+    return result.validated_parameters, list(result.error_messages)
 
 
 def api_options(api_url: str, *environment: str) -> Spec:
@@ -82,4 +90,13 @@ def restoring_options() -> Spec:
         "identity_file": {"type": "path"},
         "jobs": {"type": "int", "default": 3},
         "postgres_bin": {"type": "path"},
+    }
+
+
+def checks_options() -> Spec:
+    """What the modules of the checklist have in common: see checks/run.py."""
+    return {
+        **{name: {"type": "str"} for name in ("storefront", "at", "started_by", "emergency")},
+        "emergency_approvers": {"type": "list", "elements": "str", "default": []},
+        "stop": {"type": "bool", "default": True},
     }

@@ -1,0 +1,84 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Asks many checks at once: in a bounded number of threads, within a bounded time, whatever becomes of one of them."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..core.errors import RunbookError
+from ..core.internal import internal
+from .answer import Answer, due, not_configured, unasked
+from .check import POINTS, Check, Context
+from .settings import Setting
+
+THREADS = 8
+
+
+@dataclass(frozen=True)
+class Asked:
+    check: Check
+    answer: Answer
+    seconds: float = 0.0
+
+
+def ask_all(
+    checks: Sequence[Check], settings: Mapping[str, Setting], context: Context, *, point: str, timeout: float, clock: Callable[[], float] = time.monotonic
+) -> list[Asked]:
+    """Ask each check of ``point``, and answer for those of later points that they are due; in the order of ``checks``. Earlier ones are left out.
+
+    A check that has not answered after ``timeout`` seconds could not be asked. Its thread is left alone: no thread can be stopped from outside, and each
+    client has its own limit.
+    """
+    later = POINTS[POINTS.index(point) :]
+    mine = [check for check in checks if check.point in later]
+    found = {check.id: Asked(check, due(_step(check.point))) for check in mine if check.point != point}
+    waiting: queue.SimpleQueue[Check] = queue.SimpleQueue()
+    done: queue.SimpleQueue[Asked] = queue.SimpleQueue()
+    asked = [check for check in mine if check.point == point]
+    for check in asked:
+        waiting.put(check)
+
+    def work() -> None:
+        while True:
+            try:
+                check = waiting.get_nowait()
+            except queue.Empty:
+                return
+            began = clock()
+            answer = ask_one(check, settings[check.id], context)
+            done.put(Asked(check, answer, clock() - began))
+
+    for _thread in range(min(THREADS, len(asked))):
+        threading.Thread(target=work, daemon=True).start()
+    give_up = clock() + timeout
+    for _answer in asked:
+        try:
+            one = done.get(timeout=max(give_up - clock(), 0))
+        except queue.Empty:
+            break
+        found[one.check.id] = one
+    silence = unasked(f"no answer within {timeout:g} s", "Rerun it, or give the checks more time with timeout.")
+    return [found.get(check.id) or Asked(check, silence, timeout) for check in mine]
+
+
+def ask_one(check: Check, setting: Setting, context: Context) -> Answer:
+    """Ask a check; what it raises is an answer as well: it could not be asked."""
+    missing = check.missing(setting.options)
+    if missing:
+        return not_configured(missing)
+    try:
+        return check.ask(context, setting.options)
+    except RunbookError as error:
+        return unasked(str(error), facts={"error": dict(error.details)})
+    except Exception as error:  # one check's fault must not hide the others' answers
+        return unasked(str(internal(error)))
+
+
+def _step(point: str) -> str:
+    return {"staged": "the staged release", "after": "the end of the deploy"}[point]

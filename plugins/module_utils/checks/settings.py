@@ -1,0 +1,169 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the inventory says about the checks: options, severity, waivers, attestations. Everything wrong with it is found before anything is asked."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta, tzinfo
+from typing import Any
+
+from .check import Check, Context, Options, Spec
+
+SEVERITIES = ("stop", "warn")
+# Validates options against a specification: it returns them with their defaults, and what is wrong with them.
+Validate = Callable[[Spec, Options], tuple[dict[str, Any], list[str]]]
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """Who lets a check fail, why, and until when: the first moment at which it no longer counts."""
+
+    by: str
+    reason: str
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Attestation:
+    """Who vouches for the answer to a check, for one commit."""
+
+    by: str
+    commit: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Setting:
+    options: Options = field(default_factory=dict)
+    severity: str = "stop"
+    required: bool = False
+    waiver: Waiver | None = None
+    attestation: Attestation | None = None
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads the inventory's list. ``systems`` are connections that several checks share; a waiver's date is a day in ``zone``."""
+
+    checks: Sequence[Check]
+    systems: Mapping[str, Options]
+    context: Context
+    zone: tzinfo
+    validate: Validate
+
+    def read(self, entries: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Setting], list[str]]:
+        """Return the setting of each check by its id, and everything that is wrong."""
+        problems = [*_unknown_systems(self.checks, self.systems)]
+        known: dict[str, Mapping[str, Any]] = {}
+        for entry in entries:
+            check = _find(self.checks, str(entry["id"]))
+            if check is None:
+                problems.append(_unknown(self.checks, str(entry["id"])))
+            elif check.id in known:
+                problems.append(f"{check.id} is listed twice: merge the two entries")
+            else:
+                known[check.id] = entry
+        settings = {}
+        for check in self.checks:
+            settings[check.id], wrong = self._setting(check, known.get(check.id, {}))
+            problems += [f"{check.id} {check.name}: {one}" for one in wrong]
+        return settings, problems
+
+    def _setting(self, check: Check, entry: Mapping[str, Any]) -> tuple[Setting, list[str]]:
+        options, problems = self._options(check, entry.get("options") or {})
+        severity = entry.get("severity") or "stop"
+        if severity not in SEVERITIES:
+            problems.append(f"severity {severity!r} is neither stop nor warn")
+        waiver, unusable = _waiver(entry.get("waiver"), self.zone)
+        attestation, unfit = _attestation(entry.get("attested"), check)
+        return Setting(options, severity, bool(entry.get("required")), waiver, attestation), [*problems, *unusable, *unfit]
+
+    def _options(self, check: Check, own: Options) -> tuple[dict[str, Any], list[str]]:
+        foreign = [_foreign(name, self.checks) for name in own if name not in check.options]
+        shared = self.systems.get(check.system) or {}
+        given = {name: value for name, value in {**shared, **own}.items() if name in check.options and value is not None}
+        options, problems = self.validate(check.options, given)
+        if not problems and not check.missing(options):
+            problems = check.wrong(options, self.context)
+        return options, [*foreign, *problems]
+
+
+def _waiver(given: Mapping[str, Any] | None, zone: tzinfo) -> tuple[Waiver | None, list[str]]:
+    if given is None:
+        return None, []
+    problems = [f"the waiver has no {what}: {why}" for what, why in WAIVER.items() if not str(given.get(what) or "").strip()]
+    problems += [f"a waiver has no {name}" for name in given if name not in WAIVER]
+    until = None
+    if given.get("until"):
+        try:
+            until = end_of(str(given["until"]), zone)
+        except ValueError:
+            problems.append(f"the waiver's until {given['until']!r} is no date: write it as 2026-04-01, or with a time as 2026-04-01T12:00:00Z")
+    if problems or until is None:
+        return None, problems
+    return Waiver(str(given["by"]), str(given["reason"]), until), []
+
+
+WAIVER = {"by": "name who gives it", "reason": "say why", "until": "give its last day, such as 2026-04-01"}
+ATTESTATION = {"by": "name who vouches", "commit": "give the full SHA that it is for"}
+
+
+def end_of(text: str, zone: tzinfo) -> datetime:
+    """Return the moment at which a date, which counts whole, or a time is over. Raises ValueError."""
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        return datetime.combine(date.fromisoformat(text) + timedelta(days=1), time(), zone)
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def _attestation(given: Mapping[str, Any] | None, check: Check) -> tuple[Attestation | None, list[str]]:
+    if given is None:
+        return None, []
+    if not check.attestable:
+        return None, ["it cannot be attested, because a system can answer it. Waive it instead, with by, reason and until"]
+    problems = [f"the attestation has no {what}: {why}" for what, why in ATTESTATION.items() if not str(given.get(what) or "").strip()]
+    commit = str(given.get("commit") or "")
+    if commit and not re.fullmatch(r"[0-9a-f]{40}", commit):
+        problems.append(f"the attestation's commit {commit!r} is no full SHA of 40 digits")
+    problems += [f"an attestation has no {name}" for name in given if name not in (*ATTESTATION, "note")]
+    if problems:
+        return None, problems
+    return Attestation(str(given["by"]), commit, str(given.get("note") or "")), []
+
+
+def _find(checks: Sequence[Check], word: str) -> Check | None:
+    return next((check for check in checks if word in (check.id, check.name)), None)
+
+
+def named(checks: Sequence[Check], words: Iterable[str]) -> tuple[list[Check], list[str]]:
+    """Return the checks that ids or names stand for, and what is wrong with the others."""
+    found = {word: _find(checks, word) for word in words}
+    return [check for check in found.values() if check], [_unknown(checks, word) for word, check in found.items() if check is None]
+
+
+def _unknown(checks: Sequence[Check], word: str) -> str:
+    near = difflib.get_close_matches(word, [check.name for check in checks], 1)
+    hint = f"did you mean {near[0]}?" if near else "choose from " + ", ".join(f"{check.id} {check.name}" for check in checks)
+    return f"there is no check {word!r}: {hint}"
+
+
+def _foreign(name: str, checks: Sequence[Check]) -> str:
+    owners = [f"{check.id} {check.name}" for check in checks if name in check.options]
+    return f"it has no option {name}" + (f", which is one of {', '.join(owners)}" if owners else "")
+
+
+def _unknown_systems(checks: Sequence[Check], systems: Mapping[str, Options]) -> Iterable[str]:
+    known: dict[str, set[str]] = {}
+    for check in checks:
+        if check.system:
+            known.setdefault(check.system, set()).update(check.options)
+    for system, options in systems.items():
+        if system not in known:
+            yield f"systems: there is no system {system!r}: choose from {', '.join(sorted(known))}"
+            continue
+        yield from (f"systems: {system} has no option {name}" for name in options or {} if name not in known[system])

@@ -1,0 +1,277 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Waivers, attestations, severities, points, an emergency, and what is refused before anything is asked."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.checks.answer import due, failed, not_applicable, not_configured, passed, unasked
+from ansible_collections.storefront.runbook.plugins.module_utils.checks.check import Check, Context
+from ansible_collections.storefront.runbook.plugins.module_utils.checks.run import Wanted, context_of, run_checks
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError, NoGo, Unreachable
+from ansible_collections.storefront.runbook.plugins.module_utils.core.options import validated
+
+COMMIT, OTHER = "a" * 40, "b" * 40
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+CONTEXT = Context(storefront="shop", release="v1.1.0", commit=COMMIT, started_by="alice", now=NOON)
+WAIVER = {"by": "bob", "reason": "flaky", "until": "2026-03-03"}
+
+
+def check(identity: str, answer: Any, *, point: str = "gate", **more: Any) -> Check:
+    """A check that gives this answer, raises this error, or does what this function does."""
+
+    def ask(context: Context, options: Any) -> Any:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer(context, options) if callable(answer) else answer
+
+    options = more.pop("options", {"limit": {"type": "int", "default": 3}})
+    return Check(identity, f"check_{identity.lower()}", f"Question {identity}", point, ask, options, **more)
+
+
+def run(*checks: Check, entries: Any = (), **more: Any) -> dict[str, Any]:
+    return run_checks(checks, Wanted(more.pop("context", CONTEXT), entries=entries, stop=False, **more), validated)
+
+
+def outcome(result: dict[str, Any]) -> tuple[str, str]:
+    return result["answers"][0]["outcome"], result["verdict"]
+
+
+NO = failed("e2e failed", "Rerun it", url="https://ci.example/1")
+
+
+def test_every_no_is_shown_at_once_with_what_to_do_about_it() -> None:
+    result = run(check("C1", NO), check("C2", passed("ok")), check("C3", unasked("no answer")), check("C4", due("the backup")))
+    assert result["verdict"] == "no_go"
+    assert result["message"].splitlines() == [
+        "2 checks say no, 1 says go, 1 is due later.",
+        "  C1 Question C1: e2e failed. Rerun it. https://ci.example/1",
+        "  C3 Question C3: could not be asked: no answer",
+    ]
+    assert result["summary"] == "1 passed, 1 failed, 1 could not be asked, 1 due later"
+    assert [one["stops"] for one in result["answers"]] == [True, False, True, False]
+
+
+def test_a_no_fails_the_task_with_all_answers_in_its_result() -> None:
+    with pytest.raises(NoGo, match="e2e failed") as raised:
+        run_checks([check("C1", NO)], Wanted(CONTEXT), validated)
+    assert raised.value.result["answers"][0]["outcome"] == "failed"
+
+
+def test_what_could_not_be_asked_is_never_go() -> None:
+    assert outcome(run(check("C1", Unreachable("no answer")))) == ("could_not_be_asked", "inconclusive")
+
+
+def test_a_fault_of_one_check_hides_neither_its_name_nor_the_others() -> None:
+    result = run(check("C1", KeyError("sk_live_secret")), check("C2", passed("ok")))
+    assert [one["outcome"] for one in result["answers"]] == ["could_not_be_asked", "passed"]
+    assert "sk_live_secret" not in str(result)
+    assert "KeyError" in result["answers"][0]["answered"]
+
+
+@pytest.mark.parametrize("answer", [not_configured("set x"), not_applicable("a first deploy"), due("the backup")])
+def test_what_has_no_answer_stops_nothing(answer: Any) -> None:
+    assert run(check("C1", answer))["verdict"] == "go"
+
+
+def test_a_required_check_that_is_not_configured_fails() -> None:
+    result = run(check("C1", not_configured("set x")), entries=[{"id": "C1", "required": True}])
+    assert outcome(result) == ("failed", "no_go")
+    assert "it is required and not configured: set x" in result["message"]
+
+
+def test_a_required_check_that_is_not_applicable_passes() -> None:
+    assert run(check("C1", not_applicable("a first deploy")), entries=[{"id": "C1", "required": True}])["verdict"] == "go"
+
+
+def test_a_warning_is_shown_and_stops_nothing() -> None:
+    result = run(check("C1", NO), entries=[{"id": "C1", "severity": "warn"}])
+    assert outcome(result) == ("failed", "go")
+    assert "(only a warning) C1" in result["message"]
+    assert result["problems"] == []
+
+
+@pytest.mark.parametrize("answer", [NO, Unreachable("no answer")])
+def test_a_waiver_counts_on_its_last_day(answer: Any) -> None:
+    result = run(check("C1", answer), entries=[{"id": "C1", "waiver": WAIVER}])
+    assert outcome(result) == ("waived", "go")
+    assert result["summary"] == "0 passed, 1 waived (C1 by bob until 2026-03-03)"
+    assert (result["answers"][0]["by"], result["answers"][0]["reason"]) == ("bob", "flaky")
+    assert "e2e failed" in result["answers"][0]["answered"] or "no answer" in result["answers"][0]["answered"]
+
+
+def test_a_waiver_that_ran_out_yesterday_is_told_and_does_not_count() -> None:
+    result = run(check("C1", NO), entries=[{"id": "C1", "waiver": {**WAIVER, "until": "2026-03-02"}}])
+    assert outcome(result) == ("failed", "no_go")
+    assert "the waiver by bob ran out on 2026-03-02" in result["message"]
+
+
+@pytest.mark.parametrize(("zone", "expected"), [("UTC", "failed"), ("America/New_York", "waived")])
+def test_a_waivers_day_ends_in_the_storefronts_zone(zone: str, expected: str) -> None:
+    night = Context(commit=COMMIT, now=datetime(2026, 3, 4, 2, tzinfo=UTC))  # in New York it is still the third
+    result = run(check("C1", NO), entries=[{"id": "C1", "waiver": WAIVER}], context=night, timezone=zone)
+    assert result["answers"][0]["outcome"] == expected
+
+
+def test_a_check_that_passes_needs_no_waiver() -> None:
+    assert outcome(run(check("C1", passed("ok")), entries=[{"id": "C1", "waiver": WAIVER}])) == ("passed", "go")
+
+
+def test_a_waiver_of_the_command_line_is_by_who_starts_the_run() -> None:
+    result = run(check("C1", NO), waive=["check_c1"], waive_reason="known to be flaky")
+    assert (result["answers"][0]["outcome"], result["answers"][0]["by"]) == ("waived", "alice")
+
+
+@pytest.mark.parametrize("answer", [NO, not_configured("set x"), Unreachable("no answer")])
+def test_an_attestation_answers_for_its_own_commit(answer: Any) -> None:
+    entry = {"id": "C1", "attested": {"by": "carol", "commit": COMMIT, "note": "read it"}}
+    assert outcome(run(check("C1", answer, attestable=True), entries=[entry])) == ("attested", "go")
+
+
+def test_an_attestation_of_another_commit_does_not_count() -> None:
+    entry = {"id": "C1", "attested": {"by": "carol", "commit": OTHER}}
+    result = run(check("C1", NO, attestable=True), entries=[entry])
+    assert outcome(result) == ("failed", "no_go")
+    assert "the attestation by carol is for commit bbbbbbb, not for this one" in result["message"]
+
+
+def test_an_attestation_without_a_commit_to_ask_about_does_not_count() -> None:
+    entry = {"id": "C1", "attested": {"by": "carol", "commit": OTHER}}
+    assert run(check("C1", NO, attestable=True), entries=[entry], context=Context(now=NOON))["verdict"] == "no_go"
+
+
+def test_an_emergency_passes_over_what_yields_and_over_nothing_else() -> None:
+    result = run(check("C19", NO, yields=True), check("C15", NO), emergency="checkout is down", emergency_approvers=["bob"])
+    assert [one["outcome"] for one in result["answers"]] == ["waived", "failed"]
+    assert (result["answers"][0]["by"], result["answers"][0]["reason"]) == ("bob", "emergency: checkout is down")
+
+
+@pytest.mark.parametrize(
+    ("approvers", "reason", "said"),
+    [
+        ([], "checkout is down", "needs the approval of somebody else"),
+        (["alice"], "checkout is down", "alice started it"),
+        ([" Alice "], "checkout is down", "alice started it"),
+        (["bob"], " ", "no reason is given"),
+    ],
+)
+def test_an_emergency_without_a_reason_or_by_its_starter_alone_is_refused(approvers: list[str], reason: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        run(check("C19", NO, yields=True), emergency=reason, emergency_approvers=approvers)
+
+
+def test_the_starter_may_be_one_of_two_approvers_and_does_not_count() -> None:
+    result = run(check("C19", NO, yields=True), emergency="down", emergency_approvers=["alice", "bob"])
+    assert result["answers"][0]["by"] == "bob"
+
+
+def test_a_check_of_a_later_point_is_due_and_one_of_an_earlier_is_left_out() -> None:
+    checks = (check("C1", NO), check("C14", passed("96"), point="staged"), check("C8", passed("ok"), point="after"))
+    at_gate, staged = run(*checks), run(*checks, point="staged")
+    assert [one["outcome"] for one in at_gate["answers"]] == ["failed", "due_later", "due_later"]
+    assert [(one["id"], one["outcome"]) for one in staged["answers"]] == [("C14", "passed"), ("C8", "due_later")]
+
+
+def test_evidence_names_its_commit_and_its_time() -> None:
+    answer = run(check("C1", passed("ok", facts={"runs": 3})))["answers"][0]
+    assert (answer["commit"], answer["release"], answer["facts"], answer["asked"]) == (COMMIT, "v1.1.0", {"runs": 3}, "Question C1")
+    assert datetime.fromisoformat(answer["at"]).tzinfo is not None
+
+
+def test_checks_run_side_by_side_and_keep_their_order() -> None:
+    together = threading.Barrier(8, timeout=20)
+
+    def meet(context: Context, options: Any) -> Any:
+        together.wait()
+        return passed("all eight were asked at once")
+
+    result = run(*(check(f"C{number}", meet) for number in range(8)))
+    assert [one["id"] for one in result["answers"]] == [f"C{number}" for number in range(8)]
+    assert result["verdict"] == "go"
+
+
+def test_a_check_that_hangs_holds_up_nothing() -> None:
+    end = threading.Event()
+    result = run(check("C1", lambda context, options: end.wait(60) and passed("late")), check("C2", passed("ok")), timeout=0.3)
+    end.set()
+    assert [one["outcome"] for one in result["answers"]] == ["could_not_be_asked", "passed"]
+    assert "no answer within 0.3 s" in result["message"]
+
+
+def test_options_come_from_the_entry_from_the_shared_system_and_from_the_defaults() -> None:
+    seen: list[Any] = []
+    spec = {name: {"type": "str", "default": "default"} for name in ("a", "b", "c")}
+    one = check("C1", lambda context, options: seen.append(dict(options)) or passed("ok"), options=spec, system="github")
+    run(one, entries=[{"id": "C1", "options": {"a": "own"}}], systems={"github": {"a": "shared", "b": "shared"}})
+    assert seen == [{"a": "own", "b": "shared", "c": "default"}]
+
+
+def test_a_check_that_lacks_an_option_is_not_configured() -> None:
+    one = check("C1", NO, missing=lambda options: "set repository")
+    assert outcome(run(one)) == ("not_configured", "go")
+
+
+CHECKS = (check("C1", NO), check("C10", NO, attestable=True), check("C19", NO, options={"windows": {"type": "list"}}, system="calendar"))
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"id": "C91"}, "there is no check 'C91': choose from C1 check_c1"),
+        ({"id": "chek_c19"}, "there is no check 'chek_c19': did you mean check_c19?"),
+        ({"id": "lighthouse_audit"}, "there is no check 'lighthouse_audit': choose from C1 check_c1"),
+        ({"id": "C1", "options": {"windows": []}}, "it has no option windows, which is one of C19 check_c19"),
+        ({"id": "C1", "options": {"retries": 3}}, "C1 check_c1: it has no option retries"),
+        ({"id": "C1", "options": {"limit": "many"}}, "limit"),
+        ({"id": "C1", "severity": "ignore"}, "neither stop nor warn"),
+        ({"id": "C1", "waiver": {"by": "bob", "until": "2026-04-01"}}, "the waiver has no reason"),
+        ({"id": "C1", "waiver": {**WAIVER, "reason": " "}}, "the waiver has no reason"),
+        ({"id": "C1", "waiver": {"by": "bob", "reason": "flaky"}}, "the waiver has no until"),
+        ({"id": "C1", "waiver": {"reason": "flaky", "until": "2026-04-01"}}, "the waiver has no by"),
+        ({"id": "C1", "waiver": {}}, "the waiver has no by"),
+        ({"id": "C1", "waiver": {**WAIVER, "until": "soon"}}, "is no date"),
+        ({"id": "C1", "waiver": {**WAIVER, "util": "2026-04-01"}}, "a waiver has no util"),
+        ({"id": "C1", "attested": {"by": "carol", "commit": COMMIT}}, "it cannot be attested"),
+        ({"id": "C10", "attested": {"commit": COMMIT}}, "the attestation has no by"),
+        ({"id": "C10", "attested": {"by": "carol"}}, "the attestation has no commit"),
+        ({"id": "C10", "attested": {"by": "carol", "commit": "v1.1.0"}}, "no full SHA"),
+    ],
+)
+def test_a_wrong_entry_is_refused_before_anything_is_asked(entry: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        run(*CHECKS, entries=[entry])
+    assert said in str(raised.value)
+
+
+def test_everything_that_is_wrong_is_told_at_once() -> None:
+    with pytest.raises(ConfigError, match="4 to correct") as raised:
+        run(*CHECKS, entries=[{"id": "C7"}, {"id": "C1", "severity": "ignore", "waiver": {"by": "bob", "reason": "x"}}, {"id": "C1"}])
+    assert "listed twice" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"systems": {"github": {}}}, "there is no system 'github': choose from calendar"),
+        ({"systems": {"calendar": {"token": "x"}}}, "systems: calendar has no option token"),
+        ({"timezone": "Eastern"}, "timezone 'Eastern' is not known"),
+        ({"waive": ["C1"]}, "waive has no reason"),
+        ({"waive": ["C77"], "waive_reason": "x"}, "waive: there is no check 'C77'"),
+        ({"waive": ["C1"], "waive_reason": "x", "context": Context(now=NOON)}, "waive has no name"),
+    ],
+)
+def test_wrong_settings_of_the_whole_are_refused(more: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        run(*CHECKS, **more)
+    assert said in str(raised.value)
+
+
+@pytest.mark.parametrize("params", [{"commit": "main"}, {"commit": "abc1234"}, {"live_commit": "A" * 40}, {"at": "noon"}, {"at": "2026-03-03T10:00:00"}])
+def test_a_commit_is_a_full_sha_and_a_time_has_a_zone(params: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        context_of(params)
