@@ -48,10 +48,8 @@ OTHERS = {
     "github": {
         "repository": "for those who try a token by hand",
         "commit": "for those who try a token by hand",
-        "combined_status": "a gate's own question, by its own means",
-        "commit_statuses": "a gate's own question, by its own means",
+        "commit_statuses": "modules read the newest of each context in the combined status",
         "create_commit_status": "what a CI does",
-        "check_runs": "a gate's own question, by its own means",
         "rate_limit": "modules read the limit in the answers",
         "deployment": "modules read the list",
     },

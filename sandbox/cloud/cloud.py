@@ -98,7 +98,7 @@ class Cloud:
         key = secrets.token_hex(12)
         webhook = f"http://127.0.0.1:{self.context.ports['slack']}/services/{TEAM}/{BOT}/{key}"
         return {
-            "github": {"repository": f"sandbox/{name}", "deployments": [], "statuses": [], "check_runs": []},
+            "github": {"repository": f"sandbox/{name}", "deployments": [], "statuses": [], "check_runs": [], "pulls": []},
             "slack": {"channel": f"C{secrets.token_hex(5).upper()}", "name": f"deploys-{name}", "key": key, "webhook": webhook, "messages": []},
             "sentry": {"organization": name, "projects": [name, f"{name}-api"], "repositories": [f"sandbox/{name}"], "releases": {}},
         }

@@ -64,6 +64,7 @@ class Control:
             ("GET", "/operations", self.operations),
             ("GET", "/violations", self.violations),
             ("PUT", f"{front}/check-runs", self.set_check_runs),
+            ("PUT", f"{front}/pulls", self.set_pulls),
             ("GET", "/processes", self.processes),
         ]
         return Starlette(routes=[Route(path, self._guarded(handler), methods=[method]) for method, path, handler in routes])
@@ -226,11 +227,27 @@ class Control:
         """Set the check-runs of a commit: an app makes them at the vendor, and there is none here."""
         front, body = self.cloud.context.storefronts[self._name(request)], await _body(request)
         try:
-            runs = [{"id": now(), "at": now(), "sha": body["sha"], "name": name, **_run(word)} for name, word in body["runs"].items()]
-        except (KeyError, AttributeError):
-            raise _No(400, "Give sha, and runs as a map of names to conclusions, or to queued or in_progress.") from None
+            listed = body["runs"].items() if isinstance(body["runs"], dict) else body["runs"]
+            runs = [{"id": now(), "at": now(), "sha": body["sha"], "name": name, **_run(word)} for name, word in listed]
+        except (KeyError, ValueError, TypeError):
+            raise _No(400, "Give sha, and runs as a map of names to conclusions, or to queued or in_progress; or as a list of such pairs.") from None
         front.github["check_runs"] = [kept for kept in front.github["check_runs"] if kept["sha"] != body["sha"]] + runs
         self.cloud.context.save()
+        return Response(status_code=204)
+
+    async def set_pulls(self, request: Request) -> Response:
+        """Set the pull requests of a storefront's repository, with their reviews: people make them at the vendor."""
+        front, body = self.cloud.storefronts[self._name(request)], await _body(request)
+        try:
+            pulls = [{"author": "alice", "base": "main", "merged": True, "commits": [], "reviews": [], "at": now(), **pull} for pull in body["pulls"]]
+            for pull in pulls:
+                pull["reviews"] = [{"id": now(), "association": "MEMBER", "type": "User", **one} for one in pull["reviews"]]
+                if not {"number", "head", "merge_commit"} <= pull.keys() or any(not {"by", "state", "commit"} <= one.keys() for one in pull["reviews"]):
+                    raise KeyError
+        except (KeyError, TypeError):
+            raise _No(400, "Give pulls, each with number, head and merge_commit, and reviews, each with by, state and commit.") from None
+        front.github["pulls"] = pulls
+        self.cloud.save()
         return Response(status_code=204)
 
     async def processes(self, request: Request) -> Response:

@@ -53,6 +53,7 @@ OPERATIONS = {
     "cloudflare": {"purge", "list_zones", "zone", "setting", "update_setting", "verify_token", "analytics"},
     "github": {
         *("repository", "commit", "combined_status", "commit_statuses", "create_commit_status", "check_runs", "rate_limit"),
+        *("pulls_of_commit", "pull_reviews"),
         *("list_deployments", "create_deployment", "deployment", "deployment_statuses", "create_deployment_status"),
     },
     "slack": {"post_message", "update_message", "replies", "auth_test", "api_test", "webhook"},
@@ -65,7 +66,10 @@ READS = {
     "railway": {"project", "environment", "service", "serviceInstance", "deployments", "deployment", "variables"},
     "render": {"list_services", "service", "deploys", "deploy", "instances", "list_env", "get_env"},
     "cloudflare": {"zone", "list_zones", "setting"},
-    "github": {"combined_status", "commit_statuses", "check_runs", "list_deployments", "deployment", "deployment_statuses"},
+    "github": {
+        *("combined_status", "commit_statuses", "check_runs", "pulls_of_commit", "pull_reviews"),
+        *("list_deployments", "deployment", "deployment_statuses"),
+    },
     "slack": {"replies"},
     "sentry": {"list_projects", "list_releases", "release", "list_deploys"},
 }

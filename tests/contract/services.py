@@ -24,7 +24,7 @@ def _github(shop: Shop) -> None:
     github, repo = shop.double.github, f"/repos/{shop.made['github']['repository']}"
 
     def ask() -> None:
-        for path in ("", f"/commits/{SHA}", *(f"/commits/{SHA}/{what}" for what in ("status", "statuses", "check-runs")), "/deployments"):
+        for path in ("", f"/commits/{SHA}", *(f"/commits/{SHA}/{what}" for what in ("status", "statuses", "check-runs", "pulls")), "/deployments"):
             github.get(repo + path)
 
     ask()
@@ -41,6 +41,11 @@ def _github(shop: Shop) -> None:
     for state in ("failure", "success", "almost"):
         github.post(f"{repo}/statuses/{SHA}", json={"state": state, "context": f"test/{state}"})
     shop.double.tell("PUT", f"/storefronts/{shop.name}/check-runs", {"sha": SHA, "runs": {"unit": "success", "e2e": "in_progress"}})
+    reviews = [{"by": "bob", "state": "APPROVED", "commit": SHA}, {"by": "robot", "state": "COMMENTED", "commit": SHA, "type": "Bot", "association": "NONE"}]
+    pulls = [{"number": 7, "head": SHA, "merge_commit": SHA, "reviews": reviews}, {"number": 8, "head": SHA, "merge_commit": None, "merged": False}]
+    shop.double.tell("PUT", f"/storefronts/{shop.name}/pulls", {"pulls": pulls})
+    for number in (7, 8, 9):
+        github.get(f"{repo}/pulls/{number}/reviews", params={"per_page": 1})
     ask()
     github.post(f"{repo}/deployments", json={"ref": SHA})  # its contexts are not all successful
     github.post(f"{repo}/deployments", json={"ref": "no-such-tag"})

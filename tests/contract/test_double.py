@@ -125,7 +125,7 @@ def test_every_field_of_railways_answers_has_a_value_of_its_type(railway_shop: S
 VENDORS: dict[str, Any] = {"vercel": Vercel, "cloudflare": Cloudflare, "github": GitHub, "slack": Slack, "sentry": Sentry}
 # What the contract has and the double does not serve, since nothing here asks for it.
 UNASKED = {
-    "github": "reviews, workflows, branches and rules: for gates that read them",
+    "github": "workflows, branches and rules: the checks read what a commit has, and not what would be required of it",
     "cloudflare": "rulesets, the other settings and the old analytics",
     "vercel": "the rest of a long contract: a shop's deploy asks for some twenty operations",
     "sentry": "events, sessions, statistics and issues",

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.github import STATES
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.slack import ADVICE
-from ansible_collections.storefront.runbook.plugins.modules import github_deployment, sentry_release, slack_message
+from ansible_collections.storefront.runbook.plugins.modules import github_checks, github_deployment, sentry_release, slack_message
 from ansible_collections.storefront.runbook.plugins.modules.sentry_release import COMMIT, DEPLOY
 
 from sandbox.cloud.contracts import PREFIXES
@@ -29,6 +29,17 @@ def everything(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def github_answer(request: Request) -> Any:
+    if request.path.endswith("/check-runs"):
+        run = {"id": 1, "name": "unit", "head_sha": SHA, "status": "completed", "conclusion": "success"}
+        return reply(200, {"total_count": 1, "check_runs": [run]})
+    if request.path.endswith("/status"):
+        return reply(200, {"total_count": 0, "statuses": [], "sha": SHA})
+    if request.path.endswith("/pulls"):
+        main = {"ref": "main", "repo": {"default_branch": "main"}}
+        pull = {"number": 7, "merged_at": "2026-01-05T09:00:00Z", "merge_commit_sha": SHA, "user": {"login": "alice"}, "head": {"sha": SHA}, "base": main}
+        return reply(200, [pull])
+    if request.path.endswith("/reviews"):
+        return reply(200, [{"state": "APPROVED", "commit_id": SHA, "user": {"login": "bob"}, "author_association": "MEMBER"}])
     if request.method == "GET":
         return reply(200, [] if request.path.endswith("/statuses") or request.query.get("ref") != "v2" else [{"id": 7, "sha": SHA, "payload": {}}])
     return reply(201, {"id": 7, "sha": SHA})
@@ -67,7 +78,7 @@ def asked_of_github() -> list[Request]:
     more: dict[str, Any] = {"production_environment": True, "required_contexts": ["ci"], "payload": {"record": {"id": 1}}, **texts}
     for state in STATES:
         asked += ask(github_deployment, github_answer, api_token="gh-token", repository="acme/shop", ref="v1", state=state, **more)
-    return asked
+    return asked + ask(github_checks, github_answer, api_token="gh-token", repository="acme/shop", commit=SHA, tests=["unit"])
 
 
 def asked_of_slack() -> list[Request]:
@@ -91,7 +102,8 @@ def asked_of_sentry() -> list[Request]:
 
 ASKED = {"github": asked_of_github, "slack": asked_of_slack, "sentry": asked_of_sentry}
 OPERATIONS = {
-    "github": {"repos/list-deployments", "repos/create-deployment", "repos/list-deployment-statuses", "repos/create-deployment-status"},
+    "github": {"repos/list-deployments", "repos/create-deployment", "repos/list-deployment-statuses", "repos/create-deployment-status"}
+    | {"checks/list-for-ref", "repos/get-combined-status-for-ref", "repos/list-pull-requests-associated-with-commit", "pulls/list-reviews"},
     "slack": {"chat_postMessage", "chat_update", "incomingWebhook"},
     "sentry": {
         *("getOrganizationRelease", "createOrganizationRelease", "updateOrganizationRelease"),

@@ -6,8 +6,16 @@
 from __future__ import annotations
 
 from . import (  # fmt: skip
+    ci,
     deploy_window,
+    named_tests,
+    review,
 )
 from .check import GATE, row
 
-CHECKS = (row("C19", deploy_window, "The deploy window is open", GATE, yields=True),)
+CHECKS = (
+    row("C1", ci, "CI passed on the commit", GATE, system="github"),
+    row("C2", review, "Somebody else approved the change", GATE, system="github", yields=True),
+    row("C12", named_tests, "The tests passed on the commit", GATE, system="github", yields=True),
+    row("C19", deploy_window, "The deploy window is open", GATE, yields=True),
+)

@@ -6,21 +6,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from ..core.errors import ApiError, ConfigError, Unreachable
 from ..core.http import ApiClient
-from ..core.shape import Shape, read_json
+from ..core.shape import TIME, Shape, Text, read_json
 
 API_URL = "https://api.github.com"
 STATES = ("queued", "pending", "in_progress", "success", "failure", "error", "inactive")
 PAGE = 100
 PAGES = 10  # pages of a list that are read; one ref has few deployments in one environment
+MOST = 2000  # check-runs, statuses or reviews that are read of one commit; more are an error, since a list that is cut off proves nothing
 # On request, since they are not secret and may be shown.
 DEPLOYMENT = {"id": int, "url?": str, "sha?": str, "created_at?": str, "payload?": object}
 STATUS = {"state": str, "description?": str, "log_url?": str, "environment_url?": str}
+APP = {"slug?": str}
+CHECK_RUN = {"id": int, "name": str, "status": str, "conclusion": (str, None), "started_at?": TIME, "html_url?": str, "app?": APP}
+COMMIT_STATUS = {"context": str, "state": str, "target_url?": str}
+USER = {"login": str, "type?": str}
+PULL = {
+    **{"number": int, "html_url?": str, "merged_at": (str, None), "merge_commit_sha": (str, None), "user": (USER, None)},
+    **{"head": {"sha": str}, "base": {"ref": str, "repo": {"default_branch": str}}},
+}
+REVIEW = {"state": str, "commit_id": (str, None), "user": (USER, None), "author_association": str}
 HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 
 
@@ -33,6 +43,16 @@ def parse_error(response: Any) -> tuple[str | None, str | None]:
         return None, None
     details = [error.get("message") or " ".join(str(error[key]) for key in ("resource", "field", "code") if error.get(key)) for error in errors]
     return next((error["code"] for error in errors if error.get("code")), None), ": ".join([message, *(["; ".join(details)] if details else [])])
+
+
+def _exactly(sha: str) -> Text:
+    """Return the shape of a commit's SHA: an answer about another commit proves nothing about this one."""
+
+    def check(answered: str) -> None:
+        if answered != sha:
+            raise ValueError
+
+    return Text(f"the commit {sha[:7]} that was asked about", check)
 
 
 def payload_of(deployment: dict[str, Any]) -> dict[str, Any]:
@@ -101,6 +121,46 @@ class GitHub:
             if latest and all(latest.get(key) == value for key, value in status.items() if value and key != "auto_inactive"):
                 return latest
             raise
+
+    def check_runs(self, sha: str) -> list[dict[str, Any]]:
+        """Return the latest check-runs of a commit, as GitHub keeps them: those of an earlier attempt of the same suite are left out."""
+        return self._counted(f"/commits/{sha}/check-runs", "check_runs", {**CHECK_RUN, "head_sha": _exactly(sha)})
+
+    def commit_statuses(self, sha: str) -> list[dict[str, Any]]:
+        """Return the newest status of each context of a commit."""
+        return self._counted(f"/commits/{sha}/status", "statuses", COMMIT_STATUS, {"sha": _exactly(sha)})
+
+    def pulls_of(self, sha: str) -> list[dict[str, Any]]:
+        """Return the pull requests that GitHub connects with a commit."""
+        return self._whole(f"/commits/{sha}/pulls", PULL)
+
+    def reviews(self, number: int) -> list[dict[str, Any]]:
+        """Return the reviews of a pull request, the oldest first."""
+        return self._whole(f"/pulls/{number}/reviews", REVIEW)
+
+    def _counted(self, path: str, field: str, shape: Shape, more: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Return every item of a list that tells its length. Raises ApiError where it does not give them all."""
+        found: dict[Any, dict[str, Any]] = {}
+        for page in range(1, MOST // PAGE + 1):
+            answer = self._call("GET", path, {"total_count": int, field: [shape], **(more or {})}, params={"per_page": PAGE, "page": page})
+            found.update({item.get("id", item.get("context")): item for item in answer[field]})
+            if len(found) >= answer["total_count"]:
+                return list(found.values())
+            if not answer[field]:
+                break
+        raise self._cut_off(path, len(found))
+
+    def _whole(self, path: str, shape: Shape) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for page in range(1, MOST // PAGE + 1):
+            items = self._call("GET", path, [shape], params={"per_page": PAGE, "page": page})
+            found += items
+            if len(items) < PAGE:
+                return found
+        raise self._cut_off(path, len(found))
+
+    def _cut_off(self, path: str, count: int) -> ApiError:
+        return ApiError(f"GitHub gave {count} items of {path} and has more, so what is missing is not known. Ask again later.", code="cut_off")
 
     def _pages(self, path: str, shape: Shape, query: dict[str, Any], size: int = PAGE) -> Iterator[dict[str, Any]]:
         for page in range(1, PAGES + 1):

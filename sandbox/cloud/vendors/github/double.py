@@ -18,7 +18,7 @@ from starlette.routing import Router
 from ...faults import Fault, effect
 from ...state import Storefront, now
 from ...vendor import Refusal, Vendor, json_body
-from .shapes import check_run, combined, commit, deployment, deployment_status, repository, status
+from .shapes import check_run, combined, commit, deployment, deployment_status, pull_request, repository, review, status
 
 DOCUMENTATION = "https://docs.github.com/rest"
 DEPLOYMENT_STATES = ("error", "failure", "inactive", "in_progress", "queued", "pending", "success")
@@ -38,6 +38,8 @@ class GitHub(Vendor):
                 self.route("GET", f"{repo}/commits/{{ref}}/status", "combined_status", self.combined_status),
                 self.route("GET", f"{repo}/commits/{{ref}}/statuses", "commit_statuses", self.commit_statuses),
                 self.route("GET", f"{repo}/commits/{{ref}}/check-runs", "check_runs", self.check_runs),
+                self.route("GET", f"{repo}/commits/{{ref}}/pulls", "pulls_of_commit", self.pulls_of_commit),
+                self.route("GET", f"{repo}/pulls/{{number:int}}/reviews", "pull_reviews", self.pull_reviews),
                 self.route("POST", f"{repo}/statuses/{{ref}}", "create_commit_status", self.create_commit_status),
                 self.route("GET", f"{repo}/deployments", "list_deployments", self.list_deployments),
                 self.route("POST", f"{repo}/deployments", "create_deployment", self.create_deployment),
@@ -91,11 +93,12 @@ class GitHub(Vendor):
             raise self.refusal(422, "", f"No commit found for SHA: {ref}")
         return front, sha
 
-    def _page(self, request: Request, items: list[Any]) -> Response:
-        """Return a page of ``items``, with the links to its neighbours."""
+    def _page(self, request: Request, items: list[Any], field: str = "", **more: Any) -> Response:
+        """Return a page of ``items``, with the links to its neighbours: a list, or an object that has it in ``field`` beside ``more``."""
         query = request.query_params
         size, page = min(100, int(query.get("per_page", 30))), int(query.get("page", 1))
-        answer = JSONResponse(items[(page - 1) * size :][:size])
+        shown = items[(page - 1) * size :][:size]
+        answer = JSONResponse({**more, "total_count": len(items), field: shown} if field else shown)
         last = max(1, -(-len(items) // size))
         links = [f'<{request.url.include_query_params(page=number)}>; rel="{rel}"' for rel, number in (("next", page + 1), ("last", last)) if page < last]
         if links:
@@ -113,7 +116,8 @@ class GitHub(Vendor):
 
     async def combined_status(self, request: Request) -> Response:
         front, sha = await self._commit(request)
-        return JSONResponse(combined(self._base(request), front, sha))
+        whole = combined(self._base(request), front, sha)
+        return self._page(request, whole.pop("statuses"), "statuses", **whole)
 
     async def commit_statuses(self, request: Request) -> Response:
         front, sha = await self._commit(request)
@@ -133,7 +137,19 @@ class GitHub(Vendor):
         front, sha = await self._commit(request)
         wanted = request.query_params.get("check_name")
         runs = [check_run(self._base(request), kept) for kept in front.github["check_runs"] if kept["sha"] == sha and wanted in (None, kept["name"])]
-        return JSONResponse({"total_count": len(runs), "check_runs": runs})
+        return self._page(request, runs, "check_runs")
+
+    async def pulls_of_commit(self, request: Request) -> Response:
+        front, sha = await self._commit(request)
+        pulls = [one for one in front.github.get("pulls", []) if sha in (one["head"], one["merge_commit"], *one["commits"])]
+        return self._page(request, [pull_request(self._base(request), front, one) for one in pulls])
+
+    async def pull_reviews(self, request: Request) -> Response:
+        front = self._front(request)
+        for pull in front.github.get("pulls", []):
+            if pull["number"] == request.path_params["number"]:
+                return self._page(request, [review(self._base(request), pull, one) for one in pull["reviews"]])
+        raise self.refusal(404, "", "Not Found")
 
     # Deployments
 

@@ -21,13 +21,13 @@ def _node(kind: str, key: Any) -> str:
     return f"{kind}_{key}"
 
 
-def user(base: str) -> Kept:
-    own = base.partition("/repos/")[0] + "/users/sandbox"
+def user(base: str, login: str = "sandbox", kind: str = "User") -> Kept:
+    own = f"{base.partition('/repos/')[0]}/users/{login}"
     links = ("followers", "following", "gists", "starred", "subscriptions", "organizations", "repos", "events", "received_events")
     return {
-        **{"login": "sandbox", "id": 1, "node_id": "U_1", "avatar_url": f"{own}/avatar", "gravatar_id": "", "url": own, "html_url": own},
+        **{"login": login, "id": 1, "node_id": "U_1", "avatar_url": f"{own}/avatar", "gravatar_id": "", "url": own, "html_url": own},
         **{f"{name}_url": f"{own}/{name}" for name in links},
-        **{"type": "User", "site_admin": False},
+        **{"type": kind, "site_admin": False},
     }
 
 
@@ -83,6 +83,33 @@ def check_run(base: str, kept: Kept) -> Kept:
         **{"id": kept["id"], "head_sha": kept["sha"], "node_id": _node("CR", kept["id"]), "external_id": None, "url": own, "html_url": own},
         **{"details_url": own, "status": kept["status"], "conclusion": kept["conclusion"], "started_at": at, "name": kept["name"]},
         **{"completed_at": at if kept["status"] == "completed" else None, "output": output, "check_suite": None, "app": None, "pull_requests": []},
+    }
+
+
+def pull_request(base: str, front: Storefront, kept: Kept) -> Kept:
+    own, at = f"{base}/pulls/{kept['number']}", _time(kept["at"])
+    issue = f"{base}/issues/{kept['number']}"
+    links = {name: {"href": own} for name in ("comments", "commits", "statuses", "html", "issue", "review_comments", "review_comment", "self")}
+    ends = {
+        name: {"label": f"sandbox:{ref}", "ref": ref, "repo": repository(base, front), "sha": sha, "user": user(base)}
+        for name, ref, sha in (("head", f"change-{kept['number']}", kept["head"]), ("base", kept["base"], kept["head"]))
+    }
+    return {
+        **{"url": own, "id": kept["number"], "node_id": _node("PR", kept["number"]), "html_url": own, "diff_url": own, "patch_url": own},
+        **{"issue_url": issue, "commits_url": own, "review_comments_url": own, "review_comment_url": own, "comments_url": issue, "statuses_url": own},
+        **{"number": kept["number"], "state": "closed" if kept["merged"] else "open", "locked": False, "title": "A change", "body": None, "labels": []},
+        **{"user": user(base, kept["author"]), "milestone": None, "assignee": None, "created_at": at, "updated_at": at, **ends, "_links": links},
+        **{"closed_at": at if kept["merged"] else None, "merged_at": at if kept["merged"] else None, "merge_commit_sha": kept["merge_commit"]},
+        **{"author_association": "MEMBER", "auto_merge": None, "draft": False},
+    }
+
+
+def review(base: str, pull: Kept, kept: Kept) -> Kept:
+    own = f"{base}/pulls/{pull['number']}"
+    return {
+        **{"id": kept["id"], "node_id": _node("PRR", kept["id"]), "user": user(base, kept["by"], kept["type"]), "body": "", "state": kept["state"]},
+        **{"html_url": own, "pull_request_url": own, "_links": {"html": {"href": own}, "pull_request": {"href": own}}, "submitted_at": _time(pull["at"])},
+        **{"commit_id": kept["commit"], "author_association": kept["association"]},
     }
 
 
