@@ -279,8 +279,8 @@ def plan(params: dict[str, Any], client: None) -> Plan:
     chosen, unknown = named(CHECKS, params["only"])
     if unknown:
         raise ConfigError("\n- ".join(["Nothing was asked. To correct in only:", *unknown]), code="bad_checks")
-    shared = {name: params[name] for name in ("systems", "point", "timezone", "waive", "emergency_approvers", "timeout", "stop")}
-    words = {name: params[name] or "" for name in ("waive_reason", "emergency")}
+    shared: dict[str, Any] = {name: params[name] for name in ("systems", "point", "timezone", "waive", "emergency_approvers", "timeout", "stop")}
+    words: dict[str, Any] = {name: params[name] or "" for name in ("waive_reason", "emergency")}
     wanted = Wanted(context_of(params), entries=params["checks"], **shared, **words)
     return Plan({}, {}, result=run_checks(CHECKS, wanted, validated, only=chosen))
 

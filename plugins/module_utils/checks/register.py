@@ -6,16 +6,28 @@
 from __future__ import annotations
 
 from . import (  # fmt: skip
+    api_documentation,
+    changelog,
     ci,
     deploy_window,
+    environment,
+    migration_staging,
     named_tests,
+    release_notes,
     review,
+    rollback,
 )
 from .check import GATE, row
 
 CHECKS = (
     row("C1", ci, "CI passed on the commit", GATE, system="github"),
     row("C2", review, "Somebody else approved the change", GATE, system="github", yields=True),
+    row("C3", migration_staging, "The migrations ran in staging", GATE, system="staging", yields=True),
+    row("C4", environment, "The variables are set", GATE, system="environment"),
+    row("C7", rollback, "The deploy could be put back", GATE, system="rollback"),
+    row("C9", changelog, "The CHANGELOG describes the release", GATE, system="docs", yields=True),
+    row("C10", api_documentation, "The API's documentation follows its routes", GATE, system="docs", attestable=True, yields=True),
+    row("C11", release_notes, "Migration notes and known issues are written down", GATE, system="docs", attestable=True, yields=True),
     row("C12", named_tests, "The tests passed on the commit", GATE, system="github", yields=True),
-    row("C19", deploy_window, "The deploy window is open", GATE, yields=True),
+    row("C19", deploy_window, "The deploy window is open", GATE, system="windows", yields=True),
 )

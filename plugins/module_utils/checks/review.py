@@ -64,11 +64,14 @@ class Reviewed:
 
 def judge_reviews(pull: Pull, reviews: Sequence[dict[str, Any]], needed: int) -> Reviewed:
     """Count each member's last opinion of the pull request's last commit, its author's left out."""
-    head, author, last = pull["head"]["sha"], _login(pull), {}
+    head, author = pull["head"]["sha"], _login(pull)
+    last: dict[str, dict[str, Any]] = {}
     for review in reviews:
         if review["user"] and review["state"] in OPINIONS:
             last[review["user"]["login"].casefold()] = review
-    approvers, doubts, objections = [], [], []
+    approvers: list[str] = []
+    doubts: list[str] = []
+    objections: list[str] = []
     for review in last.values():
         who, doubt = _login(review), _doubt(review, head, author)
         if review["state"] == "CHANGES_REQUESTED" and review["author_association"] in MEMBERS:

@@ -86,11 +86,18 @@ class Reader:
     def _options(self, check: Check, own: Options) -> tuple[dict[str, Any], list[str]]:
         foreign = [_foreign(name, self.checks) for name in own if name not in check.options]
         shared = self.systems.get(check.system) or {}
-        given = {name: value for name, value in {**shared, **own}.items() if name in check.options and value is not None}
-        options, problems = self.validate(check.options, given)
+        given = {name: value for name, value in {**shared, **own}.items() if name in check.options}
+        options, problems = self.validate(check.options, _without_null(given))
         if not problems and not check.missing(options):
             problems = check.wrong(options, self.context)
         return options, [*foreign, *problems]
+
+
+def _without_null(value: Any) -> Any:
+    """Leave out what is null at any depth: so Ansible fills in options that were not given."""
+    if isinstance(value, Mapping):
+        return {name: _without_null(inner) for name, inner in value.items() if inner is not None}
+    return [_without_null(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _waiver(given: Mapping[str, Any] | None, zone: tzinfo) -> tuple[Waiver | None, list[str]]:

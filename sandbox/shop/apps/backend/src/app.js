@@ -6,8 +6,8 @@ import { healthRoutes } from "./health.js";
 import { routes } from "./routes/index.js";
 
 export async function buildApp({ config, database, redis, logger }) {
-  const app = Fastify({ loggerInstance: logger });
-  await app.register(cors, { origin: config.corsOrigins, methods: ["GET", "POST", "DELETE"] });
+  const app = Fastify({ loggerInstance: logger, trustProxy: config.proxies });
+  await app.register(cors, { origin: config.corsOrigins, methods: ["GET", "POST", "DELETE"], maxAge: 600 });
   await app.register(healthRoutes, { database, redis });
   await app.register(
     async (api) => {
@@ -22,7 +22,7 @@ export async function buildApp({ config, database, redis, logger }) {
       }
       await api.register(jwt, { secret: config.jwtSecret, sign: { expiresIn: "7d" } });
       api.decorate("authenticate", async (request) => request.jwtVerify());
-      for (const route of routes) await api.register(route, { database, redis });
+      for (const route of routes) await api.register(route, { database, redis, rateLimit: config.rateLimit });
     },
     { prefix: "/api" },
   );

@@ -17,6 +17,8 @@ export function readConfig(environment = process.env) {
     host: environment.HOST ?? "127.0.0.1",
     port: environment.PORT ? Number(environment.PORT) : undefined,
     maintenance: environment.MAINTENANCE_MODE === "true",
+    rateLimit: Number(environment.RATE_LIMIT ?? 100),
+    proxies: Number(environment.TRUSTED_PROXIES ?? 0),
     corsOrigins: (environment.CORS_ORIGIN ?? "").split(",").map((origin) => origin.trim()).filter(Boolean),
   };
 }

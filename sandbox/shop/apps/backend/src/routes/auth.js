@@ -1,4 +1,5 @@
 /** Registering and logging in. */
+import { limitAttempts } from "../limits.js";
 import { hashPassword, isPassword } from "../passwords.js";
 import { Problem } from "../problem.js";
 
@@ -13,7 +14,8 @@ const object = (properties) => ({
   properties,
 });
 
-export async function authRoutes(api, { database }) {
+export async function authRoutes(api, { database, redis, rateLimit }) {
+  api.addHook("onRequest", limitAttempts(redis, rateLimit));
   const session = ({ id, email, name }) => ({ token: api.jwt.sign({ sub: String(id) }), user: { id, email, name } });
 
   api.post("/auth/register", { schema: { body: object({ email, password, name }) } }, async ({ body }, reply) => {
