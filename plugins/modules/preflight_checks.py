@@ -268,7 +268,8 @@ def secrets(params: dict[str, Any]) -> list[str]:
     """Return the values of the checks' own secret options: Ansible knows only those of the module."""
     names = {name for check in CHECKS for name, spec in check.options.items() if spec.get("no_log")}
     given = [entry["options"] or {} for entry in params["checks"]] + [options for options in params["systems"].values() if isinstance(options, dict)]
-    return [str(value) for options in given for name, value in options.items() if name in names and value]
+    values = [value for options in given for name, value in options.items() if name in names and value]
+    return [str(inner) for value in values for inner in (value.values() if isinstance(value, dict) else [value])]
 
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> None:

@@ -23,6 +23,7 @@ import httpx
 import psycopg2
 import pytest
 import redis
+from ansible_collections.storefront.runbook.plugins.modules import edge_check
 
 from sandbox import tools
 from sandbox.cloud.builds import Blobs, Builder, BuildFailed, Recipe
@@ -30,6 +31,7 @@ from sandbox.process import wait_until
 from sandbox.repository import files_of
 from sandbox.state import CACHE
 from sandbox.storefront import Sandbox
+from tests.unit.support import run_module
 
 NAME = "test-shop"
 PRISMA = "node_modules/prisma/build/index.js"
@@ -271,6 +273,22 @@ def test_an_empty_cart_cannot_be_bought(api: httpx.Client, customer: dict[str, s
 def test_only_the_shops_own_pages_may_ask_from_a_browser(api: httpx.Client) -> None:
     assert api.get("/api/products", headers={"origin": "https://shop.example"}).headers["access-control-allow-origin"] == "https://shop.example"
     assert "access-control-allow-origin" not in api.get("/api/products", headers={"origin": "https://elsewhere.example"}).headers
+
+
+def test_the_checks_of_the_edge_find_the_api_as_it_should_be(shop: Shop, backend: Path, log: Path) -> None:
+    with shop.api(backend, log, RATE_LIMIT="5") as client:
+        edge = {
+            **{"cors_url": f"{client.base_url}/api/products", "allowed_origins": ["https://shop.example"], "max_age": 600, "method": "DELETE"},
+            **{"rate_limit_url": f"{client.base_url}/api/auth/login", "rate_limit_method": "POST", "burst": 30},
+            "rate_limit_body": {"email": "nobody@shop.example", "password": "not this one"},
+        }
+        result = run_module(edge_check, edge)
+        assert [(one["id"], one["outcome"]) for one in result["answers"]] == [("C16", "passed"), ("C17", "passed"), ("C18", "not_configured")], result
+        limited = client.post("/api/auth/login", json={"email": "nobody@shop.example", "password": "not this one"})
+        assert limited.status_code == 429
+        assert 0 < int(limited.headers["retry-after"]) <= 60
+        assert client.get("/api/products").status_code == 200
+        assert run_module(edge_check, {**edge, "allowed_origins": ["https://another.example"]})["failed"]
 
 
 def test_in_maintenance_the_api_says_when_to_come_back_and_health_tells_the_truth(shop: Shop, backend: Path, log: Path) -> None:

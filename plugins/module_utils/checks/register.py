@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from . import (  # fmt: skip
     api_documentation,
+    certificates,
     changelog,
     ci,
+    cors,
     deploy_window,
     environment,
     migration_staging,
     named_tests,
+    rate_limit,
     release_notes,
     review,
     rollback,
@@ -29,5 +32,8 @@ CHECKS = (
     row("C10", api_documentation, "The API's documentation follows its routes", GATE, system="docs", attestable=True, yields=True),
     row("C11", release_notes, "Migration notes and known issues are written down", GATE, system="docs", attestable=True, yields=True),
     row("C12", named_tests, "The tests passed on the commit", GATE, system="github", yields=True),
+    row("C16", cors, "Only the shop's pages may ask the API", GATE, system="edge"),
+    row("C17", rate_limit, "Attempts are limited", GATE, system="edge", yields=True),
+    row("C18", certificates, "TLS is valid", GATE, system="edge"),
     row("C19", deploy_window, "The deploy window is open", GATE, system="windows", yields=True),
 )

@@ -17,7 +17,7 @@ from ansible_collections.storefront.runbook.plugins.modules import deploy_window
 from tests.unit.support import run_module
 
 ROOT = Path(__file__).parents[4]
-WINDOW = {"timezone": "America/New_York", "windows": [{"days": ["tue", "wed", "thu"], "from": "10:00", "to": "14:00"}]}
+WINDOW: dict[str, Any] = {"timezone": "America/New_York", "windows": [{"days": ["tue", "wed", "thu"], "from": "10:00", "to": "14:00"}]}
 OPEN, CLOSED = "2026-03-03T15:00:00Z", "2026-03-03T14:59:59Z"
 
 
@@ -49,7 +49,7 @@ def test_without_any_setting_a_laptop_may_deploy() -> None:
 
 
 def test_wrong_settings_ask_nothing() -> None:
-    result = preflight(checks=[{"id": "C99"}, {"id": "C19", "waiver": {"by": "bob"}, "options": {"windows": [{**WINDOW["windows"][0], "to": "10:00"}]}}])  # type: ignore[dict-item]
+    result = preflight(checks=[{"id": "C99"}, {"id": "C19", "waiver": {"by": "bob"}, "options": {"windows": [{**WINDOW["windows"][0], "to": "10:00"}]}}])
     assert (result["failed"], result["error"]["kind"]) == (True, "config")
     assert all(text in result["msg"] for text in ("C99", "the waiver has no reason", "never opens"))
     assert "answers" not in result

@@ -14,8 +14,8 @@ from ansible_collections.storefront.runbook.plugins.module_utils.checks import d
 from ansible_collections.storefront.runbook.plugins.module_utils.checks.check import Context
 
 EASTERN = "America/New_York"
-RUNBOOK = {"timezone": EASTERN, "windows": [{"days": ["tue", "wed", "thu"], "from": "10:00", "to": "14:00"}]}
-SUNDAYS = [{"days": ["last sunday"], "from": "02:00", "to": "04:00"}]
+RUNBOOK: dict[str, Any] = {"timezone": EASTERN, "windows": [{"days": ["tue", "wed", "thu"], "from": "10:00", "to": "14:00"}]}
+SUNDAYS: list[Any] = [{"days": ["last sunday"], "from": "02:00", "to": "04:00"}]
 
 
 def options(**given: Any) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def is_open(at: str, **given: Any) -> bool:
     ],
 )
 def test_a_window_opens_and_closes_to_the_second(zone: str, opens: str, closes: str) -> None:
-    window = {**RUNBOOK, "timezone": zone}
+    window: dict[str, Any] = {**RUNBOOK, "timezone": zone}
     second = timedelta(seconds=1)
     before = ask((datetime.fromisoformat(opens) - second).isoformat(), **window)
     assert before.outcome == "failed"
@@ -83,7 +83,7 @@ def test_an_open_window_tells_when_it_closes() -> None:
     ],
 )
 def test_a_window_in_the_night_of_the_change(zone: str, window: tuple[str, str], opens: str, closes: str) -> None:
-    given = {"timezone": zone, "windows": [{"days": ["sun"], "from": window[0], "to": window[1]}]}
+    given: dict[str, Any] = {"timezone": zone, "windows": [{"days": ["sun"], "from": window[0], "to": window[1]}]}
     start, end = datetime.fromisoformat(opens), datetime.fromisoformat(closes)
     assert ask((start - timedelta(seconds=1)).isoformat(), **given).facts["next_opening"] == opens
     assert ask(opens, **given).facts["closes"] == closes
@@ -91,19 +91,19 @@ def test_a_window_in_the_night_of_the_change(zone: str, window: tuple[str, str],
 
 
 def test_a_window_of_an_hour_that_does_not_come_waits_for_the_next_day() -> None:
-    given = {"timezone": "Europe/Berlin", "windows": [{"days": ["sun"], "from": "02:00", "to": "03:00"}]}
+    given: dict[str, Any] = {"timezone": "Europe/Berlin", "windows": [{"days": ["sun"], "from": "02:00", "to": "03:00"}]}
     assert ask("2026-03-28T12:00:00Z", **given).facts["next_opening"] == "2026-04-05T00:00:00+00:00"
 
 
 def test_a_window_over_midnight_ends_on_the_next_day() -> None:
-    given = {"windows": [{"days": ["fri"], "from": "22:00", "to": "02:00"}]}
+    given: dict[str, Any] = {"windows": [{"days": ["fri"], "from": "22:00", "to": "02:00"}]}
     assert is_open("2026-03-06T23:00:00Z", **given)
     assert is_open("2026-03-07T01:59:59Z", **given)
     assert not is_open("2026-03-07T02:00:00Z", **given)
 
 
 def test_a_whole_day_is_until_24_o_clock() -> None:
-    given = {"windows": [{"days": ["saturday"], "from": "00:00", "to": "24:00"}]}
+    given: dict[str, Any] = {"windows": [{"days": ["saturday"], "from": "00:00", "to": "24:00"}]}
     assert is_open("2026-03-07T23:59:59Z", **given)
     assert not is_open("2026-03-08T00:00:00Z", **given)
 
@@ -115,18 +115,18 @@ def test_the_last_sunday_of_the_month(at: str, expected: bool) -> None:
 
 
 def test_a_maintenance_window_is_for_a_deploy_that_holds_maintenance() -> None:
-    given = {**RUNBOOK, "timezone": "UTC", "maintenance_windows": SUNDAYS}
+    given: dict[str, Any] = {**RUNBOOK, "timezone": "UTC", "maintenance_windows": SUNDAYS}
     assert not is_open("2026-03-29T03:00:00Z", **given)
     assert is_open("2026-03-29T03:00:00Z", maintenance=True, **given)
     assert is_open("2026-03-03T11:00:00Z", maintenance=True, **given)
 
 
 def test_windows_that_touch_are_one() -> None:
-    given = {"windows": [{"days": ["mon"], "from": "22:00", "to": "24:00"}, {"days": ["tue"], "from": "00:00", "to": "02:00"}]}
+    given: dict[str, Any] = {"windows": [{"days": ["mon"], "from": "22:00", "to": "24:00"}, {"days": ["tue"], "from": "00:00", "to": "02:00"}]}
     assert ask("2026-03-02T23:00:00Z", **given).facts["closes"] == "2026-03-03T02:00:00+00:00"
 
 
-FREEZE = {"from": "2026-11-25", "to": "2026-11-30", "reason": "Black Friday", "storefronts": []}
+FREEZE: dict[str, Any] = {"from": "2026-11-25", "to": "2026-11-30", "reason": "Black Friday", "storefronts": []}
 
 
 def test_a_freeze_closes_an_open_window_and_tells_why_and_until_when() -> None:
@@ -135,7 +135,7 @@ def test_a_freeze_closes_an_open_window_and_tells_why_and_until_when() -> None:
 
 
 def test_a_freeze_counts_its_last_day_whole_and_in_its_zone() -> None:
-    given = {"timezone": EASTERN, "freezes": [FREEZE]}
+    given: dict[str, Any] = {"timezone": EASTERN, "freezes": [FREEZE]}
     assert not is_open("2026-12-01T04:59:59Z", **given)
     assert is_open("2026-12-01T05:00:00Z", **given)
     assert is_open("2026-11-25T04:59:59Z", **given)
@@ -163,7 +163,7 @@ def test_nothing_configured_is_not_configured() -> None:
     assert deploy_window.missing(options(**RUNBOOK)) == ""
 
 
-WINDOW = RUNBOOK["windows"][0]
+WINDOW: dict[str, Any] = RUNBOOK["windows"][0]
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_an_event_that_is_left_out_or_canceled_opens_nothing(tmp_path: Path) -> 
 
 def test_an_event_of_whole_days_freezes_in_the_storefronts_zone(tmp_path: Path) -> None:
     path = calendar(tmp_path, "DTSTART;VALUE=DATE:20261126\r\nDTEND;VALUE=DATE:20261128\r\nSUMMARY:Thanksgiving")
-    given = {"timezone": EASTERN, "freeze_calendar": path}
+    given: dict[str, Any] = {"timezone": EASTERN, "freeze_calendar": path}
     assert is_open("2026-11-26T04:59:59Z", **given)
     assert "Thanksgiving" in ask("2026-11-26T05:00:00Z", **given).answered
     assert not is_open("2026-11-28T04:59:59Z", **given)

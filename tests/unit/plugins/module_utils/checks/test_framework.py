@@ -206,7 +206,12 @@ def test_a_check_that_hangs_holds_up_nothing() -> None:
 def test_options_come_from_the_entry_from_the_shared_system_and_from_the_defaults() -> None:
     seen: list[Any] = []
     spec = {name: {"type": "str", "default": "default"} for name in ("a", "b", "c")}
-    one = check("C1", lambda context, options: seen.append(dict(options)) or passed("ok"), options=spec, system="github")
+
+    def see(context: Context, options: Any) -> Any:
+        seen.append(dict(options))
+        return passed("ok")
+
+    one = check("C1", see, options=spec, system="github")
     run(one, entries=[{"id": "C1", "options": {"a": "own"}}], systems={"github": {"a": "shared", "b": "shared"}})
     assert seen == [{"a": "own", "b": "shared", "c": "default"}]
 
