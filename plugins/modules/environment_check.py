@@ -202,6 +202,11 @@ problems:
   returned: success or a no
   type: list
   elements: str
+evidence:
+  description: The answers as the option C(evidence) of M(storefront.runbook.release_record) takes them.
+  returned: success or a no
+  type: list
+  elements: dict
 elapsed:
   description: Seconds that the module took.
   returned: always

@@ -102,6 +102,11 @@ evidence:
       description: The answers.
       type: list
       elements: dict
+lines:
+  description: A line for each statement, and for each answer in it that did not pass.
+  returned: success
+  type: list
+  elements: str
 files:
   description: What was exported.
   returned: success
@@ -130,6 +135,7 @@ from typing import Any
 
 from ..module_utils.checks import evidence_store, exports
 from ..module_utils.checks.envelope import Tampered
+from ..module_utils.checks.evidence_store import lines as evidence_lines
 from ..module_utils.checks.statement import commit_of
 from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.module import Plan, Runtime, run
@@ -179,7 +185,9 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     statements = [one.statement for one in mine]
     texts = {str(Path(params["dest"], exports.NAMES[form])): exports.FORMS[form](statements) for form in params["formats"]} if params["dest"] else {}
     new = {path: text for path, text in texts.items() if not Path(path).is_file() or Path(path).read_text(encoding="utf-8") != text}
-    return Plan({}, dict.fromkeys(new, "written"), {"files": new}, {"evidence": [_shown(one) for one in mine], "files": list(texts)})
+    return Plan(
+        {}, dict.fromkeys(new, "written"), {"files": new}, {"evidence": [_shown(one) for one in mine], "lines": evidence_lines(mine), "files": list(texts)}
+    )
 
 
 def _shown(one: evidence_store.Evidence) -> dict[str, Any]:

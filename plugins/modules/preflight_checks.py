@@ -77,7 +77,7 @@ options:
     type: str
   commit:
     description:
-      - Its full SHA.
+      - Its full SHA. Without it, the commit that O(release) stands for in O(path).
     type: str
   live_commit:
     description:
@@ -212,6 +212,11 @@ problems:
   returned: success or a no
   type: list
   elements: str
+evidence:
+  description: The answers as the option C(evidence) of M(storefront.runbook.release_record) takes them.
+  returned: success or a no
+  type: list
+  elements: dict
 elapsed:
   description: Seconds that the module took.
   returned: always

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from ..store.base import Conflict, Store
 from . import envelope, statement
+from .answer import PASSED
 
 PREFIX = "evidence/"
 KEY = re.compile(r"evidence/[^/]+/\d{8}T\d{6}Z-[a-z]+-([0-9a-f]{64})\.json")
@@ -91,3 +92,16 @@ def _problem(body: Mapping[str, Any], release: str, signatures: Sequence[Any], s
     if must_be_signed and not signed_by:
         return "nobody who is allowed to has signed it" if signatures else "it is not signed"
     return ""
+
+
+def lines(found: Sequence[Evidence]) -> list[str]:
+    """Return what an operator reads of evidence: a line for each statement, and for each answer in it that did not pass."""
+    shown = []
+    for one in found:
+        answers = one.predicate["answers"]
+        passed = sum(answer["outcome"] == PASSED for answer in answers)
+        signed = f"signed by {', '.join(one.signed_by)}" if one.signed_by else "no signature was verified"
+        commit = statement.commit_of(one.statement)[:7]
+        shown.append(f"{one.predicate['at']} {one.predicate['point']} of {commit}: {one.predicate['verdict']}, {passed} of {len(answers)} passed, {signed}")
+        shown += [f"  {answer['id']} {answer['outcome']}: {answer['answered']}" for answer in answers if answer["outcome"] != PASSED]
+    return shown

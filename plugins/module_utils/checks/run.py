@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ..core.errors import ConfigError, NoGo
+from ..source.checkout import resolve
 from .answer import FAILED, UNASKED
 from .ask import ask_all
 from .check import GATE, Check, Context, Options
@@ -20,6 +21,7 @@ from .judge import GO, NO_GO, Judged, emergency_of, evidence, judge, verdict
 from .report import line, message, summary
 from .settings import Reader, Setting, Validate, Waiver, named
 
+LEDGER = ("asked", "answered", "outcome", "commit", "at")  # what the ledger keeps of an answer
 RUN = timedelta(days=1)  # how long a waiver of the command line counts: it is for one run
 
 
@@ -46,6 +48,8 @@ def context_of(params: Mapping[str, Any]) -> Context:
     for name in ("commit", "live_commit"):
         if words[name] and not re.fullmatch(r"[0-9a-f]{40}", words[name]):
             raise ConfigError(f"{name} is {words[name]!r}. Give the full SHA of 40 digits: a shorter one, or a branch, may stand for another commit.")
+    if words["release"] and words["path"] and not words["commit"]:
+        words["commit"] = resolve(words["path"], words["release"])
     return Context(**words, now=_moment(params.get("at")))
 
 
@@ -62,7 +66,7 @@ def _moment(text: str | None) -> datetime:
 
 
 def run_checks(checks: Sequence[Check], wanted: Wanted, validate: Validate, only: Sequence[Check] = ()) -> dict[str, Any]:
-    """Ask the checks, or ``only`` some of them, and return {verdict, answers, summary, message, problems}.
+    """Ask the checks, or ``only`` some of them, and return {verdict, answers, summary, message, problems, evidence}.
 
     Raises ConfigError before anything is asked, and NoGo, whose ``result`` is all of that, when the verdict is not go.
     """
@@ -77,6 +81,7 @@ def run_checks(checks: Sequence[Check], wanted: Wanted, validate: Validate, only
         answers.append(evidence(one, context, asked.seconds))
     result = {"verdict": verdict(judged), "answers": answers, "summary": summary(judged), "message": message(judged)}
     result["problems"] = [line(one) for one in judged if one.stops]
+    result["evidence"] = [{"name": f"{one['id']} {one['name']}", **{name: one[name] for name in LEDGER}} for one in answers]
     if wanted.stop and result["verdict"] != GO:
         error = NoGo(str(result["message"]), code=NO_GO if any(one.answer.outcome == FAILED for one in judged if one.stops) else UNASKED)
         error.result = result
