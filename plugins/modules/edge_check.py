@@ -251,6 +251,12 @@ def argument_spec() -> dict[str, Any]:
     return {**{name: spec for check in MINE for name, spec in check.options.items()}, **checks_options()}
 
 
+def secrets(params: dict[str, Any]) -> list[str]:
+    """Return what somebody wrote before a host: it is refused, and must not show."""
+    before = [host.rpartition("@")[0] for host in params["hosts"]]
+    return [*before, *(text.rpartition(":")[2] for text in before)]
+
+
 def build_client(params: dict[str, Any], runtime: Runtime) -> None:
     return None
 
@@ -264,7 +270,7 @@ def apply(plan: Plan, client: None) -> None:
 
 
 def main() -> None:
-    run(argument_spec(), build_client, plan, apply)
+    run(argument_spec(), build_client, plan, apply, secrets=secrets)
 
 
 if __name__ == "__main__":

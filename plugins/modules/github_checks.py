@@ -188,6 +188,7 @@ error:
 
 from typing import Any
 
+from ..module_utils.checks import github_runs
 from ..module_utils.checks.register import CHECKS
 from ..module_utils.checks.run import run_one
 from ..module_utils.core.module import Plan, Runtime, run
@@ -204,7 +205,8 @@ def argument_spec() -> dict[str, Any]:
 
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> None:
-    return None
+    """Refuse an address or a repository that cannot be asked; each check has a client of its own."""
+    github_runs.client(params).close()
 
 
 def plan(params: dict[str, Any], client: None) -> Plan:

@@ -16,7 +16,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "required": {"type": "list", "elements": "str", "default": []},
     "ignore": {"type": "list", "elements": "str", "default": []},
 }
-missing = github_runs.missing
+missing, wrong = github_runs.missing, github_runs.wrong
 
 
 def ask(context: Context, options: Options) -> Answer:

@@ -12,9 +12,11 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
+from ..core.errors import ConfigError
 from ..platforms.github import API_URL, GitHub
 from .answer import Answer, failed
-from .check import Options
+from .check import Context, Options
+from .web import url_problem
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "api_token": {"type": "str", "no_log": True},
@@ -44,9 +46,22 @@ def missing(options: Options) -> str:
     return f"set {' and '.join(lacking)} of github" if lacking else ""
 
 
+def wrong(options: Options, context: Context) -> list[str]:
+    """Say what is wrong with the address and the repository, before anything is asked."""
+    try:
+        client(options).close()
+    except ConfigError as error:
+        return [str(error)]
+    return []
+
+
 def client(options: Options) -> GitHub:
+    """Return a client of the repository. Raises ConfigError for an address or a repository that is none."""
     more = {name: options[name] for name in ("timeout", "allow_plain_http")}
-    return GitHub(options["api_token"], options["repository"], options["api_url"], **more)
+    made = GitHub(options["api_token"], options["repository"], options["api_url"], **more)
+    if problem := url_problem("api_url", options["api_url"]):
+        raise ConfigError(f"{problem}. Correct api_url.", code="bad_api_url")
+    return made
 
 
 def runs_of(options: Options, sha: str) -> list[Run]:

@@ -14,6 +14,9 @@ from .check import Context, Options
 OPTIONS: dict[str, dict[str, Any]] = {**github_runs.OPTIONS, "tests": {"type": "list", "elements": "str", "default": []}}
 
 
+wrong = github_runs.wrong
+
+
 def missing(options: Options) -> str:
     return github_runs.missing(options) or ("" if options["tests"] else "set tests to the names of their check-runs")
 

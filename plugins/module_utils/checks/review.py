@@ -26,7 +26,8 @@ Pull = dict[str, Any]
 
 
 def wrong(options: Options, context: Context) -> list[str]:
-    return [] if options["approvals"] >= 1 else [f"approvals is {options['approvals']}: give 1 or more, or waive the check"]
+    few = [] if options["approvals"] >= 1 else [f"approvals is {options['approvals']}: give 1 or more, or waive the check"]
+    return [*github_runs.wrong(options, context), *few]
 
 
 def ask(context: Context, options: Options) -> Answer:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins import modules
-from ansible_collections.storefront.runbook.plugins.modules import health_check, pg_backup_info, release_info, slack_message
+from ansible_collections.storefront.runbook.plugins.modules import edge_check, github_checks, health_check, pg_backup_info, release_info, slack_message
 
 from tests.unit.plugins.modules.test_wrong_answers import SCENARIOS
 from tests.unit.support import FakeVendor, reply, run_module
@@ -29,8 +29,8 @@ TREATMENTS = {
     "api_url": "api",
     "store_endpoint_url": "store",
     "webhook_url": "webhook",
-    **dict.fromkeys(("database_url", "direct_url", "target_url", "scratch_url"), "database"),
-    **dict.fromkeys(("checks.url", "sites.url", "base_url"), "probe"),
+    **dict.fromkeys(("database_url", "direct_url", "target_url", "scratch_url", "staging_url", "staging_direct_url"), "database"),
+    **dict.fromkeys(("checks.url", "sites.url", "base_url", "cors_url", "rate_limit_url"), "probe"),
     **dict.fromkeys(("log_url", "environment_url", "sentry_release:url", "changed.base_urls", "changed.routes.urls", "deploy.url", "maintenance_uri"), "shown"),
 }
 
@@ -68,6 +68,7 @@ def test_each_url_option_is_covered(module: str, name: str, option: dict[str, An
 
 
 APIS = {module.__name__.rpartition(".")[2]: (module, params) for module, _build, params in SCENARIOS.values() if "webhook_url" not in params}
+APIS["github_checks"] = (github_checks, {"api_token": "gh-token", "repository": "acme/shop", "commit": "a" * 40})
 
 
 def asked(module: ModuleType, params: dict[str, Any]) -> tuple[dict[str, Any], FakeVendor]:
@@ -147,6 +148,26 @@ def test_a_probe_sends_no_secret_over_plain_http(params: dict[str, Any], check: 
     assert WRITTEN not in json.dumps(result)
     assert "4711" not in json.dumps(result)
     _result, vendor = asked(health_check, {**probe, "allow_plain_http": True})
+    assert vendor.requests
+
+
+@pytest.mark.parametrize("address", [f"http://u:{WRITTEN}@shop.test/", f"u:{WRITTEN}@shop.test", f"https://u:{WRITTEN}@shop.test:port/"])
+@pytest.mark.parametrize("option", ["cors_url", "rate_limit_url", "hosts"])
+def test_the_edge_is_asked_without_credentials_in_its_address(option: str, address: str) -> None:
+    given = {"allowed_origins": ["https://shop.test"], option: [address] if option == "hosts" else address}
+    result, vendor = asked(edge_check, {**given, "ca_file": "/dev/null"})
+    assert vendor.requests == []
+    assert result["failed"]
+    assert WRITTEN not in json.dumps(result)
+    assert SECRET not in json.dumps(result)
+
+
+def test_the_edge_gets_no_secret_header_over_plain_http() -> None:
+    edge = {"cors_url": "http://shop.test/", "allowed_origins": ["https://shop.test"], "headers": {"x-waf": "token-4711-secret"}}
+    result, vendor = asked(edge_check, edge)
+    assert (result["answers"][0]["outcome"], vendor.requests) == ("could_not_be_asked", [])
+    assert "4711" not in json.dumps(result)
+    _result, vendor = asked(edge_check, {**edge, "allow_plain_http": True})
     assert vendor.requests
 
 
