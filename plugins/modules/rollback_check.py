@@ -11,7 +11,7 @@ module: rollback_check
 version_added: 1.0.0
 short_description: Tell whether a deploy could be put back
 description:
-  - Judges what is known of each unit: whether the image of its live release is kept, how it would be put back, and whether the live release runs on
+  - Judges from what is known of each unit whether the image of its live release is kept, how it would be put back, and whether the live release runs on
     the new schema.
   - A first deploy has nothing to go back to.
 author:

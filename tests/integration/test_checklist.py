@@ -40,7 +40,7 @@ class Shop:
     def run(self, playbook: str, **variables: Any) -> subprocess.CompletedProcess[str]:
         values = {"store": f"file://{self.folder}/store", "store_is_shared": True, "source_path": str(self.checkout), "release": "v1.1.0", **variables}
         (self.folder / "vars.json").write_text(json.dumps(values))
-        words = ["ansible-playbook", "-i", self.folder / "hosts.yml", playbook, "-e", f"@{self.folder}/vars.json"]
+        words = ["ansible-playbook", "-i", f"{self.folder}/hosts.yml", playbook, "-e", f"@{self.folder}/vars.json"]
         env = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"), "USER": "alice"}
         return subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=120)
 
