@@ -23,9 +23,9 @@ ENTRIES = ("run", "storefront", *SURFACES, "verify", "notify")
 OWNERS = {"run": "release", "storefront": "release"}  # where an entry's variables are declared, unless the role has its name
 # What is chosen for one run, on the command line; and which playbooks read it.
 RUN = {
-    "release": ("deploy", "preflight", "migrate", "backup"),
+    "release": ("deploy", "preflight", "migrate", "backup", "evidence"),
     "to": ("rollback",),
-    "commit": ("deploy", "preflight"),
+    "commit": ("deploy", "preflight", "evidence"),
     "take_over": ("deploy", "preflight"),
     "maintenance": ("deploy", "preflight"),
     "approve_migration": ("deploy", "preflight", "migrate"),
@@ -36,8 +36,14 @@ RUN = {
     "backup_prefix": ("restore", "prove", "backups"),
     "approve_restore": ("restore",),
     "undo": ("restore",),
+    "waive": ("deploy", "preflight"),
+    "waive_reason": ("deploy", "preflight"),
+    "emergency": ("deploy", "preflight"),
+    "emergency_approvers": ("deploy", "preflight"),
+    "export": ("evidence",),
+    "export_formats": ("evidence",),
 }
-NEEDS_A_RELEASE = ("deploy", "preflight", "migrate")
+NEEDS_A_RELEASE = ("deploy", "preflight", "migrate", "evidence")
 # What a playbook takes of an inventory, and what of that it cannot do without.
 ALL = ("storefront", *SURFACES, "verify", "notify")
 PLAYBOOKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -50,6 +56,7 @@ PLAYBOOKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "backups": (("storefront", "database"), ("store", "database")),
     "prove": (("storefront", "database"), ("store", "database")),
     "database": (("storefront", "database"), ("database",)),
+    "evidence": (("storefront",), ("store",)),
 }
 ONLY = {("database", "database"): "info"}  # a playbook that takes one entry point of a role
 SHORT = {

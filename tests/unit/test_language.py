@@ -59,7 +59,7 @@ def texts(path: str) -> Iterator[tuple[int, str]]:
 def strings(node: ast.AST) -> Iterator[tuple[int, str]]:
     """Yield the strings below a node. The parts of an f-string are one string, so that a phrase is found across them."""
     if isinstance(node, ast.JoinedStr):
-        yield node.lineno, "".join(part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
+        yield node.lineno, "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
         for part in node.values:
             if isinstance(part, ast.FormattedValue):
                 yield from strings(part.value)

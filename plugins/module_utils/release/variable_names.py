@@ -74,6 +74,10 @@ OPTIONS = (
     "edge_purge",
     "edge_token",
     "edge_zone",
+    "emergency",
+    "emergency_approvers",
+    "export",
+    "export_formats",
     "frontend_api_url",
     "frontend_build_after",
     "frontend_project",
@@ -107,6 +111,11 @@ OPTIONS = (
     "notify_slack_webhook_url",
     "notify_url",
     "pinned_variables",
+    "preflight_allowed_signers",
+    "preflight_checks",
+    "preflight_signing_key",
+    "preflight_systems",
+    "preflight_timezone",
     "release",
     "release_lease_ttl",
     "rollout",
@@ -130,6 +139,8 @@ OPTIONS = (
     "verify_interval",
     "verify_passes",
     "verify_wait_timeout",
+    "waive",
+    "waive_reason",
 )
 # What the playbooks and roles set themselves.
 OWN = (
@@ -194,6 +205,8 @@ OWN = (
     "notify_thread",
     "outcome",
     "preflight_checked",
+    "preflight_checklist",
+    "preflight_evidence",
     "preflight_message",
     "preflight_only",
     "preflight_outcome",
@@ -214,6 +227,7 @@ OWN = (
     "release_kind",
     "release_lease",
     "release_live_again",
+    "release_live_commit",
     "release_lost",
     "release_lost_why",
     "release_message",
@@ -268,9 +282,9 @@ OWN = (
 )
 # What is chosen for one run, and by which playbooks it is read.
 RUN = {
-    "release": ("deploy", "preflight", "migrate", "backup"),
+    "release": ("deploy", "preflight", "migrate", "backup", "evidence"),
     "to": ("rollback",),
-    "commit": ("deploy", "preflight"),
+    "commit": ("deploy", "preflight", "evidence"),
     "take_over": ("deploy", "preflight"),
     "maintenance": ("deploy", "preflight"),
     "approve_migration": ("deploy", "preflight", "migrate"),
@@ -281,4 +295,10 @@ RUN = {
     "backup_prefix": ("restore", "prove", "backups"),
     "approve_restore": ("restore",),
     "undo": ("restore",),
+    "waive": ("deploy", "preflight"),
+    "waive_reason": ("deploy", "preflight"),
+    "emergency": ("deploy", "preflight"),
+    "emergency_approvers": ("deploy", "preflight"),
+    "export": ("evidence",),
+    "export_formats": ("evidence",),
 }
