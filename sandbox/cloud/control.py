@@ -237,7 +237,7 @@ class Control:
 
     async def set_pulls(self, request: Request) -> Response:
         """Set the pull requests of a storefront's repository, with their reviews: people make them at the vendor."""
-        front, body = self.cloud.storefronts[self._name(request)], await _body(request)
+        front, body = self.cloud.context.storefronts[self._name(request)], await _body(request)
         try:
             pulls = [{"author": "alice", "base": "main", "merged": True, "commits": [], "reviews": [], "at": now(), **pull} for pull in body["pulls"]]
             for pull in pulls:
@@ -247,7 +247,7 @@ class Control:
         except (KeyError, TypeError):
             raise _No(400, "Give pulls, each with number, head and merge_commit, and reviews, each with by, state and commit.") from None
         front.github["pulls"] = pulls
-        self.cloud.save()
+        self.cloud.context.save()
         return Response(status_code=204)
 
     async def processes(self, request: Request) -> Response:
