@@ -2,14 +2,14 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell whether a deploy may run now, going by windows and freezes."""
+"""Check whether a deploy may run now, going by windows and freezes."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: deploy_window
 version_added: 1.0.0
-short_description: Tell whether a deploy may run now
+short_description: Check whether a deploy may run now
 description:
   - Judges windows and freezes at the time at which a deploy would run, in their own time zone, across daylight saving. When it may not run, the message says
     when it may next.

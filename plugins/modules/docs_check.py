@@ -2,14 +2,14 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell whether a release is documented: its CHANGELOG, its API and its notes."""
+"""Check whether a release is documented: its CHANGELOG, its API and its notes."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: docs_check
 version_added: 1.0.0
-short_description: Tell whether a release is documented
+short_description: Check whether a release is documented
 description:
   - Compares the files of the release's commit with those of the live one. The CHANGELOG has to change and to have a section of this version, the
     OpenAPI document to change where routes did, and the release's notes to have their sections.

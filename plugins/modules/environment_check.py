@@ -2,14 +2,14 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell whether each unit has the variables that its release names, with values of its own."""
+"""Check whether each unit has the variables that its release names, with values of its own."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: environment_check
 version_added: 1.0.0
-short_description: Tell whether the variables are set
+short_description: Check whether the variables are set
 description:
   - Compares the variables of each unit with those that the release's C(.env.example), or a JSON Schema, names. One that is commented out there, or
     whose comment says optional, need not be set.

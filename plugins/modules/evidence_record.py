@@ -2,14 +2,14 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keep the answers of the checklist in the store, as an in-toto statement, signed where a key is given."""
+"""Save the answers of the checklist in the store, as an in-toto statement, signed where a key is given."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: evidence_record
 version_added: 1.0.0
-short_description: Keep the answers of the checklist as evidence
+short_description: Save the answers of the checklist as evidence
 description:
   - Writes the answers of M(storefront.runbook.preflight_checks) to the store as an in-toto statement about the release's commit, in a DSSE envelope. Its
     predicate is the test-result that other tools read, with every answer beside it.
@@ -77,7 +77,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Keep what was answered
+- name: Save what was answered
   storefront.runbook.evidence_record:
     store: s3://backups/shop
     storefront: shop

@@ -2,14 +2,14 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell whether the release's migrations ran to their end in staging, with the same checksums."""
+"""Check whether the release's migrations ran to their end in staging, with the same checksums."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: migration_staging
 version_added: 1.0.0
-short_description: Tell whether the migrations were tested in staging
+short_description: Check whether the migrations were tested in staging
 description:
   - Compares the migrations of the release's commit with C(_prisma_migrations) in staging's database. Each has to have ended there with the same
     checksum.

@@ -2,14 +2,14 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell whether a deploy could be put back, before it changes anything."""
+"""Check whether a deploy could be put back, before it changes anything."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: rollback_check
 version_added: 1.0.0
-short_description: Tell whether a deploy could be put back
+short_description: Check whether a deploy could be put back
 description:
   - Judges from what is known of each unit whether the image of its live release is kept, how it would be put back, and whether the live release runs on
     the new schema.

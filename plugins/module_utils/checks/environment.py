@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether each unit has the variables that the release names, with values of its own: neither a placeholder nor staging's. No value is ever read here.
 
-Variables are told by name and digest, as railway_info, render_info and vercel_info return them; a placeholder is found by its digest.
+Variables are known by name and digest, as railway_info, render_info and vercel_info return them; a placeholder is found by its digest.
 """
 
 from __future__ import annotations
