@@ -28,7 +28,7 @@ def spec(module: str) -> dict[str, Any]:
 
 
 def plays() -> Iterator[tuple[str, dict[str, Any]]]:
-    for path in sorted((ROOT / "playbooks").glob("*.yml")):
+    for path in sorted(path for path in (ROOT / "playbooks").glob("*.yml") if not path.name.endswith(".meta.yml")):
         for play in yaml.safe_load(path.read_text()):
             if play.get("module_defaults"):
                 yield path.name, play
