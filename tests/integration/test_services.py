@@ -205,7 +205,7 @@ def test_a_webhook_posts_and_its_address_is_never_shown(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ({"channel": "C0000000000"}, "channel_not_found. Correct the channel, by its id"),
+        ({"channel": "C0000000000"}, "channel_not_found. Set channel to its id"),
         ({"api_token": "other"}, "invalid_auth. Check the token"),
         ({"ts": "1767225600.000100"}, "message_not_found. Leave ts out"),
         ({"text": " "}, "It must have 1 to 40000"),
