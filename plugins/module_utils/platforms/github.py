@@ -139,7 +139,7 @@ class GitHub:
         return self._whole(f"/pulls/{number}/reviews", REVIEW)
 
     def _counted(self, path: str, field: str, shape: Shape, more: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Return every item of a list that tells its length. Raises ApiError where it does not give them all."""
+        """Return every item of a list that includes its length. Raises ApiError where it does not give them all."""
         found: dict[Any, dict[str, Any]] = {}
         for page in range(1, MOST // PAGE + 1):
             answer = self._call("GET", path, {"total_count": int, field: [shape], **(more or {})}, params={"per_page": PAGE, "page": page})
