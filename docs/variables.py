@@ -151,7 +151,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def meta_text(playbook: str) -> str:
-    return HEAD + yaml.dump(meta(playbook), Dumper=_Dumper, sort_keys=False, width=150, allow_unicode=True)
+    return HEAD + yaml.dump(meta(playbook), Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
 
 
 def page() -> str:
