@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[3]
-ANSIBLES = {"groups", "hostvars", "inventory_hostname", "item", "lookup", "now", "omit", "undef", "query"}
+ANSIBLES = {"awx_user_name", "tower_user_name", "groups", "hostvars", "inventory_hostname", "item", "lookup", "now", "omit", "undef", "query"}
 HERE = str(Path(__file__).parent)
 
 
