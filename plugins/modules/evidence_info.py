@@ -17,6 +17,11 @@ description:
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
+  store:
+    description:
+      - Where the evidence is stored, as C(s3://bucket/prefix), or C(file:///path) for development.
+    type: str
+    required: true
   release:
     description:
       - The release.
