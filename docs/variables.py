@@ -78,8 +78,14 @@ def declared() -> dict[str, dict[str, Any]]:
     found = {}
     for path in sorted((ROOT / "roles").glob("*/meta/argument_specs.yml")):
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]
-        found[path.parts[-3]] = {name: spec for entry in entries.values() for name, spec in (entry["options"] or {}).items() if name not in LEFT_OUT}
+        specs = [pair for entry in entries.values() for pair in (entry["options"] or {}).items()]
+        found[path.parts[-3]] = {name: spec for name, spec in specs if name not in LEFT_OUT and not _is_fact(spec)}
     return found
+
+
+def _is_fact(spec: Mapping[str, Any]) -> bool:
+    """Whether another role or the playbooks hand it over, so that no inventory sets it."""
+    return str(spec["description"]).startswith("Set by ")
 
 
 def owner(name: str, roles: Mapping[str, Mapping[str, Any]]) -> str:

@@ -257,14 +257,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..module_utils.core.errors import ConfigError, LeaseLost, RunbookError
+from ..module_utils.core.errors import ConfigError, LeaseLost
 from ..module_utils.core.module import Plan, Runtime, run
 from ..module_utils.core.options import lease_options, store_options
 from ..module_utils.release.lease import Lease, guard
 from ..module_utils.release.lease_document import iso, last_holder
 from ..module_utils.release.ledger import find, make, place, same, write
 from ..module_utils.release.ledger_keys import Key, newest_first
-from ..module_utils.release.ledger_rules import moment, refuse_contradictions
+from ..module_utils.release.ledger_rules import fence, moment, refuse_contradictions, withdraw
 from ..module_utils.release.store_clock import StoreClock
 from ..module_utils.store.base import Store, unguarded
 from ..module_utils.store.open import open_store
@@ -360,30 +360,15 @@ def brief(record: dict[str, Any]) -> dict[str, Any]:
 
 def apply(plan: Plan, client: Client) -> dict[str, Any]:
     work: Work = plan.todo
-    record = place(work.record, work.keys, fence(client))
+    record = place(work.record, work.keys, fence(client.store, client.lease))
     key = write(client.store, record)
     try:
         if client.lease:
             client.lease.beat()
     except LeaseLost as lost:  # the process was suspended between the check and the write
-        withdraw(client, key, lost)
+        withdraw(client.take_back, key, lost)
         raise
     return {"record": record}
-
-
-def fence(client: Client) -> int:
-    """Return the number of this run among the lease's holders. Without a lease it is the last holder's. Raises LeaseLost."""
-    if client.lease:
-        document, _etag = client.lease.read()
-        return document["fence"]
-    return last_holder(client.store)
-
-
-def withdraw(client: Client, key: str, lost: LeaseLost) -> None:
-    try:
-        client.take_back(key)
-    except RunbookError as error:
-        lost.advise(f"The record {key} was written too late and could not be removed: {error} Remove it by hand.")
 
 
 def main() -> None:

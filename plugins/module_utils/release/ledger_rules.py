@@ -1,16 +1,18 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which records the ledger takes: one that contradicts itself is refused."""
+"""Which records the ledger takes: one that contradicts itself is refused, and one of a run that lost the lease is withdrawn."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..core.errors import ConfigError
-from .lease_document import iso, timestamp
+from ..core.errors import ConfigError, LeaseLost, RunbookError
+from ..store.base import Store
+from .lease import Lease
+from .lease_document import iso, last_holder, timestamp
 
 
 def refuse_contradictions(params: Mapping[str, Any]) -> None:
@@ -35,3 +37,19 @@ def moment(params: Mapping[str, Any], option: str) -> str | None:
         return iso(timestamp(params[option])) if params[option] else None
     except ValueError:
         raise ConfigError(f"{option} is {params[option]!r}, which is not a valid time. Use ISO 8601, such as 2026-01-31T12:00:00Z.") from None
+
+
+def fence(store: Store, lease: Lease | None) -> int:
+    """Return the number of this run among the lease's holders. Raise LeaseLost. Without a lease it is the last holder's."""
+    if lease:
+        document, _etag = lease.read()
+        return document["fence"]
+    return last_holder(store)
+
+
+def withdraw(take_back: Callable[[str], None], key: str, lost: LeaseLost) -> None:
+    """Remove a record that this run must not have written; where that fails, say so in ``lost``."""
+    try:
+        take_back(key)
+    except RunbookError as error:
+        lost.advise(f"The record {key} was written too late and could not be removed: {error} Remove it by hand.")
