@@ -159,7 +159,7 @@ class Jobs:
     """Notes what is deployed, in place of building it."""
 
     def __init__(self, folder: Path) -> None:
-        self.cloud = SimpleNamespace(blobs=Blobs(folder), save=lambda: None)
+        self.context = SimpleNamespace(blobs=Blobs(folder), save=lambda: None)
         self.made: list[dict[str, Any]] = []
 
     def deploy(self, front: Storefront, service: Service, files: dict[str, str], **more: Any) -> UnitDeployment:
