@@ -233,7 +233,7 @@ def argument_spec() -> dict[str, Any]:
 
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> GitHub:
-    hooks: dict[str, Any] = {"before_write": runtime.before_write, "tick": runtime.beat, "allow_plain_http": params["allow_plain_http"]}
+    hooks: dict[str, Any] = {"before_write": runtime.before_write, "tick": runtime.heartbeat, "allow_plain_http": params["allow_plain_http"]}
     return GitHub(params["api_token"], params["repository"], params["api_url"], timeout=params["timeout"], **hooks)
 
 

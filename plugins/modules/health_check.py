@@ -384,7 +384,7 @@ def argument_spec() -> dict[str, Any]:
 
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> Prober:
-    waiter = Waiter(timeout=params["wait_timeout"], interval=params["interval"], beat=runtime.beat, warn=runtime.warn)
+    waiter = Waiter(timeout=params["wait_timeout"], interval=params["interval"], heartbeat=runtime.heartbeat, warn=runtime.warn)
     return Prober(waiter, passes=params["passes"], timeout=params["timeout"])
 
 

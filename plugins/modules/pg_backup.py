@@ -315,7 +315,7 @@ def argument_spec() -> dict[str, Any]:
 
 
 def client(params: dict[str, Any], runtime: Runtime) -> Job:
-    return Job(params, permit=runtime.permit, warn=runtime.warn, note=runtime.note, beat=runtime.beat)
+    return Job(params, permit=runtime.permit, warn=runtime.warn, note=runtime.note, heartbeat=runtime.heartbeat)
 
 
 def plan(_params: dict[str, Any], job: Job) -> Plan:

@@ -194,7 +194,7 @@ def apply(plan: Plan, client: Client) -> None:
             remove(client, [f"{plan.todo['prefix']}{name}{MANIFEST}", *(entry.key for entry in entries)])
             done.append(name)
         for left in plan.todo["leftovers"]:
-            client.runtime.beat()
+            client.runtime.heartbeat()
             left.remove(client.store)
     except RunbookError as error:
         error.result["removed"] = [backup for backup in plan.result["removed"] if backup["name"] in done]
@@ -204,7 +204,7 @@ def apply(plan: Plan, client: Client) -> None:
 def remove(client: Client, keys: list[str]) -> None:
     """The manifest comes first: from then on it is no backup, whatever becomes of the rest."""
     for key in keys:
-        client.runtime.beat()
+        client.runtime.heartbeat()
         client.store.delete(key)
 
 

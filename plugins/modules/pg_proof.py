@@ -183,10 +183,10 @@ class Client:
         self.close = self.held.close
         self.store = self.held.enter_context(closing(open_store(params, runtime.permit)))
         self.warn = runtime.warn
-        self._waiter = Waiter(timeout=params["wait_timeout"], beat=runtime.beat)
+        self._waiter = Waiter(timeout=params["wait_timeout"], heartbeat=runtime.heartbeat)
         self._began = self._waiter.clock()
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         self._waiter.check("the proof")
         if self._waiter.clock() - self._began > self._waiter.timeout:
             raise WaitTimeout(f"The backup was not restored after {self._waiter.timeout:g} s (wait_timeout), so nothing is proven. Give it more time.")
@@ -200,17 +200,17 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     if known and not params["again"]:
         return Plan(before=before, after=before, result={"proof": known[0]})
     facts = {"size": manifest.get("database_size"), "version": manifest.get("server_version")}
-    place = find_scratch_server(params, client.live, **facts, held=client.held, beat=client.beat)
+    place = find_scratch_server(params, client.live, **facts, held=client.held, heartbeat=client.heartbeat)
     proof = trial.announced(manifest, place)
     return Plan(before=before, after={**before, "proven": "now"}, todo={"params": params, "of": (manifest, place, proof)}, result={"proof": proof})
 
 
 def apply(plan: Plan, client: Client) -> dict[str, Any]:
     params = plan.todo["params"]
-    options = {"prefix": client.prefix, "identity": client.identity, "jobs": params["jobs"], "postgres_bin": params["postgres_bin"], "beat": client.beat}
+    options = {"prefix": client.prefix, "identity": client.identity, "jobs": params["jobs"], "postgres_bin": params["postgres_bin"], "heartbeat": client.heartbeat}
     with trial.restored(client.store, *plan.todo["of"], **options) as tried:
         pass  # what restores it looks at it too
-    trial.keep(client.store, tried, client.prefix, client.beat)
+    trial.keep(client.store, tried, client.prefix, client.heartbeat)
     return {"proof": tried.proof, "leftovers": tried.leftovers}
 
 

@@ -282,7 +282,7 @@ def argument_spec() -> dict[str, Any]:
 
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> Job:
-    return Job(params, warn=runtime.warn, beat=runtime.beat, check_mode=runtime.check_mode)
+    return Job(params, warn=runtime.warn, heartbeat=runtime.heartbeat, check_mode=runtime.check_mode)
 
 
 def plan(params: dict[str, Any], job: Job) -> Plan:
@@ -294,18 +294,18 @@ def plan(params: dict[str, Any], job: Job) -> Plan:
     report = Report(database=job.live.name, swap=swap, swap_reason=reason, serves=job.live.name)
     if swap == "rename":
         return BY_RENAME[job.state](job, site, report)
-    target = RestoreTarget(site, job.target, params["adopt"], job.beat)
+    target = RestoreTarget(site, job.target, params["adopt"], job.heartbeat)
     return by_url.move_back(job, target, report) if job.state == "undone" else by_url.move(job, target, report)
 
 
 def find_site(job: Job) -> Site:
     """Inspect the live database's server. To undo a move to another database of it, the live one is the one that was left."""
-    site = replace_live.inspect_server(job.live, job.params["maintenance_database"], job.beat, job.held)
+    site = replace_live.inspect_server(job.live, job.params["maintenance_database"], job.heartbeat, job.held)
     if not site.present.open:
         job.warn(f"{job.live.name} accepts no connections, as a crash of its server in a swap leaves it. It is opened again.")
     if job.state == "undone" and site.present.note.get("state") == "serving":
         job.live = databases.beside(job.live, site.present.note["of"])
-        site = replace_live.inspect_server(job.live, job.params["maintenance_database"], job.beat, job.held)
+        site = replace_live.inspect_server(job.live, job.params["maintenance_database"], job.heartbeat, job.held)
     return site
 
 

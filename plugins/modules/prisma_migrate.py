@@ -430,7 +430,7 @@ def argument_spec() -> dict[str, Any]:
 
 class Client(Project):
     def __init__(self, params: dict[str, Any], runtime: Runtime) -> None:
-        super().__init__(params, warn=runtime.warn, beat=runtime.beat)
+        super().__init__(params, warn=runtime.warn, heartbeat=runtime.heartbeat)
         self.check_mode = runtime.check_mode
 
 

@@ -218,14 +218,14 @@ class Client(Project):
     """Both databases, as they are reached past a pooler."""
 
     def __init__(self, params: dict[str, Any], runtime: Runtime) -> None:
-        super().__init__(params, warn=runtime.warn, beat=runtime.beat)
+        super().__init__(params, warn=runtime.warn, heartbeat=runtime.heartbeat)
         self.permit = runtime.permit
         self.given = direct(params["scratch_url"], option="scratch_url", remedy="scratch_url") if params["copy"] == "given" else None
         if self.given:
             refuse_same_address(self.database, self.given)
         self.began = self.waiter.clock()
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         self.waiter.check("the rehearsal")
         if self.waiter.clock() - self.began > self.waiter.timeout:
             raise WaitTimeout(f"The copy was not ready after {self.waiter.timeout:g} s (wait_timeout), so nothing was rehearsed. Increase wait_timeout.")
@@ -234,7 +234,7 @@ class Client(Project):
         if self.given:
             refuse_same_database(connection, self.connect(self.given))
             return nullcontext((self.given, {})), self.given.describe(), {}
-        hooks: dict[str, Any] = {"held": self.held, "beat": self.beat, "warn": self.warn, "permit": self.permit}
+        hooks: dict[str, Any] = {"held": self.held, "heartbeat": self.heartbeat, "warn": self.warn, "permit": self.permit}
         return rehearsal_copy.planned(self.params, self.database, connection, state, **hooks)
 
 

@@ -344,7 +344,7 @@ def argument_spec() -> dict[str, Any]:
 
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> Railway:
-    return connect(params, beat=runtime.beat, warn=runtime.warn, before_write=runtime.before_write)
+    return connect(params, heartbeat=runtime.heartbeat, warn=runtime.warn, before_write=runtime.before_write)
 
 
 def plan(params: dict[str, Any], client: Railway) -> Plan:

@@ -364,7 +364,7 @@ def apply(plan: Plan, client: Client) -> dict[str, Any]:
     key = write(client.store, record)
     try:
         if client.lease:
-            client.lease.beat()
+            client.lease.heartbeat()
     except LeaseLost as lost:  # the process was suspended between the check and the write
         withdraw(client.take_back, key, lost)
         raise

@@ -343,7 +343,7 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Render:
         params["commit"] = resolve(params["path"], params["ref"])
     release = params["release"] or params["ref"]
     releases = named(releases_in(params["path"], runtime.warn), [params["commit"], params["image"]], release)
-    return connect(params, releases=releases, beat=runtime.beat, warn=runtime.warn, before_write=runtime.before_write)
+    return connect(params, releases=releases, heartbeat=runtime.heartbeat, warn=runtime.warn, before_write=runtime.before_write)
 
 
 def plan(params: dict[str, Any], client: Render) -> Plan:

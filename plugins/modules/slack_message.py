@@ -192,7 +192,7 @@ def argument_spec() -> dict[str, Any]:
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> Slack | Webhook:
     refuse_unfit(params)
-    hooks: dict[str, Any] = {"before_write": runtime.before_write, "tick": runtime.beat, "allow_plain_http": params["allow_plain_http"]}
+    hooks: dict[str, Any] = {"before_write": runtime.before_write, "tick": runtime.heartbeat, "allow_plain_http": params["allow_plain_http"]}
     if params["webhook_url"]:
         return Webhook(params["webhook_url"], timeout=params["timeout"], **hooks)
     return Slack(params["api_token"], params["api_url"], timeout=params["timeout"], **hooks)

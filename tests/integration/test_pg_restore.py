@@ -440,9 +440,9 @@ def test_a_lease_that_is_lost_in_the_middle_of_it_stops_it_and_leaves_nothing(sh
 def test_a_restore_that_takes_too_long_is_stopped_and_leaves_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     oid, load = shop.oid(), restore.load
 
-    def slow(*values: Any, beat: Any, **options: Any) -> None:
-        load(*values, beat=beat, **options)
-        wait_until(lambda: beat() or False, 30)
+    def slow(*values: Any, heartbeat: Any, **options: Any) -> None:
+        load(*values, heartbeat=heartbeat, **options)
+        wait_until(lambda: heartbeat() or False, 30)
 
     monkeypatch.setattr(restore, "load", slow)
     refused = shop.restore(wait_timeout=3)

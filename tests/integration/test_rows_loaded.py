@@ -56,8 +56,8 @@ def test_rows_are_reported_while_they_are_loaded(database: Database, loading: su
 
 
 def test_without_a_screen_it_is_the_beat_alone(database: Database) -> None:
-    def beat() -> None:
+    def heartbeat() -> None:
         raise AssertionError
 
-    with rows_loaded(direct(database.url), beat) as tick:
-        assert tick is beat
+    with rows_loaded(direct(database.url), heartbeat) as tick:
+        assert tick is heartbeat

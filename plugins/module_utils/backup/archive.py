@@ -82,12 +82,12 @@ def choose(store: Store, name: str, prefix: str, database: str | None, warn: Cal
 
 
 @contextmanager
-def fetch(store: Store, name: str, prefix: str, identity: str | None, beat: Callable[[], None], *, frozen: bool = False) -> Iterator[Archive]:
+def fetch(store: Store, name: str, prefix: str, identity: str | None, heartbeat: Callable[[], None], *, frozen: bool = False) -> Iterator[Archive]:
     """Give a backup as an archive, to be loaded ``frozen`` as archive_layout.py has it.
 
     Raises ConfigError without the right identity, RunbookError unless it is what its manifest tells of, and whole.
     """
-    with open_backup(store, name, identity, prefix=prefix, beat=paced(beat)) as opened:
+    with open_backup(store, name, identity, prefix=prefix, heartbeat=paced(heartbeat)) as opened:
         if opened.format == "directory":
             with private_folder(FOLDER) as folder:
                 with _room():
@@ -99,9 +99,9 @@ def fetch(store: Store, name: str, prefix: str, identity: str | None, beat: Call
 
 
 @contextmanager
-def fetch_file(path: str, sha256: str | None, beat: Callable[[], None]) -> Iterator[Archive]:
+def fetch_file(path: str, sha256: str | None, heartbeat: Callable[[], None]) -> Iterator[Archive]:
     """Give a file that pg_dump wrote in the custom format, in zstd or not, as an archive. ``sha256`` is what it has to be."""
-    source, digest, tick = Path(path), hashlib.sha256(), paced(beat)
+    source, digest, tick = Path(path), hashlib.sha256(), paced(heartbeat)
     if not source.is_file():
         raise ConfigError(f"There is no file {path}. Correct file.", code="no_backup")
     with source.open("rb") as opened:

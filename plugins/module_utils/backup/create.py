@@ -90,7 +90,7 @@ def make(
     leftovers: list[Leftover],
     identity: str | None,
     count_limit: int,
-    beat: Any,
+    heartbeat: Any,
     progress: Progress,
 ) -> Manifest:
     """Create the backup that ``facts`` describe, verify it by ``facts["verified"]``, and return its manifest, which is written last.
@@ -102,16 +102,16 @@ def make(
         left.remove(store)
     sweep(shape.scratch)
     recipients = encryption.parse_recipients(facts["recipients"]) if facts["recipients"] else []
-    target = Target(store, f"{prefix}{facts['name']}/", shape.level, recipients, beat, progress)
+    target = Target(store, f"{prefix}{facts['name']}/", shape.level, recipients, heartbeat, progress)
     with scratch_folder(shape) as scratch:
-        with snapshot(connection, count_limit, beat) as seen, counting(seen, beat) as counter:
-            dumping = replace(target, beat=counter.beat)
+        with snapshot(connection, count_limit, heartbeat) as seen, counting(seen, heartbeat) as counter:
+            dumping = replace(target, heartbeat=counter.heartbeat)
             if shape.format == "directory":
                 objects = dump_folder(database, tools["pg_dump"], dumping, seen.scope(), jobs=shape.jobs, scratch=scratch)
             else:  # about a quarter: no indexes, and zstd halves the rest at least
                 objects = dump_stream(database, tools["pg_dump"], dumping, seen.scope(), facts["database_size"] // 4)
             counted, found = counter.result()
-        objects.append(target.put(GLOBALS, [json.dumps(found).encode()], beat))
+        objects.append(target.put(GLOBALS, [json.dumps(found).encode()], heartbeat))
         dumped = datetime.now(UTC)
         raw_size = sum(item["raw_size"] for item in objects)
         manifest = {
@@ -123,7 +123,7 @@ def make(
             "objects": objects,
             "bytes_per_second": round(raw_size / max((dumped - began).total_seconds(), 0.001)),
         }
-        made = OpenBackup(store, manifest, prefix, encryption.parse_identity(identity) if identity and recipients else [], beat)
+        made = OpenBackup(store, manifest, prefix, encryption.parse_identity(identity) if identity and recipients else [], heartbeat)
         if facts["verified"] == "checksum":
             made.verify()
         elif facts["verified"] == "decode":  # which looks at the checksums too
@@ -133,7 +133,7 @@ def make(
         "finished_at": finished.isoformat(timespec="seconds"),
         "duration": round((finished - datetime.fromisoformat(facts["started_at"])).total_seconds(), 3),
     }
-    beat()
+    heartbeat()
     write_manifest(store, manifest, prefix)
     return manifest
 

@@ -68,18 +68,18 @@ class Target:
     key: str
     level: int
     recipients: Sequence[Any]
-    beat: Beat
+    heartbeat: Beat
     progress: Progress
 
     def suffix(self) -> str:
         return ".zst.age" if self.recipients else ".zst"
 
-    def put(self, source: str, pieces: Iterable[bytes], beat: Beat, expected: int = 0, *, counted: bool = False) -> dict[str, Any]:
+    def put(self, source: str, pieces: Iterable[bytes], heartbeat: Beat, expected: int = 0, *, counted: bool = False) -> dict[str, Any]:
         """Store a stream of about ``expected`` bytes as one object, and return {source, file, size, raw_size, sha256}.
 
         ``counted`` says that the progress has its raw bytes already.
 
-        It is completed only once ``pieces`` ended well, and taken back otherwise. Raises what ``pieces``, ``beat`` and the store raise.
+        It is completed only once ``pieces`` ended well, and taken back otherwise. Raises what ``pieces``, ``heartbeat`` and the store raise.
         """
         file = source + self.suffix()
         digest, size, raw_size = hashlib.sha256(), 0, 0
@@ -107,7 +107,7 @@ class Target:
             else:
                 for data in packed():
                     write(data)
-            beat()
+            heartbeat()
             writer.complete()
         except BaseException:
             writer.abort()
@@ -118,10 +118,10 @@ class Target:
 def dump_stream(database: Database, tool: Tool, target: Target, scope: Sequence[str], expected: int) -> list[dict[str, Any]]:
     """Dump what the options ``scope`` of pg_dump name into one object of about ``expected`` bytes.
 
-    Raises CommandFailed, and whatever the beat and the store raise.
+    Raises CommandFailed, and whatever the heartbeat and the store raise.
     """
     with _pg_dump(database, tool, ["--format=custom", *scope], stdout=subprocess.PIPE, pipesize=CHUNK) as (process, said):
-        return [target.put(DUMP, _printed(process, said, database, target.beat), target.beat, expected)]
+        return [target.put(DUMP, _printed(process, said, database, target.heartbeat), target.heartbeat, expected)]
 
 
 def dump_folder(database: Database, tool: Tool, target: Target, scope: Sequence[str], *, jobs: int, scratch: Path) -> list[dict[str, Any]]:
@@ -130,7 +130,7 @@ def dump_folder(database: Database, tool: Tool, target: Target, scope: Sequence[
     options = ["--format=directory", f"--jobs={jobs}", f"--file={folder}", *scope]
     with _pg_dump(database, tool, options, stdout=subprocess.DEVNULL) as (process, said):
         while True:
-            target.beat()
+            target.heartbeat()
             try:
                 process.wait(BEAT_INTERVAL)
                 break
@@ -169,7 +169,7 @@ def _put_files(files: Sequence[Path], target: Target, jobs: int) -> list[dict[st
         try:
             left: Any = futures
             while left:  # the lease is renewed by this thread alone
-                target.beat()
+                target.heartbeat()
                 done, left = wait(left, BEAT_INTERVAL)
                 for future in done:
                     future.result()
@@ -193,10 +193,10 @@ def _pg_dump(database: Database, tool: Tool, options: Sequence[str], **pipes: An
                 process.stdout.close()
 
 
-def _printed(process: subprocess.Popen[bytes], said: IO[bytes], database: Database, beat: Beat) -> Iterator[bytes]:
-    """Give what pg_dump prints, beat also while it is silent, and raise CommandFailed at the end unless its exit code is 0."""
+def _printed(process: subprocess.Popen[bytes], said: IO[bytes], database: Database, heartbeat: Beat) -> Iterator[bytes]:
+    """Yield what pg_dump prints, call ``heartbeat`` also while it is silent, and raise CommandFailed at the end unless its exit code is 0."""
     descriptor = cast(IO[bytes], process.stdout).fileno()
-    tick = paced(beat)
+    tick = paced(heartbeat)
     while True:
         tick()
         if select.select([descriptor], [], [], BEAT_INTERVAL)[0]:
@@ -217,14 +217,14 @@ def _expect_success(process: subprocess.Popen[bytes], said: IO[bytes], database:
         )
 
 
-def paced(beat: Beat, clock: Callable[[], float] = time.monotonic) -> Beat:
-    """Return a function that calls ``beat``, but not again within two seconds."""
+def paced(heartbeat: Beat, clock: Callable[[], float] = time.monotonic) -> Beat:
+    """Return a function that calls ``heartbeat``, but not again within two seconds."""
     last = -BEAT_INTERVAL
 
     def tick() -> None:
         nonlocal last
         if clock() - last >= BEAT_INTERVAL:
-            beat()
+            heartbeat()
             last = clock()
 
     return tick

@@ -35,7 +35,7 @@ class Job:
     """The database, the store, and the options of pg_backup in ``params``. Raises ConfigError."""
 
     def __init__(
-        self, params: Mapping[str, Any], *, permit: Permit | None, warn: Callable[[str], None], note: Callable[[str], None], beat: Callable[[], None]
+        self, params: Mapping[str, Any], *, permit: Permit | None, warn: Callable[[str], None], note: Callable[[str], None], heartbeat: Callable[[], None]
     ) -> None:
         self.params, self.warn = params, warn
         self.database = direct(params["database_url"], remedy="database_url")
@@ -46,10 +46,10 @@ class Job:
         self.prefix = folder(params["prefix"])
         self.progress = Progress()
         self._note = note
-        self._waiter = Waiter(timeout=params["wait_timeout"], beat=beat)
+        self._waiter = Waiter(timeout=params["wait_timeout"], heartbeat=heartbeat)
         self._began = self._noted = self._waiter.clock()
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         now = self._waiter.clock()
         report(f"Backup of {self.database.name}: {self.progress.told(now - self._began)}")
         if now - self._noted >= NOTE_INTERVAL:
@@ -100,7 +100,7 @@ class Job:
                 leftovers=[left for left in catalogue.leftovers if left.name == name],
                 identity=identity,
                 count_limit=self.params["count_limit"],
-                beat=self.beat,
+                heartbeat=self.heartbeat,
                 progress=self.progress,
             )
             return {"backup": manifest}

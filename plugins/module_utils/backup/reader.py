@@ -35,7 +35,7 @@ class OpenBackup:
     manifest: Manifest
     prefix: str
     identities: Sequence[Any]
-    beat: Callable[[], None]
+    heartbeat: Callable[[], None]
 
     @property
     def name(self) -> str:
@@ -90,11 +90,11 @@ class OpenBackup:
     def _stored(self, item: Mapping[str, Any]) -> Iterator[bytes]:
         digest, size = hashlib.sha256(), 0
         transfer = Transfer(f"Reading {item['source']} of the backup {self.name}", item["size"])
-        for piece in self.store.read(f"{self.prefix}{self.name}/{item['file']}", self.beat):
+        for piece in self.store.read(f"{self.prefix}{self.name}/{item['file']}", self.heartbeat):
             digest.update(piece)
             size += len(piece)
             transfer.add(len(piece))
-            self.beat()
+            self.heartbeat()
             yield piece
         if (size, digest.hexdigest()) != (item["size"], item["sha256"]):
             raise self._damaged(item, f"the store returns other bytes than were written ({size} of {item['size']} bytes)", "checksum")
@@ -132,7 +132,7 @@ class OpenBackup:
 
 
 @contextmanager
-def open_backup(store: Store, name: str, identity: str | None = None, *, prefix: str = PREFIX, beat: Callable[[], None] = nothing) -> Iterator[OpenBackup]:
+def open_backup(store: Store, name: str, identity: str | None = None, *, prefix: str = PREFIX, heartbeat: Callable[[], None] = nothing) -> Iterator[OpenBackup]:
     """Open a backup by its name.
 
     ``identity`` is the secret key of age, or the content of age-keygen's file; ``verify`` does without. Raises ConfigError when there is no such backup, and
@@ -146,4 +146,4 @@ def open_backup(store: Store, name: str, identity: str | None = None, *, prefix:
             "Give the secret key of one of them as identity.",
             code="wrong_identity",
         )
-    yield OpenBackup(store, manifest, prefix, identities, beat)
+    yield OpenBackup(store, manifest, prefix, identities, heartbeat)

@@ -84,12 +84,12 @@ class Snapshot:
 
 
 @contextmanager
-def snapshot(connection: Any, limit: int, beat: Callable[[], None]) -> Iterator[Snapshot]:
+def snapshot(connection: Any, limit: int, heartbeat: Callable[[], None]) -> Iterator[Snapshot]:
     """Give a snapshot to dump from, which ends with the block, as the connection does.
 
     Tables are counted, the smallest first, as long as they have ``limit`` bytes in all.
     """
-    connection.beat = beat
+    connection.heartbeat = heartbeat
     with closing(connection):
         query(connection, "SET row_security = off")
         query(connection, ONE_PROCESS)
@@ -123,19 +123,19 @@ def _held(connection: Any, table: str) -> bool:
 class Counting:
     """The rows of a snapshot, counted in a thread of its own while pg_dump reads them; ``stop`` cancels it."""
 
-    def __init__(self, seen: Snapshot, beat: Callable[[], None]) -> None:
-        self._seen, self._beat = seen, beat
+    def __init__(self, seen: Snapshot, heartbeat: Callable[[], None]) -> None:
+        self._seen, self._beat = seen, heartbeat
         self._pool = ThreadPoolExecutor(1)
         self._found: Future[tuple[dict[str, Any], dict[str, Any]]] | None = None
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """Beat, and keep the session of the snapshot in use. The first call begins to count: pg_dump, which forks this process, has started by then.
 
-        Raises what ``beat`` raises, and what stopped the count.
+        Raises what ``heartbeat`` raises, and what stopped the count.
         """
         self._beat()
         if not self._found:
-            self._seen.connection.beat = nothing  # this thread alone beats
+            self._seen.connection.heartbeat = nothing  # this thread alone beats
             self._found = self._pool.submit(self._count)
         elif self._found.done():
             self._found.result()
@@ -146,7 +146,7 @@ class Counting:
 
     def result(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return (what ``Snapshot.count`` returns, what postgres/globals.py collects) of the snapshot."""
-        self.beat()
+        self.heartbeat()
         assert self._found
         while wait([self._found], BEAT_INTERVAL).not_done:
             self._beat()
@@ -159,8 +159,8 @@ class Counting:
 
 
 @contextmanager
-def counting(seen: Snapshot, beat: Callable[[], None]) -> Iterator[Counting]:
-    counter = Counting(seen, beat)
+def counting(seen: Snapshot, heartbeat: Callable[[], None]) -> Iterator[Counting]:
+    counter = Counting(seen, heartbeat)
     try:
         yield counter
     finally:

@@ -41,7 +41,7 @@ def _read(backup: OpenBackup, tool: Tool, archive: Sequence[str]) -> None:
             with suppress(BrokenPipeError):
                 pipe.close()
             while process.poll() is None:
-                backup.beat()
+                backup.heartbeat()
                 _wait(process)
         finally:
             kill(process)

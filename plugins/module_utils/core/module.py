@@ -26,7 +26,7 @@ from .wait import nothing
 class Guard(Protocol):
     """What lets a module write: see release/lease.py."""
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """Renew the lease; raise LeaseLost when this run does not hold it any more."""
 
     def before_write(self, seconds: float) -> float:
@@ -43,7 +43,7 @@ def unlimited(seconds: float) -> float:
 
 @dataclass(frozen=True)
 class Runtime:
-    """What a client may call back: ``warn(text)`` for the operator, ``beat()`` on each turn of a wait.
+    """What a client may call back: ``warn(text)`` for the operator, ``heartbeat()`` on each turn of a wait.
 
     ``before_write(seconds)`` is for the client itself, before every attempt of a write: it returns the seconds that the attempt may take.
     ``note(text)`` reports the progress of long work: on the screen, in the controller's system log and in the lease's journal.
@@ -51,7 +51,7 @@ class Runtime:
 
     warn: Callable[[str], None] = nothing
     note: Callable[[str], None] = nothing
-    beat: Callable[[], None] = nothing
+    heartbeat: Callable[[], None] = nothing
     before_write: Callable[[float], float] = unlimited
     check_mode: bool = False
 
@@ -106,7 +106,7 @@ def _runtime(module: AnsibleModule, mask: Callable[[str], str], guard: Callable[
     return Runtime(
         warn=lambda text: module.warn(mask(text)),  # Ansible masks results, but not warnings
         note=lambda text: _note(module, held, mask(text)),
-        beat=_one_at_a_time(held.beat) if held else nothing,
+        heartbeat=_one_at_a_time(held.heartbeat) if held else nothing,
         before_write=held.before_write if held else unlimited,
         check_mode=module.check_mode,
     )
@@ -121,7 +121,7 @@ def _carry_out(
         intent = plan(module.params, client)
         result = dict(intent.result)
         if intent.changed and not module.check_mode:
-            runtime.beat()
+            runtime.heartbeat()
             result.update(apply(intent, client) or {})
     except BaseException:
         with suppress(Exception):  # the first error is the one to report
@@ -152,14 +152,14 @@ def _close(client: Any) -> None:
         close()
 
 
-def _one_at_a_time(beat: Callable[[], None]) -> Callable[[], None]:
-    """Return ``beat`` for several threads: while one renews the lease, the others need not."""
+def _one_at_a_time(heartbeat: Callable[[], None]) -> Callable[[], None]:
+    """Return ``heartbeat`` for several threads: while one renews the lease, the others need not."""
     busy = threading.Lock()
 
     def renew() -> None:
         if busy.acquire(blocking=False):
             try:
-                beat()
+                heartbeat()
             finally:
                 busy.release()
 

@@ -37,12 +37,12 @@ def nothing(*_args: object) -> None:
 class Waiter:
     """How to wait: ``timeout`` and ``interval`` in seconds; ``interval`` may be a function of the seconds waited.
 
-    ``beat`` is called on every turn: it renews the lease, and raises when it is lost. ``warn`` takes a line for the operator.
+    ``heartbeat`` is called on every turn: it renews the lease, and raises when it is lost. ``warn`` takes a line for the operator.
     """
 
     timeout: float = 900
     interval: float | Callable[[float], float] = 2.0
-    beat: Callable[[], None] = nothing
+    heartbeat: Callable[[], None] = nothing
     warn: Callable[[str], None] = nothing
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
@@ -52,7 +52,7 @@ class Waiter:
         """Do what each turn of long work needs: stop when the play is gone, and renew the lease."""
         if self._controller and not is_alive(*self._controller):
             raise RunbookError(f"The play that waited for {what} is gone, so this worker stops too. Run the play again: it goes on from here.")
-        self.beat()
+        self.heartbeat()
 
     def settle(self, send: Callable[[], Answer], is_done: Callable[[], object], tries: int = TRIES) -> Answer | None:
         """Write, and return the vendor's answer. Where that was lost, check whether the write was done: then return None, else write again."""
@@ -87,7 +87,7 @@ class Waiter:
         warned of once and waited on. ``what`` names the thing, ``look_at`` says where to look after a timeout, ``explain(answer)`` gives
         the tail of the vendor's log for a failure, ``advice`` says what to do by the vendor's word. ``describe(answer)`` gives the words of a
         progress line, and ``limit`` the seconds that it names where these are not ``timeout``. Raises DeploymentFailed, WaitTimeout, and whatever
-        ``beat`` raises.
+        ``heartbeat`` raises.
         """
         started = self.clock()
         unknown: set[str] = set()

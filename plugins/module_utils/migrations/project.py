@@ -23,12 +23,12 @@ from .unknown import unknown_to_release
 class Project:
     """``params`` are the module's options. What it opens is closed by ``close``. Raises ConfigError."""
 
-    def __init__(self, params: Mapping[str, Any], *, warn: Callable[[str], None] = nothing, beat: Callable[[], None] = nothing) -> None:
+    def __init__(self, params: Mapping[str, Any], *, warn: Callable[[str], None] = nothing, heartbeat: Callable[[], None] = nothing) -> None:
         self.params, self.warn = params, warn
         self.held = ExitStack()
         self.close = self.held.close
         self.database = direct(params["database_url"], params["direct_url"])
-        self.waiter = Waiter(timeout=params["wait_timeout"], interval=1.0, beat=beat, warn=warn)
+        self.waiter = Waiter(timeout=params["wait_timeout"], interval=1.0, heartbeat=heartbeat, warn=warn)
         self.settings = {name: params[name] for name in ("lock_timeout", "statement_timeout")}
 
     def connect(self, database: Database | None = None) -> Any:

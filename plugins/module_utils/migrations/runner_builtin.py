@@ -91,7 +91,7 @@ class Builtin:
     def __init__(self, connection: Any, waiter: Waiter, *, schema: str, settings: Mapping[str, float], lock_retries: int) -> None:
         self.connection, self.waiter, self.schema, self.settings, self.lock_retries = connection, waiter, schema, settings, lock_retries
         self._deadline = waiter.clock() + waiter.timeout
-        connection.beat = self._beat
+        connection.heartbeat = self._beat
 
     def apply(self, read_state: Callable[[], State]) -> list[str]:
         """Apply what is pending and return the names. ``look`` tells the state anew once nobody else can change it, and refuses what must not go on.

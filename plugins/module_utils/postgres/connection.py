@@ -52,17 +52,17 @@ def direct(database_url: str, direct_url: str | None = None, *, option: str = "d
 
 
 class Connection(ServerConnection):
-    """A connection that calls ``beat`` while the server works. ``stopped`` is what ``beat`` raised, after which the statement was cancelled."""
+    """A connection that calls ``heartbeat`` while the server works. ``stopped`` is what ``heartbeat`` raised, after which the statement was cancelled."""
 
-    beat: Callable[[], None] = staticmethod(nothing)
+    heartbeat: Callable[[], None] = staticmethod(nothing)
     stopped: BaseException | None = None
 
 
-def connect(database: Database, *, beat: Callable[[], None] = nothing) -> Any:
+def connect(database: Database, *, heartbeat: Callable[[], None] = nothing) -> Any:
     """Connect, each statement a transaction of its own, with Prisma's schema as the search path. Raises Unreachable or ConfigError.
 
     Settings of the database and of the user do not stop the session: see session.py.
-    A statement ends early when ``beat``, called every two seconds, raises: so a lost lease or a deadline stops it on the server too.
+    A statement ends early when ``heartbeat``, called every two seconds, raises: so a lost lease or a deadline stops it on the server too.
     """
     extensions.set_wait_callback(_wait)
     connection = _connect(database)
@@ -74,7 +74,7 @@ def connect(database: Database, *, beat: Callable[[], None] = nothing) -> Any:
     if known[0] != (tuple(later.values()) or (None,)) or not dates.startswith("ISO"):
         connection.close()  # by options and not by SET, which RESET ALL would take back
         connection = _connect(database, major, DateStyle=session.readable_dates(dates))
-    connection.beat = beat
+    connection.heartbeat = heartbeat
     return connection
 
 
@@ -125,7 +125,7 @@ def _wait(connection: Any) -> None:
         try:
             ready = select.select(mine if state == extensions.POLL_READ else [], mine if state == extensions.POLL_WRITE else [], [], BEAT_INTERVAL)
             if not any(ready) and not getattr(connection, "stopped", None):
-                getattr(connection, "beat", nothing)()
+                getattr(connection, "heartbeat", nothing)()
         except BaseException as reason:
             if not isinstance(connection, Connection):
                 raise
@@ -134,7 +134,7 @@ def _wait(connection: Any) -> None:
 
 
 def execute(connection: Any, statement: Any, values: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
-    """Run a statement and return its rows. Raises psycopg2.Error, or what made ``beat`` stop it."""
+    """Run a statement and return its rows. Raises psycopg2.Error, or what made ``heartbeat`` stop it."""
     with closing(connection.cursor()) as cursor:
         try:
             cursor.execute(statement, values)

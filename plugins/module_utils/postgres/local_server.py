@@ -33,7 +33,7 @@ SETTINGS = {
 
 
 @contextmanager
-def local_server(major: int, postgres_bin: str | None, beat: Callable[[], None]) -> Iterator[Database]:
+def local_server(major: int, postgres_bin: str | None, heartbeat: Callable[[], None]) -> Iterator[Database]:
     """Give the database ``postgres`` of a server of this version, or else the next newer one that is installed. Raises ConfigError."""
     server = find_tool("postgres", major, postgres_bin)
     prefix = AS_ANOTHER if os.geteuid() == 0 else []
@@ -55,16 +55,16 @@ def local_server(major: int, postgres_bin: str | None, beat: Callable[[], None])
             process = spawn([*prefix, server.path, "-D", data, *settings], env=own_environment(), stdout=log, stderr=log)
         try:
             database = Database(str(folder), 5432, USER, "", "postgres", "public", False, "", {}, "local_server")
-            _await(database, lambda: process.poll() is not None, folder / "log", beat)
+            _await(database, lambda: process.poll() is not None, folder / "log", heartbeat)
             yield database
         finally:
             kill(process)
 
 
-def _await(database: Database, ended: Callable[[], bool], log: Path, beat: Callable[[], None]) -> None:
+def _await(database: Database, ended: Callable[[], bool], log: Path, heartbeat: Callable[[], None]) -> None:
     give_up = time.monotonic() + START_TIMEOUT
     while True:
-        beat()
+        heartbeat()
         try:
             with closing(connect(database)):
                 return

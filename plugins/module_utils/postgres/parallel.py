@@ -16,10 +16,10 @@ from .connection import BEAT_INTERVAL, Database, connect, query
 Answer = list[tuple[Any, ...]]
 
 
-def ask_side_by_side(database: Database, statements: Sequence[str], *, at_a_time: int, beat: Callable[[], None]) -> list[Answer]:
+def ask_side_by_side(database: Database, statements: Sequence[str], *, at_a_time: int, heartbeat: Callable[[], None]) -> list[Answer]:
     """Return the answer to each statement; they are begun in their order. This thread alone beats.
 
-    Policies hide no row: where they would, it fails. Raises RunbookError, and whatever ``beat`` raises, once all that is under way was cancelled.
+    Policies hide no row: where they would, it fails. Raises RunbookError, and whatever ``heartbeat`` raises, once all that is under way was cancelled.
     """
     with ExitStack() as stack:
         connections = [stack.enter_context(closing(connect(database))) for _unused in statements[:at_a_time]]
@@ -39,7 +39,7 @@ def ask_side_by_side(database: Database, statements: Sequence[str], *, at_a_time
         with ThreadPoolExecutor(max(len(connections), 1)) as pool:
             asked = [pool.submit(ask, statement) for statement in statements]
             try:
-                _await(asked, beat)
+                _await(asked, heartbeat)
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 while wait([future for future in asked if not future.cancelled()], 0.1).not_done:
@@ -49,10 +49,10 @@ def ask_side_by_side(database: Database, statements: Sequence[str], *, at_a_time
         return [future.result() for future in asked]
 
 
-def _await(asked: Sequence[Future[Answer]], beat: Callable[[], None]) -> None:
+def _await(asked: Sequence[Future[Answer]], heartbeat: Callable[[], None]) -> None:
     left = set(asked)
     while left:
-        beat()
+        heartbeat()
         done, left = wait(left, BEAT_INTERVAL, FIRST_EXCEPTION)
         for future in done:
             future.result()

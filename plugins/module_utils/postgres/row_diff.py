@@ -58,8 +58,8 @@ class Losses:
     not_counted: dict[str, list[str]]
 
 
-def open_side(database: Database, beat: Callable[[], None]) -> Any:
-    connection = connect(database, beat=beat)
+def open_side(database: Database, heartbeat: Callable[[], None]) -> Any:
+    connection = connect(database, heartbeat=heartbeat)
     query(connection, ALIKE)
     return connection
 
@@ -166,20 +166,20 @@ def _compare(live: Any, other: Any, table: Name, columns: list[str], key: list[s
 def _agree(sides: tuple[Any, Any], statements: Sequence[Any]) -> bool:
     """Whether both answer alike. They work at the same time, since writers may be waiting; this thread alone beats for the two."""
     live, other = sides
-    beat, other.beat = other.beat, nothing
+    heartbeat, other.heartbeat = other.heartbeat, nothing
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(query, other, statements[1])
         try:
             found = query(live, statements[0])
             while wait([asked], BEAT_INTERVAL).not_done:
-                live.beat()
+                live.heartbeat()
         except BaseException:
             if not other.closed:
                 other.cancel()  # its end is awaited
             raise
         finally:
             pool.shutdown()
-            other.beat = beat
+            other.heartbeat = heartbeat
     return bool(found == asked.result())
 
 

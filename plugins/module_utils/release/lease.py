@@ -31,7 +31,7 @@ RACES = 10  # each lost race means that another process succeeded, so chance nev
 
 
 def guard(params: Mapping[str, Any]) -> Lease | None:
-    """Return the lease for a module's writes; None when its ``lease`` option is not set. The store is opened at the first ``beat``."""
+    """Return the lease for a module's writes; None when its ``lease`` option is not set. The store is opened at the first ``heartbeat``."""
     return Lease(open_later(params, unguarded), params["lease"], step=params.get("lease_step")) if params.get("lease") else None
 
 
@@ -112,7 +112,7 @@ class Lease:
         begun = self._begun
         with self._one:
             if self._ended <= begun or self._left() < seconds:  # otherwise a read that started after this call found the lease held
-                self.beat()
+                self.heartbeat()
             if self._left() < seconds:
                 self._try(renew_now=True)
             left = self._left()
@@ -120,7 +120,7 @@ class Lease:
             raise LeaseLost("The lease expired before the write could start, so nothing more is written. Run the play again: it settles what was left.")
         return min(seconds, left)
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """Check that this run may still write, and renew the lease when a third of its time has passed. Raises LeaseLost.
 
         On return, about two thirds of its time are left. A store that does not answer is tried again until the lease expires.
@@ -139,7 +139,7 @@ class Lease:
             raise Unreachable(f"Nothing is written, because the holder of the lease is unknown. {trouble}", retryable=True) from None
 
     def note(self, text: str) -> None:
-        """Set the step's progress. The next ``beat`` writes it to the journal; a later renewal without progress removes it."""
+        """Set the step's progress. The next ``heartbeat`` writes it to the journal; a later renewal without progress removes it."""
         self.progress = text
 
     def read(self) -> tuple[Document, str]:

@@ -59,7 +59,7 @@ class Swap:
 def restore(job: Job, site: Site, report: Report) -> Plan:
     """Plan to restore a backup, as far as ``state`` says. Raises ConfigError for what cannot be done or was not approved."""
     params, database = job.params, report.database
-    archive = job.held.enter_context(fetch_file(params["file"], params["sha256"], job.beat)) if params["file"] else None
+    archive = job.held.enter_context(fetch_file(params["file"], params["sha256"], job.heartbeat)) if params["file"] else None
     manifest = archive.manifest if archive else choose(job.store, params["backup"], job.prefix, job.live.name, job.warn)
     digest = manifest["sha256"]
     known = proofs(job.store, manifest, job.prefix, job.warn) if job.store and not archive else []
@@ -71,7 +71,7 @@ def restore(job: Job, site: Site, report: Report) -> Plan:
     swap = Swap(job, site, report, "before", {"backup": manifest["name"], "sha256": digest}, staged=site.staged(digest))
     if not swap.staged:
         swap.archive = archive or fetched(job, manifest, site.admin)
-        swap.tool = load.fit(site.admin, swap.archive, params["postgres_bin"], job.beat)
+        swap.tool = load.fit(site.admin, swap.archive, params["postgres_bin"], job.heartbeat)
         _refuse_what_fails(job, site, swap.archive)
         report.update(left_out=left_out(swap.archive), staged=databases.label(database, "incoming", job.now))
     else:
@@ -86,7 +86,7 @@ def restore(job: Job, site: Site, report: Report) -> Plan:
 
 
 def _refuse_what_fails(job: Job, site: Site, archive: Archive) -> None:
-    with closing(connect(job.live if site.present.open else site.server, beat=job.beat)) as inside:
+    with closing(connect(job.live if site.present.open else site.server, heartbeat=job.heartbeat)) as inside:
         rights.refuse_without(inside, site.admin, archive)
     databases.refuse_uncopyable(site.admin, job.live.name)
 

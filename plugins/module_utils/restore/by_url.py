@@ -43,7 +43,7 @@ class Move:
         replace_live.begin(self.target.site)
         restored = self.restored or self._load()
         if job.state == "staged":
-            report.count(url_swap.compare(job.live, self.target.database(restored), job.beat))
+            report.count(url_swap.compare(job.live, self.target.database(restored), job.heartbeat))
             return report.as_result()
         serving, losses, known = self.target.go(restored, self.note, **job.swap_options)
         report.count(losses)
@@ -59,10 +59,10 @@ class Move:
     def prepare(self, archive: Archive | None, manifest: Mapping[str, Any]) -> None:
         """Fetch the backup and refuse a restore that would fail. Raises ConfigError."""
         job, site = self.job, self.target.site
-        with closing(connect(job.target or site.server, beat=job.beat)) as connection:
+        with closing(connect(job.target or site.server, heartbeat=job.heartbeat)) as connection:
             self.archive = archive or fetched(job, manifest, connection)
-            self.tool, reasons = load.fit_for_trial(connection, self.archive, job.params["postgres_bin"], job.beat)
-            with closing(connect(job.target or (job.live if site.present.open else site.server), beat=job.beat)) as inside:
+            self.tool, reasons = load.fit_for_trial(connection, self.archive, job.params["postgres_bin"], job.heartbeat)
+            with closing(connect(job.target or (job.live if site.present.open else site.server), heartbeat=job.heartbeat)) as inside:
                 reasons += rights.withheld(inside, connection, self.archive, into=bool(job.target))
             self.ownership = not reasons
             if not job.target:
@@ -73,16 +73,16 @@ class Move:
     def inspect(self, restored: DatabaseRow, manifest: Mapping[str, Any]) -> None:
         """Verify an adopted database, and count what would be lost by the move."""
         job, report, database = self.job, self.report, self.target.database(restored)
-        found = verify.verify(database, manifest, job.beat) if job.params["adopt"] and not job.check_mode else None
+        found = verify.verify(database, manifest, job.heartbeat) if job.params["adopt"] and not job.check_mode else None
         report.update(staged=restored.name, verified=restored.note.get("verified") or found)
         if job.counts_losses_first:
-            report.count(url_swap.compare(job.live, database, job.beat))
+            report.count(url_swap.compare(job.live, database, job.heartbeat))
 
 
 def move(job: Job, target: RestoreTarget, report: Report) -> Plan:
     """Plan to restore or adopt a database at another address and to leave the live one for it. Raises ConfigError."""
     params = job.params
-    archive = job.held.enter_context(fetch_file(params["file"], params["sha256"], job.beat)) if params["file"] else None
+    archive = job.held.enter_context(fetch_file(params["file"], params["sha256"], job.heartbeat)) if params["file"] else None
     manifest = _manifest(job, archive)
     restored, serving = target.find_restored(manifest["sha256"]), target.serving()
     report.backup = manifest["name"]
@@ -121,7 +121,7 @@ def move_back(job: Job, target: RestoreTarget, report: Report) -> Plan:
         return nothing_to_do(report, report.database)
     report.backup = serving.note.get("backup")
     if job.counts_losses_first:
-        report.count(url_swap.compare(target.database(serving), job.live, job.beat))
+        report.count(url_swap.compare(target.database(serving), job.live, job.heartbeat))
 
     def apply() -> dict[str, Any]:
         replace_live.begin(target.site)

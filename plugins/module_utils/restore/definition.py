@@ -29,24 +29,24 @@ _DEFAULTS = re.compile(rf"^ALTER DEFAULT PRIVILEGES FOR ROLE {_NAME} .* (?:TO|FR
 _POLICY = re.compile(r"^CREATE POLICY .*? TO (.+?)(?: USING| WITH CHECK|;$)", re.MULTILINE)
 
 
-def needs(archive: Archive, tool: Tool, beat: Callable[[], None]) -> Needs:
+def needs(archive: Archive, tool: Tool, heartbeat: Callable[[], None]) -> Needs:
     """Find out what an archive takes for granted. Raises ConfigError when it cannot be read."""
     contents = archive.contents
-    return needs_of(contents) if contents else read_needs(_script(archive, tool, beat))
+    return needs_of(contents) if contents else read_needs(_script(archive, tool, heartbeat))
 
 
-def statements(archive: Archive, tool: Tool, beat: Callable[[], None]) -> Iterator[str]:
+def statements(archive: Archive, tool: Tool, heartbeat: Callable[[], None]) -> Iterator[str]:
     """Give the SQL of each object in an archive. Raises ConfigError when it cannot be read."""
     contents = archive.contents
-    return (item.makes for item in contents.items) if contents else _script(archive, tool, beat)
+    return (item.makes for item in contents.items) if contents else _script(archive, tool, heartbeat)
 
 
-def _script(archive: Archive, tool: Tool, beat: Callable[[], None]) -> Iterator[str]:
+def _script(archive: Archive, tool: Tool, heartbeat: Callable[[], None]) -> Iterator[str]:
     """Give the same from what pg_restore writes, for an archive whose shape is not known here."""
     with tempfile.TemporaryFile() as out:
         argv = [tool.path, "--schema-only", "--file=-", archive.path]
         try:
-            run_program(argv, beat, {"pass_fds": archive.descriptors, "stdout": out}, "Reading the archive")
+            run_program(argv, heartbeat, {"pass_fds": archive.descriptors, "stdout": out}, "Reading the archive")
         except CommandFailed as error:
             raise ConfigError(f"The backup {archive.manifest['name']} cannot be read by pg_restore {tool.version}: {error}", code="damaged") from None
         out.seek(0)

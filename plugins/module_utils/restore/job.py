@@ -24,7 +24,7 @@ from ..store.open import open_store
 class Job:
     """The live database, the target and the store, and the module's options in ``params``. ``held`` is closed at the end. Raises ConfigError."""
 
-    def __init__(self, params: Mapping[str, Any], *, warn: Callable[[str], None], beat: Callable[[], None] = nothing, check_mode: bool = False) -> None:
+    def __init__(self, params: Mapping[str, Any], *, warn: Callable[[str], None], heartbeat: Callable[[], None] = nothing, check_mode: bool = False) -> None:
         self.params, self.state, self.warn, self.check_mode = params, params["state"], warn, check_mode
         self.live = direct(params["database_url"], remedy="database_url")
         self.target = direct(params["target_url"], option="target_url", remedy="target_url") if params["target_url"] else None
@@ -35,10 +35,10 @@ class Job:
         self.store: Any = open_store(params) if params["store"] or params["backup"] else None  # a file needs none
         if self.store:
             self.held.callback(self.store.close)
-        self._waiter = Waiter(timeout=params["wait_timeout"], beat=beat)
+        self._waiter = Waiter(timeout=params["wait_timeout"], heartbeat=heartbeat)
         self._began = self._waiter.clock()
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         self._waiter.check("the restore")
         if self._waiter.clock() - self._began > self._waiter.timeout:
             raise WaitTimeout(

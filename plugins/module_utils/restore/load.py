@@ -54,9 +54,9 @@ def loads_frozen(connection: Any, manifest: Mapping[str, Any], postgres_bin: str
     return jobs_at_once(jobs) > 1 and not find_psql(tool, server_major(connection))
 
 
-def fit(connection: Any, archive: Archive, postgres_bin: str | None, beat: Callable[[], None]) -> Tool:
+def fit(connection: Any, archive: Archive, postgres_bin: str | None, heartbeat: Callable[[], None]) -> Tool:
     """Return the pg_restore for this server. Raises ConfigError when the server does not have what the archive takes for granted."""
-    tool, lacks = _look(connection, archive, postgres_bin, beat)
+    tool, lacks = _look(connection, archive, postgres_bin, heartbeat)
     refusal = f"The backup {archive.manifest['name']} cannot be restored here for lack of"
     if lacks.roles:
         raise ConfigError(
@@ -72,9 +72,9 @@ def fit(connection: Any, archive: Archive, postgres_bin: str | None, beat: Calla
     return tool
 
 
-def fit_for_trial(connection: Any, archive: Archive, postgres_bin: str | None, beat: Callable[[], None]) -> tuple[Tool, list[str]]:
+def fit_for_trial(connection: Any, archive: Archive, postgres_bin: str | None, heartbeat: Callable[[], None]) -> tuple[Tool, list[str]]:
     """Return the pg_restore for this server, and why owners and grants cannot be restored there, if they cannot. Raises ConfigError."""
-    tool, lacks = _look(connection, archive, postgres_bin, beat)
+    tool, lacks = _look(connection, archive, postgres_bin, heartbeat)
     reasons = [f"the server lacks the roles {', '.join(lacks.roles)}"] if lacks.roles else []
     if lacks.memberships:
         reasons.append(f"{lacks.user} is not a member of {', '.join(lacks.memberships)}")
@@ -96,10 +96,10 @@ class Lacks:
     superusers: set[str]
 
 
-def _look(connection: Any, archive: Archive, postgres_bin: str | None, beat: Callable[[], None]) -> tuple[Tool, Lacks]:
+def _look(connection: Any, archive: Archive, postgres_bin: str | None, heartbeat: Callable[[], None]) -> tuple[Tool, Lacks]:
     name, contents = archive.manifest["name"], archive.contents
     tool = find_restorer(connection, archive.manifest, postgres_bin, dumper=contents.dumper if contents else 0)
-    wanted = needs(archive, tool, beat)
+    wanted = needs(archive, tool, heartbeat)
     known = query(connection, "SELECT rolname, pg_has_role(oid, 'MEMBER'), rolsuper, rolname = current_user FROM pg_roles")
     roles = {name: is_member for name, is_member, _super, _me in known}
     available = {extension for (extension,) in query(connection, "SELECT name FROM pg_available_extensions")}
@@ -122,20 +122,20 @@ def jobs_at_once(jobs: int) -> int:
     return jobs if sys.platform == "linux" else 1  # elsewhere /dev/fd shares the position in the file between processes
 
 
-def load(archive: Archive, tool: Tool, database: Database, *, jobs: int | None, beat: Callable[[], None], ownership: bool = True) -> None:
-    """Restore an archive into an empty database; ``beat`` is called all along. Raises CommandFailed, and whatever ``beat`` raises.
+def load(archive: Archive, tool: Tool, database: Database, *, jobs: int | None, heartbeat: Callable[[], None], ownership: bool = True) -> None:
+    """Restore an archive into an empty database; ``heartbeat`` is called all along. Raises CommandFailed, and whatever ``heartbeat`` raises.
 
     Without ``jobs`` it is one transaction: all of it is there afterwards or nothing, whatever becomes of this process. Subscriptions are left out.
     """
-    with closing(connect(database, beat=beat)) as connection:
+    with closing(connect(database, heartbeat=heartbeat)) as connection:
         version = server_major(connection)
         psql, kept = find_psql(tool, version), restorable(connection, archive.contents)
-    join = MERGE if sorts_fast(statements(archive, tool, beat)) else ""
+    join = MERGE if sorts_fast(statements(archive, tool, heartbeat)) else ""
     quiet = replace(database, options=f"{database.options} {SPEED} {join}".strip())
     told: dict[str, Any] = {"what": f"pg_restore into {database.describe()}", "secrets": [database.password]}
     options = ["--exit-on-error", "--no-subscriptions", *([] if ownership else ["--no-owner", "--no-privileges"])]
     target = f"--dbname={connection_string(database)}"
-    with libpq_access(quiet, version) as access, use_list(kept) as chosen, rows_loaded(database, beat) as tick:
+    with libpq_access(quiet, version) as access, use_list(kept) as chosen, rows_loaded(database, heartbeat) as tick:
         given = {**access, "pass_fds": [*access["pass_fds"], *archive.descriptors, *chosen.descriptors]}
         reading = [tool.path, *options, *chosen.options, archive.path]
         if psql:

@@ -20,13 +20,13 @@ from ..postgres.programs import own_environment
 from ..postgres.sql_states import restore_advice
 
 
-def run_program(argv: list[str], beat: Callable[[], None], options: Mapping[str, Any], what: str, secrets: Iterable[str] = ()) -> None:
-    """Run a program with more ``options`` of ``spawn``. Raises CommandFailed with its last words, and whatever ``beat`` raises."""
+def run_program(argv: list[str], heartbeat: Callable[[], None], options: Mapping[str, Any], what: str, secrets: Iterable[str] = ()) -> None:
+    """Run a program with more ``options`` of ``spawn``. Raises CommandFailed with its last words, and whatever ``heartbeat`` raises."""
     with ExitStack() as stack:
         said = stack.enter_context(tempfile.TemporaryFile())
         process = spawn(argv, **{"env": own_environment(), "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **options}, stderr=said)
         stack.callback(kill, process)
-        tick = paced(beat)
+        tick = paced(heartbeat)
         while True:
             tick()
             try:

@@ -61,29 +61,29 @@ def restored(
     identity: str | None,
     jobs: int,
     postgres_bin: str | None,
-    beat: Callable[[], None],
+    heartbeat: Callable[[], None],
 ) -> Iterator[Trial]:
     """Give a backup as a database that is dropped at the end; ``proof`` is what ``announced`` returned."""
     began = time.monotonic()
     with ExitStack() as stack:
-        with closing(connect(place.server, beat=beat)) as connection:
+        with closing(connect(place.server, heartbeat=heartbeat)) as connection:
             frozen = load.loads_frozen(connection, manifest, postgres_bin, jobs)
-        archive = stack.enter_context(fetch(store, manifest["name"], prefix, identity, beat, frozen=frozen))
+        archive = stack.enter_context(fetch(store, manifest["name"], prefix, identity, heartbeat, frozen=frozen))
         fetched = time.monotonic()
-        with closing(connect(place.server, beat=beat)) as connection:
-            tool, reasons = load.fit_for_trial(connection, archive, postgres_bin, beat)
-            with closing(connect(place.tried_in(), beat=beat)) as inside:
+        with closing(connect(place.server, heartbeat=heartbeat)) as connection:
+            tool, reasons = load.fit_for_trial(connection, archive, postgres_bin, heartbeat)
+            with closing(connect(place.tried_in(), heartbeat=heartbeat)) as inside:
                 reasons += rights.withheld(inside, connection, archive)
-        with open_backup(store, manifest["name"], identity, prefix=prefix, beat=beat) as opened:
+        with open_backup(store, manifest["name"], identity, prefix=prefix, heartbeat=heartbeat) as opened:
             locale = locale_of(opened.read_globals()) if place.is_separate else None
         unproven = load.without_ownership(reasons)
         name = manifest.get("database") or manifest["name"]
-        with scratch(place, name, beat, locale, unproven) as made:  # pylint: disable=contextmanager-generator-missing-cleanup
+        with scratch(place, name, heartbeat, locale, unproven) as made:  # pylint: disable=contextmanager-generator-missing-cleanup
             database, leftovers = made
             loading = time.monotonic()
-            load.load(archive, tool, database, jobs=jobs, beat=beat, ownership=not reasons)
+            load.load(archive, tool, database, jobs=jobs, heartbeat=heartbeat, ownership=not reasons)
             loaded = time.monotonic()
-            found = verify.verify(database, manifest, beat)
+            found = verify.verify(database, manifest, heartbeat)
             done, now = time.monotonic(), datetime.now(UTC)
             parts = {"fetch": fetched - began, "load": loaded - loading, "analyze": found.pop("analyze_seconds"), "verify": found.pop("verify_seconds")}
             told = {
@@ -95,9 +95,9 @@ def restored(
             yield Trial(database, leftovers, {**proof, **found, **told}, now)
 
 
-def keep(store: Store, trial: Trial, prefix: str, beat: Callable[[], None]) -> None:
+def keep(store: Store, trial: Trial, prefix: str, heartbeat: Callable[[], None]) -> None:
     """Write the proof beside the backup's manifest."""
-    beat()
+    heartbeat()
     keep_proof(store, trial.proof, prefix, trial.at)
 
 

@@ -55,35 +55,35 @@ def of_backup(
 ) -> Iterator[tuple[Database, dict[str, Any]]]:
     """Give (database, {proof, leftovers}). The backup was restored for this, so the proof of it is kept too."""
     with trial.restored(store, *of, **options) as tried:
-        trial.keep(store, tried, options["prefix"], options["beat"])
+        trial.keep(store, tried, options["prefix"], options["heartbeat"])
         yield replace(tried.database, schema=schema), {"proof": tried.proof, "leftovers": tried.leftovers}
 
 
 @contextmanager
 def of_schema(
-    production: Database, tool: Tool, place: ScratchServer, postgres_bin: str | None, *, beat: Beat, warn: Callable[[str], None]
+    production: Database, tool: Tool, place: ScratchServer, postgres_bin: str | None, *, heartbeat: Beat, warn: Callable[[str], None]
 ) -> Iterator[tuple[Database, dict[str, Any]]]:
     """Give (database, {leftovers}): no rows but those of _prisma_migrations, and the locale of production where the server has it."""
     lacks: list[str] = []
     with tempfile.TemporaryFile() as file, libpq_access(production) as access:
         argv = [tool.path, "--format=custom", "--schema-only", "--no-publications", "--no-subscriptions", "--no-password"]
-        run_program(argv, beat, {**access, "stdout": file}, f"pg_dump of {production.describe()}", [production.password])
+        run_program(argv, heartbeat, {**access, "stdout": file}, f"pg_dump of {production.describe()}", [production.password])
         file.seek(0)
         told = {"name": f"schema of {production.name}", "server_version": tool.version, "pg_dump_version": tool.version}
         archive = Archive(told, f"/dev/fd/{file.fileno()}", (file.fileno(),))
-        with closing(connect(place.server, beat=beat)) as connection:
-            loader, reasons = fit_for_trial(connection, archive, postgres_bin, beat)
-            with closing(connect(place.tried_in(), beat=beat)) as inside:
+        with closing(connect(place.server, heartbeat=heartbeat)) as connection:
+            loader, reasons = fit_for_trial(connection, archive, postgres_bin, heartbeat)
+            with closing(connect(place.tried_in(), heartbeat=heartbeat)) as inside:
                 reasons += withheld(inside, connection, archive)
-        with closing(connect(production, beat=beat)) as source:
+        with closing(connect(production, heartbeat=heartbeat)) as source:
             locale = locale_like(source, production.name)
         file.seek(0)
-        with scratch(place, production.name, beat, locale, lacks) as (database, leftovers):  # pylint: disable=contextmanager-generator-missing-cleanup
+        with scratch(place, production.name, heartbeat, locale, lacks) as (database, leftovers):  # pylint: disable=contextmanager-generator-missing-cleanup
             for lack in lacks:
                 warn(f"The rehearsal does not show {lack}: the copy has the locale C.")
-            load(archive, loader, database, jobs=1, beat=beat, ownership=not reasons)
+            load(archive, loader, database, jobs=1, heartbeat=heartbeat, ownership=not reasons)
             copy = replace(database, schema=production.schema)
-            with closing(connect(production, beat=beat)) as source, closing(connect(copy, beat=beat)) as target:
+            with closing(connect(production, heartbeat=heartbeat)) as source, closing(connect(copy, heartbeat=heartbeat)) as target:
                 if query(source, "SELECT to_regclass('_prisma_migrations')") != [(None,)]:
                     query(target, WRITE_HISTORY, query(source, HISTORY)[0])
             yield copy, {"leftovers": leftovers}
@@ -96,7 +96,7 @@ def planned(
     state: history.State,
     *,
     held: ExitStack,
-    beat: Beat,
+    heartbeat: Beat,
     warn: Callable[[str], None],
     permit: Permit | None,
 ) -> Planned:
@@ -104,15 +104,15 @@ def planned(
     tools, prefix = params["postgres_bin"], folder(params["prefix"])
     if params["copy"] == "schema":
         ((version,),) = query(connection, "SELECT split_part(current_setting('server_version'), ' ', 1)")
-        place = find_scratch_server(params, production, size=0, version=version, held=held, beat=beat)
+        place = find_scratch_server(params, production, size=0, version=version, held=held, heartbeat=heartbeat)
         dump = find_tool("pg_dump", int(version.split(".")[0]), tools)
-        return of_schema(production, dump, place, tools, beat=beat, warn=warn), place.server.describe(), {}
+        return of_schema(production, dump, place, tools, heartbeat=heartbeat, warn=warn), place.server.describe(), {}
     trial.refuse_jobs(params["jobs"])
     if not params["store"]:
         raise ConfigError("copy is backup, and store is not set. Say where the backups are.")
     store = held.enter_context(closing(open_store(params, permit)))
     manifest = fresh(store, params["backup"], prefix, production.name, state, warn=warn)
-    place = find_scratch_server(params, production, size=manifest.get("database_size"), version=manifest.get("server_version"), held=held, beat=beat)
+    place = find_scratch_server(params, production, size=manifest.get("database_size"), version=manifest.get("server_version"), held=held, heartbeat=heartbeat)
     proof = trial.announced(manifest, place)
-    options = {"prefix": prefix, "identity": read_identity(params), "jobs": params["jobs"], "postgres_bin": tools, "beat": beat}
+    options = {"prefix": prefix, "identity": read_identity(params), "jobs": params["jobs"], "postgres_bin": tools, "heartbeat": heartbeat}
     return of_backup(store, (manifest, place, proof), production.schema, options), place.server.describe(), {"proof": proof}

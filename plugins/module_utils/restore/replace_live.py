@@ -36,7 +36,7 @@ class Site:
     admin: Any
     present: DatabaseRow
     related: list[DatabaseRow]
-    beat: Callable[[], None]
+    heartbeat: Callable[[], None]
 
     def of_kind(self, *kinds: str) -> list[DatabaseRow]:
         return [entry for entry in self.related if entry.kind in kinds]
@@ -51,17 +51,17 @@ class Site:
         return next((entry for entry in entries if entry.note.get("sha256") == sha256), None)
 
 
-def inspect_server(live: Database, maintenance: str, beat: Callable[[], None], held: ExitStack) -> Site:
+def inspect_server(live: Database, maintenance: str, heartbeat: Callable[[], None], held: ExitStack) -> Site:
     """Find out what there is. Raises ConfigError when it cannot be looked at."""
     if live.name == maintenance:
         raise ConfigError(f"maintenance_database is {maintenance}, the live one, which nobody may be connected to. Name another.", code="bad_option")
     server = beside(live, maintenance)
-    admin = held.enter_context(closing(connect(server, beat=beat)))
+    admin = held.enter_context(closing(connect(server, heartbeat=heartbeat)))
     query(admin, "SET statement_timeout = 0")
     present, related = databases.family(admin, live.name)
     if not present:
         raise ConfigError(f"There is no database {live.name} on this server any more. Correct database_url.", code="no_database")
-    return Site(live, server, admin, present, related, beat)
+    return Site(live, server, admin, present, related, heartbeat)
 
 
 def choose_swap(site: Site, wanted: str, *, elsewhere: bool, undo: bool) -> tuple[str, str | None]:
@@ -98,9 +98,9 @@ def stage(
     target, began = beside(site.live, name), time.monotonic()
     try:
         databases.create(site.admin, name, like=site.live.name)
-        load.load(archive, tool, target, jobs=jobs, beat=site.beat, ownership=ownership)
+        load.load(archive, tool, target, jobs=jobs, heartbeat=site.heartbeat, ownership=ownership)
         loaded = round(time.monotonic() - began, 3)
-        found = {**verify.verify(target, archive.manifest, site.beat), "load_seconds": loaded}
+        found = {**verify.verify(target, archive.manifest, site.heartbeat), "load_seconds": loaded}
         databases.mark(site.admin, name, kind="incoming", of=site.live.name, state="verified", verified=found, **note)
     except BaseException:
         _drop(site, name)
@@ -115,13 +115,13 @@ def _drop(site: Site, name: str) -> None:
         with closing(connect(site.server)) as again:
             drop(again, site.server, name)
         return
-    site.admin.beat = lambda: None
+    site.admin.heartbeat = lambda: None
     drop(site.admin, site.server, name)
 
 
 def compare(site: Site, other: DatabaseRow) -> Losses:
     """Return what the live database holds that ``other`` does not, while both are in use."""
-    with closing(open_side(site.live, site.beat)) as here, closing(open_side(beside(site.live, other.name), site.beat)) as there:
+    with closing(open_side(site.live, site.heartbeat)) as here, closing(open_side(beside(site.live, other.name), site.heartbeat)) as there:
         return differences(here, there)
 
 
@@ -134,12 +134,12 @@ def put_in_place(
     """
     now = datetime.now(UTC)
     name = databases.label(site.live.name, kind, now)
-    with closing(open_side(site.live, site.beat)) as here:
+    with closing(open_side(site.live, site.heartbeat)) as here:
         held = time.monotonic()
         hold_writes(here, lock_timeout)
-        with closing(open_side(beside(site.live, successor.name), site.beat)) as there:
+        with closing(open_side(beside(site.live, successor.name), site.heartbeat)) as there:
             lost = differences(here, there)
-        site.beat()
+        site.heartbeat()
         shut = time.monotonic()
         until = (now + keep).isoformat(timespec="seconds")
         kept = {"kind": kind, "of": site.live.name, "live": successor.oid, "swapped_at": now.isoformat(timespec="seconds"), "kept_until": until, **note}
@@ -149,7 +149,7 @@ def put_in_place(
     if present is None or present.oid != successor.oid or not present.open:
         raise RunbookError(f"{site.live.name} is not the database that was to be put there. Somebody else renames databases too: look at the server.")
     site.present = present
-    with closing(connect(site.live, beat=site.beat)) as served:
+    with closing(connect(site.live, heartbeat=site.heartbeat)) as served:
         query(served, "SELECT 1")
     return name, lost, {"held_seconds": round(done - held, 3), "shut_seconds": round(done - shut, 3)}
 

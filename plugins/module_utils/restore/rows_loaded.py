@@ -16,19 +16,19 @@ LOADING = "SELECT pid::text || relid, tuples_processed FROM pg_stat_progress_cop
 
 
 @contextmanager
-def rows_loaded(database: Database, beat: Callable[[], None]) -> Iterator[Callable[[], None]]:
-    """Give a function to call again and again while a database is loaded: it calls ``beat``, and reports the rows. Without a screen it only calls ``beat``."""
+def rows_loaded(database: Database, heartbeat: Callable[[], None]) -> Iterator[Callable[[], None]]:
+    """Give a function to call again and again while a database is loaded: it calls ``heartbeat``, and reports the rows. Without a screen it only calls ``heartbeat``."""
     with ExitStack() as stack:
         connection = None
         if progress.sink:
             with suppress(RunbookError):  # the load itself says what is wrong
-                connection = stack.enter_context(closing(connect(database, beat=beat)))
+                connection = stack.enter_context(closing(connect(database, heartbeat=heartbeat)))
         tables: dict[str, int] = {}
 
         def tick() -> None:
-            beat()
+            heartbeat()
             with suppress(RunbookError):
                 tables.update((table, max(rows, tables.get(table, 0))) for table, rows in query(connection, LOADING))
                 progress.report(f"Restoring into {database.name}: {sum(tables.values()):,} rows in {len(tables)} tables")
 
-        yield tick if connection else beat
+        yield tick if connection else heartbeat

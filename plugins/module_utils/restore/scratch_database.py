@@ -62,14 +62,14 @@ def choose(separate: Database | None, live: Database | None, maintenance: str, *
 
 
 def find_scratch_server(
-    params: Mapping[str, Any], live: Database | None, *, size: int | None, version: str | None, held: ExitStack, beat: Callable[[], None]
+    params: Mapping[str, Any], live: Database | None, *, size: int | None, version: str | None, held: ExitStack, heartbeat: Callable[[], None]
 ) -> ScratchServer:
     """Return where the options of a module (core/options.py) allow a copy of ``size`` bytes, from a server of ``version``.
 
     ``held`` keeps a server that is started for it. Asks another one for the right to make databases, and the live one for room. Raises ConfigError.
     """
     if params["local_server"]:
-        return ScratchServer(held.enter_context(local_server(int((version or "0").split(".")[0]), params["postgres_bin"], beat)))
+        return ScratchServer(held.enter_context(local_server(int((version or "0").split(".")[0]), params["postgres_bin"], heartbeat)))
     separate = parse_url(params["scratch_url"], "scratch_url") if params["scratch_url"] else None
     place = choose(separate, live, params["maintenance_database"], allowed=params["same_server"], size=size, limit=params["same_server_limit"])
     with closing(connect(place.server)) as connection:
@@ -81,7 +81,7 @@ def find_scratch_server(
 
 @contextmanager
 def scratch(
-    place: ScratchServer, name: str, beat: Callable[[], None], locale: Locale | None = None, unproven: list[str] | None = None
+    place: ScratchServer, name: str, heartbeat: Callable[[], None], locale: Locale | None = None, unproven: list[str] | None = None
 ) -> Iterator[tuple[Database, list[str]]]:
     """Give an empty scratch database for ``name``, and the leftovers of killed runs that were dropped first. It is dropped at the end, whatever happens.
 
@@ -89,7 +89,7 @@ def scratch(
     lacks, and a failure in the block says so.
     """
     lack: Lack | None = None
-    with closing(connect(place.server, beat=beat)) as connection:
+    with closing(connect(place.server, heartbeat=heartbeat)) as connection:
         refuse_without_rights(connection, place.server)
         _unused, related = databases.family(connection, name)
         left = [entry.name for entry in related if entry.kind == "scratch" and databases.reserve(connection, entry.name)]
@@ -126,7 +126,7 @@ def _drop(server: Database, connection: Any, name: str) -> None:
         with closing(connect(server)) as another:
             drop(another, server, name)
         return
-    connection.beat = lambda: None
+    connection.heartbeat = lambda: None
     drop(connection, server, name)
 
 

@@ -47,9 +47,9 @@ def without_timeout(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def load_script(
-    reading: Sequence[str], running: Sequence[str], beat: Callable[[], None], access: Mapping[str, Any], *, what: str, secrets: Iterable[str]
+    reading: Sequence[str], running: Sequence[str], heartbeat: Callable[[], None], access: Mapping[str, Any], *, what: str, secrets: Iterable[str]
 ) -> None:
-    """Let psql run what pg_restore writes. Raises CommandFailed, and whatever ``beat`` raises."""
+    """Let psql run what pg_restore writes. Raises CommandFailed, and whatever ``heartbeat`` raises."""
     with ExitStack() as stack:
         stderr = stack.enter_context(tempfile.TemporaryFile())
         reader = spawn(reading, **access, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr)
@@ -59,7 +59,7 @@ def load_script(
         copying.start()
         stack.callback(copying.join)
         stack.callback(kill, runner)  # which ends the thread
-        tick = paced(beat)
+        tick = paced(heartbeat)
         while runner.poll() is None:
             tick()
             with suppress(subprocess.TimeoutExpired):

@@ -34,13 +34,13 @@ class RestoreTarget:
     site: Site
     target: Database | None
     adopt: bool
-    beat: Callable[[], None]
+    heartbeat: Callable[[], None]
 
     def find_restored(self, sha256: str | None) -> DatabaseRow | None:
         """Return the database that holds this backup, or is adopted. Raises ConfigError for one that is not fit to."""
         if not self.target:
             return self.site.staged(sha256) if sha256 else None
-        with closing(connect(self.target, beat=self.beat)) as connection:
+        with closing(connect(self.target, heartbeat=self.heartbeat)) as connection:
             entry = self._entry(connection)
             known = sha256 is not None and entry.note.get("sha256") == sha256 and entry.note.get("state") != "undone"
             url_swap.refuse_unfit_target(self.site.live, connection, adopt=self.adopt, known=known)
@@ -53,7 +53,7 @@ class RestoreTarget:
             return None
         if not self.target:
             return next((entry for entry in self.site.of_kind("restored") if entry.note.get("state") == "serving"), None)
-        with closing(connect(self.target, beat=self.beat)) as connection:
+        with closing(connect(self.target, heartbeat=self.heartbeat)) as connection:
             return self._entry(connection)
 
     def database(self, entry: DatabaseRow) -> Database:
@@ -63,7 +63,7 @@ class RestoreTarget:
         """Restore into the new database and return (it, what was verified)."""
         if not self.target:
             return replace_live.stage(self.site, archive, tool, note, name=name, jobs=jobs, ownership=ownership)
-        with closing(connect(self.target, beat=self.beat)) as connection:
+        with closing(connect(self.target, heartbeat=self.heartbeat)) as connection:
             whole, left = fits_one_transaction(connection, archive), self._entry(connection).note
             loaded = left.get("state") == "loading" and not url_swap.is_empty(connection)  # a run was killed
             if loaded and not left.get("whole", True):
@@ -74,9 +74,9 @@ class RestoreTarget:
             if not loaded and (left.get("state"), left.get("whole", True)) != ("loading", whole):
                 databases.mark(connection, self.target.name, state="loading", whole=whole, **note)
         if not loaded:  # one transaction, so that there is all of it or nothing; unless the server has no room for its locks
-            restore.load(archive, tool, self.target, jobs=None if whole else 1, beat=self.beat, ownership=ownership)
-        found = verify.verify(self.target, archive.manifest, self.beat)
-        with closing(connect(self.target, beat=self.beat)) as connection:
+            restore.load(archive, tool, self.target, jobs=None if whole else 1, heartbeat=self.heartbeat, ownership=ownership)
+        found = verify.verify(self.target, archive.manifest, self.heartbeat)
+        with closing(connect(self.target, heartbeat=self.heartbeat)) as connection:
             databases.mark(connection, self.target.name, state="verified", verified=found, **note)
             return self._entry(connection), found
 
@@ -87,12 +87,12 @@ class RestoreTarget:
             name = databases.label(self.site.live.name, "restored", now)
             databases.rename(self.site.admin, entry.name, name)
             entry = replace(entry, name=name)
-        lost, held = url_swap.leave(self.site.live, self.database(entry), self.beat, lock_timeout)
+        lost, held = url_swap.leave(self.site.live, self.database(entry), self.heartbeat, lock_timeout)
         return entry, lost, {"held_seconds": held, "kept_until": self._mark(entry, "serving", now + keep, note)}
 
     def go_back(self, entry: DatabaseRow, *, keep: timedelta, lock_timeout: float) -> tuple[Losses, dict[str, Any]]:
         """Leave ``entry`` for the database from before."""
-        lost, held = url_swap.leave(self.database(entry), self.site.live, self.beat, lock_timeout)
+        lost, held = url_swap.leave(self.database(entry), self.site.live, self.heartbeat, lock_timeout)
         known = {key: entry.note.get(key) for key in ("backup", "sha256")}
         return lost, {"held_seconds": held, "kept_until": self._mark(entry, "undone", datetime.now(UTC) + keep, known)}
 
@@ -101,7 +101,7 @@ class RestoreTarget:
         if not self.target:
             databases.mark(self.site.admin, entry.name, kind="restored", **told)
             return told["kept_until"]
-        with closing(connect(self.target, beat=self.beat)) as connection, suppress(*([RunbookError] if self.adopt else [])):
+        with closing(connect(self.target, heartbeat=self.heartbeat)) as connection, suppress(*([RunbookError] if self.adopt else [])):
             databases.mark(connection, self.target.name, **told)  # which takes its ownership, and an adopted one may be somebody else's
         return told["kept_until"]
 

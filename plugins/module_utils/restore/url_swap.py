@@ -55,26 +55,26 @@ def fence(database: Database, *, on: bool) -> None:
         query(connection, statement)
 
 
-def leave(old: Database, new: Database, beat: Callable[[], None], lock_timeout: float) -> tuple[Losses, float]:
+def leave(old: Database, new: Database, heartbeat: Callable[[], None], lock_timeout: float) -> tuple[Losses, float]:
     """Fence ``old`` and let ``new`` be written to. Returns (what ``old`` holds that ``new`` does not, seconds for which writers waited).
 
     Writers wait from before the count until their sessions are ended, so that no write comes in between. Doing it again does no harm.
     """
     fence(new, on=False)
-    with closing(open_side(old, beat)) as here:
+    with closing(open_side(old, heartbeat)) as here:
         held = time.monotonic()
         hold_writes(here, lock_timeout)
-        with closing(open_side(new, beat)) as there:
+        with closing(open_side(new, heartbeat)) as there:
             lost = differences(here, there)
-        beat()
+        heartbeat()
         fence(old, on=True)
         query(here, END, [[here.info.backend_pid]])
         return lost, round(time.monotonic() - held, 3)
 
 
-def compare(old: Database, new: Database, beat: Callable[[], None]) -> Losses:
+def compare(old: Database, new: Database, heartbeat: Callable[[], None]) -> Losses:
     """Return what ``old`` holds that ``new`` does not, while both are in use."""
-    with closing(open_side(old, beat)) as here, closing(open_side(new, beat)) as there:
+    with closing(open_side(old, heartbeat)) as here, closing(open_side(new, heartbeat)) as there:
         return differences(here, there)
 
 

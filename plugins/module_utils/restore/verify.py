@@ -57,20 +57,20 @@ def differing(manifest: Mapping[str, Any], counts: Mapping[tuple[str, ...], int]
     ]
 
 
-def verify(database: Database, manifest: Mapping[str, Any], beat: Callable[[], None]) -> dict[str, Any]:
+def verify(database: Database, manifest: Mapping[str, Any], heartbeat: Callable[[], None]) -> dict[str, Any]:
     """Analyze a restored database and look at it: the rows of each table, the constraints, the indexes. Raises ConfigError when it is not what it should be.
 
     Rows are compared with those counted when the backup was made, where its manifest has them.
     """
     began = time.monotonic()
-    with closing(connect(database, beat=beat)) as connection:
+    with closing(connect(database, heartbeat=heartbeat)) as connection:
         report(f"{manifest['name']} is restored; the server analyzes its tables")
-        ask_side_by_side(database, [statement for (statement,) in query(connection, ANALYZED)], at_a_time=AT_A_TIME, beat=beat)
+        ask_side_by_side(database, [statement for (statement,) in query(connection, ANALYZED)], at_a_time=AT_A_TIME, heartbeat=heartbeat)
         analyzed = time.monotonic()
         names = [name for (name,) in query(connection, COUNTED)]
         report(f"{manifest['name']} is restored; the rows of {len(names)} tables are counted")
         counting = [f"SELECT count(*) FROM ONLY {name}" for name in names]  # noqa: S608 - quoted by the server
-        answers = ask_side_by_side(database, counting, at_a_time=AT_A_TIME, beat=beat)
+        answers = ask_side_by_side(database, counting, at_a_time=AT_A_TIME, heartbeat=heartbeat)
         counts = {name: count for name, ((count,),) in zip(names, answers, strict=True)}
         found = query(connection, CONSTRAINTS)
         broken = query(connection, BROKEN)

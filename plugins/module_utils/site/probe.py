@@ -60,7 +60,7 @@ class Prober:
     session: Callable[[Mapping[str, str]], requests.Session] = make_session
 
     def run(self, checks: Sequence[Check]) -> list[Result]:
-        """Return one result per check, in their order. Raises what ``waiter.beat`` raises."""
+        """Return one result per check, in their order. Raises what ``waiter.heartbeat`` raises."""
         results = [Result(check.name, redact(check.url)) for check in checks]
         pending = list(zip(checks, results, strict=True))
         interval, limit, began = self.waiter.interval, self.waiter.timeout, self.waiter.clock()

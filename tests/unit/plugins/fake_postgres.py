@@ -36,7 +36,7 @@ class FakePostgres:
         self.closed = False
         self.autocommit = True
         self.stopped: BaseException | None = None
-        self.beat: Callable[[], None] = nothing
+        self.heartbeat: Callable[[], None] = nothing
         self.info = SimpleNamespace(transaction_status=extensions.TRANSACTION_STATUS_IDLE)
         for migration in applied:
             self.begun(migration, finished_at=NOW)

@@ -58,15 +58,15 @@ def connect(
     params: Mapping[str, Any],
     *,
     releases: Mapping[str, str] | None = None,
-    beat: Callable[[], None] = nothing,
+    heartbeat: Callable[[], None] = nothing,
     warn: Callable[[str], None] = nothing,
     before_write: Callable[[float], float] = unlimited,
 ) -> Render:
     """Return the client for a module's options; ``releases`` maps commits to releases."""
     headers = {"Authorization": f"Bearer {params['api_token']}"}
-    hooks: dict[str, Any] = {"before_write": before_write, "tick": beat, "allow_plain_http": params.get("allow_plain_http", False)}
+    hooks: dict[str, Any] = {"before_write": before_write, "tick": heartbeat, "allow_plain_http": params.get("allow_plain_http", False)}
     api = ApiClient("Render", params["api_url"], headers=headers, parse_error=parse_error, timeout=params["timeout"], **hooks)
-    waiter = Waiter(timeout=params.get("wait_timeout") or 0, interval=params.get("wait_interval") or 0, beat=beat, warn=warn)
+    waiter = Waiter(timeout=params.get("wait_timeout") or 0, interval=params.get("wait_interval") or 0, heartbeat=heartbeat, warn=warn)
     return Render(api, params["service"], waiter, releases or {})
 
 

@@ -45,15 +45,15 @@ KNOWN = 60.0  # seconds until a read must find a new deployment
 def connect(
     params: Mapping[str, Any],
     *,
-    beat: Callable[[], None] = nothing,
+    heartbeat: Callable[[], None] = nothing,
     warn: Callable[[str], None] = nothing,
     before_write: Callable[[float], float] = unlimited,
 ) -> Vercel:
     """Return the client for a module's options; without ``wait_interval`` it polls like Vercel's own client."""
     headers = {"Authorization": f"Bearer {params['api_token']}"}
-    hooks: dict[str, Any] = {"before_write": before_write, "tick": beat, "allow_plain_http": params.get("allow_plain_http", False)}
+    hooks: dict[str, Any] = {"before_write": before_write, "tick": heartbeat, "allow_plain_http": params.get("allow_plain_http", False)}
     api = ApiClient("Vercel", params["api_url"], headers=headers, parse_error=parse_error, timeout=params["timeout"], **hooks)
-    waiter = Waiter(timeout=params.get("wait_timeout") or 0, interval=params.get("wait_interval") or polling, beat=beat, warn=warn)
+    waiter = Waiter(timeout=params.get("wait_timeout") or 0, interval=params.get("wait_interval") or polling, heartbeat=heartbeat, warn=warn)
     return Vercel(api, params["team"], waiter)
 
 

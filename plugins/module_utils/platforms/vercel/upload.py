@@ -123,7 +123,7 @@ def _upload(client: Vercel, files: Mapping[str, SourceFile], sent: dict[str, int
             done, pending = wait(pending, timeout=5, return_when=FIRST_EXCEPTION)
             sent["bytes"] += sum(future.result() for future in done)
             sent["files"] += len(done)
-            client.waiter.beat()
+            client.waiter.heartbeat()
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -40,7 +40,7 @@ def prove(kept: list[dict[str, Any]], tmp_path: Any, monkeypatch: pytest.MonkeyP
         yield Archive(MANIFEST, "/dev/null")
 
     @contextmanager
-    def scratch(place: ScratchServer, name: str, beat: Any, *_locale: Any) -> Any:
+    def scratch(place: ScratchServer, name: str, heartbeat: Any, *_locale: Any) -> Any:
         yield place.server, ["shop@scratch-20260101T000000Z"]
 
     connection = SimpleNamespace(close=lambda: None)

@@ -330,7 +330,7 @@ def test_there_must_be_something_to_start(railway):
 
 def test_a_lost_lease_stops_the_module_before_its_write(railway, monkeypatch):
     class Lost:
-        def beat(self) -> None:
+        def heartbeat(self) -> None:
             raise LeaseLost("The lease was taken over by somebody else.")
 
         def before_write(self, seconds: float) -> float:

@@ -574,7 +574,7 @@ def test_configuring_without_settings_changes_nothing(render):
 
 def test_a_lost_lease_stops_the_module_before_its_write(render, monkeypatch):
     class Lost:
-        def beat(self) -> None:
+        def heartbeat(self) -> None:
             raise LeaseLost("The lease was taken over by somebody else.")
 
         def before_write(self, seconds: float) -> float:

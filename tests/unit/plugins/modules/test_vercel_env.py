@@ -157,7 +157,7 @@ def test_nothing_more_is_written_once_the_lease_is_lost_and_the_next_run_does_th
     class Held:
         writes = 0
 
-        def beat(self) -> None:
+        def heartbeat(self) -> None:
             """Held when the task begins."""
 
         def before_write(self, seconds: float) -> float:

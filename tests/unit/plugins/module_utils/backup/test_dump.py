@@ -36,8 +36,8 @@ def pg_dump(folder: Path, script: str) -> Tool:
     return Tool(str(program), "15.20")
 
 
-def target(store: FolderStore, beat: Callable[[], None] = nothing, **options: Any) -> backup.Target:
-    return backup.Target(store, "backups/a/", 1, options.get("recipients", []), beat, backup.Progress())
+def target(store: FolderStore, heartbeat: Callable[[], None] = nothing, **options: Any) -> backup.Target:
+    return backup.Target(store, "backups/a/", 1, options.get("recipients", []), heartbeat, backup.Progress())
 
 
 def left(store: FolderStore) -> tuple[list[Any], list[Any]]:
@@ -48,12 +48,12 @@ def test_a_lost_lease_ends_a_silent_pg_dump_and_takes_the_object_back(store: Fol
     monkeypatch.setattr(backup, "BEAT_INTERVAL", 0.01)
     tool = pg_dump(tmp_path, f"echo $$ > {tmp_path}/pid; exec sleep 600")
 
-    def beat() -> None:
+    def heartbeat() -> None:
         if (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip():
             raise LeaseLost("it is gone")
 
     with pytest.raises(LeaseLost):
-        backup.dump_stream(DATABASE, tool, target(store, beat), ["--snapshot=1-1"], 0)
+        backup.dump_stream(DATABASE, tool, target(store, heartbeat), ["--snapshot=1-1"], 0)
     assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
     assert left(store) == ([], [])
 
@@ -62,12 +62,12 @@ def test_a_lost_lease_ends_a_pg_dump_that_writes_a_folder(store: FolderStore, tm
     monkeypatch.setattr(backup, "BEAT_INTERVAL", 0.01)
     tool = pg_dump(tmp_path, f"echo $$ > {tmp_path}/pid; exec sleep 600")
 
-    def beat() -> None:
+    def heartbeat() -> None:
         if (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip():
             raise LeaseLost("it is gone")
 
     with pytest.raises(LeaseLost):
-        backup.dump_folder(DATABASE, tool, target(store, beat), ["--snapshot=1-1"], jobs=2, scratch=tmp_path)
+        backup.dump_folder(DATABASE, tool, target(store, heartbeat), ["--snapshot=1-1"], jobs=2, scratch=tmp_path)
     assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
     assert left(store) == ([], [])
 
@@ -76,13 +76,13 @@ def test_a_lost_lease_stops_what_is_being_stored_of_a_folder(store: FolderStore,
     script = "for option; do case $option in --file=*) folder=${option#--file=};; esac; done; mkdir $folder; echo 1 > $folder/1.dat; echo 2 > $folder/toc.dat"
     beats: list[int] = []
 
-    def beat() -> None:
+    def heartbeat() -> None:
         beats.append(1)
         if len(beats) > 1:
             raise LeaseLost("it is gone")
 
     with pytest.raises(LeaseLost):
-        backup.dump_folder(DATABASE, pg_dump(tmp_path, script), target(store, beat), ["--snapshot=1-1"], jobs=2, scratch=tmp_path)
+        backup.dump_folder(DATABASE, pg_dump(tmp_path, script), target(store, heartbeat), ["--snapshot=1-1"], jobs=2, scratch=tmp_path)
     assert store.unfinished("backups/") == []
 
 
@@ -96,7 +96,7 @@ def test_a_lost_lease_stops_the_threads_that_store_a_folder(store: FolderStore, 
         stored.append(source)
         return {}
 
-    def beat() -> None:
+    def heartbeat() -> None:
         if threading.active_count() > before:
             raise LeaseLost("it is gone")
 
@@ -105,7 +105,7 @@ def test_a_lost_lease_stops_the_threads_that_store_a_folder(store: FolderStore, 
     for name in ("1.dat", "toc.dat"):
         (tmp_path / name).write_text(name)
     with pytest.raises(LeaseLost):
-        backup._put_files([tmp_path / "1.dat", tmp_path / "toc.dat"], target(store, beat), 2)
+        backup._put_files([tmp_path / "1.dat", tmp_path / "toc.dat"], target(store, heartbeat), 2)
     assert (stored, threading.active_count()) == ([], before)
 
 

@@ -74,10 +74,10 @@ def test_no_file_is_overwritten(store: FolderStore, tmp_path: Path) -> None:
 def test_a_lost_lease_stops_reading(store: FolderStore) -> None:
     make(store, STREAM)
 
-    def beat() -> None:
+    def heartbeat() -> None:
         raise LeaseLost("it is gone")
 
-    with open_backup(store, "sale", str(IDENTITY), beat=beat) as found, pytest.raises(LeaseLost):
+    with open_backup(store, "sale", str(IDENTITY), heartbeat=heartbeat) as found, pytest.raises(LeaseLost):
         list(found.pieces())
 
 

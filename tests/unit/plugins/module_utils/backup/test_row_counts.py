@@ -109,11 +109,11 @@ def test_the_count_begins_with_the_first_beat_of_the_dump_and_the_session_is_kep
     server = serve(small=(10, 1, 5))
     server.answers["jsonb_build_object"] = lambda: [({"roles": []},)]
     beats: list[str] = []
-    with row_counts.snapshot(server, 100, nothing) as seen, row_counts.counting(seen, lambda: beats.append("beat")) as counter:
+    with row_counts.snapshot(server, 100, nothing) as seen, row_counts.counting(seen, lambda: beats.append("heartbeat")) as counter:
         assert not any("count(*)" in statement for statement in server.sent)
         counted, found = counter.result()
         assert (counted["tables"], found) == ({"public.small": 1}, {"roles": []})
-        counter.beat()
+        counter.heartbeat()
         assert server.sent[-1] == "SELECT 1"
     assert beats, "the lease is renewed meanwhile"
 
@@ -127,7 +127,7 @@ def test_a_count_that_fails_ends_the_dump_at_its_next_beat(serve: Any) -> None:
         row_counts.counting(seen, nothing) as counter,
     ):
         while True:
-            counter.beat()
+            counter.heartbeat()
 
 
 def test_a_count_is_cancelled_when_the_dump_breaks_off(serve: Any) -> None:
@@ -139,7 +139,7 @@ def test_a_count_is_cancelled_when_the_dump_breaks_off(serve: Any) -> None:
         row_counts.snapshot(server, 100, nothing) as seen,
         row_counts.counting(seen, nothing) as counter,
     ):
-        counter.beat()
+        counter.heartbeat()
         raise OSError("no room")
     assert cancelled.is_set()
     assert server.ended

@@ -46,8 +46,8 @@ class Shop:
         self.calls.append("guard")
         return self
 
-    def beat(self) -> None:
-        self.calls.append("beat")
+    def heartbeat(self) -> None:
+        self.calls.append("heartbeat")
 
     def before_write(self, seconds: float) -> float:
         return seconds
@@ -71,7 +71,7 @@ def shop() -> Shop:
 
 def test_a_change_is_applied_after_the_lease_was_renewed(shop: Shop) -> None:
     result = shop.run()
-    assert shop.calls == ["guard", "build", "plan", "beat", "apply", "close"]
+    assert shop.calls == ["guard", "build", "plan", "heartbeat", "apply", "close"]
     assert (result["changed"], result["deployment"], result["failed"]) == (True, {"id": "dpl_1"}, False)
     assert result["elapsed"] >= 0
 
@@ -125,10 +125,10 @@ def test_a_lease_that_another_holds_stops_it_before_anything_is_read(shop: Shop)
 
 
 def test_a_lease_lost_after_the_plan_stops_the_write(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    def beat() -> None:
+    def heartbeat() -> None:
         raise LeaseLost("taken over")
 
-    monkeypatch.setattr(shop, "beat", beat)
+    monkeypatch.setattr(shop, "heartbeat", heartbeat)
     assert shop.run()["error"]["kind"] == "lease_lost"
     assert (shop.colour, shop.calls) == ("blue", ["guard", "build", "plan", "close"])
 
@@ -222,11 +222,11 @@ def test_closing_never_hides_the_first_error(shop: Shop, monkeypatch: pytest.Mon
 def test_while_one_thread_renews_the_lease_another_one_does_not(shop: Shop) -> None:
     renewed: list[int] = []
 
-    def beat() -> None:
+    def heartbeat() -> None:
         renewed.append(1)
         renew()  # as another thread would meanwhile
 
-    renew = core._one_at_a_time(beat)
+    renew = core._one_at_a_time(heartbeat)
     renew()
     renew()
     assert len(renewed) == 2

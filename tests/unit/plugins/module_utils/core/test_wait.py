@@ -76,9 +76,9 @@ def test_an_interval_may_depend_on_the_seconds_waited(clock: Clock) -> None:
 def test_it_beats_before_every_look_and_a_lost_lease_ends_it(clock: Clock) -> None:
     seen: list[str] = []
 
-    def beat() -> None:
-        seen.append("beat")
-        if seen.count("beat") == 3:
+    def heartbeat() -> None:
+        seen.append("heartbeat")
+        if seen.count("heartbeat") == 3:
             raise LeaseLost("taken over")
 
     def fetch() -> str:
@@ -86,8 +86,8 @@ def test_it_beats_before_every_look_and_a_lost_lease_ends_it(clock: Clock) -> No
         return "BUILDING"
 
     with pytest.raises(LeaseLost):
-        waiter(clock, beat=beat).wait_for(fetch, classify, what="dpl_1")
-    assert seen == ["beat", "look", "beat", "look", "beat"]
+        waiter(clock, heartbeat=heartbeat).wait_for(fetch, classify, what="dpl_1")
+    assert seen == ["heartbeat", "look", "heartbeat", "look", "heartbeat"]
 
 
 def test_it_stops_when_the_play_is_gone(clock: Clock) -> None:

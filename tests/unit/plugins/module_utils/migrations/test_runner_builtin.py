@@ -114,9 +114,9 @@ def test_the_deadline_stops_a_file_and_it_counts_as_undone_only_where_it_is_one_
     server: FakePostgres, migrate: Migrate, clock: Clock, migration: history.Migration, outcome: str
 ) -> None:
     def run_for_too_long() -> None:
-        server.beat()
+        server.heartbeat()
         clock.sleep(61)
-        server.beat()
+        server.heartbeat()
 
     server.scripts[migration.sql] = run_for_too_long
     with pytest.raises(WaitTimeout, match="not done after 60 s"):
@@ -125,27 +125,27 @@ def test_the_deadline_stops_a_file_and_it_counts_as_undone_only_where_it_is_one_
 
 
 def test_a_lost_lease_stops_before_the_next_file(server: FakePostgres, migrate: Migrate) -> None:
-    def beat() -> None:
+    def heartbeat() -> None:
         if ("1_one", "applied") in server.outcomes():
             raise LeaseLost("it is gone")
 
     with pytest.raises(LeaseLost) as stopped:
-        migrate(ONE, TWO, beat=beat)
+        migrate(ONE, TWO, heartbeat=heartbeat)
     assert stopped.value.result["applied"] == ["1_one"]
     assert told(server, TWO.sql, GIVE_BACK) == [GIVE_BACK]
 
 
 def test_a_lease_that_is_lost_while_a_file_runs_stops_it(server: FakePostgres, migrate: Migrate) -> None:
-    def beat() -> None:
+    def heartbeat() -> None:
         if server.outcomes():
             raise LeaseLost("it is gone")
 
     def run_it():
-        server.beat()  # set by migrate, so it is looked up only now
+        server.heartbeat()  # set by migrate, so it is looked up only now
 
     server.scripts[ONE.sql] = run_it
     with pytest.raises(LeaseLost):
-        migrate(ONE, beat=beat)
+        migrate(ONE, heartbeat=heartbeat)
     assert server.outcomes() == [("1_one", "rolled back")]
 
 

@@ -54,7 +54,7 @@ class Lease:
 
     @property
     def connecting(self) -> dict[str, Any]:
-        return {"before_write": self.before_write, "beat": self.tick}
+        return {"before_write": self.before_write, "heartbeat": self.tick}
 
 
 def of_vercel(lease: Lease) -> tuple[Writes, Writes]:

@@ -41,8 +41,8 @@ class Server:
     def query(self, connection: Connection, statement: str) -> Any:
         return [] if statement.startswith("SET ") else self.answers[statement](connection)
 
-    def ask(self, *, at_a_time: int = 2, beat: Callable[[], None] = nothing) -> Any:
-        return ask_side_by_side(None, list(self.answers), at_a_time=at_a_time, beat=beat)
+    def ask(self, *, at_a_time: int = 2, heartbeat: Callable[[], None] = nothing) -> Any:
+        return ask_side_by_side(None, list(self.answers), at_a_time=at_a_time, heartbeat=heartbeat)
 
 
 @pytest.fixture
@@ -69,13 +69,13 @@ def test_answers_come_in_the_order_of_the_statements_over_as_many_connections_as
 def test_the_lease_is_renewed_by_this_thread_while_the_server_works(server: Server) -> None:
     beaten, threads = threading.Event(), set()
 
-    def beat() -> None:
+    def heartbeat() -> None:
         threads.add(threading.current_thread())
         if len(server.connections) == 2:
             beaten.set()
 
     server.answers = {"a": lambda _: beaten.wait(10), "b": lambda _: beaten.wait(10)}
-    assert server.ask(beat=beat) == [True, True]
+    assert server.ask(heartbeat=heartbeat) == [True, True]
     assert threads == {threading.current_thread()}
 
 
@@ -87,14 +87,14 @@ def test_what_is_under_way_is_cancelled_and_awaited_and_nothing_more_begun_when_
         raise LeaseLost("it is gone")
 
     begun: list[str] = []
-    for kind, answers, beat in (
+    for kind, answers, heartbeat in (
         (RunbookError, {"a": lambda c: c.cancelled.wait(10), "b": fail}, nothing),
         (LeaseLost, {"a": lambda c: c.cancelled.wait(10), "b": lambda c: c.cancelled.wait(10), "c": begun.append}, lose),
     ):
         server.answers = answers
         threads = threading.active_count()
         with pytest.raises(kind):
-            server.ask(beat=beat)
+            server.ask(heartbeat=heartbeat)
         assert threading.active_count() == threads
         assert all(connection.closed for connection in server.connections)
     assert begun == []

@@ -53,7 +53,7 @@ class Side:
     closed = False
 
     def __init__(self, work: Callable[[], Any]) -> None:
-        self.work, self.beat, self.cancelled = work, nothing, threading.Event()
+        self.work, self.heartbeat, self.cancelled = work, nothing, threading.Event()
 
     def cancel(self) -> None:
         self.cancelled.set()
@@ -72,9 +72,9 @@ def test_both_sides_are_asked_at_the_same_time_and_one_thread_beats() -> None:
     assert row_diff._agree((left, right), ("SELECT 1", "SELECT 1"))
     beaten = threading.Event()
     left, right = Side(lambda: 1), Side(lambda: beaten.wait(10) and 2)
-    left.beat = right.beat = beaten.set
+    left.heartbeat = right.heartbeat = beaten.set
     assert not row_diff._agree((left, right), ("SELECT 1", "SELECT 1"))
-    assert right.beat == beaten.set
+    assert right.heartbeat == beaten.set
 
 
 @pytest.mark.usefixtures("asked")

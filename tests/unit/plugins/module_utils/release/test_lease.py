@@ -132,7 +132,7 @@ def test_a_reason_takes_a_live_lease_and_its_holder_stops(store, anna, clock):
     _unused, loser = take(store, holder="ben@host", release="v1.0.0", reason="the site is down", clock=clock)
     assert loser["holder"] == "anna@host"
     with pytest.raises(LeaseLost, match=r"taken by ben@host for the release v1.0.0 at .* \(the site is down\)"):
-        anna.beat()
+        anna.heartbeat()
 
 
 def test_a_reason_is_not_kept_when_nobody_lost_the_lease(store, anna, clock):
@@ -153,13 +153,13 @@ def test_the_one_who_lost_it_cannot_renew_give_back_or_write_the_journal(store, 
 def test_a_beat_early_on_looks_and_writes_nothing(store, anna, clock):
     writes = store.writes
     clock.now += TTL / 3 - 1
-    anna.beat()
+    anna.heartbeat()
     assert store.writes == writes
 
 
 def test_a_beat_after_a_third_of_the_time_moves_the_deadline(store, anna, clock):
     clock.now += 34
-    anna.beat()
+    anna.heartbeat()
     assert timestamp(document(store)["deadline"]) == clock.now + TTL
 
 
@@ -167,17 +167,17 @@ def test_a_beat_notes_at_once_which_step_the_holder_is_at(store, anna, clock):
     anna.renew({"snapshot": {"api": {"id": "1"}}, "step": "backend.release"})
     module = Lease(store, anna.token, step="frontend.stage", clock=clock)
     writes = store.writes
-    module.beat()
-    module.beat()
+    module.heartbeat()
+    module.heartbeat()
     assert document(store)["journal"] == {"snapshot": {"api": {"id": "1"}}, "step": "frontend.stage"}
     assert store.writes == writes + 1
 
 
 def test_a_holder_who_stood_still_past_the_deadline_has_lost_it_even_if_nobody_took_it(store, anna, clock):
-    anna.beat()
+    anna.heartbeat()
     clock.now += TTL - MARGIN
     with pytest.raises(LeaseLost, match="expired"):
-        anna.beat()
+        anna.heartbeat()
     with pytest.raises(LeaseLost):
         anna.renew()
 
@@ -185,15 +185,15 @@ def test_a_holder_who_stood_still_past_the_deadline_has_lost_it_even_if_nobody_t
 def test_a_lease_that_was_given_back_or_removed_is_lost(store, anna):
     anna.release()
     with pytest.raises(LeaseLost, match="was released at"):
-        anna.beat()
+        anna.heartbeat()
     store.delete("lease.json")
     with pytest.raises(LeaseLost, match="is gone"):
-        anna.beat()
+        anna.heartbeat()
 
 
 def test_a_token_of_nobody_is_refused(store, anna, clock):
     with pytest.raises(LeaseLost, match="taken by anna@host"):
-        Lease(store, "invented", clock=clock).beat()
+        Lease(store, "invented", clock=clock).heartbeat()
 
 
 def test_a_lost_answer_does_not_lose_the_lease(store, anna):
@@ -207,16 +207,16 @@ def test_a_lost_answer_does_not_lose_the_lease(store, anna):
 
 def test_how_far_a_step_is_stays_in_the_journal_until_the_next_step(store, anna, clock):
     anna.step = "database.backup"
-    anna.beat()
+    anna.heartbeat()
     anna.note("40 MB stored")
     assert document(store)["journal"] == {"step": "database.backup"}
-    anna.beat()
+    anna.heartbeat()
     assert document(store)["journal"] == {"step": "database.backup", "progress": "40 MB stored"}
     writes = store.writes
-    anna.beat()
+    anna.heartbeat()
     assert store.writes == writes  # nothing new
     later = Lease(store, anna.token, step="database.migrate", clock=clock)
-    later.beat()
+    later.heartbeat()
     assert document(store)["journal"] == {"step": "database.migrate"}
 
 
@@ -244,15 +244,15 @@ def test_giving_back_twice_changes_nothing(store, anna):
 
 
 def test_a_store_that_is_down_does_not_stop_a_holder_with_time_left(store, anna, clock):
-    anna.beat()
+    anna.heartbeat()
     store.down = True
     clock.now += TTL / 3 - 1
-    anna.beat()
+    anna.heartbeat()
     assert clock.sleeps == []
 
 
 def test_a_store_that_is_down_is_asked_again_until_it_answers(store, anna, clock):
-    anna.beat()
+    anna.heartbeat()
     store.down = True
     clock.now += TTL / 2
     sleep = clock.sleep
@@ -262,25 +262,25 @@ def test_a_store_that_is_down_is_asked_again_until_it_answers(store, anna, clock
         store.down = len(clock.sleeps) < 3
 
     anna._sleep = recover
-    anna.beat()
+    anna.heartbeat()
     assert len(clock.sleeps) == 3
     assert timestamp(document(store)["deadline"]) == clock.now + TTL
 
 
 def test_a_store_that_stays_down_loses_the_lease_a_margin_before_its_deadline(store, anna, clock):
-    anna.beat()
+    anna.heartbeat()
     deadline = clock.now + TTL
     store.down = True
     clock.now += TTL / 2
     with pytest.raises(LeaseLost, match=r"could not be renewed before its deadline.*no answer"):
-        anna.beat()
+        anna.heartbeat()
     assert clock.now == deadline - MARGIN
 
 
 def test_a_store_that_never_answered_ends_the_wait_as_unreachable(store, anna, clock):
     store.down = True
     with pytest.raises(Unreachable, match="the holder of the lease is unknown"):
-        anna.beat()
+        anna.heartbeat()
     assert sum(clock.sleeps) == PATIENCE
 
 
@@ -290,7 +290,7 @@ def test_an_error_that_stays_is_not_waited_for(store, anna, clock, monkeypatch):
 
     monkeypatch.setattr(store, "get", fail)
     with pytest.raises(ApiError):
-        anna.beat()
+        anna.heartbeat()
     assert clock.sleeps == []
 
 
@@ -316,7 +316,7 @@ def test_the_guard_of_a_module_asks_the_store_at_its_first_beat(tmp_path):
     held = guard({"lease": "token", "lease_step": "frontend.stage", "store": tmp_path.as_uri(), "store_is_shared": True})
     assert held.step == "frontend.stage"
     with pytest.raises(LeaseLost, match="is gone"):
-        held.beat()
+        held.heartbeat()
 
 
 def test_who_took_the_lease_and_never_heard_of_it_holds_it(store, clock, monkeypatch):
@@ -377,7 +377,7 @@ def test_a_write_does_not_start_when_the_renewal_took_all_of_the_time(store, ann
 
 
 def test_out_of_the_stores_reach_a_write_may_take_what_is_left(store, anna, clock):
-    anna.beat()
+    anna.heartbeat()
     store.down = True
     clock.now += 20
     assert anna.before_write(10) == 10
@@ -385,7 +385,7 @@ def test_out_of_the_stores_reach_a_write_may_take_what_is_left(store, anna, cloc
 
 
 def test_a_look_that_began_while_a_thread_waited_for_its_turn_is_good_for_it_too(store, anna, monkeypatch):
-    anna.beat()
+    anna.heartbeat()
     looks: list[str] = []
     get = store.get
 
@@ -428,7 +428,7 @@ def test_a_look_that_began_while_a_thread_waited_for_its_turn_is_good_for_it_too
 def test_a_lease_with_a_wrong_field_is_refused_by_its_name(store, anna, clock, change, said):
     changed = {name: value for name, value in {**document(store), **change}.items() if value is not ...}
     store.objects["lease.json"] = json.dumps(changed).encode()
-    for use in (lambda: take(store, holder="ben", reason="now", clock=clock), anna.beat, anna.release):
+    for use in (lambda: take(store, holder="ben", reason="now", clock=clock), anna.heartbeat, anna.release):
         with pytest.raises(ConfigError, match=f"is not a lease that this version can read: {said}"):
             use()
 
@@ -473,17 +473,17 @@ def test_an_emergency_goes_by_the_stores_clock_and_waits_for_the_deadline_all_th
     assert document(store)["deadline"] == iso(clock.now + TTL)
     assert ben.before_write(10) == 10
     with pytest.raises(LeaseLost):
-        anna.beat()
+        anna.heartbeat()
 
 
 def test_a_holder_goes_by_the_stores_clock_too(store, clock):
     store.tells = clock.now
     lease, _loser = take(store, holder="anna", ttl=TTL, clock=clock)
     module = Lease(store, lease.token, clock=lambda: clock.now - 3600, sleep=clock.sleep)
-    module.beat()
+    module.heartbeat()
     store.tells = clock.now + TTL - MARGIN
     with pytest.raises(LeaseLost, match="expired"):
-        module.beat()
+        module.heartbeat()
 
 
 def test_a_lease_that_was_removed_does_not_count_from_the_start(store, clock):

@@ -41,11 +41,11 @@ def test_the_statement_goes_from_the_beginning_of_the_script_and_from_no_rows(si
     assert b"".join(without_timeout([b"x" * 70000, PREAMBLE])) == b"x" * 70000 + PREAMBLE
 
 
-def run(reader: str, runner: str, folder: Path, beat: object = nothing) -> list[str]:
+def run(reader: str, runner: str, folder: Path, heartbeat: object = nothing) -> list[str]:
     """Let a shell write and another one read, and return the lines that the latter kept once it got its end."""
     kept = folder / "kept"
     script = f'set -e; {runner}; cat > "{folder}/half"; mv "{folder}/half" "{kept}"'
-    load_script(["sh", "-c", reader], ["sh", "-c", script], beat, {"env": dict(os.environ)}, what="The restore", secrets=["hunter22"])
+    load_script(["sh", "-c", reader], ["sh", "-c", script], heartbeat, {"env": dict(os.environ)}, what="The restore", secrets=["hunter22"])
     return kept.read_text().splitlines()
 
 

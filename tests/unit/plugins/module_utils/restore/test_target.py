@@ -60,7 +60,7 @@ class World(FakePostgres):
     def related(self) -> list[DatabaseRow]:
         return databases.family(self, "shop")[1]
 
-    def leave(self, old: Database, new: Database, beat: Any, lock_timeout: float) -> Any:
+    def leave(self, old: Database, new: Database, heartbeat: Any, lock_timeout: float) -> Any:
         self.done.append(f"leave {old.name} for {new.name.partition('-')[0]}")
         self.left = old.name
         return LOST, 0.2
@@ -72,14 +72,14 @@ class World(FakePostgres):
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
-    monkeypatch.setattr(new_place, "connect", lambda database, *, beat: world)
+    monkeypatch.setattr(new_place, "connect", lambda database, *, heartbeat: world)
     monkeypatch.setattr(new_place.url_swap, "is_left", lambda connection, name: world.left == name)
     monkeypatch.setattr(new_place.url_swap, "is_empty", lambda connection: world.empty)
     monkeypatch.setattr(new_place.url_swap, "leave", world.leave)
     monkeypatch.setattr(new_place.url_swap, "refuse_unfit_target", world.fitness)
     monkeypatch.setattr(new_place, "fits_one_transaction", lambda connection, archive: world.fits)
     monkeypatch.setattr(new_place.restore, "load", lambda archive, tool, target, **how: world.done.append(f"load {target.name} in {how['jobs']}"))
-    monkeypatch.setattr(new_place.verify, "verify", lambda target, manifest, beat: {"rows": 9})
+    monkeypatch.setattr(new_place.verify, "verify", lambda target, manifest, heartbeat: {"rows": 9})
     return world
 
 

@@ -49,7 +49,7 @@ class Server:
         self.opened: list[Database] = []
         self.answers: dict[str, Any] = {}
 
-    def connect(self, database: Database, beat: Any = nothing) -> Session:
+    def connect(self, database: Database, heartbeat: Any = nothing) -> Session:
         self.opened.append(database)
         return Session(self, database)
 

@@ -25,10 +25,10 @@ HOME = Check(name="Home", url="https://www.shop.example/")
 
 
 def prober(
-    script: Script | FakeVendor, clock: Clock, *, wait_timeout: float = 60, interval: float = 2, beat: Callable[[], None] = nothing, **options: Any
+    script: Script | FakeVendor, clock: Clock, *, wait_timeout: float = 60, interval: float = 2, heartbeat: Callable[[], None] = nothing, **options: Any
 ) -> Prober:
     vendor = script if isinstance(script, FakeVendor) else FakeVendor(script)
-    waiter = Waiter(wait_timeout, interval, beat=beat, sleep=clock.sleep, clock=clock, _controller=None)
+    waiter = Waiter(wait_timeout, interval, heartbeat=heartbeat, sleep=clock.sleep, clock=clock, _controller=None)
     return Prober(waiter, session=vendor.session, **options)
 
 
@@ -116,14 +116,14 @@ def test_checks_are_asked_at_the_same_time(clock: Clock) -> None:
 def test_every_turn_beats_and_a_lost_lease_ends_it(clock: Clock) -> None:
     beats: list[int] = []
 
-    def beat() -> None:
+    def heartbeat() -> None:
         beats.append(1)
         if len(beats) == 3:
             raise LeaseLost("taken over")
 
     vendor = FakeVendor(lambda request: reply(503))
     with pytest.raises(LeaseLost):
-        ask(vendor, clock, beat=beat)
+        ask(vendor, clock, heartbeat=heartbeat)
     assert len(vendor.requests) == 2
 
 
