@@ -14,16 +14,19 @@ import pytest
 
 ROOT = Path(__file__).parent
 COLLECTIONS = ROOT / ".ansible" / "collections"
-TEST_SANDBOX = os.environ.get("SANDBOX_NAME", "test") + os.environ.get("PYTEST_XDIST_WORKER", "").replace("gw", "-")  # one for each worker
+# one for each worker
+TEST_SANDBOX = os.environ.get("SANDBOX_NAME", "test") + os.environ.get("PYTEST_XDIST_WORKER", "").replace("gw", "-")
 
 _link = COLLECTIONS / "ansible_collections" / "storefront" / "runbook"
 if not _link.exists():
     _link.parent.mkdir(parents=True, exist_ok=True)
     _link.symlink_to("../../../..")
 sys.path[:0] = [str(COLLECTIONS), str(ROOT)]
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # ansible-playbook is the virtual environment's
+# ansible-playbook is the virtual environment's
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(COLLECTIONS)
-# As containers and CI set them: an unbuffered Python reads a module, which comes over a pipe, byte by byte; without bytecode every process compiles ours anew.
+# As containers and CI set them: an unbuffered Python reads a module, which comes over a pipe, byte by byte; without
+# bytecode every process compiles ours anew.
 for _name in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
     os.environ.pop(_name, None)
 sys.dont_write_bytecode = False

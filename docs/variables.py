@@ -1,10 +1,12 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes the argument spec of each playbook, the page of the inventory's variables and the list of names: python docs/variables.py (`make variables`).
+"""Writes the argument spec of each playbook, the page of the inventory's variables and the list of names: python
+docs/variables.py (`make variables`).
 
-A variable is declared once, in the argument specs of the role that reads it. From there come playbooks/<name>.meta.yml, in ansible-core's form, which
-preflight checks before a run and from which surveys can be made; docs/inventory.md; and the names from which preflight tells a mistyped one.
+A variable is declared once, in the argument specs of the role that reads it. From there come playbooks/<name>.meta.yml,
+in ansible-core's form, which preflight checks before a run and from which surveys can be made; docs/inventory.md; and
+the names from which preflight tells a mistyped one.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 SURFACES = ("database", "backend", "frontend", "edge")
 ENTRIES = ("run", "storefront", *SURFACES, "verify", "notify")
-OWNERS = {"run": "release", "storefront": "release"}  # where an entry's variables are declared, unless the role has its name
+# where an entry's variables are declared, unless the role has its name
+OWNERS = {"run": "release", "storefront": "release"}
 # What is chosen for one run, on the command line; and which playbooks read it.
 RUN = {
     "release": ("deploy", "preflight", "migrate", "backup", "evidence"),
@@ -69,7 +72,8 @@ SHORT = {
     "verify": "What the public must see",
     "notify": "Who is notified of a run",
 }
-LEFT_OUT = ("notify_event", "preflight_playbook", "preflight_surfaces", "preflight_only")  # given by one task file to another
+# given by one task file to another
+LEFT_OUT = ("notify_event", "preflight_playbook", "preflight_surfaces", "preflight_only")
 HEAD = "# Written by docs/variables.py (make variables) from the roles' argument specs: change a variable there.\n---\n"
 
 
@@ -89,9 +93,15 @@ def _is_fact(spec: Mapping[str, Any]) -> bool:
 
 
 def owner(name: str, roles: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the role in which a variable is declared for all: the one that it is named after, else the first that reads it."""
+    """Return the role in which a variable is declared for all: the one that it is named after, else the
+    first that reads it.
+    """
     prefix = name.partition("_")[0]
-    readers = [role for role in ("release", "preflight", "database", "backend", "frontend", "edge", "verify", "notify") if name in roles[role]]
+    readers = [
+        role
+        for role in ("release", "preflight", "database", "backend", "frontend", "edge", "verify", "notify")
+        if name in roles[role]
+    ]
     return prefix if prefix in readers else readers[0]
 
 
@@ -122,15 +132,22 @@ def meta(playbook: str) -> dict[str, Any]:
     """Return a playbook's argument spec."""
     everything = options()
     entries, needed = PLAYBOOKS[playbook]
-    run = {name: {**spec, **({"required": True} if name == "release" and playbook in NEEDS_A_RELEASE else {})} for name, spec in everything["run"].items()}
+    run = {
+        name: {**spec, **({"required": True} if name == "release" and playbook in NEEDS_A_RELEASE else {})}
+        for name, spec in everything["run"].items()
+    }
     found = {"run": {name: spec for name, spec in run.items() if playbook in RUN[name]}}
     for entry in entries:
         only = ONLY.get((playbook, entry))
         names = _entry_point(entry, only) if only else list(everything[entry])
-        found[entry] = {name: _needed(name, everything[entry][name], entry, needed) for name in names if name in everything[entry]}
+        found[entry] = {
+            name: _needed(name, everything[entry][name], entry, needed) for name in names if name in everything[entry]
+        }
     return {
         "argument_specs": {
-            entry: {"short_description": SHORT[entry], "description": [f"{SHORT[entry]}."], "options": specs} for entry, specs in found.items() if specs
+            entry: {"short_description": SHORT[entry], "description": [f"{SHORT[entry]}."], "options": specs}
+            for entry, specs in found.items()
+            if specs
         }
     }
 
@@ -186,7 +203,9 @@ def _default(spec: Mapping[str, Any]) -> str:
     value = spec.get("default")
     if value in (None, "", [], {}):
         return ""
-    return f"`{yaml.dump(value, default_flow_style=True, width=1000).removesuffix(chr(10)).removesuffix(chr(10) + '...')}`"
+    return (
+        f"`{yaml.dump(value, default_flow_style=True, width=1000).removesuffix(chr(10)).removesuffix(chr(10) + '...')}`"
+    )
 
 
 def _what(spec: Mapping[str, Any]) -> str:
@@ -213,13 +232,26 @@ def names_text() -> str:
 
     known = sorted(name for specs in options().values() for name in specs)
     own = sorted(name for name in reading.own() if not name.startswith("__") and name not in known)
-    head = "".join((ROOT / "plugins/module_utils/release/options.py").read_text(encoding="utf-8").splitlines(keepends=True)[:3])
+    head = "".join(
+        (ROOT / "plugins/module_utils/release/options.py").read_text(encoding="utf-8").splitlines(keepends=True)[:3]
+    )
     rows = [
-        *(head, '"""The names of all variables, written by docs/variables.py (make variables)."""\n\n', "from __future__ import annotations\n\n"),
+        *(
+            head,
+            '"""The names of all variables, written by docs/variables.py (make variables)."""\n\n',
+            "from __future__ import annotations\n\n",
+        ),
         *("# What an inventory or the command line may set.\n", _tuple("OPTIONS", known)),
         *("# What the playbooks and roles set themselves.\n", _tuple("OWN", own)),
         *("# What is chosen for one run, and by which playbooks it is read.\n", "RUN = {\n"),
-        *(f'    "{name}": ({", ".join(_quoted(book) for book in books)},),\n' if len(books) == 1 else _run(name, books) for name, books in RUN.items()),
+        *(
+            (
+                f'    "{name}": ({", ".join(_quoted(book) for book in books)},),\n'
+                if len(books) == 1
+                else _run(name, books)
+            )
+            for name, books in RUN.items()
+        ),
         "}\n",
     ]
     return "".join(rows)

@@ -66,7 +66,11 @@ class Played:
         failed: dict[str, Any] = next((result for _unused, result in reversed(self.tasks) if result.get("failed")), {})
         items = [str(item.get("msg", "")) for item in failed.get("results", []) if item.get("failed")]
         said = " ".join(items) or str(failed.get("msg", ""))
-        failures = [result["ansible_facts"]["rollout_failure"] for _unused, result in self.tasks if "rollout_failure" in result.get("ansible_facts", {})]
+        failures = [
+            result["ansible_facts"]["rollout_failure"]
+            for _unused, result in self.tasks
+            if "rollout_failure" in result.get("ansible_facts", {})
+        ]
         why = failures[-1] if failures else ""
         return said if why in said else f"{why} {said}"
 
@@ -81,7 +85,8 @@ class Played:
 def played(rc: int, stdout: str, order: Path) -> Played:
     """Return what came of a play, from what plugins/callback/at_task.py has written beside its order."""
     told = order.with_suffix(".results")
-    lines = [json.loads(line) for line in told.read_text().splitlines() if line.endswith("}")] if told.exists() else []  # a killed play may break off in one
+    # a killed play may break off in one
+    lines = [json.loads(line) for line in told.read_text().splitlines() if line.endswith("}")] if told.exists() else []
     return Played(rc, stdout, [(line["task"], {**line["result"], "failed": line["failed"]}) for line in lines])
 
 
@@ -134,8 +139,12 @@ class Customers:
     def watching(self) -> Iterator[Customers]:
         stop = threading.Event()
         threads = [
-            threading.Thread(target=self._ask, args=(stop, "frontend", self.frontend_url + "/products", _release_of_page)),
-            threading.Thread(target=self._ask, args=(stop, "backend", self.backend_url + "/health", _release_of_health)),
+            threading.Thread(
+                target=self._ask, args=(stop, "frontend", self.frontend_url + "/products", _release_of_page)
+            ),
+            threading.Thread(
+                target=self._ask, args=(stop, "backend", self.backend_url + "/health", _release_of_health)
+            ),
         ]
         for thread in threads:
             thread.start()
@@ -186,8 +195,17 @@ class Shop:
     def at(self) -> dict[str, Any]:
         return self.sandbox.storefront(self.name)
 
-    def play(self, playbook: str, cmdline: str = "", inventory: str | None = None, at: list[dict[str, Any]] | None = None, **extra: Any) -> Played:
-        """Run a playbook of the collection against this storefront, to its end. ``at`` is what happens at which task: see plugins/callback/at_task.py."""
+    def play(
+        self,
+        playbook: str,
+        cmdline: str = "",
+        inventory: str | None = None,
+        at: list[dict[str, Any]] | None = None,
+        **extra: Any,
+    ) -> Played:
+        """Run a playbook of the collection against this storefront, to its end. ``at`` is what happens at
+        which task: see plugins/callback/at_task.py.
+        """
         return self.begin(playbook, cmdline, inventory, at, **extra).end()
 
     def begin(
@@ -199,10 +217,16 @@ class Shop:
         cancel: Callable[[], bool] | None = None,
         **extra: Any,
     ) -> Running:
-        """Start a playbook and return while it runs. With ``cancel`` it is ansible-runner that runs it, and ends it once that says so."""
+        """Start a playbook and return while it runs. With ``cancel`` it is ansible-runner that runs it, and
+        ends it once that says so.
+        """
         folder = Path(tempfile.mkdtemp(dir=self.folder))  # a runner keeps the last play's options in its folder
         cloud = self.sandbox.state["cloud"]
-        reach = {"url": cloud["control_url"], "token": cloud["control_token"], "database": self.sandbox.state["postgres"]["url"]}
+        reach = {
+            "url": cloud["control_url"],
+            "token": cloud["control_token"],
+            "database": self.sandbox.state["postgres"]["url"],
+        }
         order = folder / "at.json"
         order.write_text(json.dumps([{**reach, **entry} for entry in at or []]))
         environment = {
@@ -224,7 +248,13 @@ class Shop:
             printed = folder / "stdout"
             with printed.open("w") as output:  # and no pipe, which what a killed play leaves would hold open
                 done = subprocess.run(
-                    argv, cwd=folder, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False
+                    argv,
+                    cwd=folder,
+                    env={**os.environ, **environment},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    check=False,
                 )
             return played(done.returncode, printed.read_text(), order)
 
@@ -258,7 +288,10 @@ class Shop:
         bucket, _unused, root = self.at["store"].removeprefix("s3://").partition("/")
         s3 = self.sandbox.s3()
         listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{root}/{prefix}").get("Contents", [])
-        return {entry["Key"].removeprefix(f"{root}/"): s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read() for entry in listed}
+        return {
+            entry["Key"].removeprefix(f"{root}/"): s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
+            for entry in listed
+        }
 
     def ledger(self) -> list[dict[str, Any]]:
         return [json.loads(body) for _unused, body in sorted(self.objects("ledger/").items())]
@@ -279,7 +312,11 @@ class Shop:
     def writes(self) -> list[dict[str, Any]]:
         """The vendor requests that may have changed something, since the scenario began."""
         requests = [request for request in self.sandbox.cloud("GET", "/requests") if request["vendor"] != "objects"]
-        return [request for request in requests if request["method"] not in ("GET", "HEAD") and request["operation"] not in RAILWAY_READS]
+        return [
+            request
+            for request in requests
+            if request["method"] not in ("GET", "HEAD") and request["operation"] not in RAILWAY_READS
+        ]
 
     def forget_requests(self) -> None:
         self.sandbox.cloud("DELETE", "/requests")
@@ -290,7 +327,10 @@ class Shop:
         return {
             **{f"notify_{vendor}_token": tokens[vendor] for vendor in ("slack", "github", "sentry")},
             **{f"notify_{vendor}_api_url": cloud[f"{vendor}_url"] for vendor in ("slack", "github", "sentry")},
-            **{"notify_slack_channel": self.at["slack"]["channel"], "notify_github_repository": self.at["github"]["repository"]},
+            **{
+                "notify_slack_channel": self.at["slack"]["channel"],
+                "notify_github_repository": self.at["github"]["repository"],
+            },
             **{"notify_sentry_organization": self.name, "notify_sentry_projects": [self.name]},
         }
 
@@ -303,30 +343,48 @@ class Shop:
         """Empty the edge's cache by hand."""
         zone, cloud = self.at["cloudflare"]["zone"], self.sandbox.state["cloud"]
         headers = {"Authorization": f"Bearer {self.sandbox.state['tokens']['cloudflare']}"}
-        requests.post(f"{cloud['cloudflare_url']}/zones/{zone}/purge_cache", json={"purge_everything": True}, headers=headers, timeout=10).raise_for_status()
+        requests.post(
+            f"{cloud['cloudflare_url']}/zones/{zone}/purge_cache",
+            json={"purge_everything": True},
+            headers=headers,
+            timeout=10,
+        ).raise_for_status()
 
     def set_variable(self, service: str, name: str, value: str) -> None:
-        """Change a variable of a service at Railway; what runs keeps the one it was started with until it is deployed again."""
+        """Change a variable of a service at Railway; what runs keeps the one it was started with until it
+        is deployed again.
+        """
         railway = self.at["railway"]
         place = {"projectId": railway["project"], "environmentId": railway["environment"], "serviceId": service}
         document = "mutation($input: VariableCollectionUpsertInput!) { variableCollectionUpsert(input: $input) }"
         body = {"query": document, "variables": {"input": {**place, "variables": {name: value}, "skipDeploys": True}}}
         headers = {"Authorization": f"Bearer {self.sandbox.state['tokens']['railway']}"}
-        requests.post(f"{self.sandbox.state['cloud']['railway_url']}/graphql/v2", json=body, headers=headers, timeout=10).raise_for_status()
+        requests.post(
+            f"{self.sandbox.state['cloud']['railway_url']}/graphql/v2", json=body, headers=headers, timeout=10
+        ).raise_for_status()
 
     def running_units(self) -> list[str]:
         """The units of the backend that run."""
-        return [unit["name"] for unit in self.sandbox.cloud("GET", "/processes") if unit["name"].startswith(f"{self.name}-")]
+        return [
+            unit["name"] for unit in self.sandbox.cloud("GET", "/processes") if unit["name"].startswith(f"{self.name}-")
+        ]
 
     def link(self) -> None:
         """Connect the project and the backend's services to the shop's repository: a push is deployed by itself."""
         self.sandbox.cloud("POST", f"/storefronts/{self.name}/git", {"root_directory": "apps/frontend"})
         url, vercel = self.sandbox.state["cloud"]["vercel_url"], self.at["vercel"]
         headers = {"Authorization": f"Bearer {self.sandbox.state['tokens']['vercel']}"}
-        project, served_at_once = f"{url}/v9/projects/{vercel['project']}?teamId={vercel['team']}", {"autoAssignCustomDomains": True}
+        project, served_at_once = (
+            f"{url}/v9/projects/{vercel['project']}?teamId={vercel['team']}",
+            {"autoAssignCustomDomains": True},
+        )
         requests.patch(project, json=served_at_once, headers=headers, timeout=10).raise_for_status()
         for unit in self.at["railway"]["services"]:
-            where = {"service": unit, "repository": self.sandbox.state["shop"]["repository"], "root_directory": "apps/backend"}
+            where = {
+                "service": unit,
+                "repository": self.sandbox.state["shop"]["repository"],
+                "root_directory": "apps/backend",
+            }
             self.sandbox.cloud("POST", f"/storefronts/{self.name}/railway/connect", where)
         self.forget_requests()
 
@@ -341,7 +399,10 @@ class Shop:
     def units_with_a_root(self) -> list[dict[str, str]]:
         """The backend's units where Railway itself knows the folder of the repository: the whole of it is uploaded."""
         kinds = {"api": "web", "worker": "worker"}
-        return [{"name": unit, "kind": kinds[unit], "service": service, "root_directory": ""} for unit, service in self.at["railway"]["services"].items()]
+        return [
+            {"name": unit, "kind": kinds[unit], "service": service, "root_directory": ""}
+            for unit, service in self.at["railway"]["services"].items()
+        ]
 
     def push(self, release: str) -> None:
         self.sandbox.cloud("POST", f"/storefronts/{self.name}/push", {"ref": release})
@@ -446,6 +507,10 @@ def hold_the_lease(shop):
     def hold(holder: str, release: str) -> None:
         s3 = shop.sandbox.state["s3"]
         options = {f"store_{key}": s3[key] for key in ("endpoint_url", "access_key", "secret_key", "region")}
-        take(open_store({"store": shop.at["store"], "store_is_shared": False, **options}, unguarded), holder=holder, release=release)
+        take(
+            open_store({"store": shop.at["store"], "store_is_shared": False, **options}, unguarded),
+            holder=holder,
+            release=release,
+        )
 
     return hold

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The phases of a deploy as deploy.yml has them, and the table of docs/failure.md, which the scenarios write and hold to what they see."""
+"""The phases of a deploy as deploy.yml has them, and the table of docs/failure.md, which the scenarios
+write and hold to what they see.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +28,17 @@ OUTER = {
 
 
 def phases() -> list[str]:
-    """Return the phases in their order; a task that is added to deploy.yml, or a phase to the order of a deploy, is a new one."""
+    """Return the phases in their order; a task that is added to deploy.yml, or a phase to the order of a
+    deploy, is a new one.
+    """
     _begin, play, _end = yaml.safe_load((ROOT / "playbooks/deploy.yml").read_text())
     (outer,) = [task for task in play["tasks"] if "block" in task]
     (inner,) = [task for task in outer["block"] if "block" in task]
-    return ["preflight", *(OUTER.get(task["name"], task["name"]) for task in outer["block"] if task is not inner), *ORDER]
+    return [
+        "preflight",
+        *(OUTER.get(task["name"], task["name"]) for task in outer["block"] if task is not inner),
+        *ORDER,
+    ]
 
 
 def seen(name: str, *cells: Any) -> None:

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A deploy that breaks in any phase ends with the old release live everywhere, says so, and can be run again.
 
-The scenarios run in the order of the phases on one shop: deploys that come after get past the phase in which one broke. Where a phase concerns the backend or
-the frontend alone, that alone is deployed.
+The scenarios run in the order of the phases on one shop: deploys that come after get past the phase in which one broke.
+Where a phase concerns the backend or the frontend alone, that alone is deployed.
 """
 
 from __future__ import annotations
@@ -27,13 +27,22 @@ def fault(task: str, vendor: str, operation: str, kind: str = "unavailable", **m
     """A fault that is switched on as ``task`` begins; 500 is an answer that nobody asks again after."""
     return {
         "task": task,
-        "fault": {"vendor": vendor, "operation": operation, "kind": kind, "times": -1, **({"status": 500} if kind == "unavailable" else {}), **more},
+        "fault": {
+            "vendor": vendor,
+            "operation": operation,
+            "kind": kind,
+            "times": -1,
+            **({"status": 500} if kind == "unavailable" else {}),
+            **more,
+        },
     }
 
 
 @dataclass(frozen=True)
 class Broken:
-    """Where and by what a deploy breaks, and what it says. ``errors`` is what customers may meet meanwhile; ``outcome`` is None where it never began."""
+    """Where and by what a deploy breaks, and what it says. ``errors`` is what customers may meet meanwhile;
+    ``outcome`` is None where it never began.
+    """
 
     phase: str
     by: str
@@ -48,7 +57,11 @@ class Broken:
 
     @property
     def units(self) -> list[str]:
-        return [unit for unit, surface in (("api", "backend"), ("worker", "backend"), ("frontend", "frontend")) if surface in self.surfaces]
+        return [
+            unit
+            for unit, surface in (("api", "backend"), ("worker", "backend"), ("frontend", "frontend"))
+            if surface in self.surfaces
+        ]
 
 
 BACKEND: dict[str, Any] = {"surfaces": ("database", "backend")}
@@ -56,8 +69,22 @@ FRONTEND: dict[str, Any] = {"surfaces": ("frontend", "edge")}
 
 
 SCENARIOS = [
-    Broken("preflight", "Vercel answers 500", [fault("Ask Vercel what the release would change", "vercel", "project")], NOTHING, None, **FRONTEND),
-    Broken("lease", "the store answers 500", [fault("Take the lease", "objects", "put_lease", times=3)], "could not be written", None, **BACKEND),
+    Broken(
+        "preflight",
+        "Vercel answers 500",
+        [fault("Ask Vercel what the release would change", "vercel", "project")],
+        NOTHING,
+        None,
+        **FRONTEND,
+    ),
+    Broken(
+        "lease",
+        "the store answers 500",
+        [fault("Take the lease", "objects", "put_lease", times=3)],
+        "could not be written",
+        None,
+        **BACKEND,
+    ),
     Broken(
         "snapshot",
         "Railway answers 500",
@@ -74,7 +101,13 @@ SCENARIOS = [
         None,
         **BACKEND,
     ),
-    Broken("database.backup", "the store answers 500", [fault("Begin database.backup", "objects", "upload_backup")], "database.backup failed", **BACKEND),
+    Broken(
+        "database.backup",
+        "the store answers 500",
+        [fault("Begin database.backup", "objects", "upload_backup")],
+        "database.backup failed",
+        **BACKEND,
+    ),
     Broken(
         "database.prove",
         "the backup cannot be read",
@@ -86,14 +119,29 @@ SCENARIOS = [
     Broken(
         "database.rehearse",
         "the scratch server allows no copy",
-        [{"task": "Begin database.rehearse", "sql": "ALTER ROLE shop NOCREATEDB"}, {"task": "Record what failed", "sql": "ALTER ROLE shop CREATEDB"}],
+        [
+            {"task": "Begin database.rehearse", "sql": "ALTER ROLE shop NOCREATEDB"},
+            {"task": "Record what failed", "sql": "ALTER ROLE shop CREATEDB"},
+        ],
         "database.rehearse failed",
         extra={"database_rehearse": "schema_only"},
         **BACKEND,
     ),
-    Broken("database.migrate", "a table is locked", [], "database.migrate failed", extra={"database_lock_timeout": 0.1}, locks=True, **BACKEND),
     Broken(
-        "backend.release", "the API is unhealthy", [fault("Begin backend.release", "railway", "up", "unhealthy", times=1)], "backend.release failed", **BACKEND
+        "database.migrate",
+        "a table is locked",
+        [],
+        "database.migrate failed",
+        extra={"database_lock_timeout": 0.1},
+        locks=True,
+        **BACKEND,
+    ),
+    Broken(
+        "backend.release",
+        "the API is unhealthy",
+        [fault("Begin backend.release", "railway", "up", "unhealthy", times=1)],
+        "backend.release failed",
+        **BACKEND,
     ),
     Broken(
         "backend.release",
@@ -110,7 +158,13 @@ SCENARIOS = [
         errors=("status 500",),
         **BACKEND,
     ),
-    Broken("frontend.stage", "the build fails", [fault("Begin frontend.stage", "vercel", "create", "build_fails")], "frontend.stage failed", **FRONTEND),
+    Broken(
+        "frontend.stage",
+        "the build fails",
+        [fault("Begin frontend.stage", "vercel", "create", "build_fails")],
+        "frontend.stage failed",
+        **FRONTEND,
+    ),
     Broken("verify.staged", "the pages show a wrong release", [], "verify.staged failed", release=WRONG, **FRONTEND),
     Broken(
         "frontend.promote",
@@ -118,7 +172,13 @@ SCENARIOS = [
         [fault("Begin frontend.promote", "vercel", "promote", "alias_fails", times=1)],
         "frontend.promote failed",
     ),
-    Broken("edge.purge", "Cloudflare answers 500", [fault("Begin edge.purge", "cloudflare", "purge", times=1)], "edge.purge failed", **FRONTEND),
+    Broken(
+        "edge.purge",
+        "Cloudflare answers 500",
+        [fault("Begin edge.purge", "cloudflare", "purge", times=1)],
+        "edge.purge failed",
+        **FRONTEND,
+    ),
     Broken(
         "verify.public",
         "the public site answers 500",
@@ -147,7 +207,9 @@ UNBROKEN = {
 
 def test_every_phase_of_the_playbook_is_broken_once():
     assert {scenario.phase for scenario in SCENARIOS} == set(phases()) - UNBROKEN.keys()
-    assert list(dict.fromkeys(scenario.phase for scenario in SCENARIOS)) == [phase for phase in phases() if phase not in UNBROKEN]
+    assert list(dict.fromkeys(scenario.phase for scenario in SCENARIOS)) == [
+        phase for phase in phases() if phase not in UNBROKEN
+    ]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: f"{scenario.phase}: {scenario.by}")
@@ -155,10 +217,20 @@ def test_it_is_put_back(one_shop, scenario):
     shop, rows, before = one_shop, one_shop.rows(), len(one_shop.ledger())
     shop.clear_faults()
     shop.forget_requests()
-    with closing(psycopg2.connect(shop.at["database_url"].partition("?")[0])) as writer, shop.customers().watching() as customers:
+    with (
+        closing(psycopg2.connect(shop.at["database_url"].partition("?")[0])) as writer,
+        shop.customers().watching() as customers,
+    ):
         if scenario.locks:  # somebody's long transaction, in the way of the new table's foreign key
             writer.cursor().execute('UPDATE "Product" SET stock = stock WHERE id = (SELECT min(id) FROM "Product")')
-        played = shop.play("deploy.yml", at=scenario.at, release=scenario.release, surfaces=scenario.surfaces, verify_wait_timeout=3, **scenario.extra)
+        played = shop.play(
+            "deploy.yml",
+            at=scenario.at,
+            release=scenario.release,
+            surfaces=scenario.surfaces,
+            verify_wait_timeout=3,
+            **scenario.extra,
+        )
     assert played.rc == 2, played.stdout
     assert scenario.says in played.message
     assert shop.live() == {"frontend": OLD, "backend": OLD}

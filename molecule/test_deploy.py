@@ -41,7 +41,10 @@ def test_a_good_release_goes_out_without_one_wrong_answer(shop):
     only(customers, "backend", OLD, NEW)
     assert shop.live() == {"frontend": NEW, "backend": NEW}
     assert shop.rows() == rows
-    assert [(record["release"], record["outcome"]) for record in shop.ledger()] == [(OLD, "released"), (NEW, "released")]
+    assert [(record["release"], record["outcome"]) for record in shop.ledger()] == [
+        (OLD, "released"),
+        (NEW, "released"),
+    ]
     assert shop.lease()["state"] == "released"
     assert [step["name"] for step in played.report["steps"]][-1] == "release.record"
     assert [text for text in shop.told() if f"deploy of {NEW} is live" in text], shop.told()
@@ -51,7 +54,12 @@ def test_a_good_release_goes_out_without_one_wrong_answer(shop):
 def no_secret(shop, played):
     """Assert that no secret is printed or stored."""
     state = shop.sandbox.state
-    secrets = {*state["tokens"].values(), state["s3"]["secret_key"], shop.at["database_url"], shop.at["database_url"].split(":")[2].split("@")[0]}
+    secrets = {
+        *state["tokens"].values(),
+        state["s3"]["secret_key"],
+        shop.at["database_url"],
+        shop.at["database_url"].split(":")[2].split("@")[0],
+    }
     stored = b"".join(shop.objects("ledger/").values()) + b"".join(shop.objects("lease.json").values())
     manifests = b"".join(body for key, body in shop.objects("backups/").items() if key.endswith(".json"))
     assert manifests
@@ -89,7 +97,10 @@ def test_a_broken_backend_is_put_back_and_nobody_notices(shop):
     assert "Live again: " in played.message
     assert f"api {OLD}" in played.message
     assert shop.rows() == rows
-    assert [(record["release"], record["outcome"]) for record in shop.ledger()] == [(OLD, "released"), (BROKEN, "rolled_back")]
+    assert [(record["release"], record["outcome"]) for record in shop.ledger()] == [
+        (OLD, "released"),
+        (BROKEN, "rolled_back"),
+    ]
     assert shop.lease()["state"] == "released"
 
 

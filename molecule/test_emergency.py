@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""rollback.yml at three in the morning: it needs the tokens of the units that it moves, and goes on without the rest."""
+"""rollback.yml at three in the morning: it needs the tokens of the units that it moves, and goes on without
+the rest.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,11 @@ NOWHERE = "http://127.0.0.1:1"
 
 def test_it_goes_on_without_store_database_and_edge(released_shop):
     shop = released_shop
-    down = {"store_endpoint_url": NOWHERE, "database_url": "postgresql://shop:hidden@127.0.0.1:1/shop", "edge_api_url": NOWHERE}
+    down = {
+        "store_endpoint_url": NOWHERE,
+        "database_url": "postgresql://shop:hidden@127.0.0.1:1/shop",
+        "edge_api_url": NOWHERE,
+    }
     played = shop.play("rollback.yml", **down)
     assert played.rc == 0, played.stdout
     shop.purge()  # which the operator does by hand once Cloudflare answers
@@ -23,17 +29,32 @@ def test_it_goes_on_without_store_database_and_edge(released_shop):
     for word in ("store: ", "schema: not compared", "the edge: ", "ledger: "):
         assert word in played.report["message"], played.report["message"]
     assert "hidden" not in played.stdout
-    seen("rollback.yml: store, database and edge are down", OLD, 0, "ROLLED BACK to …. INCOMPLETE: …", "changes nothing")
+    seen(
+        "rollback.yml: store, database and edge are down", OLD, 0, "ROLLED BACK to …. INCOMPLETE: …", "changes nothing"
+    )
 
 
 def test_it_needs_no_token_of_what_it_does_not_move(released_shop):
     shop = released_shop
-    nothing = {"frontend_token": "", "frontend_project": "", "edge_token": "", "database_url": "", "source_path": "", "store": ""}
+    nothing = {
+        "frontend_token": "",
+        "frontend_project": "",
+        "edge_token": "",
+        "database_url": "",
+        "source_path": "",
+        "store": "",
+    }
     played = shop.play("rollback.yml", surfaces=["backend"], **nothing)
     assert played.rc == 0, played.stdout
     assert shop.live() == {"frontend": NEW, "backend": OLD}
     assert {request["vendor"] for request in shop.writes()} == {"railway"}
-    seen("rollback.yml -e surfaces=backend: no other token", f"backend {OLD}, frontend {NEW}", 0, "ROLLED BACK to …. INCOMPLETE: …", "changes nothing")
+    seen(
+        "rollback.yml -e surfaces=backend: no other token",
+        f"backend {OLD}, frontend {NEW}",
+        0,
+        "ROLLED BACK to …. INCOMPLETE: …",
+        "changes nothing",
+    )
 
 
 def test_it_names_the_token_that_it_needs(released_shop):

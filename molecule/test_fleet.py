@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Several storefronts in one run: after a failure no further one starts, those that run finish, and what only reads goes through all of them."""
+"""Several storefronts in one run: after a failure no further one starts, those that run finish, and what
+only reads goes through all of them.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ class Fleet:
         self.shop, self.inventory = shop, inventory
 
     def play(self, playbook: str = "deploy.yml", **options: Any) -> Played:
-        return self.shop.play(playbook, inventory=str(self.inventory), **{"release": RELEASE, "surfaces": ["frontend"], **options})
+        return self.shop.play(
+            playbook, inventory=str(self.inventory), **{"release": RELEASE, "surfaces": ["frontend"], **options}
+        )
 
     def breaks(self, name: str) -> None:
         self.shop.fault(**BREAKS, storefront=name)
@@ -35,7 +39,11 @@ class Fleet:
     def refuses_connections(self, name: str) -> None:
         """Let a storefront be reached by ssh where nobody listens."""
         hosts = json.loads((self.inventory / "hosts.yml").read_text())
-        hosts["storefronts"]["hosts"][name] = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
+        hosts["storefronts"]["hosts"][name] = {
+            "ansible_connection": "ssh",
+            "ansible_host": "127.0.0.1",
+            "ansible_port": 1,
+        }
         (self.inventory / "hosts.yml").write_text(json.dumps(hosts))
 
 
@@ -66,10 +74,19 @@ def test_the_batch_of_a_broken_storefront_finishes_and_no_further_one_starts(fle
     assert played.rc == 2, played.stdout
     assert sorted(outcomes(played)) == ["released", "rolled_back"]
     assert not_started(played) == ["fleet-3", "fleet-4"]
-    assert f"{broken} failed and rollout_failures_allowed is 0, so these were not started: fleet-3, fleet-4." in played.text
+    assert (
+        f"{broken} failed and rollout_failures_allowed is 0, so these were not started: fleet-3, fleet-4."
+        in played.text
+    )
     assert f"continue with --limit {broken},fleet-3,fleet-4" in played.text
     assert {request["storefront"] for request in fleet.shop.writes()} == {"fleet-1", "fleet-2"}
-    seen("frontend.stage: in the first batch of a fleet", "each as before", 2, "ROLLED BACK. … these were not started: …", "starts over")
+    seen(
+        "frontend.stage: in the first batch of a fleet",
+        "each as before",
+        2,
+        "ROLLED BACK. … these were not started: …",
+        "starts over",
+    )
 
 
 def test_one_after_the_other_names_those_that_were_not_started(fleet):
@@ -77,7 +94,10 @@ def test_one_after_the_other_names_those_that_were_not_started(fleet):
     played = fleet.play()
     assert played.rc == 2, played.stdout
     assert outcomes(played) == ["released", "rolled_back"]
-    assert "these were not started: fleet-3, fleet-4. Correct what failed, then continue with --limit fleet-2,fleet-3,fleet-4" in played.message
+    assert (
+        "these were not started: fleet-3, fleet-4. Correct what failed, then continue with --limit"
+        " fleet-2,fleet-3,fleet-4" in played.message
+    )
 
 
 def test_the_last_one_may_be_the_broken_one(fleet):
@@ -95,9 +115,17 @@ def test_a_declared_number_of_failures_is_allowed(fleet, rollout):
     fleet.breaks("fleet-3")
     played = fleet.play(rollout=rollout, rollout_failures_allowed=1)
     assert played.rc == 2, played.stdout
-    assert sorted(outcomes(played)) == {1: ["released", "rolled_back", "rolled_back"], 2: ["released", "released", "rolled_back", "rolled_back"]}[rollout]
+    assert (
+        sorted(outcomes(played))
+        == {1: ["released", "rolled_back", "rolled_back"], 2: ["released", "released", "rolled_back", "rolled_back"]}[
+            rollout
+        ]
+    )
     if rollout == 1:
-        assert "fleet-1, fleet-3 failed and rollout_failures_allowed is 1, so these were not started: fleet-4." in played.message
+        assert (
+            "fleet-1, fleet-3 failed and rollout_failures_allowed is 1, so these were not started: fleet-4."
+            in played.message
+        )
 
 
 def test_one_allowed_failure_still_fails_in_the_end(fleet):
@@ -136,7 +164,9 @@ def test_what_only_reads_or_mends_goes_through_all_and_fails_at_the_end(fleet):
     fleet.refuses_connections("fleet-2")
     played = fleet.play("backup.yml", surfaces=["database"])
     assert played.rc == 2, played.stdout
-    assert [name for name, result in played.tasks if name.endswith("Back up the database") and result.get("changed")] != []
+    assert [
+        name for name, result in played.tasks if name.endswith("Back up the database") and result.get("changed")
+    ] != []
     assert sum(name.endswith("Record the catalogue") for name, _unused in played.tasks) == 3
     assert "fleet-2 cannot be reached" in played.message
     played = fleet.play("rollback.yml")

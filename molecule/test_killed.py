@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A controller that is killed, in any phase and between any two, leaves what the next deploy settles.
 
-The kills go through the phases in their order on one shop, first of a deploy of the backend, then of one of the frontend: each deploy is the rerun of the one
-that was killed before, runs forward, and is killed further on.
+The kills go through the phases in their order on one shop, first of a deploy of the backend, then of one of the
+frontend: each deploy is the rerun of the one that was killed before, runs forward, and is killed further on.
 """
 
 from __future__ import annotations
@@ -70,11 +70,17 @@ BACKEND = ["database", "backend"]
 
 
 def kills(surface: str) -> list[tuple[str, str]]:
-    """What is killed of a deploy of the backend, or of the frontend: (phase, when). Just before a phase that only reads is as it begins."""
+    """What is killed of a deploy of the backend, or of the frontend: (phase, when). Just before a phase
+    that only reads is as it begins.
+    """
     killed = [phase for phase in phases() if phase not in UNKILLED]
     cut = killed.index("frontend.stage")
     mine = killed[:cut] if surface == "backend" else killed[cut:]
-    return [(phase, when) for phase, following in zip(mine, [*mine[1:], ""], strict=True) for when in (("in",) if following in READS else ("in", "after"))]
+    return [
+        (phase, when)
+        for phase, following in zip(mine, [*mine[1:], ""], strict=True)
+        for when in (("in",) if following in READS else ("in", "after"))
+    ]
 
 
 def test_every_phase_of_the_playbook_is_killed():
@@ -91,7 +97,10 @@ def until(question: Callable[[], Any], what: str, seconds: float = 240) -> None:
 @contextmanager
 def prisma_lock(shop):
     """Hold Prisma's lock, and give a question that is true once a migration waits for it."""
-    with closing(psycopg2.connect(shop.at["database_url"].partition("?")[0])) as connection, connection.cursor() as cursor:
+    with (
+        closing(psycopg2.connect(shop.at["database_url"].partition("?")[0])) as connection,
+        connection.cursor() as cursor,
+    ):
         connection.autocommit = True
         cursor.execute("SELECT pg_advisory_lock(%s)", [PRISMA_LOCK])
 
@@ -125,7 +134,11 @@ def die(shop, phase: str, when: str, surface: str, surfaces: list[str]) -> None:
                 kill(shop, running)
         else:
             task, vendor, operation = UNDER_WAY[phase]
-            running = shop.begin("deploy.yml", at=[{"task": task, "fault": {"vendor": vendor, "operation": operation, "kind": "hold"}}], **options)
+            running = shop.begin(
+                "deploy.yml",
+                at=[{"task": task, "fault": {"vendor": vendor, "operation": operation, "kind": "hold"}}],
+                **options,
+            )
             until(shop.held, f"{operation} is under way")
             kill(shop, running)
         assert running.end().rc != 0
@@ -133,10 +146,18 @@ def die(shop, phase: str, when: str, surface: str, surfaces: list[str]) -> None:
     assert {what for _where, what in customers.seen} <= {OLD, NEW}
     live = shop.live()
     assert set(live.values()) <= {OLD, NEW}
-    seen(f"{phase}: killed {'during' if when == 'in' else 'after'} it", f"{surface} {live[surface]}", "killed", "none", "continues")
+    seen(
+        f"{phase}: killed {'during' if when == 'in' else 'after'} it",
+        f"{surface} {live[surface]}",
+        "killed",
+        "none",
+        "continues",
+    )
 
 
-@pytest.mark.parametrize(("phase", "when"), kills("backend"), ids=[f"{when} {phase}" for phase, when in kills("backend")])
+@pytest.mark.parametrize(
+    ("phase", "when"), kills("backend"), ids=[f"{when} {phase}" for phase, when in kills("backend")]
+)
 def test_a_killed_deploy_of_the_backend_leaves_a_shop_that_works(one_shop, phase, when):
     die(one_shop, phase, when, "backend", BACKEND)
 
@@ -149,12 +170,17 @@ def test_and_then_the_same_release_runs_forward_and_never_moves_the_frontend(one
     assert {what for where, what in customers.seen if where == "backend"} <= {OLD, NEW}
     assert played.rc == 0, played.stdout
     assert "It is continued" in played.text
-    assert played.report["before"] == {"api": OLD, "worker": OLD}, "what was live before the first of them is still known"
+    assert played.report["before"] == {
+        "api": OLD,
+        "worker": OLD,
+    }, "what was live before the first of them is still known"
     assert one_shop.live() == {"frontend": OLD, "backend": NEW}
     assert one_shop.lease()["journal"] == {}
 
 
-@pytest.mark.parametrize(("phase", "when"), kills("frontend"), ids=[f"{when} {phase}" for phase, when in kills("frontend")])
+@pytest.mark.parametrize(
+    ("phase", "when"), kills("frontend"), ids=[f"{when} {phase}" for phase, when in kills("frontend")]
+)
 def test_a_killed_deploy_of_the_frontend_leaves_a_shop_that_works(one_shop, phase, when):
     die(one_shop, phase, when, "frontend", ["frontend"])
 
@@ -163,7 +189,9 @@ def test_and_then_the_frontend_runs_forward_never_moves_the_backend_and_both_go_
     one_shop.clear_faults()
     one_shop.forget_requests()
     with one_shop.customers().watching() as customers:
-        played = one_shop.play("deploy.yml", release=NEW, surfaces=["frontend"], break_lease="its controller was killed")
+        played = one_shop.play(
+            "deploy.yml", release=NEW, surfaces=["frontend"], break_lease="its controller was killed"
+        )
     assert {what for where, what in customers.seen if where == "backend"} == {NEW}
     assert {what for where, what in customers.seen if where == "frontend"} <= {OLD, NEW}
     assert "railway" not in {request["vendor"] for request in one_shop.writes()}

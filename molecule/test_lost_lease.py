@@ -34,7 +34,12 @@ def stopped(running: Running) -> bool:
 def standing_still(shop: Shop, task: str, **options: Any) -> Iterator[tuple[Running, list[Played]]]:
     """Deploy, and stop the controller as this task begins; afterwards it continues, and the list gets how it ended."""
     at = options.pop("at", [])
-    running, ended = shop.begin("deploy.yml", at=[*at, {"task": task, "signal": signal.SIGSTOP}], release=NEW, **{**FRONTEND, **options}), list[Played]()
+    running, ended = (
+        shop.begin(
+            "deploy.yml", at=[*at, {"task": task, "signal": signal.SIGSTOP}], release=NEW, **{**FRONTEND, **options}
+        ),
+        list[Played](),
+    )
     until(lambda: stopped(running) or running.future.done(), f"it stands still at {task!r}")
     assert not running.future.done(), running.end().stdout
     try:
@@ -51,7 +56,9 @@ def ledger(shop: Shop) -> list[tuple[str, str, str]]:
 def test_one_that_stands_still_at_its_record_past_the_deadline_records_nothing(shop):
     with standing_still(shop, "Begin release.record", release_lease_ttl=20) as (_running, ended):
         deadline = datetime.fromisoformat(shop.lease()["deadline"])
-        until(lambda: (datetime.now(UTC) - deadline).total_seconds() > 1.5, "the deadline passes, and the margin after it")
+        until(
+            lambda: (datetime.now(UTC) - deadline).total_seconds() > 1.5, "the deadline passes, and the margin after it"
+        )
         other = shop.play("rollback.yml", **FRONTEND)
         assert other.rc == 0, other.stdout
         lease = shop.lease()
@@ -93,7 +100,10 @@ def test_one_that_loses_the_lease_after_its_record_does_not_claim_to_be_live(sho
 
 
 def test_a_rescue_that_loses_the_lease_does_not_claim_to_have_put_anything_back(shop):
-    breaks = {"task": "Begin frontend.promote", "fault": {"vendor": "vercel", "operation": "promote", "kind": "alias_fails"}}
+    breaks = {
+        "task": "Begin frontend.promote",
+        "fault": {"vendor": "vercel", "operation": "promote", "kind": "alias_fails"},
+    }
     with standing_still(shop, "Record the outcome in the ledger", at=[breaks]) as (_running, ended):
         other = shop.play("rollback.yml", break_lease="customers cannot pay", **FRONTEND)
         assert other.rc == 0, other.stdout
@@ -123,7 +133,9 @@ def test_one_that_stands_still_elsewhere_writes_nothing_more(shop, task):
 
 def test_a_rollback_that_loses_the_lease_says_so(released_shop):
     shop = released_shop
-    running = shop.begin("rollback.yml", at=[{"task": "Record the outcome in the ledger", "signal": signal.SIGSTOP}], **FRONTEND)
+    running = shop.begin(
+        "rollback.yml", at=[{"task": "Record the outcome in the ledger", "signal": signal.SIGSTOP}], **FRONTEND
+    )
     until(lambda: stopped(running) or running.future.done(), "the rollback stands still")
     other = shop.play("deploy.yml", release=NEW, break_lease="it was a mistake", **FRONTEND)
     assert other.rc == 0, other.stdout

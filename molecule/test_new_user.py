@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The first hours of a new user: an inventory of his own, its mistakes, a first deploy, a release that breaks, and a rollback; each message as he sees it."""
+"""The first hours of a new user: an inventory of his own, its mistakes, a first deploy, a release that
+breaks, and a rollback; each message as he sees it.
+"""
 
 from __future__ import annotations
 
@@ -76,9 +78,16 @@ def inventory(tmp_path):
 
 @pytest.fixture
 def refused(one_shop, inventory):
-    """Returns a function that starts a playbook with these variables changed, and returns the message with which it was refused."""
+    """Returns a function that starts a playbook with these variables changed, and returns the message with
+    which it was refused.
+    """
 
-    def run(playbook: str = "preflight.yml", without: tuple[str, ...] = (), extra: dict[str, Any] | None = None, **changed: Any) -> str:
+    def run(
+        playbook: str = "preflight.yml",
+        without: tuple[str, ...] = (),
+        extra: dict[str, Any] | None = None,
+        **changed: Any,
+    ) -> str:
         one_shop.forget_requests()
         variables = {name: value for name, value in {**smallest(one_shop), **changed}.items() if name not in without}
         options = {"release": NEW} if playbook in ("preflight.yml", "deploy.yml") else {}
@@ -137,7 +146,9 @@ def test_a_rollback_to_an_unknown_release_offers_those_that_there_are(released_s
     assert played.rc == 2
     assert "A rollback to v9 is not possible." in played.message
     assert OLD in played.message.partition("Possible targets:")[2]
-    assert played.report["message"].startswith("Nothing was changed. v9 is not among"), "a refused rollback has a message"
+    assert played.report["message"].startswith("Nothing was changed. v9 is not among"), (
+        "a refused rollback has a message"
+    )
 
 
 def test_a_restore_without_options_speaks_of_the_playbooks_variables(refused):
@@ -149,13 +160,17 @@ def test_a_restore_without_options_speaks_of_the_playbooks_variables(refused):
 def test_a_relative_path_starts_at_the_inventory(one_shop, inventory, tmp_path):
     (tmp_path / "ops").mkdir()
     (tmp_path / "shop").symlink_to(one_shop.sandbox.state["shop"]["repository"])
-    played = one_shop.play("preflight.yml", inventory=inventory({**smallest(one_shop), "source_path": "../shop"}), release=NEW)
+    played = one_shop.play(
+        "preflight.yml", inventory=inventory({**smallest(one_shop), "source_path": "../shop"}), release=NEW
+    )
     assert played.rc == 0, played.stdout
 
 
 def test_preflight_says_what_would_change_and_what_the_shop_lacks(shop, inventory):
     checks = [{"name": "health", "url": "/health", "json": {"status": "healthy"}, "release": {"json": "version"}}]
-    played = shop.play("preflight.yml", inventory=inventory({**smallest(shop), "verify_backend_checks": checks}), release=NEW)
+    played = shop.play(
+        "preflight.yml", inventory=inventory({**smallest(shop), "verify_backend_checks": checks}), release=NEW
+    )
     assert played.rc == 0, played.stdout
     for words in (
         f"GO: {NEW} can go out to shop. Nothing was changed; a deploy would",
@@ -170,8 +185,11 @@ def test_preflight_says_what_would_change_and_what_the_shop_lacks(shop, inventor
 
 
 def test_the_runbooks_own_health_answer_is_enough(shop, inventory):
-    checks = [{"name": "health", "url": "/health", "json": {"status": "healthy"}, "release": {"json": "version"}}]  # which the example shop does not have
-    played = shop.play("deploy.yml", inventory=inventory({**smallest(shop), "verify_backend_checks": checks}), release=NEW)
+    # which the example shop does not have
+    checks = [{"name": "health", "url": "/health", "json": {"status": "healthy"}, "release": {"json": "version"}}]
+    played = shop.play(
+        "deploy.yml", inventory=inventory({**smallest(shop), "verify_backend_checks": checks}), release=NEW
+    )
     assert played.rc == 0, played.stdout
     assert "the API does not report its release" in " ".join(played.report["notes"])
 
@@ -233,7 +251,9 @@ def test_a_run_that_does_not_end_leaves_a_report(shop, inventory, tmp_path, how)
         return
     cancelled = {"now": False}
     at = [{"task": "Begin database.backup", "wait": 60}]
-    running = shop.begin("deploy.yml", inventory=inventory(variables), at=at, cancel=lambda: cancelled["now"], release=NEW)
+    running = shop.begin(
+        "deploy.yml", inventory=inventory(variables), at=at, cancel=lambda: cancelled["now"], release=NEW
+    )
     while not file.exists():
         assert not running.future.done(), running.end().stdout
         os.sched_yield()

@@ -17,14 +17,25 @@ BACKEND = ["database", "backend"]
 
 def test_a_first_release_that_breaks_goes_back_to_nothing(empty_shop):
     shop = empty_shop
-    at = [{"task": "Begin frontend.stage", "fault": {"vendor": "vercel", "operation": "create", "kind": "build_fails", "times": -1}}]
+    at = [
+        {
+            "task": "Begin frontend.stage",
+            "fault": {"vendor": "vercel", "operation": "create", "kind": "build_fails", "times": -1},
+        }
+    ]
     played = shop.play("deploy.yml", at=at, release=OLD)
     assert played.rc == 2
     assert "ROLLED BACK" in played.message
     assert "Nothing was live before in api, worker, frontend" in played.message
     assert shop.running_units() == []
     assert shop.live()["frontend"] in ("404", "502")
-    seen("frontend.stage: in the first release", "nothing", 2, "ROLLED BACK. … Nothing was live before in …", "starts over")
+    seen(
+        "frontend.stage: in the first release",
+        "nothing",
+        2,
+        "ROLLED BACK. … Nothing was live before in …",
+        "starts over",
+    )
 
 
 # Probes
@@ -42,7 +53,13 @@ def test_a_challenge_is_told_from_an_unhealthy_site_before_anything_changes(shop
     played = shop.play("preflight.yml", release=NEW, verify_headers={"x-probe-secret": "let-the-runbook-in"})
     assert played.rc == 0, played.stdout
     assert "let-the-runbook-in" not in played.stdout
-    seen("preflight: a challenge page answers the probes", OLD, 2, "Nothing was changed. … a Cloudflare challenge answered …", "starts over")
+    seen(
+        "preflight: a challenge page answers the probes",
+        OLD,
+        2,
+        "Nothing was changed. … a Cloudflare challenge answered …",
+        "starts over",
+    )
 
 
 def test_the_hotfix_of_a_broken_site_goes_out_and_never_claims_a_verified_rollback(shop):
@@ -51,26 +68,45 @@ def test_the_hotfix_of_a_broken_site_goes_out_and_never_claims_a_verified_rollba
     assert played.rc == 2
     assert "before anything changed" in played.message
     assert shop.writes() == []
-    at = [{"task": "Begin frontend.promote", "fault": {"vendor": "vercel", "operation": "promote", "kind": "alias_fails"}}]
+    at = [
+        {"task": "Begin frontend.promote", "fault": {"vendor": "vercel", "operation": "promote", "kind": "alias_fails"}}
+    ]
     broken = {"baseline_broken": "the homepage shows an error", "release": PATCH, "surfaces": "frontend"}
     played = shop.play("deploy.yml", at=at, **broken)
     assert played.rc == 2
-    assert played.message.startswith("ROLLED BACK (not verified: the site was broken before, the homepage shows an error).")
+    assert played.message.startswith(
+        "ROLLED BACK (not verified: the site was broken before, the homepage shows an error)."
+    )
     played = shop.play("deploy.yml", **broken)
     assert played.rc == 0, played.stdout
     assert shop.live() == {"frontend": PATCH, "backend": OLD}
-    seen("preflight: the site is broken before", OLD, 2, "Nothing was changed. … baseline_broken=<reason> …", "starts over")
+    seen(
+        "preflight: the site is broken before",
+        OLD,
+        2,
+        "Nothing was changed. … baseline_broken=<reason> …",
+        "starts over",
+    )
 
 
 def test_an_old_public_site_that_breaks_with_the_new_backend_puts_it_back(shop):
-    checks = [{"name": "homepage", "url": "/"}, {"name": "what the pages ask", "url": shop.at["backend_url"] + "/api/categories"}]
+    checks = [
+        {"name": "homepage", "url": "/"},
+        {"name": "what the pages ask", "url": shop.at["backend_url"] + "/api/categories"},
+    ]
     shop.fault(vendor="edge", kind="status", status=500, host="backend", path="/api/categories", release=NEW, times=-1)
     played = shop.play("deploy.yml", release=NEW, verify_frontend_checks=checks, verify_wait_timeout=2)
     assert played.rc == 2
     assert "ROLLED BACK" in played.message
     assert "the old public site works with it" in played.message
     assert shop.live() == {"frontend": OLD, "backend": OLD}
-    seen("verify.backend: the old site breaks with the new backend", OLD, 2, "ROLLED BACK. verify.backend failed. … Live again: …", "starts over")
+    seen(
+        "verify.backend: the old site breaks with the new backend",
+        OLD,
+        2,
+        "ROLLED BACK. verify.backend failed. … Live again: …",
+        "starts over",
+    )
 
 
 # Git integrations
@@ -123,13 +159,20 @@ def test_the_frontend_s_build_can_begin_with_the_deploy(shop):
     assert played.rc == 0, played.stdout
     steps = [step["name"] for step in played.report["steps"]]
     assert steps[0] == "frontend.begin"
-    assert [request["operation"] for request in shop.writes() if request["operation"] in ("create", "up")] == ["create", "up", "up"]
+    assert [request["operation"] for request in shop.writes() if request["operation"] in ("create", "up")] == [
+        "create",
+        "up",
+        "up",
+    ]
 
 
 def pre_deploy(shop, command):
     """Have Railway run a command in each new image of the API before it serves."""
     railway, cloud = shop.at["railway"], shop.sandbox.state["cloud"]
-    where, kinds = "serviceId: $s, environmentId: $e, input: $input", "$s: String!, $e: String!, $input: ServiceInstanceUpdateInput!"
+    where, kinds = (
+        "serviceId: $s, environmentId: $e, input: $input",
+        "$s: String!, $e: String!, $input: ServiceInstanceUpdateInput!",
+    )
     variables = {"s": railway["services"]["api"], "e": railway["environment"], "input": {"preDeployCommand": [command]}}
     body = {"query": f"mutation({kinds}) {{ serviceInstanceUpdate({where}) }}", "variables": variables}
     headers = {"Authorization": f"Bearer {shop.sandbox.state['tokens']['railway']}"}
@@ -147,19 +190,38 @@ def test_a_platform_migrates_in_maintenance_and_what_it_did_not_apply_is_put_bac
     played = shop.play("deploy.yml", release=NEW, database_verify_timeout=1, **platform)
     assert played.rc == 2, played.stdout
     assert " ".join(played.message.split()).startswith("ROLLED BACK. database.verify failed."), played.message
-    assert [step["name"] for step in played.report["steps"]] == ["database.backup", "backend.hold", "backend.release", "database.verify"]
+    assert [step["name"] for step in played.report["steps"]] == [
+        "database.backup",
+        "backend.hold",
+        "backend.release",
+        "database.verify",
+    ]
     assert shop.live() == {"frontend": OLD, "backend": OLD}
     assert products(shop) == 200, "the maintenance has ended"
     assert len(shop.running_units()) == 2
     assert [item["outcome"] for item in shop.ledger()[-1]["evidence"]] == ["not_proven", "not_rehearsed"]
-    seen("database.verify: the platform migrated nothing", OLD, 2, "ROLLED BACK. database.verify failed. … Live again: …", "starts over")
+    seen(
+        "database.verify: the platform migrated nothing",
+        OLD,
+        2,
+        "ROLLED BACK. database.verify failed. … Live again: …",
+        "starts over",
+    )
 
     pre_deploy(shop, "npm run db:migrate")
     with shop.customers().watching() as customers:
-        played = shop.play("deploy.yml", release=NEXT, **platform)  # its migration is not backward compatible: nobody need approve it
+        # its migration is not backward compatible: nobody need approve it
+        played = shop.play("deploy.yml", release=NEXT, **platform)
     assert played.rc == 0, played.stdout
     steps = [step["name"] for step in played.report["steps"]]
-    assert steps[:6] == ["database.backup", "backend.hold", "backend.release", "database.verify", "backend.unhold", "verify.backend"]
+    assert steps[:6] == [
+        "database.backup",
+        "backend.hold",
+        "backend.release",
+        "database.verify",
+        "backend.unhold",
+        "verify.backend",
+    ]
     assert shop.live() == {"frontend": OLD, "backend": NEXT}
     assert products(shop) == 200
     assert len(shop.ledger()[-1]["migrations"]) == 2
@@ -181,4 +243,10 @@ def test_a_fleet_stops_at_the_first_storefront_that_fails(shop, tmp_path):
     finally:
         for name in ("second", "third"):
             shop.sandbox.drop_storefront(name)
-    seen("backend.release: in the first storefront of a fleet", "each as before", 2, "ROLLED BACK. … Live again: …", "starts over")
+    seen(
+        "backend.release: in the first storefront of a fleet",
+        "each as before",
+        2,
+        "ROLLED BACK. … Live again: …",
+        "starts over",
+    )

@@ -16,7 +16,9 @@ from conftest import ROOT
 @pytest.fixture
 def smallest(tmp_path) -> str:
     """The README's inventory of one surface."""
-    block = re.search(r"^ *```yaml\n( *storefronts:\n.*?)^ *```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    block = re.search(
+        r"^ *```yaml\n( *storefronts:\n.*?)^ *```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
+    )
     assert block
     assert len(block[1].strip().splitlines()) <= 10
     inventory = tmp_path / "hosts.yml"

@@ -39,7 +39,10 @@ REFUSALS: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "an unknown release": ({"release": "v9.9.9", **FRONTEND}, ["v9.9.9", "git fetch --tags"]),
     "an unknown token": ({"frontend_token": "not-a-token", **FRONTEND}, ["Vercel", "token"]),
-    "an empty source folder": ({"frontend_root_directory": "apps/nothing", **FRONTEND}, ["apps/nothing", "root_directory"]),
+    "an empty source folder": (
+        {"frontend_root_directory": "apps/nothing", **FRONTEND},
+        ["apps/nothing", "root_directory"],
+    ),
     "a store that is not there": ({"store": "s3://no-such-bucket/shop", **FRONTEND}, ["no-such-bucket"]),
 }
 
@@ -81,7 +84,18 @@ def test_a_lease_held_by_another_is_refused_and_named(shop, hold_the_lease):
 def test_production_names_every_placeholder_that_is_left(shop):
     from conftest import ROOT
 
-    played = shop.play("deploy.yml", cmdline="--check --diff", inventory=str(ROOT / "inventories/production"), release="v1.1.0")
+    played = shop.play(
+        "deploy.yml", cmdline="--check --diff", inventory=str(ROOT / "inventories/production"), release="v1.1.0"
+    )
     assert played.rc == 2
-    for option in ("frontend_token", "frontend_project", "backend_token", "backend_project", "backend_units", "database_url", "store", "edge_token"):
+    for option in (
+        "frontend_token",
+        "frontend_project",
+        "backend_token",
+        "backend_project",
+        "backend_units",
+        "database_url",
+        "store",
+        "edge_token",
+    ):
         assert f"{option} is still to be filled in" in played.message

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A shop whose backend is at Render goes the ways of one at Railway: out, back by itself, held on a schema that old code does not know, back by hand."""
+"""A shop whose backend is at Render goes the ways of one at Railway: out, back by itself, held on a schema
+that old code does not know, back by hand.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ OLD, NEW, BROKEN, NEXT = "v1.0.0", "v1.1.0", "v1.2.0", "v2.0.0"
 class RenderShop(Shop):
     """A storefront of the inventory for development, beside the one that is at Railway."""
 
-    def begin(self, playbook: str, cmdline: str = "", inventory: str | None = None, *args: Any, **extra: Any) -> Running:
+    def begin(
+        self, playbook: str, cmdline: str = "", inventory: str | None = None, *args: Any, **extra: Any
+    ) -> Running:
         return super().begin(playbook, cmdline, development(self.folder / "inventory", self.name), *args, **extra)
 
     def deploy(self, release: str, **options: Any) -> Played:
@@ -36,7 +40,13 @@ class RenderShop(Shop):
 
     def ask_render(self, method: str, path: str, **request: Any) -> Any:
         headers = {"Authorization": f"Bearer {self.sandbox.state['tokens']['render']}"}
-        answer = requests.request(method, f"{self.sandbox.state['cloud']['render_url']}/services/{path}", headers=headers, timeout=10, **request)
+        answer = requests.request(
+            method,
+            f"{self.sandbox.state['cloud']['render_url']}/services/{path}",
+            headers=headers,
+            timeout=10,
+            **request,
+        )
         answer.raise_for_status()
         return answer.json()
 
@@ -78,11 +88,25 @@ def test_a_shop_at_render_goes_out_and_back_and_is_held_where_old_code_does_not_
     assert {what for where, what in customers.seen if where == "backend"} <= {OLD, NEW}
     assert shop.rows() == rows
     released = shop.ledger()[1]["units"]
-    assert {unit: bool(released[unit].get("variables")) for unit in ("api", "worker")} == {"api": True, "worker": True}, "what a rollback must know"
+    assert {unit: bool(released[unit].get("variables")) for unit in ("api", "worker")} == {
+        "api": True,
+        "worker": True,
+    }, "what a rollback must know"
 
     migration = incompatible_migration()
-    broken = {"vendor": "edge", "operation": "request", "kind": "status", "status": 500, "host": "backend", "path": "/health", "release": NEXT, "times": -1}
-    played = shop.deploy(NEXT, at=[{"task": "Begin verify.backend", "fault": broken}], verify_wait_timeout=2, approve_migration=migration)
+    broken = {
+        "vendor": "edge",
+        "operation": "request",
+        "kind": "status",
+        "status": 500,
+        "host": "backend",
+        "path": "/health",
+        "release": NEXT,
+        "times": -1,
+    }
+    played = shop.deploy(
+        NEXT, at=[{"task": "Begin verify.backend", "fault": broken}], verify_wait_timeout=2, approve_migration=migration
+    )
     assert played.rc == 2
     assert played.message.startswith("ROLLBACK UNSAFE: schema."), played.message
     assert "in maintenance" in played.message
@@ -98,7 +122,10 @@ def test_a_shop_at_render_goes_out_and_back_and_is_held_where_old_code_does_not_
     assert shop.serves() == NEW
     answer = requests.get(shop.at["backend_url"] + "/api/products", timeout=10)
     assert answer.status_code != 503, "the maintenance has ended, whatever old code makes of the schema"
-    assert list(shop.environments("REDIS_URL").values()) == [moved, moved], "both units run again, and neither with a variable of the past"
+    assert list(shop.environments("REDIS_URL").values()) == [
+        moved,
+        moved,
+    ], "both units run again, and neither with a variable of the past"
     assert [(record["release"], record["outcome"]) for record in shop.ledger()] == [
         *((OLD, "released"), (NEW, "released"), (BROKEN, "rolled_back"), (NEXT, "unsafe"), (NEW, "rolled_back")),
     ]

@@ -27,11 +27,21 @@ def shop(shop):
     """The shop with a backup, and an order that came after it."""
     state = shop.sandbox.state
     store = {"store": shop.at["store"], **{f"store_{key}": value for key, value in state["s3"].items()}}
-    made = run_module(pg_backup, {"database_url": shop.at["database_url"], "postgres_bin": state["postgres"]["bin"], "encryption": "off", **store})
+    made = run_module(
+        pg_backup,
+        {
+            "database_url": shop.at["database_url"],
+            "postgres_bin": state["postgres"]["bin"],
+            "encryption": "off",
+            **store,
+        },
+    )
     assert not made["failed"], made["msg"]
     customer.buy(shop.at)
     yield shop
-    for (name,) in admin(shop, "SELECT datname FROM pg_database WHERE datname ~ %s", f"^{shop.name}@(incoming|before|undone|restored)-"):
+    for (name,) in admin(
+        shop, "SELECT datname FROM pg_database WHERE datname ~ %s", f"^{shop.name}@(incoming|before|undone|restored)-"
+    ):
         admin(shop, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
@@ -61,7 +71,12 @@ def test_nothing_is_replaced_until_somebody_approved_and_undo_brings_the_orders_
     assert shop.rows()["Order"] == rows["Order"] - 1
     assert restored.report["outcome"] == "restored"
     record = shop.ledger()[-1]
-    assert (record["kind"], record["outcome"], record["release"], record["restore"]["swap"]) == ("restore", "restored", "v1.0.0", "rename")
+    assert (record["kind"], record["outcome"], record["release"], record["restore"]["swap"]) == (
+        "restore",
+        "restored",
+        "v1.0.0",
+        "rename",
+    )
     assert (record["id"], record["restore"]["kept"].partition("-")[0]) == (restored.report["record"], "shop@before")
     assert shop.live()["backend"] == "v1.0.0"
     assert len(manifests(shop) - safe) == 2
@@ -85,7 +100,10 @@ def test_a_unit_that_does_not_start_again_is_told_and_the_next_run_starts_it(sho
 
 
 def orders(shop, name: str) -> int:
-    with closing(psycopg2.connect(f"{shop.sandbox.state['postgres']['url'].rpartition('/')[0]}/{name}")) as connection, connection.cursor() as cursor:
+    with (
+        closing(psycopg2.connect(f"{shop.sandbox.state['postgres']['url'].rpartition('/')[0]}/{name}")) as connection,
+        connection.cursor() as cursor,
+    ):
         cursor.execute('SELECT count(*) FROM "Order"')
         ((count,),) = cursor.fetchall()
         return count
@@ -93,13 +111,16 @@ def orders(shop, name: str) -> int:
 
 def test_the_units_get_another_address_where_none_can_be_renamed_and_are_connected_to_it(shop):
     there = orders(shop, "shop")
-    moved = shop.play("restore.yml", surfaces=SURFACES, backup="latest", approve_restore="shop", database_restore_swap="url")
+    moved = shop.play(
+        "restore.yml", surfaces=SURFACES, backup="latest", approve_restore="shop", database_restore_swap="url"
+    )
     assert moved.rc == 0, moved.stdout
     record = shop.ledger()[-1]["restore"]
     assert (moved.report["outcome"], record["swap"], record["kept"]) == ("restored", "url", "shop")
     assert any(f"{record['serves']} serves" in note for note in moved.report["notes"])
     customer.buy(shop.at)
-    assert (orders(shop, "shop"), orders(shop, record["serves"]), shop.live()["backend"]) == (there, there, "v1.0.0")  # one was lost, another one bought
+    # one was lost, another one bought
+    assert (orders(shop, "shop"), orders(shop, record["serves"]), shop.live()["backend"]) == (there, there, "v1.0.0")
 
     undone = shop.play("restore.yml", surfaces=SURFACES, undo=True, approve_restore="shop")
     assert undone.rc == 0, undone.stdout
@@ -110,7 +131,9 @@ def test_the_units_get_another_address_where_none_can_be_renamed_and_are_connect
 def test_a_unit_that_does_not_get_along_with_the_other_database_brings_all_back(shop):
     there = orders(shop, "shop")
     shop.fault(vendor="railway", operation="deploymentRedeploy", kind="unavailable", times=4)
-    broken = shop.play("restore.yml", surfaces=SURFACES, backup="latest", approve_restore="shop", database_restore_swap="url")
+    broken = shop.play(
+        "restore.yml", surfaces=SURFACES, backup="latest", approve_restore="shop", database_restore_swap="url"
+    )
     assert broken.rc == 2
     assert "Every unit uses the database from before again" in broken.message
     customer.buy(shop.at)
@@ -119,7 +142,9 @@ def test_a_unit_that_does_not_get_along_with_the_other_database_brings_all_back(
 
 @pytest.fixture
 def elsewhere(shop) -> Iterator[Callable[..., str]]:
-    """A function that makes another database for the shop's user, empty or a copy of another one, and returns its URL."""
+    """A function that makes another database for the shop's user, empty or a copy of another one, and
+    returns its URL.
+    """
 
     def make(template: str = "template1") -> str:
         admin(shop, f'CREATE DATABASE "{ELSEWHERE}" TEMPLATE "{template}" OWNER "{shop.name}"')
@@ -131,8 +156,12 @@ def elsewhere(shop) -> Iterator[Callable[..., str]]:
 
 
 def connected(shop) -> dict[str, set[str]]:
-    """The databases that each unit has sessions in: the server tells the port that a session comes from, the kernel whose that is."""
-    sessions = admin(shop, "SELECT client_port, datname FROM pg_stat_activity WHERE usename = %s AND client_port > 0", shop.name)
+    """The databases that each unit has sessions in: the server tells the port that a session comes from,
+    the kernel whose that is.
+    """
+    sessions = admin(
+        shop, "SELECT client_port, datname FROM pg_stat_activity WHERE usename = %s AND client_port > 0", shop.name
+    )
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     ports = {f"socket:[{line[9]}]": int(line[1].rpartition(":")[2], 16) for line in lines}
     found = {}
@@ -142,11 +171,15 @@ def connected(shop) -> dict[str, set[str]]:
             with suppress(OSError):  # closed meanwhile
                 mine.add(ports.get(str(file.readlink())))
         found[unit["name"]] = {name for port, name in sessions if port in mine}
-    return {name.removeprefix(f"{shop.name}-"): names for name, names in found.items() if name.startswith(f"{shop.name}-")}
+    return {
+        name.removeprefix(f"{shop.name}-"): names for name, names in found.items() if name.startswith(f"{shop.name}-")
+    }
 
 
 def used(shop) -> dict[str, set[str]]:
-    """Buy something, which the API writes and the worker reads, and return the databases that they are connected to then."""
+    """Buy something, which the API writes and the worker reads, and return the databases that they are
+    connected to then.
+    """
     customer.buy(shop.at)
     assert wait_until(lambda: all(connected(shop).values()), 10)
     return connected(shop)
@@ -159,11 +192,18 @@ def test_the_units_move_to_the_address_that_was_named_where_their_user_may_make_
     moved = shop.play("restore.yml", **options)
     assert moved.rc == 0, moved.stdout
     assert used(shop) == {"api": {ELSEWHERE}, "worker": {ELSEWHERE}}
-    assert (orders(shop, "shop"), orders(shop, ELSEWHERE)) == (there, there)  # the old one is kept; of the new one's, one was lost and another one bought
+    # the old one is kept; of the new one's, one was lost and another one bought
+    assert (orders(shop, "shop"), orders(shop, ELSEWHERE)) == (there, there)
     record = shop.ledger()[-1]
     assert (record["kind"], record["outcome"], record["release"]) == ("restore", "restored", "v1.0.0")
-    assert (record["restore"]["swap"], record["restore"]["serves"], record["restore"]["kept"]) == ("url", ELSEWHERE, "shop")
-    assert any("database: swap is url, since target_url names another database" in note for note in moved.report["notes"])
+    assert (record["restore"]["swap"], record["restore"]["serves"], record["restore"]["kept"]) == (
+        "url",
+        ELSEWHERE,
+        "shop",
+    )
+    assert any(
+        "database: swap is url, since target_url names another database" in note for note in moved.report["notes"]
+    )
 
     shop.forget_requests()
     again = shop.play("restore.yml", **options)
@@ -174,7 +214,12 @@ def test_the_units_move_to_the_address_that_was_named_where_their_user_may_make_
 
 def test_a_database_that_the_vendor_restored_to_a_point_in_time_takes_the_live_ones_place(shop, elsewhere):
     there = orders(shop, "shop")
-    options = {"surfaces": SURFACES, "database_restore_url": elsewhere(f"{shop.name}@base"), "database_restore_adopt": True, "approve_restore": "shop"}
+    options = {
+        "surfaces": SURFACES,
+        "database_restore_url": elsewhere(f"{shop.name}@base"),
+        "database_restore_adopt": True,
+        "approve_restore": "shop",
+    }
     adopted = shop.play("restore.yml", **options)
     assert adopted.rc == 0, adopted.stdout
     assert used(shop) == {"api": {ELSEWHERE}, "worker": {ELSEWHERE}}
@@ -182,7 +227,11 @@ def test_a_database_that_the_vendor_restored_to_a_point_in_time_takes_the_live_o
     assert f"The database is the adopted {ELSEWHERE}. It differs in" in adopted.report["message"]
     record = shop.ledger()[-1]
     assert (record["kind"], record["outcome"], record["backup"]) == ("restore", "restored", None)
-    assert (record["restore"]["swap"], record["restore"]["serves"], record["restore"]["kept"]) == ("url", ELSEWHERE, "shop")
+    assert (record["restore"]["swap"], record["restore"]["serves"], record["restore"]["kept"]) == (
+        "url",
+        ELSEWHERE,
+        "shop",
+    )
 
     shop.forget_requests()
     again = shop.play("restore.yml", **options)

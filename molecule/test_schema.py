@@ -25,7 +25,12 @@ def incompatible_migration() -> str:
 
 def test_after_an_incompatible_migration_the_shop_is_held_until_a_release_that_fits_goes_out(released_shop):
     shop, migration = released_shop, incompatible_migration()
-    at = [{"task": "Begin frontend.stage", "fault": {"vendor": "vercel", "operation": "create", "kind": "build_fails", "times": -1}}]
+    at = [
+        {
+            "task": "Begin frontend.stage",
+            "fault": {"vendor": "vercel", "operation": "create", "kind": "build_fails", "times": -1},
+        }
+    ]
     played = shop.play("deploy.yml", at=at, release=NEXT, approve_migration=migration)
     assert played.rc == 2
     assert played.message.startswith("ROLLBACK UNSAFE: schema."), played.message
@@ -65,7 +70,13 @@ def test_after_an_incompatible_migration_the_shop_is_held_until_a_release_that_f
     played = shop.play("rollback.yml", to=NEW, accept_schema=migration)
     assert played.rc == 0, played.stdout
     assert shop.live() == {"frontend": NEW, "backend": NEW}
-    seen("rollback.yml: to a release that cannot run on the schema", NEXT, 2, "ROLLBACK UNSAFE: schema. Nothing was changed. …", "changes nothing")
+    seen(
+        "rollback.yml: to a release that cannot run on the schema",
+        NEXT,
+        2,
+        "ROLLBACK UNSAFE: schema. Nothing was changed. …",
+        "changes nothing",
+    )
 
 
 def test_a_rollback_writes_to_the_database_of_today(released_shop):

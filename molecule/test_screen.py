@@ -38,7 +38,8 @@ def shape(text: str) -> list[str]:
     plain = re.sub(r"\b[0-9a-f]{7,}\b|\b[0-9a-f-]{36}\b|https?://\S+|\d[\d.,:TZ]*", "#", text)
     plain = re.sub(r"# (s|min|h|days?)\b( # s)?", "#", plain)
     lines = plain.splitlines()
-    kept = [line for line in lines if line.strip() and not line.startswith(("Deploy ", "$ ")) and " so far" not in line]  # which a busy machine adds
+    # which a busy machine adds
+    kept = [line for line in lines if line.strip() and not line.startswith(("Deploy ", "$ ")) and " so far" not in line]
     return [" ".join(line.split()) for line in kept]
 
 
@@ -52,11 +53,31 @@ def readme(start: str) -> str:
 def test_the_readme_shows_what_a_deploy_prints(shop, tmp_path):
     for name in ("playbooks", "inventories"):
         (tmp_path / name).symlink_to(ROOT / name)
-    ours = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "SANDBOX_NAME": shop.sandbox.name, "COLUMNS": "100"}
+    ours = {
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+        "SANDBOX_NAME": shop.sandbox.name,
+        "COLUMNS": "100",
+    }
 
     def deploy(release: str) -> list[str]:
-        command = ["ansible-playbook", "playbooks/deploy.yml", "-i", "inventories/development", "-e", f"release={release}"]
-        done = subprocess.run(command, cwd=tmp_path, env={**os.environ, **ours}, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        command = [
+            "ansible-playbook",
+            "playbooks/deploy.yml",
+            "-i",
+            "inventories/development",
+            "-e",
+            f"release={release}",
+        ]
+        done = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env={**os.environ, **ours},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         return shape(done.stdout)
 
     good, failed = shape(readme("RELEASED v1.1.0")), shape(readme("ROLLED BACK to"))
@@ -92,7 +113,8 @@ def test_a_killed_deploy_ends_with_a_true_line(shop):
     played = shop.play("deploy.yml", at=[{"task": "Begin verify.staged", "signal": signal.SIGKILL}], release=NEW)
     lines = lines_of(played)
     assert played.rc == -signal.SIGKILL
-    assert [line for line in lines if line.startswith("  ")][-1].endswith("v1.1.0")  # what the API serves, in the line of its step
+    # what the API serves, in the line of its step
+    assert [line for line in lines if line.startswith("  ")][-1].endswith("v1.1.0")
     assert [line for line in lines if line[2:3].strip()][-1].startswith("  verify the API ")
     assert "RELEASED" not in played.stdout
 
@@ -105,7 +127,10 @@ def test_a_fleet_has_the_storefronts_name_on_each_line(shop, tmp_path):
         lines = lines_of(played)
         assert played.rc == 0, played.stdout
         assert all(re.match(r"(shop {2}|second) \| ", line) for line in lines), played.stdout
-        assert sorted(line.partition(" in ")[0] for line in lines if "RELEASED" in line) == ["second | RELEASED v1.1.0", "shop   | RELEASED v1.1.0"]
+        assert sorted(line.partition(" in ")[0] for line in lines if "RELEASED" in line) == [
+            "second | RELEASED v1.1.0",
+            "shop   | RELEASED v1.1.0",
+        ]
         assert len(lines) <= 2 * 40
     finally:
         shop.sandbox.drop_storefront("second")

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an operator sees at 80 columns of a backup, its proof, a migration, a restore and a rollback: a good one and a failed one of each."""
+"""What an operator sees at 80 columns of a backup, its proof, a migration, a restore and a rollback: a good
+one and a failed one of each.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +24,25 @@ def narrow(monkeypatch):
 
 
 def ending(played, most: int) -> list[str]:
-    """The last lines, from the outcome on, of a screen of at most so many lines; a command that needs several is one."""
+    """The last lines, from the outcome on, of a screen of at most so many lines; a command that needs
+    several is one.
+    """
     lines = lines_of(played)
     assert len(lines) <= most, played.stdout
     assert "hidden" not in played.stdout
     last = lines[len(lines) - lines[::-1].index("") :]
-    return " ".join(" ".join(last).replace(" \\", " ").split()).replace("ansible-playbook", "\nansible-playbook").split("\n")
+    return (
+        " ".join(" ".join(last).replace(" \\", " ").split())
+        .replace("ansible-playbook", "\nansible-playbook")
+        .split("\n")
+    )
 
 
 def steps(played) -> list[str]:
     """The lines of steps, by their labels: what stands before the text's column."""
-    return [label for line in lines_of(played) if (label := line[:26].strip()) and line.startswith("  ") and line[2] != " "]
+    return [
+        label for line in lines_of(played) if (label := line[:26].strip()) and line.startswith("  ") and line[2] != " "
+    ]
 
 
 def test_a_backup(released_shop):
@@ -76,7 +86,17 @@ def test_a_migration(shop):
     played = shop.play("migrate.yml", release=NEW)
     outcome, command = ending(played, 22)
     assert played.rc == 0
-    assert steps(played) == ["release", "if it fails", "lease", "back up the database", "migrate", "live", "open", "open", "next"]
+    assert steps(played) == [
+        "release",
+        "if it fails",
+        "lease",
+        "back up the database",
+        "migrate",
+        "live",
+        "open",
+        "open",
+        "next",
+    ]
     assert outcome.startswith("MIGRATED in ")
     assert "Applied: 20260302090000_reviews live schema 20260302090000_reviews (5 migrations)" in outcome
     assert "playbooks/deploy.yml" in command
@@ -84,7 +104,10 @@ def test_a_migration(shop):
 
 
 def test_a_migration_that_fails(shop):
-    at = [{"task": "Begin database.migrate", "sql": "ALTER ROLE shop NOLOGIN"}, {"task": "Record what failed", "sql": "ALTER ROLE shop LOGIN"}]
+    at = [
+        {"task": "Begin database.migrate", "sql": "ALTER ROLE shop NOLOGIN"},
+        {"task": "Record what failed", "sql": "ALTER ROLE shop LOGIN"},
+    ]
     played = shop.play("migrate.yml", at=at, release=NEW)
     outcome, command = ending(played, 30)
     assert played.rc == 2
@@ -117,7 +140,10 @@ def test_a_restore_that_waits_for_an_approval_and_then_restores(released_shop):
 
 def test_a_restore_that_fails(released_shop):
     assert released_shop.play("backup.yml").rc == 0
-    at = [{"task": "Begin database.swap", "sql": "ALTER ROLE shop NOCREATEDB"}, {"task": "Give the lease back", "sql": "ALTER ROLE shop CREATEDB"}]
+    at = [
+        {"task": "Begin database.swap", "sql": "ALTER ROLE shop NOCREATEDB"},
+        {"task": "Give the lease back", "sql": "ALTER ROLE shop CREATEDB"},
+    ]
     played = released_shop.play("restore.yml", at=at, backup="latest", approve_restore="shop")
     outcome, command = ending(played, 34)
     assert played.rc == 2
@@ -172,7 +198,9 @@ REASONS = {
 
 
 @pytest.mark.parametrize("playbook", REASONS)
-def test_where_ansibles_own_callback_prints_the_closing_failure_does_not_repeat_the_reason(released_shop, monkeypatch, playbook):
+def test_where_ansibles_own_callback_prints_the_closing_failure_does_not_repeat_the_reason(
+    released_shop, monkeypatch, playbook
+):
     monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", "default")
     options, reason = REASONS[playbook]
     played = released_shop.play(playbook, **options)

@@ -52,7 +52,11 @@ def test_another_release_first_puts_back_what_was_left(killed_shop):
     assert played.rc == 0, played.stdout
     assert "The release that was live before it is restored first" in played.text
     assert played.report["before"] == {"api": OLD, "worker": OLD, "frontend": OLD}
-    assert [(record["release"], record["outcome"]) for record in shop.ledger()] == [(OLD, "released"), (NEW, "rolled_back"), (OTHER, "released")]
+    assert [(record["release"], record["outcome"]) for record in shop.ledger()] == [
+        (OLD, "released"),
+        (NEW, "rolled_back"),
+        (OTHER, "released"),
+    ]
     assert shop.live() == {"frontend": OTHER, "backend": OTHER}
     seen("killed after promotion: another release", OTHER, 0, "RELEASED", "the old release is restored first")
 
@@ -81,7 +85,11 @@ def test_one_that_is_ended_by_a_signal_is_run_forward(shop):
         (signal.SIGTERM, "Begin backend.release", "railway", "up"),
         (signal.SIGINT, "Begin frontend.promote", "vercel", "promote"),
     ):
-        running = shop.begin("deploy.yml", at=[{"task": task, "fault": {"vendor": vendor, "operation": operation, "kind": "hold"}}], **options)
+        running = shop.begin(
+            "deploy.yml",
+            at=[{"task": task, "fault": {"vendor": vendor, "operation": operation, "kind": "hold"}}],
+            **options,
+        )
         until(shop.held, f"{operation} is under way")
         running.send(number)
         shop.clear_faults()
@@ -119,11 +127,19 @@ def test_two_deploys_at_once_do_not_meet(shop):
     shop.clear_faults()
     assert first.end().rc == 0
     assert shop.live() == {"frontend": NEW, "backend": OLD}
-    seen("two deploys at once: the second", f"the release of the first: frontend {NEW}", 2, "Nothing was changed. … held by …", "starts over")
+    seen(
+        "two deploys at once: the second",
+        f"the release of the first: frontend {NEW}",
+        2,
+        "Nothing was changed. … held by …",
+        "starts over",
+    )
 
 
 def test_one_that_stood_still_past_its_deadline_writes_nothing_more(shop):
-    """The controller and its worker are stopped, the time of the lease runs out, somebody else deploys, and then they wake up."""
+    """The controller and its worker are stopped, the time of the lease runs out, somebody else deploys, and
+    then they wake up.
+    """
     first = shop.begin("deploy.yml", at=[HOLD_CREATE], release=NEW, **FRONTEND)
     until(shop.held, "the first deploy builds")
     stopped = first.processes()
@@ -145,7 +161,11 @@ def test_one_that_stood_still_past_its_deadline_writes_nothing_more(shop):
     assert shop.writes() == []
     assert shop.lease() == before
     assert shop.live() == {"frontend": OTHER, "backend": OLD}
-    assert [(record["release"], record["outcome"]) for record in shop.ledger()] == [(OLD, "released"), (NEW, "rolled_back"), (OTHER, "released")]
+    assert [(record["release"], record["outcome"]) for record in shop.ledger()] == [
+        (OLD, "released"),
+        (NEW, "rolled_back"),
+        (OTHER, "released"),
+    ]
     seen("stopped past its deadline", f"frontend {OTHER}", 2, "LEASE LOST in frontend.stage …", "starts over")
 
 
@@ -163,7 +183,10 @@ def test_a_rollback_takes_the_lease_of_a_deploy_that_runs(shop):
     assert lost.rc == 2
     assert "LEASE LOST" in lost.message
     assert "customers cannot pay" in lost.message
-    assert {request["operation"] for request in shop.writes()} <= {"create", "upload"}, "what was under way arrives; nothing follows it"
+    assert {request["operation"] for request in shop.writes()} <= {
+        "create",
+        "upload",
+    }, "what was under way arrives; nothing follows it"
     assert shop.live() == BOTH_OLD
     seen("rollback.yml -e break_lease: the deploy that ran", OLD, 2, "LEASE LOST in frontend.stage …", "starts over")
 
@@ -172,10 +195,20 @@ def test_a_rollback_takes_the_lease_of_a_deploy_that_runs(shop):
 def incomplete(shop):
     """A deploy whose promotion broke, and whose worker could not be put back."""
     at = [
-        {"task": "Begin frontend.promote", "fault": {"vendor": "vercel", "operation": "promote", "kind": "alias_fails"}},
         {
             "task": "Begin frontend.promote",
-            "fault": {"vendor": "railway", "operation": "deploymentRollback", "kind": "unavailable", "status": 500, "times": -1, "after": 1},
+            "fault": {"vendor": "vercel", "operation": "promote", "kind": "alias_fails"},
+        },
+        {
+            "task": "Begin frontend.promote",
+            "fault": {
+                "vendor": "railway",
+                "operation": "deploymentRollback",
+                "kind": "unavailable",
+                "status": 500,
+                "times": -1,
+                "after": 1,
+            },
         },
     ]
     played = shop.play("deploy.yml", at=at, release=NEW, verify_wait_timeout=3)

@@ -28,13 +28,27 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--name", default="default", help="which sandbox (default: default)")
         if name == "up":
-            command.add_argument("--shop", type=Path, metavar="PATH", help="run the shop in this git repository instead of the example shop")
+            command.add_argument(
+                "--shop",
+                type=Path,
+                metavar="PATH",
+                help="run the shop in this git repository instead of the example shop",
+            )
             command.add_argument(
                 "--set", action="append", default=[], metavar="UNIT.SETTING=VALUE", dest="settings",
-                help="override a setting from the shop's files, such as api.health=/healthz (docs/sandbox.md lists them)",
+                help="override a setting from the shop's files, such as api.health=/healthz (docs/sandbox.md lists them)",  # noqa: E501
             )  # fmt: skip
-            command.add_argument("--online", action="store_true", help="let the shop's installation and build download programs that npm does not have")
-            command.add_argument("--backend", choices=("railway", "render"), default="railway", help="where a new shop's backend runs (default: railway)")
+            command.add_argument(
+                "--online",
+                action="store_true",
+                help="let the shop's installation and build download programs that npm does not have",
+            )
+            command.add_argument(
+                "--backend",
+                choices=("railway", "render"),
+                default="railway",
+                help="where a new shop's backend runs (default: railway)",
+            )
     text = "show the programs the sandbox runs and what this machine lacks"
     commands.add_parser("tools", help=text, description=text).add_argument(
         "--missing", action="store_true", help="only print the PyPI requirements for what this machine lacks"
@@ -51,7 +65,10 @@ def main() -> int:
     except SandboxError as error:
         print(f"sandbox: {error}", file=sys.stderr)
     except ModuleNotFoundError as error:
-        print(f"sandbox: the Python package {error.name} is missing: run `make setup`, then use .venv/bin/python.", file=sys.stderr)
+        print(
+            f"sandbox: the Python package {error.name} is missing: run `make setup`, then use .venv/bin/python.",
+            file=sys.stderr,
+        )
     except KeyboardInterrupt:
         print("sandbox: interrupted; the servers that this command had started are stopped.", file=sys.stderr)
     return 1
@@ -64,7 +81,11 @@ def show_tools(missing_only: bool) -> int:
     if missing_only:
         print("\n".join(tools.requirements()))
     else:
-        for label, find in (("PostgreSQL", tools.postgres_bin), ("Redis", tools.redis_server), ("Node", tools.node_bin)):
+        for label, find in (
+            ("PostgreSQL", tools.postgres_bin),
+            ("Redis", tools.redis_server),
+            ("Node", tools.node_bin),
+        ):
             try:
                 print(f"{label:10} {find()}")
             except SandboxError as error:
@@ -85,7 +106,10 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"  {line}")
         releases = sandbox.state["shop"]["releases"]
         environment = "" if name == "default" else f"SANDBOX_NAME={name} "
-        print(f"  deploy it  {environment}ansible-playbook playbooks/deploy.yml -i inventories/development -e release={(releases or ['HEAD'])[0]}")
+        print(
+            f"  deploy it  {environment}ansible-playbook playbooks/deploy.yml -i inventories/development -e"
+            f" release={(releases or ['HEAD'])[0]}"
+        )
         print(f"  state      {folder_of(name).relative_to(CHECKOUT)}/state.json, logs in log/ beside it")
         print(f"  stop it    python -m sandbox down --name {name}")
     elif command == "status":
@@ -94,7 +118,10 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"The sandbox {name!r} is not up.")
         for row in rows:
             ports = ", ".join(map(str, row["ports"]))
-            print(f"{row['name']:10} {row['pid'] or '-':>8}  {'healthy' if row['healthy'] else 'DOWN':8} 127.0.0.1:{ports}")
+            print(
+                f"{row['name']:10} {row['pid'] or '-':>8}  {'healthy' if row['healthy'] else 'DOWN':8}"
+                f" 127.0.0.1:{ports}"
+            )
         return 0 if rows and all(row["healthy"] for row in rows) else 1
     elif command == "down":
         lifecycle.down(name)

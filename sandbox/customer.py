@@ -24,7 +24,7 @@ def fill_shelves(shop: Mapping[str, Any]) -> None:
         for name, cents in (("Desk Lamp", 6400), ("Brass Ruler", 1450), ("Letter Tray", 2750)):
             cursor.execute(
                 'INSERT INTO "Product" (slug, name, description, "priceCents", stock, "categoryId") '
-                """SELECT %s, %s, 'As good as it looks', %s, 100, id FROM "Category" WHERE slug = 'desk' ON CONFLICT DO NOTHING""",
+                """SELECT %s, %s, 'As good as it looks', %s, 100, id FROM "Category" WHERE slug = 'desk' ON CONFLICT DO NOTHING""",  # noqa: E501
                 (name.lower().replace(" ", "-"), name, cents),
             )
 

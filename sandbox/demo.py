@@ -40,7 +40,13 @@ class Demo:
         try:
             outcome = do()
         except BaseException as error:
-            self.rows.append((title, f"FAILED: {str(error).splitlines()[0] if str(error) else type(error).__name__}", time.monotonic() - began))
+            self.rows.append(
+                (
+                    title,
+                    f"FAILED: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
+                    time.monotonic() - began,
+                )
+            )
             raise
         self.rows.append((title, outcome, time.monotonic() - began))
         print(f"--- {outcome}", flush=True)
@@ -100,11 +106,10 @@ def stop() -> str:
 def leave() -> None:
     shop = Sandbox.load(NAME).storefront()
     print(
-        f"\nKEEP is set, so the sandbox stays up.\n"
-        f"  open the shop      {shop['frontend_url']}  (its API: {shop['backend_url']}/health)\n"
-        f"  deploy to it       SANDBOX_NAME={NAME} .venv/bin/ansible-playbook playbooks/deploy.yml -i inventories/development -e release=v1.1.0\n"
-        f"  what runs          .venv/bin/python -m sandbox status --name {NAME}\n"
-        f"  stop it            .venv/bin/python -m sandbox down --name {NAME}"
+        f"\nKEEP is set, so the sandbox stays up.\n  open the shop      {shop['frontend_url']}  (its API:"
+        f" {shop['backend_url']}/health)\n  deploy to it       SANDBOX_NAME={NAME} .venv/bin/ansible-playbook"
+        " playbooks/deploy.yml -i inventories/development -e release=v1.1.0\n  what runs          .venv/bin/python -m"
+        f" sandbox status --name {NAME}\n  stop it            .venv/bin/python -m sandbox down --name {NAME}"
     )
 
 
@@ -154,16 +159,27 @@ class Shop:
         url = self.at["store"].removeprefix("s3://")
         bucket, _unused, prefix = url.partition("/")
         s3 = self.sandbox.s3()
-        keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/ledger/").get("Contents", [])]
+        keys = [
+            entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket, Prefix=f"{prefix}/ledger/").get("Contents", [])
+        ]
 
-        records: list[dict[str, Any]] = [json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in sorted(keys)]
+        records: list[dict[str, Any]] = [
+            json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in sorted(keys)
+        ]
         told = [f"{record['release']} {record['outcome']}" for record in records]
         if told != ["v1.0.0 released", "v1.1.0 released", "v1.2.0 rolled_back"]:
             raise NotSeenError(f"the ledger says {told}")
         return ", ".join(told)
 
     def _deploy(self, release: str) -> int:
-        command = [str(CHECKOUT / ".venv/bin/ansible-playbook"), "playbooks/deploy.yml", "-i", "inventories/development", "-e", f"release={release}"]
+        command = [
+            str(CHECKOUT / ".venv/bin/ansible-playbook"),
+            "playbooks/deploy.yml",
+            "-i",
+            "inventories/development",
+            "-e",
+            f"release={release}",
+        ]
         print("$ " + " ".join(["ansible-playbook", *command[1:]]), flush=True)
         return subprocess.run(command, cwd=CHECKOUT, env={**os.environ, "SANDBOX_NAME": NAME}, check=False).returncode
 

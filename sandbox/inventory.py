@@ -1,10 +1,12 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A dynamic inventory: the storefronts of the sandbox, from the state that it wrote; SANDBOX_NAME chooses another sandbox than the default one.
+"""A dynamic inventory: the storefronts of the sandbox, from the state that it wrote; SANDBOX_NAME chooses another
+sandbox than the default one.
 
-Each is a host of the group ``sandbox`` with ``sandbox_shop`` and ``sandbox_state`` as plain values; a shop given with --shop has variables from its own files,
-too, and they override group_vars. inventories/development/hosts.yml says which hosts are deployed to. Any Python runs it: it imports only the standard library.
+Each is a host of the group ``sandbox`` with ``sandbox_shop`` and ``sandbox_state`` as plain values; a shop given with
+--shop has variables from its own files, too, and they override group_vars. inventories/development/hosts.yml says which
+hosts are deployed to. Any Python runs it: it imports only the standard library.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ def inventory(file: Path = STATE) -> dict[str, Any]:
     shops = state.pop("storefronts")
     return {
         "sandbox": {"hosts": list(shops), "vars": {"sandbox_state": state}},
-        "_meta": {"hostvars": {name: {**shop.pop("inventory", {}), "sandbox_shop": shop} for name, shop in shops.items()}},
+        "_meta": {
+            "hostvars": {name: {**shop.pop("inventory", {}), "sandbox_shop": shop} for name, shop in shops.items()}
+        },
     }
 
 

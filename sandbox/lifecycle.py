@@ -28,7 +28,8 @@ PRINT = partial(print, flush=True)  # each line as it happens, into a pipe as we
 
 
 def up(name: str, say: Say = PRINT, backend: str = "railway", order: Order | None = None) -> Sandbox:
-    """Start the sandbox ``name``, or the servers of it that do not run, and return it. A new shop has its backend at ``backend``, railway or render.
+    """Start the sandbox ``name``, or the servers of it that do not run, and return it. A new shop has its backend at
+    ``backend``, railway or render.
 
     The shop is the one in ``order``, else the one that the sandbox already runs, else the example shop.
     """
@@ -57,7 +58,10 @@ def up(name: str, say: Say = PRINT, backend: str = "railway", order: Order | Non
             if "shop" not in state["shop"]:
                 state["shop"] = {"repository": str(folder / "shop"), "releases": repository.build(folder / "shop")}
                 write(folder / "state.json", state)
-            say(f"{'repository':10} has the releases {', '.join(state['shop']['releases']) or '(no tags; deploy a branch or a commit)'}")
+            say(
+                f"{'repository':10} has the releases"
+                f" {', '.join(state['shop']['releases']) or '(no tags; deploy a branch or a commit)'}"
+            )
             for note in state["shop"].get("notes", ()):
                 say(f"{'shop':10} {note}")
             sandbox = Sandbox(name, state)
@@ -76,8 +80,8 @@ def up(name: str, say: Say = PRINT, backend: str = "railway", order: Order | Non
 def _refuse_another(name: str, there: str | None, wanted: str) -> None:
     if there != wanted:
         raise SandboxError(
-            f"The sandbox {name!r} runs the shop {there or 'of an earlier version'}. Run this one in a sandbox of its own (--name NAME), or stop the other"
-            f" first: python -m sandbox down --name {name}."
+            f"The sandbox {name!r} runs the shop {there or 'of an earlier version'}. Run this one in a sandbox of its"
+            f" own (--name NAME), or stop the other first: python -m sandbox down --name {name}."
         )
 
 
@@ -89,7 +93,8 @@ def down(name: str, say: Say = PRINT) -> None:
         if state is None:
             say(f"The sandbox {name!r} is not up.")
             return
-        for server in _servers(folder, state):  # the platforms before the databases, which their units want to leave in order
+        # the platforms before the databases, which their units want to leave in order
+        for server in _servers(folder, state):
             say(f"{server.name:10} {'stopped' if _stop(server) else 'did not run'}")
         _forget(folder)
 
@@ -164,7 +169,11 @@ def _new_state(name: str, folder: Path) -> dict[str, Any]:
         "tokens": {
             **{"vercel": secrets.token_hex(12), "railway": str(uuid.uuid4()), "cloudflare": secrets.token_hex(20)},
             "render": f"rnd_{secrets.token_hex(14)}",
-            **{"github": f"ghp_{secrets.token_hex(18)}", "slack": f"xoxb-{secrets.token_hex(20)}", "sentry": f"sntrys_{secrets.token_hex(20)}"},
+            **{
+                "github": f"ghp_{secrets.token_hex(18)}",
+                "slack": f"xoxb-{secrets.token_hex(20)}",
+                "sentry": f"sntrys_{secrets.token_hex(20)}",
+            },
         },
         "storefronts": {},
     }
@@ -176,7 +185,10 @@ def _start(server: Server, say: Say) -> None:
     _stop(server)
     for port in server.ports.values():
         if not process.wait_until(lambda port=port: is_free(port), HUNG):  # type: ignore[misc]  # a killed program's threads hold it a moment
-            raise SandboxError(f"Port {port} of {server.name} is taken by another program. Stop that program, or run `python -m sandbox down` and `up`.")
+            raise SandboxError(
+                f"Port {port} of {server.name} is taken by another program. Stop that program, or run `python -m"
+                " sandbox down` and `up`."
+            )
     server.prepare()
 
     def keep(record: process.Record) -> None:
@@ -190,7 +202,11 @@ def _start(server: Server, say: Say) -> None:
 
 def _await(server: Server) -> None:
     if not _is_well(server, PATIENCE):
-        ended = "ended" if not process.is_alive(server.state["processes"][server.name]) else f"did not answer within {PATIENCE} s"
+        ended = (
+            "ended"
+            if not process.is_alive(server.state["processes"][server.name])
+            else f"did not answer within {PATIENCE} s"
+        )
         raise SandboxError(f"{server.name} {ended}. The end of its log {server.log}:\n{_tail(server.log)}")
 
 

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the double has to create for a user's own shop, and the inventory that deploys it. Both come from the shop's files."""
+"""What the double has to create for a user's own shop, and the inventory that deploys it. Both come from
+the shop's files.
+"""
 
 from __future__ import annotations
 
@@ -25,17 +27,22 @@ from .package_managers import fetch
 from .state import CACHE, SandboxError
 
 Order = dict[str, Any]
-OWN = {"PORT", "NODE_ENV", "CORS_ORIGIN", "DATABASE_URL", "REDIS_URL", "MAINTENANCE_MODE", "JWT_SECRET"}  # the sandbox sets them
-NOWHERE = "postgresql://build:build@127.0.0.1:9/build"  # builds do not connect; with a real address the cached build would fit one sandbox only
+# the sandbox sets them
+OWN = {"PORT", "NODE_ENV", "CORS_ORIGIN", "DATABASE_URL", "REDIS_URL", "MAINTENANCE_MODE", "JWT_SECRET"}
+# builds do not connect; with a real address the cached build would fit one sandbox only
+NOWHERE = "postgresql://build:build@127.0.0.1:9/build"
 DATABASE, REDIS = "{database_url}", "{redis_url}"
-SITE_URL, API_URL = re.compile(r"(?:SITE|APP|BASE|WEB|FRONTEND|STORE)_?URL$"), re.compile(r"(?:API|BACKEND|SERVER|GRAPHQL)")
+SITE_URL, API_URL = (
+    re.compile(r"(?:SITE|APP|BASE|WEB|FRONTEND|STORE)_?URL$"),
+    re.compile(r"(?:API|BACKEND|SERVER|GRAPHQL)"),
+)
 
 
 def read_order(path: Path, backend: str, settings: Iterable[str] = (), online: bool = False) -> Order:
     """Return the order for the shop in a git repository, from the files of its HEAD. It starts nothing.
 
-    ``settings`` are UNIT.SETTING=VALUE and override the shop's files. With ``online``, installations and builds may download programs that npm does not
-    have. Raises SandboxError, which names the file and the remedy.
+    ``settings`` are UNIT.SETTING=VALUE and override the shop's files. With ``online``, installations and builds may
+    download programs that npm does not have. Raises SandboxError, which names the file and the remedy.
     """
     try:
         repository = _repository(path)
@@ -48,10 +55,18 @@ def read_order(path: Path, backend: str, settings: Iterable[str] = (), online: b
         raise SandboxError(str(error)) from None
     if refused:
         lines = "".join(f"\n  {one}" for one in refused)
-        raise SandboxError(f"{repository} needs more than npm packages:{lines}\nIf this machine can download them, add --online.")
+        raise SandboxError(
+            f"{repository} needs more than npm packages:{lines}\nIf this machine can download them, add --online."
+        )
     for manager in shop.managers:
         fetch(CACHE, tools.node_bin(), manager)
-    return {"repository": str(repository), "releases": sorted(releases), "online": online, "shop": _as_told(shop), "notes": list(_notes(shop))}
+    return {
+        "repository": str(repository),
+        "releases": sorted(releases),
+        "online": online,
+        "shop": _as_told(shop),
+        "notes": list(_notes(shop)),
+    }
 
 
 def storefront_order(shop: Mapping[str, Any], addresses: Mapping[str, str]) -> dict[str, Any]:
@@ -68,13 +83,19 @@ def storefront_order(shop: Mapping[str, Any], addresses: Mapping[str, str]) -> d
 def inventory(shop: Mapping[str, Any], made: Mapping[str, Any]) -> dict[str, Any]:
     """Return the host variables that deploy a storefront, in addition to those in inventories/development."""
     services = made[made["backend"]]["services"]
-    units = [{"name": unit["name"], "kind": unit["kind"], "service": services[unit["name"]], "root_directory": unit["root"]} for unit in shop["units"]]
+    units = [
+        {"name": unit["name"], "kind": unit["kind"], "service": services[unit["name"]], "root_directory": unit["root"]}
+        for unit in shop["units"]
+    ]
     health = next((unit["health"] for unit in shop["units"] if unit["kind"] == "web" and unit["health"]), "")
     return {
         "surfaces": [*shop["surfaces"], "edge"],
         "backend_units": units,
         "backend_root_directory": "",
-        **{f"{surface}_url": made[f"{surface}_url"] if surface in shop["surfaces"] else "" for surface in ("backend", "frontend")},
+        **{
+            f"{surface}_url": made[f"{surface}_url"] if surface in shop["surfaces"] else ""
+            for surface in ("backend", "frontend")
+        },
         "frontend_root_directory": shop["frontend_root"],
         "database_url": made["database_url"] if shop["database"] else "",
         "database_root_directory": shop["database"].get("root", ""),
@@ -91,15 +112,18 @@ def _repository(path: Path) -> Path:
     top = _git(path, "rev-parse", "--show-toplevel")
     if top.returncode != 0:
         raise SandboxError(
-            f"{path} is not a git repository that can be read ({top.stderr.strip()}), and a release is a tag, a branch or a commit."
-            " Create one: git init && git add . && git commit -m 'First release'."
+            f"{path} is not a git repository that can be read ({top.stderr.strip()}), and a release is a tag, a branch"
+            " or a commit. Create one: git init && git add . && git commit -m 'First release'."
         )
     if Path(top.stdout.strip()).resolve() != path.resolve():
         raise SandboxError(
-            f"{path} is a folder inside the git repository {top.stdout.strip()}. Give --shop the repository, and the folder with --set UNIT.package=FOLDER."
+            f"{path} is a folder inside the git repository {top.stdout.strip()}. Give --shop the repository, and the"
+            " folder with --set UNIT.package=FOLDER."
         )
     if _git(path, "rev-parse", "--verify", "--quiet", "HEAD").returncode != 0:
-        raise SandboxError(f"The git repository {path} has no commit yet. Create one: git add . && git commit -m 'First release'.")
+        raise SandboxError(
+            f"The git repository {path} has no commit yet. Create one: git add . && git commit -m 'First release'."
+        )
     return path.resolve()
 
 
@@ -112,7 +136,10 @@ def _settings(settings: Iterable[str]) -> dict[str, dict[str, str]]:
     for text in settings:
         matched = re.fullmatch(r"([a-z][a-z0-9-]*)\.([a-z_]+)=(.*)", text, re.DOTALL)
         if not matched:
-            raise SandboxError(f"--set {text!r} is not of the form UNIT.SETTING=VALUE, as api.health=/healthz or frontend.package=apps/web.")
+            raise SandboxError(
+                f"--set {text!r} is not of the form UNIT.SETTING=VALUE, as api.health=/healthz or"
+                " frontend.package=apps/web."
+            )
         parsed.setdefault(matched[1], {})[matched[2]] = matched[3]
     return parsed
 
@@ -147,7 +174,9 @@ def _value(name: str, example: str) -> str:
 
 
 def _site(frontend: Frontend | None) -> dict[str, str]:
-    """Return the settings of the Vercel project. A member of a workspace is uploaded with the whole workspace and built in its own folder."""
+    """Return the settings of the Vercel project. A member of a workspace is uploaded with the whole
+    workspace and built in its own folder.
+    """
     if frontend is None:
         return {}
     inside = frontend.package[len(frontend.root) :].lstrip("/")
@@ -161,7 +190,13 @@ def _site_variables(frontend: Frontend | None) -> dict[str, str]:
         if name in OWN:
             continue
         is_url = value.startswith("http") or name.endswith("URL")
-        found[name] = "{backend_url}" if is_url and API_URL.search(name) else "{frontend_url}" if SITE_URL.search(name) else _value(name, value)
+        found[name] = (
+            "{backend_url}"
+            if is_url and API_URL.search(name)
+            else "{frontend_url}"
+            if SITE_URL.search(name)
+            else _value(name, value)
+        )
     return found
 
 
@@ -169,7 +204,10 @@ def _notes(shop: Shop) -> Iterator[str]:
     """Yield a line for each part of a shop, so that the user sees a wrong guess before the first deploy."""
     for unit in shop.units:
         asked = f", health at {unit.health}" if unit.health else ""
-        yield f"{unit.name} ({unit.kind}) runs {unit.start!r} in {unit.root or 'the top folder'}{asked}, port in {unit.port}"
+        yield (
+            f"{unit.name} ({unit.kind}) runs {unit.start!r} in {unit.root or 'the top folder'}{asked}, port in"
+            f" {unit.port}"
+        )
     if shop.frontend:
         how = f"served from {shop.frontend.output}" if shop.frontend.output else "served by next start"
         yield f"frontend is {shop.frontend.package or 'the top folder'}, {how}"
@@ -178,13 +216,19 @@ def _notes(shop: Shop) -> Iterator[str]:
     named = ", ".join(f"{manager.name} {manager.version}".strip() for manager in shop.managers)
     yield f"packages are installed with {named}"
     if shop.engines and (running := _node_differs(shop.engines)):
-        yield f"Node {running} runs here, but package.json asks for {shop.engines}. If the build fails, put that release first in PATH"
+        yield (
+            f"Node {running} runs here, but package.json asks for {shop.engines}. If the build fails, put that release"
+            " first in PATH"
+        )
 
 
 def _node_differs(wanted: str) -> str:
     """Return the release of the sandbox's Node if it is outside an npm version range, else an empty string."""
     node = tools.node_bin() / "node"
     semver = (tools.node_bin() / "npm").resolve().parents[1] / "node_modules" / "semver"
-    script = "const [path, range] = process.argv.slice(1); process.stdout.write(require(path).satisfies(process.version, range) ? '' : process.version)"
+    script = (
+        "const [path, range] = process.argv.slice(1); process.stdout.write(require(path).satisfies(process.version,"
+        " range) ? '' : process.version)"
+    )
     done = subprocess.run([str(node), "-e", script, str(semver), wanted], capture_output=True, text=True, check=False)
     return done.stdout.removeprefix("v") if done.returncode == 0 else ""

@@ -35,18 +35,45 @@ class Release:
 
 RELEASES = (
     Release("v1.0.0", None, "main", "2026-02-02T10:00:00+00:00", "The shop opens."),
-    Release("v1.1.0", "v1.0.0", "main", "2026-03-02T10:00:00+00:00", "Products can be reviewed. Adds a migration; v1.0.0 runs on the new schema too."),
-    Release("v1.1.1", "v1.1.0", "release/1.1", "2026-03-16T10:00:00+00:00", "A patch of both apps, without a migration."),
-    Release("v1.2.0", "v1.1.0", "main", "2026-04-06T10:00:00+00:00", "Payments. Its backend never becomes healthy: the release that has to be put back."),
-    Release("v1.3.0-broken-frontend", "v1.1.1", "release/1.3", "2026-04-20T10:00:00+00:00", "Pages that tell a wrong release: a public check has to fail."),
-    Release("v2.0.0", "v1.1.1", "release/2.0", "2026-05-04T10:00:00+00:00", "Prices have a currency. Earlier releases do not run on the new schema."),
+    Release(
+        "v1.1.0",
+        "v1.0.0",
+        "main",
+        "2026-03-02T10:00:00+00:00",
+        "Products can be reviewed. Adds a migration; v1.0.0 runs on the new schema too.",
+    ),
+    Release(
+        "v1.1.1", "v1.1.0", "release/1.1", "2026-03-16T10:00:00+00:00", "A patch of both apps, without a migration."
+    ),
+    Release(
+        "v1.2.0",
+        "v1.1.0",
+        "main",
+        "2026-04-06T10:00:00+00:00",
+        "Payments. Its backend never becomes healthy: the release that has to be put back.",
+    ),
+    Release(
+        "v1.3.0-broken-frontend",
+        "v1.1.1",
+        "release/1.3",
+        "2026-04-20T10:00:00+00:00",
+        "Pages that tell a wrong release: a public check has to fail.",
+    ),
+    Release(
+        "v2.0.0",
+        "v1.1.1",
+        "release/2.0",
+        "2026-05-04T10:00:00+00:00",
+        "Prices have a currency. Earlier releases do not run on the new schema.",
+    ),
 )
 _BY_TAG = {release.tag: release for release in RELEASES}
 _SOMEBODY = "The Shop <developers@shop.example>"
 
 
 def build(destination: Path) -> list[str]:
-    """Make the repository in ``destination``, checked out at main, and return its tags; one that is current stays as it is.
+    """Make the repository in ``destination``, checked out at main, and return its tags; one that is current stays as it
+    is.
 
     Raises SandboxError when the folder holds something else, or git fails.
     """
@@ -76,7 +103,9 @@ def files_of(tag: str) -> dict[str, bytes]:
     files = {path: content for app in APPS for path, content in _app_files(app)}
     for release in ancestry:
         overlay = SOURCES / "releases" / release.tag
-        files |= {path.relative_to(overlay).as_posix(): path.read_bytes() for path in overlay.rglob("*") if path.is_file()}
+        files |= {
+            path.relative_to(overlay).as_posix(): path.read_bytes() for path in overlay.rglob("*") if path.is_file()
+        }
     for app in APPS:
         for name in ("package.json", "package-lock.json"):
             files[f"{app}/{name}"] = _with_version(files[f"{app}/{name}"], tag.removeprefix("v"))
@@ -133,4 +162,7 @@ def _git(folder: Path, *arguments: str, stdin: bytes = b"") -> None:
     env = {"PATH": os.environ.get("PATH", os.defpath), "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
     done = subprocess.run(["git", *arguments], cwd=folder, env=env, input=stdin, capture_output=True, check=False)
     if done.returncode != 0:
-        raise SandboxError(f"`git {arguments[0]}` failed while the shop's repository was made: {done.stderr.decode(errors='replace').strip()}")
+        raise SandboxError(
+            f"`git {arguments[0]}` failed while the shop's repository was made:"
+            f" {done.stderr.decode(errors='replace').strip()}"
+        )

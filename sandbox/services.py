@@ -94,7 +94,8 @@ class Postgres(Server):
         super().prepare()
         self.prefix = unprivileged(self.folder, self.bin / "initdb")
         if self.data.exists():
-            (self.data / "postmaster.pid").unlink(missing_ok=True)  # its process is gone, and another may have its number
+            # its process is gone, and another may have its number
+            (self.data / "postmaster.pid").unlink(missing_ok=True)
         else:
             self._initialise()
 
@@ -104,7 +105,14 @@ class Postgres(Server):
         password.touch(0o600)
         password.write_text(self.state["postgres"]["password"])
         shutil.chown(password, self.folder.stat().st_uid)
-        options = ["--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-sync", "--username", self.state["postgres"]["user"]]
+        options = [
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--no-locale",
+            "--no-sync",
+            "--username",
+            self.state["postgres"]["user"],
+        ]
         argv = [*self.prefix, str(self.bin / "initdb"), "-D", str(draft), "--pwfile", str(password), *options]
         done = subprocess.run(argv, cwd=self.folder, capture_output=True, text=True, check=False)
         password.unlink()
@@ -125,14 +133,27 @@ class Postgres(Server):
         }
         if tools.has_library(self.bin, "pg_stat_statements"):
             settings["shared_preload_libraries"] = "pg_stat_statements"
-        return [*self.prefix, str(self.bin / "postgres"), "-D", str(self.data), *(f"--{key}={value}" for key, value in settings.items())]
+        return [
+            *self.prefix,
+            str(self.bin / "postgres"),
+            "-D",
+            str(self.data),
+            *(f"--{key}={value}" for key, value in settings.items()),
+        ]
 
     def check(self) -> None:
-        with closing(psycopg2.connect(self.state["postgres"]["url"], connect_timeout=round(ANSWER_WITHIN))) as connection, connection.cursor() as cursor:
+        with (
+            closing(
+                psycopg2.connect(self.state["postgres"]["url"], connect_timeout=round(ANSWER_WITHIN))
+            ) as connection,
+            connection.cursor() as cursor,
+        ):
             cursor.execute("SELECT 1")
 
     def end_orphans(self) -> None:
-        """Kill the backends of a killed postmaster: each has a session of its own, and works in the cluster's folder."""
+        """Kill the backends of a killed postmaster: each has a session of its own, and works in the
+        cluster's folder.
+        """
         for entry in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
                 if entry.joinpath("cwd").readlink() == self.data and entry.joinpath("comm").read_text() == "postgres\n":
@@ -150,7 +171,10 @@ class Redis(Server):
         password = urlsplit(self.state["redis"]["url"]).password
         config = self.folder / "redis.conf"
         config.touch(0o600)
-        config.write_text(f'bind 127.0.0.1\nport {self.ports["redis"]}\nrequirepass {password}\ndatabases 64\nsave ""\nappendonly no\n')
+        config.write_text(
+            f'bind 127.0.0.1\nport {self.ports["redis"]}\nrequirepass {password}\ndatabases 64\nsave ""\nappendonly'
+            " no\n"
+        )
 
     def command(self) -> list[str]:
         return [str(tools.redis_server()), str(self.folder / "redis.conf")]
@@ -202,11 +226,17 @@ class Cloud(Server):
         return [sys.executable, "-m", "sandbox.cloud", "--config", str(self.config)]
 
     def check(self) -> None:
-        call("GET", f"{self.state['cloud']['control_url']}/health", self.state["cloud"]["control_token"], timeout=ANSWER_WITHIN)
+        call(
+            "GET",
+            f"{self.state['cloud']['control_url']}/health",
+            self.state["cloud"]["control_token"],
+            timeout=ANSWER_WITHIN,
+        )
 
     def end_orphans(self) -> None:
         for child in read(self.folder / "processes.json") or []:
             stop(child, patience=2)
 
 
-SERVERS: tuple[type[Server], ...] = (S3, Cloud, Redis, Postgres)  # the slowest to start come first; they stop in this order too
+# the slowest to start come first; they stop in this order too
+SERVERS: tuple[type[Server], ...] = (S3, Cloud, Redis, Postgres)

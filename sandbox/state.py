@@ -29,7 +29,9 @@ class SandboxError(Exception):
 def folder_of(name: str) -> Path:
     """Return the folder of the sandbox ``name``; it need not exist."""
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,40}", name) or name == "cache":
-        raise SandboxError(f"{name!r} cannot name a sandbox: use lower-case letters, digits and dashes, and not 'cache'.")
+        raise SandboxError(
+            f"{name!r} cannot name a sandbox: use lower-case letters, digits and dashes, and not 'cache'."
+        )
     return HOME / name
 
 
@@ -42,7 +44,9 @@ def read(path: Path) -> Any:
 
 
 def write(path: Path, content: Any, *, compact: bool = False) -> None:
-    """Replace ``path`` at once by ``content`` as JSON, readable by its owner only; dataclasses become what they hold. ``compact`` is many times quicker."""
+    """Replace ``path`` at once by ``content`` as JSON, readable by its owner only; dataclasses become what
+    they hold. ``compact`` is many times quicker.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
@@ -65,7 +69,8 @@ def locked(name: str, waiting: Callable[[], None] = lambda: None) -> Iterator[No
 
 def is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that linger do not hold a port, listeners do
+        # connections that linger do not hold a port, listeners do
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:

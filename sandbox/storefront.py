@@ -28,7 +28,9 @@ SURFACES = ("frontend", "backend")
 
 @cache
 def _client(url: str, access_key: str, secret_key: str, region: str) -> Any:
-    return boto3.client("s3", endpoint_url=url, aws_access_key_id=access_key, aws_secret_access_key=secret_key, region_name=region)
+    return boto3.client(
+        "s3", endpoint_url=url, aws_access_key_id=access_key, aws_secret_access_key=secret_key, region_name=region
+    )
 
 
 class Sandbox:
@@ -56,7 +58,8 @@ class Sandbox:
     def create_storefront(self, name: str, backend: str = "railway", repository: str | None = None) -> dict[str, Any]:
         """Create a storefront without any deployment and return it. An existing one is returned unchanged.
 
-        Its backend is at ``backend``, railway or render; Render builds from the git repository at ``repository``, by default the example shop's.
+        Its backend is at ``backend``, railway or render; Render builds from the git repository at ``repository``, by
+        default the example shop's.
         """
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", name):
             raise SandboxError(f"{name!r} cannot name a storefront: use lower-case letters, digits and dashes.")
@@ -85,7 +88,9 @@ class Sandbox:
             shop = self.storefront(name)
             self.cloud("DELETE", f"/storefronts/{name}")
             with self._admin() as cursor:
-                cursor.execute("SELECT datname FROM pg_database WHERE datname = %s OR starts_with(datname, %s)", (name, f"{name}@"))
+                cursor.execute(
+                    "SELECT datname FROM pg_database WHERE datname = %s OR starts_with(datname, %s)", (name, f"{name}@")
+                )
                 for (database,) in cursor.fetchall():
                     cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database)))
                 cursor.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
@@ -96,7 +101,9 @@ class Sandbox:
             self._write()
 
     def save(self, name: str, label: str) -> None:
-        """Save a storefront's platforms, database and store under ``label``, for ``restore``. Open connections are closed."""
+        """Save a storefront's platforms, database and store under ``label``, for ``restore``. Open
+        connections are closed.
+        """
         self.cloud("POST", f"/storefronts/{name}/save", {"label": label})
         self._copy_database(name, f"{name}@{label}", owner=name)
         self._copy_objects(BUCKET, f"{name}/", SAVED, f"{name}/{label}/")
@@ -134,11 +141,17 @@ class Sandbox:
         server = self.state["postgres"]
         used = {shop["redis_url"] for shop in self.state["storefronts"].values()}
         base = self.state["redis"]["url"].removesuffix("/0")
-        ports = assign_ports(folder_of(self.name), [f"{name}.{side}.{surface}" for side in ("edge", "origin") for surface in SURFACES])
+        ports = assign_ports(
+            folder_of(self.name), [f"{name}.{side}.{surface}" for side in ("edge", "origin") for surface in SURFACES]
+        )
         return {
             **{f"{surface}_url": f"http://127.0.0.1:{ports[f'{name}.edge.{surface}']}" for surface in SURFACES},
-            **{f"{surface}_origin_url": f"http://127.0.0.1:{ports[f'{name}.origin.{surface}']}" for surface in SURFACES},
-            "database_url": f"postgresql://{name}:{secrets.token_hex(16)}@127.0.0.1:{server['port']}/{name}?schema=public",
+            **{
+                f"{surface}_origin_url": f"http://127.0.0.1:{ports[f'{name}.origin.{surface}']}" for surface in SURFACES
+            },
+            "database_url": (
+                f"postgresql://{name}:{secrets.token_hex(16)}@127.0.0.1:{server['port']}/{name}?schema=public"
+            ),
             "redis_url": next(url for url in (f"{base}/{index}" for index in range(64)) if url not in used),
             "store": f"s3://{BUCKET}/{name}",
         }
@@ -159,7 +172,8 @@ class Sandbox:
             "redis_url": shop["redis_url"],
             "edge_ports": {surface: port(f"{surface}_url") for surface in SURFACES},
             "origin_ports": {surface: port(f"{surface}_origin_url") for surface in SURFACES},
-            "variables": {"JWT_SECRET": secrets.token_hex(32), "MAINTENANCE_MODE": "false"},  # besides those that follow from the addresses
+            # besides those that follow from the addresses
+            "variables": {"JWT_SECRET": secrets.token_hex(32), "MAINTENANCE_MODE": "false"},
         }
 
     @contextmanager
@@ -187,11 +201,15 @@ class Sandbox:
         with self._admin() as cursor:
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (source,))
             if not cursor.fetchone():
-                raise SandboxError(f"There is no database {source!r} in the sandbox {self.name!r}: save the storefront first.")
+                raise SandboxError(
+                    f"There is no database {source!r} in the sandbox {self.name!r}: save the storefront first."
+                )
             cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {target} WITH (FORCE)").format(**names))
             cursor.execute(sql.SQL("ALTER DATABASE {source} ALLOW_CONNECTIONS false").format(**names))
             try:
-                cursor.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", (source,))
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", (source,)
+                )
                 cursor.execute(sql.SQL("CREATE DATABASE {target} TEMPLATE {source} OWNER {owner}").format(**names))
             finally:
                 cursor.execute(sql.SQL("ALTER DATABASE {source} ALLOW_CONNECTIONS true").format(**names))

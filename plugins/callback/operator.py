@@ -8,7 +8,8 @@ name: operator
 type: stdout
 short_description: What an operator needs to see of a run
 description:
-  - Shows what is about to happen, one line for each step with what it did and its time, a failure once with the end of the vendor's log, and last the outcome,
+  - Shows what is about to happen, one line for each step with what it did and its time, a failure once with the end of
+    the vendor's log, and last the outcome,
     what is live and the next command.
   - A terminal shows a live line while a step runs; elsewhere a line is printed every 30 seconds.
   - With C(-v) Ansible's own output comes first, as the P(ansible.builtin.default#callback) callback prints it.
@@ -80,8 +81,11 @@ class CallbackModule(Default):
     def _new_screen(self) -> Screen:
         mask = Mask()
         mask.learn_environment(os.environ)
-        alive = terminal.interactive(sys.stdout, os.environ) and not context.CLIARGS.get("step")  # which asks before each task
-        return Screen(self._display, mask, terminal.needs_ascii(sys.stdout, os.environ), alive, held=bool(self._display.verbosity))
+        # which asks before each task
+        alive = terminal.interactive(sys.stdout, os.environ) and not context.CLIARGS.get("step")
+        return Screen(
+            self._display, mask, terminal.needs_ascii(sys.stdout, os.environ), alive, held=bool(self._display.verbosity)
+        )
 
     @ours
     def v2_playbook_on_start(self, playbook: Any) -> None:
@@ -104,7 +108,9 @@ class CallbackModule(Default):
 
     @ours
     def v2_playbook_on_no_hosts_matched(self) -> None:
-        self._nothing_done("The inventory has no host for this play. Check -i and --limit, and the hosts of the group storefronts.")
+        self._nothing_done(
+            "The inventory has no host for this play. Check -i and --limit, and the hosts of the group storefronts."
+        )
 
     @ours
     def v2_playbook_on_no_hosts_remaining(self) -> None:
@@ -205,7 +211,9 @@ class CallbackModule(Default):
             return
         host = self._host(result)
         run, now = self._run(host), time.time()
-        event = event_of(kind, result, self._screen.mask, at=now, began=self._began.get(host.get_name(), now), item=item)
+        event = event_of(
+            kind, result, self._screen.mask, at=now, began=self._began.get(host.get_name(), now), item=item
+        )
         if item:
             self._began[host.get_name()] = now
         for text in event.warnings:
@@ -232,7 +240,9 @@ class CallbackModule(Default):
         return self._screen.runs[name]
 
     def _keep_log(self, host: str, unit: str, log: str) -> str:
-        return files.keep(files.folder(constants.DEFAULT_LOG_PATH), host, unit, self._screen.mask(clean(log)), time.time())
+        return files.keep(
+            files.folder(constants.DEFAULT_LOG_PATH), host, unit, self._screen.mask(clean(log)), time.time()
+        )
 
     def _give_up(self, error: Exception) -> None:
         """Hand over to Ansible's own callback, and warn once."""
@@ -240,8 +250,8 @@ class CallbackModule(Default):
         self._screen.stop()
         where = traceback.extract_tb(error.__traceback__)[-1]
         self._display.warning(
-            f"The operator screen failed ({type(error).__name__} in {Path(where.filename).name}, line {where.lineno}); Ansible's own output follows. "
-            "The play continues unchanged; please report this."
+            f"The operator screen failed ({type(error).__name__} in {Path(where.filename).name}, line {where.lineno});"
+            " Ansible's own output follows. The play continues unchanged; please report this."
         )
 
     def _interrupted(self, previous: Any) -> Callable[[int, Any], None]:

@@ -9,10 +9,12 @@ name: preload
 type: notification
 short_description: Import a module and its libraries once
 description:
-  - Imports each module of this collection in the controller when its first task starts. The processes in which tasks run are forks of the controller,
+  - Imports each module of this collection in the controller when its first task starts. The processes in which tasks
+    run are forks of the controller,
     so each of them has the module and its libraries.
   - It only saves time. Importing opens no connections.
-  - It also makes Ansible write each line at once. Otherwise Ansible writes to a file or a pipe, such as a CI log, only when a task starts, which is
+  - It also makes Ansible write each line at once. Otherwise Ansible writes to a file or a pipe, such as a CI log, only
+    when a task starts, which is
     too late for progress.
 requirements:
   - Enable it in C(callbacks_enabled).

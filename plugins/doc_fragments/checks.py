@@ -23,7 +23,8 @@ options:
     type: str
   emergency:
     description:
-      - Why this is an emergency. It lets checks that yield to one fail, such as the window, the review and the documents, and needs O(emergency_approvers).
+      - Why this is an emergency. It lets checks that yield to one fail, such as the window, the review and the
+        documents, and needs O(emergency_approvers).
     type: str
   emergency_approvers:
     description:

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The decisions of the playbooks, as filters. Each filter calls one pure function of module_utils/release with the facts that YAML collected."""
+"""The decisions of the playbooks, as filters. Each filter calls one pure function of module_utils/release
+with the facts that YAML collected.
+"""
 
 from __future__ import annotations
 
@@ -31,20 +33,27 @@ from ..module_utils.release.results import failure_message
 
 
 def _fields(decision: Any) -> dict[str, Any]:
-    """Return the fields of a dataclass. dataclasses.asdict does not work, since it cannot copy Ansible's lazy containers."""
+    """Return the fields of a dataclass. dataclasses.asdict does not work, since it cannot copy Ansible's
+    lazy containers.
+    """
     return dict(vars(decision))
 
 
 def _situation(seen: Mapping[str, Any]) -> database_policy.Situation:
     numbers = {name: float(seen[name]) for name in ("backup_max_age", "proof_max_age")}
-    flags = {name: any(seen[name]) for name in ("encrypts", "can_scratch", "can_decrypt", "rehearsal_copy_given")}  # lists of the options that enable it
-    rehearse = "off" if seen["rehearse"] in (False, "off") else seen["rehearse"]  # YAML parses off without quotes as false
+    # lists of the options that enable it
+    flags = {name: any(seen[name]) for name in ("encrypts", "can_scratch", "can_decrypt", "rehearsal_copy_given")}
+    # YAML parses off without quotes as false
+    rehearse = "off" if seen["rehearse"] in (False, "off") else seen["rehearse"]
     return database_policy.Situation(**{**seen, **numbers, **flags, "rehearse": rehearse})
 
 
 def decide_database_policy(seen: Mapping[str, Any]) -> dict[str, Any]:
     situation = _situation(seen)
-    return {"reads_catalogue": situation.reads_catalogue, **_fields(database_policy.decide(situation, datetime.now(UTC)))}
+    return {
+        "reads_catalogue": situation.reads_catalogue,
+        **_fields(database_policy.decide(situation, datetime.now(UTC))),
+    }
 
 
 def decide_database_outlook(seen: Mapping[str, Any], plans: Mapping[str, Any], migrate_runner: str) -> dict[str, Any]:
@@ -58,8 +67,13 @@ def database_problems(seen: Mapping[str, Any]) -> list[str]:
     return migrations.check_problems(**seen)
 
 
-def applied_migrations(pending: Sequence[Mapping[str, Any]], database: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
-    return {"applied": migrations.applied(pending, database), "incompatible": migrations.applied_incompatible(pending, database)}
+def applied_migrations(
+    pending: Sequence[Mapping[str, Any]], database: Sequence[Mapping[str, Any]]
+) -> dict[str, list[str]]:
+    return {
+        "applied": migrations.applied(pending, database),
+        "incompatible": migrations.applied_incompatible(pending, database),
+    }
 
 
 def unsafe_for_target(unknown: Sequence[Mapping[str, Any]], target: str, accept_schema: str = "") -> dict[str, Any]:
@@ -86,7 +100,10 @@ def backend_check(results: Sequence[Mapping[str, Any]], take_over: bool) -> dict
 def frontend_taken_over(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     if not units.took_over(result):
         return []
-    question, answer = "Does Vercel serve a push as soon as it is built?", "Yes, so auto-assignment of the production domains was turned off"
+    question, answer = (
+        "Does Vercel serve a push as soon as it is built?",
+        "Yes, so auto-assignment of the production domains was turned off",
+    )
     return [take_over_evidence(question, answer)]
 
 
@@ -111,7 +128,9 @@ def run_notices(run: Mapping[str, Any]) -> dict[str, Any]:
     return {**notices.texts(described), "good": described.good, "word": described.word}
 
 
-def rollout_stand(everyone: Sequence[str], facts: Mapping[str, Any], playing: Sequence[str], here: str, allowed: int) -> dict[str, Any]:
+def rollout_stand(
+    everyone: Sequence[str], facts: Mapping[str, Any], playing: Sequence[str], here: str, allowed: int
+) -> dict[str, Any]:
     stand = rollout.stand(everyone, facts, playing=playing, here=here, allowed=int(allowed))
     return {**_fields(stand), "stopped": stand.stopped, "tolerated": stand.tolerated, "left": stand.left}
 

@@ -181,11 +181,13 @@ from typing import Any
 
 from ..module_utils.core.errors import ApiError, ConfigError
 from ..module_utils.core.http import REQUESTS_ERROR
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import api_options
+from ..module_utils.core.plan import Plan
 from ..module_utils.platforms.cloudflare.client import API_URL, Cloudflare
 
-CACHED = {"hit", "stale", "updating", "revalidated"}  # answered from the cache, possibly after revalidation with the origin
+# answered from the cache, possibly after revalidation with the origin
+CACHED = {"hit", "stale", "updating", "revalidated"}
 UNCACHEABLE = {"dynamic", "bypass", "none", "unknown"}  # these requests never use the cache
 DAY = 86_400
 
@@ -259,8 +261,16 @@ def rates(statuses: dict[str, dict[str, int]]) -> dict[str, Any]:
     total, cached = sum(counts.values()), sum(count for status, count in counts.items() if status in CACHED)
     cacheable = sum(count for status, count in counts.items() if status not in UNCACHEABLE)
     return {
-        **{"requests": total, "cached": cached, "bytes": sum(group["bytes"] for group in statuses.values()), "statuses": counts},
-        **{"hit_rate": round(cached / total, 4) if total else None, "cacheable_hit_rate": round(cached / cacheable, 4) if cacheable else None},
+        **{
+            "requests": total,
+            "cached": cached,
+            "bytes": sum(group["bytes"] for group in statuses.values()),
+            "statuses": counts,
+        },
+        **{
+            "hit_rate": round(cached / total, 4) if total else None,
+            "cacheable_hit_rate": round(cached / cacheable, 4) if cacheable else None,
+        },
     }
 
 

@@ -279,8 +279,9 @@ from typing import Any
 
 from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.http import ATTEMPTS, REQUESTS_ERROR
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import api_options, lease_options
+from ..module_utils.core.plan import Plan
 from ..module_utils.platforms.cloudflare.changed import changed
 from ..module_utils.platforms.cloudflare.client import API_URL, BATCH_SIZE, Cloudflare
 from ..module_utils.platforms.cloudflare.items import SHAPES, accepted
@@ -326,7 +327,8 @@ def plan(params: dict[str, Any], client: Cloudflare) -> Plan:
     given = [kind for kind in ("everything", *SHAPES, "changed") if params[kind]]
     if len(given) != 1:
         raise ConfigError(
-            f"Set exactly one of everything, files, tags, hosts, prefixes and changed, and do not leave it empty. Set now: {' and '.join(given) or 'none'}."
+            "Set exactly one of everything, files, tags, hosts, prefixes and changed, and do not leave it empty. Set"
+            f" now: {' and '.join(given) or 'none'}."
         )
     size = params["batch_size"]
     if size < 1:

@@ -11,9 +11,11 @@ module: deploy_window
 version_added: 1.0.0
 short_description: Check whether a deploy may run now
 description:
-  - Judges windows and freezes at the time at which a deploy would run, in their own time zone, across daylight saving. When it may not run, the message says
+  - Judges windows and freezes at the time at which a deploy would run, in their own time zone, across daylight saving.
+    When it may not run, the message says
     when it may next.
-  - A local time that a clock skips counts as if the clock had not been put forward, and one that comes twice is the first of the two (RFC 5545).
+  - A local time that a clock skips counts as if the clock had not been put forward, and one that comes twice is the
+    first of the two (RFC 5545).
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
@@ -37,7 +39,8 @@ options:
         default: []
       rule:
         description:
-          - A rule of RFC 5545 for the days instead, such as V(FREQ=MONTHLY;BYDAY=-1SU). One that counts from a day begins with a line C(DTSTART).
+          - A rule of RFC 5545 for the days instead, such as V(FREQ=MONTHLY;BYDAY=-1SU). One that counts from a day
+            begins with a line C(DTSTART).
         type: str
       from:
         description:
@@ -46,7 +49,8 @@ options:
         required: true
       to:
         description:
-          - Local time at which it closes, V("24:00") for the end of the day. Before O(windows[].from), it is of the next day.
+          - Local time at which it closes, V("24:00") for the end of the day. Before O(windows[].from), it is of the
+            next day.
         type: str
         required: true
   calendar:
@@ -150,7 +154,8 @@ answers:
       type: str
     outcome:
       description:
-        - One of V(passed), V(failed), V(waived), V(attested), V(could_not_be_asked), V(due_later), V(not_applicable) and V(not_configured).
+        - One of V(passed), V(failed), V(waived), V(attested), V(could_not_be_asked), V(due_later), V(not_applicable)
+          and V(not_configured).
       type: str
     stops:
       description: Whether it stops the deploy.
@@ -228,8 +233,9 @@ from typing import Any
 
 from ..module_utils.checks.register import CHECKS
 from ..module_utils.checks.run import run_one
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import checks_options, validated
+from ..module_utils.core.plan import Plan
 
 MINE = [check for check in CHECKS if check.name in ("deploy_window",)]
 

@@ -11,7 +11,8 @@ module: docs_check
 version_added: 1.0.0
 short_description: Check whether a release is documented
 description:
-  - Compares the files of the release's commit with those of the live one. The CHANGELOG has to change and to have a section of this version, the
+  - Compares the files of the release's commit with those of the live one. The CHANGELOG has to change and to have a
+    section of this version, the
     OpenAPI document to change where routes did, and the release's notes to have their sections.
   - A first deploy has nothing to compare. A document that neither release has is not configured, and stops nothing.
 author:
@@ -43,7 +44,8 @@ options:
     default: CHANGELOG.md
   document:
     description:
-      - The OpenAPI document, from the top of the repository. Without it, the nearest C(openapi.json), C(openapi.yaml) or C(swagger.json).
+      - The OpenAPI document, from the top of the repository. Without it, the nearest C(openapi.json), C(openapi.yaml)
+        or C(swagger.json).
     type: str
   routes:
     description:
@@ -53,7 +55,8 @@ options:
     default: ["*/routes/*", "routes/*"]
   notes:
     description:
-      - The file with the notes of the release, in which C({release}) and C({version}) are filled in. Without it, C(docs/releases/{release}.md) and
+      - The file with the notes of the release, in which C({release}) and C({version}) are filled in. Without it,
+        C(docs/releases/{release}.md) and
         other usual places.
     type: str
   sections:
@@ -105,7 +108,8 @@ answers:
       type: str
     outcome:
       description:
-        - One of V(passed), V(failed), V(waived), V(attested), V(could_not_be_asked), V(due_later), V(not_applicable) and V(not_configured).
+        - One of V(passed), V(failed), V(waived), V(attested), V(could_not_be_asked), V(due_later), V(not_applicable)
+          and V(not_configured).
       type: str
     stops:
       description: Whether it stops the deploy.
@@ -183,8 +187,9 @@ from typing import Any
 
 from ..module_utils.checks.register import CHECKS
 from ..module_utils.checks.run import run_one
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import checks_options, validated
+from ..module_utils.core.plan import Plan
 
 MINE = [check for check in CHECKS if check.name in ("changelog", "api_documentation", "release_notes")]
 

@@ -11,10 +11,12 @@ module: edge_check
 version_added: 1.0.0
 short_description: Ask the public site about CORS, its rate limit and TLS
 description:
-  - Sends preflights and requests of allowed and of foreign origins to the API. Beside those that are named it tries origins that a careless comparison takes
+  - Sends preflights and requests of allowed and of foreign origins to the API. Beside those that are named it tries
+    origins that a careless comparison takes
     for an allowed one.
   - Sends a bounded burst to an address that is declared for it, and stops at the first V(429).
-  - Asks each address of each public host for its certificate, how many days are left, and whether it still speaks versions of TLS that are too old.
+  - Asks each address of each public host for its certificate, how many days are left, and whether it still speaks
+    versions of TLS that are too old.
   - Each part is asked where its options are set. The burst writes nothing but what the site itself counts.
 author:
   - Contributors to storefront.runbook (@storefront)
@@ -26,7 +28,8 @@ options:
     default: true
   headers:
     description:
-      - Secret headers that let a probe through a protection. Never sent to another host, shown, logged or written to disk.
+      - Secret headers that let a probe through a protection. Never sent to another host, shown, logged or written to
+        disk.
     type: dict
     default: {}
   timeout:
@@ -163,7 +166,8 @@ answers:
       type: str
     outcome:
       description:
-        - One of V(passed), V(failed), V(waived), V(attested), V(could_not_be_asked), V(due_later), V(not_applicable) and V(not_configured).
+        - One of V(passed), V(failed), V(waived), V(attested), V(could_not_be_asked), V(due_later), V(not_applicable)
+          and V(not_configured).
       type: str
     stops:
       description: Whether it stops the deploy.
@@ -241,8 +245,9 @@ from typing import Any
 
 from ..module_utils.checks.register import CHECKS
 from ..module_utils.checks.run import run_one
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import checks_options, validated
+from ..module_utils.core.plan import Plan
 
 MINE = [check for check in CHECKS if check.name in ("cors", "rate_limit", "certificates")]
 

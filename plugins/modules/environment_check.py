@@ -11,9 +11,11 @@ module: environment_check
 version_added: 1.0.0
 short_description: Check whether the variables are set
 description:
-  - Compares the variables of each unit with those that the release's C(.env.example), or a JSON Schema, names. One that is commented out there, or
+  - Compares the variables of each unit with those that the release's C(.env.example), or a JSON Schema, names. One that
+    is commented out there, or
     whose comment says optional, need not be set.
-  - Finds values that are still a placeholder, and secrets that are the same as in staging, by their digests. It reads no value.
+  - Finds values that are still a placeholder, and secrets that are the same as in staging, by their digests. It reads
+    no value.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
@@ -63,7 +65,8 @@ options:
         type: str
       variables:
         description:
-          - Its variables, with C(name) and C(digest), as M(storefront.runbook.railway_info), M(storefront.runbook.render_info) and
+          - Its variables, with C(name) and C(digest), as M(storefront.runbook.railway_info),
+            M(storefront.runbook.render_info) and
             M(storefront.runbook.vercel_info) return them.
         type: list
         elements: dict
@@ -150,7 +153,8 @@ answers:
       type: str
     outcome:
       description:
-        - One of V(passed), V(failed), V(waived), V(attested), V(could_not_be_asked), V(due_later), V(not_applicable) and V(not_configured).
+        - One of V(passed), V(failed), V(waived), V(attested), V(could_not_be_asked), V(due_later), V(not_applicable)
+          and V(not_configured).
       type: str
     stops:
       description: Whether it stops the deploy.
@@ -228,8 +232,9 @@ from typing import Any
 
 from ..module_utils.checks.register import CHECKS
 from ..module_utils.checks.run import run_one
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import checks_options, validated
+from ..module_utils.core.plan import Plan
 
 MINE = [check for check in CHECKS if check.name in ("environment",)]
 

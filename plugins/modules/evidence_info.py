@@ -11,7 +11,8 @@ module: evidence_info
 version_added: 1.0.0
 short_description: Show, verify and export the evidence of a release
 description:
-  - Reads what M(storefront.runbook.evidence_record) wrote about a release and verifies it. A byte that was changed, a signature of nobody who is allowed to
+  - Reads what M(storefront.runbook.evidence_record) wrote about a release and verifies it. A byte that was changed, a
+    signature of nobody who is allowed to
     sign, and evidence of another commit or release make it fail.
   - Writes it as JSON, JUnit, SARIF or a page of HTML to O(dest).
 author:
@@ -143,8 +144,9 @@ from ..module_utils.checks.envelope import Tampered
 from ..module_utils.checks.evidence_store import lines as evidence_lines
 from ..module_utils.checks.statement import commit_of
 from ..module_utils.core.errors import ConfigError
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import store_options
+from ..module_utils.core.plan import Plan
 from ..module_utils.store.base import Store
 from ..module_utils.store.open import open_store
 
@@ -181,17 +183,35 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     found = evidence_store.read_all(client.store, release, allowed, must_be_signed=signed)
     problems = [f"{one.key}: {one.problem}" for one in found if one.problem]
     if problems:
-        raise Tampered(f"The evidence of {release} does not verify. " + "; ".join(problems) + ". Find out who can write to the store.", code="tampered")
+        raise Tampered(
+            f"The evidence of {release} does not verify. "
+            + "; ".join(problems)
+            + ". Find out who can write to the store.",
+            code="tampered",
+        )
     mine = [one for one in found if not commit or commit_of(one.statement) == commit]
     if not mine:
         others = ", ".join(sorted({commit_of(one.statement)[:7] for one in found}))
         what = f"only of {others}, and none of {commit[:7]}" if others else "none"
-        raise ConfigError(f"Of {release} there is evidence: {what}. Run preflight.yml or deploy.yml for it.", code="no_evidence")
+        raise ConfigError(
+            f"Of {release} there is evidence: {what}. Run preflight.yml or deploy.yml for it.", code="no_evidence"
+        )
     statements = [one.statement for one in mine]
-    texts = {str(Path(params["dest"], exports.NAMES[form])): exports.FORMS[form](statements) for form in params["formats"]} if params["dest"] else {}
-    new = {path: text for path, text in texts.items() if not Path(path).is_file() or Path(path).read_text(encoding="utf-8") != text}
+    texts = (
+        {str(Path(params["dest"], exports.NAMES[form])): exports.FORMS[form](statements) for form in params["formats"]}
+        if params["dest"]
+        else {}
+    )
+    new = {
+        path: text
+        for path, text in texts.items()
+        if not Path(path).is_file() or Path(path).read_text(encoding="utf-8") != text
+    }
     return Plan(
-        {}, dict.fromkeys(new, "written"), {"files": new}, {"evidence": [_shown(one) for one in mine], "lines": evidence_lines(mine), "files": list(texts)}
+        {},
+        dict.fromkeys(new, "written"),
+        {"files": new},
+        {"evidence": [_shown(one) for one in mine], "lines": evidence_lines(mine), "files": list(texts)},
     )
 
 

@@ -11,7 +11,8 @@ module: evidence_record
 version_added: 1.0.0
 short_description: Save the answers of the checklist as evidence
 description:
-  - Writes the answers of M(storefront.runbook.preflight_checks) to the store as an in-toto statement about the release's commit, in a DSSE envelope. Its
+  - Writes the answers of M(storefront.runbook.preflight_checks) to the store as an in-toto statement about the
+    release's commit, in a DSSE envelope. Its
     predicate is the test-result that other tools read, with every answer beside it.
   - A statement is written once and never changed. Its key names the SHA-256 of its bytes.
   - It is signed by C(ssh-keygen) where O(signing_key) is set. M(storefront.runbook.evidence_info) verifies it.
@@ -127,8 +128,9 @@ from typing import Any
 from ..module_utils.checks import envelope, evidence_store, statement
 from ..module_utils.checks.check import POINTS
 from ..module_utils.core.errors import ConfigError
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import lease_options, store_options
+from ..module_utils.core.plan import Plan
 from ..module_utils.release.lease import guard
 from ..module_utils.store.base import Store
 from ..module_utils.store.open import open_store
@@ -168,10 +170,18 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
         payload = statement.make(**words, at=at, started_by=params["started_by"] or "")
         statement.read(payload)
     except (ValueError, KeyError) as error:
-        raise ConfigError(f"answers are not those of preflight_checks for this commit: {error}. Give its answers as they are.", code="bad_answers") from None
+        raise ConfigError(
+            f"answers are not those of preflight_checks for this commit: {error}. Give its answers as they are.",
+            code="bad_answers",
+        ) from None
     found = evidence_store.find(client.store, payload, params["release"], params["point"], at)
     shown = {name: params[name] for name in ("storefront", "release", "commit", "point", "verdict")}
-    return Plan(shown if found else {}, shown, {"payload": payload, "at": at, "params": params}, {"key": found, "signed": bool(params["signing_key"])})
+    return Plan(
+        shown if found else {},
+        shown,
+        {"payload": payload, "at": at, "params": params},
+        {"key": found, "signed": bool(params["signing_key"])},
+    )
 
 
 def apply(plan: Plan, client: Client) -> dict[str, Any]:

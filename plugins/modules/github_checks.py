@@ -11,16 +11,19 @@ module: github_checks
 version_added: 1.0.0
 short_description: Ask GitHub about the checks and the review of a commit
 description:
-  - Asks for every check-run and every status of the exact commit. A commit without any that succeeded fails. Of a name that ran again the newest counts, and
+  - Asks for every check-run and every status of the exact commit. A commit without any that succeeded fails. Of a name
+    that ran again the newest counts, and
     one that is still queued or runs is no success.
-  - Asks for the pull request that merged the commit, and counts its approvals by members other than its author, of its last commit, that were not dismissed.
+  - Asks for the pull request that merged the commit, and counts its approvals by members other than its author, of its
+    last commit, that were not dismissed.
   - Asks for the tests by name, where O(tests) names them. One that was skipped did not run.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
   api_token:
     description:
-      - Token that may read checks, commit statuses and pull requests of the repository. Never shown, logged or written to disk.
+      - Token that may read checks, commit statuses and pull requests of the repository. Never shown, logged or written
+        to disk.
       - The environment variables E(GITHUB_TOKEN) and E(GH_TOKEN) are used when it is not set.
     type: str
     required: true
@@ -41,19 +44,22 @@ options:
     required: true
   required:
     description:
-      - Names of check-runs or statuses that must be there and successful, beside all others that must not have failed. V(*) stands for anything in a name.
+      - Names of check-runs or statuses that must be there and successful, beside all others that must not have failed.
+        V(*) stands for anything in a name.
     type: list
     elements: str
     default: []
   ignore:
     description:
-      - Names of check-runs and statuses that do not count, such as the deploy's own workflow, which is still running. V(*) stands for anything in a name.
+      - Names of check-runs and statuses that do not count, such as the deploy's own workflow, which is still running.
+        V(*) stands for anything in a name.
     type: list
     elements: str
     default: []
   tests:
     description:
-      - Names of the check-runs or statuses that are the unit, integration, end-to-end and performance tests. V(*) stands for anything in a name.
+      - Names of the check-runs or statuses that are the unit, integration, end-to-end and performance tests. V(*)
+        stands for anything in a name.
     type: list
     elements: str
     default: []
@@ -112,7 +118,8 @@ answers:
       type: str
     outcome:
       description:
-        - One of V(passed), V(failed), V(waived), V(attested), V(could_not_be_asked), V(due_later), V(not_applicable) and V(not_configured).
+        - One of V(passed), V(failed), V(waived), V(attested), V(could_not_be_asked), V(due_later), V(not_applicable)
+          and V(not_configured).
       type: str
     stops:
       description: Whether it stops the deploy.
@@ -191,8 +198,9 @@ from typing import Any
 from ..module_utils.checks import github_runs
 from ..module_utils.checks.register import CHECKS
 from ..module_utils.checks.run import run_one
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import api_options, checks_options, validated
+from ..module_utils.core.plan import Plan
 from ..module_utils.platforms.github import API_URL
 
 MINE = [check for check in CHECKS if check.name in ("ci", "review", "named_tests")]

@@ -204,11 +204,21 @@ error:
 from typing import Any
 
 from ..module_utils.core.http import REQUESTS_ERROR
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import api_options
+from ..module_utils.core.plan import Plan
 from ..module_utils.platforms.github import API_URL, STATES, GitHub
 
-DEPLOYMENT = ("ref", "task", "environment", "payload", "description", "required_contexts", "production_environment", "transient_environment")
+DEPLOYMENT = (
+    "ref",
+    "task",
+    "environment",
+    "payload",
+    "description",
+    "required_contexts",
+    "production_environment",
+    "transient_environment",
+)
 LONGEST = 140  # characters of a status's description
 
 
@@ -233,7 +243,11 @@ def argument_spec() -> dict[str, Any]:
 
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> GitHub:
-    hooks: dict[str, Any] = {"before_write": runtime.before_write, "tick": runtime.heartbeat, "allow_plain_http": params["allow_plain_http"]}
+    hooks: dict[str, Any] = {
+        "before_write": runtime.before_write,
+        "tick": runtime.heartbeat,
+        "allow_plain_http": params["allow_plain_http"],
+    }
     return GitHub(params["api_token"], params["repository"], params["api_url"], timeout=params["timeout"], **hooks)
 
 
@@ -263,13 +277,22 @@ def asked_status(params: dict[str, Any]) -> dict[str, Any] | None:
         return None
     line = params["status_description"] or ""
     line = line if len(line) <= LONGEST else line[: LONGEST - 1].rstrip() + "…"
-    return {"state": params["state"], "description": line or None, "log_url": params["log_url"], "environment_url": params["environment_url"]}
+    return {
+        "state": params["state"],
+        "description": line or None,
+        "log_url": params["log_url"],
+        "environment_url": params["environment_url"],
+    }
 
 
 def described(deployment: dict[str, Any], params: dict[str, Any], state: str | None) -> dict[str, Any]:
     return {
         **{"id": deployment.get("id"), "url": deployment.get("url"), "status": state, "release": params["ref"]},
-        **{"commit": deployment.get("sha"), "created_at": deployment.get("created_at"), "environment": params["environment"]},
+        **{
+            "commit": deployment.get("sha"),
+            "created_at": deployment.get("created_at"),
+            "environment": params["environment"],
+        },
     }
 
 

@@ -327,8 +327,9 @@ from typing import Any
 
 from ..module_utils.core.errors import ConfigError, Unhealthy
 from ..module_utils.core.http import REQUESTS_ERROR
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import lease_options
+from ..module_utils.core.plan import Plan
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.wait import Waiter, nothing
 from ..module_utils.release.lease import guard
@@ -369,7 +370,11 @@ def argument_spec() -> dict[str, Any]:
         },
         "sites": {
             **{"type": "list", "elements": "dict", "default": []},
-            "options": {"name": {"type": "str", "required": True}, "url": {"type": "str", "required": True}, "release": {"type": "str"}},
+            "options": {
+                "name": {"type": "str", "required": True},
+                "url": {"type": "str", "required": True},
+                "release": {"type": "str"},
+            },
         },
         "base_url": {"type": "str"},
         "release": {"type": "str"},
@@ -384,7 +389,9 @@ def argument_spec() -> dict[str, Any]:
 
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> Prober:
-    waiter = Waiter(timeout=params["wait_timeout"], interval=params["interval"], heartbeat=runtime.heartbeat, warn=runtime.warn)
+    waiter = Waiter(
+        timeout=params["wait_timeout"], interval=params["interval"], heartbeat=runtime.heartbeat, warn=runtime.warn
+    )
     return Prober(waiter, passes=params["passes"], timeout=params["timeout"])
 
 

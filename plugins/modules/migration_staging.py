@@ -11,7 +11,8 @@ module: migration_staging
 version_added: 1.0.0
 short_description: Check whether the migrations were tested in staging
 description:
-  - Compares the migrations of the release's commit with C(_prisma_migrations) in staging's database. Each has to have ended there with the same
+  - Compares the migrations of the release's commit with C(_prisma_migrations) in staging's database. Each has to have
+    ended there with the same
     checksum.
   - It only reads, and needs a role that may read that one table.
 author:
@@ -91,7 +92,8 @@ answers:
       type: str
     outcome:
       description:
-        - One of V(passed), V(failed), V(waived), V(attested), V(could_not_be_asked), V(due_later), V(not_applicable) and V(not_configured).
+        - One of V(passed), V(failed), V(waived), V(attested), V(could_not_be_asked), V(due_later), V(not_applicable)
+          and V(not_configured).
       type: str
     stops:
       description: Whether it stops the deploy.
@@ -169,8 +171,9 @@ from typing import Any
 
 from ..module_utils.checks.register import CHECKS
 from ..module_utils.checks.run import run_one
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import checks_options, validated
+from ..module_utils.core.plan import Plan
 
 MINE = [check for check in CHECKS if check.name in ("migration_staging",)]
 

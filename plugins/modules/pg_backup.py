@@ -13,14 +13,18 @@ version_added: 1.0.0
 author:
   - Contributors to storefront.runbook (@storefront)
 description:
-  - Dumps a database with C(pg_dump), compresses the dump with zstd, encrypts it with age and stores it, in one pass and in bounded memory. Then reads it back,
+  - Dumps a database with C(pg_dump), compresses the dump with zstd, encrypts it with age and stores it, in one pass and
+    in bounded memory. Then reads it back,
     compares its SHA-256, and writes a manifest. Objects without a manifest are not a backup.
-  - An object is completed only after C(pg_dump) ended with exit code 0. The next run lists what a failed or killed run left, and
+  - An object is completed only after C(pg_dump) ended with exit code 0. The next run lists what a failed or killed run
+    left, and
     M(storefront.runbook.pg_backup_prune) removes it.
-  - What C(pg_dump) leaves out is stored beside the dump as C(globals.json), and encrypted too. It holds the owner, grants and settings of the database, and the
+  - What C(pg_dump) leaves out is stored beside the dump as C(globals.json), and encrypted too. It holds the owner,
+    grants and settings of the database, and the
     roles that it names with their attributes and memberships, but without their passwords. Tablespaces are not stored.
   - By hand, a backup in the format V(custom) is restored with C(age -d -i KEY dump.zst.age | zstd -dc | pg_restore).
-  - Reading an encrypted backup takes a secret key. Anybody who can write to the store can replace a backup; the digests in the manifest protect against
+  - Reading an encrypted backup takes a secret key. Anybody who can write to the store can replace a backup; the digests
+    in the manifest protect against
     damage only.
   - Every run without O(name) creates another backup.
 extends_documentation_fragment:
@@ -36,13 +40,15 @@ attributes:
 options:
   database_url:
     description:
-      - URL of the database as Prisma writes it, past a connection pooler. Never shown or logged, nor in the arguments or the environment of a program.
+      - URL of the database as Prisma writes it, past a connection pooler. Never shown or logged, nor in the arguments
+        or the environment of a program.
       - The environment variable E(DATABASE_URL) is used when it is not set.
     type: str
     required: true
   store:
     description:
-      - Where backups are stored, as C(s3://bucket/prefix), or C(file:///path) for development. A public bucket is refused. Where the service does not report
+      - Where backups are stored, as C(s3://bucket/prefix), or C(file:///path) for development. A public bucket is
+        refused. Where the service does not report
         whether it is public, there is a warning.
     type: str
     required: true
@@ -62,19 +68,22 @@ options:
     default: backups/
   encryption:
     description:
-      - V(age) encrypts to O(recipients); it is implied by them. V(off) stores the data unencrypted, for data that needs no protection.
+      - V(age) encrypts to O(recipients); it is implied by them. V(off) stores the data unencrypted, for data that needs
+        no protection.
       - There is no default, so that no backup is unencrypted by mistake.
     type: str
     choices: [age, 'off']
   recipients:
     description:
-      - Public keys of age (C(age1...)), as C(age-keygen) prints them. Each of their secret keys opens the backup. Do not store a secret key on a machine that
+      - Public keys of age (C(age1...)), as C(age-keygen) prints them. Each of their secret keys opens the backup. Do
+        not store a secret key on a machine that
         creates backups.
     type: list
     elements: str
   identity:
     description:
-      - Secret key of age, or the content of a file of C(age-keygen). Needed only for O(verify=decode) of an encrypted backup.
+      - Secret key of age, or the content of a file of C(age-keygen). Needed only for O(verify=decode) of an encrypted
+        backup.
     type: str
   identity_file:
     description:
@@ -82,48 +91,59 @@ options:
     type: path
   format:
     description:
-      - V(custom) is one stream over one connection, and needs no disk. V(directory) is written by O(jobs) connections to O(scratch_dir), and each of its
+      - V(custom) is one stream over one connection, and needs no disk. V(directory) is written by O(jobs) connections
+        to O(scratch_dir), and each of its
         files is stored as one object.
-      - The default is V(directory) from 4 GiB on, if the controller has four processors and O(scratch_dir) has room for twice the database; else V(custom).
+      - The default is V(directory) from 4 GiB on, if the controller has four processors and O(scratch_dir) has room for
+        twice the database; else V(custom).
         For smaller databases and with fewer processors V(directory) is no faster.
     type: str
     choices: [custom, directory]
   jobs:
     description:
-      - How many connections dump at a time, and how many files are stored at a time. More than one implies O(format=directory).
+      - How many connections dump at a time, and how many files are stored at a time. More than one implies
+        O(format=directory).
       - The default is two, and four from 32 GiB on.
     type: int
   level:
     description:
-      - Level of compression by zstd, from 1 to 19. The default is 1. On a shop's data higher levels cost much time and save little or no space.
+      - Level of compression by zstd, from 1 to 19. The default is 1. On a shop's data higher levels cost much time and
+        save little or no space.
     type: int
   scratch_dir:
     description:
-      - Folder for the temporary files of O(format=directory). They hold the data unencrypted until they are stored, readable for this user only. The default is
+      - Folder for the temporary files of O(format=directory). They hold the data unencrypted until they are stored,
+        readable for this user only. The default is
         the temporary folder of the system.
     type: path
   verify:
     description:
-      - V(checksum) reads every object back and compares its size and SHA-256. V(decode) also decrypts and unpacks them, and C(pg_restore)
-        reads the whole archive. It fails where the programs on this machine cannot restore the backup to its server. V(none) trusts the store. Only a restore
+      - V(checksum) reads every object back and compares its size and SHA-256. V(decode) also decrypts and unpacks them,
+        and C(pg_restore)
+        reads the whole archive. It fails where the programs on this machine cannot restore the backup to its server.
+        V(none) trusts the store. Only a restore
         proves that the data can be loaded.
     type: str
     choices: [decode, checksum, none]
     default: checksum
   count_limit:
     description:
-      - The rows of each table are counted in the snapshot that is dumped, so that a restore can be compared with them. The smallest tables are
-        counted first, until the counted tables have this many bytes in total. For the others the estimate of the planner is recorded, and nothing is compared.
+      - The rows of each table are counted in the snapshot that is dumped, so that a restore can be compared with them.
+        The smallest tables are
+        counted first, until the counted tables have this many bytes in total. For the others the estimate of the
+        planner is recorded, and nothing is compared.
       - V(0) counts none. A table that is locked at that time is not counted.
     type: int
     default: 4294967296
   postgres_bin:
     description:
-      - Folder of PostgreSQL's client programs. The default is the C(pg_dump) of the server's version on this machine, or else the next newer one.
+      - Folder of PostgreSQL's client programs. The default is the C(pg_dump) of the server's version on this machine,
+        or else the next newer one.
     type: path
   wait_timeout:
     description:
-      - Seconds that the backup may take. Its progress is written every ten seconds to the controller's system log, and to the journal of the lease where
+      - Seconds that the backup may take. Its progress is written every ten seconds to the controller's system log, and
+        to the journal of the lease where
         O(lease) is set.
     type: float
     default: 3600.0
@@ -214,7 +234,8 @@ backup:
       type: str
       sample: 8dae109d1e1809c6f0aed20a5789b8adffd89b9538518b6db614bd11489bbbcf
     objects:
-      description: Each object - what it is (C(source)), its key below V(NAME/) (C(file)), C(size) and C(sha256) as stored, C(raw_size) before compression.
+      description: Each object - what it is (C(source)), its key below V(NAME/) (C(file)), C(size) and C(sha256) as
+        stored, C(raw_size) before compression.
       type: list
       elements: dict
       sample:
@@ -240,17 +261,20 @@ backup:
       type: dict
       sample: {public.order: 30211, public.item: 480}
     estimates:
-      description: The planner's estimate for each table that was not counted (see O(count_limit)), null where it has none.
+      description: The planner's estimate for each table that was not counted (see O(count_limit)), null where it has
+        none.
       type: dict
       sample: {public.event: 48000000}
     invalid_indexes:
-      description: Indexes of partitioned tables that lack some of their parts. A restore brings them back in this state.
+      description: Indexes of partitioned tables that lack some of their parts. A restore brings them back in this
+        state.
       type: list
       elements: str
       sample: []
     not_carried:
       description:
-        - What the backup leaves out, by kind. Kinds without any are left out - C(subscriptions), C(replication_slots), C(prepared_transactions), and tables of
+        - What the backup leaves out, by kind. Kinds without any are left out - C(subscriptions), C(replication_slots),
+          C(prepared_transactions), and tables of
           extensions that hold rows which C(pg_dump) leaves to the extension (C(rows_of_extensions)).
       type: dict
       sample: {subscriptions: [orders_of_the_warehouse]}

@@ -13,7 +13,8 @@ version_added: 1.0.0
 author:
   - Contributors to storefront.runbook (@storefront)
 description:
-  - Reads the manifests that M(storefront.runbook.pg_backup) wrote, and the sizes of their objects. No object is read, so damage that does not change a size is
+  - Reads the manifests that M(storefront.runbook.pg_backup) wrote, and the sizes of their objects. No object is read,
+    so damage that does not change a size is
     not found.
   - A store without backups is not an error; RV(latest) is null then.
 extends_documentation_fragment:
@@ -125,7 +126,8 @@ backups:
       type: str
       sample: '2026-02-02T09:10:00+00:00'
     recovery_seconds:
-      description: Seconds that its restore took when it was proven, which is what to expect of the next one; null when nobody restored it.
+      description: Seconds that its restore took when it was proven, which is what to expect of the next one; null when
+        nobody restored it.
       type: float
       sample: 61.5
     damage:
@@ -138,7 +140,8 @@ latest:
   type: dict
   contains: *backup
 leftovers:
-  description: What is no backup, for lack of a manifest - what runs left that failed or were killed, or what one is about to write.
+  description: What is no backup, for lack of a manifest - what runs left that failed or were killed, or what one is
+    about to write.
   returned: success
   type: list
   elements: dict
@@ -164,7 +167,8 @@ leftovers:
       type: int
       sample: 72140000
     unfinished:
-      description: Whether it is an upload that was never completed. Where the credentials lack C(s3:ListBucketMultipartUploads) none are listed.
+      description: Whether it is an upload that was never completed. Where the credentials lack
+        C(s3:ListBucketMultipartUploads) none are listed.
       type: bool
       sample: false
 unreadable:
@@ -181,8 +185,9 @@ from typing import Any
 
 from ..module_utils.backup.listing import describe_leftover, list_backups, newest
 from ..module_utils.backup.manifest import folder
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import store_options
+from ..module_utils.core.plan import Plan
 from ..module_utils.store.base import Store
 from ..module_utils.store.open import open_store
 

@@ -13,12 +13,16 @@ version_added: 1.0.0
 author:
   - Contributors to storefront.runbook (@storefront)
 description:
-  - Keeps the backups that one of the rules keeps, and removes the others. The rules apply to each database separately. In check mode RV(removed) lists the
+  - Keeps the backups that one of the rules keeps, and removes the others. The rules apply to each database separately.
+    In check mode RV(removed) lists the
     backups that would be removed.
-  - The newest O(keep_minimum) backups are never removed, nor those of a release that is live, may be rolled back to, or was tried since, as the ledger in the
+  - The newest O(keep_minimum) backups are never removed, nor those of a release that is live, may be rolled back to, or
+    was tried since, as the ledger in the
     same store records. If the ledger cannot be read, nothing is removed.
-  - A backup that is damaged, or whose manifest cannot be read, is neither counted nor removed; there is a warning. Check it, and remove it by hand.
-  - The manifest is removed first, then the objects. A run that is killed in between leaves objects without a manifest, which the next run removes with the
+  - A backup that is damaged, or whose manifest cannot be read, is neither counted nor removed; there is a warning.
+    Check it, and remove it by hand.
+  - The manifest is removed first, then the objects. A run that is killed in between leaves objects without a manifest,
+    which the next run removes with the
     other leftovers. In the other order it would leave a manifest without its objects.
   - In a bucket with versions, the older versions stay until a rule of the bucket removes them.
 extends_documentation_fragment:
@@ -49,7 +53,8 @@ options:
     default: 0
   keep_daily:
     description:
-      - For how many days the newest backup of the day is kept. Days without a backup do not count. Days, weeks (from Monday) and months are in UTC.
+      - For how many days the newest backup of the day is kept. Days without a backup do not count. Days, weeks (from
+        Monday) and months are in UTC.
     type: int
     default: 0
   keep_weekly:
@@ -73,7 +78,8 @@ options:
     default: 1
   leftovers_after:
     description:
-      - Hours after which the objects that failed or killed runs left are removed. Set it to more than a backup can take. V(0) never removes them.
+      - Hours after which the objects that failed or killed runs left are removed. Set it to more than a backup can
+        take. V(0) never removes them.
     type: float
     default: 24.0
 seealso:
@@ -94,7 +100,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 removed:
-  description: The removed backups, or in check mode those that would be removed, as M(storefront.runbook.pg_backup_info) lists them.
+  description: The removed backups, or in check mode those that would be removed, as
+    M(storefront.runbook.pg_backup_info) lists them.
   returned: success, and on failure those that were removed before it
   type: list
   elements: dict
@@ -124,8 +131,9 @@ from ..module_utils.backup.listing import list_backups
 from ..module_utils.backup.manifest import MANIFEST, folder
 from ..module_utils.backup.retention import Rules, depended_on
 from ..module_utils.core.errors import RunbookError
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import lease_options, store_options
+from ..module_utils.core.plan import Plan
 from ..module_utils.release.lease import guard
 from ..module_utils.store.base import Store
 from ..module_utils.store.open import open_store
@@ -167,10 +175,15 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
         client.runtime.warn(message)
     for backup in listing.backups:
         if backup.damage:
-            client.runtime.warn(f"The backup {backup.name} is damaged ({backup.damage}), so it is neither counted nor removed. Look at it.")
+            client.runtime.warn(
+                f"The backup {backup.name} is damaged ({backup.damage}), so it is neither counted nor removed. Look"
+                " at it."
+            )
     whole = [backup for backup in listing.backups if not backup.damage]
     reasons: dict[str, list[str]] = {}
-    for _database, group in groupby(sorted(whole, key=lambda backup: backup.manifest["database"]), key=lambda backup: backup.manifest["database"]):
+    for _database, group in groupby(
+        sorted(whole, key=lambda backup: backup.manifest["database"]), key=lambda backup: backup.manifest["database"]
+    ):
         reasons |= rules.reasons(list(group), protected, now)
     going = [backup for backup in whole if not reasons[backup.name]]
     hours = params["leftovers_after"]
@@ -180,10 +193,19 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
         "removed": [backup.describe(now) for backup in going],
         "kept": {name: why for name, why in reasons.items() if why},
         "leftovers": [left.key for left in leftovers],
-        "freed": sum(entry.size for entries in objects.values() for entry in entries) + sum(left.size or 0 for left in leftovers),
+        "freed": (
+            sum(entry.size for entries in objects.values() for entry in entries)
+            + sum(left.size or 0 for left in leftovers)
+        ),
     }
-    before = {"backups": [backup.name for backup in listing.backups], "leftovers": [left.key for left in listing.catalogue.leftovers]}
-    after = {key: [name for name in names if name not in objects and name not in result["leftovers"]] for key, names in before.items()}
+    before = {
+        "backups": [backup.name for backup in listing.backups],
+        "leftovers": [left.key for left in listing.catalogue.leftovers],
+    }
+    after = {
+        key: [name for name in names if name not in objects and name not in result["leftovers"]]
+        for key, names in before.items()
+    }
     return Plan(before, after, {"objects": objects, "leftovers": leftovers, "prefix": prefix}, result)
 
 

@@ -12,7 +12,8 @@ version_added: 1.0.0
 short_description: Tell what a PostgreSQL database is busy with, how big it is, and who waits for whom
 description:
   - Reads the server's own statistics. Writes nothing, and its session is read only.
-  - What cannot be told, for want of rights, of an extension or of time, is V(null) and has its reason in RV(unavailable); the rest is told all the same.
+  - What cannot be told, for want of rights, of an extension or of time, is V(null) and has its reason in
+    RV(unavailable); the rest is told all the same.
   - Values in statements are replaced by C(?), since they may be customers' data.
 author:
   - Contributors to storefront.runbook (@storefront)
@@ -26,13 +27,15 @@ attributes:
 options:
   database_url:
     description:
-      - URL of the database as Prisma writes it, such as C(postgresql://user:password@host:5432/shop?schema=public). Never shown or logged.
+      - URL of the database as Prisma writes it, such as C(postgresql://user:password@host:5432/shop?schema=public).
+        Never shown or logged.
       - The environment variable E(DATABASE_URL) is used when it is not set.
     type: str
     required: true
   direct_url:
     description:
-      - URL that goes past a connection pooler. Needed where O(database_url) goes through one, since limits belong to a session.
+      - URL that goes past a connection pooler. Needed where O(database_url) goes through one, since limits belong to a
+        session.
       - The environment variable E(DIRECT_URL) is used when it is not set.
     type: str
   gather:
@@ -83,7 +86,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 server:
-  description: The server and the database. C(size_bytes) is the database's, C(connections) are all of the server's clients, C(sees_others) tells whether other
+  description: The server and the database. C(size_bytes) is the database's, C(connections) are all of the server's
+    clients, C(sees_others) tells whether other
     users' sessions are shown in full (the role C(pg_read_all_stats)).
   returned: when O(gather) has V(server)
   type: dict
@@ -98,13 +102,15 @@ server:
     user: shop
     sees_others: false
 connections:
-  description: The database's sessions by state, application and user, with the seconds of their longest transaction; this one is left out.
+  description: The database's sessions by state, application and user, with the seconds of their longest transaction;
+    this one is left out.
   returned: when O(gather) has V(connections)
   type: list
   elements: dict
   sample: [{state: idle in transaction, application: shop-api, user: shop, count: 4, waiting_for_locks: 0, longest_transaction: 312.5}]
 locks:
-  description: Each session that waits for a lock, with each one it waits for. One that is waited for and waits itself is there twice.
+  description: Each session that waits for a lock, with each one it waits for. One that is waited for and waits itself
+    is there twice.
   returned: when O(gather) has V(locks)
   type: list
   elements: dict
@@ -129,7 +135,8 @@ slow_queries:
   elements: dict
   sample: [{calls: 120, total_ms: 8400.0, mean_ms: 70.0, rows: 120, query: "SELECT * FROM customers WHERE email = $1"}]
 tables:
-  description: The biggest tables, with their sizes in bytes, their rows as the statistics have them, and how often they were read as a whole or by an index.
+  description: The biggest tables, with their sizes in bytes, their rows as the statistics have them, and how often they
+    were read as a whole or by an index.
   returned: when O(gather) has V(tables)
   type: list
   elements: dict
@@ -145,7 +152,8 @@ tables:
       last_vacuum: "2026-01-31T12:00:00+00:00"
       last_analyze: null
 bloat:
-  description: C(tables) of which 20 per cent and at least 1000 rows are dead, which is more than autovacuum leaves; and C(invalid_indexes), which a failed
+  description: C(tables) of which 20 per cent and at least 1000 rows are dead, which is more than autovacuum leaves; and
+    C(invalid_indexes), which a failed
     C(CREATE INDEX CONCURRENTLY) left.
   returned: when O(gather) has V(bloat)
   type: dict
@@ -172,7 +180,7 @@ elapsed:
   description: Seconds that the module took.
   returned: always
   type: float
-"""
+"""  # noqa: E501
 
 from contextlib import closing
 from typing import Any
@@ -180,7 +188,8 @@ from typing import Any
 from ansible.module_utils.common.parameters import env_fallback
 
 from ..module_utils.core.errors import ConfigError
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
+from ..module_utils.core.plan import Plan
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.wait import Waiter
 from ..module_utils.migrations.report import summary
@@ -194,7 +203,12 @@ def argument_spec() -> dict[str, Any]:
     return {
         "database_url": {"type": "str", "required": True, "no_log": True, "fallback": (env_fallback, ["DATABASE_URL"])},
         "direct_url": {"type": "str", "no_log": True, "fallback": (env_fallback, ["DIRECT_URL"])},
-        "gather": {"type": "list", "elements": "str", "choices": list(QUESTIONS), "default": [name for name in QUESTIONS if name != "slow_queries"]},
+        "gather": {
+            "type": "list",
+            "elements": "str",
+            "choices": list(QUESTIONS),
+            "default": [name for name in QUESTIONS if name != "slow_queries"],
+        },
         "interval": {"type": "float", "default": 10.0},
         "exact_counts": {"type": "bool", "default": False},
         "limit": {"type": "int", "default": 20},

@@ -13,10 +13,12 @@ version_added: 1.0.0
 author:
   - Contributors to storefront.runbook (@storefront)
 description:
-  - Restores a backup into a scratch database, verifies and drops it, and writes a proof beside the manifest of the backup. The proof states how long this took;
+  - Restores a backup into a scratch database, verifies and drops it, and writes a proof beside the manifest of the
+    backup. The proof states how long this took;
     a restore will take about as long.
   - Nothing is done where the backup has such a proof already.
-  - A scratch database holds the data of customers. It is always dropped at the end, and by the next run if this one is killed. Restrict access to its server as
+  - A scratch database holds the data of customers. It is always dropped at the end, and by the next run if this one is
+    killed. Restrict access to its server as
     you do for production.
 extends_documentation_fragment:
   - storefront.runbook.lease
@@ -38,7 +40,8 @@ options:
     required: true
   backup:
     description:
-      - Name of the backup in the store, or V(latest) for the newest one (of the database in O(database_url), when that is set).
+      - Name of the backup in the store, or V(latest) for the newest one (of the database in O(database_url), when that
+        is set).
     type: str
     default: latest
   database_url:
@@ -107,7 +110,8 @@ proof:
       type: bool
       sample: true
     unproven:
-      description: What was left out, with the reason. Owners and grants, where the server lacks roles or the user rights; the locale, where it lacks that.
+      description: What was left out, with the reason. Owners and grants, where the server lacks roles or the user
+        rights; the locale, where it lacks that.
       type: list
       elements: str
       sample: ['owners and grants: the server lacks the roles reader']
@@ -149,8 +153,9 @@ from ..module_utils.backup.manifest import folder
 from ..module_utils.backup.reader import ZSTANDARD_ERROR
 from ..module_utils.backup.request import read_identity, secret_keys
 from ..module_utils.core.errors import WaitTimeout
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import lease_options, restoring_options, scratch_options, store_options
+from ..module_utils.core.plan import Plan
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.wait import Waiter
 from ..module_utils.postgres.connection import PSYCOPG2_ERROR, direct
@@ -189,12 +194,17 @@ class Client:
     def heartbeat(self) -> None:
         self._waiter.check("the proof")
         if self._waiter.clock() - self._began > self._waiter.timeout:
-            raise WaitTimeout(f"The backup was not restored after {self._waiter.timeout:g} s (wait_timeout), so nothing is proven. Give it more time.")
+            raise WaitTimeout(
+                f"The backup was not restored after {self._waiter.timeout:g} s (wait_timeout), so nothing is proven."
+                " Give it more time."
+            )
 
 
 def plan(params: dict[str, Any], client: Client) -> Plan:
     trial.refuse_jobs(params["jobs"])
-    manifest = choose(client.store, params["backup"], client.prefix, client.live.name if client.live else None, client.warn)
+    manifest = choose(
+        client.store, params["backup"], client.prefix, client.live.name if client.live else None, client.warn
+    )
     known = proofs(client.store, manifest, client.prefix, client.warn)
     before = {"backup": manifest["name"], "proven": known[0]["at"] if known else "never"}
     if known and not params["again"]:
@@ -202,12 +212,23 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     facts = {"size": manifest.get("database_size"), "version": manifest.get("server_version")}
     place = find_scratch_server(params, client.live, **facts, held=client.held, heartbeat=client.heartbeat)
     proof = trial.announced(manifest, place)
-    return Plan(before=before, after={**before, "proven": "now"}, todo={"params": params, "of": (manifest, place, proof)}, result={"proof": proof})
+    return Plan(
+        before=before,
+        after={**before, "proven": "now"},
+        todo={"params": params, "of": (manifest, place, proof)},
+        result={"proof": proof},
+    )
 
 
 def apply(plan: Plan, client: Client) -> dict[str, Any]:
     params = plan.todo["params"]
-    options = {"prefix": client.prefix, "identity": client.identity, "jobs": params["jobs"], "postgres_bin": params["postgres_bin"], "heartbeat": client.heartbeat}
+    options = {
+        "prefix": client.prefix,
+        "identity": client.identity,
+        "jobs": params["jobs"],
+        "postgres_bin": params["postgres_bin"],
+        "heartbeat": client.heartbeat,
+    }
     with trial.restored(client.store, *plan.todo["of"], **options) as tried:
         pass  # what restores it looks at it too
     trial.keep(client.store, tried, client.prefix, client.heartbeat)
@@ -221,7 +242,11 @@ def main() -> None:
         plan,
         apply,
         guard=guard,
-        secrets=lambda params: [*secrets_of_url(params["database_url"]), *secrets_of_url(params["scratch_url"]), *secret_keys(params)],
+        secrets=lambda params: [
+            *secrets_of_url(params["database_url"]),
+            *secrets_of_url(params["scratch_url"]),
+            *secret_keys(params),
+        ],
         libraries={"psycopg2": PSYCOPG2_ERROR, "zstandard": ZSTANDARD_ERROR},
         mutually_exclusive=[("identity", "identity_file")],
     )

@@ -13,14 +13,19 @@ version_added: 1.0.0
 author:
   - Contributors to storefront.runbook (@storefront)
 description:
-  - Restores a backup into a new database beside the live one, verifies it, counts what the live one holds that the backup does not, and gives the new one
+  - Restores a backup into a new database beside the live one, verifies it, counts what the live one holds that the
+    backup does not, and gives the new one
     the live name. Nothing is ever restored over the live database.
-  - The swap is one statement on the server. Whenever the module is killed, either the old or the new database is in place under the live name; the next
+  - The swap is one statement on the server. Whenever the module is killed, either the old or the new database is in
+    place under the live name; the next
     run tells which, and finishes or clears up.
-  - The database that was live is kept under a name such as C(shop@before-20260202T090000Z) and can be put back with O(state=undone).
-  - What could stop it is looked for first, in check mode as well. The backup is fetched and decoded, its checksums compared, its extensions and roles looked
+  - The database that was live is kept under a name such as C(shop@before-20260202T090000Z) and can be put back with
+    O(state=undone).
+  - What could stop it is looked for first, in check mode as well. The backup is fetched and decoded, its checksums
+    compared, its extensions and roles looked
     for on the server, and the rights of the user in O(database_url) probed.
-  - Settings, grants, comment, locale and owner of the database, which a dump does not hold, are copied from the live one.
+  - Settings, grants, comment, locale and owner of the database, which a dump does not hold, are copied from the live
+    one.
 extends_documentation_fragment:
   - storefront.runbook.lease
   - storefront.runbook.restoring
@@ -35,15 +40,19 @@ attributes:
 options:
   database_url:
     description:
-      - URL of the live database as Prisma writes it, past a connection pooler. Never shown or logged, nor in the arguments or the environment of a program.
-      - Its user has to own the database, and to have the right to create databases and to end the sessions in it. It need not be a superuser.
+      - URL of the live database as Prisma writes it, past a connection pooler. Never shown or logged, nor in the
+        arguments or the environment of a program.
+      - Its user has to own the database, and to have the right to create databases and to end the sessions in it. It
+        need not be a superuser.
       - The environment variable E(DATABASE_URL) is used when it is not set.
     type: str
     required: true
   state:
     description:
-      - V(staged) restores the backup beside the live database, verifies it and counts what would be lost. Nothing else changes.
-      - V(restored) swaps it in, and stages it first when that was not done. Nothing is done when the live database was already made from this backup.
+      - V(staged) restores the backup beside the live database, verifies it and counts what would be lost. Nothing else
+        changes.
+      - V(restored) swaps it in, and stages it first when that was not done. Nothing is done when the live database was
+        already made from this backup.
       - V(undone) puts the database back that was live before, while it is kept.
       - V(dropped) drops the databases that are past their time, and those that were staged and never swapped in.
     type: str
@@ -63,31 +72,38 @@ options:
     type: str
   approve:
     description:
-      - Name of the live database, for V(restored) and V(undone). Without it nothing is swapped, and the module fails telling what would be lost.
+      - Name of the live database, for V(restored) and V(undone). Without it nothing is swapped, and the module fails
+        telling what would be lost.
     type: str
   swap:
     description:
-      - V(rename) gives the restored database the live name. Its user has to own the live one, to create databases and to end its sessions.
-      - V(url) gives it a name of its own, RV(restore.serves), which the variables of every service have to be changed to afterwards. The database that is left
-        is fenced - sessions of its user can only read there from then on, so that no write is lost in it; O(state=undone) lifts that.
+      - V(rename) gives the restored database the live name. Its user has to own the live one, to create databases and
+        to end its sessions.
+      - V(url) gives it a name of its own, RV(restore.serves), which the variables of every service have to be changed
+        to afterwards. The database that is left
+        is fenced - sessions of its user can only read there from then on, so that no write is lost in it;
+        O(state=undone) lifts that.
       - V(auto) is V(rename) where the rights suffice and V(url) elsewhere; RV(restore.swap_reason) tells why.
     type: str
     choices: [auto, rename, url]
     default: rename
   target_url:
     description:
-      - URL of another database, on any server, that takes the live one's place; it implies O(swap=url). The backup is restored into it, in one transaction, so
+      - URL of another database, on any server, that takes the live one's place; it implies O(swap=url). The backup is
+        restored into it, in one transaction, so
         it has to be empty and owned by its user. Needed again with O(state=undone). Never shown or logged.
     type: str
   adopt:
     description:
-      - Whether the database in O(target_url) is taken as it is, such as an instance that the vendor restored to a point in time. It is verified and
+      - Whether the database in O(target_url) is taken as it is, such as an instance that the vendor restored to a point
+        in time. It is verified and
         compared, and no backup is needed.
     type: bool
     default: false
   maintenance_database:
     description:
-      - Another database on the same server to be connected to, since nobody may be connected to a database while it is renamed.
+      - Another database on the same server to be connected to, since nobody may be connected to a database while it is
+        renamed.
     type: str
     default: postgres
   keep:
@@ -106,9 +122,11 @@ options:
     type: float
     default: 7200.0
 notes:
-  - What is lost is counted by comparing each row of both databases, while no writer can write. It sees every row that differs, and large objects. It does
+  - What is lost is counted by comparing each row of both databases, while no writer can write. It sees every row that
+    differs, and large objects. It does
     not see how often a row was changed, a change that was changed back, or the position of a sequence.
-  - A backup is decoded into an unnamed file below E(TMPDIR), which needs room for the whole database without its indexes.
+  - A backup is decoded into an unnamed file below E(TMPDIR), which needs room for the whole database without its
+    indexes.
 seealso:
   - module: storefront.runbook.pg_backup
   - module: storefront.runbook.pg_proof
@@ -169,12 +187,14 @@ restore:
       type: str
       sample: shop lacks the right to create databases
     serves:
-      description: Name of the database that services have to be connected to, which is another one than before with V(url).
+      description: Name of the database that services have to be connected to, which is another one than before with
+        V(url).
       type: str
       sample: shop@restored-20260202T100312Z
     left_out:
       description:
-        - What the restored database lacks. Owners and grants with the reason, such as roles that the server lacks, with V(url) only; and what the backup
+        - What the restored database lacks. Owners and grants with the reason, such as roles that the server lacks, with
+          V(url) only; and what the backup
           does not carry, such as subscriptions.
       type: list
       elements: str
@@ -205,7 +225,8 @@ restore:
       sample: {tables: 9, rows: 900123, compared: 9, constraints: {foreign_keys: 7}, not_validated: [], load_seconds: 32.1}
     losses:
       description:
-        - For each table how many rows of the live database the other one does not have (C(inserted)), has otherwise (C(updated)), and still has
+        - For each table how many rows of the live database the other one does not have (C(inserted)), has otherwise
+          (C(updated)), and still has
           (C(deleted)).
       type: dict
       sample: {public.order: {inserted: 3, updated: 1, deleted: 0}}
@@ -214,14 +235,17 @@ restore:
       type: int
       sample: 4
     sequences:
-      description: Each sequence that would give out numbers again, with the last number that the C(live) database and the C(other) one gave out.
+      description: Each sequence that would give out numbers again, with the last number that the C(live) database and
+        the C(other) one gave out.
       type: dict
       sample: {public.order_id_seq: {live: 30214, other: 30211}}
     not_counted:
       description:
-        - Names of what may differ and is not in RV(restore.losses), by kind. C(materialized_views) are filled anew from the tables, and C(foreign_tables) have
+        - Names of what may differ and is not in RV(restore.losses), by kind. C(materialized_views) are filled anew from
+          the tables, and C(foreign_tables) have
           their rows elsewhere. C(closed_tables) are tables that this user may not read, and
-          C(closed_large_objects) numbers of large objects. C(unheld_tables) are tables of extensions that are counted, but to
+          C(closed_large_objects) numbers of large objects. C(unheld_tables) are tables of extensions that are counted,
+          but to
           which others could write until the swap.
       type: dict
       sample: {materialized_views: [public.sold]}
@@ -238,7 +262,7 @@ dropped:
   returned: with O(state=dropped)
   type: list
   elements: str
-"""
+"""  # noqa: E501
 
 from typing import Any
 
@@ -258,7 +282,12 @@ from ..module_utils.restore.job import Job, Report
 from ..module_utils.restore.replace_live import Site
 from ..module_utils.restore.target import RestoreTarget
 
-BY_RENAME = {"staged": by_rename.restore, "restored": by_rename.restore, "undone": by_rename.undo, "dropped": by_rename.drop_expired}
+BY_RENAME = {
+    "staged": by_rename.restore,
+    "restored": by_rename.restore,
+    "undone": by_rename.undo,
+    "dropped": by_rename.drop_expired,
+}
 
 
 def argument_spec() -> dict[str, Any]:
@@ -290,7 +319,9 @@ def plan(params: dict[str, Any], job: Job) -> Plan:
     site = find_site(job)
     swap, reason = "rename", None
     if job.state != "dropped":
-        swap, reason = replace_live.choose_swap(site, params["swap"], elsewhere=bool(job.target), undo=job.state == "undone")
+        swap, reason = replace_live.choose_swap(
+            site, params["swap"], elsewhere=bool(job.target), undo=job.state == "undone"
+        )
     report = Report(database=job.live.name, swap=swap, swap_reason=reason, serves=job.live.name)
     if swap == "rename":
         return BY_RENAME[job.state](job, site, report)
@@ -299,10 +330,14 @@ def plan(params: dict[str, Any], job: Job) -> Plan:
 
 
 def find_site(job: Job) -> Site:
-    """Inspect the live database's server. To undo a move to another database of it, the live one is the one that was left."""
+    """Inspect the live database's server. To undo a move to another database of it, the live one is the one
+    that was left.
+    """
     site = replace_live.inspect_server(job.live, job.params["maintenance_database"], job.heartbeat, job.held)
     if not site.present.open:
-        job.warn(f"{job.live.name} accepts no connections, as a crash of its server in a swap leaves it. It is opened again.")
+        job.warn(
+            f"{job.live.name} accepts no connections, as a crash of its server in a swap leaves it. It is opened again."
+        )
     if job.state == "undone" and site.present.note.get("state") == "serving":
         job.live = databases.beside(job.live, site.present.note["of"])
         site = replace_live.inspect_server(job.live, job.params["maintenance_database"], job.heartbeat, job.held)
@@ -316,7 +351,11 @@ def main() -> None:
         plan,
         carry_out,
         guard=guard,
-        secrets=lambda params: [*secrets_of_url(params["database_url"]), *secrets_of_url(params["target_url"]), *secret_keys(params)],
+        secrets=lambda params: [
+            *secrets_of_url(params["database_url"]),
+            *secrets_of_url(params["target_url"]),
+            *secret_keys(params),
+        ],
         libraries={"psycopg2": PSYCOPG2_ERROR, "zstandard": ZSTANDARD_ERROR},
         mutually_exclusive=[("backup", "file"), ("identity", "identity_file")],
     )

@@ -11,9 +11,11 @@ module: preflight_checks
 version_added: 1.0.0
 short_description: Ask every check of the checklist
 description:
-  - Asks each check of the runbook's checklist of the system that knows the answer, several at a time, and returns every answer as evidence with its commit
+  - Asks each check of the runbook's checklist of the system that knows the answer, several at a time, and returns every
+    answer as evidence with its commit
     and time. All run, and all that say no are shown at once.
-  - A check whose system is not configured says so and stops nothing, unless it is required. A check that could not be asked is no yes, and stops the deploy.
+  - A check whose system is not configured says so and stops nothing, unless it is required. A check that could not be
+    asked is no yes, and stops the deploy.
   - Nothing is changed, and nothing is asked while an option is wrong.
 author:
   - Contributors to storefront.runbook (@storefront)
@@ -52,7 +54,8 @@ options:
         type: dict
       attested:
         description:
-          - Says who vouches for the answer, with C(by), C(commit) (the full SHA that it is for) and C(note). For checks that no system can answer alone.
+          - Says who vouches for the answer, with C(by), C(commit) (the full SHA that it is for) and C(note). For checks
+            that no system can answer alone.
         type: dict
   systems:
     description:
@@ -160,7 +163,8 @@ answers:
       type: str
     outcome:
       description:
-        - One of V(passed), V(failed), V(waived), V(attested), V(could_not_be_asked), V(due_later), V(not_applicable) and V(not_configured).
+        - One of V(passed), V(failed), V(waived), V(attested), V(could_not_be_asked), V(due_later), V(not_applicable)
+          and V(not_configured).
       type: str
     stops:
       description: Whether it stops the deploy.
@@ -241,8 +245,9 @@ from ..module_utils.checks.register import CHECKS
 from ..module_utils.checks.run import Wanted, context_of, run_checks
 from ..module_utils.checks.settings import SEVERITIES, named
 from ..module_utils.core.errors import ConfigError
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import checks_options, validated
+from ..module_utils.core.plan import Plan
 
 ENTRY = {
     "id": {"type": "str", "required": True},
@@ -272,7 +277,9 @@ def argument_spec() -> dict[str, Any]:
 def secrets(params: dict[str, Any]) -> list[str]:
     """Return the values of the checks' own secret options: Ansible knows only those of the module."""
     names = {name for check in CHECKS for name, spec in check.options.items() if spec.get("no_log")}
-    given = [entry["options"] or {} for entry in params["checks"]] + [options for options in params["systems"].values() if isinstance(options, dict)]
+    given = [entry["options"] or {} for entry in params["checks"]] + [
+        options for options in params["systems"].values() if isinstance(options, dict)
+    ]
     values = [value for options in given for name, value in options.items() if name in names and value]
     return [str(inner) for value in values for inner in (value.values() if isinstance(value, dict) else [value])]
 
@@ -285,7 +292,10 @@ def plan(params: dict[str, Any], client: None) -> Plan:
     chosen, unknown = named(CHECKS, params["only"])
     if unknown:
         raise ConfigError("\n- ".join(["Nothing was asked. To correct in only:", *unknown]), code="bad_checks")
-    shared: dict[str, Any] = {name: params[name] for name in ("systems", "point", "timezone", "waive", "emergency_approvers", "timeout", "stop")}
+    shared: dict[str, Any] = {
+        name: params[name]
+        for name in ("systems", "point", "timezone", "waive", "emergency_approvers", "timeout", "stop")
+    }
     words: dict[str, Any] = {name: params[name] or "" for name in ("waive_reason", "emergency")}
     wanted = Wanted(context_of(params), entries=params["checks"], **shared, **words)
     return Plan({}, {}, result=run_checks(CHECKS, wanted, validated, only=chosen))

@@ -13,15 +13,20 @@ version_added: 1.0.0
 author:
   - Contributors to storefront.runbook (@storefront)
 description:
-  - Applies the migrations of a release that the database does not have yet, as C(prisma migrate deploy) does, and says of each whether the release that is
+  - Applies the migrations of a release that the database does not have yet, as C(prisma migrate deploy) does, and says
+    of each whether the release that is
     live keeps working on the new schema.
-  - Refuses before anything changes when an earlier migration failed, and says what it left behind and which C(prisma migrate resolve) is right. It never
+  - Refuses before anything changes when an earlier migration failed, and says what it left behind and which C(prisma
+    migrate resolve) is right. It never
     resolves by itself, only when O(state) asks for it.
-  - A migration is backward compatible unless it takes away, renames or changes what old code uses, refuses what old code writes or deletes, writes what
-    old code cannot read, or holds what is not known to be harmless. The migrations that the database has already describe what old code uses. What is judged
+  - A migration is backward compatible unless it takes away, renames or changes what old code uses, refuses what old
+    code writes or deletes, writes what
+    old code cannot read, or holds what is not known to be harmless. The migrations that the database has already
+    describe what old code uses. What is judged
     is what the migration itself leaves, not the data that the new release will write. Without the
     Python library C(pglast) every pending migration counts as not backward compatible.
-  - In check mode the SQL of the pending migrations is the diff. Asked so for an older O(ref) it tells whether that release could be put back, see
+  - In check mode the SQL of the pending migrations is the diff. Asked so for an older O(ref) it tells whether that
+    release could be put back, see
     RV(unknown_to_release).
 extends_documentation_fragment:
   - storefront.runbook.source
@@ -37,17 +42,24 @@ attributes:
 options:
   state:
     description:
-      - V(applied) applies what is pending. With O(runner=platform) it changes nothing and only judges what the platform will apply.
-      - V(verified) waits until every migration of the release is applied, by whomever, and fails when one failed. It changes nothing, and in check mode does
+      - V(applied) applies what is pending. With O(runner=platform) it changes nothing and only judges what the platform
+        will apply.
+      - V(verified) waits until every migration of the release is applied, by whomever, and fails when one failed. It
+        changes nothing, and in check mode does
         not wait.
-      - V(resolved_applied) marks O(migration) as applied, as C(prisma migrate resolve --applied) does. V(resolved_rolled_back) marks the failed O(migration)
+      - V(resolved_applied) marks O(migration) as applied, as C(prisma migrate resolve --applied) does.
+        V(resolved_rolled_back) marks the failed O(migration)
         as undone, as C(prisma migrate resolve --rolled-back) does, so that it is applied again.
-      - Both compare the catalogue with the state that was noted before the first statement of O(migration), and are accepted only where that shows that all of
-        it is applied, or nothing. Where a part of it is, or where the catalogue cannot tell, as of changed rows, see O(force). V(resolved_rolled_back) is
+      - Both compare the catalogue with the state that was noted before the first statement of O(migration), and are
+        accepted only where that shows that all of
+        it is applied, or nothing. Where a part of it is, or where the catalogue cannot tell, as of changed rows, see
+        O(force). V(resolved_rolled_back) is
         refused where it was never begun.
-      - V(baselined) marks all migrations as applied, or those up to O(migration), for a schema with tables and without C(_prisma_migrations). Refused where
+      - V(baselined) marks all migrations as applied, or those up to O(migration), for a schema with tables and without
+        C(_prisma_migrations). Refused where
         the schema is not what they leave.
-      - The last three are written by this module itself, whatever O(runner) is. Without C(pglast) nothing can be told from the catalogue.
+      - The last three are written by this module itself, whatever O(runner) is. Without C(pglast) nothing can be told
+        from the catalogue.
     type: str
     choices: [applied, verified, resolved_applied, resolved_rolled_back, baselined]
     default: applied
@@ -57,7 +69,8 @@ options:
     type: str
   force:
     description:
-      - Mark a failed O(migration) although a part of it is applied, or although nobody can tell what became of it. What is known to be otherwise is never
+      - Mark a failed O(migration) although a part of it is applied, or although nobody can tell what became of it. What
+        is known to be otherwise is never
         marked.
       - Takes a O(reason).
     type: bool
@@ -68,59 +81,75 @@ options:
     type: str
   database_url:
     description:
-      - URL of the database as Prisma writes it, such as C(postgresql://user:password@host:5432/shop?schema=public). Never shown or logged.
+      - URL of the database as Prisma writes it, such as C(postgresql://user:password@host:5432/shop?schema=public).
+        Never shown or logged.
       - The environment variable E(DATABASE_URL) is used when it is not set.
     type: str
     required: true
   direct_url:
     description:
-      - URL that goes past a connection pooler. Needed where O(database_url) goes through one, since Prisma's lock belongs to a session.
+      - URL that goes past a connection pooler. Needed where O(database_url) goes through one, since Prisma's lock
+        belongs to a session.
       - The environment variable E(DIRECT_URL) is used when it is not set.
     type: str
   path:
     description:
-      - A folder with the project, or with O(ref) a git repository on the controller. For O(runner=cli) its C(node_modules) holds the installed Prisma.
+      - A folder with the project, or with O(ref) a git repository on the controller. For O(runner=cli) its
+        C(node_modules) holds the installed Prisma.
     type: path
     required: true
   migrations:
     description:
-      - Folder of the migrations inside of O(root_directory). Refused where Prisma's configuration, C(package.json) or the schema's folder name another one.
+      - Folder of the migrations inside of O(root_directory). Refused where Prisma's configuration, C(package.json) or
+        the schema's folder name another one.
     type: str
     default: prisma/migrations
   known_from:
     description:
-      - Tag, branch or commit of a newer release in the same repository, whose files tell what the migrations do that O(ref) does not know.
-      - Only read, for RV(unknown_to_release). Where it cannot be read there is a warning, and those migrations are not known.
+      - Tag, branch or commit of a newer release in the same repository, whose files tell what the migrations do that
+        O(ref) does not know.
+      - Only read, for RV(unknown_to_release). Where it cannot be read there is a warning, and those migrations are not
+        known.
     type: str
   runner:
     description:
       - Who applies the migrations.
-      - V(cli) is the project's own Prisma, as installed in O(path) and in the version that the release locks. Nothing is downloaded. The URL reaches it as
+      - V(cli) is the project's own Prisma, as installed in O(path) and in the version that the release locks. Nothing
+        is downloaded. The URL reaches it as
         E(DATABASE_URL) and E(DIRECT_URL).
-      - V(builtin) is this module, with the same lock, table and rows, without Node.js. It does not create a missing database.
-      - V(platform) is the pre-deploy command of a unit. The module judges what is pending, and with O(state=verified) sees that it was applied.
+      - V(builtin) is this module, with the same lock, table and rows, without Node.js. It does not create a missing
+        database.
+      - V(platform) is the pre-deploy command of a unit. The module judges what is pending, and with O(state=verified)
+        sees that it was applied.
     type: str
     choices: [cli, builtin, platform]
     required: true
   commands:
     description:
-      - Start and pre-deploy commands of every unit that uses the database. What they run in turn is read too, by scripts of C(package.json) with any runner, by
-        make and by shell scripts in O(root_directory), and so is what the release's own files tell a platform to run, such as a C(Dockerfile).
-      - One that runs C(prisma migrate deploy) or C(prisma db push) is refused, since two would migrate; with O(runner=platform) one of them has to.
+      - Start and pre-deploy commands of every unit that uses the database. What they run in turn is read too, by
+        scripts of C(package.json) with any runner, by
+        make and by shell scripts in O(root_directory), and so is what the release's own files tell a platform to run,
+        such as a C(Dockerfile).
+      - One that runs C(prisma migrate deploy) or C(prisma db push) is refused, since two would migrate; with
+        O(runner=platform) one of them has to.
       - Not looked at where it is not given.
     type: list
     elements: str
   lock_timeout:
     description:
-      - Seconds that a statement may wait for a lock, V(0) for no limit. Everybody else waits behind a statement that waits.
-      - With O(runner=cli) it is handed to the server by the URL's C(options), which Prisma's native engine honours; a project with a driver adapter has to hand
+      - Seconds that a statement may wait for a lock, V(0) for no limit. Everybody else waits behind a statement that
+        waits.
+      - With O(runner=cli) it is handed to the server by the URL's C(options), which Prisma's native engine honours; a
+        project with a driver adapter has to hand
         them on itself.
     type: float
     default: 5.0
   lock_retries:
     description:
-      - How often a migration that waited in vain for a lock is tried again, where nothing of it was applied. Only with O(runner=builtin); with O(runner=cli)
-        it fails at once with the code C(lock_timeout), and can be tried again once it is marked with O(state=resolved_rolled_back).
+      - How often a migration that waited in vain for a lock is tried again, where nothing of it was applied. Only with
+        O(runner=builtin); with O(runner=cli)
+        it fails at once with the code C(lock_timeout), and can be tried again once it is marked with
+        O(state=resolved_rolled_back).
     type: int
     default: 3
   statement_timeout:
@@ -130,7 +159,8 @@ options:
     default: 0.0
   wait_timeout:
     description:
-      - Seconds for all migrations together. The one that runs then is cancelled. With O(state=verified) how long is waited for them.
+      - Seconds for all migrations together. The one that runs then is cancelled. With O(state=verified) how long is
+        waited for them.
     type: float
     default: 900.0
 """
@@ -210,9 +240,11 @@ pending:
     classes:
       description:
         - V(expand) when it is backward compatible, else V(contract).
-        - V(destructive) when data is gone afterwards, V(long_lock) when others may wait for as long as a table is big, V(not_transactional) when a failure
+        - V(destructive) when data is gone afterwards, V(long_lock) when others may wait for as long as a table is big,
+          V(not_transactional) when a failure
           may leave a part of it applied, V(unknown) when it holds what cannot be judged, which may be any of these.
-        - V(fails) when PostgreSQL refuses it. On such a server it is not started, and the task fails with the code C(certain_failure).
+        - V(fails) when PostgreSQL refuses it. On such a server it is not started, and the task fails with the code
+          C(certain_failure).
       type: list
       elements: str
       sample: [contract, destructive]
@@ -222,7 +254,8 @@ pending:
       elements: dict
       contains: &reasons
         class:
-          description: V(contract), V(destructive), V(unknown), V(long_lock), V(not_transactional) or V(fails). The first three are why old code may break.
+          description: V(contract), V(destructive), V(unknown), V(long_lock), V(not_transactional) or V(fails). The
+            first three are why old code may break.
           type: str
           sample: destructive
         file:
@@ -242,7 +275,8 @@ pending:
           type: str
           sample: drops the column item.name
         sql:
-          description: The line of SQL where the statement begins; null for the file as a whole. Of pending migrations alone.
+          description: The line of SQL where the statement begins; null for the file as a whole. Of pending migrations
+            alone.
           type: str
           sample: ALTER TABLE item DROP COLUMN name;
 applied:
@@ -296,7 +330,8 @@ migrations:
       type: str
       sample: 'Database error code: 42P01'
     resolve:
-      description: The C(prisma migrate resolve) that is surely right, V(rolled-back) or V(applied); null where somebody has to look first.
+      description: The C(prisma migrate resolve) that is surely right, V(rolled-back) or V(applied); null where somebody
+        has to look first.
       returned: when it failed
       type: str
       sample: rolled-back
@@ -326,13 +361,15 @@ backward_compatible:
   type: bool
   sample: true
 missing:
-  description: Names of the migrations that the database has and the release has not, in the order in which they were applied.
+  description: Names of the migrations that the database has and the release has not, in the order in which they were
+    applied.
   returned: when the database was reached
   type: list
   elements: str
   sample: [20260303090000_contract]
 unknown_to_release:
-  description: The same migrations, and whether the release works on the schema that they made. One that failed is here too.
+  description: The same migrations, and whether the release works on the schema that they made. One that failed is here
+    too.
   returned: when the database was reached
   type: list
   elements: dict
@@ -346,7 +383,8 @@ unknown_to_release:
       type: str
       sample: applied
     backward_compatible:
-      description: Whether the release works with it; null where its SQL is not known, which has to be taken for V(false).
+      description: Whether the release works with it; null where its SQL is not known, which has to be taken for
+        V(false).
       type: bool
       sample: false
     reasons:
@@ -373,7 +411,8 @@ unresolved:
       type: str
       sample: 'Database error code: 42P01'
     resolve:
-      description: The C(prisma migrate resolve) that is surely right, V(rolled-back) or V(applied); null where somebody has to look first.
+      description: The C(prisma migrate resolve) that is surely right, V(rolled-back) or V(applied); null where somebody
+        has to look first.
       type: str
       sample: rolled-back
     explanation:
@@ -439,10 +478,16 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     if params["commands"] is not None:
         refuse_second_migrator(params["commands"], params["runner"], files)
     connection = client.connect()
-    if params["state"] != "verified" and url_swap.is_left(connection, client.database.name):  # its fence does not hold sessions of the runbook
+    # its fence does not hold sessions of the runbook
+    if params["state"] != "verified" and url_swap.is_left(connection, client.database.name):
         raise url_swap.already_left(client.database.name)
     state = inspect(connection, migrations)
-    found = {"migrations": history(state, migrations), "drift": drift(state), "missing": state.missing, "unknown_to_release": client.unknown(state, migrations)}
+    found = {
+        "migrations": history(state, migrations),
+        "drift": drift(state),
+        "missing": state.missing,
+        "unknown_to_release": client.unknown(state, migrations),
+    }
     with results_kept(found):
         if params["state"] in MARKED:
             return Marking(client, migrations).plan(connection, found)
@@ -450,7 +495,9 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
             state = await_applied(lambda: inspect(connection, migrations), migrations, client.waiter)
             found["migrations"] = history(state, migrations)
         refuse(connection, state, migrations, client.database.schema)
-        verdicts = judge_pending(state.pending, [migration for migration in migrations if migration not in state.pending])
+        verdicts = judge_pending(
+            state.pending, [migration for migration in migrations if migration not in state.pending]
+        )
         if not params["known_from"]:  # an older release that is only asked about applies nothing
             refuse_certain_failures(connection, state.pending, verdicts, params["migrations"])
             refuse_squashed(connection, state)
@@ -471,7 +518,10 @@ def main() -> None:
         guard=guard,
         secrets=secrets,
         libraries={"psycopg2": PSYCOPG2_ERROR, "PyYAML": YAML_ERROR},
-        required_if=[*(("state", state, ["migration"]) for state in ("resolved_applied", "resolved_rolled_back")), ("force", True, ["reason"])],
+        required_if=[
+            *(("state", state, ["migration"]) for state in ("resolved_applied", "resolved_rolled_back")),
+            ("force", True, ["reason"]),
+        ],
     )
 
 

@@ -11,13 +11,18 @@ module: prisma_rehearse
 version_added: 1.0.0
 short_description: Rehearse pending Prisma migrations on a scratch copy of the database
 description:
-  - Applies what is pending in production to a scratch copy, and tells of each migration how long it took, what it locked and how many rows it touched.
-  - The copy is given, or made of a backup or of production's schema for the time of the rehearsal, see O(copy). One that was made is dropped at the end,
-    whatever happens, and by the next run when this one is killed. It holds customers' data when it is made of a backup, so keep its server within
+  - Applies what is pending in production to a scratch copy, and tells of each migration how long it took, what it
+    locked and how many rows it touched.
+  - The copy is given, or made of a backup or of production's schema for the time of the rehearsal, see O(copy). One
+    that was made is dropped at the end,
+    whatever happens, and by the next run when this one is killed. It holds customers' data when it is made of a backup,
+    so keep its server within
     production's boundary of access.
-  - A copy that is given is changed, and is to be thrown away afterwards. It is refused when it is production itself, by whatever address, and when it does
+  - A copy that is given is changed, and is to be thrown away afterwards. It is refused when it is production itself, by
+    whatever address, and when it does
     not have the migrations that production has. Production is only read.
-  - The migrations are always applied by this module itself, as M(storefront.runbook.prisma_migrate) does with the runner V(builtin).
+  - The migrations are always applied by this module itself, as M(storefront.runbook.prisma_migrate) does with the
+    runner V(builtin).
 author:
   - Contributors to storefront.runbook (@storefront)
 extends_documentation_fragment:
@@ -47,15 +52,18 @@ options:
     type: str
   copy:
     description:
-      - V(given) rehearses on the database in O(scratch_url). V(backup) restores O(backup) for it, and keeps the proof of that as M(storefront.runbook.pg_proof)
-        does; V(schema) copies production's schema without its rows, which shows neither how long a migration takes nor what its rows are in the way of.
+      - V(given) rehearses on the database in O(scratch_url). V(backup) restores O(backup) for it, and keeps the proof
+        of that as M(storefront.runbook.pg_proof)
+        does; V(schema) copies production's schema without its rows, which shows neither how long a migration takes nor
+        what its rows are in the way of.
     type: str
     choices: [given, backup, schema]
     default: given
   scratch_url:
     description:
       - URL of the scratch copy, past a connection pooler, such as a restored backup. Never shown or logged.
-      - With another O(copy) than V(given), URL of a database on another server than production's, to be connected to. Its user has to have the right to
+      - With another O(copy) than V(given), URL of a database on another server than production's, to be connected to.
+        Its user has to have the right to
         create databases.
     type: str
   backup:
@@ -141,25 +149,29 @@ rehearsed:
       type: float
       sample: 4.218
     transaction:
-      description: Whether it ran as one transaction. Where it did not, its locks were looked at fifty times a second, so that a short one may be missing.
+      description: Whether it ran as one transaction. Where it did not, its locks were looked at fifty times a second,
+        so that a short one may be missing.
       type: bool
       sample: true
     locks:
-      description: What it held of the relations that were there before, with the C(relation), its C(kind), the C(mode) as C(pg_locks) calls it, and what of
+      description: What it held of the relations that were there before, with the C(relation), its C(kind), the C(mode)
+        as C(pg_locks) calls it, and what of
         the shop it C(blocks).
       type: list
       elements: dict
       sample: [{relation: 'public."Product"', kind: table, mode: AccessExclusiveLock, blocks: [reads, writes]}]
     tables:
       description:
-        - The tables that it names or writes to, with their C(rows_before) and C(rows_after); null where it was not there, or where counting took more than a
+        - The tables that it names or writes to, with their C(rows_before) and C(rows_after); null where it was not
+          there, or where counting took more than a
           minute.
         - C(inserted), C(updated) and C(deleted) rows; null where it did not run as one transaction.
       type: list
       elements: dict
       sample: [{name: 'public."Product"', rows_before: 480, rows_after: 480, inserted: 0, updated: 480, deleted: 0}]
 proof:
-  description: The proof of the backup that was restored, as M(storefront.runbook.pg_proof) returns it; what is not known before is null.
+  description: The proof of the backup that was restored, as M(storefront.runbook.pg_proof) returns it; what is not
+    known before is null.
   returned: with O(copy=backup), when something is pending
   type: dict
   sample: {backup: shop-20260202T090000.123Z-v1.1.0, recovery_seconds: 41.2}
@@ -220,7 +232,11 @@ class Client(Project):
     def __init__(self, params: dict[str, Any], runtime: Runtime) -> None:
         super().__init__(params, warn=runtime.warn, heartbeat=runtime.heartbeat)
         self.permit = runtime.permit
-        self.given = direct(params["scratch_url"], option="scratch_url", remedy="scratch_url") if params["copy"] == "given" else None
+        self.given = (
+            direct(params["scratch_url"], option="scratch_url", remedy="scratch_url")
+            if params["copy"] == "given"
+            else None
+        )
         if self.given:
             refuse_same_address(self.database, self.given)
         self.began = self.waiter.clock()
@@ -228,13 +244,21 @@ class Client(Project):
     def heartbeat(self) -> None:
         self.waiter.check("the rehearsal")
         if self.waiter.clock() - self.began > self.waiter.timeout:
-            raise WaitTimeout(f"The copy was not ready after {self.waiter.timeout:g} s (wait_timeout), so nothing was rehearsed. Increase wait_timeout.")
+            raise WaitTimeout(
+                f"The copy was not ready after {self.waiter.timeout:g} s (wait_timeout), so nothing was rehearsed."
+                " Increase wait_timeout."
+            )
 
     def copied(self, connection: Any, state: State) -> rehearsal_copy.Planned:
         if self.given:
             refuse_same_database(connection, self.connect(self.given))
             return nullcontext((self.given, {})), self.given.describe(), {}
-        hooks: dict[str, Any] = {"held": self.held, "heartbeat": self.heartbeat, "warn": self.warn, "permit": self.permit}
+        hooks: dict[str, Any] = {
+            "held": self.held,
+            "heartbeat": self.heartbeat,
+            "warn": self.warn,
+            "permit": self.permit,
+        }
         return rehearsal_copy.planned(self.params, self.database, connection, state, **hooks)
 
 
@@ -261,7 +285,12 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
         before=before,
         after=before + "".join(f"{migration.name}\n{migration.sql.rstrip()}\n" for migration in state.pending),
         todo=Todo(migrations, copy, state),
-        result={"pending": [migration.name for migration in state.pending], "scratch": where, "rehearsed": [], **details},
+        result={
+            "pending": [migration.name for migration in state.pending],
+            "scratch": where,
+            "rehearsed": [],
+            **details,
+        },
     )
 
 
@@ -286,7 +315,9 @@ def apply(plan: Plan, client: Client) -> dict[str, Any]:
 
 
 def secrets(params: dict[str, Any]) -> list[str]:
-    urls = [secret for option in ("database_url", "direct_url", "scratch_url") for secret in secrets_of_url(params[option])]
+    urls = [
+        secret for option in ("database_url", "direct_url", "scratch_url") for secret in secrets_of_url(params[option])
+    ]
     return [*urls, *secret_keys(params)]
 
 

@@ -238,8 +238,9 @@ from typing import Any
 
 from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.http import REQUESTS_ERROR
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import api_options
+from ..module_utils.core.plan import Plan
 from ..module_utils.platforms.railway.client import API_URL, PLACE_OPTIONS, Railway, connect
 from ..module_utils.platforms.railway.logs import LOGS, MOST, answers, read_log
 from ..module_utils.platforms.railway.settings import told_settings
@@ -266,7 +267,9 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Railway:
 
 def plan(params: dict[str, Any], client: Railway) -> Plan:
     if not 1 <= params["log_lines"] <= MOST or params["http_minutes"] < 0:
-        raise ConfigError(f"log_lines must be 1 to {MOST}, and http_minutes at least 0. Correct them.", code="out_of_range")
+        raise ConfigError(
+            f"log_lines must be 1 to {MOST}, and http_minutes at least 0. Correct them.", code="out_of_range"
+        )
     listed = client.deployments()
     serving = live(listed)
     result: dict[str, Any] = {
@@ -288,7 +291,10 @@ def logs(params: dict[str, Any], client: Railway, deployment_id: str | None) -> 
         return {kind: [] for kind in params["logs"]}
     if params["log_deployment"]:
         client.deployment(deployment_id)  # refuses a deployment of another service
-    return {kind: read_log(client, kind, deployment_id, params["log_lines"], params["log_filter"]) for kind in params["logs"]}
+    return {
+        kind: read_log(client, kind, deployment_id, params["log_lines"], params["log_filter"])
+        for kind in params["logs"]
+    }
 
 
 def apply(intent: Plan, client: Railway) -> None:

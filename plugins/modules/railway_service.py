@@ -309,8 +309,9 @@ error:
 from typing import Any
 
 from ..module_utils.core.http import REQUESTS_ERROR
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import api_options, lease_options, source_options, wait_options
+from ..module_utils.core.plan import Plan
 from ..module_utils.platforms.common import decide
 from ..module_utils.platforms.railway.client import API_URL, PLACE_OPTIONS, Railway, connect
 from ..module_utils.platforms.railway.goals import restarted, rolled_back, started
@@ -333,7 +334,10 @@ def argument_spec() -> dict[str, Any]:
         "state": {"type": "str", "required": True, "choices": sorted([*GOALS, *ENDS, *SETTINGS])},
         "source": {"type": "str", "choices": list(SOURCES), "default": "upload"},
         **source_options(),
-        **{name: {"type": "str"} for name in ("commit", "image", "release", "deployment", "healthcheck_path", "pre_deploy_command")},
+        **{
+            name: {"type": "str"}
+            for name in ("commit", "image", "release", "deployment", "healthcheck_path", "pre_deploy_command")
+        },
         **{name: {"type": "int"} for name in ("healthcheck_timeout", "overlap_seconds", "draining_seconds")},
         "pinned_variables": {"type": "list", "elements": "str", "default": []},
         "auto_deploy": {"type": "bool"},
@@ -356,20 +360,39 @@ def plan(params: dict[str, Any], client: Railway) -> Plan:
     coming = [deployment for deployment in listed if deployment.in_progress]
     if state in SETTINGS:
         was, shall, change = SETTINGS[state](params, client)
-        return Plan(was, shall, Change(params["wait"], change), {"settings": shall, "deployment": previous, "previous": previous})
+        return Plan(
+            was,
+            shall,
+            Change(params["wait"], change),
+            {"settings": shall, "deployment": previous, "previous": previous},
+        )
     before: dict[str, Any] = {"live": brief(serving), "in_progress": [brief(deployment) for deployment in coming]}
     if state in ENDS:
         ended = {**previous, "status": state} if previous else None
         left = [deployment for deployment in listed if deployment.word == "stopped"] if state == "removed" else []
         before["stopped"] = [brief(deployment) for deployment in left]
-        return Plan(before, {"live": None, "in_progress": [], "stopped": []}, End(params["wait"], state, coming), {"deployment": ended, "previous": previous})
+        return Plan(
+            before,
+            {"live": None, "in_progress": [], "stopped": []},
+            End(params["wait"], state, coming),
+            {"deployment": ended, "previous": previous},
+        )
     course = decide(listed, GOALS[state](params, client, listed))
     goal, found = course.goal, course.found
-    predicted = {**found.describe(goal.predicted.get("release")), "status": "success" if params["wait"] else found.word} if found else goal.predicted
+    predicted = (
+        {**found.describe(goal.predicted.get("release")), "status": "success" if params["wait"] else found.word}
+        if found
+        else goal.predicted
+    )
     after = {"live": {key: predicted[key] for key in ("id", "release", "status")}, "in_progress": [], **goal.summary}
     if course.is_complete and found and found.is_live:
         after = before
-    result = {"deployment": predicted, "previous": previous, **course.details, **({"service": told_settings(client)} if state == "deployed" else {})}
+    result = {
+        "deployment": predicted,
+        "previous": previous,
+        **course.details,
+        **({"service": told_settings(client)} if state == "deployed" else {}),
+    }
     if course.is_complete:
         result["changed"] = False  # a deployment in progress is only waited for
     return Plan(before, after, Reach(params["wait"], course), result)

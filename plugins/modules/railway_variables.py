@@ -126,8 +126,9 @@ from typing import Any
 
 from ..module_utils.core.errors import ApiError
 from ..module_utils.core.http import REQUESTS_ERROR
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import api_options, lease_options, wait_options
+from ..module_utils.core.plan import Plan
 from ..module_utils.platforms.railway.client import API_URL, PLACE_OPTIONS, Railway, connect
 from ..module_utils.platforms.railway.variable_changes import plan_change, to_deploy, write
 from ..module_utils.platforms.railway.variables import Pins, digests
@@ -159,15 +160,30 @@ def plan(params: dict[str, Any], client: Railway) -> Plan:
     again, coming = to_deploy(client, names, bool(moved)) if params["deploy"] else (None, None)
     key = params["digest_key"] or params["api_token"]
     was, shall = digests(change.before, key), digests(change.after, key)
-    shown: list[dict[str, Any]] = [{told["name"]: told["digest"] for told in listed if told["name"] in moved} for listed in (was, shall)]
+    shown: list[dict[str, Any]] = [
+        {told["name"]: told["digest"] for told in listed if told["name"] in moved} for listed in (was, shall)
+    ]
     before, after = {**dict.fromkeys(change.removed, "not shown"), **shown[0]}, shown[1]
     predicted = again or coming
     if predicted:
         before["deployment"] = {"id": predicted.id, "status": predicted.word}
-        after["deployment"] = {"id": None if again else predicted.id, "status": "success" if params["wait"] else "queued"}
+        after["deployment"] = {
+            "id": None if again else predicted.id,
+            "status": "success" if params["wait"] else "queued",
+        }
     result = {"added": change.added, "updated": change.updated, "removed": change.removed, "variables": shall}
-    result["deployment"] = {**predicted.describe(), **({"id": None, "created_at": None} if again else {})} if predicted else None
-    todo = {"change": change, "names": names, "deploy": params["deploy"], "wait": params["wait"], "moved": bool(moved), "coming": coming, "again": bool(again)}
+    result["deployment"] = (
+        {**predicted.describe(), **({"id": None, "created_at": None} if again else {})} if predicted else None
+    )
+    todo = {
+        "change": change,
+        "names": names,
+        "deploy": params["deploy"],
+        "wait": params["wait"],
+        "moved": bool(moved),
+        "coming": coming,
+        "again": bool(again),
+    }
     intent = Plan(before, after, todo, result)
     if coming and not moved:
         intent.result["changed"] = False  # a deployment in progress is only waited for
@@ -180,8 +196,8 @@ def apply(intent: Plan, client: Railway) -> dict[str, Any]:
     again, made = to_deploy(client, todo["names"], todo["moved"]) if todo["deploy"] else (None, None)
     if todo["again"] and not again and not made:
         raise ApiError(
-            f"The variables are set, but nothing was deployed with them. Railway reports that {client.service} runs nothing "
-            "any more. Check the service in Railway's dashboard, then rerun the task.",
+            f"The variables are set, but nothing was deployed with them. Railway reports that {client.service} runs"
+            " nothing any more. Check the service in Railway's dashboard, then rerun the task.",
             code="nothing_live",
             retryable=True,
         )

@@ -138,8 +138,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..module_utils.core.errors import ConfigError
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import store_options
+from ..module_utils.core.plan import Plan
 from ..module_utils.release import ledger_history
 from ..module_utils.release.ledger import state_after, target, unfit, verified
 from ..module_utils.release.store_clock import StoreClock
@@ -169,7 +170,9 @@ def plan(params: dict[str, Any], client: Reader) -> Plan:
         raise ConfigError(f"limit is {params['limit']}, so no record would be read. Set it to 1 or more.")
     clock = StoreClock(client.store)
     unread: list[str] = []
-    history = ledger_history.read(client.store, params["limit"], release=params["release"], warn=unread.append, clock=clock)
+    history = ledger_history.read(
+        client.store, params["limit"], release=params["release"], warn=unread.append, clock=clock
+    )
     records, wrong = history.records, clock.difference()
     remarks = [*unread, *history.remarks, *([wrong] if wrong else [])]
     for remark in remarks:
@@ -181,7 +184,13 @@ def plan(params: dict[str, Any], client: Reader) -> Plan:
     found = None if index is None else state_after(records, index)
     if history.cut and message:
         message = f"{message} Only the newest {len(records)} relevant records of the ledger were read."
-    result = {"live": known if certain else None, "last_verified": known, "target": found, "message": message, "remarks": remarks}
+    result = {
+        "live": known if certain else None,
+        "last_verified": known,
+        "target": found,
+        "message": message,
+        "remarks": remarks,
+    }
     return Plan({}, {}, result={**result, "unverified": unfit(records), "records": history.shown})
 
 

@@ -258,8 +258,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..module_utils.core.errors import ConfigError, LeaseLost
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import lease_options, store_options
+from ..module_utils.core.plan import Plan
 from ..module_utils.release.lease import Lease, guard
 from ..module_utils.release.lease_document import iso, last_holder
 from ..module_utils.release.ledger import find, make, place, same, write
@@ -275,15 +276,26 @@ RESTORE = {
     **{name: {"type": "str"} for name in ("kept", "kept_until")},
     "lost_rows": {"type": "int"},
 }
-STEP = {"name": {"type": "str", "required": True}, "outcome": {"type": "str", "required": True}, "seconds": {"type": "float"}}
-EVIDENCE = {"name": {"type": "str", "required": True}, **{name: {"type": "str"} for name in ("asked", "answered", "outcome", "commit", "at")}}
+STEP = {
+    "name": {"type": "str", "required": True},
+    "outcome": {"type": "str", "required": True},
+    "seconds": {"type": "float"},
+}
+EVIDENCE = {
+    "name": {"type": "str", "required": True},
+    **{name: {"type": "str"} for name in ("asked", "answered", "outcome", "commit", "at")},
+}
 
 
 def argument_spec() -> dict[str, Any]:
     return {
         "storefront": {"type": "str", "required": True},
         "kind": {"type": "str", "choices": ["deploy", "rollback", "restore"], "default": "deploy"},
-        "outcome": {"type": "str", "required": True, "choices": ["released", "rolled_back", "incomplete", "unsafe", "restored", "undone"]},
+        "outcome": {
+            "type": "str",
+            "required": True,
+            "choices": ["released", "rolled_back", "incomplete", "unsafe", "restored", "undone"],
+        },
         "release": {"type": "str", "required": True},
         "commit": {"type": "str"},
         "id": {"type": "str"},
@@ -345,7 +357,8 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     found = find(store, record["id"], keys)
     if found and not same(record, found):
         raise ConfigError(
-            f"The ledger in {store.describe()} already has a different record {record['id']}, and records are never changed. Set another id, or leave it out."
+            f"The ledger in {store.describe()} already has a different record {record['id']}, and records are never"
+            " changed. Set another id, or leave it out."
         )
     return Plan(brief(found or {}), brief(found or record), Work(record, keys), {"record": found or record})
 

@@ -119,8 +119,9 @@ from typing import Any
 
 from ..module_utils.core.errors import ApiError, ConfigError, Unreachable
 from ..module_utils.core.http import REQUESTS_ERROR
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import api_options, lease_options, wait_options
+from ..module_utils.core.plan import Plan
 from ..module_utils.platforms.render.client import API_URL, Render, connect
 from ..module_utils.platforms.render.states import live
 from ..module_utils.platforms.render.variables import digests, remove, variables, write
@@ -160,18 +161,27 @@ def plan(params: dict[str, Any], client: Render) -> Plan:
     serving = live(client.deploys()) if params["deploy"] and moved else None
     result = {
         **{"added": sorted(changed.keys() - now), "updated": sorted(changed.keys() & now), "removed": sorted(unwanted)},
-        **{"variables": after, "deployment": {**serving.describe(), "id": None, "created_at": None} if serving else None},
+        **{
+            "variables": after,
+            "deployment": {**serving.describe(), "id": None, "created_at": None} if serving else None,
+        },
     }
     shown = [{one["name"]: one["digest"] for one in listed if one["name"] in moved} for listed in (before, after)]
-    return Plan(shown[0], shown[1], {"write": changed, "remove": unwanted, "serving": serving, "wait": params["wait"]}, result)
+    return Plan(
+        shown[0], shown[1], {"write": changed, "remove": unwanted, "serving": serving, "wait": params["wait"]}, result
+    )
 
 
 def refuse_wrong(params: dict[str, Any]) -> None:
     wanted = params["variables"]
     if odd := sorted(name for name, value in wanted.items() if not isinstance(value, str)):
-        raise ConfigError(f"The value of {', '.join(odd)} in variables is not a string. Put it in quotes.", code="no_string")
+        raise ConfigError(
+            f"The value of {', '.join(odd)} in variables is not a string. Put it in quotes.", code="no_string"
+        )
     if both := sorted(wanted.keys() & set(params["absent"])):
-        raise ConfigError(f"{', '.join(both)} is in variables and in absent. Remove it from one of them.", code="contradiction")
+        raise ConfigError(
+            f"{', '.join(both)} is in variables and in absent. Remove it from one of them.", code="contradiction"
+        )
     if params["exclusive"] and not wanted:
         raise ConfigError(
             "exclusive without variables would remove every variable of the service. List those to keep in variables.",

@@ -234,8 +234,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ..module_utils.core.http import REQUESTS_ERROR
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import api_options
+from ..module_utils.core.plan import Plan
 from ..module_utils.platforms.render import logs
 from ..module_utils.platforms.render.client import API_URL, Render, connect, releases_in
 from ..module_utils.platforms.render.settings import told_settings
@@ -272,7 +273,9 @@ def plan(params: dict[str, Any], client: Render) -> Plan:
     }
     if params["log_lines"]:
         since = datetime.now(UTC) - timedelta(minutes=params["log_minutes"])
-        result["logs"] = logs.read(client, params["log_lines"], since=since, types=params["log_types"], text=params["log_text"])
+        result["logs"] = logs.read(
+            client, params["log_lines"], since=since, types=params["log_types"], text=params["log_text"]
+        )
     return Plan({}, {}, result=result)
 
 

@@ -299,8 +299,9 @@ error:
 from typing import Any
 
 from ..module_utils.core.http import REQUESTS_ERROR
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import api_options, lease_options, wait_options
+from ..module_utils.core.plan import Plan
 from ..module_utils.platforms.common import decide
 from ..module_utils.platforms.render.client import API_URL, Render, connect, named, releases_in
 from ..module_utils.platforms.render.goals import goal_of
@@ -343,17 +344,26 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Render:
         params["commit"] = resolve(params["path"], params["ref"])
     release = params["release"] or params["ref"]
     releases = named(releases_in(params["path"], runtime.warn), [params["commit"], params["image"]], release)
-    return connect(params, releases=releases, heartbeat=runtime.heartbeat, warn=runtime.warn, before_write=runtime.before_write)
+    return connect(
+        params, releases=releases, heartbeat=runtime.heartbeat, warn=runtime.warn, before_write=runtime.before_write
+    )
 
 
 def plan(params: dict[str, Any], client: Render) -> Plan:
     state, listed = params["state"], client.deploys()
     serving = live(listed)
     previous = serving.describe() if serving else None
-    before: dict[str, Any] = {"live": brief(serving), "in_progress": [brief(deploy) for deploy in listed if deploy.in_progress]}
+    before: dict[str, Any] = {
+        "live": brief(serving),
+        "in_progress": [brief(deploy) for deploy in listed if deploy.in_progress],
+    }
     before |= {"suspended": is_suspended(client.service), "auto_deploy": auto_deploys(client.service)}
     wanted = False if state == "rolled_back" and params["auto_deploy"] is None else params["auto_deploy"]
-    result: dict[str, Any] = {"deployment": previous, "previous": previous, "auto_deploy": before["auto_deploy"] if wanted is None else wanted}
+    result: dict[str, Any] = {
+        "deployment": previous,
+        "previous": previous,
+        "auto_deploy": before["auto_deploy"] if wanted is None else wanted,
+    }
     work = Work(params["wait"], changes(client, auto_deploy=wanted), settings_may_fail=state == "rolled_back")
     after = {**before, "auto_deploy": result["auto_deploy"]}
     if state in SETTINGS:
@@ -369,9 +379,15 @@ def plan(params: dict[str, Any], client: Render) -> Plan:
         result["service"] = told_settings(client.service)
     work.course = course = decide(listed, goal_of(params, client, listed, result.get("variables", [])))
     found = course.found
-    predicted = {**found.describe(), "status": "live" if params["wait"] else found.word} if found else course.goal.predicted
+    predicted = (
+        {**found.describe(), "status": "live" if params["wait"] else found.word} if found else course.goal.predicted
+    )
     if not (course.is_complete and found and found.is_live):
-        after |= {"live": {key: predicted[key] for key in ("id", "release", "status")}, "in_progress": [], "suspended": False}
+        after |= {
+            "live": {key: predicted[key] for key in ("id", "release", "status")},
+            "in_progress": [],
+            "suspended": False,
+        }
     if course.is_complete:
         result["changed"] = bool(work.settings)  # a deploy in progress is only waited for
     return Plan(before, after, work, {**result, **course.details, "deployment": predicted})

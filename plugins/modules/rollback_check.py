@@ -11,7 +11,8 @@ module: rollback_check
 version_added: 1.0.0
 short_description: Check whether a deploy could be put back
 description:
-  - Judges from what is known of each unit whether the image of its live release is kept, how it would be put back, and whether the live release runs on
+  - Judges from what is known of each unit whether the image of its live release is kept, how it would be put back, and
+    whether the live release runs on
     the new schema.
   - A first deploy has nothing to go back to.
 author:
@@ -117,7 +118,8 @@ answers:
       type: str
     outcome:
       description:
-        - One of V(passed), V(failed), V(waived), V(attested), V(could_not_be_asked), V(due_later), V(not_applicable) and V(not_configured).
+        - One of V(passed), V(failed), V(waived), V(attested), V(could_not_be_asked), V(due_later), V(not_applicable)
+          and V(not_configured).
       type: str
     stops:
       description: Whether it stops the deploy.
@@ -195,14 +197,20 @@ from typing import Any
 
 from ..module_utils.checks.register import CHECKS
 from ..module_utils.checks.run import run_one
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import checks_options, validated
+from ..module_utils.core.plan import Plan
 
 MINE = [check for check in CHECKS if check.name in ("rollback",)]
 
 
 def argument_spec() -> dict[str, Any]:
-    return {**{name: spec for check in MINE for name, spec in check.options.items()}, "release": {"type": "str"}, "commit": {"type": "str"}, **checks_options()}
+    return {
+        **{name: spec for check in MINE for name, spec in check.options.items()},
+        "release": {"type": "str"},
+        "commit": {"type": "str"},
+        **checks_options(),
+    }
 
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> None:

@@ -224,14 +224,33 @@ error:
 from typing import Any
 
 from ..module_utils.core.http import REQUESTS_ERROR
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import api_options
+from ..module_utils.core.plan import Plan
 from ..module_utils.platforms.sentry.client import API_URL, Sentry
-from ..module_utils.platforms.sentry.release import Work, asked, commits_of, described, newest_commit, refuse_unfit, shown
+from ..module_utils.platforms.sentry.release import (
+    Work,
+    asked,
+    commits_of,
+    described,
+    newest_commit,
+    refuse_unfit,
+    shown,
+)
 
-COMMIT = {"id": {"type": "str", "required": True}, **{name: {"type": "str"} for name in ("repository", "subject", "author_name", "author_email", "timestamp")}}
-REF = {"repository": {"type": "str", "required": True}, "commit": {"type": "str", "required": True}, "previous_commit": {"type": "str"}}
-DEPLOY = {"environment": {"type": "str", "required": True}, **{name: {"type": "str"} for name in ("name", "url", "started_at", "finished_at")}}
+COMMIT = {
+    "id": {"type": "str", "required": True},
+    **{name: {"type": "str"} for name in ("repository", "subject", "author_name", "author_email", "timestamp")},
+}
+REF = {
+    "repository": {"type": "str", "required": True},
+    "commit": {"type": "str", "required": True},
+    "previous_commit": {"type": "str"},
+}
+DEPLOY = {
+    "environment": {"type": "str", "required": True},
+    **{name: {"type": "str"} for name in ("name", "url", "started_at", "finished_at")},
+}
 
 
 def argument_spec() -> dict[str, Any]:
@@ -251,7 +270,11 @@ def argument_spec() -> dict[str, Any]:
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> Sentry:
     refuse_unfit(params)
-    hooks: dict[str, Any] = {"before_write": runtime.before_write, "tick": runtime.heartbeat, "allow_plain_http": params["allow_plain_http"]}
+    hooks: dict[str, Any] = {
+        "before_write": runtime.before_write,
+        "tick": runtime.heartbeat,
+        "allow_plain_http": params["allow_plain_http"],
+    }
     return Sentry(params["api_token"], params["organization"], params["api_url"], timeout=params["timeout"], **hooks)
 
 
@@ -266,7 +289,11 @@ def plan(params: dict[str, Any], client: Sentry) -> Plan:
         fields.update(commits_of(params))
     missing = [slug for slug in params["projects"] if slug not in before["projects"]]
     after = {
-        **{"version": version, "projects": before["projects"] + missing, "last_commit": commit or before["last_commit"]},
+        **{
+            "version": version,
+            "projects": before["projects"] + missing,
+            "last_commit": commit or before["last_commit"],
+        },
         **{"released_at": before["released_at"] or params["released_at"]},
         **{key: before.get(key) or params[key] for key in ("url", "ref")},
     }
@@ -275,7 +302,10 @@ def plan(params: dict[str, Any], client: Sentry) -> Plan:
         before={**before, **(place if told else {})} if known else {},
         after={**after, **place},
         todo=Work(version, bool(known), missing, fields, deploy if deploy and not told else None),
-        result={"release": {key: after[key] for key in ("version", "projects", "released_at", "last_commit")}, **described(deploy, told)},
+        result={
+            "release": {key: after[key] for key in ("version", "projects", "released_at", "last_commit")},
+            **described(deploy, told),
+        },
     )
 
 
@@ -285,7 +315,14 @@ def apply(intent: Plan, client: Sentry) -> dict[str, Any]:
 
 
 def main() -> None:
-    run(argument_spec(), build_client, plan, apply, libraries={"requests": REQUESTS_ERROR}, mutually_exclusive=[("commits", "refs")])
+    run(
+        argument_spec(),
+        build_client,
+        plan,
+        apply,
+        libraries={"requests": REQUESTS_ERROR},
+        mutually_exclusive=[("commits", "refs")],
+    )
 
 
 if __name__ == "__main__":

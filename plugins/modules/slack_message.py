@@ -170,8 +170,9 @@ from ansible.module_utils.common.parameters import env_fallback
 
 from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.http import REQUESTS_ERROR
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import plain_http_options
+from ..module_utils.core.plan import Plan
 from ..module_utils.platforms.slack import API_URL, LONGEST, Slack, Webhook, plain
 
 
@@ -192,7 +193,11 @@ def argument_spec() -> dict[str, Any]:
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> Slack | Webhook:
     refuse_unfit(params)
-    hooks: dict[str, Any] = {"before_write": runtime.before_write, "tick": runtime.heartbeat, "allow_plain_http": params["allow_plain_http"]}
+    hooks: dict[str, Any] = {
+        "before_write": runtime.before_write,
+        "tick": runtime.heartbeat,
+        "allow_plain_http": params["allow_plain_http"],
+    }
     if params["webhook_url"]:
         return Webhook(params["webhook_url"], timeout=params["timeout"], **hooks)
     return Slack(params["api_token"], params["api_url"], timeout=params["timeout"], **hooks)
@@ -200,7 +205,10 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Slack | Webhook:
 
 def refuse_unfit(params: dict[str, Any]) -> None:
     if params["webhook_url"] and (params["channel"] or params["ts"]):
-        raise ConfigError("A webhook posts new messages to its own channel only. Leave out channel and ts, or use api_token instead of webhook_url.")
+        raise ConfigError(
+            "A webhook posts new messages to its own channel only. Leave out channel and ts, or use api_token instead"
+            " of webhook_url."
+        )
     if not params["webhook_url"] and not (params["api_token"] and params["channel"]):
         raise ConfigError("Set api_token and channel, or webhook_url.")
     if params["ts"] and params["thread_ts"]:
@@ -212,7 +220,10 @@ def refuse_unfit(params: dict[str, Any]) -> None:
         )
     for name in ("ts", "thread_ts"):
         if params[name] and not re.fullmatch(r"\d{10}\.\d{6}", params[name]):
-            raise ConfigError(f"{name} is {params[name]!r}, which identifies no message. Use message.ts of the task that posted it, in quotes.")
+            raise ConfigError(
+                f"{name} is {params[name]!r}, which identifies no message. Use message.ts of the task that posted it,"
+                " in quotes."
+            )
     if not params["text"].strip() or len(params["text"]) > LONGEST:
         raise ConfigError(f"text has {len(params['text'])} characters. It must have 1 to {LONGEST}.")
 
@@ -244,7 +255,9 @@ def main() -> None:
 
 
 def hidden(params: dict[str, Any]) -> list[str]:
-    """Return the secret last part of a webhook's URL. With no_log on the whole URL, Ansible would not mask this part alone."""
+    """Return the secret last part of a webhook's URL. With no_log on the whole URL, Ansible would not mask
+    this part alone.
+    """
     return [part for part in (params["webhook_url"] or "").strip().split("/")[-1:] if part]
 
 

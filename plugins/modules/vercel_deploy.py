@@ -292,13 +292,23 @@ error:
 from typing import Any
 
 from ..module_utils.core.http import REQUESTS_ERROR
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import api_options, lease_options, source_options, wait_options
+from ..module_utils.core.plan import Plan
 from ..module_utils.core.wait import Outcome
 from ..module_utils.platforms.vercel.client import API_URL, Vercel, connect
 from ..module_utils.platforms.vercel.git import refuse_unguarded
 from ..module_utils.platforms.vercel.stage import choose
-from ..module_utils.platforms.vercel.states import ROLLING, auto_assigns, brief, describe, named, on_its_way, production, state_of
+from ..module_utils.platforms.vercel.states import (
+    ROLLING,
+    auto_assigns,
+    brief,
+    describe,
+    named,
+    on_its_way,
+    production,
+    state_of,
+)
 from ..module_utils.platforms.vercel.work import Cancel, Serve, Stage, Work
 from ..module_utils.release.lease import guard
 
@@ -336,7 +346,10 @@ def plan(params: dict[str, Any], client: Vercel) -> Plan:
     plans = {"staged": plan_staged, "canceled": plan_canceled}
     intent = plans.get(params["state"], plan_served)(params, client, project, before)
     intent.result["previous"] = describe(live) if live else None
-    intent.result["auto_assign_domains"] = {"before": before["auto_assign_domains"], "after": intent.after["auto_assign_domains"]}
+    intent.result["auto_assign_domains"] = {
+        "before": before["auto_assign_domains"],
+        "after": intent.after["auto_assign_domains"],
+    }
     return intent
 
 
@@ -356,7 +369,11 @@ def plan_staged(params: dict[str, Any], client: Vercel, project: Any, before: di
         **({} if found else build.details),
     }
     deployment = {**named(found or {"meta": build.meta}, release), "status": status}
-    result = {"deployment": deployment, "changed": not found or turned_off, **({"upload": build.size} if build.files else {})}
+    result = {
+        "deployment": deployment,
+        "changed": not found or turned_off,
+        **({"upload": build.size} if build.files else {}),
+    }
     work = Stage(project, release, params["wait"], build, turns_off=bool(turned_off))
     return Plan({**before, "staged": was}, after, work, result)  # waiting alone is not a change
 
@@ -377,8 +394,21 @@ def plan_served(params: dict[str, Any], client: Vercel, project: Any, before: di
         after["auto_assign_domains"] = params["auto_assign_domains"]
     only_waits = under_way and before["auto_assign_domains"] == after["auto_assign_domains"]
     assigns = {"assigns": before["auto_assign_domains"], "shall_assign": after["auto_assign_domains"]}
-    work = Serve(project, params["release"] or params["ref"], params["wait"], target, verb, asks=outcome is not Outcome.READY and not under_way, **assigns)
-    return Plan(before, after, work, {"deployment": named(target, params["release"]), "changed": before != after and not only_waits})
+    work = Serve(
+        project,
+        params["release"] or params["ref"],
+        params["wait"],
+        target,
+        verb,
+        asks=outcome is not Outcome.READY and not under_way,
+        **assigns,
+    )
+    return Plan(
+        before,
+        after,
+        work,
+        {"deployment": named(target, params["release"]), "changed": before != after and not only_waits},
+    )
 
 
 def plan_canceled(params: dict[str, Any], client: Vercel, project: Any, before: dict[str, Any]) -> Plan:
@@ -387,7 +417,12 @@ def plan_canceled(params: dict[str, Any], client: Vercel, project: Any, before: 
     if state_of(target)[0] not in (Outcome.READY, Outcome.FAILED):
         deployment["status"] = "canceled"
     after = {**before, "canceled": brief(target) | {"status": deployment["status"]}}
-    return Plan({**before, "canceled": brief(target)}, after, Cancel(params["release"] or params["ref"], target), {"deployment": deployment})
+    return Plan(
+        {**before, "canceled": brief(target)},
+        after,
+        Cancel(params["release"] or params["ref"], target),
+        {"deployment": deployment},
+    )
 
 
 def apply(intent: Plan, client: Vercel) -> dict[str, Any]:
@@ -397,8 +432,18 @@ def apply(intent: Plan, client: Vercel) -> dict[str, Any]:
 
 def main() -> None:
     required = [("state", state, ["deployment"]) for state in ("promoted", "rolled_back", "canceled")]
-    required += [("source", source, ["commit"]) for source in ("commit", "adopt")] + [("source", "redeploy", ["deployment"])]
-    run(argument_spec(), build_client, plan, apply, guard=guard, libraries={"requests": REQUESTS_ERROR}, required_if=required)
+    required += [("source", source, ["commit"]) for source in ("commit", "adopt")] + [
+        ("source", "redeploy", ["deployment"])
+    ]
+    run(
+        argument_spec(),
+        build_client,
+        plan,
+        apply,
+        guard=guard,
+        libraries={"requests": REQUESTS_ERROR},
+        required_if=required,
+    )
 
 
 if __name__ == "__main__":

@@ -131,8 +131,9 @@ from typing import Any
 
 from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.http import REQUESTS_ERROR
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import api_options, lease_options
+from ..module_utils.core.plan import Plan
 from ..module_utils.platforms.vercel.client import API_URL, Vercel, connect
 from ..module_utils.platforms.vercel.variables import Variable, compare, environments, read, shown, write
 from ..module_utils.release.lease import guard
@@ -164,7 +165,9 @@ def plan(params: dict[str, Any], client: Vercel) -> Plan:
     there = read(client, project)
     here = [variable for variable in there if variable.where & where]
     names = {variable.name for variable in here}
-    unwanted = sorted(name for name in names if name in params["absent"] or (params["exclusive"] and name not in wanted))
+    unwanted = sorted(
+        name for name in names if name in params["absent"] or (params["exclusive"] and name not in wanted)
+    )
     change = compare(there, wanted, unwanted, where, sensitive=params["sensitive"], key=key)
     moved = {*unwanted, *change.names()}
     now = {name: [variable for variable in here if variable.name == name] for name in sorted(names)}
@@ -174,26 +177,42 @@ def plan(params: dict[str, Any], client: Vercel) -> Plan:
         hidden = params["sensitive"] or any(variable.sensitive for variable in now.get(name, []))
         shall[name] = shown(project, [Variable("", name, where, value, None, hidden)], where, key)
     result = {
-        **{"added": sorted(moved & wanted.keys() - names), "updated": sorted(moved & wanted.keys() & names), "removed": unwanted},
+        **{
+            "added": sorted(moved & wanted.keys() - names),
+            "updated": sorted(moved & wanted.keys() & names),
+            "removed": unwanted,
+        },
         "variable_digests": {name: told["digest"] for name, told in sorted(shall.items())},
     }
     before, after = ({name: told for name, told in sorted(all_of.items()) if name in moved} for all_of in (was, shall))
-    return Plan(before, after, {"project": project, "change": change, "where": where, "sensitive": params["sensitive"], "key": key}, result)
+    return Plan(
+        before,
+        after,
+        {"project": project, "change": change, "where": where, "sensitive": params["sensitive"], "key": key},
+        result,
+    )
 
 
 def refuse_wrong(params: dict[str, Any]) -> None:
     wanted = params["variables"]
     if odd := sorted(name for name, value in wanted.items() if not isinstance(value, str)):
-        raise ConfigError(f"The value of {', '.join(odd)} in variables is not a string. Put it in quotes.", code="no_string")
+        raise ConfigError(
+            f"The value of {', '.join(odd)} in variables is not a string. Put it in quotes.", code="no_string"
+        )
     if both := sorted(wanted.keys() & set(params["absent"])):
-        raise ConfigError(f"{', '.join(both)} is in variables and in absent. Remove it from one of them.", code="contradiction")
+        raise ConfigError(
+            f"{', '.join(both)} is in variables and in absent. Remove it from one of them.", code="contradiction"
+        )
     if params["exclusive"] and not wanted:
         raise ConfigError(
-            "exclusive without variables would remove every variable of the environments. List those to keep in variables.",
+            "exclusive without variables would remove every variable of the environments. List those to keep in"
+            " variables.",
             code="empty_list",
         )
     if not params["environments"]:
-        raise ConfigError("environments is empty, so no variable would be set. Add one, such as production.", code="no_environment")
+        raise ConfigError(
+            "environments is empty, so no variable would be set. Add one, such as production.", code="no_environment"
+        )
     if params["sensitive"] and "development" in params["environments"]:
         raise ConfigError(
             "Vercel has no sensitive variables for development. Set those in a separate task without sensitive.",

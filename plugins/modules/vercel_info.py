@@ -221,8 +221,9 @@ from typing import Any
 
 from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.http import REQUESTS_ERROR
-from ..module_utils.core.module import Plan, Runtime, run
+from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import api_options
+from ..module_utils.core.plan import Plan
 from ..module_utils.platforms.vercel.client import API_URL, Vercel, connect
 from ..module_utils.platforms.vercel.git import git_link
 from ..module_utils.platforms.vercel.states import auto_assigns, describe, production
@@ -273,7 +274,9 @@ def plan(params: dict[str, Any], client: Vercel) -> Plan:
 def told_logs(client: Vercel, project: Any, params: dict[str, Any], live: Any) -> dict[str, Any]:
     wanted = params["deployment"] or (live or {}).get("id")
     if not wanted:
-        raise ConfigError("Production has no live deployment, so there are no logs. Set deployment.", code="nothing_live")
+        raise ConfigError(
+            "Production has no live deployment, so there are no logs. Set deployment.", code="nothing_live"
+        )
     deployment = client.deployment(project, wanted)
     logs: dict[str, Any] = {}
     if "build" in params["logs"]:

@@ -1,6 +1,8 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The double of Vercel, Railway, Render and Cloudflare: their APIs, their state machines, and the hosts that they serve."""
+"""The double of Vercel, Railway, Render and Cloudflare: their APIs, their state machines, and the hosts
+that they serve.
+"""
 
 from __future__ import annotations

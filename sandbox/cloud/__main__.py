@@ -24,7 +24,8 @@ async def serve(config: Path) -> None:
     cloud = Cloud(json.loads(config.read_text()))
     try:
         await cloud.start()
-        await cloud.context.listeners.open(Control(cloud).app(), cloud.context.ports["control"])  # last: who can ask it finds all in place
+        # last: who can ask it finds all in place
+        await cloud.context.listeners.open(Control(cloud).app(), cloud.context.ports["control"])
         logging.info("ready")
         await stopped.wait()
     finally:
@@ -33,7 +34,12 @@ async def serve(config: Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m sandbox.cloud", description=__doc__)
-    parser.add_argument("--config", type=Path, required=True, help="JSON with state_dir, cache_dir, ports, tokens, node_bin, perhaps repository")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        required=True,
+        help="JSON with state_dir, cache_dir, ports, tokens, node_bin, perhaps repository",
+    )
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger().setLevel(logging.INFO)
     for chatty in ("httpx", "uvicorn"):

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Builds of uploaded apps by their own scripts, cached by content: the same upload, Node and variables are built once."""
+"""Builds of uploaded apps by their own scripts, cached by content: the same upload, Node and variables are
+built once.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,9 @@ class Blobs:
         return entry(self.put(content.read()), member.mode) if content else None
 
     def write(self, files: Mapping[str, str], folder: Path) -> None:
-        """Write files by their entries below a folder, the links last: nothing is written through one. Raises BuildFailed."""
+        """Write files by their entries below a folder, the links last: nothing is written through one.
+        Raises BuildFailed.
+        """
         for name, kept in sorted(files.items(), key=lambda item: item[1].endswith(f"{LINK:o}")):
             digest, _space, mode = kept.partition(" ")
             target = folder / name
@@ -89,13 +93,16 @@ class Blobs:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that a build depends on besides Node: file entries by path, variables, what to run where, what to keep."""
+    """Everything that a build depends on besides Node: file entries by path, variables, what to run where,
+    what to keep.
+    """
 
     files: Mapping[str, str]
     variables: Mapping[str, str]
     command: str = ""  # instead of the app's own build script
     root: str = ""
-    output: str = ""  # the folder that is kept; the whole upload if it is empty, or if it does not exist and Next.js can serve the app
+    # the folder that is kept; the whole upload if it is empty, or if it does not exist and Next.js can serve the app
+    output: str = ""
     prebuilt: bool = False  # the upload is the result of a build that was made elsewhere
 
 
@@ -147,9 +154,18 @@ class Builder:
         """Return the digest of everything that a build depends on."""
         if not self._node_version:
             self._node_version = (await self._output([str(self.node_bin / "node"), "--version"])).strip()
-        parts = [sorted(recipe.files.items()), sorted(recipe.variables.items()), recipe.command, recipe.root, recipe.output, self._node_version]
+        parts = [
+            sorted(recipe.files.items()),
+            sorted(recipe.variables.items()),
+            recipe.command,
+            recipe.root,
+            recipe.output,
+            self._node_version,
+        ]
         return hashlib.sha256(
-            json.dumps([*parts, *(["prebuilt"] if recipe.prebuilt else []), *(["scripts"] if self.installer.scripts else [])]).encode()
+            json.dumps(
+                [*parts, *(["prebuilt"] if recipe.prebuilt else []), *(["scripts"] if self.installer.scripts else [])]
+            ).encode()
         ).hexdigest()
 
     async def _build(self, key: str, work: Path, recipe: Recipe, log: Log) -> None:
@@ -185,8 +201,16 @@ class Builder:
         except NoDependencies as reason:
             raise BuildFailed(str(reason)) from None
         environment = {
-            **{"HOME": str(work), "LANG": "C.UTF-8", "CI": "1", **self.installer.environment(programs), **recipe.variables},
-            "PATH": os.pathsep.join([str(app / "node_modules" / ".bin"), self.installer.search_path(work / "source", programs)]),
+            **{
+                "HOME": str(work),
+                "LANG": "C.UTF-8",
+                "CI": "1",
+                **self.installer.environment(programs),
+                **recipe.variables,
+            },
+            "PATH": os.pathsep.join(
+                [str(app / "node_modules" / ".bin"), self.installer.search_path(work / "source", programs)]
+            ),
         }
         own = "postinstall" if "postinstall" in manifest.get("scripts", {}) else ""
         build = recipe.command or ("npm run build" if "build" in manifest.get("scripts", {}) else "")
@@ -199,7 +223,7 @@ class Builder:
     async def run(self, argv: list[str], cwd: Path, env: Mapping[str, str], tell: Log) -> None:
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
-            *argv, cwd=cwd, env=dict(env), stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=asyncio.subprocess.STDOUT,
+            *argv, cwd=cwd, env=dict(env), stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=asyncio.subprocess.STDOUT,  # noqa: E501
             start_new_session=True, preexec_fn=die_with_parent(), limit=1 << 20,
         )  # fmt: skip
         assert process.stdout is not None
@@ -219,7 +243,9 @@ class Builder:
             raise BuildFailed(f'Command "{command}" exited with {code}')
 
     async def _output(self, argv: list[str]) -> str:
-        process = await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
+        process = await asyncio.create_subprocess_exec(
+            *argv, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
         output, error = await process.communicate()
         if process.returncode != 0:
             raise BuildFailed(f"{argv[0]} failed: {error.decode(errors='replace').strip()}")

@@ -45,7 +45,16 @@ class Cloud:
 
     @property
     def vendors(self) -> list[Vendor]:
-        return [self.vercel, self.railway, self.cloudflare, self.github, self.slack, self.sentry, self.objects, self.render]
+        return [
+            self.vercel,
+            self.railway,
+            self.cloudflare,
+            self.github,
+            self.slack,
+            self.sentry,
+            self.objects,
+            self.render,
+        ]
 
     async def start(self) -> None:
         """Open the vendors' ports and restore the saved storefronts."""
@@ -59,26 +68,38 @@ class Cloud:
         await self.context.close()
 
     async def create_storefront(self, wanted: dict[str, Any]) -> Storefront:
-        """Provision projects, a service for each unit and a zone. Raises KeyError on a missing key, OSError when a port is taken or given twice."""
+        """Provision projects, a service for each unit and a zone. Raises KeyError on a missing key, OSError
+        when a port is taken or given twice.
+        """
         backend = wanted.get("backend", "railway")
         name, edge, origin = wanted["name"], wanted["edge_ports"], wanted["origin_ports"]
-        if len({*edge.values(), *origin.values()}) < len(edge) + len(origin):  # an edge whose origin has its port would forward to itself forever
+        # an edge whose origin has its port would forward to itself forever
+        if len({*edge.values(), *origin.values()}) < len(edge) + len(origin):
             raise OSError(errno.EADDRINUSE, f"a port is given twice: {sorted([*edge.values(), *origin.values()])}")
         url = {surface: f"http://127.0.0.1:{port}" for surface, port in edge.items()}
         given = dict(wanted.get("variables") or {})
         public = {key: given.pop(key) for key in list(given) if key.startswith("NEXT_PUBLIC_")}
         public = {"NEXT_PUBLIC_API_URL": url["backend"], **public}
-        private = {"NODE_ENV": "production", "CORS_ORIGIN": url["frontend"], "DATABASE_URL": wanted["database_url"], "REDIS_URL": wanted["redis_url"]}
+        private = {
+            "NODE_ENV": "production",
+            "CORS_ORIGIN": url["frontend"],
+            "DATABASE_URL": wanted["database_url"],
+            "REDIS_URL": wanted["redis_url"],
+        }
         created = now()
-        services = (self.render if backend == "render" else self.railway).services_for(wanted, {**private, **given}, created)
+        services = (self.render if backend == "render" else self.railway).services_for(
+            wanted, {**private, **given}, created
+        )
         if services and services[0].kind == "web":
             services[0].port = origin["backend"]
         domains = [f"127.0.0.1:{origin['frontend']}", f"127.0.0.1:{edge['frontend']}"]
-        site = Site(identifier("prj_"), name, self.context.team, domains, [], created, settings=dict(wanted.get("site") or {}))
+        site = Site(
+            identifier("prj_"), name, self.context.team, domains, [], created, settings=dict(wanted.get("site") or {})
+        )
         for key, value in {**public, **(wanted.get("site_variables") or {})}.items():
             self.vercel.set_variable(site, key, value, ["production", "preview"])
         front = Storefront(
-            name, site, str(uuid.uuid4()), str(uuid.uuid4()), str(uuid.uuid4()), {service.id: service for service in services},
+            name, site, str(uuid.uuid4()), str(uuid.uuid4()), str(uuid.uuid4()), {service.id: service for service in services},  # noqa: E501
             uuid.uuid4().hex, edge, created, backend=backend, **self._desks(name),
         )  # fmt: skip
         await self._open(front)
@@ -86,7 +107,9 @@ class Cloud:
         return front
 
     def configure_storefront(self, front: Storefront, wanted: dict[str, Any]) -> list[str]:
-        """Give a storefront the commands of an order. If their units differ, change nothing and return the names that differ."""
+        """Give a storefront the commands of an order. If their units differ, change nothing and return the
+        names that differ.
+        """
         differ = configure(front.services, wanted)
         if not differ and wanted.get("site"):
             front.site.settings.update(wanted["site"])
@@ -98,9 +121,26 @@ class Cloud:
         key = secrets.token_hex(12)
         webhook = f"http://127.0.0.1:{self.context.ports['slack']}/services/{TEAM}/{BOT}/{key}"
         return {
-            "github": {"repository": f"sandbox/{name}", "deployments": [], "statuses": [], "check_runs": [], "pulls": []},
-            "slack": {"channel": f"C{secrets.token_hex(5).upper()}", "name": f"deploys-{name}", "key": key, "webhook": webhook, "messages": []},
-            "sentry": {"organization": name, "projects": [name, f"{name}-api"], "repositories": [f"sandbox/{name}"], "releases": {}},
+            "github": {
+                "repository": f"sandbox/{name}",
+                "deployments": [],
+                "statuses": [],
+                "check_runs": [],
+                "pulls": [],
+            },
+            "slack": {
+                "channel": f"C{secrets.token_hex(5).upper()}",
+                "name": f"deploys-{name}",
+                "key": key,
+                "webhook": webhook,
+                "messages": [],
+            },
+            "sentry": {
+                "organization": name,
+                "projects": [name, f"{name}-api"],
+                "repositories": [f"sandbox/{name}"],
+                "releases": {},
+            },
         }
 
     async def delete_storefront(self, name: str) -> None:
@@ -114,7 +154,12 @@ class Cloud:
     async def restore_storefront(self, name: str, label: str) -> None:
         """Restore a saved storefront. Units that already run as saved keep running. Raises FileNotFoundError."""
         saved = Storefront.load(json.loads(self._label(name, label).read_text()))
-        kept = {key for service in saved.services.values() for key, deployment in service.deployments.items() if runs(service, deployment)}
+        kept = {
+            key
+            for service in saved.services.values()
+            for key, deployment in service.deployments.items()
+            if runs(service, deployment)
+        }
         await self._close(name, keep=kept)
         await self._open(saved)
         self.context.save()
@@ -155,6 +200,8 @@ class Cloud:
         ports += [service.port for service in front.services.values() if service.port]
         ports += [deployment.port for deployment in front.site.deployments.values()]
         await asyncio.gather(
-            self.context.listeners.close(*ports), self.backend(front).stop_units(front, keep), self.vercel.jobs.hosts.stop(front.site.deployments)
+            self.context.listeners.close(*ports),
+            self.backend(front).stop_units(front, keep),
+            self.vercel.jobs.hosts.stop(front.site.deployments),
         )
         del self.context.storefronts[name], self.edges[name]

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every vendor of the double works with: the storefronts and their jobs, builds and processes, faults and the record of requests."""
+"""What every vendor of the double works with: the storefronts and their jobs, builds and processes, faults
+and the record of requests.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,10 @@ log = logging.getLogger("sandbox.cloud")
 
 @dataclass
 class Delays:
-    """Seconds: in each state at Vercel, Railway and Render, in each step of a promotion, until a new deployment at Railway can be read,
-    between two messages of a channel at Slack, and that a process without a health check must have run to count as healthy."""
+    """Seconds: in each state at Vercel, Railway and Render, in each step of a promotion, until a new deployment at
+    Railway can be read, between two messages of a channel at Slack, and that a process without a health check must have
+    run to count as healthy.
+    """
 
     vercel: float = 0.05
     railway: float = 0.05
@@ -50,12 +54,16 @@ class Context:
         self.tokens: dict[str, str] = config["tokens"]
         self.repository: str | None = config.get("repository")  # the shop's; pushes come from it by default
         # No kept connections: a server that closes an idle one just as it is used again would look like a broken site.
-        self.client = httpx.AsyncClient(limits=httpx.Limits(max_keepalive_connections=0), timeout=30, trust_env=False, verify=False)
+        self.client = httpx.AsyncClient(
+            limits=httpx.Limits(max_keepalive_connections=0), timeout=30, trust_env=False, verify=False
+        )
         self.listeners = Listeners()
         self.faults, self.delays = Faults(), Delays()
         self.requests: deque[dict[str, Any]] = deque(maxlen=10_000)
         self.blobs = Blobs(self.folder / "uploads")
-        self.builder = Builder(Path(config["cache_dir"]), Path(config["node_bin"]), self.blobs, scripts=config.get("online", False))
+        self.builder = Builder(
+            Path(config["cache_dir"]), Path(config["node_bin"]), self.blobs, scripts=config.get("online", False)
+        )
         self.units = Units(self.folder, Path(config["node_bin"]), self.client, lambda: self.delays.settle)
         self.exchanges = Exchanges(self.folder, contracts())
         self.storefronts: dict[str, Storefront] = {}

@@ -14,9 +14,12 @@ from urllib.parse import parse_qsl
 
 from openapi_schema_validator import OAS30Validator
 
-UNDESCRIBED = {"401", "403", "404", "429", "500", "502", "503"}  # any operation may answer these, and few of the descriptions say so
-ALSO = {"repos/create-commit-status": {"422"}, "updateOrganizationRelease": {"400"}}  # the vendors validate these bodies too
-PREFIXES = {"cloudflare": "/client/v4", "render": "/v1", "slack": "(?:/api)?"}  # what the documents leave to their servers' URLs
+# any operation may answer these, and few of the descriptions say so
+UNDESCRIBED = {"401", "403", "404", "429", "500", "502", "503"}
+# the vendors validate these bodies too
+ALSO = {"repos/create-commit-status": {"422"}, "updateOrganizationRelease": {"400"}}
+# what the documents leave to their servers' URLs
+PREFIXES = {"cloudflare": "/client/v4", "render": "/v1", "slack": "(?:/api)?"}
 
 
 def refused(status: int, body: bytes) -> bool:
@@ -35,7 +38,9 @@ class Contract:
 
     @cached_property
     def _paths(self) -> list[tuple[re.Pattern[str], dict[str, Any]]]:
-        patterns = {template: re.sub(r"\\{[^}]+\\}", "[^/]+", re.escape(template)) for template in self.document["paths"]}
+        patterns = {
+            template: re.sub(r"\\{[^}]+\\}", "[^/]+", re.escape(template)) for template in self.document["paths"]
+        }
         # A path that is written out goes before one with a parameter in that place.
         ordered = sorted(self.document["paths"].items(), key=lambda item: item[0].count("{"))
         return [(re.compile(self.prefix + patterns[template]), operations) for template, operations in ordered]
@@ -68,13 +73,18 @@ class Contract:
         responses, said = operation["responses"], str(status)
         described = next((responses[status] for status in (said, f"{said[0]}XX") if status in responses), None)
         if described is None:
-            return [] if said in UNDESCRIBED | ALSO.get(operation.get("operationId", ""), set()) else [f"{method} {path}: no such status {said}"]
+            return (
+                []
+                if said in UNDESCRIBED | ALSO.get(operation.get("operationId", ""), set())
+                else [f"{method} {path}: no such status {said}"]
+            )
         if "default" in responses and refused(status, body):
             described = responses["default"]
         schema = self._resolve(described).get("content", {}).get("application/json", {}).get("schema")
         if schema is None:
             return []
-        # Cloudflare's document asks a failure to be a success as well, which nothing can be: it is held to be a failure.
+        # Cloudflare's document asks a failure to be a success as well, which nothing can be: it is held to be a
+        # failure.
         failure = [part for part in schema.get("allOf", []) if part.get("$ref", "").endswith("common-failure")]
         schema = failure[0] if failure else schema
         return [f"{method} {path} {said}: {problem}" for problem in self._wrong(schema, json.loads(body))]

@@ -67,11 +67,16 @@ class Control:
             ("PUT", f"{front}/pulls", self.set_pulls),
             ("GET", "/processes", self.processes),
         ]
-        return Starlette(routes=[Route(path, self._guarded(handler), methods=[method]) for method, path, handler in routes])
+        return Starlette(
+            routes=[Route(path, self._guarded(handler), methods=[method]) for method, path, handler in routes]
+        )
 
     def _guarded(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
-            if not hmac.compare_digest(request.headers.get("authorization", "").encode(), f"Bearer {self.cloud.context.tokens['control']}".encode()):
+            if not hmac.compare_digest(
+                request.headers.get("authorization", "").encode(),
+                f"Bearer {self.cloud.context.tokens['control']}".encode(),
+            ):
                 return JSONResponse({"error": "The control token is wrong or missing."}, 401)
             try:
                 return await handler(request)
@@ -105,7 +110,9 @@ class Control:
         return JSONResponse(self.cloud.context.storefronts[self._name(request)].public())
 
     async def kept(self, request: Request) -> Response:
-        """Return everything that the vendors store about a storefront, including secrets, and whether a job is in progress."""
+        """Return everything that the vendors store about a storefront, including secrets, and whether a job
+        is in progress.
+        """
         name = self._name(request)
         return JSONResponse({**self.cloud.context.storefronts[name].dump(), "busy": self.cloud.context.busy(name)})
 
@@ -148,7 +155,9 @@ class Control:
             commit = await git.resolve(repository, str(wanted.get("ref")))
         except git.NoCommit as error:
             raise _No(404, f"ref: {error}.") from None
-        pushed = {vendor.name: vendor.push(front, commit, repository) for vendor in self._vendors() if hasattr(vendor, "push")}
+        pushed = {
+            vendor.name: vendor.push(front, commit, repository) for vendor in self._vendors() if hasattr(vendor, "push")
+        }
         made = {name: await answer if inspect.isawaitable(answer) else answer for name, answer in pushed.items()}
         return JSONResponse({"commit": commit, "made": made})
 
@@ -176,7 +185,9 @@ class Control:
         except KeyError as error:
             raise _No(400, f"{error.args[0]} is missing.") from None
         except StopIteration:
-            raise _No(400, f"service: use one of {', '.join(service.name for service in front.services.values())}.") from None
+            raise _No(
+                400, f"service: use one of {', '.join(service.name for service in front.services.values())}."
+            ) from None
         return JSONResponse({**service.source, "auto_deploy": service.auto_deploy})
 
     async def add_fault(self, request: Request) -> Response:
@@ -201,9 +212,13 @@ class Control:
 
     async def set_delays(self, request: Request) -> Response:
         try:
-            self.cloud.context.delays = replace(self.cloud.context.delays, **{name: float(seconds) for name, seconds in (await _body(request)).items()})
+            self.cloud.context.delays = replace(
+                self.cloud.context.delays, **{name: float(seconds) for name, seconds in (await _body(request)).items()}
+            )
         except (ValueError, TypeError) as error:
-            raise _No(400, f"delays: {error}; known are {', '.join(asdict(self.cloud.context.delays))}, in seconds.") from None
+            raise _No(
+                400, f"delays: {error}; known are {', '.join(asdict(self.cloud.context.delays))}, in seconds."
+            ) from None
         return Response(status_code=204)
 
     async def reset_delays(self, request: Request) -> Response:
@@ -230,7 +245,11 @@ class Control:
             listed = body["runs"].items() if isinstance(body["runs"], dict) else body["runs"]
             runs = [{"id": now(), "at": now(), "sha": body["sha"], "name": name, **_run(word)} for name, word in listed]
         except (KeyError, ValueError, TypeError):
-            raise _No(400, "Give sha, and runs as a map of names to conclusions, or to queued or in_progress; or as a list of such pairs.") from None
+            raise _No(
+                400,
+                "Give sha, and runs as a map of names to conclusions, or to queued or in_progress; or as a list of such"
+                " pairs.",
+            ) from None
         front.github["check_runs"] = [kept for kept in front.github["check_runs"] if kept["sha"] != body["sha"]] + runs
         self.cloud.context.save()
         return Response(status_code=204)
@@ -239,13 +258,22 @@ class Control:
         """Set the pull requests of a storefront's repository, with their reviews: people make them at the vendor."""
         front, body = self.cloud.context.storefronts[self._name(request)], await _body(request)
         try:
-            pulls = [{"author": "alice", "base": "main", "merged": True, "commits": [], "reviews": [], "at": now(), **pull} for pull in body["pulls"]]
+            pulls = [
+                {"author": "alice", "base": "main", "merged": True, "commits": [], "reviews": [], "at": now(), **pull}
+                for pull in body["pulls"]
+            ]
             for pull in pulls:
-                pull["reviews"] = [{"id": now(), "association": "MEMBER", "type": "User", **one} for one in pull["reviews"]]
-                if not {"number", "head", "merge_commit"} <= pull.keys() or any(not {"by", "state", "commit"} <= one.keys() for one in pull["reviews"]):
+                pull["reviews"] = [
+                    {"id": now(), "association": "MEMBER", "type": "User", **one} for one in pull["reviews"]
+                ]
+                if not {"number", "head", "merge_commit"} <= pull.keys() or any(
+                    not {"by", "state", "commit"} <= one.keys() for one in pull["reviews"]
+                ):
                     raise KeyError
         except (KeyError, TypeError):
-            raise _No(400, "Give pulls, each with number, head and merge_commit, and reviews, each with by, state and commit.") from None
+            raise _No(
+                400, "Give pulls, each with number, head and merge_commit, and reviews, each with by, state and commit."
+            ) from None
         front.github["pulls"] = pulls
         self.cloud.context.save()
         return Response(status_code=204)

@@ -24,7 +24,10 @@ class Past:
         self._before: dict[str, dict[str, Any]] = {}
 
     def remember(self, storefront: str | None) -> None:
-        wanted = any(fault.kind == "stale_read" and fault.vendor == self.vendor and fault.times for fault in self.context.faults.active)
+        wanted = any(
+            fault.kind == "stale_read" and fault.vendor == self.vendor and fault.times
+            for fault in self.context.faults.active
+        )
         if storefront and wanted:
             self._before[storefront] = self.context.storefronts[storefront].dump()
 
@@ -32,7 +35,9 @@ class Past:
         return storefront in self._before
 
     async def answer(self, storefront: str, call: Callable[[], Awaitable[Response]]) -> Response:
-        """Answer a read as if the write had not happened. A read never waits, so no other request sees the old state."""
+        """Answer a read as if the write had not happened. A read never waits, so no other request sees the
+        old state.
+        """
         present = self.context.storefronts[storefront]
         self.context.storefronts[storefront] = Storefront.load(self._before[storefront])
         try:
@@ -43,8 +48,14 @@ class Past:
 
 def with_unknown_state(response: Response, vendor: str, word: str) -> Response:
     """Return the answer with every state in it replaced by ``word``."""
-    changed = Response(json.dumps(_replaced(json.loads(bytes(response.body)), STATES[vendor], word)), response.status_code, media_type="application/json")
-    changed.headers.update({name: value for name, value in response.headers.items() if name not in ("content-length", "content-type")})
+    changed = Response(
+        json.dumps(_replaced(json.loads(bytes(response.body)), STATES[vendor], word)),
+        response.status_code,
+        media_type="application/json",
+    )
+    changed.headers.update(
+        {name: value for name, value in response.headers.items() if name not in ("content-length", "content-type")}
+    )
     return changed
 
 
@@ -53,4 +64,7 @@ def _replaced(item: Any, names: set[str], word: str) -> Any:
         return [_replaced(part, names, word) for part in item]
     if not isinstance(item, dict):
         return item
-    return {key: word if key in names and isinstance(value, str) else _replaced(value, names, word) for key, value in item.items()}
+    return {
+        key: word if key in names and isinstance(value, str) else _replaced(value, names, word)
+        for key, value in item.items()
+    }

@@ -38,7 +38,8 @@ class Edge:
         self.context, self.front = context, front
         self.cache: dict[tuple[str, str], CachedAnswer] = {}  # by host and path with query
         self.purges = 0
-        self.seen: deque[tuple[float, str, str, int]] = deque(maxlen=50_000)  # time, host, cache status, bytes: what analytics tells of
+        # time, host, cache status, bytes: what analytics tells of
+        self.seen: deque[tuple[float, str, str, int]] = deque(maxlen=50_000)
 
     def hosts(self) -> set[str]:
         return {f"127.0.0.1:{port}" for port in self.front.edge_ports.values()}
@@ -69,17 +70,24 @@ class Edge:
         entry = self.cache.get((host, path))
         if entry and time.monotonic() - entry.stored < EDGE_TTL:
             response = Response(entry.response.body, entry.response.status_code)
-            response.raw_headers = [*entry.response.raw_headers, (b"age", str(int(time.monotonic() - entry.stored)).encode())]
+            response.raw_headers = [
+                *entry.response.raw_headers,
+                (b"age", str(int(time.monotonic() - entry.stored)).encode()),
+            ]
             return self._stamp(response, "HIT")
         purges = self.purges
-        response = await self._fetch(surface, request, method="GET", extra={"accept-encoding": "identity", "host": host})
+        response = await self._fetch(
+            surface, request, method="GET", extra={"accept-encoding": "identity", "host": host}
+        )
         directives = response.headers.get("cache-control", "")
         if response.status_code != 200 or "no-store" in directives or "private" in directives:
             return self._stamp(response, "BYPASS" if response.status_code == 200 else "DYNAMIC")
         if purges == self.purges:  # what was asked before a purge may be old: it is not kept
             kept = Response(response.body, 200)
             kept.raw_headers = list(response.raw_headers)
-            self.cache[host, path] = CachedAnswer(kept, time.monotonic(), set(re.split(r"[,\s]+", response.headers.get("cache-tag", ""))))
+            self.cache[host, path] = CachedAnswer(
+                kept, time.monotonic(), set(re.split(r"[,\s]+", response.headers.get("cache-tag", "")))
+            )
         return self._stamp(response, "MISS")
 
     async def _fetch(self, surface: str, request: Request, **how: Any) -> Response:
@@ -91,7 +99,14 @@ class Edge:
 
     async def _fault(self, surface: str, request: Request) -> Response | None:
         """Return an injected answer; a fault may hold only while a certain release is the live one."""
-        fault = self.context.faults.take("edge", "request", storefront=self.front.name, host=surface, path=request.url.path, release=self._live(surface))
+        fault = self.context.faults.take(
+            "edge",
+            "request",
+            storefront=self.front.name,
+            host=surface,
+            path=request.url.path,
+            release=self._live(surface),
+        )
         if fault is None:
             return None
         if fault.kind == "hold":

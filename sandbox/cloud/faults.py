@@ -10,7 +10,18 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-ANSWERS = {"rate_limited", "unavailable", "reset", "timeout", "malformed", "lost_answer", "garbled", "hold", "stale_read", "unknown_state"}
+ANSWERS = {
+    "rate_limited",
+    "unavailable",
+    "reset",
+    "timeout",
+    "malformed",
+    "lost_answer",
+    "garbled",
+    "hold",
+    "stale_read",
+    "unknown_state",
+}
 EFFECTS = {
     "vercel": {"stuck", "build_fails", "alias_fails", "alias_partial", "alias_stays", "queued", "rolls"},
     "railway": {"stuck", "build_fails", "unhealthy", "crashes"},
@@ -33,31 +44,117 @@ FAMILIES = {
 }
 OPERATIONS = {
     "vercel": {
-        *("upload", "create", "get", "list", "cancel", "promote", "rollback", "promote_aliases", "project", "update_project", "domains"),
-        *("aliases", "events", "runtime_logs", "rolling_release", "user", "team", "list_env", "get_env", "upsert_env", "update_env", "delete_env"),
+        *(
+            "upload",
+            "create",
+            "get",
+            "list",
+            "cancel",
+            "promote",
+            "rollback",
+            "promote_aliases",
+            "project",
+            "update_project",
+            "domains",
+        ),
+        *(
+            "aliases",
+            "events",
+            "runtime_logs",
+            "rolling_release",
+            "user",
+            "team",
+            "list_env",
+            "get_env",
+            "upsert_env",
+            "update_env",
+            "delete_env",
+        ),
     },
     "railway": {
-        *("up", "projectToken", "me", "project", "environment", "service", "serviceInstance", "deployments", "deployment", "buildLogs"),
-        *("deploymentLogs", "variables", "deploymentRollback", "deploymentStop", "deploymentRestart", "deploymentRedeploy"),
-        *("deploymentRemove", "deploymentCancel", "serviceInstanceDeploy", "serviceInstanceDeployV2", "serviceInstanceRedeploy"),
+        *(
+            "up",
+            "projectToken",
+            "me",
+            "project",
+            "environment",
+            "service",
+            "serviceInstance",
+            "deployments",
+            "deployment",
+            "buildLogs",
+        ),
+        *(
+            "deploymentLogs",
+            "variables",
+            "deploymentRollback",
+            "deploymentStop",
+            "deploymentRestart",
+            "deploymentRedeploy",
+        ),
+        *(
+            "deploymentRemove",
+            "deploymentCancel",
+            "serviceInstanceDeploy",
+            "serviceInstanceDeployV2",
+            "serviceInstanceRedeploy",
+        ),
         *("serviceInstanceUpdate", "variableUpsert", "variableCollectionUpsert", "variableDelete"),
         *("deploymentSnapshot", "serviceInstanceAutoDeployStatus", "serviceInstanceAutoDeployUpdate", "serviceConnect"),
-        *("environmentPatchCommit", "environmentStageChanges", "environmentPatchCommitStaged", "environmentStagedChanges"),
+        *(
+            "environmentPatchCommit",
+            "environmentStageChanges",
+            "environmentPatchCommitStaged",
+            "environmentStagedChanges",
+        ),
         *("httpMetricsGroupedByStatus", "regions"),
     },
     "render": {
-        *("list_services", "service", "update", "deploys", "create", "deploy", "cancel", "rollback", "suspend", "resume", "restart", "scale"),
+        *(
+            "list_services",
+            "service",
+            "update",
+            "deploys",
+            "create",
+            "deploy",
+            "cancel",
+            "rollback",
+            "suspend",
+            "resume",
+            "restart",
+            "scale",
+        ),
         *("instances", "list_env", "replace_env", "get_env", "upsert_env", "delete_env", "logs", "owners"),
     },
-    "objects": {f"{verb}_{what}" for verb in (*PLAIN, *UPLOADS, "list", "upload") for what in ("lease", "ledger", "backup", "other", *PARTS)},
+    "objects": {
+        f"{verb}_{what}"
+        for verb in (*PLAIN, *UPLOADS, "list", "upload")
+        for what in ("lease", "ledger", "backup", "other", *PARTS)
+    },
     "cloudflare": {"purge", "list_zones", "zone", "setting", "update_setting", "verify_token", "analytics"},
     "github": {
-        *("repository", "commit", "combined_status", "commit_statuses", "create_commit_status", "check_runs", "rate_limit"),
+        *(
+            "repository",
+            "commit",
+            "combined_status",
+            "commit_statuses",
+            "create_commit_status",
+            "check_runs",
+            "rate_limit",
+        ),
         *("pulls_of_commit", "pull_reviews"),
         *("list_deployments", "create_deployment", "deployment", "deployment_statuses", "create_deployment_status"),
     },
     "slack": {"post_message", "update_message", "replies", "auth_test", "api_test", "webhook"},
-    "sentry": {"list_projects", "list_releases", "create_release", "release", "update_release", "list_deploys", "create_deploy"},
+    "sentry": {
+        "list_projects",
+        "list_releases",
+        "create_release",
+        "release",
+        "update_release",
+        "list_deploys",
+        "create_deploy",
+    },
     "edge": {"request"},
 }
 # The operations that may miss a write that went before them, and the fields by which a vendor tells a state.
@@ -87,7 +184,8 @@ effect: ContextVar[str] = ContextVar("effect", default="")  # what befalls the t
 
 @dataclass
 class Fault:
-    """``times`` -1 is for ever; ``after`` lets that many pass first. ``host``, ``path`` and ``release`` narrow a fault of the edge, ``storefront`` any fault.
+    """``times`` -1 is for ever; ``after`` lets that many pass first. ``host``, ``path`` and ``release`` narrow a fault
+    of the edge, ``storefront`` any fault.
 
     ``header`` is what lets a request pass a challenge, as ``name: value``.
     """
@@ -141,7 +239,9 @@ class Faults:
     _cleared: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def hold(self, vendor: str, operation: str, storefront: str | None) -> None:
-        """Keep a request until the faults are cleared; it is listed meanwhile, so that a test can act while it is under way."""
+        """Keep a request until the faults are cleared; it is listed meanwhile, so that a test can act while
+        it is under way.
+        """
         entry = {"vendor": vendor, "operation": operation, "storefront": storefront}
         self.held.append(entry)
         try:
@@ -161,7 +261,10 @@ class Faults:
             if fault.vendor != vendor or operation not in fault.operations or fault.times == 0:
                 continue
             wanted = {key: getattr(fault, key) for key in place}
-            if all(want is None or want in (here if isinstance(here, set) else {here}) for want, here in zip(wanted.values(), place.values(), strict=True)):
+            if all(
+                want is None or want in (here if isinstance(here, set) else {here})
+                for want, here in zip(wanted.values(), place.values(), strict=True)
+            ):
                 if fault.after:
                     fault.after -= 1
                     continue

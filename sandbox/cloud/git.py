@@ -18,7 +18,11 @@ class NoCommit(LookupError):
 
 async def resolve(repository: str, ref: str) -> str:
     """Return the full SHA that a tag, branch or commit stands for. Raises NoCommit."""
-    return (await _git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")).decode().strip()
+    return (
+        (await _git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}"))
+        .decode()
+        .strip()
+    )
 
 
 async def subject(repository: str, commit: str) -> str:
@@ -35,8 +39,12 @@ async def files(repository: str, commit: str, folder: str, blobs: Blobs) -> dict
 
 async def _git(repository: str, *arguments: str) -> bytes:
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec("git", "-C", repository, *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe)
+    process = await asyncio.create_subprocess_exec(
+        "git", "-C", repository, *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe
+    )
     output, error = await process.communicate()
     if process.returncode != 0:
-        raise NoCommit(f"{repository}: {error.decode(errors='replace').strip() or 'it has no such tag, branch or commit'}")
+        raise NoCommit(
+            f"{repository}: {error.decode(errors='replace').strip() or 'it has no such tag, branch or commit'}"
+        )
     return output

@@ -28,14 +28,35 @@ Run = Callable[[list[str], Path, Mapping[str, str], Log], Awaitable[None]]
 # Files besides the manifests that decide what is installed.
 SETTINGS = (".npmrc", "pnpm-workspace.yaml", ".pnpmfile.cjs", ".yarnrc", ".yarnrc.yml")
 DEPENDENCIES = (
-    *("name", "workspaces", "dependencies", "devDependencies", "optionalDependencies", "peerDependencies", "overrides", "resolutions", "pnpm", "bin"),
+    *(
+        "name",
+        "workspaces",
+        "dependencies",
+        "devDependencies",
+        "optionalDependencies",
+        "peerDependencies",
+        "overrides",
+        "resolutions",
+        "pnpm",
+        "bin",
+    ),
     *("packageManager", "dependenciesMeta"),
 )
 YARN_STATE = Path(".yarn", "install-state.gz")  # yarn refuses to run scripts without it
 OFFLINE = {
     "npm_config_update_notifier": "false",
-    **{"YARN_ENABLE_TELEMETRY": "0", "YARN_NODE_LINKER": "node-modules", "YARN_IGNORE_PATH": "1", "YARN_ENABLE_GLOBAL_CACHE": "true"},
-    **{"TURBO_TELEMETRY_DISABLED": "1", "DO_NOT_TRACK": "1", "NEXT_TELEMETRY_DISABLED": "1", "PRISMA_HIDE_UPDATE_MESSAGE": "1"},
+    **{
+        "YARN_ENABLE_TELEMETRY": "0",
+        "YARN_NODE_LINKER": "node-modules",
+        "YARN_IGNORE_PATH": "1",
+        "YARN_ENABLE_GLOBAL_CACHE": "true",
+    },
+    **{
+        "TURBO_TELEMETRY_DISABLED": "1",
+        "DO_NOT_TRACK": "1",
+        "NEXT_TELEMETRY_DISABLED": "1",
+        "PRISMA_HIDE_UPDATE_MESSAGE": "1",
+    },
 }
 # npm warns of settings that only pnpm knows.
 PNPM = {"npm_config_manage_package_manager_versions": "false", "npm_config_verify_deps_before_run": "false"}
@@ -53,7 +74,9 @@ class Installer:
         (cache / "installs").mkdir(parents=True, exist_ok=True)
 
     async def install(self, source: Path, folder: str, node: str, run: Run, tell: Log) -> list[Path]:
-        """Install the dependencies of the app in a folder of the source and return the folders of its programs. Raises NoDependencies."""
+        """Install the dependencies of the app in a folder of the source and return the folders of its
+        programs. Raises NoDependencies.
+        """
         package, manager = self._package(source, folder)
         if manager is None:
             return []
@@ -63,7 +86,11 @@ class Installer:
             raise NoDependencies(str(error)) from None
         paths = [programs] if programs else []
         top = source / manager.folder
-        installed = self.cache / "installs" / _fingerprint(top, manager, [package, *_members(source, package)], f"{node} {self.scripts}")
+        installed = (
+            self.cache
+            / "installs"
+            / _fingerprint(top, manager, [package, *_members(source, package)], f"{node} {self.scripts}")
+        )
         if installed.exists():
             tell("Restored the dependencies from the cache")
             for modules in _kept(installed):
@@ -71,9 +98,16 @@ class Installer:
         else:
             argv = self._command(manager)
             tell(f"Running {' '.join(argv[:2])}")
-            inherited = {name: value for name, value in os.environ.items() if name not in ("NODE_ENV", "npm_config_production")}
+            inherited = {
+                name: value for name, value in os.environ.items() if name not in ("NODE_ENV", "npm_config_production")
+            }
             environment = {**inherited, **self.environment(paths), "CI": "1", "PATH": self.search_path(top, paths)}
-            await run([str(programs / argv[0]) if programs else str(self.node_bin / argv[0]), *argv[1:]], top, environment, tell)
+            await run(
+                [str(programs / argv[0]) if programs else str(self.node_bin / argv[0]), *argv[1:]],
+                top,
+                environment,
+                tell,
+            )
             await self._keep(top, installed)
         return paths
 
@@ -97,13 +131,40 @@ class Installer:
         classic = manager.version.startswith("1.")
         quiet = [] if self.scripts else ["--ignore-scripts"]
         if manager.name == "npm":
-            flags = ["--no-audit", "--no-fund", "--prefer-offline", "--include=dev", "--no-update-notifier", "--cache", str(self.cache / "npm")]
+            flags = [
+                "--no-audit",
+                "--no-fund",
+                "--prefer-offline",
+                "--include=dev",
+                "--no-update-notifier",
+                "--cache",
+                str(self.cache / "npm"),
+            ]
             return ["npm", "ci", *quiet, *flags]
         if manager.name == "pnpm":
-            return ["pnpm", "install", "--frozen-lockfile", "--prod=false", "--prefer-offline", *quiet, "--store-dir", str(self.cache / "pnpm")]
+            return [
+                "pnpm",
+                "install",
+                "--frozen-lockfile",
+                "--prod=false",
+                "--prefer-offline",
+                *quiet,
+                "--store-dir",
+                str(self.cache / "pnpm"),
+            ]
         if classic:
             folder = str(self.cache / "yarn-classic")
-            return ["yarn", "install", "--frozen-lockfile", "--production=false", "--prefer-offline", "--non-interactive", *quiet, "--cache-folder", folder]
+            return [
+                "yarn",
+                "install",
+                "--frozen-lockfile",
+                "--production=false",
+                "--prefer-offline",
+                "--non-interactive",
+                *quiet,
+                "--cache-folder",
+                folder,
+            ]
         return ["yarn", "install", "--immutable", *([] if self.scripts else ["--mode=skip-build"])]
 
     def environment(self, programs: list[Path]) -> dict[str, str]:
@@ -114,7 +175,11 @@ class Installer:
             **{"npm_config_cache": str(self.cache / "npm"), "npm_config_prefer_offline": "true"},
             **{"YARN_CACHE_FOLDER": str(self.cache / "yarn-classic"), "YARN_GLOBAL_FOLDER": str(self.cache / "yarn")},
             "YARN_ENABLE_SCRIPTS": "1" if self.scripts else "0",
-            **({**PNPM, "npm_config_store_dir": str(self.cache / "pnpm")} if any((folder / "pnpm").exists() for folder in programs) else {}),
+            **(
+                {**PNPM, "npm_config_store_dir": str(self.cache / "pnpm")}
+                if any((folder / "pnpm").exists() for folder in programs)
+                else {}
+            ),
             **({"YARN_NPM_REGISTRY_SERVER": registry} if registry else {}),
         }
 
@@ -132,7 +197,11 @@ class Installer:
 
 def _members(source: Path, package: Package) -> list[Package]:
     packages = read_packages(Tree.of_folder(source))
-    return [packages[folder] for folder in (package.root, *package.members) if folder in packages and folder != package.folder]
+    return [
+        packages[folder]
+        for folder in (package.root, *package.members)
+        if folder in packages and folder != package.folder
+    ]
 
 
 def _installed(top: Path) -> Iterator[Path]:
@@ -152,19 +221,33 @@ def _kept(installed: Path) -> Iterator[Path]:
 async def _link(source: Path, target: Path) -> None:
     """Copy a folder or a file by hard links."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    process = await asyncio.create_subprocess_exec("cp", "-al", str(source), str(target), stderr=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(
+        "cp", "-al", str(source), str(target), stderr=asyncio.subprocess.PIPE
+    )
     error = (await process.communicate())[1]
     if process.returncode != 0:
         raise NoDependencies(f"The dependencies could not be copied: {error.decode(errors='replace').strip()}")
 
 
 def _fingerprint(top: Path, manager: Manager, packages: list[Package], more: str) -> str:
-    """Return a digest of everything that decides what is installed. The versions of the app's own packages do not count."""
+    """Return a digest of everything that decides what is installed. The versions of the app's own packages
+    do not count.
+    """
     lockfile = (top / Path(manager.lockfile).name).read_text()
     manifests = {package.folder: {key: package.manifest.get(key) for key in DEPENDENCIES} for package in packages}
     settings = {name: (top / name).read_text() for name in SETTINGS if (top / name).exists()}
-    patches = {str(path.relative_to(top)): path.read_text(errors="replace") for path in sorted(top.glob("patches/**/*.patch"))}
-    parts = [manager.name, manager.version, _without_versions(lockfile) if manager.name == "npm" else lockfile, manifests, settings, patches, more]
+    patches = {
+        str(path.relative_to(top)): path.read_text(errors="replace") for path in sorted(top.glob("patches/**/*.patch"))
+    }
+    parts = [
+        manager.name,
+        manager.version,
+        _without_versions(lockfile) if manager.name == "npm" else lockfile,
+        manifests,
+        settings,
+        patches,
+        more,
+    ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

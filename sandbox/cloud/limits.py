@@ -36,12 +36,21 @@ def headers(vendor: str, window: Window) -> dict[str, str]:
         counts = {"limit": window.limit, "remaining": left, "used": window.used, "reset": at, "resource": "core"}
         return {f"x-ratelimit-{name}": str(value) for name, value in counts.items()}
     if vendor == "sentry":
-        counts = {"limit": window.limit, "remaining": left, "reset": at, "concurrentlimit": 25, "concurrentremaining": 24}
+        counts = {
+            "limit": window.limit,
+            "remaining": left,
+            "reset": at,
+            "concurrentlimit": 25,
+            "concurrentremaining": 24,
+        }
         return {f"x-sentry-rate-limit-{name}": str(value) for name, value in counts.items()}
     if vendor == "render":
         return {"ratelimit-limit": str(window.limit), "ratelimit-remaining": str(left), "ratelimit-reset": str(reset)}
     if vendor == "cloudflare":
-        return {"ratelimit": f'"default";r={left};t={reset}', "ratelimit-policy": f'"default";q={window.limit};w={window.seconds}'}
+        return {
+            "ratelimit": f'"default";r={left};t={reset}',
+            "ratelimit-policy": f'"default";q={window.limit};w={window.seconds}',
+        }
     return {}  # Slack tells only when it is too late, in Retry-After
 
 

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sandbox's S3 server behind an address of the double's own, where requests are recorded and faults can be switched on."""
+"""The sandbox's S3 server behind an address of the double's own, where requests are recorded and faults can
+be switched on.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ UPLOAD = {"PUT": "part", "POST": "complete", "DELETE": "abort", "GET": "parts"}
 
 
 class Objects(Vendor):
-    """Hands everything on. An operation is named after what it does and to what, such as ``put_lease`` or ``begin_dump``."""
+    """Hands everything on. An operation is named after what it does and to what, such as ``put_lease`` or
+    ``begin_dump``.
+    """
 
     name = "objects"
     public = False
@@ -36,7 +40,9 @@ class Objects(Vendor):
     def refusal(self, status: int, code: str, message: str, **more: Any) -> Refusal:
         refusal = Refusal(status, None)
         name = "SlowDown" if status in (429, 503) else code
-        refusal.response = Response(f"<Error><Code>{name}</Code><Message>{message}</Message></Error>", status, media_type="application/xml")
+        refusal.response = Response(
+            f"<Error><Code>{name}</Code><Message>{message}</Message></Error>", status, media_type="application/xml"
+        )
         return refusal
 
     def writes(self, request: Request, operation: str) -> bool:
@@ -46,7 +52,9 @@ class Objects(Vendor):
         """S3 itself judges the signature."""
 
     async def endpoint(self, request: Request) -> Response:
-        return await self.answer(request, _operation(request), lambda: forward(self.context.client, request, self.s3_url))
+        return await self.answer(
+            request, _operation(request), lambda: forward(self.context.client, request, self.s3_url)
+        )
 
     def _storefront(self, request: Request, body: bytes) -> str | None:
         prefix = request.query_params.get("prefix") or "/".join(request.path_params["path"].split("/")[1:])

@@ -34,15 +34,23 @@ def settings_of(wanted: Order, unit: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def service_of(wanted: Order, unit: Mapping[str, Any], variables: Mapping[str, str], *, key: str, name: str, created: int) -> Service:
+def service_of(
+    wanted: Order, unit: Mapping[str, Any], variables: Mapping[str, str], *, key: str, name: str, created: int
+) -> Service:
     """Return a service that runs a unit."""
     own = {**variables, **unit.get("variables", {})}
-    more = {"kind": unit["kind"], "port_variable": unit.get("port") or "PORT", "build_variables": unit.get("build_variables") or {}}
+    more = {
+        "kind": unit["kind"],
+        "port_variable": unit.get("port") or "PORT",
+        "build_variables": unit.get("build_variables") or {},
+    }
     return Service(key, name, created, own, settings_of(wanted, unit), **more)
 
 
 def configure(services: Mapping[str, Service], wanted: Order) -> list[str]:
-    """Give services the settings of an order with the same units. If the units differ, change nothing and return the names that differ."""
+    """Give services the settings of an order with the same units. If the units differ, change nothing and
+    return the names that differ.
+    """
     units = {unit["name"]: unit for unit in units_of(wanted)}
     named = {service.settings.get("unit", service.name): service for service in services.values()}
     if units.keys() != named.keys():

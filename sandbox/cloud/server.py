@@ -98,8 +98,17 @@ class Listeners:
         except OSError:
             listening.close()
             raise
-        settings: dict[str, Any] = {"lifespan": "off", "ws": "none", "log_config": None, "access_log": False, "server_header": False, "date_header": False}
-        server = _Server(uvicorn.Config(app, http=_Protocol, timeout_keep_alive=75, timeout_graceful_shutdown=3, **settings))
+        settings: dict[str, Any] = {
+            "lifespan": "off",
+            "ws": "none",
+            "log_config": None,
+            "access_log": False,
+            "server_header": False,
+            "date_header": False,
+        }
+        server = _Server(
+            uvicorn.Config(app, http=_Protocol, timeout_keep_alive=75, timeout_graceful_shutdown=3, **settings)
+        )
         task = asyncio.create_task(server.serve(sockets=[listening]))
         while not server.started and not task.done():
             await asyncio.sleep(0.002)

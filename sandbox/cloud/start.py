@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How the start command of a built app runs. A script that is a single program runs without its package manager, so that it gets the signals itself."""
+"""How the start command of a built app runs. A script that is a single program runs without its package
+manager, so that it gets the signals itself.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,11 @@ def start_command(command: str, app: Path, path: str) -> Command:
         return Command(["/bin/sh", "-c", script], app, path)
     assigned = ASSIGNED.match(script)
     variables = assigned[0] if assigned else ""
-    return Command(["/bin/sh", "-c", f"{variables}exec {script[len(variables) :]}"], folder, f"{folder / 'node_modules' / '.bin'}:{path}")
+    return Command(
+        ["/bin/sh", "-c", f"{variables}exec {script[len(variables) :]}"],
+        folder,
+        f"{folder / 'node_modules' / '.bin'}:{path}",
+    )
 
 
 def _script(command: str, app: Path) -> tuple[Path, str]:

@@ -87,7 +87,9 @@ class Site:
 
 @dataclass
 class UnitDeployment:
-    """A deployment on Railway or Render. ``image`` is its key in the build cache once it is built, ``commit`` what Render was asked to build."""
+    """A deployment on Railway or Render. ``image`` is its key in the build cache once it is built,
+    ``commit`` what Render was asked to build.
+    """
 
     id: str
     created: int
@@ -124,7 +126,8 @@ class Service:
     answered: dict[str, dict[str, int]] = field(default_factory=dict)  # minute → status → requests
     kind: str = ""  # web, worker or cron
     port_variable: str = "PORT"
-    build_variables: dict[str, str] = field(default_factory=dict)  # more for builds; equal in all sandboxes, since they are part of the cache key
+    # more for builds; equal in all sandboxes, since they are part of the cache key
+    build_variables: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -142,7 +145,8 @@ class Storefront:
     created: int
     development_mode: str = "off"
     backend: str = "railway"
-    staged: dict[str, Any] = field(default_factory=dict)  # changes to the environment at Railway that nobody has committed yet
+    # changes to the environment at Railway that nobody has committed yet
+    staged: dict[str, Any] = field(default_factory=dict)
     github: dict[str, Any] = field(default_factory=dict)
     slack: dict[str, Any] = field(default_factory=dict)
     sentry: dict[str, Any] = field(default_factory=dict)
@@ -171,7 +175,9 @@ class Storefront:
         return next((service for service in self.services.values() if service.port is not None), None)
 
     def service(self, name: str) -> Service:
-        return next(service for service in self.services.values() if name in (service.name, service.settings.get("unit")))
+        return next(
+            service for service in self.services.values() if name in (service.name, service.settings.get("unit"))
+        )
 
     def public(self) -> dict[str, Any]:
         """Return what the storefront's owner may know, in the shape of the sandbox's state."""
@@ -180,7 +186,12 @@ class Storefront:
             return f"http://127.0.0.1:{port}"
 
         services = {service.settings.get("unit", service.name): service.id for service in self.services.values()}
-        ids = {"project": self.project, "environment": self.environment, "services": services, "project_token": self.project_token}
+        ids = {
+            "project": self.project,
+            "environment": self.environment,
+            "services": services,
+            "project_token": self.project_token,
+        }
         return {
             "frontend_url": url(self.edge_ports["frontend"]),
             "backend_url": url(self.edge_ports["backend"]),

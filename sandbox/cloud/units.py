@@ -69,7 +69,9 @@ class Command:
 class Units:
     """Starts, watches and stops processes, and keeps a list of them in a file for the cleanup after a kill."""
 
-    def __init__(self, folder: Path, node_bin: Path, client: httpx.AsyncClient, settle: Callable[[], float] = lambda: 0.3) -> None:
+    def __init__(
+        self, folder: Path, node_bin: Path, client: httpx.AsyncClient, settle: Callable[[], float] = lambda: 0.3
+    ) -> None:
         self.folder, self.node_bin, self.client, self.settle = folder, node_bin, client, settle
         self.record = folder / "processes.json"
         self.all: list[Unit] = []
@@ -78,9 +80,18 @@ class Units:
             stop(leftover, patience=2)
 
     async def start(
-        self, name: str, command: Command, *, variables: Mapping[str, str], log: Path, ended: Callable[[Unit], None], port_variable: str = "PORT"
+        self,
+        name: str,
+        command: Command,
+        *,
+        variables: Mapping[str, str],
+        log: Path,
+        ended: Callable[[Unit], None],
+        port_variable: str = "PORT",
     ) -> Unit:
-        """Start a process with its own port in $PORT and in ``port_variable``; ``ended`` is called when it ends without having been stopped."""
+        """Start a process with its own port in $PORT and in ``port_variable``; ``ended`` is called when it
+        ends without having been stopped.
+        """
         port = free_port()
         ports = dict.fromkeys(["PORT", port_variable], str(port))
         env = {"HOME": str(self.folder), "LANG": "C.UTF-8", **variables, **ports, "PATH": command.path or self._path()}
@@ -116,7 +127,9 @@ class Units:
         return os.pathsep.join([str(self.node_bin), os.defpath])
 
     async def healthy(self, unit: Unit, path: str | None, seconds: float) -> bool:
-        """Wait until the unit answers 200 at ``path``, or runs at all where it has no path; False when it ends or time is up."""
+        """Wait until the unit answers 200 at ``path``, or runs at all where it has no path; False when it
+        ends or time is up.
+        """
         if path is None:
             await asyncio.sleep(min(self.settle(), seconds))
             return unit.running
@@ -145,7 +158,10 @@ class Units:
         await unit.process.wait()
 
     def listing(self) -> list[dict[str, Any]]:
-        return [{"name": unit.name, "pid": unit.process.pid, "port": unit.port, "started": unit.started} for unit in self.all]
+        return [
+            {"name": unit.name, "pid": unit.process.pid, "port": unit.port, "started": unit.started}
+            for unit in self.all
+        ]
 
     def _save(self) -> None:
         write(self.record, self.listing(), compact=True)

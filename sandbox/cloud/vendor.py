@@ -92,17 +92,28 @@ class Vendor(ABC):
         self.context.requests.append(
             {
                 **{"at": time.time(), "vendor": self.name, "operation": operation, "storefront": storefront},
-                **{"method": request.method, "path": request.url.path, "status": response.status_code, "bytes": len(body)},
+                **{
+                    "method": request.method,
+                    "path": request.url.path,
+                    "status": response.status_code,
+                    "bytes": len(body),
+                },
             }
         )
         return response
 
-    async def _answer(self, request: Request, call: Callable[[], Awaitable[Response]], fault: Fault | None, storefront: str | None) -> Response:
+    async def _answer(
+        self, request: Request, call: Callable[[], Awaitable[Response]], fault: Fault | None, storefront: str | None
+    ) -> Response:
         kind = fault.kind if fault else ""
         if fault and kind == "stale_read" and (storefront is None or not self.past.knows(storefront)):
             fault.times += fault.times >= 0  # there was no write that this read could miss: another one will
             kind = ""
-        if fault is None or kind in ("", "lost_answer", "garbled", "stale_read", "unknown_state") or kind in EFFECTS[self.name]:
+        if (
+            fault is None
+            or kind in ("", "lost_answer", "garbled", "stale_read", "unknown_state")
+            or kind in EFFECTS[self.name]
+        ):
             effect.set(kind if kind in EFFECTS[self.name] else "")
             try:
                 response = await (self.past.answer(str(storefront), call) if kind == "stale_read" else call())
@@ -134,7 +145,14 @@ class Vendor(ABC):
         url = f"{request.url.path} {request.url.query}"
         words = set(re.findall(r"[\w.-]+", f"{url} {text}"))
         named = {*re.findall(r"[\w.-]+", url), *re.findall(r'"(?:name|project)"\s*:\s*"([^"]+)"', text)}
-        return next((name for name, front in self.context.storefronts.items() if words & front.ids() or front.site.name in named), None)
+        return next(
+            (
+                name
+                for name, front in self.context.storefronts.items()
+                if words & front.ids() or front.site.name in named
+            ),
+            None,
+        )
 
     def bearer(self, request: Request) -> str:
         return request.headers.get("authorization", "").removeprefix("Bearer ")

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""pg_backup beside pg_dump and gzip, and beside the usual module: how long each takes and how much it keeps, in one run on one database."""
+"""pg_backup beside pg_dump and gzip, and beside the usual module: how long each takes and how much it
+keeps, in one run on one database.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,10 @@ OURS: dict[str, dict[str, Any]] = {
 }
 PEERS = {"folder": "pg_dump | gzip", "S3": "pg_dump | gzip, then boto3 upload_file"}
 USUAL = {f"community.postgresql.postgresql_db, {ending}": ending for ending in (".sql.gz", ".pgc")}
-MISSING = "community.postgresql is not installed (ansible-galaxy collection install community.postgresql -p .ansible/collections), so it has no row."
+MISSING = (
+    "community.postgresql is not installed (ansible-galaxy collection install community.postgresql -p"
+    " .ansible/collections), so it has no row."
+)
 MEMORY = """
 import json, pathlib, re, sys
 sys.path[:] = json.loads(sys.argv[1])
@@ -73,7 +78,7 @@ INSERT INTO customer SELECT n, 'customer' || n || '@shop.example', initcap(subst
 INSERT INTO "order" SELECT n, 1 + n * 7919::bigint % ({scale} * 50000), (ARRAY['paid', 'sent', 'returned'])[1 + n % 3], md5(n::text) || md5(n || 'x'),
     '2025-06-01'::timestamptz + n * interval '83 sec' FROM generate_series(1, {scale} * 250000) n;
 INSERT INTO order_line SELECT 1 + n / 3, 1 + n * 104729::bigint % 10000, 1 + n % 4, n % 900 / 10.0 FROM generate_series(1, {scale} * 600000) n;
-"""
+"""  # noqa: E501
 
 
 class Bench:
@@ -94,11 +99,18 @@ class Bench:
 
     def store(self, target: str) -> dict[str, Any]:
         if target == "S3":
-            return {"store": f"s3://{BUCKET}/{PREFIX}", **{f"store_{key}": value for key, value in self.settings.items()}}
+            return {
+                "store": f"s3://{BUCKET}/{PREFIX}",
+                **{f"store_{key}": value for key, value in self.settings.items()},
+            }
         return {"store": (self.folder / "store").as_uri(), "store_is_shared": True}
 
     def options(self, target: str, how: str) -> dict[str, Any]:
-        given = {"database_url": self.database.url, "postgres_bin": str(self.bin), "recipients": [str(IDENTITY.to_public())]}
+        given = {
+            "database_url": self.database.url,
+            "postgres_bin": str(self.bin),
+            "recipients": [str(IDENTITY.to_public())],
+        }
         return {**given, **self.store(target), **OURS[how]}
 
     def back_up(self, target: str, how: str) -> tuple[float, int]:
@@ -123,7 +135,10 @@ class Bench:
         assert not result["failed"], result["msg"]
         store = open_store(self.store(target))
         with open_backup(store, result["backup"]["name"], str(IDENTITY)) as backup:
-            assert hashlib.sha256(json.dumps(backup.manifest).encode()).digest() == hashlib.sha256(json.dumps(result["backup"]).encode()).digest()
+            assert (
+                hashlib.sha256(json.dumps(backup.manifest).encode()).digest()
+                == hashlib.sha256(json.dumps(result["backup"]).encode()).digest()
+            )
             path = backup.save(self.folder / "read")
         self._check_tables(path)
         subprocess.run(["rm", "-r", path], check=True)
@@ -132,7 +147,10 @@ class Bench:
 
     def _with_a_pipe(self, target: str, file: Path) -> None:
         url = self.database.url.partition("?")[0]
-        subprocess.run(["bash", "-o", "pipefail", "-c", '"$0" "$1" | gzip > "$2"', str(self.bin / "pg_dump"), url, str(file)], check=True)
+        subprocess.run(
+            ["bash", "-o", "pipefail", "-c", '"$0" "$1" | gzip > "$2"', str(self.bin / "pg_dump"), url, str(file)],
+            check=True,
+        )
         if target == "S3":
             self.client.upload_file(str(file), BUCKET, f"{PREFIX}/{file.name}")
 
@@ -140,7 +158,12 @@ class Bench:
         assert self.usual
         server = self.database.url.partition("://")[2]
         user, host = server.partition(":")[0], server.rpartition("@")[2].partition("/")[0]
-        login = {"login_user": user, "login_password": self.database.password, "login_host": host.partition(":")[0], "login_port": int(host.partition(":")[2])}
+        login = {
+            "login_user": user,
+            "login_password": self.database.password,
+            "login_host": host.partition(":")[0],
+            "login_port": int(host.partition(":")[2]),
+        }
         folder = self.folder / "usual"
         folder.mkdir(exist_ok=True)
         (folder / "pg_fifo").unlink(missing_ok=True)
@@ -158,13 +181,23 @@ class Bench:
         return False
 
     def _check_tables(self, path: Path) -> None:
-        listed = subprocess.run([self.bin / "pg_restore", "--list", path], capture_output=True, check=True).stdout.decode()
-        assert [listed.count(f"TABLE DATA public {table} ") for table in ("product", "customer", "order", "order_line")] == [1, 1, 1, 1]
+        listed = subprocess.run(
+            [self.bin / "pg_restore", "--list", path], capture_output=True, check=True
+        ).stdout.decode()
+        assert [
+            listed.count(f"TABLE DATA public {table} ") for table in ("product", "customer", "order", "order_line")
+        ] == [1, 1, 1, 1]
 
     def memory(self, target: str, how: str) -> tuple[float, float]:
         """Return the most memory that Python took for a backup, and what it had taken before it, in MB."""
         given = json.dumps(self.options(target, how))
-        done = subprocess.run([sys.executable, "-c", MEMORY, json.dumps(sys.path)], input=given, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", MEMORY, json.dumps(sys.path)],
+            input=given,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         failed, before, after = json.loads(done.stdout)
         assert not failed
         return after / 1024, before / 1024
@@ -178,7 +211,9 @@ class Bench:
 
 
 def usual_module() -> ModuleType | None:
-    """The module that most use, where its collection is installed; it is no requirement of this one, and comes with a package of 600 MB or from Galaxy."""
+    """The module that most use, where its collection is installed; it is no requirement of this one, and
+    comes with a package of 600 MB or from Galaxy.
+    """
     try:
         return importlib.import_module("ansible_collections.community.postgresql.plugins.modules.postgresql_db")
     except ImportError:
@@ -208,28 +243,41 @@ def test_a_backup_beside_its_peers(bench: Bench) -> None:
             took, sizes[contender] = bench.back_up(*contender)
             seconds.setdefault(contender, []).append(took)
     ((database_size,),) = bench.database.sql("SELECT pg_database_size(current_database())")
-    print(f"\nA shop's database of {database_size / 1e6:.0f} MB, {ROUNDS} rounds; time and size as multiples of the peer's in its round, the median.\n")
+    print(
+        f"\nA shop's database of {database_size / 1e6:.0f} MB, {ROUNDS} rounds; time and size as multiples of the"
+        " peer's in its round, the median.\n"
+    )
     print(f"{'to':<7}{'by':<48}{'seconds':>8}{'time':>7}{'MB':>8}{'size':>7}")
     for target, how in contenders:
         ratio = median(own / peer for own, peer in zip(seconds[target, how], seconds[target, "peer"], strict=True))
         size, peer_size = sizes[target, how], sizes[target, "peer"]
         name = PEERS[target] if how == "peer" else how
-        print(f"{target:<7}{name:<48}{median(seconds[target, how]):>8.2f}{ratio:>7.2f}{size / 1e6:>8.1f}{size / peer_size:>7.2f}")
+        print(
+            f"{target:<7}{name:<48}{median(seconds[target, how]):>8.2f}{ratio:>7.2f}{size / 1e6:>8.1f}{size / peer_size:>7.2f}"  # noqa: E501
+        )
     if not usual:
         print(MISSING)
     most, before = bench.memory("S3", "pg_backup")
-    print(f"\nPython's memory while it backs up to S3: {most:.0f} MB at most, of which {before:.0f} MB were taken before it began.")
+    print(
+        f"\nPython's memory while it backs up to S3: {most:.0f} MB at most, of which {before:.0f} MB were taken before"
+        " it began."
+    )
     assert most - before < 150  # whatever the size of the database
 
 
-# As pgbench --initialize makes it: a filler of blanks, so that -Fc has little to write and the compression is most of its work.
+# As pgbench --initialize makes it: a filler of blanks, so that -Fc has little to write and the compression is most of
+# its work.
 PACKS_WELL = """
 CREATE TABLE pgbench_accounts (aid int NOT NULL, bid int, abalance int, filler char(84)) WITH (fillfactor = 100);
 INSERT INTO pgbench_accounts SELECT n, 1 + n / 100000, 0, '' FROM generate_series(1, {scale} * 600000) n;
 ALTER TABLE pgbench_accounts ADD PRIMARY KEY (aid);
 """
 DUMPS = {"pg_dump | gzip": '"$0" "$1" | gzip > "$2"', "pg_dump -Fc": '"$0" -Fc "$1" > "$2"'}
-STEPS = {"pg_backup, verify: none": {**OFF, "verify": "none"}, "pg_backup, its checksum verified": OFF, "pg_backup, encrypted and verified": {}}
+STEPS = {
+    "pg_backup, verify: none": {**OFF, "verify": "none"},
+    "pg_backup, its checksum verified": OFF,
+    "pg_backup, encrypted and verified": {},
+}
 
 
 @pytest.fixture
@@ -247,7 +295,19 @@ def test_a_backup_of_a_database_that_packs_well(packs_well: Bench) -> None:
     def take(how: str) -> float:
         began = time.perf_counter()
         if how in DUMPS:
-            subprocess.run(["bash", "-o", "pipefail", "-c", DUMPS[how], str(bench.bin / "pg_dump"), url, str(bench.folder / "peer")], check=True)
+            subprocess.run(
+                [
+                    "bash",
+                    "-o",
+                    "pipefail",
+                    "-c",
+                    DUMPS[how],
+                    str(bench.bin / "pg_dump"),
+                    url,
+                    str(bench.folder / "peer"),
+                ],
+                check=True,
+            )
         else:
             result = run_module(pg_backup, {**bench.options("folder", "pg_backup"), **STEPS[how]})
             assert not result["failed"], result["msg"]
@@ -259,8 +319,13 @@ def test_a_backup_of_a_database_that_packs_well(packs_well: Bench) -> None:
         first = turn % len(contenders)
         for how in contenders[first:] + contenders[:first]:
             seconds.setdefault(how, []).append(take(how))
-    print(f"\nA database of pgbench's tables, {SHORT_ROUNDS} rounds; time as multiples of pg_dump | gzip and of pg_dump -Fc in the same round, the median.\n")
+    print(
+        f"\nA database of pgbench's tables, {SHORT_ROUNDS} rounds; time as multiples of pg_dump | gzip and of pg_dump"
+        " -Fc in the same round, the median.\n"
+    )
     print(f"{'by':<48}{'seconds':>8}{'gzip':>7}{'-Fc':>7}")
     for how in contenders:
-        to_gzip, to_custom = (median(own / peer for own, peer in zip(seconds[how], seconds[other], strict=True)) for other in DUMPS)
+        to_gzip, to_custom = (
+            median(own / peer for own, peer in zip(seconds[how], seconds[other], strict=True)) for other in DUMPS
+        )
         print(f"{how:<48}{median(seconds[how]):>8.2f}{to_gzip:>7.2f}{to_custom:>7.2f}")

@@ -37,7 +37,12 @@ class Cost:
 
 
 def deploy(sandbox: Sandbox, folder: Path, release: str, in_process: str) -> Cost:
-    argv = [str(Path(sys.executable).parent / "ansible-playbook"), str(ROOT / "playbooks/deploy.yml"), "-i", str(ROOT / "inventories/development")]
+    argv = [
+        str(Path(sys.executable).parent / "ansible-playbook"),
+        str(ROOT / "playbooks/deploy.yml"),
+        "-i",
+        str(ROOT / "inventories/development"),
+    ]
     argv += ["-e", f"release={release}", "-e", f"runbook_in_process={in_process}"]
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
@@ -49,7 +54,9 @@ def deploy(sandbox: Sandbox, folder: Path, release: str, in_process: str) -> Cos
     printed = folder / "printed"
     with printed.open("w") as output:
         began = time.perf_counter()
-        process = subprocess.Popen(argv, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            argv, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        )
         _pid, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -72,7 +79,10 @@ def test_a_deploy_in_process_costs_less_than_half(shop: Sandbox, tmp_path: Path)
         for way, in_process in list(WAYS.items())[:: 1 if turn % 2 else -1]:
             shop.restore(NAME, "live")
             found[way].append(deploy(shop, tmp_path, "v1.1.0", in_process))
-    print(f"\nv1.1.0 deployed over v1.0.0 in the same sandbox, rounds: {ROUNDS}; the median, with all that the command started.\n")
+    print(
+        f"\nv1.1.0 deployed over v1.0.0 in the same sandbox, rounds: {ROUNDS}; the median, with all that the command"
+        " started.\n"
+    )
     print(f"{'':<18}{'processor s':>12}{'wall s':>8}{'tasks':>7}{'lines':>7}")
     for way, costs in found.items():
         processor, wall = (median(getattr(cost, key) for cost in costs) for key in ("processor", "wall"))

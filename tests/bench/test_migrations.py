@@ -37,7 +37,10 @@ CASES = {
     "int to bigint": ["ALTER TABLE orders ALTER qty TYPE bigint"],
     "varchar(20) to varchar(200)": ["ALTER TABLE orders ALTER note TYPE varchar(200)"],
 }
-ACTS = {"read": "SELECT id, note, qty FROM orders WHERE id = 7", "write": "INSERT INTO orders (note, qty) VALUES ('new', 1)"}
+ACTS = {
+    "read": "SELECT id, note, qty FROM orders WHERE id = 7",
+    "write": "INSERT INTO orders (note, qty) VALUES ('new', 1)",
+}
 
 
 @dataclass

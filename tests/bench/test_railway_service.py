@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""railway_service with a large upload: that its memory does not grow with it, and how long it takes beside tar and curl, in one run against the same double."""
+"""railway_service with a large upload: that its memory does not grow with it, and how long it takes beside
+tar and curl, in one run against the same double.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,8 @@ from tests.unit.support import run_module
 result = run_module(railway_service, json.load(sys.stdin))
 print(json.dumps([result, {PEAK}]))
 """
-# What is usual in its place. The token is in curl's configuration, which it reads from a pipe; the memory is that of the larger of the two programs.
+# What is usual in its place. The token is in curl's configuration, which it reads from a pipe; the memory is that of
+# the larger of the two programs.
 SHELL = """
 import json, resource, subprocess, sys
 folder, archive, url, token = json.load(sys.stdin)
@@ -43,7 +46,7 @@ subprocess.run(["tar", "czf", archive, "-C", folder, "."], check=True)
 words = ["--silent", "--fail-with-body", "--data-binary", f"@{archive}", "--header", "Content-Type: application/gzip", "--config", "-", url]
 done = subprocess.run(["curl", *words], input=f'header = "Project-Access-Token: {token}"', capture_output=True, text=True, check=True)
 print(json.dumps([json.loads(done.stdout), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024]))
-"""
+"""  # noqa: E501
 
 
 class Bench:
@@ -67,13 +70,26 @@ class Bench:
         ids, api_url = self.shop["railway"], self.sandbox.state["cloud"]["railway_url"]
         token = {"api_token": ids["project_token"], "token_type": "project"}
         place = {"project": ids["project"], "environment": ids["environment"], "service": ids["services"]["api"]}
-        program, told = MODULE, {**token, **place, "api_url": api_url, "state": "deployed", "path": str(app), "release": f"v{self.version}", "wait": False}
+        program, told = (
+            MODULE,
+            {
+                **token,
+                **place,
+                "api_url": api_url,
+                "state": "deployed",
+                "path": str(app),
+                "release": f"v{self.version}",
+                "wait": False,
+            },
+        )
         if by == "tar and curl":
-            url = f"{api_url}/project/{ids['project']}/environment/{ids['environment']}/up?serviceId={ids['services']['api']}"
+            url = f"{api_url}/project/{ids['project']}/environment/{ids['environment']}/up?serviceId={ids['services']['api']}"  # noqa: E501
             program, told = SHELL, [str(app), str(self.folder / "app.tar.gz"), url, ids["project_token"]]  # type: ignore[assignment]
         env = {"PYTHONPATH": f"{ROOT / '.ansible' / 'collections'}:{ROOT}", "PATH": "/usr/bin:/bin"}
         began = time.perf_counter()
-        done = subprocess.run([sys.executable, "-c", program], input=json.dumps(told), env=env, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", program], input=json.dumps(told), env=env, capture_output=True, text=True, check=True
+        )
         seconds = time.perf_counter() - began
         answer, megabytes = json.loads(done.stdout)
         assert not answer.get("failed"), answer["msg"]
@@ -95,11 +111,16 @@ def test_a_large_upload_takes_no_more_memory_than_a_small_one(bench: Bench) -> N
         for megabytes in (0, MEGABYTES):
             for by in ("module", "tar and curl") if turn % 2 else ("tar and curl", "module"):
                 found.setdefault((megabytes, by), []).append(bench.measure(by, bench.app(megabytes)))
-    print(f"\nAn application packed and uploaded against the same double, rounds: {ROUNDS}; the median, and the most memory that a process had.\n")
+    print(
+        f"\nAn application packed and uploaded against the same double, rounds: {ROUNDS}; the median, and the most"
+        " memory that a process had.\n"
+    )
     print(f"{'':<10}{'by':<18}{'seconds':>8}{'MB sent':>9}{'MB memory':>11}")
     for (megabytes, by), rounds in found.items():
         seconds, sent = (median(item[key] for item in rounds) for key in ("seconds", "sent"))
         name, memory = "railway_service" if by == "module" else by, max(item["memory"] for item in rounds)
         print(f"{f'{megabytes} MB':<10}{name:<18}{seconds:>8.2f}{sent:>9.2f}{memory:>11.1f}")
     large, small = (max(item["memory"] for item in found[megabytes, "module"]) for megabytes in (MEGABYTES, 0))
-    assert large - small <= BOUND, f"an upload of {MEGABYTES} MB took {large - small:.0f} MB more memory than one of none"
+    assert large - small <= BOUND, (
+        f"an upload of {MEGABYTES} MB took {large - small:.0f} MB more memory than one of none"
+    )

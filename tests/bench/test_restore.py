@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""pg_restore beside gunzip and psql: how long each takes, in one run on one database, and for how long the database is shut."""
+"""pg_restore beside gunzip and psql: how long each takes, in one run on one database, and for how long the
+database is shut.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,16 @@ class Bench:
             region_name=settings["region"],
         )
         self.file = folder / "peer.sql.gz"
-        argv = ["bash", "-o", "pipefail", "-c", '"$0" "$1" | gzip > "$2"', str(self.bin / "pg_dump"), self.url_of(PREFIX), str(self.file)]
+        argv = [
+            "bash",
+            "-o",
+            "pipefail",
+            "-c",
+            '"$0" "$1" | gzip > "$2"',
+            str(self.bin / "pg_dump"),
+            self.url_of(PREFIX),
+            str(self.file),
+        ]
         subprocess.run(argv, check=True)
         self.client.upload_file(str(self.file), BUCKET, f"{PREFIX}/{self.file.name}")
         for store in self.stores.values():
@@ -70,11 +81,15 @@ class Bench:
 
     def count(self, name: str) -> list[tuple[Any, ...]]:
         statement = " UNION ALL ".join(f"SELECT '{what}', count(*) FROM {table}" for what, table in COUNTS.items())
-        done = subprocess.run([self.bin / "psql", "-XAtc", statement, self.url_of(name)], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [self.bin / "psql", "-XAtc", statement, self.url_of(name)], capture_output=True, text=True, check=True
+        )
         return sorted(tuple(line.split("|")) for line in done.stdout.splitlines())
 
     def stage(self, target: str) -> tuple[dict[str, Any], dict[str, float]]:
-        """Restore beside the live database, analyze, verify, and compare with the live one. Returns also the seconds until each of these was done."""
+        """Restore beside the live database, analyze, verify, and compare with the live one. Returns also
+        the seconds until each of these was done.
+        """
         began, seconds = time.perf_counter(), {}
 
         def verify(*given: Any) -> dict[str, Any]:
@@ -97,7 +112,10 @@ class Bench:
             file = self.folder / "downloaded.sql.gz"
             self.client.download_file(BUCKET, f"{PREFIX}/{self.file.name}", str(file))
         script = 'gunzip -c "$2" | "$0" -q -v ON_ERROR_STOP=1 -o /dev/null "$1"'
-        subprocess.run(["bash", "-o", "pipefail", "-c", script, str(self.bin / "psql"), self.url_of(database.name), str(file)], check=True)
+        subprocess.run(
+            ["bash", "-o", "pipefail", "-c", script, str(self.bin / "psql"), self.url_of(database.name), str(file)],
+            check=True,
+        )
         return database
 
     def close(self) -> None:
@@ -138,7 +156,10 @@ def test_a_restore_beside_its_peers(bench: Bench) -> None:
             for what, spent in took.items():
                 seconds.setdefault((target, what), []).append(spent)
     ((size,),) = bench.database.sql("SELECT pg_database_size(current_database())")
-    print(f"\nA shop's database of {size / 1e6:.0f} MB, {ROUNDS} rounds; time as a multiple of the peer's in the same round, the median.\n")
+    print(
+        f"\nA shop's database of {size / 1e6:.0f} MB, {ROUNDS} rounds; time as a multiple of the peer's in the same"
+        " round, the median.\n"
+    )
     print(f"{'from':<8}{'by':<56}{'seconds':>8}{'time':>7}")
     for target in TARGETS:
         for what in (PEERS[target], PEER_ANALYZED, LOADED, VERIFIED, COMPARED):
@@ -155,4 +176,7 @@ def test_the_swap_is_short(bench: Bench) -> None:
         held.append(found["held_seconds"])
         shut.append(found["shut_seconds"])
         assert bench.count(PREFIX) == bench.rows
-    print(f"\nThe swap, {ROUNDS} rounds, the median: writers wait {median(held):.2f} s for the count, and it is shut {median(shut):.3f} s of them.")
+    print(
+        f"\nThe swap, {ROUNDS} rounds, the median: writers wait {median(held):.2f} s for the count, and it is shut"
+        f" {median(shut):.3f} s of them."
+    )

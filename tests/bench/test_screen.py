@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many lines a deploy prints: Ansible's own callback beside the operator's screen, a good deploy and a failed one, in one run."""
+"""How many lines a deploy prints: Ansible's own callback beside the operator's screen, a good deploy and a
+failed one, in one run.
+"""
 
 from __future__ import annotations
 

@@ -46,7 +46,11 @@ def live_with_git(shop: Shop, checkout: Path) -> None:
     until(lambda: shop.site_deployment(pushed["made"]["vercel"])["aliasAssigned"])
     shop.vercel_project()
     shop.vercel("GET", "/v7/deployments", params={"projectId": shop.project, "sha": pushed["commit"]})
-    body = {"name": shop.name, "target": "production", "gitSource": {"type": "github", "repoId": 100_200_300, "ref": "main", "sha": pushed["commit"]}}
+    body = {
+        "name": shop.name,
+        "target": "production",
+        "gitSource": {"type": "github", "repoId": 100_200_300, "ref": "main", "sha": pushed["commit"]},
+    }
     for source in (body["gitSource"], {**body["gitSource"], "sha": "0" * 40}):  # type: ignore[dict-item]
         shop.vercel("POST", "/v13/deployments", json={**body, "gitSource": source})
 
@@ -66,7 +70,9 @@ def live_through(shop: Shop) -> None:
     until(lambda: shop.job() == "succeeded")
     failed = shop.create({**frontend("v1.2.0"), "build.mjs": b"process.exit(1)"}).json()["id"]
     until(lambda: shop.site_deployment(failed)["readyState"] == "ERROR")
-    canceled = shop.create({**frontend("v1.3.0"), "build.mjs": b"setTimeout(() => {}, 60000)"}, target="preview").json()["id"]
+    canceled = shop.create(
+        {**frontend("v1.3.0"), "build.mjs": b"setTimeout(() => {}, 60000)"}, target="preview"
+    ).json()["id"]
     shop.vercel("PATCH", f"/v12/deployments/{canceled}/cancel")
     for key in (first, second, failed, canceled, "dpl_unknown"):
         shop.site_deployment(key)
@@ -101,7 +107,12 @@ def live_through(shop: Shop) -> None:
     shop.purge(purge_everything=True)
     shop.purge(tags=[])
     cloudflare = shop.double.cloudflare
-    for path in ("/client/v4/user/tokens/verify", "/client/v4/zones", shop.zone, f"{shop.zone}/settings/development_mode"):
+    for path in (
+        "/client/v4/user/tokens/verify",
+        "/client/v4/zones",
+        shop.zone,
+        f"{shop.zone}/settings/development_mode",
+    ):
         cloudflare.get(path)
     cloudflare.patch(f"{shop.zone}/settings/development_mode", json={"value": "off"})
     cloudflare.post("/client/v4/graphql", json={"query": "{ viewer { zones { zoneTag } } }"})

@@ -24,25 +24,47 @@ def _github(shop: Shop) -> None:
     github, repo = shop.double.github, f"/repos/{shop.made['github']['repository']}"
 
     def ask() -> None:
-        for path in ("", f"/commits/{SHA}", *(f"/commits/{SHA}/{what}" for what in ("status", "statuses", "check-runs", "pulls")), "/deployments"):
+        for path in (
+            "",
+            f"/commits/{SHA}",
+            *(f"/commits/{SHA}/{what}" for what in ("status", "statuses", "check-runs", "pulls")),
+            "/deployments",
+        ):
             github.get(repo + path)
 
     ask()
     github.get("/rate_limit")
-    wanted = {"ref": SHA, "environment": "production", "payload": {"release": "v1.0.0"}, "auto_merge": False, "required_contexts": []}
+    wanted = {
+        "ref": SHA,
+        "environment": "production",
+        "payload": {"release": "v1.0.0"},
+        "auto_merge": False,
+        "required_contexts": [],
+    }
     first, second = (github.post(f"{repo}/deployments", json=wanted).json()["id"] for _unused in range(2))
     for state in ("in_progress", "success"):
         for key in (first, second):
-            github.post(f"{repo}/deployments/{key}/statuses", json={"state": state, "description": state, "environment_url": "https://shop.example"})
+            github.post(
+                f"{repo}/deployments/{key}/statuses",
+                json={"state": state, "description": state, "environment_url": "https://shop.example"},
+            )
     github.get(f"{repo}/deployments", params={"per_page": 1})
     for path in ("", "/statuses"):
         github.get(f"{repo}/deployments/{first}{path}")
         github.get(f"{repo}/deployments/7{path}")
     for state in ("failure", "success", "almost"):
         github.post(f"{repo}/statuses/{SHA}", json={"state": state, "context": f"test/{state}"})
-    shop.double.tell("PUT", f"/storefronts/{shop.name}/check-runs", {"sha": SHA, "runs": {"unit": "success", "e2e": "in_progress"}})
-    reviews = [{"by": "bob", "state": "APPROVED", "commit": SHA}, {"by": "robot", "state": "COMMENTED", "commit": SHA, "type": "Bot", "association": "NONE"}]
-    pulls = [{"number": 7, "head": SHA, "merge_commit": SHA, "reviews": reviews}, {"number": 8, "head": SHA, "merge_commit": None, "merged": False}]
+    shop.double.tell(
+        "PUT", f"/storefronts/{shop.name}/check-runs", {"sha": SHA, "runs": {"unit": "success", "e2e": "in_progress"}}
+    )
+    reviews = [
+        {"by": "bob", "state": "APPROVED", "commit": SHA},
+        {"by": "robot", "state": "COMMENTED", "commit": SHA, "type": "Bot", "association": "NONE"},
+    ]
+    pulls = [
+        {"number": 7, "head": SHA, "merge_commit": SHA, "reviews": reviews},
+        {"number": 8, "head": SHA, "merge_commit": None, "merged": False},
+    ]
     shop.double.tell("PUT", f"/storefronts/{shop.name}/pulls", {"pulls": pulls})
     for number in (7, 8, 9):
         github.get(f"{repo}/pulls/{number}/reviews", params={"per_page": 1})
@@ -65,11 +87,17 @@ def _slack(shop: Shop) -> None:
     slack.get("/api/auth.test")
     slack.get("/api/api.test")
     slack.get("/api/api.test", params={"error": "something"})
-    first = slack.post("/api/chat.postMessage", json={"channel": channel, "text": "a < b: https://shop.example"}).json()["ts"]
+    first = slack.post(
+        "/api/chat.postMessage", json={"channel": channel, "text": "a < b: https://shop.example"}
+    ).json()["ts"]
     slack.post("/api/chat.postMessage", json={"channel": channel, "text": "in the thread", "thread_ts": first})
     slack.post("/api/chat.update", json={"channel": channel, "ts": first, "text": "another text"})
     slack.get("/api/conversations.replies", params={"channel": channel, "ts": first})
-    for wrong in ({"channel": "C00000000"}, {"channel": channel, "text": ""}, {"channel": channel, "text": "x" * 40_001}):
+    for wrong in (
+        {"channel": "C00000000"},
+        {"channel": channel, "text": ""},
+        {"channel": channel, "text": "x" * 40_001},
+    ):
         slack.post("/api/chat.postMessage", json=wrong)
     slack.post("/api/chat.update", json={"channel": channel, "ts": "1.2", "text": "text"})
     slack.post("/api/chat.postMessage", json={"channel": channel, "text": "text"}, headers=WRONG)
@@ -86,18 +114,43 @@ def _sentry(shop: Shop) -> None:
     sentry, organization = shop.double.sentry, f"/api/0/organizations/{shop.made['sentry']['organization']}"
     project = shop.made["sentry"]["project"]
     sentry.get(f"{organization}/projects/")
-    commits = [{"id": SHA, "repository": f"sandbox/{shop.name}", "author_email": "a@shop.example", "message": "A change"}]
-    wanted = {"version": "v1.0.0", "projects": [project], "commits": commits, "url": "https://shop.example", "dateReleased": "2026-01-05T09:00:00Z"}
+    commits = [
+        {"id": SHA, "repository": f"sandbox/{shop.name}", "author_email": "a@shop.example", "message": "A change"}
+    ]
+    wanted = {
+        "version": "v1.0.0",
+        "projects": [project],
+        "commits": commits,
+        "url": "https://shop.example",
+        "dateReleased": "2026-01-05T09:00:00Z",
+    }
     for _unused in range(2):
         sentry.post(f"{organization}/releases/", json=wanted)
-    sentry.put(f"{organization}/releases/v1.0.0/", json={"ref": SHA, "refs": [{"commit": SHA, "repository": f"sandbox/{shop.name}"}]})
+    sentry.put(
+        f"{organization}/releases/v1.0.0/",
+        json={"ref": SHA, "refs": [{"commit": SHA, "repository": f"sandbox/{shop.name}"}]},
+    )
     deploys = f"{organization}/releases/v1.0.0/deploys/"
-    for body in ({"environment": "production", "name": "first", "url": "https://shop.example"}, {"environment": "staging"}, {"environment": "a/b"}):
+    for body in (
+        {"environment": "production", "name": "first", "url": "https://shop.example"},
+        {"environment": "staging"},
+        {"environment": "a/b"},
+    ):
         sentry.post(deploys, json=body)
-    for path in (deploys, f"{organization}/releases/", f"{organization}/releases/v1.0.0/", f"{organization}/releases/v9/", f"{organization}/projects/"):
+    for path in (
+        deploys,
+        f"{organization}/releases/",
+        f"{organization}/releases/v1.0.0/",
+        f"{organization}/releases/v9/",
+        f"{organization}/projects/",
+    ):
         sentry.get(path)
     sentry.get(f"{organization}/releases/", params={"per_page": 1, "query": "v1"})
-    for wrong in ({"version": "a/b", "projects": [project]}, {"version": "v2"}, {"version": "v2", "projects": ["other"]}):
+    for wrong in (
+        {"version": "a/b", "projects": [project]},
+        {"version": "v2"},
+        {"version": "v2", "projects": ["other"]},
+    ):
         sentry.post(f"{organization}/releases/", json=wrong)
     sentry.put(f"{organization}/releases/v1.0.0/", json={"refs": [{"commit": SHA, "repository": "other"}]})
     sentry.get(f"{organization}/releases/v1.0.0/", headers=WRONG)

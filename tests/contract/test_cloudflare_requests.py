@@ -26,7 +26,10 @@ PURGES: dict[str, list[Any]] = {
     "hosts": ["www.shop.example"],
     "prefixes": ["www.shop.example/products"],
 }
-WITH_HEADERS = [{"url": "https://www.shop.example/", "headers": {}}, {"url": "https://www.shop.example/terms", "headers": {"Accept-Language": "de"}}]
+WITH_HEADERS = [
+    {"url": "https://www.shop.example/", "headers": {}},
+    {"url": "https://www.shop.example/terms", "headers": {"Accept-Language": "de"}},
+]
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +46,10 @@ def contract() -> Contract:
 
 def answer(request: Request) -> Answer:
     zone = {"id": ZONE, "name": "shop.example", "status": "active", "value": "off"}
-    return reply(200, {"success": True, "errors": [], "messages": [], "result": [zone] if request.path.endswith("/zones") else zone})
+    return reply(
+        200,
+        {"success": True, "errors": [], "messages": [], "result": [zone] if request.path.endswith("/zones") else zone},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +70,9 @@ def asked() -> list[Request]:
 
 
 def wrong(contract: Contract, sent: Request) -> list[str]:
-    return contract.wrong_in_request(httpx.Request(sent.method, sent.url, headers=dict(sent.headers), content=sent.body))
+    return contract.wrong_in_request(
+        httpx.Request(sent.method, sent.url, headers=dict(sent.headers), content=sent.body)
+    )
 
 
 def test_every_request_is_one_that_cloudflare_describes(contract: Contract, asked: list[Request]):
@@ -74,7 +82,9 @@ def test_every_request_is_one_that_cloudflare_describes(contract: Contract, aske
 def test_every_call_of_the_client_was_among_them(asked: list[Request]):
     calls = re.findall(r'_call\("([A-Z]+)", f?"([^"]+)"', Path(cloudflare.__file__).read_text())
     assert len(calls) == Path(cloudflare.__file__).read_text().count("._call(")
-    assert {(sent.method, sent.path.removeprefix("/client/v4").replace(ZONE, "{zone_id}")) for sent in asked} == set(calls)
+    assert {(sent.method, sent.path.removeprefix("/client/v4").replace(ZONE, "{zone_id}")) for sent in asked} == set(
+        calls
+    )
 
 
 def test_every_kind_of_purge_was_among_them(asked: list[Request]):
@@ -101,4 +111,6 @@ def test_the_question_for_the_caches_counts_is_one_that_its_documentation_allows
     ids=str,
 )
 def test_a_wrong_purge_would_be_noticed(contract: Contract, body: dict[str, Any]):
-    assert contract.wrong_in_request(httpx.Request("POST", f"https://api.cloudflare.com/client/v4/zones/{ZONE}/purge_cache", json=body))
+    assert contract.wrong_in_request(
+        httpx.Request("POST", f"https://api.cloudflare.com/client/v4/zones/{ZONE}/purge_cache", json=body)
+    )

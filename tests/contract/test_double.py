@@ -32,7 +32,9 @@ REST = ["vercel", "cloudflare", "github", "slack", "sentry"]
 
 
 @pytest.mark.parametrize("vendor", REST)
-def test_every_answer_has_a_status_and_a_shape_of_the_contract(double: Double, answers: list[httpx.Response], vendor: str) -> None:
+def test_every_answer_has_a_status_and_a_shape_of_the_contract(
+    double: Double, answers: list[httpx.Response], vendor: str
+) -> None:
     contract = Contract(f"{vendor}.json", PREFIXES.get(vendor, ""))
     own = [answer for answer in answers if answer.request.url.port == double.ports[vendor]]
     assert {problem for answer in own for problem in contract.wrong_in_answer(answer)} == set()
@@ -45,14 +47,20 @@ def test_every_operation_has_been_asked_for(double: Double, answers: list[httpx.
 
 
 def test_every_vercel_error_has_code_and_message(double: Double, answers: list[httpx.Response]) -> None:
-    refused = [answer for answer in answers if answer.status_code >= 400 and answer.request.url.port == double.ports["vercel"]]
+    refused = [
+        answer for answer in answers if answer.status_code >= 400 and answer.request.url.port == double.ports["vercel"]
+    ]
     assert {answer.status_code for answer in refused} >= {400, 403, 404, 409, 429, 500}
     assert all(set(answer.json()["error"]) >= {"code", "message"} for answer in refused)
 
 
 def test_a_contract_notices_a_wrong_answer(answers: list[httpx.Response]) -> None:
     contract = Contract("vercel.json")
-    right = next(answer for answer in answers if answer.request.url.path.startswith("/v13/deployments/dpl_") and answer.status_code == 200)
+    right = next(
+        answer
+        for answer in answers
+        if answer.request.url.path.startswith("/v13/deployments/dpl_") and answer.status_code == 200
+    )
     body = {**right.json(), "readyState": "ALMOST"}
     del body["id"]
     wrong = httpx.Response(200, content=json.dumps(body), request=right.request)
@@ -66,7 +74,9 @@ def test_railways_schema_is_a_part_of_the_contract_with_nothing_changed() -> Non
         assert type(own) is type(whole)
         for field, definition in getattr(own, "fields", {}).items():
             other = whole.fields[field]  # type: ignore[attr-defined]
-            arguments = {key: (str(item.type), item.default_value) for key, item in getattr(definition, "args", {}).items()}
+            arguments = {
+                key: (str(item.type), item.default_value) for key, item in getattr(definition, "args", {}).items()
+            }
             others = {key: (str(item.type), item.default_value) for key, item in getattr(other, "args", {}).items()}
             if (str(definition.type), arguments) != (str(other.type), others):
                 changed.append(f"{name}.{field}")
@@ -104,8 +114,17 @@ def test_every_field_of_railways_answers_has_a_value_of_its_type(railway_shop: S
     railway, services = railway_shop.made["railway"], railway_shop.services
     newest = railway_shop.deployments()[0]["id"]
     values: dict[str, Any] = {
-        "id": {"project": railway["project"], "environment": railway["environment"], "service": services["api"]}.get(field, newest),
-        **{"deploymentId": newest, "projectId": railway["project"], "environmentId": railway["environment"], "serviceId": services["api"]},
+        "id": (
+            {"project": railway["project"], "environment": railway["environment"], "service": services["api"]}.get(
+                field, newest
+            )
+        ),
+        **{
+            "deploymentId": newest,
+            "projectId": railway["project"],
+            "environmentId": railway["environment"],
+            "serviceId": services["api"],
+        },
         "input": {"projectId": railway["project"]},
         **{"startDate": "2020-01-01T00:00:00Z", "endDate": "2099-01-01T00:00:00Z"},
     }
@@ -122,7 +141,13 @@ def test_every_field_of_railways_answers_has_a_value_of_its_type(railway_shop: S
     assert answer["data"][field]
 
 
-VENDORS: dict[str, Any] = {"vercel": Vercel, "cloudflare": Cloudflare, "github": GitHub, "slack": Slack, "sentry": Sentry}
+VENDORS: dict[str, Any] = {
+    "vercel": Vercel,
+    "cloudflare": Cloudflare,
+    "github": GitHub,
+    "slack": Slack,
+    "sentry": Sentry,
+}
 # What the contract has and the double does not serve, since nothing here asks for it.
 UNASKED = {
     "github": "workflows, branches and rules: the checks read what a commit has, and not what would be required of it",
@@ -142,7 +167,9 @@ def served(vendor: str) -> set[tuple[str, str]]:
     for route in routes:
         inner: list[Any] = route.routes if isinstance(route, Mount) else [route]
         prefix = route.path if isinstance(route, Mount) else ""
-        found |= {(method, re.sub(r"\{[^}]+\}", "7", prefix + one.path)) for one in inner for method in one.methods - {"HEAD"}}
+        found |= {
+            (method, re.sub(r"\{[^}]+\}", "7", prefix + one.path)) for one in inner for method in one.methods - {"HEAD"}
+        }
     return found
 
 
@@ -150,29 +177,51 @@ def served(vendor: str) -> set[tuple[str, str]]:
 def test_the_double_serves_nothing_that_the_vendor_does_not(vendor: str) -> None:
     contract = Contract(f"{vendor}.json", PREFIXES.get(vendor, ""))
     outside = {(method, path) for method, path in served(vendor) if contract.operation(method, path) is None}
-    assert {item for item in outside if not any(name == vendor and re.fullmatch(pattern, item[1]) for name, pattern in OUTSIDE)} == set()
+    assert {
+        item
+        for item in outside
+        if not any(name == vendor and re.fullmatch(pattern, item[1]) for name, pattern in OUTSIDE)
+    } == set()
 
 
 @pytest.mark.parametrize("vendor", REST)
 def test_what_the_double_leaves_out_is_known(vendor: str) -> None:
     contract = Contract(f"{vendor}.json", PREFIXES.get(vendor, ""))
     asked = [contract.operation(method, path) for method, path in served(vendor)]
-    described = [operation for operations in contract.document["paths"].values() for name, operation in operations.items() if name in METHODS]
+    described = [
+        operation
+        for operations in contract.document["paths"].values()
+        for name, operation in operations.items()
+        if name in METHODS
+    ]
     left_out = [operation["operationId"] for operation in described if all(operation is not one for one in asked)]
     assert bool(left_out) == (vendor in UNASKED), left_out
 
 
-def test_no_exchange_breaks_a_contract_and_a_wrong_one_is_told(double: Double, answers: list[httpx.Response], railway_shop: Shop) -> None:
+def test_no_exchange_breaks_a_contract_and_a_wrong_one_is_told(
+    double: Double, answers: list[httpx.Response], railway_shop: Shop
+) -> None:
     railway()  # skips where there are no contracts
     judged = double.tell("GET", "/violations")
     assert judged["violations"] == []
     assert judged["checked"] > 100
-    double.slack.post("/api/chat.postMessage", json={"channel": railway_shop.made["slack"]["channel"], "text": "text", "blocks": "no list"})
-    assert double.tell("GET", "/violations")["violations"] == ["slack post_message, asked: blocks: 'no list' is not of type 'array'"]
+    double.slack.post(
+        "/api/chat.postMessage",
+        json={"channel": railway_shop.made["slack"]["channel"], "text": "text", "blocks": "no list"},
+    )
+    assert double.tell("GET", "/violations")["violations"] == [
+        "slack post_message, asked: blocks: 'no list' is not of type 'array'"
+    ]
 
 
-def test_the_operations_that_were_asked_for_are_listed_by_their_answers(double: Double, answers: list[httpx.Response]) -> None:
-    listed = {(item["vendor"], item["operation"], item["status"]): item["times"] for item in double.tell("GET", "/operations")}
+def test_the_operations_that_were_asked_for_are_listed_by_their_answers(
+    double: Double, answers: list[httpx.Response]
+) -> None:
+    listed = {
+        (item["vendor"], item["operation"], item["status"]): item["times"] for item in double.tell("GET", "/operations")
+    }
     assert listed["sentry", "create_release", 208] == 1
     assert listed["github", "create_deployment", 202] == 1
-    assert {status for vendor, operation, status in listed if (vendor, operation) == ("github", "create_deployment")} == {201, 202, 409, 422}
+    assert {
+        status for vendor, operation, status in listed if (vendor, operation) == ("github", "create_deployment")
+    } == {201, 202, 409, 422}

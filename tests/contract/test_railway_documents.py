@@ -13,7 +13,11 @@ from graphql import GraphQLEnumType, GraphQLSchema, parse, validate
 
 from tests.contract.contracts import railway
 
-DOCUMENTS = {name: value for name, value in vars(graphql).items() if isinstance(value, str) and value.startswith(("query ", "mutation "))}
+DOCUMENTS = {
+    name: value
+    for name, value in vars(graphql).items()
+    if isinstance(value, str) and value.startswith(("query ", "mutation "))
+}
 
 
 @pytest.fixture(scope="module")

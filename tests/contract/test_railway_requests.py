@@ -20,8 +20,18 @@ from tests.contract.contracts import railway
 from tests.unit.plugins.fake_railway import PROJECT, SHA, FakeRailway
 from tests.unit.support import Clock, Request, run_module
 
-COMMON = {"api_token": "sesame-token", "api_url": "https://api.test", "project": PROJECT, "environment": "production", "service": "api"}
-DOCUMENTS = {value for name, value in vars(railway_graphql).items() if isinstance(value, str) and value.startswith(("query ", "mutation "))}
+COMMON = {
+    "api_token": "sesame-token",
+    "api_url": "https://api.test",
+    "project": PROJECT,
+    "environment": "production",
+    "service": "api",
+}
+DOCUMENTS = {
+    value
+    for name, value in vars(railway_graphql).items()
+    if isinstance(value, str) and value.startswith(("query ", "mutation "))
+}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +46,11 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> list[Request]:
     (folder / "package.json").write_text("{}")
     with pytest.MonkeyPatch.context() as patched, service.vendor.installed():
         init: Any = wait.Waiter.__init__
-        patched.setattr(wait.Waiter, "__init__", lambda self, **options: init(self, **{"sleep": clock.sleep, "clock": clock, **options}))
+        patched.setattr(
+            wait.Waiter,
+            "__init__",
+            lambda self, **options: init(self, **{"sleep": clock.sleep, "clock": clock, **options}),
+        )
 
         def run(module: Any, **params: Any) -> dict[str, Any]:
             result = run_module(module, {**COMMON, **params})
@@ -52,7 +66,15 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> list[Request]:
         for state in ("restarted", "stopped", "started", "removed", "started"):
             run(railway_service, state=state)
         run(railway_service, state="scaled", regions={"us-west2": 2})
-        run(railway_service, state="configured", auto_deploy=True, healthcheck_path="", healthcheck_timeout=60, draining_seconds=1, pre_deploy_command="true")
+        run(
+            railway_service,
+            state="configured",
+            auto_deploy=True,
+            healthcheck_path="",
+            healthcheck_timeout=60,
+            draining_seconds=1,
+            pre_deploy_command="true",
+        )
         run(railway_variables, variables={"COLOUR": "blue"}, absent=["DATABASE_URL"], deploy=True)
         service.instance["source"] = None
         run(railway_service, state="deployed", source="image", image="ghcr.io/example/api:v1.1.0")
@@ -74,7 +96,9 @@ def graphql(sent: list[Request]) -> list[Request]:
 def test_the_variables_of_each_request_are_of_the_schemas_types(schema: GraphQLSchema, sent: list[Request]):
     problems = []
     for request in graphql(sent):
-        coerced = get_variable_values(schema, list(operation(request).variable_definitions or ()), request.json()["variables"])
+        coerced = get_variable_values(
+            schema, list(operation(request).variable_definitions or ()), request.json()["variables"]
+        )
         problems += coerced if isinstance(coerced, list) else []
     assert problems == []
 
@@ -102,4 +126,7 @@ def test_a_wrong_type_would_be_noticed(schema: GraphQLSchema):
     document = parse(railway_graphql.DEPLOY)
     found = get_operation_ast(document)
     assert found
-    assert isinstance(get_variable_values(schema, list(found.variable_definitions or ()), {"environmentId": None, "serviceId": 1}), list)
+    assert isinstance(
+        get_variable_values(schema, list(found.variable_definitions or ()), {"environmentId": None, "serviceId": 1}),
+        list,
+    )

@@ -35,7 +35,11 @@ def live_through(shop: RenderShop) -> None:
     shop.ask("GET", "/deploys")
     first = shop.deploy("v1.0.0")
     shop.deploy("v1.1.0")
-    for kind, word in (("build_fails", "build_failed"), ("pre_deploy_fails", "pre_deploy_failed"), ("crashes", "update_failed")):
+    for kind, word in (
+        ("build_fails", "build_failed"),
+        ("pre_deploy_fails", "pre_deploy_failed"),
+        ("crashes", "update_failed"),
+    ):
         shop.double.fault("render", "create", kind)
         shop.deploy("v1.1.0", wait=word)
     shop.double.fault("render", "create", "stuck")
@@ -51,7 +55,9 @@ def live_through(shop: RenderShop) -> None:
     until(lambda: len(shop.ask("GET", "/instances").json()) == 2)
     shop.ask("POST", "/scale", json={"numInstances": 0})
     shop.ask("POST", "/restart")
-    shop.update(autoDeploy="yes", serviceDetails={"maintenanceMode": {"enabled": True, "uri": "https://status.example"}})
+    shop.update(
+        autoDeploy="yes", serviceDetails={"maintenanceMode": {"enabled": True, "uri": "https://status.example"}}
+    )
     shop.update(serviceDetails={"maintenanceMode": {"enabled": False, "uri": ""}})
     shop.update(autoDeploy="maybe")
     shop.set_variable("SHADE", "dark")
@@ -84,7 +90,11 @@ def test_every_answer_has_a_status_and_a_shape_of_the_contract(answers: list[htt
 
 
 def test_every_operation_has_been_asked_for(double: Double, answers: list[httpx.Response]) -> None:
-    assert OPERATIONS["render"] - {item["operation"] for item in double.tell("GET", "/requests") if item["vendor"] == "render"} == set()
+    assert (
+        OPERATIONS["render"]
+        - {item["operation"] for item in double.tell("GET", "/requests") if item["vendor"] == "render"}
+        == set()
+    )
 
 
 def test_every_error_has_an_id_and_a_message(answers: list[httpx.Response]) -> None:
@@ -101,8 +111,14 @@ def test_a_limit_tells_when_to_come_back(answers: list[httpx.Response]) -> None:
 
 
 def test_every_status_of_the_contract_was_among_them(answers: list[httpx.Response]) -> None:
-    lists = [answer.json() for answer in answers if answer.request.method == "GET" and answer.request.url.path.endswith("/deploys")]
+    lists = [
+        answer.json()
+        for answer in answers
+        if answer.request.method == "GET" and answer.request.url.path.endswith("/deploys")
+    ]
     words = {item["deploy"]["status"] for page in lists for item in page} | {
-        answer.json()["status"] for answer in answers if "/deploys/dep-" in str(answer.request.url) and answer.status_code == 200
+        answer.json()["status"]
+        for answer in answers
+        if "/deploys/dep-" in str(answer.request.url) and answer.status_code == 200
     }
     assert {"live", "deactivated", "build_failed", "pre_deploy_failed", "update_failed", "canceled"} <= words

@@ -31,10 +31,12 @@ def contract() -> Contract:
     """The description with its bodies taken at their word: it names properties, and forbids no others."""
     contract = Contract("render.json", "/v1")
     for method, path in (("post", "deploys"), ("post", "rollback"), ("post", "scale")):
-        contract.document["paths"][f"/services/{{serviceId}}/{path}"][method]["requestBody"]["content"]["application/json"]["schema"][
-            "additionalProperties"
-        ] = False
-    settings = contract.document["paths"]["/services/{serviceId}"]["patch"]["requestBody"]["content"]["application/json"]["schema"]
+        contract.document["paths"][f"/services/{{serviceId}}/{path}"][method]["requestBody"]["content"][
+            "application/json"
+        ]["schema"]["additionalProperties"] = False
+    settings = contract.document["paths"]["/services/{serviceId}"]["patch"]["requestBody"]["content"][
+        "application/json"
+    ]["schema"]
     settings["additionalProperties"] = False
     return contract
 
@@ -72,7 +74,10 @@ def asked(fake: FakeRender) -> list[Request]:
 
 
 def test_every_request_is_one_that_render_describes(contract: Contract, asked: list[Request]):
-    wrong = [contract.wrong_in_request(httpx.Request(sent.method, sent.url, headers=dict(sent.headers), content=sent.body)) for sent in asked]
+    wrong = [
+        contract.wrong_in_request(httpx.Request(sent.method, sent.url, headers=dict(sent.headers), content=sent.body))
+        for sent in asked
+    ]
     assert [problems for problems in wrong if problems] == []
 
 
@@ -80,13 +85,20 @@ def test_every_required_parameter_is_sent(contract: Contract, asked: list[Reques
     for sent in asked:
         operation = contract.operation(sent.method, sent.path)
         assert operation is not None
-        required = {item["name"] for item in operation.get("parameters", []) if item["in"] == "query" and item.get("required")}
+        required = {
+            item["name"] for item in operation.get("parameters", []) if item["in"] == "query" and item.get("required")
+        }
         assert required <= sent.query.keys(), sent.url
 
 
 def test_every_call_of_the_client_was_among_them(fake: FakeRender):
-    calls = [call for module in CALLS for call in re.findall(r'\.json\(\s*"([A-Z]+)", (f?"[^"]+"|self\.path|path)', Path(module.__file__).read_text())]
-    assert len(calls) == sum(Path(module.__file__).read_text().count(".json(") for module in CALLS) - 1  # the one that reads an error
+    calls = [
+        call
+        for module in CALLS
+        for call in re.findall(r'\.json\(\s*"([A-Z]+)", (f?"[^"]+"|self\.path|path)', Path(module.__file__).read_text())
+    ]
+    # the one that reads an error
+    assert len(calls) == sum(Path(module.__file__).read_text().count(".json(") for module in CALLS) - 1
     # One call reads three lists: services, deploys and variables.
     assert len(set(fake.operations())) == len(set(calls)) + 2
 
@@ -94,7 +106,9 @@ def test_every_call_of_the_client_was_among_them(fake: FakeRender):
 def test_every_kind_of_body_was_among_them(fake: FakeRender):
     assert {key for body in fake.sent("create") for key in body} == {"commitId", "clearCache", "imageUrl"}
     assert fake.sent("rollback") == [{"deployId": "dep-1"}]
-    assert fake.sent("update") == [{"autoDeploy": "no", "serviceDetails": {"maintenanceMode": {"enabled": True, "uri": "https://status.example"}}}]
+    assert fake.sent("update") == [
+        {"autoDeploy": "no", "serviceDetails": {"maintenanceMode": {"enabled": True, "uri": "https://status.example"}}}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +131,9 @@ def test_a_wrong_request_would_be_noticed(contract: Contract, method: str, path:
 
 
 def test_every_word_that_render_describes_is_known(contract: Contract):
-    deploy = contract.document["paths"]["/services/{serviceId}/deploys"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    deploy = contract.document["paths"]["/services/{serviceId}/deploys"]["get"]["responses"]["200"]["content"][
+        "application/json"
+    ]["schema"]
     properties = deploy["items"]["properties"]["deploy"]["properties"]
     assert set(properties["status"]["enum"]) == set(STATES)
     assert [word for word, outcome in STATES.items() if outcome is Outcome.READY] == ["live"]

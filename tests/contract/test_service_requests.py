@@ -11,7 +11,12 @@ import httpx
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.github import STATES
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.slack import ADVICE
-from ansible_collections.storefront.runbook.plugins.modules import github_checks, github_deployment, sentry_release, slack_message
+from ansible_collections.storefront.runbook.plugins.modules import (
+    github_checks,
+    github_deployment,
+    sentry_release,
+    slack_message,
+)
 from ansible_collections.storefront.runbook.plugins.modules.sentry_release import COMMIT, DEPLOY
 
 from sandbox.cloud.contracts import PREFIXES
@@ -24,7 +29,12 @@ CHANNEL, TS, SHA = "C0123456789", "1767225600.000100", "a" * 40
 
 def everything(spec: dict[str, Any]) -> dict[str, Any]:
     """Return a value for each text option of a specification."""
-    values = {"timestamp": "2026-01-05T09:00:00Z", "started_at": "2026-01-05T08:00:00Z", "finished_at": "2026-01-05T09:00:00Z", "url": "https://shop.example"}
+    values = {
+        "timestamp": "2026-01-05T09:00:00Z",
+        "started_at": "2026-01-05T08:00:00Z",
+        "finished_at": "2026-01-05T09:00:00Z",
+        "url": "https://shop.example",
+    }
     return {name: values.get(name, name) for name, option in spec.items() if option["type"] == "str"}
 
 
@@ -36,12 +46,28 @@ def github_answer(request: Request) -> Any:
         return reply(200, {"total_count": 0, "statuses": [], "sha": SHA})
     if request.path.endswith("/pulls"):
         main = {"ref": "main", "repo": {"default_branch": "main"}}
-        pull = {"number": 7, "merged_at": "2026-01-05T09:00:00Z", "merge_commit_sha": SHA, "user": {"login": "alice"}, "head": {"sha": SHA}, "base": main}
+        pull = {
+            "number": 7,
+            "merged_at": "2026-01-05T09:00:00Z",
+            "merge_commit_sha": SHA,
+            "user": {"login": "alice"},
+            "head": {"sha": SHA},
+            "base": main,
+        }
         return reply(200, [pull])
     if request.path.endswith("/reviews"):
-        return reply(200, [{"state": "APPROVED", "commit_id": SHA, "user": {"login": "bob"}, "author_association": "MEMBER"}])
+        return reply(
+            200, [{"state": "APPROVED", "commit_id": SHA, "user": {"login": "bob"}, "author_association": "MEMBER"}]
+        )
     if request.method == "GET":
-        return reply(200, [] if request.path.endswith("/statuses") or request.query.get("ref") != "v2" else [{"id": 7, "sha": SHA, "payload": {}}])
+        return reply(
+            200,
+            (
+                []
+                if request.path.endswith("/statuses") or request.query.get("ref") != "v2"
+                else [{"id": 7, "sha": SHA, "payload": {}}]
+            ),
+        )
     return reply(201, {"id": 7, "sha": SHA})
 
 
@@ -75,10 +101,25 @@ def asked_of_github() -> list[Request]:
     for ref in ("v1", "v2"):  # one that is new, and one that GitHub knows
         asked += ask(github_deployment, github_answer, api_token="gh-token", repository="acme/shop", ref=ref)
     texts = {name: "text" for name in ("description", "status_description", "log_url", "environment_url")}
-    more: dict[str, Any] = {"production_environment": True, "required_contexts": ["ci"], "payload": {"record": {"id": 1}}, **texts}
+    more: dict[str, Any] = {
+        "production_environment": True,
+        "required_contexts": ["ci"],
+        "payload": {"record": {"id": 1}},
+        **texts,
+    }
     for state in STATES:
-        asked += ask(github_deployment, github_answer, api_token="gh-token", repository="acme/shop", ref="v1", state=state, **more)
-    return asked + ask(github_checks, github_answer, api_token="gh-token", repository="acme/shop", commit=SHA, tests=["unit"])
+        asked += ask(
+            github_deployment,
+            github_answer,
+            api_token="gh-token",
+            repository="acme/shop",
+            ref="v1",
+            state=state,
+            **more,
+        )
+    return asked + ask(
+        github_checks, github_answer, api_token="gh-token", repository="acme/shop", commit=SHA, tests=["unit"]
+    )
 
 
 def asked_of_slack() -> list[Request]:
@@ -86,13 +127,32 @@ def asked_of_slack() -> list[Request]:
     asked = ask(slack_message, slack_answer, **app)
     asked += ask(slack_message, slack_answer, **app, thread_ts=TS, reply_broadcast=True)
     asked += ask(slack_message, slack_answer, **app, ts=TS)
-    return asked + ask(slack_message, slack_answer, webhook_url="https://hooks.slack.com/services/T1/B1/secret", text="text", thread_ts=TS)
+    return asked + ask(
+        slack_message,
+        slack_answer,
+        webhook_url="https://hooks.slack.com/services/T1/B1/secret",
+        text="text",
+        thread_ts=TS,
+    )
 
 
 def asked_of_sentry() -> list[Request]:
-    place: dict[str, Any] = {"api_token": "sentry-token", "organization": "acme", "projects": ["shop", "api"], "version": "shop@1.2.3+4"}
-    told: dict[str, Any] = {"url": "https://shop.example", "ref": SHA, "released_at": "2026-01-05T09:00:00Z", "deploy": everything(DEPLOY)}
-    refs = [{"repository": "acme/shop", "commit": SHA, "previous_commit": SHA}, {"repository": "acme/api", "commit": SHA}]
+    place: dict[str, Any] = {
+        "api_token": "sentry-token",
+        "organization": "acme",
+        "projects": ["shop", "api"],
+        "version": "shop@1.2.3+4",
+    }
+    told: dict[str, Any] = {
+        "url": "https://shop.example",
+        "ref": SHA,
+        "released_at": "2026-01-05T09:00:00Z",
+        "deploy": everything(DEPLOY),
+    }
+    refs = [
+        {"repository": "acme/shop", "commit": SHA, "previous_commit": SHA},
+        {"repository": "acme/api", "commit": SHA},
+    ]
     asked = []
     for known in (False, True):
         for commits in ({"commits": [everything(COMMIT), {"id": SHA}]}, {"refs": refs}):
@@ -102,8 +162,20 @@ def asked_of_sentry() -> list[Request]:
 
 ASKED = {"github": asked_of_github, "slack": asked_of_slack, "sentry": asked_of_sentry}
 OPERATIONS = {
-    "github": {"repos/list-deployments", "repos/create-deployment", "repos/list-deployment-statuses", "repos/create-deployment-status"}
-    | {"checks/list-for-ref", "repos/get-combined-status-for-ref", "repos/list-pull-requests-associated-with-commit", "pulls/list-reviews"},
+    "github": (
+        {
+            "repos/list-deployments",
+            "repos/create-deployment",
+            "repos/list-deployment-statuses",
+            "repos/create-deployment-status",
+        }
+        | {
+            "checks/list-for-ref",
+            "repos/get-combined-status-for-ref",
+            "repos/list-pull-requests-associated-with-commit",
+            "pulls/list-reviews",
+        }
+    ),
     "slack": {"chat_postMessage", "chat_update", "incomingWebhook"},
     "sentry": {
         *("getOrganizationRelease", "createOrganizationRelease", "updateOrganizationRelease"),
@@ -135,13 +207,20 @@ def test_every_request_is_one_that_the_vendor_describes(vendor: str) -> None:
     sent = [httpx.Request(one.method, one.url, headers=dict(one.headers), content=one.body) for one in asked]
     described = [one for one in sent if not one.url.path.endswith("/conversations.replies")]  # told of in OUTSIDE
     assert [problems for one in described if (problems := contract.wrong_in_request(one))] == []
-    operations = {(contract.operation(one.method, one.url.raw_path.decode().partition("?")[0]) or {}).get("operationId") for one in described}
+    operations = {
+        (contract.operation(one.method, one.url.raw_path.decode().partition("?")[0]) or {}).get("operationId")
+        for one in described
+    }
     assert operations == OPERATIONS[vendor]
 
 
 def test_every_state_of_a_deployment_is_known() -> None:
-    operation = contract_of("github").document["paths"]["/repos/{owner}/{repo}/deployments/{deployment_id}/statuses"]["post"]
-    assert set(operation["requestBody"]["content"]["application/json"]["schema"]["properties"]["state"]["enum"]) == set(STATES)
+    operation = contract_of("github").document["paths"]["/repos/{owner}/{repo}/deployments/{deployment_id}/statuses"][
+        "post"
+    ]
+    assert set(operation["requestBody"]["content"]["application/json"]["schema"]["properties"]["state"]["enum"]) == set(
+        STATES
+    )
 
 
 def test_most_words_by_which_slack_refuses_have_a_remedy() -> None:
@@ -149,10 +228,22 @@ def test_most_words_by_which_slack_refuses_have_a_remedy() -> None:
     words = {
         word
         for path in ("/chat.postMessage", "/chat.update")
-        for word in paths[path]["post"]["responses"]["default"]["content"]["application/json"]["schema"]["properties"]["error"]["enum"]
+        for word in paths[path]["post"]["responses"]["default"]["content"]["application/json"]["schema"]["properties"][
+            "error"
+        ]["enum"]
     }
-    ours = {word for word in words if word.startswith(("invalid_", "json_", "missing_post")) and word != "invalid_auth"}  # a fault of this collection
-    vendors = {"fatal_error", "request_timeout", "upgrade_required", "rate_limited", "ratelimited", "is_inactive", "no_permission", "too_many_attachments"}
+    # a fault of this collection
+    ours = {word for word in words if word.startswith(("invalid_", "json_", "missing_post")) and word != "invalid_auth"}
+    vendors = {
+        "fatal_error",
+        "request_timeout",
+        "upgrade_required",
+        "rate_limited",
+        "ratelimited",
+        "is_inactive",
+        "no_permission",
+        "too_many_attachments",
+    }
     assert words - ours - vendors <= set(ADVICE)
 
 

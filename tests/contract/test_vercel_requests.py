@@ -41,7 +41,11 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> list[Request]:
     account, clock, folder = FakeVercel(), Clock(), tmp_path_factory.mktemp("source")
     (folder / "page.tsx").write_text("export {}")
     session = account.vendor.session()
-    client = vercel.Vercel(ApiClient("Vercel", "https://api.test", headers={}, session=session), "team_1", Waiter(sleep=clock.sleep, clock=clock))
+    client = vercel.Vercel(
+        ApiClient("Vercel", "https://api.test", headers={}, session=session),
+        "team_1",
+        Waiter(sleep=clock.sleep, clock=clock),
+    )
     client.api._parse_error = vercel.parse_error
     project = client.project("shop")
     client.set_auto_assign(project, False)
@@ -74,24 +78,46 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> list[Request]:
 def _set_variables(account: FakeVercel, client: vercel.Vercel, project: Any) -> None:
     account.decrypts = False
     for target in ("production", "preview"):
-        shared = {"key": f"OF_{target}", "value": "1", "type": "encrypted", "target": [target], "customEnvironmentIds": ["env_qa"]}
+        shared = {
+            "key": f"OF_{target}",
+            "value": "1",
+            "type": "encrypted",
+            "target": [target],
+            "customEnvironmentIds": ["env_qa"],
+        }
         account.variables.create(account.site, shared, upsert=False)
     where = frozenset(["production", "env_qa"])
     there = variables.read(client, project)
-    change = variables.compare(there, {"OF_production": "2", "NEW": "3"}, ["OF_preview"], where, sensitive=True, key="k")
+    change = variables.compare(
+        there, {"OF_production": "2", "NEW": "3"}, ["OF_preview"], where, sensitive=True, key="k"
+    )
     variables.write(client, project, change, where, sensitive=True, key="k")
     there = variables.read(client, project)
-    variables.write(client, project, variables.compare(there, {}, ["NEW"], where, sensitive=False, key="k"), where, sensitive=False, key="k")
+    variables.write(
+        client,
+        project,
+        variables.compare(there, {}, ["NEW"], where, sensitive=False, key="k"),
+        where,
+        sensitive=False,
+        key="k",
+    )
 
 
 def test_every_request_is_one_that_vercel_describes(contract: Contract, asked: list[Request]):
-    wrong = [contract.wrong_in_request(httpx.Request(sent.method, sent.url, headers=dict(sent.headers), content=sent.body)) for sent in asked]
+    wrong = [
+        contract.wrong_in_request(httpx.Request(sent.method, sent.url, headers=dict(sent.headers), content=sent.body))
+        for sent in asked
+    ]
     assert [problems for problems in wrong if problems] == []
 
 
 def test_every_call_of_the_client_was_among_them(asked: list[Request]):
-    calls = re.findall(r'call\(\s*"([A-Z]+)",\s*([^,)]+)', "".join(Path(module.__file__).read_text() for module in (vercel, upload, variables)))
-    assert len({FakeVercel.operation(request) for request in asked}) == len(set(calls)) + 2  # promote and rollback are one call; the runtime log is a stream
+    calls = re.findall(
+        r'call\(\s*"([A-Z]+)",\s*([^,)]+)',
+        "".join(Path(module.__file__).read_text() for module in (vercel, upload, variables)),
+    )
+    # promote and rollback are one call; the runtime log is a stream
+    assert len({FakeVercel.operation(request) for request in asked}) == len(set(calls)) + 2
     assert {request.query.get("teamId") for request in asked} == {"team_1"}
 
 

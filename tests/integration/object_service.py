@@ -31,7 +31,9 @@ def object_service(folder: Path) -> Iterator[str]:
         port = taken.getsockname()[1]
     log = folder / "moto.log"
     with log.open("wb") as output:
-        process = subprocess.Popen([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], stdout=output, stderr=output)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], stdout=output, stderr=output
+        )
     try:
         give_up = time.monotonic() + READY_WITHIN
         while not _answers(f"http://127.0.0.1:{port}/moto-api/"):
@@ -64,7 +66,9 @@ def told_by(date: Callable[[], str | None]) -> Callable[[str], AbstractContextMa
 
 @contextmanager
 def in_front_of(url: str, *, drop: Collection[str] = (), date: Callable[[], str | None] | None = None) -> Iterator[str]:
-    """Give the URL of the same service behind another one, which drops headers of requests and has its own idea of the time."""
+    """Give the URL of the same service behind another one, which drops headers of requests and has its own
+    idea of the time.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -81,7 +85,9 @@ def in_front_of(url: str, *, drop: Collection[str] = (), date: Callable[[], str 
                 connection.close()
             self.send_response_only(answer.status)
             for name, value in answer.getheaders():
-                if name.lower() not in ("content-length", "transfer-encoding", "connection") and not (date and name.lower() == "date"):
+                if name.lower() not in ("content-length", "transfer-encoding", "connection") and not (
+                    date and name.lower() == "date"
+                ):
                     self.send_header(name, value)
             told = date() if date else None
             if told is not None:

@@ -1,11 +1,13 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A client of the release that is live: it reads, inserts, updates and deletes as it did before the migration, when it learned the columns and enums.
+"""A client of the release that is live: it reads, inserts, updates and deletes as it did before the migration, when it
+learned the columns and enums.
 
-It names each column, casts the values of enums to the type's name, and refuses to read a value of an enum that it does not know, as Prisma's client does.
-What it does is made from the catalogue: values as long and as large as a column takes, NULL where it may be, each value of each enum, rows that are alike.
-What the schema refuses before the migration is not among it.
+It names each column, casts the values of enums to the type's name, and refuses to read a value of an enum that it does
+not know, as Prisma's client does. What it does is made from the catalogue: values as long and as large as a column
+takes, NULL where it may be, each value of each enum, rows that are alike. What the schema refuses before the migration
+is not among it.
 """
 
 from __future__ import annotations
@@ -19,7 +21,10 @@ from typing import Any, NamedTuple
 
 import psycopg2
 
-TABLES = "SELECT oid::int, relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm') ORDER BY oid"
+TABLES = (
+    "SELECT oid::int, relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v',"
+    " 'm') ORDER BY oid"
+)
 COLUMNS = """
 SELECT attname, typname, atttypmod, attnotnull, atthasdef OR attidentity <> '', attgenerated <> '',
        coalesce(pg_get_expr(adbin, adrelid) LIKE 'nextval%%', false) OR attidentity <> '',
@@ -30,12 +35,12 @@ WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 KEYS = """
 SELECT indisprimary, (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attrelid = indrelid AND attnum = ANY (indkey))
 FROM pg_index WHERE indrelid = %s AND indisunique AND indpred IS NULL AND NOT 0 = ANY (indkey)
-"""
+"""  # noqa: E501
 FOREIGN = """
 SELECT conrelid::regclass::text, a.attname, confrelid::regclass::text, b.attname FROM pg_constraint
 JOIN pg_attribute a ON a.attrelid = conrelid AND a.attnum = conkey[1] JOIN pg_attribute b ON b.attrelid = confrelid AND b.attnum = confkey[1]
 WHERE contype = 'f' AND conparentid = 0
-"""
+"""  # noqa: E501
 EVERY_COLUMN = """
 SELECT format('%s.%s', pg_class.oid::regclass, attname), pg_class.oid::regclass::text,
        CASE atttypid WHEN 'numeric'::regtype THEN format('trim_scale(%I)::text', attname)
@@ -43,7 +48,7 @@ SELECT format('%s.%s', pg_class.oid::regclass, attname), pg_class.oid::regclass:
                      ELSE format('%I::text', attname) END
 FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
 WHERE relnamespace::regnamespace::text !~ '^pg_|^information' AND relkind IN ('r', 'p', 'v') AND attnum > 0 AND NOT attisdropped
-"""
+"""  # noqa: E501
 LONGEST = 60  # letters of a text without a limit
 
 
@@ -108,7 +113,9 @@ def undone(connection: Any) -> Iterator[Any]:
 
 @dataclass
 class Act:
-    """One thing that the client does: statements in one transaction, which is undone. ``kind``: read, insert, update or delete."""
+    """One thing that the client does: statements in one transaction, which is undone. ``kind``: read,
+    insert, update or delete.
+    """
 
     table: str
     kind: str
@@ -170,15 +177,22 @@ class OldClient:
 
     def values(self) -> dict[str, Counter[str | None]]:
         """All values that are in the database, as texts, by column."""
-        return {name: Counter(value for (value,) in self.query(f"SELECT {shown} FROM {table}")) for name, table, shown in self.query(EVERY_COLUMN)}
+        return {
+            name: Counter(value for (value,) in self.query(f"SELECT {shown} FROM {table}"))
+            for name, table, shown in self.query(EVERY_COLUMN)
+        }
 
     def _classes(self, table: str) -> list[str | None]:
         rows = self.query(self._select(table))
-        return [next((kind_of(value) for value in column if value is not None), None) for column in zip(*rows, strict=True)]
+        return [
+            next((kind_of(value) for value in column if value is not None), None) for column in zip(*rows, strict=True)
+        ]
 
     def _decode(self, table: str, rows: list[tuple[Any, ...]]) -> None:
         for row in rows:
-            for column, value, class_ in zip(self.tables[table], row, self.classes[table] or [None] * len(row), strict=True):
+            for column, value, class_ in zip(
+                self.tables[table], row, self.classes[table] or [None] * len(row), strict=True
+            ):
                 if column.labels and value is not None and value not in column.labels:
                     raise TypeError(f"value {value!r} not found in the enum {column.type}")
                 if value is None and column.not_null:
@@ -187,7 +201,9 @@ class OldClient:
                     raise TypeError(f"{table}.{column.name} is no {class_} any more")
 
     def _select(self, table: str) -> str:
-        return f'SELECT {", ".join(self._quoted(column.name) for column in self.tables[table])} FROM "{table}" ORDER BY 1'
+        return (
+            f'SELECT {", ".join(self._quoted(column.name) for column in self.tables[table])} FROM "{table}" ORDER BY 1'
+        )
 
     @staticmethod
     def _quoted(name: str) -> str:
@@ -206,13 +222,22 @@ class OldClient:
         yield from self._updates(table)
         ((first, last),) = self.query(f'SELECT min({self.first(table)}), max({self.first(table)}) FROM "{table}"')
         for key in (first, first + 1, last) if isinstance(first, int) else ():
-            yield Act(table, "delete", f"delete {table} {key}", [(f'DELETE FROM "{table}" WHERE {self.first(table)} = %s', [key])], self._orphans(table))
+            yield Act(
+                table,
+                "delete",
+                f"delete {table} {key}",
+                [(f'DELETE FROM "{table}" WHERE {self.first(table)} = %s', [key])],
+                self._orphans(table),
+            )
 
     def first(self, table: str) -> str:
         return self._quoted(self.tables[table][0].name)
 
     def _orphans(self, table: str) -> list[tuple[str, list[Any]]]:
-        query = 'SELECT count(*) FROM {0} a WHERE a."{1}" IS NOT NULL AND NOT EXISTS (SELECT FROM {2} b WHERE b."{3}" = a."{1}")'
+        query = (
+            'SELECT count(*) FROM {0} a WHERE a."{1}" IS NOT NULL AND NOT EXISTS (SELECT FROM {2} b WHERE b."{3}" ='
+            ' a."{1}")'
+        )
         return [(query.format(*foreign), []) for foreign in self.foreign if foreign[2] == table]
 
     def _inserts(self, table: str) -> Iterator[Act]:
@@ -222,7 +247,13 @@ class OldClient:
         def act(name: str, used: list[Column], *rows: dict[str, Any], tail: str = "") -> Act:
             named = ", ".join(self._quoted(column.name) for column in used)
             text = f'INSERT INTO "{table}" ({named}) VALUES ({", ".join(column.parameter for column in used)}) {tail}'
-            return Act(table, "insert", f"insert {name} into {table}", [(text, [row[column.name] for column in used]) for row in rows], [])
+            return Act(
+                table,
+                "insert",
+                f"insert {name} into {table}",
+                [(text, [row[column.name] for column in used]) for row in rows],
+                [],
+            )
 
         written = [column for column in columns if not column.counted]
         required = [column for column in written if column.not_null and not column.default] or written[:1]
@@ -234,7 +265,11 @@ class OldClient:
         yield act("rows that are alike", written, large, alike)
         least = act("rows without what may be left out", required, large, other)
         least.statements.append((self._select(table), []))
-        least.checks += [(f'SELECT count(*) FROM "{table}" WHERE "{column.name}" IS NULL', []) for column in written if column.default]
+        least.checks += [
+            (f'SELECT count(*) FROM "{table}" WHERE "{column.name}" IS NULL', [])
+            for column in written
+            if column.default
+        ]
         least.reads_back = True
         yield least
         more = {name: None if nulls[name] is None else alike[name] for name in nulls}
@@ -244,7 +279,12 @@ class OldClient:
             for label in column.labels or ():
                 yield act(f"a row with {column.name} {label}", written, {**same, column.name: label})
         for _primary, names in self.keys[table]:
-            yield act(f"or do nothing by {', '.join(names)}", columns, large, tail=f"ON CONFLICT ({', '.join(map(self._quoted, names))}) DO NOTHING")
+            yield act(
+                f"or do nothing by {', '.join(names)}",
+                columns,
+                large,
+                tail=f"ON CONFLICT ({', '.join(map(self._quoted, names))}) DO NOTHING",
+            )
 
     def _row(self, table: str, number: int, small: bool) -> dict[str, Any]:
         row = {column.name: column.value(number, small=small) for column in self.tables[table]}
@@ -266,7 +306,9 @@ class OldClient:
                 yield Act(table, "update", f"update {table}.{column.name} to {value}", [(text, [value])], [])
 
     def waits(self, connection: Any) -> dict[str, frozenset[str]]:
-        """What it cannot do now because of a lock, by table. ``connection`` is a superuser's, who does without foreign keys: a table's waits are its own."""
+        """What it cannot do now because of a lock, by table. ``connection`` is a superuser's, who does
+        without foreign keys: a table's waits are its own.
+        """
         found = {}
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '25ms'; SET session_replication_role = replica")
@@ -276,10 +318,19 @@ class OldClient:
             tries = {
                 "read": [act.statements[0] for act in acts if act.kind == "read"][:1],
                 "insert": [act.statements[0] for act in acts if act.kind == "insert"][:1],
-                "update": [(f'UPDATE "{table}" SET "{changes}" = "{changes}"', [])] if any(act.kind == "update" for act in acts) else [],
+                "update": (
+                    [(f'UPDATE "{table}" SET "{changes}" = "{changes}"', [])]
+                    if any(act.kind == "update" for act in acts)
+                    else []
+                ),
                 "delete": [(f'DELETE FROM "{table}"', [])] if any(act.kind == "delete" for act in acts) else [],
             }
-            blocked = {kind for kind, statements in tries.items() for statement in statements if self._waits(connection, *statement)}
+            blocked = {
+                kind
+                for kind, statements in tries.items()
+                for statement in statements
+                if self._waits(connection, *statement)
+            }
             if blocked:
                 found[table] = frozenset(blocked)
         return found

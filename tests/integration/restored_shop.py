@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A database with an object of every kind that a restore has to keep, the backups of it, and pg_restore and pg_proof on them."""
+"""A database with an object of every kind that a restore has to keep, the backups of it, and pg_restore and
+pg_proof on them.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,20 @@ import psycopg2
 from ansible_collections.storefront.runbook.plugins.module_utils.backup import archive, create, row_counts
 from ansible_collections.storefront.runbook.plugins.module_utils.backup import dump as backup
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations import rehearsal as migration_rehearsal
-from ansible_collections.storefront.runbook.plugins.module_utils.postgres import database_locale, databases, drop_database, parallel, row_diff
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres import (
+    database_locale,
+    databases,
+    drop_database,
+    parallel,
+    row_diff,
+)
 from ansible_collections.storefront.runbook.plugins.module_utils.restore import load as restore
-from ansible_collections.storefront.runbook.plugins.module_utils.restore import program, rehearsal, rename_swap, url_swap
+from ansible_collections.storefront.runbook.plugins.module_utils.restore import (
+    program,
+    rehearsal,
+    rename_swap,
+    url_swap,
+)
 from ansible_collections.storefront.runbook.plugins.modules import pg_backup, pg_proof, pg_restore, prisma_rehearse
 
 from sandbox.storefront import Sandbox
@@ -64,7 +77,7 @@ INSERT INTO note VALUES ('twice'), ('twice'), ('once');
 INSERT INTO photo SELECT 1, lo_from_bytea(0, decode(repeat('c0ffee', 3000), 'hex'));
 SELECT nextval('ticket') FROM generate_series(1, 7);
 REFRESH MATERIALIZED VIEW sold;
-"""
+"""  # noqa: E501
 TABLES = ("customer", "item", '"order"', "event", "note", "sold", "photo")
 
 
@@ -109,7 +122,15 @@ class Shop:
     def parameters(self, state: str, **options: Any) -> dict[str, Any]:
         backup = {"backup": "first"} if state in ("staged", "restored") and "file" not in options else {}
         approval = {"approve": self.name} if state in ("restored", "undone") else {}
-        given = {"database_url": self.database.url, "postgres_bin": self.bin, "state": state, **self.store, **backup, **approval, **options}
+        given = {
+            "database_url": self.database.url,
+            "postgres_bin": self.bin,
+            "state": state,
+            **self.store,
+            **backup,
+            **approval,
+            **options,
+        }
         return {key: value for key, value in given.items() if value is not None}
 
     def restore(self, state: str = "restored", *, check: bool = False, **options: Any) -> dict[str, Any]:
@@ -157,14 +178,19 @@ class Shop:
         """What belongs to the database itself, and is in no dump."""
         grants = "array(SELECT a::text FROM unnest(coalesce(datacl, acldefault('d', datdba))) a ORDER BY 1)"
         settings = "array(SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setdatabase = d.oid ORDER BY 1)"
-        columns = f"datdba, encoding, datcollate, datctype, datconnlimit, dattablespace, {grants}, {settings}, shobj_description(d.oid, 'pg_database')"
+        columns = (
+            f"datdba, encoding, datcollate, datctype, datconnlimit, dattablespace, {grants}, {settings},"
+            " shobj_description(d.oid, 'pg_database')"
+        )
         return self.admin(f"SELECT {columns} FROM pg_database d WHERE datname = %s", self.name)
 
     def contents(self) -> dict[str, Any]:
         """The whole definition, and a digest of what is in each table, sequence and large object."""
         rows = {table: self.database.sql(f"SELECT ROW(t.*)::text FROM {table} t ORDER BY 1") for table in TABLES}
         rows["ticket"] = self.database.sql("SELECT last_value, is_called FROM ticket")
-        rows["large objects"] = self.database.sql("SELECT oid, md5(lo_get(oid)) FROM pg_largeobject_metadata ORDER BY 1")
+        rows["large objects"] = self.database.sql(
+            "SELECT oid, md5(lo_get(oid)) FROM pg_largeobject_metadata ORDER BY 1"
+        )
         digests = {table: hashlib.sha256(json.dumps(found).encode()).hexdigest() for table, found in rows.items()}
         return {"schema": self.database.schema(), **digests}
 
@@ -173,7 +199,9 @@ MODULES = {"pg_backup": pg_backup, "pg_proof": pg_proof, "pg_restore": pg_restor
 
 
 def die_at(step: str) -> None:
-    """Kill this process when it is about to send the statement, or to start the program, that has ``step`` in it; with ! in front, as soon as it is done."""
+    """Kill this process when it is about to send the statement, or to start the program, that has ``step``
+    in it; with ! in front, as soon as it is done.
+    """
     after, step = step.startswith("!"), step.removeprefix("!")
 
     def mortal(function: Any) -> Any:
@@ -194,7 +222,13 @@ def die_at(step: str) -> None:
     rename_swap.execute = mortal(rename_swap.execute)
     for module, name in ((archive, "write_proof"), (migration_rehearsal, "execute")):
         setattr(module, name, mortal(getattr(module, name)))
-    for module, name in ((parallel, "query"), (row_counts, "query"), (backup, "spawn"), (backup.Target, "put"), (create, "write_manifest")):
+    for module, name in (
+        (parallel, "query"),
+        (row_counts, "query"),
+        (backup, "spawn"),
+        (backup.Target, "put"),
+        (create, "write_manifest"),
+    ):
         setattr(module, name, mortal(getattr(module, name)))
     program.spawn = mortal(program.spawn)
 
@@ -210,7 +244,8 @@ def killed(parameters: dict[str, Any], step: str, module: str = "pg_restore") ->
         die_at(step)
         run_module(MODULES[module], parameters)
 
-    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # of newer Pythons, where a test runner has threads; none of them has a lock
+    # of newer Pythons, where a test runner has threads; none of them has a lock
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
         running = multiprocessing.get_context("fork").Process(target=run)
         running.start()
     running.join(60)

@@ -42,28 +42,43 @@ class Database:
             return cursor.fetchall() if cursor.description else []
 
     def rows(self) -> list[tuple[Any, ...]]:
-        """What the migrations' table says, but for ids and times: (name, checksum, finished, rolled back, has logs, steps)."""
+        """What the migrations' table says, but for ids and times: (name, checksum, finished, rolled back,
+        has logs, steps).
+        """
         return self.sql(
-            "SELECT migration_name, checksum, finished_at IS NOT NULL, rolled_back_at IS NOT NULL, logs IS NOT NULL, applied_steps_count "
-            "FROM _prisma_migrations ORDER BY started_at"
+            "SELECT migration_name, checksum, finished_at IS NOT NULL, rolled_back_at IS NOT NULL, logs IS NOT NULL,"
+            " applied_steps_count FROM _prisma_migrations ORDER BY started_at"
         )
 
     def outcomes(self) -> list[tuple[str, str]]:
         """Each row's (name, outcome)."""
-        return [(name, "applied" if finished else "rolled back" if back else "failed") for name, _sum, finished, back, _logs, _steps in self.rows()]
+        return [
+            (name, "applied" if finished else "rolled back" if back else "failed")
+            for name, _sum, finished, back, _logs, _steps in self.rows()
+        ]
 
     def tables(self) -> list[str]:
-        return [name for (name,) in self.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> '_prisma_migrations' ORDER BY 1")]
+        return [
+            name
+            for (name,) in self.sql(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> '_prisma_migrations'"
+                " ORDER BY 1"
+            )
+        ]
 
     def schema(self) -> list[str]:
         """What ``pg_dump --schema-only`` prints, without its random tokens."""
         program = Path(self.sandbox.state["postgres"]["bin"], "pg_dump")
-        done = subprocess.run([program, "--schema-only", self.url.partition("?")[0]], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [program, "--schema-only", self.url.partition("?")[0]], capture_output=True, text=True, check=True
+        )
         return [line for line in done.stdout.splitlines() if not line.startswith(("\\restrict", "\\unrestrict"))]
 
     def migrate(self, path: Path | str, *, check: bool = False, **options: Any) -> dict[str, Any]:
         """Run prisma_migrate."""
-        return run_module(prisma_migrate, {"database_url": self.url, "path": str(path), "runner": "builtin", **options}, check=check)
+        return run_module(
+            prisma_migrate, {"database_url": self.url, "path": str(path), "runner": "builtin", **options}, check=check
+        )
 
     def _admin(self, statement: str) -> None:
         with closing(psycopg2.connect(self.sandbox.state["postgres"]["url"])) as connection:

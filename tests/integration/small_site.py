@@ -35,20 +35,31 @@ class Site:
     def release(self, release: str) -> None:
         """Build a release and serve it. The cache is left as it is."""
         (self.folder / "build.js").write_text(BUILD)
-        (self.folder / "package.json").write_text(json.dumps({"version": release.removeprefix("v"), "scripts": {"build": "node build.js"}}))
+        (self.folder / "package.json").write_text(
+            json.dumps({"version": release.removeprefix("v"), "scripts": {"build": "node build.js"}})
+        )
         staged = self._vercel(state="staged", path=str(self.folder), release=release)
         self._vercel(state="promoted", deployment=staged["deployment"]["id"])
 
     def _vercel(self, **params: Any) -> dict[str, Any]:
         vercel, servers = self.state["vercel"], self.sandbox.state
-        access = {"api_token": servers["tokens"]["vercel"], "api_url": servers["cloud"]["vercel_url"], "team": vercel["team"], "project": vercel["project"]}
+        access = {
+            "api_token": servers["tokens"]["vercel"],
+            "api_url": servers["cloud"]["vercel_url"],
+            "team": vercel["team"],
+            "project": vercel["project"],
+        }
         result = run_module(vercel_deploy, {**access, "wait_interval": 0.05, "wait_timeout": 60, **params})
         assert not result["failed"], result
         return result
 
     def purge(self, *, check: bool = False, **params: Any) -> dict[str, Any]:
         servers = self.sandbox.state
-        access = {"api_token": servers["tokens"]["cloudflare"], "api_url": servers["cloud"]["cloudflare_url"], "zone": f"{self.name}.example"}
+        access = {
+            "api_token": servers["tokens"]["cloudflare"],
+            "api_url": servers["cloud"]["cloudflare_url"],
+            "zone": f"{self.name}.example",
+        }
         return run_module(cf_purge, {**access, **params}, check=check)
 
     def check(self, *checks: dict[str, Any], **params: Any) -> dict[str, Any]:
@@ -56,7 +67,9 @@ class Site:
 
     def page(self, path: str = "/") -> tuple[str | None, str | None]:
         """Return the release that a page tells, and what the cache did."""
-        (seen,) = self.check({"name": "page", "url": self.url + path, "release": {"meta": "release"}}, require="none")["checks"]
+        (seen,) = self.check({"name": "page", "url": self.url + path, "release": {"meta": "release"}}, require="none")[
+            "checks"
+        ]
         return seen["release"], seen["cf_cache_status"]
 
     def fault(self, vendor: str, operation: str, kind: str, **more: Any) -> None:

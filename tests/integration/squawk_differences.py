@@ -125,7 +125,10 @@ BREAKS: dict[tuple[str, str], list[str]] = {
         "a key to another table, with a default",
         "filled, with a RESTRICT key that is added later and written",
     ],
-    ("we", "squawk does not see what old code may need: a unique index for ON CONFLICT, rows of a partition, a trigger"): [
+    (
+        "we",
+        "squawk does not see what old code may need: a unique index for ON CONFLICT, rows of a partition, a trigger",
+    ): [
         "an old table that is attached as a partition",
         "a partition that is detached",
         "a unique index that is dropped",

@@ -40,12 +40,23 @@ class Plays:
 
     def back_up(self) -> str:
         """Run the module by itself and return the backup's name."""
-        database = {"database_url": self.sandbox.storefront()["database_url"], "postgres_bin": self.sandbox.state["postgres"]["bin"]}
+        database = {
+            "database_url": self.sandbox.storefront()["database_url"],
+            "postgres_bin": self.sandbox.state["postgres"]["bin"],
+        }
         return run_module(pg_backup, {**database, **self.options, "encryption": "off"})["backup"]["name"]
 
     def play(self, *arguments: str, **variables: Any) -> subprocess.CompletedProcess:
         variables = {"store": f"s3://{BUCKET}/{PREFIX}", "database_backup_keep": {"last": 1}, **variables}
-        command = ["ansible-playbook", "playbooks/backup.yml", "-i", "inventories/development", "-e", json.dumps(variables), *arguments]
+        command = [
+            "ansible-playbook",
+            "playbooks/backup.yml",
+            "-i",
+            "inventories/development",
+            "-e",
+            json.dumps(variables),
+            *arguments,
+        ]
         environment = {
             **os.environ,
             "SANDBOX_NAME": self.name,

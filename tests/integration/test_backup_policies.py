@@ -1,9 +1,11 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role database decides by what is in the store whether a deploy makes a backup, and by what is said of it whether one of others will do.
+"""The role database decides by what is in the store whether a deploy makes a backup, and by what is said of it whether
+one of others will do.
 
-The storefronts are the hosts of one play: what runs is the role's own look at its policies, the verdict of preflight, and the backup where that is needed.
+The storefronts are the hosts of one play: what runs is the role's own look at its policies, the verdict of preflight,
+and the backup where that is needed.
 """
 
 from __future__ import annotations
@@ -26,18 +28,48 @@ from tests.integration.shop_database import Database, write_migrations
 from tests.unit.support import run_module
 
 TOLD = ("database_problems", "database_notes", "database_idle", "database_backup")
-GROUPS = {"store": "release_store", "postgres": "database_postgres", "migrations": "database_release", "scratch": "database_scratch"}
+GROUPS = {
+    "store": "release_store",
+    "postgres": "database_postgres",
+    "migrations": "database_release",
+    "scratch": "database_scratch",
+}
 PLAY = [
     {
-        **{"name": "Decide", "hosts": "all", "connection": "local", "gather_facts": False, "vars_files": [f"{ROOT}/playbooks/vars/play.yml"]},
-        "module_defaults": {f"group/storefront.runbook.{group}": f"{{{{ {options} }}}}" for group, options in GROUPS.items()},
+        **{
+            "name": "Decide",
+            "hosts": "all",
+            "connection": "local",
+            "gather_facts": False,
+            "vars_files": [f"{ROOT}/playbooks/vars/play.yml"],
+        },
+        "module_defaults": {
+            f"group/storefront.runbook.{group}": f"{{{{ {options} }}}}" for group, options in GROUPS.items()
+        },
         "tasks": [
-            {"name": "Decide", "ansible.builtin.include_role": {"name": "storefront.runbook.database", "tasks_from": "policies", "rolespec_validate": False}},
-            {"name": "Tell", "ansible.builtin.debug": {"msg": {name: f"{{{{ {name} }}}}" for name in ("inventory_hostname", *TOLD)}}},
-            {"name": "Judge", "ansible.builtin.include_role": {"name": "storefront.runbook.preflight", "tasks_from": "verdict"}},
+            {
+                "name": "Decide",
+                "ansible.builtin.include_role": {
+                    "name": "storefront.runbook.database",
+                    "tasks_from": "policies",
+                    "rolespec_validate": False,
+                },
+            },
+            {
+                "name": "Tell",
+                "ansible.builtin.debug": {"msg": {name: f"{{{{ {name} }}}}" for name in ("inventory_hostname", *TOLD)}},
+            },
+            {
+                "name": "Judge",
+                "ansible.builtin.include_role": {"name": "storefront.runbook.preflight", "tasks_from": "verdict"},
+            },
             {
                 "name": "Back up",
-                "ansible.builtin.include_role": {"name": "storefront.runbook.database", "tasks_from": "backup", "rolespec_validate": False},
+                "ansible.builtin.include_role": {
+                    "name": "storefront.runbook.database",
+                    "tasks_from": "backup",
+                    "rolespec_validate": False,
+                },
                 "when": "'database.backup' not in database_idle",
             },
         ],
@@ -66,24 +98,45 @@ def age(store: Path, hours: float) -> None:
     file.write_text(json.dumps({**json.loads(file.read_text()), "started_at": ago(hours), "finished_at": ago(hours)}))
 
 
-def test_a_fresh_backup_will_do_an_old_one_does_not_and_that_of_others_counts_as_long_as_it_is_fresh(database: Database, tmp_path: Path) -> None:
+def test_a_fresh_backup_will_do_an_old_one_does_not_and_that_of_others_counts_as_long_as_it_is_fresh(
+    database: Database, tmp_path: Path
+) -> None:
     database.migrate(write_migrations(tmp_path, a="CREATE TABLE item (id int);"))
     tools = database.sandbox.state["postgres"]["bin"]
     for host, hours in (("fresh", 23), ("old", 25)):
         kept = {"store": (tmp_path / host).as_uri(), "store_is_shared": True}
-        made = run_module(pg_backup, {"database_url": database.url, "postgres_bin": tools, "encryption": "off", "name": "nightly", **kept})
+        made = run_module(
+            pg_backup,
+            {"database_url": database.url, "postgres_bin": tools, "encryption": "off", "name": "nightly", **kept},
+        )
         assert not made["failed"], made["msg"]
         age(tmp_path / host, hours)
     ours = {"database_backup_policy": "max_age"}
     hosts = {
         "fresh": ours,
         "old": ours,
-        "vendors": {"database_backup_source": "vendor", "database_backup_evidence": {"name": "pitr", "made_at": ago(23)}},
-        "vendors_old": {"database_backup_source": "vendor", "database_backup_evidence": {"name": "pitr", "made_at": ago(25)}},
+        "vendors": {
+            "database_backup_source": "vendor",
+            "database_backup_evidence": {"name": "pitr", "made_at": ago(23)},
+        },
+        "vendors_old": {
+            "database_backup_source": "vendor",
+            "database_backup_evidence": {"name": "pitr", "made_at": ago(25)},
+        },
     }
     shared = {
-        **{"database_url": database.url, "database_postgres_bin": tools, "database_backup_encryption": "off", "database_migrate_runner": "builtin"},
-        **{"database_proof_max_age": 0, "database_pending": [], "database_known": {"a": "applied"}, "database_problems": []},
+        **{
+            "database_url": database.url,
+            "database_postgres_bin": tools,
+            "database_backup_encryption": "off",
+            "database_migrate_runner": "builtin",
+        },
+        **{
+            "database_proof_max_age": 0,
+            "database_pending": [],
+            "database_known": {"a": "applied"},
+            "database_problems": [],
+        },
         **{"store": f"{tmp_path.as_uri()}/{{{{ inventory_hostname }}}}", "store_is_shared": True},
         **{"surfaces": ["database"], "ansible_remote_tmp": str(tmp_path / "ansible")},
     }
@@ -100,21 +153,33 @@ def test_a_fresh_backup_will_do_an_old_one_does_not_and_that_of_others_counts_as
     argv = ["ansible-playbook", "-i", str(tmp_path / "hosts.yml"), str(tmp_path / "play.yml")]
     done = subprocess.run(argv, cwd=ROOT, env={**os.environ, **keeping}, capture_output=True, text=True, check=False)
     lines = [json.loads(line) for line in (tmp_path / "at.results").read_text().splitlines()]
-    told = {line["result"]["msg"]["inventory_hostname"]: line["result"]["msg"] for line in lines if line["task"] == "Tell"}
+    told = {
+        line["result"]["msg"]["inventory_hostname"]: line["result"]["msg"] for line in lines if line["task"] == "Tell"
+    }
     assert told.keys() == hosts.keys(), done.stdout + done.stderr
     problems = {host: told[host]["database_problems"] for host in hosts}
     (problem,) = problems.pop("vendors_old")
     assert "The vendor backup pitr is 25." in problem
-    assert "database_backup_max_age allows 24. Make a new one, or let this run make it: database_backup_source: controller" in problem
+    assert (
+        "database_backup_max_age allows 24. Make a new one, or let this run make it: database_backup_source: controller"
+        in problem
+    )
     assert problems == {"fresh": [], "old": [], "vendors": []}
-    assert {line.split()[0] for line in done.stdout.splitlines() if " failed=1 " in line} == {"vendors_old"}, done.stdout
+    assert {line.split()[0] for line in done.stdout.splitlines() if " failed=1 " in line} == {"vendors_old"}, (
+        done.stdout
+    )
     assert done.returncode == 2
 
     assert [manifest["name"] for manifest in manifests(tmp_path / "fresh")] == ["nightly"]
     assert told["fresh"]["database_backup"] == {"name": "nightly"}
-    assert any(note.startswith("backup: this run creates none: nightly is 23.") for note in told["fresh"]["database_notes"])
+    assert any(
+        note.startswith("backup: this run creates none: nightly is 23.") for note in told["fresh"]["database_notes"]
+    )
     older, newer = sorted(manifests(tmp_path / "old"), key=lambda manifest: manifest["finished_at"])
     assert (older["name"], newer["database"], told["old"]["database_backup"]) == ("nightly", database.name, None)
     assert (told["vendors"]["database_backup"]["name"], (tmp_path / "vendors").exists()) == ("pitr", False)
-    assert any(note.startswith("backup: this run creates none: vendor creates it: pitr, made at ") for note in told["vendors"]["database_notes"])
+    assert any(
+        note.startswith("backup: this run creates none: vendor creates it: pitr, made at ")
+        for note in told["vendors"]["database_notes"]
+    )
     assert database.password not in done.stdout

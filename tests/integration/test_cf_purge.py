@@ -45,7 +45,9 @@ def test_a_new_release_is_seen_only_after_the_purge(cached: Site) -> None:
     assert cached.page() == ("v1.1.0", "HIT")
 
     done = cached.purge(everything=True)
-    assert {key: done[key] for key in ("changed", "purged", "zone")} == {key: predicted[key] for key in ("changed", "purged", "zone")}
+    assert {key: done[key] for key in ("changed", "purged", "zone")} == {
+        key: predicted[key] for key in ("changed", "purged", "zone")
+    }
     assert done["zone"] == {"id": cached.state["cloudflare"]["zone"], "name": "test-purge.example"}
     assert cached.page() == ("v1.2.0", "MISS")
 
@@ -61,7 +63,13 @@ def host_of(site: Site) -> str:
     ("what", "home", "products"),
     [
         (lambda site: {"files": [f"{site.url}/products"]}, "HIT", "MISS"),
-        (lambda site: {"files": [f"{site.url}/products", {"url": f"{site.url}/", "headers": {"Accept-Language": "de"}}]}, "MISS", "MISS"),
+        (
+            lambda site: {
+                "files": [f"{site.url}/products", {"url": f"{site.url}/", "headers": {"Accept-Language": "de"}}]
+            },
+            "MISS",
+            "MISS",
+        ),
         (lambda site: {"prefixes": [f"{host_of(site)}/prod"]}, "HIT", "MISS"),
         (lambda site: {"tags": ["nothing-has-this-tag"]}, "HIT", "HIT"),
     ],
@@ -76,7 +84,12 @@ def test_only_what_is_named_is_purged(cached: Site, what: Any, home: str, produc
 def test_what_a_release_has_changed_is_purged(cached: Site, tmp_path: Path) -> None:
     for release in ("v1", "v2"):
         (tmp_path / "products.html").write_text(release)
-        for argv in (["init", "-q"], ["add", "-A"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", release], ["tag", release]):
+        for argv in (
+            ["init", "-q"],
+            ["add", "-A"],
+            ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", release],
+            ["tag", release],
+        ):
             subprocess.run(["git", *argv], cwd=tmp_path, check=True, capture_output=True)
     routes = [{"source": "products.html", "urls": ["/products"]}]
     changed = {"path": str(tmp_path), "from": "v1", "to": "v2", "base_urls": [cached.url], "routes": routes}
@@ -111,7 +124,10 @@ def test_a_passing_fault_is_got_over(cached: Site, kind: str) -> None:
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ({"zone": "no-such-shop.example"}, "Cloudflare has no zone 'no-such-shop.example' that this token may read. Correct zone"),
+        (
+            {"zone": "no-such-shop.example"},
+            "Cloudflare has no zone 'no-such-shop.example' that this token may read. Correct zone",
+        ),
         ({"zone": "0" * 32}, "with 404 1001: Invalid zone identifier"),
         ({"api_token": "wrong-token"}, "with 403 10000: Authentication error. Check the token"),
         ({"everything": False}, "Set exactly one of everything, files, tags, hosts, prefixes and changed"),

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The checklist in a play: asked by the role preflight, refused by its verdict, saved, verified and exported by evidence.yml."""
+"""The checklist in a play: asked by the role preflight, refused by its verdict, saved, verified and
+exported by evidence.yml.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,18 @@ PLAY = """
     - ansible.builtin.import_role: {name: storefront.runbook.preflight, tasks_from: evidence, rolespec_validate: false}
     - ansible.builtin.import_role: {name: storefront.runbook.preflight, tasks_from: verdict, rolespec_validate: false}
 """
-CLOSED = {"id": "C19", "options": {"windows": [{"rule": "DTSTART:20260101T000000\nRRULE:FREQ=YEARLY;BYMONTH=1;BYMONTHDAY=1", "from": "00:00", "to": "00:01"}]}}
+CLOSED = {
+    "id": "C19",
+    "options": {
+        "windows": [
+            {
+                "rule": "DTSTART:20260101T000000\nRRULE:FREQ=YEARLY;BYMONTH=1;BYMONTHDAY=1",
+                "from": "00:00",
+                "to": "00:01",
+            }
+        ]
+    },
+}
 
 
 class Shop:
@@ -38,10 +51,21 @@ class Shop:
         (folder / "hosts.yml").write_text(json.dumps({"storefronts": {"hosts": {"shop": {}}}}))
 
     def run(self, playbook: str, **variables: Any) -> subprocess.CompletedProcess[str]:
-        values = {"store": f"file://{self.folder}/store", "store_is_shared": True, "source_path": str(self.checkout), "release": "v1.1.0", **variables}
+        values = {
+            "store": f"file://{self.folder}/store",
+            "store_is_shared": True,
+            "source_path": str(self.checkout),
+            "release": "v1.1.0",
+            **variables,
+        }
         (self.folder / "vars.json").write_text(json.dumps(values))
         words = ["ansible-playbook", "-i", f"{self.folder}/hosts.yml", playbook, "-e", f"@{self.folder}/vars.json"]
-        env = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"), "USER": "alice"}
+        env = {
+            **os.environ,
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".ansible" / "collections"),
+            "USER": "alice",
+        }
         return subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=120)
 
     def gate(self, **variables: Any) -> subprocess.CompletedProcess[str]:
@@ -82,7 +106,12 @@ def test_a_no_is_refused_saved_and_exported(shop: Shop) -> None:
 
 
 def test_a_waiver_of_the_command_line_lets_it_pass(shop: Shop) -> None:
-    done = shop.gate(preflight_checks=[CLOSED], waive="C19", waive_reason="the shop is not open yet", store=f"file://{shop.folder}/waived")
+    done = shop.gate(
+        preflight_checks=[CLOSED],
+        waive="C19",
+        waive_reason="the shop is not open yet",
+        store=f"file://{shop.folder}/waived",
+    )
     assert done.returncode == 0, done.stdout
 
 

@@ -33,7 +33,9 @@ def database(sandbox: Sandbox) -> Iterator[Database]:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A git repository with the releases v1 (two migrations), v2 (one that fails besides) and v3 (one that takes a table away besides)."""
+    """A git repository with the releases v1 (two migrations), v2 (one that fails besides) and v3 (one that
+    takes a table away besides).
+    """
     folder = tmp_path / "shop"
     git = ["git", "-C", str(folder), "-c", "user.name=shop", "-c", "user.email=shop@example.com"]
     folder.mkdir()
@@ -83,7 +85,9 @@ def lease(tmp_path: Path) -> dict[str, Any]:
     return json.loads((tmp_path / "store" / "lease.json").read_text())
 
 
-def test_a_check_shows_what_it_is_and_a_failure_says_what_was_applied_and_frees_the_lease(play: Play, database: Database, tmp_path: Path) -> None:
+def test_a_check_shows_what_it_is_and_a_failure_says_what_was_applied_and_frees_the_lease(
+    play: Play, database: Database, tmp_path: Path
+) -> None:
     rc, said = play("migrate.yml", "--check --diff", release="v2", database_proof_max_age=1, database_rehearse="full")
     assert rc == 0, said
     assert "2_rating (expand)" in said
@@ -135,17 +139,26 @@ VERIFY = """
   tasks:
     - block: [ansible.builtin.import_role: {name: storefront.runbook.database, tasks_from: verify}]
       always: [ansible.builtin.debug: {msg: "migrated {{ database_migrated }} incompatible {{ database_incompatible }}"}]
-"""
+"""  # noqa: E501
 
 
-def test_what_a_platform_migrated_is_known_afterwards_even_where_it_failed(play: Play, database: Database, repository: Path, tmp_path: Path) -> None:
+def test_what_a_platform_migrated_is_known_afterwards_even_where_it_failed(
+    play: Play, database: Database, repository: Path, tmp_path: Path
+) -> None:
     database.migrate(repository, ref="v1")
     pending = database.migrate(repository, ref="v3", runner="platform")["pending"]
-    row = "INSERT INTO _prisma_migrations (id, checksum, migration_name, logs, finished_at) VALUES (%s, '', %s, '', CASE WHEN %s THEN now() END)"
+    row = (
+        "INSERT INTO _prisma_migrations (id, checksum, migration_name, logs, finished_at) VALUES (%s, '', %s, '', CASE"
+        " WHEN %s THEN now() END)"
+    )
     database.sql(row, "3", "3_more", True)
     database.sql(row, "4", "4_broken", False)
     (tmp_path / "verify.yml").write_text(VERIFY)
-    options: dict[str, Any] = {"database_pending": pending, "database_migrate_runner": "platform", "playbooks": str(ROOT / "playbooks")}
+    options: dict[str, Any] = {
+        "database_pending": pending,
+        "database_migrate_runner": "platform",
+        "playbooks": str(ROOT / "playbooks"),
+    }
     rc, said = play(str(tmp_path / "verify.yml"), release="v3", **options)
     assert rc == 2, said
     assert "The migration 4_broken failed" in said

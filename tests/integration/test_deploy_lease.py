@@ -26,7 +26,9 @@ def run_out(options: dict[str, Any]) -> None:
     """Let the lease's time pass, as if its holder had stood still for that long."""
     store = open_store(options, unguarded)
     document, version = store.get(KEY)
-    store.put_if_match(KEY, json.dumps({**json.loads(document), "deadline": "2020-01-01T00:00:00.000Z"}).encode(), version)
+    store.put_if_match(
+        KEY, json.dumps({**json.loads(document), "deadline": "2020-01-01T00:00:00.000Z"}).encode(), version
+    )
     store.close()
 
 
@@ -52,7 +54,11 @@ def test_check_mode_then_taken_then_renewed_then_given_back(lease, store_options
     taken = lease(holder="anna@host", release="v1.1.0")
     assert taken["changed"]
     assert kept(store_options)["token"] == taken["token"]
-    assert {**predicted["lease"], "acquired_at": 0, "deadline": 0} == {**taken["lease"], "acquired_at": 0, "deadline": 0}
+    assert {**predicted["lease"], "acquired_at": 0, "deadline": 0} == {
+        **taken["lease"],
+        "acquired_at": 0,
+        "deadline": 0,
+    }
 
     assert lease(token=taken["token"])["changed"] is False
     assert lease(token=taken["token"], journal={"step": "one"})["changed"] is True
@@ -92,8 +98,20 @@ def test_a_service_without_conditional_writes_keeps_no_lease(s3_options):
 
 def test_it_runs_under_ansible_and_shows_no_secret(store_options):
     arguments = json.dumps({**store_options, "state": "held", "release": "v1.1.0"})
-    command = [str(Path(sys.executable).with_name("ansible")), "localhost", "-vvv", "-m", "storefront.runbook.deploy_lease", "-a", arguments]
-    environment = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.minimal", "ANSIBLE_PYTHON_INTERPRETER": sys.executable}
+    command = [
+        str(Path(sys.executable).with_name("ansible")),
+        "localhost",
+        "-vvv",
+        "-m",
+        "storefront.runbook.deploy_lease",
+        "-a",
+        arguments,
+    ]
+    environment = {
+        **os.environ,
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.minimal",
+        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+    }
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "secret-access-key" not in done.stdout + done.stderr

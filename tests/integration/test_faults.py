@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each write of each module, and what befalls it: the goal or a clear error, never a second deployment, a lost variable, a false ``changed: false``."""
+"""Each write of each module, and what befalls it: the goal or a clear error, never a second deployment, a
+lost variable, a false ``changed: false``.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ DELAYS = {"vercel": 0.0, "railway": 0.0, "render": 0.0, "promotion": 0.0, "settl
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A shop's repository with a backend that does nothing, a frontend that is built already, and the releases; the backend of each in a folder too."""
+    """A shop's repository with a backend that does nothing, a frontend that is built already, and the
+    releases; the backend of each in a folder too.
+    """
     root = tmp_path_factory.mktemp("shop") / "shop"
     backend, page = root / "apps" / "backend" / "package.json", root / "apps" / "frontend" / "out" / "index.html"
     for file, text in ((page, "<p>Welcome</p>"), (page.parents[1] / "package.json", "{}")):
@@ -45,7 +49,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _git(root: Path, *words: str) -> None:
-    subprocess.run(["git", "-C", str(root), "-c", "user.name=test", "-c", "user.email=test@shop.example", *words], check=True)
+    subprocess.run(
+        ["git", "-C", str(root), "-c", "user.name=test", "-c", "user.email=test@shop.example", *words], check=True
+    )
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -60,15 +66,21 @@ def _hurried(sandbox: Sandbox) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def tables(sandbox: Sandbox, repository: Path) -> Iterator[dict[str, Table]]:
     """A table for each of the two platforms that a backend may be at; the other vendors are at the first."""
-    benches = {backend: Bench(sandbox, f"test-faults-{backend}", backend, str(repository)) for backend in ("railway", "render")}
+    benches = {
+        backend: Bench(sandbox, f"test-faults-{backend}", backend, str(repository)) for backend in ("railway", "render")
+    }
     yield {backend: Table(bench) for backend, bench in benches.items()}
     for bench in benches.values():
         bench.close()
 
 
 @pytest.mark.parametrize("column", COLUMNS)
-@pytest.mark.parametrize(("case", "write"), [pytest.param(case, write, id=f"{case.label}-{write}") for case, write in ROWS])
-def test_a_fault_ends_in_the_goal_or_in_a_clear_error(tables: dict[str, Table], case: Case, write: str, column: str) -> None:
+@pytest.mark.parametrize(
+    ("case", "write"), [pytest.param(case, write, id=f"{case.label}-{write}") for case, write in ROWS]
+)
+def test_a_fault_ends_in_the_goal_or_in_a_clear_error(
+    tables: dict[str, Table], case: Case, write: str, column: str
+) -> None:
     told = tables["render" if case.vendor == "render" else "railway"].cell(case, write, column)
     seen(case.name, write, column, told)
 

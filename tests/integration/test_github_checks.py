@@ -25,11 +25,20 @@ class Hub:
         self.sandbox.cloud("PUT", f"/storefronts/{NAME}/check-runs", {"sha": SHA, "runs": runs})
 
     def pull(self, *reviews: dict[str, Any], **more: Any) -> None:
-        self.sandbox.cloud("PUT", f"/storefronts/{NAME}/pulls", {"pulls": [{"number": 7, "head": HEAD, "merge_commit": SHA, "reviews": list(reviews), **more}]})
+        self.sandbox.cloud(
+            "PUT",
+            f"/storefronts/{NAME}/pulls",
+            {"pulls": [{"number": 7, "head": HEAD, "merge_commit": SHA, "reviews": list(reviews), **more}]},
+        )
 
     def ask(self, **params: Any) -> dict[str, str]:
-        place = {"api_token": self.sandbox.state["tokens"]["github"], "api_url": self.sandbox.state["cloud"]["github_url"]}
-        result = run_module(github_checks, {**place, "repository": self.state["github"]["repository"], "commit": SHA, **params})
+        place = {
+            "api_token": self.sandbox.state["tokens"]["github"],
+            "api_url": self.sandbox.state["cloud"]["github_url"],
+        }
+        result = run_module(
+            github_checks, {**place, "repository": self.state["github"]["repository"], "commit": SHA, **params}
+        )
         return {one["id"]: one["outcome"] for one in result["answers"]}
 
 
@@ -77,7 +86,9 @@ def test_of_runs_of_one_name_the_newest_counts(hub: Hub, runs: list[list[str]], 
         ([], {}, "failed"),
     ],
 )
-def test_the_review_of_the_pull_request_that_brought_the_commit_in(hub: Hub, reviews: list[Any], more: dict[str, Any], outcome: str) -> None:
+def test_the_review_of_the_pull_request_that_brought_the_commit_in(
+    hub: Hub, reviews: list[Any], more: dict[str, Any], outcome: str
+) -> None:
     hub.runs({"unit": "success"})
     hub.pull(*reviews, **more)
     assert hub.ask()["C2"] == outcome

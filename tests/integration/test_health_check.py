@@ -32,8 +32,20 @@ def site(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.fixture
 def checks(site: Site) -> list[dict[str, Any]]:
     return [
-        {"name": "Home", "url": f"{site.url}/", "contains": "Welcome", "release": {"meta": "release"}, "max_latency_ms": 5000},
-        {"name": "API", "url": f"{site.url}/release.json", "json": {"status": "healthy"}, "release": {"json": "release"}, "headers": {"content-type": "json"}},
+        {
+            "name": "Home",
+            "url": f"{site.url}/",
+            "contains": "Welcome",
+            "release": {"meta": "release"},
+            "max_latency_ms": 5000,
+        },
+        {
+            "name": "API",
+            "url": f"{site.url}/release.json",
+            "json": {"status": "healthy"},
+            "release": {"json": "release"},
+            "headers": {"content-type": "json"},
+        },
         {"name": "Nothing", "url": f"{site.url}/no-such-page", "status": [404]},
     ]
 
@@ -75,13 +87,38 @@ def test_a_site_that_does_not_recover_fails_with_its_last_answer(site: Site) -> 
     assert result["checks"][0]["tries"] > 1
 
 
-def test_through_ansible_it_runs_for_real_in_check_mode(site: Site, checks: list[dict[str, Any]], tmp_path: Path) -> None:
-    task = {"name": "Site", "storefront.runbook.health_check": {"checks": checks, "release": "v1.1.0", "wait_timeout": 0}, "register": "site"}
-    show = {"name": "Show", "ansible.builtin.debug": {"msg": "{{ site.checks | map(attribute='outcome') | join(' ') }}"}}
+def test_through_ansible_it_runs_for_real_in_check_mode(
+    site: Site, checks: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    task = {
+        "name": "Site",
+        "storefront.runbook.health_check": {"checks": checks, "release": "v1.1.0", "wait_timeout": 0},
+        "register": "site",
+    }
+    show = {
+        "name": "Show",
+        "ansible.builtin.debug": {"msg": "{{ site.checks | map(attribute='outcome') | join(' ') }}"},
+    }
     variables = {"ansible_python_interpreter": sys.executable}
-    play = [{"name": "Check", "hosts": "localhost", "connection": "local", "gather_facts": False, "vars": variables, "tasks": [task, show]}]
+    play = [
+        {
+            "name": "Check",
+            "hosts": "localhost",
+            "connection": "local",
+            "gather_facts": False,
+            "vars": variables,
+            "tasks": [task, show],
+        }
+    ]
     (tmp_path / "play.yml").write_text(json.dumps(play))
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", "--check", "--diff", "play.yml"]
+    command = [
+        str(Path(sys.executable).with_name("ansible-playbook")),
+        "-i",
+        "localhost,",
+        "--check",
+        "--diff",
+        "play.yml",
+    ]
     environment = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "default"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -45,8 +45,19 @@ def everything() -> list[dict[str, Any]]:
     """A task for each thing in which the two ways could differ."""
     loop = {"loop": [1, 2, 3]}
     return [
-        probe("options", "echo", data={"a": 1, "b": ["x", True], "c": "{{ 'tem' ~ 'plated' }}"}, token=SECRET, number="5", inner={"name": "n", "key": SECRET}),
-        probe("strange options", "echo", data={1: "a", "": "b", "ü😀": "x\u2028", "f": 1.0, "n": None, "big": 123456789012345678901234567890}),
+        probe(
+            "options",
+            "echo",
+            data={"a": 1, "b": ["x", True], "c": "{{ 'tem' ~ 'plated' }}"},
+            token=SECRET,
+            number="5",
+            inner={"name": "n", "key": SECRET},
+        ),
+        probe(
+            "strange options",
+            "echo",
+            data={1: "a", "": "b", "ü😀": "x\u2028", "f": 1.0, "n": None, "big": 123456789012345678901234567890},
+        ),
         probe("vaulted options", "echo", data={"nested": ["{{ vaulted }}"]}, token="{{ vaulted }}"),
         probe("a vaulted option", "echo", data="{{ vaulted }}"),
         probe("an unsafe option", "echo", data="{{ unsafe }}", register="unsafe_result"),
@@ -55,17 +66,27 @@ def everything() -> list[dict[str, Any]]:
         probe("no_log", "echo", data=SECRET, token=SECRET, no_log=True),
         probe("no_log and failed", "fail", token=SECRET, no_log=True),
         probe("no_log and a warning", "warn", number=77, no_log=True),
-        probe("surroundings", "surroundings", environment={"FROM_TASK": "task", "TMPDIR": "{{ playbook_dir }}", "TZ": "Asia/Tokyo", "NUMBER": 5}),
+        probe(
+            "surroundings",
+            "surroundings",
+            environment={"FROM_TASK": "task", "TMPDIR": "{{ playbook_dir }}", "TZ": "Asia/Tokyo", "NUMBER": 5},
+        ),
         probe("check", "surroundings", check_mode=True, diff=True),
         probe("a warning", "warn", number=1),
         probe("the same warning", "warn", number=1),
         probe("no warning", "echo"),
         probe("a warning each", "warn", number="{{ item }}", **loop),
         probe("failed", "fail", token=SECRET),
-        probe("a wrong option", "echo", token=SECRET) | {"test.probes.probe": {"do": "echo", "nosuch": 1, "token": SECRET}},
+        probe("a wrong option", "echo", token=SECRET)
+        | {"test.probes.probe": {"do": "echo", "nosuch": 1, "token": SECRET}},
         probe("an option of a wrong type", "echo", number="many", token=SECRET),
         probe("odd results", "odd", register="odd"),
-        {"name": "odd results used again", "ansible.builtin.debug": {"msg": "{{ odd.template }} {{ odd.date | type_debug }} {{ odd.table }} {{ probed }}"}},
+        {
+            "name": "odd results used again",
+            "ansible.builtin.debug": {
+                "msg": "{{ odd.template }} {{ odd.date | type_debug }} {{ odd.table }} {{ probed }}"
+            },
+        },
         probe("noise", "noisy"),
         probe("large", "large"),
         probe("command", "command"),
@@ -92,7 +113,11 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ran]:
     defaults = {"test.probes.probe": {"number": 41}}
     all_of_it = play(*everything(), ignore_errors=True, module_defaults=defaults, environment={"FROM_PLAY": "play"})
     book = Book(
-        folder, all_of_it, vaulted=Tagged("!vault", VAULTED), unsafe=Tagged("!unsafe", "{{ 1 + 1 }}"), day=Tagged("tag:yaml.org,2002:timestamp", "2026-01-31")
+        folder,
+        all_of_it,
+        vaulted=Tagged("!vault", VAULTED),
+        unsafe=Tagged("!unsafe", "{{ 1 + 1 }}"),
+        day=Tagged("tag:yaml.org,2002:timestamp", "2026-01-31"),
     )
     return {way: book.run(way, ANSIBLE_VAULT_PASSWORD_FILE=str(folder / "password")) for way in WAYS}
 
@@ -123,7 +148,10 @@ def test_screen_and_log_are_those_of_ordinary_modules_and_show_no_secret(both: d
 
 def test_an_item_of_a_loop_finds_nothing_of_the_one_before(both: dict[str, Ran]) -> None:
     _soiled, *clean = both["in process"].results["loop"]["results"]
-    assert [(item["calls"], item["environment"]["FROM_TASK"], item["arguments"]) for item in clean] == [(1, "task", 1), (1, "task", 1)]
+    assert [(item["calls"], item["environment"]["FROM_TASK"], item["arguments"]) for item in clean] == [
+        (1, "task", 1),
+        (1, "task", 1),
+    ]
     assert "/" not in {item["folder"] for item in clean}
 
 
@@ -140,7 +168,10 @@ def test_exit_handlers_run_and_temporary_files_go(both: dict[str, Ran]) -> None:
 
 
 def test_the_tokens_of_two_vendors_stay_apart(tmp_path: Path) -> None:
-    groups = {"group/test.probes.vendor_a": {"api_token": "AAA", "api_url": "ua"}, "group/test.probes.vendor_b": {"api_token": "BBB", "api_url": "ub"}}
+    groups = {
+        "group/test.probes.vendor_a": {"api_token": "AAA", "api_url": "ua"},
+        "group/test.probes.vendor_b": {"api_token": "BBB", "api_url": "ub"},
+    }
     tasks: list[dict[str, Any]] = [
         {"name": "a", "test.probes.vendor_a": {"name": "x"}},
         {"name": "b", "test.probes.vendor_b": {}},
@@ -150,7 +181,11 @@ def test_the_tokens_of_two_vendors_stay_apart(tmp_path: Path) -> None:
         {"name": "action", "action": "test.probes.vendor_b"},
         {"name": "local_action", "local_action": {"module": "test.probes.vendor_a"}},
     ]
-    found = Book(tmp_path, play(*tasks, module_defaults={**groups, "test.probes.vendor_b": {"name": "default"}})).run().results
+    found = (
+        Book(tmp_path, play(*tasks, module_defaults={**groups, "test.probes.vendor_b": {"name": "default"}}))
+        .run()
+        .results
+    )
     tokens = {name: found[name]["api_token"] for name in ("a", "b", "own", "short", "action", "local_action")}
     assert tokens == {"a": "AAA", "b": "BBB", "own": "CCC", "short": "AAA", "action": "BBB", "local_action": "AAA"}
     assert [item["api_token"] for item in found["loop"]["results"]] == ["BBB", "BBB"]
@@ -201,7 +236,13 @@ def test_an_exception_that_nobody_foresaw_says_where_and_never_its_text(tmp_path
 
 
 def test_a_module_that_leaves_a_process_behind_ends_at_once(tmp_path: Path) -> None:
-    ran = Book(tmp_path, play(probe("orphan", "orphan"), {"name": "after", "ansible.builtin.debug": {"msg": "{{ lookup('pipe', 'date +%s%N') }}"}})).run()
+    ran = Book(
+        tmp_path,
+        play(
+            probe("orphan", "orphan"),
+            {"name": "after", "ansible.builtin.debug": {"msg": "{{ lookup('pipe', 'date +%s%N') }}"}},
+        ),
+    ).run()
     assert ran.rc == 0, ran.stdout
     assert runs(ran.results["orphan"]["orphan"]), "the play did not wait for it"
 
@@ -319,21 +360,27 @@ def test_neither_a_no_log_task_nor_an_ordinary_module_shows_progress(tmp_path: P
 def test_a_module_that_is_killed_while_it_prints_never_hangs_the_play(tmp_path: Path) -> None:
     tasks = [probe(f"spam {number}", "progress", number=3000, flag=True) for number in range(6)]
     ran = Book(tmp_path, *(guarded(task) for task in tasks)).run()
-    assert [event["result"]["msg"]["error"]["kind"] for event in ran.events if event["task"] == "rescue"] == ["internal"] * 6
+    assert [event["result"]["msg"]["error"]["kind"] for event in ran.events if event["task"] == "rescue"] == [
+        "internal"
+    ] * 6
 
 
 def test_lines_of_four_hosts_at_a_terminal_never_mix(tmp_path: Path) -> None:
     book = Book(tmp_path, play(probe("many", "progress", number=40, data=0.05), hosts="all"))
     pid, terminal = pty.fork()
     if not pid:
-        os.execve(book.command()[0], book.command(), {**book.environment(), "ANSIBLE_FORCE_COLOR": "0", "COLUMNS": "200"})
+        os.execve(
+            book.command()[0], book.command(), {**book.environment(), "ANSIBLE_FORCE_COLOR": "0", "COLUMNS": "200"}
+        )
     shown = b""
     while part := drained(terminal):
         shown += part
     os.waitpid(pid, 0)
     lines = [line for line in shown.decode().replace("\r", "").splitlines() if "step" in line]
     assert len(lines) >= 4
-    assert [line for line in lines if not re.fullmatch(r"\.\. (one|two|three|four): step \d+ \?\[31mof\? (None|)", line)] == []
+    assert [
+        line for line in lines if not re.fullmatch(r"\.\. (one|two|three|four): step \d+ \?\[31mof\? (None|)", line)
+    ] == []
 
 
 # The ordinary way
@@ -347,13 +394,21 @@ def test_lines_of_four_hosts_at_a_terminal_never_mix(tmp_path: Path) -> None:
         ({}, ["-e", '{"runbook_in_process": false}'], "runbook_in_process is false"),
         ({"async": 60, "poll": 1}, [], "async"),
         ({"become": True, "become_method": "su"}, [], "become"),
-        ({"connection": "ssh"}, ["-e", "ansible_host=127.0.0.1 ansible_port=1 ansible_connection=ssh"], "the connection is ssh"),
+        (
+            {"connection": "ssh"},
+            ["-e", "ansible_host=127.0.0.1 ansible_port=1 ansible_connection=ssh"],
+            "the connection is ssh",
+        ),
         ({"vars": {"ansible_python_interpreter": "{{ 'python' ~ '2' }}"}}, [], "the interpreter is python2"),
     ],
 )
-def test_the_ordinary_way_is_taken_and_says_why(tmp_path: Path, keywords: dict[str, Any], options: list[str], reason: str) -> None:
+def test_the_ordinary_way_is_taken_and_says_why(
+    tmp_path: Path, keywords: dict[str, Any], options: list[str], reason: str
+) -> None:
     book = Book(tmp_path, play(probe("probe", "echo", **keywords)))
-    ran = subprocess.run(book.command(*options, "-vv"), env=book.environment(), cwd="/", capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        book.command(*options, "-vv"), env=book.environment(), cwd="/", capture_output=True, text=True, check=False
+    )
     assert f"test.probes.probe runs as an ordinary module: {reason}" in ran.stdout
 
 
@@ -363,7 +418,9 @@ def test_the_python_of_another_virtual_environment_is_another_one(tmp_path: Path
     book = Book(tmp_path, play(probe("other", "echo")), ansible_python_interpreter=str(tmp_path / "other" / "python"))
     ran = book.run("in process", "-vv", ANSIBLE_PYTHON_INTERPRETER="auto_silent")
     assert f"the interpreter is {tmp_path}/other/python" in ran.stdout
-    same = Book(tmp_path, play(probe("same", "echo")), ansible_python_interpreter="{{ ansible_playbook_python }}").run("in process", "-vv")
+    same = Book(tmp_path, play(probe("same", "echo")), ansible_python_interpreter="{{ ansible_playbook_python }}").run(
+        "in process", "-vv"
+    )
     assert "ordinary module" not in same.stdout
 
 

@@ -16,7 +16,12 @@ from sandbox.state import CACHE
 from sandbox.tools import node_bin
 
 PACKAGE = {"name": "shop", "private": True, "workspaces": ["apps/*"]}
-APP = {"name": "@shop/app", "version": "1.0.0", "scripts": {"build": "node build.js"}, "dependencies": {"@shop/words": "1.0.0"}}
+APP = {
+    "name": "@shop/app",
+    "version": "1.0.0",
+    "scripts": {"build": "node build.js"},
+    "dependencies": {"@shop/words": "1.0.0"},
+}
 WORDS = {"name": "@shop/words", "version": "1.0.0", "main": "index.js"}
 NPM = {
     "lockfileVersion": 3,
@@ -66,7 +71,11 @@ __metadata:
 """
 CASES = {
     "npm": ({"package-lock.json": json.dumps(NPM)}, "1.0.0", "npm run build --workspace apps/app"),
-    "pnpm": ({"pnpm-lock.yaml": PNPM, "pnpm-workspace.yaml": "packages: [apps/*]\n"}, "workspace:1.0.0", "pnpm --filter @shop/app run build"),
+    "pnpm": (
+        {"pnpm-lock.yaml": PNPM, "pnpm-workspace.yaml": "packages: [apps/*]\n"},
+        "workspace:1.0.0",
+        "pnpm --filter @shop/app run build",
+    ),
     "yarn": ({"yarn.lock": "# yarn lockfile v1\n"}, "1.0.0", "yarn workspace @shop/app run build"),
     "berry": ({"yarn.lock": BERRY}, "1.0.0", "yarn workspace @shop/app run build"),
 }
@@ -112,6 +121,11 @@ def test_a_workspace_is_installed_once_and_its_own_commands_run(builder: Builder
 def test_a_lockfile_that_does_not_fit_fails_the_build(builder: Builder, case: str) -> None:
     lock, asked, command = CASES[case]
     app = {**APP, "dependencies": {"@shop/words": asked, "left-pad": "1.3.0"}}
-    files = {**lock, "package.json": json.dumps(PACKAGE), "apps/app/package.json": json.dumps(app), "apps/words/package.json": json.dumps(WORDS)}
+    files = {
+        **lock,
+        "package.json": json.dumps(PACKAGE),
+        "apps/app/package.json": json.dumps(app),
+        "apps/words/package.json": json.dumps(WORDS),
+    }
     with pytest.raises(BuildFailed, match=r'Command "(pnpm|yarn) install" exited with 1'):
         build(builder, files, command)

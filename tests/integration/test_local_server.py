@@ -70,18 +70,47 @@ def test_databases_can_be_made_in_it_and_nothing_is_left(tools: str, top: Path) 
     assert (list(top.iterdir()), processes(database.host)) == ([], [])
 
 
-ELSEWHERE = {"PGPORT": "1", "PGHOST": "nowhere.invalid", "PGHOSTADDR": "127.0.0.9", "PGUSER": "nobody", "PGDATABASE": "none", "PGSERVICE": "none"}
-ELSEWHERE |= {"PGOPTIONS": "-c nothing=1", "PGPASSFILE": "/nowhere", "PGSSLMODE": "verify-full", "PGSSLROOTCERT": "/nowhere", "PGREQUIREAUTH": "gss"}
-ELSEWHERE |= {"PGDATA": "/nowhere", "PGTARGETSESSIONATTRS": "standby", "PGREQUIREPEER": "nobody", "PGSERVICEFILE": "/nowhere", "PGCLIENTENCODING": "none"}
+ELSEWHERE = {
+    "PGPORT": "1",
+    "PGHOST": "nowhere.invalid",
+    "PGHOSTADDR": "127.0.0.9",
+    "PGUSER": "nobody",
+    "PGDATABASE": "none",
+    "PGSERVICE": "none",
+}
+ELSEWHERE |= {
+    "PGOPTIONS": "-c nothing=1",
+    "PGPASSFILE": "/nowhere",
+    "PGSSLMODE": "verify-full",
+    "PGSSLROOTCERT": "/nowhere",
+    "PGREQUIREAUTH": "gss",
+}
+ELSEWHERE |= {
+    "PGDATA": "/nowhere",
+    "PGTARGETSESSIONATTRS": "standby",
+    "PGREQUIREPEER": "nobody",
+    "PGSERVICEFILE": "/nowhere",
+    "PGCLIENTENCODING": "none",
+}
 
 
 @pytest.mark.parametrize("name", ELSEWHERE)
-def test_what_the_environment_says_of_another_server_does_not_count(tools: str, top: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr("ansible_collections.storefront.runbook.plugins.module_utils.postgres.local_server.START_TIMEOUT", 20)
+def test_what_the_environment_says_of_another_server_does_not_count(
+    tools: str, top: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(
+        "ansible_collections.storefront.runbook.plugins.module_utils.postgres.local_server.START_TIMEOUT", 20
+    )
     monkeypatch.setenv(name, ELSEWHERE[name])
-    with local_server(1, tools, lambda: None) as database, closing(connect(database)) as connection, libpq_access(database) as access:
+    with (
+        local_server(1, tools, lambda: None) as database,
+        closing(connect(database)) as connection,
+        libpq_access(database) as access,
+    ):
         assert query(connection, "SELECT current_database()::text, current_user::text") == [("postgres", database.user)]
-        done = subprocess.run([f"{tools}/psql", "-Atc", "SELECT current_user"], **access, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [f"{tools}/psql", "-Atc", "SELECT current_user"], **access, capture_output=True, text=True, check=True
+        )
         assert done.stdout == f"{database.user}\n"
     assert os.environ[name] == ELSEWHERE[name]
 
@@ -101,5 +130,8 @@ def test_it_dies_with_whoever_started_it_and_the_next_one_removes_its_files(tool
 
 
 def test_a_server_that_is_not_installed_is_named(tools: str) -> None:
-    with pytest.raises(ConfigError, match="there is no postgres here in /nowhere"), local_server(15, "/nowhere", lambda: None):
+    with (
+        pytest.raises(ConfigError, match="there is no postgres here in /nowhere"),
+        local_server(15, "/nowhere", lambda: None),
+    ):
         pass

@@ -41,7 +41,9 @@ def waiting(case: Case) -> str:
 
 
 def table() -> Iterator[str]:
-    for kind, cases in groupby(sorted(CASES, key=lambda case: [each.kind for each in CASES].index(case.kind)), key=lambda case: case.kind):
+    for kind, cases in groupby(
+        sorted(CASES, key=lambda case: [each.kind for each in CASES].index(case.kind)), key=lambda case: case.kind
+    ):
         yield f"\n| {kind} | judged as | meanwhile |\n|---|---|---|"
         yield from (f"| {case.name} | {classes(case)} | {waiting(case)} |" for case in cases)
 
@@ -53,4 +55,6 @@ def test_the_table_of_the_docs_is_what_is_judged() -> None:
     wanted = before + BEGIN + "\n" + "\n".join(table()) + "\n" + END + after
     if os.environ.get("UPDATE_DOCS"):
         DOCS.write_text(wanted)
-    assert text == wanted or os.environ.get("UPDATE_DOCS"), "run this test with UPDATE_DOCS=1 and commit docs/migrations.md"
+    assert text == wanted or os.environ.get("UPDATE_DOCS"), (
+        "run this test with UPDATE_DOCS=1 and commit docs/migrations.md"
+    )

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""migrations/table_scans.py and migrations/locks.py against a real PostgreSQL: who waits, and whether a table is read or rewritten as a whole."""
+"""migrations/table_scans.py and migrations/locks.py against a real PostgreSQL: who waits, and whether a
+table is read or rewritten as a whole.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,12 @@ SHORT = [
     "ALTER TABLE old ALTER a SET STATISTICS 500",
     "DROP TABLE old",
 ]
-BLOCKS = {"AccessExclusiveLock": "read", "ExclusiveLock": "write", "ShareRowExclusiveLock": "write", "ShareLock": "write"}
+BLOCKS = {
+    "AccessExclusiveLock": "read",
+    "ExclusiveLock": "write",
+    "ShareRowExclusiveLock": "write",
+    "ShareLock": "write",
+}
 STRENGTH = ("read", "write")
 
 
@@ -69,7 +76,9 @@ def database(sandbox: Sandbox) -> Iterator[Database]:
 
 
 def run(database: Database, script: str) -> tuple[bool, str | None]:
-    """Run a script, undo it, and return whether the table was read or rewritten as a whole, and what nobody could do to it meanwhile."""
+    """Run a script, undo it, and return whether the table was read or rewritten as a whole, and what nobody
+    could do to it meanwhile.
+    """
     with closing(database.connect()) as connection:  # a new one, whose counts are the script's alone
         connection.autocommit = False
         with connection.cursor() as cursor:
@@ -87,7 +96,12 @@ def run(database: Database, script: str) -> tuple[bool, str | None]:
 
 
 def told(script: str) -> list[str]:
-    return [reason for statement in parse_sql(script) for reason, waits_alone in long_work(Schema(), statement.stmt) if waits_alone]
+    return [
+        reason
+        for statement in parse_sql(script)
+        for reason, waits_alone in long_work(Schema(), statement.stmt)
+        if waits_alone
+    ]
 
 
 @pytest.mark.parametrize("script", LONG)

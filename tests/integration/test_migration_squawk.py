@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The judgement of migrations beside squawk's, a linter that reads one statement at a time: each difference has its reason in squawk_differences.py."""
+"""The judgement of migrations beside squawk's, a linter that reads one statement at a time: each difference
+has its reason in squawk_differences.py.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,10 @@ def squawk(case: Case, folder: Path) -> set[str]:
 def differences(case: Case, folder: Path) -> dict[str, str]:
     """Who alone says that others wait, and who alone that old code may break: "we" or "squawk"."""
     rules, classes = squawk(case, folder), {kind for verdict in judge(case) for kind in verdict.classes}
-    said = {"waits": ("long_lock" in classes, bool(rules & WAITING)), "breaks": ("contract" in classes, bool(rules & BREAKING))}
+    said = {
+        "waits": ("long_lock" in classes, bool(rules & WAITING)),
+        "breaks": ("contract" in classes, bool(rules & BREAKING)),
+    }
     return {what: "we" if ours else "squawk" for what, (ours, theirs) in said.items() if ours != theirs}
 
 

@@ -33,7 +33,9 @@ def shop(sandbox: Sandbox) -> dict[str, Any]:
 
 def ask(shop: dict[str, Any], staging: Database, release: str = "v1.1.0", **more: Any) -> dict[str, Any]:
     commit = resolve(shop["path"], release)
-    return run_module(migration_staging, {**shop, "release": release, "commit": commit, "staging_url": staging.url, **more})
+    return run_module(
+        migration_staging, {**shop, "release": release, "commit": commit, "staging_url": staging.url, **more}
+    )
 
 
 def outcome(result: dict[str, Any]) -> tuple[str, str]:
@@ -57,7 +59,9 @@ def test_one_that_did_not_run_there_is_a_no(shop: dict[str, Any], staging: Datab
     assert outcome(ask(shop, staging, "v1.0.0"))[0] == "passed"
 
 
-def test_one_that_failed_was_rolled_back_or_had_another_content_is_a_no(shop: dict[str, Any], staging: Database) -> None:
+def test_one_that_failed_was_rolled_back_or_had_another_content_is_a_no(
+    shop: dict[str, Any], staging: Database
+) -> None:
     staging.migrate(**shop, ref="v1.1.0")
     staging.sql("UPDATE _prisma_migrations SET checksum = repeat('0', 64) WHERE migration_name = %s", REVIEWS)
     assert outcome(ask(shop, staging)) == ("failed", f"{REVIEWS} ran in staging with another content")

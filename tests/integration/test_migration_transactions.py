@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""migrations/transactions.py held to what PostgreSQL does with a file that is sent whole: what stays when it fails, and what cannot run at all."""
+"""migrations/transactions.py held to what PostgreSQL does with a file that is sent whole: what stays when
+it fails, and what cannot run at all.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,10 @@ from tests.integration.shop_database import Database, write_migrations
 def server(sandbox: Sandbox) -> Iterator[Database]:
     """A database to run files in."""
     database = Database(sandbox, "test-transactions")
-    database.sql("CREATE TABLE item (id int); CREATE INDEX item_idx ON item (id); CREATE TABLE p (id int) PARTITION BY RANGE (id);")
+    database.sql(
+        "CREATE TABLE item (id int); CREATE INDEX item_idx ON item (id); CREATE TABLE p (id int) PARTITION BY RANGE"
+        " (id);"
+    )
     database.sql("CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (9); CREATE TYPE mood AS ENUM ('ok');")
     database.sql("CREATE PROCEDURE half() LANGUAGE plpgsql AS 'BEGIN CREATE TABLE a (i int); COMMIT; PERFORM 1/0; END'")
     database.sql("CREATE PROCEDURE whole() LANGUAGE plpgsql AS 'BEGIN CREATE TABLE a (i int); PERFORM 1/0; END'")
@@ -64,7 +69,8 @@ FILES = {
     f"{A} REFRESH MATERIALIZED VIEW CONCURRENTLY nothing;": ("", True),
     f"{A} LOCK TABLE item; {FAIL}": ("", True),
     f"{A} ANALYZE item; {FAIL}": ("", True),
-    f"BEGIN; {A} PREPARE TRANSACTION 'x'; {FAIL}": ("", False),  # refused where max_prepared_transactions is 0, which the file does not say
+    # refused where max_prepared_transactions is 0, which the file does not say
+    f"BEGIN; {A} PREPARE TRANSACTION 'x'; {FAIL}": ("", False),
 }
 
 
@@ -77,7 +83,8 @@ def test_what_stays_of_a_file_that_fails(server: Database, script: str) -> None:
         except psycopg2.Error:
             pass
         else:
-            assert connection.info.transaction_status != psycopg2.extensions.TRANSACTION_STATUS_IDLE  # left open, so undone with the connection
+            # left open, so undone with the connection
+            assert connection.info.transaction_status != psycopg2.extensions.TRANSACTION_STATUS_IDLE
     stays, atomic = FILES[script]
     assert [table for table in server.tables() if table in "ab"] == list(stays)
     shape = shape_of(script)
@@ -124,7 +131,12 @@ REFUSED = "25001"  # active_sql_transaction
 @pytest.mark.parametrize("statement", [*ALONE, *BESIDE])
 def test_what_cannot_run_beside_others_is_told_before(sandbox: Sandbox, server: Database, statement: str) -> None:
     beside = f"\nSELECT 1;\n\n{statement}\nSELECT 2;"
-    with closing(psycopg2.connect(sandbox.state["postgres"]["url"].rpartition("/")[0] + f"/{server.name}")) as connection, connection.cursor() as cursor:
+    with (
+        closing(
+            psycopg2.connect(sandbox.state["postgres"]["url"].rpartition("/")[0] + f"/{server.name}")
+        ) as connection,
+        connection.cursor() as cursor,
+    ):
         connection.autocommit = True
         code = ""
         try:
@@ -136,8 +148,14 @@ def test_what_cannot_run_beside_others_is_told_before(sandbox: Sandbox, server: 
     assert impossible_in(statement) is None
 
 
-def test_a_file_that_is_certain_to_fail_is_refused_in_check_mode_and_never_started(server: Database, tmp_path: Path) -> None:
-    folder = write_migrations(tmp_path, a="CREATE TABLE first (id int);", b="CREATE TABLE more (id int);\nCREATE INDEX CONCURRENTLY i ON first (id);")
+def test_a_file_that_is_certain_to_fail_is_refused_in_check_mode_and_never_started(
+    server: Database, tmp_path: Path
+) -> None:
+    folder = write_migrations(
+        tmp_path,
+        a="CREATE TABLE first (id int);",
+        b="CREATE TABLE more (id int);\nCREATE INDEX CONCURRENTLY i ON first (id);",
+    )
     server.sql("DROP TABLE IF EXISTS item, p, a, b")
     for check in (True, False):
         refused = server.migrate(folder, check=check)
@@ -160,12 +178,17 @@ def days(server: Database, tmp_path: Path) -> Iterator[Path]:
     server.sql("DROP TABLE day, _prisma_migrations; DROP TYPE feeling")
 
 
-def test_a_value_that_is_used_before_it_is_committed_is_refused_in_check_mode_and_never_started(server: Database, days: Path) -> None:
+def test_a_value_that_is_used_before_it_is_committed_is_refused_in_check_mode_and_never_started(
+    server: Database, days: Path
+) -> None:
     write_migrations(days, b=EARLY)
     for check in (True, False):
         refused = server.migrate(days, check=check)
         assert refused["error"]["code"] == "certain_failure"
-        assert "INSERT (line 2 of prisma/migrations/b/migration.sql) uses the value bad of the type feeling" in refused["msg"]
+        assert (
+            "INSERT (line 2 of prisma/migrations/b/migration.sql) uses the value bad of the type feeling"
+            in refused["msg"]
+        )
         assert "Move the statement that adds it to a migration of its own before this one" in refused["msg"]
     assert server.outcomes() == [("a", "applied")]
 
@@ -177,8 +200,15 @@ def test_a_value_that_somebody_added_by_hand_is_usable_so_nothing_is_certain(ser
 
 
 def test_what_a_newer_server_accepts_is_certain_to_fail_on_an_older_one_alone(server: Database, days: Path) -> None:
-    new = "CREATE TYPE taste AS ENUM ('sweet');\nALTER TYPE taste ADD VALUE 'sour';\nCREATE TABLE meal (taste taste DEFAULT 'sour');"
+    new = (
+        "CREATE TYPE taste AS ENUM ('sweet');\nALTER TYPE taste ADD VALUE 'sour';\nCREATE TABLE meal (taste taste"
+        " DEFAULT 'sour');"
+    )
     write_migrations(days, b=new)
     assert server.migrate(days, check=True)["error"]["code"] == "certain_failure"
-    assert [Early("sour", "taste", made_now=True).fails_on(version) for version in (150000, 160009, 170000)] == [True, True, False]
+    assert [Early("sour", "taste", made_now=True).fails_on(version) for version in (150000, 160009, 170000)] == [
+        True,
+        True,
+        False,
+    ]
     assert Early("sour", "taste", made_now=False).fails_on(180000)

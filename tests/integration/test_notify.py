@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role notify against the sandbox: one thread at Slack, a deployment at GitHub, a release at Sentry, and none of it fails a run."""
+"""The role notify against the sandbox: one thread at Slack, a deployment at GitHub, a release at Sentry,
+and none of it fails a run.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,7 @@ PLAY = """
       ansible.builtin.include_role: {name: storefront.runbook.notify, tasks_from: "{{ item }}"}
       loop: [slack, github, sentry]
       vars: {notify_event: end}
-"""
+"""  # noqa: E501
 STEP = """
 - name: Note it
   ansible.builtin.set_fact:
@@ -44,8 +46,17 @@ STEP = """
   ansible.builtin.include_role: {name: storefront.runbook.notify, tasks_from: slack}
   vars: {notify_event: step}
 """
-RELEASED = {"step_outcome": "ok", "release_outcome": "released", "release_message": "", "frontend_units": {"frontend": {"commit": "a" * 40}}}
-BROKEN = {"step_outcome": "failed", "release_outcome": "rolled_back", "release_message": "ROLLED BACK. /checkout answered <500> & nothing else"}
+RELEASED = {
+    "step_outcome": "ok",
+    "release_outcome": "released",
+    "release_message": "",
+    "frontend_units": {"frontend": {"commit": "a" * 40}},
+}
+BROKEN = {
+    "step_outcome": "failed",
+    "release_outcome": "rolled_back",
+    "release_message": "ROLLED BACK. /checkout answered <500> & nothing else",
+}
 
 
 class Desk:
@@ -58,22 +69,41 @@ class Desk:
     def play(self, *arguments: str, **variables: Any) -> str:
         """Run the play and return what it printed. It must not fail."""
         known = {
-            **{"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "release": "v1.0.0", "notify_environment": "production"},
+            **{
+                "ansible_connection": "local",
+                "ansible_python_interpreter": sys.executable,
+                "release": "v1.0.0",
+                "notify_environment": "production",
+            },
             **{
                 "notify_slack_token": self.tokens["slack"],
                 "notify_slack_channel": self.state["slack"]["channel"],
                 "notify_slack_api_url": self.cloud["slack_url"],
             },
-            **{"notify_github_token": self.tokens["github"], "notify_github_repository": self.state["github"]["repository"]},
+            **{
+                "notify_github_token": self.tokens["github"],
+                "notify_github_repository": self.state["github"]["repository"],
+            },
             **{"notify_github_api_url": self.cloud["github_url"], "notify_url": "https://shop.example"},
-            **{"notify_sentry_token": self.tokens["sentry"], "notify_sentry_organization": NAME, "notify_sentry_projects": [NAME]},
+            **{
+                "notify_sentry_token": self.tokens["sentry"],
+                "notify_sentry_organization": NAME,
+                "notify_sentry_projects": [NAME],
+            },
             **{"notify_sentry_repository": f"sandbox/{NAME}", "notify_sentry_api_url": self.cloud["sentry_url"]},
-            **{"notify_links": [{"name": "errors", "url": "https://errors.example"}], "notify_contacts": ["Ada, 555 1234"]},
+            **{
+                "notify_links": [{"name": "errors", "url": "https://errors.example"}],
+                "notify_contacts": ["Ada, 555 1234"],
+            },
         }
         given = self.folder / "variables.json"
         given.write_text(json.dumps({**known, **variables}))
         argv = ["ansible-playbook", "-i", "shop,", str(self.folder / "play.yml"), "-e", f"@{given}", *arguments]
-        environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+        environment = {
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        }
         done = subprocess.run(argv, capture_output=True, text=True, cwd=self.folder, env=environment, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         assert not any(token in done.stdout for token in self.tokens.values())
@@ -95,7 +125,11 @@ class Desk:
 
     def statuses(self) -> list[str]:
         path = f"/repos/{self.state['github']['repository']}/deployments"
-        return [status["state"] for one in self.ask("github", path) for status in self.ask("github", f"{path}/{one['id']}/statuses")]
+        return [
+            status["state"]
+            for one in self.ask("github", path)
+            for status in self.ask("github", f"{path}/{one['id']}/statuses")
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -116,12 +150,22 @@ def _fresh(desk: Desk) -> Iterator[None]:
 def test_a_release_is_told_in_one_thread_on_its_commit_and_to_sentry(desk: Desk) -> None:
     desk.play(**RELEASED)
     first, backup, verified, ended = desk.thread()
-    assert first == ":white_check_mark: *production*: deploy of v1.0.0 is live.\nDashboards: <https://errors.example|errors>"
-    assert (backup, verified) == (":heavy_check_mark: database.backup in 3.2 s", ":heavy_check_mark: verify.public in 7 s")
+    assert (
+        first
+        == ":white_check_mark: *production*: deploy of v1.0.0 is live.\nDashboards: <https://errors.example|errors>"
+    )
+    assert (backup, verified) == (
+        ":heavy_check_mark: database.backup in 3.2 s",
+        ":heavy_check_mark: verify.public in 7 s",
+    )
     assert ended == first
     assert desk.statuses() == ["success", "in_progress"]
     (release,) = desk.ask("sentry", f"/api/0/organizations/{NAME}/releases/")
-    assert (release["version"], release["lastCommit"]["id"], release["lastDeploy"]["environment"]) == ("v1.0.0", "a" * 40, "production")
+    assert (release["version"], release["lastCommit"]["id"], release["lastDeploy"]["environment"]) == (
+        "v1.0.0",
+        "a" * 40,
+        "production",
+    )
 
 
 def test_a_deploy_that_was_put_back_is_told_with_whom_to_call(desk: Desk) -> None:
@@ -137,7 +181,11 @@ def test_a_deploy_that_was_put_back_is_told_with_whom_to_call(desk: Desk) -> Non
 
 def test_none_of_them_fails_a_run(desk: Desk) -> None:
     for vendor, operation in (("slack", "post_message"), ("github", "list_deployments"), ("sentry", "release")):
-        desk.sandbox.cloud("POST", "/faults", {"vendor": vendor, "operation": operation, "kind": "malformed", "times": -1, "storefront": NAME})
+        desk.sandbox.cloud(
+            "POST",
+            "/faults",
+            {"vendor": vendor, "operation": operation, "kind": "malformed", "times": -1, "storefront": NAME},
+        )
     printed = desk.play(**RELEASED)
     assert all(f"{name} was not notified: " in printed for name in ("Slack", "GitHub", "Sentry"))
     assert desk.said() == []

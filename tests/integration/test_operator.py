@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The operator's screen as a terminal, a pipe, a log file and ansible-runner show it, and every way in which a run can end badly."""
+"""The operator's screen as a terminal, a pipe, a log file and ansible-runner show it, and every way in
+which a run can end badly.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,15 @@ def end() -> dict[str, Any]:
 
 
 def report(outcome: str = "released", **told: Any) -> dict[str, Any]:
-    message = {"storefront": "{{ inventory_hostname }}", "kind": "deploy", "outcome": outcome, "message": "", "notes": [], "release": "v1.1.0", **told}
+    message = {
+        "storefront": "{{ inventory_hostname }}",
+        "kind": "deploy",
+        "outcome": outcome,
+        "message": "",
+        "notes": [],
+        "release": "v1.1.0",
+        **told,
+    }
     return {"ansible.builtin.debug": {"msg": message}}
 
 
@@ -51,7 +61,9 @@ class Desk:
         self.hosts("shop")
 
     def hosts(self, *names: str, **variables: Any) -> None:
-        inventory = {"storefronts": {"hosts": dict.fromkeys(names), "vars": {"ansible_connection": "local", **variables}}}
+        inventory = {
+            "storefronts": {"hosts": dict.fromkeys(names), "vars": {"ansible_connection": "local", **variables}}
+        }
         (self.folder / "hosts.yml").write_text(yaml.safe_dump(inventory))
 
     def write(self, *tasks: dict[str, Any], **play: Any) -> None:
@@ -62,7 +74,11 @@ class Desk:
         return {"works": {"says": says, **({"gate": str(self.gate)} if gate else {}), **more}}
 
     def environment(self, **more: str) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "LC_", "LANG", "COLUMNS", "NO_COLOR"))}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("ANSIBLE_", "LC_", "LANG", "COLUMNS", "NO_COLOR"))
+        }
         ours = {
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
             "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
@@ -80,7 +96,14 @@ class Desk:
         """Run it without a terminal; what goes to the standard error is in the output, as in a CI log."""
         given = self.environment(COLUMNS="80", **environment)
         return subprocess.run(
-            self.argv(*options), cwd=self.folder, env=given, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+            self.argv(*options),
+            cwd=self.folder,
+            env=given,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
         )
 
     def terminal(self, *options: str, columns: int = 80, **environment: str) -> Terminal:
@@ -167,7 +190,9 @@ def test_a_pipe_gets_the_same_text_as_a_terminal_without_control_characters(good
     assert done.returncode == 0
     assert not CONTROL.search(done.stdout)
     times = re.compile(r"\d+\.\d s|\d\d:\d\d")
-    assert [times.sub("T", line).split() for line in done.stdout.splitlines() if line] == [times.sub("T", row).split() for row in terminal.rows()]
+    assert [times.sub("T", line).split() for line in done.stdout.splitlines() if line] == [
+        times.sub("T", row).split() for row in terminal.rows()
+    ]
 
 
 def test_four_storefronts_at_once_never_mix_their_lines(desk):
@@ -204,15 +229,31 @@ def test_plain_ascii_where_the_locale_has_nothing_else(desk, environment):
 
 @pytest.mark.parametrize("columns", [80, 100, 120])
 def test_no_line_is_wider_than_the_terminal(desk, columns):
-    desk.write(*LEASED, begin("backend.release"), end(), report(notes=["a long note " * 20, "日本語" * 40, "https://yourstore.com/" + "x" * 200]))
-    done = subprocess.run(desk.argv(), cwd=desk.folder, env=desk.environment(COLUMNS=str(columns)), capture_output=True, text=True, check=True)
+    desk.write(
+        *LEASED,
+        begin("backend.release"),
+        end(),
+        report(notes=["a long note " * 20, "日本語" * 40, "https://yourstore.com/" + "x" * 200]),
+    )
+    done = subprocess.run(
+        desk.argv(),
+        cwd=desk.folder,
+        env=desk.environment(COLUMNS=str(columns)),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert max(sum(2 if ord(c) > 0x2E80 else 1 for c in line) for line in done.stdout.splitlines()) <= columns
 
 
 def test_verbose_gives_ansibles_own_output_and_ours_at_the_end(good):
     done = good.run("-v")
     assert done.returncode == 0
-    assert done.stdout.index("PLAY RECAP") < done.stdout.index("Deploy v1.1.0 to shop") < done.stdout.index("RELEASED v1.1.0")
+    assert (
+        done.stdout.index("PLAY RECAP")
+        < done.stdout.index("Deploy v1.1.0 to shop")
+        < done.stdout.index("RELEASED v1.1.0")
+    )
     assert "TASK [" in done.stdout
 
 
@@ -235,12 +276,18 @@ def test_two_playbooks_of_one_command_have_a_screen_each(good):
     (good.folder / "rollback.yml").write_text((good.folder / "deploy.yml").read_text())
     argv = ["ansible-playbook", "deploy.yml", "rollback.yml", *good.argv()[2:]]
     done = subprocess.run(argv, cwd=good.folder, env=good.environment(), capture_output=True, text=True, check=True)
-    assert done.stdout.index("RELEASED v1.1.0") < done.stdout.index("Roll shop back") < done.stdout.rindex("RELEASED v1.1.0")
+    assert (
+        done.stdout.index("RELEASED v1.1.0")
+        < done.stdout.index("Roll shop back")
+        < done.stdout.rindex("RELEASED v1.1.0")
+    )
 
 
 def test_a_reader_that_leaves_changes_no_exit_code(good):
     command = f"set -o pipefail; {' '.join(good.argv())} | head -n 1"
-    done = subprocess.run(["bash", "-c", command], cwd=good.folder, env=good.environment(), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=good.folder, env=good.environment(), capture_output=True, text=True, check=False
+    )
     assert done.stdout.startswith("Deploy v1.1.0 to shop")
     assert "Traceback" not in done.stderr
     assert done.returncode == 0
@@ -258,7 +305,8 @@ def test_a_secret_that_is_longer_than_a_line_is_masked_whole(desk):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_says_what_is_left_and_how_to_go_on(waiting, number):
     terminal = waiting.terminal()
-    terminal.shows("deploying 0 (1 s)")  # and its worker waits: one that is ended while it writes to Ansible's queue keeps Ansible from ending
+    # and its worker waits: one that is ended while it writes to Ansible's queue keeps Ansible from ending
+    terminal.shows("deploying 0 (1 s)")
     os.kill(terminal.child.pid, number)
     code = terminal.end()
     assert code == (99 if number == signal.SIGINT else -signal.SIGTERM), terminal.rows()
@@ -301,7 +349,9 @@ def test_a_fault_of_the_screen_leaves_ansibles_own_output_and_its_exit_code(desk
 
 
 def test_an_undefined_variable_is_named(desk):
-    desk.write(*LEASED, begin("backend.release"), {"ansible.builtin.command": {"argv": ["echo", "{{ no_such_thing }}"]}})
+    desk.write(
+        *LEASED, begin("backend.release"), {"ansible.builtin.command": {"argv": ["echo", "{{ no_such_thing }}"]}}
+    )
     done = desk.run()
     assert done.returncode == 2
     assert "'no_such_thing' is undefined" in " ".join(done.stdout.split())
@@ -342,13 +392,22 @@ def before_the_first_task(desk: Desk, what: str) -> tuple[list[str], int, str]:
     return [], 2, "vault"
 
 
-@pytest.mark.parametrize("what", ["no inventory", "no hosts", "a wrong limit", "syntax", "unknown module", "vars file", "vault"])
+@pytest.mark.parametrize(
+    "what", ["no inventory", "no hosts", "a wrong limit", "syntax", "unknown module", "vars file", "vault"]
+)
 def test_a_failure_before_the_first_task_is_clear(desk, what):
     options, code, said = before_the_first_task(desk, what)
     done = (
         desk.run(*options)
         if what != "no inventory"
-        else subprocess.run(["ansible-playbook", "deploy.yml", *options], cwd=desk.folder, env=desk.environment(), capture_output=True, text=True, check=False)
+        else subprocess.run(
+            ["ansible-playbook", "deploy.yml", *options],
+            cwd=desk.folder,
+            env=desk.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     )
     text = " ".join((done.stdout + (done.stderr or "")).split())
     assert done.returncode == code, text
@@ -360,8 +419,14 @@ def test_a_failure_before_the_first_task_is_clear(desk, what):
 def test_no_secret_is_on_the_screen_in_the_log_or_in_a_file(desk):
     desk.hosts("shop", backend_token=SECRET, database_url=f"postgresql://shop:{SECRET}@db/shop")
     log = f"a build log with {SECRET}\nand its end"
-    failed = {"failed": True, "msg": f"Railway said: {SECRET} is wrong. The end of its log: {log}", "error": {"kind": "api", "log": log}}
-    desk.write(*LEASED, begin("backend.release"), {"name": f"use {SECRET}", **desk.works(SECRET, gate=False, result=failed)})
+    failed = {
+        "failed": True,
+        "msg": f"Railway said: {SECRET} is wrong. The end of its log: {log}",
+        "error": {"kind": "api", "log": log},
+    }
+    desk.write(
+        *LEASED, begin("backend.release"), {"name": f"use {SECRET}", **desk.works(SECRET, gate=False, result=failed)}
+    )
     terminal = desk.terminal(ANSIBLE_LOG_PATH="logs/ansible.log")
     (desk.folder / "logs").mkdir()
     assert terminal.end() == 2
@@ -376,7 +441,14 @@ def test_no_secret_is_on_the_screen_in_the_log_or_in_a_file(desk):
 
 def test_a_warning_is_shown_once(desk):
     warned = {"warnings": ["the variables are the old ones again"]}
-    desk.write(*LEASED, begin("backend.release"), desk.works(gate=False, result=warned), desk.works(gate=False, result=warned), end(), report())
+    desk.write(
+        *LEASED,
+        begin("backend.release"),
+        desk.works(gate=False, result=warned),
+        desk.works(gate=False, result=warned),
+        end(),
+        report(),
+    )
     assert desk.run().stdout.count("the variables are the old ones again") == 1
 
 
@@ -417,7 +489,9 @@ def test_every_playbook_fails_where_no_storefront_is_left(desk, playbook, callba
     desk.hosts()
     command = ["ansible-playbook", str(playbook), "-i", "hosts.yml", "-e", "release=v1.1.0"]
     environment = desk.environment(ANSIBLE_STDOUT_CALLBACK=callback)
-    done = subprocess.run(command, cwd=desk.folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=desk.folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 2, done.stdout
     assert "The inventory has no host in the group storefronts. Check -i and --limit" in " ".join(done.stdout.split())
     assert "RELEASED" not in done.stdout
@@ -426,8 +500,16 @@ def test_every_playbook_fails_where_no_storefront_is_left(desk, playbook, callba
 @pytest.mark.parametrize(
     ("inventory", "limit", "said"),
     [
-        ("storefronts: {}\nother: {hosts: {db: {}}}", None, "NOTHING DONE: The inventory has no host in the group storefronts."),
-        ("storefronts: {hosts: {shop: {}}}\nother: {hosts: {db: {}}}", "db", "NOTHING DONE: --limit leaves no host of the group storefronts."),
+        (
+            "storefronts: {}\nother: {hosts: {db: {}}}",
+            None,
+            "NOTHING DONE: The inventory has no host in the group storefronts.",
+        ),
+        (
+            "storefronts: {hosts: {shop: {}}}\nother: {hosts: {db: {}}}",
+            "db",
+            "NOTHING DONE: --limit leaves no host of the group storefronts.",
+        ),
         ("storefronts: {hosts: {shop: {}}}", "elsewhere", "elsewhere"),
         ("other: {hosts: {db: {}}}", None, "storefronts"),
         ("all: {}", None, "storefronts"),
@@ -435,9 +517,17 @@ def test_every_playbook_fails_where_no_storefront_is_left(desk, playbook, callba
 )
 def test_however_no_storefront_is_left_it_is_an_error(desk, inventory, limit, said):
     (desk.folder / "hosts.yml").write_text(inventory)
-    command = ["ansible-playbook", str(ROOT / "playbooks/backups.yml"), "-i", "hosts.yml", *(["--limit", limit] if limit else [])]
+    command = [
+        "ansible-playbook",
+        str(ROOT / "playbooks/backups.yml"),
+        "-i",
+        "hosts.yml",
+        *(["--limit", limit] if limit else []),
+    ]
     environment = desk.environment(COLUMNS="120")
-    done = subprocess.run(command, cwd=desk.folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=desk.folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     assert done.returncode in (1, 2), done.stdout
     assert said in done.stdout + done.stderr
     assert "Backups of" not in done.stdout

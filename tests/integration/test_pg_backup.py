@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""pg_backup against a real PostgreSQL, S3 and a folder: what is restored, and what is left when something breaks on the way."""
+"""pg_backup against a real PostgreSQL, S3 and a folder: what is restored, and what is left when something
+breaks on the way.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,7 @@ CREATE POLICY good ON review USING (stars > 2);
 CREATE PUBLICATION changes FOR TABLE item;
 SELECT lo_from_bytea(4242, repeat('a picture', 10000)::bytea);
 INSERT INTO item SELECT n, n / 100.0, md5(n::text) || md5((n * 7)::text) FROM generate_series(1, 60000) n;
-"""
+"""  # noqa: E501
 
 
 class Backups:
@@ -70,7 +72,13 @@ class Backups:
 
     def parameters(self, **options: Any) -> dict[str, Any]:
         binaries = self.database.sandbox.state["postgres"]["bin"]
-        return {"database_url": self.database.url, "postgres_bin": binaries, "recipients": [PUBLIC_KEY], **self.options, **options}
+        return {
+            "database_url": self.database.url,
+            "postgres_bin": binaries,
+            "recipients": [PUBLIC_KEY],
+            **self.options,
+            **options,
+        }
 
     def keys(self) -> list[str]:
         return [entry.key for entry in self.store.list()]
@@ -91,14 +99,19 @@ class Backups:
             with open_backup(self.store, name, SECRET_KEY) as backup:
                 dump = backup.save(folder)
             program = Path(self.parameters()["postgres_bin"], "pg_restore")
-            subprocess.run([program, "--exit-on-error", "--jobs=2", "--dbname", other.url.partition("?")[0], dump], check=True)
+            subprocess.run(
+                [program, "--exit-on-error", "--jobs=2", "--dbname", other.url.partition("?")[0], dump], check=True
+            )
             return other.schema(), contents(other)
         finally:
             other.drop()
 
 
 def contents(database: Database) -> Any:
-    return database.sql("SELECT count(*), md5(string_agg(item::text, ',' ORDER BY id)), (SELECT last_value FROM ticket), md5(lo_get(4242)) FROM item")
+    return database.sql(
+        "SELECT count(*), md5(string_agg(item::text, ',' ORDER BY id)), (SELECT last_value FROM ticket),"
+        " md5(lo_get(4242)) FROM item"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +130,9 @@ def in_folder(database: Database, tmp_path: Path) -> Backups:
 @pytest.fixture
 def in_s3(database: Database) -> Iterator[Backups]:
     settings = database.sandbox.state["s3"]
-    backups = Backups(database, {"store": f"s3://{BUCKET}/{PREFIX}", **{f"store_{key}": settings[key] for key in settings}})
+    backups = Backups(
+        database, {"store": f"s3://{BUCKET}/{PREFIX}", **{f"store_{key}": settings[key] for key in settings}}
+    )
     backups.clear()
     yield backups
     backups.clear()
@@ -129,13 +144,18 @@ def backups(request: pytest.FixtureRequest) -> Backups:
     return request.getfixturevalue(request.param)
 
 
-@pytest.mark.parametrize(("where", "options"), [("in_folder", {}), ("in_s3", {}), ("in_s3", {"jobs": 2}), ("in_folder", OFF)])
+@pytest.mark.parametrize(
+    ("where", "options"), [("in_folder", {}), ("in_s3", {}), ("in_s3", {"jobs": 2}), ("in_folder", OFF)]
+)
 def test_a_backup_is_predicted_then_made_and_holds_the_whole_database(
     request: pytest.FixtureRequest, tmp_path: Path, where: str, options: dict[str, Any]
 ) -> None:
     backups: Backups = request.getfixturevalue(where)
     if where == "in_s3":  # more than one part
-        backups.database.sql("CREATE TABLE IF NOT EXISTS bulk AS SELECT md5(n::text) || md5((n * 7)::text) FROM generate_series(1, 250000) n")
+        backups.database.sql(
+            "CREATE TABLE IF NOT EXISTS bulk AS SELECT md5(n::text) || md5((n * 7)::text) FROM generate_series(1,"
+            " 250000) n"
+        )
     predicted = backups.run(release="v1.1.0", check=True, **options)
     assert predicted["changed"]
     assert (predicted["backup"]["sha256"], predicted["backup"]["size"]) == (None, None)
@@ -157,7 +177,11 @@ def test_a_backup_is_predicted_then_made_and_holds_the_whole_database(
     assert len(backups.keys()) == len(sums) + 1
     assert backup["raw_size"] > backup["size"] > (part_size(0) if where == "in_s3" else 0)
     assert backup["bytes_per_second"] > 1_000_000
-    assert (backup["release"], backup["verified"], backup["migrations"]) == ("v1.1.0", "checksum", {"count": 0, "last": None})
+    assert (backup["release"], backup["verified"], backup["migrations"]) == (
+        "v1.1.0",
+        "checksum",
+        {"count": 0, "last": None},
+    )
     assert backups.restored(backup["name"], tmp_path) == (backups.database.schema(), contents(backups.database))
     backups.database.sql("DROP TABLE IF EXISTS bulk")
 
@@ -182,11 +206,15 @@ def test_a_backup_opens_with_the_key_of_one_of_its_recipients_alone(in_folder: B
     name = in_folder.run()["backup"]["name"]
     with open_backup(in_folder.store, name) as backup:
         backup.verify()  # needs no key
-        with pytest.raises(ConfigError, match=f"is encrypted to {PUBLIC_KEY}. Give the secret key of one of them as identity"):
+        with pytest.raises(
+            ConfigError, match=f"is encrypted to {PUBLIC_KEY}. Give the secret key of one of them as identity"
+        ):
             backup.read_globals()
     other = str(pyrage.x25519.Identity.generate())
     with (
-        pytest.raises(ConfigError, match=f"cannot open the backup {name}, which is encrypted to {PUBLIC_KEY}") as refused,
+        pytest.raises(
+            ConfigError, match=f"cannot open the backup {name}, which is encrypted to {PUBLIC_KEY}"
+        ) as refused,
         open_backup(in_folder.store, name, other),
     ):
         pass
@@ -226,12 +254,19 @@ def change(path: Path, how: str) -> None:
 
 @pytest.mark.parametrize("options", [{}, OFF])
 @pytest.mark.parametrize("how", ["flipped", "cut off"])
-def test_a_changed_object_is_told_with_and_without_the_key(in_folder: Backups, tmp_path: Path, how: str, options: dict[str, Any]) -> None:
+def test_a_changed_object_is_told_with_and_without_the_key(
+    in_folder: Backups, tmp_path: Path, how: str, options: dict[str, Any]
+) -> None:
     made = in_folder.run(name="changed", **options)["backup"]
     dump = made["objects"][0]["file"]
     change(tmp_path / "store" / "backups" / "changed" / dump, how)
     with open_backup(in_folder.store, "changed", SECRET_KEY) as backup:
-        with pytest.raises(RunbookError, match=f"{dump} of the backup changed in file://.* is damaged: the store returns other bytes than were written"):
+        with pytest.raises(
+            RunbookError,
+            match=(
+                f"{dump} of the backup changed in file://.* is damaged: the store returns other bytes than were written"
+            ),
+        ):
             backup.verify()
         with pytest.raises(RunbookError, match=f"{dump} of the backup changed in file://.* is damaged"):
             for _unused in backup.pieces():
@@ -247,23 +282,33 @@ def test_two_objects_that_were_swapped_are_told(in_folder: Backups, tmp_path: Pa
     first.rename(folder / "third")
     second.rename(first)
     (folder / "third").rename(second)
-    with open_backup(in_folder.store, made["name"], SECRET_KEY) as backup, pytest.raises(RunbookError, match="the store returns other bytes than were written"):
+    with (
+        open_backup(in_folder.store, made["name"], SECRET_KEY) as backup,
+        pytest.raises(RunbookError, match="the store returns other bytes than were written"),
+    ):
         backup.save(tmp_path)
 
 
 def test_a_manifest_of_another_backup_is_none(in_folder: Backups, tmp_path: Path) -> None:
     in_folder.run(name="mine")
-    (tmp_path / "store" / "backups" / "yours.json").write_bytes((tmp_path / "store" / "backups" / "mine.json").read_bytes())
+    (tmp_path / "store" / "backups" / "yours.json").write_bytes(
+        (tmp_path / "store" / "backups" / "mine.json").read_bytes()
+    )
     refused = in_folder.run(name="yours")
     assert refused["error"]["code"] == "bad_manifest"
     assert "is no manifest of the backup yours" in refused["msg"]
 
 
 def fake_pg_dump(folder: Path, real: str, then: str) -> dict[str, Any]:
-    """Options that put a program in place of pg_dump: it prints the first 3 MB of a real dump, then does something else."""
+    """Options that put a program in place of pg_dump: it prints the first 3 MB of a real dump, then does
+    something else.
+    """
     folder.mkdir()
     program = folder / "pg_dump"
-    program.write_text(f'#!/bin/sh\ncase "$1" in --version) exec {real}/pg_dump --version;; esac\n{real}/pg_dump "$@" | head -c 3000000\n{then}\n')
+    program.write_text(
+        f'#!/bin/sh\ncase "$1" in --version) exec {real}/pg_dump --version;; esac\n{real}/pg_dump "$@" | head -c'
+        f" 3000000\n{then}\n"
+    )
     program.chmod(0o700)
     return {"postgres_bin": str(folder)}
 
@@ -281,35 +326,59 @@ def test_a_dump_whose_session_is_ended_is_no_backup(in_s3: Backups, options: dic
     backups = in_s3
     with locked(backups.database), worker(backups, **options) as running:
         assert wait_until(lambda: waiting(backups.database) == 1, 30)
-        backups.database.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+        backups.database.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname ="
+            " current_database()"
+        )
         out, _err = running.communicate(timeout=60)
     failed = json.loads(out)
     # libpq may find the connection closed before it has read the server's farewell
-    assert any(words in failed["msg"] for words in ("terminating connection due to administrator command", "server closed the connection unexpectedly"))
+    assert any(
+        words in failed["msg"]
+        for words in (
+            "terminating connection due to administrator command",
+            "server closed the connection unexpectedly",
+        )
+    )
     assert (backups.keys(), backups.unfinished()) == ([], [])
 
 
-def test_a_dump_whose_session_is_ended_in_the_middle_of_a_table_is_no_backup(in_folder: Backups, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dump_whose_session_is_ended_in_the_middle_of_a_table_is_no_backup(
+    in_folder: Backups, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write, ended = FolderWriter.write, list[Any]()
 
     def end_it(self: FolderWriter, data: bytes) -> None:
         write(self, data)
         if data and not ended:
-            ended.extend(in_folder.database.sql("SELECT query FROM pg_stat_activity WHERE query LIKE 'COPY%item%' AND pg_terminate_backend(pid)"))
+            ended.extend(
+                in_folder.database.sql(
+                    "SELECT query FROM pg_stat_activity WHERE query LIKE 'COPY%item%' AND pg_terminate_backend(pid)"
+                )
+            )
 
     monkeypatch.setattr(FolderWriter, "write", end_it)
     failed = in_folder.run(**OFF)
     assert ended
     # libpq may find the connection closed before it has read the server's farewell
-    assert any(words in failed["msg"] for words in ("terminating connection due to administrator command", "server closed the connection unexpectedly"))
+    assert any(
+        words in failed["msg"]
+        for words in (
+            "terminating connection due to administrator command",
+            "server closed the connection unexpectedly",
+        )
+    )
     assert (in_folder.keys(), in_folder.unfinished()) == ([], [])
 
 
 SLOW_DOWN = (503, "<Error><Code>SlowDown</Code><Message>Reduce your request rate.</Message></Error>")
 TOO_SKEWED = (  # as S3 answers on a machine whose clock is 90 minutes late
     403,
-    "<Error><Code>RequestTimeTooSkewed</Code><Message>The difference between the request time and the current time is too large.</Message>"
-    "<RequestTime>20260131T120000Z</RequestTime><ServerTime>2026-01-31T13:30:00Z</ServerTime></Error>",
+    (
+        "<Error><Code>RequestTimeTooSkewed</Code><Message>The difference between the request time and the current time"
+        " is too large.</Message>"
+        "<RequestTime>20260131T120000Z</RequestTime><ServerTime>2026-01-31T13:30:00Z</ServerTime></Error>"
+    ),
 )
 WRITES = ("CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload", "GetObject", "PutObject")
 
@@ -326,7 +395,8 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
                 def stream(self, **_: Any) -> Iterator[bytes]:
                     yield text.encode()
 
-            body: Any = Body()  # botocore's annotations ask for urllib3's response; all that is read of it is the stream
+            # botocore's annotations ask for urllib3's response; all that is read of it is the stream
+            body: Any = Body()
             return AWSResponse(request.url, status, HeadersDict(), body)
 
         def opened(params: Any, permit: Any) -> Store:
@@ -347,11 +417,16 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 @pytest.mark.parametrize("operation", ["ListObjectsV2", *WRITES])
-def test_a_wrong_clock_is_named_with_both_times_wherever_the_store_notices_it(in_s3: Backups, failing: Callable[..., None], operation: str) -> None:
+def test_a_wrong_clock_is_named_with_both_times_wherever_the_store_notices_it(
+    in_s3: Backups, failing: Callable[..., None], operation: str
+) -> None:
     failing(operation, *TOO_SKEWED)
     failed = in_s3.run(name="late")
     assert (failed["error"]["kind"], failed["error"]["code"]) == ("config", "RequestTimeTooSkewed")
-    assert "it is 2026-01-31 12:00:00 UTC on this machine and 2026-01-31 13:30:00 UTC at the store. Correct the clock of this machine (NTP)" in failed["msg"]
+    assert (
+        "it is 2026-01-31 12:00:00 UTC on this machine and 2026-01-31 13:30:00 UTC at the store. Correct the clock of"
+        " this machine (NTP)" in failed["msg"]
+    )
     assert not any(word in failed["msg"] for word in ("credentials", "access denied"))
     assert in_s3.unfinished() == []
     left = in_s3.keys()
@@ -359,7 +434,9 @@ def test_a_wrong_clock_is_named_with_both_times_wherever_the_store_notices_it(in
 
 
 @pytest.mark.parametrize("operation", WRITES)
-def test_a_store_that_fails_on_the_way_gets_no_manifest(in_s3: Backups, failing: Callable[..., None], operation: str) -> None:
+def test_a_store_that_fails_on_the_way_gets_no_manifest(
+    in_s3: Backups, failing: Callable[..., None], operation: str
+) -> None:
     failing(operation)
     failed = in_s3.run(name="broken")
     assert (failed["error"]["code"], failed["error"]["retryable"]) == ("SlowDown", True)
@@ -375,8 +452,13 @@ def test_a_store_that_fails_on_the_way_gets_no_manifest(in_s3: Backups, failing:
     assert in_s3.keys() == ["backups/broken.json", *objects]
 
 
-@pytest.mark.parametrize(("options", "words"), [({}, "Could not write the store file://"), ({"jobs": 2}, "pg_dump of test-backup on 127.0.0.1")])
-def test_a_full_disk_leaves_nothing_behind(in_folder: Backups, options: dict[str, Any], words: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({}, "Could not write the store file://"), ({"jobs": 2}, "pg_dump of test-backup on 127.0.0.1")],
+)
+def test_a_full_disk_leaves_nothing_behind(
+    in_folder: Backups, options: dict[str, Any], words: str, tmp_path: Path
+) -> None:
     (tmp_path / "scratch").mkdir()
     with worker(in_folder, limit=1_000_000, scratch_dir=str(tmp_path / "scratch"), **options) as running:
         out, _err = running.communicate(timeout=60)
@@ -408,7 +490,9 @@ def locked(database: Database) -> Iterator[None]:
 
 
 def waiting(database: Database) -> int:
-    ((count,),) = database.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+    ((count,),) = database.sql(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
     return count
 
 
@@ -426,9 +510,14 @@ print(json.dumps(run_module(pg_backup, json.load(sys.stdin))))
 
 @contextmanager
 def worker(backups: Backups, *, limit: int = 0, **options: Any) -> Iterator[subprocess.Popen]:
-    """The module in a process of its own, which does not outlive the test; ``limit`` is how large a file it may write, in bytes."""
+    """The module in a process of its own, which does not outlive the test; ``limit`` is how large a file it
+    may write, in bytes.
+    """
     with subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, json.dumps(sys.path), str(limit)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", SCRIPT, json.dumps(sys.path), str(limit)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as running:
         assert running.stdin
         running.stdin.write(json.dumps(backups.parameters(**options)))
@@ -441,22 +530,30 @@ def worker(backups: Backups, *, limit: int = 0, **options: Any) -> Iterator[subp
 
 
 def children(pid: int) -> list[int]:
-    return [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
+    return [
+        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
+    ]
 
 
 @pytest.mark.parametrize("options", [{}, {"jobs": 2}])
-def test_a_killed_run_leaves_no_backup_and_no_pg_dump_and_the_next_one_clears_up(in_s3: Backups, options: dict[str, Any], tmp_path: Path) -> None:
+def test_a_killed_run_leaves_no_backup_and_no_pg_dump_and_the_next_one_clears_up(
+    in_s3: Backups, options: dict[str, Any], tmp_path: Path
+) -> None:
     options = {**options, "name": "killed", "scratch_dir": str(tmp_path / "scratch")}
     (tmp_path / "scratch").mkdir()
     left = [] if "jobs" in options else ["backups/killed/dump.zst.age"]
     with locked(in_s3.database), worker(in_s3, **options) as running:
-        assert wait_until(lambda: waiting(in_s3.database) >= 1 and in_s3.unfinished() == left and len(children(running.pid)) == 1, 30)
+        assert wait_until(
+            lambda: waiting(in_s3.database) >= 1 and in_s3.unfinished() == left and len(children(running.pid)) == 1, 30
+        )
         (dump,) = children(running.pid)
         running.kill()
         assert wait_until(lambda: not Path(f"/proc/{dump}/exe").exists(), 10)
     assert in_s3.keys() == []
     assert in_s3.unfinished() == left
-    assert [path.stat().st_mode & 0o777 for path in (tmp_path / "scratch").iterdir()] == ([0o700] if "jobs" in options else [])
+    assert [path.stat().st_mode & 0o777 for path in (tmp_path / "scratch").iterdir()] == (
+        [0o700] if "jobs" in options else []
+    )
 
     again = in_s3.run(**options)
     assert again["changed"]
@@ -508,7 +605,9 @@ def test_a_lease_that_was_taken_over_stops_it_before_it_writes(in_s3: Backups) -
         ({"database_url": "postgresql://shop:pw@127.0.0.1:1/shop"}, "connection", "Nothing listens there"),
     ],
 )
-def test_what_cannot_work_is_refused_in_check_mode_already(in_s3: Backups, options: dict[str, Any], code: str | None, words: str) -> None:
+def test_what_cannot_work_is_refused_in_check_mode_already(
+    in_s3: Backups, options: dict[str, Any], code: str | None, words: str
+) -> None:
     refused = in_s3.run(**options, check=True)
     assert refused["failed"]
     assert refused["error"].get("code") == code
@@ -529,13 +628,22 @@ def test_s3_is_cleared_of_what_no_rule_keeps_and_of_what_runs_left(in_s3: Backup
     older, newer = (in_s3.run(jobs=jobs)["backup"]["name"] for jobs in (2, 1))
     in_s3.store.open_writer("backups/killed/dump.zst.age")
     listed = run_module(pg_backup_info, in_s3.options)
-    assert [(backup["name"], backup["format"]) for backup in listed["backups"]] == [(newer, "custom"), (older, "directory")]
-    assert [(left["key"], left["unfinished"]) for left in listed["leftovers"]] == [("backups/killed/dump.zst.age", True)]
+    assert [(backup["name"], backup["format"]) for backup in listed["backups"]] == [
+        (newer, "custom"),
+        (older, "directory"),
+    ]
+    assert [(left["key"], left["unfinished"]) for left in listed["leftovers"]] == [
+        ("backups/killed/dump.zst.age", True)
+    ]
     assert all(0 <= backup["age"] < 600 for backup in listed["backups"])  # to this S3 every upload began in 2010
     pruned = run_module(pg_backup_prune, {**in_s3.options, "keep_last": 1, "leftovers_after": 1e-9})
     assert [backup["name"] for backup in pruned["removed"]] == [older]
     assert pruned["leftovers"] == ["backups/killed/dump.zst.age"]
-    assert in_s3.keys() == [f"backups/{newer}.json", f"backups/{newer}/dump.zst.age", f"backups/{newer}/globals.json.zst.age"]
+    assert in_s3.keys() == [
+        f"backups/{newer}.json",
+        f"backups/{newer}/dump.zst.age",
+        f"backups/{newer}/globals.json.zst.age",
+    ]
     assert in_s3.unfinished() == []
 
 
@@ -554,7 +662,9 @@ POLICY = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
 
 
 @pytest.mark.parametrize("how", ["policy", "ACL"])
-def test_a_bucket_that_the_world_may_read_is_refused_until_public_access_is_blocked(in_folder: Backups, bucket: Any, how: str) -> None:
+def test_a_bucket_that_the_world_may_read_is_refused_until_public_access_is_blocked(
+    in_folder: Backups, bucket: Any, how: str
+) -> None:
     client, name, options = bucket
     assert in_folder.run(check=True, **options)["warnings"] == []
     if how == "policy":
@@ -571,7 +681,9 @@ def test_a_bucket_that_the_world_may_read_is_refused_until_public_access_is_bloc
     assert not in_folder.run(check=True, **options)["failed"]
 
 
-def test_rows_are_counted_in_the_snapshot_that_is_dumped_however_much_is_written_meanwhile(in_folder: Backups, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_are_counted_in_the_snapshot_that_is_dumped_however_much_is_written_meanwhile(
+    in_folder: Backups, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dump, database = create.dump_stream, in_folder.database
 
     def written_meanwhile(*values: Any) -> Any:
@@ -589,7 +701,9 @@ def test_rows_are_counted_in_the_snapshot_that_is_dumped_however_much_is_written
 
 
 @pytest.mark.parametrize(("limit", "counted"), [(0, set()), (100_000, {"public.review"}), (1 << 32, {"public.review"})])
-def test_what_is_too_large_or_locked_is_estimated_and_marked_so(in_folder: Backups, limit: int, counted: set[str]) -> None:
+def test_what_is_too_large_or_locked_is_estimated_and_marked_so(
+    in_folder: Backups, limit: int, counted: set[str]
+) -> None:
     with closing(in_folder.database.connect()) as connection, connection.cursor() as cursor:
         connection.autocommit = False
         cursor.execute("LOCK TABLE item IN ACCESS EXCLUSIVE MODE")

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""pg_restore while the shop is connected through a real PgBouncer, whose clients stay connected to it whatever becomes of its own sessions."""
+"""pg_restore while the shop is connected through a real PgBouncer, whose clients stay connected to it
+whatever becomes of its own sessions.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,12 @@ from sandbox.storefront import Sandbox
 from sandbox.unprivileged import unprivileged
 from tests.integration.restored_shop import Shop
 
-PROGRAM = os.environ.get("PGBOUNCER") or shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin:{ROOT}/.cache/pgbouncer")
-pytestmark = pytest.mark.skipif(not PROGRAM, reason="There is no PgBouncer: install it (apt-get install pgbouncer), or name it in PGBOUNCER")
+PROGRAM = os.environ.get("PGBOUNCER") or shutil.which(
+    "pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin:{ROOT}/.cache/pgbouncer"
+)
+pytestmark = pytest.mark.skipif(
+    not PROGRAM, reason="There is no PgBouncer: install it (apt-get install pgbouncer), or name it in PGBOUNCER"
+)
 
 
 @pytest.fixture
@@ -46,8 +52,9 @@ def pooler(shop: Shop, tmp_path: Path) -> Iterator[int]:
     server = shop.sandbox.state["postgres"]
     (folder / "users").write_text(f'"shop" "{shop.database.password}"\n')
     (folder / "ini").write_text(
-        f"[databases]\n* = host=127.0.0.1 port={server['port']}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
-        f"auth_type = plain\nauth_file = {folder / 'users'}\npool_mode = transaction\nserver_login_retry = 0\n"
+        f"[databases]\n* = host=127.0.0.1 port={server['port']}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port ="
+        f" {port}\nunix_socket_dir =\nauth_type = plain\nauth_file = {folder / 'users'}\npool_mode ="
+        " transaction\nserver_login_retry = 0\n"
     )
     assert PROGRAM
     argv = [*unprivileged(folder, Path(PROGRAM)), PROGRAM, str(folder / "ini")]
@@ -65,7 +72,9 @@ def answers(port: int) -> bool:
 
 
 def connected(shop: Shop, port: int, name: str) -> Any:
-    connection = psycopg2.connect(host="127.0.0.1", port=port, user="shop", password=shop.database.password, dbname=name)
+    connection = psycopg2.connect(
+        host="127.0.0.1", port=port, user="shop", password=shop.database.password, dbname=name
+    )
     connection.autocommit = True
     return connection
 
@@ -87,7 +96,9 @@ def test_clients_of_a_pooler_read_the_restored_database_without_connecting_anew(
         assert notes(client) == 0
 
 
-def test_a_pooler_reaches_the_database_that_has_another_name_and_writes_nothing_to_the_one_that_was_left(shop: Shop, pooler: int) -> None:
+def test_a_pooler_reaches_the_database_that_has_another_name_and_writes_nothing_to_the_one_that_was_left(
+    shop: Shop, pooler: int
+) -> None:
     with closing(connected(shop, pooler, shop.name)) as client:
         assert notes(client) == 0
         moved = shop.restore(swap="url")["restore"]

@@ -12,7 +12,11 @@ from typing import Any
 import psycopg2
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import parse_url
-from ansible_collections.storefront.runbook.plugins.module_utils.postgres.row_diff import LARGE_OBJECTS, differences, open_side
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres.row_diff import (
+    LARGE_OBJECTS,
+    differences,
+    open_side,
+)
 
 from sandbox.storefront import Sandbox
 from tests.integration.shop_database import Database
@@ -21,9 +25,12 @@ from tests.integration.shop_database import Database
 TYPES = """
 SELECT format_type(oid, NULL) FROM pg_type WHERE typtype IN ('b', 'r', 'm', 'e') AND typnamespace = 'pg_catalog'::regnamespace
 AND typelem NOT IN (SELECT reltype FROM pg_class WHERE reltype <> 0) AND typname <> '_cstring' ORDER BY 1
-"""
+"""  # noqa: E501
 GIGABYTE = 1 << 30
-SPARSE = "DO $$ DECLARE opened int := lo_open({}, 131072); BEGIN PERFORM lo_lseek64(opened, {}, 0); PERFORM lowrite(opened, '{}'); END $$"
+SPARSE = (
+    "DO $$ DECLARE opened int := lo_open({}, 131072); BEGIN PERFORM lo_lseek64(opened, {}, 0); PERFORM lowrite(opened,"
+    " '{}'); END $$"
+)
 
 
 @pytest.fixture
@@ -37,12 +44,23 @@ def pair(sandbox: Sandbox) -> Iterator[tuple[Database, Database]]:
 
 def compared(pair: tuple[Database, Database]) -> Any:
     with ExitStack() as stack:
-        return differences(*(stack.enter_context(closing(open_side(parse_url(database.url), lambda: None))) for database in pair))
+        return differences(
+            *(stack.enter_context(closing(open_side(parse_url(database.url), lambda: None))) for database in pair)
+        )
 
 
 def test_a_column_of_every_type_is_compared(pair: tuple[Database, Database]) -> None:
     types = [name for (name,) in pair[0].sql(TYPES)]
-    assert {"refcursor", "refcursor[]", "aclitem", "tsvector", "int4range", "int4multirange[]", "jsonpath", "regclass"} <= set(types)
+    assert {
+        "refcursor",
+        "refcursor[]",
+        "aclitem",
+        "tsvector",
+        "int4range",
+        "int4multirange[]",
+        "jsonpath",
+        "regclass",
+    } <= set(types)
     for number, name in enumerate(types):
         for database in pair:
             database.sql(f"CREATE TABLE t{number} (c {name}); INSERT INTO t{number} VALUES (NULL)")
@@ -61,7 +79,9 @@ def test_a_column_of_every_type_is_compared(pair: tuple[Database, Database]) -> 
 )
 def test_a_value_that_differs_is_found(pair: tuple[Database, Database], type_: str, live: str, other: str) -> None:
     for database, value in zip(pair, (live, other), strict=True):
-        database.sql(f"CREATE TABLE t (id int PRIMARY KEY, c {type_}); INSERT INTO t VALUES (1, %s), (2, %s)", live, value)
+        database.sql(
+            f"CREATE TABLE t (id int PRIMARY KEY, c {type_}); INSERT INTO t VALUES (1, %s), (2, %s)", live, value
+        )
     assert compared(pair).rows == {"public.t": {"inserted": 0, "updated": 1, "deleted": 0}}
 
 
@@ -86,7 +106,10 @@ def test_large_objects_that_the_user_may_not_read_are_named(pair: tuple[Database
         database.sql("SELECT lo_create(n) FROM generate_series(1, 4) n")
     admin = f"{live.sandbox.state['postgres']['url'].rpartition('/')[0]}/{live.name}"
     with closing(psycopg2.connect(admin)) as connection, connection.cursor() as cursor:
-        cursor.execute("ALTER LARGE OBJECT 1 OWNER TO CURRENT_USER; ALTER LARGE OBJECT 2 OWNER TO CURRENT_USER; GRANT SELECT ON LARGE OBJECT 2 TO PUBLIC")
+        cursor.execute(
+            "ALTER LARGE OBJECT 1 OWNER TO CURRENT_USER; ALTER LARGE OBJECT 2 OWNER TO CURRENT_USER; GRANT SELECT ON"
+            " LARGE OBJECT 2 TO PUBLIC"
+        )
         connection.commit()
     found = compared(pair)
     assert (found.rows, found.not_counted) == ({}, {"closed_large_objects": ["1"]})

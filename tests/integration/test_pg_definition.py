@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""restore/definition.py on archives of pg_dump: the table of contents and the script say the same, and neither is held as a whole."""
+"""restore/definition.py on archives of pg_dump: the table of contents and the script say the same, and
+neither is held as a whole.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ DO $$ BEGIN FOR n IN 1..{MANY} LOOP
     EXECUTE format('CREATE FUNCTION f%s() RETURNS int LANGUAGE plpgsql AS %L', n, 'BEGIN RETURN 1; /* ' || repeat('x', {LARGE}) || ' */ END');
 END LOOP; END $$;
 CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child (parent int REFERENCES parent);
-"""
+"""  # noqa: E501
 
 
 @pytest.fixture
@@ -41,7 +43,9 @@ def shop(sandbox: Sandbox, tmp_path: Path) -> Iterator[Shop]:
 def dumped(shop: Shop, tmp_path: Path) -> Callable[..., Archive]:
     def dump(form: str = "custom") -> Archive:
         path = tmp_path / form
-        subprocess.run([f"{shop.bin}/pg_dump", f"--format={form}", f"--file={path}", shop.url_of(shop.name)], check=True)
+        subprocess.run(
+            [f"{shop.bin}/pg_dump", f"--format={form}", f"--file={path}", shop.url_of(shop.name)], check=True
+        )
         return Archive({"name": "sale"}, str(path))
 
     return dump
@@ -55,7 +59,9 @@ def unknown(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 def read(archive: Archive, shop: Shop) -> tuple[Any, bool]:
     tool = find_tool("pg_restore", 15, shop.bin)
-    return definition.needs(archive, tool, nothing), definition.sorts_fast(definition.statements(archive, tool, nothing))
+    return definition.needs(archive, tool, nothing), definition.sorts_fast(
+        definition.statements(archive, tool, nothing)
+    )
 
 
 @pytest.mark.parametrize("form", ["custom", "directory"])
@@ -68,7 +74,12 @@ def test_the_script_needs_what_the_table_of_contents_needs(
         shop.database.sql("DROP MATERIALIZED VIEW sold")
     archive = dumped(form)
     needs, sorted_fast = read(archive, shop)
-    assert (needs.extensions, needs.owners, OTHER_ROLE in needs.others, sorted_fast) == ({"pg_trgm"}, {"shop"}, True, fast)
+    assert (needs.extensions, needs.owners, OTHER_ROLE in needs.others, sorted_fast) == (
+        {"pg_trgm"},
+        {"shop"},
+        True,
+        fast,
+    )
     assert len(archive.contents.items) == len(list(archive.contents.items)) > 20
     unknown()
     assert read(archive, shop) == (needs, sorted_fast)

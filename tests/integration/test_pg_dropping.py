@@ -23,7 +23,10 @@ from tests.integration.newer_postgres import newer_postgres
 from tests.integration.restored_shop import Shop
 from tests.unit.support import run_module
 
-FILL = "CREATE TABLE item (id int PRIMARY KEY); INSERT INTO item SELECT generate_series(1, 9); CREATE PUBLICATION items FOR TABLE item;"
+FILL = (
+    "CREATE TABLE item (id int PRIMARY KEY); INSERT INTO item SELECT generate_series(1, 9); CREATE PUBLICATION items"
+    " FOR TABLE item;"
+)
 SUBSCRIPTION = (
     "CREATE SUBSCRIPTION feed CONNECTION 'host=127.0.0.1 port=1 dbname=publisher' PUBLICATION items "
     "WITH (connect = false, enabled = false, slot_name = 'slot_of_the_live_one')"
@@ -34,7 +37,9 @@ COPY = "test-dropping@scratch-20260101T000000Z"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with newer_postgres(tmp_path_factory.mktemp("dropping"), wal_level="logical", max_prepared_transactions="5") as running:
+    with newer_postgres(
+        tmp_path_factory.mktemp("dropping"), wal_level="logical", max_prepared_transactions="5"
+    ) as running:
         yield running
 
 
@@ -63,7 +68,9 @@ def test_subscriptions_are_left_out_and_named_and_publications_are_kept(shop: Sh
     assert (restored["losses"], restored["left_out"]) == ({}, ["replication slots: of_the_shop", "subscriptions: feed"])
     assert shop.database.sql("SELECT pubname FROM pg_publication") == [("items",)]
     assert shop.restore("undone", database_url=url)["failed"] is False
-    assert shop.admin("SELECT subname FROM pg_subscription") == [("feed",)], "it stays with the database that was replaced"
+    assert shop.admin("SELECT subname FROM pg_subscription") == [("feed",)], (
+        "it stays with the database that was replaced"
+    )
 
     by_hand = tmp_path / "by-hand.dump"
     subprocess.run([Path(shop.bin, "pg_dump"), "-Fc", "-f", by_hand, url], check=True)
@@ -82,8 +89,12 @@ HOLD: dict[str, Callable[[Shop], Any]] = {
     "nothing": lambda shop: None,
     "a subscription": lambda shop: shop.admin(SUBSCRIPTION, database=COPY),
     "a subscription without a slot": lambda shop: shop.admin(WITHOUT_SLOT, database=COPY),
-    "a prepared transaction": lambda shop: shop.admin("BEGIN; CREATE TABLE half (id int); PREPARE TRANSACTION 'half'", database=COPY),
-    "a replication slot": lambda shop: shop.admin("SELECT pg_create_logical_replication_slot('of_the_copy', 'pgoutput')", database=COPY),
+    "a prepared transaction": lambda shop: shop.admin(
+        "BEGIN; CREATE TABLE half (id int); PREPARE TRANSACTION 'half'", database=COPY
+    ),
+    "a replication slot": lambda shop: shop.admin(
+        "SELECT pg_create_logical_replication_slot('of_the_copy', 'pgoutput')", database=COPY
+    ),
     "a session": connected,
     "no connections and a subscription": lambda shop: (
         shop.admin(SUBSCRIPTION, database=COPY),
@@ -91,11 +102,16 @@ HOLD: dict[str, Callable[[Shop], Any]] = {
     ),
     "settings": lambda shop: (
         shop.admin(SUBSCRIPTION, database=COPY),
-        *(shop.admin(f'ALTER DATABASE "{COPY}" SET {setting}') for setting in ("default_transaction_read_only TO on", "statement_timeout TO '1ms'")),
+        *(
+            shop.admin(f'ALTER DATABASE "{COPY}" SET {setting}')
+            for setting in ("default_transaction_read_only TO on", "statement_timeout TO '1ms'")
+        ),
     ),
     "the mark of a template": lambda shop: shop.admin(f'ALTER DATABASE "{COPY}" IS_TEMPLATE true'),
     "a limit of connections": lambda shop: shop.admin(f'ALTER DATABASE "{COPY}" CONNECTION LIMIT 0'),
-    "a drop that was cut off": lambda shop: shop.admin("UPDATE pg_database SET datconnlimit = -2 WHERE datname = %s", COPY),
+    "a drop that was cut off": lambda shop: shop.admin(
+        "UPDATE pg_database SET datconnlimit = -2 WHERE datname = %s", COPY
+    ),
     "an event trigger": lambda shop: shop.admin(
         "CREATE FUNCTION no() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END'; "
         "CREATE EVENT TRIGGER no ON ddl_command_start EXECUTE FUNCTION no()",

@@ -37,7 +37,9 @@ def database(sandbox: Sandbox) -> Iterator[Database]:
 
 
 def look(database: Database, *gather: str, **options: Any) -> dict[str, Any]:
-    told = run_module(pg_info, {"database_url": database.url, **({"gather": list(gather)} if gather else {}), **options})
+    told = run_module(
+        pg_info, {"database_url": database.url, **({"gather": list(gather)} if gather else {}), **options}
+    )
     assert not told["failed"], told
     assert not told["changed"]
     return told
@@ -45,7 +47,11 @@ def look(database: Database, *gather: str, **options: Any) -> dict[str, Any]:
 
 def test_the_server_the_database_and_its_tables_are_told_by_default(database: Database) -> None:
     told = look(database)
-    assert (told["server"]["database"], told["server"]["user"], told["server"]["in_recovery"]) == ("test-info", "shop", False)
+    assert (told["server"]["database"], told["server"]["user"], told["server"]["in_recovery"]) == (
+        "test-info",
+        "shop",
+        False,
+    )
     assert told["server"]["version"][0].isdigit()
     assert told["server"]["size_bytes"] > 1_000_000
     assert told["server"]["sees_others"] is False
@@ -59,7 +65,15 @@ def test_the_server_the_database_and_its_tables_are_told_by_default(database: Da
 
 def test_only_what_is_asked_for_is_told(database: Database) -> None:
     told = look(database, "server", "connections")
-    assert {"server", "connections"} == set(told) - {"changed", "diff", "elapsed", "failed", "invocation", "unavailable", "warnings"}
+    assert {"server", "connections"} == set(told) - {
+        "changed",
+        "diff",
+        "elapsed",
+        "failed",
+        "invocation",
+        "unavailable",
+        "warnings",
+    }
 
 
 def test_sessions_are_counted_by_state_and_application_without_this_one(database: Database) -> None:
@@ -67,7 +81,12 @@ def test_sessions_are_counted_by_state_and_application_without_this_one(database
     with closing(psycopg2.connect(database.url.partition("?")[0], application_name="shop-api")) as session:
         session.cursor().execute("SELECT 1")
         (api,) = look(database, "connections")["connections"]
-        assert (api["state"], api["application"], api["user"], api["count"]) == ("idle in transaction", "shop-api", "shop", 1)
+        assert (api["state"], api["application"], api["user"], api["count"]) == (
+            "idle in transaction",
+            "shop-api",
+            "shop",
+            1,
+        )
         assert api["longest_transaction"] >= 0
 
 
@@ -76,7 +95,9 @@ def test_who_waits_is_told_with_whom_it_waits_for_and_without_customers_data(dat
         holder.autocommit = False
         holder.cursor().execute("UPDATE item SET name = 'mary@example.com' WHERE id = 1234567")
         holder.cursor().execute("LOCK TABLE item")
-        other = threading.Thread(target=waiter.cursor().execute, args=["SELECT * FROM item WHERE name = 'mary@example.com'"])
+        other = threading.Thread(
+            target=waiter.cursor().execute, args=["SELECT * FROM item WHERE name = 'mary@example.com'"]
+        )
         other.start()
         assert wait_until(lambda: database.sql("SELECT count(*) FROM pg_locks WHERE NOT granted") != [(0,)], 30)
         told = look(database, "locks")
@@ -91,13 +112,16 @@ def test_who_waits_is_told_with_whom_it_waits_for_and_without_customers_data(dat
 
 
 def test_dead_rows_and_invalid_indexes_are_told(database: Database) -> None:
-    assert wait_until(lambda: look(database, "bloat")["bloat"]["tables"] != [], 30)  # the statistics come a moment after the writes
+    # the statistics come a moment after the writes
+    assert wait_until(lambda: look(database, "bloat")["bloat"]["tables"] != [], 30)
     database.sql("CREATE TABLE twice AS SELECT 1 AS n UNION ALL SELECT 1")
     with pytest.raises(psycopg2.errors.UniqueViolation):
         database.sql("CREATE UNIQUE INDEX CONCURRENTLY twice_n ON twice (n)")
     told = look(database, "bloat")["bloat"]
     database.sql("DROP TABLE twice")
-    assert [(table["name"], table["dead_rows"], table["dead_percent"]) for table in told["tables"]] == [("public.item", 2000, 67)]
+    assert [(table["name"], table["dead_rows"], table["dead_percent"]) for table in told["tables"]] == [
+        ("public.item", 2000, 67)
+    ]
     assert told["invalid_indexes"] == [{"name": "twice_n", "table": "twice"}]
 
 
@@ -127,7 +151,12 @@ def test_a_query_that_takes_too_long_is_cancelled_and_the_rest_is_told(database:
 def test_the_migrations_are_told_as_the_table_has_them(sandbox: Sandbox, tmp_path: Path) -> None:
     database = Database(sandbox, "test-info-migrated")
     database.migrate(write_migrations(tmp_path, a="CREATE TABLE a (id int);", b="SELECT * FROM nothing;"))
-    told = look(database, "migrations", database_url="postgresql://pooled:sesame-sesame@pooler.invalid/x?pgbouncer=true", direct_url=database.url)["migrations"]
+    told = look(
+        database,
+        "migrations",
+        database_url="postgresql://pooled:sesame-sesame@pooler.invalid/x?pgbouncer=true",
+        direct_url=database.url,
+    )["migrations"]
     database.drop()
     assert (told["applied"], told["last"], told["failed"]) == (1, "a", ["b"])
     assert [(each["name"], each["state"]) for each in told["history"]] == [("a", "applied"), ("b", "failed")]

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Scratch databases on another server have the locale of the original, and a server that lacks it is named with what to do."""
+"""Scratch databases on another server have the locale of the original, and a server that lacks it is named
+with what to do.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,10 @@ CUSTOMER = "CREATE TABLE customer (name text CHECK (lower(name) <> name));"
 ROW = "INSERT INTO customer VALUES ('É');"
 FILL = f"{CUSTOMER} {ROW}"
 ICU = "ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'de-DE' LC_COLLATE 'C' LC_CTYPE 'C'"
-BUILTIN = {name: f"ENCODING 'UTF8' LOCALE_PROVIDER builtin BUILTIN_LOCALE '{name}' LC_COLLATE 'C' LC_CTYPE 'C'" for name in ("C.UTF-8", "PG_UNICODE_FAST")}
+BUILTIN = {
+    name: f"ENCODING 'UTF8' LOCALE_PROVIDER builtin BUILTIN_LOCALE '{name}' LC_COLLATE 'C' LC_CTYPE 'C'"
+    for name in ("C.UTF-8", "PG_UNICODE_FAST")
+}
 NOWHERE = database_locale.Locale("UTF8", "xx_XX.none", "xx_XX.none", "c", None, None)
 MIGRATION = "ALTER TABLE customer ADD COLUMN city text;"
 
@@ -60,20 +65,34 @@ def rehearse(tmp_path: Path) -> Rehearse:
         shutil.rmtree(tmp_path / "prisma", ignore_errors=True)
         assert shop.database.migrate(write_migrations(tmp_path, a=CUSTOMER))["applied"] == ["a"]
         write_migrations(tmp_path, b=migration)
-        return run_module(prisma_rehearse, {"database_url": shop.database.url, "copy": "schema", "path": str(tmp_path), "postgres_bin": shop.bin, **options})
+        return run_module(
+            prisma_rehearse,
+            {
+                "database_url": shop.database.url,
+                "copy": "schema",
+                "path": str(tmp_path),
+                "postgres_bin": shop.bin,
+                **options,
+            },
+        )
 
     return call
 
 
 def test_a_scratch_database_has_the_locale_of_the_original(shop: Shop) -> None:
-    for options in ({"local_server": True, "database_url": None}, {"scratch_url": shop.url_of("postgres"), "database_url": None, "again": True}):
+    for options in (
+        {"local_server": True, "database_url": None},
+        {"scratch_url": shop.url_of("postgres"), "database_url": None, "again": True},
+    ):
         proven = shop.prove(backup="first", **options)
         assert not proven["failed"], proven["msg"]
         assert "locale" not in " ".join(proven["proof"]["unproven"])
 
 
 @pytest.mark.parametrize("name", BUILTIN)
-def test_a_locale_that_newer_servers_have_built_in_is_proven_and_rehearsed_there(newer: Any, tmp_path: Path, name: str, rehearse: Rehearse) -> None:
+def test_a_locale_that_newer_servers_have_built_in_is_proven_and_rehearsed_there(
+    newer: Any, tmp_path: Path, name: str, rehearse: Rehearse
+) -> None:
     shop = in_locale(newer, tmp_path, BUILTIN[name])
     try:
         shop.back_up(encryption="off")
@@ -87,12 +106,19 @@ def test_a_locale_that_newer_servers_have_built_in_is_proven_and_rehearsed_there
         shop.drop()
 
 
-def test_a_server_whose_databases_have_another_provider_gives_the_copy_that_of_the_original(sandbox: Sandbox, tmp_path: Path) -> None:
-    shop = Shop(sandbox, "test-locale-of-libc", tmp_path / "store").fill("CREATE TABLE letter (name text CHECK (lower(name) = name))")
+def test_a_server_whose_databases_have_another_provider_gives_the_copy_that_of_the_original(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    shop = Shop(sandbox, "test-locale-of-libc", tmp_path / "store").fill(
+        "CREATE TABLE letter (name text CHECK (lower(name) = name))"
+    )
     try:
-        shop.database.sql("INSERT INTO letter VALUES ('É')")  # which the provider of the other server's databases would refuse
+        # which the provider of the other server's databases would refuse
+        shop.database.sql("INSERT INTO letter VALUES ('É')")
         shop.back_up(encryption="off")
-        with newer_postgres(tmp_path, locale=("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--lc-collate=C", "--lc-ctype=C")) as other:
+        with newer_postgres(
+            tmp_path, locale=("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--lc-collate=C", "--lc-ctype=C")
+        ) as other:
             elsewhere = Shop(other, "test-locale-of-libc", tmp_path / "elsewhere")
             proven = shop.prove(backup="first", scratch_url=elsewhere.url_of("postgres"), postgres_bin=elsewhere.bin)
             assert (proven["failed"], proven.get("msg")) == (False, None)
@@ -108,8 +134,12 @@ def test_a_rehearsal_on_the_schema_alone_has_the_locale_of_production(shop: Shop
     assert "locale" not in " ".join(done.get("warnings", []))
 
 
-def test_a_server_that_lacks_the_locale_says_that_it_is_not_the_backup(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible_collections.storefront.runbook.plugins.module_utils.restore.proof.locale_of", lambda _found: NOWHERE)
+def test_a_server_that_lacks_the_locale_says_that_it_is_not_the_backup(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "ansible_collections.storefront.runbook.plugins.module_utils.restore.proof.locale_of", lambda _found: NOWHERE
+    )
     failed = shop.prove(backup="first", scratch_url=shop.url_of("postgres"), database_url=None)
     assert (failed["error"]["kind"], failed["error"]["code"]) == ("config", "no_locale")
     assert "lacks the locale xx_XX.none (libc, UTF8) (" in failed["msg"]
@@ -120,11 +150,18 @@ def test_a_server_that_lacks_the_locale_says_that_it_is_not_the_backup(shop: Sho
     assert shop.family() == []
 
 
-def test_a_rehearsal_on_a_server_that_lacks_the_locale_says_so(shop: Shop, rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ansible_collections.storefront.runbook.plugins.module_utils.restore.rehearsal.locale_like", lambda *_: NOWHERE)
+def test_a_rehearsal_on_a_server_that_lacks_the_locale_says_so(
+    shop: Shop, rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "ansible_collections.storefront.runbook.plugins.module_utils.restore.rehearsal.locale_like", lambda *_: NOWHERE
+    )
     done = rehearse(shop, MIGRATION, local_server=True)
     assert (done["failed"], done.get("msg")) == (False, None)
-    assert "does not show the locale xx_XX.none (libc, UTF8), which this server lacks: the copy has the locale C" in " ".join(done["warnings"])
+    assert (
+        "does not show the locale xx_XX.none (libc, UTF8), which this server lacks: the copy has the locale C"
+        in " ".join(done["warnings"])
+    )
     failed = rehearse(shop, ROW, local_server=True)
     assert failed["error"]["kind"] == "migration_failed"
     assert "lacks the locale xx_XX.none (libc, UTF8)" in failed["msg"]
@@ -134,7 +171,9 @@ def test_a_rehearsal_on_a_server_that_lacks_the_locale_says_so(shop: Shop, rehea
 def test_what_needs_no_locale_is_proven_without_it(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.database.sql("ALTER TABLE customer DROP CONSTRAINT customer_name_check")
     shop.back_up("second", encryption="off")
-    monkeypatch.setattr("ansible_collections.storefront.runbook.plugins.module_utils.restore.proof.locale_of", lambda _found: NOWHERE)
+    monkeypatch.setattr(
+        "ansible_collections.storefront.runbook.plugins.module_utils.restore.proof.locale_of", lambda _found: NOWHERE
+    )
     proof = shop.prove(backup="second", scratch_url=shop.url_of("postgres"), database_url=None)["proof"]
     assert proof["unproven"] == ["the locale xx_XX.none (libc, UTF8), which this server lacks"]
 

@@ -47,13 +47,23 @@ def proofs(shop: Shop) -> list[str]:
 
 def test_the_newest_backup_is_proven_once_and_the_time_to_recover_is_kept_beside_it(unproven: Shop) -> None:
     predicted = unproven.prove(**SAME, check=True)
-    assert (predicted["changed"], predicted["proof"]["backup"], predicted["proof"]["recovery_seconds"]) == (True, "first", None)
+    assert (predicted["changed"], predicted["proof"]["backup"], predicted["proof"]["recovery_seconds"]) == (
+        True,
+        "first",
+        None,
+    )
     assert proofs(unproven) == []
 
     made = unproven.prove(**SAME)
     proof = made["proof"]
     assert made["changed"] is True
-    assert (proof["level"], proof["tables"], proof["rows"], proof["unproven"], proof["separate_server"]) == ("restore", 6, 6204, [], False)
+    assert (proof["level"], proof["tables"], proof["rows"], proof["unproven"], proof["separate_server"]) == (
+        "restore",
+        6,
+        6204,
+        [],
+        False,
+    )
     assert proof["compared"] == proof["tables"]  # with what was counted in the snapshot that was dumped
     assert proof["recovery_seconds"] >= sum(proof["seconds"].values()) * 0.9 > 0
     assert unproven.family() == []
@@ -90,7 +100,9 @@ def test_a_backup_that_lacks_a_row_that_was_counted_is_not_proven(unproven: Shop
         ({"scratch_url": "postgresql://shop:pw@127.0.0.1:1/postgres"}, "connection", "Nothing listens there"),
     ],
 )
-def test_what_cannot_work_is_refused_in_check_mode_already(unproven: Shop, options: dict[str, Any], code: str, words: str) -> None:
+def test_what_cannot_work_is_refused_in_check_mode_already(
+    unproven: Shop, options: dict[str, Any], code: str, words: str
+) -> None:
     refused = unproven.prove(**options, check=True)
     assert refused["error"]["code"] == code
     assert words in refused["msg"]
@@ -103,42 +115,83 @@ def test_a_scratch_server_that_is_the_live_one_needs_the_permission_for_that(unp
 
 
 def test_another_server_or_one_that_is_started_here_needs_neither_the_live_one_nor_its_roles(unproven: Shop) -> None:
-    unproven.database.sql(f'DROP POLICY readers ON customer; ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE SELECT ON TABLES FROM "{OTHER_ROLE}"')
+    unproven.database.sql(
+        "DROP POLICY readers ON customer; ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE SELECT ON TABLES FROM"
+        f' "{OTHER_ROLE}"'
+    )
     unproven.back_up("second", encryption="off")
     unproven.admin(f'ALTER ROLE "{OTHER_ROLE}" RENAME TO "test-restore-renamed"')
     try:
         proof = unproven.prove(scratch_url=unproven.url_of("postgres"), database_url=None, backup="second")["proof"]
     finally:
         unproven.admin(f'ALTER ROLE "test-restore-renamed" RENAME TO "{OTHER_ROLE}"')
-    assert (proof["separate_server"], proof["unproven"], proof["rows"]) == (True, [f"owners and grants: the server lacks the roles {OTHER_ROLE}"], 6204)
+    assert (proof["separate_server"], proof["unproven"], proof["rows"]) == (
+        True,
+        [f"owners and grants: the server lacks the roles {OTHER_ROLE}"],
+        6204,
+    )
     assert unproven.family() == []
     here = unproven.prove(local_server=True, database_url=None, backup="second", again=True)["proof"]
-    assert (here["separate_server"], here["unproven"], here["rows"]) == (True, [f"owners and grants: the server lacks the roles shop, {OTHER_ROLE}"], 6204)
+    assert (here["separate_server"], here["unproven"], here["rows"]) == (
+        True,
+        [f"owners and grants: the server lacks the roles shop, {OTHER_ROLE}"],
+        6204,
+    )
 
 
-PROVING = ["!CREATE DATABASE", "!pg_restore', '--exit", "ANALYZE", "DROP DATABASE", "!DROP DATABASE", "!'recovery_seconds'"]
+PROVING = [
+    "!CREATE DATABASE",
+    "!pg_restore', '--exit",
+    "ANALYZE",
+    "DROP DATABASE",
+    "!DROP DATABASE",
+    "!'recovery_seconds'",
+]
 
 
 @pytest.mark.parametrize("step", PROVING)
-def test_a_proof_that_is_killed_at_any_step_proves_nothing_and_the_next_run_drops_what_it_left(unproven: Shop, step: str) -> None:
-    parameters = {"postgres_bin": unproven.bin, "database_url": unproven.database.url, **unproven.store, "backup": "first", **SAME}
+def test_a_proof_that_is_killed_at_any_step_proves_nothing_and_the_next_run_drops_what_it_left(
+    unproven: Shop, step: str
+) -> None:
+    parameters = {
+        "postgres_bin": unproven.bin,
+        "database_url": unproven.database.url,
+        **unproven.store,
+        "backup": "first",
+        **SAME,
+    }
     left = [] if PROVING.index(step) > PROVING.index("DROP DATABASE") else ["scratch"]
     assert (killed(parameters, step, "pg_proof"), unproven.family()) == (True, left)
     let_go(unproven)
     made = unproven.prove(**SAME, backup="first")
-    assert (made["changed"], len(made["leftovers"]), unproven.family(), len(proofs(unproven))) == (True, len(left), [], 2)
+    assert (made["changed"], len(made["leftovers"]), unproven.family(), len(proofs(unproven))) == (
+        True,
+        len(left),
+        [],
+        2,
+    )
 
 
 def let_go(shop: Shop) -> None:
     """Wait until the server knows that a killed run is gone."""
     mine = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted"
-    assert wait_until(lambda: not shop.admin(f"{mine} UNION ALL SELECT 1 FROM pg_stat_activity WHERE starts_with(datname, %s)", f"{shop.name}@"), 10)
+    assert wait_until(
+        lambda: (
+            not shop.admin(
+                f"{mine} UNION ALL SELECT 1 FROM pg_stat_activity WHERE starts_with(datname, %s)", f"{shop.name}@"
+            )
+        ),
+        10,
+    )
 
 
 def test_a_scratch_database_that_another_run_uses_is_left_to_it(unproven: Shop) -> None:
     unproven.admin(f'CREATE DATABASE "{unproven.name}@scratch-20200101T000000Z" OWNER shop')
     with closing(psycopg2.connect(unproven.url_of("postgres"))) as other, other.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [f"storefront.runbook {unproven.name}@scratch-20200101T000000Z"])
+        cursor.execute(
+            "SELECT pg_advisory_lock(hashtextextended(%s, 0))",
+            [f"storefront.runbook {unproven.name}@scratch-20200101T000000Z"],
+        )
         assert unproven.prove(**SAME, backup="first")["leftovers"] == []
     assert unproven.family() == ["scratch"]
     unproven.drop_family()
@@ -148,7 +201,15 @@ def listed(shop: Shop) -> dict[str, Any]:
     return run_module(pg_backup_info, shop.store)
 
 
-STEPS = ["!pg_export_snapshot", "pg_dump', '--format", "!pg_dump', '--format", "'globals.json'", "!'globals.json'", "'finished_at'", "!'finished_at'"]
+STEPS = [
+    "!pg_export_snapshot",
+    "pg_dump', '--format",
+    "!pg_dump', '--format",
+    "'globals.json'",
+    "!'globals.json'",
+    "'finished_at'",
+    "!'finished_at'",
+]
 
 
 @pytest.mark.parametrize("step", STEPS)

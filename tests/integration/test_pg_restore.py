@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""pg_restore against a real PostgreSQL, as a role that is no superuser: what it keeps, what it refuses, and what is live when it is killed."""
+"""pg_restore against a real PostgreSQL, as a role that is no superuser: what it keeps, what it refuses, and
+what is live when it is killed.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +86,11 @@ def test_a_restore_brings_everything_back_as_it_was_and_undo_takes_it_back(shop:
     assert restored["restore"]["verified"]["constraints"]["foreign_keys"] == 2
     assert (shop.contents(), shop.properties(), shop.family()) == (backed_up, properties, ["before"])
     again = shop.restore()
-    assert (again["changed"], again["restore"]["already"], again["restore"]["kept"]) == (False, True, restored["restore"]["kept"])
+    assert (again["changed"], again["restore"]["already"], again["restore"]["kept"]) == (
+        False,
+        True,
+        restored["restore"]["kept"],
+    )
 
     undone = shop.restore("undone")
     assert undone["changed"] is True
@@ -101,10 +107,12 @@ INSERT INTO bare DEFAULT VALUES;
 INSERT INTO odd VALUES (1, 'm', '{s,m}', (3, 's'), 'a', 'b', 'size', '{size}', '{1.0,2.00}', 1.0, '[2026-01-01,2026-02-01)', '{"a": 1}', '{"a": 1}',
     '10:00+02', 'x', '10.0.0.1/8', '\\x00ff', 'NaN', 'a b');
 INSERT INTO odd VALUES (2);
-"""
+"""  # noqa: E501
 
 
-def test_the_same_values_of_any_type_are_the_same_in_another_database_and_told_apart_to_the_last_digit(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_values_of_any_type_are_the_same_in_another_database_and_told_apart_to_the_last_digit(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shop.database.sql(TYPES)
     shop.back_up("odd", encryption="off")
     looked_at: list[tuple[str, str]] = []
@@ -117,11 +125,19 @@ def test_the_same_values_of_any_type_are_the_same_in_another_database_and_told_a
     monkeypatch.setattr(row_diff, "_compare", noted)
     assert (shop.restore("staged", backup="odd")["restore"]["lost_rows"], looked_at) == (0, [])
     shop.database.sql("UPDATE odd SET price = 1.00 WHERE id = 1; INSERT INTO bare DEFAULT VALUES")
-    losses = {"public.odd": {"inserted": 0, "updated": 1, "deleted": 0}, "public.bare": {"inserted": 1, "updated": 0, "deleted": 0}}
-    assert (shop.restore(backup="odd")["restore"]["losses"], looked_at) == (losses, [("public", "bare"), ("public", "odd")])
+    losses = {
+        "public.odd": {"inserted": 0, "updated": 1, "deleted": 0},
+        "public.bare": {"inserted": 1, "updated": 0, "deleted": 0},
+    }
+    assert (shop.restore(backup="odd")["restore"]["losses"], looked_at) == (
+        losses,
+        [("public", "bare"), ("public", "odd")],
+    )
 
 
-def test_an_archive_is_the_one_that_pg_dump_wrote_and_tells_where_each_table_begins(template: Shop, tmp_path: Path) -> None:
+def test_an_archive_is_the_one_that_pg_dump_wrote_and_tells_where_each_table_begins(
+    template: Shop, tmp_path: Path
+) -> None:
     dumped, laid_out = tmp_path / "dumped", tmp_path / "laid-out"
     with fetch(open_store(template.store, unguarded), "first", "backups/", None, nothing) as archive:
         laid_out.write_bytes(Path(archive.path).read_bytes())
@@ -140,8 +156,7 @@ def test_an_archive_is_the_one_that_pg_dump_wrote_and_tells_where_each_table_beg
 
 
 def test_names_that_read_like_grants_are_taken_for_no_roles(shop: Shop) -> None:
-    shop.database.sql(
-        f"""
+    shop.database.sql(f"""
         CREATE TABLE "GRANT x TO ghost;" (id int); COMMENT ON TABLE "GRANT x TO ghost;" IS 'ALTER TABLE x OWNER TO ghost;
         CREATE EXTENSION ghost;';
         CREATE POLICY "Members belong TO own org" ON customer USING (name <> 'a TO b, c');
@@ -150,8 +165,7 @@ def test_names_that_read_like_grants_are_taken_for_no_roles(shop: Shop) -> None:
 GRANT SELECT ON x TO ghost;
 ALTER TABLE x OWNER TO ghost;
 ' $$;
-        """
-    )
+        """)  # noqa: E501
     shop.back_up("named", encryption="off")
     restored = shop.restore(backup="named")
     assert (restored["failed"], restored.get("msg")) == (False, None)
@@ -266,7 +280,9 @@ def test_nobody_gets_in_while_the_databases_change_places(shop: Shop) -> None:
     assert (results[0]["changed"], shop.accepts_connections(), shop.family()) == (True, True, ["before"])
 
 
-def test_a_swap_that_the_server_refuses_leaves_the_live_database_open(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_swap_that_the_server_refuses_leaves_the_live_database_open(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     oid = shop.oid()
     shop.restore("staged")
     monkeypatch.setattr(databases, "label", lambda *_: "postgres")
@@ -416,7 +432,9 @@ def test_a_lost_lease_stops_it_and_leaves_nothing(shop: Shop) -> None:
     assert shop.family() == []
 
 
-def test_a_lease_that_is_lost_in_the_middle_of_it_stops_it_and_leaves_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lease_that_is_lost_in_the_middle_of_it_stops_it_and_leaves_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store, oid = open_store(shop.store, unguarded), shop.oid()
     held, _loser = lease.take(store, holder="this run")
     spawn, begun = program.spawn, list[Any]()
@@ -437,7 +455,9 @@ def test_a_lease_that_is_lost_in_the_middle_of_it_stops_it_and_leaves_nothing(sh
     assert (shop.oid(), shop.accepts_connections(), shop.family()) == (oid, True, [])
 
 
-def test_a_restore_that_takes_too_long_is_stopped_and_leaves_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_restore_that_takes_too_long_is_stopped_and_leaves_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     oid, load = shop.oid(), restore.load
 
     def slow(*values: Any, heartbeat: Any, **options: Any) -> None:
@@ -460,7 +480,9 @@ def test_no_process_shows_a_password_while_it_runs(shop: Shop, monkeypatch: pyte
         process = spawn(argv, **options)
         process.send_signal(signal.SIGSTOP)
         for pid in (process.pid, os.getpid()):
-            shown[f"{pid} {argv[1]}"] = b"".join(Path(f"/proc/{pid}/{file}").read_bytes() for file in ("cmdline", "environ"))
+            shown[f"{pid} {argv[1]}"] = b"".join(
+                Path(f"/proc/{pid}/{file}").read_bytes() for file in ("cmdline", "environ")
+            )
         process.send_signal(signal.SIGCONT)
         return process
 
@@ -472,11 +494,16 @@ def test_no_process_shows_a_password_while_it_runs(shop: Shop, monkeypatch: pyte
         assert secret.encode() not in b"".join(shown.values()) + json.dumps(result).encode()
 
 
-def test_a_server_without_room_for_another_database_leaves_the_live_one_and_nothing_else(shop: Shop, tmp_path: Path) -> None:
+def test_a_server_without_room_for_another_database_leaves_the_live_one_and_nothing_else(
+    shop: Shop, tmp_path: Path
+) -> None:
     program = tmp_path / "bin" / "pg_restore"
     program.parent.mkdir()
     full = 'ERROR:  could not extend file "base/1/2": No space left on device'
-    program.write_text(f'#!/bin/sh\n{shop.bin}/pg_restore "$@" || exit\ncase "$*" in *--exit-on-error*) echo \'{full}\' >&2; exit 1; esac\n')
+    program.write_text(
+        f'#!/bin/sh\n{shop.bin}/pg_restore "$@" || exit\ncase "$*" in *--exit-on-error*) echo \'{full}\' >&2; exit 1;'
+        " esac\n"
+    )
     program.chmod(0o700)
     oid = shop.oid()
     refused = shop.restore(postgres_bin=str(program.parent))

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""pg_restore with swap: url against a real PostgreSQL: the shop moves to another database, no write is lost in the one that is left, and it moves back."""
+"""pg_restore with swap: url against a real PostgreSQL: the shop moves to another database, no write is lost
+in the one that is left, and it moves back.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,10 @@ from tests.integration.shop_database import Database, write_migrations
 URL: dict[str, Any] = {"swap": "url"}
 OWNER = "test-elsewhere-owner"
 LATE = 'INSERT INTO item VALUES (5000, 1, $$late$$); DELETE FROM "order" WHERE id = 17'
-LOST = {'public."order"': {"inserted": 0, "updated": 0, "deleted": 1}, "public.item": {"inserted": 1, "updated": 0, "deleted": 0}}
+LOST = {
+    'public."order"': {"inserted": 0, "updated": 0, "deleted": 1},
+    "public.item": {"inserted": 1, "updated": 0, "deleted": 0},
+}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +55,10 @@ def other(sandbox: Sandbox) -> Iterator[Database]:
 
 @contextmanager
 def owned_by_another(shop: Shop) -> Iterator[None]:
-    shop.admin(f'CREATE ROLE "{OWNER}"; ALTER DATABASE "{shop.name}" OWNER TO "{OWNER}"; GRANT ALL ON DATABASE "{shop.name}" TO shop')
+    shop.admin(
+        f'CREATE ROLE "{OWNER}"; ALTER DATABASE "{shop.name}" OWNER TO "{OWNER}"; GRANT ALL ON DATABASE "{shop.name}"'
+        " TO shop"
+    )
     try:
         yield
     finally:
@@ -92,13 +100,18 @@ def test_who_may_not_rename_moves_to_another_name_and_back(shop: Shop) -> None:
         assert (moved["changed"], told["lost_rows"], told["kept"]) == (True, 3, shop.name)
         assert (told["serves"].partition("-2")[0], shop.family()) == (f"{shop.name}@restored", ["restored"])
         assert (items(shop, told["serves"]), items(shop, shop.name)) == ([], [5000, 5001])
-        with pytest.raises(psycopg2.OperationalError), session.cursor() as cursor:  # nobody stays connected to what was left
+        # nobody stays connected to what was left
+        with pytest.raises(psycopg2.OperationalError), session.cursor() as cursor:
             cursor.execute("SELECT 1")
         session.close()
         assert (write(shop, shop.name, 5002), write(shop, told["serves"], 5003)) == (False, True)
 
         again = shop.restore(swap="auto")
-        assert (again["changed"], again["restore"]["already"], again["restore"]["serves"]) == (False, True, told["serves"])
+        assert (again["changed"], again["restore"]["already"], again["restore"]["serves"]) == (
+            False,
+            True,
+            told["serves"],
+        )
         shop.back_up("second", encryption="off")
         assert shop.restore(swap="auto", backup="second")["error"]["code"] == "left"
         assert shop.restore(swap="rename")["error"]["code"] == "left"
@@ -130,14 +143,23 @@ def test_it_is_taken_back_by_the_url_of_what_serves_as_well(shop: Shop) -> None:
 def test_a_backup_is_restored_into_an_empty_database_that_was_named(shop: Shop, other: Database) -> None:
     target: dict[str, Any] = {"target_url": other.url}
     predicted = shop.restore(check=True, **target)["restore"]
-    assert (predicted["swap"], predicted["swap_reason"], other.tables()) == ("url", "target_url names another database", [])
+    assert (predicted["swap"], predicted["swap_reason"], other.tables()) == (
+        "url",
+        "target_url names another database",
+        [],
+    )
     moved = shop.restore(**target)["restore"]
-    assert (moved["serves"], moved["losses"], moved["verified"]["compared"]) == (other.name, LOST, moved["verified"]["tables"])
+    assert (moved["serves"], moved["losses"], moved["verified"]["compared"]) == (
+        other.name,
+        LOST,
+        moved["verified"]["tables"],
+    )
     assert (write(shop, shop.name, 5002), write(shop, other.name, 5003)) == (False, True)
     assert shop.restore(**target)["restore"]["already"] is True
-    assert shop.restore("undone", **target)["restore"]["losses"] == {**LOST, "public.item": {"inserted": 1, "updated": 0, "deleted": 1}} | {
-        'public."order"': {"inserted": 1, "updated": 0, "deleted": 0}
-    }
+    assert shop.restore("undone", **target)["restore"]["losses"] == {
+        **LOST,
+        "public.item": {"inserted": 1, "updated": 0, "deleted": 1},
+    } | {'public."order"': {"inserted": 1, "updated": 0, "deleted": 0}}
     assert (write(shop, shop.name, 5002), write(shop, other.name, 5003)) == (True, False)
     assert other.password not in repr(moved)
 
@@ -164,7 +186,9 @@ def test_the_vendors_instance_is_adopted_without_a_backup(shop: Shop, template: 
         ("not owned", "no_rights", "does not own the database in target_url"),
     ],
 )
-def test_an_unfit_target_is_refused_before_anything_changes(shop: Shop, other: Database, target: str, code: str, words: str) -> None:
+def test_an_unfit_target_is_refused_before_anything_changes(
+    shop: Shop, other: Database, target: str, code: str, words: str
+) -> None:
     url = other.url
     if target == "itself":
         url = shop.database.url.replace("127.0.0.1", "localhost")
@@ -189,8 +213,14 @@ def test_killed_at_any_step_of_a_move_the_next_run_finishes(shop: Shop, step: st
 
 
 @pytest.mark.parametrize("step", ['!"state": "loading"', "!pg_restore', '--exit"])
-def test_killed_while_it_restores_into_a_named_database_the_next_run_finishes(shop: Shop, other: Database, step: str) -> None:
+def test_killed_while_it_restores_into_a_named_database_the_next_run_finishes(
+    shop: Shop, other: Database, step: str
+) -> None:
     assert killed(shop.parameters("restored", target_url=other.url), step)
     again = shop.restore(target_url=other.url)
     assert not again["failed"], again["msg"]
-    assert (again["restore"]["losses"], write(shop, shop.name, 5002), write(shop, other.name, 5003)) == (LOST, False, True)
+    assert (again["restore"]["losses"], write(shop, shop.name, 5002), write(shop, other.name, 5003)) == (
+        LOST,
+        False,
+        True,
+    )

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Settings that were made for the shop's sessions, by database or by role, on a real PostgreSQL: none of them reaches the runbook's own."""
+"""Settings that were made for the shop's sessions, by database or by role, on a real PostgreSQL: none of
+them reaches the runbook's own.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ FILL = """
 CREATE TABLE item (id int PRIMARY KEY, price float8, at timestamptz, span interval, data bytea, "order" text);
 INSERT INTO item SELECT n, n / 7.0, '2026-01-13'::timestamptz + n * interval '1 h', n * interval '1 min', '\\xc0ffee', 'größe €' FROM generate_series(1, 500) n;
 CREATE VIEW cheap AS SELECT * FROM item WHERE price < 10;
-"""
+"""  # noqa: E501
 SETTINGS = {
     "rights": {
         "default_transaction_read_only": "on",
@@ -48,7 +50,12 @@ SETTINGS = {
         "xmloption": "document",
     },
     "text": {"standard_conforming_strings": "off", "quote_all_identifiers": "on", "client_min_messages": "debug5"},
-    "means": {"temp_tablespaces": "''", "work_mem": "'64kB'", "maintenance_work_mem": "'1MB'", "synchronous_commit": "off"},
+    "means": {
+        "temp_tablespaces": "''",
+        "work_mem": "'64kB'",
+        "maintenance_work_mem": "'1MB'",
+        "synchronous_commit": "off",
+    },
 }
 
 
@@ -79,13 +86,17 @@ def run_all(shop: Shop, folder: Path) -> dict[str, dict[str, Any]]:
         "staged": shop.restore("staged"),
         "restored": shop.restore(),
         "undone": shop.restore("undone"),
-        "migrate": run_module(prisma_migrate, {"database_url": url, "path": files, "runner": "builtin", "state": "applied"}),
+        "migrate": run_module(
+            prisma_migrate, {"database_url": url, "path": files, "runner": "builtin", "state": "applied"}
+        ),
     }
 
 
 @pytest.mark.parametrize("scope", ["database", "role"])
 @pytest.mark.parametrize("kind", SETTINGS)
-def test_no_setting_of_the_database_or_the_role_stops_or_changes_what_is_done(shop: Shop, tmp_path: Path, kind: str, scope: str) -> None:
+def test_no_setting_of_the_database_or_the_role_stops_or_changes_what_is_done(
+    shop: Shop, tmp_path: Path, kind: str, scope: str
+) -> None:
     whose = f'DATABASE "{shop.name}"' if scope == "database" else "ROLE shop"
     for setting, value in SETTINGS[kind].items():
         shop.admin(f"ALTER {whose} SET {setting} TO {value}")
@@ -111,7 +122,10 @@ def test_a_role_that_acts_as_another_is_told_which_right_that_one_lacks(shop: Sh
         shop.admin("CREATE ROLE acting")
     shop.admin("GRANT acting TO shop; ALTER ROLE shop SET role TO acting")
     try:
-        with pytest.raises(AssertionError, match=r"acting, as whom shop acts .* may not read public\.item .*GRANT pg_read_all_data TO acting"):
+        with pytest.raises(
+            AssertionError,
+            match=r"acting, as whom shop acts .* may not read public\.item .*GRANT pg_read_all_data TO acting",
+        ):
             shop.back_up("first", encryption="off")
     finally:
         shop.admin("ALTER ROLE shop RESET role")
@@ -119,12 +133,18 @@ def test_a_role_that_acts_as_another_is_told_which_right_that_one_lacks(shop: Sh
 
 def test_a_login_of_its_own_for_each_session_is_told_what_it_lacks_for_a_swap(shop: Shop) -> None:
     """As credentials are given out for an hour: the role that owns the database is set for the login."""
-    shop.admin("DROP ROLE IF EXISTS token; CREATE ROLE token LOGIN PASSWORD 'secret-of-token' IN ROLE shop; ALTER ROLE token SET role TO shop")
+    shop.admin(
+        "DROP ROLE IF EXISTS token; CREATE ROLE token LOGIN PASSWORD 'secret-of-token' IN ROLE shop; ALTER ROLE token"
+        " SET role TO shop"
+    )
     url = shop.database.url.replace("shop:secret-of-shop@", "token:secret-of-token@")
     shop.back_up("first", encryption="off", database_url=url)
     refused = shop.restore(database_url=url)
     assert refused["error"]["code"] == "no_rights"
-    assert "the right to end the sessions of token, as whom shop logs in (GRANT pg_signal_backend TO shop)" in refused["msg"]
+    assert (
+        "the right to end the sessions of token, as whom shop logs in (GRANT pg_signal_backend TO shop)"
+        in refused["msg"]
+    )
     shop.admin("GRANT pg_signal_backend TO shop")
     try:
         assert shop.restore(database_url=url)["restore"]["losses"] == {}
@@ -132,7 +152,9 @@ def test_a_login_of_its_own_for_each_session_is_told_what_it_lacks_for_a_swap(sh
         shop.admin("REVOKE pg_signal_backend FROM shop")
 
 
-def test_a_sandbox_of_an_older_version_connects_without_the_settings_that_it_does_not_know(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_sandbox_of_an_older_version_connects_without_the_settings_that_it_does_not_know(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
     older = Shop(sandbox, "test-settings-older", tmp_path / "store").fill(FILL)
     try:
         older.back_up("first", encryption="off")

@@ -16,7 +16,8 @@ from tests.integration.newer_postgres import newer_postgres
 from tests.integration.restored_shop import Shop
 
 CONTROL = "default_version = '1.0'\nrelocatable = false\nsuperuser = false\n"
-# A table that the extension fills and pg_dump leaves alone; one that users fill; one that both do, told apart by a condition; and one that is closed.
+# A table that the extension fills and pg_dump leaves alone; one that users fill; one that both do, told apart by a
+# condition; and one that is closed.
 SCRIPT = """
 CREATE TABLE built_in (id int PRIMARY KEY); INSERT INTO built_in VALUES (1), (2);
 CREATE TABLE configured (id int PRIMARY KEY); SELECT pg_catalog.pg_extension_config_dump('configured', '');
@@ -57,13 +58,20 @@ def shop(server: Any, tmp_path: Path) -> Iterator[Shop]:
 
 def test_rows_of_an_extension_that_came_after_the_backup_are_counted(shop: Shop) -> None:
     shop.back_up("first", encryption="off")
-    shop.database.sql("INSERT INTO built_in VALUES (3); INSERT INTO configured VALUES (2), (3); INSERT INTO reference VALUES (2), (102)")
+    shop.database.sql(
+        "INSERT INTO built_in VALUES (3); INSERT INTO configured VALUES (2), (3); INSERT INTO reference VALUES (2),"
+        " (102)"
+    )
     shop.database.sql("INSERT INTO basket VALUES (2)")
     one = {"inserted": 1, "updated": 0, "deleted": 0}
     two = {**one, "inserted": 2}
     losses = {"public.basket": one, "public.built_in": one, "public.configured": two, "public.reference": two}
     staged = shop.restore("staged")["restore"]
-    assert (staged["losses"], staged["lost_rows"], staged["left_out"]) == (losses, 6, ["rows of extensions: public.built_in"])
+    assert (staged["losses"], staged["lost_rows"], staged["left_out"]) == (
+        losses,
+        6,
+        ["rows of extensions: public.built_in"],
+    )
     restored = shop.restore()["restore"]
     assert restored["losses"] == losses
     assert restored["not_counted"] == {
@@ -84,7 +92,10 @@ def test_numbers_that_would_be_given_out_again_are_named(shop: Shop) -> None:
 
 
 def test_an_index_of_a_partitioned_table_that_the_live_one_has_unfinished_too_is_as_it_was(shop: Shop) -> None:
-    parts = "CREATE TABLE part (a int) PARTITION BY RANGE (a); CREATE TABLE part_1 PARTITION OF part FOR VALUES FROM (0) TO (10);"
+    parts = (
+        "CREATE TABLE part (a int) PARTITION BY RANGE (a); CREATE TABLE part_1 PARTITION OF part FOR VALUES FROM (0) TO"
+        " (10);"
+    )
     shop.database.sql(f"{parts} CREATE INDEX part_a ON ONLY part (a)")
     shop.back_up("first", encryption="off")
     assert shop.prove(same_server=True)["failed"] is False
@@ -97,14 +108,23 @@ MANY = 700
 
 
 def test_many_tables_are_backed_up_compared_and_swapped_with_few_locks(tmp_path: Path) -> None:
-    """pg_dump locks each table once, so that is what the server has to have room for; not each index and each sequence."""
+    """pg_dump locks each table once, so that is what the server has to have room for; not each index and
+    each sequence.
+    """
     (tmp_path / "server").mkdir()
-    with newer_postgres(tmp_path / "server", max_connections="12", max_worker_processes="0", autovacuum="off", max_locks_per_transaction="30") as server:
+    with newer_postgres(
+        tmp_path / "server",
+        max_connections="12",
+        max_worker_processes="0",
+        autovacuum="off",
+        max_locks_per_transaction="30",
+    ) as server:
         shop = Shop(server, "test-many", tmp_path / "store")
         for start in range(0, MANY, 20):
             shop.database.sql(
                 ";".join(
-                    f"CREATE TABLE t{n} (id serial PRIMARY KEY, a int, b int); CREATE INDEX ON t{n} (a); CREATE INDEX ON t{n} (b); INSERT INTO t{n} VALUES (1)"
+                    f"CREATE TABLE t{n} (id serial PRIMARY KEY, a int, b int); CREATE INDEX ON t{n} (a); CREATE INDEX"
+                    f" ON t{n} (b); INSERT INTO t{n} VALUES (1)"
                     for n in range(start, start + 20)
                 )
             )

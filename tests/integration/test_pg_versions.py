@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Backup, restore and proof on every version of the server with every version of its programs that is to be had, and from an older server to a newer one."""
+"""Backup, restore and proof on every version of the server with every version of its programs that is to be
+had, and from an older server to a newer one.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ from sandbox.storefront import Sandbox
 from tests.integration.newer_postgres import MORE, PACKAGES, newer_postgres, programs
 from tests.integration.restored_shop import FILL, Shop
 
-TRIGRAMS = ("CREATE EXTENSION pg_trgm;", "CREATE INDEX note_text ON note USING gin (text gin_trgm_ops);")  # the package has no contrib modules
+# the package has no contrib modules
+TRIGRAMS = ("CREATE EXTENSION pg_trgm;", "CREATE INDEX note_text ON note USING gin (text gin_trgm_ops);")
 PLAIN = FILL.replace(TRIGRAMS[0], "").replace(TRIGRAMS[1], "")
 
 
@@ -66,7 +69,10 @@ def test_a_shop_moves_from_the_older_server_to_the_newer_one_and_back(older: Sho
     shop.admin(f'CREATE DATABASE "{shop.name}" OWNER shop')
     target: dict[str, Any] = {"target_url": shop.database.url, "postgres_bin": shop.bin}
     moved = older.restore(**target)["restore"]
-    assert (moved["serves"], moved["losses"]) == (shop.name, {"public.note": {"inserted": 0, "updated": 0, "deleted": 3}})
+    assert (moved["serves"], moved["losses"]) == (
+        shop.name,
+        {"public.note": {"inserted": 0, "updated": 0, "deleted": 3}},
+    )
     assert {**shop.contents(), "schema": None} == {**backed_up, "schema": None}
     assert older.restore("undone", **target)["restore"]["serves"] == older.name
 
@@ -92,7 +98,8 @@ def test_a_pg_dump_that_is_older_than_the_server_is_refused_with_both_versions(o
 
 
 VERSIONS = (13, 14, 15, *PACKAGES)
-PAIRINGS = [(server, client) for server in VERSIONS for client in VERSIONS if client >= server]  # an older pg_dump refuses a newer server
+# an older pg_dump refuses a newer server
+PAIRINGS = [(server, client) for server in VERSIONS for client in VERSIONS if client >= server]
 
 
 def version_of(folder: Path) -> int:
@@ -104,7 +111,9 @@ def version_of(folder: Path) -> int:
 def folders(sandbox: Sandbox) -> Callable[[int], Path]:
     """Where the programs of a version are; the test is skipped where they are nowhere."""
     known = {
-        version_of(folder): folder for name in (sandbox.state["postgres"]["bin"], *os.environ.get(MORE, "").split(os.pathsep)) if (folder := Path(name)).name
+        version_of(folder): folder
+        for name in (sandbox.state["postgres"]["bin"], *os.environ.get(MORE, "").split(os.pathsep))
+        if (folder := Path(name)).name
     }
 
     def find(version: int) -> Path:
@@ -123,7 +132,9 @@ def servers(folders: Callable[[int], Path], tmp_path_factory: pytest.TempPathFac
 
         def start(version: int) -> Any:
             if version not in running:
-                running[version] = stack.enter_context(newer_postgres(tmp_path_factory.mktemp(f"postgres-{version}"), folders(version)))
+                running[version] = stack.enter_context(
+                    newer_postgres(tmp_path_factory.mktemp(f"postgres-{version}"), folders(version))
+                )
             return running[version]
 
         yield start
@@ -156,7 +167,10 @@ def test_what_is_verified_is_restored_to_its_server_by_the_same_programs(
 
 
 def test_a_name_that_is_a_keyword_to_the_newer_server_is_restored_and_compared(older: Shop, shop: Shop) -> None:
-    older.fill(PLAIN + 'CREATE TABLE "system_user" (id int PRIMARY KEY, "system_user" int); INSERT INTO "system_user" VALUES (1, 2);')
+    older.fill(
+        PLAIN
+        + 'CREATE TABLE "system_user" (id int PRIMARY KEY, "system_user" int); INSERT INTO "system_user" VALUES (1, 2);'
+    )
     older.back_up("first", encryption="off")
     shop.database.drop()
     shop.admin(f'CREATE DATABASE "{shop.name}" OWNER shop')

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Connections over TLS to a real PostgreSQL by every option of Prisma's URL: what is verified, with what, and what is said when it does not fit."""
+"""Connections over TLS to a real PostgreSQL by every option of Prisma's URL: what is verified, with what,
+and what is said when it does not fit.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,13 @@ from ansible_collections.storefront.runbook.plugins.module_utils.postgres.progra
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat, pkcs12
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    pkcs12,
+)
 from cryptography.x509.oid import NameOID
 
 from sandbox.process import wait_until
@@ -37,7 +45,9 @@ class Authority:
 
     def __init__(self, folder: Path, name: str) -> None:
         self.key, self.name, self.path = ec.generate_private_key(ec.SECP256R1()), _name(name), folder / f"{name}.pem"
-        self.certificate = self._sign(self.name, self.key.public_key(), x509.BasicConstraints(ca=True, path_length=None))
+        self.certificate = self._sign(
+            self.name, self.key.public_key(), x509.BasicConstraints(ca=True, path_length=None)
+        )
         self.path.write_bytes(self.certificate.public_bytes(Encoding.PEM))
 
     def issue(self, name: str, *hosts: str) -> tuple[Any, x509.Certificate]:
@@ -47,8 +57,16 @@ class Authority:
 
     def _sign(self, subject: x509.Name, key: Any, extension: x509.ExtensionType) -> x509.Certificate:
         now = datetime.datetime.now(datetime.UTC)
-        builder = x509.CertificateBuilder().subject_name(subject).issuer_name(self.name).public_key(key).serial_number(x509.random_serial_number())
-        builder = builder.not_valid_before(now - DAY).not_valid_after(now + DAY).add_extension(extension, critical=False)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self.name)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+        )
+        builder = (
+            builder.not_valid_before(now - DAY).not_valid_after(now + DAY).add_extension(extension, critical=False)
+        )
         return builder.sign(self.key, hashes.SHA256())
 
 
@@ -63,16 +81,25 @@ class Server:
         self.port, self.folder, self.authority, self.other, self.tls = port, folder, authority, other, tls
 
     def url(self, options: str, *, user: str = "shop", host: str = "localhost") -> str:
-        names = {"CA": self.authority.path, "OTHER": self.other.path, "P12": self.folder / "shop.p12", "BAD": self.folder / "other.p12"}
+        names = {
+            "CA": self.authority.path,
+            "OTHER": self.other.path,
+            "P12": self.folder / "shop.p12",
+            "BAD": self.folder / "other.p12",
+        }
         for word, path in names.items():
             options = options.replace(f"{{{word}}}", str(path))
         return f"postgresql://{user}:hunter2@{host}:{self.port}/postgres?{options}"
 
 
 @pytest.fixture(scope="module", params=["tls", "plain"])
-def either(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def either(
+    request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
     """A server with TLS, and one without."""
-    yield from _serve(Path(sandbox.state["postgres"]["bin"]), tmp_path_factory.mktemp("tls"), tls=request.param == "tls")
+    yield from _serve(
+        Path(sandbox.state["postgres"]["bin"]), tmp_path_factory.mktemp("tls"), tls=request.param == "tls"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -89,24 +116,41 @@ def _serve(bin_: Path, folder: Path, *, tls: bool) -> Iterator[Server]:
         (folder / f"{name}.p12").write_bytes(sealed)
     prefix, data = unprivileged(folder, bin_ / "initdb"), folder / "data"
     subprocess.run(
-        [*prefix, str(bin_ / "initdb"), "-D", str(data), "--auth=trust", "--no-sync", "--username=admin"], cwd=folder, check=True, capture_output=True
+        [*prefix, str(bin_ / "initdb"), "-D", str(data), "--auth=trust", "--no-sync", "--username=admin"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
     )
     (data / "server.crt").write_bytes(certificate.public_bytes(Encoding.PEM))
     (data / "server.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     (data / "server.key").chmod(0o600)
     (data / "ca.crt").write_bytes(authority.path.read_bytes())
-    subprocess.run(["chown", "--reference", str(data / "PG_VERSION"), *map(str, data.glob("*.crt")), str(data / "server.key")], check=True)
+    subprocess.run(
+        ["chown", "--reference", str(data / "PG_VERSION"), *map(str, data.glob("*.crt")), str(data / "server.key")],
+        check=True,
+    )
     certs = "hostssl all carded all trust clientcert=verify-ca\n" if tls else ""
-    (data / "pg_hba.conf").write_text(f"{certs}host all carded all reject\nhost all all all trust\nlocal all all trust\n")
+    (data / "pg_hba.conf").write_text(
+        f"{certs}host all carded all reject\nhost all all all trust\nlocal all all trust\n"
+    )
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     settings = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": str(folder), "fsync": "off"}
     settings |= {"ssl": "on", "ssl_ca_file": "ca.crt"} if tls else {}
-    argv = [*prefix, str(bin_ / "postgres"), "-D", str(data), *(f"--{name}={value}" for name, value in settings.items())]
+    argv = [
+        *prefix,
+        str(bin_ / "postgres"),
+        "-D",
+        str(data),
+        *(f"--{name}={value}" for name, value in settings.items()),
+    ]
     with (folder / "log").open("wb") as log, subprocess.Popen(argv, cwd=folder, stdout=log, stderr=log) as process:
         try:
             assert wait_until(lambda: _answers(port), 60), (folder / "log").read_text()
-            with closing(psycopg2.connect(host="127.0.0.1", port=port, user="admin", dbname="postgres")) as admin, admin.cursor() as cursor:
+            with (
+                closing(psycopg2.connect(host="127.0.0.1", port=port, user="admin", dbname="postgres")) as admin,
+                admin.cursor() as cursor,
+            ):
                 cursor.execute("CREATE ROLE shop LOGIN; CREATE ROLE carded LOGIN")
                 admin.commit()
             yield Server(port, folder, authority, other, tls=tls)
@@ -175,12 +219,21 @@ REFUSED: dict[str, tuple[dict[str, str], str]] = {
     "sslmode=prefer&sslaccept=strict": ({}, "not of an authority that is trusted here: name its authority as sslcert"),
     "sslmode=require&sslaccept=strict&sslcert={OTHER}": ({}, "not of an authority that is trusted here"),
     "sslaccept=strict&sslcert={CA}": ({"host": "127.0.0.1"}, "is for another name"),
-    "sslaccept=strict&sslcert=/nowhere.pem": ({}, "The file /nowhere.pem (sslcert in database_url) cannot be read: No such file or directory"),
-    "sslaccept=strict&sslcert=ca.pem": ({}, "Give an absolute path: Prisma reads a relative one from the folder of its schema"),
+    "sslaccept=strict&sslcert=/nowhere.pem": (
+        {},
+        "The file /nowhere.pem (sslcert in database_url) cannot be read: No such file or directory",
+    ),
+    "sslaccept=strict&sslcert=ca.pem": (
+        {},
+        "Give an absolute path: Prisma reads a relative one from the folder of its schema",
+    ),
     "sslaccept=strict&sslcert={P12}": ({}, "holds no certificate in PEM form"),
     "sslidentity={P12}&sslpassword=wrong": ({}, "sslpassword is not its password"),
     "sslidentity={CA}&sslpassword=wrong": ({}, "is no PKCS#12"),
-    "sslidentity={BAD}&sslpassword=sesame": ({"user": "carded"}, "The server does not trust the certificate in sslidentity"),
+    "sslidentity={BAD}&sslpassword=sesame": (
+        {"user": "carded"},
+        "The server does not trust the certificate in sslidentity",
+    ),
     "sslmode=require": ({"user": "carded"}, "The server asks for a certificate: give sslidentity"),
 }
 
@@ -193,7 +246,9 @@ def test_what_does_not_fit_is_named(server: Server, options: str) -> None:
     assert "Create it" not in said
 
 
-def test_a_public_authority_is_found_in_the_store_of_the_system(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_public_authority_is_found_in_the_store_of_the_system(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(server.authority.path))
     assert outcome(server.url("sslmode=prefer&sslaccept=strict")) == "tls"
     assert outcome(server.url("sslmode=require&sslaccept=strict&sslcert={OTHER}")) == "tls"  # Prisma trusts both
@@ -201,10 +256,19 @@ def test_a_public_authority_is_found_in_the_store_of_the_system(server: Server, 
 
 
 def test_a_client_is_known_by_its_identity_and_so_are_postgresqls_programs(server: Server) -> None:
-    url = server.url("sslmode=require&sslaccept=strict&sslcert={CA}&sslidentity={P12}&sslpassword=sesame&application_name=shop", user="carded")
+    url = server.url(
+        "sslmode=require&sslaccept=strict&sslcert={CA}&sslidentity={P12}&sslpassword=sesame&application_name=shop",
+        user="carded",
+    )
     assert outcome(url) == "tls"
     with libpq_access(direct(url)) as access:
-        said = subprocess.run([find_tool("psql", 15).path, "-Atc", "SELECT current_user"], capture_output=True, text=True, check=False, **access)
+        said = subprocess.run(
+            [find_tool("psql", 15).path, "-Atc", "SELECT current_user"],
+            capture_output=True,
+            text=True,
+            check=False,
+            **access,
+        )
     assert (said.stdout, said.stderr) == ("carded\n", "")
 
 
@@ -226,7 +290,9 @@ def test_an_old_name_of_the_user_is_not_called_a_missing_database(server: Server
 
 def test_the_session_has_the_name_and_settings_of_the_url(server: Server) -> None:
     with (
-        closing(connect(direct(server.url("application_name=shop&options=-c%20work_mem%3D5MB&schema=pg_catalog")))) as connection,
+        closing(
+            connect(direct(server.url("application_name=shop&options=-c%20work_mem%3D5MB&schema=pg_catalog")))
+        ) as connection,
         connection.cursor() as cursor,
     ):
         cursor.execute("SELECT current_setting('application_name'), current_setting('work_mem'), current_schema()")

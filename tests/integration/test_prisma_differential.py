@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The two runners held to each other: the project's real Prisma and this collection's own leave the same table and the same schema."""
+"""The two runners held to each other: the project's real Prisma and this collection's own leave the same
+table and the same schema.
+"""
 
 from __future__ import annotations
 
@@ -33,9 +35,17 @@ BASE = "CREATE TABLE item (id int PRIMARY KEY, name text); INSERT INTO item VALU
 APPLIED = {
     "b_only_comments": "-- This is an empty migration.\n",
     "c_concurrently": "CREATE INDEX CONCURRENTLY item_idx ON item (name);",
-    "d_own_transactions": "BEGIN; CREATE TABLE own (id int); COMMIT; BEGIN; INSERT INTO own SELECT id FROM item; COMMIT;",
-    "e_function": "CREATE FUNCTION twice(x int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN x * 2; END; $$;\nCREATE TYPE mood AS ENUM ('ok', 'sad');",
-    "f_text": "COMMENT ON TABLE item IS 'per cent: 100 % of it; %s, ünïcödé, a back\\slash';\r\nALTER TABLE item ADD COLUMN mood mood;\r\n",
+    "d_own_transactions": (
+        "BEGIN; CREATE TABLE own (id int); COMMIT; BEGIN; INSERT INTO own SELECT id FROM item; COMMIT;"
+    ),
+    "e_function": (
+        "CREATE FUNCTION twice(x int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN x * 2; END; $$;\nCREATE TYPE mood"
+        " AS ENUM ('ok', 'sad');"
+    ),
+    "f_text": (
+        "COMMENT ON TABLE item IS 'per cent: 100 % of it; %s, ünïcödé, a back\\slash';\r\nALTER TABLE item ADD COLUMN"
+        " mood mood;\r\n"
+    ),
 }
 FAILING = {
     "one_statement": "ALTER TABLE nothing ADD x int;",
@@ -49,7 +59,11 @@ FAILING = {
 def backend(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example shop's backend with its dependencies, built as the platforms do; kept from run to run."""
     builder = Builder(CACHE, tools.node_bin(), Blobs(tmp_path_factory.mktemp("blobs")))
-    files = {path.removeprefix(f"{APP}/"): builder.blobs.put(content) for path, content in files_of("v1.1.0").items() if path.startswith(f"{APP}/")}
+    files = {
+        path.removeprefix(f"{APP}/"): builder.blobs.put(content)
+        for path, content in files_of("v1.1.0").items()
+        if path.startswith(f"{APP}/")
+    }
     return builder.folder(asyncio.run(builder.build(Recipe(files, {}, "", output=""), print)))
 
 
@@ -95,7 +109,10 @@ def test_what_both_apply_is_the_same(pair: dict[str, Database], project: Path) -
     assert_same(pair)
     assert pair["cli"].sql("SELECT count(*) FROM own") == pair["builtin"].sql("SELECT count(*) FROM own") == [(2,)]
 
-    again = {runner: database.migrate(project, runner=other) for (runner, database), other in zip(pair.items(), ("cli", "builtin"), strict=True)}
+    again = {
+        runner: database.migrate(project, runner=other)
+        for (runner, database), other in zip(pair.items(), ("cli", "builtin"), strict=True)
+    }
     assert [result["changed"] for result in again.values()] == [False, False]  # each finds what the other one wrote
 
 
@@ -115,11 +132,25 @@ def test_what_fails_leaves_the_same(pair: dict[str, Database], project: Path, na
 
 def resolve_by_prisma(database: Database, project: Path, name: str) -> None:
     script = project / "node_modules" / "prisma" / "build" / "index.js"
-    environment = {**os.environ, "DATABASE_URL": database.url, "DIRECT_URL": database.url, "CI": "1", "CHECKPOINT_DISABLE": "1"}
-    subprocess.run(["node", script, "migrate", "resolve", "--applied", name], cwd=project, env=environment, check=True, capture_output=True)
+    environment = {
+        **os.environ,
+        "DATABASE_URL": database.url,
+        "DIRECT_URL": database.url,
+        "CI": "1",
+        "CHECKPOINT_DISABLE": "1",
+    }
+    subprocess.run(
+        ["node", script, "migrate", "resolve", "--applied", name],
+        cwd=project,
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
 
 
-def test_a_failed_migration_that_is_marked_as_applied_has_the_same_rows(pair: dict[str, Database], project: Path) -> None:
+def test_a_failed_migration_that_is_marked_as_applied_has_the_same_rows(
+    pair: dict[str, Database], project: Path
+) -> None:
     write_migrations(project, b="BEGIN; CREATE TABLE half (id int); COMMIT; CREATE TABLE rest (id int); SELECT 1/0;")
     for database in pair.values():
         database.migrate(project)
@@ -137,13 +168,18 @@ def test_a_baseline_has_the_same_rows(pair: dict[str, Database], project: Path) 
     assert_same(pair)
 
 
-WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%rating%' AND datname = current_database()"
+WAITING = (
+    "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%rating%' AND datname ="
+    " current_database()"
+)
 COLUMN = "SELECT attname::text FROM pg_attribute WHERE attrelid = 'item'::regclass AND attname = 'rating'"
 WAITS = "ALTER TABLE item ADD COLUMN rating int;"
 
 
 class TestAKilledRunOfTheProjectsPrisma:
-    """The module is killed by SIGKILL while its Prisma waits for a lock. The server ends the statement, or applies it all the same, as nobody is there."""
+    """The module is killed by SIGKILL while its Prisma waits for a lock. The server ends the statement, or
+    applies it all the same, as nobody is there.
+    """
 
     @pytest.fixture
     def database(self, pair: dict[str, Database]) -> Database:
@@ -157,12 +193,17 @@ class TestAKilledRunOfTheProjectsPrisma:
             with closing(database.connect()) as holder:
                 holder.autocommit = False
                 holder.cursor().execute("SELECT * FROM item")  # a reader
-                running = multiprocessing.get_context("fork").Process(target=database.migrate, args=(project,), kwargs={"runner": "cli", "lock_timeout": 60.0})
+                running = multiprocessing.get_context("fork").Process(
+                    target=database.migrate, args=(project,), kwargs={"runner": "cli", "lock_timeout": 60.0}
+                )
                 running.start()
                 assert wait_until(lambda: bool(database.sql(WAITING)), 60)
                 running.kill()
                 running.join()
-                assert (running.exitcode, database.outcomes()) == (-signal.SIGKILL, [("a_base", "applied"), ("b", "failed")])
+                assert (running.exitcode, database.outcomes()) == (
+                    -signal.SIGKILL,
+                    [("a_base", "applied"), ("b", "failed")],
+                )
                 if not ran:
                     database.sql(f"SELECT pg_terminate_backend(pid) FROM ({WAITING}) waiting")
                     assert wait_until(lambda: not database.sql(WAITING), 10)
@@ -170,7 +211,11 @@ class TestAKilledRunOfTheProjectsPrisma:
 
         return kill
 
-    @pytest.mark.parametrize(("ran", "right", "wrong"), [(False, "rolled-back", "applied"), (True, "applied", "rolled-back")], ids=["undone", "applied"])
+    @pytest.mark.parametrize(
+        ("ran", "right", "wrong"),
+        [(False, "rolled-back", "applied"), (True, "applied", "rolled-back")],
+        ids=["undone", "applied"],
+    )
     def test_is_judged_by_the_note_that_it_left(
         self, database: Database, project: Path, killed: Callable[..., None], *, ran: bool, right: str, wrong: str
     ) -> None:
@@ -180,13 +225,16 @@ class TestAKilledRunOfTheProjectsPrisma:
             (failed,) = [each for each in refused["migrations"] if each["name"] == "b"]
             assert (refused["error"]["code"], failed["state"], failed["resolve"]) == ("P3009", "failed", right)
         resolve: dict[str, dict[str, Any]] = {
-            word: {"state": f"resolved_{word.replace('-', '_')}", "migration": "b", "runner": "cli"} for word in (right, wrong)
+            word: {"state": f"resolved_{word.replace('-', '_')}", "migration": "b", "runner": "cli"}
+            for word in (right, wrong)
         }
         assert database.migrate(project, **resolve[wrong])["failed"]
         assert database.migrate(project, **resolve[right])["resolved"] == ["b"]
         assert database.migrate(project, runner="cli")["applied"] == ([] if ran else ["b"])
         assert database.sql(COLUMN) == [("rating",)]
-        assert database.sql("SELECT col_description('_prisma_migrations'::regclass, attnum) FROM pg_attribute WHERE attname = 'logs'") == [(None,)]
+        assert database.sql(
+            "SELECT col_description('_prisma_migrations'::regclass, attnum) FROM pg_attribute WHERE attname = 'logs'"
+        ) == [(None,)]
 
 
 class TestTheProjectsPrisma:
@@ -215,7 +263,11 @@ class TestTheProjectsPrisma:
 
     def test_is_refused_in_another_version_than_the_release_locks(self, database: Database, project: Path) -> None:
         lock = project / "package-lock.json"
-        lock.write_text(lock.read_text().replace('"node_modules/prisma": {\n      "version": "6.', '"node_modules/prisma": {\n      "version": "5.'))
+        lock.write_text(
+            lock.read_text().replace(
+                '"node_modules/prisma": {\n      "version": "6.', '"node_modules/prisma": {\n      "version": "5.'
+            )
+        )
         refused = database.migrate(project, runner="cli")
         assert refused["error"]["code"] == "other_prisma"
         assert "npm ci" in refused["msg"]

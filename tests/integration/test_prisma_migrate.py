@@ -40,7 +40,9 @@ def shop(sandbox: Sandbox) -> dict[str, Any]:
     return {"path": sandbox.state["shop"]["repository"], "root_directory": "apps/backend"}
 
 
-def test_pending_migrations_are_told_then_applied_and_then_there_are_none(database: Database, shop: dict[str, Any]) -> None:
+def test_pending_migrations_are_told_then_applied_and_then_there_are_none(
+    database: Database, shop: dict[str, Any]
+) -> None:
     predicted = database.migrate(**shop, ref="v1.0.0", check=True)
     assert predicted["changed"]
     assert predicted["applied"] == []
@@ -58,7 +60,9 @@ def test_pending_migrations_are_told_then_applied_and_then_there_are_none(databa
     assert (again["changed"], again["applied"], again["pending"]) == (False, [], [])
 
 
-def test_a_new_release_brings_only_what_it_adds_and_an_older_one_afterwards_nothing(database: Database, shop: dict[str, Any]) -> None:
+def test_a_new_release_brings_only_what_it_adds_and_an_older_one_afterwards_nothing(
+    database: Database, shop: dict[str, Any]
+) -> None:
     old = database.migrate(**shop, ref="v1.0.0")["applied"]
     added = database.migrate(**shop, ref="v1.1.0")
     assert added["applied"]
@@ -70,7 +74,9 @@ def test_a_new_release_brings_only_what_it_adds_and_an_older_one_afterwards_noth
     assert [warning for warning in back["warnings"] if added["applied"][0] in warning and "does not know" in warning]
 
 
-def test_a_migration_that_takes_something_away_is_not_backward_compatible(database: Database, shop: dict[str, Any]) -> None:
+def test_a_migration_that_takes_something_away_is_not_backward_compatible(
+    database: Database, shop: dict[str, Any]
+) -> None:
     database.migrate(**shop, ref="v1.1.0")
     predicted = database.migrate(**shop, ref="v2.0.0", check=True)
     assert predicted["backward_compatible"] is False
@@ -91,15 +97,23 @@ def test_an_older_release_is_told_whether_it_could_be_put_back(database: Databas
     assert database.migrate(**shop, ref="v1.1.0", check=True)["unknown_to_release"][0]["backward_compatible"] is None
 
 
-def test_without_pglast_nothing_counts_as_backward_compatible(database: Database, shop: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pglast_nothing_counts_as_backward_compatible(
+    database: Database, shop: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(classify, "PGLAST_ERROR", "No module named 'pglast'")
     predicted = database.migrate(**shop, ref="v1.0.0", check=True)
     assert predicted["backward_compatible"] is False
-    assert {reason["reason"] for migration in predicted["pending"] for reason in migration["reasons"]} == {"pglast is not installed, so the file was not read"}
+    assert {reason["reason"] for migration in predicted["pending"] for reason in migration["reasons"]} == {
+        "pglast is not installed, so the file was not read"
+    }
 
 
-def test_a_failed_migration_stops_those_after_it_and_the_next_run_says_what_to_do(database: Database, tmp_path: Path) -> None:
-    folder = write_migrations(tmp_path, a=BASE, b="ALTER TABLE item ADD x int;\n\nSELECT * FROM nothing;", c="CREATE TABLE never (id int);")
+def test_a_failed_migration_stops_those_after_it_and_the_next_run_says_what_to_do(
+    database: Database, tmp_path: Path
+) -> None:
+    folder = write_migrations(
+        tmp_path, a=BASE, b="ALTER TABLE item ADD x int;\n\nSELECT * FROM nothing;", c="CREATE TABLE never (id int);"
+    )
     failed = database.migrate(folder)
     assert failed["failed"]
     assert failed["applied"] == ["a"]
@@ -131,7 +145,10 @@ def test_a_file_with_its_own_commit_may_be_half_applied_and_that_is_said(databas
     contradicted = database.migrate(folder, state="resolved_rolled_back", migration="a")
     assert "the table half is as it leaves it" in contradicted["msg"]
     database.sql("DROP TABLE half")
-    assert "the table half is not as it leaves it" in database.migrate(folder, state="resolved_applied", migration="a")["msg"]
+    assert (
+        "the table half is not as it leaves it"
+        in database.migrate(folder, state="resolved_applied", migration="a")["msg"]
+    )
     assert database.migrate(folder, state="resolved_rolled_back", migration="a")["changed"]
 
 
@@ -161,7 +178,9 @@ def test_an_index_is_built_concurrently_where_that_is_all_the_file_does(database
 
 def test_settings_that_a_file_leaves_do_not_reach_the_next_one(database: Database, tmp_path: Path) -> None:
     folder = write_migrations(
-        tmp_path, a="SELECT pg_catalog.set_config('search_path', '', false); CREATE TABLE public.one (id int);", b="CREATE TABLE two (id int);"
+        tmp_path,
+        a="SELECT pg_catalog.set_config('search_path', '', false); CREATE TABLE public.one (id int);",
+        b="CREATE TABLE two (id int);",
     )
     assert database.migrate(folder)["applied"] == ["a", "b"]
     assert database.tables() == ["one", "two"]
@@ -188,10 +207,16 @@ def test_the_tables_of_an_extension_are_not_the_shops(database: Database, tmp_pa
     folder = write_migrations(tmp_path, a=BASE)
     admin = database.sandbox.state["postgres"]["url"].rpartition("/")[0] + f"/{database.name}"
     with closing(psycopg2.connect(admin)) as connection, connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE spatial_types (id int); CREATE TABLE topology (id int) PARTITION BY RANGE (id); CREATE EXTENSION pg_stat_statements")
+        cursor.execute(
+            "CREATE TABLE spatial_types (id int); CREATE TABLE topology (id int) PARTITION BY RANGE (id); CREATE"
+            " EXTENSION pg_stat_statements"
+        )
         connection.commit()
         assert "(spatial_types, topology)" in database.migrate(folder, check=True)["msg"]
-        cursor.execute("ALTER EXTENSION plpgsql ADD TABLE spatial_types; ALTER EXTENSION plpgsql ADD TABLE topology; CREATE TABLE spatial_ref_sys (id int)")
+        cursor.execute(
+            "ALTER EXTENSION plpgsql ADD TABLE spatial_types; ALTER EXTENSION plpgsql ADD TABLE topology; CREATE TABLE"
+            " spatial_ref_sys (id int)"
+        )
         connection.commit()
     assert database.migrate(folder)["applied"] == ["a"]
 
@@ -207,7 +232,9 @@ def test_a_user_without_rights_on_the_database_applies_the_first_migration(datab
     admin = database.sandbox.state["postgres"]["url"].rpartition("/")[0] + f"/{database.name}"
     with closing(psycopg2.connect(admin)) as connection, connection.cursor() as cursor:
         connection.autocommit = True
-        cursor.execute("DROP ROLE IF EXISTS test_migrator; CREATE ROLE test_migrator LOGIN PASSWORD 'secret-of-migrator'")
+        cursor.execute(
+            "DROP ROLE IF EXISTS test_migrator; CREATE ROLE test_migrator LOGIN PASSWORD 'secret-of-migrator'"
+        )
         cursor.execute("GRANT ALL ON SCHEMA public TO test_migrator")
         url = f"postgresql://test_migrator:secret-of-migrator@{database.url.rpartition('@')[2]}"
         done = database.migrate(write_migrations(tmp_path, a=BASE), database_url=url)
@@ -219,7 +246,9 @@ def test_a_user_without_rights_on_the_database_applies_the_first_migration(datab
 
 def test_a_squashed_history_is_marked_and_not_run(database: Database, tmp_path: Path) -> None:
     database.migrate(write_migrations(tmp_path / "old", a=BASE, b="CREATE TABLE more (id int);"))
-    squashed = write_migrations(tmp_path / "new", a_squashed=f"{BASE} CREATE TABLE more (id int);", b_next="ALTER TABLE more ADD x int;")
+    squashed = write_migrations(
+        tmp_path / "new", a_squashed=f"{BASE} CREATE TABLE more (id int);", b_next="ALTER TABLE more ADD x int;"
+    )
     for check in (True, False):
         refused = database.migrate(squashed, check=check)
         assert refused["error"]["code"] == "squashed"
@@ -237,7 +266,9 @@ def test_a_squashed_history_of_a_later_release_asks_for_the_one_before_it(databa
 
 def test_a_stale_folder_of_migrations_is_refused(database: Database, tmp_path: Path) -> None:
     folder = write_migrations(tmp_path, a=BASE)
-    (tmp_path / "prisma.config.ts").write_text('export default defineConfig({ migrations: { path: "db/migrations" } });')
+    (tmp_path / "prisma.config.ts").write_text(
+        'export default defineConfig({ migrations: { path: "db/migrations" } });'
+    )
     refused = database.migrate(folder, check=True)
     assert refused["error"]["code"] == "another_folder"
     assert "Set migrations: db/migrations" in refused["msg"]
@@ -255,7 +286,9 @@ def test_no_piece_of_a_raw_password_reaches_the_result(database: Database, tmp_p
         assert not [piece for piece in ("hunt", "secret") if piece in shown]
 
 
-def test_a_schema_made_without_prisma_gets_a_baseline_and_goes_on_from_there(database: Database, shop: dict[str, Any]) -> None:
+def test_a_schema_made_without_prisma_gets_a_baseline_and_goes_on_from_there(
+    database: Database, shop: dict[str, Any]
+) -> None:
     database.migrate(**shop, ref="v1.0.0")
     database.sql("DROP TABLE _prisma_migrations")
     last = database.migrate(**shop, ref="v1.1.0", state="baselined")
@@ -272,7 +305,10 @@ def test_the_platforms_own_migrations_are_waited_for(database: Database, tmp_pat
     folder = write_migrations(tmp_path, a=BASE)
     verify: dict[str, Any] = {"runner": "platform", "state": "verified"}
     (pending,) = database.migrate(folder, **verify, check=True)["pending"]
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'storefront.runbook'"
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name ="
+        " 'storefront.runbook'"
+    )
 
     def migrate_once_it_is_waited_for() -> None:
         wait_until(lambda: database.sql(waiting) != [(0,)], 30)
@@ -289,7 +325,10 @@ def test_the_platforms_own_migrations_are_waited_for(database: Database, tmp_pat
 def test_a_schema_of_its_own_is_made(database: Database, tmp_path: Path) -> None:
     database.url = database.url.replace("schema=public", "schema=Brand new")
     database.migrate(write_migrations(tmp_path, a=BASE))
-    assert database.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'Brand new' ORDER BY 1") == [("_prisma_migrations",), ("item",)]
+    assert database.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'Brand new' ORDER BY 1") == [
+        ("_prisma_migrations",),
+        ("item",),
+    ]
 
 
 class TestALockThatSomebodyElseHolds:
@@ -303,7 +342,9 @@ class TestALockThatSomebodyElseHolds:
             connection.cursor().execute("LOCK TABLE item")
             yield connection
 
-    def test_is_waited_for_in_short_tries_after_which_nothing_is_left_behind(self, database: Database, tmp_path: Path, holder: Any) -> None:
+    def test_is_waited_for_in_short_tries_after_which_nothing_is_left_behind(
+        self, database: Database, tmp_path: Path, holder: Any
+    ) -> None:
         failed = database.migrate(tmp_path, lock_timeout=0.1, lock_retries=1)
         assert (failed["error"]["code"], failed["error"]["retryable"]) == ("lock_timeout", True)
         assert database.outcomes() == [("a", "applied"), ("b", "rolled back"), ("b", "rolled back")]
@@ -339,11 +380,16 @@ SLOW = "CREATE TABLE slow (id int); SELECT pg_sleep(40);"
 
 def sleepers(database: Database) -> int:
     """How many sessions of the database run the slow migration."""
-    ((count,),) = database.sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query = %s", SLOW)
+    ((count,),) = database.sql(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query = %s",
+        SLOW,
+    )
     return count
 
 
-def test_a_migration_that_takes_longer_than_it_may_is_cancelled_on_the_server(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_migration_that_takes_longer_than_it_may_is_cancelled_on_the_server(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(postgres, "BEAT_INTERVAL", 0.05)
     seen: list[int] = []
     check = runner_builtin.Waiter.check
@@ -376,7 +422,9 @@ def test_a_killed_run_does_not_go_on_and_the_next_one_says_what_to_look_for(data
     )
     with subprocess.Popen([sys.executable, "-c", script, json.dumps(sys.path)], stdin=subprocess.PIPE) as worker:
         assert worker.stdin
-        worker.stdin.write(json.dumps({"database_url": database.url, "path": str(folder), "runner": "builtin"}).encode())
+        worker.stdin.write(
+            json.dumps({"database_url": database.url, "path": str(folder), "runner": "builtin"}).encode()
+        )
         worker.stdin.close()
         began = wait_until(lambda: sleepers(database) == 1, 30)
         worker.kill()
@@ -394,7 +442,11 @@ def test_a_killed_run_does_not_go_on_and_the_next_one_says_what_to_look_for(data
 @pytest.mark.parametrize(
     ("change", "code", "words"),
     [
-        (lambda url: url.replace("/test-migrate", "/test-nowhere"), "no_database", "Create it, or correct database_url"),
+        (
+            lambda url: url.replace("/test-migrate", "/test-nowhere"),
+            "no_database",
+            "Create it, or correct database_url",
+        ),
         (lambda url: url.replace("shop:", "shop:wrong"), "auth_failed", "The user or the password is wrong"),
         (lambda url: url.rpartition(":")[0] + ":1/test-migrate", "connection", "Nothing listens there"),
         (lambda url: url + "&pgbouncer=true", "pooled_url", "as direct_url"),
@@ -411,5 +463,9 @@ def test_a_database_out_of_reach_is_named_with_the_remedy_and_without_the_passwo
 
 
 def test_the_direct_url_is_the_one_that_is_used(database: Database, tmp_path: Path) -> None:
-    done = database.migrate(write_migrations(tmp_path, a=BASE), database_url="postgresql://a:b@pooler.invalid/x?pgbouncer=true", direct_url=database.url)
+    done = database.migrate(
+        write_migrations(tmp_path, a=BASE),
+        database_url="postgresql://a:b@pooler.invalid/x?pgbouncer=true",
+        direct_url=database.url,
+    )
     assert done["applied"] == ["a"]

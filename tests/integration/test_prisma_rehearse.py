@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""prisma_rehearse against a real PostgreSQL: what is seen on a scratch copy, and that production is never taken for one."""
+"""prisma_rehearse against a real PostgreSQL: what is seen on a scratch copy, and that production is never
+taken for one.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,10 @@ from tests.integration.restored_shop import killed
 from tests.integration.shop_database import Database, write_migrations
 from tests.unit.support import run_module
 
-BASE = "CREATE TABLE item (id int PRIMARY KEY, name text); INSERT INTO item SELECT n, 'x' FROM generate_series(1, 100) AS n; CREATE TABLE old (id int);"
+BASE = (
+    "CREATE TABLE item (id int PRIMARY KEY, name text); INSERT INTO item SELECT n, 'x' FROM generate_series(1, 100) AS"
+    " n; CREATE TABLE old (id int);"
+)
 
 
 @pytest.fixture
@@ -46,15 +51,22 @@ Rehearse = Callable[..., dict[str, Any]]
 def rehearse(production: Database, scratch: Database, tmp_path: Path) -> Rehearse:
     def call(*, check: bool = False, **options: Any) -> dict[str, Any]:
         given = {"database_url": production.url, "scratch_url": scratch.url, "path": str(tmp_path), **options}
-        return run_module(prisma_rehearse, {name: value for name, value in given.items() if value is not None}, check=check)
+        return run_module(
+            prisma_rehearse, {name: value for name, value in given.items() if value is not None}, check=check
+        )
 
     return call
 
 
-def test_each_migration_is_told_with_its_time_its_locks_and_its_rows(production: Database, scratch: Database, tmp_path: Path, rehearse: Rehearse) -> None:
+def test_each_migration_is_told_with_its_time_its_locks_and_its_rows(
+    production: Database, scratch: Database, tmp_path: Path, rehearse: Rehearse
+) -> None:
     write_migrations(
         tmp_path,
-        b="ALTER TABLE item ADD rating int;\nUPDATE item SET rating = 1 WHERE id <= 40;\nDELETE FROM item WHERE id > 90;\nSELECT pg_sleep(0.2); -- no line end",
+        b=(
+            "ALTER TABLE item ADD rating int;\nUPDATE item SET rating = 1 WHERE id <= 40;\nDELETE FROM item WHERE id >"
+            " 90;\nSELECT pg_sleep(0.2); -- no line end"
+        ),
         c='CREATE TABLE "New" (id int); INSERT INTO "New" VALUES (1), (2); DROP TABLE old;',
         d="CREATE INDEX item_name ON item (name);",
     )
@@ -67,9 +79,16 @@ def test_each_migration_is_told_with_its_time_its_locks_and_its_rows(production:
     assert done["scratch"].startswith("test-rehearse-scratch on 127.0.0.1")
     b, c, d = done["rehearsed"]
     assert b["seconds"] >= 0.2
-    assert {"relation": "public.item", "kind": "table", "mode": "AccessExclusiveLock", "blocks": ["reads", "writes"]} in b["locks"]
+    assert {
+        "relation": "public.item",
+        "kind": "table",
+        "mode": "AccessExclusiveLock",
+        "blocks": ["reads", "writes"],
+    } in b["locks"]
     assert {"relation": "public.item_pkey", "kind": "index", "mode": "RowExclusiveLock", "blocks": []} in b["locks"]
-    assert b["tables"] == [{"name": "public.item", "rows_before": 100, "rows_after": 90, "inserted": 0, "updated": 40, "deleted": 10}]
+    assert b["tables"] == [
+        {"name": "public.item", "rows_before": 100, "rows_after": 90, "inserted": 0, "updated": 40, "deleted": 10}
+    ]
     assert [(lock["relation"], lock["mode"]) for lock in c["locks"]] == [("public.old", "AccessExclusiveLock")]
     assert [(table["name"], table["rows_before"], table["rows_after"], table["inserted"]) for table in c["tables"]] == [
         ("public.old", 0, None, 0),
@@ -84,11 +103,22 @@ def test_each_migration_is_told_with_its_time_its_locks_and_its_rows(production:
 
 
 def test_a_file_that_is_not_one_transaction_is_watched_while_it_runs(tmp_path: Path, rehearse: Rehearse) -> None:
-    write_migrations(tmp_path, b="BEGIN; LOCK TABLE item IN SHARE MODE; SELECT pg_sleep(0.3); COMMIT; ALTER TABLE item ADD x int;")
+    write_migrations(
+        tmp_path, b="BEGIN; LOCK TABLE item IN SHARE MODE; SELECT pg_sleep(0.3); COMMIT; ALTER TABLE item ADD x int;"
+    )
     (told,) = rehearse()["rehearsed"]
     assert told["transaction"] is False
     assert {"relation": "public.item", "kind": "table", "mode": "ShareLock", "blocks": ["writes"]} in told["locks"]
-    assert told["tables"] == [{"name": "public.item", "rows_before": 100, "rows_after": 100, "inserted": None, "updated": None, "deleted": None}]
+    assert told["tables"] == [
+        {
+            "name": "public.item",
+            "rows_before": 100,
+            "rows_after": 100,
+            "inserted": None,
+            "updated": None,
+            "deleted": None,
+        }
+    ]
 
 
 def test_rows_that_a_block_of_code_writes_are_told_too(tmp_path: Path, rehearse: Rehearse) -> None:
@@ -97,8 +127,12 @@ def test_rows_that_a_block_of_code_writes_are_told_too(tmp_path: Path, rehearse:
     assert [(table["name"], table["deleted"]) for table in told["tables"]] == [("public.item", 1)]
 
 
-def test_a_migration_that_fails_there_says_so_and_production_is_untouched(production: Database, tmp_path: Path, rehearse: Rehearse) -> None:
-    write_migrations(tmp_path, b="ALTER TABLE item ADD x int;", c="ALTER TABLE item ADD CONSTRAINT few CHECK (id < 50);")
+def test_a_migration_that_fails_there_says_so_and_production_is_untouched(
+    production: Database, tmp_path: Path, rehearse: Rehearse
+) -> None:
+    write_migrations(
+        tmp_path, b="ALTER TABLE item ADD x int;", c="ALTER TABLE item ADD CONSTRAINT few CHECK (id < 50);"
+    )
     failed = rehearse()
     assert (failed["error"]["kind"], failed["error"]["migration"]) == ("migration_failed", "c")
     assert "In the rehearsal, which leaves production as it is" in failed["msg"]
@@ -106,7 +140,9 @@ def test_a_migration_that_fails_there_says_so_and_production_is_untouched(produc
     assert production.outcomes() == [("a", "applied")]
 
 
-def test_a_second_rehearsal_asks_for_a_new_copy_and_nothing_pending_is_no_change(scratch: Database, tmp_path: Path, rehearse: Rehearse) -> None:
+def test_a_second_rehearsal_asks_for_a_new_copy_and_nothing_pending_is_no_change(
+    scratch: Database, tmp_path: Path, rehearse: Rehearse
+) -> None:
     assert rehearse()["changed"] is False
     write_migrations(tmp_path, b="ALTER TABLE item ADD x int;")
     assert rehearse()["changed"]
@@ -125,18 +161,25 @@ DISGUISES: list[Callable[[str], str]] = [
 ]
 
 
-def test_production_is_refused_as_scratch_by_whatever_address(production: Database, tmp_path: Path, rehearse: Rehearse) -> None:
+def test_production_is_refused_as_scratch_by_whatever_address(
+    production: Database, tmp_path: Path, rehearse: Rehearse
+) -> None:
     write_migrations(tmp_path, b="DROP TABLE item;")
     for disguise in DISGUISES:
         for check in (True, False):
             refused = rehearse(scratch_url=disguise(production.url), check=check)
             assert refused["error"]["code"] == "scratch_is_production"
             assert production.password not in json.dumps(refused)
-    assert "Give the server's own address as scratch_url" in rehearse(scratch_url=f"{production.url}&pgbouncer=true")["msg"]
+    assert (
+        "Give the server's own address as scratch_url"
+        in rehearse(scratch_url=f"{production.url}&pgbouncer=true")["msg"]
+    )
     assert production.tables() == ["item", "old"]
 
 
-def test_the_shops_own_release_is_rehearsed(sandbox: Sandbox, scratch: Database, production: Database, rehearse: Rehearse) -> None:
+def test_the_shops_own_release_is_rehearsed(
+    sandbox: Sandbox, scratch: Database, production: Database, rehearse: Rehearse
+) -> None:
     for database in (production, scratch):
         database.sql("DROP TABLE item, old, _prisma_migrations")
     repository = sandbox.state["shop"]["repository"]
@@ -156,7 +199,12 @@ SAME = {"scratch_url": None, "same_server": True}
 
 def family(production: Database) -> list[str]:
     """What was made of production on its server."""
-    return [name for (name,) in production.sql("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", f"{production.name}@")]
+    return [
+        name
+        for (name,) in production.sql(
+            "SELECT datname FROM pg_database WHERE starts_with(datname, %s)", f"{production.name}@"
+        )
+    ]
 
 
 @pytest.fixture
@@ -168,7 +216,9 @@ def store(tmp_path: Path) -> dict[str, Any]:
 def backup(production: Database, store: dict[str, Any]) -> str:
     """The name of a backup of production."""
     tools = production.sandbox.state["postgres"]["bin"]
-    made = run_module(pg_backup, {"database_url": production.url, "postgres_bin": tools, "encryption": "off", "name": "sale", **store})
+    made = run_module(
+        pg_backup, {"database_url": production.url, "postgres_bin": tools, "encryption": "off", "name": "sale", **store}
+    )
     assert not made["failed"], made
     return made["backup"]["name"]
 
@@ -197,7 +247,9 @@ def test_a_backup_is_restored_for_it_proven_by_that_and_dropped(
     assert "Make a new backup" in refused["msg"]
 
 
-def test_the_schema_alone_shows_whether_a_migration_runs_and_a_failure_leaves_no_copy(production: Database, tmp_path: Path, rehearse: Rehearse) -> None:
+def test_the_schema_alone_shows_whether_a_migration_runs_and_a_failure_leaves_no_copy(
+    production: Database, tmp_path: Path, rehearse: Rehearse
+) -> None:
     options = {"copy": "schema", "postgres_bin": production.sandbox.state["postgres"]["bin"], **SAME}
     write_migrations(tmp_path, b="ALTER TABLE item ADD rating int; CREATE INDEX item_rating ON item (rating);")
     done = rehearse(**options)
@@ -212,9 +264,13 @@ def test_the_schema_alone_shows_whether_a_migration_runs_and_a_failure_leaves_no
     assert family(production) == []
 
 
-def test_a_server_that_is_started_here_for_it_needs_no_permission(production: Database, tmp_path: Path, rehearse: Rehearse) -> None:
+def test_a_server_that_is_started_here_for_it_needs_no_permission(
+    production: Database, tmp_path: Path, rehearse: Rehearse
+) -> None:
     write_migrations(tmp_path, b="ALTER TABLE item ADD rating int;")
-    done = rehearse(copy="schema", local_server=True, scratch_url=None, postgres_bin=production.sandbox.state["postgres"]["bin"])
+    done = rehearse(
+        copy="schema", local_server=True, scratch_url=None, postgres_bin=production.sandbox.state["postgres"]["bin"]
+    )
     assert not done["failed"], done
     assert "storefront.runbook-server-" in done["scratch"]
     assert done["rehearsed"][0]["name"] == "b"

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The modules railway_service and railway_info against the sandbox: uploads, builds and processes are real, Railway is not."""
+"""The modules railway_service and railway_info against the sandbox: uploads, builds and processes are real,
+Railway is not.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,21 @@ from tests.unit.support import run_module
 NAME = "test-railway"
 ROOT = Path(__file__).parents[2]
 WRITES = {
-    *("deploymentRollback", "deploymentStop", "deploymentRestart", "deploymentRedeploy", "deploymentCancel", "deploymentRemove"),
-    *("serviceInstanceAutoDeployUpdate", "serviceInstanceDeployV2", "serviceInstanceUpdate", "environmentPatchCommit", "variableCollectionUpsert"),
+    *(
+        "deploymentRollback",
+        "deploymentStop",
+        "deploymentRestart",
+        "deploymentRedeploy",
+        "deploymentCancel",
+        "deploymentRemove",
+    ),
+    *(
+        "serviceInstanceAutoDeployUpdate",
+        "serviceInstanceDeployV2",
+        "serviceInstanceUpdate",
+        "environmentPatchCommit",
+        "variableCollectionUpsert",
+    ),
     *("environmentStageChanges", "environmentPatchCommitStaged"),
 }
 SERVER = """
@@ -46,7 +61,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (backend / "server.js").write_text(SERVER)
     _git(root, "init", "--quiet", "--initial-branch", "main")
     for version in ("1.0.0", "1.1.0", "9.0.0"):
-        (backend / "package.json").write_text(f'{{"version": "{version}", "scripts": {{"start": "node server.js", "worker": "node server.js"}}}}')
+        (backend / "package.json").write_text(
+            f'{{"version": "{version}", "scripts": {{"start": "node server.js", "worker": "node server.js"}}}}'
+        )
         _git(root, "add", ".")
         _git(root, "commit", "--quiet", "--message", version)
         _git(root, "tag", f"v{version}")
@@ -68,7 +85,10 @@ class Shop:
     def params(self, **params: Any) -> dict[str, Any]:
         """A module's parameters: those given, and the way in."""
         ids = self.state["railway"]
-        api = {"api_token": self.sandbox.state["tokens"]["railway"], "api_url": self.sandbox.state["cloud"]["railway_url"]}
+        api = {
+            "api_token": self.sandbox.state["tokens"]["railway"],
+            "api_url": self.sandbox.state["cloud"]["railway_url"],
+        }
         place = {"project": ids["project"], "environment": ids["environment"], "service": ids["services"]["api"]}
         return {**api, **place, **params}
 
@@ -79,7 +99,9 @@ class Shop:
         return self.run(railway_service, **{"state": state, "wait_interval": 0.05, "wait_timeout": 60, **params})
 
     def deploy(self, release: str, **params: Any) -> dict[str, Any]:
-        return self.service("deployed", **{"path": str(self.repository), "ref": release, "root_directory": "apps/backend", **params})
+        return self.service(
+            "deployed", **{"path": str(self.repository), "ref": release, "root_directory": "apps/backend", **params}
+        )
 
     def release(self, release: str) -> dict[str, Any]:
         """Deploy a release; return the deployment."""
@@ -105,28 +127,48 @@ class Shop:
     def set_variable(self, name: str, value: str, unit: str = "api") -> None:
         """Change a variable of a unit without a deployment."""
         place = {"projectId": self.state["railway"]["project"], "environmentId": self.state["railway"]["environment"]}
-        wanted = {**place, "serviceId": self.state["railway"]["services"][unit], "name": name, "value": value, "skipDeploys": True}
-        assert self.graphql("mutation set($input: VariableUpsertInput!) { variableUpsert(input: $input) }", input=wanted) == {"variableUpsert": True}
+        wanted = {
+            **place,
+            "serviceId": self.state["railway"]["services"][unit],
+            "name": name,
+            "value": value,
+            "skipDeploys": True,
+        }
+        assert self.graphql(
+            "mutation set($input: VariableUpsertInput!) { variableUpsert(input: $input) }", input=wanted
+        ) == {"variableUpsert": True}
 
     def deployments(self, unit: str = "api") -> list[str]:
         """The ids of a unit's deployments, the newest first."""
-        place = {"environmentId": self.state["railway"]["environment"], "serviceId": self.state["railway"]["services"][unit]}
+        place = {
+            "environmentId": self.state["railway"]["environment"],
+            "serviceId": self.state["railway"]["services"][unit],
+        }
         query = "query list($input: DeploymentListInput!) { deployments(input: $input) { edges { node { id } } } }"
         return [edge["node"]["id"] for edge in self.graphql(query, input=place)["deployments"]["edges"]]
 
     def connect(self) -> None:
         """Connect the API to the shop's repository, so that pushes deploy it."""
-        wanted = {"service": "api", "repository": str(self.repository), "branch": "main", "root_directory": "apps/backend"}
+        wanted = {
+            "service": "api",
+            "repository": str(self.repository),
+            "branch": "main",
+            "root_directory": "apps/backend",
+        }
         self.sandbox.cloud("POST", f"/storefronts/{NAME}/railway/connect", wanted)
 
     def starts(self, unit: str = "api") -> list[str]:
         """What every process of a unit that ever started said of itself, the newest first."""
         query = "query logs($id: String!) { deploymentLogs(deploymentId: $id) { message } }"
-        lines = [line["message"] for key in self.deployments(unit) for line in self.graphql(query, id=key)["deploymentLogs"]]
+        lines = [
+            line["message"] for key in self.deployments(unit) for line in self.graphql(query, id=key)["deploymentLogs"]
+        ]
         return [line for line in lines if line.startswith("started ")]
 
     def asked(self) -> list[str]:
-        return [request["operation"] for request in self.sandbox.cloud("GET", "/requests") if request["vendor"] == "railway"]
+        return [
+            request["operation"] for request in self.sandbox.cloud("GET", "/requests") if request["vendor"] == "railway"
+        ]
 
     def writes(self) -> list[str]:
         return [name for name in self.asked() if name == "up" or name in WRITES]
@@ -170,7 +212,11 @@ def test_a_release_is_foretold_deployed_and_taken_back(shop: Shop):
     assert shop.service("rolled_back", deployment=back_to, check=True)["changed"]
     assert shop.served()["release"] == "v1.1.0"
     back = shop.service("rolled_back", deployment=back_to)
-    assert (back["changed"], back["deployment"]["release"], back["previous"]["id"]) == (True, "v1.0.0", second["deployment"]["id"])
+    assert (back["changed"], back["deployment"]["release"], back["previous"]["id"]) == (
+        True,
+        "v1.0.0",
+        second["deployment"]["id"],
+    )
     assert shop.served() == {"release": "v1.0.0", "colour": None}  # the old variables came back with it
     assert any("variables" in warning for warning in back["warnings"])
 
@@ -208,7 +254,12 @@ def test_pushes_are_kept_from_deploying(shop: Shop):
     assert shop.run(railway_info)["auto_deploy"] is False
     shop.connect()
     told = shop.run(railway_info)
-    assert told["source"] == {"repository": "example/shop", "branch": "main", "image": None, "root_directory": "apps/backend"}
+    assert told["source"] == {
+        "repository": "example/shop",
+        "branch": "main",
+        "image": None,
+        "root_directory": "apps/backend",
+    }
     assert (told["auto_deploy"], told["pre_deploy_command"], told["start_command"]) == (True, None, "npm start")
     assert shop.service("configured", auto_deploy=False, check=True)["changed"]
     assert shop.run(railway_info)["auto_deploy"] is True
@@ -225,7 +276,12 @@ def test_railway_builds_a_commit_once(shop: Shop):
     foretold = shop.service("deployed", check=True, **commit)
     assert (foretold["changed"], foretold["deployment"]["commit"], shop.writes()) == (True, sha, [])
     made = shop.service("deployed", **commit)
-    assert (made["changed"], made["deployment"]["status"], made["deployment"]["commit"], made["deployment"]["release"]) == (True, "success", sha, "v1.1.0")
+    assert (
+        made["changed"],
+        made["deployment"]["status"],
+        made["deployment"]["commit"],
+        made["deployment"]["release"],
+    ) == (True, "success", sha, "v1.1.0")
     assert shop.served()["release"] == "v1.1.0"
     assert not shop.service("deployed", **commit)["changed"]
     adopted = shop.service("deployed", **{**commit, "source": "adopt"})
@@ -268,10 +324,19 @@ def test_a_service_is_taken_out_of_service_and_put_back(shop: Shop):
     deployed = shop.release("v1.0.0")
     assert shop.service("removed", check=True)["changed"]
     removed = shop.service("removed")
-    assert (removed["changed"], removed["deployment"]["id"], removed["deployment"]["status"]) == (True, deployed["id"], "removed")
+    assert (removed["changed"], removed["deployment"]["id"], removed["deployment"]["status"]) == (
+        True,
+        deployed["id"],
+        "removed",
+    )
     assert shop.served() is None
     assert not shop.service("removed")["changed"]
-    assert shop.service("rolled_back", deployment=deployed["id"], pinned_variables=["DATABASE_URL"])["deployment"]["release"] == "v1.0.0"
+    assert (
+        shop.service("rolled_back", deployment=deployed["id"], pinned_variables=["DATABASE_URL"])["deployment"][
+            "release"
+        ]
+        == "v1.0.0"
+    )
     assert shop.served()["release"] == "v1.0.0"
 
 
@@ -279,7 +344,11 @@ def test_a_region_is_scaled_while_the_others_stay(shop: Shop):
     first = shop.release("v1.0.0")
     scaled = shop.service("scaled", regions={"europe-west4-drams3a": 2})
     assert scaled["settings"] == {"regions": {"europe-west4-drams3a": 2, "us-west2": 1}}, scaled
-    assert (scaled["deployment"]["status"], scaled["deployment"]["release"], scaled["previous"]["id"]) == ("success", "v1.0.0", first["id"])
+    assert (scaled["deployment"]["status"], scaled["deployment"]["release"], scaled["previous"]["id"]) == (
+        "success",
+        "v1.0.0",
+        first["id"],
+    )
     assert shop.run(railway_info)["regions"] == {"europe-west4-drams3a": 2, "us-west2": 1}
     assert not shop.service("scaled", regions={"europe-west4-drams3a": 2})["changed"]
     assert "no region mars" in shop.service("scaled", regions={"mars": 1})["msg"]
@@ -288,7 +357,13 @@ def test_a_region_is_scaled_while_the_others_stay(shop: Shop):
 
 def test_settings_hold_from_the_next_deployment_on_and_keep_the_regions(shop: Shop):
     shop.service("scaled", regions={"europe-west4-drams3a": 2})
-    wanted = {"healthcheck_path": "/ready", "healthcheck_timeout": 20, "draining_seconds": 5, "overlap_seconds": 1, "pre_deploy_command": "npm run check"}
+    wanted = {
+        "healthcheck_path": "/ready",
+        "healthcheck_timeout": 20,
+        "draining_seconds": 5,
+        "overlap_seconds": 1,
+        "pre_deploy_command": "npm run check",
+    }
     assert shop.service("configured", check=True, **wanted)["changed"]
     assert shop.run(railway_info)["healthcheck_path"] == "/health"
     assert shop.service("configured", **wanted)["settings"] == wanted
@@ -317,12 +392,25 @@ def test_no_process_of_a_rollback_ever_has_the_address_of_the_old_database(shop:
     old = move_the_database(shop, unit)
     target = {"service": unit, "deployment": old, "pinned_variables": ["DATABASE_URL", "REDIS_URL", "DIRECT_URL"]}
     foretold = shop.service("rolled_back", check=True, **target)
-    assert (foretold["changed"], foretold["way"], foretold["differing_variables"]) == (True, "redeploy", ["DATABASE_URL"])
+    assert (foretold["changed"], foretold["way"], foretold["differing_variables"]) == (
+        True,
+        "redeploy",
+        ["DATABASE_URL"],
+    )
     assert shop.writes() == []
 
     back = shop.service("rolled_back", **target)
-    assert (back["changed"], back["deployment"]["release"], back["deployment"]["status"], back["way"]) == (True, "v1.0.0", "success", "redeploy")
-    assert shop.starts(unit) == [f"started v1.0.0 with {NEW}", f"started v1.1.0 with {NEW}", f"started v1.0.0 with {OLD}"]
+    assert (back["changed"], back["deployment"]["release"], back["deployment"]["status"], back["way"]) == (
+        True,
+        "v1.0.0",
+        "success",
+        "redeploy",
+    )
+    assert shop.starts(unit) == [
+        f"started v1.0.0 with {NEW}",
+        f"started v1.1.0 with {NEW}",
+        f"started v1.0.0 with {OLD}",
+    ]
     assert not shop.service("rolled_back", **target)["changed"]
     assert shop.writes() == ["deploymentRedeploy"]
 
@@ -331,7 +419,9 @@ def test_a_rollback_whose_pinned_variables_are_the_same_is_railways_own(shop: Sh
     first = shop.release("v1.0.0")
     shop.set_variable("COLOUR", "green")
     shop.release("v1.1.0")
-    back = shop.service("rolled_back", deployment=first["id"], pinned_variables=["DATABASE_URL", "DIRECT_URL", "REDIS_URL"])
+    back = shop.service(
+        "rolled_back", deployment=first["id"], pinned_variables=["DATABASE_URL", "DIRECT_URL", "REDIS_URL"]
+    )
     assert (back["way"], back["differing_variables"]) == ("rollback", [])
     assert shop.served() == {"release": "v1.0.0", "colour": None}  # what is not pinned came back
 
@@ -350,8 +440,13 @@ def test_a_pinned_rollback_that_was_killed_is_gone_on_with(shop: Shop):
     shop.sandbox.cloud("POST", "/delays", {"railway": 0.7})
     try:
         params = shop.params(state="rolled_back", deployment=old, pinned_variables=["DATABASE_URL"], wait_interval=0.05)
-        script = f"from tests.unit.support import run_module\nfrom {railway_service.__name__} import main\nimport {railway_service.__name__} as module\n"
-        killed = subprocess.Popen([sys.executable, "-c", f"import conftest\n{script}run_module(module, {params!r})"], cwd=ROOT)
+        script = (
+            f"from tests.unit.support import run_module\nfrom {railway_service.__name__} import main\nimport"
+            f" {railway_service.__name__} as module\n"
+        )
+        killed = subprocess.Popen(
+            [sys.executable, "-c", f"import conftest\n{script}run_module(module, {params!r})"], cwd=ROOT
+        )
         while "deploymentRedeploy" not in shop.asked():
             assert killed.poll() is None
             time.sleep(0.02)
@@ -410,11 +505,19 @@ def test_what_was_only_started_is_awaited_by_the_next_run(shop: Shop):
     started = shop.deploy("v1.0.0", wait=False)
     assert started["deployment"]["status"] != "success"
     awaited = shop.deploy("v1.0.0")
-    assert (awaited["deployment"]["id"], awaited["deployment"]["status"], awaited["changed"]) == (started["deployment"]["id"], "success", False)
+    assert (awaited["deployment"]["id"], awaited["deployment"]["status"], awaited["changed"]) == (
+        started["deployment"]["id"],
+        "success",
+        False,
+    )
     shop.release("v1.1.0")
     issued = shop.service("rolled_back", deployment=started["deployment"]["id"], wait=False)
     awaited = shop.service("rolled_back", deployment=started["deployment"]["id"])
-    assert (awaited["deployment"]["id"], awaited["deployment"]["status"], awaited["changed"]) == (issued["deployment"]["id"], "success", False)
+    assert (awaited["deployment"]["id"], awaited["deployment"]["status"], awaited["changed"]) == (
+        issued["deployment"]["id"],
+        "success",
+        False,
+    )
     assert shop.writes() == ["up", "up", "deploymentRollback"]
 
 
@@ -436,7 +539,11 @@ def test_a_service_is_stopped_and_started(shop: Shop):
     assert shop.service("stopped", check=True)["changed"]
     assert shop.served() is not None
     stopped = shop.service("stopped")
-    assert (stopped["changed"], stopped["deployment"]["id"], stopped["deployment"]["status"]) == (True, deployed["id"], "stopped")
+    assert (stopped["changed"], stopped["deployment"]["id"], stopped["deployment"]["status"]) == (
+        True,
+        deployed["id"],
+        "stopped",
+    )
     assert shop.served() is None
     assert not shop.service("stopped")["changed"]
 
@@ -476,7 +583,11 @@ def test_a_project_token_reaches_its_environment(shop: Shop):
     [
         ({"api_token": "not-the-token"}, "api", "Check api_token, and token_type"),
         ({"token_type": "project"}, "api", "Check api_token, and token_type"),
-        ({"project": "00000000-0000-4000-8000-000000000000"}, "api", "a project or environment that the token cannot see"),
+        (
+            {"project": "00000000-0000-4000-8000-000000000000"},
+            "api",
+            "a project or environment that the token cannot see",
+        ),
         ({"service": "cart"}, "config", "Set service to one of: api"),
         ({"environment": "qa"}, "config", "Set environment to one of: production"),
         ({"ref": "v7.7.7"}, "config", "Fetch the tags"),
@@ -513,17 +624,33 @@ def test_variables_are_set_removed_and_deployed_at_once(shop: Shop):
     shop.set_variable("SHAPE", "round")
     shop.release("v1.0.0")
     shop.forget()
-    wanted: dict[str, Any] = {"variables": {"DATABASE_URL": NEW, "COLOUR": "blue"}, "absent": ["SHAPE"], "deploy": True, "wait_interval": 0.05}
+    wanted: dict[str, Any] = {
+        "variables": {"DATABASE_URL": NEW, "COLOUR": "blue"},
+        "absent": ["SHAPE"],
+        "deploy": True,
+        "wait_interval": 0.05,
+    }
     foretold = shop.run(railway_variables, check=True, **wanted)
     assert (foretold["added"], foretold["updated"], foretold["removed"]) == ([], ["COLOUR", "DATABASE_URL"], ["SHAPE"])
     assert shop.writes() == []
     made = shop.run(railway_variables, **wanted)
-    assert (made["changed"], made["deployment"]["status"], made["deployment"]["release"]) == (True, "success", "v1.0.0"), made
+    assert (made["changed"], made["deployment"]["status"], made["deployment"]["release"]) == (
+        True,
+        "success",
+        "v1.0.0",
+    ), made
     assert NEW not in str(made)
     assert shop.served() == {"release": "v1.0.0", "colour": "blue"}
     assert shop.starts()[0] == f"started v1.0.0 with {NEW}"
-    assert shop.writes() == ["variableCollectionUpsert", "environmentStageChanges", "environmentPatchCommitStaged", "deploymentRedeploy"]
-    assert {told["name"] for told in made["variables"]} == {told["name"] for told in shop.run(railway_info)["variables"]}
+    assert shop.writes() == [
+        "variableCollectionUpsert",
+        "environmentStageChanges",
+        "environmentPatchCommitStaged",
+        "deploymentRedeploy",
+    ]
+    assert {told["name"] for told in made["variables"]} == {
+        told["name"] for told in shop.run(railway_info)["variables"]
+    }
     assert made["variables"] == shop.run(railway_info)["variables"]
     again = shop.run(railway_variables, **wanted)
     assert (again["changed"], again["deployment"]) == (False, None)
@@ -535,7 +662,12 @@ def test_a_change_of_variables_whose_answers_are_lost_is_made_once(shop: Shop):
     shop.release("v1.0.0")
     for operation in ("variableCollectionUpsert", "environmentPatchCommitStaged", "deploymentRedeploy"):
         shop.fault(operation, "lost_answer")
-    wanted: dict[str, Any] = {"variables": {"COLOUR": "blue"}, "absent": ["SHAPE"], "deploy": True, "wait_interval": 0.05}
+    wanted: dict[str, Any] = {
+        "variables": {"COLOUR": "blue"},
+        "absent": ["SHAPE"],
+        "deploy": True,
+        "wait_interval": 0.05,
+    }
     assert shop.run(railway_variables, **wanted)["deployment"]["status"] == "success"
     assert shop.served()["colour"] == "blue"
     assert len(shop.deployments()) == 2
@@ -560,12 +692,23 @@ def test_info_reads_logs_and_counts_errors(shop: Shop):
 
 def test_a_push_deploys_a_connected_service_and_is_adopted(shop: Shop):
     shop.connect()
-    pushed = shop.sandbox.cloud("POST", f"/storefronts/{NAME}/push", {"ref": "v1.1.0", "repository": str(shop.repository)})
+    pushed = shop.sandbox.cloud(
+        "POST", f"/storefronts/{NAME}/push", {"ref": "v1.1.0", "repository": str(shop.repository)}
+    )
     adopted = shop.service("deployed", source="adopt", commit=pushed["commit"], release="v1.1.0")
-    assert ([adopted["deployment"]["id"]], adopted["deployment"]["status"], adopted["changed"]) == (pushed["made"]["railway"], "success", False)
+    assert ([adopted["deployment"]["id"]], adopted["deployment"]["status"], adopted["changed"]) == (
+        pushed["made"]["railway"],
+        "success",
+        False,
+    )
     assert shop.served()["release"] == "v1.1.0"
     shop.service("configured", auto_deploy=False)
-    assert shop.sandbox.cloud("POST", f"/storefronts/{NAME}/push", {"ref": "v1.0.0", "repository": str(shop.repository)})["made"]["railway"] == []
+    assert (
+        shop.sandbox.cloud("POST", f"/storefronts/{NAME}/push", {"ref": "v1.0.0", "repository": str(shop.repository)})[
+            "made"
+        ]["railway"]
+        == []
+    )
     assert shop.served()["release"] == "v1.1.0"
 
 

@@ -16,7 +16,9 @@ from tests.unit.support import run_module
 
 @pytest.fixture
 def record(store_options: dict[str, Any]):
-    def call(release: str, day: int, outcome: str = "released", *, check: bool = False, **params: Any) -> dict[str, Any]:
+    def call(
+        release: str, day: int, outcome: str = "released", *, check: bool = False, **params: Any
+    ) -> dict[str, Any]:
         facts = {
             "storefront": "shop",
             "release": release,
@@ -57,7 +59,10 @@ def test_a_rollback_finds_its_target_in_what_was_recorded(record, store_options)
     again = run_module(release_info, store_options)
     assert (again["live"]["release"], again["target"]["release"]) == ("v1.0.0", "v1.0.0")
     assert "-e to=<release>" in again["message"]
-    assert run_module(release_info, {**store_options, "release": "v1.1.0"})["target"]["units"]["frontend"]["id"] == "dpl_v1.1.0"
+    assert (
+        run_module(release_info, {**store_options, "release": "v1.1.0"})["target"]["units"]["frontend"]["id"]
+        == "dpl_v1.1.0"
+    )
 
 
 def test_a_run_that_lost_its_lease_records_nothing(record, store_options):

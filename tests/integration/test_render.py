@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The modules render_service, render_env and render_info against the sandbox: commits, builds and processes are real, Render is not."""
+"""The modules render_service, render_env and render_info against the sandbox: commits, builds and processes
+are real, Render is not.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (backend / "server.js").write_text(SERVER)
     _git(root, "init", "--quiet", "--initial-branch=main")
     for version in ("1.0.0", "1.1.0", "9.0.0"):
-        (backend / "package.json").write_text(f'{{"version": "{version}", "scripts": {{"start": "node server.js", "worker": "node server.js"}}}}')
+        (backend / "package.json").write_text(
+            f'{{"version": "{version}", "scripts": {{"start": "node server.js", "worker": "node server.js"}}}}'
+        )
         _git(root, "add", ".")
         _git(root, "commit", "--quiet", "--message", version)
         _git(root, "tag", f"v{version}")
@@ -58,11 +62,17 @@ class Shop:
         self.state = sandbox.create_storefront(NAME, backend="render", repository=str(repository))
 
     def run(self, module: Any, check: bool = False, **params: Any) -> dict[str, Any]:
-        api = {"api_token": self.sandbox.state["tokens"]["render"], "api_url": self.sandbox.state["cloud"]["render_url"]}
+        api = {
+            "api_token": self.sandbox.state["tokens"]["render"],
+            "api_url": self.sandbox.state["cloud"]["render_url"],
+        }
         return run_module(module, {**api, "service": self.state["render"]["services"]["api"], **params}, check=check)
 
     def service(self, state: str, **params: Any) -> dict[str, Any]:
-        return self.run(render_service, **{"state": state, "path": str(self.repository), "wait_interval": 0.05, "wait_timeout": 60, **params})
+        return self.run(
+            render_service,
+            **{"state": state, "path": str(self.repository), "wait_interval": 0.05, "wait_timeout": 60, **params},
+        )
 
     def deploy(self, release: str, **params: Any) -> dict[str, Any]:
         return self.service("deployed", ref=release, **params)
@@ -86,7 +96,9 @@ class Shop:
 
     def writes(self) -> list[str]:
         asked = self.sandbox.cloud("GET", "/requests")
-        return [request["operation"] for request in asked if request["vendor"] == "render" and request["method"] != "GET"]
+        return [
+            request["operation"] for request in asked if request["vendor"] == "render" and request["method"] != "GET"
+        ]
 
     def forget(self) -> None:
         self.sandbox.cloud("DELETE", "/requests")
@@ -109,7 +121,11 @@ def shop(sandbox: Sandbox, repository: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_release_is_foretold_deployed_and_taken_back(shop: Shop):
     foretold = shop.deploy("v1.0.0", check=True)
     assert foretold["changed"], foretold
-    assert (foretold["deployment"]["id"], foretold["deployment"]["release"], foretold["previous"]) == (None, "v1.0.0", None)
+    assert (foretold["deployment"]["id"], foretold["deployment"]["release"], foretold["previous"]) == (
+        None,
+        "v1.0.0",
+        None,
+    )
     assert shop.writes() == []
 
     first = shop.deploy("v1.0.0")
@@ -126,7 +142,11 @@ def test_a_release_is_foretold_deployed_and_taken_back(shop: Shop):
     assert shop.service("rolled_back", deployment=back_to, check=True)["changed"]
     assert shop.served()["release"] == "v1.1.0"
     back = shop.service("rolled_back", deployment=back_to)
-    assert (back["changed"], back["deployment"]["release"], back["previous"]["id"]) == (True, "v1.0.0", second["deployment"]["id"])
+    assert (back["changed"], back["deployment"]["release"], back["previous"]["id"]) == (
+        True,
+        "v1.0.0",
+        second["deployment"]["id"],
+    )
     assert shop.served()["release"] == "v1.0.0"
 
     shop.forget()
@@ -237,7 +257,11 @@ def test_what_was_only_started_is_awaited_by_the_next_run(shop: Shop):
     started = shop.deploy("v1.0.0", wait=False)
     assert started["deployment"]["status"] != "live"
     awaited = shop.deploy("v1.0.0")
-    assert (awaited["deployment"]["id"], awaited["deployment"]["status"], awaited["changed"]) == (started["deployment"]["id"], "live", False)
+    assert (awaited["deployment"]["id"], awaited["deployment"]["status"], awaited["changed"]) == (
+        started["deployment"]["id"],
+        "live",
+        False,
+    )
     assert shop.writes() == ["create"]
 
 
@@ -256,7 +280,11 @@ def test_a_service_is_stopped_and_started_and_put_back(shop: Shop):
     assert shop.service("stopped", check=True)["changed"]
     assert shop.served() is not None
     stopped = shop.service("stopped")
-    assert (stopped["changed"], stopped["deployment"]["id"], stopped["deployment"]["status"]) == (True, deployed["id"], "stopped")
+    assert (stopped["changed"], stopped["deployment"]["id"], stopped["deployment"]["status"]) == (
+        True,
+        deployed["id"],
+        "stopped",
+    )
     assert shop.served() is None
     assert not shop.service("stopped")["changed"]
 
@@ -282,7 +310,9 @@ def test_a_service_is_scaled_and_restarted(shop: Shop):
 
 
 def instances(shop: Shop) -> set[int]:
-    return {process["pid"] for process in shop.sandbox.cloud("GET", "/processes") if process["name"].startswith(f"{NAME}-")}
+    return {
+        process["pid"] for process in shop.sandbox.cloud("GET", "/processes") if process["name"].startswith(f"{NAME}-")
+    }
 
 
 def test_maintenance_mode_is_shown_and_taken_away(shop: Shop):

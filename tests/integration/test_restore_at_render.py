@@ -36,7 +36,7 @@ PLAY = f"""
     - name: Change the address, twice
       ansible.builtin.include_role: {{name: storefront.runbook.database, tasks_from: address, rolespec_validate: false}}
       loop: [1, 2]
-"""
+"""  # noqa: E501
 
 
 @pytest.fixture
@@ -59,10 +59,27 @@ def test_the_unit_runs_with_the_other_address_and_is_deployed_once_for_it(
 ) -> None:
     left, serves = databases
     options = {
-        **{"backend_platform": "render", "backend_token": sandbox.state["tokens"]["render"], "backend_api_url": sandbox.state["cloud"]["render_url"]},
-        **{"backend_units": [{"name": "api", "service": shop["render"]["services"]["api"]}], "backend_wait_interval": 0.1, "source_path": str(tmp_path)},
-        **{"release_snapshot": {"api": {"id": "dep-1"}}, "database_url": left.url, "database_serves": serves.name, "database_left": left.name},
-        **{"database_returns": False, "surfaces": ["database", "backend"], "ansible_remote_tmp": str(tmp_path / "ansible")},
+        **{
+            "backend_platform": "render",
+            "backend_token": sandbox.state["tokens"]["render"],
+            "backend_api_url": sandbox.state["cloud"]["render_url"],
+        },
+        **{
+            "backend_units": [{"name": "api", "service": shop["render"]["services"]["api"]}],
+            "backend_wait_interval": 0.1,
+            "source_path": str(tmp_path),
+        },
+        **{
+            "release_snapshot": {"api": {"id": "dep-1"}},
+            "database_url": left.url,
+            "database_serves": serves.name,
+            "database_left": left.name,
+        },
+        **{
+            "database_returns": False,
+            "surfaces": ["database", "backend"],
+            "ansible_remote_tmp": str(tmp_path / "ansible"),
+        },
     }
     (tmp_path / "play.yml").write_text(PLAY)
     (tmp_path / "vars.yml").write_text(yaml.safe_dump(options))

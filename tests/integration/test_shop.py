@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The example shop for real: a customer's way through API and worker, on PostgreSQL and Redis, and what its releases promise."""
+"""The example shop for real: a customer's way through API and worker, on PostgreSQL and Redis, and what its
+releases promise.
+"""
 
 from __future__ import annotations
 
@@ -41,12 +43,18 @@ PATIENCE = 30
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Builds an app of a release as the platforms do, and returns what they keep of it; installs and builds are kept from run to run."""
+    """Builds an app of a release as the platforms do, and returns what they keep of it; installs and builds
+    are kept from run to run.
+    """
     builder = Builder(CACHE, tools.node_bin(), Blobs(tmp_path_factory.mktemp("blobs")))
 
     def build(tag: str, app: str, command: str = "", **variables: str) -> Path:
         prefix = f"apps/{app}/"
-        files = {path.removeprefix(prefix): builder.blobs.put(content) for path, content in files_of(tag).items() if path.startswith(prefix)}
+        files = {
+            path.removeprefix(prefix): builder.blobs.put(content)
+            for path, content in files_of(tag).items()
+            if path.startswith(prefix)
+        }
         recipe = Recipe(files, variables, command, output="out" if app == "frontend" else "")
         return builder.folder(asyncio.run(builder.build(recipe, print)))
 
@@ -76,7 +84,13 @@ class Shop:
 
     def start(self, app: Path, script: str, log: Path, **variables: str) -> subprocess.Popen[bytes]:
         with log.open("ab") as output:
-            return subprocess.Popen(["node", f"src/{script}.js"], cwd=app, env={**self.environment, **variables}, stdout=output, stderr=output)
+            return subprocess.Popen(
+                ["node", f"src/{script}.js"],
+                cwd=app,
+                env={**self.environment, **variables},
+                stdout=output,
+                stderr=output,
+            )
 
     @contextmanager
     def api(self, app: Path, log: Path, **variables: str) -> Iterator[httpx.Client]:
@@ -84,7 +98,9 @@ class Shop:
         port = str(_free_port())
         process = self.start(app, "server", log, PORT=port, **variables)
         with _ended(process), httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10) as client:
-            assert wait_until(lambda: process.poll() is not None or _answers(client), PATIENCE) and process.poll() is None, log.read_text()
+            assert (
+                wait_until(lambda: process.poll() is not None or _answers(client), PATIENCE) and process.poll() is None
+            ), log.read_text()
             yield client
 
 
@@ -142,7 +158,9 @@ def _storefront(sandbox: Sandbox, name: str) -> Iterator[Shop]:
 
 
 def _node(shop: Shop, app: Path, *arguments: str) -> str:
-    done = subprocess.run(["node", *arguments], cwd=app, env=shop.environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["node", *arguments], cwd=app, env=shop.environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -190,10 +208,16 @@ def test_health_tells_the_release_and_its_services(api: httpx.Client) -> None:
     assert answer.status_code == 200
     body = answer.json()
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", body.pop("timestamp"))
-    assert body == {"status": "healthy", "release": "v1.1.1", "services": {"database": "connected", "redis": "connected"}}
+    assert body == {
+        "status": "healthy",
+        "release": "v1.1.1",
+        "services": {"database": "connected", "redis": "connected"},
+    }
 
 
-def test_a_customer_registers_buys_and_gets_a_confirmation(shop: Shop, api: httpx.Client, worker: subprocess.Popen[bytes]) -> None:
+def test_a_customer_registers_buys_and_gets_a_confirmation(
+    shop: Shop, api: httpx.Client, worker: subprocess.Popen[bytes]
+) -> None:
     person = {"email": "Grace@shop.example", "password": "correct horse", "name": "Grace"}
     assert api.post("/api/auth/register", json=person).status_code == 201
     session = api.post("/api/auth/login", json={"email": "GRACE@shop.example", "password": "correct horse"}).json()
@@ -210,22 +234,34 @@ def test_a_customer_registers_buys_and_gets_a_confirmation(shop: Shop, api: http
     assert wait_until(lambda: bool(confirmations(shop, order.json()["id"])), PATIENCE)
     assert confirmations(shop, order.json()["id"]) == [("grace@shop.example", "sent")]
     (listed,) = api.get("/api/orders", headers=headers).json()["items"]
-    assert (listed["totalCents"], listed["emails"]) == (3 * pen["priceCents"], [{"kind": "confirmation", "status": "sent"}])
+    assert (listed["totalCents"], listed["emails"]) == (
+        3 * pen["priceCents"],
+        [{"kind": "confirmation", "status": "sent"}],
+    )
 
 
-def test_nothing_of_an_order_is_kept_when_one_product_is_short(shop: Shop, api: httpx.Client, customer: dict[str, str]) -> None:
+def test_nothing_of_an_order_is_kept_when_one_product_is_short(
+    shop: Shop, api: httpx.Client, customer: dict[str, str]
+) -> None:
     before = shop.sql('SELECT count(*) FROM "Order"'), shop.sql('SELECT "stock" FROM "Product" WHERE "id" = 2')
     shop.sql('UPDATE "Product" SET "stock" = 1 WHERE "id" = 3')
     api.post("/api/cart", json={"productId": 2, "quantity": 1}, headers=customer)
     answer = buy(api, customer, product=3, quantity=2)
     assert (answer.status_code, answer.json()["message"]) == (409, 'Fewer than 2 of "Chef\'s Knife" are left.')
-    assert (shop.sql('SELECT count(*) FROM "Order"'), shop.sql('SELECT "stock" FROM "Product" WHERE "id" = 2')) == before
+    assert (
+        shop.sql('SELECT count(*) FROM "Order"'),
+        shop.sql('SELECT "stock" FROM "Product" WHERE "id" = 2'),
+    ) == before
 
 
 def test_products_are_paged_and_kept_in_redis(shop: Shop, api: httpx.Client) -> None:
     page = api.get("/api/products", params={"page": 2, "limit": 10, "category": "garden"}).json()
     assert (page["items"], page["total"]) == ([], 6)
-    names = [item["name"] for number in (1, 2, 3) for item in api.get("/api/products", params={"page": number, "limit": 10}).json()["items"]]
+    names = [
+        item["name"]
+        for number in (1, 2, 3)
+        for item in api.get("/api/products", params={"page": number, "limit": 10}).json()["items"]
+    ]
     assert len(set(names)) == 24
     key = "product:v1.1.1:list::1:10"
     assert 0 < shop.redis.ttl(key) <= 60
@@ -235,7 +271,12 @@ def test_products_are_paged_and_kept_in_redis(shop: Shop, api: httpx.Client) -> 
 
 
 def test_categories_are_listed(api: httpx.Client) -> None:
-    assert [item["name"] for item in api.get("/api/categories").json()["items"]] == ["Desk", "Garden", "Kitchen", "Travel"]
+    assert [item["name"] for item in api.get("/api/categories").json()["items"]] == [
+        "Desk",
+        "Garden",
+        "Kitchen",
+        "Travel",
+    ]
 
 
 def test_a_review_becomes_the_rating(api: httpx.Client, customer: dict[str, str]) -> None:
@@ -250,7 +291,12 @@ def test_a_review_becomes_the_rating(api: httpx.Client, customer: dict[str, str]
     [
         ("POST", "/api/auth/login", {"email": "demo@shop.example", "password": "not this one"}, 401),
         ("POST", "/api/auth/login", {"email": "nobody@shop.example", "password": "not this one"}, 401),
-        ("POST", "/api/auth/register", {"email": "demo@shop.example", "password": "correct horse", "name": "Twice"}, 409),
+        (
+            "POST",
+            "/api/auth/register",
+            {"email": "demo@shop.example", "password": "correct horse", "name": "Twice"},
+            409,
+        ),
         ("POST", "/api/auth/register", {"email": "not an address", "password": "correct horse", "name": "X"}, 400),
         ("POST", "/api/auth/register", {"email": "a@shop.example", "password": "short", "name": "X"}, 400),
         ("GET", "/api/cart", None, 401),
@@ -271,19 +317,34 @@ def test_an_empty_cart_cannot_be_bought(api: httpx.Client, customer: dict[str, s
 
 
 def test_only_the_shops_own_pages_may_ask_from_a_browser(api: httpx.Client) -> None:
-    assert api.get("/api/products", headers={"origin": "https://shop.example"}).headers["access-control-allow-origin"] == "https://shop.example"
-    assert "access-control-allow-origin" not in api.get("/api/products", headers={"origin": "https://elsewhere.example"}).headers
+    assert (
+        api.get("/api/products", headers={"origin": "https://shop.example"}).headers["access-control-allow-origin"]
+        == "https://shop.example"
+    )
+    assert (
+        "access-control-allow-origin"
+        not in api.get("/api/products", headers={"origin": "https://elsewhere.example"}).headers
+    )
 
 
 def test_the_checks_of_the_edge_find_the_api_as_it_should_be(shop: Shop, backend: Path, log: Path) -> None:
     with shop.api(backend, log, RATE_LIMIT="5") as client:
         edge = {
-            **{"cors_url": f"{client.base_url}/api/products", "allowed_origins": ["https://shop.example"], "max_age": 600, "method": "DELETE"},
+            **{
+                "cors_url": f"{client.base_url}/api/products",
+                "allowed_origins": ["https://shop.example"],
+                "max_age": 600,
+                "method": "DELETE",
+            },
             **{"rate_limit_url": f"{client.base_url}/api/auth/login", "rate_limit_method": "POST", "burst": 30},
             "rate_limit_body": {"email": "nobody@shop.example", "password": "not this one"},
         }
         result = run_module(edge_check, edge)
-        assert [(one["id"], one["outcome"]) for one in result["answers"]] == [("C16", "passed"), ("C17", "passed"), ("C18", "not_configured")], result
+        assert [(one["id"], one["outcome"]) for one in result["answers"]] == [
+            ("C16", "passed"),
+            ("C17", "passed"),
+            ("C18", "not_configured"),
+        ], result
         limited = client.post("/api/auth/login", json={"email": "nobody@shop.example", "password": "not this one"})
         assert limited.status_code == 429
         assert 0 < int(limited.headers["retry-after"]) <= 60
@@ -291,7 +352,9 @@ def test_the_checks_of_the_edge_find_the_api_as_it_should_be(shop: Shop, backend
         assert run_module(edge_check, {**edge, "allowed_origins": ["https://another.example"]})["failed"]
 
 
-def test_in_maintenance_the_api_says_when_to_come_back_and_health_tells_the_truth(shop: Shop, backend: Path, log: Path) -> None:
+def test_in_maintenance_the_api_says_when_to_come_back_and_health_tells_the_truth(
+    shop: Shop, backend: Path, log: Path
+) -> None:
     with shop.api(backend, log, MAINTENANCE_MODE="true") as api:
         answer = api.get("/api/products", headers={"origin": "https://shop.example"})
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "120")
@@ -300,7 +363,9 @@ def test_in_maintenance_the_api_says_when_to_come_back_and_health_tells_the_trut
 
 
 @pytest.mark.parametrize(("variable", "service"), [("DATABASE_URL", "database"), ("REDIS_URL", "redis")])
-def test_health_names_the_service_that_is_away(shop: Shop, backend: Path, log: Path, variable: str, service: str) -> None:
+def test_health_names_the_service_that_is_away(
+    shop: Shop, backend: Path, log: Path, variable: str, service: str
+) -> None:
     scheme = shop.environment[variable].partition(":")[0]
     with shop.api(backend, log, **{variable: f"{scheme}://127.0.0.1:1/0"}) as api:
         answer = api.get("/health")
@@ -314,7 +379,9 @@ def test_the_shop_sells_from_the_database_while_redis_is_away(shop: Shop, backen
 
 
 @pytest.mark.parametrize("script", ["server", "worker"])
-def test_a_missing_variable_is_named_before_anything_starts(shop: Shop, backend: Path, tmp_path: Path, script: str) -> None:
+def test_a_missing_variable_is_named_before_anything_starts(
+    shop: Shop, backend: Path, tmp_path: Path, script: str
+) -> None:
     process = shop.start(backend, script, tmp_path / "log", REDIS_URL="")
     assert process.wait(PATIENCE) == 1
     assert "REDIS_URL is not set: give the address" in (tmp_path / "log").read_text()
@@ -334,7 +401,9 @@ def test_the_worker_answers_on_a_port_that_it_was_given(shop: Shop, backend: Pat
         assert client.get("/health").json()["release"] == "v1.1.1"
 
 
-def test_the_worker_goes_on_when_redis_drops_it(shop: Shop, api: httpx.Client, customer: dict[str, str], worker: subprocess.Popen[bytes]) -> None:
+def test_the_worker_goes_on_when_redis_drops_it(
+    shop: Shop, api: httpx.Client, customer: dict[str, str], worker: subprocess.Popen[bytes]
+) -> None:
     database = str(shop.redis.connection_pool.connection_kwargs["db"])
     for client in shop.redis.client_list():
         if client["db"] == database and client["cmd"] == "blmove":
@@ -348,7 +417,9 @@ def test_a_job_that_a_killed_worker_had_begun_is_done_once_by_the_next(
     shop: Shop, api: httpx.Client, customer: dict[str, str], backend: Path, log: Path
 ) -> None:
     order = buy(api, customer).json()["id"]
-    assert shop.redis.lmove("queue:email", "queue:email:begun", "LEFT", "RIGHT") == json.dumps({"orderId": order}, separators=(",", ":"))
+    assert shop.redis.lmove("queue:email", "queue:email:begun", "LEFT", "RIGHT") == json.dumps(
+        {"orderId": order}, separators=(",", ":")
+    )
     process = shop.start(backend, "worker", log)
     with _ended(process):
         assert wait_until(lambda: bool(confirmations(shop, order)), PATIENCE)
@@ -356,7 +427,9 @@ def test_a_job_that_a_killed_worker_had_begun_is_done_once_by_the_next(
     assert len(confirmations(shop, order)) == 1
 
 
-def test_a_job_that_fails_is_tried_again(shop: Shop, api: httpx.Client, customer: dict[str, str], worker: subprocess.Popen[bytes], log: Path) -> None:
+def test_a_job_that_fails_is_tried_again(
+    shop: Shop, api: httpx.Client, customer: dict[str, str], worker: subprocess.Popen[bytes], log: Path
+) -> None:
     seen = len(log.read_text())
     shop.sql("""ALTER TABLE "EmailMessage" ADD CONSTRAINT "no_mail_today" CHECK ("status" <> 'sent') NOT VALID""")
     try:
@@ -378,11 +451,19 @@ def test_a_unit_ends_cleanly_when_it_is_asked_to(shop: Shop, backend: Path, tmp_
         assert process.wait(PATIENCE) == 0
 
 
-def test_neither_passwords_nor_tokens_are_logged(shop: Shop, api: httpx.Client, customer: dict[str, str], log: Path) -> None:
+def test_neither_passwords_nor_tokens_are_logged(
+    shop: Shop, api: httpx.Client, customer: dict[str, str], log: Path
+) -> None:
     api.post("/api/auth/login", json={"email": "demo@shop.example", "password": "demo-password"})
     api.get("/api/orders", headers=customer)
     assert wait_until(lambda: "/api/orders" in log.read_text(), PATIENCE)
-    secret = ["demo-password", customer["authorization"].split()[1], shop.environment["JWT_SECRET"], shop.url, shop.environment["REDIS_URL"]]
+    secret = [
+        "demo-password",
+        customer["authorization"].split()[1],
+        shop.environment["JWT_SECRET"],
+        shop.url,
+        shop.environment["REDIS_URL"],
+    ]
     assert [word for word in secret if word in log.read_text()] == []
 
 
@@ -398,7 +479,13 @@ def test_the_shops_prisma_finds_its_schema_up_to_date(shop: Shop, backend: Path)
 
 @pytest.mark.parametrize("tag", ["v1.0.0", "v1.1.1", "v2.0.0"])
 def test_the_migrations_make_what_the_schema_says(shop: Shop, built: Callable[..., Path], tag: str) -> None:
-    arguments = ["migrate", "diff", "--from-migrations=prisma/migrations", "--to-schema-datamodel=prisma/schema.prisma", "--exit-code"]
+    arguments = [
+        "migrate",
+        "diff",
+        "--from-migrations=prisma/migrations",
+        "--to-schema-datamodel=prisma/schema.prisma",
+        "--exit-code",
+    ]
     assert "No difference detected." in _node(shop, built(tag, "backend"), PRISMA, *arguments)
     assert shop.sql("SELECT datname FROM pg_database WHERE datname LIKE 'prisma_migrate_shadow_db%%'") == []
 
@@ -417,7 +504,9 @@ def test_the_broken_release_is_unhealthy_and_otherwise_works(shop: Shop, built: 
         assert api.get("/api/products").status_code == 200
 
 
-def test_earlier_releases_do_not_run_on_the_schema_of_version_2(sandbox: Sandbox, backend: Path, built: Callable[..., Path], log: Path) -> None:
+def test_earlier_releases_do_not_run_on_the_schema_of_version_2(
+    sandbox: Sandbox, backend: Path, built: Callable[..., Path], log: Path
+) -> None:
     with _storefront(sandbox, f"{NAME}-2") as shop:
         for path, content in sorted(files_of("v2.0.0").items()):
             if path.endswith("/migration.sql"):
@@ -432,8 +521,16 @@ def test_earlier_releases_do_not_run_on_the_schema_of_version_2(sandbox: Sandbox
 
 
 def test_every_page_of_the_frontend_tells_its_release(built: Callable[..., Path]) -> None:
-    site = built("v1.1.1", "frontend", command="npm run type-check && npm run build", NEXT_PUBLIC_API_URL="https://api.shop.example")
-    told = {page: re.findall(r'<meta name="release" content="([^"]*)"/>', (site / f"{page}.html").read_text()) for page in PAGES}
+    site = built(
+        "v1.1.1",
+        "frontend",
+        command="npm run type-check && npm run build",
+        NEXT_PUBLIC_API_URL="https://api.shop.example",
+    )
+    told = {
+        page: re.findall(r'<meta name="release" content="([^"]*)"/>', (site / f"{page}.html").read_text())
+        for page in PAGES
+    }
     assert told == {page: ["v1.1.1"] for page in PAGES}
     assert json.loads((site / "release.json").read_text()) == {"release": "v1.1.1"}
     assert any("https://api.shop.example" in script.read_text() for script in site.glob("_next/static/**/*.js"))
@@ -445,7 +542,9 @@ def test_the_broken_frontend_tells_another_release(built: Callable[..., Path]) -
     assert '<meta name="release" content="v1.2.9"/>' in (site / "index.html").read_text()
 
 
-def test_a_frontend_without_the_address_of_its_api_is_not_built(built: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_frontend_without_the_address_of_its_api_is_not_built(
+    built: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(BuildFailed):
         built("v1.1.1", "frontend")
     assert "NEXT_PUBLIC_API_URL is not set" in capsys.readouterr().out

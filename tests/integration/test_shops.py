@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Three shops of other shapes than the example are brought up from their own files, deployed, deployed again and rolled back."""
+"""Three shops of other shapes than the example are brought up from their own files, deployed, deployed
+again and rolled back.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ ADD_COLUMN = 'ALTER TABLE "Product" ADD COLUMN "stock" INTEGER NOT NULL DEFAULT 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "SANDBOX_NAME": NAME}
-    return subprocess.run(words, cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        words, cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
 
 
 def up(*options: str) -> subprocess.CompletedProcess[str]:
@@ -44,7 +48,9 @@ def play(playbook: str, *options: str) -> str:
 
 def git(folder: Path, *words: str) -> None:
     quiet = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "PATH": os.environ["PATH"]}
-    subprocess.run(["git", "-c", "user.name=test", "-c", "user.email=test@shop.example", *words], cwd=folder, check=True, env=quiet)
+    subprocess.run(
+        ["git", "-c", "user.name=test", "-c", "user.email=test@shop.example", *words], cwd=folder, check=True, env=quiet
+    )
 
 
 def release(folder: Path, tag: str) -> None:
@@ -94,7 +100,11 @@ def deploy_twice_and_roll_back(health: str) -> list[str]:
 
     assert "CHECKED" in play("deploy", "-e", "release=v1.0.0", "--check")
     seen = []
-    for playbook, options in (("deploy", ["-e", "release=v1.0.0"]), ("deploy", ["-e", "release=v1.1.0"]), ("rollback", [])):
+    for playbook, options in (
+        ("deploy", ["-e", "release=v1.0.0"]),
+        ("deploy", ["-e", "release=v1.1.0"]),
+        ("rollback", []),
+    ):
         said = play(playbook, *options)
         assert "INCOMPLETE" not in said
         seen.append(live())
@@ -154,7 +164,9 @@ def with_an_unknown_yarn(folder: Path) -> None:
 def with_two_sites(folder: Path) -> None:
     for site in ("shop", "admin"):
         (folder / site).mkdir()
-        (folder / site / "package.json").write_text('{"scripts": {"build": "next build"}, "dependencies": {"next": "16.4.5"}}')
+        (folder / site / "package.json").write_text(
+            '{"scripts": {"build": "next build"}, "dependencies": {"next": "16.4.5"}}'
+        )
         (folder / site / "package-lock.json").write_text('{"lockfileVersion": 3}')
 
 
@@ -173,7 +185,9 @@ def with_a_download(folder: Path) -> None:
         (with_a_download, "package.json", "--online"),
     ],
 )
-def test_a_shop_that_cannot_be_run_is_refused_before_anything_starts(tmp_path: Path, change: Callable[[Path], None], file: str, remedy: str) -> None:
+def test_a_shop_that_cannot_be_run_is_refused_before_anything_starts(
+    tmp_path: Path, change: Callable[[Path], None], file: str, remedy: str
+) -> None:
     folder = tmp_path / "shop"
     shutil.copytree(SHOPS / "api", folder)
     change(folder)

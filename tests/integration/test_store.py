@@ -14,7 +14,9 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core.errors imp
 from ansible_collections.storefront.runbook.plugins.module_utils.release.lease import take
 from ansible_collections.storefront.runbook.plugins.module_utils.release.lease_document import KEY, read
 from ansible_collections.storefront.runbook.plugins.module_utils.store.base import Conflict, unguarded
-from ansible_collections.storefront.runbook.plugins.module_utils.store.conditional_writes import prove_conditional_writes
+from ansible_collections.storefront.runbook.plugins.module_utils.store.conditional_writes import (
+    prove_conditional_writes,
+)
 from ansible_collections.storefront.runbook.plugins.module_utils.store.open import open_store
 
 from tests.integration.object_service import unconditional
@@ -106,6 +108,9 @@ def test_a_bucket_that_is_not_there_is_named_with_the_remedy(s3_options):
 
 def test_a_service_that_is_not_there_is_named_with_the_remedy(s3_options):
     store = open_store({**s3_options, "store_endpoint_url": "http://127.0.0.1:1"}, unguarded)
-    with pytest.raises(Unreachable, match=r"at http://127.0.0.1:1 could not be read: no answer .* Check the network, store_endpoint_url"):
+    with pytest.raises(
+        Unreachable,
+        match=r"at http://127.0.0.1:1 could not be read: no answer .* Check the network, store_endpoint_url",
+    ):
         store.get(KEY)
     store.close()

@@ -52,7 +52,9 @@ def test_an_emergency_takes_the_lease_by_the_stores_clock_and_warns(behind):
     taken = behind(deploy_lease, shifted(600), state="held", tolerate_clock=True)
     assert "differ by 600 s" in taken["remarks"][0] or "differ by 599 s" in taken["remarks"][0]
     assert taken["warnings"] == taken["remarks"]
-    assert abs(datetime.fromisoformat(taken["lease"]["acquired_at"]) - datetime.now(UTC) - timedelta(seconds=600)) < timedelta(seconds=30)
+    assert abs(
+        datetime.fromisoformat(taken["lease"]["acquired_at"]) - datetime.now(UTC) - timedelta(seconds=600)
+    ) < timedelta(seconds=30)
 
 
 @pytest.mark.parametrize("date", [lambda: None, lambda: "soon", lambda: ""])
@@ -65,7 +67,9 @@ def test_a_store_that_does_not_tell_the_time_is_named_and_used(behind, date):
 def test_a_record_of_a_controller_that_was_ahead_is_named_and_stands_where_it_was_written(behind, s3_options):
     facts = {"storefront": "shop", "started_at": "2026-01-01T12:00:00Z", "units": {"frontend": {"id": "dpl_1"}}}
     ahead = (datetime.now(UTC) + timedelta(minutes=10)).isoformat()
-    run_module(release_record, {**s3_options, **facts, "outcome": "released", "release": "v1.0.0", "finished_at": ahead})
+    run_module(
+        release_record, {**s3_options, **facts, "outcome": "released", "release": "v1.0.0", "finished_at": ahead}
+    )
     run_module(release_record, {**s3_options, **facts, "outcome": "released", "release": "v1.1.0"})
     info = run_module(release_info, s3_options)
     assert (info["live"]["release"], info["target"]["release"]) == ("v1.1.0", "v1.0.0")

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The modules vercel_deploy and vercel_info against the sandbox: uploads, builds and domains are real, Vercel is not."""
+"""The modules vercel_deploy and vercel_info against the sandbox: uploads, builds and domains are real,
+Vercel is not.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (frontend / "empty.css").touch()
     _git(root, "init", "--quiet")
     for version in ("1.0.0", "1.1.0", "9.0.0"):
-        (frontend / "package.json").write_text(f'{{"name": "only-of-this-test", "version": "{version}", "scripts": {{"build": "node build.js"}}}}')
+        (frontend / "package.json").write_text(
+            f'{{"name": "only-of-this-test", "version": "{version}", "scripts": {{"build": "node build.js"}}}}'
+        )
         _git(root, "add", ".")
         _git(root, "commit", "--quiet", "--message", version)
         _git(root, "tag", f"v{version}")
@@ -47,7 +51,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _git(root: Path, *words: str) -> None:
-    subprocess.run(["git", "-C", str(root), "-c", "user.name=test", "-c", "user.email=test@shop.example", *words], check=True)
+    subprocess.run(
+        ["git", "-C", str(root), "-c", "user.name=test", "-c", "user.email=test@shop.example", *words], check=True
+    )
 
 
 class Shop:
@@ -59,14 +65,21 @@ class Shop:
 
     def run(self, module: Any, check: bool = False, **params: Any) -> dict[str, Any]:
         vercel = self.state["vercel"]
-        api = {"api_token": self.sandbox.state["tokens"]["vercel"], "api_url": self.sandbox.state["cloud"]["vercel_url"]}
-        return run_module(module, {**api, "team": vercel["team"], "project": vercel["project_name"], **params}, check=check)
+        api = {
+            "api_token": self.sandbox.state["tokens"]["vercel"],
+            "api_url": self.sandbox.state["cloud"]["vercel_url"],
+        }
+        return run_module(
+            module, {**api, "team": vercel["team"], "project": vercel["project_name"], **params}, check=check
+        )
 
     def deploy(self, state: str, **params: Any) -> dict[str, Any]:
         return self.run(vercel_deploy, **{"state": state, "wait_interval": 0.05, "wait_timeout": 60, **params})
 
     def stage(self, ref: str | None, /, **params: Any) -> dict[str, Any]:
-        return self.deploy("staged", **{"path": str(self.repository), "ref": ref, "root_directory": "apps/frontend", **params})
+        return self.deploy(
+            "staged", **{"path": str(self.repository), "ref": ref, "root_directory": "apps/frontend", **params}
+        )
 
     def release(self, release: str, **params: Any) -> dict[str, Any]:
         """Stage a release and serve it; return the deployment."""
@@ -82,7 +95,11 @@ class Shop:
 
     def asked(self, *operations: str) -> list[dict[str, Any]]:
         asked = self.sandbox.cloud("GET", "/requests")
-        return [request for request in asked if request["vendor"] == "vercel" and (not operations or request["operation"] in operations)]
+        return [
+            request
+            for request in asked
+            if request["vendor"] == "vercel" and (not operations or request["operation"] in operations)
+        ]
 
     def writes(self) -> list[str]:
         return [request["operation"] for request in self.asked() if request["method"] != "GET"]
@@ -117,7 +134,8 @@ def test_a_release_is_foretold_staged_verified_promoted_and_taken_back(shop: Sho
 
     staged = shop.stage("v1.0.0")
     assert staged["changed"], staged
-    assert staged["upload"]["sent_files"] in (2, 3)  # two of the four are alike, and another test may have sent an empty file
+    # two of the four are alike, and another test may have sent an empty file
+    assert staged["upload"]["sent_files"] in (2, 3)
     assert staged["previous"] is None
     assert release_at(staged["deployment"]["url"]) == "v1.0.0"
     assert shop.served() is None
@@ -154,12 +172,22 @@ def test_a_release_is_foretold_staged_verified_promoted_and_taken_back(shop: Sho
 def test_a_commit_is_built_from_git_and_a_push_is_adopted_and_neither_is_served_before_it_is_promoted(shop: Shop):
     shop.sandbox.cloud("POST", f"/storefronts/{NAME}/git", {"repository": str(shop.repository)})
     first = shop.release("v1.0.0", auto_assign_domains=False)
-    assert shop.run(vercel_info)["project"]["git"] == {"type": "github", "repository": "shop-example/shop", "production_branch": "main"}
+    assert shop.run(vercel_info)["project"]["git"] == {
+        "type": "github",
+        "repository": "shop-example/shop",
+        "production_branch": "main",
+    }
 
-    pushed = shop.sandbox.cloud("POST", f"/storefronts/{NAME}/push", {"repository": str(shop.repository), "ref": "v1.1.0"})
+    pushed = shop.sandbox.cloud(
+        "POST", f"/storefronts/{NAME}/push", {"repository": str(shop.repository), "ref": "v1.1.0"}
+    )
     wanted = {"commit": pushed["commit"], "release": "v1.1.0"}
     adopted = shop.deploy("staged", source="adopt", **wanted)
-    assert (adopted["deployment"]["id"], adopted["deployment"]["status"], adopted["changed"]) == (pushed["made"]["vercel"], "ready", False), adopted
+    assert (adopted["deployment"]["id"], adopted["deployment"]["status"], adopted["changed"]) == (
+        pushed["made"]["vercel"],
+        "ready",
+        False,
+    ), adopted
     built = shop.deploy("staged", source="commit", **wanted)
     assert built["changed"], built
     assert built["deployment"]["commit"] == adopted["deployment"]["commit"] == pushed["commit"]
@@ -207,7 +235,9 @@ def test_where_a_push_serves_production_staging_is_refused_and_a_push_that_did_i
     shop.sandbox.cloud("POST", f"/storefronts/{NAME}/git", {"repository": str(shop.repository)})
     assert shop.stage("v1.0.0")["error"]["code"] == "push_serves_production"
     assert shop.writes() == []
-    commit = shop.sandbox.cloud("POST", f"/storefronts/{NAME}/push", {"repository": str(shop.repository), "ref": "v1.1.0"})["commit"]
+    commit = shop.sandbox.cloud(
+        "POST", f"/storefronts/{NAME}/push", {"repository": str(shop.repository), "ref": "v1.1.0"}
+    )["commit"]
     wait_until(lambda: shop.served() == "v1.1.0", 20)
     adopted = shop.deploy("staged", source="adopt", commit=commit, release="v1.1.0", auto_assign_domains=False)
     assert [warning for warning in adopted["warnings"] if "went live without any check" in warning]
@@ -217,7 +247,11 @@ def test_where_a_push_serves_production_staging_is_refused_and_a_push_that_did_i
 
 def test_variables_are_set_for_some_environments_and_reach_the_next_build(shop: Shop):
     shop.sandbox.cloud("POST", f"/storefronts/{NAME}/environments", {"slug": "qa"})
-    wanted: dict[str, Any] = {"variables": {"NEXT_PUBLIC_COLOUR": "red"}, "environments": ["production", "qa"], "digest_key": "k"}
+    wanted: dict[str, Any] = {
+        "variables": {"NEXT_PUBLIC_COLOUR": "red"},
+        "environments": ["production", "qa"],
+        "digest_key": "k",
+    }
     assert shop.run(vercel_env, check=True, **wanted)["added"] == ["NEXT_PUBLIC_COLOUR"]
     assert shop.writes() == []
     assert shop.run(vercel_env, **wanted)["changed"]
@@ -228,7 +262,10 @@ def test_variables_are_set_for_some_environments_and_reach_the_next_build(shop: 
     assert "very-secret" not in str(told)
     assert not shop.run(vercel_env, **secret)["changed"]
     gone = shop.run(vercel_env, absent=["NEXT_PUBLIC_COLOUR"], environments=["qa"], digest_key="k")
-    assert (gone["removed"], shop.run(vercel_env, variables={"NEXT_PUBLIC_COLOUR": "red"}, digest_key="k")["changed"]) == (["NEXT_PUBLIC_COLOUR"], False)
+    assert (
+        gone["removed"],
+        shop.run(vercel_env, variables={"NEXT_PUBLIC_COLOUR": "red"}, digest_key="k")["changed"],
+    ) == (["NEXT_PUBLIC_COLOUR"], False)
 
 
 def test_info_tells_what_is_live_and_what_can_be_gone_back_to(shop: Shop):

@@ -44,7 +44,9 @@ def write(folder: Path, release: str) -> None:
         (folder / name).write_bytes(content)
 
 
-def test_vercels_own_client_deploys_promotes_and_rolls_back_and_the_modules_take_it_from_there(sandbox: Sandbox, shop: dict[str, Any], client: Client) -> None:
+def test_vercels_own_client_deploys_promotes_and_rolls_back_and_the_modules_take_it_from_there(
+    sandbox: Sandbox, shop: dict[str, Any], client: Client
+) -> None:
     def run(module: Any, **params: Any) -> dict[str, Any]:
         api = {"api_token": sandbox.state["tokens"]["vercel"], "api_url": sandbox.state["cloud"]["vercel_url"]}
         result = run_module(module, {**api, "team": shop["vercel"]["team"], "project": NAME, **params})
@@ -68,7 +70,8 @@ def test_vercels_own_client_deploys_promotes_and_rolls_back_and_the_modules_take
     write(client.folder, "v1.1.0")
     sandbox.cloud("DELETE", "/requests")
     staged = run(vercel_deploy, state="staged", path=str(client.folder), release="v1.1.0", wait_interval=0.1)
-    assert staged["upload"] == {**staged["upload"], "files": 3, "sent_files": 1}  # the same files as the client's, but for package.json
+    # the same files as the client's, but for package.json
+    assert staged["upload"] == {**staged["upload"], "files": 3, "sent_files": 1}
     run(vercel_deploy, state="promoted", deployment=staged["deployment"]["id"], wait_interval=0.1)
     assert served() == "v1.1.0"
 
@@ -80,7 +83,9 @@ def test_vercels_own_client_deploys_promotes_and_rolls_back_and_the_modules_take
     assert not run(vercel_deploy, state="rolled_back", deployment=by_client["id"])["changed"]
 
 
-def test_the_module_sends_the_files_modes_and_links_that_vercels_own_client_sends(sandbox: Sandbox, shop: dict[str, Any], client: Client) -> None:
+def test_the_module_sends_the_files_modes_and_links_that_vercels_own_client_sends(
+    sandbox: Sandbox, shop: dict[str, Any], client: Client
+) -> None:
     write(client.folder, "v2.0.0")
     for name in (
         ".env",
@@ -99,16 +104,31 @@ def test_the_module_sends_the_files_modes_and_links_that_vercels_own_client_send
     (client.folder / "run.sh").chmod(0o755)
     for link, leads in {"src/alias": "kept.log", "folder": "src", "gone": "src/gone"}.items():
         (client.folder / link).symlink_to(leads)
-    (client.folder / ".vercelignore").write_text("./dist\r\n*.log\r\n!src/kept.log\r\n!.env.local\r\n!node_modules\r\nnode_modules/b\r\n")
+    (client.folder / ".vercelignore").write_text(
+        "./dist\r\n*.log\r\n!src/kept.log\r\n!.env.local\r\n!node_modules\r\nnode_modules/b\r\n"
+    )
     client.stage()
-    api = {"api_token": sandbox.state["tokens"]["vercel"], "api_url": sandbox.state["cloud"]["vercel_url"], "team": shop["vercel"]["team"], "project": NAME}
-    result = run_module(vercel_deploy, {**api, "state": "staged", "path": str(client.folder), "release": "v2.0.0", "wait_interval": 0.1})
+    api = {
+        "api_token": sandbox.state["tokens"]["vercel"],
+        "api_url": sandbox.state["cloud"]["vercel_url"],
+        "team": shop["vercel"]["team"],
+        "project": NAME,
+    }
+    result = run_module(
+        vercel_deploy, {**api, "state": "staged", "path": str(client.folder), "release": "v2.0.0", "wait_interval": 0.1}
+    )
     assert not result["failed"], result
-    saved = json.loads((folder_of(sandbox.name) / "cloud" / "state.json").read_text())["storefronts"][NAME]["site"]["deployments"]
+    saved = json.loads((folder_of(sandbox.name) / "cloud" / "state.json").read_text())["storefronts"][NAME]["site"][
+        "deployments"
+    ]
     by_client, by_module = list(saved.values())[-2:]
     assert by_module["files"] == by_client["files"]
-    assert {".env", ".env.local", "src/kept.log", "node_modules/a/index.js", "run.sh", "folder", "gone"} <= by_module["files"].keys()
+    assert {".env", ".env.local", "src/kept.log", "node_modules/a/index.js", "run.sh", "folder", "gone"} <= by_module[
+        "files"
+    ].keys()
     assert by_module["files"]["run.sh"].endswith(" 100755")
     (client.folder / "run.sh").chmod(0o644)
-    again = run_module(vercel_deploy, {**api, "state": "staged", "path": str(client.folder), "release": "v2.0.0"}, check=True)
+    again = run_module(
+        vercel_deploy, {**api, "state": "staged", "path": str(client.folder), "release": "v2.0.0"}, check=True
+    )
     assert again["changed"]

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is left out of an upload to Vercel, held against the library that Vercel's own client asks, and against the client."""
+"""What is left out of an upload to Vercel, held against the library that Vercel's own client asks, and
+against the client.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,29 @@ from tests.integration.vercel_client import LOCKED, install
 Judge = Callable[[str, list[str]], Any]
 FOLDERS = ("a", "b", "src", "node_modules", "[a]", "b ", "é", "A.b", ".next")
 NAMES = (
-    *("a", "b", "A", "abc", "a.b", ".env", ".env.local", ".env.x.local", "!a", "#a", "*", "x]", "a b", "b ", "-", "\\", "^", "é", "É", "ſ", "😀"),
+    *(
+        "a",
+        "b",
+        "A",
+        "abc",
+        "a.b",
+        ".env",
+        ".env.local",
+        ".env.x.local",
+        "!a",
+        "#a",
+        "*",
+        "x]",
+        "a b",
+        "b ",
+        "-",
+        "\\",
+        "^",
+        "é",
+        "É",
+        "ſ",
+        "😀",
+    ),
     *("$a", "(b)", "\ufeffa"),
 )
 ATOMS = (
@@ -60,7 +84,14 @@ ATOMS = (
 def judge() -> Iterator[Judge]:
     """Ask the library for the paths that it leaves out; the answer is {error} where it fails."""
     argv = [str(node_bin() / "node"), str(LOCKED / "ignored.js"), str(install().parents[3])]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", env={"PATH": os.environ["PATH"]}) as process:
+    with subprocess.Popen(
+        argv,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env={"PATH": os.environ["PATH"]},
+    ) as process:
         questions, answers = cast(TextIO, process.stdin), cast(TextIO, process.stdout)
 
         def ask(text: str, paths: list[str]) -> Any:
@@ -92,7 +123,10 @@ def walked(root: Path, left_out: set[str]) -> list[str]:
 
 def patterns(seed: int) -> str:
     chance = random.Random(seed)
-    lines = [chance.choice(("", "", "!")) + "".join(chance.choices(ATOMS, k=chance.randint(1, 6))) for _unused in range(chance.randint(1, 5))]
+    lines = [
+        chance.choice(("", "", "!")) + "".join(chance.choices(ATOMS, k=chance.randint(1, 6)))
+        for _unused in range(chance.randint(1, 5))
+    ]
     if chance.random() < 0.3:
         lines.append("!" + chance.choice(lines).removeprefix("!"))
     return chance.choice(("\n", "\n", "\r\n")).join(lines)
@@ -112,7 +146,8 @@ def agrees(judge: Judge, root: Path, text: str) -> bool:
 
 @pytest.mark.parametrize("part", range(10))
 def test_it_leaves_out_what_the_clients_library_leaves_out(judge: Judge, tree: Path, part: int) -> None:
-    texts = [text for text in map(patterns, range(part * 150, part * 150 + 150)) if "\n./" not in f"\n{text}"]  # which the client takes off itself
+    # which the client takes off itself
+    texts = [text for text in map(patterns, range(part * 150, part * 150 + 150)) if "\n./" not in f"\n{text}"]
     assert [text for text in texts if not agrees(judge, tree, text)] == []
 
 

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Vercel's own command line client, installed once into .cache/ from the lockfile in vercel_cli/, and run against the sandbox."""
+"""Vercel's own command line client, installed once into .cache/ from the lockfile in vercel_cli/, and run
+against the sandbox.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,16 @@ from sandbox.tools import node_bin
 
 LOCKED = Path(__file__).with_name("vercel_cli")
 CACHE = Path(__file__).parents[2] / ".cache" / "vercel-cli"
-OUT_OF_REACH = re.compile(r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ERR_SOCKET_TIMEOUT|network")
+OUT_OF_REACH = re.compile(
+    r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ERR_SOCKET_TIMEOUT|network"
+)
 NPM_CI = ("ci", "--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund", "--prefer-offline")
 
 
 def install() -> Path:
-    """Return the client's program; skip where npm's registry cannot be reached. One test process installs, the others wait for it."""
+    """Return the client's program; skip where npm's registry cannot be reached. One test process installs,
+    the others wait for it.
+    """
     CACHE.parent.mkdir(exist_ok=True)
     with CACHE.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -40,29 +46,55 @@ def _installed() -> Path:
     shutil.rmtree(CACHE, ignore_errors=True)
     shutil.copytree(LOCKED, CACHE)
     path = f"{node_bin()}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(["npm", *NPM_CI], cwd=CACHE, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["npm", *NPM_CI], cwd=CACHE, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
+    )
     if done.returncode != 0 and OUT_OF_REACH.search(done.stderr):
-        pytest.skip(f"Vercel's client cannot be installed, npm's registry is out of reach: {done.stderr.strip().splitlines()[-1]}")
+        pytest.skip(
+            "Vercel's client cannot be installed, npm's registry is out of reach:"
+            f" {done.stderr.strip().splitlines()[-1]}"
+        )
     assert done.returncode == 0, done.stderr
     mark.write_text(locked)
     return program
 
 
 class Client:
-    """Runs the client in ``folder``, which it takes for the project's: no telemetry, no update check, nobody's configuration, no token in argv."""
+    """Runs the client in ``folder``, which it takes for the project's: no telemetry, no update check,
+    nobody's configuration, no token in argv.
+    """
 
     def __init__(self, folder: Path, home: Path, state: dict[str, Any], shop: dict[str, Any]) -> None:
         self.folder, vercel = folder, shop["vercel"]
         quiet = {"VERCEL_TELEMETRY_DISABLED": "1", "NO_UPDATE_NOTIFIER": "1", "NO_COLOR": "1", "CI": "1"}
         self.env = {"PATH": os.environ["PATH"], "HOME": str(home), "VERCEL_TOKEN": state["tokens"]["vercel"], **quiet}
-        common = ["--api", state["cloud"]["vercel_url"], "--global-config", str(home / "config"), "--scope", "sandbox", "--cwd", str(folder)]
+        common = [
+            "--api",
+            state["cloud"]["vercel_url"],
+            "--global-config",
+            str(home / "config"),
+            "--scope",
+            "sandbox",
+            "--cwd",
+            str(folder),
+        ]
         self.argv = [str(node_bin() / "node"), str(install()), *common]
         (folder / ".vercel").mkdir(exist_ok=True)
-        (folder / ".vercel" / "project.json").write_text(json.dumps({"projectId": vercel["project"], "orgId": vercel["team"]}))
+        (folder / ".vercel" / "project.json").write_text(
+            json.dumps({"projectId": vercel["project"], "orgId": vercel["team"]})
+        )
 
     def __call__(self, *words: str) -> str:
         """Run a command and return what it prints."""
-        done = subprocess.run([*self.argv, *words], env=self.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(
+            [*self.argv, *words],
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
         assert done.returncode == 0, f"vercel {' '.join(words)}: {done.stdout}{done.stderr}"
         return done.stdout.strip()
 

@@ -14,7 +14,8 @@ from ansible_collections.storefront.runbook.plugins.module_utils.store.base impo
 
 
 class MemoryStore:
-    """``ignored`` are the conditions that it does not honour, ``down`` answers nothing, ``lost_answers`` is how many writes are done and reported as refused.
+    """``ignored`` are the conditions that it does not honour, ``down`` answers nothing, ``lost_answers`` is how many
+    writes are done and reported as refused.
 
     ``tells`` is its time, None where it does not tell; ``reads`` are the keys that were asked for.
     ``before_lease`` is called once, before the next write of the lease: somebody else who is quicker.
@@ -46,7 +47,11 @@ class MemoryStore:
 
     def list(self, prefix: str = "") -> list[StoredObject]:
         self._answer()
-        return [StoredObject(key, len(data), datetime.now(UTC)) for key, data in sorted(self.objects.items()) if key.startswith(prefix)]
+        return [
+            StoredObject(key, len(data), datetime.now(UTC))
+            for key, data in sorted(self.objects.items())
+            if key.startswith(prefix)
+        ]
 
     def delete(self, key: str) -> None:
         self._answer()

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests share: a vendor that is a plain function, a clock that nobody waits for, a module run in this process."""
+"""What the tests share: a vendor that is a plain function, a clock that nobody waits for, a module run in
+this process.
+"""
 
 from __future__ import annotations
 
@@ -54,12 +56,16 @@ Answer = requests.Response | Exception
 Script = Callable[[Request], Answer] | Iterable[Answer]
 
 
-def reply(status: int = 200, json: Any = None, *, text: str = "", headers: Mapping[str, str] | None = None) -> requests.Response:
+def reply(
+    status: int = 200, json: Any = None, *, text: str = "", headers: Mapping[str, str] | None = None
+) -> requests.Response:
     """An answer with ``json`` as its body, or else ``text``."""
     response = requests.Response()
     response.status_code = status
     response.reason = HTTPStatus(status).phrase
-    response.headers.update({"Content-Type": "application/json" if json is not None else "text/html; charset=utf-8", **(headers or {})})
+    response.headers.update(
+        {"Content-Type": "application/json" if json is not None else "text/html; charset=utf-8", **(headers or {})}
+    )
     body = io.BytesIO(jsonlib.dumps(json).encode() if json is not None else text.encode())
     response.raw = HTTPResponse(body, preload_content=False, decode_content=False)
     response.encoding = "utf-8"
@@ -68,7 +74,9 @@ def reply(status: int = 200, json: Any = None, *, text: str = "", headers: Mappi
 
 def never_left() -> Exception:
     """No connection was made, so the vendor cannot have acted."""
-    return requests.ConnectionError(MaxRetryError(mock.Mock(), "/", NewConnectionError(mock.Mock(), "Connection refused")))
+    return requests.ConnectionError(
+        MaxRetryError(mock.Mock(), "/", NewConnectionError(mock.Mock(), "Connection refused"))
+    )
 
 
 def connect_timeout() -> Exception:
@@ -77,7 +85,9 @@ def connect_timeout() -> Exception:
 
 def answer_lost() -> Exception:
     """The request left, and the connection broke before the answer came."""
-    return requests.ConnectionError(ProtocolError("Connection aborted.", ConnectionResetError(104, "Connection reset by peer")))
+    return requests.ConnectionError(
+        ProtocolError("Connection aborted.", ConnectionResetError(104, "Connection reset by peer"))
+    )
 
 
 def answer_late() -> Exception:
@@ -88,7 +98,8 @@ def answer_late() -> Exception:
 class FakeVendor(requests.adapters.BaseAdapter):
     """Every host at once, scripted by a function of the request, or by a list of answers used one after the other.
 
-    ``requests`` has what was asked so far. Give a client ``vendor.session()``; ``with vendor.installed():`` puts it under every session there is, for modules.
+    ``requests`` has what was asked so far. Give a client ``vendor.session()``; ``with vendor.installed():`` puts it
+    under every session there is, for modules.
     """
 
     def __init__(self, script: Script) -> None:
@@ -109,7 +120,13 @@ class FakeVendor(requests.adapters.BaseAdapter):
     def send(self, request: requests.PreparedRequest, *_: Any, timeout: Any = None, **__: Any) -> requests.Response:
         assert request.method
         assert request.url
-        sent = Request(request.method, request.url, requests.structures.CaseInsensitiveDict(request.headers), _bytes(request.body), timeout)
+        sent = Request(
+            request.method,
+            request.url,
+            requests.structures.CaseInsensitiveDict(request.headers),
+            _bytes(request.body),
+            timeout,
+        )
         self.requests.append(sent)
         answer = self._answer(sent)
         if isinstance(answer, Exception):
@@ -146,7 +163,9 @@ def _bytes(body: Any) -> bytes:
 
 @dataclass
 class Clock:
-    """Time that passes only when somebody sleeps. ``sleeps`` has what was slept. Hand over ``clock`` and ``clock.sleep``."""
+    """Time that passes only when somebody sleeps. ``sleeps`` has what was slept. Hand over ``clock`` and
+    ``clock.sleep``.
+    """
 
     now: float = 1000.0
     sleeps: list[float] = field(default_factory=list)
@@ -169,20 +188,31 @@ def as_a_module(arguments: Mapping[str, Any]) -> Iterator[None]:
         with contextlib.suppress(ImportError):
             from ansible.module_utils import _internal  # of 2.19 and later
 
-            stack.enter_context(mock.patch.object(_internal, "is_controller", False, create=True))  # a test of a plugin has imported the controller's part
+            # a test of a plugin has imported the controller's part
+            stack.enter_context(mock.patch.object(_internal, "is_controller", False, create=True))
         yield
 
 
-def run_module(module: ModuleType, params: Mapping[str, Any], *, check: bool = False, diff: bool = True) -> dict[str, Any]:
-    """Run a module's ``main()`` here and return what Ansible would get, secrets masked; ``failed`` is always there, and ``warnings`` is a list of strings.
+def run_module(
+    module: ModuleType, params: Mapping[str, Any], *, check: bool = False, diff: bool = True
+) -> dict[str, Any]:
+    """Run a module's ``main()`` here and return what Ansible would get, secrets masked; ``failed`` is always there, and
+    ``warnings`` is a list of strings.
 
-    With MODULES_RUN="in process" or "ordinary" it is a task of a play that runs it: so the integration tests run either way.
+    With MODULES_RUN="in process" or "ordinary" it is a task of a play that runs it: so the integration tests run either
+    way.
     """
     if way := os.environ.get("MODULES_RUN"):
         from tests.integration.in_process import run_in_play
 
         return run_in_play(module.__name__.rpartition(".")[2], params, way, check=check, diff=diff)
-    arguments = {**params, "_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_remote_tmp": "/tmp", "_ansible_tmpdir": "/tmp"}
+    arguments = {
+        **params,
+        "_ansible_check_mode": check,
+        "_ansible_diff": diff,
+        "_ansible_remote_tmp": "/tmp",
+        "_ansible_tmpdir": "/tmp",
+    }
     printed = io.StringIO()
     ansible_warnings._global_warnings.clear()
     ansible_warnings._global_deprecations.clear()

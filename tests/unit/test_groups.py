@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The action groups: every module of one takes each option that the playbooks give the group, and every playbook gives the groups of the modules it runs."""
+"""The action groups: every module of one takes each option that the playbooks give the group, and every
+playbook gives the groups of the modules it runs.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,11 @@ def plays() -> Iterator[tuple[str, dict[str, Any]]]:
                 yield path.name, play
 
 
-GIVEN = {(group.rpartition(".")[2], options.strip("{} ")) for _name, play in plays() for group, options in play["module_defaults"].items()}
+GIVEN = {
+    (group.rpartition(".")[2], options.strip("{} "))
+    for _name, play in plays()
+    for group, options in play["module_defaults"].items()
+}
 
 
 @pytest.mark.parametrize(("group", "variable"), sorted(GIVEN))
@@ -45,7 +51,9 @@ def test_every_module_of_a_group_takes_each_option_that_the_playbooks_give_it(gr
 
 @pytest.mark.parametrize("variable", sorted({variable for _group, variable in GIVEN}))
 def test_what_an_inventory_does_not_set_is_left_out(variable: str) -> None:
-    """A play of the frontend alone has no token of the backend; ansible-core 2.18 renders every group for every task."""
+    """A play of the frontend alone has no token of the backend; ansible-core 2.18 renders every group for
+    every task.
+    """
     assert [text for text in PLAY[variable].values() if "omit" not in text] == []
 
 
@@ -57,14 +65,20 @@ def test_each_vendor_has_a_group_of_its_own() -> None:
 @pytest.mark.parametrize("group", ["store", "lease"])
 def test_every_module_that_takes_the_options_of_a_group_belongs_to_it(group: str) -> None:
     options = {"store": {"store", "store_region"}, "lease": {"lease", "lease_step"}}[group]
-    modules = [path.stem for path in (ROOT / "plugins" / "modules").glob("*.py") if "def argument_spec" in path.read_text()]
+    modules = [
+        path.stem for path in (ROOT / "plugins" / "modules").glob("*.py") if "def argument_spec" in path.read_text()
+    ]
     assert sorted(GROUPS[group]) == sorted(module for module in modules if options <= spec(module).keys())
 
 
 def roles_of(playbook: str) -> set[str]:
-    """The roles that a playbook and its task files include; a name that is a template stands for the roles that are named beside it."""
+    """The roles that a playbook and its task files include; a name that is a template stands for the roles
+    that are named beside it.
+    """
     texts = [(ROOT / "playbooks" / playbook).read_text()]
-    texts += [path.read_text() for path in (ROOT / "playbooks" / "tasks").glob("*.yml") if f"tasks/{path.name}" in texts[0]]
+    texts += [
+        path.read_text() for path in (ROOT / "playbooks" / "tasks").glob("*.yml") if f"tasks/{path.name}" in texts[0]
+    ]
     names = set(re.findall(r"storefront\.runbook\.([a-z]+)\b", "".join(texts)))
     if "storefront.runbook.{{" in "".join(texts):
         names |= {"release", "verify", "database", "backend", "frontend", "edge"}
@@ -73,7 +87,9 @@ def roles_of(playbook: str) -> set[str]:
 
 def modules_of(role: str) -> set[str]:
     files: list[Path] = list((ROOT / "roles" / role / "tasks").glob("*.yml"))
-    named = {name for path in files for name in re.findall(r"(?m)^ *storefront\.runbook\.([a-z_]+):$", path.read_text())}
+    named = {
+        name for path in files for name in re.findall(r"(?m)^ *storefront\.runbook\.([a-z_]+):$", path.read_text())
+    }
     return {module for name in named for module in modules_for(name)}
 
 
@@ -82,5 +98,6 @@ def test_a_playbook_that_runs_every_role_gives_every_group(playbook: str) -> Non
     play = dict(plays())[playbook]
     groups = {group.rpartition(".")[2] for group in play["module_defaults"]}
     modules = {module for role in roles_of(playbook) for module in modules_of(role)}
-    needed = {group for group, members in GROUPS.items() if modules & set(members)} - {"github", "sentry", "slack"}  # the role notify gives its own
+    # the role notify gives its own
+    needed = {group for group, members in GROUPS.items() if modules & set(members)} - {"github", "sentry", "slack"}
     assert needed - groups == ({"lease"} if playbook == "preflight.yml" else set())

@@ -16,7 +16,9 @@ ROOT = Path(__file__).parents[2]
 PHRASES = [
     (re.compile(pattern), instead)
     for pattern, _arrow, instead in (
-        line.partition(" => ") for line in (ROOT / "tests/phrases.txt").read_text().splitlines() if line and not line.startswith("#")
+        line.partition(" => ")
+        for line in (ROOT / "tests/phrases.txt").read_text().splitlines()
+        if line and not line.startswith("#")
     )
 ]
 
@@ -27,10 +29,10 @@ CLEAN = (
     "plugins/module_utils/source",
     "plugins/module_utils/store",
     "playbooks/tasks",
-    *(f"playbooks/{name}.yml" for name in ("backup", "backups", "database", "deploy", "migrate", "preflight", "prove", "restore", "rollback")),
+    *(f"playbooks/{name}.yml" for name in ("backup", "backups", "database", "deploy", "migrate", "preflight", "prove", "restore", "rollback")),  # noqa: E501
     *(f"plugins/module_utils/release/{name}.py" for name in (
-        "backup_listing", "database_outcome", "database_outlook", "database_policy", "evidence", "lease", "lease_document",
-        "ledger", "ledger_history", "ledger_keys", "migrations", "notices", "outcome", "phases", "platforms", "restores",
+        "backup_listing", "database_outcome", "database_outlook", "database_policy", "evidence", "lease", "lease_document",  # noqa: E501
+        "ledger", "ledger_history", "ledger_keys", "migrations", "notices", "outcome", "phases", "platforms", "restores",  # noqa: E501
         "results", "rollout", "settling", "store_clock", "target", "units",
     )),
     *(f"docs/{name}.md" for name in ("architecture", "coverage", "deploy", "failure", "faults")),
@@ -57,7 +59,9 @@ def texts(path: str) -> Iterator[tuple[int, str]]:
 
 
 def strings(node: ast.AST) -> Iterator[tuple[int, str]]:
-    """Yield the strings below a node. The parts of an f-string are one string, so that a phrase is found across them."""
+    """Yield the strings below a node. The parts of an f-string are one string, so that a phrase is found
+    across them.
+    """
     if isinstance(node, ast.JoinedStr):
         yield node.lineno, "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
         for part in node.values:

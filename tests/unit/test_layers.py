@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who may import whom: each package imports from lower floors only, no file takes part in a circle, and no role includes another."""
+"""Who may import whom: each package imports from lower floors only, no file takes part in a circle, and no
+role includes another.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +27,22 @@ URL = re.compile(r"https?://\w", re.IGNORECASE)
 
 SOURCES = sorted(path.relative_to(PLUGINS).as_posix() for path in PLUGINS.rglob("*.py"))
 MODULES = [path for path in SOURCES if path.startswith("modules/")]
-FLOORS = (("core",), ("source", "site", "store", "postgres"), ("platforms", "migrations", "release"), ("backup", "checks"), ("restore",))
+FLOORS = (
+    ("core",),
+    ("source", "site", "store", "postgres"),
+    ("platforms", "migrations", "release"),
+    ("backup", "checks"),
+    ("restore",),
+)
 PACKAGES = tuple(package for floor in FLOORS for package in floor)
 FOLDERS = {path.relative_to(PLUGINS).as_posix() for path in PLUGINS.rglob("*") if path.is_dir()}
-LONG_EXPRESSION = re.compile(r"\{\{(?:(?!\}\}).)*\n(?:(?!\}\}).)*\}\}|\{%|^ *(?:when|failed_when|changed_when|until|that): *[>|]-?$", re.DOTALL | re.MULTILINE)
-YAML_FILES = sorted(path.relative_to(ROOT).as_posix() for folder in ("playbooks", "roles") for path in (ROOT / folder).rglob("*.yml"))
+LONG_EXPRESSION = re.compile(
+    r"\{\{(?:(?!\}\}).)*\n(?:(?!\}\}).)*\}\}|\{%|^ *(?:when|failed_when|changed_when|until|that): *[>|]-?$",
+    re.DOTALL | re.MULTILINE,
+)
+YAML_FILES = sorted(
+    path.relative_to(ROOT).as_posix() for folder in ("playbooks", "roles") for path in (ROOT / folder).rglob("*.yml")
+)
 ROLE_FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("roles/*/*/**/*.y*ml"))
 
 
@@ -53,7 +66,9 @@ def imports(path: str, text: str) -> Iterator[str]:
 
 
 def vendor(path: str) -> str:
-    """``module_utils/platforms/vercel/states.py`` belongs to ``vercel``, and ``module_utils/platforms/slack.py`` to ``slack``."""
+    """``module_utils/platforms/vercel/states.py`` belongs to ``vercel``, and
+    ``module_utils/platforms/slack.py`` to ``slack``.
+    """
     return path.removeprefix("module_utils/platforms/").partition("/")[0].removesuffix(".py")
 
 
@@ -65,7 +80,8 @@ def below(package: str) -> set[str]:
 
 MAY_IMPORT = {
     **{package: below(package) for package in PACKAGES},
-    "platforms": {"core", "source", "platforms"},  # a vendor's client knows neither the store nor a database: it takes the lease as a callable
+    # a vendor's client knows neither the store nor a database: it takes the lease as a callable
+    "platforms": {"core", "source", "platforms"},
     "modules": set(PACKAGES),
     "action": {"core", "release", "action"},
     "filter": {"release"},
@@ -105,14 +121,23 @@ def urls_in_code(text: str) -> list[str]:
     """Every string with a URL outside of the documentation and docstrings."""
     tree = ast.parse(text)
     documentation = [
-        node for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in DOCUMENTATION
+        node
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id in DOCUMENTATION
     ]
-    docstrings = [node for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
+    docstrings = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    ]
     left_out = {id(inner) for node in [*documentation, *docstrings] for inner in ast.walk(node)}
     return [
         node.value
         for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in left_out and URL.search(node.value)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and id(node) not in left_out
+        and URL.search(node.value)
     ]
 
 
@@ -133,7 +158,9 @@ def roles_included(document: Any) -> Iterator[str]:
             if key.rpartition(".")[2] in ("include_role", "import_role"):
                 yield value["name"] if isinstance(value, dict) else str(value)
             elif key in ("dependencies", "roles") and isinstance(value, list):
-                yield from (str(item.get("role") or item.get("name")) if isinstance(item, dict) else str(item) for item in value)
+                yield from (
+                    str(item.get("role") or item.get("name")) if isinstance(item, dict) else str(item) for item in value
+                )
             else:
                 yield from roles_included(value)
 
@@ -146,7 +173,9 @@ def test_a_file_imports_only_what_its_layer_may(path: str) -> None:
 def circles(graph: Mapping[str, set[str]]) -> list[set[str]]:
     """Return the groups of files that import each other, directly or by others."""
     reached = {file: _reached(file, graph) for file in graph}
-    groups = {frozenset(other for other in reached[file] if file in reached[other]) for file in graph if file in reached[file]}
+    groups = {
+        frozenset(other for other in reached[file] if file in reached[other]) for file in graph if file in reached[file]
+    }
     return sorted((set(group) for group in groups), key=sorted)
 
 
@@ -166,7 +195,9 @@ def test_no_file_takes_part_in_a_circle() -> None:
 
 
 def sandbox_imports(path: Path) -> set[str]:
-    """Return the modules that a file of the sandbox imports relatively, including those that it only needs for type hints."""
+    """Return the modules that a file of the sandbox imports relatively, including those that it only needs
+    for type hints.
+    """
     folder = path.relative_to(ROOT).parent.parts
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -192,12 +223,17 @@ def test_a_circle_is_found() -> None:
 
 
 def drawing() -> str:
-    """Return who may import whom as a Mermaid graph: each box may import from the boxes that its arrows lead to, and from those below them."""
+    """Return who may import whom as a Mermaid graph: each box may import from the boxes that its arrows
+    lead to, and from those below them.
+    """
     floors = [(f"floor{number}", packages) for number, packages in enumerate(FLOORS)]
     lines = ["graph TD"]
     for name, packages in reversed(floors):
         lines += [f"  subgraph {name}[ ]", *(f"    {package}" for package in packages), "  end"]
-    lines += [f"  {upper} --> {lower}" for (upper, _), (lower, _) in zip(reversed(floors[1:]), reversed(floors[:-1]), strict=True)]
+    lines += [
+        f"  {upper} --> {lower}"
+        for (upper, _above), (lower, _below) in zip(reversed(floors[1:]), reversed(floors[:-1]), strict=True)
+    ]
     lines += ["  playbooks --> roles", "  roles --> modules", "  roles --> filter", f"  modules --> {floors[-1][0]}"]
     others = {name: packages - {name} for name, packages in MAY_IMPORT.items() if name not in (*PACKAGES, "modules")}
     lines += [f"  {name} --> {package}" for name, packages in others.items() for package in sorted(packages)]
@@ -210,11 +246,15 @@ def test_the_architecture_is_drawn_as_the_rule_says() -> None:
     before, _old, after = re.split(r"(```mermaid\n.*?\n```)", text, maxsplit=1, flags=re.DOTALL)
     if os.environ.get("UPDATE_DOCS"):
         page.write_text(before + drawing() + after)
-    assert page.read_text() == before + drawing() + after, "docs/architecture.md draws another rule: UPDATE_DOCS=1 writes it"
+    assert page.read_text() == before + drawing() + after, (
+        "docs/architecture.md draws another rule: UPDATE_DOCS=1 writes it"
+    )
 
 
 def long_expressions(text: str) -> list[str]:
-    """Return the Jinja expressions of a YAML file that span several lines, and its Jinja statements: decisions that belong in Python."""
+    """Return the Jinja expressions of a YAML file that span several lines, and its Jinja statements:
+    decisions that belong in Python.
+    """
     return [found[0] for found in LONG_EXPRESSION.finditer(text)]
 
 
@@ -225,7 +265,12 @@ def test_no_playbook_and_no_role_decides_in_jinja(path: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["a: >-\n  {{ b\n     if c else d }}", "a: >-\n  {%- for b in c -%}{{ b }}{%- endfor -%}", "when: >-\n  a and\n  b", "    failed_when: >-\n      a\n"],
+    [
+        "a: >-\n  {{ b\n     if c else d }}",
+        "a: >-\n  {%- for b in c -%}{{ b }}{%- endfor -%}",
+        "when: >-\n  a and\n  b",
+        "    failed_when: >-\n      a\n",
+    ],
 )
 def test_a_decision_in_jinja_is_found(text: str) -> None:
     assert long_expressions(text)
@@ -249,9 +294,21 @@ def test_no_role_includes_another(path: str) -> None:
 
 
 def test_platforms_and_data_work_where_ansible_is_not_installed() -> None:
-    names = [path.removesuffix(".py").replace("/", ".") for path in SOURCES if layer(path) in ("platforms", "data", "release")]
-    script = "import importlib, sys\nsys.modules['ansible'] = None\n" + "".join(f"importlib.import_module('{PACKAGE}.plugins.{name}')\n" for name in names)
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT / ".ansible" / "collections", capture_output=True, text=True, check=False)
+    names = [
+        path.removesuffix(".py").replace("/", ".")
+        for path in SOURCES
+        if layer(path) in ("platforms", "data", "release")
+    ]
+    script = "import importlib, sys\nsys.modules['ansible'] = None\n" + "".join(
+        f"importlib.import_module('{PACKAGE}.plugins.{name}')\n" for name in names
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT / ".ansible" / "collections",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.stderr == ""
 
 
@@ -260,7 +317,11 @@ def test_platforms_and_data_work_where_ansible_is_not_installed() -> None:
     [
         ("module_utils/core/http.py", "from ..platforms import vercel", "core imports platforms"),
         ("module_utils/core/http.py", "from ..store.base import Store", "core imports store"),
-        ("module_utils/core/http.py", "def f():\n    from ansible.module_utils.basic import env_fallback", "imports ansible.module_utils.basic.env_fallback"),
+        (
+            "module_utils/core/http.py",
+            "def f():\n    from ansible.module_utils.basic import env_fallback",
+            "imports ansible.module_utils.basic.env_fallback",
+        ),
         ("module_utils/platforms/vercel/client.py", "from ..railway.client import up", "vercel imports railway"),
         ("module_utils/platforms/vercel/client.py", "from ..railway import client", "vercel imports railway"),
         ("module_utils/platforms/common.py", "from .railway import client", "common imports railway"),
@@ -269,11 +330,23 @@ def test_platforms_and_data_work_where_ansible_is_not_installed() -> None:
         ("module_utils/store/base.py", "import ansible", "imports ansible"),
         ("module_utils/release/migrations.py", "from ..backup import manifest", "release imports backup"),
         ("filter/decisions.py", "from ..module_utils.store import base", "filter imports store"),
-        ("module_utils/release/lease.py", "from ..core.module import Guard", "imports module_utils/core/module, which imports Ansible"),
+        (
+            "module_utils/release/lease.py",
+            "from ..core.module import Guard",
+            "imports module_utils/core/module, which imports Ansible",
+        ),
         ("module_utils/store/base.py", "from ...modules.cf_purge import plan", "store imports modules"),
         ("modules/cf_purge.py", "from .health_check import plan", "modules imports modules"),
-        ("modules/cf_purge.py", "from ansible.module_utils.basic import AnsibleModule", "knows AnsibleModule, which core/module.py is for"),
-        ("modules/cf_purge.py", f"from {PACKAGE}.plugins.module_utils.core import http", f"imports {PACKAGE}.plugins.module_utils.core.http absolutely"),
+        (
+            "modules/cf_purge.py",
+            "from ansible.module_utils.basic import AnsibleModule",
+            "knows AnsibleModule, which core/module.py is for",
+        ),
+        (
+            "modules/cf_purge.py",
+            f"from {PACKAGE}.plugins.module_utils.core import http",
+            f"imports {PACKAGE}.plugins.module_utils.core.http absolutely",
+        ),
     ],
 )
 def test_the_rule_finds(path: str, text: str, fault: str) -> None:
@@ -283,10 +356,16 @@ def test_the_rule_finds(path: str, text: str, fault: str) -> None:
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        ("module_utils/platforms/vercel/client.py", "from .states import Deployment\nfrom ...core.http import ApiClient"),
+        (
+            "module_utils/platforms/vercel/client.py",
+            "from .states import Deployment\nfrom ...core.http import ApiClient",
+        ),
         ("module_utils/platforms/vercel/client.py", "from ..common import Goal"),
         ("module_utils/release/ledger.py", "from ..store.base import Store"),
-        ("modules/cf_purge.py", "import re\nfrom ..module_utils.core.module import run\nfrom ..module_utils.platforms import cloudflare"),
+        (
+            "modules/cf_purge.py",
+            "import re\nfrom ..module_utils.core.module import run\nfrom ..module_utils.platforms import cloudflare",
+        ),
     ],
 )
 def test_the_rule_allows(path: str, text: str) -> None:

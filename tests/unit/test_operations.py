@@ -21,7 +21,9 @@ def test_what_no_test_exercises_is_named() -> None:
     assert missing(EVERY - {("vercel", "promote"), ("render", "scale")}) == ["render scale", "vercel promote"]
 
 
-@pytest.mark.parametrize(("vendor", "name"), sorted((vendor, name) for vendor, names in OTHERS.items() for name in names))
+@pytest.mark.parametrize(
+    ("vendor", "name"), sorted((vendor, name) for vendor, names in OTHERS.items() for name in names)
+)
 def test_an_exception_is_of_an_operation_that_there_is(vendor: str, name: str) -> None:
     assert name in OPERATIONS[vendor]
     assert vendor not in BESIDE

@@ -13,25 +13,34 @@ from conftest import ROOT
 
 DOCUMENTATION = {"DOCUMENTATION", "EXAMPLES", "RETURN"}
 MODULES = sorted((ROOT / "plugins" / "modules").glob("*.py"))
-MOST = 100
+MOST = 90
 LONGER = {  # the most lines of a module that has a reason
-    "prisma_migrate": (160, "one module migrates, verifies and marks, each by three runners"),
-    "pg_backup": (155, "a backup plans its encryption, its format and its verification"),
-    "prisma_rehearse": (115, "a rehearsal takes one of three copies"),
+    "deploy_lease": (115, "it takes, renews and releases, and keeps the journal of the deploy"),
+    "prisma_rehearse": (120, "a rehearsal takes one of three copies"),
+    "vercel_deploy": (125, "one module stages, promotes, rolls back and redeploys"),
 }
 
 
 def code_lines(text: str) -> int:
-    """Count the lines of a file less its documentation, docstrings, comments and blank lines."""
+    """Count the lines of a file less its documentation, argument spec, docstrings, comments and blank lines."""
     tree = ast.parse(text)
     left_out: set[int] = set()
     for node in ast.walk(tree):
-        is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        is_documentation = isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in DOCUMENTATION
-        if isinstance(node, ast.Expr | ast.Assign) and (is_text or is_documentation):
+        is_text = (
+            isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        )
+        is_documentation = (
+            isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and node.targets[0].id in DOCUMENTATION
+        )
+        is_spec = isinstance(node, ast.FunctionDef) and node.name == "argument_spec"
+        if isinstance(node, ast.Expr | ast.Assign | ast.FunctionDef) and (is_text or is_documentation or is_spec):
             left_out |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     lines = enumerate(text.splitlines(), start=1)
-    return sum(1 for number, line in lines if number not in left_out and line.strip() and not line.lstrip().startswith("#"))
+    return sum(
+        1 for number, line in lines if number not in left_out and line.strip() and not line.lstrip().startswith("#")
+    )
 
 
 @pytest.mark.parametrize("path", MODULES, ids=[path.stem for path in MODULES])
@@ -41,5 +50,8 @@ def test_a_module_is_thin(path) -> None:
 
 
 def test_code_is_counted_without_what_explains_it() -> None:
-    text = '"""Doc."""\n\nDOCUMENTATION = r"""\na\nb\n"""\n# why\nX = 1\n\n\ndef f():\n    """Doc\n    more."""\n    return X\n'
+    text = (
+        '"""Doc."""\n\nDOCUMENTATION = r"""\na\nb\n"""\n# why\nX = 1\n\n\ndef f():\n    """Doc\n    more."""\n   '
+        " return X\n"
+    )
     assert code_lines(text) == 3

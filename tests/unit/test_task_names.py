@@ -13,7 +13,12 @@ from conftest import ROOT
 
 NAME = re.compile(r'^ *- name: "?([^"\n]+)"?$', re.MULTILINE)
 FILES = [*sorted((ROOT / "playbooks").rglob("*.yml")), *sorted((ROOT / "roles").glob("*/tasks/*.yml"))]
-NAMES = [(path.relative_to(ROOT).as_posix(), name) for path in FILES for name in NAME.findall(path.read_text()) if not path.name.endswith(".meta.yml")]
+NAMES = [
+    (path.relative_to(ROOT).as_posix(), name)
+    for path in FILES
+    for name in NAME.findall(path.read_text())
+    if not path.name.endswith(".meta.yml")
+]
 # Words that say nothing of what is done: write Record, Report, Check, Verify, Create.
 VAGUE = {"Keep", "Tell", "Say", "Look", "Note", "See", "Make", "Let", "Remember", "Claim", "Go", "Do", "Handle"}
 NO_VERB = {"The", "A", "An", "It", "This", "When", "If", "No", "Not", "What"}
@@ -25,7 +30,11 @@ def fault(name: str) -> str | None:
     words = name.split()
     if len(words) < 2:
         return "says what is done, but not to what"
-    if not words[0][:1].isupper() or words[0] in VAGUE | NO_VERB or (words[0].endswith(("ing", "ed")) and words[0] != "Ping"):
+    if (
+        not words[0][:1].isupper()
+        or words[0] in VAGUE | NO_VERB
+        or (words[0].endswith(("ing", "ed")) and words[0] != "Ping")
+    ):
         return "does not begin with an exact verb in the imperative"
     return "has a pronoun for what it is about" if DANGLING.search(name) else None
 
@@ -35,11 +44,29 @@ def test_a_task_is_named_by_what_it_does_to_what(path: str, name: str) -> None:
     assert fault(name) is None
 
 
-@pytest.mark.parametrize("name", ["Keep what is live", "The public sees the release", "Report", "Ping it", "Recording the snapshot", "record the snapshot"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Keep what is live",
+        "The public sees the release",
+        "Report",
+        "Ping it",
+        "Recording the snapshot",
+        "record the snapshot",
+    ],
+)
 def test_a_riddle_is_found(name: str) -> None:
     assert fault(name)
 
 
-@pytest.mark.parametrize("name", ["Record the snapshot", "Begin {{ step }}", "Fail with what happened", "Record what is not back, {{ attempt.what }}"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Record the snapshot",
+        "Begin {{ step }}",
+        "Fail with what happened",
+        "Record what is not back, {{ attempt.what }}",
+    ],
+)
 def test_an_instruction_is_taken(name: str) -> None:
     assert fault(name) is None

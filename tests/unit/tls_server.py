@@ -37,7 +37,13 @@ class Authority:
     def made(cls, folder: Path) -> Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
-        made = cls(folder, key, _built(name, name, key, key, (NOW - 30 * DAY, NOW + 30 * DAY), x509.BasicConstraints(ca=True, path_length=None)))
+        made = cls(
+            folder,
+            key,
+            _built(
+                name, name, key, key, (NOW - 30 * DAY, NOW + 30 * DAY), x509.BasicConstraints(ca=True, path_length=None)
+            ),
+        )
         made.file.write_bytes(made.certificate.public_bytes(serialization.Encoding.PEM))
         return made
 
@@ -50,18 +56,33 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         alternative = x509.SubjectAlternativeName([_named(name) for name in names])
-        certificate = _built(subject, self.certificate.subject, key, self.key, (begins, ends), x509.BasicConstraints(ca=False, path_length=None), alternative)
+        certificate = _built(
+            subject,
+            self.certificate.subject,
+            key,
+            self.key,
+            (begins, ends),
+            x509.BasicConstraints(ca=False, path_length=None),
+            alternative,
+        )
         return self._kept(key, certificate)
 
     def self_signed(self, name: str) -> Path:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         plain = x509.BasicConstraints(ca=False, path_length=None)
-        return self._kept(key, _built(subject, subject, key, key, (NOW - DAY, NOW + DAY), plain, x509.SubjectAlternativeName([_named(name)])))
+        return self._kept(
+            key,
+            _built(
+                subject, subject, key, key, (NOW - DAY, NOW + DAY), plain, x509.SubjectAlternativeName([_named(name)])
+            ),
+        )
 
     def _kept(self, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> Path:
         file = self.folder / f"{certificate.serial_number}.pem"
-        pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        pem = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
         file.write_bytes(pem + certificate.public_bytes(serialization.Encoding.PEM))
         return file
 
@@ -83,7 +104,10 @@ def _built(
 ) -> x509.Certificate:
     builder = x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number(), *dates)
     # Python 3.13 and later asks for these, as the rules for certificates do.
-    identifiers = [x509.SubjectKeyIdentifier.from_public_key(key.public_key()), x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())]
+    identifiers = [
+        x509.SubjectKeyIdentifier.from_public_key(key.public_key()),
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()),
+    ]
     for extension in [*extensions, *identifiers, _usage(extensions)]:
         builder = builder.add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
     return builder.sign(signer, hashes.SHA256())

@@ -38,7 +38,9 @@ FOLDER = "storefront.runbook-restore-"
 
 @dataclass(frozen=True)
 class Archive:
-    """``path`` is for programs that get ``descriptors``: a file has no name, so that nothing of it stays when this process is killed."""
+    """``path`` is for programs that get ``descriptors``: a file has no name, so that nothing of it stays
+    when this process is killed.
+    """
 
     manifest: Mapping[str, Any]
     path: str
@@ -53,10 +55,14 @@ class Archive:
             return None
 
 
-def choose(store: Store, name: str, prefix: str, database: str | None, warn: Callable[[str], None] = nothing) -> Manifest:
-    """Return the manifest of the backup ``name``, or for ``latest`` of the newest one of ``database`` (any, when None) that can be read.
+def choose(
+    store: Store, name: str, prefix: str, database: str | None, warn: Callable[[str], None] = nothing
+) -> Manifest:
+    """Return the manifest of the backup ``name``, or for ``latest`` of the newest one of ``database`` (any, when None)
+    that can be read.
 
-    Raises ConfigError, for a name that was given also when its manifest cannot be read. What ``latest`` leaves out for that is warned of.
+    Raises ConfigError, for a name that was given also when its manifest cannot be read. What ``latest`` leaves out for
+    that is warned of.
     """
     if name != LATEST:
         return read_manifest(store, name, prefix)
@@ -77,12 +83,16 @@ def choose(store: Store, name: str, prefix: str, database: str | None, warn: Cal
     whose = f" of the database {database}" if database else ""
     besides = f" but the damaged {', '.join(damaged)}" if damaged else ""
     raise ConfigError(
-        f"{store.describe()} has no backup{whose} below {prefix}{besides}. Make one with pg_backup, or correct store or prefix.", code="no_backup"
+        f"{store.describe()} has no backup{whose} below {prefix}{besides}. Make one with pg_backup, or correct store or"
+        " prefix.",
+        code="no_backup",
     )
 
 
 @contextmanager
-def fetch(store: Store, name: str, prefix: str, identity: str | None, heartbeat: Callable[[], None], *, frozen: bool = False) -> Iterator[Archive]:
+def fetch(
+    store: Store, name: str, prefix: str, identity: str | None, heartbeat: Callable[[], None], *, frozen: bool = False
+) -> Iterator[Archive]:
     """Give a backup as an archive, to be loaded ``frozen`` as archive_layout.py has it.
 
     Raises ConfigError without the right identity, RunbookError unless it is what its manifest tells of, and whole.
@@ -100,7 +110,9 @@ def fetch(store: Store, name: str, prefix: str, identity: str | None, heartbeat:
 
 @contextmanager
 def fetch_file(path: str, sha256: str | None, heartbeat: Callable[[], None]) -> Iterator[Archive]:
-    """Give a file that pg_dump wrote in the custom format, in zstd or not, as an archive. ``sha256`` is what it has to be."""
+    """Give a file that pg_dump wrote in the custom format, in zstd or not, as an archive. ``sha256`` is
+    what it has to be.
+    """
     source, digest, tick = Path(path), hashlib.sha256(), paced(heartbeat)
     if not source.is_file():
         raise ConfigError(f"There is no file {path}. Correct file.", code="no_backup")
@@ -114,7 +126,10 @@ def fetch_file(path: str, sha256: str | None, heartbeat: Callable[[], None]) -> 
 
         with _unnamed(_unpacked(pieces(), path), path) as (name, descriptor):
             if sha256 and digest.hexdigest() != sha256.lower():
-                raise ConfigError(f"The SHA-256 of {path} is {digest.hexdigest()} and not {sha256}. It is another file, or damaged.", code="checksum")
+                raise ConfigError(
+                    f"The SHA-256 of {path} is {digest.hexdigest()} and not {sha256}. It is another file, or damaged.",
+                    code="checksum",
+                )
             yield Archive({"name": source.name, "sha256": digest.hexdigest()}, name, (descriptor,))
 
 
@@ -126,7 +141,11 @@ def _unnamed(pieces: Iterable[bytes], what: str, *, frozen: bool = False) -> Ite
             lay_out(pieces, file, frozen=frozen)
             file.flush()
         if os.pread(file.fileno(), len(CUSTOM), 0) != CUSTOM:
-            raise ConfigError(f"{what} is no archive in pg_dump's custom format. Make one with pg_backup, or with pg_dump --format=custom.", code="no_archive")
+            raise ConfigError(
+                f"{what} is no archive in pg_dump's custom format. Make one with pg_backup, or with pg_dump"
+                " --format=custom.",
+                code="no_archive",
+            )
         yield f"/dev/fd/{file.fileno()}", file.fileno()
 
 
@@ -135,11 +154,15 @@ def _unpacked(pieces: Iterable[bytes], what: str) -> Iterator[bytes]:
     rest = iter(pieces)
     first = next(rest, b"")
     if first.startswith(GZIP):
-        raise ConfigError(f"{what} is in gzip, as scripts write plain SQL: restore it with gunzip and psql.", code="no_archive")
+        raise ConfigError(
+            f"{what} is in gzip, as scripts write plain SQL: restore it with gunzip and psql.", code="no_archive"
+        )
     try:
         yield from unpack(chain([first], rest)) if first.startswith(ZSTD) else chain([first], rest)
     except NotWhole:
-        raise ConfigError(f"{what} cannot be unpacked: it is cut off or damaged. Take another file.", code="damaged") from None
+        raise ConfigError(
+            f"{what} cannot be unpacked: it is cut off or damaged. Take another file.", code="damaged"
+        ) from None
 
 
 @contextmanager
@@ -148,22 +171,31 @@ def _room() -> Iterator[None]:
         yield
     except OSError as error:
         raise ConfigError(
-            f"The backup does not fit into {tempfile.gettempdir()}: {error.strerror}. Make room there, or set TMPDIR to a folder that has it.", code="no_room"
+            f"The backup does not fit into {tempfile.gettempdir()}: {error.strerror}. Make room there, or set TMPDIR to"
+            " a folder that has it.",
+            code="no_room",
         ) from None
 
 
 def keep_proof(store: Store, proof: Mapping[str, Any], prefix: str, now: datetime) -> None:
     """Keep a proof among the backup's objects: as the one that is looked at first, and for good under its time.
 
-    The latter makes it one, so it comes last: whoever is killed in between has proven nothing, and the next run writes both.
+    The latter makes it one, so it comes last: whoever is killed in between has proven nothing, and the next run writes
+    both.
     """
     write_proof(store, proof["backup"], {**proof, "duration": proof["recovery_seconds"]}, prefix)
     stamp = f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03}Z"  # two proofs may be of one second
-    store.put_if_absent(f"{prefix}{proof['backup']}{PROOF.removesuffix('.json')}-{stamp}.json", json.dumps(proof, indent=2).encode())
+    store.put_if_absent(
+        f"{prefix}{proof['backup']}{PROOF.removesuffix('.json')}-{stamp}.json", json.dumps(proof, indent=2).encode()
+    )
 
 
-def proofs(store: Store, manifest: Mapping[str, Any], prefix: str, warn: Callable[[str], None] = nothing) -> list[dict[str, Any]]:
-    """Return what restores have proven of a backup, the newest first; a proof of another object of this name, or one that cannot be read, is none."""
+def proofs(
+    store: Store, manifest: Mapping[str, Any], prefix: str, warn: Callable[[str], None] = nothing
+) -> list[dict[str, Any]]:
+    """Return what restores have proven of a backup, the newest first; a proof of another object of this
+    name, or one that cannot be read, is none.
+    """
     entries = store.list(f"{prefix}{manifest['name']}{PROOF.removesuffix('.json')}-")
     found = [read_proof_at(store, entry.key, KEPT_PROOF_SHAPE, entry.size, warn) for entry in entries]
     return [proof for proof in reversed(found) if proof and proof["sha256"] == manifest["sha256"]]

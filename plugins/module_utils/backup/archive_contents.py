@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The table of contents of an archive of pg_dump: what each entry is called, whose it is, and which statement makes it.
 
-Its shape is in PostgreSQL's sources, src/bin/pg_dump: pg_backup_archiver.c (ReadHead, ReadToc), pg_backup_custom.c and pg_backup_directory.c.
+Its shape is in PostgreSQL's sources, src/bin/pg_dump: pg_backup_archiver.c (ReadHead, ReadToc), pg_backup_custom.c and
+pg_backup_directory.c.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ MOST = 1 << 30  # bytes of a text, or a number of entries, which nothing but dam
 
 @dataclass(frozen=True)
 class Item:
-    """An entry. ``kind`` is pg_dump's word, such as TABLE or ACL; ``makes`` and ``drops`` are SQL, which may be empty."""
+    """An entry. ``kind`` is pg_dump's word, such as TABLE or ACL; ``makes`` and ``drops`` are SQL, which
+    may be empty.
+    """
 
     number: int
     kind: str
@@ -38,7 +41,9 @@ class Item:
 
 
 class Items:
-    """The entries of an archive, read anew from its file each time: the SQL of a whole database is never held at once."""
+    """The entries of an archive, read anew from its file each time: the SQL of a whole database is never
+    held at once.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -65,7 +70,9 @@ class Contents:
 
 
 def read_contents(path: str) -> Contents:
-    """Read the table of contents of an archive: a file, or a folder of the format directory. Raises UnknownShape and OSError."""
+    """Read the table of contents of an archive: a file, or a folder of the format directory. Raises
+    UnknownShape and OSError.
+    """
     found = Path(path, "toc.dat") if Path(path).is_dir() else Path(path)
     with _opened(found) as file:
         server, dumper = _Reader(file).versions()

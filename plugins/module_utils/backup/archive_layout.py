@@ -3,13 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An archive that pg_dump wrote into a pipe, laid out for ``pg_restore --jobs`` on its way into a file.
 
-Into a pipe pg_dump cannot go back to tell where a table's data begins, so each connection of pg_restore steps through all data before its table; and without
-compression each row is a piece of its own, to be read, sent and received one by one. Here rows are joined, and the table of contents is told where tables
-begin. It stays the same archive otherwise, and one of a shape that is not known here stays as it is. Its shape is in PostgreSQL's sources,
-src/bin/pg_dump: pg_backup_archiver.c (ReadHead, ReadToc) and pg_backup_custom.c.
+Into a pipe pg_dump cannot go back to tell where a table's data begins, so each connection of pg_restore steps through
+all data before its table; and without compression each row is a piece of its own, to be read, sent and received one by
+one. Here rows are joined, and the table of contents is told where tables begin. It stays the same archive otherwise,
+and one of a shape that is not known here stays as it is. Its shape is in PostgreSQL's sources, src/bin/pg_dump:
+pg_backup_archiver.c (ReadHead, ReadToc) and pg_backup_custom.c.
 
-Rows can also be asked to be loaded frozen, as VACUUM would leave them: else the first query that reads a table writes all of it again. The server refuses that
-but for a table that was made or emptied in the same transaction, as ``pg_restore --jobs`` empties each that it has made itself.
+Rows can also be asked to be loaded frozen, as VACUUM would leave them: else the first query that reads a table writes
+all of it again. The server refuses that but for a table that was made or emptied in the same transaction, as
+``pg_restore --jobs`` empties each that it has made itself.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ NUMBER = 5  # bytes: the sign, and four, the least first
 NOTHING = bytes(NUMBER)
 MOST = 1 << 28  # bytes of a text in the table of contents, which is held as a whole; nothing but damage exceeds it
 WINDOW = 1 << 16  # bytes of rows that are joined: the server works on them while the next ones are on their way
-# What COPY writes as text holds no zero byte, and each of its rows ends with a newline: so this is the end of a row and the length of the next.
+# What COPY writes as text holds no zero byte, and each of its rows ends with a newline: so this is the end of a row and
+# the length of the next.
 BETWEEN_ROWS = re.compile(rb"\n\0.{4}", re.DOTALL)
 
 PLAIN = re.compile(rb"[a-z_][a-z0-9_]*")  # a name that is quoted only where all are, or where it is a keyword
@@ -105,7 +108,8 @@ class _Contents:
         self._positions: dict[int, int] = {}  # by an entry's number, where the position of its data belongs
         self._tables: set[bytes] = set()  # numbers of the tables that it makes, as dependencies name them
         self._all_quoted = False  # then pg_restore does not empty the tables that it has made
-        self._copies: list[tuple[bytes, int, bytes]] = []  # (the number of the table, where the statement begins that loads it, the statement)
+        # (the number of the table, where the statement begins that loads it, the statement)
+        self._copies: list[tuple[bytes, int, bytes]] = []
 
     def read(self) -> None:
         if self._bytes(len(CUSTOM)) != CUSTOM:
@@ -135,7 +139,8 @@ class _Contents:
             needed.append(text)
         if kind == b"TABLE":
             self._tables.add(b"%d" % number)
-        if kind == b"TABLE DATA" and not made_by and needed and copied_by and copied_by.endswith(COPIED):  # else it is loaded through its parent
+        # else it is loaded through its parent
+        if kind == b"TABLE DATA" and not made_by and needed and copied_by and copied_by.endswith(COPIED):
             self._copies.append((needed[0], begins, copied_by))
             self._all_quoted |= copied_by.startswith(b'COPY "') and PLAIN.fullmatch(schema or b"") is not None
         state = self._bytes(1)[0]
@@ -147,7 +152,11 @@ class _Contents:
 
     def write(self, file: IO[bytes], *, frozen: bool) -> dict[int, int]:
         """Write it and return by each entry's number where the position of its data belongs."""
-        copies = [(begins, copied_by) for table, begins, copied_by in self._copies if frozen and not self._all_quoted and table in self._tables]
+        copies = [
+            (begins, copied_by)
+            for table, begins, copied_by in self._copies
+            if frozen and not self._all_quoted and table in self._tables
+        ]
         longer = len(COPIED_FROZEN) - len(COPIED)
         written = 0
         for begins, copied_by in copies:
@@ -156,7 +165,10 @@ class _Contents:
             written = begins + len(_as_text(copied_by))
             self._source.at += len(_as_text(copied_by))
         self._source.copy(file, self._at - written)
-        return {number: at + longer * sum(begins < at for begins, _copied_by in copies) for number, at in self._positions.items()}
+        return {
+            number: at + longer * sum(begins < at for begins, _copied_by in copies)
+            for number, at in self._positions.items()
+        }
 
     def _bytes(self, size: int) -> bytes:
         if not self._source.has(self._at + size):
@@ -215,18 +227,25 @@ def _copy_pieces(source: _Source, file: IO[bytes], *, of_text: bool) -> None:
 
 
 def _join_rows(window: bytes) -> tuple[bytes, int] | None:
-    """Return (the rows at the beginning of a window in one piece, how much of the window they were), None where they are no rows of text."""
+    """Return (the rows at the beginning of a window in one piece, how much of the window they were), None
+    where they are no rows of text.
+    """
     end = window.find(NOTHING, NUMBER)
     if end < 0:
         end = window.rfind(b"\n\0") + 1
     rows = BETWEEN_ROWS.sub(b"\n", window[NUMBER:end])
-    return (rows, end) if rows and 0 not in rows else None  # a zero is of a length that is cut, or that does not follow a newline
+    # a zero is of a length that is cut, or that does not follow a newline
+    return (rows, end) if rows and 0 not in rows else None
 
 
 def _join(window: bytes) -> tuple[bytes, int]:
     """Do the same one by one, for pieces of any kind; of those alone that are in the window as a whole."""
     pieces, at = [], 0
-    while (start := at + NUMBER) <= len(window) and (size := _number(window[at:start])) > 0 and (end := start + size) <= len(window):
+    while (
+        (start := at + NUMBER) <= len(window)
+        and (size := _number(window[at:start])) > 0
+        and (end := start + size) <= len(window)
+    ):
         pieces.append(window[start:end])
         at = end
     return b"".join(pieces), at

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The roles and extensions that an archive takes for granted, by its table of contents.
 
-An entry names its owner. Those who were granted something stand in the statement of an entry whose kind is known, at a place that is known: it is read word by
-word, so that no name and no text in quotes is taken for a part of it.
+An entry names its owner. Those who were granted something stand in the statement of an entry whose kind is known, at a
+place that is known: it is read word by word, so that no name and no text in quotes is taken for a part of it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,29 @@ from .archive_contents import Contents, Item
 # The kinds for which pg_restore writes ALTER … OWNER TO; what else has an owner has that of its table.
 OWNED = frozenset(
     {
-        *("AGGREGATE", "BLOB", "BLOB METADATA", "COLLATION", "CONVERSION", "DOMAIN", "EVENT TRIGGER", "FOREIGN DATA WRAPPER", "FOREIGN TABLE", "FUNCTION"),
-        *("MATERIALIZED VIEW", "OPERATOR", "OPERATOR CLASS", "OPERATOR FAMILY", "PROCEDURAL LANGUAGE", "PROCEDURE", "PUBLICATION", "SCHEMA", "SEQUENCE"),
+        *(
+            "AGGREGATE",
+            "BLOB",
+            "BLOB METADATA",
+            "COLLATION",
+            "CONVERSION",
+            "DOMAIN",
+            "EVENT TRIGGER",
+            "FOREIGN DATA WRAPPER",
+            "FOREIGN TABLE",
+            "FUNCTION",
+        ),
+        *(
+            "MATERIALIZED VIEW",
+            "OPERATOR",
+            "OPERATOR CLASS",
+            "OPERATOR FAMILY",
+            "PROCEDURAL LANGUAGE",
+            "PROCEDURE",
+            "PUBLICATION",
+            "SCHEMA",
+            "SEQUENCE",
+        ),
         *("SERVER", "STATISTICS", "TABLE", "TEXT SEARCH CONFIGURATION", "TEXT SEARCH DICTIONARY", "TYPE", "VIEW"),
     }
 )
@@ -29,7 +50,9 @@ WORD = re.compile(r"""("(?:[^"]|"")*")|('(?:[^']|'')*')|(\$(\w*)\$.*?\$\4\$)|([\
 
 @dataclass(frozen=True)
 class Needs:
-    """``owners`` are roles that own something in the archive, ``others`` those with a grant, a policy or a user mapping."""
+    """``owners`` are roles that own something in the archive, ``others`` those with a grant, a policy or a
+    user mapping.
+    """
 
     extensions: frozenset[str]
     owners: frozenset[str]
@@ -50,7 +73,9 @@ def needs_of(contents: Contents) -> Needs:
 
 
 def is_public(item: Item) -> bool:
-    """Whether it is the schema that each new database has already. Up to PostgreSQL 14 it belongs to the superuser who made the server."""
+    """Whether it is the schema that each new database has already. Up to PostgreSQL 14 it belongs to the
+    superuser who made the server.
+    """
     return item.kind == "SCHEMA" and item.name == "public"
 
 
@@ -63,7 +88,8 @@ def _named(item: Item) -> Iterator[str]:
         elif item.kind == "USER MAPPING":
             yield from _roles_after(statement, {"FOR"}, first=True)
         else:
-            yield from _roles_after(statement, {"AUTHORIZATION", "ROLE"}, first=True)  # SET SESSION AUTHORIZATION; FOR ROLE
+            # SET SESSION AUTHORIZATION; FOR ROLE
+            yield from _roles_after(statement, {"AUTHORIZATION", "ROLE"}, first=True)
             yield from _roles_after(statement, {"TO", "FROM"}, first=False)
 
 

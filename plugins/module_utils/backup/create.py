@@ -39,7 +39,8 @@ SCRATCH = "storefront-backup-"  # and whose it is: the process's number and when
 class Server:
     """What is known of the database before it is dumped.
 
-    ``size`` is in bytes, ``migrations`` are as the manifest has them, ``not_carried`` is what the backup will leave out.
+    ``size`` is in bytes, ``migrations`` are as the manifest has them, ``not_carried`` is what the backup will leave
+    out.
     """
 
     version: str
@@ -54,11 +55,15 @@ class Server:
 
 def inspect_server(connection: Any, database: Database) -> Server:
     """Ask the server. Raises RunbookError and ConfigError."""
-    ((version, size),) = query(connection, "SELECT current_setting('server_version'), pg_database_size(current_database())")
+    ((version, size),) = query(
+        connection, "SELECT current_setting('server_version'), pg_database_size(current_database())"
+    )
     refuse_undumpable(connection, database)
     left_out = not_carried(connection)
     applied = history.inspect(connection, []).applied
-    return Server(version.split(" ")[0], size, {"count": len(applied), "last": applied[-1] if applied else None}, left_out)
+    return Server(
+        version.split(" ")[0], size, {"count": len(applied), "last": applied[-1] if applied else None}, left_out
+    )
 
 
 def describe(database: Database, server: Server, shape: Shape, recipients: list[str]) -> Manifest:
@@ -93,7 +98,8 @@ def make(
     heartbeat: Any,
     progress: Progress,
 ) -> Manifest:
-    """Create the backup that ``facts`` describe, verify it by ``facts["verified"]``, and return its manifest, which is written last.
+    """Create the backup that ``facts`` describe, verify it by ``facts["verified"]``, and return its manifest, which is
+    written last.
 
     ``connection`` leads to the database. It gives the snapshot and is closed once that is dumped.
     """
@@ -107,7 +113,9 @@ def make(
         with snapshot(connection, count_limit, heartbeat) as seen, counting(seen, heartbeat) as counter:
             dumping = replace(target, heartbeat=counter.heartbeat)
             if shape.format == "directory":
-                objects = dump_folder(database, tools["pg_dump"], dumping, seen.scope(), jobs=shape.jobs, scratch=scratch)
+                objects = dump_folder(
+                    database, tools["pg_dump"], dumping, seen.scope(), jobs=shape.jobs, scratch=scratch
+                )
             else:  # about a quarter: no indexes, and zstd halves the rest at least
                 objects = dump_stream(database, tools["pg_dump"], dumping, seen.scope(), facts["database_size"] // 4)
             counted, found = counter.result()
@@ -123,7 +131,9 @@ def make(
             "objects": objects,
             "bytes_per_second": round(raw_size / max((dumped - began).total_seconds(), 0.001)),
         }
-        made = OpenBackup(store, manifest, prefix, encryption.parse_identity(identity) if identity and recipients else [], heartbeat)
+        made = OpenBackup(
+            store, manifest, prefix, encryption.parse_identity(identity) if identity and recipients else [], heartbeat
+        )
         if facts["verified"] == "checksum":
             made.verify()
         elif facts["verified"] == "decode":  # which looks at the checksums too
@@ -140,7 +150,8 @@ def make(
 
 @contextmanager
 def scratch_folder(shape: Shape) -> Iterator[Path]:
-    """Give a folder for this user only, for data in the clear, which is gone afterwards. Where this process is killed, ``sweep`` removes it.
+    """Give a folder for this user only, for data in the clear, which is gone afterwards. Where this process is killed,
+    ``sweep`` removes it.
 
     A stream needs none, so it gets the parent, and nothing is written there.
     """
@@ -150,7 +161,10 @@ def scratch_folder(shape: Shape) -> Iterator[Path]:
     try:
         made = tempfile.TemporaryDirectory(dir=shape.scratch, prefix=f"{SCRATCH}{os.getpid()}-{started(os.getpid())}-")
     except OSError as error:
-        raise ConfigError(f"Nothing can be written to {shape.scratch}: {error.strerror}. Name another folder as scratch_dir.", code="no_room") from None
+        raise ConfigError(
+            f"Nothing can be written to {shape.scratch}: {error.strerror}. Name another folder as scratch_dir.",
+            code="no_room",
+        ) from None
     with made as folder:
         yield Path(folder)
 

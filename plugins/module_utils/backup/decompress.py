@@ -16,7 +16,8 @@ except ImportError as error:  # reported by core.module.run through missing_requ
     ZSTANDARD_ERROR = str(error)
 
 AT_ONCE = 1 << 18  # bytes of what is unpacked
-# The decoder does not report that its input ends within a frame. So a frame of ours is appended, and its content has to be the last that comes out.
+# The decoder does not report that its input ends within a frame. So a frame of ours is appended, and its content has to
+# be the last that comes out.
 END = b"storefront.runbook: the end"
 
 
@@ -42,7 +43,9 @@ class NotWhole(Exception):
 
 
 def _with_end(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Add the frame to the last piece: one that begins a piece is taken for a whole one, even where the header of another was cut before it."""
+    """Add the frame to the last piece: one that begins a piece is taken for a whole one, even where the
+    header of another was cut before it.
+    """
     held = b""
     for piece in filter(None, pieces):
         if held:

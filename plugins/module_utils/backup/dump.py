@@ -57,12 +57,17 @@ class Progress:
 
     def told(self, seconds: float) -> str:
         rate = self.raw / max(seconds, 0.001)
-        return f"{self.raw / 1e6:.0f} MB dumped, {self.stored / 1e6:.0f} MB stored in {seconds:.0f} s, {rate / 1e6:.1f} MB/s"
+        return (
+            f"{self.raw / 1e6:.0f} MB dumped, {self.stored / 1e6:.0f} MB stored in {seconds:.0f} s, {rate / 1e6:.1f}"
+            " MB/s"
+        )
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where the objects of one backup go, and how: ``key`` is what their keys begin with; without ``recipients`` they are not encrypted."""
+    """Where the objects of one backup go, and how: ``key`` is what their keys begin with; without
+    ``recipients`` they are not encrypted.
+    """
 
     store: Store
     key: str
@@ -74,12 +79,15 @@ class Target:
     def suffix(self) -> str:
         return ".zst.age" if self.recipients else ".zst"
 
-    def put(self, source: str, pieces: Iterable[bytes], heartbeat: Beat, expected: int = 0, *, counted: bool = False) -> dict[str, Any]:
+    def put(
+        self, source: str, pieces: Iterable[bytes], heartbeat: Beat, expected: int = 0, *, counted: bool = False
+    ) -> dict[str, Any]:
         """Store a stream of about ``expected`` bytes as one object, and return {source, file, size, raw_size, sha256}.
 
         ``counted`` says that the progress has its raw bytes already.
 
-        It is completed only once ``pieces`` ended well, and taken back otherwise. Raises what ``pieces``, ``heartbeat`` and the store raise.
+        It is completed only once ``pieces`` ended well, and taken back otherwise. Raises what ``pieces``, ``heartbeat``
+        and the store raise.
         """
         file = source + self.suffix()
         digest, size, raw_size = hashlib.sha256(), 0, 0
@@ -115,17 +123,26 @@ class Target:
         return {"source": source, "file": file, "size": size, "raw_size": raw_size, "sha256": digest.hexdigest()}
 
 
-def dump_stream(database: Database, tool: Tool, target: Target, scope: Sequence[str], expected: int) -> list[dict[str, Any]]:
+def dump_stream(
+    database: Database, tool: Tool, target: Target, scope: Sequence[str], expected: int
+) -> list[dict[str, Any]]:
     """Dump what the options ``scope`` of pg_dump name into one object of about ``expected`` bytes.
 
     Raises CommandFailed, and whatever the heartbeat and the store raise.
     """
-    with _pg_dump(database, tool, ["--format=custom", *scope], stdout=subprocess.PIPE, pipesize=CHUNK) as (process, said):
+    with _pg_dump(database, tool, ["--format=custom", *scope], stdout=subprocess.PIPE, pipesize=CHUNK) as (
+        process,
+        said,
+    ):
         return [target.put(DUMP, _printed(process, said, database, target.heartbeat), target.heartbeat, expected)]
 
 
-def dump_folder(database: Database, tool: Tool, target: Target, scope: Sequence[str], *, jobs: int, scratch: Path) -> list[dict[str, Any]]:
-    """Dump the same with ``jobs`` connections into a folder of ``scratch``, and store each of its files as an object, ``jobs`` at a time too."""
+def dump_folder(
+    database: Database, tool: Tool, target: Target, scope: Sequence[str], *, jobs: int, scratch: Path
+) -> list[dict[str, Any]]:
+    """Dump the same with ``jobs`` connections into a folder of ``scratch``, and store each of its files as
+    an object, ``jobs`` at a time too.
+    """
     folder = scratch / "dump"
     options = ["--format=directory", f"--jobs={jobs}", f"--file={folder}", *scope]
     with _pg_dump(database, tool, options, stdout=subprocess.DEVNULL) as (process, said):
@@ -146,7 +163,9 @@ def _size(folder: Path) -> int:
 
 
 def _put_files(files: Sequence[Path], target: Target, jobs: int) -> list[dict[str, Any]]:
-    """Store files, the largest first; each is removed once it is stored, so that no more than needed lies on the disk."""
+    """Store files, the largest first; each is removed once it is stored, so that no more than needed lies
+    on the disk.
+    """
     stopped = threading.Event()
 
     def check() -> None:
@@ -181,10 +200,18 @@ def _put_files(files: Sequence[Path], target: Target, jobs: int) -> list[dict[st
 
 
 @contextmanager
-def _pg_dump(database: Database, tool: Tool, options: Sequence[str], **pipes: Any) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
+def _pg_dump(
+    database: Database, tool: Tool, options: Sequence[str], **pipes: Any
+) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
     """Run pg_dump, which does not outlive the block; what it says is in the file."""
     with libpq_access(database) as access, tempfile.TemporaryFile() as said:
-        process = spawn([tool.path, *options, "--compress=0", "--no-password"], **access, stdin=subprocess.DEVNULL, stderr=said, **pipes)
+        process = spawn(
+            [tool.path, *options, "--compress=0", "--no-password"],
+            **access,
+            stdin=subprocess.DEVNULL,
+            stderr=said,
+            **pipes,
+        )
         try:
             yield process, said
         finally:
@@ -194,7 +221,9 @@ def _pg_dump(database: Database, tool: Tool, options: Sequence[str], **pipes: An
 
 
 def _printed(process: subprocess.Popen[bytes], said: IO[bytes], database: Database, heartbeat: Beat) -> Iterator[bytes]:
-    """Yield what pg_dump prints, call ``heartbeat`` also while it is silent, and raise CommandFailed at the end unless its exit code is 0."""
+    """Yield what pg_dump prints, call ``heartbeat`` also while it is silent, and raise CommandFailed at the
+    end unless its exit code is 0.
+    """
     descriptor = cast(IO[bytes], process.stdout).fileno()
     tick = paced(heartbeat)
     while True:
@@ -213,7 +242,9 @@ def _expect_success(process: subprocess.Popen[bytes], said: IO[bytes], database:
         said.seek(0)
         words = redact(said.read()[-2000:].decode(errors="replace").strip(), [database.password])
         raise CommandFailed(
-            f"pg_dump of {database.describe()} ended with exit code {process.returncode}, so there is no backup: {words}", code=str(process.returncode)
+            f"pg_dump of {database.describe()} ended with exit code {process.returncode}, so there is no backup:"
+            f" {words}",
+            code=str(process.returncode),
         )
 
 

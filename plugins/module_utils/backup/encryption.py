@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Encryption of streams with age: to public keys where backups are made, with a secret key where they are read. See age-encryption.org/v1."""
+"""Encryption of streams with age: to public keys where backups are made, with a secret key where they are
+read. See age-encryption.org/v1.
+"""
 
 from __future__ import annotations
 
@@ -32,20 +34,25 @@ def parse_recipients(recipients: Sequence[str]) -> list[Any]:
     for text in recipients:
         if SECRET_KEY in text.upper():
             raise ConfigError(
-                "recipients holds a secret key of age, whose place is not here. Take it for disclosed: make another with age-keygen, and give its public key.",
+                "recipients holds a secret key of age, whose place is not here. Take it for disclosed: make another"
+                " with age-keygen, and give its public key.",
                 code="bad_recipient",
             )
         try:
             keys.append(pyrage.x25519.Recipient.from_str(text.strip()))
         except pyrage.RecipientError:
             raise ConfigError(
-                f"{text!r} in recipients is no public key of age. Give what age-keygen prints as public key: it begins with age1.", code="bad_recipient"
+                f"{text!r} in recipients is no public key of age. Give what age-keygen prints as public key: it begins"
+                " with age1.",
+                code="bad_recipient",
             ) from None
     return keys
 
 
 def parse_identity(text: str) -> list[Any]:
-    """Return the secret keys in ``text``, the content of a file of age-keygen or a key alone. Raises ConfigError, which does not show it."""
+    """Return the secret keys in ``text``, the content of a file of age-keygen or a key alone. Raises
+    ConfigError, which does not show it.
+    """
     _need_library()
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     try:
@@ -53,7 +60,10 @@ def parse_identity(text: str) -> list[Any]:
     except pyrage.IdentityError:
         keys = []
     if not keys:
-        raise ConfigError(f"identity holds no secret key of age. Give what age-keygen wrote: a line that begins with {SECRET_KEY}1.", code="bad_identity")
+        raise ConfigError(
+            f"identity holds no secret key of age. Give what age-keygen wrote: a line that begins with {SECRET_KEY}1.",
+            code="bad_identity",
+        )
     return keys
 
 
@@ -74,7 +84,8 @@ def encrypt(pieces: Iterable[bytes], write: Callable[[bytes], object], recipient
 def decrypt(pieces: Iterable[bytes], identities: Sequence[Any]) -> Iterator[bytes]:
     """Give the plain text of a stream, decrypted in a thread of its own a little ahead.
 
-    Raises what ``pieces`` raises, ConfigError when no identity fits and RunbookError when it was changed or cut; so its end alone makes it whole.
+    Raises what ``pieces`` raises, ConfigError when no identity fits and RunbookError when it was changed or cut; so its
+    end alone makes it whole.
     """
     ready: queue.Queue[bytes | BaseException | None] = queue.Queue(AHEAD)
     unwanted = threading.Event()
@@ -116,7 +127,9 @@ def _decrypt(pieces: Iterable[bytes], hand_on: Callable[[bytes], None], identiti
     except Exception as error:
         failure = reader.failure or writer.failure
         if not failure and "No matching keys" in str(error):
-            failure = ConfigError("identity is the secret key of none of those that it was encrypted to.", code="wrong_identity")
+            failure = ConfigError(
+                "identity is the secret key of none of those that it was encrypted to.", code="wrong_identity"
+            )
         raise failure or RunbookError("It was changed or cut after it was encrypted.", code="damaged") from None
     writer.flush_rest()
 
@@ -170,6 +183,7 @@ class _Writer:
 def _need_library() -> None:
     if PYRAGE_ERROR:
         raise ConfigError(
-            f"Encrypted backups need the Python library pyrage, which {sys.executable} does not have. Install it: pip install 'pyrage>=1.3'.",
+            f"Encrypted backups need the Python library pyrage, which {sys.executable} does not have. Install it: pip"
+            " install 'pyrage>=1.3'.",
             code="missing_library",
         )

@@ -28,14 +28,31 @@ from .not_carried import warning
 PROGRAMS = ("pg_dump", "pg_restore")
 NOTE_INTERVAL = 10.0  # seconds between two notes of how far it is
 # Fields of the manifest that are not known before the backup is created.
-UNKNOWN = ("tables", "estimates", "invalid_indexes", "raw_size", "size", "sha256", "objects", "finished_at", "duration", "bytes_per_second")
+UNKNOWN = (
+    "tables",
+    "estimates",
+    "invalid_indexes",
+    "raw_size",
+    "size",
+    "sha256",
+    "objects",
+    "finished_at",
+    "duration",
+    "bytes_per_second",
+)
 
 
 class Job:
     """The database, the store, and the options of pg_backup in ``params``. Raises ConfigError."""
 
     def __init__(
-        self, params: Mapping[str, Any], *, permit: Permit | None, warn: Callable[[str], None], note: Callable[[str], None], heartbeat: Callable[[], None]
+        self,
+        params: Mapping[str, Any],
+        *,
+        permit: Permit | None,
+        warn: Callable[[str], None],
+        note: Callable[[str], None],
+        heartbeat: Callable[[], None],
     ) -> None:
         self.params, self.warn = params, warn
         self.database = direct(params["database_url"], remedy="database_url")
@@ -57,7 +74,10 @@ class Job:
             self._note(f"Backup of {self.database.name}: {self.progress.told(now - self._began)}")
         self._waiter.check("the backup")
         if now - self._began > self._waiter.timeout:
-            raise WaitTimeout(f"The backup was not done after {self._waiter.timeout:g} s (wait_timeout) and was discarded. Increase wait_timeout.")
+            raise WaitTimeout(
+                f"The backup was not done after {self._waiter.timeout:g} s (wait_timeout) and was discarded. Increase"
+                " wait_timeout."
+            )
 
     def plan(self) -> Plan:
         started = datetime.now(UTC)
@@ -66,7 +86,9 @@ class Job:
         if self.params["verify"] == "decode":
             request.refuse_undecodable(recipients, identity)
         if self.params["count_limit"] < 0:
-            raise ConfigError(f"count_limit is {self.params['count_limit']}. Give a number of bytes, or 0 to count no rows.")
+            raise ConfigError(
+                f"count_limit is {self.params['count_limit']}. Give a number of bytes, or 0 to count no rows."
+            )
         self.store.refuse_public(self.warn)
         catalogue = read_catalogue(self.store, self.prefix)
         if name in catalogue.names:
@@ -74,7 +96,8 @@ class Job:
         if catalogue.leftovers:
             keys = ", ".join(left.key for left in catalogue.leftovers)
             self.warn(
-                f"{self.store.describe()} has objects of failed runs, or of backups that others are creating: {keys}. Delete those that nobody is writing."
+                f"{self.store.describe()} has objects of failed runs, or of backups that others are creating: {keys}."
+                " Delete those that nobody is writing."
             )
         connection, server, tools = self._inspect()
         shape = request.choose_shape(self.params, server.size)
@@ -105,7 +128,12 @@ class Job:
             )
             return {"backup": manifest}
 
-        after = {"backup": facts["location"], "database_size": server.size, "format": shape.format, "encryption": facts["encryption"]}
+        after = {
+            "backup": facts["location"],
+            "database_size": server.size,
+            "format": shape.format,
+            "encryption": facts["encryption"],
+        }
         return Plan(before={}, after=after, todo=create, result={"backup": {**facts, **dict.fromkeys(UNKNOWN)}})
 
     def _existing(self, name: str, catalogue: Catalogue) -> Plan:
@@ -117,7 +145,9 @@ class Job:
         return Plan(before={"backup": name}, after={"backup": name}, result={"backup": manifest})
 
     def _inspect(self) -> tuple[Any, Server, dict[str, Tool]]:
-        """Inspect the server and, meanwhile, the programs on this machine. Return a connection too, which the backup goes on with."""
+        """Inspect the server and, meanwhile, the programs on this machine. Return a connection too, which
+        the backup goes on with.
+        """
         with ThreadPoolExecutor(len(PROGRAMS)) as pool:
             asked = {name: pool.submit(installed, name, self.params["postgres_bin"]) for name in PROGRAMS}
             connection = self._held.enter_context(closing(connect(self.database)))
@@ -125,7 +155,11 @@ class Job:
         left_out = warning(server.not_carried)
         if left_out:
             self.warn(left_out)
-        return connection, server, self._choose_tools({name: answer.result() for name, answer in asked.items()}, server.major)
+        return (
+            connection,
+            server,
+            self._choose_tools({name: answer.result() for name, answer in asked.items()}, server.major),
+        )
 
     def _choose_tools(self, found: Mapping[str, list[Tool]], server_major: int) -> dict[str, Tool]:
         """Return pg_dump, and the pg_restore that can restore what it dumps to the same server.

@@ -14,7 +14,19 @@ from ..core.errors import ConfigError
 from ..store.base import Store
 from .manifest import LEVELS, PREFIX, Catalogue, Leftover, Manifest, read_catalogue, read_manifest, read_proof
 
-FIELDS = ("name", "location", "database", "release", "format", "encryption", "recipients", "size", "database_size", "server_version", "migrations")
+FIELDS = (
+    "name",
+    "location",
+    "database",
+    "release",
+    "format",
+    "encryption",
+    "recipients",
+    "size",
+    "database_size",
+    "server_version",
+    "migrations",
+)
 
 
 @dataclass(frozen=True)
@@ -42,7 +54,13 @@ class Backup:
             "finished_at": self.manifest["finished_at"],
             "age": round((now - self.finished).total_seconds()),
             "proof": level,
-            "proven_at": proof.get("at") if level == proof.get("level") else self.manifest["finished_at"] if level != "none" else None,
+            "proven_at": (
+                proof.get("at")
+                if level == proof.get("level")
+                else self.manifest["finished_at"]
+                if level != "none"
+                else None
+            ),
             "recovery_seconds": proof.get("duration"),
             "damage": self.damage,
         }
@@ -50,7 +68,9 @@ class Backup:
 
 @dataclass(frozen=True)
 class Listing:
-    """``backups`` are sorted from the newest; ``unreadable`` maps names to what is wrong with their manifests. ``warnings`` has that, and bad proofs."""
+    """``backups`` are sorted from the newest; ``unreadable`` maps names to what is wrong with their
+    manifests. ``warnings`` has that, and bad proofs.
+    """
 
     backups: list[Backup]
     unreadable: dict[str, str]
@@ -77,10 +97,19 @@ def list_backups(store: Store, prefix: str = PREFIX, database: str | None = None
     for manifest in manifests:
         if not database or manifest["database"] == database:
             name = manifest["name"]
-            proof = read_proof(store, name, prefix, warnings.append) if "proof.json" in catalogue.files.get(name, {}) else None
+            proof = (
+                read_proof(store, name, prefix, warnings.append)
+                if "proof.json" in catalogue.files.get(name, {})
+                else None
+            )
             of_this = proof and proof.get("sha256") in (None, manifest["sha256"])
             backups.append(Backup(manifest, catalogue.damage(name, manifest), proof if of_this else None))
-    return Listing(sorted(backups, key=lambda backup: (backup.finished, backup.name), reverse=True), unreadable, warnings, catalogue)
+    return Listing(
+        sorted(backups, key=lambda backup: (backup.finished, backup.name), reverse=True),
+        unreadable,
+        warnings,
+        catalogue,
+    )
 
 
 def describe_leftover(left: Leftover, now: datetime) -> dict[str, Any]:

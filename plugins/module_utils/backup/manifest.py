@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which backups a store holds, going by their manifests, and what lies there besides.
 
-A backup NAME is its objects below ``NAME/`` and its manifest ``NAME.json``, which is written last and removed first: what has no manifest is no backup,
-whenever its writer or its remover was killed. A proof, ``NAME/proof.json``, is written later by whoever restored it.
+A backup NAME is its objects below ``NAME/`` and its manifest ``NAME.json``, which is written last and removed first:
+what has no manifest is no backup, whenever its writer or its remover was killed. A proof, ``NAME/proof.json``, is
+written later by whoever restored it.
 """
 
 from __future__ import annotations
@@ -65,14 +66,21 @@ PROOF_SHAPE = {
     "duration?": (None, documents.seconds),
     "recovery_seconds?": (None, documents.seconds),
 }
-KEPT_PROOF_SHAPE = {"level": LEVELS.__contains__, "at": documents.time, "sha256": TEXT, "recovery_seconds": (None, documents.seconds)}
+KEPT_PROOF_SHAPE = {
+    "level": LEVELS.__contains__,
+    "at": documents.time,
+    "sha256": TEXT,
+    "recovery_seconds": (None, documents.seconds),
+}
 
 Manifest = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Leftover:
-    """What a run that failed or was killed left, or what another is about to write: of the backup ``name``, since then. ``upload`` was not completed."""
+    """What a run that failed or was killed left, or what another is about to write: of the backup ``name``,
+    since then. ``upload`` was not completed.
+    """
 
     name: str
     key: str
@@ -89,7 +97,9 @@ class Leftover:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """``names`` have a manifest, of that size in bytes; ``files`` maps each name to the (file → entry) below it, ``leftovers`` belong to no backup."""
+    """``names`` have a manifest, of that size in bytes; ``files`` maps each name to the (file → entry)
+    below it, ``leftovers`` belong to no backup.
+    """
 
     names: dict[str, int]
     files: dict[str, dict[str, StoredObject]]
@@ -119,18 +129,29 @@ def read_catalogue(store: Store, prefix: str = PREFIX) -> Catalogue:
             files.setdefault(name, {})[file] = entry
         elif name.endswith(MANIFEST):
             names[name.removesuffix(MANIFEST)] = entry.size
-    leftovers = [Leftover(name, entry.key, entry.modified, entry.size) for name in files if name not in names for entry in files[name].values()]
+    leftovers = [
+        Leftover(name, entry.key, entry.modified, entry.size)
+        for name in files
+        if name not in names
+        for entry in files[name].values()
+    ]
     for upload in store.unfinished(prefix):
-        leftovers.append(Leftover(upload.key.removeprefix(prefix).partition("/")[0], upload.key, upload.since, upload=upload))
+        leftovers.append(
+            Leftover(upload.key.removeprefix(prefix).partition("/")[0], upload.key, upload.since, upload=upload)
+        )
     return Catalogue(names, files, sorted(leftovers, key=lambda left: left.key))
 
 
 def read_manifest(store: Store, name: str, prefix: str = PREFIX, size: int | None = None) -> Manifest:
-    """Return a backup's manifest, which has ``size`` bytes in the store where that is known. Raises ConfigError when there is none, or it is damaged."""
+    """Return a backup's manifest, which has ``size`` bytes in the store where that is known. Raises
+    ConfigError when there is none, or it is damaged.
+    """
     key = f"{prefix}{name}{MANIFEST}"
     found = _get(store, key, size) if NAME.fullmatch(name) else None
     if found is None:
-        raise ConfigError(f"{store.describe()} has no backup {name!r}. pg_backup_info lists those that it has.", code="no_backup")
+        raise ConfigError(
+            f"{store.describe()} has no backup {name!r}. pg_backup_info lists those that it has.", code="no_backup"
+        )
     try:
         manifest = documents.parse(found, SHAPE) if isinstance(found, bytes) else _refuse(found)
         whose = _misfit(manifest, name)
@@ -175,12 +196,18 @@ def write_manifest(store: Store, manifest: Mapping[str, Any], prefix: str = PREF
             raise
 
 
-def read_proof(store: Store, name: str, prefix: str = PREFIX, warn: Callable[[str], None] = nothing) -> dict[str, Any] | None:
-    """Return what was proven of a backup since it was made, such as {level: restore, at, duration}; None when nothing was, or it cannot be read."""
+def read_proof(
+    store: Store, name: str, prefix: str = PREFIX, warn: Callable[[str], None] = nothing
+) -> dict[str, Any] | None:
+    """Return what was proven of a backup since it was made, such as {level: restore, at, duration}; None
+    when nothing was, or it cannot be read.
+    """
     return read_proof_at(store, f"{prefix}{name}{PROOF}", PROOF_SHAPE, None, warn)
 
 
-def read_proof_at(store: Store, key: str, shape: dict[str, Any], size: int | None, warn: Callable[[str], None]) -> dict[str, Any] | None:
+def read_proof_at(
+    store: Store, key: str, shape: dict[str, Any], size: int | None, warn: Callable[[str], None]
+) -> dict[str, Any] | None:
     """Return the proof at a key; None when there is none, or it cannot be read, which is warned of."""
     found = _get(store, key, size)
     if found is None:
@@ -193,7 +220,9 @@ def read_proof_at(store: Store, key: str, shape: dict[str, Any], size: int | Non
 
 
 def write_proof(store: Store, name: str, proof: Mapping[str, Any], prefix: str = PREFIX) -> None:
-    """Keep what was proven: ``level`` is one of LEVELS, ``at`` a time in UTC, ``duration`` the seconds that a restore took. A newer one replaces it."""
+    """Keep what was proven: ``level`` is one of LEVELS, ``at`` a time in UTC, ``duration`` the seconds that
+    a restore took. A newer one replaces it.
+    """
     if proof["level"] not in LEVELS:
         raise RunbookError(f"{proof['level']!r} is no level of proof.")
     key, data = f"{prefix}{name}{PROOF}", json.dumps(dict(proof), indent=2).encode()

@@ -11,17 +11,26 @@ from typing import Any
 from ..core.errors import ConfigError
 from ..postgres.connection import Database, query
 
-# Tables of extensions: CREATE EXTENSION creates them again, with the rows of its script. pg_dump carries only rows of tables that the extension registered.
+# Tables of extensions: CREATE EXTENSION creates them again, with the rows of its script. pg_dump carries only rows of
+# tables that the extension registered.
 KINDS = {
-    "subscriptions": "SELECT subname::text FROM pg_subscription JOIN pg_database d ON d.oid = subdbid WHERE datname = current_database() ORDER BY 1",
-    "replication_slots": "SELECT slot_name::text FROM pg_replication_slots WHERE database = current_database() AND NOT temporary ORDER BY 1",
+    "subscriptions": (
+        "SELECT subname::text FROM pg_subscription JOIN pg_database d ON d.oid = subdbid WHERE datname ="
+        " current_database() ORDER BY 1"
+    ),
+    "replication_slots": (
+        "SELECT slot_name::text FROM pg_replication_slots WHERE database = current_database() AND NOT temporary ORDER"
+        " BY 1"
+    ),
     "prepared_transactions": "SELECT gid FROM pg_prepared_xacts WHERE database = current_database() ORDER BY 1",
-    "rows_of_extensions": """
+    "rows_of_extensions": (
+        """
 SELECT format('%I.%I', nspname, relname) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
 JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND deptype = 'e' AND refclassid = 'pg_extension'::regclass
 JOIN pg_extension e ON e.oid = refobjid
 WHERE relkind = 'r' AND relpersistence <> 't' AND c.oid <> ALL (coalesce(extconfig, '{}')) AND pg_relation_size(c.oid) > 0 ORDER BY 1
-""",
+"""  # noqa: E501
+    ),
 }
 # Tables and sequences that pg_dump reads. It locks even those whose rows it leaves out.
 UNREADABLE = r"""
@@ -31,8 +40,11 @@ AND NOT (has_schema_privilege(n.oid, 'USAGE')
          AND CASE relkind WHEN 'S' THEN has_sequence_privilege(c.oid, 'SELECT') ELSE has_table_privilege(c.oid, 'SELECT') END)
 AND (NOT EXISTS (SELECT FROM pg_depend WHERE objid = c.oid AND classid = 'pg_class'::regclass AND deptype = 'e')
      OR c.oid IN (SELECT unnest(extconfig) FROM pg_extension)) ORDER BY 1
-"""
-DAMAGING = "SELECT name FROM pg_settings WHERE name IN ('zero_damaged_pages', 'ignore_checksum_failure') AND setting = 'on' ORDER BY 1"
+"""  # noqa: E501
+DAMAGING = (
+    "SELECT name FROM pg_settings WHERE name IN ('zero_damaged_pages', 'ignore_checksum_failure') AND setting = 'on'"
+    " ORDER BY 1"
+)
 SHOWN = 10
 
 
@@ -44,7 +56,10 @@ def not_carried(connection: Any) -> dict[str, list[str]]:
 
 def warning(left_out: Mapping[str, list[str]]) -> str | None:
     """Say what a backup leaves out; None where it is nothing."""
-    told = [f"{kind.replace('_', ' ')} ({', '.join(names[:SHOWN])}{', …' if len(names) > SHOWN else ''})" for kind, names in left_out.items()]
+    told = [
+        f"{kind.replace('_', ' ')} ({', '.join(names[:SHOWN])}{', …' if len(names) > SHOWN else ''})"
+        for kind, names in left_out.items()
+    ]
     return f"The backup does not carry {'; '.join(told)}." if told else None
 
 
@@ -62,7 +77,8 @@ def refuse_undumpable(connection: Any, database: Database) -> None:
         ((user, acts_as),) = query(connection, "SELECT session_user::text, current_user::text")
         who = user if user == acts_as else f"{acts_as}, as whom {user} acts (ALTER ROLE {user} SET role),"
         raise ConfigError(
-            f"{who} may not read {', '.join(unreadable[:SHOWN])} in {database.name}, so it cannot be backed up. "
-            f"As its owner or a superuser: GRANT SELECT on it to {acts_as}; or GRANT pg_read_all_data TO {acts_as} (PostgreSQL 14 and newer).",
+            f"{who} may not read {', '.join(unreadable[:SHOWN])} in {database.name}, so it cannot be backed up. As its"
+            f" owner or a superuser: GRANT SELECT on it to {acts_as}; or GRANT pg_read_all_data TO {acts_as}"
+            " (PostgreSQL 14 and newer).",
             code="no_rights",
         )

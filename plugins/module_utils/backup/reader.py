@@ -29,7 +29,9 @@ DUMP, GLOBALS = "dump", "globals.json"
 
 @dataclass(frozen=True)
 class OpenBackup:
-    """A backup whose manifest was read. ``format`` is custom (one stream) or directory (a folder); bytes count only once their stream ended well."""
+    """A backup whose manifest was read. ``format`` is custom (one stream) or directory (a folder); bytes
+    count only once their stream ended well.
+    """
 
     store: Store
     manifest: Manifest
@@ -52,7 +54,8 @@ class OpenBackup:
         return self._content(self._object(DUMP))
 
     def save(self, folder: Path) -> Path:
-        """Write the dump below ``folder``, for its owner only, and return the path for pg_restore --jobs: a file, or a folder.
+        """Write the dump below ``folder``, for its owner only, and return the path for pg_restore --jobs: a file, or a
+        folder.
 
         Nothing is overwritten. Raises RunbookError.
         """
@@ -65,7 +68,9 @@ class OpenBackup:
                     self._save(item, target / item["source"] if self.format == "directory" else target)
         except OSError as error:
             raise RunbookError(
-                f"The backup {self.name} could not be written to {target}: {error.strerror}. Name a folder with room for it.", code="no_room"
+                f"The backup {self.name} could not be written to {target}: {error.strerror}. Name a folder with room"
+                " for it.",
+                code="no_room",
             ) from None
         return target
 
@@ -79,7 +84,9 @@ class OpenBackup:
         return json.loads(b"".join(self._content(self._object(GLOBALS))))
 
     def verify(self) -> None:
-        """Read every object as it is stored and compare it with the manifest; needs no identity. Raises RunbookError."""
+        """Read every object as it is stored and compare it with the manifest; needs no identity. Raises
+        RunbookError.
+        """
         for item in self.manifest["objects"]:
             for _unused in self._stored(item):
                 pass
@@ -97,14 +104,17 @@ class OpenBackup:
             self.heartbeat()
             yield piece
         if (size, digest.hexdigest()) != (item["size"], item["sha256"]):
-            raise self._damaged(item, f"the store returns other bytes than were written ({size} of {item['size']} bytes)", "checksum")
+            raise self._damaged(
+                item, f"the store returns other bytes than were written ({size} of {item['size']} bytes)", "checksum"
+            )
 
     def _content(self, item: Mapping[str, Any]) -> Iterator[bytes]:
         pieces: Any = self._stored(item)
         if self.manifest["encryption"] == "age":
             if not self.identities:
                 raise ConfigError(
-                    f"The backup {self.name} is encrypted to {', '.join(self.manifest['recipients'])}. Give the secret key of one of them as identity.",
+                    f"The backup {self.name} is encrypted to {', '.join(self.manifest['recipients'])}. Give the secret"
+                    " key of one of them as identity.",
                     code="no_identity",
                 )
             pieces = encryption.decrypt(pieces, self.identities)
@@ -125,18 +135,25 @@ class OpenBackup:
 
     def _damaged(self, item: Mapping[str, Any], how: str, code: str) -> RunbookError:
         return RunbookError(
-            f"{item['file']} of the backup {self.name} in {self.store.describe()} is damaged: {how}. Use another backup. If others are damaged too, check "
-            "the store.",
+            f"{item['file']} of the backup {self.name} in {self.store.describe()} is damaged: {how}. Use another"
+            " backup. If others are damaged too, check the store.",
             code=code,
         )
 
 
 @contextmanager
-def open_backup(store: Store, name: str, identity: str | None = None, *, prefix: str = PREFIX, heartbeat: Callable[[], None] = nothing) -> Iterator[OpenBackup]:
+def open_backup(
+    store: Store,
+    name: str,
+    identity: str | None = None,
+    *,
+    prefix: str = PREFIX,
+    heartbeat: Callable[[], None] = nothing,
+) -> Iterator[OpenBackup]:
     """Open a backup by its name.
 
-    ``identity`` is the secret key of age, or the content of age-keygen's file; ``verify`` does without. Raises ConfigError when there is no such backup, and
-    when the identity is not of its recipients, before any of it is read.
+    ``identity`` is the secret key of age, or the content of age-keygen's file; ``verify`` does without. Raises
+    ConfigError when there is no such backup, and when the identity is not of its recipients, before any of it is read.
     """
     manifest = read_manifest(store, name, prefix)
     identities = encryption.parse_identity(identity) if identity and manifest["encryption"] == "age" else []

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What kind of backup was asked for: its name, format and recipients. Bad input is refused here, before anything changes."""
+"""What kind of backup was asked for: its name, format and recipients. Bad input is refused here, before
+anything changes.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,9 @@ from . import encryption
 from .manifest import NAME
 
 GIB = 1 << 30
-# Measured at 1 GB on two cores, as multiples of pg_dump | gzip (10.7 s): one stream through zstd 0.35; a folder by two connections 0.22, and 0.1 more to
-# compress and store it. So there it gains nothing. It does with more cores, once a dump takes long enough to outweigh a second pass over the disk.
+# Measured at 1 GB on two cores, as multiples of pg_dump | gzip (10.7 s): one stream through zstd 0.35; a folder by two
+# connections 0.22, and 0.1 more to compress and store it. So there it gains nothing. It does with more cores, once a
+# dump takes long enough to outweigh a second pass over the disk.
 DIRECTORY_FROM = 4 * GIB
 DIRECTORY_CPUS = 4
 FOUR_JOBS_FROM = 32 * GIB  # below that, two keep the disk of a small server busy and leave the shop the rest
@@ -47,7 +50,10 @@ def choose_shape(params: Mapping[str, Any], database_size: int, *, cpus: int | N
     if jobs is not None and not 1 <= jobs <= 64:
         raise ConfigError(f"jobs is {jobs}. Give the number of connections that may dump at a time, from 1 to 64.")
     if jobs and jobs > 1 and params["format"] == "custom":
-        raise ConfigError("jobs applies to the format directory; the format custom is one stream. Remove jobs, or set format to directory.")
+        raise ConfigError(
+            "jobs applies to the format directory; the format custom is one stream. Remove jobs, or set format to"
+            " directory."
+        )
     scratch = Path(params["scratch_dir"] or tempfile.gettempdir())
     if not scratch.is_dir():
         raise ConfigError(f"The folder {scratch} does not exist. Correct scratch_dir.")
@@ -55,11 +61,13 @@ def choose_shape(params: Mapping[str, Any], database_size: int, *, cpus: int | N
     wanted = params["format"] or ("directory" if jobs and jobs > 1 else None)
     if wanted == "directory" and room < database_size:
         raise ConfigError(
-            f"{scratch} has {room / 1e9:.1f} GB free, and a dump as a directory needs up to {database_size / 1e9:.1f} GB there. "
-            "Name a larger folder as scratch_dir, or set format to custom, which needs no disk.",
+            f"{scratch} has {room / 1e9:.1f} GB free, and a dump as a directory needs up to {database_size / 1e9:.1f}"
+            " GB there. Name a larger folder as scratch_dir, or set format to custom, which needs no disk.",
             code="no_room",
         )
-    pays = database_size >= DIRECTORY_FROM and (cpus or os.cpu_count() or 1) >= DIRECTORY_CPUS and room > 2 * database_size
+    pays = (
+        database_size >= DIRECTORY_FROM and (cpus or os.cpu_count() or 1) >= DIRECTORY_CPUS and room > 2 * database_size
+    )
     if wanted == "custom" or not (wanted or pays):
         return Shape("custom", 1, level, scratch)
     return Shape("directory", jobs or (4 if database_size >= FOUR_JOBS_FROM else 2), level, scratch)
@@ -79,12 +87,14 @@ def choose_recipients(params: Mapping[str, Any]) -> list[str]:
     recipients = [key.strip() for key in params["recipients"] or []]
     if params["encryption"] == "off":
         if recipients:
-            raise ConfigError("encryption is off, and recipients are given. Remove one of the two.", code="no_encryption")
+            raise ConfigError(
+                "encryption is off, and recipients are given. Remove one of the two.", code="no_encryption"
+            )
         return []
     if not recipients:
         raise ConfigError(
-            "No encryption recipients were given. Set recipients to the public keys (age1...) of age-keygen, whose secret keys are stored on other "
-            "machines. For data that needs no protection set encryption: 'off'.",
+            "No encryption recipients were given. Set recipients to the public keys (age1...) of age-keygen, whose"
+            " secret keys are stored on other machines. For data that needs no protection set encryption: 'off'.",
             code="no_encryption",
         )
     encryption.parse_recipients(recipients)
@@ -92,7 +102,9 @@ def choose_recipients(params: Mapping[str, Any]) -> list[str]:
 
 
 def secret_keys(params: Mapping[str, Any]) -> list[str]:
-    """Return what must never be shown of these options: each secret key, also one that is where a public key belongs."""
+    """Return what must never be shown of these options: each secret key, also one that is where a public
+    key belongs.
+    """
     texts = [*(params.get("recipients") or []), *(params.get("identity") or "").splitlines()]
     return [text for text in texts if encryption.SECRET_KEY in text.upper()]
 
@@ -105,7 +117,9 @@ def read_identity(params: Mapping[str, Any]) -> str | None:
             text = Path(params["identity_file"]).read_text()
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not text"
-            raise ConfigError(f"identity_file {params['identity_file']} cannot be read: {reason}. Correct its path or its rights.") from None
+            raise ConfigError(
+                f"identity_file {params['identity_file']} cannot be read: {reason}. Correct its path or its rights."
+            ) from None
     if text:
         encryption.parse_identity(text)
     return text or None
@@ -117,12 +131,13 @@ def refuse_undecodable(recipients: list[str], identity: str | None) -> None:
         return
     if not identity:
         raise ConfigError(
-            "verify is decode, and the backup is encrypted: this needs a secret key, as identity or identity_file. Without one set verify: checksum here, "
-            "and decode or restore the backup on a machine that has the key.",
+            "verify is decode, and the backup is encrypted: this needs a secret key, as identity or identity_file."
+            " Without one set verify: checksum here, and decode or restore the backup on a machine that has the key.",
             code="no_identity",
         )
     if not set(encryption.public_keys(encryption.parse_identity(identity))) & set(recipients):
         raise ConfigError(
-            "identity is the secret key of none of the recipients, so it cannot decode the backup. Give a key of one of them, or add its public key.",
+            "identity is the secret key of none of the recipients, so it cannot decode the backup. Give a key of one of"
+            " them, or add its public key.",
             code="wrong_identity",
         )

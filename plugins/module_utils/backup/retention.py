@@ -20,7 +20,9 @@ RECORDS = 200  # of the ledger that are read in any case; older ones until the t
 
 @dataclass(frozen=True)
 class Rules:
-    """How many to keep: the newest ones, and the newest of each of the last days, weeks and months that have any, in UTC. ``max_age`` in days."""
+    """How many to keep: the newest ones, and the newest of each of the last days, weeks and months that
+    have any, in UTC. ``max_age`` in days.
+    """
 
     last: int = 0
     daily: int = 0
@@ -32,9 +34,19 @@ class Rules:
     def check(self) -> None:
         """Raise ConfigError for rules that say nothing, or nonsense."""
         if self.max_age is None and not self._periods():
-            raise ConfigError("Nothing says which backups to keep. Set one or more of keep_last, keep_daily, keep_weekly, keep_monthly and max_age.")
-        if min(self.last, self.daily, self.weekly, self.monthly) < 0 or (self.max_age is not None and self.max_age <= 0) or self.minimum < 1:
-            raise ConfigError("A rule is below zero, or keep_minimum below 1, so the last backup could go. Correct keep_*, max_age or keep_minimum.")
+            raise ConfigError(
+                "Nothing says which backups to keep. Set one or more of keep_last, keep_daily, keep_weekly,"
+                " keep_monthly and max_age."
+            )
+        if (
+            min(self.last, self.daily, self.weekly, self.monthly) < 0
+            or (self.max_age is not None and self.max_age <= 0)
+            or self.minimum < 1
+        ):
+            raise ConfigError(
+                "A rule is below zero, or keep_minimum below 1, so the last backup could go. Correct keep_*, max_age or"
+                " keep_minimum."
+            )
 
     def _periods(self) -> dict[str, tuple[int, Any]]:
         """Each rule's name, its number, and what two backups of one period have in common."""
@@ -47,7 +59,9 @@ class Rules:
         return {name: rule for name, rule in periods.items() if rule[0]}
 
     def reasons(self, backups: Sequence[Backup], protected: Mapping[str, str], now: datetime) -> dict[str, list[str]]:
-        """Return why each backup of one database is kept (newest first, none damaged); no reason means that it may go."""
+        """Return why each backup of one database is kept (newest first, none damaged); no reason means that
+        it may go.
+        """
         found: dict[str, list[str]] = {backup.name: [] for backup in backups}
         periods = self._periods()
         for rule, (number, period) in periods.items():
@@ -71,7 +85,8 @@ class Rules:
 
 
 def depended_on(store: Store) -> dict[str, str]:
-    """Return the backups of the releases that are live or may be gone back to, and of all that was tried since, with the reason for each.
+    """Return the backups of the releases that are live or may be gone back to, and of all that was tried since, with
+    the reason for each.
 
     Raises ConfigError when a record of the ledger cannot be read: nobody knows then what it depends on.
     """
@@ -79,9 +94,15 @@ def depended_on(store: Store) -> dict[str, str]:
     verified = [index for index, record in enumerate(records) if ledger.verified(record)]
     target, _message = ledger.target(records)
     live = records[verified[0]]["release"] if verified else None
-    deployed = next((index for index in verified if records[index]["kind"] == "deploy" and records[index]["release"] == live), 0)
+    deployed = next(
+        (index for index in verified if records[index]["kind"] == "deploy" and records[index]["release"] == live), 0
+    )
     needed = records[: max(deployed, target or 0) + 1]
-    return {record["backup"]: f"made for the {record['kind']} of {record['release']}" for record in reversed(needed) if record["backup"]}
+    return {
+        record["backup"]: f"made for the {record['kind']} of {record['release']}"
+        for record in reversed(needed)
+        if record["backup"]
+    }
 
 
 def _refuse(text: str) -> None:

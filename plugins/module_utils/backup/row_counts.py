@@ -17,7 +17,8 @@ from ..core.wait import nothing
 from ..postgres import globals as postgres_globals
 from ..postgres.connection import BEAT_INTERVAL, query
 
-# A count needs a fraction of the time that the dump of the same rows takes, so it leaves the other processors to the shop.
+# A count needs a fraction of the time that the dump of the same rows takes, so it leaves the other processors to the
+# shop.
 ONE_PROCESS = "SET max_parallel_workers_per_gather = 0"
 
 # Ordinary tables and partitions; what belongs to an extension is made by that. An estimate of -1 is none.
@@ -25,16 +26,18 @@ TABLES = r"""
 SELECT format('%I.%I', nspname, relname), nullif(reltuples, -1)::bigint FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
 WHERE relkind = 'r' AND relpersistence <> 't' AND nspname NOT IN ('pg_catalog', 'information_schema') AND nspname NOT LIKE 'pg\_toast%'
 AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = c.oid AND classid = 'pg_class'::regclass AND deptype = 'e') ORDER BY 1
-"""
+"""  # noqa: E501
 
-# By the snapshot: a partitioned table's index may lack some of its parts, and comes back so. pg_dump leaves out those of other tables.
+# By the snapshot: a partitioned table's index may lack some of its parts, and comes back so. pg_dump leaves out those
+# of other tables.
 INVALID_INDEXES = r"""
 SELECT format('%I.%I', nspname, relname) FROM pg_index JOIN pg_class c ON c.oid = indexrelid JOIN pg_namespace n ON n.oid = relnamespace
 WHERE NOT (indisvalid AND indisready) AND relkind = 'I' ORDER BY 1
-"""
+"""  # noqa: E501
 
-# Names that are keywords to a server newer than 13: an older pg_dump writes them without quotes, and such SQL is not understood there. One is reserved, the
-# others cannot be names of functions and types. Quoting all names costs the restore its speed: pg_restore no longer knows that it has made the tables itself.
+# Names that are keywords to a server newer than 13: an older pg_dump writes them without quotes, and such SQL is not
+# understood there. One is reserved, the others cannot be names of functions and types. Quoting all names costs the
+# restore its speed: pg_restore no longer knows that it has made the tables itself.
 KEYWORDS = """
 SELECT EXISTS (SELECT FROM (
   SELECT attname FROM pg_attribute WHERE attrelid >= 16384 UNION ALL SELECT relname FROM pg_class WHERE oid >= 16384
@@ -44,12 +47,14 @@ SELECT EXISTS (SELECT FROM (
 OR EXISTS (SELECT FROM (SELECT proname FROM pg_proc WHERE oid >= 16384 UNION ALL SELECT typname FROM pg_type WHERE oid >= 16384) names (name)
   WHERE name IN ('merge_action', 'json', 'json_array', 'json_arrayagg', 'json_exists', 'json_object', 'json_objectagg', 'json_query', 'json_scalar',
                  'json_serialize', 'json_table', 'json_value'))
-"""
+"""  # noqa: E501
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A transaction that sees what ``pg_dump --snapshot=NAME`` sees. ``tables`` are held, so that nobody empties or drops them before they are counted."""
+    """A transaction that sees what ``pg_dump --snapshot=NAME`` sees. ``tables`` are held, so that nobody
+    empties or drops them before they are counted.
+    """
 
     name: str
     connection: Any
@@ -59,7 +64,8 @@ class Snapshot:
     has_keywords: bool
 
     def scope(self) -> list[str]:
-        """Return the options of pg_dump for what the snapshot shows, in the encoding of the database whatever is set for clients.
+        """Return the options of pg_dump for what the snapshot shows, in the encoding of the database whatever is set
+        for clients.
 
         A subscription is left out: its copy would draw on the publisher by the slot of the live one.
         """
@@ -71,16 +77,22 @@ class Snapshot:
         query(self.connection, "SELECT 1")
 
     def count(self) -> dict[str, Any]:
-        """Return {tables: (name → rows), estimates: (name → the planner's idea of that, None where it has none), invalid_indexes}: a table is in one of them.
+        """Return {tables: (name → rows), estimates: (name → the planner's idea of that, None where it has none),
+        invalid_indexes}: a table is in one of them.
 
-        Each table's indexes are locked while it is counted. They are let go of after it, or many tables would fill the server's table of locks.
+        Each table's indexes are locked while it is counted. They are let go of after it, or many tables would fill the
+        server's table of locks.
         """
         counted = {}
         for name in self.tables:
             query(self.connection, "SAVEPOINT counted")
             counted[name] = query(self.connection, f"SELECT count(*) FROM ONLY {name}")[0][0]  # noqa: S608 - quoted by the server
             query(self.connection, "ROLLBACK TO counted")
-        return {"tables": counted, "estimates": self.estimates, "invalid_indexes": [name for (name,) in query(self.connection, INVALID_INDEXES)]}
+        return {
+            "tables": counted,
+            "estimates": self.estimates,
+            "invalid_indexes": [name for (name,) in query(self.connection, INVALID_INDEXES)],
+        }
 
 
 @contextmanager
@@ -95,12 +107,17 @@ def snapshot(connection: Any, limit: int, heartbeat: Callable[[], None]) -> Iter
         query(connection, ONE_PROCESS)
         query(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         ((name, encoding),) = query(
-            connection, "SELECT pg_export_snapshot(), pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()"
+            connection,
+            "SELECT pg_export_snapshot(), pg_encoding_to_char(encoding) FROM pg_database WHERE datname ="
+            " current_database()",
         )
         estimates = dict(query(connection, TABLES))
         ((has_keywords,),) = query(connection, KEYWORDS)
-        held = [table for table in estimates if _held(connection, table)]  # and only then their sizes, which would wait for a lock
-        sizes = sorted((query(connection, "SELECT pg_table_size(%s::regclass)", [table])[0][0], table) for table in held)
+        # and only then their sizes, which would wait for a lock
+        held = [table for table in estimates if _held(connection, table)]
+        sizes = sorted(
+            (query(connection, "SELECT pg_table_size(%s::regclass)", [table])[0][0], table) for table in held
+        )
         totals = accumulate(size for size, _table in sizes)
         tables = [table for (_size, table), total in zip(sizes, totals, strict=True) if total <= limit]
         for table in tables:
@@ -109,7 +126,9 @@ def snapshot(connection: Any, limit: int, heartbeat: Callable[[], None]) -> Iter
 
 
 def _held(connection: Any, table: str) -> bool:
-    """Hold a table against being emptied or dropped, and return whether that went at once: a backup does not queue for what is only a check."""
+    """Hold a table against being emptied or dropped, and return whether that went at once: a backup does
+    not queue for what is only a check.
+    """
     query(connection, "SAVEPOINT held")
     try:
         query(connection, f"LOCK TABLE ONLY {table} IN ACCESS SHARE MODE NOWAIT")
@@ -129,7 +148,8 @@ class Counting:
         self._found: Future[tuple[dict[str, Any], dict[str, Any]]] | None = None
 
     def heartbeat(self) -> None:
-        """Beat, and keep the session of the snapshot in use. The first call begins to count: pg_dump, which forks this process, has started by then.
+        """Beat, and keep the session of the snapshot in use. The first call begins to count: pg_dump, which forks this
+        process, has started by then.
 
         Raises what ``heartbeat`` raises, and what stopped the count.
         """
@@ -147,7 +167,8 @@ class Counting:
     def result(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return (what ``Snapshot.count`` returns, what postgres/globals.py collects) of the snapshot."""
         self.heartbeat()
-        assert self._found
+        if not self._found:
+            raise AssertionError("the rows are counted before they are read")
         while wait([self._found], BEAT_INTERVAL).not_done:
             self._beat()
         return self._found.result()

@@ -23,7 +23,8 @@ NOWHERE = "--file=/dev/null"
 def decode(backup: OpenBackup, tool: Tool, scratch: Path) -> None:
     """Decrypt and unpack all of a backup, and let pg_restore read it. Raises RunbookError.
 
-    A list of the contents alone (``pg_restore --list``) would prove nothing of the data: it ends well on cut and on changed archives too.
+    A list of the contents alone (``pg_restore --list``) would prove nothing of the data: it ends well on cut and on
+    changed archives too.
     """
     backup.read_globals()
     if backup.format == "directory":
@@ -34,7 +35,13 @@ def decode(backup: OpenBackup, tool: Tool, scratch: Path) -> None:
 
 def _read(backup: OpenBackup, tool: Tool, archive: Sequence[str]) -> None:
     with tempfile.TemporaryFile() as said:
-        process = spawn([tool.path, NOWHERE, *archive], env=own_environment(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
+        process = spawn(
+            [tool.path, NOWHERE, *archive],
+            env=own_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+        )
         pipe = cast(IO[bytes], process.stdin)
         try:
             _feed(pipe, [] if archive else backup.pieces())
@@ -50,7 +57,9 @@ def _read(backup: OpenBackup, tool: Tool, archive: Sequence[str]) -> None:
         said.seek(0)
         words = said.read()[-1000:].decode(errors="replace").strip()
     if process.returncode != 0:
-        raise RunbookError(f"The backup {backup.name} is damaged: pg_restore {tool.version} cannot read it: {words}", code="damaged")
+        raise RunbookError(
+            f"The backup {backup.name} is damaged: pg_restore {tool.version} cannot read it: {words}", code="damaged"
+        )
 
 
 def _feed(pipe: IO[bytes], pieces: Iterable[bytes]) -> None:

@@ -21,7 +21,8 @@ OUTCOMES = (PASSED, FAILED, WAIVED, ATTESTED, UNASKED, DUE, NOT_APPLICABLE, NOT_
 
 @dataclass(frozen=True)
 class Answer:
-    """What a system answered. ``asked`` and ``answered`` are sentences or parts of one, ``facts`` the evidence as JSON, without any secret.
+    """What a system answered. ``asked`` and ``answered`` are sentences or parts of one, ``facts`` the evidence as JSON,
+    without any secret.
 
     ``advice`` says what to do about a no, ``url`` where to see it.
     """

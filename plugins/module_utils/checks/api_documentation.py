@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the API's documentation follows its routes: where routes changed since the live release, the OpenAPI document did, too."""
+"""Whether the API's documentation follows its routes: where routes changed since the live release, the
+OpenAPI document did, too.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,9 @@ def ask(context: Context, options: Options) -> Answer:
     if document in changed:
         return passed(f"{document} changed with {len(routes)} files of routes", **more)
     shown = ", ".join(routes[:SHOWN]) + (f" and {len(routes) - SHOWN} more" if len(routes) > SHOWN else "")
-    return failed(f"{shown} changed, and {document} did not", f"Update {document}, or attest that no public route changed", **more)
+    return failed(
+        f"{shown} changed, and {document} did not", f"Update {document}, or attest that no public route changed", **more
+    )
 
 
 def _problem(text: str, name: str) -> str:
@@ -66,6 +70,10 @@ def _problem(text: str, name: str) -> str:
         return f"cannot be parsed: {str(error).splitlines()[0]}"
     except yaml.YAMLError:
         return "cannot be parsed as YAML"
-    if not isinstance(content, dict) or not (content.get("openapi") or content.get("swagger")) or not isinstance(content.get("paths"), dict):
+    if (
+        not isinstance(content, dict)
+        or not (content.get("openapi") or content.get("swagger"))
+        or not isinstance(content.get("paths"), dict)
+    ):
         return "is no OpenAPI document: it has no openapi or no paths"
     return ""

@@ -28,12 +28,19 @@ class Asked:
 
 
 def ask_all(
-    checks: Sequence[Check], settings: Mapping[str, Setting], context: Context, *, point: str, timeout: float, clock: Callable[[], float] = time.monotonic
+    checks: Sequence[Check],
+    settings: Mapping[str, Setting],
+    context: Context,
+    *,
+    point: str,
+    timeout: float,
+    clock: Callable[[], float] = time.monotonic,
 ) -> list[Asked]:
-    """Ask each check of ``point``, and answer for those of later points that they are due; in the order of ``checks``. Earlier ones are left out.
+    """Ask each check of ``point``, and answer for those of later points that they are due; in the order of ``checks``.
+    Earlier ones are left out.
 
-    A check that has not answered after ``timeout`` seconds could not be asked. Its thread is left alone: no thread can be stopped from outside, and each
-    client has its own limit.
+    A check that has not answered after ``timeout`` seconds could not be asked. Its thread is left alone: no thread can
+    be stopped from outside, and each client has its own limit.
     """
     later = POINTS[POINTS.index(point) :]
     mine = [check for check in checks if check.point in later]

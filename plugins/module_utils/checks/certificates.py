@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether every public host speaks TLS as it should: a chain that is trusted, its name, days left, and no version that is too old."""
+"""Whether every public host speaks TLS as it should: a chain that is trusted, its name, days left, and no
+version that is too old.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +83,10 @@ def host_of(text: str) -> Host:
 
 def ask(context: Context, options: Options) -> Answer:
     hosts = list(dict.fromkeys(host_of(text) for text in options["hosts"]))
-    asked = f"do {', '.join(host.shown for host in hosts)} present a certificate that is trusted, theirs and valid for {options['days_left']} days?"
+    asked = (
+        f"do {', '.join(host.shown for host in hosts)} present a certificate that is trusted, theirs and valid for"
+        f" {options['days_left']} days?"
+    )
     if not options["live"]:
         return not_applicable("nothing is live yet", asked=asked)
     problems: list[str] = []
@@ -94,12 +99,19 @@ def ask(context: Context, options: Options) -> Answer:
                 continue
             problems += [f"{host.shown}: {problem}" for problem in _problems(host, found, context.now, options)]
             days = (found.until - context.now).days if found.until else None
-            facts.setdefault(host.shown, []).append({"address": address, "days_left": days, "version": found.version, "issuer": found.issuer})
+            facts.setdefault(host.shown, []).append(
+                {"address": address, "days_left": days, "version": found.version, "issuer": found.issuer}
+            )
         for version in _too_old(options["oldest_tls"]):
             if host.shown in facts and _accepts(host, version, options):
                 problems.append(f"{host.shown} still speaks TLS {version}")
     if problems:
-        return failed("; ".join(dict.fromkeys(problems)), "Renew or correct the certificate at the edge", asked=asked, facts={"hosts": facts})
+        return failed(
+            "; ".join(dict.fromkeys(problems)),
+            "Renew or correct the certificate at the edge",
+            asked=asked,
+            facts={"hosts": facts},
+        )
     if any(host.shown not in facts for host in hosts):
         return unasked("; ".join(silent), "Check the name and the port", asked=asked, facts={"hosts": facts})
     least = min(one["days_left"] for found in facts.values() for one in found)
@@ -146,7 +158,9 @@ def _handshake(host: Host, plain: socket.socket, options: Options) -> Found:
 
 
 def _context(options: Options) -> ssl.SSLContext:
-    bundle = Path(options["ca_file"] or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or where())
+    bundle = Path(
+        options["ca_file"] or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or where()
+    )
     return ssl.create_default_context(capath=bundle) if bundle.is_dir() else ssl.create_default_context(cafile=bundle)
 
 
@@ -155,7 +169,9 @@ def _too_old(oldest: str) -> list[str]:
 
 
 def _accepts(host: Host, version: str, options: Options) -> bool:
-    """Whether a host shakes hands in an old version; nothing is sent after that, and nothing that it presents is trusted."""
+    """Whether a host shakes hands in an old version; nothing is sent after that, and nothing that it
+    presents is trusted.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with warnings.catch_warnings():

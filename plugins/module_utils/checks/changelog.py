@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the CHANGELOG says what changes: it changed since the live release, and it has a section of this version that is not empty."""
+"""Whether the CHANGELOG says what changes: it changed since the live release, and it has a section of this
+version that is not empty.
+"""
 
 from __future__ import annotations
 
@@ -41,9 +43,16 @@ def _names_version(release: str, text: str, file: str, more: dict[str, Any]) -> 
     version = VERSION.fullmatch(release)
     if version is None:
         return passed(f"{file} changed", **more)
-    below = tree.section(text, re.compile(rf"^\s*(?:#+\s*)?(?:(?:version|release)\s+)?\[?v?{re.escape(version[1])}(?![\w.+-]*\w)", re.IGNORECASE))
+    below = tree.section(
+        text,
+        re.compile(
+            rf"^\s*(?:#+\s*)?(?:(?:version|release)\s+)?\[?v?{re.escape(version[1])}(?![\w.+-]*\w)", re.IGNORECASE
+        ),
+    )
     if below is None:
-        return failed(f"{file} has no section {version[1]}", f"Add a heading {version[1]} with what changes to {file}", **more)
+        return failed(
+            f"{file} has no section {version[1]}", f"Add a heading {version[1]} with what changes to {file}", **more
+        )
     if not re.search(r"\w", below):
         return failed(f"the section {version[1]} of {file} is empty", f"Describe what changes in {file}", **more)
     return passed(f"{file} describes {version[1]}", **more)

@@ -24,7 +24,8 @@ Spec = Mapping[str, Mapping[str, Any]]
 class Context:
     """What every check is asked about: a release of a storefront, at the time at which its deploy would run.
 
-    ``path`` is the checkout that has ``commit``, a full SHA; ``live_commit`` is what the public site runs, empty before the first deploy.
+    ``path`` is the checkout that has ``commit``, a full SHA; ``live_commit`` is what the public site runs, empty before
+    the first deploy.
     """
 
     storefront: str = ""
@@ -38,12 +39,16 @@ class Context:
     def need_commit(self) -> str:
         """Return the commit. Raises ConfigError where none is given."""
         if not self.commit:
-            raise ConfigError("No commit was given to ask about. Set commit to the release's full SHA.", code="no_commit")
+            raise ConfigError(
+                "No commit was given to ask about. Set commit to the release's full SHA.", code="no_commit"
+            )
         return self.commit
 
     def need_path(self) -> str:
         if not self.path:
-            raise ConfigError("No checkout was given to read the release from. Set path to the checkout of the shop.", code="no_path")
+            raise ConfigError(
+                "No checkout was given to read the release from. Set path to the checkout of the shop.", code="no_path"
+            )
         return self.path
 
 
@@ -57,11 +62,12 @@ def no_option(options: Options) -> str:
 
 @dataclass(frozen=True)
 class Check:
-    """A row of the checklist. ``point`` is where in a deploy it is asked; ``system`` names the connection that it shares with other checks.
+    """A row of the checklist. ``point`` is where in a deploy it is asked; ``system`` names the connection that it
+    shares with other checks.
 
-    ``options`` is a specification as Ansible's modules have it. ``missing(options)`` says which option the check needs and lacks, in words that
-    follow "not configured:"; ``wrong(options, context)`` what is wrong with them. ``attestable`` checks may be answered by a person, ``yields`` marks those
-    that an approved emergency passes over.
+    ``options`` is a specification as Ansible's modules have it. ``missing(options)`` says which option the check needs
+    and lacks, in words that follow "not configured:"; ``wrong(options, context)`` what is wrong with them.
+    ``attestable`` checks may be answered by a person, ``yields`` marks those that an approved emergency passes over.
     """
 
     id: str
@@ -78,7 +84,9 @@ class Check:
 
 
 def row(identity: str, module: ModuleType, title: str, point: str, **more: Any) -> Check:
-    """Make a check of a file of this package: its name, its OPTIONS, ``ask``, and ``missing`` and ``wrong`` where it has them."""
+    """Make a check of a file of this package: its name, its OPTIONS, ``ask``, and ``missing`` and ``wrong``
+    where it has them.
+    """
     functions = {name: getattr(module, name) for name in ("missing", "wrong") if hasattr(module, name)}
     name = module.__name__.rpartition(".")[2]
     return Check(identity, name, title, point, module.ask, module.OPTIONS, **functions, **more)

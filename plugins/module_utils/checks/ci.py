@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether CI passed on the exact commit: every check-run and every status of it, and those that are required by name."""
+"""Whether CI passed on the exact commit: every check-run and every status of it, and those that are
+required by name.
+"""
 
 from __future__ import annotations
 
@@ -33,5 +35,12 @@ def ask(context: Context, options: Options) -> Answer:
         return no
     if not any(run.state == github_runs.SUCCESS for run in runs):
         advice = "Run CI on this commit, or correct repository and commit"
-        return failed(f"nothing succeeded on {sha[:7]}: it has {len(runs)} check-runs and statuses", advice, asked=asked, facts=github_runs.facts(runs))
-    return passed(f"{len(runs)} check-runs and statuses of {sha[:7]} ended well", asked=asked, facts=github_runs.facts(runs))
+        return failed(
+            f"nothing succeeded on {sha[:7]}: it has {len(runs)} check-runs and statuses",
+            advice,
+            asked=asked,
+            facts=github_runs.facts(runs),
+        )
+    return passed(
+        f"{len(runs)} check-runs and statuses of {sha[:7]} ended well", asked=asked, facts=github_runs.facts(runs)
+    )

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the API lets the pages of the shop ask it, and no others: by preflights and requests of allowed and of foreign origins."""
+"""Whether the API lets the pages of the shop ask it, and no others: by preflights and requests of allowed
+and of foreign origins.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ def wrong(options: Options, context: Context) -> list[str]:
 
 
 def foreign(options: Options) -> list[str]:
-    """Return origins that must not be allowed: those that are named, a sandboxed page's, and those that a careless comparison takes for an allowed one."""
+    """Return origins that must not be allowed: those that are named, a sandboxed page's, and those that a
+    careless comparison takes for an allowed one.
+    """
     first = urlsplit(options["allowed_origins"][0])
     alike = (f"{first.scheme}://{first.hostname}.attacker.example", f"{first.scheme}://not-{first.hostname}")
     origins = (*options["foreign_origins"], "https://attacker.example", *alike, "null")
@@ -60,11 +64,19 @@ def ask(context: Context, options: Options) -> Answer:
     facts = {"url": options["cors_url"], "allowed": options["allowed_origins"], "foreign": others}
     if problems:
         return failed("; ".join(problems), "Correct the API's allowed origins", asked=asked, facts=facts)
-    return passed(f"{', '.join(options['allowed_origins'])} may ask it, {len(others)} foreign origins may not", asked=asked, facts=facts)
+    return passed(
+        f"{', '.join(options['allowed_origins'])} may ask it, {len(others)} foreign origins may not",
+        asked=asked,
+        facts=facts,
+    )
 
 
 def _preflight(origin: str, options: Options) -> Any:
-    headers = {"Origin": origin, "Access-Control-Request-Method": options["method"], "Access-Control-Request-Headers": ", ".join(options["request_headers"])}
+    headers = {
+        "Origin": origin,
+        "Access-Control-Request-Method": options["method"],
+        "Access-Control-Request-Headers": ", ".join(options["request_headers"]),
+    }
     return web.ask("OPTIONS", options["cors_url"], options, headers)
 
 
@@ -81,7 +93,9 @@ def _allowed(origin: str, options: Options) -> Iterator[str]:
     plain = web.ask("GET", options["cors_url"], options, {"Origin": origin}).headers
     if plain.get("Access-Control-Allow-Origin") not in (origin, "*"):
         yield f"{origin} is allowed by the preflight, and not by the answer itself"
-    elif plain["Access-Control-Allow-Origin"] != "*" and "origin" not in _words(plain.get("Vary")) | _words(answer.headers.get("Vary")):
+    elif plain["Access-Control-Allow-Origin"] != "*" and "origin" not in _words(plain.get("Vary")) | _words(
+        answer.headers.get("Vary")
+    ):
         yield "the answer lacks Vary: Origin, so that a cache may hand it to another origin"
 
 
@@ -91,7 +105,11 @@ def _granted(origin: str, headers: Any, options: Options) -> Iterator[str]:
     if method.lower() not in methods and method not in SIMPLE and not ("*" in methods and wildcard):
         yield f"{origin} may not send {method}"
     names = _words(headers.get("Access-Control-Allow-Headers"))
-    lacking = [name for name in options["request_headers"] if name.lower() not in names and not ("*" in names and wildcard and name.lower() != "authorization")]
+    lacking = [
+        name
+        for name in options["request_headers"]
+        if name.lower() not in names and not ("*" in names and wildcard and name.lower() != "authorization")
+    ]
     if lacking:
         yield f"{origin} may not send the headers {', '.join(lacking)}"
     has_credentials = headers.get("Access-Control-Allow-Credentials") == "true"
@@ -105,7 +123,10 @@ def _granted(origin: str, headers: Any, options: Options) -> Iterator[str]:
 
 
 def _foreign(origin: str, options: Options) -> Iterator[str]:
-    for what, answer in (("the preflight", _preflight(origin, options)), ("an answer", web.ask("GET", options["cors_url"], options, {"Origin": origin}))):
+    for what, answer in (
+        ("the preflight", _preflight(origin, options)),
+        ("an answer", web.ask("GET", options["cors_url"], options, {"Origin": origin})),
+    ):
         granted = answer.headers.get("Access-Control-Allow-Origin")
         if granted in (origin, "*"):
             yield f"{what} allows the foreign origin {origin}" + (" (any origin)" if granted == "*" else "")

@@ -54,7 +54,10 @@ class Freeze:
             start = datetime.fromisoformat(str(freeze["from"]))
             end = end_of(str(freeze["to"]), zone)
         except ValueError:
-            raise Unusable(f"from {freeze['from']!r} or to {freeze['to']!r} is no date: write 2026-11-26, which counts whole, or 2026-11-26T18:00") from None
+            raise Unusable(
+                f"from {freeze['from']!r} or to {freeze['to']!r} is no date: write 2026-11-26, which counts whole, or"
+                " 2026-11-26T18:00"
+            ) from None
         start = start if start.tzinfo else start.replace(tzinfo=zone)
         if not str(freeze["reason"]).strip():
             raise Unusable("it has no reason: say why, it is shown to whoever it stops")
@@ -75,7 +78,13 @@ class Always:
 
 
 def missing(options: Options) -> str:
-    given = ("windows", "calendar", "freezes", "freeze_calendar", *(["maintenance_windows"] if options["maintenance"] else []))
+    given = (
+        "windows",
+        "calendar",
+        "freezes",
+        "freeze_calendar",
+        *(["maintenance_windows"] if options["maintenance"] else []),
+    )
     return "" if any(options[name] for name in given) else "set windows, a calendar or freezes"
 
 
@@ -89,7 +98,9 @@ def wrong(options: Options, context: Context) -> list[str]:
     for name, make in _sources(options, zone):
         try:
             times = make()
-            if "freeze" not in name and not any(next(times.between(context.now, end), None) for end in _horizons(context.now)):
+            if "freeze" not in name and not any(
+                next(times.between(context.now, end), None) for end in _horizons(context.now)
+            ):
                 raise Unusable("it never opens within the next five years")
         except Unusable as problem:
             problems.append(f"{name}: {problem}")
@@ -107,10 +118,18 @@ def ask(context: Context, options: Options) -> Answer:
         closes = min([window.end, *(one.start for one in frozen)])
         if closes >= now + SOON:
             return passed("nothing closes it soon", asked=asked, facts=facts)
-        return passed(f"the window is open until {_show(closes, zone)}", asked=asked, facts={**facts, "closes": closes.isoformat()})
+        return passed(
+            f"the window is open until {_show(closes, zone)}",
+            asked=asked,
+            facts={**facts, "closes": closes.isoformat()},
+        )
     opening = next_opening(windows, freezes, now)
-    then = f"the next opening is {_show(opening, zone)}" if opening else "there is no opening within the next five years"
-    why = f"it is frozen ({freeze.label or 'no reason is given'}): {then}" if freeze else f"the window is closed: {then}"
+    then = (
+        f"the next opening is {_show(opening, zone)}" if opening else "there is no opening within the next five years"
+    )
+    why = (
+        f"it is frozen ({freeze.label or 'no reason is given'}): {then}" if freeze else f"the window is closed: {then}"
+    )
     facts |= {"next_opening": opening.isoformat() if opening else None, "freeze": freeze.label if freeze else None}
     return failed(why, "Wait for it, or declare an emergency with a reason and an approver", asked=asked, facts=facts)
 
@@ -157,7 +176,9 @@ def _times(options: Options, zone: ZoneInfo, storefront: str) -> tuple[list[Time
     """Return what opens and what freezes for a storefront."""
     allowed = [*options["windows"], *(options["maintenance_windows"] if options["maintenance"] else [])]
     windows: list[Times] = [Rule(window, zone) for window in allowed]
-    freezes: list[Times] = [Freeze(one, zone) for one in options["freezes"] if not one["storefronts"] or storefront in one["storefronts"]]
+    freezes: list[Times] = [
+        Freeze(one, zone) for one in options["freezes"] if not one["storefronts"] or storefront in one["storefronts"]
+    ]
     windows += [CalendarFile(options["calendar"], zone)] if options["calendar"] else []
     freezes += [CalendarFile(options["freeze_calendar"], zone)] if options["freeze_calendar"] else []
     return windows or [Always()], freezes

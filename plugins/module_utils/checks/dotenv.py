@@ -10,7 +10,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-LINE = re.compile(r"""^\s*(?P<off>\#\s*)?(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*=\s*(?P<value>"[^"]*"|'[^']*'|[^#]*?)\s*(?:\#(?P<comment>.*))?$""")
+LINE = re.compile(
+    r"""^\s*(?P<off>\#\s*)?(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*=\s*(?P<value>"[^"]*"|'[^']*'|[^#]*?)\s*(?:\#(?P<comment>.*))?$"""
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,9 @@ def by_example(text: str) -> list[Needed]:
         if match:
             optional = bool(match["off"]) or "optional" in (match["comment"] or "").lower()
             needed = Needed(match["name"], match["value"].strip("\"'"), optional)
-            found[needed.name] = needed if needed.name not in found or found[needed.name].optional else found[needed.name]
+            found[needed.name] = (
+                needed if needed.name not in found or found[needed.name].optional else found[needed.name]
+            )
     return list(found.values())
 
 

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Signed documents: DSSE envelopes, signed and verified by ssh-keygen, so that the keys people have already will do.
 
-What is signed is the envelope's pre-authentication encoding, in the namespace storefront.runbook: a signature made for anything else does not verify here.
+What is signed is the envelope's pre-authentication encoding, in the namespace storefront.runbook: a signature made for
+anything else does not verify here.
 """
 
 from __future__ import annotations
@@ -42,10 +43,17 @@ def sign(payload: bytes, signing_key: str) -> dict[str, str]:
     path = Path(signing_key).expanduser()
     if not path.is_file():
         raise ConfigError(f"There is no signing key at {path}. Correct signing_key.", code="no_signing_key")
-    made = run(["ssh-keygen", "-Y", "sign", "-q", "-f", str(path), "-n", NAMESPACE], stdin=encoded(payload), env=QUIET, check=False, timeout=60)
+    made = run(
+        ["ssh-keygen", "-Y", "sign", "-q", "-f", str(path), "-n", NAMESPACE],
+        stdin=encoded(payload),
+        env=QUIET,
+        check=False,
+        timeout=60,
+    )
     if made.returncode != 0:
         raise ConfigError(
-            f"ssh-keygen could not sign with {path}: {made.stderr.strip()[-300:]}. Give a private key of ssh without a passphrase, readable by its owner only.",
+            f"ssh-keygen could not sign with {path}: {made.stderr.strip()[-300:]}. Give a private key of ssh without a"
+            " passphrase, readable by its owner only.",
             code="cannot_sign",
         )
     shown = run(["ssh-keygen", "-l", "-f", str(path)], env=QUIET, check=False, timeout=60).stdout.split()
@@ -69,7 +77,9 @@ def unwrap(data: bytes) -> tuple[bytes, list[dict[str, Any]]]:
 
 
 def signers(payload: bytes, signatures: Sequence[dict[str, Any]], allowed: Sequence[str]) -> list[str]:
-    """Return who signed, of those in ``allowed``: lines of an allowed_signers file, such as "alice ssh-ed25519 AAAA…"."""
+    """Return who signed, of those in ``allowed``: lines of an allowed_signers file, such as "alice
+    ssh-ed25519 AAAA…".
+    """
     found: list[str] = []
     if not allowed or not signatures:
         return found
@@ -81,12 +91,18 @@ def signers(payload: bytes, signatures: Sequence[dict[str, Any]], allowed: Seque
                 signature.write_bytes(base64.b64decode(one["sig"], validate=True))
             except (binascii.Error, ValueError):
                 continue
-            found += [who for who in _principals(people, signature) if who not in found and _verifies(who, people, signature, payload)]
+            found += [
+                who
+                for who in _principals(people, signature)
+                if who not in found and _verifies(who, people, signature, payload)
+            ]
     return found
 
 
 def _principals(people: Path, signature: Path) -> list[str]:
-    asked = run(["ssh-keygen", "-Y", "find-principals", "-s", str(signature), "-f", str(people)], check=False, timeout=60)
+    asked = run(
+        ["ssh-keygen", "-Y", "find-principals", "-s", str(signature), "-f", str(people)], check=False, timeout=60
+    )
     return asked.stdout.split() if asked.returncode == 0 else []
 
 

@@ -1,9 +1,11 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether each unit has the variables that the release names, with values of its own: neither a placeholder nor staging's. No value is ever read here.
+"""Whether each unit has the variables that the release names, with values of its own: neither a placeholder nor
+staging's. No value is ever read here.
 
-Variables are known by name and digest, as railway_info, render_info and vercel_info return them; a placeholder is found by its digest.
+Variables are known by name and digest, as railway_info, render_info and vercel_info return them; a placeholder is found
+by its digest.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "may_equal_staging": {"type": "list", "elements": "str", "default": []},
 }
 DIGESTS = {"railway": railway_digest, "render": render_digest, "vercel": vercel_digest}
-# What people write where a value is still to come; values of an example file that look like these are placeholders, too.
+# What people write where a value is still to come; values of an example file that look like these are placeholders,
+# too.
 PLACEHOLDERS = (
     "changeme",
     "change-me",
@@ -55,7 +58,9 @@ PLACEHOLDERS = (
     "example",
     "FILL_IN",
 )
-PLACEHOLDER = re.compile(r"change.?me|todo|fill.?in|placeholder|x{3,}|your[-_ ]|<.*>|\.\.\.|replace|dummy|example", re.IGNORECASE)
+PLACEHOLDER = re.compile(
+    r"change.?me|todo|fill.?in|placeholder|x{3,}|your[-_ ]|<.*>|\.\.\.|replace|dummy|example", re.IGNORECASE
+)
 OWN = re.compile(r"SECRET|TOKEN|KEY|PASSWORD|PASSWD|CREDENTIAL|PRIVATE|DSN|SALT|DATABASE|REDIS|WEBHOOK", re.IGNORECASE)
 PUBLIC = re.compile(r"PUBLIC|PUBLISHABLE", re.IGNORECASE)
 
@@ -65,7 +70,11 @@ def missing(options: Options) -> str:
 
 
 def wrong(options: Options, context: Context) -> list[str]:
-    problems = [f"{unit['name']} has both an example and a schema: name one of them" for unit in options["units"] if unit["example"] and unit["schema"]]
+    problems = [
+        f"{unit['name']} has both an example and a schema: name one of them"
+        for unit in options["units"]
+        if unit["example"] and unit["schema"]
+    ]
     for unit in options["units"]:
         nameless = [one for one in [*unit["variables"], *unit["staging"]] if not isinstance(one.get("name"), str)]
         problems += [f"{unit['name']} has a variable without a name: give name and digest of each"] if nameless else []
@@ -79,19 +88,36 @@ def ask(context: Context, options: Options) -> Answer:
     for unit in options["units"]:
         file, needed = _needed(context, unit)
         if needed is None:
-            problems += [f"the release has no {file}, which names the variables of {unit['name']}"] if unit["example"] or unit["schema"] else []
+            problems += (
+                [f"the release has no {file}, which names the variables of {unit['name']}"]
+                if unit["example"] or unit["schema"]
+                else []
+            )
             facts[unit["name"]] = {"file": None}
             continue
         found = [*_problems(unit, needed, file, options)]
         problems += found
         has = {str(one["name"]) for one in _of_environment(unit)}
         lacks = [one.name for one in needed if not one.optional and one.name not in {*has, *unit["optional"]}]
-        facts[unit["name"]] = {"file": file, "names": len(needed), "lacks": lacks, "unnamed": sorted(has - {one.name for one in needed})}
+        facts[unit["name"]] = {
+            "file": file,
+            "names": len(needed),
+            "lacks": lacks,
+            "unnamed": sorted(has - {one.name for one in needed}),
+        }
     if problems:
         return failed("; ".join(problems), "Set them at the platform, then ask again", asked=asked, facts=facts)
     if all(one["file"] is None for one in facts.values()):
-        return not_configured("the release has no .env.example: add one beside each unit, or set example or schema", asked=asked, facts=facts)
-    return passed(", ".join(f"{name} has all that {one['file']} names" for name, one in facts.items() if one["file"]), asked=asked, facts=facts)
+        return not_configured(
+            "the release has no .env.example: add one beside each unit, or set example or schema",
+            asked=asked,
+            facts=facts,
+        )
+    return passed(
+        ", ".join(f"{name} has all that {one['file']} names" for name, one in facts.items() if one["file"]),
+        asked=asked,
+        facts=facts,
+    )
 
 
 def _needed(context: Context, unit: Mapping[str, Any]) -> tuple[str, list[Needed] | None]:
@@ -114,7 +140,9 @@ class _Unreadable(ConfigError):
 
 def _of_environment(unit: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """Return the unit's variables in its environment; Vercel lists those of all environments."""
-    return [one for one in unit["variables"] if not one.get("environments") or unit["environment"] in one["environments"]]
+    return [
+        one for one in unit["variables"] if not one.get("environments") or unit["environment"] in one["environments"]
+    ]
 
 
 def _problems(unit: Mapping[str, Any], needed: Sequence[Needed], file: str, options: Options) -> Iterator[str]:
@@ -126,7 +154,11 @@ def _problems(unit: Mapping[str, Any], needed: Sequence[Needed], file: str, opti
         if _is_placeholder(one, digests.get(one.name), unit, options["digest_key"]):
             yield f"{one.name} of {unit['name']} is still a placeholder"
     staging = {str(one["name"]): one.get("digest") for one in unit["staging"]}
-    same = [name for name, digest in digests.items() if digest and digest == staging.get(name) and name not in options["may_equal_staging"]]
+    same = [
+        name
+        for name, digest in digests.items()
+        if digest and digest == staging.get(name) and name not in options["may_equal_staging"]
+    ]
     shared = [name for name in same if OWN.search(name) and not PUBLIC.search(name)]
     if shared:
         yield f"{', '.join(shared)} of {unit['name']} {'has' if len(shared) == 1 else 'have'} the value of staging"

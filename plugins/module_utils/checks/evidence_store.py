@@ -1,7 +1,8 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Evidence in the store: a file for each statement, written once. Its key holds the digest of its bytes, so that a changed byte shows even without a signature.
+"""Evidence in the store: a file for each statement, written once. Its key holds the digest of its bytes, so that a
+changed byte shows even without a signature.
 
 evidence/<release>/<time>-<point>-<sha256>.json
 """
@@ -27,7 +28,9 @@ KEY = re.compile(r"evidence/[^/]+/\d{8}T\d{6}Z-[a-z]+-([0-9a-f]{64})\.json")
 
 @dataclass(frozen=True)
 class Evidence:
-    """A statement of the store. ``problem`` says why it proves nothing; ``statement`` is empty where it cannot even be read."""
+    """A statement of the store. ``problem`` says why it proves nothing; ``statement`` is empty where it
+    cannot even be read.
+    """
 
     key: str
     statement: Mapping[str, Any] = field(default_factory=dict)
@@ -65,7 +68,9 @@ def write(store: Store, key: str, data: bytes) -> None:
 
 
 def read_all(store: Store, release: str, allowed: Sequence[str], *, must_be_signed: bool) -> list[Evidence]:
-    """Return every piece of evidence of a release, the oldest first, and say of each whether it is whole and who signed it."""
+    """Return every piece of evidence of a release, the oldest first, and say of each whether it is whole
+    and who signed it.
+    """
     keys = [entry.key for entry in store.list(f"{PREFIX}{quote(release, safe='')}/")]
     return [_read(store, key, release, allowed, must_be_signed) for key in keys]
 
@@ -76,7 +81,9 @@ def _read(store: Store, key: str, release: str, allowed: Sequence[str], must_be_
         return Evidence(key, problem="it was removed")
     data, named = found[0], KEY.fullmatch(key)
     if named is None or hashlib.sha256(data).hexdigest() != named[1]:
-        return Evidence(key, problem="it was changed after it was written: its content is not the one that its key names")
+        return Evidence(
+            key, problem="it was changed after it was written: its content is not the one that its key names"
+        )
     try:
         payload, signatures = envelope.unwrap(data)
         body = statement.read(payload)
@@ -86,7 +93,9 @@ def _read(store: Store, key: str, release: str, allowed: Sequence[str], must_be_
     return Evidence(key, body, signed_by, _problem(body, release, signatures, signed_by, must_be_signed))
 
 
-def _problem(body: Mapping[str, Any], release: str, signatures: Sequence[Any], signed_by: Sequence[str], must_be_signed: bool) -> str:
+def _problem(
+    body: Mapping[str, Any], release: str, signatures: Sequence[Any], signed_by: Sequence[str], must_be_signed: bool
+) -> str:
     if body["predicate"]["release"] != release:
         return f"it is evidence of {body['predicate']['release']}"
     if must_be_signed and not signed_by:
@@ -95,13 +104,22 @@ def _problem(body: Mapping[str, Any], release: str, signatures: Sequence[Any], s
 
 
 def lines(found: Sequence[Evidence]) -> list[str]:
-    """Return what an operator reads of evidence: a line for each statement, and for each answer in it that did not pass."""
+    """Return what an operator reads of evidence: a line for each statement, and for each answer in it that
+    did not pass.
+    """
     shown = []
     for one in found:
         answers = one.predicate["answers"]
         passed = sum(answer["outcome"] == PASSED for answer in answers)
         signed = f"signed by {', '.join(one.signed_by)}" if one.signed_by else "no signature was verified"
         commit = statement.commit_of(one.statement)[:7]
-        shown.append(f"{one.predicate['at']} {one.predicate['point']} of {commit}: {one.predicate['verdict']}, {passed} of {len(answers)} passed, {signed}")
-        shown += [f"  {answer['id']} {answer['outcome']}: {answer['answered']}" for answer in answers if answer["outcome"] != PASSED]
+        shown.append(
+            f"{one.predicate['at']} {one.predicate['point']} of {commit}: {one.predicate['verdict']}, {passed} of"
+            f" {len(answers)} passed, {signed}"
+        )
+        shown += [
+            f"  {answer['id']} {answer['outcome']}: {answer['answered']}"
+            for answer in answers
+            if answer["outcome"] != PASSED
+        ]
     return shown

@@ -29,13 +29,19 @@ def as_junit(statements: Sequence[Statement]) -> str:
     for one in statements:
         answers = one["predicate"]["answers"]
         counts = {"failures": [FAILED], "errors": [UNASKED]}
-        suite = ElementTree.SubElement(root, "testsuite", name=_title(one), timestamp=one["predicate"]["at"], tests=str(len(answers)))
+        suite = ElementTree.SubElement(
+            root, "testsuite", name=_title(one), timestamp=one["predicate"]["at"], tests=str(len(answers))
+        )
         for name, outcomes in counts.items():
             suite.set(name, str(sum(answer["outcome"] in outcomes for answer in answers)))
         suite.set("skipped", str(sum(answer["outcome"] not in (PASSED, FAILED, UNASKED) for answer in answers)))
         for answer in answers:
             case = ElementTree.SubElement(
-                suite, "testcase", name=f"{answer['id']} {answer['title']}", classname=answer["name"], time=str(answer.get("seconds") or 0)
+                suite,
+                "testcase",
+                name=f"{answer['id']} {answer['title']}",
+                classname=answer["name"],
+                time=str(answer.get("seconds") or 0),
             )
             if answer["outcome"] != PASSED:
                 tag = {FAILED: "failure", UNASKED: "error"}.get(answer["outcome"], "skipped")
@@ -46,16 +52,28 @@ def as_junit(statements: Sequence[Statement]) -> str:
 
 def as_sarif(statements: Sequence[Statement]) -> str:
     """A run for each statement; a waived or attested answer is a suppressed result."""
-    return json.dumps({"$schema": SARIF, "version": "2.1.0", "runs": [_sarif_run(one) for one in statements]}, indent=2, ensure_ascii=False) + "\n"
+    return (
+        json.dumps(
+            {"$schema": SARIF, "version": "2.1.0", "runs": [_sarif_run(one) for one in statements]},
+            indent=2,
+            ensure_ascii=False,
+        )
+        + "\n"
+    )
 
 
 def _sarif_run(one: Statement) -> dict[str, Any]:
     answers = one["predicate"]["answers"]
-    rules = [{"id": answer["id"], "name": answer["name"], "shortDescription": {"text": answer["title"]}} for answer in answers]
+    rules = [
+        {"id": answer["id"], "name": answer["name"], "shortDescription": {"text": answer["title"]}}
+        for answer in answers
+    ]
     return {
         "tool": {"driver": {"name": "storefront.runbook", "rules": rules}},
         "automationDetails": {"id": _title(one)},
-        "versionControlProvenance": [{"repositoryUri": "urn:storefront", "revisionId": one["subject"][0]["digest"]["gitCommit"]}],
+        "versionControlProvenance": [
+            {"repositoryUri": "urn:storefront", "revisionId": one["subject"][0]["digest"]["gitCommit"]}
+        ],
         "results": [_sarif_result(answer) for answer in answers if answer["outcome"] in LEVELS],
     }
 
@@ -63,9 +81,16 @@ def _sarif_run(one: Statement) -> dict[str, Any]:
 def _sarif_result(answer: Mapping[str, Any]) -> dict[str, Any]:
     settled = answer["outcome"] in (WAIVED, ATTESTED)
     place = {"physicalLocation": {"artifactLocation": {"uri": f"checks/{answer['name']}"}}}
-    result: dict[str, Any] = {"ruleId": answer["id"], "level": LEVELS[answer["outcome"]], "message": {"text": _said(answer)}, "locations": [place]}
+    result: dict[str, Any] = {
+        "ruleId": answer["id"],
+        "level": LEVELS[answer["outcome"]],
+        "message": {"text": _said(answer)},
+        "locations": [place],
+    }
     if settled:
-        result["suppressions"] = [{"kind": "external", "justification": f"{answer.get('reason') or answer['outcome']} ({answer.get('by')})"}]
+        result["suppressions"] = [
+            {"kind": "external", "justification": f"{answer.get('reason') or answer['outcome']} ({answer.get('by')})"}
+        ]
     return result
 
 
@@ -76,12 +101,14 @@ table {{ border-collapse: collapse; width: 100%; }} td, th {{ border-bottom: 1px
 .failed, .could_not_be_asked {{ color: #b00020; }} .passed {{ color: #0a6b2d; }} .waived, .attested {{ color: #8a5a00; }}
 </style></head><body><h1>{title}</h1>
 {suites}</body></html>
-"""
+"""  # noqa: E501
 SUITE = """<h2>{point}: {verdict}</h2><p>commit {commit}, {at}</p>
 <table><tr><th>check</th><th>outcome</th><th>asked</th><th>answered</th><th>at</th></tr>
 {rows}</table>
 """
-ROW = '<tr><td>{id} {title}</td><td class="{outcome}">{word}</td><td>{asked}</td><td>{answered}</td><td>{at}</td></tr>\n'
+ROW = (
+    '<tr><td>{id} {title}</td><td class="{outcome}">{word}</td><td>{asked}</td><td>{answered}</td><td>{at}</td></tr>\n'
+)
 
 
 def as_html(statements: Sequence[Statement]) -> str:
@@ -100,7 +127,12 @@ def _row(answer: Mapping[str, Any]) -> str:
     return ROW.format(word=words["outcome"].replace("_", " "), answered=escape(_said(answer)), **words)
 
 
-FORMS: dict[str, Callable[[Sequence[Statement]], str]] = {"json": as_json, "junit": as_junit, "sarif": as_sarif, "html": as_html}
+FORMS: dict[str, Callable[[Sequence[Statement]], str]] = {
+    "json": as_json,
+    "junit": as_junit,
+    "sarif": as_sarif,
+    "html": as_html,
+}
 
 
 def _title(one: Statement) -> str:
@@ -108,10 +140,16 @@ def _title(one: Statement) -> str:
 
 
 def _said(answer: Mapping[str, Any]) -> str:
-    settled = f" ({answer['outcome']} by {answer['by']}: {answer.get('reason') or 'no note'})" if answer.get("by") else ""
+    settled = (
+        f" ({answer['outcome']} by {answer['by']}: {answer.get('reason') or 'no note'})" if answer.get("by") else ""
+    )
     return f"{answer['answered']}{settled}"
 
 
 def _printable(text: str) -> str:
     """Leave out characters that XML has no way to write."""
-    return "".join(letter for letter in text if letter in "\t\n\r" or " " <= letter <= "\ud7ff" or "\ue000" <= letter <= "\ufffd" or letter > "\uffff")
+    return "".join(
+        letter
+        for letter in text
+        if letter in "\t\n\r" or " " <= letter <= "\ud7ff" or "\ue000" <= letter <= "\ufffd" or letter > "\uffff"
+    )

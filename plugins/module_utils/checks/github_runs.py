@@ -68,12 +68,17 @@ def runs_of(options: Options, sha: str) -> list[Run]:
     """Return how each check-run and each status of a commit stands, going by the newest of each name."""
     with closing(client(options)) as github:
         runs = [_run(found) for found in newest(github.check_runs(sha))]
-        statuses = [Run(one["context"], STATES.get(one["state"], FAILURE), one["state"], one.get("target_url") or "") for one in github.commit_statuses(sha)]
+        statuses = [
+            Run(one["context"], STATES.get(one["state"], FAILURE), one["state"], one.get("target_url") or "")
+            for one in github.commit_statuses(sha)
+        ]
     return sorted([*runs, *statuses], key=lambda run: run.name)
 
 
 def newest(runs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the newest check-run of each app and name: one that was run again counts as it ended then. One that has not begun is the newest."""
+    """Return the newest check-run of each app and name: one that was run again counts as it ended then. One
+    that has not begun is the newest.
+    """
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for run in sorted(runs, key=lambda run: (_began(run), run["id"])):
         found[str((run.get("app") or {}).get("slug")), run["name"]] = run
@@ -104,15 +109,34 @@ def no(runs: Sequence[Run], absent: Sequence[str], asked: str, sha: str) -> Answ
         return None
     shown = ", ".join(words[:SHOWN]) + (f" and {len(words) - SHOWN} more" if len(words) > SHOWN else "")
     waits = all(run.state == PENDING for run in runs) and not absent
-    advice = "Wait until it has ended, then ask again" if waits else f"Rerun what failed on {sha[:7]}, or deploy a commit that passed"
-    return failed(shown, advice, url=next((run.url for run in runs if run.url), ""), asked=asked, facts=facts(runs) | {"absent": list(absent)})
+    advice = (
+        "Wait until it has ended, then ask again"
+        if waits
+        else f"Rerun what failed on {sha[:7]}, or deploy a commit that passed"
+    )
+    return failed(
+        shown,
+        advice,
+        url=next((run.url for run in runs if run.url), ""),
+        asked=asked,
+        facts=facts(runs) | {"absent": list(absent)},
+    )
 
 
 def facts(runs: Sequence[Run]) -> dict[str, Any]:
-    return {"count": len(runs), "runs": [{"name": run.name, "state": run.word, "url": run.url or None} for run in runs[:SHOWN]]}
+    return {
+        "count": len(runs),
+        "runs": [{"name": run.name, "state": run.word, "url": run.url or None} for run in runs[:SHOWN]],
+    }
 
 
 def _said(run: Run) -> str:
     if run.state == PENDING:
         return f"is still {run.word}" if run.word != "pending" else "has not ended"
-    return f"was {run.word}" if run.word in ("cancelled", "skipped", "timed out") else "failed" if run.word == "failure" else f"ended as {run.word}"
+    return (
+        f"was {run.word}"
+        if run.word in ("cancelled", "skipped", "timed out")
+        else "failed"
+        if run.word == "failure"
+        else f"ended as {run.word}"
+    )

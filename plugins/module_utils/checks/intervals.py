@@ -37,7 +37,11 @@ def without(intervals: Iterable[Interval], others: Iterable[Interval]) -> list[I
         for one in left:
             before = one._replace(end=min(one.end, other.start))
             after = one._replace(start=max(one.start, other.end))
-            parts += [part for part in (before, after) if part.start < part.end] if other.start < one.end and one.start < other.end else [one]
+            parts += (
+                [part for part in (before, after) if part.start < part.end]
+                if other.start < one.end and one.start < other.end
+                else [one]
+            )
         left = parts
     return left
 

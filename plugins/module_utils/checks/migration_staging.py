@@ -23,15 +23,24 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def missing(options: Options) -> str:
-    return "" if options["staging_url"] else "set staging_url to staging's database, for a role that may read _prisma_migrations"
+    return (
+        ""
+        if options["staging_url"]
+        else "set staging_url to staging's database, for a role that may read _prisma_migrations"
+    )
 
 
 def ask(context: Context, options: Options) -> Answer:
     if PSYCOPG2_ERROR:
         return unasked("the Python library psycopg2 is not installed", "Install psycopg2-binary")
     with checkout(context.need_path(), context.need_commit(), options["root_directory"]) as source:
-        migrations = read_folder(source.root / options["migrations"], "/".join(part for part in (options["root_directory"], options["migrations"]) if part))
-    database = direct(options["staging_url"], options["staging_direct_url"], option="staging_url", remedy="staging_direct_url")
+        migrations = read_folder(
+            source.root / options["migrations"],
+            "/".join(part for part in (options["root_directory"], options["migrations"]) if part),
+        )
+    database = direct(
+        options["staging_url"], options["staging_direct_url"], option="staging_url", remedy="staging_direct_url"
+    )
     with closing(connect(database)) as connection:
         state = inspect(connection, migrations)
     names = {migration.name for migration in migrations}
@@ -46,7 +55,10 @@ def ask(context: Context, options: Options) -> Answer:
         if found
     ]
     facts = {"migrations": {migration.name: migration.checksum for migration in migrations}, "database": database.name}
-    asked = f"did the {len(migrations)} migrations of {context.release or 'the release'} run to their end in staging, with the same checksums?"
+    asked = (
+        f"did the {len(migrations)} migrations of {context.release or 'the release'} run to their end in staging, with"
+        " the same checksums?"
+    )
     if problems:
         return failed("; ".join(problems), "Deploy this release to staging first", asked=asked, facts=facts)
     return passed(f"all {len(migrations)} ended in staging with the same checksums", asked=asked, facts=facts)

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the API limits how often somebody may try: a bounded burst against a path that is declared for it meets a 429."""
+"""Whether the API limits how often somebody may try: a bounded burst against a path that is declared for it
+meets a 429.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,11 @@ MOST, AT_ONCE = 500, 8
 
 
 def missing(options: Options) -> str:
-    return "" if options["rate_limit_url"] else "set rate_limit_url to an address that may be asked often, such as the one to log in"
+    return (
+        ""
+        if options["rate_limit_url"]
+        else "set rate_limit_url to an address that may be asked often, such as the one to log in"
+    )
 
 
 def wrong(options: Options, context: Context) -> list[str]:
@@ -42,17 +48,31 @@ def ask(context: Context, options: Options) -> Answer:
     if not options["live"]:
         return not_applicable("nothing is live yet", asked=asked)
     sent, limited, broken = _burst(options)
-    facts = {"url": url, "burst": burst, "sent": sent, "retry_after": limited.headers.get("Retry-After") if limited is not None else None}
+    facts = {
+        "url": url,
+        "burst": burst,
+        "sent": sent,
+        "retry_after": limited.headers.get("Retry-After") if limited is not None else None,
+    }
     if limited is not None:
         return passed(f"a 429 came within {sent} requests", asked=asked, facts=facts)
     if broken:
         advice = "Find out why it does not stand a burst of that size"
-        return failed(f"it answered {broken} within {sent} requests instead of limiting them", advice, asked=asked, facts=facts)
-    return failed(f"{sent} requests were answered, and none was limited", "Limit attempts by address, or raise burst over the limit", asked=asked, facts=facts)
+        return failed(
+            f"it answered {broken} within {sent} requests instead of limiting them", advice, asked=asked, facts=facts
+        )
+    return failed(
+        f"{sent} requests were answered, and none was limited",
+        "Limit attempts by address, or raise burst over the limit",
+        asked=asked,
+        facts=facts,
+    )
 
 
 def _burst(options: Options) -> tuple[int, Any, int]:
-    """Send requests until one is limited or the site breaks; return how many were sent, the 429, and the status that shows that it broke."""
+    """Send requests until one is limited or the site breaks; return how many were sent, the 429, and the
+    status that shows that it broke.
+    """
     over, lock = threading.Event(), threading.Lock()
     found: dict[str, Any] = {"sent": 0, "limited": None, "broken": 0}
     content = {"json": options["rate_limit_body"]} if options["rate_limit_body"] is not None else {}

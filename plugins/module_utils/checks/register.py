@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The checklist: a row for each check. Its file has OPTIONS, ``ask(context, options)``, and ``missing`` and ``wrong`` where it needs them."""
+"""The checklist: a row for each check. Its file has OPTIONS, ``ask(context, options)``, and ``missing`` and
+``wrong`` where it needs them.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,24 @@ CHECKS = (
     row("C4", environment, "The variables are set", GATE, system="environment"),
     row("C7", rollback, "The deploy could be put back", GATE, system="rollback"),
     row("C9", changelog, "The CHANGELOG describes the release", GATE, system="docs", yields=True),
-    row("C10", api_documentation, "The API's documentation follows its routes", GATE, system="docs", attestable=True, yields=True),
-    row("C11", release_notes, "Migration notes and known issues are written down", GATE, system="docs", attestable=True, yields=True),
+    row(
+        "C10",
+        api_documentation,
+        "The API's documentation follows its routes",
+        GATE,
+        system="docs",
+        attestable=True,
+        yields=True,
+    ),
+    row(
+        "C11",
+        release_notes,
+        "Migration notes and known issues are written down",
+        GATE,
+        system="docs",
+        attestable=True,
+        yields=True,
+    ),
     row("C12", named_tests, "The tests passed on the commit", GATE, system="github", yields=True),
     row("C16", cors, "Only the shop's pages may ask the API", GATE, system="edge"),
     row("C17", rate_limit, "Attempts are limited", GATE, system="edge", yields=True),

@@ -18,13 +18,19 @@ WORDS = {
 
 
 def summary(judged: Sequence[Judged]) -> str:
-    """Return the line of a deploy: 15 passed, 1 waived (C10 by bob until 2026-04-01), 1 attested (C11 by alice), 2 due later."""
+    """Return the line of a deploy: 15 passed, 1 waived (C10 by bob until 2026-04-01), 1 attested (C11 by
+    alice), 2 due later.
+    """
     counts = Counter(one.answer.outcome for one in judged)
     parts = [f"{counts[PASSED]} passed"]
     for outcome, verb in ((WAIVED, "waived"), (ATTESTED, "attested")):
         settled = [_settled(one) for one in judged if one.answer.outcome == outcome]
         parts += [f"{len(settled)} {verb} ({', '.join(settled)})"] if settled else []
-    parts += [f"{counts[outcome]} {WORDS[outcome]}" for outcome in (FAILED, UNASKED, DUE, NOT_APPLICABLE, NOT_CONFIGURED) if counts[outcome]]
+    parts += [
+        f"{counts[outcome]} {WORDS[outcome]}"
+        for outcome in (FAILED, UNASKED, DUE, NOT_APPLICABLE, NOT_CONFIGURED)
+        if counts[outcome]
+    ]
     return ", ".join(parts)
 
 
@@ -43,7 +49,9 @@ def line(one: Judged) -> str:
     if one.answer.outcome == UNASKED:
         said = f"could not be asked: {said}"
     text = f"{one.check.id} {one.check.title}: {said}"
-    return ("" if one.stops else "(only a warning) ") + ". ".join(part.rstrip(".") for part in (text, one.answer.advice, one.answer.url) if part)
+    return ("" if one.stops else "(only a warning) ") + ". ".join(
+        part.rstrip(".") for part in (text, one.answer.advice, one.answer.url) if part
+    )
 
 
 def message(judged: Sequence[Judged]) -> str:
@@ -52,5 +60,8 @@ def message(judged: Sequence[Judged]) -> str:
     go = sum(1 for one in judged if one.answer.outcome in (PASSED, WAIVED, ATTESTED))
     later = sum(1 for one in judged if one.answer.outcome == DUE)
     counts = [f"{no} {'check says' if no == 1 else 'checks say'} no"] if no else []
-    counts += [f"{go} {'says' if go == 1 else 'say'} go", *([f"{later} {'is' if later == 1 else 'are'} due later"] if later else [])]
+    counts += [
+        f"{go} {'says' if go == 1 else 'say'} go",
+        *([f"{later} {'is' if later == 1 else 'are'} due later"] if later else []),
+    ]
     return "\n  ".join([", ".join(counts) + ".", *lines(judged)])

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether somebody else approved what the commit brings in: the pull request that merged it, as it was when it was merged."""
+"""Whether somebody else approved what the commit brings in: the pull request that merged it, as it was when
+it was merged.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,11 @@ Pull = dict[str, Any]
 
 
 def wrong(options: Options, context: Context) -> list[str]:
-    few = [] if options["approvals"] >= 1 else [f"approvals is {options['approvals']}: give 1 or more, or waive the check"]
+    few = (
+        []
+        if options["approvals"] >= 1
+        else [f"approvals is {options['approvals']}: give 1 or more, or waive the check"]
+    )
     return [*github_runs.wrong(options, context), *few]
 
 
@@ -39,19 +45,39 @@ def ask(context: Context, options: Options) -> Answer:
         reviews = {pull["number"]: github.reviews(pull["number"]) for pull in merged}
     if not merged:
         waiting = ", ".join(f"#{pull['number']}" for pull in pulls if not pull["merged_at"])
-        why = f"no merged pull request brought {sha[:7]} in" + (f"; {waiting} has it and is not merged" if waiting else "")
-        return failed(why, "Merge it by a pull request that is approved, or have an emergency approved", asked=asked, facts={"pulls": []})
+        why = f"no merged pull request brought {sha[:7]} in" + (
+            f"; {waiting} has it and is not merged" if waiting else ""
+        )
+        return failed(
+            why,
+            "Merge it by a pull request that is approved, or have an emergency approved",
+            asked=asked,
+            facts={"pulls": []},
+        )
     judged = [judge_reviews(pull, reviews[pull["number"]], options["approvals"]) for pull in merged]
-    more: dict[str, Any] = {"asked": asked, "url": merged[0].get("html_url") or "", "facts": {"pulls": [one.facts for one in judged]}}
+    more: dict[str, Any] = {
+        "asked": asked,
+        "url": merged[0].get("html_url") or "",
+        "facts": {"pulls": [one.facts for one in judged]},
+    }
     problems = [one.problem for one in judged if one.problem]
     if problems:
         return failed("; ".join(problems), "Have somebody else approve its last commit", **more)
-    return passed("; ".join(f"#{one.facts['number']} was approved by {', '.join(one.facts['approved_by'])}" for one in judged), **more)
+    return passed(
+        "; ".join(f"#{one.facts['number']} was approved by {', '.join(one.facts['approved_by'])}" for one in judged),
+        **more,
+    )
 
 
 def brought_in(pulls: Sequence[Pull], sha: str, branch: str | None) -> list[Pull]:
-    """Return the merged pull requests that brought a commit into the branch that releases come from: the one whose merge it is, else all that have it."""
-    merged = [pull for pull in pulls if pull["merged_at"] and pull["base"]["ref"] == (branch or pull["base"]["repo"]["default_branch"])]
+    """Return the merged pull requests that brought a commit into the branch that releases come from: the
+    one whose merge it is, else all that have it.
+    """
+    merged = [
+        pull
+        for pull in pulls
+        if pull["merged_at"] and pull["base"]["ref"] == (branch or pull["base"]["repo"]["default_branch"])
+    ]
     return [pull for pull in merged if sha in (pull["merge_commit_sha"], pull["head"]["sha"])] or merged
 
 
@@ -81,7 +107,13 @@ def judge_reviews(pull: Pull, reviews: Sequence[dict[str, Any]], needed: int) ->
             doubts.append(f"the review by {who} was dismissed")
         elif review["state"] == "APPROVED":
             (doubts if doubt else approvers).append(doubt or who)
-    facts = {"number": pull["number"], "head": head, "author": author, "approved_by": sorted(approvers), "not_counted": doubts}
+    facts = {
+        "number": pull["number"],
+        "head": head,
+        "author": author,
+        "approved_by": sorted(approvers),
+        "not_counted": doubts,
+    }
     if objections:
         return Reviewed(facts, f"#{pull['number']}: {', '.join(objections)}")
     if len(approvers) < needed:

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the deploy could be put back: for each unit whether its image is kept, how and until when, and whether the old release runs on the new schema."""
+"""Whether the deploy could be put back: for each unit whether its image is kept, how and until when, and
+whether the old release runs on the new schema.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def missing(options: Options) -> str:
 
 def wrong(options: Options, context: Context) -> list[str]:
     return [
-        f"kept_until of {unit['name']} is no time: {unit['kept_until']!r}" for unit in options["units"] if unit["kept_until"] and not _time(unit["kept_until"])
+        f"kept_until of {unit['name']} is no time: {unit['kept_until']!r}"
+        for unit in options["units"]
+        if unit["kept_until"] and not _time(unit["kept_until"])
     ]
 
 
@@ -50,7 +54,9 @@ def ask(context: Context, options: Options) -> Answer:
     if problems:
         advice = "Make a rollback possible first, or waive the check and plan to go forward"
         return failed("; ".join(problems), advice, asked=asked, facts=facts)
-    schema = {"safe": "safe", "accepted": "not to be put back, which was accepted", "unchanged": "unchanged"}[options["schema_is"]]
+    schema = {"safe": "safe", "accepted": "not to be put back, which was accepted", "unchanged": "unchanged"}[
+        options["schema_is"]
+    ]
     return passed(" · ".join([*map(_line, units), f"schema: {schema}"]), asked=asked, facts=facts)
 
 

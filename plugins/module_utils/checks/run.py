@@ -27,7 +27,9 @@ RUN = timedelta(days=1)  # how long a waiver of the command line counts: it is f
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a module was asked to ask. ``entries`` is the inventory's list; ``waive`` are checks that the command line waives for this run."""
+    """What a module was asked to ask. ``entries`` is the inventory's list; ``waive`` are checks that the
+    command line waives for this run.
+    """
 
     context: Context
     entries: Sequence[Mapping[str, Any]] = ()
@@ -44,10 +46,16 @@ class Wanted:
 
 def context_of(params: Mapping[str, Any]) -> Context:
     """Return what a module's options say about the release. Raises ConfigError."""
-    words = {name: str(params.get(name) or "") for name in ("storefront", "release", "commit", "live_commit", "path", "started_by")}
+    words = {
+        name: str(params.get(name) or "")
+        for name in ("storefront", "release", "commit", "live_commit", "path", "started_by")
+    }
     for name in ("commit", "live_commit"):
         if words[name] and not re.fullmatch(r"[0-9a-f]{40}", words[name]):
-            raise ConfigError(f"{name} is {words[name]!r}. Give the full SHA of 40 digits: a shorter one, or a branch, may stand for another commit.")
+            raise ConfigError(
+                f"{name} is {words[name]!r}. Give the full SHA of 40 digits: a shorter one, or a branch, may stand for"
+                " another commit."
+            )
     if words["release"] and words["path"] and not words["commit"]:
         words["commit"] = resolve(words["path"], words["release"])
     return Context(**words, now=_moment(params.get("at")))
@@ -61,11 +69,15 @@ def _moment(text: str | None) -> datetime:
     except ValueError:
         moment = datetime.min
     if moment.tzinfo is None:
-        raise ConfigError(f"at is {text!r}, which is no time with a zone. Write it as 2026-03-03T10:42:00-05:00.", code="bad_time")
+        raise ConfigError(
+            f"at is {text!r}, which is no time with a zone. Write it as 2026-03-03T10:42:00-05:00.", code="bad_time"
+        )
     return moment
 
 
-def run_checks(checks: Sequence[Check], wanted: Wanted, validate: Validate, only: Sequence[Check] = ()) -> dict[str, Any]:
+def run_checks(
+    checks: Sequence[Check], wanted: Wanted, validate: Validate, only: Sequence[Check] = ()
+) -> dict[str, Any]:
     """Ask the checks, or ``only`` some of them, and return {verdict, answers, summary, message, problems, evidence}.
 
     Raises ConfigError before anything is asked, and NoGo, whose ``result`` is all of that, when the verdict is not go.
@@ -81,9 +93,14 @@ def run_checks(checks: Sequence[Check], wanted: Wanted, validate: Validate, only
         answers.append(evidence(one, context, asked.seconds))
     result = {"verdict": verdict(judged), "answers": answers, "summary": summary(judged), "message": message(judged)}
     result["problems"] = [line(one) for one in judged if one.stops]
-    result["evidence"] = [{"name": f"{one['id']} {one['name']}", **{name: one[name] for name in LEDGER}} for one in answers]
+    result["evidence"] = [
+        {"name": f"{one['id']} {one['name']}", **{name: one[name] for name in LEDGER}} for one in answers
+    ]
     if wanted.stop and result["verdict"] != GO:
-        error = NoGo(str(result["message"]), code=NO_GO if any(one.answer.outcome == FAILED for one in judged if one.stops) else UNASKED)
+        error = NoGo(
+            str(result["message"]),
+            code=NO_GO if any(one.answer.outcome == FAILED for one in judged if one.stops) else UNASKED,
+        )
         error.result = result
         raise error
     return result
@@ -93,7 +110,10 @@ def _settings(checks: Sequence[Check], wanted: Wanted, validate: Validate) -> di
     try:
         zone = ZoneInfo(wanted.timezone)
     except (ValueError, OSError, KeyError):
-        raise ConfigError(f"timezone {wanted.timezone!r} is not known. Use an IANA name such as America/New_York.", code="bad_timezone") from None
+        raise ConfigError(
+            f"timezone {wanted.timezone!r} is not known. Use an IANA name such as America/New_York.",
+            code="bad_timezone",
+        ) from None
     settings, problems = Reader(checks, wanted.systems, wanted.context, zone, validate).read(wanted.entries)
     waived, unknown = named(checks, wanted.waive)
     problems += [f"waive: {one}" for one in unknown]
@@ -102,7 +122,10 @@ def _settings(checks: Sequence[Check], wanted: Wanted, validate: Validate) -> di
     if wanted.waive and not wanted.context.started_by.strip():
         problems.append("waive has no name: set started_by to who waives it")
     if problems:
-        raise ConfigError("\n- ".join([f"Nothing was asked. {len(problems)} to correct in the checks' settings:", *problems]), code="bad_checks")
+        raise ConfigError(
+            "\n- ".join([f"Nothing was asked. {len(problems)} to correct in the checks' settings:", *problems]),
+            code="bad_checks",
+        )
     for check in waived:
         waiver = Waiver(wanted.context.started_by, wanted.waive_reason, wanted.context.now + RUN)
         settings[check.id] = replace(settings[check.id], waiver=waiver)
@@ -115,4 +138,10 @@ def run_one(checks: Sequence[Check], params: Mapping[str, Any], validate: Valida
     context = context_of(params)
     approvers, reason = params["emergency_approvers"], params["emergency"] or ""
     point = checks[0].point
-    return run_checks(checks, Wanted(context, entries=entries, point=point, emergency=reason, emergency_approvers=approvers, stop=params["stop"]), validate)
+    return run_checks(
+        checks,
+        Wanted(
+            context, entries=entries, point=point, emergency=reason, emergency_approvers=approvers, stop=params["stop"]
+        ),
+        validate,
+    )

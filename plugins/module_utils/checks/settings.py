@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the inventory says about the checks: options, severity, waivers, attestations. Everything wrong with it is found before anything is asked."""
+"""What the inventory says about the checks: options, severity, waivers, attestations. Everything wrong with
+it is found before anything is asked.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ class Setting:
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads the inventory's list. ``systems`` are connections that several checks share; a waiver's date is a day in ``zone``."""
+    """Reads the inventory's list. ``systems`` are connections that several checks share; a waiver's date is
+    a day in ``zone``.
+    """
 
     checks: Sequence[Check]
     systems: Mapping[str, Options]
@@ -81,7 +85,11 @@ class Reader:
             problems.append(f"severity {severity!r} is neither stop nor warn")
         waiver, unusable = _waiver(entry.get("waiver"), self.zone)
         attestation, unfit = _attestation(entry.get("attested"), check)
-        return Setting(options, severity, bool(entry.get("required")), waiver, attestation), [*problems, *unusable, *unfit]
+        return Setting(options, severity, bool(entry.get("required")), waiver, attestation), [
+            *problems,
+            *unusable,
+            *unfit,
+        ]
 
     def _options(self, check: Check, own: Options) -> tuple[dict[str, Any], list[str]]:
         foreign = [_foreign(name, self.checks) for name in own if name not in check.options]
@@ -103,14 +111,19 @@ def _without_null(value: Any) -> Any:
 def _waiver(given: Mapping[str, Any] | None, zone: tzinfo) -> tuple[Waiver | None, list[str]]:
     if given is None:
         return None, []
-    problems = [f"the waiver has no {what}: {why}" for what, why in WAIVER.items() if not str(given.get(what) or "").strip()]
+    problems = [
+        f"the waiver has no {what}: {why}" for what, why in WAIVER.items() if not str(given.get(what) or "").strip()
+    ]
     problems += [f"a waiver has no {name}" for name in given if name not in WAIVER]
     until = None
     if given.get("until"):
         try:
             until = end_of(str(given["until"]), zone)
         except ValueError:
-            problems.append(f"the waiver's until {given['until']!r} is no date: write it as 2026-04-01, or with a time as 2026-04-01T12:00:00Z")
+            problems.append(
+                f"the waiver's until {given['until']!r} is no date: write it as 2026-04-01, or with a time as"
+                " 2026-04-01T12:00:00Z"
+            )
     if problems or until is None:
         return None, problems
     return Waiver(str(given["by"]), str(given["reason"]), until), []
@@ -132,8 +145,14 @@ def _attestation(given: Mapping[str, Any] | None, check: Check) -> tuple[Attesta
     if given is None:
         return None, []
     if not check.attestable:
-        return None, ["it cannot be attested, because a system can answer it. Waive it instead, with by, reason and until"]
-    problems = [f"the attestation has no {what}: {why}" for what, why in ATTESTATION.items() if not str(given.get(what) or "").strip()]
+        return None, [
+            "it cannot be attested, because a system can answer it. Waive it instead, with by, reason and until"
+        ]
+    problems = [
+        f"the attestation has no {what}: {why}"
+        for what, why in ATTESTATION.items()
+        if not str(given.get(what) or "").strip()
+    ]
     commit = str(given.get("commit") or "")
     if commit and not re.fullmatch(r"[0-9a-f]{40}", commit):
         problems.append(f"the attestation's commit {commit!r} is no full SHA of 40 digits")
@@ -150,12 +169,18 @@ def _find(checks: Sequence[Check], word: str) -> Check | None:
 def named(checks: Sequence[Check], words: Iterable[str]) -> tuple[list[Check], list[str]]:
     """Return the checks that ids or names stand for, and what is wrong with the others."""
     found = {word: _find(checks, word) for word in words}
-    return [check for check in found.values() if check], [_unknown(checks, word) for word, check in found.items() if check is None]
+    return [check for check in found.values() if check], [
+        _unknown(checks, word) for word, check in found.items() if check is None
+    ]
 
 
 def _unknown(checks: Sequence[Check], word: str) -> str:
     near = difflib.get_close_matches(word, [check.name for check in checks], 1)
-    hint = f"did you mean {near[0]}?" if near else "choose from " + ", ".join(f"{check.id} {check.name}" for check in checks)
+    hint = (
+        f"did you mean {near[0]}?"
+        if near
+        else "choose from " + ", ".join(f"{check.id} {check.name}" for check in checks)
+    )
     return f"there is no check {word!r}: {hint}"
 
 

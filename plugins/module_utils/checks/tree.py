@@ -25,7 +25,9 @@ def read(context: Context, file: str) -> str | None:
 def read_at(context: Context, commit: str, file: str) -> str | None:
     resolve(context.need_path(), commit)
     shown = run(["git", "-C", context.path, "show", f"{commit}:{file}"], check=False)
-    is_file = run(["git", "-C", context.path, "cat-file", "-t", f"{commit}:{file}"], check=False).stdout.strip() == "blob"
+    is_file = (
+        run(["git", "-C", context.path, "cat-file", "-t", f"{commit}:{file}"], check=False).stdout.strip() == "blob"
+    )
     return shown.stdout if is_file else None
 
 
@@ -47,7 +49,9 @@ def matching(files: Iterable[str], patterns: Iterable[str]) -> list[str]:
 
 
 def section(text: str, heading: re.Pattern[str]) -> str | None:
-    """Return what stands below the first heading that matches, down to the next one of its rank; None where there is no such heading."""
+    """Return what stands below the first heading that matches, down to the next one of its rank; None where
+    there is no such heading.
+    """
     lines = text.splitlines()
     start = next((number for number, line in enumerate(lines) if heading.search(line)), None)
     if start is None:

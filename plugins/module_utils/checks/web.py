@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asks the public site, for the checks of its edge: once, within a bounded time, and never on a redirect with secret headers."""
+"""Asks the public site, for the checks of its edge: once, within a bounded time, and never on a redirect
+with secret headers.
+"""
 
 from __future__ import annotations
 
@@ -36,14 +38,24 @@ class Blocked(RunbookError):
     kind = "probe_blocked"
 
 
-def ask(method: str, url: str, options: Mapping[str, Any], headers: Mapping[str, str] | None = None, **content: Any) -> requests.Response:
+def ask(
+    method: str, url: str, options: Mapping[str, Any], headers: Mapping[str, str] | None = None, **content: Any
+) -> requests.Response:
     """Return the site's answer. Raises Unreachable, Blocked and ConfigError."""
     secret = {name: str(value) for name, value in options["headers"].items()}
     if secret:
         refuse_plain_http(url, "url", "a secret header", options["allow_plain_http"])
     with closing(make_session(secret)) as session:
         try:
-            answer = exchange(session, method, url, seconds=options["timeout"], most=MOST, headers={**secret, **(headers or {})}, **content)
+            answer = exchange(
+                session,
+                method,
+                url,
+                seconds=options["timeout"],
+                most=MOST,
+                headers={**secret, **(headers or {})},
+                **content,
+            )
         except TooLarge:
             raise ConfigError(f"{method} {_shown(url)} answers more than {MOST} bytes. Choose another path.") from None
         except requests.RequestException as error:
@@ -67,5 +79,9 @@ def url_problem(option: str, url: str) -> str:
     except ValueError:
         return f"{option} is no address: its host or its port is wrong"
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        return f"{option} is no address: it begins with https://" if "@" in url else f"{option} {url!r} is no address: it begins with https://"
+        return (
+            f"{option} is no address: it begins with https://"
+            if "@" in url
+            else f"{option} {url!r} is no address: it begins with https://"
+        )
     return f"{option} holds credentials: give them as headers" if parts.username or parts.password else ""

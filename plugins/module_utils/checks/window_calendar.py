@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Windows and freezes that are events of a calendar file (.ics): each event is one.
 
-The library expands the events. Their ends are computed here, because it adds a duration to the local time: two hours from 01:30 would be one hour or three
-on the night on which the clocks change. A time zone that is not known is refused: it would be taken for no zone at all.
+The library expands the events. Their ends are computed here, because it adds a duration to the local time: two hours
+from 01:30 would be one hour or three on the night on which the clocks change. A time zone that is not known is refused:
+it would be taken for no zone at all.
 """
 
 from __future__ import annotations
@@ -37,7 +38,10 @@ class CalendarFile:
     def __init__(self, path: str, zone: ZoneInfo) -> None:
         self._zone = zone
         if CALENDAR_ERROR:
-            raise Unusable("it needs the Python library recurring-ical-events, which is not installed: pip install recurring-ical-events")
+            raise Unusable(
+                "it needs the Python library recurring-ical-events, which is not installed: pip install"
+                " recurring-ical-events"
+            )
         try:
             content = Path(path).read_bytes()
         except OSError as error:
@@ -57,7 +61,9 @@ class CalendarFile:
     def between(self, begin: datetime, end: datetime) -> Iterator[Interval]:
         """Give the spans of the events that reach into the time between, each with its title."""
         try:
-            found = recurring_ical_events.of(self._calendar, skip_bad_series=False).between(begin - timedelta(days=1), end + timedelta(days=1))
+            found = recurring_ical_events.of(self._calendar, skip_bad_series=False).between(
+                begin - timedelta(days=1), end + timedelta(days=1)
+            )
         except Exception as error:  # the library documents no errors of its own
             raise Unusable(f"its events cannot be expanded: {error}") from None
         for event in found:
@@ -86,8 +92,16 @@ def _refuse(event: Any) -> None:
         value = event.get(name)
         if name == "DTSTART" and value is None:
             raise Unusable(f"its event {title!r} has no beginning")
-        if value is not None and isinstance(value.dt, datetime) and value.dt.tzinfo is None and value.params.get("TZID"):
-            raise Unusable(f"its event {title!r} is in the time zone {value.params['TZID']!r}, which is not known. Use an IANA name such as America/New_York")
+        if (
+            value is not None
+            and isinstance(value.dt, datetime)
+            and value.dt.tzinfo is None
+            and value.params.get("TZID")
+        ):
+            raise Unusable(
+                f"its event {title!r} is in the time zone {value.params['TZID']!r}, which is not known. Use an IANA"
+                " name such as America/New_York"
+            )
     rules = event.get("RRULE") or []
     for rule in rules if isinstance(rules, list) else [rules]:
         try:

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Windows that are written in the inventory: days or an RRULE, with the local times at which they open and close.
 
-Dates come from dateutil's rules; times are put to them here, each in its zone. A local time that a clock skips counts as if the clock had not been put
-forward, and one that comes twice is the first of the two: so says RFC 5545, 3.3.5.
+Dates come from dateutil's rules; times are put to them here, each in its zone. A local time that a clock skips counts
+as if the clock had not been put forward, and one that comes twice is the first of the two: so says RFC 5545, 3.3.5.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ class Rule:
         self._zone = zone
         self._opens, self._closes = _time(window, "from"), _time(window, "to")
         if self._opens == self._closes:
-            raise Unusable(f'it opens and closes at {window["from"]}, so it never opens. A whole day is from "00:00" to "24:00"')
+            raise Unusable(
+                f'it opens and closes at {window["from"]}, so it never opens. A whole day is from "00:00" to "24:00"'
+            )
         days, text = window.get("days") or [], str(window.get("rule") or "")
         if bool(days) == bool(text):
             raise Unusable("it needs days, such as [tue, wed, thu] or [last sunday], or a rule, and not both")
@@ -57,7 +59,9 @@ class Rule:
         """Give the spans in which it is open, those that reach into the time between."""
         for day in self._dates(begin.date() - timedelta(days=3), end.date() + timedelta(days=2)):
             start = _moment(day, self._opens, self._zone)
-            stop = _moment(day, self._closes + (timedelta(days=1) if self._closes <= self._opens else timedelta()), self._zone)
+            stop = _moment(
+                day, self._closes + (timedelta(days=1) if self._closes <= self._opens else timedelta()), self._zone
+            )
             if start < stop and start < end and begin < stop:
                 yield Interval(start, stop)
 
@@ -74,7 +78,9 @@ class Rule:
 
 
 def refuse_unbounded(text: str) -> None:
-    """Refuse a rule that is no rule of days, that leaves its day to chance, or for which a search might never end. Raises Unusable."""
+    """Refuse a rule that is no rule of days, that leaves its day to chance, or for which a search might
+    never end. Raises Unusable.
+    """
     for part in text.upper().split("|"):
         words = dict(word.split("=", 1) for word in re.split(r"RRULE:|[;\s]", part) if "=" in word)
         frequency = words.get("FREQ")
@@ -85,10 +91,16 @@ def refuse_unbounded(text: str) -> None:
         if frequency == "DAILY" and set(words) & {"BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYSETPOS", "BYEASTER"}:
             raise Unusable(f"its rule {text!r} picks days out of every day: write it with FREQ=MONTHLY or YEARLY")
         if frequency in ("DAILY", "WEEKLY") and re.search(r"\d", words.get("BYDAY", "")):
-            raise Unusable(f"its rule {text!r} counts weekdays within a week: write it with FREQ=MONTHLY, such as FREQ=MONTHLY;BYDAY=-1SU")
+            raise Unusable(
+                f"its rule {text!r} counts weekdays within a week: write it with FREQ=MONTHLY, such as"
+                " FREQ=MONTHLY;BYDAY=-1SU"
+            )
         if "DTSTART" not in part:
             if words.get("INTERVAL", "1") != "1" or "COUNT" in words:
-                raise Unusable(f"its rule {text!r} counts from a day that it does not name: begin it with DTSTART:20260105T000000 on a line of its own")
+                raise Unusable(
+                    f"its rule {text!r} counts from a day that it does not name: begin it with DTSTART:20260105T000000"
+                    " on a line of its own"
+                )
             if frequency != "DAILY" and not set(words) & {"BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYEASTER"}:
                 raise Unusable(f"its rule {text!r} does not say on which day: add BYDAY or BYMONTHDAY")
 
@@ -105,7 +117,11 @@ def _rule_of(days: list[str]) -> str:
             monthly.append(f"{NTH[found[1].lower()]}{code}")
         else:
             weekly.append(code)
-    rules = [f"FREQ={frequency};BYDAY={','.join(codes)}" for frequency, codes in (("WEEKLY", weekly), ("MONTHLY", monthly)) if codes]
+    rules = [
+        f"FREQ={frequency};BYDAY={','.join(codes)}"
+        for frequency, codes in (("WEEKLY", weekly), ("MONTHLY", monthly))
+        if codes
+    ]
     return "|".join(rules)
 
 

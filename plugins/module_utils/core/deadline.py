@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sockets with one deadline for a whole exchange: the timeouts of requests and botocore begin anew with every byte that arrives."""
+"""Sockets with one deadline for a whole exchange: the timeouts of requests and botocore begin anew with
+every byte that arrives.
+"""
 
 from __future__ import annotations
 
@@ -33,12 +35,15 @@ class TooMuch(OSError):
 
 
 class Deadline:
-    """The time of one exchange. ``tick`` is called every few seconds meanwhile, in the thread that waits: it renews the lease.
+    """The time of one exchange. ``tick`` is called every few seconds meanwhile, in the thread that waits: it renews the
+    lease.
 
     ``most`` is how many bytes may be ``received``, ``stall`` for how many seconds nothing may be sent or received.
     """
 
-    def __init__(self, seconds: float, tick: Callable[[], None] = nothing, most: int | None = None, stall: float | None = None) -> None:
+    def __init__(
+        self, seconds: float, tick: Callable[[], None] = nothing, most: int | None = None, stall: float | None = None
+    ) -> None:
         now = time.monotonic()
         self.end, self.received = now + seconds, 0
         self._tick, self._next = tick, now + TICK_EVERY
@@ -48,7 +53,9 @@ class Deadline:
         return self.end - time.monotonic()
 
     def turn(self) -> float:
-        """Return the seconds for the next read or write. Raises TimeoutError when the time is over, and what ``tick`` raises."""
+        """Return the seconds for the next read or write. Raises TimeoutError when the time is over, and
+        what ``tick`` raises.
+        """
         if time.monotonic() >= self._next:
             self._tick()
             self._next = time.monotonic() + TICK_EVERY
@@ -69,8 +76,12 @@ _current: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 
 @contextmanager
-def deadline(seconds: float, tick: Callable[[], None] = nothing, *, most: int | None = None, stall: float | None = None) -> Iterator[Deadline]:
-    """Bound all that this thread does meanwhile over the connections of ``timed_pools``: connecting, sending and receiving together."""
+def deadline(
+    seconds: float, tick: Callable[[], None] = nothing, *, most: int | None = None, stall: float | None = None
+) -> Iterator[Deadline]:
+    """Bound all that this thread does meanwhile over the connections of ``timed_pools``: connecting,
+    sending and receiving together.
+    """
     limit = Deadline(seconds, tick, most, stall)
     token = _current.set(limit)
     try:
@@ -131,7 +142,9 @@ IN_HANDSHAKE, IN_PROXY_HANDSHAKE, IN_TUNNEL = "handshake", "proxy handshake", "t
 
 @contextmanager
 def _marked(phase: Callable[[], str | None]) -> Iterator[None]:
-    """Record in an error how far the connection had come: most errors look alike before and after the request was sent."""
+    """Record in an error how far the connection had come: most errors look alike before and after the
+    request was sent.
+    """
     try:
         yield
     except Exception as error:
@@ -141,12 +154,16 @@ def _marked(phase: Callable[[], str | None]) -> Iterator[None]:
 
 
 def phase_of(error: BaseException) -> str | None:
-    """Return in which phase of connecting an error was raised; None for one before the connection, or after all of them."""
+    """Return in which phase of connecting an error was raised; None for one before the connection, or after
+    all of them.
+    """
     return getattr(error, "phase", None)
 
 
 class _Timed:
-    """What an HTTP connection needs for it. TLS takes the socket that ``_new_conn`` returns, so only what it gives back is wrapped."""
+    """What an HTTP connection needs for it. TLS takes the socket that ``_new_conn`` returns, so only what
+    it gives back is wrapped.
+    """
 
     sock: Any
     port: Any
@@ -167,7 +184,8 @@ class _Timed:
         addresses = self._addresses(end)
         try:
             for number, address in enumerate(addresses, 1):
-                share = (end - time.monotonic()) / (len(addresses) - number + 1)  # one that does not answer must not take the others' time
+                # one that does not answer must not take the others' time
+                share = (end - time.monotonic()) / (len(addresses) - number + 1)
                 self._dns_host, self.timeout = address, max(0.001, share)
                 try:
                     sock = super()._new_conn()  # type: ignore[misc]
@@ -178,11 +196,14 @@ class _Timed:
         finally:
             self._dns_host, self.timeout = asked, timeout
         limit.turn()
-        sock.settimeout(max(0.001, min(CONNECTING, limit.left())))  # Python's handshake takes that as the time for all of it
+        # Python's handshake takes that as the time for all of it
+        sock.settimeout(max(0.001, min(CONNECTING, limit.left())))
         return sock
 
     def _addresses(self, end: float) -> list[str]:
-        """Return the addresses of the host. A name is asked for in a thread of its own, since nothing ends a name server's silence."""
+        """Return the addresses of the host. A name is asked for in a thread of its own, since nothing ends
+        a name server's silence.
+        """
         host = self._dns_host
         with suppress(ValueError):
             ipaddress.ip_address(host.strip("[]"))
@@ -215,7 +236,9 @@ class _Timed:
 
 def _resolve(host: str, port: int, answers: queue.SimpleQueue[Any]) -> None:
     try:
-        answers.put(list(dict.fromkeys(str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))))
+        answers.put(
+            list(dict.fromkeys(str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+        )
     except (OSError, UnicodeError) as error:
         answers.put(error)
 

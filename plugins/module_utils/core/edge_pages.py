@@ -13,7 +13,10 @@ LOOKED_AT = 20_000  # characters of a page
 BLOCKED, ORIGIN, MISSING, SUSPENDED, STARTING, CODE = "blocked", "origin", "missing", "suspended", "starting", "code"
 
 ADVICE = {
-    BLOCKED: "Let the probe pass by a secret header that a rule of this firewall skips; until then nothing is known of the site",
+    BLOCKED: (
+        "Let the probe pass by a secret header that a rule of this firewall skips; until then nothing is known of the"
+        " site"
+    ),
     ORIGIN: "Check that the service behind it runs and accepts its connections",
     MISSING: "Check the address, and that this domain belongs to a deployment",
     SUSPENDED: "Resume it at the platform, and check its billing",
@@ -99,19 +102,41 @@ def _cloudflare(page: Page) -> EdgeAnswer | None:
     if page.title in ("just a moment...", "please wait... | cloudflare"):
         return EdgeAnswer(BLOCKED, "Cloudflare asked for a challenge")
     code = _cloudflare_code(page)
-    if code in CLOUDFLARE_BLOCKS or page.title.startswith("attention required! | cloudflare") or (page.status == 403 and code and 1000 <= code < 1200):
-        return EdgeAnswer(BLOCKED, f"Cloudflare itself refused the request: {_numbered(CLOUDFLARE_BLOCKS.get(code or 0, 'access is denied'), code)}")
+    if (
+        code in CLOUDFLARE_BLOCKS
+        or page.title.startswith("attention required! | cloudflare")
+        or (page.status == 403 and code and 1000 <= code < 1200)
+    ):
+        return EdgeAnswer(
+            BLOCKED,
+            "Cloudflare itself refused the request:"
+            f" {_numbered(CLOUDFLARE_BLOCKS.get(code or 0, 'access is denied'), code)}",
+        )
     if code in CLOUDFLARE_ORIGINS:
-        return EdgeAnswer(ORIGIN, f"Cloudflare's edge cannot reach the origin: {_numbered(CLOUDFLARE_ORIGINS[code], code)}")
+        return EdgeAnswer(
+            ORIGIN, f"Cloudflare's edge cannot reach the origin: {_numbered(CLOUDFLARE_ORIGINS[code], code)}"
+        )
     if code in CLOUDFLARE_MISSING:
-        return EdgeAnswer(MISSING, f"Cloudflare has no working site at this address ({code})", "Check the DNS records of the zone")
+        return EdgeAnswer(
+            MISSING, f"Cloudflare has no working site at this address ({code})", "Check the DNS records of the zone"
+        )
     if code in WORKER:
-        return EdgeAnswer(CODE, f"a Worker on this route failed ({code})", "Look at the Worker's log at Cloudflare, or take its route away")
-    return EdgeAnswer(ORIGIN, f"Cloudflare itself answered with its error {code}", "Look the number up at Cloudflare") if code else None
+        return EdgeAnswer(
+            CODE,
+            f"a Worker on this route failed ({code})",
+            "Look at the Worker's log at Cloudflare, or take its route away",
+        )
+    return (
+        EdgeAnswer(ORIGIN, f"Cloudflare itself answered with its error {code}", "Look the number up at Cloudflare")
+        if code
+        else None
+    )
 
 
 def _cloudflare_code(page: Page) -> int | None:
-    """Return the number of Cloudflare's own error: 1xxx inside of the page, or else a status that only Cloudflare gives."""
+    """Return the number of Cloudflare's own error: 1xxx inside of the page, or else a status that only
+    Cloudflare gives.
+    """
     found = re.fullmatch(r"\s*error code: (\d{3,4})\s*", page.text)
     found = found or re.search(r"cf-error-code[^>]*>\s*(\d{3,4})", page.text)
     if not found and page.says("cf-error-details", "cf-wrapper"):
@@ -130,10 +155,18 @@ def _numbered(meaning: str, code: int | None) -> str:
 
 VERCEL_KINDS = (  # by the first letters of its code
     (("DEPLOYMENT_NOT_READY",), STARTING, "Vercel's deployment at this address is not ready"),
-    (("DEPLOYMENT_NOT_FOUND", "DEPLOYMENT_DELETED", "DNS_HOSTNAME_NOT_FOUND"), MISSING, "Vercel has no deployment at this address"),
+    (
+        ("DEPLOYMENT_NOT_FOUND", "DEPLOYMENT_DELETED", "DNS_HOSTNAME_NOT_FOUND"),
+        MISSING,
+        "Vercel has no deployment at this address",
+    ),
     (("DEPLOYMENT_DISABLED", "DEPLOYMENT_PAUSED"), SUSPENDED, "Vercel has suspended this deployment"),
     (("DEPLOYMENT_BLOCKED",), BLOCKED, "Vercel has blocked this deployment"),
-    (("ROUTER_EXTERNAL_TARGET", "DNS_HOSTNAME"), ORIGIN, "Vercel's edge cannot reach the origin that a rewrite leads to"),
+    (
+        ("ROUTER_EXTERNAL_TARGET", "DNS_HOSTNAME"),
+        ORIGIN,
+        "Vercel's edge cannot reach the origin that a rewrite leads to",
+    ),
     (("FUNCTION_THROTTLED",), CODE, "Vercel throttles the functions of this deployment"),
     (
         ("FUNCTION_", "EDGE_FUNCTION_", "MIDDLEWARE_", "MICROFRONTENDS_", "NO_RESPONSE_", "BODY_NOT_A_", "INFINITE_"),
@@ -148,17 +181,29 @@ VERCEL_KINDS = (  # by the first letters of its code
 def _vercel(page: Page) -> EdgeAnswer | None:
     mitigated = page.header("x-vercel-mitigated")
     if mitigated or page.title == "vercel security checkpoint":
-        return EdgeAnswer(BLOCKED, f"Vercel's firewall {'denied the request' if mitigated == 'deny' else 'asked for a challenge'}")
+        return EdgeAnswer(
+            BLOCKED, f"Vercel's firewall {'denied the request' if mitigated == 'deny' else 'asked for a challenge'}"
+        )
     code = page.header("x-vercel-error").upper()
-    if not code and page.header("server") == "vercel" and (told := re.search(r"\bCode:(?:\s|`|<[^>]*>)*([A-Z]+_[A-Z_]+)", page.text)):
+    if (
+        not code
+        and page.header("server") == "vercel"
+        and (told := re.search(r"\bCode:(?:\s|`|<[^>]*>)*([A-Z]+_[A-Z_]+)", page.text))
+    ):
         code = told[1]
     if not code:
         return None
     for beginnings, kind, what in VERCEL_KINDS:
         if code.startswith(beginnings):
             advice = "Ask Vercel why, in the project's dashboard" if kind == BLOCKED else ""
-            return EdgeAnswer(kind, f"{what} ({code})", "See vercel-status.com, and try again" if code.startswith("INTERNAL_") else advice)
-    return EdgeAnswer(ORIGIN, f"Vercel itself answered with its error {code}", "Look the word up at vercel.com/docs/errors")
+            return EdgeAnswer(
+                kind,
+                f"{what} ({code})",
+                "See vercel-status.com, and try again" if code.startswith("INTERNAL_") else advice,
+            )
+    return EdgeAnswer(
+        ORIGIN, f"Vercel itself answered with its error {code}", "Look the word up at vercel.com/docs/errors"
+    )
 
 
 def _railway(page: Page) -> EdgeAnswer | None:
@@ -166,7 +211,11 @@ def _railway(page: Page) -> EdgeAnswer | None:
         return None
     if page.status == 404 or page.says("Application not found", "not arrived"):
         return EdgeAnswer(MISSING, "Railway has no deployment at this address (Application not found)")
-    return EdgeAnswer(ORIGIN, "Railway's edge cannot reach the service (Application failed to respond)", "Check that it runs and listens on 0.0.0.0 and PORT")
+    return EdgeAnswer(
+        ORIGIN,
+        "Railway's edge cannot reach the service (Application failed to respond)",
+        "Check that it runs and listens on 0.0.0.0 and PORT",
+    )
 
 
 def _render(page: Page) -> EdgeAnswer | None:
@@ -178,7 +227,9 @@ def _render(page: Page) -> EdgeAnswer | None:
     if word.startswith("hibernate"):
         return EdgeAnswer(STARTING, f"Render's service is asleep and did not wake ({word})")
     if word.startswith("maintenance"):
-        return EdgeAnswer(SUSPENDED, f"Render shows its maintenance page ({word})", "Turn the service's maintenance mode off")
+        return EdgeAnswer(
+            SUSPENDED, f"Render shows its maintenance page ({word})", "Turn the service's maintenance mode off"
+        )
     if re.search(r"deny|denied|block|forbid|rate-?limit", word):
         return EdgeAnswer(BLOCKED, f"Render's edge refused the request ({word})")
     if word.endswith("error"):
@@ -220,13 +271,23 @@ def _akamai(page: Page) -> EdgeAnswer | None:
 
 def _google(page: Page) -> EdgeAnswer | None:
     if page.header("x-goog-iap-generated-response") == "true":
-        return EdgeAnswer(BLOCKED, "Google's Identity-Aware Proxy asked for a login", "Send a token of a service account that it admits, in a secret header")
-    if "google" in page.header("via") and page.status == 403 and re.search(r"<title>403(?: Forbidden)?</title>\s*403 Forbidden", page.text, re.IGNORECASE):
+        return EdgeAnswer(
+            BLOCKED,
+            "Google's Identity-Aware Proxy asked for a login",
+            "Send a token of a service account that it admits, in a secret header",
+        )
+    if (
+        "google" in page.header("via")
+        and page.status == 403
+        and re.search(r"<title>403(?: Forbidden)?</title>\s*403 Forbidden", page.text, re.IGNORECASE)
+    ):
         return EdgeAnswer(BLOCKED, "Google Cloud Armor refused the request")
     if page.status >= 500 and (re.match(r"(error )?50\d \(server error\)", page.title) or page.text.strip() in ENVOY):
         return EdgeAnswer(ORIGIN, f"the load balancer cannot reach the service ({page.status})")
     return (
-        EdgeAnswer(ORIGIN, f"the load balancer cannot reach the service ({page.status})") if page.says("upstream connect error or disconnect/reset") else None
+        EdgeAnswer(ORIGIN, f"the load balancer cannot reach the service ({page.status})")
+        if page.says("upstream connect error or disconnect/reset")
+        else None
     )
 
 
@@ -244,7 +305,13 @@ def _others(page: Page) -> EdgeAnswer | None:
         return EdgeAnswer(BLOCKED, "Azure Front Door refused the request")
     if "x-azure-ref" in page.headers and page.status >= 500 and page.says("Our services aren't available right now"):
         return EdgeAnswer(ORIGIN, f"Azure Front Door cannot reach the origin ({page.status})")
-    return EdgeAnswer(BLOCKED, "this machine's network asks for a login (511)", "Log this machine in, or use another network") if page.status == 511 else None
+    return (
+        EdgeAnswer(
+            BLOCKED, "this machine's network asks for a login (511)", "Log this machine in, or use another network"
+        )
+        if page.status == 511
+        else None
+    )
 
 
 JUDGES = (_cloudflare, _vercel, _railway, _render, _aws, _fastly, _akamai, _google, _others)

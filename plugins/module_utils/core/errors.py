@@ -30,8 +30,8 @@ SOON = 30  # seconds that a write may have to wait before it is worth another tr
 class RunbookError(Exception):
     """What happened, to what, and what to do next; safe to print.
 
-    ``details`` become ``error{kind,code,status,message,request_id,retryable,…}`` of the failed task; ``result`` is returned beside it: what
-    was found out before it failed.
+    ``details`` become ``error{kind,code,status,message,request_id,retryable,…}`` of the failed task; ``result`` is
+    returned beside it: what was found out before it failed.
     """
 
     kind = "error"
@@ -70,8 +70,12 @@ class ApiError(RunbookError):
 
     @property
     def is_missing(self) -> bool:
-        """Whether the vendor itself reports that there is no such thing; any server at a wrong ``api_url`` does, too."""
-        return self.status == HTTPStatus.NOT_FOUND and self.code != NOT_ITS_API and not str(self.code).startswith("edge_")
+        """Whether the vendor itself reports that there is no such thing; any server at a wrong ``api_url``
+        does, too.
+        """
+        return (
+            self.status == HTTPStatus.NOT_FOUND and self.code != NOT_ITS_API and not str(self.code).startswith("edge_")
+        )
 
 
 class Unreachable(RunbookError):
@@ -79,7 +83,9 @@ class Unreachable(RunbookError):
 
 
 def may_have_happened(error: RunbookError) -> bool:
-    """Whether a vendor may have done a write that ended so: no answer came, or one that does not say. A vendor that wants to be asked much later has not."""
+    """Whether a vendor may have done a write that ended so: no answer came, or one that does not say. A
+    vendor that wants to be asked much later has not.
+    """
     if isinstance(error, Unreachable):
         return True
     if not isinstance(error, ApiError) or error.details.get("retry_after", 0) > SOON:

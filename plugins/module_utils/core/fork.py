@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs a function in a fork of this process, and returns what a program leaves behind: an exit code, stdout and stderr.
 
-However the fork ends (an exception, a segmentation fault, the kernel's out-of-memory killer), this process lives on and can say so.
+However the fork ends (an exception, a segmentation fault, the kernel's out-of-memory killer), this process lives on and
+can say so.
 """
 
 from __future__ import annotations
@@ -81,7 +82,8 @@ class Lines:
 def run(work: Callable[[], None], show: Callable[[str], None] | None = None) -> Ended:
     """Call ``work`` in a fork and wait for its end. ``show`` takes its progress lines while it runs; None shows none.
 
-    When this process ends, the fork gets SIGTERM and has its ``finally`` blocks run. An exception here, such as a timeout, ends the fork as well.
+    When this process ends, the fork gets SIGTERM and has its ``finally`` blocks run. An exception here, such as a
+    timeout, ends the fork as well.
     """
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         reader, writer = _forking.Pipe(duplex=False)
@@ -126,8 +128,12 @@ def _content(file: IO[bytes]) -> bytes:
     return file.read()
 
 
-def _live(work: Callable[[], None], parent: int, stdout: IO[bytes], stderr: IO[bytes], writer: Connection | None) -> None:
-    """Be the fork: its signals, streams and exit handlers are its own. multiprocessing turns what is raised into the exit code."""
+def _live(
+    work: Callable[[], None], parent: int, stdout: IO[bytes], stderr: IO[bytes], writer: Connection | None
+) -> None:
+    """Be the fork: its signals, streams and exit handlers are its own. multiprocessing turns what is raised
+    into the exit code.
+    """
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     for number in ENDING:
         signal.signal(number, _leave)

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One HTTP client for every vendor: retries, deadlines, errors that keep the vendor's words, tokens that stay at home."""
+"""One HTTP client for every vendor: retries, deadlines, errors that keep the vendor's words, tokens that
+stay at home.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ Body: TypeAlias = "bytes | Opener | None"
 
 
 def parse_nothing(response: requests.Response) -> tuple[str | None, str | None]:
-    """The default error parser: a vendor gives its own, which returns (code, message) and may raise for an answer of another shape."""
+    """The default error parser: a vendor gives its own, which returns (code, message) and may raise for an
+    answer of another shape.
+    """
     return None, None
 
 
@@ -73,15 +77,16 @@ class Failure:
 class ApiClient:
     """Speaks to one vendor's API.
 
-    ``timeout`` is in seconds for one attempt with its whole body, ``deadline`` in seconds for a call with all its retries, by default the smaller of 180
-    and six times ``timeout``. GET, HEAD, PUT and DELETE are tried again on connection errors, timeouts, 429 and 502–504; POST and PATCH only where the
-    request never left, on 429, or with ``idempotent=True``. Redirects of an API are not followed. ``secrets`` are masked beside those in ``headers``,
-    such as a path that is a secret. ``option`` is where the user gave ``base_url``, which holds no credentials, and is HTTPS where a secret is sent to another
-    machine, unless ``allow_plain_http``.
+    ``timeout`` is in seconds for one attempt with its whole body, ``deadline`` in seconds for a call with all its
+    retries, by default the smaller of 180 and six times ``timeout``. GET, HEAD, PUT and DELETE are tried again on
+    connection errors, timeouts, 429 and 502–504; POST and PATCH only where the request never left, on 429, or with
+    ``idempotent=True``. Redirects of an API are not followed. ``secrets`` are masked beside those in ``headers``, such
+    as a path that is a secret. ``option`` is where the user gave ``base_url``, which holds no credentials, and is HTTPS
+    where a secret is sent to another machine, unless ``allow_plain_http``.
 
-    ``before_write(seconds)`` is called before each attempt of a write and returns how many seconds that may take, at most ``seconds``; it raises where
-    nothing may be written. ``tick`` is called every few seconds while an answer or a retry is waited for. ``is_busy`` tells a refusal for a rate limit
-    that comes with a good status.
+    ``before_write(seconds)`` is called before each attempt of a write and returns how many seconds that may take, at
+    most ``seconds``; it raises where nothing may be written. ``tick`` is called every few seconds while an answer or a
+    retry is waited for. ``is_busy`` tells a refusal for a rate limit that comes with a good status.
     """
 
     def __init__(
@@ -149,10 +154,12 @@ class ApiClient:
         most: int = JSON_BYTES,
         **content: Any,
     ) -> requests.Response:
-        """Send a request, with its retries, and return the 2xx response. Raises ApiError, Unreachable or ConfigError, and what ``before_write`` raises.
+        """Send a request, with its retries, and return the 2xx response. Raises ApiError, Unreachable or ConfigError,
+        and what ``before_write`` raises.
 
-        ``content`` is ``params``, ``json``, ``headers``, and ``data``: bytes, or a function that opens the body anew for each try. ``writes`` is False for
-        a POST that only asks. ``timeout`` gives this call more time, such as an upload. ``most`` is how many bytes the answer may have.
+        ``content`` is ``params``, ``json``, ``headers``, and ``data``: bytes, or a function that opens the body anew
+        for each try. ``writes`` is False for a POST that only asks. ``timeout`` gives this call more time, such as an
+        upload. ``most`` is how many bytes the answer may have.
         """
         retry_lost = method in SAFE_METHODS if idempotent is None else idempotent
         writes = method not in READS if writes is None else writes
@@ -185,9 +192,14 @@ class ApiClient:
     ) -> requests.Response | Failure:
         operation = f"{method} {path}"
         try:
-            with contextlib.closing(data()) if callable(data) else contextlib.nullcontext(data) as body, self._readable(operation):
+            with (
+                contextlib.closing(data()) if callable(data) else contextlib.nullcontext(data) as body,
+                self._readable(operation),
+            ):
                 content |= {"data": body, "headers": {**self._headers, **(headers or {})}}
-                response = exchange(self._session, method, self.base_url + path, seconds=seconds, most=most, tick=self._tick, **content)
+                response = exchange(
+                    self._session, method, self.base_url + path, seconds=seconds, most=most, tick=self._tick, **content
+                )
         except requests.RequestException as error:
             failed = self._unreachable(method, path, error, seconds)
             lost = failed.details["code"] in LOST
@@ -205,14 +217,21 @@ class ApiClient:
             yield
         except (InvalidURL, InvalidSchema, MissingSchema):
             raise ConfigError(
-                f"{redact(self.base_url)!r} is not the address of an API. Correct api_url: it begins with https://.", code="bad_api_url"
+                f"{redact(self.base_url)!r} is not the address of an API. Correct api_url: it begins with https://.",
+                code="bad_api_url",
             ) from None
         except (InvalidHeader, UnicodeError):
             raise ConfigError(
-                f"The token of {self.vendor} holds a line break, a blank or a character that no token has. Copy it again.", code="bad_token"
+                f"The token of {self.vendor} holds a line break, a blank or a character that no token has. Copy it"
+                " again.",
+                code="bad_token",
             ) from None
         except (ContentDecodingError, TooLarge) as error:
-            what = "a body that is larger than any of its API" if isinstance(error, TooLarge) else "a body that is not compressed as it says"
+            what = (
+                "a body that is larger than any of its API"
+                if isinstance(error, TooLarge)
+                else "a body that is not compressed as it says"
+            )
             raise malformed(self.vendor, redact(operation, self._secrets), 200, what) from None
 
     def _wait(self, pause: float) -> None:
@@ -223,11 +242,19 @@ class ApiClient:
             pause -= TICK_EVERY
         self._sleep(pause)
 
-    def lines(self, path: str, *, params: Mapping[str, Any] | None = None, seconds: float = 5, limit: int = 1000) -> list[str]:
-        """Return the lines that a GET streams, the last ``limit`` of those that come within ``seconds``; a stream need not end by itself."""
+    def lines(
+        self, path: str, *, params: Mapping[str, Any] | None = None, seconds: float = 5, limit: int = 1000
+    ) -> list[str]:
+        """Return the lines that a GET streams, the last ``limit`` of those that come within ``seconds``; a
+        stream need not end by itself.
+        """
         give_up, found = self._clock() + seconds, deque[str](maxlen=limit)
         try:
-            with self._readable(f"GET {path}"), in_time(seconds, self._tick), contextlib.closing(self._open(path, params, seconds)) as response:
+            with (
+                self._readable(f"GET {path}"),
+                in_time(seconds, self._tick),
+                contextlib.closing(self._open(path, params, seconds)) as response,
+            ):
                 if response.status_code >= 300:
                     response._content = read_body(response, LINE_BYTES)[0]
                     raise self._refused(f"GET {path}", response)
@@ -242,7 +269,15 @@ class ApiClient:
         return list(found)
 
     def _open(self, path: str, params: Mapping[str, Any] | None, seconds: float) -> requests.Response:
-        return self._session.request("GET", self.base_url + path, params=params, headers=self._headers, timeout=seconds, stream=True, allow_redirects=False)
+        return self._session.request(
+            "GET",
+            self.base_url + path,
+            params=params,
+            headers=self._headers,
+            timeout=seconds,
+            stream=True,
+            allow_redirects=False,
+        )
 
     def close(self) -> None:
         self._session.close()
@@ -251,11 +286,15 @@ class ApiClient:
         return refused(self.vendor, operation, response, self._parse_error, self._secrets, option=self._option)
 
     def _unreachable(self, method: str, path: str, error: Exception, seconds: float) -> RunbookError:
-        return unreachable(self.vendor, self.base_url + redact(path.partition("?")[0], self._secrets), method, error, seconds)
+        return unreachable(
+            self.vendor, self.base_url + redact(path.partition("?")[0], self._secrets), method, error, seconds
+        )
 
 
 def _lines(parts: Iterable[bytes]) -> Iterator[str]:
-    """Give the lines of a text that comes piece by piece. A text that is too long ends early, and of a line that is too long the beginning is kept."""
+    """Give the lines of a text that comes piece by piece. A text that is too long ends early, and of a line
+    that is too long the beginning is kept.
+    """
     rest, read = b"", 0
     for part in parts:
         read += len(part)

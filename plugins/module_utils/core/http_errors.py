@@ -23,7 +23,8 @@ from .shape import read_json
 from .tls import trouble
 
 Parser = Callable[[Any], "tuple[Any, Any]"]
-RETRIED_STATUS = frozenset({429, 502, 503, 504, *range(520, 525)})  # 520 to 524: Cloudflare did not reach what is behind it
+# 520 to 524: Cloudflare did not reach what is behind it
+RETRIED_STATUS = frozenset({429, 502, 503, 504, *range(520, 525)})
 LOST = ("timeout", "connection")  # codes of a request that may have left, where not trouble() but never_left() knows
 REQUEST_IDS = ("x-vercel-id", "x-railway-request-id", "cf-ray", "x-request-id")
 ADVICE = {
@@ -34,23 +35,47 @@ ADVICE = {
 }
 
 
-def refused(vendor: str, operation: str, response: requests.Response, parse_error: Parser, secrets: Iterable[str], *, option: str = "api_url") -> ApiError:
-    """Return the error of an answer that refuses; ``operation`` is method and path, ``option`` is where the user gave the address."""
+def refused(
+    vendor: str,
+    operation: str,
+    response: requests.Response,
+    parse_error: Parser,
+    secrets: Iterable[str],
+    *,
+    option: str = "api_url",
+) -> ApiError:
+    """Return the error of an answer that refuses; ``operation`` is method and path, ``option`` is where the
+    user gave the address.
+    """
     code, message = words(parse_error, response)
     said = redact(message or response.text[:300].strip() or response.reason or "nothing", secrets)
     pause = wanted_pause(response, body_of(response))
     foreign = not (code or message) and 300 <= response.status_code < 500 and not is_limited(response)
-    advice = _of_address(vendor, option, response) if foreign else "" if option == "webhook_url" else ADVICE.get(response.status_code, "")
+    advice = (
+        _of_address(vendor, option, response)
+        if foreign
+        else ""
+        if option == "webhook_url"
+        else ADVICE.get(response.status_code, "")
+    )
     if pause is not None and (is_limited(response) or response.status_code in RETRIED_STATUS):
         what = "Its rate limit clears" if is_limited(response) else "It asks to be tried again"
         advice = f" {what} at {say_when(pause)}: run it again then."
     status = response.status_code
     by_itself = edge_answer(status, response.headers, response.text)
     if by_itself:
-        said, advice = by_itself.what, f" {EDGES.get(by_itself.kind, by_itself.advice)}{advice if pause is not None else ''}"
+        said, advice = (
+            by_itself.what,
+            f" {EDGES.get(by_itself.kind, by_itself.advice)}{advice if pause is not None else ''}",
+        )
     error = ApiError(
-        f"{vendor} answered {redact(operation, secrets)} with {status}{f' {code}' if code else ''}: {said}{stop(said)}{advice}",
-        code=f"edge_{by_itself.kind}" if by_itself else code or ("rate_limited" if is_limited(response) else NOT_ITS_API if foreign else None),
+        f"{vendor} answered {redact(operation, secrets)} with {status}{f' {code}' if code else ''}:"
+        f" {said}{stop(said)}{advice}",
+        code=(
+            f"edge_{by_itself.kind}"
+            if by_itself
+            else code or ("rate_limited" if is_limited(response) else NOT_ITS_API if foreign else None)
+        ),
         status=status,
         request_id=next((response.headers[name] for name in REQUEST_IDS if name in response.headers), None),
         retryable=status in RETRIED_STATUS or is_limited(response),
@@ -72,16 +97,23 @@ EDGES = {
 
 
 def _of_address(vendor: str, option: str, response: requests.Response) -> str:
-    """Return what to do about an answer that is not of the vendor's form: the address is wrong, not a token or an id."""
+    """Return what to do about an answer that is not of the vendor's form: the address is wrong, not a token
+    or an id.
+    """
     host = urlsplit(response.headers.get("location", "")).hostname
     leads = f" It redirects to {host}." if host and response.status_code < 400 else ""
     if option == "webhook_url":
-        return f"{leads} Check webhook_url: it was deleted or is mistyped. Make a new one in the app's settings at {vendor} (Incoming Webhooks)."
+        return (
+            f"{leads} Check webhook_url: it was deleted or is mistyped. Make a new one in the app's settings at"
+            f" {vendor} (Incoming Webhooks)."
+        )
     return f"{leads} That is no answer of {vendor}'s API: check {option}, its path included, and any proxy in between."
 
 
 def words(parse_error: Parser, response: requests.Response) -> tuple[str | None, str | None]:
-    """Return the vendor's (code, message): a refusal may look like anything, so what does not look like the vendor's has none."""
+    """Return the vendor's (code, message): a refusal may look like anything, so what does not look like the
+    vendor's has none.
+    """
     try:
         told = parse_error(response)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
@@ -101,7 +133,8 @@ def body_of(response: requests.Response) -> Any:
 def malformed(vendor: str, operation: str, status: int | None, what: str) -> ApiError:
     """Return the error of an unreadable answer; for a write it is unknown whether it happened."""
     return ApiError(
-        f"{vendor} answered {operation} with {status} and {what}. Try again; if it stays, check api_url and any proxy in between.",
+        f"{vendor} answered {operation} with {status} and {what}. Try again; if it stays, check api_url and any proxy"
+        " in between.",
         code="malformed_body",
         status=status,
         retryable=True,
@@ -115,7 +148,10 @@ def unreachable(vendor: str, address: str, method: str, error: Exception, second
         return Unreachable(f"{said}: {found.reason}. {found.advice}", code=found.code, retryable=found.retry)
     reason = "the connection failed"
     if isinstance(error, requests.Timeout):
-        reason = f"timed out, with no {'connection' if isinstance(error, requests.ConnectTimeout) else 'complete answer'} within {seconds:.3g} s"
+        reason = (
+            f"timed out, with no {'connection' if isinstance(error, requests.ConnectTimeout) else 'complete answer'}"
+            f" within {seconds:.3g} s"
+        )
     return Unreachable(
         f"{said}: {reason}. Check the network and api_url, and the vendor's status page.",
         code="timeout" if isinstance(error, requests.Timeout) else "connection",

@@ -9,16 +9,20 @@ from types import TracebackType
 
 from .errors import InternalError
 
-OURS = __file__.rpartition("module_utils")[0]  # begins the path of each of our files, wherever the collection is installed
+# begins the path of each of our files, wherever the collection is installed
+OURS = __file__.rpartition("module_utils")[0]
 ISSUES = "https://github.com/storefront-runbook/storefront.runbook/issues"
 
 
 def internal(error: BaseException) -> InternalError:
-    """Return the error to fail with. It names the type and the place of ``error``, not its text, which may hold anything."""
+    """Return the error to fail with. It names the type and the place of ``error``, not its text, which may
+    hold anything.
+    """
     what, where = type(error).__name__, place_of(error.__traceback__)
     return InternalError(
-        f"This collection failed unexpectedly: {what} at {where}. Your settings need not be wrong. Nothing more was done; run it again, and if it stays, "
-        f"report this line, the name of the task and the versions of storefront.runbook and ansible-core at {ISSUES}.",
+        f"This collection failed unexpectedly: {what} at {where}. Your settings need not be wrong. Nothing more was"
+        " done; run it again, and if it stays, report this line, the name of the task and the versions of"
+        f" storefront.runbook and ansible-core at {ISSUES}.",
         code=what,
         place=where,
         retryable=False,

@@ -17,7 +17,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from . import progress
 from .errors import RunbookError
 from .internal import internal
-from .plan import Plan as Plan  # noqa: PLC0414 - modules take it from here
+from .plan import Plan
 from .redact import SHORTEST, all_forms, redact
 from .urls import hidden_secrets, proxy_secrets
 from .wait import nothing
@@ -30,7 +30,9 @@ class Guard(Protocol):
         """Renew the lease; raise LeaseLost when this run does not hold it any more."""
 
     def before_write(self, seconds: float) -> float:
-        """Renew the lease for a write of ``seconds``; return the seconds that the write may take, or raise LeaseLost."""
+        """Renew the lease for a write of ``seconds``; return the seconds that the write may take, or raise
+        LeaseLost.
+        """
 
     def note(self, text: str) -> None:
         """Keep how far a long work is, for the next renewal."""
@@ -45,8 +47,9 @@ def unlimited(seconds: float) -> float:
 class Runtime:
     """What a client may call back: ``warn(text)`` for the operator, ``heartbeat()`` on each turn of a wait.
 
-    ``before_write(seconds)`` is for the client itself, before every attempt of a write: it returns the seconds that the attempt may take.
-    ``note(text)`` reports the progress of long work: on the screen, in the controller's system log and in the lease's journal.
+    ``before_write(seconds)`` is for the client itself, before every attempt of a write: it returns the seconds that the
+    attempt may take. ``note(text)`` reports the progress of long work: on the screen, in the controller's system log
+    and in the lease's journal.
     """
 
     warn: Callable[[str], None] = nothing
@@ -57,7 +60,9 @@ class Runtime:
 
     @property
     def permit(self) -> Callable[[float], float] | None:
-        """What the store is opened with, so that each write asks the lease; None in check mode, in which it only reads."""
+        """What the store is opened with, so that each write asks the lease; None in check mode, in which it
+        only reads.
+        """
         return None if self.check_mode else self.before_write
 
 
@@ -74,8 +79,9 @@ def run(
 ) -> None:
     """Run a module.
 
-    ``libraries`` maps a PyPI name to why it could not be imported (None when it could). ``secrets`` adds what is hidden inside of an option, such as a
-    URL's password. ``guard`` gives the lease to renew before writing. ``constraints`` go to AnsibleModule (required_if, mutually_exclusive, …).
+    ``libraries`` maps a PyPI name to why it could not be imported (None when it could). ``secrets`` adds what is hidden
+    inside of an option, such as a URL's password. ``guard`` gives the lease to renew before writing. ``constraints`` go
+    to AnsibleModule (required_if, mutually_exclusive, …).
     """
     module = AnsibleModule(argument_spec=dict(argument_spec), supports_check_mode=True, **constraints)
     for library, problem in (libraries or {}).items():
@@ -93,9 +99,15 @@ def run(
 
 
 def _hide(module: AnsibleModule, secrets: Callable[[dict[str, Any]], Iterable[str]]) -> Callable[[str], str]:
-    """Let Ansible mask in results each form of each secret, those in addresses included, and return what masks any other text."""
+    """Let Ansible mask in results each form of each secret, those in addresses included, and return what
+    masks any other text.
+    """
     params = module.params
-    hidden = {secret for secret in (*module.no_log_values, *secrets(params), *hidden_secrets(params), *proxy_secrets()) if secret and len(secret) >= SHORTEST}
+    hidden = {
+        secret
+        for secret in (*module.no_log_values, *secrets(params), *hidden_secrets(params), *proxy_secrets())
+        if secret and len(secret) >= SHORTEST
+    }
     module.no_log_values = all_forms(hidden)
     progress.secrets = hidden
     return lambda text: redact(text, hidden)
@@ -113,9 +125,15 @@ def _runtime(module: AnsibleModule, mask: Callable[[str], str], guard: Callable[
 
 
 def _carry_out(
-    module: AnsibleModule, runtime: Runtime, build_client: Callable[..., Any], plan: Callable[..., Plan], apply: Callable[..., Any]
+    module: AnsibleModule,
+    runtime: Runtime,
+    build_client: Callable[..., Any],
+    plan: Callable[..., Plan],
+    apply: Callable[..., Any],
 ) -> dict[str, Any]:
-    """Return what the task returns. Raises whatever the module does; what closing raises only where nothing else went wrong."""
+    """Return what the task returns. Raises whatever the module does; what closing raises only where nothing
+    else went wrong.
+    """
     client = build_client(module.params, runtime)
     try:
         intent = plan(module.params, client)
@@ -179,7 +197,9 @@ def _fail(module: AnsibleModule, error: Exception, began: float, mask: Callable[
     try:
         elapsed = round(time.monotonic() - began, 3)
         details = {name: mask(value) if isinstance(value, str) else value for name, value in known.details.items()}
-        module.fail_json(**{**told, **result, **known.result, "msg": mask(str(known)), "error": details, "elapsed": elapsed})
+        module.fail_json(
+            **{**told, **result, **known.result, "msg": mask(str(known)), "error": details, "elapsed": elapsed}
+        )
     except Exception as unprintable:
         known = internal(unprintable)
         module.fail_json(msg=str(known), error=known.details, **told)

@@ -13,9 +13,10 @@ from typing import Any
 class Plan:
     """What is, what will be, and what follows from the difference.
 
-    ``before`` and ``after`` are what the diff shows: whitelisted fields, never a secret; dictionaries, or text where a diff of lines reads better.
-    ``result`` is returned in check mode as it stands. Otherwise what ``apply`` returns updates it. ``todo`` is for ``apply`` alone: a typed plan, or a
-    function that does all of it. ``skipped`` says why there is nothing to check yet.
+    ``before`` and ``after`` are what the diff shows: whitelisted fields, never a secret; dictionaries, or text where a
+    diff of lines reads better. ``result`` is returned in check mode as it stands. Otherwise what ``apply`` returns
+    updates it. ``todo`` is for ``apply`` alone: a typed plan, or a function that does all of it. ``skipped`` says why
+    there is nothing to check yet.
     """
 
     before: Any

@@ -40,8 +40,13 @@ def spawn(argv: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
         return subprocess.Popen(list(argv), preexec_fn=die_with_parent, start_new_session=True, **options)  # noqa: PLW1509
     except FileNotFoundError as error:
         if error.filename != argv[0]:
-            raise ConfigError(f"The folder {error.filename}, where {argv[0]} should run, does not exist. Correct its path.", code="missing_folder") from None
-        raise ConfigError(f"The program {argv[0]} was not found. Install it, or put its folder on PATH.", code="missing_program") from None
+            raise ConfigError(
+                f"The folder {error.filename}, where {argv[0]} should run, does not exist. Correct its path.",
+                code="missing_folder",
+            ) from None
+        raise ConfigError(
+            f"The program {argv[0]} was not found. Install it, or put its folder on PATH.", code="missing_program"
+        ) from None
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
@@ -82,10 +87,14 @@ def run(
             raise WaitTimeout(f"{Path(argv[0]).name} was still running after {timeout:g} s and was stopped.") from None
         finally:
             kill(process)
-    done = subprocess.CompletedProcess(list(argv), process.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
+    done = subprocess.CompletedProcess(
+        list(argv), process.returncode, out.decode(errors="replace"), err.decode(errors="replace")
+    )
     if check and done.returncode != 0:
         said = redact((done.stderr.strip() or done.stdout.strip())[-2000:], secrets)
-        raise CommandFailed(f"{Path(argv[0]).name} ended with exit code {done.returncode}: {said}", code=str(done.returncode))
+        raise CommandFailed(
+            f"{Path(argv[0]).name} ended with exit code {done.returncode}: {said}", code=str(done.returncode)
+        )
     return done
 
 
@@ -109,11 +118,18 @@ def is_alive(pid: int, start: int) -> bool:
 
 @contextlib.contextmanager
 def private_folder(prefix: str) -> Iterator[Path]:
-    """Give a temporary folder for this process only, and remove those of this ``prefix`` that killed ones left: there is customers' data in them."""
+    """Give a temporary folder for this process only, and remove those of this ``prefix`` that killed ones
+    left: there is customers' data in them.
+    """
     top = Path(tempfile.gettempdir())
     for left in top.glob(f"{prefix}*-*"):
         pid, _dash, start = left.name.removeprefix(prefix).partition("-")
-        if left.stat().st_uid == os.getuid() and pid.isdigit() and start.isdigit() and not is_alive(int(pid), int(start)):
+        if (
+            left.stat().st_uid == os.getuid()
+            and pid.isdigit()
+            and start.isdigit()
+            and not is_alive(int(pid), int(start))
+        ):
             shutil.rmtree(left, ignore_errors=True)
     folder = top / f"{prefix}{os.getpid()}-{started(os.getpid()) or 0}"
     folder.mkdir(0o700)
@@ -126,8 +142,8 @@ def private_folder(prefix: str) -> Iterator[Path]:
 def controller() -> tuple[int, int] | None:
     """Return (pid, start) of the ansible process that this one belongs to; None outside of a play.
 
-    ansible-playbook forks workers, with its own command line, that outlive a ``kill -9`` of it, so the direct parent proves nothing. The search
-    ends above it: an ansible-runner that started it lives on.
+    ansible-playbook forks workers, with its own command line, that outlive a ``kill -9`` of it, so the direct parent
+    proves nothing. The search ends above it: an ansible-runner that started it lives on.
     """
     top = None
     command: list[bytes] = []

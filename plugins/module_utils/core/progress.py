@@ -17,7 +17,8 @@ from .redact import redact
 PREFIX = ".. "  # every progress line on the screen starts with it: by which the stdout callback recognizes it
 LONGEST = 300  # characters of a line
 
-sink: Callable[[str], None] | None = None  # takes each line; None in an ordinary module, which can show nothing before it ends
+# takes each line; None in an ordinary module, which can show nothing before it ends
+sink: Callable[[str], None] | None = None
 secrets: Iterable[str] = ()  # what no line may show; core/module.py sets it
 
 
@@ -28,7 +29,9 @@ def report(text: str) -> None:
 
 
 class Transfer:
-    """Reports how much of something has been transferred: ``add`` takes bytes, from any thread. A ``total`` of 0 is not known."""
+    """Reports how much of something has been transferred: ``add`` takes bytes, from any thread. A ``total``
+    of 0 is not known.
+    """
 
     def __init__(self, what: str, total: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
         self._what, self._total, self._clock = what, total, clock
@@ -63,7 +66,14 @@ class CountedFile(io.FileIO):
 def one_line(text: str) -> str:
     """Return ``text`` on one line of at most LONGEST characters, each character that steers a terminal replaced."""
     line = "".join(
-        " " if character in "\t\r\n" else "?" if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") else character for character in text
+        (
+            " "
+            if character in "\t\r\n"
+            else "?"
+            if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+            else character
+        )
+        for character in text
     )
     line = line.strip()
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."

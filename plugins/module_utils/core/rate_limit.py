@@ -16,10 +16,13 @@ from typing import Any
 
 LONGEST = 366 * 86_400.0  # seconds: a longer wait is a mistake of the vendor's
 A_MINUTE = 60.0  # what GitHub asks for where it does not say more
-EPOCH = 1_000_000_000  # a number from here on is a time since 1970 in seconds, from a thousand times as much on in milliseconds
+# a number from here on is a time since 1970 in seconds, from a thousand times as much on in milliseconds
+EPOCH = 1_000_000_000
 REMAINING = ("x-ratelimit-remaining", "x-sentry-rate-limit-remaining", "x-rate-limit-remaining", "ratelimit-remaining")
-RESET = ("x-ratelimit-reset", "x-sentry-rate-limit-reset", "x-rate-limit-reset", "ratelimit-reset")  # GitHub, Vercel, Railway; Sentry; others; Render
-FIELD = re.compile(r"(?:^|[;,\s])(?:t|reset)=(\d+)")  # of the header RateLimit, by its newer and its older draft; so does Cloudflare
+# GitHub, Vercel, Railway; Sentry; others; Render
+RESET = ("x-ratelimit-reset", "x-sentry-rate-limit-reset", "x-rate-limit-reset", "ratelimit-reset")
+# of the header RateLimit, by its newer and its older draft; so does Cloudflare
+FIELD = re.compile(r"(?:^|[;,\s])(?:t|reset)=(\d+)")
 USED_UP = re.compile(r"(?:^|[;,\s])(?:r|remaining)=0+(?!\d)")
 
 Response = Any
@@ -28,12 +31,17 @@ Response = Any
 def is_limited(response: Response) -> bool:
     """Whether an answer is a refusal for a rate limit: 429, or GitHub's 403 for its primary and its secondary limit."""
     if response.status_code == HTTPStatus.FORBIDDEN:
-        return "retry-after" in response.headers or _remaining(response.headers) == 0 or "rate limit" in response.text[:2000].lower()
+        return (
+            "retry-after" in response.headers
+            or _remaining(response.headers) == 0
+            or "rate limit" in response.text[:2000].lower()
+        )
     return response.status_code == HTTPStatus.TOO_MANY_REQUESTS
 
 
 def wanted_pause(response: Response, body: Any = None, now: Callable[[], float] = time.time) -> float | None:
-    """Return the seconds until a vendor wants to be asked again; None where it does not say, or names an impossible time.
+    """Return the seconds until a vendor wants to be asked again; None where it does not say, or names an impossible
+    time.
 
     Times are compared with the answer's own ``Date``, so that neither clock has to be right.
     """
@@ -46,7 +54,8 @@ def wanted_pause(response: Response, body: Any = None, now: Callable[[], float] 
         return asked if asked > 0 else None  # at once
     told: list[float | None] = []
     left = _remaining(headers)
-    if left == 0 or (left is None and is_limited(response)):  # every answer says when the limit is renewed, used up or not
+    # every answer says when the limit is renewed, used up or not
+    if left == 0 or (left is None and is_limited(response)):
         told += [_since(headers.get(name), present) for name in RESET]
         told += [_since(found[1], present) for found in [FIELD.search(headers.get("ratelimit", ""))] if found]
         told += [_since(value, present) for value in _of_body(body)]

@@ -16,7 +16,7 @@ from .secret_forms import beginning, forms, shortened
 MASK = "********"
 SHORTEST = 4  # characters of a secret: masking a shorter one would garble the text and hide nothing
 TOKEN = 8  # characters of a user in a URL that is a token
-SENSITIVE = r"(?:[\w.-]{0,40}[_.-])?(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|signature|sig|protection-bypass|credential)"
+SENSITIVE = r"(?:[\w.-]{0,40}[_.-])?(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|signature|sig|protection-bypass|credential)"  # noqa: E501
 _URL = re.compile(r"[a-z][a-z0-9+.-]{0,30}://\S+", re.IGNORECASE)
 # In a database's address up to the last @, as a raw password may hold / and @ itself.
 _DATABASE_PASSWORD = re.compile(r"(?P<head>postgres(?:ql)?://[^\s:/@]*:)\S+(?=@)", re.IGNORECASE)
@@ -26,7 +26,8 @@ _PARAMETER = re.compile(rf"(?P<head>[?&#]{SENSITIVE}=)[^&#\s\"'<>]+", re.IGNOREC
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """Return ``text`` with every secret masked, in each form that ``secret_forms`` knows, and the password and secret parameters of every URL in it.
+    """Return ``text`` with every secret masked, in each form that ``secret_forms`` knows, and the password and secret
+    parameters of every URL in it.
 
     A secret shorter than SHORTEST is left alone.
     """
@@ -38,7 +39,9 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
         text = _without(text, first, secret)
     for pattern in masks.shortened:
         text = pattern.sub(MASK, text)
-    return _URL.sub(lambda url: _PARAMETER.sub(_masked, _PASSWORD.sub(_masked, _DATABASE_PASSWORD.sub(_masked, url[0]))), text)
+    return _URL.sub(
+        lambda url: _PARAMETER.sub(_masked, _PASSWORD.sub(_masked, _DATABASE_PASSWORD.sub(_masked, url[0]))), text
+    )
 
 
 def _masked(found: re.Match[str]) -> str:
@@ -46,7 +49,9 @@ def _masked(found: re.Match[str]) -> str:
 
 
 def _without(text: str, first: str, secret: str) -> str:
-    """Return ``text`` without what begins with the first characters of a secret, for as long as it continues like the secret."""
+    """Return ``text`` without what begins with the first characters of a secret, for as long as it
+    continues like the secret.
+    """
     shown, at = [], 0
     while (begin := text.find(first, at)) >= 0:
         end = begin + len(first)
@@ -83,7 +88,8 @@ def all_forms(secrets: Iterable[str]) -> set[str]:
 
 
 def secrets_of_url(url: str | None) -> list[str]:
-    """Return what must never be shown of a URL with credentials: itself, and its password and secret parameters as written, decoded and encoded.
+    """Return what must never be shown of a URL with credentials: itself, and its password and secret parameters as
+    written, decoded and encoded.
 
     Over HTTP a user without a password is a token, as of a Git host.
     """
@@ -94,8 +100,15 @@ def secrets_of_url(url: str | None) -> list[str]:
         asked = parse_qsl(parts.query)
     except ValueError:  # whatever it is, it is no address that could be shown
         return [url, *_meant(url)]
-    token = parts.username if parts.scheme in ("http", "https", "git+https") and len(parts.username or "") >= TOKEN else None
-    written = [parts.password or token, *(value for name, value in asked if re.fullmatch(SENSITIVE, name, re.IGNORECASE))]
+    token = (
+        parts.username
+        if parts.scheme in ("http", "https", "git+https") and len(parts.username or "") >= TOKEN
+        else None
+    )
+    written = [
+        parts.password or token,
+        *(value for name, value in asked if re.fullmatch(SENSITIVE, name, re.IGNORECASE)),
+    ]
     found = [url]
     for secret in written:
         if secret:
@@ -106,7 +119,9 @@ def secrets_of_url(url: str | None) -> list[str]:
 
 
 def _meant(url: str) -> list[str]:
-    """The password that an address has when its special characters were not encoded, and the pieces that it falls into."""
+    """The password that an address has when its special characters were not encoded, and the pieces that it
+    falls into.
+    """
     if "://" not in url or not is_torn(url):
         return []
     password = url.partition("://")[2].rpartition("@")[0].partition(":")[2]
@@ -114,7 +129,8 @@ def _meant(url: str) -> list[str]:
 
 
 def is_torn(url: str) -> bool:
-    """Whether a raw / # or ? of the password ended the address too early, so that the rest of it passes for host, path or options.
+    """Whether a raw / # or ? of the password ended the address too early, so that the rest of it passes for host, path
+    or options.
 
     An address that is not a database's may have a path of several parts and an @ in it.
     """

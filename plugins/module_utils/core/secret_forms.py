@@ -25,17 +25,30 @@ def forms(secret: str) -> Iterator[str]:
     if len(secret) < LEAST:
         return
     data = secret.encode(errors="surrogatepass")
-    for encoded in (quote(data, safe=""), quote(data, safe="/"), quote_plus(data, safe=""), "".join(f"%{byte:02X}" for byte in data)):
+    for encoded in (
+        quote(data, safe=""),
+        quote(data, safe="/"),
+        quote_plus(data, safe=""),
+        "".join(f"%{byte:02X}" for byte in data),
+    ):
         lower = re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), encoded)
         yield from (encoded, lower, quote(encoded, safe=""), quote(lower, safe=""))
     for text in (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
         yield from (text, text.replace("/", "\\/"), json.dumps(text)[1:-1])
-    yield from (repr(secret)[1:-1], html.escape(secret), html.escape(secret).replace("&#x27;", "&#39;"), data.hex(), data.hex().upper())
+    yield from (
+        repr(secret)[1:-1],
+        html.escape(secret),
+        html.escape(secret).replace("&#x27;", "&#39;"),
+        data.hex(),
+        data.hex().upper(),
+    )
     yield from _base64(data)
 
 
 def _base64(data: bytes) -> Iterator[str]:
-    """Give the characters that stand for ``data`` alone inside of the base64 of a longer text, wherever in it that begins: ``user:secret`` too."""
+    """Give the characters that stand for ``data`` alone inside of the base64 of a longer text, wherever in
+    it that begins: ``user:secret`` too.
+    """
     for before in range(3):
         encoded = base64.b64encode(bytes(before) + data).decode()
         piece = encoded[-(-before * 8 // 6) : (before + len(data)) * 8 // 6]

@@ -4,13 +4,15 @@
 """The shape of an answer: which fields are read and their types. Nothing else is passed on.
 
 A shape is
-- ``str``, ``int``, ``float`` or ``bool``: a value of this type, which an int is for ``float`` too; ``object`` is anything;
+- ``str``, ``int``, ``float`` or ``bool``: a value of this type, which an int is for ``float`` too; ``object`` is
+  anything;
 - ``None``, ``True`` or ``False``: just that; ``EMPTY`` is a body without anything, for which None is returned;
 - a dictionary: an object with these fields. A name that ends with ``?`` may be missing or null, and is then left out;
 - a list of one shape: a list of such values, and with ``...`` after it, of at least one;
 - ``Names(shape)``: an object with any names, each with such a value;
 - a tuple: one of several shapes;
-- ``Text(meaning, check)``: text that ``check`` accepts; ``check`` raises ValueError or OverflowError for other text. ``Number`` likewise.
+- ``Text(meaning, check)``: text that ``check`` accepts; ``check`` raises ValueError or OverflowError for other text.
+  ``Number`` likewise.
 """
 
 from __future__ import annotations
@@ -31,7 +33,14 @@ class Empty:
 
 
 EMPTY = Empty()
-NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false", list: "a list", dict: "an object"}
+NAMES = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "an object",
+}
 NAMES |= {type(None): "null", Empty: "an empty body"}
 
 
@@ -67,7 +76,9 @@ MILLISECONDS = Number("a time in milliseconds since 1970", lambda value: datetim
 
 
 def read_json(text: str | bytes) -> Any:
-    """Return decoded JSON. Raises ValueError for what is none, be it nested too deep, with a number that is none, or with a name twice in one object."""
+    """Return decoded JSON. Raises ValueError for what is none, be it nested too deep, with a number that is
+    none, or with a name twice in one object.
+    """
     try:
         return json.loads(text, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_once)
     except RecursionError:
@@ -87,7 +98,10 @@ def conform(value: Any, shape: Shape, field: str = "") -> Any:
             raise Mismatch(field, NAMES[list], "an empty list")
         return [conform(item, shape[0], f"{field}[{number}]") for number, item in enumerate(_typed(value, list, field))]
     if isinstance(shape, Names):
-        return {_text(name, field): conform(item, shape.shape, _below(field, name)) for name, item in _typed(value, dict, field).items()}
+        return {
+            _text(name, field): conform(item, shape.shape, _below(field, name))
+            for name, item in _typed(value, dict, field).items()
+        }
     if isinstance(shape, Text | Number):
         return _checked(_typed(value, str if isinstance(shape, Text) else float, field), shape, field)
     if shape is None or isinstance(shape, bool):

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A second connection to a server with which TLS failed, for the error's message: nothing is sent but the TLS handshake."""
+"""A second connection to a server with which TLS failed, for the error's message: nothing is sent but the
+TLS handshake.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,16 @@ NAMES = 5  # of a certificate that are listed
 
 
 def peer_certificate(url: str, bundle: str) -> dict[str, Any] | None:
-    """Return the certificate of a server, trusted but for its name and its dates, as ``ssl`` decodes it; None where that cannot be had."""
+    """Return the certificate of a server, trusted but for its name and its dates, as ``ssl`` decodes it;
+    None where that cannot be had.
+    """
     trusted = Path(os.environ.get(bundle) or os.environ.get("CURL_CA_BUNDLE") or where())
     try:
-        context = ssl.create_default_context(capath=trusted) if trusted.is_dir() else ssl.create_default_context(cafile=trusted)
+        context = (
+            ssl.create_default_context(capath=trusted)
+            if trusted.is_dir()
+            else ssl.create_default_context(cafile=trusted)
+        )
         context.check_hostname = False
         context.verify_flags |= NO_CHECK_TIME
         with _connected(url) as plain, context.wrap_socket(plain, server_hostname=urlsplit(url).hostname) as sock:
@@ -46,7 +54,9 @@ def speaks_http(url: str) -> bool:
     """Whether the port answers plain HTTP."""
     try:
         with _connected(url) as sock:
-            sock.sendall(f"HEAD / HTTP/1.1\r\nHost: {urlsplit(url).hostname}\r\nConnection: close\r\n\r\n".encode("ascii"))
+            sock.sendall(
+                f"HEAD / HTTP/1.1\r\nHost: {urlsplit(url).hostname}\r\nConnection: close\r\n\r\n".encode("ascii")
+            )
             return sock.recv(5, socket.MSG_WAITALL) == b"HTTP/"
     except (OSError, ValueError):
         return False

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One exchange over HTTP: a session that keeps secrets to their host, a time for the whole of it, and a limit on what is read."""
+"""One exchange over HTTP: a session that keeps secrets to their host, a time for the whole of it, and a
+limit on what is read.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +69,8 @@ def make_session(secret_headers: Mapping[str, str]) -> requests.Session:
             manager.pool_classes_by_scheme = timed_pools(HTTPConnectionPool, HTTPSConnectionPool)
             return manager
 
-    known: dict[Any, Mapping[str, Any]] = {}  # searching the environment for proxies takes longer than all else about a small request
+    # searching the environment for proxies takes longer than all else about a small request
+    known: dict[Any, Mapping[str, Any]] = {}
     session = Session()
     for scheme in ("https://", "http://"):
         session.mount(scheme, Adapter(pool_maxsize=CONNECTIONS))
@@ -83,7 +86,9 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 
 @contextmanager
 def in_time(seconds: float, tick: Callable[[], None] = nothing) -> Iterator[Deadline]:
-    """Bound an exchange. What ends with the time raises requests.Timeout, whichever read or write was cut off; a ConnectTimeout stays one."""
+    """Bound an exchange. What ends with the time raises requests.Timeout, whichever read or write was cut
+    off; a ConnectTimeout stays one.
+    """
     with deadline(seconds, tick) as limit:
         try:
             yield limit
@@ -94,11 +99,19 @@ def in_time(seconds: float, tick: Callable[[], None] = nothing) -> Iterator[Dead
 
 
 def exchange(
-    session: requests.Session, method: str, url: str, *, seconds: float, most: int, tick: Callable[[], None] = nothing, **request: Any
+    session: requests.Session,
+    method: str,
+    url: str,
+    *,
+    seconds: float,
+    most: int,
+    tick: Callable[[], None] = nothing,
+    **request: Any,
 ) -> requests.Response:
     """Send a request and return its response, whose body is read: all of it within ``seconds``.
 
-    Raises what requests does, and TooLarge for a good answer of more than ``most`` bytes once decoded. Of a refusal no more than that is read.
+    Raises what requests does, and TooLarge for a good answer of more than ``most`` bytes once decoded. Of a refusal no
+    more than that is read.
     """
     with in_time(seconds, tick):
         response = session.request(method, url, timeout=seconds, allow_redirects=False, stream=True, **request)
@@ -130,7 +143,8 @@ def read_body(response: requests.Response, most: int) -> tuple[bytes, bool]:
 
 def pieces(response: requests.Response) -> Iterator[bytes]:
     """Give the body as it comes, decoded. Raises what requests raises."""
-    if "," in response.headers.get("Content-Encoding", ""):  # no server that is asked for gzip compresses twice; a decompression bomb does
+    # no server that is asked for gzip compresses twice; a decompression bomb does
+    if "," in response.headers.get("Content-Encoding", ""):
         raise ContentDecodingError("more than one Content-Encoding")
     response.raw.decode_content = True
     try:

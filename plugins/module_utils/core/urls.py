@@ -17,11 +17,14 @@ from .redact import secrets_of_url
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]{0,30}://\S+", re.IGNORECASE)
-ADDRESSES = re.compile(r"(^|_)(url|uri|endpoint|dsn|webhook|proxy)", re.IGNORECASE)  # names of options that hold an address
+# names of options that hold an address
+ADDRESSES = re.compile(r"(^|_)(url|uri|endpoint|dsn|webhook|proxy)", re.IGNORECASE)
 
 
 def hidden_secrets(params: Any, option: str = "") -> Iterator[str]:
-    """Give the secrets in every address among a module's options, however deep they lie. Without a scheme an address is known by its option's name."""
+    """Give the secrets in every address among a module's options, however deep they lie. Without a scheme
+    an address is known by its option's name.
+    """
     if isinstance(params, str):
         if "://" in params:
             for address in [params.strip(), *ADDRESS.findall(params)]:
@@ -39,19 +42,30 @@ def hidden_secrets(params: Any, option: str = "") -> Iterator[str]:
 
 def proxy_secrets(environment: Mapping[str, str] | None = None) -> list[str]:
     """Return the secrets in the addresses of the proxies that the environment names."""
-    addresses = [value for name, value in (os.environ if environment is None else environment).items() if name.lower() in PROXIES]
-    return [secret for address in addresses for secret in secrets_of_url(address if "://" in address else f"http://{address}")]
+    addresses = [
+        value for name, value in (os.environ if environment is None else environment).items() if name.lower() in PROXIES
+    ]
+    return [
+        secret
+        for address in addresses
+        for secret in secrets_of_url(address if "://" in address else f"http://{address}")
+    ]
 
 
 def refuse_credentials(address: str, option: str, instead: str) -> None:
-    """Raise ConfigError for an address that holds a user or a password; it is not shown. ``instead`` says how to give them."""
+    """Raise ConfigError for an address that holds a user or a password; it is not shown. ``instead`` says
+    how to give them.
+    """
     try:
         parts = urlsplit(address if "://" in address else f"//{address}")
         held = [what for what, value in (("user", parts.username), ("password", parts.password)) if value]
     except ValueError:
         return
     if held:
-        raise ConfigError(f"{option} holds a {' and a '.join(held)}: remove what is before the @. {instead}", code="credentials_in_url")
+        raise ConfigError(
+            f"{option} holds a {' and a '.join(held)}: remove what is before the @. {instead}",
+            code="credentials_in_url",
+        )
 
 
 def refuse_plain_http(address: str, option: str, secret: str, allowed: bool) -> None:
@@ -63,8 +77,8 @@ def refuse_plain_http(address: str, option: str, secret: str, allowed: bool) -> 
         return
     if parts.scheme.lower() == "http" and not allowed and not is_this_machine(host):
         raise ConfigError(
-            f"{option} is plain HTTP to {host}, so {secret} could be read on the way. Give an address that begins with https://, or set allow_plain_http: "
-            "true where that network is trusted.",
+            f"{option} is plain HTTP to {host}, so {secret} could be read on the way. Give an address that begins with"
+            " https://, or set allow_plain_http: true where that network is trusted.",
             code="plain_http",
         )
 

@@ -37,7 +37,8 @@ def nothing(*_args: object) -> None:
 class Waiter:
     """How to wait: ``timeout`` and ``interval`` in seconds; ``interval`` may be a function of the seconds waited.
 
-    ``heartbeat`` is called on every turn: it renews the lease, and raises when it is lost. ``warn`` takes a line for the operator.
+    ``heartbeat`` is called on every turn: it renews the lease, and raises when it is lost. ``warn`` takes a line for
+    the operator.
     """
 
     timeout: float = 900
@@ -51,11 +52,16 @@ class Waiter:
     def check(self, what: str) -> None:
         """Do what each turn of long work needs: stop when the play is gone, and renew the lease."""
         if self._controller and not is_alive(*self._controller):
-            raise RunbookError(f"The play that waited for {what} is gone, so this worker stops too. Run the play again: it goes on from here.")
+            raise RunbookError(
+                f"The play that waited for {what} is gone, so this worker stops too. Run the play again: it goes on"
+                " from here."
+            )
         self.heartbeat()
 
     def settle(self, send: Callable[[], Answer], is_done: Callable[[], object], tries: int = TRIES) -> Answer | None:
-        """Write, and return the vendor's answer. Where that was lost, check whether the write was done: then return None, else write again."""
+        """Write, and return the vendor's answer. Where that was lost, check whether the write was done:
+        then return None, else write again.
+        """
         while True:
             try:
                 return send()
@@ -83,11 +89,12 @@ class Waiter:
     ) -> Answer:
         """Return the first READY answer of ``fetch()``.
 
-        ``classify(answer)`` gives (Outcome, the vendor's word); an Outcome of None stands for a word that is not in the vendor's table: it is
-        warned of once and waited on. ``what`` names the thing, ``look_at`` says where to look after a timeout, ``explain(answer)`` gives
-        the tail of the vendor's log for a failure, ``advice`` says what to do by the vendor's word. ``describe(answer)`` gives the words of a
-        progress line, and ``limit`` the seconds that it names where these are not ``timeout``. Raises DeploymentFailed, WaitTimeout, and whatever
-        ``heartbeat`` raises.
+        ``classify(answer)`` gives (Outcome, the vendor's word); an Outcome of None stands for a word that is not in the
+        vendor's table: it is warned of once and waited on. ``what`` names the thing, ``look_at`` says where to look
+        after a timeout, ``explain(answer)`` gives the tail of the vendor's log for a failure, ``advice`` says what to
+        do by the vendor's word. ``describe(answer)`` gives the words of a progress line, and ``limit`` the seconds that
+        it names where these are not ``timeout``. Raises DeploymentFailed, WaitTimeout, and whatever ``heartbeat``
+        raises.
         """
         started = self.clock()
         unknown: set[str] = set()
@@ -101,10 +108,17 @@ class Waiter:
             if outcome is Outcome.FAILED:
                 tail = explain(answer) if explain else ""
                 remedy = f"{_NEXT[bool(tail)]}{advice[word]}" if word in advice else ""
-                raise DeploymentFailed(f"{what} ended as {word}.{f' The end of its log: {tail}' if tail else ''}{remedy}", state=word, log=tail or None)
+                raise DeploymentFailed(
+                    f"{what} ended as {word}.{f' The end of its log: {tail}' if tail else ''}{remedy}",
+                    state=word,
+                    log=tail or None,
+                )
             if outcome is None and word not in unknown:
                 unknown.add(word)
-                self.warn(f"{what} is {word!r}, a word this version does not know; it is waited on and never taken for success.")
+                self.warn(
+                    f"{what} is {word!r}, a word this version does not know; it is waited on and never taken for"
+                    " success."
+                )
             waited = self.clock() - started
             if word != shown or started + waited - shown_at >= SHOWN_EVERY:
                 shown, shown_at = word, started + waited
@@ -112,7 +126,12 @@ class Waiter:
                 progress.report(f"{text} ({_so_far(waited, self.timeout if limit is None else limit)})")
             if waited >= self.timeout:
                 remedies = [f"Look at {look_at}." if look_at else "", advice.get(word, "")]
-                raise WaitTimeout(" ".join([f"{what} was still {word} after {self.timeout:g} s (wait_timeout).", *filter(None, remedies)]), state=word)
+                raise WaitTimeout(
+                    " ".join(
+                        [f"{what} was still {word} after {self.timeout:g} s (wait_timeout).", *filter(None, remedies)]
+                    ),
+                    state=word,
+                )
             pause = self.interval(waited) if callable(self.interval) else self.interval
             self.sleep(min(pause, max(0.0, self.timeout - waited)))
 

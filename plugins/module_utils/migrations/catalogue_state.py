@@ -1,9 +1,11 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the catalogue says of names: a digest of each part of each object that has such a name, by which two moments are compared.
+"""What the catalogue says of names: a digest of each part of each object that has such a name, by which two moments are
+compared.
 
-Definitions are digested, not object ids, so that a database that was restored from a backup compares as the one that was backed up.
+Definitions are digested, not object ids, so that a database that was restored from a backup compares as the one that
+was backed up.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ RELATION = """
         pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid))::text FROM relations r JOIN pg_policy ON polrelid = r.oid
     UNION ALL SELECT name, 'the rule ' || rulename, ROW(pg_get_ruledef(w.oid), ev_enabled)::text
         FROM relations r JOIN pg_rewrite w ON ev_class = r.oid AND rulename <> '_RETURN'
-"""
+"""  # noqa: E501
 TYPE = """
     SELECT name, 'itself', ROW(typtype, pg_get_userbyid(typowner), typacl, format_type(typbasetype, typtypmod), typnotnull, typdefault,
         (SELECT array_agg(enumlabel ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = t.oid),
@@ -51,13 +53,13 @@ TYPE = """
         (SELECT array_agg(attname || format_type(atttypid, atttypmod) ORDER BY attnum) FROM pg_attribute WHERE attrelid = typrelid AND NOT attisdropped),
         obj_description(t.oid, 'pg_type'))::text FROM names JOIN pg_type t ON t.oid = to_regtype(name)
         WHERE typcategory <> 'A' AND (typtype <> 'c' OR (SELECT relkind = 'c' FROM pg_class WHERE pg_class.oid = typrelid))
-"""
+"""  # noqa: E501
 FUNCTION = """
     SELECT name, 'itself(' || pg_get_function_identity_arguments(p.oid) || ')', ROW(CASE WHEN prokind <> 'a' THEN pg_get_functiondef(p.oid) END,
         pg_get_userbyid(proowner), proacl, obj_description(p.oid, 'pg_proc'))::text FROM names JOIN pg_proc p ON proname = parts[array_upper(parts, 1)]
         JOIN pg_namespace n ON n.oid = pronamespace
             AND CASE WHEN array_length(parts, 1) = 2 THEN nspname = parts[1] ELSE nspname = ANY(current_schemas(false)) END
-"""
+"""  # noqa: E501
 OTHERS = """
     SELECT name, 'the schema', ROW(pg_get_userbyid(nspowner), nspacl, obj_description(oid, 'pg_namespace'))::text
         FROM names JOIN pg_namespace ON nspname = parts[1] WHERE array_length(parts, 1) = 1
@@ -67,19 +69,21 @@ OTHERS = """
         SELECT array_agg(prrelid::regclass::text ORDER BY prrelid::regclass::text) FROM pg_publication_rel WHERE prpubid = p.oid)::text, '')
         FROM names JOIN pg_publication p ON pubname = parts[1] WHERE array_length(parts, 1) = 1
     UNION ALL SELECT name, 'the statistics', pg_get_statisticsobjdef(oid) FROM names JOIN pg_statistic_ext ON stxname = parts[array_upper(parts, 1)]
-"""
+"""  # noqa: E501
 STATE = f"""
 WITH names AS MATERIALIZED (SELECT name, parse_ident(name) AS parts FROM unnest(%s::text[]) AS name),
 relations AS MATERIALIZED (SELECT name, to_regclass(name)::oid AS oid FROM names WHERE to_regclass(name) IS NOT NULL)
 SELECT name, part, left(md5(definition), 12)
 FROM ({RELATION} UNION ALL {TYPE} UNION ALL {FUNCTION} UNION ALL {OTHERS}) AS found (name, part, definition) ORDER BY 1, 2
-"""  # noqa: S608 of constants
+"""  # noqa: E501, S608
 
 State = dict[str, dict[str, str]]
 
 
 def state_of(connection: Any, names: Iterable[str]) -> State:
-    """Return what there is of each name: its parts and their digests. Raises RunbookError, also where a lock on a view's table does not come in time."""
+    """Return what there is of each name: its parts and their digests. Raises RunbookError, also where a
+    lock on a view's table does not come in time.
+    """
     found: State = {name: {} for name in sorted(names)}
     if not found:
         return found

@@ -23,15 +23,19 @@ if TYPE_CHECKING:
 VALUE = "SELECT 1 FROM pg_enum JOIN pg_type t ON t.oid = enumtypid WHERE typname = %s AND enumlabel = %s"
 
 
-def refuse_certain_failures(connection: Any, pending: Sequence[Migration], verdicts: Sequence[Classification], folder: str) -> None:
-    """Raise ConfigError for the first file that PostgreSQL is certain to refuse. ``folder`` is what the operator calls the folder of the migrations."""
+def refuse_certain_failures(
+    connection: Any, pending: Sequence[Migration], verdicts: Sequence[Classification], folder: str
+) -> None:
+    """Raise ConfigError for the first file that PostgreSQL is certain to refuse. ``folder`` is what the
+    operator calls the folder of the migrations.
+    """
     for migration, verdict in zip(pending, verdicts, strict=True):
         why = _beside_others(migration.sql) or _early_value(connection, verdict)
         if why:
             line, statement, reason = why
             raise ConfigError(
-                f"The migration {migration.name} is certain to fail, so nothing was started: {statement} (line {line} of "
-                f"{folder}/{migration.name}/migration.sql) {reason}",
+                f"The migration {migration.name} is certain to fail, so nothing was started: {statement} (line {line}"
+                f" of {folder}/{migration.name}/migration.sql) {reason}",
                 code="certain_failure",
                 migration=migration.name,
             )
@@ -41,8 +45,10 @@ def _beside_others(script: str) -> tuple[int, str, str] | None:
     found = impossible_in(script)
     return found and (
         *found,
-        "cannot run inside of a transaction block, and PostgreSQL runs a file of several statements as one. Move that statement to a migration of its own "
-        "that holds nothing else.",
+        (
+            "cannot run inside of a transaction block, and PostgreSQL runs a file of several statements as one. Move"
+            " that statement to a migration of its own that holds nothing else."
+        ),
     )
 
 
@@ -53,18 +59,23 @@ def _early_value(connection: Any, verdict: Classification) -> tuple[int | None, 
     """
     for finding in verdict.reasons:
         early = finding.early
-        if early and early.fails_on(connection.server_version) and not query(connection, VALUE, [early.type.rpartition(".")[2], early.label]):
+        if (
+            early
+            and early.fails_on(connection.server_version)
+            and not query(connection, VALUE, [early.type.rpartition(".")[2], early.label])
+        ):
             reason = (
-                f"uses the value {early.label} of the type {early.type}, and PostgreSQL refuses that before the transaction that adds the value is committed. "
-                "Move the statement that adds it to a migration of its own before this one."
+                f"uses the value {early.label} of the type {early.type}, and PostgreSQL refuses that before the"
+                " transaction that adds the value is committed. Move the statement that adds it to a migration of its"
+                " own before this one."
             )
             return finding.line, finding.statement, reason
     return None
 
 
 def refuse_squashed(connection: Any, state: State) -> None:
-    """Raise ConfigError where the first pending file creates tables that are there, and the database has a history that the release does not know: it was
-    squashed into that file, which must not run here.
+    """Raise ConfigError where the first pending file creates tables that are there, and the database has a history that
+    the release does not know: it was squashed into that file, which must not run here.
     """
     if not state.missing or not state.pending or PGLAST_ERROR:
         return
@@ -73,13 +84,22 @@ def refuse_squashed(connection: Any, state: State) -> None:
     there = [str(trace) for trace, is_there in zip(created, found(connection, created), strict=True) if is_there]
     if not there:
         return
-    resolve = f"state: resolved_applied with migration: {first.name} (prisma migrate resolve --applied {first.name}), which runs nothing"
+    resolve = (
+        f"state: resolved_applied with migration: {first.name} (prisma migrate resolve --applied {first.name}), which"
+        " runs nothing"
+    )
     unlike = look_for(connection, Traces([first.sql]))[1]
-    lacking = f" What it creates is not all there yet ({', '.join(map(str, unlike[:3]))}): deploy the release before it was squashed first." if unlike else ""
+    lacking = (
+        f" What it creates is not all there yet ({', '.join(map(str, unlike[:3]))}): deploy the release before it was"
+        " squashed first."
+        if unlike
+        else ""
+    )
     unknown = f"{len(state.missing)} migrations that the release does not know ({', '.join(state.missing[:3])})"
     raise ConfigError(
-        f"The migration {first.name} creates what is there ({', '.join(there[:3])}), and the database has {unknown}: their history was squashed into it. "
-        f"It would fail here, so nothing was started.{lacking} Mark it as applied: {resolve}.",
+        f"The migration {first.name} creates what is there ({', '.join(there[:3])}), and the database has {unknown}:"
+        f" their history was squashed into it. It would fail here, so nothing was started.{lacking} Mark it as applied:"
+        f" {resolve}.",
         code="squashed",
         migration=first.name,
     )
@@ -90,12 +110,18 @@ def _tables_created(script: str) -> list[Trace]:
         statements = [statement.stmt for statement in parse_sql(script)]
     except ParseError:
         return []
-    made = [each for each in statements if isinstance(each, ast.CreateStmt) and not each.if_not_exists and each.relation.relpersistence != "t"]
+    made = [
+        each
+        for each in statements
+        if isinstance(each, ast.CreateStmt) and not each.if_not_exists and each.relation.relpersistence != "t"
+    ]
     return [Trace("table", quoted(statement.relation)) for statement in made]
 
 
 def impossible_in(script: str) -> tuple[int, str] | None:
-    """Return (the line, what SQL calls it) of the first statement that cannot run in this file; None where there is none, or the file cannot be read."""
+    """Return (the line, what SQL calls it) of the first statement that cannot run in this file; None where
+    there is none, or the file cannot be read.
+    """
     if PGLAST_ERROR:
         return None
     try:
@@ -103,7 +129,9 @@ def impossible_in(script: str) -> tuple[int, str] | None:
     except ParseError:
         return None
     refused = shape([statement.stmt for statement in raw]).impossible
-    places = {id(statement.stmt): script.count("\n", 0, _begin(script, statement.stmt_location or 0)) + 1 for statement in raw}
+    places = {
+        id(statement.stmt): script.count("\n", 0, _begin(script, statement.stmt_location or 0)) + 1 for statement in raw
+    }
     return (places[id(refused[0][0])], refused[0][1]) if refused else None
 
 

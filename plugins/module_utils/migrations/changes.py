@@ -46,7 +46,9 @@ class Marking:
         params = self.project.params
         reason = params["reason"] if params["force"] else None
         schema = self.project.database.schema
-        return resolve.marks_for(connection, self.migrations, schema, state=params["state"], name=params["migration"], reason=reason)
+        return resolve.marks_for(
+            connection, self.migrations, schema, state=params["state"], name=params["migration"], reason=reason
+        )
 
     def plan(self, connection: Any, found: dict[str, Any]) -> Plan:
         marks = self.marks(connection)
@@ -62,7 +64,9 @@ class Marking:
 
 @dataclass
 class Applying:
-    """The pending migrations of a release: by the project's own Prisma (``runner: cli``), by us, or by somebody else."""
+    """The pending migrations of a release: by the project's own Prisma (``runner: cli``), by us, or by
+    somebody else.
+    """
 
     project: Project
     files: Path
@@ -74,7 +78,8 @@ class Applying:
         params, state = self.project.params, self.state
         self.project.warn_of_drift(state)
         applies = params["state"] == "applied" and params["runner"] != "platform" and state.pending
-        if applies and params["runner"] == "cli":  # an older release, which is only asked about, may lock another Prisma than is installed
+        # an older release, which is only asked about, may lock another Prisma than is installed
+        if applies and params["runner"] == "cli":
             self.cli = runner_cli.find(Path(params["path"]).resolve(), params["root_directory"], self.files)
         pending = found["pending"]
         before = "".join(f"{name}\n" for name in state.applied)
@@ -95,11 +100,19 @@ class Applying:
         url = runner_cli.with_options(project.params["direct_url"] or project.params["database_url"], project.settings)
         with noted(connection, project.database.schema, inspected()):
             holders = partial(lock_holders, connection)
-            return apply_by_cli(cli, self.files, url, project.waiter, inspect=inspected, pending=self.state.pending, holders=holders)
+            return apply_by_cli(
+                cli, self.files, url, project.waiter, inspect=inspected, pending=self.state.pending, holders=holders
+            )
 
     def _by_us(self, connection: Any) -> list[str]:
         project, schema = self.project, self.project.database.schema
-        builtin = Builtin(connection, project.waiter, schema=schema, settings=project.settings, lock_retries=project.params["lock_retries"])
+        builtin = Builtin(
+            connection,
+            project.waiter,
+            schema=schema,
+            settings=project.settings,
+            lock_retries=project.params["lock_retries"],
+        )
         return builtin.apply(lambda: read_state(connection, self.migrations, schema))
 
     def _inspect(self, connection: Any) -> Callable[[], State]:

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Classifies migrations before they run: what old code survives, what takes data away, who waits, and what a failure may leave half done."""
+"""Classifies migrations before they run: what old code survives, what takes data away, who waits, and what
+a failure may leave half done.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +23,17 @@ from .transactions import shape
 
 RANK = ("fails", "destructive", "contract", "unknown", "long_lock", "not_transactional")
 BREAKING = ("contract", "destructive", "unknown")
-NOT_TRANSACTIONAL = Danger("does not run inside of a transaction, so when the file fails a part of it may stay applied", "not_transactional")
+NOT_TRANSACTIONAL = Danger(
+    "does not run inside of a transaction, so when the file fails a part of it may stay applied", "not_transactional"
+)
 
 
 @dataclass(frozen=True)
 class Reason:
-    """A finding: ``kind`` is contract, destructive, unknown, long_lock, not_transactional or fails; ``line`` counts from 1 in migration.sql, None for the
-    file as a whole; ``statement`` is what SQL calls it, such as DROP TABLE. ``waits`` has what others cannot do to which table meanwhile. ``early`` is the
-    value of an enum that ``fails`` is about.
+    """A finding: ``kind`` is contract, destructive, unknown, long_lock, not_transactional or fails; ``line`` counts
+    from 1 in migration.sql, None for the file as a whole; ``statement`` is what SQL calls it, such as DROP TABLE.
+    ``waits`` has what others cannot do to which table meanwhile. ``early`` is the value of an enum that ``fails`` is
+    about.
     """
 
     line: int | None
@@ -64,13 +69,21 @@ class Classification:
 
 def told(reasons: Iterable[Reason], file: str) -> list[dict[str, Any]]:
     """The findings as they are returned; ``file`` names the migration.sql they are in."""
-    return [{"class": each.kind, "file": file, "line": each.line, "statement": each.statement, "reason": each.reason} for each in reasons]
+    return [
+        {"class": each.kind, "file": file, "line": each.line, "statement": each.statement, "reason": each.reason}
+        for each in reasons
+    ]
 
 
 def classify(scripts: Iterable[str], earlier: Iterable[str] = ()) -> list[Classification]:
-    """Judge migration files in the order in which they are applied. ``earlier`` are those that the live release knows: they tell what is there."""
+    """Judge migration files in the order in which they are applied. ``earlier`` are those that the live
+    release knows: they tell what is there.
+    """
     if PGLAST_ERROR:
-        return [Classification((Reason(None, "pglast is not installed, so the file was not read"),), None) for _unused in scripts]
+        return [
+            Classification((Reason(None, "pglast is not installed, so the file was not read"),), None)
+            for _unused in scripts
+        ]
     schema = described(earlier)
     told: dict[tuple[str, ...], tuple[int, Reason]] = {}
     return [_classify(schema, told, script) for script in scripts]
@@ -99,7 +112,8 @@ class File:
     def __init__(self, schema: Schema, told: dict[tuple[str, ...], tuple[int, Reason]], atomic: bool) -> None:
         self.schema, self.told, self.atomic = schema, told, atomic
         self.reasons: list[tuple[int, Reason]] = []
-        self.held: dict[str, tuple[str, int | None]] = {}  # tables that an earlier line locked, and keeps locked while this one runs
+        # tables that an earlier line locked, and keeps locked while this one runs
+        self.held: dict[str, tuple[str, int | None]] = {}
         self.open = dict(told)  # what old code does not survive as it is now
 
     def judge(self, place: int, line: int | None, statement: Any) -> None:
@@ -111,13 +125,18 @@ class File:
         new = only_new(self.schema, statement)
         for early in used_too_early(self.schema, statement):
             when = f"fails on PostgreSQL {USABLE_AT_ONCE - 1} and earlier" if early.made_now else "fails"
-            text = f"it uses the value {early.label} of the type {early.type}, which cannot be used before the transaction that adds it is committed"
+            text = (
+                f"it uses the value {early.label} of the type {early.type}, which cannot be used before the transaction"
+                " that adds it is committed"
+            )
             add(f"{when}: {text}", "fails", early=early)
         for danger in () if new else dangers(self.schema, statement):
             add(danger.text, danger.kind)
         taken = locks(self.schema, statement)
         for text, waits_alone in long_work(self.schema, statement):
-            meanwhile = {table: held for table, held in self.held.items() if not waits_alone or taken.get(table) != held[0]}
+            meanwhile = {
+                table: held for table, held in self.held.items() if not waits_alone or taken.get(table) != held[0]
+            }
             if waits_alone or meanwhile:
                 add(text + _meanwhile(meanwhile), "long_lock", self._waits(taken))
         if leaves_transaction(statement) and not self.atomic:
@@ -136,7 +155,10 @@ class File:
 
     def _look(self, place: int, line: int | None, command: str) -> None:
         now = standing(self.schema)
-        self.open = {about: self.open.get(about) or (place, Reason(line, text, "contract", command)) for about, text in now.items()}
+        self.open = {
+            about: self.open.get(about) or (place, Reason(line, text, "contract", command))
+            for about, text in now.items()
+        }
 
     def end(self) -> None:
         """A transaction ends: its locks are given up, and old code sees what it left."""
@@ -153,7 +175,9 @@ def _classify(schema: Schema, told: dict[tuple[str, ...], tuple[int, Reason]], s
     except ParseError as error:
         schema.forget("execute")
         place = error.args[1] if len(error.args) > 1 else None
-        return Classification((Reason(_line(script, place), f"PostgreSQL's parser cannot read it: {error.args[0]}"),), None)
+        return Classification(
+            (Reason(_line(script, place), f"PostgreSQL's parser cannot read it: {error.args[0]}"),), None
+        )
     atomic = shape([statement.stmt for statement in statements]).atomic
     file = File(schema, told, atomic)
     for place, statement in enumerate(statements):
@@ -165,7 +189,10 @@ def _classify(schema: Schema, told: dict[tuple[str, ...], tuple[int, Reason]], s
 
 
 def _meanwhile(held: Mapping[str, tuple[str, int | None]]) -> str:
-    return "".join(f"; meanwhile {WAITS[kind].format(table)}, which line {line} locks until the file ends" for table, (kind, line) in held.items())
+    return "".join(
+        f"; meanwhile {WAITS[kind].format(table)}, which line {line} locks until the file ends"
+        for table, (kind, line) in held.items()
+    )
 
 
 def _line(script: str, place: int | None) -> int | None:

@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tells what in a migration old code may not survive, and what of it takes data away.
 
-What is judged is the schema and the data that the migration leaves, not the data that only the new release will write. Whatever is not known to
-be harmless counts as not backward compatible. Tables and columns that the pending migrations add themselves are unknown to old code.
-Here is what a statement does at once; what depends on the statements after it is in migration_standing.
+What is judged is the schema and the data that the migration leaves, not the data that only the new release will write.
+Whatever is not known to be harmless counts as not backward compatible. Tables and columns that the pending migrations
+add themselves are unknown to old code. Here is what a statement does at once; what depends on the statements after it
+is in migration_standing.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from .types import change_of
 
 @dataclass(frozen=True)
 class Danger:
-    """Why old code may break. ``kind``: ``destructive`` when data is gone afterwards, ``unknown`` when nobody can tell, else ``contract``."""
+    """Why old code may break. ``kind``: ``destructive`` when data is gone afterwards, ``unknown`` when
+    nobody can tell, else ``contract``.
+    """
 
     text: str
     kind: str = "contract"
@@ -37,7 +40,8 @@ def unknown(text: str) -> Danger:
     return Danger(text, "unknown")
 
 
-# Subcommands of ALTER TABLE that neither refuse nor change what old code reads or writes, or that migration_standing judges.
+# Subcommands of ALTER TABLE that neither refuse nor change what old code reads or writes, or that migration_standing
+# judges.
 NOTHING_AT_ONCE = frozenset(
     {
         "AT_AddColumn",
@@ -86,7 +90,10 @@ def only_new(schema: Schema, statement: Any) -> bool:
         case ast.DropStmt() if statement.behavior.name != "DROP_CASCADE":
             return _drops_only_new(schema, statement)
         case ast.TruncateStmt():
-            return all(schema.is_new(relation) for relation in statement.relations) and statement.behavior.name != "DROP_CASCADE"
+            return (
+                all(schema.is_new(relation) for relation in statement.relations)
+                and statement.behavior.name != "DROP_CASCADE"
+            )
         case ast.AlterTableStmt():
             return schema.is_new(statement.relation)
         case ast.RenameStmt() | ast.IndexStmt() | ast.CreateTrigStmt():
@@ -109,7 +116,10 @@ def _joins_old(schema: Schema, statement: Any) -> bool:
 
 def _drops_only_new(schema: Schema, statement: Any) -> bool:
     kind = statement.removeType.name.removeprefix("OBJECT_").lower()
-    names = [object_of(dropped).rpartition(".")[0] if kind in ON_TABLE else object_of(dropped) for dropped in statement.objects]
+    names = [
+        object_of(dropped).rpartition(".")[0] if kind in ON_TABLE else object_of(dropped)
+        for dropped in statement.objects
+    ]
     if kind == "index":
         tables = [schema.indexes.get(plain(name)) for name in names]
         return all(table is not None and table.new for table in tables)
@@ -141,24 +151,56 @@ def dangers(schema: Schema, statement: Any) -> Iterable[Danger]:
         case ast.UpdateStmt():
             table = schema.table(statement.relation)
             added = all(table.column(target.name).new for target in statement.targetList)
-            return () if added and not writes_inside(statement) else (destructive(f"changes rows of {table.shown}"), *_unreadable(schema, statement))
-        case ast.InsertStmt(onConflictClause=None | ast.OnConflictClause(action=OnConflictAction.ONCONFLICT_NOTHING)) if not writes_inside(statement):
+            return (
+                ()
+                if added and not writes_inside(statement)
+                else (destructive(f"changes rows of {table.shown}"), *_unreadable(schema, statement))
+            )
+        case ast.InsertStmt(
+            onConflictClause=None | ast.OnConflictClause(action=OnConflictAction.ONCONFLICT_NOTHING)
+        ) if not writes_inside(statement):
             return _unreadable(schema, statement)
         case ast.SelectStmt() if not writes_inside(statement) and functions_in(statement) <= CHANGES_NOTHING:
             return ()
-        case ast.AlterSeqStmt() if all(option.defname in ("owned_by", "cache", "as") for option in statement.options or ()):
+        case ast.AlterSeqStmt() if all(
+            option.defname in ("owned_by", "cache", "as") for option in statement.options or ()
+        ):
             return ()
         case ast.CreateStmt() if statement.partbound is not None or not statement.inhRelations:
             return ()
-        case ast.IndexStmt() | ast.CreateSchemaStmt() | ast.CreateEnumStmt() | ast.CompositeTypeStmt() | ast.CreateDomainStmt() | ast.LockStmt():
+        case (
+            ast.IndexStmt()
+            | ast.CreateSchemaStmt()
+            | ast.CreateEnumStmt()
+            | ast.CompositeTypeStmt()
+            | ast.CreateDomainStmt()
+            | ast.LockStmt()
+        ):
             return ()
-        case ast.CreateSeqStmt() | ast.CreateExtensionStmt() | ast.CreateFunctionStmt(replace=False) | ast.CreateStatsStmt() | ast.AlterEnumStmt():
+        case (
+            ast.CreateSeqStmt()
+            | ast.CreateExtensionStmt()
+            | ast.CreateFunctionStmt(replace=False)
+            | ast.CreateStatsStmt()
+            | ast.AlterEnumStmt()
+        ):
             return ()
-        case ast.CommentStmt() | ast.GrantStmt(is_grant=True) | ast.VariableSetStmt() | ast.TransactionStmt() | ast.VacuumStmt() | ast.ReindexStmt():
+        case (
+            ast.CommentStmt()
+            | ast.GrantStmt(is_grant=True)
+            | ast.VariableSetStmt()
+            | ast.TransactionStmt()
+            | ast.VacuumStmt()
+            | ast.ReindexStmt()
+        ):
             return ()
         case ast.ClusterStmt() | ast.RefreshMatViewStmt():
             return ()
-    return (unknown(f"holds a statement ({type(statement).__name__.removesuffix('Stmt')}) whose effect on old code is not known"),)
+    return (
+        unknown(
+            f"holds a statement ({type(statement).__name__.removesuffix('Stmt')}) whose effect on old code is not known"
+        ),
+    )
 
 
 def _unreadable(schema: Schema, statement: Any) -> Iterator[Danger]:
@@ -171,8 +213,15 @@ def _unreadable(schema: Schema, statement: Any) -> Iterator[Danger]:
 def _renamed(statement: Any) -> Iterator[Danger]:
     """What is renamed and is no table, column or type, which migration_standing judges."""
     kind = statement.renameType
-    judged_by_state = (ObjectType.OBJECT_INDEX, ObjectType.OBJECT_TABLE, ObjectType.OBJECT_TYPE, ObjectType.OBJECT_TABCONSTRAINT)
-    if kind in judged_by_state or (kind is ObjectType.OBJECT_COLUMN and statement.relationType is ObjectType.OBJECT_TABLE):
+    judged_by_state = (
+        ObjectType.OBJECT_INDEX,
+        ObjectType.OBJECT_TABLE,
+        ObjectType.OBJECT_TYPE,
+        ObjectType.OBJECT_TABCONSTRAINT,
+    )
+    if kind in judged_by_state or (
+        kind is ObjectType.OBJECT_COLUMN and statement.relationType is ObjectType.OBJECT_TABLE
+    ):
         return
     table = name_of(statement.relation) if statement.relation else "an object"
     yield Danger(f"renames {f'{table}.{statement.subname}' if statement.subname else table} to {statement.newname}")
@@ -185,7 +234,11 @@ def _dropped(schema: Schema, statement: Any) -> Iterator[Danger]:
     if what in HOLDS_DATA or cascades:
         yield destructive(text)
     elif what == "index":
-        yield from (Danger(f"drops the index {object_of(each)}") for each in statement.objects if plain(object_of(each)) not in schema.indexes)
+        yield from (
+            Danger(f"drops the index {object_of(each)}")
+            for each in statement.objects
+            if plain(object_of(each)) not in schema.indexes
+        )
     elif what != "type":
         yield Danger(text)
 
@@ -208,7 +261,9 @@ def _altered(schema: Schema, table: Table, command: Any) -> Iterator[Danger]:
     elif kind == "AT_ColumnDefault":
         label = new_default(schema, table.column(command.name), command.def_)
         if label is not None:
-            yield Danger(f"makes {label} the default of {target}, and old code cannot read a value that it does not know")
+            yield Danger(
+                f"makes {label} the default of {target}, and old code cannot read a value that it does not know"
+            )
     elif kind == "AT_DropConstraint":
         if command.name not in {**table.keys, **table.foreign, **table.checks}:
             yield Danger(f"drops the constraint {target}")

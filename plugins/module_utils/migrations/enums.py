@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Values that old code cannot read: those that are added to enums, and NULL where there was none. And those that cannot be used yet."""
+"""Values that old code cannot read: those that are added to enums, and NULL where there was none. And those
+that cannot be used yet.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ USABLE_AT_ONCE = 17  # the first major version where a transaction may use each 
 
 
 def unreadable(schema: Schema, statement: Any) -> Iterator[tuple[str, str]]:
-    """The values, each with its column, that a statement writes to rows of old tables and that the live release cannot read."""
+    """The values, each with its column, that a statement writes to rows of old tables and that the live
+    release cannot read.
+    """
     table = schema.table(statement.relation)
     for column, value in _written(table, statement):
         enum = schema.enum_of(column)
@@ -80,10 +84,15 @@ def _written(table: Table, statement: Any) -> Iterator[tuple[Column, Any]]:
     if isinstance(statement, ast.UpdateStmt):
         yield from ((table.column(target.name), target.val) for target in statement.targetList)
         return
-    columns = [table.column(target.name) for target in statement.cols or ()] or (list(table.columns.values()) if table.described else [])
+    columns = [table.column(target.name) for target in statement.cols or ()] or (
+        list(table.columns.values()) if table.described else []
+    )
     select = statement.selectStmt
     rows = (select.valuesLists or ()) if isinstance(select, ast.SelectStmt) else ()
-    for row in [*rows, [target.val for target in select.targetList or ()] if isinstance(select, ast.SelectStmt) else []]:
+    for row in [
+        *rows,
+        [target.val for target in select.targetList or ()] if isinstance(select, ast.SelectStmt) else [],
+    ]:
         yield from zip(columns or [Column("?") for _value in row], row, strict=False)
 
 
@@ -99,12 +108,16 @@ class Early(NamedTuple):
 
 
 def used_too_early(schema: Schema, statement: Any) -> Iterator[Early]:
-    """Each value that this transaction added to an enum and that the statement uses: PostgreSQL refuses it until it is committed."""
+    """Each value that this transaction added to an enum and that the statement uses: PostgreSQL refuses it
+    until it is committed.
+    """
     fresh = {name: enum for name, enum in schema.enums.items() if enum.fresh}
     if not fresh:
         return
     found = [*_cast(fresh, statement), *_in_columns(schema, fresh, statement), *_as_defaults(schema, fresh, statement)]
-    yield from dict.fromkeys(Early(label, name, fresh[name].made_now) for name, label in found if label in fresh[name].fresh)
+    yield from dict.fromkeys(
+        Early(label, name, fresh[name].made_now) for name, label in found if label in fresh[name].fresh
+    )
 
 
 def _cast(fresh: dict[str, Enum], statement: Any) -> Iterator[tuple[str, str]]:
@@ -128,7 +141,11 @@ def _in_columns(schema: Schema, fresh: dict[str, Enum], statement: Any) -> Itera
             if column.type and column.type.name in fresh:
                 yield from ((column.type.name, text) for text in _plain_text(value))
     for sides in _compared(statement):
-        names = [side.fields[-1].sval for side in sides if isinstance(side, ast.ColumnRef) and hasattr(side.fields[-1], "sval")]
+        names = [
+            side.fields[-1].sval
+            for side in sides
+            if isinstance(side, ast.ColumnRef) and hasattr(side.fields[-1], "sval")
+        ]
         tables = [schema.table(node) for node in walk(statement) if isinstance(node, ast.RangeVar)]
         types = {table.columns[name].type for name in names for table in tables if name in table.columns}
         for type_ in (each for each in types if each is not None and each.name in fresh):

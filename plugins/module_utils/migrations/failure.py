@@ -20,13 +20,17 @@ def waited_in_vain(logs: str | None) -> bool:
 
 
 def explain(row: Row, migration: Migration | None, fate: Fate | None = None) -> dict[str, Any]:
-    """Describe a failed migration: its ``resolve`` that is right, None where somebody has to look first, and an ``explanation``.
+    """Describe a failed migration: its ``resolve`` that is right, None where somebody has to look first, and an
+    ``explanation``.
 
     Without a ``fate``, which takes a connection to find out, only what follows from the file is said.
     """
     from .transactions import shape_of  # PostgreSQL's parser takes long to load
 
-    rolled_back, applied = (f"prisma migrate resolve --{word} {row.name} (state: resolved_{word.replace('-', '_')})" for word in ("rolled-back", "applied"))
+    rolled_back, applied = (
+        f"prisma migrate resolve --{word} {row.name} (state: resolved_{word.replace('-', '_')})"
+        for word in ("rolled-back", "applied")
+    )
     same = migration is not None and migration.fits(row.checksum)
     shape = shape_of(migration.sql) if migration and same else None
     verdict = fate.verdict if fate else "undone" if shape and shape.atomic and row.logs else "unknown"
@@ -34,11 +38,23 @@ def explain(row: Row, migration: Migration | None, fate: Fate | None = None) -> 
     how = _how(row, shape, same)
     if verdict == "undone":
         undone = "undid it, so nothing of it is applied" if shape and shape.atomic and row.logs else ""
-        state = f"PostgreSQL ran the file as one transaction and {undone}." if undone else f"{how}Nothing of it is applied: what it names is as it was before."
-        advice = "It waited in vain for a lock, and can be tried again as it is once it is marked:" if waited_in_vain(row.logs) else "Correct it, then"
+        state = (
+            f"PostgreSQL ran the file as one transaction and {undone}."
+            if undone
+            else f"{how}Nothing of it is applied: what it names is as it was before."
+        )
+        advice = (
+            "It waited in vain for a lock, and can be tried again as it is once it is marked:"
+            if waited_in_vain(row.logs)
+            else "Correct it, then"
+        )
         return {**told, "resolve": "rolled-back", "explanation": f"{state} {advice} {rolled_back}."}
     if verdict == "applied":
-        return {**told, "resolve": "applied", "explanation": f"{how}All of it is applied: {_listed(fate)}. Mark it: {applied}."}
+        return {
+            **told,
+            "resolve": "applied",
+            "explanation": f"{how}All of it is applied: {_listed(fate)}. Mark it: {applied}.",
+        }
     if verdict == "partly":
         state = f"{how}Compared with the state before it, a part is: {_listed(fate)}{_lacking(fate)}. "
     elif fate:
@@ -46,10 +62,20 @@ def explain(row: Row, migration: Migration | None, fate: Fate | None = None) -> 
     else:
         state = how
     if shape and shape.atomic:
-        return {**told, "resolve": None, "explanation": f"{state}Check what it makes. All of it there: {applied}. Not there: {rolled_back}."}
+        return {
+            **told,
+            "resolve": None,
+            "explanation": f"{state}Check what it makes. All of it there: {applied}. Not there: {rolled_back}.",
+        }
     if shape:
         way = f"Undo the part that is there, then {rolled_back}; or complete it by hand, then {applied}."
-        return {**told, "resolve": None, "explanation": f"{state}Compare the schema with it; a CREATE INDEX CONCURRENTLY leaves an invalid index. {way}"}
+        return {
+            **told,
+            "resolve": None,
+            "explanation": (
+                f"{state}Compare the schema with it; a CREATE INDEX CONCURRENTLY leaves an invalid index. {way}"
+            ),
+        }
     way = f"All of it there: {applied}. Nothing there, or undone by hand: {rolled_back}."
     return {**told, "resolve": None, "explanation": f"{state}Compare the schema with it. {way}"}
 
@@ -66,9 +92,18 @@ def _how(row: Row, shape: Any, same: bool) -> str:
 
 def _listed(fate: Fate | None) -> str:
     left = fate.left if fate else ()
-    return f"{', '.join(left[:5])}{', …' if len(left) > 5 else ''} {'is' if len(left) == 1 else 'are'} not as before" if left else "what it makes is there"
+    return (
+        f"{', '.join(left[:5])}{', …' if len(left) > 5 else ''} {'is' if len(left) == 1 else 'are'} not as before"
+        if left
+        else "what it makes is there"
+    )
 
 
 def _lacking(fate: Fate | None) -> str:
     lacking = fate.lacking if fate else ()
-    return f"; {', '.join(lacking[:5])}{', …' if len(lacking) > 5 else ''} {'is' if len(lacking) == 1 else 'are'} not as it leaves it" if lacking else ""
+    return (
+        f"; {', '.join(lacking[:5])}{', …' if len(lacking) > 5 else ''} {'is' if len(lacking) == 1 else 'are'} not as"
+        " it leaves it"
+        if lacking
+        else ""
+    )

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which folder of migrations a project names itself, as Prisma's CLI finds it: by its configuration, by package.json, or beside its schema."""
+"""Which folder of migrations a project names itself, as Prisma's CLI finds it: by its configuration, by
+package.json, or beside its schema.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ DATASOURCE = re.compile(r"^\s*datasource\s+\w+\s*\{", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Named:
-    """``folder`` is where the project has its migrations, ``by`` what says so. None where that cannot be read without running it."""
+    """``folder`` is where the project has its migrations, ``by`` what says so. None where that cannot be
+    read without running it.
+    """
 
     folder: Path | None
     by: str
@@ -69,7 +73,11 @@ def _literal(value: str) -> str | None:
         return None
     inside = HERE.sub('""', call[1])
     parts = re.findall(LITERAL, inside)
-    return "/".join(part[1:-1] for part in parts if part[1:-1]) if not re.sub(LITERAL, "", inside).strip(" ,\n\t") else None
+    return (
+        "/".join(part[1:-1] for part in parts if part[1:-1])
+        if not re.sub(LITERAL, "", inside).strip(" ,\n\t")
+        else None
+    )
 
 
 def _by_default(files: Path) -> Named | None:
@@ -82,26 +90,33 @@ def _by_default(files: Path) -> Named | None:
 def _beside(schema: Path, by: str) -> Named | None:
     """The folder beside the file that has the datasource, where there is one."""
     if schema.is_dir():
-        holders = [path for path in sorted(schema.glob("**/*.prisma")) if DATASOURCE.search(path.read_text(errors="replace"))]
+        holders = [
+            path for path in sorted(schema.glob("**/*.prisma")) if DATASOURCE.search(path.read_text(errors="replace"))
+        ]
         schema = holders[0] if holders else schema / "schema.prisma"
     folder = schema.parent / "migrations"
     return Named(folder, by) if folder.is_dir() else None
 
 
 def refuse_another_folder(files: Path, migrations: str, warn: Callable[[str], None]) -> None:
-    """Raise ConfigError where the project has its migrations in another folder than ``migrations``, which is then a stale one."""
+    """Raise ConfigError where the project has its migrations in another folder than ``migrations``, which
+    is then a stale one.
+    """
     named = named_folder(files)
     if named is None:
         return
     if named.folder is None:
-        warn(f"The folder of the migrations is computed in {named.by}, which is not run to find out. Check that it is {migrations}.")
+        warn(
+            f"The folder of the migrations is computed in {named.by}, which is not run to find out. Check that it is"
+            f" {migrations}."
+        )
     elif named.folder.resolve() != (files / migrations).resolve():
         try:
             shown = str(named.folder.resolve().relative_to(files.resolve()))
         except ValueError:
             shown = str(named.folder.name)
         raise ConfigError(
-            f"The project has its migrations in {shown}, by {named.by}, and not in {migrations}, which would be applied. Set migrations: {shown}, "
-            f"or correct {named.by}.",
+            f"The project has its migrations in {shown}, by {named.by}, and not in {migrations}, which would be"
+            f" applied. Set migrations: {shown}, or correct {named.by}.",
             code="another_folder",
         )

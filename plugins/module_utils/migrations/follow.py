@@ -13,8 +13,12 @@ from .schema import Enum, Schema, Table, plain
 from .sql import ObjectType, ast, functions_in, name_of, object_of, texts_in, walk
 
 ENDS = ("TRANS_STMT_COMMIT", "TRANS_STMT_ROLLBACK", "TRANS_STMT_PREPARE")
-MAKE_ROWS = frozenset({"generate_series", "unnest", "regexp_split_to_table", "json_array_elements", "jsonb_array_elements", "jsonb_each"})
-HARMLESS_FUNCTIONS = frozenset({"set_config", "setval", "nextval", "now", "pg_sleep", "count", "current_setting", "version"})
+MAKE_ROWS = frozenset(
+    {"generate_series", "unnest", "regexp_split_to_table", "json_array_elements", "jsonb_array_elements", "jsonb_each"}
+)
+HARMLESS_FUNCTIONS = frozenset(
+    {"set_config", "setval", "nextval", "now", "pg_sleep", "count", "current_setting", "version"}
+)
 
 
 def follow(schema: Schema, statement: Any) -> None:
@@ -24,11 +28,15 @@ def follow(schema: Schema, statement: Any) -> None:
             create_table(schema, statement)
         case ast.CreateTableAsStmt() if not (schema.pending and statement.if_not_exists):
             name = name_of(statement.into.rel)
-            table = Table(plain(name), name, new=schema.pending, filled=reads(schema, statement), rows=True, known_as=plain(name))
+            table = Table(
+                plain(name), name, new=schema.pending, filled=reads(schema, statement), rows=True, known_as=plain(name)
+            )
             schema.tables[table.name] = table
         case ast.SelectStmt(intoClause=ast.IntoClause()):
             name = name_of(statement.intoClause.rel)
-            schema.tables[plain(name)] = Table(plain(name), name, new=schema.pending, filled=True, rows=True, known_as=plain(name))
+            schema.tables[plain(name)] = Table(
+                plain(name), name, new=schema.pending, filled=True, rows=True, known_as=plain(name)
+            )
         case ast.AlterTableStmt(objtype=ObjectType.OBJECT_TABLE):
             table = schema.table(statement.relation)
             for command in statement.cmds:
@@ -66,7 +74,9 @@ def follow(schema: Schema, statement: Any) -> None:
             for relation in statement.relations:
                 _empty(schema.table(relation))
         case ast.VariableSetStmt(name="search_path"):
-            schema.elsewhere = not {getattr(getattr(each, "val", None), "sval", None) for each in statement.args or ()} <= {"", "public"}
+            schema.elsewhere = not {
+                getattr(getattr(each, "val", None), "sval", None) for each in statement.args or ()
+            } <= {"", "public"}
         case ast.TransactionStmt() if statement.kind.name in ENDS:
             end_transaction(schema)
         case ast.DoStmt() | ast.CallStmt() if not schema.pending:
@@ -95,7 +105,9 @@ def reads(schema: Schema, statement: Any) -> bool:
             return reads(schema, statement.larg) or reads(schema, statement.rarg)
         case ast.SelectStmt():
             made_up = bool(functions_in((*(statement.targetList or ()), *(statement.fromClause or ()))) & MAKE_ROWS)
-            return made_up or any(_is_big(schema, node) for node in walk(statement.fromClause) if isinstance(node, ast.RangeVar))
+            return made_up or any(
+                _is_big(schema, node) for node in walk(statement.fromClause) if isinstance(node, ast.RangeVar)
+            )
     return True
 
 
@@ -107,7 +119,11 @@ def _alter_enum(schema: Schema, statement: Any) -> None:
     name = plain(object_of(statement.typeName))
     enum = schema.enums.setdefault(name, Enum(None, name))
     if statement.oldVal:
-        enum.labels = [statement.newVal if label == statement.oldVal else label for label in enum.labels] if enum.labels is not None else None
+        enum.labels = (
+            [statement.newVal if label == statement.oldVal else label for label in enum.labels]
+            if enum.labels is not None
+            else None
+        )
     elif statement.newVal not in (enum.labels or ()):
         if enum.labels is not None:
             enum.labels.append(statement.newVal)

@@ -10,7 +10,9 @@ from typing import Any
 from .schema import Check, Column, ForeignKey, Key, Schema, Table, plain, type_of
 from .sql import ConstrType, ast, functions_in, name_of, object_of, walk
 
-OWN_FOR_EACH_ROW = frozenset({"gen_random_uuid", "uuid_generate_v4", "uuid_generate_v1", "uuidv4", "uuidv7", "gen_random_ulid", "nextval"})
+OWN_FOR_EACH_ROW = frozenset(
+    {"gen_random_uuid", "uuid_generate_v4", "uuid_generate_v1", "uuidv4", "uuidv7", "gen_random_ulid", "nextval"}
+)
 
 
 def create_table(schema: Schema, statement: Any) -> None:
@@ -18,7 +20,9 @@ def create_table(schema: Schema, statement: Any) -> None:
     if statement.if_not_exists and (schema.pending or plain(name) in schema.tables):
         return  # it may be there, as somebody made it
     known = schema.tables.get(plain(name))
-    if (schema.elsewhere and not statement.relation.schemaname) or (schema.pending and known is not None and known.described):
+    if (schema.elsewhere and not statement.relation.schemaname) or (
+        schema.pending and known is not None and known.described
+    ):
         return  # another table of that name, elsewhere
     table = Table(plain(name), name, new=schema.pending, described=True, known_as=plain(name))
     schema.tables[table.name] = table
@@ -66,7 +70,9 @@ def set_default(column: Column, expression: Any) -> None:
     column.constant = None if is_null else expression
     called = functions_in(expression) if expression is not None else set()
     column.distinct = bool(called & OWN_FOR_EACH_ROW)
-    names = (node.val.sval for node in walk(expression) if isinstance(node, ast.A_Const) and isinstance(node.val, ast.String))
+    names = (
+        node.val.sval for node in walk(expression) if isinstance(node, ast.A_Const) and isinstance(node.val, ast.String)
+    )
     column.sequence = plain(next(names, "").replace('"', "")) if "nextval" in called else ""
 
 
@@ -111,7 +117,11 @@ def add_constraint(schema: Schema, table: Table, constraint: Any, column: str | 
 
 def _name_of_check(table: Table, constraint: Any, column: str | None) -> str:
     """The name that PostgreSQL gives: after the column, where it is about one."""
-    about = {node.fields[-1].sval for node in walk(constraint.raw_expr) if isinstance(node, ast.ColumnRef) and hasattr(node.fields[-1], "sval")}
+    about = {
+        node.fields[-1].sval
+        for node in walk(constraint.raw_expr)
+        if isinstance(node, ast.ColumnRef) and hasattr(node.fields[-1], "sval")
+    }
     column = about.pop() if len(about) == 1 else column
     name = "_".join(part for part in (table.bare, column, "check") if part)
     return next(each for each in (name, *(f"{name}{number}" for number in range(1, 1000))) if each not in table.checks)
@@ -141,7 +151,10 @@ def alter(schema: Schema, table: Table, command: Any) -> None:
         case "AT_SetNotNull":
             column = table.column(command.name)
             column.required = column.required or not schema.pending
-            column.not_null, column.why = True, f"makes {table.shown}.{column.name} NOT NULL, which refuses what old code writes"
+            column.not_null, column.why = (
+                True,
+                f"makes {table.shown}.{column.name} NOT NULL, which refuses what old code writes",
+            )
         case "AT_DropNotNull":
             column = table.column(command.name)
             column.required = schema.pending and not column.new and column.not_null is not False
@@ -156,7 +169,11 @@ def alter(schema: Schema, table: Table, command: Any) -> None:
             column = table.column(command.name)
             enum = schema.enum_of(column)
             if enum is not None and column.labels is None and not column.new:
-                column.labels = tuple(label for label in enum.labels or () if label not in enum.added) if enum.labels is not None else None
+                column.labels = (
+                    tuple(label for label in enum.labels or () if label not in enum.added)
+                    if enum.labels is not None
+                    else None
+                )
             column.type = type_of(command.def_.typeName)
             if not schema.pending:
                 column.was, column.labels = column.type, None
@@ -197,7 +214,9 @@ def add_index(schema: Schema, table: Table, statement: Any) -> None:
     name = statement.idxname or "_".join([table.bare, *(column or "expr" for column in columns), "idx"])
     if statement.unique:
         why = f"adds a unique index to {table.shown}"
-        table.keys[name] = Key(columns, False, not statement.nulls_not_distinct, statement.whereClause, schema.pending, why)
+        table.keys[name] = Key(
+            columns, False, not statement.nulls_not_distinct, statement.whereClause, schema.pending, why
+        )
     else:
         table.indexes[name] = columns
     schema.indexes[beside(table, name)] = table

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class State:
-    """What the table and the folder say together. ``known`` is False before the first migration; ``missing`` are applied, but not in the folder.
+    """What the table and the folder say together. ``known`` is False before the first migration; ``missing`` are
+    applied, but not in the folder.
 
-    ``rows`` is the table as it is, those that were rolled back too, in the order in which they were begun. ``fates`` says of each failed migration, by name,
-    what became of it.
+    ``rows`` is the table as it is, those that were rolled back too, in the order in which they were begun. ``fates``
+    says of each failed migration, by name, what became of it.
     """
 
     known: bool
@@ -40,23 +41,37 @@ class State:
 
 
 def read_folder(folder: Path, shown: str) -> list[Migration]:
-    """Return the migrations in the order in which they are applied; ``shown`` names the folder to the operator. Raises ConfigError."""
+    """Return the migrations in the order in which they are applied; ``shown`` names the folder to the
+    operator. Raises ConfigError.
+    """
     if not folder.is_dir():
-        raise ConfigError(f"There is no folder of migrations at {shown}. Correct migrations or root_directory.", code="no_migrations")
+        raise ConfigError(
+            f"There is no folder of migrations at {shown}. Correct migrations or root_directory.", code="no_migrations"
+        )
     lock = folder / "migration_lock.toml"
     provider = re.search(r'^\s*provider\s*=\s*"([^"]*)"', lock.read_text(), re.MULTILINE) if lock.is_file() else None
     if provider and provider[1] not in ("postgresql", "postgres"):
-        raise ConfigError(f"The migrations in {shown} are for {provider[1]}, not for PostgreSQL (migration_lock.toml). Correct migrations.", code="P3019")
+        raise ConfigError(
+            f"The migrations in {shown} are for {provider[1]}, not for PostgreSQL (migration_lock.toml). Correct"
+            " migrations.",
+            code="P3019",
+        )
     found = []
     for path in sorted(entry for entry in folder.iterdir() if entry.is_dir()):
         try:
             found.append(Migration(path.name, (path / "migration.sql").read_bytes().decode()))
         except FileNotFoundError:
-            raise ConfigError(f"{shown}/{path.name} has no migration.sql. Restore the file, or remove the folder.", code="P3015") from None
+            raise ConfigError(
+                f"{shown}/{path.name} has no migration.sql. Restore the file, or remove the folder.", code="P3015"
+            ) from None
         except UnicodeDecodeError:
-            raise ConfigError(f"{shown}/{path.name}/migration.sql is not UTF-8 text. Save it as UTF-8.", code="bad_migration") from None
+            raise ConfigError(
+                f"{shown}/{path.name}/migration.sql is not UTF-8 text. Save it as UTF-8.", code="bad_migration"
+            ) from None
     if not found:
-        raise ConfigError(f"The folder {shown} holds no migrations. Correct migrations or root_directory.", code="no_migrations")
+        raise ConfigError(
+            f"The folder {shown} holds no migrations. Correct migrations or root_directory.", code="no_migrations"
+        )
     return found
 
 
@@ -74,18 +89,28 @@ def inspect(connection: Any, migrations: Sequence[Migration]) -> State:
         applied=list(applied),
         pending=[migration for migration in migrations if migration.name not in begun],
         failed=failed,
-        edited=[migration.name for migration in migrations if migration.name in applied and not migration.fits(applied[migration.name].checksum)],
+        edited=[
+            migration.name
+            for migration in migrations
+            if migration.name in applied and not migration.fits(applied[migration.name].checksum)
+        ],
         missing=[name for name in applied if name not in names],
         fates=_fates(connection, failed, migrations) if failed else {},
     )
 
 
 def _fates(connection: Any, failed: Sequence[Row], migrations: Sequence[Migration]) -> dict[str, Fate]:
-    from .schema_evidence import fate_of  # PostgreSQL's parser takes long to load, and most callers never have a failed migration
+    # PostgreSQL's parser takes long to load, and most callers never have a failed migration
+    from .schema_evidence import fate_of
 
     notes, files = migration_notes.read(connection), {migration.name: migration for migration in migrations}
-    scripts = {row.name: files[row.name].sql for row in failed if row.name in files and files[row.name].fits(row.checksum)}
-    return {row.name: fate_of(connection, migration_notes.note_of(row, notes), scripts.get(row.name), logged=bool(row.logs)) for row in failed}
+    scripts = {
+        row.name: files[row.name].sql for row in failed if row.name in files and files[row.name].fits(row.checksum)
+    }
+    return {
+        row.name: fate_of(connection, migration_notes.note_of(row, notes), scripts.get(row.name), logged=bool(row.logs))
+        for row in failed
+    }
 
 
 def _history(connection: Any) -> list[Row] | None:
@@ -93,18 +118,24 @@ def _history(connection: Any) -> list[Row] | None:
         return None
     columns = "migration_name, checksum, started_at, finished_at, rolled_back_at, logs"
     rows = query(connection, f"SELECT {columns} FROM _prisma_migrations ORDER BY started_at")  # noqa: S608
-    return [replace(row, logs=logs, note=note) for row in (Row(*each) for each in rows) for logs, note in [migration_notes.split(row.logs)]]
+    return [
+        replace(row, logs=logs, note=note)
+        for row in (Row(*each) for each in rows)
+        for logs, note in [migration_notes.split(row.logs)]
+    ]
 
 
 TABLES = """
 SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename <> 'spatial_ref_sys' AND NOT EXISTS (
     SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND deptype = 'e' AND objid = to_regclass(format('%%I.%%I', schemaname, tablename))
 ) ORDER BY tablename
-"""
+"""  # noqa: E501
 
 
 def list_tables(connection: Any, schema: str) -> list[str]:
-    """The tables of a schema, without those of extensions. Like Prisma's CLI it overlooks PostGIS's spatial_ref_sys also where that was created by hand."""
+    """The tables of a schema, without those of extensions. Like Prisma's CLI it overlooks PostGIS's
+    spatial_ref_sys also where that was created by hand.
+    """
     return [name for (name,) in query(connection, TABLES.strip(), [schema])]
 
 
@@ -113,21 +144,24 @@ def refuse_strangers(connection: Any, schema: str) -> None:
     tables = list_tables(connection, schema)
     if tables:
         raise ConfigError(
-            f"The schema {schema!r} has tables ({', '.join(tables[:3])}{', …' if len(tables) > 3 else ''}) but no _prisma_migrations, so nobody can say which "
-            "migrations it has. Correct database_url, or mark those that it has as applied: state: baselined.",
+            f"The schema {schema!r} has tables ({', '.join(tables[:3])}{', …' if len(tables) > 3 else ''}) but no"
+            " _prisma_migrations, so nobody can say which migrations it has. Correct database_url, or mark those that"
+            " it has as applied: state: baselined.",
             code="P3005",
         )
 
 
 def refuse_failed(state: State, migrations: Sequence[Migration]) -> None:
-    """Raise ConfigError when an earlier migration failed: as with Prisma nothing more is applied until it is resolved."""
+    """Raise ConfigError when an earlier migration failed: as with Prisma nothing more is applied until it
+    is resolved.
+    """
     if not state.failed:
         return
     files = {migration.name: migration for migration in migrations}
     failed = [explain(row, files.get(row.name), state.fates.get(row.name)) for row in state.failed]
     error = ConfigError(
-        f"The migration {failed[0]['name']}, begun at {failed[0]['started_at']}, failed and was not resolved, so no other is applied. "
-        f"{failed[0]['explanation']}",
+        f"The migration {failed[0]['name']}, begun at {failed[0]['started_at']}, failed and was not resolved, so no"
+        f" other is applied. {failed[0]['explanation']}",
         code="P3009",
     )
     error.result = {"unresolved": failed, "applied": []}
@@ -135,7 +169,9 @@ def refuse_failed(state: State, migrations: Sequence[Migration]) -> None:
 
 
 def refuse(connection: Any, state: State, migrations: Sequence[Migration], schema: str) -> None:
-    """Raise ConfigError for a database that must not be migrated as it is: for a failed migration, and for a schema that is not Prisma's."""
+    """Raise ConfigError for a database that must not be migrated as it is: for a failed migration, and for
+    a schema that is not Prisma's.
+    """
     refuse_failed(state, migrations)
     if not state.known:
         refuse_strangers(connection, schema)

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names who holds a lock that a migration waited for in vain: the session, its application and its statement without the values in it."""
+"""Names who holds a lock that a migration waited for in vain: the session, its application and its
+statement without the values in it.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +26,12 @@ WHERE locktype = 'relation' AND granted AND pid <> pg_backend_pid() AND pg_locks
                    UNION SELECT indrelid FROM unnest(%s::text[]) AS name JOIN pg_index ON indexrelid = to_regclass(name)
                    UNION SELECT indexrelid FROM unnest(%s::text[]) AS name JOIN pg_index ON indrelid = to_regclass(name))
 ORDER BY xact_start NULLS LAST, pid
-"""
-# What holds a value in SQL: strings of every kind, and numbers that are no part of a name. An unclosed one ends where the server cut the statement off.
-VALUES = re.compile(r"""[ebxun]?&?'(?:[^'\\]|''|\\.)*(?:'|$)|(\$\w*\$).*?(?:\1|$)|(?<![\w"$.])\d[\w.]*""", re.IGNORECASE | re.DOTALL)
+"""  # noqa: E501
+# What holds a value in SQL: strings of every kind, and numbers that are no part of a name. An unclosed one ends where
+# the server cut the statement off.
+VALUES = re.compile(
+    r"""[ebxun]?&?'(?:[^'\\]|''|\\.)*(?:'|$)|(\$\w*\$).*?(?:\1|$)|(?<![\w"$.])\d[\w.]*""", re.IGNORECASE | re.DOTALL
+)
 COMMENTS = re.compile(r"--[^\n]*|/\*.*?(?:\*/|$)", re.DOTALL)
 
 
@@ -36,7 +41,9 @@ def without_values(statement: str) -> str:
 
 
 def lock_holders(connection: Any, script: str) -> str:
-    """Say who holds locks on what a file names, the longest transaction first; nothing where nobody does any more or it is not to be found out."""
+    """Say who holds locks on what a file names, the longest transaction first; nothing where nobody does
+    any more or it is not to be found out.
+    """
     names = relations_in(script)
     rows: list[tuple[Any, ...]] = []
     with suppress(RunbookError):
@@ -45,11 +52,17 @@ def lock_holders(connection: Any, script: str) -> str:
         return ""
     told = [_told(row) for row in rows[:SHOWN]]
     more = f", and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
-    return f" The lock is held by {'; '.join(told)}{more}. Wait for that to end, or end it with SELECT pg_terminate_backend({rows[0][0]})."
+    return (
+        f" The lock is held by {'; '.join(told)}{more}. Wait for that to end, or end it with SELECT"
+        f" pg_terminate_backend({rows[0][0]})."
+    )
 
 
 def _told(row: Sequence[Any]) -> str:
     pid, user, application, state, seconds, relation, mode, statement = row
     age = "" if seconds is None else f", its transaction began {seconds} s ago"
     said = without_values(statement or "")[:200] or "unknown statement"
-    return f"pid {pid} ({application or 'no application_name'}, user {user}, {state or 'state unknown'}{age}), {mode} on {relation}: {said}"
+    return (
+        f"pid {pid} ({application or 'no application_name'}, user {user}, {state or 'state unknown'}{age}), {mode} on"
+        f" {relation}: {said}"
+    )

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells which locks a statement takes on old tables and keeps until the transaction ends, after PostgreSQL's chapter on explicit locking."""
+"""Tells which locks a statement takes on old tables and keeps until the transaction ends, after
+PostgreSQL's chapter on explicit locking.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from .follow import reads
 from .schema import Schema, Table, plain
 from .sql import ConstrType, ObjectType, ast, is_on, name_of, object_of, walk
 
-# What others cannot do meanwhile, from least to most: delete rows that are pointed at, change rows that are changed, write, read and write.
+# What others cannot do meanwhile, from least to most: delete rows that are pointed at, change rows that are changed,
+# write, read and write.
 DELETE, ROWS, WRITE, READ = "delete", "rows", "write", "read"
 ORDER = (DELETE, ROWS, WRITE, READ)
 WAITS = {
@@ -23,15 +26,34 @@ WAITS = {
 }
 # Subcommands of ALTER TABLE by what they let others do; every other one lets nobody read.
 LETS_WRITE = frozenset(
-    {"AT_ValidateConstraint", "AT_SetStatistics", "AT_SetOptions", "AT_ResetOptions", "AT_SetRelOptions", "AT_ResetRelOptions", "AT_ClusterOn"}
+    {
+        "AT_ValidateConstraint",
+        "AT_SetStatistics",
+        "AT_SetOptions",
+        "AT_ResetOptions",
+        "AT_SetRelOptions",
+        "AT_ResetRelOptions",
+        "AT_ClusterOn",
+    }
 )
-LETS_READ = frozenset({"AT_EnableTrig", "AT_DisableTrig", "AT_EnableTrigAll", "AT_DisableTrigAll", "AT_EnableTrigUser", "AT_DisableTrigUser"})
+LETS_READ = frozenset(
+    {
+        "AT_EnableTrig",
+        "AT_DisableTrig",
+        "AT_EnableTrigAll",
+        "AT_DisableTrigAll",
+        "AT_EnableTrigUser",
+        "AT_DisableTrigUser",
+    }
+)
 MODES = {5: WRITE, 6: WRITE, 7: WRITE, 8: READ}  # of LOCK TABLE, from SHARE to ACCESS EXCLUSIVE
 Lock = tuple[str, str]
 
 
 def locks(schema: Schema, statement: Any) -> dict[str, str]:
-    """The old tables that a statement locks, as they are called, with what others cannot do meanwhile; ``schema`` is as it is before the statement."""
+    """The old tables that a statement locks, as they are called, with what others cannot do meanwhile;
+    ``schema`` is as it is before the statement.
+    """
     found: dict[str, str] = {}
     for name, kind in _locks(schema, statement):
         if plain(name) not in schema.made and not schema.named(name).new:
@@ -74,9 +96,15 @@ def _locks(schema: Schema, statement: Any) -> Iterator[Lock]:
         case ast.TruncateStmt():
             yield from ((name_of(relation), READ) for relation in statement.relations)
             if statement.behavior.name == "DROP_CASCADE":
-                yield from (lock for relation in statement.relations for lock in _pointing(schema, schema.table(relation)))
+                yield from (
+                    lock for relation in statement.relations for lock in _pointing(schema, schema.table(relation))
+                )
         case ast.LockStmt():
-            yield from ((name_of(relation), MODES[statement.mode]) for relation in statement.relations if statement.mode in MODES)
+            yield from (
+                (name_of(relation), MODES[statement.mode])
+                for relation in statement.relations
+                if statement.mode in MODES
+            )
         case ast.DropStmt(concurrent=False):
             yield from _dropped(schema, statement)
         case ast.ReindexStmt() if not is_on(statement.params, "concurrently"):
@@ -137,7 +165,9 @@ def _locked_along(schema: Schema, table: Table, command: Any) -> Iterator[Lock]:
         mine = [key for name, key in table.foreign.items() if command.name in (name, *key.columns)]
         yield from ((key.table, READ) for key in mine)
         if kind == "AT_AlterColumnType":
-            theirs = [other for other, key in schema.pointing_at(table) if command.name in (key.to_columns or table.primary)]
+            theirs = [
+                other for other, key in schema.pointing_at(table) if command.name in (key.to_columns or table.primary)
+            ]
             yield from ((other.shown, READ) for other in theirs)
 
 
@@ -173,7 +203,11 @@ def _counted_by(schema: Schema, sequence: str) -> Iterator[Lock]:
 def _for_update(statement: Any) -> Iterator[Lock]:
     for clause in statement.lockingClause:
         kind = DELETE if clause.strength.name == "LCS_FORKEYSHARE" else ROWS
-        yield from ((name_of(node), kind) for node in clause.lockedRels or walk(statement.fromClause) if isinstance(node, ast.RangeVar))
+        yield from (
+            (name_of(node), kind)
+            for node in clause.lockedRels or walk(statement.fromClause)
+            if isinstance(node, ast.RangeVar)
+        )
 
 
 def _reindexed(schema: Schema, statement: Any) -> Iterable[Lock]:

@@ -26,7 +26,9 @@ class Migration:
     def fits(self, checksum: str) -> bool:
         """Whether this is the file that was applied, however git wrote its line ends."""
         unix = self.sql.replace("\r\n", "\n")
-        return checksum in {hashlib.sha256(text.encode()).hexdigest() for text in (self.sql, unix, unix.replace("\n", "\r\n"))}
+        return checksum in {
+            hashlib.sha256(text.encode()).hexdigest() for text in (self.sql, unix, unix.replace("\n", "\r\n"))
+        }
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The names of everything that a statement may create, drop or alter, and what of its effect the catalogue does not show."""
+"""The names of everything that a statement may create, drop or alter, and what of its effect the catalogue
+does not show.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ SEEN = frozenset(
     """AlterDomainStmt AlterEnumStmt AlterExtensionStmt AlterFunctionStmt AlterObjectSchemaStmt AlterOwnerStmt AlterPolicyStmt AlterSeqStmt
     AlterTableStmt CommentStmt CompositeTypeStmt CreateDomainStmt CreateEnumStmt CreateExtensionStmt CreateFunctionStmt CreatePolicyStmt
     CreatePublicationStmt CreateRangeStmt CreateSchemaStmt CreateSeqStmt CreateStatsStmt CreateStmt CreateTableAsStmt CreateTrigStmt DropStmt GrantStmt
-    IndexStmt ReindexStmt RenameStmt RuleStmt ViewStmt""".split()  # noqa: SIM905 a list of strings would take forty lines
+    IndexStmt ReindexStmt RenameStmt RuleStmt ViewStmt""".split()  # noqa: E501, SIM905
 )
 # Statements that leave nothing.
 NOTHING = frozenset({"ConstraintsSetStmt", "LockStmt", "TransactionStmt", "VariableShowStmt"})
@@ -22,10 +24,23 @@ NOTHING = frozenset({"ConstraintsSetStmt", "LockStmt", "TransactionStmt", "Varia
 UNSEEN_OBJECTS = frozenset(
     f"OBJECT_{name}"
     for name in """ACCESS_METHOD AMOP AMPROC CAST DATABASE EVENT_TRIGGER FDW FOREIGN_SERVER LANGUAGE LARGEOBJECT OPCLASS OPERATOR OPFAMILY ROLE SUBSCRIPTION
-    TABLESPACE TRANSFORM TSCONFIGURATION TSDICTIONARY TSPARSER TSTEMPLATE USER_MAPPING COLLATION CONVERSION PARAMETER_ACL""".split()  # noqa: SIM905 as above
+    TABLESPACE TRANSFORM TSCONFIGURATION TSDICTIONARY TSPARSER TSTEMPLATE USER_MAPPING COLLATION CONVERSION PARAMETER_ACL""".split()  # noqa: E501, SIM905
 )
 COMMENTED = frozenset(
-    f"OBJECT_{name}" for name in ("COLUMN", "DOMAIN", "FUNCTION", "INDEX", "MATVIEW", "PROCEDURE", "SCHEMA", "SEQUENCE", "TABLE", "TYPE", "VIEW")
+    f"OBJECT_{name}"
+    for name in (
+        "COLUMN",
+        "DOMAIN",
+        "FUNCTION",
+        "INDEX",
+        "MATVIEW",
+        "PROCEDURE",
+        "SCHEMA",
+        "SEQUENCE",
+        "TABLE",
+        "TYPE",
+        "VIEW",
+    )
 )
 # Settings by which a name without its schema means another object from then on.
 MOVES_NAMES = ("search_path", "role", "session_authorization")
@@ -35,7 +50,9 @@ WORDS = ("schemaname", "extname", "pubname", "subname", "newname", "idxname", "n
 
 
 def unseen(statement: Any) -> bool:
-    """Whether the statement may have an effect that the catalogue does not show, or does not show under a name that the statement holds."""
+    """Whether the statement may have an effect that the catalogue does not show, or does not show under a
+    name that the statement holds.
+    """
     name = type(statement).__name__
     match statement:
         case ast.VariableSetStmt():

@@ -1,10 +1,12 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keeps the state before a migration where the next run finds it, on whatever machine and however this one ends: in the database that it belongs to.
+"""Keeps the state before a migration where the next run finds it, on whatever machine and however this one ends: in the
+database that it belongs to.
 
-While a migration runs its note is the comment of the column ``_prisma_migrations.logs``, which no program of Prisma reads and which any runner leaves alone.
-Once the failure is written down the note is the end of that row's logs. Where the user may not write the comment there is no note.
+While a migration runs its note is the comment of the column ``_prisma_migrations.logs``, which no program of Prisma
+reads and which any runner leaves alone. Once the failure is written down the note is the end of that row's logs. Where
+the user may not write the comment there is no note.
 """
 
 from __future__ import annotations
@@ -25,7 +27,10 @@ if TYPE_CHECKING:
 
 MARK = "storefront.runbook: the state before "
 IN_LOGS = f"\n\n{MARK}"
-READ = "SELECT col_description(attrelid, attnum) FROM pg_attribute WHERE attrelid = to_regclass('_prisma_migrations') AND attname = 'logs'"
+READ = (
+    "SELECT col_description(attrelid, attnum) FROM pg_attribute WHERE attrelid = to_regclass('_prisma_migrations') AND"
+    " attname = 'logs'"
+)
 
 Notes = dict[str, dict[str, Any]]
 
@@ -57,13 +62,15 @@ def write(connection: Any, notes: Mapping[str, Any]) -> None:
 def note_pending(connection: Any, migrations: Sequence[Migration]) -> Notes:
     """Note the state before ``migrations``, which will be applied in this order, and return the notes.
 
-    What an earlier one of them touches is not as it is now when a later one begins, so the later one's note leaves it out.
+    What an earlier one of them touches is not as it is now when a later one begins, so the later one's note leaves it
+    out.
     """
     from .schema_evidence import described, take  # PostgreSQL's parser takes long to load
 
     notes: Notes = {}
     touched: set[str] = set()
-    with suppress(RunbookError):  # without a note the outcome of a failure may not be known; that is no reason not to migrate
+    # without a note the outcome of a failure may not be known; that is no reason not to migrate
+    with suppress(RunbookError):
         for migration in migrations:
             note = take(connection, migration.sql, without=frozenset(touched))
             if note:

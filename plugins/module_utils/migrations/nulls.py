@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a CHECK is satisfied by a row that old code writes, which leaves the new columns out: NULL passes, and so may a default."""
+"""Whether a CHECK is satisfied by a row that old code writes, which leaves the new columns out: NULL
+passes, and so may a default.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,29 @@ from typing import Any
 from .schema import Check, Table
 from .sql import ast
 
-COMPARES = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le, "=": operator.eq, "<>": operator.ne}
-NULL_STAYS = frozenset({"length", "char_length", "lower", "upper", "abs", "btrim", "trim", "round", "jsonb_typeof", "array_length", "cardinality"})
+COMPARES = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+    "=": operator.eq,
+    "<>": operator.ne,
+}
+NULL_STAYS = frozenset(
+    {
+        "length",
+        "char_length",
+        "lower",
+        "upper",
+        "abs",
+        "btrim",
+        "trim",
+        "round",
+        "jsonb_typeof",
+        "array_length",
+        "cardinality",
+    }
+)
 
 
 def passes_without(table: Table, check: Check) -> bool:
@@ -33,7 +56,9 @@ def never_true(table: Table, expression: Any) -> bool:
 
 
 def known_not_null(table: Table, name: str, *, valid: bool) -> bool:
-    """True for a column that is NOT NULL already, or of which a CHECK says so; with ``valid`` one that was validated, so that PostgreSQL reads no rows."""
+    """True for a column that is NOT NULL already, or of which a CHECK says so; with ``valid`` one that was
+    validated, so that PostgreSQL reads no rows.
+    """
     if name in table.columns and table.columns[name].not_null:
         return True
     return any((check.valid or not valid) and _says_not_null(check.expression, name) for check in table.checks.values())
@@ -43,7 +68,11 @@ def _says_not_null(expression: Any, name: str) -> bool:
     if isinstance(expression, ast.BoolExpr) and expression.boolop.name == "AND_EXPR":
         return any(_says_not_null(part, name) for part in expression.args)
     is_test = isinstance(expression, ast.NullTest) and expression.nulltesttype.name == "IS_NOT_NULL"
-    return is_test and isinstance(expression.arg, ast.ColumnRef) and getattr(expression.arg.fields[-1], "sval", None) == name
+    return (
+        is_test
+        and isinstance(expression.arg, ast.ColumnRef)
+        and getattr(expression.arg.fields[-1], "sval", None) == name
+    )
 
 
 def _holds(table: Table, node: Any) -> bool:
@@ -79,7 +108,14 @@ def _is_null(table: Table, node: Any) -> bool:
             return _is_null(table, node.arg)
         case ast.FuncCall():
             return node.funcname[-1].sval in NULL_STAYS and any(_is_null(table, arg) for arg in node.args or ())
-        case ast.A_Expr() if node.kind.name in ("AEXPR_OP", "AEXPR_IN", "AEXPR_LIKE", "AEXPR_ILIKE", "AEXPR_BETWEEN", "AEXPR_OP_ANY"):
+        case ast.A_Expr() if node.kind.name in (
+            "AEXPR_OP",
+            "AEXPR_IN",
+            "AEXPR_LIKE",
+            "AEXPR_ILIKE",
+            "AEXPR_BETWEEN",
+            "AEXPR_OP_ANY",
+        ):
             return _is_null(table, node.lexpr) or (not isinstance(node.rexpr, tuple) and _is_null(table, node.rexpr))
         case ast.BoolExpr() if node.boolop.name == "NOT_EXPR":
             return _is_null(table, node.args[0])

@@ -30,7 +30,10 @@ def described(pending: Sequence[Migration], verdicts: Sequence[Classification], 
             "checksum": migration.checksum,
             "backward_compatible": verdict.backward_compatible,
             "classes": verdict.classes,
-            "reasons": [_with_sql(reason, migration.sql) for reason in told(verdict.reasons, f"{folder}/{migration.name}/migration.sql")],
+            "reasons": [
+                _with_sql(reason, migration.sql)
+                for reason in told(verdict.reasons, f"{folder}/{migration.name}/migration.sql")
+            ],
         }
         for migration, verdict in zip(pending, verdicts, strict=True)
     ]

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A project's database and the files of its releases, as the options of prisma_migrate and prisma_rehearse name them."""
+"""A project's database and the files of its releases, as the options of prisma_migrate and prisma_rehearse
+name them.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,13 @@ from .unknown import unknown_to_release
 class Project:
     """``params`` are the module's options. What it opens is closed by ``close``. Raises ConfigError."""
 
-    def __init__(self, params: Mapping[str, Any], *, warn: Callable[[str], None] = nothing, heartbeat: Callable[[], None] = nothing) -> None:
+    def __init__(
+        self,
+        params: Mapping[str, Any],
+        *,
+        warn: Callable[[str], None] = nothing,
+        heartbeat: Callable[[], None] = nothing,
+    ) -> None:
         self.params, self.warn = params, warn
         self.held = ExitStack()
         self.close = self.held.close
@@ -40,20 +48,28 @@ class Project:
 
     def migrations(self, files: Path, ref: str | None) -> list[Migration]:
         """Return the migrations of ``ref``, whose files are in ``files``."""
-        where = "/".join(part for part in (self.params["root_directory"] or self.params["path"], self.params["migrations"]) if part)
+        where = "/".join(
+            part for part in (self.params["root_directory"] or self.params["path"], self.params["migrations"]) if part
+        )
         return read_folder(files / self.params["migrations"], f"{where} of {ref}" if ref else where)
 
     def release(self) -> tuple[Path, list[Migration]]:
-        """Return the release's files and migrations. Raises ConfigError where the project itself names another folder of migrations."""
+        """Return the release's files and migrations. Raises ConfigError where the project itself names
+        another folder of migrations.
+        """
         files = self.files(self.params["ref"])
         refuse_another_folder(files, self.params["migrations"], self.warn)
         return files, self.migrations(files, self.params["ref"])
 
     def unknown(self, state: State, migrations: Sequence[Migration]) -> list[dict[str, Any]]:
-        """Return the migrations that the database has and the release has not, judged by the files of ``known_from``."""
+        """Return the migrations that the database has and the release has not, judged by the files of
+        ``known_from``.
+        """
         ref = self.params["known_from"]
         if not ref:
-            return unknown_to_release(state, migrations, None, "known_from is not set, so what it did is not known", self.params["migrations"])
+            return unknown_to_release(
+                state, migrations, None, "known_from is not set, so what it did is not known", self.params["migrations"]
+            )
         newer, why_not = None, f"it is not in {ref} (known_from), so what it did is not known"
         try:
             newer = self.migrations(self.files(ref), ref)
@@ -64,6 +80,12 @@ class Project:
 
     def warn_of_drift(self, state: State) -> None:
         if state.edited:
-            self.warn(f"Migrations were edited after they were applied, which changes nothing in the database: {', '.join(state.edited)}.")
+            self.warn(
+                "Migrations were edited after they were applied, which changes nothing in the database:"
+                f" {', '.join(state.edited)}."
+            )
         if state.missing:
-            self.warn(f"The database has migrations that this release does not know, as an older release would: {', '.join(state.missing)}.")
+            self.warn(
+                "The database has migrations that this release does not know, as an older release would:"
+                f" {', '.join(state.missing)}."
+            )

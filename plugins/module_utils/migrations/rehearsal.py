@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Applies migrations to a scratch copy and watches them: how long each takes, what it locks meanwhile, and how many rows it touches."""
+"""Applies migrations to a scratch copy and watches them: how long each takes, what it locks meanwhile, and
+how many rows it touches.
+"""
 
 from __future__ import annotations
 
@@ -26,19 +28,20 @@ SELECT pg_class.oid, format('%I.%I', nspname, relname),
        CASE relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'table' WHEN 'i' THEN 'index' WHEN 'I' THEN 'index' WHEN 'S' THEN 'sequence' ELSE 'view' END
 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
 WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND relname !~ '^_prisma_migrations'
-"""
-# Sent with the file, as the last statement of its transaction: PostgreSQL keeps the locks until that ends, and counts the rows that it wrote.
+"""  # noqa: E501
+# Sent with the file, as the last statement of its transaction: PostgreSQL keeps the locks until that ends, and counts
+# the rows that it wrote.
 WATCH = """
 ;SELECT relation::bigint, mode, NULL::bigint, NULL::bigint, NULL::bigint FROM pg_catalog.pg_locks
 WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'relation' AND granted
 UNION ALL SELECT relid::bigint, NULL, n_tup_ins, n_tup_upd, n_tup_del FROM pg_catalog.pg_stat_xact_user_tables WHERE n_tup_ins + n_tup_upd + n_tup_del > 0
-"""
+"""  # noqa: E501
 WRITTEN = "SELECT count(*) FROM pg_stat_xact_user_tables WHERE n_tup_ins + n_tup_upd + n_tup_del > 0"
 HELD = "SELECT relation::bigint, mode FROM pg_locks WHERE pid = %s AND locktype = 'relation' AND granted"
 TABLE = """
 SELECT pg_class.oid::bigint, format('%%I.%%I', nspname, relname) FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
 WHERE pg_class.oid = to_regclass(%s) AND relkind IN ('r', 'p', 'm')
-"""
+"""  # noqa: E501
 BLOCKS = {
     "ShareLock": ["writes"],
     "ShareRowExclusiveLock": ["writes"],
@@ -48,9 +51,13 @@ BLOCKS = {
 
 
 class Rehearsal(Builtin):
-    """``watcher`` is a second connection to the same database. ``rehearsed`` has what was seen of each migration so far."""
+    """``watcher`` is a second connection to the same database. ``rehearsed`` has what was seen of each
+    migration so far.
+    """
 
-    def __init__(self, connection: Any, watcher: Any, waiter: Waiter, *, schema: str, settings: Mapping[str, float]) -> None:
+    def __init__(
+        self, connection: Any, watcher: Any, waiter: Waiter, *, schema: str, settings: Mapping[str, float]
+    ) -> None:
         super().__init__(connection, waiter, schema=schema, settings=settings, lock_retries=0)
         self.watcher = watcher
         self.rehearsed: list[dict[str, Any]] = []
@@ -70,7 +77,8 @@ class Rehearsal(Builtin):
             raise
 
     def _try(self, migration: Migration, shape: Shape | None, tries_left: int) -> bool:
-        atomic = bool(shape and shape.atomic and not shape.explicit)  # what is sent after the file's own COMMIT is not in its transaction
+        # what is sent after the file's own COMMIT is not in its transaction
+        atomic = bool(shape and shape.atomic and not shape.explicit)
         self._atomic, self._held, self._written, self._seconds = atomic, set(), {}, 0.0
         known = {oid: (name, kind) for oid, name, kind in query(self.connection, RELATIONS)}
         before = self._counted(relations_in(migration.sql))
@@ -95,9 +103,15 @@ class Rehearsal(Builtin):
     def _note(self, migration: Migration) -> None:
         """The copy is thrown away, whatever becomes of it."""
 
-    def _tables(self, before: Mapping[int, tuple[str, int | None]], after: Mapping[int, tuple[str, int | None]]) -> Iterator[dict[str, Any]]:
+    def _tables(
+        self, before: Mapping[int, tuple[str, int | None]], after: Mapping[int, tuple[str, int | None]]
+    ) -> Iterator[dict[str, Any]]:
         for oid in [*before, *(oid for oid in after if oid not in before)]:
-            told = {"name": (after.get(oid) or before[oid])[0], "rows_before": before.get(oid, ("", None))[1], "rows_after": after.get(oid, ("", None))[1]}
+            told = {
+                "name": (after.get(oid) or before[oid])[0],
+                "rows_before": before.get(oid, ("", None))[1],
+                "rows_after": after.get(oid, ("", None))[1],
+            }
             written = self._written.get(oid, (0, 0, 0)) if self._counts else (None, None, None)
             yield {**told, **dict(zip(("inserted", "updated", "deleted"), written, strict=True))}
 
@@ -133,7 +147,9 @@ class Rehearsal(Builtin):
             thread.join()
 
     def _settle(self) -> bool:
-        """Wait until the session has handed on what it counted before, or that would be taken for the next file's; it does so at most once a second."""
+        """Wait until the session has handed on what it counted before, or that would be taken for the next
+        file's; it does so at most once a second.
+        """
         with suppress(RunbookError):  # PostgreSQL 15 and later: at once
             query(self.connection, "SELECT pg_stat_force_next_flush()")
         for _turn in range(20):
@@ -157,11 +173,18 @@ class Rehearsal(Builtin):
 
 
 def refuse_another_state(production: State, scratch: State) -> None:
-    """Raise ConfigError unless the scratch copy has the migrations that production has, so that what is rehearsed is what will run."""
-    lacks, more = ([name for name in one.applied if name not in other.applied] for one, other in ((production, scratch), (scratch, production)))
+    """Raise ConfigError unless the scratch copy has the migrations that production has, so that what is
+    rehearsed is what will run.
+    """
+    lacks, more = (
+        [name for name in one.applied if name not in other.applied]
+        for one, other in ((production, scratch), (scratch, production))
+    )
     if lacks or more:
         difference = [f"lacks {', '.join(lacks)}"] if lacks else []
         difference += [f"has {', '.join(more)}, as after a rehearsal"] if more else []
         raise ConfigError(
-            f"The scratch database is no copy of production as it is now: it {' and '.join(difference)}. Restore it anew.", code="scratch_differs"
+            f"The scratch database is no copy of production as it is now: it {' and '.join(difference)}. Restore it"
+            " anew.",
+            code="scratch_differs",
         )

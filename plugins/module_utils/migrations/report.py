@@ -14,17 +14,21 @@ from .migration import Migration, Row
 
 
 def drift(state: State) -> dict[str, list[str]]:
-    """Names of the applied migrations whose files were ``edited`` since, and of those that are ``missing`` in the folder."""
+    """Names of the applied migrations whose files were ``edited`` since, and of those that are ``missing``
+    in the folder.
+    """
     return {"edited": state.edited, "missing": state.missing}
 
 
 def history(state: State, migrations: Sequence[Migration]) -> list[dict[str, Any]]:
     """Tell each migration's state: those of the folder in its order, then what only the database has.
 
-    ``rolled_back`` is pending again. A ``failed`` one has the ``resolve`` that is right, None where somebody has to look first, and an ``explanation``.
+    ``rolled_back`` is pending again. A ``failed`` one has the ``resolve`` that is right, None where somebody has to
+    look first, and an ``explanation``.
     """
     files = {migration.name: migration for migration in migrations}
-    rows = {row.name: row for row in sorted(state.rows, key=lambda row: row.rolled_back_at is None)}  # what stands is told, not an earlier try
+    # what stands is told, not an earlier try
+    rows = {row.name: row for row in sorted(state.rows, key=lambda row: row.rolled_back_at is None)}
     strangers = [name for name, row in rows.items() if name not in files and row.rolled_back_at is None]
     return [_told(name, files.get(name), rows.get(name), state) for name in [*files, *strangers]]
 
@@ -32,17 +36,33 @@ def history(state: State, migrations: Sequence[Migration]) -> list[dict[str, Any
 def _told(name: str, file: Migration | None, row: Row | None, state: State) -> dict[str, Any]:
     if row is None:
         return {"name": name, "state": "pending"}
-    times = {key: moment.isoformat() for key in ("started_at", "finished_at", "rolled_back_at") if (moment := getattr(row, key))}
+    times = {
+        key: moment.isoformat()
+        for key in ("started_at", "finished_at", "rolled_back_at")
+        if (moment := getattr(row, key))
+    }
     if row.rolled_back_at is not None:
         return {"name": name, "state": "rolled_back", **times}
     if row.finished_at is None:
         return {"state": "failed", **times, **explain(row, file, state.fates.get(name))}
-    return {"name": name, "state": "missing" if file is None else "edited" if name in state.edited else "applied", **times}
+    return {
+        "name": name,
+        "state": "missing" if file is None else "edited" if name in state.edited else "applied",
+        **times,
+    }
 
 
 def summary(connection: Any) -> dict[str, Any]:
     """Return what the table of migrations says, without a release to compare it with."""
     state = inspect(connection, [])
-    rows = [{**each, "state": "applied" if each["state"] == "missing" else each["state"]} for each in history(state, [])]
+    rows = [
+        {**each, "state": "applied" if each["state"] == "missing" else each["state"]} for each in history(state, [])
+    ]
     failed = [each["name"] for each in rows if each["state"] == "failed"]
-    return {"known": state.known, "applied": len(state.applied), "last": state.applied[-1] if state.applied else None, "failed": failed, "history": rows}
+    return {
+        "known": state.known,
+        "applied": len(state.applied),
+        "last": state.applied[-1] if state.applied else None,
+        "failed": failed,
+        "history": rows,
+    }

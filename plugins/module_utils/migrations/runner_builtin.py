@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Applies migrations as ``prisma migrate deploy`` does, without Node: same lock, same table, same rows, one implicit transaction for each file."""
+"""Applies migrations as ``prisma migrate deploy`` does, without Node: same lock, same table, same rows, one
+implicit transaction for each file.
+"""
 
 from __future__ import annotations
 
@@ -44,12 +46,18 @@ CREATE TABLE _prisma_migrations (
 HOLDER = """
 SELECT pid, application_name, backend_start::text FROM pg_locks JOIN pg_stat_activity USING (pid)
 WHERE locktype = 'advisory' AND granted AND classid = 0 AND objid = %s AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
+"""  # noqa: E501
 
 # Errors that say nothing against the file.
 TRANSIENT = {
-    "57014": "The statement took longer than statement_timeout, or somebody cancelled it: raise statement_timeout or make it faster",
-    "40P01": "It and another session waited for each other, and PostgreSQL ended this one: run it again when the database is less busy",
+    "57014": (
+        "The statement took longer than statement_timeout, or somebody cancelled it: raise statement_timeout or make it"
+        " faster"
+    ),
+    "40P01": (
+        "It and another session waited for each other, and PostgreSQL ended this one: run it again when the database is"
+        " less busy"
+    ),
     "40001": "Another transaction changed the same rows: run it again when the database is less busy",
     "53100": "The server's disk is full: free space first",
 }
@@ -65,8 +73,9 @@ def locked(connection: Any) -> Iterator[None]:
         holder = query(connection, HOLDER, [LOCK])
         who = "pid {} ({}, connected since {})".format(*holder[0]) if holder else "somebody"
         raise MigrationFailed(
-            f"Another migration runs: {who} has held Prisma's lock for more than {LOCK_WAIT} s. Wait for it and run this again. If nobody migrates, it was "
-            f"orphaned behind a pooler: end it with SELECT pg_terminate_backend({holder[0][0] if holder else 'pid'}).",
+            f"Another migration runs: {who} has held Prisma's lock for more than {LOCK_WAIT} s. Wait for it and run"
+            " this again. If nobody migrates, it was orphaned behind a pooler: end it with SELECT"
+            f" pg_terminate_backend({holder[0][0] if holder else 'pid'}).",
             code="P1002",
             retryable=True,
         ) from None
@@ -79,22 +88,35 @@ def locked(connection: Any) -> Iterator[None]:
 
 
 def create_table(connection: Any, schema: str) -> None:
-    """Create Prisma's table, and its schema where there is none: CREATE SCHEMA IF NOT EXISTS asks for a right on the database even where there is one."""
+    """Create Prisma's table, and its schema where there is none: CREATE SCHEMA IF NOT EXISTS asks for a
+    right on the database even where there is one.
+    """
     if query(connection, "SELECT to_regnamespace(%s)", [quote_name(schema)]) == [(None,)]:
         query(connection, sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
     query(connection, TABLE)
 
 
 class Builtin:
-    """``settings`` are seconds: ``lock_timeout`` and ``statement_timeout``, where 0 is no limit. ``lock_retries`` counts the tries after the first."""
+    """``settings`` are seconds: ``lock_timeout`` and ``statement_timeout``, where 0 is no limit.
+    ``lock_retries`` counts the tries after the first.
+    """
 
-    def __init__(self, connection: Any, waiter: Waiter, *, schema: str, settings: Mapping[str, float], lock_retries: int) -> None:
-        self.connection, self.waiter, self.schema, self.settings, self.lock_retries = connection, waiter, schema, settings, lock_retries
+    def __init__(
+        self, connection: Any, waiter: Waiter, *, schema: str, settings: Mapping[str, float], lock_retries: int
+    ) -> None:
+        self.connection, self.waiter, self.schema, self.settings, self.lock_retries = (
+            connection,
+            waiter,
+            schema,
+            settings,
+            lock_retries,
+        )
         self._deadline = waiter.clock() + waiter.timeout
         connection.heartbeat = self._beat
 
     def apply(self, read_state: Callable[[], State]) -> list[str]:
-        """Apply what is pending and return the names. ``look`` tells the state anew once nobody else can change it, and refuses what must not go on.
+        """Apply what is pending and return the names. ``look`` tells the state anew once nobody else can change it, and
+        refuses what must not go on.
 
         Raises MigrationFailed, WaitTimeout, LeaseLost or ConfigError, each with ``result["applied"]``.
         """
@@ -116,7 +138,10 @@ class Builtin:
     def _beat(self) -> None:
         self.waiter.check("the migrations")
         if self.waiter.clock() > self._deadline:
-            raise WaitTimeout(f"The migrations were not done after {self.waiter.timeout:g} s (wait_timeout), so the running one was cancelled.")
+            raise WaitTimeout(
+                f"The migrations were not done after {self.waiter.timeout:g} s (wait_timeout), so the running one was"
+                " cancelled."
+            )
 
     def _apply(self, migration: Migration) -> None:
         shape = shape_of(migration.sql)
@@ -139,14 +164,16 @@ class Builtin:
         except errors.LockNotAvailable as error:
             holders = lock_holders(self.connection, migration.sql)
             fate = Fate(UNDONE) if atomic else fate_of(self.connection, note, migration.sql, logged=True)
-            if fate.verdict != UNDONE or (shape and shape.solo):  # one statement that is no transaction may have left what only looks like nothing
+            # one statement that is no transaction may have left what only looks like nothing
+            if fate.verdict != UNDONE or (shape and shape.solo):
                 raise self._waited(migration, self._write_failure(row, migration, error, note), fate, holders) from None
             self._undone(row, migration, str(error), note)
             if tries_left:
                 return False
             raise MigrationFailed(
-                f"The migration {migration.name} waited {self.lock_retries + 1} times for a lock, each time for {self.settings['lock_timeout']:g} s "
-                f"(lock_timeout). Nothing of it was applied: run it again when the database is less busy, or end what holds the lock.{holders}",
+                f"The migration {migration.name} waited {self.lock_retries + 1} times for a lock, each time for"
+                f" {self.settings['lock_timeout']:g} s (lock_timeout). Nothing of it was applied: run it again when the"
+                f" database is less busy, or end what holds the lock.{holders}",
                 code="lock_timeout",
                 retryable=True,
                 migration=migration.name,
@@ -157,16 +184,25 @@ class Builtin:
             if atomic:
                 self._undone(row, migration, str(stopped), note)
             raise
-        query(self.connection, "UPDATE _prisma_migrations SET applied_steps_count = applied_steps_count + 1, finished_at = now() WHERE id = %s", [row])
+        query(
+            self.connection,
+            "UPDATE _prisma_migrations SET applied_steps_count = applied_steps_count + 1, finished_at = now() WHERE id"
+            " = %s",
+            [row],
+        )
         notes.forget(self.connection, [migration.name])
         return True
 
     def _note(self, migration: Migration) -> Any:
-        """Note the state before a file runs, so that what becomes of it can be told; None where that cannot be noted."""
+        """Note the state before a file runs, so that what becomes of it can be told; None where that cannot
+        be noted.
+        """
         return notes.note_pending(self.connection, [migration]).get(migration.name)
 
     def _run(self, script: str) -> None:
-        """Send the whole file at once: to the server one implicit transaction. Settings go before it, as a preamble would break CONCURRENTLY."""
+        """Send the whole file at once: to the server one implicit transaction. Settings go before it, as a
+        preamble would break CONCURRENTLY.
+        """
         for name, seconds in self.settings.items():
             query(self.connection, "SELECT set_config(%s, %s, false)", [name, f"{round(seconds * 1000)}ms"])
         with suppress(RunbookError):  # PostgreSQL 14 and later, on Linux: a killed run does not go on
@@ -189,23 +225,41 @@ class Builtin:
         execute(self.connection, script)
 
     def _undone(self, row: str, migration: Migration, why: str, note: Any) -> None:
-        """Note that nothing of a file was applied and that it may be tried again, as ``prisma migrate resolve --rolled-back`` does."""
-        query(self.connection, "UPDATE _prisma_migrations SET rolled_back_at = now(), logs = %s WHERE id = %s", [notes.with_note(why, note), row])
+        """Note that nothing of a file was applied and that it may be tried again, as ``prisma migrate
+        resolve --rolled-back`` does.
+        """
+        query(
+            self.connection,
+            "UPDATE _prisma_migrations SET rolled_back_at = now(), logs = %s WHERE id = %s",
+            [notes.with_note(why, note), row],
+        )
         notes.forget(self.connection, [migration.name])
 
     def _write_failure(self, row: str, migration: Migration, error: Any, note: Any) -> str:
-        """Write the logs as Prisma does and return (the place, the server's words); the row stays failed until somebody resolves it."""
+        """Write the logs as Prisma does and return (the place, the server's words); the row stays failed
+        until somebody resolves it.
+        """
         place, said, detail = _words_of(error, migration.sql)
-        logs = [f"Migration name: {migration.name}", f"Database error code: {error.pgcode}", f"Database error in {place}: {said}", *detail]
-        query(self.connection, "UPDATE _prisma_migrations SET logs = %s WHERE id = %s", [notes.with_note("\n\n".join(logs), note), row])
+        logs = [
+            f"Migration name: {migration.name}",
+            f"Database error code: {error.pgcode}",
+            f"Database error in {place}: {said}",
+            *detail,
+        ]
+        query(
+            self.connection,
+            "UPDATE _prisma_migrations SET logs = %s WHERE id = %s",
+            [notes.with_note("\n\n".join(logs), note), row],
+        )
         notes.forget(self.connection, [migration.name])
         return f"({place}): {' '.join([said, *detail])}"
 
     def _waited(self, migration: Migration, said: str, fate: Fate, holders: str) -> MigrationFailed:
         left = "Nothing that it names has changed" if fate.verdict == UNDONE else "A part of it may be applied"
         return MigrationFailed(
-            f"The migration {migration.name} waited in vain for a lock for {self.settings['lock_timeout']:g} s (lock_timeout) {said}. {left}, so it is not "
-            f"tried again by itself: the next run reports what became of it and which state resolves it.{holders}",
+            f"The migration {migration.name} waited in vain for a lock for {self.settings['lock_timeout']:g} s"
+            f" (lock_timeout) {said}. {left}, so it is not tried again by itself: the next run reports what became of"
+            f" it and which state resolves it.{holders}",
             code="lock_timeout",
             sqlstate="55P03",
             migration=migration.name,
@@ -215,15 +269,16 @@ class Builtin:
         if self.connection.closed:
             said = _words_of(error, migration.sql)[1]
             return MigrationFailed(
-                f"The connection was lost while {migration.name} ran: {said}. It is not known whether it was applied: run this again, and it will be told.",
+                f"The connection was lost while {migration.name} ran: {said}. It is not known whether it was applied:"
+                " run this again, and it will be told.",
                 code="connection_lost",
                 migration=migration.name,
             )
         said = self._write_failure(row, migration, error, note)
         advice = TRANSIENT.get(error.pgcode or "", "Correct the migration")
         return MigrationFailed(
-            f"The migration {migration.name} failed {said}. The release that is live keeps serving, on the schema as it is. "
-            f"{advice}; what to do with the failed one is told by the next run.",
+            f"The migration {migration.name} failed {said}. The release that is live keeps serving, on the schema as it"
+            f" is. {advice}; what to do with the failed one is told by the next run.",
             code="P3018",
             sqlstate=error.pgcode,
             migration=migration.name,
@@ -234,5 +289,7 @@ def _words_of(error: Any, script: str) -> tuple[str, str, list[str]]:
     """Return (where in the file the error is, what the server said, its detail and hint)."""
     diag = error.diag
     line = script.count("\n", 0, int(diag.statement_position) - 1) + 1 if diag.statement_position else None
-    detail = [f"{word}: {text}" for word, text in (("DETAIL", diag.message_detail), ("HINT", diag.message_hint)) if text]
+    detail = [
+        f"{word}: {text}" for word, text in (("DETAIL", diag.message_detail), ("HINT", diag.message_hint)) if text
+    ]
     return f"migration.sql line {line}" if line else "migration.sql", diag.message_primary or str(error).strip(), detail

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the project's own locked Prisma: never npx, never a download, and never a word of its output is taken for the outcome."""
+"""Runs the project's own locked Prisma: never npx, never a download, and never a word of its output is
+taken for the outcome.
+"""
 
 from __future__ import annotations
 
@@ -35,15 +37,22 @@ class Prisma:
 
     @property
     def engine(self) -> bool:
-        """Whether the native schema engine was downloaded when the project was installed; projects with a driver adapter do without."""
+        """Whether the native schema engine was downloaded when the project was installed; projects with a
+        driver adapter do without.
+        """
         return any((self.modules / "@prisma" / "engines").glob("schema-engine-*"))
 
 
 def find(work_tree: Path, root_directory: str, files: Path) -> Prisma:
-    """Return the Prisma that is installed in ``work_tree``, once it is the version that the release's ``files`` lock. Raises ConfigError."""
+    """Return the Prisma that is installed in ``work_tree``, once it is the version that the release's
+    ``files`` lock. Raises ConfigError.
+    """
     node = shutil.which("node")
     if not node:
-        raise ConfigError("The runner cli needs Node.js, and there is no node on PATH. Install it, or use runner: builtin.", code="no_node")
+        raise ConfigError(
+            "The runner cli needs Node.js, and there is no node on PATH. Install it, or use runner: builtin.",
+            code="no_node",
+        )
     project = work_tree / root_directory
     for folder in (project, *(parent for parent in project.parents if parent.is_relative_to(work_tree))):
         modules = folder / "node_modules"
@@ -51,18 +60,31 @@ def find(work_tree: Path, root_directory: str, files: Path) -> Prisma:
         if package:
             break
     else:
-        raise ConfigError(f"Prisma is not installed in {project}: run npm ci there, or use runner: builtin.", code="no_prisma")
+        raise ConfigError(
+            f"Prisma is not installed in {project}: run npm ci there, or use runner: builtin.", code="no_prisma"
+        )
     locked = _json(files / "package-lock.json").get("packages", {}).get("node_modules/prisma", {}).get("version")
     asked = locked or next(
-        (group["prisma"] for key in ("dependencies", "devDependencies") if "prisma" in (group := _json(files / "package.json").get(key, {}))), None
+        (
+            group["prisma"]
+            for key in ("dependencies", "devDependencies")
+            if "prisma" in (group := _json(files / "package.json").get(key, {}))
+        ),
+        None,
     )
     if asked and asked[0].isdigit() and asked != package["version"]:
         raise ConfigError(
-            f"The release locks Prisma {asked}, and {modules} has {package['version']}. Run npm ci in {project} at that release, or use runner: builtin.",
+            f"The release locks Prisma {asked}, and {modules} has {package['version']}. Run npm ci in {project} at that"
+            " release, or use runner: builtin.",
             code="other_prisma",
         )
     binary = package.get("bin", {})
-    return Prisma(node, modules / "prisma" / (binary if isinstance(binary, str) else binary["prisma"]), package["version"], modules)
+    return Prisma(
+        node,
+        modules / "prisma" / (binary if isinstance(binary, str) else binary["prisma"]),
+        package["version"],
+        modules,
+    )
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -73,7 +95,9 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def with_options(url: str, settings: Mapping[str, float]) -> str:
-    """Add the server settings, in seconds, to the URL's ``options``, which Prisma's native engine hands to the server."""
+    """Add the server settings, in seconds, to the URL's ``options``, which Prisma's native engine hands to
+    the server.
+    """
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     asked = [f"-c {name}={round(seconds * 1000)}" for name, seconds in settings.items()]
@@ -82,9 +106,11 @@ def with_options(url: str, settings: Mapping[str, float]) -> str:
 
 
 def deploy(prisma: Prisma, files: Path, url: str, waiter: Waiter) -> tuple[int, str]:
-    """Run ``prisma migrate deploy`` on ``files`` and return its exit code and the end of what it printed, without secrets.
+    """Run ``prisma migrate deploy`` on ``files`` and return its exit code and the end of what it printed, without
+    secrets.
 
-    The URL is in its environment only, as DATABASE_URL and DIRECT_URL. Raises WaitTimeout and LeaseLost, after which it runs no more.
+    The URL is in its environment only, as DATABASE_URL and DIRECT_URL. Raises WaitTimeout and LeaseLost, after which it
+    runs no more.
     """
     if not (files / "node_modules").exists():
         (files / "node_modules").symlink_to(prisma.modules.resolve())
@@ -99,10 +125,19 @@ def deploy(prisma: Prisma, files: Path, url: str, waiter: Waiter) -> tuple[int, 
         "NO_COLOR": "1",
     }
     with tempfile.TemporaryFile() as output:
-        process = spawn([prisma.node, str(prisma.script), "migrate", "deploy"], cwd=files, env=environment, stdin=-3, stdout=output, stderr=output)
+        process = spawn(
+            [prisma.node, str(prisma.script), "migrate", "deploy"],
+            cwd=files,
+            env=environment,
+            stdin=-3,
+            stdout=output,
+            stderr=output,
+        )
         try:
             code = waiter.wait_for(
-                process.poll, lambda code: (Outcome.PENDING, "running") if code is None else (Outcome.READY, "done"), what="prisma migrate deploy"
+                process.poll,
+                lambda code: (Outcome.PENDING, "running") if code is None else (Outcome.READY, "done"),
+                what="prisma migrate deploy",
             )
         finally:
             kill(process)

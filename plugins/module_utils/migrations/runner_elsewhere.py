@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Has somebody else apply the migrations, the project's own Prisma or a platform, and reads from the table what became of it."""
+"""Has somebody else apply the migrations, the project's own Prisma or a platform, and reads from the table
+what became of it.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,10 @@ from .history import State
 from .migration import Migration
 from .runner_builtin import create_table
 
-WRITE_NOTE = "UPDATE _prisma_migrations SET logs = %s WHERE migration_name = %s AND finished_at IS NULL AND rolled_back_at IS NULL"
+WRITE_NOTE = (
+    "UPDATE _prisma_migrations SET logs = %s WHERE migration_name = %s AND finished_at IS NULL AND rolled_back_at IS"
+    " NULL"
+)
 
 
 def apply_by_cli(
@@ -33,7 +38,8 @@ def apply_by_cli(
     pending: Sequence[Migration],
     holders: Callable[[str], str] = lambda script: "",
 ) -> list[str]:
-    """Run ``prisma migrate deploy`` and return the names of what it applied. Raises MigrationFailed or CommandFailed, with ``result["applied"]``.
+    """Run ``prisma migrate deploy`` and return the names of what it applied. Raises MigrationFailed or CommandFailed,
+    with ``result["applied"]``.
 
     ``holders`` says who holds a lock that a script waited for.
     """
@@ -45,15 +51,27 @@ def apply_by_cli(
     if state.failed:
         error: RunbookError = failure(state, pending, "Prisma", holders)
     else:
-        engine = "" if cli.engine else f" Its schema engine is not in {cli.modules}: run npm ci where downloads are allowed, or use runner: builtin."
-        error = CommandFailed(f"Prisma {cli.version} ended with exit code {code} and left migrations pending.{engine} It said: {said}", code=str(code))
+        engine = (
+            ""
+            if cli.engine
+            else (
+                f" Its schema engine is not in {cli.modules}: run npm ci where downloads are allowed, or use runner:"
+                " builtin."
+            )
+        )
+        error = CommandFailed(
+            f"Prisma {cli.version} ended with exit code {code} and left migrations pending.{engine} It said: {said}",
+            code=str(code),
+        )
     error.result["applied"] = applied
     raise error
 
 
 @contextmanager
 def noted(connection: Any, schema: str, state: State) -> Iterator[None]:
-    """Note the state before the pending migrations while somebody else applies them, and keep what was noted of one that failed with its logs."""
+    """Note the state before the pending migrations while somebody else applies them, and keep what was
+    noted of one that failed with its logs.
+    """
     if not state.known:
         create_table(connection, schema)  # as Prisma would; where it then writes nothing, the table goes again
     notes = prisma_notes.note_pending(connection, state.pending)
@@ -67,21 +85,29 @@ def noted(connection: Any, schema: str, state: State) -> Iterator[None]:
 
 
 def _settle(connection: Any, notes: prisma_notes.Notes) -> None:
-    begun = dict(query(connection, "SELECT migration_name, logs FROM _prisma_migrations WHERE finished_at IS NULL AND rolled_back_at IS NULL"))
+    begun = dict(
+        query(
+            connection,
+            "SELECT migration_name, logs FROM _prisma_migrations WHERE finished_at IS NULL AND rolled_back_at IS NULL",
+        )
+    )
     for name, logs in begun.items():
         if logs and name in notes:
             query(connection, WRITE_NOTE, [prisma_notes.with_note(logs, notes[name]), name])
     prisma_notes.forget(connection, [name for name in notes if begun.get(name, "never begun")])
 
 
-def failure(state: State, migrations: Sequence[Migration], whose: str, holders: Callable[[str], str] = lambda script: "") -> MigrationFailed:
+def failure(
+    state: State, migrations: Sequence[Migration], whose: str, holders: Callable[[str], str] = lambda script: ""
+) -> MigrationFailed:
     """What to raise for the migration that ``whose`` run left failed."""
     row = state.failed[0]
     file = next((migration for migration in migrations if migration.name == row.name), None)
     failed, waited = explain(row, file, state.fates.get(row.name)), waited_in_vain(row.logs)
     held = holders(file.sql) if waited and file else ""
     error = MigrationFailed(
-        f"The migration {row.name} failed. {failed['explanation']}{held} {whose} wrote: {(row.logs or 'nothing')[:1000]}",
+        f"The migration {row.name} failed. {failed['explanation']}{held} {whose} wrote:"
+        f" {(row.logs or 'nothing')[:1000]}",
         code="lock_timeout" if waited else "P3018",
         migration=row.name,
     )
@@ -90,7 +116,9 @@ def failure(state: State, migrations: Sequence[Migration], whose: str, holders: 
 
 
 def await_applied(inspect: Callable[[], State], migrations: Sequence[Migration], waiter: Waiter) -> State:
-    """Wait until each of ``migrations`` is applied, by whomever, and return the state. Raises MigrationFailed or WaitTimeout."""
+    """Wait until each of ``migrations`` is applied, by whomever, and return the state. Raises
+    MigrationFailed or WaitTimeout.
+    """
 
     def read_state() -> State:
         state = inspect()
@@ -99,6 +127,12 @@ def await_applied(inspect: Callable[[], State], migrations: Sequence[Migration],
         return state
 
     def judge(state: State) -> tuple[Outcome, str]:
-        return (Outcome.PENDING, f"pending from {state.pending[0].name} on") if state.pending else (Outcome.READY, "applied")
+        return (
+            (Outcome.PENDING, f"pending from {state.pending[0].name} on")
+            if state.pending
+            else (Outcome.READY, "applied")
+        )
 
-    return waiter.wait_for(read_state, judge, what="The release's migrations", look_at="the log of the platform's pre-deploy command")
+    return waiter.wait_for(
+        read_state, judge, what="The release's migrations", look_at="the log of the platform's pre-deploy command"
+    )

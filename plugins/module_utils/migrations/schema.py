@@ -1,9 +1,11 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The schema as the migrations describe it: tables, columns, keys, enums, and which of them the live release knows ("old") or not ("new").
+"""The schema as the migrations describe it: tables, columns, keys, enums, and which of them the live release knows
+("old") or not ("new").
 
-An old object that no file describes is known by its name alone. Each fact about it is then None or missing, which means "not known".
+An old object that no file describes is known by its name alone. Each fact about it is then None or missing, which means
+"not known".
 """
 
 from __future__ import annotations
@@ -13,7 +15,14 @@ from typing import Any, NamedTuple
 
 from .sql import name_of, object_of
 
-SERIAL = {"smallserial": "int2", "serial2": "int2", "serial": "int4", "serial4": "int4", "bigserial": "int8", "serial8": "int8"}
+SERIAL = {
+    "smallserial": "int2",
+    "serial2": "int2",
+    "serial": "int4",
+    "serial4": "int4",
+    "bigserial": "int8",
+    "serial8": "int8",
+}
 
 
 class Type(NamedTuple):
@@ -32,7 +41,8 @@ def type_of(node: Any) -> Type:
 
 @dataclass(eq=False)
 class Column:
-    """``default``: a row that leaves the column out gets a value. ``distinct``: a different one for each row. ``filled``: rows that were there have one.
+    """``default``: a row that leaves the column out gets a value. ``distinct``: a different one for each row.
+    ``filled``: rows that were there have one.
 
     ``was`` is the type that the live release knows, and ``labels`` are the values of the enum that this type was.
     """
@@ -80,7 +90,9 @@ class Key:
 
 @dataclass(eq=False)
 class ForeignKey:
-    """``on_delete`` and ``on_update`` are PostgreSQL's letters: a no action, r restrict, c cascade, n set null, d set default."""
+    """``on_delete`` and ``on_update`` are PostgreSQL's letters: a no action, r restrict, c cascade, n set
+    null, d set default.
+    """
 
     columns: tuple[str, ...]
     table: str
@@ -202,7 +214,12 @@ class Schema:
 
     def pointing_at(self, table: Table) -> list[tuple[Table, ForeignKey]]:
         """The foreign keys of all tables that point at this one."""
-        return [(other, key) for other in self.tables.values() for key in other.foreign.values() if plain(key.table) == table.name]
+        return [
+            (other, key)
+            for other in self.tables.values()
+            for key in other.foreign.values()
+            if plain(key.table) == table.name
+        ]
 
     def drop(self, name: str) -> None:
         """Take a table away, and what belongs to it."""
@@ -213,7 +230,9 @@ class Schema:
             other.foreign = {part: key for part, key in other.foreign.items() if plain(key.table) != name}
 
     def forget(self, text: str) -> None:
-        """Forget what is known of the old objects that a text names, which did something that cannot be read; of all where it may name any."""
+        """Forget what is known of the old objects that a text names, which did something that cannot be
+        read; of all where it may name any.
+        """
         everything = "execute" in text.lower()
 
         def named(name: str) -> bool:

@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What became of a migration that failed, by the state that was noted before its first statement and the state now.
 
-A file is a row of transactions, each of which stays or does not, and the first that fails is the last one that ran. So what became of it is how many of them
-stayed. A change of something that only a later one touches shows that it stayed, and with it all before it; something that the file would leave otherwise
-shows that the one that does so did not stay, and none after it.
+A file is a row of transactions, each of which stays or does not, and the first that fails is the last one that ran. So
+what became of it is how many of them stayed. A change of something that only a later one touches shows that it stayed,
+and with it all before it; something that the file would leave otherwise shows that the one that does so did not stay,
+and none after it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ NO_MARK = "what changed may be the work of a part of it"
 
 @dataclass(frozen=True)
 class Fate:
-    """``verdict`` is undone, applied, partly or unknown; ``why`` says why it is unknown. ``left`` is there of it now, ``lacking`` is not."""
+    """``verdict`` is undone, applied, partly or unknown; ``why`` says why it is unknown. ``left`` is there
+    of it now, ``lacking`` is not.
+    """
 
     verdict: str
     why: str = ""
@@ -41,8 +44,9 @@ Note = dict[str, Any]
 def described(script: str) -> Note | None:
     """What there is to note of a file, before anything is known of the database; None where the file cannot be read.
 
-    ``names`` maps each name to the first transaction that touches it, counted from 1. ``traces`` are [kind, object, part, whether it is there afterwards, the
-    first transaction that makes it so, the last one that does]. ``unseen`` are the transactions with effects outside of the catalogue.
+    ``names`` maps each name to the first transaction that touches it, counted from 1. ``traces`` are [kind, object,
+    part, whether it is there afterwards, the first transaction that makes it so, the last one that does]. ``unseen``
+    are the transactions with effects outside of the catalogue.
     """
     shape = shape_of(script)
     if shape is None:
@@ -53,7 +57,14 @@ def described(script: str) -> Note | None:
             for name in sorted(names_in(statement)):
                 names.setdefault(name, number)
     outside = [number for number, part in enumerate(shape.parts, 1) if any(map(unseen, part))]
-    return {"count": len(shape.parts), "solo": shape.solo, "atomic": shape.atomic, "unseen": outside, "names": names, "traces": _traces(shape)}
+    return {
+        "count": len(shape.parts),
+        "solo": shape.solo,
+        "atomic": shape.atomic,
+        "unseen": outside,
+        "names": names,
+        "traces": _traces(shape),
+    }
 
 
 def _traces(shape: Shape) -> list[list[Any]]:
@@ -71,7 +82,9 @@ def _traces(shape: Shape) -> list[list[Any]]:
 
 
 def take(connection: Any, script: str, *, without: frozenset[str] = frozenset()) -> Note | None:
-    """Note the state before a file runs. ``without`` are names that another file changes before it. Raises RunbookError."""
+    """Note the state before a file runs. ``without`` are names that another file changes before it. Raises
+    RunbookError.
+    """
     note = described(script)
     if note is None:
         return None
@@ -88,7 +101,9 @@ def take(connection: Any, script: str, *, without: frozenset[str] = frozenset())
 
 
 def fate_of(connection: Any, note: Note | None, script: str | None, *, logged: bool) -> Fate:
-    """Compare. ``script`` is the file that failed, for where no ``note`` was taken; ``logged``: the server's error was written down."""
+    """Compare. ``script`` is the file that failed, for where no ``note`` was taken; ``logged``: the
+    server's error was written down.
+    """
     if note is None:
         note = described(script) if script is not None else None
         if note is None:
@@ -99,14 +114,22 @@ def fate_of(connection: Any, note: Note | None, script: str | None, *, logged: b
 
 
 def judge(note: Note, now: list[bool | None], others: dict[str, list[str]] | None, *, logged: bool) -> Fate:
-    """``now`` is whether each trace is there, None for an invalid index; ``others`` are the parts that are not as before, None where that is not known."""
+    """``now`` is whether each trace is there, None for an invalid index; ``others`` are the parts that are
+    not as before, None where that is not known.
+    """
     pairs = list(zip(note["traces"], now, strict=True))
     lacking = tuple(str(Trace(*trace[:3])) for trace, there in pairs if there != trace[3])
     came = [trace for trace, there in pairs if len(trace) > 6 and there != trace[6]]
     left = (*(str(Trace(*trace[:3])) for trace in came), *_shown(others or {}, came))
     if note["solo"]:
         return _of_one(note, others, left, lacking)
-    stayed = max([0, *(trace[4] for trace, there in pairs if trace in came and there == trace[3]), *(note["names"][name] for name in others or {})])
+    stayed = max(
+        [
+            0,
+            *(trace[4] for trace, there in pairs if trace in came and there == trace[3]),
+            *(note["names"][name] for name in others or {}),
+        ]
+    )
     ended = min([note["count"], *(trace[5] - 1 for trace, there in pairs if there != trace[3])])
     if note["atomic"] and logged:
         return Fate(UNDONE)
@@ -121,7 +144,9 @@ def judge(note: Note, now: list[bool | None], others: dict[str, list[str]] | Non
     if stayed and ended < note["count"]:
         return Fate(PARTLY, "", left, lacking)
     if others is None:
-        return Fate(UNKNOWN, NEVER_NOTED, tuple(str(Trace(*trace[:3])) for trace, there in pairs if there == trace[3]), lacking)
+        return Fate(
+            UNKNOWN, NEVER_NOTED, tuple(str(Trace(*trace[:3])) for trace, there in pairs if there == trace[3]), lacking
+        )
     if stayed:
         return Fate(UNKNOWN, NO_MARK, left, lacking)
     if not note["complete"] or any(number <= ended for number in note["unseen"]):
@@ -130,7 +155,9 @@ def judge(note: Note, now: list[bool | None], others: dict[str, list[str]] | Non
 
 
 def _of_one(note: Note, others: dict[str, list[str]] | None, left: tuple[str, ...], lacking: tuple[str, ...]) -> Fate:
-    """The fate of a statement that runs outside of a transaction block, which may leave a part of its work, such as an invalid index."""
+    """The fate of a statement that runs outside of a transaction block, which may leave a part of its work,
+    such as an invalid index.
+    """
     if left and lacking:
         return Fate(PARTLY, "", left, lacking)
     if left:
@@ -143,5 +170,10 @@ def _of_one(note: Note, others: dict[str, list[str]] | None, left: tuple[str, ..
 def _shown(others: dict[str, list[str]], came: list[list[Any]]) -> list[str]:
     """The changed parts, but for those of an object that is named already."""
     named = {trace[1] for trace in came}
-    shown = [name if part.startswith("itself") else f"{part} of {name}" for name, parts in others.items() if name not in named for part in parts]
+    shown = [
+        name if part.startswith("itself") else f"{part} of {name}"
+        for name, parts in others.items()
+        if name not in named
+        for part in parts
+    ]
     return [text.replace('"', "") for text in shown]

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a release keeps commands: scripts of every package.json, targets of make and nx, files that a command names, and what it tells its platform to run."""
+"""Where a release keeps commands: scripts of every package.json, targets of make and nx, files that a
+command names, and what it tells its platform to run.
+"""
 
 from __future__ import annotations
 
@@ -33,12 +35,24 @@ MOST = 300  # files of one name
 MAKEFILES = ("Makefile", "makefile", "GNUmakefile", "justfile", "Justfile")
 SHELL = re.compile(r"#!.*\b(?:ba|da|z|k)?sh\b")
 RULE = re.compile(r"^@?([\w./:-]+)[^\S\n]*[^\n:=]*:(?!=)([^\n]*)\n((?:[ \t]+[^\n]*\n|\n)*)", re.MULTILINE)
-COMMANDS = ("startCommand", "preDeployCommand", "buildCommand", "dockerCommand", "initialDeployHook", "cmd", "cmds", "release_command", "postdeploy")
+COMMANDS = (
+    "startCommand",
+    "preDeployCommand",
+    "buildCommand",
+    "dockerCommand",
+    "initialDeployHook",
+    "cmd",
+    "cmds",
+    "release_command",
+    "postdeploy",
+)
 
 
 @dataclass
 class Project:
-    """``own`` are the scripts of the release's package.json, ``others`` those of other packages of its workspace, each name with every text it has there."""
+    """``own`` are the scripts of the release's package.json, ``others`` those of other packages of its
+    workspace, each name with every text it has there.
+    """
 
     own: dict[str, list[str]] = field(default_factory=dict)
     others: dict[str, list[str]] = field(default_factory=dict)
@@ -71,7 +85,9 @@ def read_project(files: Path) -> Project:
     try:
         own = json.loads(package.read_text()) if package.is_file() else {}
     except ValueError:
-        raise ConfigError("The release's package.json is not JSON, so its scripts cannot be read. Correct it.", code="bad_package") from None
+        raise ConfigError(
+            "The release's package.json is not JSON, so its scripts cannot be read. Correct it.", code="bad_package"
+        ) from None
     project = Project(files=files, own=_scripts(own))
     for path in _found(files, "package.json"):
         if path != package:
@@ -81,12 +97,16 @@ def read_project(files: Path) -> Project:
     for path in _found(files, "turbo.json"):
         tasks = _json(path)
         for name, task in _mapping(tasks.get("tasks") or tasks.get("pipeline")).items():
-            project.depends.setdefault(name.rpartition("#")[2], []).extend(map(str, _mapping(task).get("dependsOn") or []))
+            project.depends.setdefault(name.rpartition("#")[2], []).extend(
+                map(str, _mapping(task).get("dependsOn") or [])
+            )
     for name in MAKEFILES:
         if (files / name).is_file():
             for target, needs, recipe in RULE.findall((files / name).read_text(errors="replace") + "\n"):
                 lines = [line.strip().lstrip("@-") for line in recipe.splitlines()]
-                project.rules.setdefault(target, []).append("\n".join([*(f"make {need}" for need in needs.split()), *lines]))
+                project.rules.setdefault(target, []).append(
+                    "\n".join([*(f"make {need}" for need in needs.split()), *lines])
+                )
     return project
 
 
@@ -116,7 +136,10 @@ def _add(to: dict[str, list[str]], scripts: Mapping[str, Sequence[str]]) -> None
 def _scripts(package: Mapping[str, Any]) -> dict[str, list[str]]:
     scripts = {name: [text] for name, text in _mapping(package.get("scripts")).items() if isinstance(text, str)}
     for name, each in _mapping(package.get("wireit")).items():
-        needs = [need.get("script", "") if isinstance(need, dict) else str(need) for need in _mapping(each).get("dependencies") or []]
+        needs = [
+            need.get("script", "") if isinstance(need, dict) else str(need)
+            for need in _mapping(each).get("dependencies") or []
+        ]
         runs = [f"npm run {need.partition(':')[2] if need.startswith('.') else need}" for need in needs]
         scripts.setdefault(name, []).append("\n".join([*runs, str(_mapping(each).get("command") or "")]))
     return scripts
@@ -126,8 +149,16 @@ def _targets(project: Mapping[str, Any]) -> dict[str, list[str]]:
     targets: dict[str, list[str]] = {}
     for name, target in _mapping(project.get("targets")).items():
         options = _mapping(target.get("options"))
-        commands = [target.get("command"), options.get("command"), options.get("script") and f"npm run {options['script']}", *(options.get("commands") or [])]
-        needs = [f"nx {each.get('target', '') if isinstance(each, dict) else each.lstrip('^')}" for each in target.get("dependsOn") or []]
+        commands = [
+            target.get("command"),
+            options.get("command"),
+            options.get("script") and f"npm run {options['script']}",
+            *(options.get("commands") or []),
+        ]
+        needs = [
+            f"nx {each.get('target', '') if isinstance(each, dict) else each.lstrip('^')}"
+            for each in target.get("dependsOn") or []
+        ]
         texts = [each.get("command", "") if isinstance(each, dict) else str(each) for each in commands if each]
         targets.setdefault(name, []).append("\n".join([*needs, *texts]))
     return targets
@@ -136,7 +167,16 @@ def _targets(project: Mapping[str, Any]) -> dict[str, list[str]]:
 def declared(files: Path) -> list[tuple[str, str]]:
     """What the release's own files tell a platform to run, as (the file, the command)."""
     found: list[tuple[str, str]] = []
-    for name in ("Procfile", "Dockerfile", "railway.json", "app.json", "railway.toml", "nixpacks.toml", "fly.toml", "render.yaml"):
+    for name in (
+        "Procfile",
+        "Dockerfile",
+        "railway.json",
+        "app.json",
+        "railway.toml",
+        "nixpacks.toml",
+        "fly.toml",
+        "render.yaml",
+    ):
         path = files / name
         if path.is_file() and path.stat().st_size <= LARGEST:
             text = path.read_text(errors="replace")
@@ -147,7 +187,9 @@ def declared(files: Path) -> list[tuple[str, str]]:
 
 def _commands(name: str, text: str) -> Iterator[str]:
     if name == "Procfile":
-        yield from (line.partition(":")[2].strip() for line in text.splitlines() if ":" in line and not line.startswith("#"))
+        yield from (
+            line.partition(":")[2].strip() for line in text.splitlines() if ":" in line and not line.startswith("#")
+        )
     elif name == "Dockerfile":
         yield from _of_docker(text)
     elif name.endswith(".json"):
@@ -179,6 +221,8 @@ def _inside(value: Any) -> Iterator[str]:
         yield from _inside(each)
     for key, each in _mapping(value).items():
         if key in COMMANDS:
-            yield from (str(command) for command in (each if isinstance(each, list) else [each]) if isinstance(command, str))
+            yield from (
+                str(command) for command in (each if isinstance(each, list) else [each]) if isinstance(command, str)
+            )
         else:
             yield from _inside(each)

@@ -20,13 +20,17 @@ PRISMA = re.compile(r"(?:.*/)?prisma(?:@\S+)?(?:/build/index\.js)?(?:\.cmd)?")
 ASSIGNED = re.compile(r"\b([A-Z_][A-Z0-9_]*)=(?:'[^']*'|\"[^\"]*\"|\S)*")
 PASSWORD = re.compile(r"(?<=postgres)((?:ql)?://)\S*@|//[^/@\s]*@")
 # In a program: execSync("npx prisma migrate deploy"), spawn("prisma", ["migrate", "deploy"]).
-IN_CODE = re.compile(r"""\bprisma\b["'`\]\s,\[]{1,20}(?:(migrate)["'`\s,]{1,9}(deploy|dev|reset)|(db)["'`\s,]{1,9}(push))\b""")
+IN_CODE = re.compile(
+    r"""\bprisma\b["'`\]\s,\[]{1,20}(?:(migrate)["'`\s,]{1,9}(deploy|dev|reset)|(db)["'`\s,]{1,9}(push))\b"""
+)
 INNER = re.compile(r"(?<=[^\s;&|()])#")  # no comment: api#migrate
 
 
-def second_migrator(commands: Iterable[str], scripts: Mapping[str, str] | None = None, project: Project | None = None) -> str | None:
-    """Return why one of ``commands`` would migrate too, None when none of them does. ``scripts`` are those of package.json, which commands may run;
-    ``project`` is all that a release has of them.
+def second_migrator(
+    commands: Iterable[str], scripts: Mapping[str, str] | None = None, project: Project | None = None
+) -> str | None:
+    """Return why one of ``commands`` would migrate too, None when none of them does. ``scripts`` are those of
+    package.json, which commands may run; ``project`` is all that a release has of them.
     """
     project = project or Project(own={name: [text] for name, text in (scripts or {}).items()})
     for command in commands:
@@ -41,31 +45,43 @@ def shown(command: str) -> str:
 
 
 def refuse_second_migrator(commands: Sequence[str], runner: str, files: Path) -> None:
-    """Raise ConfigError where a unit would migrate besides ``runner``, and with the runner platform where none would. ``files`` are the release's."""
+    """Raise ConfigError where a unit would migrate besides ``runner``, and with the runner platform where
+    none would. ``files`` are the release's.
+    """
     project = read_project(files)
     other = second_migrator(commands, project=project)
     for name, command in declared(files) if not other else ():
-        other = other or next((f"{name} of the release, whose command {shown(command)} runs {way}" for way in _ways(command, project, set())), None)
+        other = other or next(
+            (
+                f"{name} of the release, whose command {shown(command)} runs {way}"
+                for way in _ways(command, project, set())
+            ),
+            None,
+        )
     if other and runner != "platform":
         raise ConfigError(
-            f"Two would migrate the database: this play (runner: {runner}), and {other}, unclassified and without a backup. Take it out of "
-            "that command, or set the runner to platform.",
+            f"Two would migrate the database: this play (runner: {runner}), and {other}, unclassified and without a"
+            " backup. Take it out of that command, or set the runner to platform.",
             code="second_migrator",
         )
     if not other and runner == "platform":
         raise ConfigError(
-            f"Nobody would migrate the database: the runner is platform, and none of the commands ({', '.join(map(shown, commands)) or 'there are none'}) runs "
-            "prisma migrate deploy. Set it as the pre-deploy command of one unit, or use another runner.",
+            "Nobody would migrate the database: the runner is platform, and none of the commands"
+            f" ({', '.join(map(shown, commands)) or 'there are none'}) runs prisma migrate deploy. Set it as the"
+            " pre-deploy command of one unit, or use another runner.",
             code="no_migrator",
         )
 
 
 def _ways(command: str, project: Project, seen: set[str]) -> Iterator[str]:
-    """How a command comes to migrate. What is in ``seen`` was followed already, so that scripts that call each other end."""
+    """How a command comes to migrate. What is in ``seen`` was followed already, so that scripts that call
+    each other end.
+    """
     for words in _simple_commands(command):
         for position, word in enumerate(words):
             rest = list(islice(words, position + 1, None))
-            pairs = sorted(MIGRATES.intersection(pairwise(each for each in rest if not each.startswith("-"))))  # an option may have a value before them
+            # an option may have a value before them
+            pairs = sorted(MIGRATES.intersection(pairwise(each for each in rest if not each.startswith("-"))))
             if PRISMA.fullmatch(word) and pairs:
                 yield f"prisma {' '.join(pairs[0])}"
                 continue
@@ -75,7 +91,9 @@ def _ways(command: str, project: Project, seen: set[str]) -> Iterator[str]:
             for place, text, code in runs_of(word, rest, project):
                 if place + text not in seen:
                     seen.add(place + text)
-                    yield from (f"{way}, by {place}" for way in (_ways_of_code(text) if code else _ways(text, project, seen)))
+                    yield from (
+                        f"{way}, by {place}" for way in (_ways_of_code(text) if code else _ways(text, project, seen))
+                    )
 
 
 def _ways_of_code(text: str) -> Iterator[str]:

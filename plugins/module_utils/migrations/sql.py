@@ -14,7 +14,7 @@ try:
     from pglast import parse_sql
     from pglast.enums import ConstrType, ObjectType, OnConflictAction
     from pglast.parser import ParseError
-    from pglast.visitors import Visitor as Visitor  # noqa: PLC0414 - others take it from here
+    from pglast.visitors import Visitor
 
     PGLAST_ERROR: str | None = None
     ast: Any = pglast.ast  # its attributes are all optional, which what the parser returns is not
@@ -28,6 +28,7 @@ __all__ = [
     "ObjectType",
     "OnConflictAction",
     "ParseError",
+    "Visitor",
     "ast",
     "command_of",
     "contains",
@@ -75,12 +76,22 @@ def texts_in(node: Any) -> Iterator[str]:
 
 
 def steps_of(statement: Any) -> list[Any]:
-    """The statements that PostgreSQL makes of one: an ALTER TABLE of several parts drops first, then changes types, then adds columns."""
+    """The statements that PostgreSQL makes of one: an ALTER TABLE of several parts drops first, then
+    changes types, then adds columns.
+    """
     if not isinstance(statement, ast.AlterTableStmt) or len(statement.cmds) < 2:
         return [statement]
     first = ("AT_Drop", "AT_AlterColumnType", "AT_AddColumn", "AT_")
-    parts = sorted(statement.cmds, key=lambda command: next(place for place, name in enumerate(first) if command.subtype.name.startswith(name)))
-    return [ast.AlterTableStmt(relation=statement.relation, cmds=(part,), objtype=statement.objtype, missing_ok=statement.missing_ok) for part in parts]
+    parts = sorted(
+        statement.cmds,
+        key=lambda command: next(place for place, name in enumerate(first) if command.subtype.name.startswith(name)),
+    )
+    return [
+        ast.AlterTableStmt(
+            relation=statement.relation, cmds=(part,), objtype=statement.objtype, missing_ok=statement.missing_ok
+        )
+        for part in parts
+    ]
 
 
 def contains(statement: Any, *kinds: type) -> bool:
@@ -129,7 +140,7 @@ def quoted(named: Any, instead: str = "") -> str:
     elif isinstance(named, ast.RangeVar):
         parts = [*([named.schemaname] if named.schemaname else []), instead or named.relname]
     else:
-        parts = [part.sval for part in (getattr(named, "names", None) or named)]
+        parts = [part.sval for part in getattr(named, "names", None) or named]
     return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
 
 
@@ -140,9 +151,15 @@ def writes_inside(statement: Any) -> bool:
 def leaves_transaction(statement: Any) -> bool:
     """True for a statement that ends a transaction or cannot run inside of one."""
     match statement:
-        case ast.TransactionStmt() | ast.VacuumStmt(is_vacuumcmd=True) | ast.IndexStmt(concurrent=True) | ast.DropStmt(concurrent=True):
+        case (
+            ast.TransactionStmt()
+            | ast.VacuumStmt(is_vacuumcmd=True)
+            | ast.IndexStmt(concurrent=True)
+            | ast.DropStmt(concurrent=True)
+        ):
             return True
-        case ast.CreatedbStmt() | ast.DropdbStmt() | ast.AlterSystemStmt() | ast.CallStmt() | ast.DoStmt():  # the last two may commit
+        # the last two may commit
+        case ast.CreatedbStmt() | ast.DropdbStmt() | ast.AlterSystemStmt() | ast.CallStmt() | ast.DoStmt():
             return True
         case ast.ReindexStmt():
             return is_on(statement.params, "concurrently")

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What migrations leave in the catalogue, by which one can see whether they were applied: tables, columns, indexes, constraints and types."""
+"""What migrations leave in the catalogue, by which one can see whether they were applied: tables, columns,
+indexes, constraints and types.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,31 @@ SELECT CASE kind
                        UNION ALL SELECT false WHERE to_regclass(object) IS NULL)
     ELSE to_regclass(object) IS NOT NULL END
 FROM unnest(%s::text[], %s::text[], %s::text[]) WITH ORDINALITY AS trace (kind, object, part, place) ORDER BY place
-"""
-DROPPED = {"OBJECT_TABLE": "table", "OBJECT_VIEW": "view", "OBJECT_MATVIEW": "view", "OBJECT_INDEX": "index", "OBJECT_TYPE": "type"}
+"""  # noqa: E501
+DROPPED = {
+    "OBJECT_TABLE": "table",
+    "OBJECT_VIEW": "view",
+    "OBJECT_MATVIEW": "view",
+    "OBJECT_INDEX": "index",
+    "OBJECT_TYPE": "type",
+}
 
 # Functions of PostgreSQL that files call and that make and drop nothing.
 LEAVE_SCHEMA = frozenset(
-    {"count", "max", "min", "now", "pg_sleep", "setval", "nextval", "currval", "lastval", "pg_get_serial_sequence", "pg_notify", "version"}
+    {
+        "count",
+        "max",
+        "min",
+        "now",
+        "pg_sleep",
+        "setval",
+        "nextval",
+        "currval",
+        "lastval",
+        "pg_get_serial_sequence",
+        "pg_notify",
+        "version",
+    }
 )
 
 
@@ -81,7 +102,9 @@ class Traces(dict[Trace, bool]):
             case ast.IndexStmt() if statement.idxname:
                 trace = Trace("index", quoted(statement.relation, statement.idxname))
                 self[trace] = True
-                self._columns[trace] = {Trace("column", quoted(statement.relation), element.name or "") for element in statement.indexParams}
+                self._columns[trace] = {
+                    Trace("column", quoted(statement.relation), element.name or "") for element in statement.indexParams
+                }
             case ast.DropStmt() if statement.removeType.name in DROPPED and statement.behavior.name != "DROP_CASCADE":
                 for dropped in statement.objects:
                     self._drop(Trace(DROPPED[statement.removeType.name], quoted(dropped)))
@@ -114,7 +137,9 @@ class Traces(dict[Trace, bool]):
         def goes_along(trace: Trace) -> bool:
             if gone.kind == "column":
                 return gone in self._columns.get(trace, ())
-            of_table = trace.object == gone.object or any(column.object == gone.object for column in self._columns.get(trace, ()))
+            of_table = trace.object == gone.object or any(
+                column.object == gone.object for column in self._columns.get(trace, ())
+            )
             return gone.kind == "table" and trace != gone and of_table
 
         self._forget(goes_along)
@@ -125,7 +150,11 @@ class Traces(dict[Trace, bool]):
         if kind in DROPPED or kind == "OBJECT_TYPE":
             old = quoted(statement.relation if statement.relation is not None else statement.object)
             new = old[: -len(quoted(old_name(statement)))] + quoted(statement.newname)
-            self._forget(lambda trace: trace.object == old or any(column.object == old for column in self._columns.get(trace, ())))
+            self._forget(
+                lambda trace: (
+                    trace.object == old or any(column.object == old for column in self._columns.get(trace, ()))
+                )
+            )
             self[Trace(DROPPED[kind], old)] = False
             self[Trace(DROPPED[kind], new)] = True
         elif kind in ("OBJECT_COLUMN", "OBJECT_TABCONSTRAINT"):
@@ -145,12 +174,18 @@ def old_name(statement: Any) -> str:
 
 
 def look_for(connection: Any, traces: Traces) -> tuple[list[Trace], list[Trace]]:
-    """Return which traces tell that the migrations were applied, and which that they were not. An invalid index is both."""
+    """Return which traces tell that the migrations were applied, and which that they were not. An invalid
+    index is both.
+    """
     if not traces:
         return [], []
     now = found(connection, list(traces))
-    for_it = [trace for (trace, wanted), there in zip(traces.items(), now, strict=True) if there is None or there == wanted]
-    against = [trace for (trace, wanted), there in zip(traces.items(), now, strict=True) if there is None or there != wanted]
+    for_it = [
+        trace for (trace, wanted), there in zip(traces.items(), now, strict=True) if there is None or there == wanted
+    ]
+    against = [
+        trace for (trace, wanted), there in zip(traces.items(), now, strict=True) if there is None or there != wanted
+    ]
     return for_it, against
 
 

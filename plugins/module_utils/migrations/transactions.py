@@ -1,12 +1,14 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How PostgreSQL runs a file that is sent as one simple query: which statements stand or fall together, and which cannot run at all.
+"""How PostgreSQL runs a file that is sent as one simple query: which statements stand or fall together, and which
+cannot run at all.
 
-The rules are those of the chapter "Multiple Statements in a Simple Query" of the frontend/backend protocol. A query of several statements is one implicit
-transaction. COMMIT and ROLLBACK end it, also without a BEGIN, and the next statement begins another one; BEGIN only makes the running one explicit, with what
-came before it. What refuses to run inside of a transaction block refuses an implicit one too, so it runs only as the only statement of a file. DO and CALL
-may commit inside only there.
+The rules are those of the chapter "Multiple Statements in a Simple Query" of the frontend/backend protocol. A query of
+several statements is one implicit transaction. COMMIT and ROLLBACK end it, also without a BEGIN, and the next statement
+begins another one; BEGIN only makes the running one explicit, with what came before it. What refuses to run inside of a
+transaction block refuses an implicit one too, so it runs only as the only statement of a file. DO and CALL may commit
+inside only there.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from typing import Any
 
 from .sql import PGLAST_ERROR, ParseError, ast, is_on, parse_sql
 
-COMMITS = re.compile(r"\b(commit|rollback|call|execute)\b", re.IGNORECASE)  # in the body of a DO block; EXECUTE may run a CALL
+# in the body of a DO block; EXECUTE may run a CALL
+COMMITS = re.compile(r"\b(commit|rollback|call|execute)\b", re.IGNORECASE)
 ALWAYS_ALONE = {
     "CreatedbStmt": "CREATE DATABASE",
     "DropdbStmt": "DROP DATABASE",
@@ -35,8 +38,9 @@ OFF = ("false", "off", "0", "no")
 class Shape:
     """``parts`` are the statements of each transaction, in order, without those that the file itself rolls back.
 
-    ``solo``: its only statement runs outside of a transaction block, or may commit inside. ``explicit``: it begins or ends transactions itself.
-    ``impossible`` are (the statement, what SQL calls it), for statements that PostgreSQL refuses beside others.
+    ``solo``: its only statement runs outside of a transaction block, or may commit inside. ``explicit``: it begins or
+    ends transactions itself. ``impossible`` are (the statement, what SQL calls it), for statements that PostgreSQL
+    refuses beside others.
     """
 
     parts: tuple[tuple[Any, ...], ...]

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a change of a column's type does: whether the table is rewritten, and whether values are lost or old code breaks."""
+"""What a change of a column's type does: whether the table is rewritten, and whether values are lost or old
+code breaks.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ MAX_PRECISION = 6  # of times
 
 
 class Change(NamedTuple):
-    """``rewrites``: None where that is not known. ``kind``: destructive where values may be cut or rounded, contract where old code may break, else None."""
+    """``rewrites``: None where that is not known. ``kind``: destructive where values may be cut or rounded,
+    contract where old code may break, else None.
+    """
 
     rewrites: bool | None
     kind: str | None

@@ -1,9 +1,11 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a database has what a migration makes although the migration was never begun there, or was rolled back: somebody ran it by hand, or it was squashed.
+"""Whether a database has what a migration makes although the migration was never begun there, or was rolled back:
+somebody ran it by hand, or it was squashed.
 
-A name that was there before the migration proves nothing. What was there is known from the note of a run that was rolled back, else from the earlier files.
+A name that was there before the migration proves nothing. What was there is known from the note of a run that was
+rolled back, else from the earlier files.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from .traces import Trace, Traces, look_for
 
 @dataclass(frozen=True)
 class Proof:
-    """``shows``: all of it is there and was not before. ``undone``: nothing is. ``against`` is what is not as the migration leaves it."""
+    """``shows``: all of it is there and was not before. ``undone``: nothing is. ``against`` is what is not
+    as the migration leaves it.
+    """
 
     shows: bool = False
     undone: bool = False
@@ -29,7 +33,9 @@ class Proof:
 
 
 def proof_of(connection: Any, migration: Migration, rolled_back: Sequence[Row], earlier: Sequence[Migration]) -> Proof:
-    """Find out what the catalogue shows. ``rolled_back`` is the row of the last try, if any; ``earlier`` are the files before this one."""
+    """Find out what the catalogue shows. ``rolled_back`` is the row of the last try, if any; ``earlier``
+    are the files before this one.
+    """
     for row in rolled_back:
         note = notes.note_of(row, {})
         if note:

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shared by the platforms: the deployment that a service must run, how to recognize it, and the steps that lead there."""
+"""Shared by the platforms: the deployment that a service must run, how to recognize it, and the steps that
+lead there.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +27,8 @@ D = TypeVar("D", bound=Deployment)
 
 @dataclass(frozen=True)
 class Goal(Generic[D]):
-    """``reached_by(deployment)`` recognizes the goal, ``make()`` creates its deployment, ``predicted`` describes that beforehand.
-    ``details`` goes into the result as well, ``summary`` into the diff.
+    """``reached_by(deployment)`` recognizes the goal, ``make()`` creates its deployment, ``predicted`` describes that
+    beforehand. ``details`` goes into the result as well, ``summary`` into the diff.
     """
 
     reached_by: Callable[[D], bool]

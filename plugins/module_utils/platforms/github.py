@@ -18,16 +18,32 @@ API_URL = "https://api.github.com"
 STATES = ("queued", "pending", "in_progress", "success", "failure", "error", "inactive")
 PAGE = 100
 PAGES = 10  # pages of a list that are read; one ref has few deployments in one environment
-MOST = 2000  # check-runs, statuses or reviews that are read of one commit; more are an error, since a list that is cut off proves nothing
+# check-runs, statuses or reviews that are read of one commit; more are an error, since a list that is cut off proves
+# nothing
+MOST = 2000
 # On request, since they are not secret and may be shown.
 DEPLOYMENT = {"id": int, "url?": str, "sha?": str, "created_at?": str, "payload?": object}
 STATUS = {"state": str, "description?": str, "log_url?": str, "environment_url?": str}
 APP = {"slug?": str}
-CHECK_RUN = {"id": int, "name": str, "status": str, "conclusion": (str, None), "started_at?": TIME, "html_url?": str, "app?": APP}
+CHECK_RUN = {
+    "id": int,
+    "name": str,
+    "status": str,
+    "conclusion": (str, None),
+    "started_at?": TIME,
+    "html_url?": str,
+    "app?": APP,
+}
 COMMIT_STATUS = {"context": str, "state": str, "target_url?": str}
 USER = {"login": str, "type?": str}
 PULL = {
-    **{"number": int, "html_url?": str, "merged_at": (str, None), "merge_commit_sha": (str, None), "user": (USER, None)},
+    **{
+        "number": int,
+        "html_url?": str,
+        "merged_at": (str, None),
+        "merge_commit_sha": (str, None),
+        "user": (USER, None),
+    },
     **{"head": {"sha": str}, "base": {"ref": str, "repo": {"default_branch": str}}},
 }
 REVIEW = {"state": str, "commit_id": (str, None), "user": (USER, None), "author_association": str}
@@ -41,8 +57,13 @@ def parse_error(response: Any) -> tuple[str | None, str | None]:
         message, errors = body["message"], [error for error in body.get("errors") or () if isinstance(error, dict)]
     except (ValueError, LookupError, TypeError, AttributeError):
         return None, None
-    details = [error.get("message") or " ".join(str(error[key]) for key in ("resource", "field", "code") if error.get(key)) for error in errors]
-    return next((error["code"] for error in errors if error.get("code")), None), ": ".join([message, *(["; ".join(details)] if details else [])])
+    details = [
+        error.get("message") or " ".join(str(error[key]) for key in ("resource", "field", "code") if error.get(key))
+        for error in errors
+    ]
+    return next((error["code"] for error in errors if error.get("code")), None), ": ".join(
+        [message, *(["; ".join(details)] if details else [])]
+    )
 
 
 def _exactly(sha: str) -> Text:
@@ -73,7 +94,9 @@ class GitHub:
         if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
             raise ConfigError(f"{repository!r} is not a repository. Give repository as owner/name, such as acme/shop.")
         self.repository = repository
-        self._api = ApiClient("GitHub", api_url, headers={"Authorization": f"Bearer {api_token}"}, parse_error=parse_error, **client)
+        self._api = ApiClient(
+            "GitHub", api_url, headers={"Authorization": f"Bearer {api_token}"}, parse_error=parse_error, **client
+        )
 
     def close(self) -> None:
         self._api.close()
@@ -88,7 +111,9 @@ class GitHub:
         return self._call("GET", f"/deployments/{key}", DEPLOYMENT)
 
     def create_deployment(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        """Create a deployment. When the answer is lost, look for the deployment before failing: a retry would create a second one."""
+        """Create a deployment. When the answer is lost, look for the deployment before failing: a retry
+        would create a second one.
+        """
         body = {**{key: value for key, value in wanted.items() if value is not None}, "auto_merge": False}
         try:
             made = self._call("POST", "/deployments", (DEPLOYMENT, {"message?": str}), json=body)
@@ -100,8 +125,8 @@ class GitHub:
             raise self._explained(error, wanted) from None
         if "id" not in made:  # a 202
             raise ApiError(
-                f"GitHub merged instead of creating a deployment of {wanted['ref']}: {made.get('message') or 'it gave no reason'} "
-                "Deploy the commit of the merge, by its SHA.",
+                f"GitHub merged instead of creating a deployment of {wanted['ref']}:"
+                f" {made.get('message') or 'it gave no reason'} Deploy the commit of the merge, by its SHA.",
                 code="merged",
                 status=202,
             )
@@ -114,16 +139,23 @@ class GitHub:
     def create_status(self, deployment: int, status: dict[str, Any]) -> dict[str, Any]:
         try:
             return self._call(
-                "POST", f"/deployments/{deployment}/statuses", ({"id": int}, STATUS), json={key: value for key, value in status.items() if value is not None}
+                "POST",
+                f"/deployments/{deployment}/statuses",
+                ({"id": int}, STATUS),
+                json={key: value for key, value in status.items() if value is not None},
             )
         except Unreachable:
             latest = self.latest_status(deployment)
-            if latest and all(latest.get(key) == value for key, value in status.items() if value and key != "auto_inactive"):
+            if latest and all(
+                latest.get(key) == value for key, value in status.items() if value and key != "auto_inactive"
+            ):
                 return latest
             raise
 
     def check_runs(self, sha: str) -> list[dict[str, Any]]:
-        """Return the latest check-runs of a commit, as GitHub keeps them: those of an earlier attempt of the same suite are left out."""
+        """Return the latest check-runs of a commit, as GitHub keeps them: those of an earlier attempt of
+        the same suite are left out.
+        """
         return self._counted(f"/commits/{sha}/check-runs", "check_runs", {**CHECK_RUN, "head_sha": _exactly(sha)})
 
     def commit_statuses(self, sha: str) -> list[dict[str, Any]]:
@@ -138,11 +170,18 @@ class GitHub:
         """Return the reviews of a pull request, the oldest first."""
         return self._whole(f"/pulls/{number}/reviews", REVIEW)
 
-    def _counted(self, path: str, field: str, shape: Shape, more: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    def _counted(
+        self, path: str, field: str, shape: Shape, more: Mapping[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
         """Return every item of a list that includes its length. Raises ApiError where it does not give them all."""
         found: dict[Any, dict[str, Any]] = {}
         for page in range(1, MOST // PAGE + 1):
-            answer = self._call("GET", path, {"total_count": int, field: [shape], **(more or {})}, params={"per_page": PAGE, "page": page})
+            answer = self._call(
+                "GET",
+                path,
+                {"total_count": int, field: [shape], **(more or {})},
+                params={"per_page": PAGE, "page": page},
+            )
             found.update({item.get("id", item.get("context")): item for item in answer[field]})
             if len(found) >= answer["total_count"]:
                 return list(found.values())
@@ -160,7 +199,10 @@ class GitHub:
         raise self._cut_off(path, len(found))
 
     def _cut_off(self, path: str, count: int) -> ApiError:
-        return ApiError(f"GitHub gave {count} items of {path} and has more, so what is missing is not known. Ask again later.", code="cut_off")
+        return ApiError(
+            f"GitHub gave {count} items of {path} and has more, so what is missing is not known. Ask again later.",
+            code="cut_off",
+        )
 
     def _pages(self, path: str, shape: Shape, query: dict[str, Any], size: int = PAGE) -> Iterator[dict[str, Any]]:
         for page in range(1, PAGES + 1):
@@ -175,9 +217,14 @@ class GitHub:
     def _explained(self, error: ApiError, wanted: dict[str, Any]) -> ApiError:
         """Add the remedy to GitHub's message."""
         advice = {
-            409: f"required_contexts requires {', '.join(wanted['required_contexts']) or 'nothing'}: wait until these checks of {wanted['ref']} have passed, "
-            "or remove those that do not matter here.",
-            422: f"Push the ref ({wanted['ref']}) to {self.repository} before it is deployed, and check the options that GitHub names.",
+            409: (
+                f"required_contexts requires {', '.join(wanted['required_contexts']) or 'nothing'}: wait until these"
+                f" checks of {wanted['ref']} have passed, or remove those that do not matter here."
+            ),
+            422: (
+                f"Push the ref ({wanted['ref']}) to {self.repository} before it is deployed, and check the options that"
+                " GitHub names."
+            ),
         }.get(error.status or 0)
         if advice is None:
             return error

@@ -33,7 +33,10 @@ ADVICE = {
     "not_in_channel": "Invite the app to the channel: /invite @app.",
     "restricted_action": "A workspace setting forbids this app to post: ask an administrator, or use another channel.",
     "is_archived": "The channel is archived: use another one.",
-    "message_not_found": "Leave ts out to post a new message, or correct it: the task that posted the message returns it, for the same channel.",
+    "message_not_found": (
+        "Leave ts out to post a new message, or correct it: the task that posted the message returns it, for the same"
+        " channel."
+    ),
     "cant_update_message": "Only the app that posted a message may change it: use its token.",
     "edit_window_closed": "The message is too old to be changed in this workspace: post a new one.",
     "msg_too_long": "Shorten the text to 40,000 characters.",
@@ -74,24 +77,35 @@ def plain(text: str) -> str:
 class Slack:
     """Calls Slack with the token of an app. ``client`` goes to ApiClient."""
 
-    def __init__(self, api_token: str, api_url: str = API_URL, *, sleep: Callable[[float], None] = time.sleep, **client: Any) -> None:
+    def __init__(
+        self, api_token: str, api_url: str = API_URL, *, sleep: Callable[[float], None] = time.sleep, **client: Any
+    ) -> None:
         self._sleep = sleep
         self._api = ApiClient(
-            "Slack", api_url, headers={"Authorization": f"Bearer {api_token}"}, parse_error=parse_error, is_busy=is_busy, sleep=sleep, **client
+            "Slack",
+            api_url,
+            headers={"Authorization": f"Bearer {api_token}"},
+            parse_error=parse_error,
+            is_busy=is_busy,
+            sleep=sleep,
+            **client,
         )
 
     def close(self) -> None:
         self._api.close()
 
     def says(self, channel: str, ts: str) -> str | None:
-        """Return a message's text; None where the token may not read the channel's history. Raises ApiError for an unknown message.
+        """Return a message's text; None where the token may not read the channel's history. Raises ApiError for an
+        unknown message.
 
         A new message may not be found at once, so there are two tries.
         """
         query = {"channel": channel, "ts": ts, "oldest": ts, "latest": ts, "inclusive": "true"}
         for pause in (1, 0):
             try:
-                messages = self._call("GET", "/conversations.replies", {"messages": [{"ts?": str, "text?": str}]}, params=query)["messages"]
+                messages = self._call(
+                    "GET", "/conversations.replies", {"messages": [{"ts?": str, "text?": str}]}, params=query
+                )["messages"]
             except ApiError as error:
                 if error.code in NO_SCOPE:
                     return None
@@ -107,15 +121,24 @@ class Slack:
     def post(self, channel: str, text: str, thread_ts: str | None, broadcast: bool) -> dict[str, Any]:
         """Post a message and return ``{channel, ts}``; the channel is always returned as its id."""
         thread = {"thread_ts": thread_ts, "reply_broadcast": broadcast} if thread_ts else {}
-        made = self._call("POST", "/chat.postMessage", {"channel": str, "ts": str}, json={"channel": channel, "text": text, "unfurl_links": False, **thread})
+        made = self._call(
+            "POST",
+            "/chat.postMessage",
+            {"channel": str, "ts": str},
+            json={"channel": channel, "text": text, "unfurl_links": False, **thread},
+        )
         return {"channel": made["channel"], "ts": made["ts"]}
 
     def update(self, channel: str, ts: str, text: str) -> None:
         # A second identical change has no effect, so the request is sent again when the answer is lost.
-        self._call("POST", "/chat.update", {"ts?": str}, json={"channel": channel, "ts": ts, "text": text}, idempotent=True)
+        self._call(
+            "POST", "/chat.update", {"ts?": str}, json={"channel": channel, "ts": ts, "text": text}, idempotent=True
+        )
 
     def _call(self, method: str, path: str, shape: dict[str, Any], **request: Any) -> dict[str, Any]:
-        """Return the fields of the answer that ``shape`` names. A 200 with ``ok: false`` is an error too; nothing was done then."""
+        """Return the fields of the answer that ``shape`` names. A 200 with ``ok: false`` is an error too;
+        nothing was done then.
+        """
         answer = self._api.json(method, path, shape=({"ok": False, "error?": str}, {"ok": True, **shape}), **request)
         if not answer["ok"]:
             raise refusal(answer.get("error", "no reason"), path.removeprefix("/"))
@@ -133,16 +156,21 @@ class Webhook:
     def __init__(self, url: str, **client: Any) -> None:
         self._path = webhook_path(url)
         base = url.strip().removesuffix(self._path)
-        self._api = ApiClient("Slack", base, headers={}, parse_error=parse_error, secrets=[self._path], option="webhook_url", **client)
+        self._api = ApiClient(
+            "Slack", base, headers={}, parse_error=parse_error, secrets=[self._path], option="webhook_url", **client
+        )
 
     def close(self) -> None:
         self._api.close()
 
     def post(self, text: str, thread_ts: str | None) -> None:
-        answer = self._api.request("POST", self._path, json={"text": text, **({"thread_ts": thread_ts} if thread_ts else {})})
+        answer = self._api.request(
+            "POST", self._path, json={"text": text, **({"thread_ts": thread_ts} if thread_ts else {})}
+        )
         if answer.text.strip() != "ok":
             raise ApiError(
-                "Slack's webhook did not confirm the message. Check whether it is in the channel, and check webhook_url and any proxy in between.",
+                "Slack's webhook did not confirm the message. Check whether it is in the channel, and check webhook_url"
+                " and any proxy in between.",
                 code="malformed_body",
                 status=answer.status_code,
                 retryable=True,
@@ -151,11 +179,19 @@ class Webhook:
 
 def webhook_path(url: str) -> str:
     """Return the secret part of a webhook's URL. Raises ConfigError, without showing the secret."""
-    refuse_credentials(url.strip(), "webhook_url", "Copy the whole URL from the app's settings at Slack (Incoming Webhooks).")
+    refuse_credentials(
+        url.strip(), "webhook_url", "Copy the whole URL from the app's settings at Slack (Incoming Webhooks)."
+    )
     parts = urlsplit(url.strip())
-    if parts.scheme not in ("https", "http") or not parts.netloc or len(parts.path) < 2 or re.search(r"\s", url.strip()):
+    if (
+        parts.scheme not in ("https", "http")
+        or not parts.netloc
+        or len(parts.path) < 2
+        or re.search(r"\s", url.strip())
+    ):
         raise ConfigError(
-            "webhook_url is not the URL of a webhook. Copy the whole URL from the app's settings at Slack (Incoming Webhooks); it starts with https://.",
+            "webhook_url is not the URL of a webhook. Copy the whole URL from the app's settings at Slack (Incoming"
+            " Webhooks); it starts with https://.",
             code="bad_webhook_url",
         )
     return url.strip().partition(parts.netloc)[2]

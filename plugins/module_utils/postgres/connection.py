@@ -31,7 +31,17 @@ from .sql_states import advice as advice_for
 from .tls import libpq_settings
 from .url import Database, parse_url
 
-__all__ = ["PSYCOPG2_ERROR", "Connection", "Database", "connect", "direct", "execute", "parse_url", "query", "quote_name"]
+__all__ = [
+    "PSYCOPG2_ERROR",
+    "Connection",
+    "Database",
+    "connect",
+    "direct",
+    "execute",
+    "parse_url",
+    "query",
+    "quote_name",
+]
 
 LIBPQ = "PG"  # how the variables of the environment begin that PostgreSQL's programs and its library read
 _environment = threading.RLock()  # which all threads share
@@ -39,30 +49,37 @@ _environment = threading.RLock()  # which all threads share
 BEAT_INTERVAL = 2.0  # seconds between two beats while the server works
 
 
-def direct(database_url: str, direct_url: str | None = None, *, option: str = "database_url", remedy: str = "direct_url") -> Database:
-    """Return the database as it is reached past a connection pooler. Raises ConfigError where only the pooler is known."""
+def direct(
+    database_url: str, direct_url: str | None = None, *, option: str = "database_url", remedy: str = "direct_url"
+) -> Database:
+    """Return the database as it is reached past a connection pooler. Raises ConfigError where only the
+    pooler is known.
+    """
     database = parse_url(direct_url, "direct_url") if direct_url else parse_url(database_url, option)
     if database.pooled:
         raise ConfigError(
-            f"{database.option} goes through a connection pooler (pgbouncer=true), where locks and settings of a session get lost. "
-            f"Give the server's own address as {remedy}.",
+            f"{database.option} goes through a connection pooler (pgbouncer=true), where locks and settings of a"
+            f" session get lost. Give the server's own address as {remedy}.",
             code="pooled_url",
         )
     return database
 
 
 class Connection(ServerConnection):
-    """A connection that calls ``heartbeat`` while the server works. ``stopped`` is what ``heartbeat`` raised, after which the statement was cancelled."""
+    """A connection that calls ``heartbeat`` while the server works. ``stopped`` is what ``heartbeat``
+    raised, after which the statement was cancelled.
+    """
 
     heartbeat: Callable[[], None] = staticmethod(nothing)
     stopped: BaseException | None = None
 
 
 def connect(database: Database, *, heartbeat: Callable[[], None] = nothing) -> Any:
-    """Connect, each statement a transaction of its own, with Prisma's schema as the search path. Raises Unreachable or ConfigError.
+    """Connect, each statement a transaction of its own, with Prisma's schema as the search path. Raises Unreachable or
+    ConfigError.
 
-    Settings of the database and of the user do not stop the session: see session.py.
-    A statement ends early when ``heartbeat``, called every two seconds, raises: so a lost lease or a deadline stops it on the server too.
+    Settings of the database and of the user do not stop the session: see session.py. A statement ends early when
+    ``heartbeat``, called every two seconds, raises: so a lost lease or a deadline stops it on the server too.
     """
     extensions.set_wait_callback(_wait)
     connection = _connect(database)
@@ -103,7 +120,9 @@ def _connect(database: Database, server_major: int = 0, **more: str) -> Any:
 
 @contextmanager
 def _without_libpq_variables() -> Iterator[None]:
-    """Keep from libpq what it would take from the environment of this process: PGHOSTADDR or PGSERVICE would lead to another server than the URL."""
+    """Keep from libpq what it would take from the environment of this process: PGHOSTADDR or PGSERVICE
+    would lead to another server than the URL.
+    """
     with _environment:
         found = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(LIBPQ)}
         try:
@@ -115,7 +134,8 @@ def _without_libpq_variables() -> Iterator[None]:
 def _wait(connection: Any) -> None:
     """Wait for the server without blocking signals, and cancel the statement when there is a reason to.
 
-    The statement's end is awaited even then: psycopg2 closes a connection whose wait callback raises, and the server would go on.
+    The statement's end is awaited even then: psycopg2 closes a connection whose wait callback raises, and the server
+    would go on.
     """
     while True:
         state = connection.poll()
@@ -123,7 +143,12 @@ def _wait(connection: Any) -> None:
             return
         mine = [connection.fileno()]
         try:
-            ready = select.select(mine if state == extensions.POLL_READ else [], mine if state == extensions.POLL_WRITE else [], [], BEAT_INTERVAL)
+            ready = select.select(
+                mine if state == extensions.POLL_READ else [],
+                mine if state == extensions.POLL_WRITE else [],
+                [],
+                BEAT_INTERVAL,
+            )
             if not any(ready) and not getattr(connection, "stopped", None):
                 getattr(connection, "heartbeat", nothing)()
         except BaseException as reason:
@@ -165,41 +190,113 @@ def query(connection: Any, statement: Any, values: Sequence[Any] | None = None) 
 
 
 UNTRUSTED = (
-    "The server's certificate is not of an authority that is trusted here: name its authority as sslcert. Where its dates are over, renew it, or set this "
-    "machine's clock."
+    "The server's certificate is not of an authority that is trusted here: name its authority as sslcert. Where its"
+    " dates are over, renew it, or set this machine's clock."
 )
 # What libpq or the server say, as a regular expression, with what that is to the operator. The first that fits counts.
 REFUSALS = (
     ("certificate verify failed", ConfigError, "tls", UNTRUSTED),
-    ("does not match host name", ConfigError, "tls", "The server's certificate is for another name: give in {option} the host that the certificate names."),
-    ("server does not support SSL", ConfigError, "tls", "The server offers no TLS, and {option} asks for it: set ssl=on there, or sslmode=prefer here."),
-    ("root certificate file|could not read root certificate", ConfigError, "tls", "The certificate of the authority cannot be read: correct sslcert."),
-    ("connection requires a valid client certificate|certificate required", ConfigError, "tls", "The server asks for a certificate: give sslidentity."),
+    (
+        "does not match host name",
+        ConfigError,
+        "tls",
+        "The server's certificate is for another name: give in {option} the host that the certificate names.",
+    ),
+    (
+        "server does not support SSL",
+        ConfigError,
+        "tls",
+        "The server offers no TLS, and {option} asks for it: set ssl=on there, or sslmode=prefer here.",
+    ),
+    (
+        "root certificate file|could not read root certificate",
+        ConfigError,
+        "tls",
+        "The certificate of the authority cannot be read: correct sslcert.",
+    ),
+    (
+        "connection requires a valid client certificate|certificate required",
+        ConfigError,
+        "tls",
+        "The server asks for a certificate: give sslidentity.",
+    ),
     ("certificate authentication failed", ConfigError, "tls", "The certificate in sslidentity is not this user's."),
     ("unknown ca|bad certificate", ConfigError, "tls", "The server does not trust the certificate in sslidentity."),
-    ("channel binding", ConfigError, "tls", "channel_binding=require takes TLS and a password of the kind scram-sha-256."),
-    ("password authentication failed", ConfigError, "auth_failed", "The user or the password is wrong: correct {option}."),
-    ("no password supplied", ConfigError, "auth_failed", "The server asks for a password and the URL has none: correct {option}."),
-    ("no pg_hba.conf entry", ConfigError, "auth_failed", "The server does not admit this user from here (pg_hba.conf, or TLS is required: sslmode=require)."),
+    (
+        "channel binding",
+        ConfigError,
+        "tls",
+        "channel_binding=require takes TLS and a password of the kind scram-sha-256.",
+    ),
+    (
+        "password authentication failed",
+        ConfigError,
+        "auth_failed",
+        "The user or the password is wrong: correct {option}.",
+    ),
+    (
+        "no password supplied",
+        ConfigError,
+        "auth_failed",
+        "The server asks for a password and the URL has none: correct {option}.",
+    ),
+    (
+        "no pg_hba.conf entry",
+        ConfigError,
+        "auth_failed",
+        "The server does not admit this user from here (pg_hba.conf, or TLS is required: sslmode=require).",
+    ),
     ('role ".*" does not exist', ConfigError, "auth_failed", "There is no such user: correct {option}."),
     ('database ".*" does not exist', ConfigError, "no_database", "Create it, or correct {option}."),
     ("permission denied for database", ConfigError, "auth_failed", "Grant the user CONNECT on it."),
-    ("too many clients|remaining connection slots", Unreachable, "too_many_connections", "All its connections are taken: end some, or raise max_connections."),
+    (
+        "too many clients|remaining connection slots",
+        Unreachable,
+        "too_many_connections",
+        "All its connections are taken: end some, or raise max_connections.",
+    ),
     ("revoked", ConfigError, "tls", "The server's certificate is revoked: have a new one issued."),
-    ("wrong version number|packet length too long|record layer failure", ConfigError, "tls", "What answers speaks no TLS: check the port in {option}."),
+    (
+        "wrong version number|packet length too long|record layer failure",
+        ConfigError,
+        "tls",
+        "What answers speaks no TLS: check the port in {option}.",
+    ),
     (
         "unsupported protocol|alert protocol version|alert handshake failure|no shared cipher",
-        *(ConfigError, "tls", "The server and this machine have no TLS version or cipher in common: let the server speak TLS 1.2 or newer."),
+        *(
+            ConfigError,
+            "tls",
+            (
+                "The server and this machine have no TLS version or cipher in common: let the server speak TLS 1.2 or"
+                " newer."
+            ),
+        ),
     ),
     (
         "SSL connection has been closed|SSL SYSCALL error|SSL error: unexpected eof",
         *(Unreachable, "tls_closed", "The TLS handshake was closed: try again, and check any proxy in between."),
     ),
     ("SSL", ConfigError, "tls", "Set sslmode in the URL to what the server offers."),
-    ("could not translate host name", Unreachable, "unknown_host", "The host name is unknown here: correct {option}, or check the DNS."),
-    ("timeout expired", Unreachable, "timeout", "Nothing answered in time: check the address, the firewall and the server's allow-list."),
+    (
+        "could not translate host name",
+        Unreachable,
+        "unknown_host",
+        "The host name is unknown here: correct {option}, or check the DNS.",
+    ),
+    (
+        "timeout expired",
+        Unreachable,
+        "timeout",
+        "Nothing answered in time: check the address, the firewall and the server's allow-list.",
+    ),
     ("Connection refused", Unreachable, "connection", "Nothing listens there: start the server, or correct {option}."),
-    ("No such file or directory", Unreachable, "connection", "There is no socket of a server in that folder: start the server, or correct host in {option}."),
+    (
+        "No such file or directory",
+        Unreachable,
+        "connection",
+        "There is no socket of a server in that folder: start the server, or correct host in {option}.",
+    ),
 )
 
 
@@ -207,11 +304,15 @@ def _refusal(database: Database, said: str) -> Exception:
     where = f"PostgreSQL cannot be reached: {database.describe()}"
     if database.host.endswith(".railway.internal"):
         return Unreachable(
-            f"{where}. {database.host} is on Railway's private network, which only its own services reach. Give the public address of the TCP proxy "
-            f"(DATABASE_PUBLIC_URL) as {database.option}, or run the play inside of that network.",
+            f"{where}. {database.host} is on Railway's private network, which only its own services reach. Give the"
+            f" public address of the TCP proxy (DATABASE_PUBLIC_URL) as {database.option}, or run the play inside of"
+            " that network.",
             code="private_network",
         )
-    reason = redact(said.strip().partition("\n")[0].partition(" failed: ")[2] or said.strip().partition("\n")[0] or "none", [database.password])
+    reason = redact(
+        said.strip().partition("\n")[0].partition(" failed: ")[2] or said.strip().partition("\n")[0] or "none",
+        [database.password],
+    )
     for words, kind, code, advice in REFUSALS:
         if re.search(words, said):
             return kind(f"{where}. {advice.format(option=database.option)} The server's words: {reason}", code=code)

@@ -39,14 +39,18 @@ class Locale:
         return f"{self.name or self.collate} ({kind}, {self.encoding})"
 
     def clauses(self, server_version: int) -> list[Any]:
-        """Return the clauses of CREATE DATABASE. All of them are explicit: what is left out comes from template0, which may have another provider."""
+        """Return the clauses of CREATE DATABASE. All of them are explicit: what is left out comes from
+        template0, which may have another provider.
+        """
         named = self.provider in ("i", "b")
         wanted = {
             "ENCODING": sql.Literal(self.encoding),
             "LOCALE_PROVIDER": sql.SQL(PROVIDERS[self.provider]) if named or server_version >= HAS_PROVIDERS else None,
             "LC_COLLATE": sql.Literal(self.collate),
             "LC_CTYPE": sql.Literal(self.ctype),
-            {"i": "ICU_LOCALE", "b": "BUILTIN_LOCALE"}.get(self.provider, ""): sql.Literal(self.name) if named and self.name else None,
+            {"i": "ICU_LOCALE", "b": "BUILTIN_LOCALE"}.get(self.provider, ""): (
+                sql.Literal(self.name) if named and self.name else None
+            ),
             "ICU_RULES": sql.Literal(self.rules) if self.rules else None,
         }
         return [sql.SQL(clause + " {}").format(value) for clause, value in wanted.items() if value is not None]
@@ -60,18 +64,37 @@ def locale_of(found: Mapping[str, Any]) -> Locale | None:
     known = found["database"]
     if "locale_provider" not in known:
         return None
-    return Locale(known["encoding"], known["collate"], known["ctype"], known["locale_provider"], known["locale"], known["icu_rules"])
+    return Locale(
+        known["encoding"],
+        known["collate"],
+        known["ctype"],
+        known["locale_provider"],
+        known["locale"],
+        known["icu_rules"],
+    )
 
 
 def locale_like(connection: Any, name: str) -> Locale:
     """Return the locale of a database on the server of ``connection``."""
-    ((row, encoding),) = query(connection, "SELECT to_jsonb(d), pg_encoding_to_char(encoding) FROM pg_database d WHERE datname = %s", [name])
+    ((row, encoding),) = query(
+        connection, "SELECT to_jsonb(d), pg_encoding_to_char(encoding) FROM pg_database d WHERE datname = %s", [name]
+    )
     provider = row.get("datlocprovider") or "c"
-    return Locale(encoding, row["datcollate"], row["datctype"], provider, row.get("datlocale") or row.get("daticulocale"), row.get("daticurules"))
+    return Locale(
+        encoding,
+        row["datcollate"],
+        row["datctype"],
+        provider,
+        row.get("datlocale") or row.get("daticulocale"),
+        row.get("daticurules"),
+    )
 
 
 def create_with(connection: Any, name: str, clauses: Sequence[Any]) -> None:
-    query(connection, sql.SQL("CREATE DATABASE {} TEMPLATE template0 {}").format(sql.Identifier(name), sql.SQL(" ").join(clauses)))
+    query(
+        connection,
+        sql.SQL("CREATE DATABASE {} TEMPLATE template0 {}").format(sql.Identifier(name), sql.SQL(" ").join(clauses)),
+    )
 
 
 @dataclass(frozen=True)
@@ -86,14 +109,23 @@ class Lack:
         return f"the locale {self.locale.describe()}, which this server lacks"
 
     def explain(self, error: RunbookError) -> RunbookError:
-        """Return the error to raise where ``error`` happened in the scratch database: one of its own where the locale may be the reason."""
-        where = f"PostgreSQL at {self.server.host}:{self.server.port} lacks the locale {self.locale.describe()} ({self.reason})"
+        """Return the error to raise where ``error`` happened in the scratch database: one of its own where
+        the locale may be the reason.
+        """
+        where = (
+            f"PostgreSQL at {self.server.host}:{self.server.port} lacks the locale {self.locale.describe()}"
+            f" ({self.reason})"
+        )
         if isinstance(error, MigrationFailed):
             error.advise(f"{where}, so the copy has the locale C, which may be the reason. {REMEDY}")
-        elif type(error) is RunbookError or error.kind == "command_failed" or error.details.get("code") == "not_what_was_backed_up":
+        elif (
+            error.__class__ is RunbookError
+            or error.kind == "command_failed"
+            or error.details.get("code") == "not_what_was_backed_up"
+        ):
             explained = ConfigError(
-                f"{where}, so it was tried with the locale C, and failed. The locale may be the reason, so this says nothing against the backup or the "
-                f"original. {REMEDY} What failed: {error}",
+                f"{where}, so it was tried with the locale C, and failed. The locale may be the reason, so this says"
+                f" nothing against the backup or the original. {REMEDY} What failed: {error}",
                 code="no_locale",
             )
             explained.result = error.result
@@ -102,7 +134,9 @@ class Lack:
 
 
 def create_in_locale(connection: Any, server: Database, name: str, locale: Locale) -> Lack | None:
-    """Create an empty database with a locale, or with C where the server lacks it. Return what it lacks, if anything."""
+    """Create an empty database with a locale, or with C where the server lacks it. Return what it lacks, if
+    anything.
+    """
     version = connection.server_version
     try:
         create_with(connection, name, locale.clauses(version))

@@ -28,17 +28,26 @@ MARK = "storefront.runbook "  # a comment that begins so is this collection's, t
 
 # Settings whose value is a list of names that are quoted already.
 LISTS = frozenset(
-    {"local_preload_libraries", "search_path", "session_preload_libraries", "shared_preload_libraries", "temp_tablespaces", "unix_socket_directories"}
+    {
+        "local_preload_libraries",
+        "search_path",
+        "session_preload_libraries",
+        "shared_preload_libraries",
+        "temp_tablespaces",
+        "unix_socket_directories",
+    }
 )
 NONE = '""'  # how PostgreSQL keeps an empty list
 SETTINGS = """
 SELECT rolname, unnest(setconfig) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = setdatabase LEFT JOIN pg_roles r ON r.oid = setrole WHERE datname = %s
-"""
+"""  # noqa: E501
 
 
 @dataclass(frozen=True)
 class DatabaseRow:
-    """A database: ``open`` is whether it accepts connections, ``note`` what this collection wrote on it, ``comment`` what somebody else did."""
+    """A database: ``open`` is whether it accepts connections, ``note`` what this collection wrote on it,
+    ``comment`` what somebody else did.
+    """
 
     oid: int
     name: str
@@ -64,7 +73,9 @@ def label(live: str, kind: str, now: datetime) -> str:
 
 
 def plain(name: str) -> str:
-    """Return a database's name as it was before a restore gave it one of its own: shop@restored-20260202T090000Z is shop."""
+    """Return a database's name as it was before a restore gave it one of its own:
+    shop@restored-20260202T090000Z is shop.
+    """
     return OURS.sub("", name)
 
 
@@ -74,10 +85,18 @@ def _with(live: str, suffix: str) -> str:
 
 def family(connection: Any, live: str) -> tuple[DatabaseRow | None, list[DatabaseRow]]:
     """Return the database ``live``, None when there is none, and what this collection made of it, the newest first."""
-    rows = query(connection, "SELECT oid::bigint, datname, datallowconn, shobj_description(oid, 'pg_database') FROM pg_database ORDER BY datname")
+    rows = query(
+        connection,
+        "SELECT oid::bigint, datname, datallowconn, shobj_description(oid, 'pg_database') FROM pg_database ORDER BY"
+        " datname",
+    )
     entries = [DatabaseRow(oid, name, is_open, *_read(comment)) for oid, name, is_open, comment in rows]
-    related = [entry for entry in entries if entry.kind and entry.name == _with(live, "@" + entry.name.rpartition("@")[2])]
-    return next((entry for entry in entries if entry.name == live), None), sorted(related, key=lambda entry: entry.name.rpartition("-")[2], reverse=True)
+    related = [
+        entry for entry in entries if entry.kind and entry.name == _with(live, "@" + entry.name.rpartition("@")[2])
+    ]
+    return next((entry for entry in entries if entry.name == live), None), sorted(
+        related, key=lambda entry: entry.name.rpartition("-")[2], reverse=True
+    )
 
 
 def _read(comment: str | None) -> tuple[str | None, dict[str, Any]]:
@@ -100,7 +119,8 @@ def noted(note: Mapping[str, Any]) -> str:
 
 
 def create(connection: Any, name: str, like: str, *, thrown_away: bool = False) -> None:
-    """Create an empty database with the owner, encoding, locale, tablespace, settings and grants of ``like``. Leaves none behind when it cannot.
+    """Create an empty database with the owner, encoding, locale, tablespace, settings and grants of ``like``. Leaves
+    none behind when it cannot.
 
     One that will be ``thrown_away`` does without the settings that this user may not give it.
     """
@@ -120,10 +140,11 @@ def rename(connection: Any, name: str, new: str) -> None:
 def _clauses(connection: Any, like: str) -> list[Any]:
     ((owner, tablespace, limit),) = query(
         connection,
-        "SELECT CASE WHEN pg_has_role(datdba, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END) "
-        "THEN pg_get_userbyid(datdba) END, "
-        "CASE WHEN dattablespace <> (SELECT dattablespace FROM pg_database WHERE datname = 'template0') THEN spcname END, "  # naming it asks for more rights
-        "datconnlimit FROM pg_database d JOIN pg_tablespace t ON t.oid = dattablespace WHERE datname = %s",
+        "SELECT CASE WHEN pg_has_role(datdba, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET'"
+        " ELSE 'MEMBER' END) THEN pg_get_userbyid(datdba) END, "
+        # naming it asks for more rights
+        "CASE WHEN dattablespace <> (SELECT dattablespace FROM pg_database WHERE datname = 'template0') THEN spcname"
+        " END, datconnlimit FROM pg_database d JOIN pg_tablespace t ON t.oid = dattablespace WHERE datname = %s",
         [like],
     )
     wanted = {
@@ -150,9 +171,11 @@ def _copy_settings(connection: Any, source: str, target: str, *, strict: bool) -
 
 
 def refuse_uncopyable(connection: Any, source: str) -> None:
-    """Raise ConfigError for a setting of a database that this user may not give to its successor. It is tried on the database itself, and undone.
+    """Raise ConfigError for a setting of a database that this user may not give to its successor. It is tried on the
+    database itself, and undone.
 
-    The successor belongs to this user, the database itself may not: then the setting is tried in the session, which takes the same right to it.
+    The successor belongs to this user, the database itself may not: then the setting is tried in the session, which
+    takes the same right to it.
     """
     [(owns,)] = query(connection, "SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = %s", [source])
     query(connection, "BEGIN")
@@ -175,13 +198,16 @@ def _set(role: str | None, setting: str, database: str) -> tuple[str, Any]:
     name = sql.SQL(".").join(sql.Identifier(part) for part in key.split("."))
     of = sql.SQL("ROLE {} IN DATABASE {}").format(sql.Identifier(role), sql.Identifier(database)) if role else None
     written = sql.Literal("" if value == NONE else value) if key not in LISTS or value in ("", NONE) else sql.SQL(value)
-    return key, sql.SQL("ALTER {} SET {} TO {}").format(of or sql.SQL("DATABASE {}").format(sql.Identifier(database)), name, written)
+    return key, sql.SQL("ALTER {} SET {} TO {}").format(
+        of or sql.SQL("DATABASE {}").format(sql.Identifier(database)), name, written
+    )
 
 
 def _refused(source: str, role: str | None, key: str, error: RunbookError) -> ConfigError:
     return ConfigError(
-        f"The setting {key} of the database {source}{f' for the role {role}' if role else ''} cannot be copied: {error.details['reason']}. "
-        f"As a superuser: GRANT SET ON PARAMETER {key} to this user (PostgreSQL 15 and newer), or take the setting away.",
+        f"The setting {key} of the database {source}{f' for the role {role}' if role else ''} cannot be copied:"
+        f" {error.details['reason']}. As a superuser: GRANT SET ON PARAMETER {key} to this user (PostgreSQL 15 and"
+        " newer), or take the setting away.",
         code="no_setting",
     )
 
@@ -202,7 +228,9 @@ def _copy_grants(connection: Any, source: str, target: str) -> None:
 
 
 def unquoted(name: str) -> tuple[str, ...]:
-    """Return the parts of a name as format('%I.%I') writes it. Which words it quotes depends on the version of the server."""
+    """Return the parts of a name as format('%I.%I') writes it. Which words it quotes depends on the version
+    of the server.
+    """
     parts = re.findall(r'"((?:[^"]|"")*)"|([^."]+)', name)
     return tuple(quoted.replace('""', '"') or bare for quoted, bare in parts)
 
@@ -213,7 +241,9 @@ def reserve(connection: Any, what: str) -> bool:
 
 
 def reserve_soon(connection: Any, what: str, tries: int = 30) -> bool:
-    """As ``reserve``, and try for three seconds: the server ends the session of a run that is over a moment later than the run."""
+    """As ``reserve``, and try for three seconds: the server ends the session of a run that is over a moment
+    later than the run.
+    """
     for _unused in range(tries):
         if reserve(connection, what):
             return True

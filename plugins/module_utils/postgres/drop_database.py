@@ -1,7 +1,8 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Dropping a database whatever it holds: a copy of customers' data must not stay because of a subscription or of somebody's session.
+"""Dropping a database whatever it holds: a copy of customers' data must not stay because of a subscription or of
+somebody's session.
 
 Not by WITH (FORCE): to a user who is no superuser it fails while autovacuum is at work in it, as it is after a restore.
 """
@@ -26,8 +27,11 @@ INVALID = -2  # the connection limit of a database whose drop was cut off, which
 FOUND = """
 SELECT datconnlimit, datallowconn, EXISTS (SELECT FROM pg_subscription WHERE subdbid = d.oid) OR EXISTS (SELECT FROM pg_prepared_xacts WHERE database = datname)
 FROM pg_database d WHERE datname = %s
-"""
-SUBSCRIPTIONS = "SELECT subname::text, subslotname::text FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
+"""  # noqa: E501
+SUBSCRIPTIONS = (
+    "SELECT subname::text, subslotname::text FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE"
+    " datname = current_database())"
+)
 PREPARED = "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"
 # Those that this user may end. Nobody new can come, so whoever else is in it is waited for.
 END = """
@@ -39,10 +43,11 @@ WITHIN = "SELECT string_agg(DISTINCT coalesce(usename, backend_type), ', ') FROM
 
 
 def drop(connection: Any, server: Database, name: str) -> list[str]:
-    """Drop a database, with the sessions, subscriptions and prepared transactions in it; one that is not there is no error. Raises RunbookError.
+    """Drop a database, with the sessions, subscriptions and prepared transactions in it; one that is not there is no
+    error. Raises RunbookError.
 
-    ``connection`` leads to another database of ``server``. Returns the slots of its subscriptions: they stay with the publishers, since a copy of a
-    subscription has the slot of the live one.
+    ``connection`` leads to another database of ``server``. Returns the slots of its subscriptions: they stay with the
+    publishers, since a copy of a subscription has the slot of the live one.
     """
     found = query(connection, FOUND, [name])
     if not found:
@@ -67,8 +72,8 @@ def drop(connection: Any, server: Database, name: str) -> list[str]:
                 continue
             ((within,),) = query(connection, WITHIN, [name])
             raise RunbookError(
-                f"The database {name} could not be dropped and is still there with its data: {error.details['reason']}. "
-                f"Sessions in it: {within or 'none'}. End them, then drop it, or run the play again.",
+                f"The database {name} could not be dropped and is still there with its data: {error.details['reason']}."
+                f" Sessions in it: {within or 'none'}. End them, then drop it, or run the play again.",
                 code="not_dropped",
             ) from None
         return slots
@@ -80,7 +85,11 @@ def _empty(database: Database) -> list[str]:
         subscriptions = query(inside, SUBSCRIPTIONS)
         for name, _slot in subscriptions:
             quoted = sql.Identifier(name)
-            for statement in ("ALTER SUBSCRIPTION {} DISABLE", "ALTER SUBSCRIPTION {} SET (slot_name = NONE)", "DROP SUBSCRIPTION {}"):
+            for statement in (
+                "ALTER SUBSCRIPTION {} DISABLE",
+                "ALTER SUBSCRIPTION {} SET (slot_name = NONE)",
+                "DROP SUBSCRIPTION {}",
+            ):
                 query(inside, sql.SQL(statement).format(quoted))
         for (transaction,) in query(inside, PREPARED):
             query(inside, sql.SQL("ROLLBACK PREPARED {}").format(sql.Literal(transaction)))

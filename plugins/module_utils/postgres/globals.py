@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a dump of one database does not hold: its owner, grants and settings, and the roles that it speaks of, without their passwords."""
+"""What a dump of one database does not hold: its owner, grants and settings, and the roles that it speaks
+of, without their passwords.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ from typing import Any
 
 from .connection import query
 
-# pg_shdepend names the roles that own something in the database or were granted something; a role's groups may give it the rights that it needs.
+# pg_shdepend names the roles that own something in the database or were granted something; a role's groups may give it
+# the rights that it needs.
 QUERY = """
 SELECT jsonb_build_object('database', database, 'roles', roles, 'extensions', (SELECT jsonb_object_agg(extname, extversion) FROM pg_extension)) FROM (
 WITH RECURSIVE here AS (SELECT * FROM pg_database WHERE datname = current_database()),
@@ -38,27 +41,37 @@ SELECT
         'member_of', (SELECT coalesce(jsonb_agg(roleid::regrole::text ORDER BY 1), '[]') FROM pg_auth_members WHERE member = pg_roles.oid)
     ) ORDER BY rolname), '[]') FROM pg_roles WHERE oid IN (SELECT oid FROM named) AND rolname NOT LIKE 'pg\\_%') AS roles
 ) AS globals
-"""
+"""  # noqa: E501
 # To these the value is a list of quoted names, which PostgreSQL keeps as it must be written again.
 LISTS = frozenset(
-    {"search_path", "local_preload_libraries", "session_preload_libraries", "shared_preload_libraries", "temp_tablespaces", "unix_socket_directories"}
+    {
+        "search_path",
+        "local_preload_libraries",
+        "session_preload_libraries",
+        "shared_preload_libraries",
+        "temp_tablespaces",
+        "unix_socket_directories",
+    }
 )
 NONE = '""'  # how it keeps an empty list
 
 
 def collect(connection: Any) -> dict[str, Any]:
-    """Return {database{name,owner,encoding,collate,ctype,locale_provider,locale,icu_rules,connection_limit,settings,grants},
+    """Return
+    {database{name,owner,encoding,collate,ctype,locale_provider,locale,icu_rules,connection_limit,settings,grants},
     roles[], extensions{name → version}}.
 
-    Names of owners, grantees and groups are quoted where SQL needs it; ``grants`` is null while nobody changed the default ones, and a grantee of null is
-    PUBLIC. Needs no superuser.
+    Names of owners, grantees and groups are quoted where SQL needs it; ``grants`` is null while nobody changed the
+    default ones, and a grantee of null is PUBLIC. Needs no superuser.
     """
     ((found,),) = query(connection, QUERY)
     return found
 
 
 def database_statements(found: Mapping[str, Any], name: str) -> list[str]:
-    """Return the SQL that gives the database ``name`` the settings and grants that ``collect`` found. The roles in it must exist."""
+    """Return the SQL that gives the database ``name`` the settings and grants that ``collect`` found. The
+    roles in it must exist.
+    """
     database, target = found["database"], identifier(name)
     statements = []
     for scope in database["settings"]:
@@ -69,7 +82,8 @@ def database_statements(found: Mapping[str, Any], name: str) -> list[str]:
     if database["grants"] is not None:
         statements.append(f"REVOKE ALL ON DATABASE {target} FROM PUBLIC")
         statements += [
-            f"GRANT {grant['privilege']} ON DATABASE {target} TO {grant['grantee'] or 'PUBLIC'}{' WITH GRANT OPTION' if grant['grantable'] else ''}"
+            f"GRANT {grant['privilege']} ON DATABASE {target} TO"
+            f" {grant['grantee'] or 'PUBLIC'}{' WITH GRANT OPTION' if grant['grantable'] else ''}"
             for grant in database["grants"]
         ]
     return statements

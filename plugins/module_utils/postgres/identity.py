@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells whether two addresses are one database, whatever they look like: a name in the DNS, a proxy or a tunnel may lead to production."""
+"""Tells whether two addresses are one database, whatever they look like: a name in the DNS, a proxy or a
+tunnel may lead to production.
+"""
 
 from __future__ import annotations
 
@@ -17,18 +19,25 @@ NEVER = "Nothing was changed. Give as scratch_url a copy of it that may be chang
 def refuse_same_address(production: Database, scratch: Database) -> None:
     """Raise ConfigError where the two addresses are written alike, before either is asked."""
     if (production.host, production.port, production.name) == (scratch.host, scratch.port, scratch.name):
-        raise ConfigError(f"scratch_url is the production database itself: {scratch.describe()}. {NEVER}", code="scratch_is_production")
+        raise ConfigError(
+            f"scratch_url is the production database itself: {scratch.describe()}. {NEVER}",
+            code="scratch_is_production",
+        )
 
 
 def refuse_same_database(production: Any, scratch: Any, other: str = "scratch_url", never: str = NEVER) -> None:
-    """Raise ConfigError unless the connections are proven to lead to two databases; ``other`` is the option of the second one.
+    """Raise ConfigError unless the connections are proven to lead to two databases; ``other`` is the option of the
+    second one.
 
-    An advisory lock belongs to one database: what production holds, a session of the same database cannot get. A replica has locks of its own, so with one
-    there is no proof.
+    An advisory lock belongs to one database: what production holds, a session of the same database cannot get. A
+    replica has locks of its own, so with one there is no proof.
     """
     for connection, option in ((production, "database_url"), (scratch, other)):
         if query(connection, "SELECT pg_is_in_recovery()") != [(False,)]:
-            raise ConfigError(f"{option} leads to a replica, which can only be read. Give a server that can be written to.", code="replica")
+            raise ConfigError(
+                f"{option} leads to a replica, which can only be read. Give a server that can be written to.",
+                code="replica",
+            )
     key = [secrets.randbits(62)]
     query(production, "SELECT pg_advisory_lock(%s)", key)
     try:
@@ -38,4 +47,6 @@ def refuse_same_database(production: Any, scratch: Any, other: str = "scratch_ur
     finally:
         query(production, "SELECT pg_advisory_unlock(%s)", key)
     if not apart:
-        raise ConfigError(f"{other} leads to the production database by another address. {never}", code="scratch_is_production")
+        raise ConfigError(
+            f"{other} leads to the production database by another address. {never}", code="scratch_is_production"
+        )

@@ -20,7 +20,7 @@ READING = 0x40000  # INV_READ
 MAY_READ = """
 (current_setting('lo_compat_privileges')::bool OR pg_has_role(lomowner, 'USAGE') OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
  OR EXISTS (SELECT FROM aclexplode(lomacl) WHERE privilege_type = 'SELECT' AND (grantee = 0 OR pg_has_role(grantee, 'USAGE'))))
-"""
+"""  # noqa: E501
 CLOSED = f"SELECT oid::text FROM pg_largeobject_metadata WHERE NOT {MAY_READ} ORDER BY oid"  # noqa: S608 - it is all ours
 # Each is opened to find its end, and closed: the size is an operand of that, so that it is found before.
 DIGESTS = f"""
@@ -31,12 +31,17 @@ FROM (SELECT oid, lo_open(oid, {READING}) AS opened FROM pg_largeobject_metadata
 LATERAL (SELECT lo_lseek64(opened, 0, 2) AS size OFFSET 0) AS sought,
 LATERAL (SELECT lo_close(opened + (0 * size)::int) OFFSET 0) AS closed
 ORDER BY 1
-"""  # noqa: S608 - it is all ours
+"""  # noqa: E501, S608
 
 
 def compare(live: Any, other: Any) -> tuple[dict[str, int], list[str]]:
-    """Return ({inserted, updated, deleted} as differences.py has it, the numbers of those that this user may not read in one of them)."""
+    """Return ({inserted, updated, deleted} as differences.py has it, the numbers of those that this user
+    may not read in one of them).
+    """
     unread = sorted({number for side in (live, other) for (number,) in query(side, CLOSED)}, key=int)
     left_out = set(unread)
     with closing(fetched(live, sql.SQL(DIGESTS))) as here, closing(fetched(other, sql.SQL(DIGESTS))) as there:
-        return count((row for row in here if row[0] not in left_out), (row for row in there if row[0] not in left_out)), unread
+        return (
+            count((row for row in here if row[0] not in left_out), (row for row in there if row[0] not in left_out)),
+            unread,
+        )

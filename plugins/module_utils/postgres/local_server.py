@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A PostgreSQL server on the controller for as long as something is tried in it. It listens in a folder of this user only, and is gone with this process."""
+"""A PostgreSQL server on the controller for as long as something is tried in it. It listens in a folder of
+this user only, and is gone with this process.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ SETTINGS = {
 
 @contextmanager
 def local_server(major: int, postgres_bin: str | None, heartbeat: Callable[[], None]) -> Iterator[Database]:
-    """Give the database ``postgres`` of a server of this version, or else the next newer one that is installed. Raises ConfigError."""
+    """Give the database ``postgres`` of a server of this version, or else the next newer one that is
+    installed. Raises ConfigError.
+    """
     server = find_tool("postgres", major, postgres_bin)
     prefix = AS_ANOTHER if os.geteuid() == 0 else []
     with private_folder(FOLDER) as folder:
@@ -42,17 +46,33 @@ def local_server(major: int, postgres_bin: str | None, heartbeat: Callable[[], N
         initdb = str(Path(server.path).with_name("initdb"))
         try:
             run(
-                [*prefix, initdb, f"--pgdata={data}", f"--username={USER}", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"],
+                [
+                    *prefix,
+                    initdb,
+                    f"--pgdata={data}",
+                    f"--username={USER}",
+                    "--auth=trust",
+                    "--encoding=UTF8",
+                    "--locale=C",
+                    "--no-sync",
+                ],
                 base=own_environment(),
             )
         except CommandFailed as error:
             raise ConfigError(
-                f"No PostgreSQL {server.version} can be started here: {error}. Run the play as an ordinary user where this one is root, or set scratch_url.",
+                f"No PostgreSQL {server.version} can be started here: {error}. Run the play as an ordinary user where"
+                " this one is root, or set scratch_url.",
                 code="no_local_server",
             ) from None
-        settings = [word for name, value in {**SETTINGS, "unix_socket_directories": str(folder)}.items() for word in ("-c", f"{name}={value}")]
+        settings = [
+            word
+            for name, value in {**SETTINGS, "unix_socket_directories": str(folder)}.items()
+            for word in ("-c", f"{name}={value}")
+        ]
         with (folder / "log").open("wb") as log:
-            process = spawn([*prefix, server.path, "-D", data, *settings], env=own_environment(), stdout=log, stderr=log)
+            process = spawn(
+                [*prefix, server.path, "-D", data, *settings], env=own_environment(), stdout=log, stderr=log
+            )
         try:
             database = Database(str(folder), 5432, USER, "", "postgres", "public", False, "", {}, "local_server")
             _await(database, lambda: process.poll() is not None, folder / "log", heartbeat)
@@ -71,5 +91,8 @@ def _await(database: Database, ended: Callable[[], bool], log: Path, heartbeat: 
         except (Unreachable, ConfigError):
             if ended() or time.monotonic() > give_up:
                 said = log.read_text(errors="replace").strip()[-1000:]
-                raise ConfigError(f"The PostgreSQL server on this machine did not start: {said}. Set scratch_url instead.", code="no_local_server") from None
+                raise ConfigError(
+                    f"The PostgreSQL server on this machine did not start: {said}. Set scratch_url instead.",
+                    code="no_local_server",
+                ) from None
             time.sleep(0.1)

@@ -16,10 +16,13 @@ from .connection import BEAT_INTERVAL, Database, connect, query
 Answer = list[tuple[Any, ...]]
 
 
-def ask_side_by_side(database: Database, statements: Sequence[str], *, at_a_time: int, heartbeat: Callable[[], None]) -> list[Answer]:
+def ask_side_by_side(
+    database: Database, statements: Sequence[str], *, at_a_time: int, heartbeat: Callable[[], None]
+) -> list[Answer]:
     """Return the answer to each statement; they are begun in their order. This thread alone beats.
 
-    Policies hide no row: where they would, it fails. Raises RunbookError, and whatever ``heartbeat`` raises, once all that is under way was cancelled.
+    Policies hide no row: where they would, it fails. Raises RunbookError, and whatever ``heartbeat`` raises, once all
+    that is under way was cancelled.
     """
     with ExitStack() as stack:
         connections = [stack.enter_context(closing(connect(database))) for _unused in statements[:at_a_time]]

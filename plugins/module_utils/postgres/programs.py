@@ -22,9 +22,17 @@ from .connection import LIBPQ, Database
 from .tls import environment_of, libpq_settings
 
 # Where distributions keep the programs of each major version side by side.
-FOLDERS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "usr/libexec/postgresql*", "opt/homebrew/opt/postgresql@*/bin", "usr/local/opt/postgresql@*/bin")
-SETS_TRANSACTION_TIMEOUT = 17  # the first major version: of pg_restore, which sets it, and of the server, which knows it
-SECRET = frozenset({"DATABASE_URL", "DIRECT_URL"})  # where this process may have its URL from; a program needs none of it
+FOLDERS = (
+    "usr/lib/postgresql/*/bin",
+    "usr/pgsql-*/bin",
+    "usr/libexec/postgresql*",
+    "opt/homebrew/opt/postgresql@*/bin",
+    "usr/local/opt/postgresql@*/bin",
+)
+# the first major version: of pg_restore, which sets it, and of the server, which knows it
+SETS_TRANSACTION_TIMEOUT = 17
+# where this process may have its URL from; a program needs none of it
+SECRET = frozenset({"DATABASE_URL", "DIRECT_URL"})
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,8 @@ class Tool:
 
 
 def find_tool(name: str, server_major: int, folder: str | None = None) -> Tool:
-    """Return the program whose version is the server's, or else the next newer one: an older one refuses. Raises ConfigError.
+    """Return the program whose version is the server's, or else the next newer one: an older one refuses. Raises
+    ConfigError.
 
     ``folder`` is the only place looked at when it is given.
     """
@@ -49,7 +58,11 @@ def find_tool(name: str, server_major: int, folder: str | None = None) -> Tool:
 
 def installed(name: str, folder: str | None = None) -> list[Tool]:
     """Return each program of this name on this machine, or in ``folder`` alone."""
-    folders = [folder] if folder else [*(str(path) for pattern in FOLDERS for path in Path("/").glob(pattern)), os.environ.get("PATH", "")]
+    folders = (
+        [folder]
+        if folder
+        else [*(str(path) for pattern in FOLDERS for path in Path("/").glob(pattern)), os.environ.get("PATH", "")]
+    )
     paths = dict.fromkeys(path for place in folders if (path := shutil.which(name, path=place)))
     return [tool for tool in map(_tool, paths) if tool]
 
@@ -59,19 +72,27 @@ def choose_tool(name: str, tools: Sequence[Tool], server_major: int, folder: str
     fitting = sorted((tool for tool in tools if tool.major >= server_major), key=lambda tool: tool.major)
     if fitting:
         return fitting[0]
-    found = f"the newest {name} here is {max(tools, key=lambda tool: tool.major).version}" if tools else f"there is no {name} here"
+    found = (
+        f"the newest {name} here is {max(tools, key=lambda tool: tool.major).version}"
+        if tools
+        else f"there is no {name} here"
+    )
     raise ConfigError(
-        f"The server is PostgreSQL {server_major} and {found}{f' in {folder}' if folder else ''}. "
-        f"Install the client programs of version {server_major} or newer (apt-get install postgresql-client-{server_major}), "
-        "or name their folder in postgres_bin.",
+        f"The server is PostgreSQL {server_major} and {found}{f' in {folder}' if folder else ''}. Install the client"
+        f" programs of version {server_major} or newer (apt-get install postgresql-client-{server_major}), or name"
+        " their folder in postgres_bin.",
         code="no_tool",
     )
 
 
 def _tool(path: str) -> Tool | None:
-    """Ask a program for its version. It ends by itself at once, so this takes the fast way to start one (core/process.py forks this process)."""
+    """Ask a program for its version. It ends by itself at once, so this takes the fast way to start one
+    (core/process.py forks this process).
+    """
     try:
-        said = subprocess.run([path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=True).stdout.decode(errors="replace")
+        said = subprocess.run(
+            [path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=True
+        ).stdout.decode(errors="replace")
     except (OSError, subprocess.SubprocessError):  # such as a wrapper without the version it was made for
         return None
     version = re.search(r"\d+(\.\d+)*", said)
@@ -79,23 +100,28 @@ def _tool(path: str) -> Tool | None:
 
 
 def find_psql(tool: Tool, server_major: int) -> str | None:
-    """Return the psql by which a pg_restore restores to a server; None where it can by itself. Raises ConfigError where neither can."""
+    """Return the psql by which a pg_restore restores to a server; None where it can by itself. Raises
+    ConfigError where neither can.
+    """
     if not tool.major >= SETS_TRANSACTION_TIMEOUT > server_major:
         return None
     folder = str(Path(tool.path).parent)
     found = shutil.which("psql", path=folder)
     if not found:
         raise ConfigError(
-            f"pg_restore {tool.version} cannot restore to PostgreSQL {server_major} by itself: the server does not know the setting transaction_timeout. "
-            f"With psql {tool.major} it can, and there is none in {folder}. Install postgresql-client-{tool.major} as a whole, "
-            f"or postgresql-client-{server_major}, with which backups can be made and restored.",
+            f"pg_restore {tool.version} cannot restore to PostgreSQL {server_major} by itself: the server does not know"
+            f" the setting transaction_timeout. With psql {tool.major} it can, and there is none in {folder}. Install"
+            f" postgresql-client-{tool.major} as a whole, or postgresql-client-{server_major}, with which backups can"
+            " be made and restored.",
             code="no_tool",
         )
     return found
 
 
 def own_environment() -> dict[str, str]:
-    """Return this process's environment without what it says of servers of PostgreSQL: each program is given its own address and settings."""
+    """Return this process's environment without what it says of servers of PostgreSQL: each program is
+    given its own address and settings.
+    """
     return {key: value for key, value in os.environ.items() if not key.startswith(LIBPQ) and key not in SECRET}
 
 
@@ -103,7 +129,8 @@ def own_environment() -> dict[str, str]:
 def libpq_access(database: Database, server_major: int = 0) -> Iterator[dict[str, Any]]:
     """Give the options of ``spawn`` that let a program of PostgreSQL connect, once, with the settings of session.py.
 
-    The password is in a file that has no name, which only this user and that program can read, and which is gone with them even when they are killed.
+    The password is in a file that has no name, which only this user and that program can read, and which is gone with
+    them even when they are killed.
     """
     with tempfile.TemporaryFile() as passfile, libpq_settings(database) as (settings, descriptors):
         password = database.password.replace("\\", "\\\\").replace(":", "\\:")

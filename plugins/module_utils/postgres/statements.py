@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which statements took the time, by the extension pg_stat_statements: what it counted within an interval, not since the server was set up."""
+"""Which statements took the time, by the extension pg_stat_statements: what it counted within an interval,
+not since the server was set up.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +18,30 @@ except ImportError:  # reported by data.postgres
 from ..core.errors import ConfigError, RunbookError
 from .connection import query
 
-EXTENSION = "SELECT nspname FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace WHERE extname = 'pg_stat_statements'"
+EXTENSION = (
+    "SELECT nspname FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace WHERE extname ="
+    " 'pg_stat_statements'"
+)
 STATEMENTS = """
 SELECT queryid::text, sum(calls)::bigint, sum({time})::float, sum(rows)::bigint, min(query)
 FROM {view} WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND queryid IS NOT NULL AND query NOT LIKE %s GROUP BY 1
-"""
+"""  # noqa: E501
 NOT_LOADED = "55000"  # object_not_in_prerequisite_state
-PRELOAD = "add pg_stat_statements to shared_preload_libraries (a managed database has a switch for it) and restart the server"
+PRELOAD = (
+    "add pg_stat_statements to shared_preload_libraries (a managed database has a switch for it) and restart the server"
+)
 
 Counted = dict[str, tuple[int, float, int, str]]
 
 
-def slow_queries(connection: Any, *, interval: float, limit: int, sleep: Callable[[float], None]) -> list[dict[str, Any]]:
-    """Return the ``limit`` statements that took the most time within ``interval`` seconds from now, or with 0 since the counters were reset.
+def slow_queries(
+    connection: Any, *, interval: float, limit: int, sleep: Callable[[float], None]
+) -> list[dict[str, Any]]:
+    """Return the ``limit`` statements that took the most time within ``interval`` seconds from now, or with 0 since the
+    counters were reset.
 
-    Each has its ``calls``, ``total_ms``, ``mean_ms``, ``rows`` and ``query``, with $1 for values. Raises ConfigError where the extension is absent.
+    Each has its ``calls``, ``total_ms``, ``mean_ms``, ``rows`` and ``query``, with $1 for values. Raises ConfigError
+    where the extension is absent.
     """
     view = _view(connection)
     before = _counted(connection, view) if interval else {}
@@ -43,7 +54,15 @@ def slow_queries(connection: Any, *, interval: float, limit: int, sleep: Callabl
             earlier = (0, 0.0, 0, "")
         if calls > earlier[0]:
             new, spent = calls - earlier[0], total - earlier[1]
-            told.append({"calls": new, "total_ms": round(spent, 3), "mean_ms": round(spent / new, 3), "rows": rows - earlier[2], "query": text})
+            told.append(
+                {
+                    "calls": new,
+                    "total_ms": round(spent, 3),
+                    "mean_ms": round(spent / new, 3),
+                    "rows": rows - earlier[2],
+                    "query": text,
+                }
+            )
     return sorted(told, key=lambda each: (-each["total_ms"], each["query"]))[:limit]
 
 
@@ -52,8 +71,9 @@ def _view(connection: Any) -> Any:
     if not schema:
         ((database,),) = query(connection, "SELECT current_database()")
         raise ConfigError(
-            f"Slow queries are not known: the extension pg_stat_statements is not in the database {database}. Run CREATE EXTENSION pg_stat_statements there, "
-            f"and where the server does not load it, first {PRELOAD}. It counts from then on.",
+            f"Slow queries are not known: the extension pg_stat_statements is not in the database {database}. Run"
+            f" CREATE EXTENSION pg_stat_statements there, and where the server does not load it, first {PRELOAD}. It"
+            " counts from then on.",
             code="no_extension",
         )
     return sql.Identifier(schema[0][0], "pg_stat_statements")
@@ -68,5 +88,8 @@ def _counted(connection: Any, view: Any) -> Counted:
     except RunbookError as error:
         if error.details.get("code") != NOT_LOADED:
             raise
-        raise ConfigError(f"Slow queries are not known: the server does not load pg_stat_statements, so {PRELOAD}.", code="no_extension") from None
+        raise ConfigError(
+            f"Slow queries are not known: the server does not load pg_stat_statements, so {PRELOAD}.",
+            code="no_extension",
+        ) from None
     return {key: (int(calls), total, int(rows), text) for key, calls, total, rows, text in counted}

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What libpq needs for a connection over TLS as Prisma makes it: authorities, the client's certificate and its key, in files that have no name."""
+"""What libpq needs for a connection over TLS as Prisma makes it: authorities, the client's certificate and
+its key, in files that have no name.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,8 @@ VARIABLES = {
     "channel_binding": "PGCHANNELBINDING",
     "target_session_attrs": "PGTARGETSESSIONATTRS",
 }
-# Where systems keep the public authorities. libpq is linked to a TLS library of its own, whose default is of another machine.
+# Where systems keep the public authorities. libpq is linked to a TLS library of its own, whose default is of another
+# machine.
 STORES = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -48,7 +51,9 @@ SSL_REQUEST = bytes((0, 0, 0, 8, 4, 210, 22, 47))
 
 @contextmanager
 def libpq_settings(database: Database) -> Iterator[tuple[dict[str, str], list[int]]]:
-    """Give (libpq's settings, the descriptors of files that they name as /dev/fd/…). Raises ConfigError for a file that is not there or is none."""
+    """Give (libpq's settings, the descriptors of files that they name as /dev/fd/…). Raises ConfigError for
+    a file that is not there or is none.
+    """
     tls = database.tls
     settings = {"sslmode": "prefer", "gssencmode": "disable", **database.settings}
     with ExitStack() as held:
@@ -82,10 +87,20 @@ def _read(path: str, name: str, database: Database) -> bytes:
     try:
         content = Path(path).read_bytes()
     except OSError as error:
-        relative = "" if Path(path).is_absolute() else " Give an absolute path: Prisma reads a relative one from the folder of its schema."
-        raise ConfigError(f"The file {path} ({name} in {database.option}) cannot be read: {error.strerror}.{relative}", code="tls") from None
+        relative = (
+            ""
+            if Path(path).is_absolute()
+            else " Give an absolute path: Prisma reads a relative one from the folder of its schema."
+        )
+        raise ConfigError(
+            f"The file {path} ({name} in {database.option}) cannot be read: {error.strerror}.{relative}", code="tls"
+        ) from None
     if name != "sslidentity" and b"-----BEGIN CERTIFICATE-----" not in content:
-        raise ConfigError(f"The file {path} ({name} in {database.option}) holds no certificate in PEM form (-----BEGIN CERTIFICATE-----).", code="tls")
+        raise ConfigError(
+            f"The file {path} ({name} in {database.option}) holds no certificate in PEM form (-----BEGIN"
+            " CERTIFICATE-----).",
+            code="tls",
+        )
     return content
 
 
@@ -97,8 +112,8 @@ def _system_store(database: Database, *, needed: bool) -> bytes:
     if not needed:
         return b""
     raise ConfigError(
-        f"The server's certificate is to be verified (sslaccept=strict in {database.option}), and this machine has no store of authorities. "
-        "Install ca-certificates, or name the authority's certificate as sslcert.",
+        f"The server's certificate is to be verified (sslaccept=strict in {database.option}), and this machine has no"
+        " store of authorities. Install ca-certificates, or name the authority's certificate as sslcert.",
         code="tls",
     )
 
@@ -107,15 +122,24 @@ def _identity(database: Database) -> tuple[bytes, bytes]:
     """The client's certificate with its chain, and its key, as PEM."""
     content = _read(database.tls.identity, "sslidentity", database)
     if CRYPTOGRAPHY_ERROR:
-        raise ConfigError(f"sslidentity in {database.option} takes the Python library cryptography on the controller: {CRYPTOGRAPHY_ERROR}", code="tls")
+        raise ConfigError(
+            f"sslidentity in {database.option} takes the Python library cryptography on the controller:"
+            f" {CRYPTOGRAPHY_ERROR}",
+            code="tls",
+        )
     try:
         key, certificate, chain = pkcs12.load_key_and_certificates(content, database.tls.password.encode())
     except ValueError:
         raise ConfigError(
-            f"The file {database.tls.identity} (sslidentity in {database.option}) is no PKCS#12, or sslpassword is not its password.", code="tls"
+            f"The file {database.tls.identity} (sslidentity in {database.option}) is no PKCS#12, or sslpassword is not"
+            " its password.",
+            code="tls",
         ) from None
     if key is None or certificate is None:
-        raise ConfigError(f"The file {database.tls.identity} (sslidentity in {database.option}) lacks its certificate or its key.", code="tls")
+        raise ConfigError(
+            f"The file {database.tls.identity} (sslidentity in {database.option}) lacks its certificate or its key.",
+            code="tls",
+        )
     whole = b"".join(each.public_bytes(Encoding.PEM) for each in (certificate, *chain))
     return whole, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
@@ -123,7 +147,9 @@ def _identity(database: Database) -> tuple[bytes, bytes]:
 def _offers_tls(database: Database) -> bool:
     """Whether the server offers TLS at all; True where nothing answers, so that the connection itself tells why."""
     try:
-        with socket.create_connection((database.host, database.port), timeout=database.connect_timeout or None) as asked:
+        with socket.create_connection(
+            (database.host, database.port), timeout=database.connect_timeout or None
+        ) as asked:
             asked.sendall(SSL_REQUEST)
             return asked.recv(1) != b"N"
     except OSError:

@@ -15,10 +15,13 @@ from ..core.redact import is_torn
 
 APPLICATION = "storefront.runbook"
 CONNECT_TIMEOUT = 10  # seconds; Prisma's default is 5
-NOT_A_SERVER = "It names no PostgreSQL server that migrations and backups could reach: give the database's own postgresql:// URL."
+NOT_A_SERVER = (
+    "It names no PostgreSQL server that migrations and backups could reach: give the database's own postgresql:// URL."
+)
 ESCAPE = "Percent-encode the special characters of the password: / is %2F, # is %23, ? is %3F, @ is %40, % is %25."
 
-# Options of Prisma's that concern its pool. They mean nothing for one connection, but one that Prisma would refuse is refused.
+# Options of Prisma's that concern its pool. They mean nothing for one connection, but one that Prisma would refuse is
+# refused.
 NUMBERS = (
     "connection_limit",
     "pool_timeout",
@@ -29,16 +32,19 @@ NUMBERS = (
     "max_idle_connection_lifetime",
 )
 SSL_MODES = ("disable", "prefer", "require")
-VERIFYING = ("verify-ca", "verify-full")  # not Prisma's, which reads them as prefer: who writes them wants what libpq does
+# not Prisma's, which reads them as prefer: who writes them wants what libpq does
+VERIFYING = ("verify-ca", "verify-full")
 CHANNEL_BINDINGS = ("disable", "prefer", "require")
 LIBPQ_ALONE = ("target_session_attrs", "sslrootcert")
 
 
 @dataclass(frozen=True)
 class Tls:
-    """What Prisma's TLS options ask for. ``authority`` and ``identity`` are files: a certificate that is trusted too, and a PKCS#12 with ``password``.
+    """What Prisma's TLS options ask for. ``authority`` and ``identity`` are files: a certificate that is trusted too,
+    and a PKCS#12 with ``password``.
 
-    ``plain``: a server that offers no TLS at all is connected to without it, also where its certificate would be verified.
+    ``plain``: a server that offers no TLS at all is connected to without it, also where its certificate would be
+    verified.
     """
 
     authority: str = ""
@@ -49,7 +55,8 @@ class Tls:
 
 @dataclass(frozen=True)
 class Database:
-    """What the URL in ``option`` says. ``schema`` is where Prisma's tables live; ``settings`` are libpq's; ``pooled`` is Prisma's pgbouncer=true.
+    """What the URL in ``option`` says. ``schema`` is where Prisma's tables live; ``settings`` are libpq's; ``pooled``
+    is Prisma's pgbouncer=true.
 
     ``connect_timeout`` is in seconds, 0 for no limit.
     """
@@ -81,20 +88,39 @@ def parse_url(url: str, option: str = "database_url") -> Database:
         port = parts.port or 5432
     except ValueError:
         several = " Prisma reaches one host, not several: give one." if re.search(r"@[^/@]*,[^/@]*/", url) else ""
-        raise ConfigError(f"{option} is not a URL: its host or port cannot be read.{several} {ESCAPE}", code="bad_url") from None
+        raise ConfigError(
+            f"{option} is not a URL: its host or port cannot be read.{several} {ESCAPE}", code="bad_url"
+        ) from None
     if parts.scheme.startswith("prisma"):
-        raise ConfigError(f"{option} is an address of Prisma's own service ({parts.scheme}://). {NOT_A_SERVER}", code="bad_url")
+        raise ConfigError(
+            f"{option} is an address of Prisma's own service ({parts.scheme}://). {NOT_A_SERVER}", code="bad_url"
+        )
     if parts.scheme not in ("postgresql", "postgres"):
         scheme = parts.scheme if "://" in url else ""  # without :// it may be anything, such as a password
-        raise ConfigError(f"{option} begins with {scheme or 'no scheme'!r}, not with postgresql://. {NOT_A_SERVER}", code="bad_url")
+        raise ConfigError(
+            f"{option} begins with {scheme or 'no scheme'!r}, not with postgresql://. {NOT_A_SERVER}", code="bad_url"
+        )
     if is_torn(url):
-        raise ConfigError(f"{option} cannot be read: what follows its host is not one database's name and options. {ESCAPE}", code="bad_url")
-    host, user, name = query.get("host") or unquote(parts.hostname or ""), _decoded(parts.username), _decoded(parts.path.lstrip("/"))
+        raise ConfigError(
+            f"{option} cannot be read: what follows its host is not one database's name and options. {ESCAPE}",
+            code="bad_url",
+        )
+    host, user, name = (
+        query.get("host") or unquote(parts.hostname or ""),
+        _decoded(parts.username),
+        _decoded(parts.path.lstrip("/")),
+    )
     missing = [what for what, value in (("host", host), ("user", user), ("database", name)) if not value]
     if missing:
-        raise ConfigError(f"{option} lacks its {' and '.join(missing)}. Write it as postgresql://user:password@host:port/database.", code="bad_url")
+        raise ConfigError(
+            f"{option} lacks its {' and '.join(missing)}. Write it as postgresql://user:password@host:port/database.",
+            code="bad_url",
+        )
     if "," in host and not host.startswith("/"):
-        raise ConfigError(f"{option} names several hosts, and Prisma reaches one. Give the one that can be written to.", code="bad_url")
+        raise ConfigError(
+            f"{option} names several hosts, and Prisma reaches one. Give the one that can be written to.",
+            code="bad_url",
+        )
     _refuse_values(query, option)
     return Database(
         host=host,
@@ -107,7 +133,12 @@ def parse_url(url: str, option: str = "database_url") -> Database:
         options=query.get("options", ""),
         settings=_settings(query, host),
         option=option,
-        tls=Tls(query.get("sslcert", ""), query.get("sslidentity", ""), query.get("sslpassword", ""), plain=_mode(query) == "prefer"),
+        tls=Tls(
+            query.get("sslcert", ""),
+            query.get("sslidentity", ""),
+            query.get("sslpassword", ""),
+            plain=_mode(query) == "prefer",
+        ),
         connect_timeout=int(query.get("connect_timeout") or CONNECT_TIMEOUT),
         application=query.get("application_name") or APPLICATION,
     )
@@ -124,9 +155,15 @@ def _decoded(text: str | None) -> str:
 def _refuse_values(query: Mapping[str, str], option: str) -> None:
     for name in NUMBERS:
         if name in query and not re.fullmatch(r"\d{1,9}", query[name]):
-            raise ConfigError(f"{option} has a {name} that is not a whole number, which Prisma refuses too. Correct it.", code="bad_url")
+            raise ConfigError(
+                f"{option} has a {name} that is not a whole number, which Prisma refuses too. Correct it.",
+                code="bad_url",
+            )
     if query.get("pgbouncer", "true").lower() not in ("true", "false"):
-        raise ConfigError(f"{option} has a pgbouncer that is neither true nor false, which Prisma refuses too. Correct it.", code="bad_url")
+        raise ConfigError(
+            f"{option} has a pgbouncer that is neither true nor false, which Prisma refuses too. Correct it.",
+            code="bad_url",
+        )
 
 
 def _mode(query: Mapping[str, str]) -> str:
@@ -140,7 +177,8 @@ def _settings(query: Mapping[str, str], host: str) -> dict[str, str]:
     if query.get("channel_binding") in CHANNEL_BINDINGS:
         settings["channel_binding"] = query["channel_binding"]
     mode = _mode(query)
-    strict = query.get("sslaccept", "accept_invalid_certs") != "accept_invalid_certs"  # Prisma takes what it does not know for strict
+    # Prisma takes what it does not know for strict
+    strict = query.get("sslaccept", "accept_invalid_certs") != "accept_invalid_certs"
     if host.startswith("/"):
         return {**settings, **({"sslmode": "disable"} if "sslmode" in query or strict else {})}
     if mode in VERIFYING or (strict and mode != "disable"):

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Checks values against an argument spec of ansible-core's form, and names everything that is wrong with them.
 
-Ansible's own validator stops at the first fault of a value, quotes values that may be secrets, and knows no near misses.
+Ansible's own validator stops at the first fault of a value, quotes values that may be secrets, and knows no near
+misses.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ SHAPES = {
 
 
 def wrong(name: str, spec: Spec, value: Any, *, secret: bool = False) -> Iterator[str]:
-    """Yield what is wrong with a value. ``name`` says where it is; a secret is never quoted, nor anything inside of it."""
+    """Yield what is wrong with a value. ``name`` says where it is; a secret is never quoted, nor anything
+    inside of it.
+    """
     secret = secret or bool(spec.get("no_log"))
     kind = spec.get("type", "str")
     if is_empty(value):
@@ -48,7 +51,11 @@ def wrong(name: str, spec: Spec, value: Any, *, secret: bool = False) -> Iterato
 
 
 def is_empty(value: Any) -> bool:
-    return value is None or (isinstance(value, (str, list, tuple, dict)) and not value) or (isinstance(value, str) and not value.strip())
+    return (
+        value is None
+        or (isinstance(value, (str, list, tuple, dict)) and not value)
+        or (isinstance(value, str) and not value.strip())
+    )
 
 
 def filled(spec: Spec, value: Any) -> Any:
@@ -58,7 +65,10 @@ def filled(spec: Spec, value: Any) -> Any:
         return value
     if isinstance(value, Mapping):
         inner = {key: filled(options[key], one) if key in options else one for key, one in value.items()}
-        return {**{key: one["default"] for key, one in options.items() if "default" in one and is_empty(value.get(key))}, **_set(inner)}
+        return {
+            **{key: one["default"] for key, one in options.items() if "default" in one and is_empty(value.get(key))},
+            **_set(inner),
+        }
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [filled(spec, one) for one in value]
     return value
@@ -69,18 +79,29 @@ def _set(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _empty(name: str, spec: Spec, value: Any) -> Iterator[str]:
-    """An empty value counts as one that is left out, unless something has to be there: then Ansible would not apply the default."""
+    """An empty value counts as one that is left out, unless something has to be there: then Ansible would
+    not apply the default.
+    """
     kind = spec.get("type", "str")
     if spec.get("required"):
         yield f"{name} is empty: {described(spec)}"
     elif value is None and not is_empty(spec.get("default")):
-        yield f"{name} has no value: delete it, which means {_written(spec['default'])}, or give it one. {described(spec)}"
+        yield (
+            f"{name} has no value: delete it, which means {_written(spec['default'])}, or give it one."
+            f" {described(spec)}"
+        )
     elif isinstance(value, str) and (kind in ("int", "float", "bool") or spec.get("choices")):
         yield f"{name} is empty: delete it, or give it {_shape(spec)}. {described(spec)}"
 
 
 def _fits(kind: str, spec: Spec, value: Any) -> bool:
-    test: Callable[[Any], bool] = {"int": _is_int, "float": _is_float, "bool": _is_bool, "dict": _is_mapping, "raw": lambda _value: True}.get(kind, _is_text)
+    test: Callable[[Any], bool] = {
+        "int": _is_int,
+        "float": _is_float,
+        "bool": _is_bool,
+        "dict": _is_mapping,
+        "raw": lambda _value: True,
+    }.get(kind, _is_text)
     if kind == "list":
         scalars = spec.get("elements", "str") not in ("dict", "list")
         return _is_sequence(value) or (scalars and _is_text(value))
@@ -189,7 +210,11 @@ def plain(text: str) -> str:
         text = text.replace(f"{mark}(storefront.runbook.", f"{mark}(")
     pieces, depth, position = [], 0, 0
     while position < len(text):
-        opens = text[position] in "OVCIMB" and text[position + 1 : position + 2] == "(" and not text[position - 1 : position].isalnum()
+        opens = (
+            text[position] in "OVCIMB"
+            and text[position + 1 : position + 2] == "("
+            and not text[position - 1 : position].isalnum()
+        )
         if opens:
             depth, position = depth + 1, position + 2
             continue

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The consequences of a database policy: the steps to leave out, the evidence and notes, and the problems of its plans."""
+"""The consequences of a database policy: the steps to leave out, the evidence and notes, and the problems
+of its plans.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from .results import failure_message
 
 @dataclass(frozen=True)
 class Outlook:
-    """The consequences of a decision after its plans ran in check mode: steps to leave out, evidence, notes for the report, and problems."""
+    """The consequences of a decision after its plans ran in check mode: steps to leave out, evidence, notes
+    for the report, and problems.
+    """
 
     idle: Sequence[str]
     evidence: Mapping[str, Any]
@@ -25,8 +29,12 @@ class Outlook:
     problems: Sequence[str]
 
 
-def outlook(seen: Situation, decision: Decision, plans: Mapping[str, Mapping[str, Any]], *, migrate_runner: str, now: datetime) -> Outlook:
-    """Return what the run will do and what it leaves open. ``plans`` are the results of the modules in check mode: catalogue, rehearsal, proof."""
+def outlook(
+    seen: Situation, decision: Decision, plans: Mapping[str, Mapping[str, Any]], *, migrate_runner: str, now: datetime
+) -> Outlook:
+    """Return what the run will do and what it leaves open. ``plans`` are the results of the modules in
+    check mode: catalogue, rehearsal, proof.
+    """
     return Outlook(
         idle=_idle(seen, decision, migrate_runner),
         evidence=_evidence(decision, now),
@@ -53,12 +61,19 @@ def _evidence(decision: Decision, now: datetime) -> dict[str, Any]:
     proof = {**PROOF, **undone, "answered": f"not proven: {decision.open['proof']}"}
     if not decision.open["proof"]:
         last = decision.last_proof
-        proof = proof_evidence({"backup": last.get("name"), "recovery_seconds": last.get("recovery_seconds"), "at": last.get("proven_at")})
+        proof = proof_evidence(
+            {"backup": last.get("name"), "recovery_seconds": last.get("recovery_seconds"), "at": last.get("proven_at")}
+        )
     if not decision.open["rehearsal"]:
         return {"backup": proof}
     return {
         "backup": proof,
-        "rehearsal": {**REHEARSAL, "answered": f"not rehearsed: {decision.open['rehearsal']}", "outcome": "not_rehearsed", "at": stamp(now)},
+        "rehearsal": {
+            **REHEARSAL,
+            "answered": f"not rehearsed: {decision.open['rehearsal']}",
+            "outcome": "not_rehearsed",
+            "at": stamp(now),
+        },
     }
 
 
@@ -76,7 +91,9 @@ def _notes(decision: Decision) -> list[str]:
 
 
 def _failed_plans(decision: Decision, plans: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return the messages of the failed plans. A plan that succeeds returns its own key; a skipped one is no failure."""
+    """Return the messages of the failed plans. A plan that succeeds returns its own key; a skipped one is
+    no failure.
+    """
     wanted = {"catalogue": "backups", "rehearsal": "pending", "proof": "proof"}
     asked = {name: plan for name, plan in plans.items() if plan and not plan.get("skipped")}
     if not decision.rehearsal_copy:

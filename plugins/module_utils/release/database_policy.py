@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Decide which safety steps a deploy takes for the database, and what it leaves open: backup, proof, rehearsal.
 
-``decide`` is called before anything changes. Limits are in hours, as in the inventory; ages in a catalogue are in seconds.
+``decide`` is called before anything changes. Limits are in hours, as in the inventory; ages in a catalogue are in
+seconds.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ DONE = {"applied", "edited", "missing"}  # states of a migration that was applie
 class Situation:
     """The known facts before anything changes.
 
-    ``catalogue`` is the result of pg_backup_info, empty when it did not run. ``evidence`` is the inventory's statement about a
-    backup by others: {name, made_at}. ``can_scratch`` and ``can_decrypt`` are whether the run has a scratch server, and a key
-    for encrypted backups.
+    ``catalogue`` is the result of pg_backup_info, empty when it did not run. ``evidence`` is the inventory's statement
+    about a backup by others: {name, made_at}. ``can_scratch`` and ``can_decrypt`` are whether the run has a scratch
+    server, and a key for encrypted backups.
     """
 
     backup_policy: str
@@ -57,9 +58,11 @@ class Situation:
 
 @dataclass(frozen=True)
 class Decision:
-    """The steps of the run. ``rehearsal_copy`` is the copy for the rehearsal: given, backup, schema, or empty for no rehearsal.
+    """The steps of the run. ``rehearsal_copy`` is the copy for the rehearsal: given, backup, schema, or empty for no
+    rehearsal.
 
-    ``open`` has the reason for each step that is not done (backup, proof, rehearsal, rows); an empty reason means that it is done.
+    ``open`` has the reason for each step that is not done (backup, proof, rehearsal, rows); an empty reason means that
+    it is done.
     """
 
     backs_up: bool
@@ -146,7 +149,9 @@ def _copy(seen: Situation, obstacle: str) -> str:
 
 
 def _last_proof(seen: Situation) -> Mapping[str, Any]:
-    proven = [one for one in seen.catalogue.get("backups") or [] if one.get("proof") == "restore" and not one.get("damage")]
+    proven = [
+        one for one in seen.catalogue.get("backups") or [] if one.get("proof") == "restore" and not one.get("damage")
+    ]
     return max(proven, key=lambda one: str(one.get("proven_at")), default={})
 
 
@@ -172,13 +177,18 @@ def _why_no_proof(seen: Situation, *, proven: bool, proves: bool, copy: str, obs
     if proves:
         return "the step database.prove did not finish"
     limit = f"{seen.proof_max_age:g}"
-    return f"no backup was restored in the last {limit} h (run prove.yml every night), and this run cannot restore one: {obstacle}"
+    return (
+        f"no backup was restored in the last {limit} h (run prove.yml every night), and this run cannot restore one:"
+        f" {obstacle}"
+    )
 
 
 def _why_no_rehearsal(seen: Situation, copy: str) -> str:
     if seen.rehearse == "off":
         return "database_rehearse is off"
-    return "the step database.rehearse did not finish" if copy else "this run has no scratch server (database_scratch_url)"
+    return (
+        "the step database.rehearse did not finish" if copy else "this run has no scratch server (database_scratch_url)"
+    )
 
 
 def _why_no_rows(seen: Situation, copy: str, obstacle: str) -> str:
@@ -194,13 +204,14 @@ def _evidence_problems(seen: Situation, now: datetime) -> list[str]:
     age = _age(_made_at(seen), now)
     if not name or age < 0:
         return [
-            f"database_backup_source is {source}, but there is no evidence of a backup. Set database_backup_evidence to its name and made_at, "
-            "in UTC such as 2026-01-31T02:00:00Z"
+            f"database_backup_source is {source}, but there is no evidence of a backup. Set database_backup_evidence to"
+            " its name and made_at, in UTC such as 2026-01-31T02:00:00Z"
         ]
     if age > seen.backup_max_age * HOUR:
         return [
-            f"The {source} backup {name} is {round(age / HOUR, 1)} h old, but database_backup_max_age is {seen.backup_max_age:g} h. "
-            "Create a new one, or let this run create it: database_backup_source: controller"
+            f"The {source} backup {name} is {round(age / HOUR, 1)} h old, but database_backup_max_age is"
+            f" {seen.backup_max_age:g} h. Create a new one, or let this run create it: database_backup_source:"
+            " controller"
         ]
     return []
 

@@ -33,12 +33,21 @@ def proof_message(proof: Mapping[str, Any]) -> str:
 
 
 def rehearsal_evidence(result: Mapping[str, Any], copy: str, now: datetime) -> dict[str, Any]:
-    """Return {rehearsal: evidence} for a result of prisma_rehearse that rehearsed something, else an empty dictionary."""
+    """Return {rehearsal: evidence} for a result of prisma_rehearse that rehearsed something, else an empty
+    dictionary.
+    """
     if not result.get("changed"):
         return {}
     seconds = round(sum(float(one.get("seconds") or 0) for one in result.get("rehearsed") or []), 1)
     outcome = "rehearsed_on_schema" if copy == "schema" else "rehearsed"
-    return {"rehearsal": {**REHEARSAL, "answered": f"rehearsed on {COPIES[copy]} in {seconds} s", "outcome": outcome, "at": stamp(now)}}
+    return {
+        "rehearsal": {
+            **REHEARSAL,
+            "answered": f"rehearsed on {COPIES[copy]} in {seconds} s",
+            "outcome": outcome,
+            "at": stamp(now),
+        }
+    }
 
 
 def take_over_evidence(question: str, answer: str, now: datetime) -> dict[str, Any]:

@@ -20,7 +20,19 @@ from ..core.wait import Outcome, Waiter, nothing
 from ..store.base import Conflict, Store, unguarded
 from ..store.conditional_writes import prove_conditional_writes
 from ..store.open import open_later
-from .lease_document import KEY, MARGIN, Document, encode, iso, obstacle, read, still_held, taken_by, taken_from, timestamp
+from .lease_document import (
+    KEY,
+    MARGIN,
+    Document,
+    encode,
+    iso,
+    obstacle,
+    read,
+    still_held,
+    taken_by,
+    taken_from,
+    timestamp,
+)
 from .ledger_keys import last_fence
 from .store_clock import Clock, StoreClock, compare
 
@@ -31,8 +43,14 @@ RACES = 10  # each lost race means that another process succeeded, so chance nev
 
 
 def guard(params: Mapping[str, Any]) -> Lease | None:
-    """Return the lease for a module's writes; None when its ``lease`` option is not set. The store is opened at the first ``heartbeat``."""
-    return Lease(open_later(params, unguarded), params["lease"], step=params.get("lease_step")) if params.get("lease") else None
+    """Return the lease for a module's writes; None when its ``lease`` option is not set. The store is
+    opened at the first ``heartbeat``.
+    """
+    return (
+        Lease(open_later(params, unguarded), params["lease"], step=params.get("lease_step"))
+        if params.get("lease")
+        else None
+    )
 
 
 def take(
@@ -65,7 +83,9 @@ def take(
             raise held
         loser = taken_from(current)
         first = 1 if current else last_fence(store) + 1  # the fence must grow even after the lease object was removed
-        wanted = taken_by(current, token=token, holder=holder, release=release, ttl=ttl, reason=reason, now=now(), first=first)
+        wanted = taken_by(
+            current, token=token, holder=holder, release=release, ttl=ttl, reason=reason, now=now(), first=first
+        )
         try:
             if etag:
                 store.put_if_match(KEY, encode(wanted), etag)
@@ -82,7 +102,8 @@ def take(
 
 
 class Lease:
-    """The lease that ``token`` holds, or seems to hold. ``document`` is its last known content, None before the first read.
+    """The lease that ``token`` holds, or seems to hold. ``document`` is its last known content, None before the first
+    read.
 
     ``step`` is the holder's current step; a renewal writes it to the journal.
     """
@@ -101,29 +122,37 @@ class Lease:
         self.progress: str | None = None
         self._clock, self._sleep = StoreClock(store, clock), sleep
         self._one = threading.RLock()  # only one thread at a time uses the store
-        self._begun = self._ended = 0  # numbers of reads of the lease: the last one that started, and the last one that succeeded
+        # numbers of reads of the lease: the last one that started, and the last one that succeeded
+        self._begun = self._ended = 0
 
     def before_write(self, seconds: float) -> float:
-        """Renew the lease so that a write of ``seconds`` ends before the deadline minus the margin; return the seconds that the write may take.
+        """Renew the lease so that a write of ``seconds`` ends before the deadline minus the margin; return the seconds
+        that the write may take.
 
-        That is ``seconds``, or less where the time to live is shorter. Raises LeaseLost when the lease is lost or no time is
-        left. Safe to call from several threads: those that wait for one read of the lease share the next one.
+        That is ``seconds``, or less where the time to live is shorter. Raises LeaseLost when the lease is lost or no
+        time is left. Safe to call from several threads: those that wait for one read of the lease share the next one.
         """
         begun = self._begun
         with self._one:
-            if self._ended <= begun or self._left() < seconds:  # otherwise a read that started after this call found the lease held
+            # otherwise a read that started after this call found the lease held
+            if self._ended <= begun or self._left() < seconds:
                 self.heartbeat()
             if self._left() < seconds:
                 self._try(renew_now=True)
             left = self._left()
         if left <= 0:
-            raise LeaseLost("The lease expired before the write could start, so nothing more is written. Run the play again: it settles what was left.")
+            raise LeaseLost(
+                "The lease expired before the write could start, so nothing more is written. Run the play again: it"
+                " settles what was left."
+            )
         return min(seconds, left)
 
     def heartbeat(self) -> None:
-        """Check that this run may still write, and renew the lease when a third of its time has passed. Raises LeaseLost.
+        """Check that this run may still write, and renew the lease when a third of its time has passed. Raises
+        LeaseLost.
 
-        On return, about two thirds of its time are left. A store that does not answer is tried again until the lease expires.
+        On return, about two thirds of its time are left. A store that does not answer is tried again until the lease
+        expires.
         """
         trouble = self._try()
         if not trouble or (self.document and not self._due()):
@@ -135,11 +164,17 @@ class Lease:
             waiter.wait_for(self._try, _reachable, what=f"The lease in {self.store.describe()}")
         except WaitTimeout:
             if known:
-                raise LeaseLost(f"The lease could not be renewed before its deadline, so nothing more is written. {trouble}") from None
-            raise Unreachable(f"Nothing is written, because the holder of the lease is unknown. {trouble}", retryable=True) from None
+                raise LeaseLost(
+                    f"The lease could not be renewed before its deadline, so nothing more is written. {trouble}"
+                ) from None
+            raise Unreachable(
+                f"Nothing is written, because the holder of the lease is unknown. {trouble}", retryable=True
+            ) from None
 
     def note(self, text: str) -> None:
-        """Set the step's progress. The next ``heartbeat`` writes it to the journal; a later renewal without progress removes it."""
+        """Set the step's progress. The next ``heartbeat`` writes it to the journal; a later renewal without
+        progress removes it.
+        """
         self.progress = text
 
     def read(self) -> tuple[Document, str]:
@@ -153,12 +188,18 @@ class Lease:
         return self.document, etag
 
     def renew(self, journal: Mapping[str, Any] | None = None) -> Document:
-        """Move the deadline, merge ``journal`` into the lease's journal key by key, and return the document. Raises LeaseLost."""
+        """Move the deadline, merge ``journal`` into the lease's journal key by key, and return the
+        document. Raises LeaseLost.
+        """
         for _unused in range(RACES):
             document, etag = self.read()
             noted = {name: text for name, text in (("step", self.step), ("progress", self.progress)) if text}
             kept = {name: item for name, item in document["journal"].items() if name != "progress"}
-            wanted = {**document, "deadline": iso(self._clock() + document["ttl"]), "journal": {**kept, **noted, **(journal or {})}}
+            wanted = {
+                **document,
+                "deadline": iso(self._clock() + document["ttl"]),
+                "journal": {**kept, **noted, **(journal or {})},
+            }
             if self._replaced(wanted, etag):
                 self.document = wanted
                 return wanted
@@ -174,7 +215,9 @@ class Lease:
                 # After a lost answer, the race was lost to this run's own release.
                 return bool(race and document and document["token"] == self.token)
             journal = document["journal"] if unfinished else {}
-            if self._replaced({**document, "state": "released", "released_at": iso(self._clock()), "journal": journal}, etag):
+            if self._replaced(
+                {**document, "state": "released", "released_at": iso(self._clock()), "journal": journal}, etag
+            ):
                 return True
         raise _restless(self.store)
 
@@ -196,12 +239,17 @@ class Lease:
 
     def _due(self) -> bool:
         known = self.document
-        if known and any(text and known["journal"].get(name) != text for name, text in (("step", self.step), ("progress", self.progress))):
+        if known and any(
+            text and known["journal"].get(name) != text
+            for name, text in (("step", self.step), ("progress", self.progress))
+        ):
             return True
         return known is None or self._clock() >= timestamp(known["deadline"]) - known["ttl"] * (1 - RENEW_AFTER)
 
     def _try(self, *, renew_now: bool = False) -> Exception | None:
-        """Read the lease, and renew it when it is due or with ``renew_now``; return the error of a store that is unavailable for now."""
+        """Read the lease, and renew it when it is due or with ``renew_now``; return the error of a store
+        that is unavailable for now.
+        """
         try:
             self.read()
             if renew_now:
@@ -220,4 +268,6 @@ def _reachable(problem: Exception | None) -> tuple[Outcome, str]:
 
 
 def _restless(store: Store) -> Conflict:
-    return Conflict(f"{KEY} in {store.describe()} keeps changing. Find out which process writes to it, then run the play again.")
+    return Conflict(
+        f"{KEY} in {store.describe()} keeps changing. Find out which process writes to it, then run the play again."
+    )

@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The deploy lease as a JSON document: its holder, its deadline, and the progress of the deploy.
 
-{schema, state: held|released, token, fence, holder, release, reason, acquired_at, deadline, ttl, journal, released_at}. ``ttl`` is in seconds, times are UTC.
-``fence`` grows with every holder and orders the records of the ledger. ``reason`` is why the lease was taken from a
-holder whose deadline had not passed. ``journal`` has the state of a deploy under way. It is empty after the deploy has
-ended; a run that finds one has to settle it. Times are those of the store's clock.
+{schema, state: held|released, token, fence, holder, release, reason, acquired_at, deadline, ttl, journal, released_at}.
+``ttl`` is in seconds, times are UTC. ``fence`` grows with every holder and orders the records of the ledger. ``reason``
+is why the lease was taken from a holder whose deadline had not passed. ``journal`` has the state of a deploy under way.
+It is empty after the deploy has ended; a run that finds one has to settle it. Times are those of the store's clock.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ SHAPE = {
 
 
 def read(store: Store) -> tuple[Document, str] | None:
-    """Return the lease as (document, etag); None when it was never taken. Raises ConfigError for an invalid document."""
+    """Return the lease as (document, etag); None when it was never taken. Raises ConfigError for an invalid
+    document.
+    """
     found = store.get(KEY)
     if found is None:
         return None
@@ -67,8 +69,9 @@ def obstacle(document: Document, store: Store, now: float) -> LeaseHeld | None:
     if document["state"] != "held" or left <= 0:
         return None
     return LeaseHeld(
-        f"The lease in {store.describe()} is held by {_who(document)} since {document['acquired_at']}, until {document['deadline']}. "
-        f"Wait until it is released, at most {left:.0f} s; or take it over with -e break_lease=<reason>: its holder stops before its next write.",
+        f"The lease in {store.describe()} is held by {_who(document)} since {document['acquired_at']}, until"
+        f" {document['deadline']}. Wait until it is released, at most {left:.0f} s; or take it over with -e"
+        " break_lease=<reason>: its holder stops before its next write.",
         holder=document["holder"],
         release=document["release"],
         since=document["acquired_at"],
@@ -81,7 +84,9 @@ def still_held(document: Document | None, token: str, store: Store, now: float) 
     """Return the document when ``token`` may write at ``now``. Raises LeaseLost when it may not."""
     where = f"The lease in {store.describe()}"
     if not document:
-        raise LeaseLost(f"{where} is gone, so nothing more is written. Find out who removed {KEY}, then run the play again.")
+        raise LeaseLost(
+            f"{where} is gone, so nothing more is written. Find out who removed {KEY}, then run the play again."
+        )
     if document["token"] != token:
         why = f" ({document['reason']})" if document["reason"] else ""
         raise LeaseLost(
@@ -91,16 +96,29 @@ def still_held(document: Document | None, token: str, store: Store, now: float) 
             release=document["release"],
         )
     if document["state"] != "held":
-        raise LeaseLost(f"{where} was released at {document.get('released_at')}, so this run may not write any more. Run the whole play again.")
+        raise LeaseLost(
+            f"{where} was released at {document.get('released_at')}, so this run may not write any more. Run the whole"
+            " play again."
+        )
     if now >= timestamp(document["deadline"]) - document["ttl"] * MARGIN:
         raise LeaseLost(
-            f"{where} expired at {document['deadline']}: this run was stopped for longer than {document['ttl']:g} s. It writes nothing more. "
-            "Run the play again: it settles what was left."
+            f"{where} expired at {document['deadline']}: this run was stopped for longer than {document['ttl']:g} s. It"
+            " writes nothing more. Run the play again: it settles what was left."
         )
     return document
 
 
-def taken_by(current: Document | None, *, token: str, holder: str, release: str, ttl: float, reason: str | None, now: float, first: int = 1) -> Document:
+def taken_by(
+    current: Document | None,
+    *,
+    token: str,
+    holder: str,
+    release: str,
+    ttl: float,
+    reason: str | None,
+    now: float,
+    first: int = 1,
+) -> Document:
     """Return the lease's new document when it is taken; the journal stays, so that an unfinished deploy is settled."""
     return {
         "schema": SCHEMA,
@@ -118,10 +136,17 @@ def taken_by(current: Document | None, *, token: str, holder: str, release: str,
 
 
 def taken_from(current: Document | None) -> dict[str, Any] | None:
-    """Return {holder, release, since, journal} of the current holder, which loses the lease when it is taken now; None without a holder."""
+    """Return {holder, release, since, journal} of the current holder, which loses the lease when it is
+    taken now; None without a holder.
+    """
     if not current or current["state"] != "held":
         return None
-    return {"holder": current["holder"], "release": current["release"], "since": current["acquired_at"], "journal": current["journal"]}
+    return {
+        "holder": current["holder"],
+        "release": current["release"],
+        "since": current["acquired_at"],
+        "journal": current["journal"],
+    }
 
 
 def iso(epoch: float) -> str:

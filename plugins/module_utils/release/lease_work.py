@@ -29,7 +29,12 @@ class Take:
 
     def do(self, store: Store) -> dict[str, Any]:
         lease, loser = take(store, **self.wanted)
-        return {"token": lease.token, "lease": shown(lease.document), "taken_over": loser, "journal": lease.document["journal"] if lease.document else {}}
+        return {
+            "token": lease.token,
+            "lease": shown(lease.document),
+            "taken_over": loser,
+            "journal": lease.document["journal"] if lease.document else {},
+        }
 
 
 @dataclass(frozen=True)

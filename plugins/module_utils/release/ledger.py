@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ledger: one immutable record for each deploy, rollback and restore. The records show what is live and the target of a rollback."""
+"""The ledger: one immutable record for each deploy, rollback and restore. The records show what is live and
+the target of a rollback.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,18 @@ from ..store.base import Conflict, Store
 from .ledger_keys import VERIFIED, Key, compose, newest_first
 
 SCHEMA = 1
-FIELDS = ("storefront", "kind", "outcome", "release", "commit", "started_at", "backup", "summary", "withdrawn", "migrations")
+FIELDS = (
+    "storefront",
+    "kind",
+    "outcome",
+    "release",
+    "commit",
+    "started_at",
+    "backup",
+    "summary",
+    "withdrawn",
+    "migrations",
+)
 UNIT_FIELDS = ("platform", "id", "release", "commit", "status", "url", "created_at")
 STEP_FIELDS = ("name", "outcome", "seconds")
 RESTORE_FIELDS = ("swap", "serves", "kept", "kept_until", "lost_rows")
@@ -78,7 +91,9 @@ def same(record: Record, found: Record) -> bool:
 
 
 def place(record: Record, keys: Sequence[Key], fence: int) -> Record:
-    """Return the record with its position in the ledger: after all records of the lease's holder ``fence`` and of earlier holders."""
+    """Return the record with its position in the ledger: after all records of the lease's holder ``fence``
+    and of earlier holders.
+    """
     fence = max([fence, *(key.fence for key in keys)])
     return {**record, "fence": fence, "number": 1 + max((key.number for key in keys if key.fence == fence), default=0)}
 
@@ -100,17 +115,26 @@ def verified(record: Record) -> bool:
 
 
 def state_after(records: Sequence[Record], index: int) -> dict[str, Any]:
-    """Return {release, commit, units, record, since} after ``records[index]``; units that it did not move come from older records."""
+    """Return {release, commit, units, record, since} after ``records[index]``; units that it did not move
+    come from older records.
+    """
     record = records[index]
     units: dict[str, Any] = {}
     for older in reversed(records[index:]):
         if verified(older):
             units.update(older["units"])
-    return {"release": record["release"], "commit": record["commit"], "units": units, "record": record["id"], "since": record["finished_at"]}
+    return {
+        "release": record["release"],
+        "commit": record["commit"],
+        "units": units,
+        "record": record["id"],
+        "since": record["finished_at"],
+    }
 
 
 def target(records: Sequence[Record], release: str | None = None) -> tuple[int | None, str | None]:
-    """Return the target record of a rollback, as an index into ``records`` (newest first), and a message for the operator.
+    """Return the target record of a rollback, as an index into ``records`` (newest first), and a message for the
+    operator.
 
     Without ``release`` the target is the newest verified release before the live one that was not withdrawn since.
     """
@@ -120,12 +144,19 @@ def target(records: Sequence[Record], release: str | None = None) -> tuple[int |
         return found, None if found is not None else f"The ledger has no verified deploy of {release}."
     if not good:
         return None, "The ledger has no verified release."
-    live, last = records[good[0]], next(record for record in records if record["kind"] != "restore")  # a restore moves no release
+    # a restore moves no release
+    live, last = records[good[0]], next(record for record in records if record["kind"] != "restore")
     if last["outcome"] in ("incomplete", "unsafe"):
         ended = f"The {last['kind']} of {last['release']} ended with the outcome {last['outcome']}"
         return good[0], f"{ended}, so the target is {live['release']}, the last verified release."
     if live["kind"] == "rollback":
-        return good[0], f"{live['release']} is already live because of a rollback. To go further back, name a release: -e to=<release>."
+        return (
+            good[0],
+            (
+                f"{live['release']} is already live because of a rollback. To go further back, name a release: -e"
+                " to=<release>."
+            ),
+        )
     withdrawn: set[str | None] = set()
     for index, record in enumerate(records):
         if index in good and record["release"] not in withdrawn | {live["release"]}:
@@ -135,7 +166,9 @@ def target(records: Sequence[Record], release: str | None = None) -> tuple[int |
 
 
 def unfit(records: Sequence[Record]) -> list[str]:
-    """Return the releases that a rollback never chooses itself: never verified, or withdrawn and not released again since."""
+    """Return the releases that a rollback never chooses itself: never verified, or withdrawn and not
+    released again since.
+    """
     good: set[str] = set()
     bad: set[str] = set()
     for record in reversed(records):
@@ -156,7 +189,8 @@ def load(store: Store, key: str) -> Record:
         return documents.parse(found[0] if found else b"", SHAPE)
     except ValueError as wrong:
         raise ConfigError(
-            f"{key} in {store.describe()} is not a record that this version can read: {wrong}. Update the collection, or find out what wrote it.",
+            f"{key} in {store.describe()} is not a record that this version can read: {wrong}. Update the collection,"
+            " or find out what wrote it.",
             code="bad_record",
         ) from None
 
@@ -164,14 +198,20 @@ def load(store: Store, key: str) -> Record:
 def _units(facts: Mapping[str, Any], option: str) -> dict[str, Any]:
     units = facts.get(option) or {}
     if not all(isinstance(unit, dict) for unit in units.values()):
-        raise ConfigError(f"{option} must map each unit's name to its facts, such as platform, id and release.", code="bad_units")
+        raise ConfigError(
+            f"{option} must map each unit's name to its facts, such as platform, id and release.", code="bad_units"
+        )
     return {name: {**_only(unit, UNIT_FIELDS), **_digests(unit.get("variables"))} for name, unit in units.items()}
 
 
 def _digests(variables: Any) -> dict[str, Any]:
     """Return the recorded part of a unit's variables: names and digests, never a value."""
     listed = [item for item in variables if isinstance(item, dict)] if isinstance(variables, list) else []
-    kept = [{"name": item["name"], "digest": item["digest"]} for item in listed if "name" in item and DIGEST.fullmatch(str(item.get("digest")))]
+    kept = [
+        {"name": item["name"], "digest": item["digest"]}
+        for item in listed
+        if "name" in item and DIGEST.fullmatch(str(item.get("digest")))
+    ]
     return {"variables": kept} if kept else {}
 
 

@@ -25,7 +25,8 @@ NAMED = 3
 
 
 class History(NamedTuple):
-    """``records`` are all records that were read, the newest first; ``shown`` the newest ``limit`` ones. ``cut`` is whether older ones may matter.
+    """``records`` are all records that were read, the newest first; ``shown`` the newest ``limit`` ones. ``cut`` is
+    whether older ones may matter.
 
     ``remarks`` name the records whose time cannot be right.
     """
@@ -45,14 +46,17 @@ def read(
     warn: Callable[[str], None] = nothing,
     clock: StoreClock | None = None,
 ) -> History:
-    """Return the newest ``limit`` records, and older ones until they determine the target of a rollback (to ``release``, if given).
+    """Return the newest ``limit`` records, and older ones until they determine the target of a rollback (to
+    ``release``, if given).
 
-    Of the older ones, only those that may matter are read, unless ``every`` is set. An unreadable record is left out with a warning.
+    Of the older ones, only those that may matter are read, unless ``every`` is set. An unreadable record is left out
+    with a warning.
     """
     keys = newest_first(store)
     now = clock or StoreClock(store)
     now.set()
-    first = next((key for key in keys if key.kind != "restore"), None)  # the outcome of the last run matters in any case
+    # the outcome of the last run matters in any case
+    first = next((key for key in keys if key.kind != "restore"), None)
     older = (key for key in keys[limit:] if every or key.matters() or key is first)
     records = shown = list(_load(store, keys[:limit], warn))
     batch = list(islice(older, BATCH))
@@ -92,8 +96,9 @@ def _load(store: Store, keys: Sequence[Key], warn: Callable[[str], None]) -> Ite
 def _from_the_future(records: Sequence[Record], now: float) -> list[str]:
     ahead = [(record, timestamp(record["finished_at"]) - now) for record in records]
     wrong = [
-        f"The record {record['id']} (the {record['kind']} of {record['release']}) has the time {record['finished_at']}, {seconds:.0f} s from now: "
-        f"the clock of its controller was ahead. {'The order of the ledger does not depend on it' if record.get('fence') else 'Check what is really live'}."
+        f"The record {record['id']} (the {record['kind']} of {record['release']}) has the time {record['finished_at']},"
+        f" {seconds:.0f} s from now: the clock of its controller was ahead."
+        f" {'The order of the ledger does not depend on it' if record.get('fence') else 'Check what is really live'}."
         for record, seconds in ahead
         if seconds > APART
     ]

@@ -23,7 +23,9 @@ VERIFIED = frozenset({("deploy", "released"), ("rollback", "rolled_back")})
 
 
 class Key(NamedTuple):
-    """``fence`` and ``number`` order the records. For keys without this order both are 0, and ``kind`` and ``outcome`` are empty."""
+    """``fence`` and ``number`` order the records. For keys without this order both are 0, and ``kind`` and
+    ``outcome`` are empty.
+    """
 
     fence: int
     number: int

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which records the ledger takes: one that contradicts itself is refused, and one of a run that lost the lease is withdrawn."""
+"""Which records the ledger takes: one that contradicts itself is refused, and one of a run that lost the
+lease is withdrawn.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +20,25 @@ from .lease_document import iso, last_holder, timestamp
 def refuse_contradictions(params: Mapping[str, Any]) -> None:
     """Refuse a record whose kind, outcome and restore do not belong together. Raise ConfigError."""
     if params["id"] and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", params["id"]):
-        raise ConfigError(f"id {params['id']!r} cannot be the name of an object in the store. Use letters, digits, dots and hyphens only, or leave it out.")
+        raise ConfigError(
+            f"id {params['id']!r} cannot be the name of an object in the store. Use letters, digits, dots and hyphens"
+            " only, or leave it out."
+        )
     if params["kind"] == "rollback" and params["outcome"] == "released":
-        raise ConfigError("The outcome of a rollback cannot be released. Set outcome to rolled_back if it was verified, or else to incomplete or unsafe.")
+        raise ConfigError(
+            "The outcome of a rollback cannot be released. Set outcome to rolled_back if it was verified, or else to"
+            " incomplete or unsafe."
+        )
     restored = params["outcome"] in ("restored", "undone")
     if (params["kind"] == "restore") != bool(params["restore"]) or (restored and params["kind"] != "restore"):
         raise ConfigError(
-            "The option restore and the outcomes restored and undone are for restores only, and a restore needs the option restore. "
-            "Set kind to restore and describe it in restore, or use neither."
+            "The option restore and the outcomes restored and undone are for restores only, and a restore needs the"
+            " option restore. Set kind to restore and describe it in restore, or use neither."
         )
     if params["kind"] == "restore" and not restored and params["outcome"] != "incomplete":
-        raise ConfigError(f"The outcome of a restore cannot be {params['outcome']}. Set outcome to restored, undone or incomplete.")
+        raise ConfigError(
+            f"The outcome of a restore cannot be {params['outcome']}. Set outcome to restored, undone or incomplete."
+        )
 
 
 def moment(params: Mapping[str, Any], option: str) -> str | None:
@@ -36,11 +46,15 @@ def moment(params: Mapping[str, Any], option: str) -> str | None:
     try:
         return iso(timestamp(params[option])) if params[option] else None
     except ValueError:
-        raise ConfigError(f"{option} is {params[option]!r}, which is not a valid time. Use ISO 8601, such as 2026-01-31T12:00:00Z.") from None
+        raise ConfigError(
+            f"{option} is {params[option]!r}, which is not a valid time. Use ISO 8601, such as 2026-01-31T12:00:00Z."
+        ) from None
 
 
 def fence(store: Store, lease: Lease | None) -> int:
-    """Return the number of this run among the lease's holders. Raise LeaseLost. Without a lease it is the last holder's."""
+    """Return the number of this run among the lease's holders. Raise LeaseLost. Without a lease it is the
+    last holder's.
+    """
     if lease:
         document, _etag = lease.read()
         return document["fence"]

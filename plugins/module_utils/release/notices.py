@@ -49,7 +49,11 @@ class Run:
 
 def texts(run: Run) -> dict[str, str]:
     """Return the texts of the notifications: began, headline, ended and step."""
-    subject = f"*{run.environment}*: {run.kind}" + (f" of {run.release}" if run.release else "") + (f" by {run.by}" if run.by else "")
+    subject = (
+        f"*{run.environment}*: {run.kind}"
+        + (f" of {run.release}" if run.release else "")
+        + (f" by {run.by}" if run.by else "")
+    )
     dashboards = ", ".join(f"<{link['url']}|{link['name']}>" for link in run.links)
     links = f"\nDashboards: {dashboards}" if dashboards else ""
     headline = f"{':white_check_mark:' if run.good else ':x:'} {subject} {run.word}.{links}"

@@ -23,7 +23,8 @@ INSTEAD = {
     ("deploy", "to"): "name the release with -e release=<release>",
 }
 WEB = ("https", "http")
-FREE_TEXT = ("verify_frontend_checks", "verify_backend_checks")  # what a page has to contain may look like a placeholder
+# what a page has to contain may look like a placeholder
+FREE_TEXT = ("verify_frontend_checks", "verify_backend_checks")
 # What a token or a platform needs besides itself: (the variable that asks for it, the value that does, what is needed).
 COMPANIONS = (
     ("backend_platform", "railway", ("backend_project", "backend_environment")),
@@ -37,9 +38,11 @@ Entries = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 @dataclass(frozen=True)
 class Given:
-    """What a run was given. ``values`` are the variables that are declared and set, evaluated; ``broken`` says of others why they cannot be.
+    """What a run was given. ``values`` are the variables that are declared and set, evaluated; ``broken`` says of
+    others why they cannot be.
 
-    ``names`` are all variables of the storefront, ``read`` those that other variables refer to, and ``commanded`` those of the command line.
+    ``names`` are all variables of the storefront, ``read`` those that other variables refer to, and ``commanded`` those
+    of the command line.
     """
 
     playbook: str
@@ -58,7 +61,9 @@ def asked(surfaces: Any) -> list[str]:
 
 
 def moved(surfaces: Sequence[str], has_edge: bool) -> list[str]:
-    """Return the surfaces of a run in the order of a deploy. The edge goes with the frontend: a new page behind an old cache is not live."""
+    """Return the surfaces of a run in the order of a deploy. The edge goes with the frontend: a new page
+    behind an old cache is not live.
+    """
     with_edge = {*surfaces, "edge"} if "frontend" in surfaces and has_edge else set(surfaces)
     return [surface for surface in SURFACES if surface in with_edge]
 
@@ -96,7 +101,9 @@ def units(entries: Entries, values: Mapping[str, Any]) -> list[Any]:
 def unread(given: Given) -> list[str]:
     """Return the variables of the command line that nothing reads and that are not near to one of ours."""
     known = {*OPTIONS, *OWN, *given.read}
-    return sorted(name for name in given.commanded if name not in known and not spelling.is_suspicious(name, known, short=True))
+    return sorted(
+        name for name in given.commanded if name not in known and not spelling.is_suspicious(name, known, short=True)
+    )
 
 
 def refusal(problems: Sequence[str], what: str) -> str:
@@ -147,7 +154,11 @@ def _value(name: str, spec: Mapping[str, Any], value: Any) -> Iterator[str]:
     problems = list(argument_spec.wrong(name, spec, value))
     if not problems:
         reason = spec.get("type", "str") == "str" and name in RUN and name not in ("release", "to", "commit", "backup")
-        problems = [] if reason else placeholders.found(name, value, secret=bool(spec.get("no_log")), only_obvious=name in FREE_TEXT)
+        problems = (
+            []
+            if reason
+            else placeholders.found(name, value, secret=bool(spec.get("no_log")), only_obvious=name in FREE_TEXT)
+        )
     yield from problems or _address(name, spec, value)
 
 
@@ -159,7 +170,11 @@ def _address(name: str, spec: Mapping[str, Any], value: Any) -> Iterator[str]:
     scheme, separator, rest = str(value).strip().partition("://")
     if separator and scheme.lower() in schemes and rest:
         return
-    written = "" if spec.get("no_log") or not re.fullmatch(r"[\w.-]+(?::\d+)?(?:/[\w./-]*)?", str(value)) else f": {schemes[0]}://{value}"
+    written = (
+        ""
+        if spec.get("no_log") or not re.fullmatch(r"[\w.-]+(?::\d+)?(?:/[\w./-]*)?", str(value))
+        else f": {schemes[0]}://{value}"
+    )
     yield f"{name} must begin with {' or '.join(f'{one}://' for one in schemes)}{written}"
 
 
@@ -188,19 +203,31 @@ def _units(given: Given) -> Iterator[str]:
             if not placeholders.found("", value):
                 yield f"backend_units: {values.count(value)} units have the {key} {value}. Give each its own"
     if any(str(unit.get("name")) == "frontend" for unit in known):
-        yield "backend_units: a unit must not be named frontend, which is Vercel's deployment in snapshots and records. Choose another name"
+        yield (
+            "backend_units: a unit must not be named frontend, which is Vercel's deployment in snapshots and records."
+            " Choose another name"
+        )
 
 
 def _of_the_run(given: Given) -> Iterator[str]:
-    if given.playbook == "restore" and not any(is_set(given, name) for name in ("backup", "undo", "database_restore_adopt")):
+    if given.playbook == "restore" and not any(
+        is_set(given, name) for name in ("backup", "undo", "database_restore_adopt")
+    ):
         yield (
-            "backup is missing: name what is restored with -e backup=<name> or -e backup=latest (backups.yml lists them); "
-            "put back what a restore has replaced with -e undo=true"
+            "backup is missing: name what is restored with -e backup=<name> or -e backup=latest (backups.yml lists"
+            " them); put back what a restore has replaced with -e undo=true"
         )
     if given.playbook not in ("deploy", "preflight", "migrate"):
         return
-    if given.values.get("database_migrate_runner") == "platform" and "backend" in given.surfaces and "database" not in given.surfaces:
-        yield ("database_migrate_runner is platform, so the backend applies the migrations: add database to surfaces, or they run without a check and a backup")
+    if (
+        given.values.get("database_migrate_runner") == "platform"
+        and "backend" in given.surfaces
+        and "database" not in given.surfaces
+    ):
+        yield (
+            "database_migrate_runner is platform, so the backend applies the migrations: add database to surfaces, or"
+            " they run without a check and a backup"
+        )
     if set(given.surfaces) - {"edge"} and not is_set(given, "source_path"):
         yield "source_path is missing: set it to the checkout of the shop on this controller"
 
@@ -211,4 +238,7 @@ def _other_playbooks(given: Given) -> Iterator[str]:
         readers = RUN.get(name)
         if readers and given.playbook not in readers and not argument_spec.is_empty(given.values.get(name, True)):
             remedy = INSTEAD.get((given.playbook, name), "leave it out")
-            yield f"{name} is for {', '.join(f'{one}.yml' for one in readers)}, and {given.playbook}.yml does not read it: {remedy}"
+            yield (
+                f"{name} is for {', '.join(f'{one}.yml' for one in readers)}, and {given.playbook}.yml does not read"
+                f" it: {remedy}"
+            )

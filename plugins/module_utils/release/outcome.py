@@ -23,7 +23,11 @@ def failure(task: str, result: Mapping[str, Any] | None) -> str:
 def error_kinds(result: Mapping[str, Any] | None) -> list[str]:
     """Return the error kinds of a failed task and of its items."""
     results = [result or {}, *((result or {}).get("results") or [])]
-    return [str(one["error"]["kind"]) for one in results if isinstance(one.get("error"), Mapping) and one["error"].get("kind")]
+    return [
+        str(one["error"]["kind"])
+        for one in results
+        if isinstance(one.get("error"), Mapping) and one["error"].get("kind")
+    ]
 
 
 def timed_step(step: Mapping[str, Any], outcome: str, now: datetime) -> dict[str, Any]:
@@ -31,8 +35,12 @@ def timed_step(step: Mapping[str, Any], outcome: str, now: datetime) -> dict[str
     return {"name": step["name"], "outcome": outcome, "seconds": round(now.timestamp() - float(step["began"]), 1)}
 
 
-def incompatible(earlier: Sequence[str], applied: Sequence[str], accept_schema: str | None, snapshot: Units | None = None) -> list[str]:
-    """Return the applied migrations that the old release cannot run on and that were not accepted; none where there is no old release."""
+def incompatible(
+    earlier: Sequence[str], applied: Sequence[str], accept_schema: str | None, snapshot: Units | None = None
+) -> list[str]:
+    """Return the applied migrations that the old release cannot run on and that were not accepted; none
+    where there is no old release.
+    """
     if nothing_was_live(snapshot):
         return []
     return [name for name in dict.fromkeys([*earlier, *applied]) if name not in names(accept_schema)]
@@ -45,9 +53,18 @@ def nothing_was_live(snapshot: Units | None) -> bool:
 
 
 def live_now(
-    snapshot: Units, *, outcome: str, released: Units, target: Units, not_back: Missing, frontend_url: str, backend_url: str
+    snapshot: Units,
+    *,
+    outcome: str,
+    released: Units,
+    target: Units,
+    not_back: Missing,
+    frontend_url: str,
+    backend_url: str,
 ) -> dict[str, dict[str, str]]:
-    """Return the release that each unit serves after a run, and the public URLs. What is not known for sure is left out."""
+    """Return the release that each unit serves after a run, and the public URLs. What is not known for sure
+    is left out.
+    """
     units: dict[str, Mapping[str, Any]] = dict(snapshot)
     if outcome == "released":
         units |= released
@@ -56,8 +73,15 @@ def live_now(
     elif outcome not in ("checked", "failed", "migrated", "restored", "undone"):
         units = {}
     missing = {part["what"] for part in not_back}
-    live = {name: str(unit.get("release") or unit.get("id")) for name, unit in units.items() if unit.get("id") and name not in missing}
-    urls = {"frontend": frontend_url if "frontend" in live else "", "backend": backend_url if live.keys() - {"frontend"} else ""}
+    live = {
+        name: str(unit.get("release") or unit.get("id"))
+        for name, unit in units.items()
+        if unit.get("id") and name not in missing
+    }
+    urls = {
+        "frontend": frontend_url if "frontend" in live else "",
+        "backend": backend_url if live.keys() - {"frontend"} else "",
+    }
     return {"units": live, "urls": {name: url for name, url in urls.items() if url}}
 
 
@@ -69,12 +93,17 @@ def live_again(snapshot: Mapping[str, Mapping[str, Any]], not_back: Missing) -> 
     stopped = [name for name, unit in units.items() if not unit.get("id")]
     texts = [f"Live again: {', '.join(back)}."] if back else []
     if stopped:
-        texts.append(f"Nothing was live before in {', '.join(stopped)}: a unit of the backend is stopped again, a promoted frontend stays.")
+        texts.append(
+            f"Nothing was live before in {', '.join(stopped)}: a unit of the backend is stopped again, a promoted"
+            " frontend stays."
+        )
     return " ".join(texts)
 
 
 def put_back_message(not_back: Missing, *, step: str, why: str, live: str, broken_before: str = "") -> str:
-    """Return the message of a deploy that was rolled back. ``broken_before`` is the reason why the site was broken before; then nothing is verified."""
+    """Return the message of a deploy that was rolled back. ``broken_before`` is the reason why the site was
+    broken before; then nothing is verified.
+    """
     if not_back:
         head = f"ROLLBACK INCOMPLETE: {_list(not_back)}."
     elif broken_before:
@@ -85,20 +114,27 @@ def put_back_message(not_back: Missing, *, step: str, why: str, live: str, broke
     return _joined(head, f"{step or 'The deploy'} failed.", why, untouched, _reasons(not_back), live)
 
 
-def unsafe_message(migrations: Sequence[str], *, step: str, why: str, held: bool, not_held: Missing, backup: str) -> str:
-    """Return the choices after a migration that the old release cannot run on. ``backup`` is the name of the backup before it."""
+def unsafe_message(
+    migrations: Sequence[str], *, step: str, why: str, held: bool, not_held: Missing, backup: str
+) -> str:
+    """Return the choices after a migration that the old release cannot run on. ``backup`` is the name of
+    the backup before it.
+    """
     which = ", ".join(migrations)
     holding = "The shop is in maintenance."
     if not held:
-        holding = f"The shop could not be set to maintenance: {_reasons(not_held) or 'this run does not move the backend.'}"
+        holding = (
+            f"The shop could not be set to maintenance: {_reasons(not_held) or 'this run does not move the backend.'}"
+        )
     return _joined(
         "ROLLBACK UNSAFE: schema.",
         f"{step or 'The deploy'} failed.",
         why,
         f"The migration {which} was applied and is not backward compatible, so the old release was not restored on it.",
         holding,
-        "Choose: fix the new release and deploy it, which ends the maintenance; or roll back although the old code may not fit the schema, with rollback.yml "
-        f"-e accept_schema={','.join(migrations)}; or restore the backup {backup or 'from before the migration'}, which loses the data written since.",
+        "Choose: fix the new release and deploy it, which ends the maintenance; or roll back although the old code may"
+        f" not fit the schema, with rollback.yml -e accept_schema={','.join(migrations)}; or restore the backup"
+        f" {backup or 'from before the migration'}, which loses the data written since.",
     )
 
 
@@ -120,7 +156,11 @@ def rollback_message(not_back: Missing, *, release: str, changed: bool, reason: 
 
 def settling_message(journal: Mapping[str, Any], *, forward: bool) -> str:
     """Return the message about an unfinished run and how it is settled."""
-    kind, release, step = journal.get("kind", "deploy"), journal.get("release") or "an unknown release", journal.get("step") or "its first step"
+    kind, release, step = (
+        journal.get("kind", "deploy"),
+        journal.get("release") or "an unknown release",
+        journal.get("step") or "its first step",
+    )
     settling = "It is continued." if forward else "The release that was live before it is restored first."
     return f"The {kind} of {release} did not finish: it stopped in {step}. {settling}"
 

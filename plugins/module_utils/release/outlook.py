@@ -12,7 +12,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Outlook:
-    """What is known of a deploy that would follow. ``phases`` are its steps; the live deployments are as the platforms describe them."""
+    """What is known of a deploy that would follow. ``phases`` are its steps; the live deployments are as
+    the platforms describe them.
+    """
 
     storefront: str
     release: str
@@ -25,7 +27,12 @@ class Outlook:
 
 def message(seen: Outlook) -> str:
     """Return the verdict, and a line for each thing that a deploy would change."""
-    return "\n".join([f"GO: {seen.release} can go out to {seen.storefront}. Nothing was changed; a deploy would", *(f"- {line}" for line in changes(seen))])
+    return "\n".join(
+        [
+            f"GO: {seen.release} can go out to {seen.storefront}. Nothing was changed; a deploy would",
+            *(f"- {line}" for line in changes(seen)),
+        ]
+    )
 
 
 def changes(seen: Outlook) -> list[str]:

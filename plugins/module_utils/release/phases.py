@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Deploy:
-    """The facts that decide on the phases. ``idle`` are phases with nothing to do; ``held`` is whether an unfinished deploy left the shop in maintenance."""
+    """The facts that decide on the phases. ``idle`` are phases with nothing to do; ``held`` is whether an
+    unfinished deploy left the shop in maintenance.
+    """
 
     surfaces: Sequence[str]
     idle: Sequence[str] = ()
@@ -23,7 +25,8 @@ class Deploy:
         return surface in self.surfaces
 
 
-# Each phase is a role and its verb. A deploy takes the phases in this order; the condition decides whether it takes one.
+# Each phase is a role and its verb. A deploy takes the phases in this order; the condition decides whether it takes
+# one.
 ORDER: dict[str, Callable[[Deploy], bool]] = {
     "frontend.begin": lambda deploy: deploy.builds_first and deploy.moves("frontend"),
     "database.backup": lambda deploy: deploy.moves("database"),
@@ -58,7 +61,8 @@ def of_migration(idle: Sequence[str]) -> list[str]:
 def of_restore(surfaces: Sequence[str], *, undo: bool, swap: str, already: bool) -> list[str]:
     """Return the phases of restore.yml, in order. ``already`` is whether the wanted database is live already.
 
-    With a ``swap`` by another address, no unit has to stop: the old database becomes read-only, and partly updated units are completed.
+    With a ``swap`` by another address, no unit has to stop: the old database becomes read-only, and partly updated
+    units are completed.
     """
     if already:
         wanted = ["database.swap"] if swap == "url" else []

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 MARKS = re.compile(
-    r"FILL_IN|(?<![A-Za-z])(?:CHANGE[_ -]?ME|REPLACE[_ -]?ME|TODO|FIXME|TBD)(?![A-Za-z])|(?i:(?<![a-z0-9])x{3,}(?![a-z0-9]))"
-    r"|(?<![A-Za-z])YOUR[_-][A-Z][A-Z_-]+|(?i:(?<![a-z0-9-])change[_ -]?me(?![a-z]))|(?i:(?<![\w-])(?:[\w-]+\.)*example\.(?:com|org|net)(?![\w.-]*\w))"
+    r"FILL_IN|(?<![A-Za-z])(?:CHANGE[_ -]?ME|REPLACE[_"
+    r" -]?ME|TODO|FIXME|TBD)(?![A-Za-z])|(?i:(?<![a-z0-9])x{3,}(?![a-z0-9]))"
+    r"|(?<![A-Za-z])YOUR[_-][A-Z][A-Z_-]+|(?i:(?<![a-z0-9-])change[_"
+    r" -]?me(?![a-z]))|(?i:(?<![\w-])(?:[\w-]+\.)*example\.(?:com|org|net)(?![\w.-]*\w))"
 )
 ANGLED = re.compile(r"<[A-Za-z][^<>]*>")
 HINT = re.compile(r'FILL_IN[^"]*')
@@ -21,7 +23,8 @@ OBVIOUS = re.compile("FILL_IN")
 def found(name: str, value: Any, *, secret: bool = False, only_obvious: bool = False) -> list[str]:
     """Return an entry for each placeholder of a value, also inside of lists and dictionaries.
 
-    Of a secret nothing but the mark is quoted, unless the whole of it is one. ``only_obvious`` looks for FILL_IN alone, as in what a page has to contain.
+    Of a secret nothing but the mark is quoted, unless the whole of it is one. ``only_obvious`` looks for FILL_IN alone,
+    as in what a page has to contain.
     """
     marks = list(dict.fromkeys(mark for text in _texts(value) for mark in _marks(text, secret, only_obvious)))
     return [f"{name} is still to be filled in ({mark})" for mark in marks]

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rollout to a fleet, batch by batch: the storefronts that failed, those that have not started, and whether more may start."""
+"""The rollout to a fleet, batch by batch: the storefronts that failed, those that have not started, and
+whether more may start.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,8 @@ from typing import Any
 class Rollout:
     """The state of a rollout, as seen from the storefront ``here``.
 
-    ``everyone`` lists all storefronts in the order of the rollout. ``failed`` are those that failed, ``waiting`` those that
-    have not started, ``allowed`` is how many may fail before no further one starts.
+    ``everyone`` lists all storefronts in the order of the rollout. ``failed`` are those that failed, ``waiting`` those
+    that have not started, ``allowed`` is how many may fail before no further one starts.
     """
 
     everyone: Sequence[str]
@@ -42,13 +44,18 @@ class Rollout:
         if not self.waiting or len(failed) <= self.allowed:
             return ""
         return (
-            f"{', '.join(failed)} failed and rollout_failures_allowed is {self.allowed}, so these were not started: {', '.join(self.waiting)}. "
-            f"Correct what failed, then continue with --limit {','.join([*failed, *self.waiting])}"
+            f"{', '.join(failed)} failed and rollout_failures_allowed is {self.allowed}, so these were not started:"
+            f" {', '.join(self.waiting)}. Correct what failed, then continue with --limit"
+            f" {','.join([*failed, *self.waiting])}"
         )
 
 
-def stand(everyone: Sequence[str], facts: Mapping[str, Mapping[str, Any]], *, playing: Sequence[str], here: str, allowed: int) -> Rollout:
-    """Return the state of a rollout. ``facts`` are the variables of each storefront; ``playing`` are the storefronts that Ansible still runs."""
+def stand(
+    everyone: Sequence[str], facts: Mapping[str, Mapping[str, Any]], *, playing: Sequence[str], here: str, allowed: int
+) -> Rollout:
+    """Return the state of a rollout. ``facts`` are the variables of each storefront; ``playing`` are the
+    storefronts that Ansible still runs.
+    """
     started = [name for name in everyone if "rollout_started" in facts[name]]
     failed = [name for name in started if name not in playing or "rollout_failure" in facts[name]]
     waiting = [name for name in everyone if name not in started]

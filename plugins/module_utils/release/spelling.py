@@ -8,13 +8,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterable
 
-SHORT, MEDIUM = 4, 8  # characters: one slip in a name of up to MEDIUM, two in a longer one; in a short one none, as almost every word is near it
+# characters: one slip in a name of up to MEDIUM, two in a longer one; in a short one none, as almost every word is near
+# it
+SHORT, MEDIUM = 4, 8
 PREFIXES = ("frontend_", "backend_", "database_", "edge_", "verify_", "notify_", "release_", "rollout_", "preflight_")
 OTHERS = ("ansible_", "vault_", "awx_", "tower_", "eda_", "molecule_", "sandbox_", "_")
 
 
 def slips(one: str, other: str) -> int:
-    """Return how many letters were left out, added, replaced or swapped with their neighbour to make ``other`` of ``one``."""
+    """Return how many letters were left out, added, replaced or swapped with their neighbour to make
+    ``other`` of ``one``.
+    """
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, letter in enumerate(one, 1):
@@ -28,7 +32,9 @@ def slips(one: str, other: str) -> int:
 
 
 def nearest(name: str, known: Iterable[str], *, short: bool = False) -> str:
-    """Return the known name that ``name`` was meant to be, empty where none is near. ``short`` also looks at names of up to SHORT characters."""
+    """Return the known name that ``name`` was meant to be, empty where none is near. ``short`` also looks
+    at names of up to SHORT characters.
+    """
     plain = _plain(name)
     found = []
     for other in known:
@@ -51,11 +57,14 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return f": did you mean {like}?" if like else ""
 
 
-def strangers(given: Iterable[str], known: Collection[str], read: Collection[str], commanded: Collection[str]) -> list[str]:
+def strangers(
+    given: Iterable[str], known: Collection[str], read: Collection[str], commanded: Collection[str]
+) -> list[str]:
     """Return a problem for each variable that has to be a mistake.
 
-    Somebody's own variable is one that something of the inventory reads (``read``), or one that is neither near to one of ours nor begins with one of
-    our prefixes. ``commanded`` were given on the command line, where the short names belong.
+    Somebody's own variable is one that something of the inventory reads (``read``), or one that is neither near to one
+    of ours nor begins with one of our prefixes. ``commanded`` were given on the command line, where the short names
+    belong.
     """
     problems = []
     for name in given:
@@ -63,13 +72,16 @@ def strangers(given: Iterable[str], known: Collection[str], read: Collection[str
             continue
         near = nearest(name, known, short=name in commanded)
         if near:
-            problems.append(f"{name} is no variable of this collection: did you mean {near}? Nothing in the inventory reads it")
+            problems.append(
+                f"{name} is no variable of this collection: did you mean {near}? Nothing in the inventory reads it"
+            )
         elif name.startswith(PREFIXES):
             prefix = next(prefix for prefix in PREFIXES if name.startswith(prefix))
             ours = [one for one in known if one.startswith(prefix)]
             problems.append(
-                f"{name} is no variable of this collection{suggestion(name, ours)}, and nothing in the inventory reads it. Correct its name or delete it; "
-                f"give a variable of your own a name that does not begin with {prefix}"
+                f"{name} is no variable of this collection{suggestion(name, ours)}, and nothing in the inventory reads"
+                " it. Correct its name or delete it; give a variable of your own a name that does not begin with"
+                f" {prefix}"
             )
     return problems
 

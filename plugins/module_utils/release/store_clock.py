@@ -20,11 +20,14 @@ Clock = Callable[[], float]
 
 
 class StoreClock:
-    """Returns the store's time in seconds since 1970: the controller's ``clock``, corrected by the last known difference."""
+    """Returns the store's time in seconds since 1970: the controller's ``clock``, corrected by the last
+    known difference.
+    """
 
     def __init__(self, store: Store, clock: Clock = time.time) -> None:
         self._store, self._clock = store, clock
-        self.ahead: float | None = None  # seconds that the controller's clock is ahead; None where the store gives no time
+        # seconds that the controller's clock is ahead; None where the store gives no time
+        self.ahead: float | None = None
 
     def __call__(self) -> float:
         return self._clock() - (self.ahead or 0.0)
@@ -42,23 +45,31 @@ class StoreClock:
             return None
         now = self._clock()
         return (
-            f"The clock of this controller shows {iso(now)}, the clock of the store {self._store.describe()} shows {iso(now - self.ahead)}. "
-            f"They differ by {abs(self.ahead):.0f} s, but at most {APART:.0f} s are allowed."
+            f"The clock of this controller shows {iso(now)}, the clock of the store {self._store.describe()} shows"
+            f" {iso(now - self.ahead)}. They differ by {abs(self.ahead):.0f} s, but at most {APART:.0f} s are allowed."
         )
 
 
-def compare(store: Store, clock: Clock = time.time, *, tolerate: bool = False, warn: Callable[[str], None] = nothing) -> StoreClock:
-    """Return the clock of a store that has just answered. Raises ConfigError for a wrong clock of the controller; with ``tolerate`` it only warns."""
+def compare(
+    store: Store, clock: Clock = time.time, *, tolerate: bool = False, warn: Callable[[str], None] = nothing
+) -> StoreClock:
+    """Return the clock of a store that has just answered. Raises ConfigError for a wrong clock of the
+    controller; with ``tolerate`` it only warns.
+    """
     compared = StoreClock(store, clock)
     compared.set()
     wrong = compared.difference()
     if wrong and not tolerate:
         raise ConfigError(
-            f"{wrong} Correct the wrong clock, for example by NTP (timedatectl shows whether this machine is synchronised), and run the play again.",
+            f"{wrong} Correct the wrong clock, for example by NTP (timedatectl shows whether this machine is"
+            " synchronised), and run the play again.",
             code="clock",
         )
     if wrong:
         warn(f"{wrong} The lease and the ledger use the store's clock. Correct the wrong clock before the next deploy.")
     if compared.ahead is None:
-        warn(f"{store.describe()} gives no time (its answers have no valid Date), so this controller's clock could not be compared with it.")
+        warn(
+            f"{store.describe()} gives no time (its answers have no valid Date), so this controller's clock could not"
+            " be compared with it."
+        )
     return compared

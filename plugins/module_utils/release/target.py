@@ -19,7 +19,8 @@ Offered = Mapping[str, Sequence[Mapping[str, Any]]]
 
 @dataclass(frozen=True)
 class Known:
-    """The facts for a rollback. ``journal`` is that of an unfinished run, ``ledger`` the result of release_info, ``offered`` what the platforms can run again.
+    """The facts for a rollback. ``journal`` is that of an unfinished run, ``ledger`` the result of release_info,
+    ``offered`` what the platforms can run again.
 
     ``to`` is the release that the operator named.
     """
@@ -40,8 +41,9 @@ class Target:
 def choose(known: Known) -> Target:
     """Choose the target of each unit.
 
-    The journal of an unfinished run comes first: it has the releases that were live before. Then the ledger decides. Without
-    it the platforms decide: a release that every unit can run again if there is one, else the newest of each unit.
+    The journal of an unfinished run comes first: it has the releases that were live before. Then the ledger decides.
+    Without it the platforms decide: a release that every unit can run again if there is one, else the newest of each
+    unit.
     """
     unfinished = _unfinished(known)
     recorded = (known.ledger.get("target") or {}).get("units")
@@ -58,9 +60,13 @@ def _unfinished(known: Known) -> Units:
 
 
 def _from_platforms(known: Known) -> Units:
-    """Return the platforms' candidates without releases that failed or were withdrawn. The ledger lists those even where it has no target."""
+    """Return the platforms' candidates without releases that failed or were withdrawn. The ledger lists
+    those even where it has no target.
+    """
     bad = set() if known.to else set(known.ledger.get("unverified") or [])
-    offered = {name: [one for one in candidates if _suits(one, known.to, bad)] for name, candidates in known.offered.items()}
+    offered = {
+        name: [one for one in candidates if _suits(one, known.to, bad)] for name, candidates in known.offered.items()
+    }
     common = _common_release(list(offered.values()))
     chosen = {}
     for name, candidates in offered.items():
@@ -104,7 +110,11 @@ def refusal(known: Known) -> str:
     """Return the message when there is no target."""
     problem = f"A rollback to {known.to} is not possible." if known.to else "There is no release to roll back to."
     able = candidates(known)
-    choice = f"Possible targets: {', '.join(able[:SHOWN])}." if able else "The platforms have no older deployment that could run again."
+    choice = (
+        f"Possible targets: {', '.join(able[:SHOWN])}."
+        if able
+        else "The platforms have no older deployment that could run again."
+    )
     remedy = "Name one of them with -e to=<release>." if able else "Deploy a release with deploy.yml."
     return " ".join(part for part in ("Nothing was changed.", problem, _ledger_message(known), choice, remedy) if part)
 

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The live database replaced on its own server: a backup is restored beside it and takes its name. Undone the same way."""
+"""The live database replaced on its own server: a backup is restored beside it and takes its name. Undone
+the same way.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ from .source import fetched
 
 @dataclass
 class Swap:
-    """A database that takes the live one's place: ``staged`` by an earlier run, else restored from ``archive`` by ``tool``."""
+    """A database that takes the live one's place: ``staged`` by an earlier run, else restored from
+    ``archive`` by ``tool``.
+    """
 
     job: Job
     site: Site
@@ -43,23 +47,32 @@ class Swap:
         if self.job.state == "staged":
             self.report.count(replace_live.compare(self.site, successor))
             return self.report.as_result()
-        kept, losses, seconds = replace_live.put_in_place(self.site, successor, self.note, kind=self.kind, **self.job.swap_options)
+        kept, losses, seconds = replace_live.put_in_place(
+            self.site, successor, self.note, kind=self.kind, **self.job.swap_options
+        )
         self.report.count(losses)
         until = self.site.replaced_by_present(self.kind)[0].note["kept_until"]
         self.report.update(kept=kept, kept_until=until, **seconds)
         return self.report.as_result()
 
     def _stage(self) -> DatabaseRow:
-        assert self.archive and self.tool and self.report.staged
+        if not (self.archive and self.tool and self.report.staged):
+            raise AssertionError("what is not restored yet has an archive, a tool and a name")
         jobs = self.job.params["jobs"]
-        successor, self.report.verified = replace_live.stage(self.site, self.archive, self.tool, self.note, name=self.report.staged, jobs=jobs)
+        successor, self.report.verified = replace_live.stage(
+            self.site, self.archive, self.tool, self.note, name=self.report.staged, jobs=jobs
+        )
         return successor
 
 
 def restore(job: Job, site: Site, report: Report) -> Plan:
-    """Plan to restore a backup, as far as ``state`` says. Raises ConfigError for what cannot be done or was not approved."""
+    """Plan to restore a backup, as far as ``state`` says. Raises ConfigError for what cannot be done or was
+    not approved.
+    """
     params, database = job.params, report.database
-    archive = job.held.enter_context(fetch_file(params["file"], params["sha256"], job.heartbeat)) if params["file"] else None
+    archive = (
+        job.held.enter_context(fetch_file(params["file"], params["sha256"], job.heartbeat)) if params["file"] else None
+    )
     manifest = archive.manifest if archive else choose(job.store, params["backup"], job.prefix, job.live.name, job.warn)
     digest = manifest["sha256"]
     known = proofs(job.store, manifest, job.prefix, job.warn) if job.store and not archive else []
@@ -102,7 +115,9 @@ def undo(job: Job, site: Site, report: Report) -> Plan:
     if job.counts_losses_first:
         report.count(replace_live.compare(site, kept))
     before, after = f"{report.database} from {report.backup}", f"{report.database} as {kept.name}"
-    return approved(Plan({"database": before}, {"database": after}, todo=swap.apply, result=report.as_result()), report, job)
+    return approved(
+        Plan({"database": before}, {"database": after}, todo=swap.apply, result=report.as_result()), report, job
+    )
 
 
 def drop_expired(job: Job, site: Site, report: Report) -> Plan:

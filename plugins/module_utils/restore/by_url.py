@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The shop moved to a database at another address: where nothing can be renamed, or where a database that somebody else restored is adopted."""
+"""The shop moved to a database at another address: where nothing can be renamed, or where a database that
+somebody else restored is adopted.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ from .target import RestoreTarget
 
 @dataclass
 class Move:
-    """The shop's move to ``target``: to ``restored``, which an earlier run or somebody else restored, else to a restore of ``archive`` by ``tool``."""
+    """The shop's move to ``target``: to ``restored``, which an earlier run or somebody else restored, else
+    to a restore of ``archive`` by ``tool``.
+    """
 
     job: Job
     target: RestoreTarget
@@ -51,7 +55,8 @@ class Move:
         return report.as_result()
 
     def _load(self) -> DatabaseRow:
-        assert self.archive and self.tool and self.report.staged
+        if not (self.archive and self.tool and self.report.staged):
+            raise AssertionError("what is not restored yet has an archive, a tool and a name")
         how = {"name": self.report.staged, "jobs": self.job.params["jobs"], "ownership": self.ownership}
         restored, self.report.verified = self.target.load(self.archive, self.tool, self.note, **how)
         return restored
@@ -62,7 +67,9 @@ class Move:
         with closing(connect(job.target or site.server, heartbeat=job.heartbeat)) as connection:
             self.archive = archive or fetched(job, manifest, connection)
             self.tool, reasons = load.fit_for_trial(connection, self.archive, job.params["postgres_bin"], job.heartbeat)
-            with closing(connect(job.target or (job.live if site.present.open else site.server), heartbeat=job.heartbeat)) as inside:
+            with closing(
+                connect(job.target or (job.live if site.present.open else site.server), heartbeat=job.heartbeat)
+            ) as inside:
                 reasons += rights.withheld(inside, connection, self.archive, into=bool(job.target))
             self.ownership = not reasons
             if not job.target:
@@ -82,14 +89,18 @@ class Move:
 def move(job: Job, target: RestoreTarget, report: Report) -> Plan:
     """Plan to restore or adopt a database at another address and to leave the live one for it. Raises ConfigError."""
     params = job.params
-    archive = job.held.enter_context(fetch_file(params["file"], params["sha256"], job.heartbeat)) if params["file"] else None
+    archive = (
+        job.held.enter_context(fetch_file(params["file"], params["sha256"], job.heartbeat)) if params["file"] else None
+    )
     manifest = _manifest(job, archive)
     restored, serving = target.find_restored(manifest["sha256"]), target.serving()
     report.backup = manifest["name"]
     if serving and serving != restored:
         raise url_swap.already_left(job.live.name)
     if restored and serving:
-        report.update(already=True, serves=restored.name, kept=job.live.name, kept_until=restored.note.get("kept_until"))
+        report.update(
+            already=True, serves=restored.name, kept=job.live.name, kept_until=restored.note.get("kept_until")
+        )
         return nothing_to_do(report, restored.name)
     steps = Move(job, target, report, {"backup": manifest["name"], "sha256": manifest["sha256"]}, restored)
     if restored:
@@ -116,7 +127,10 @@ def move_back(job: Job, target: RestoreTarget, report: Report) -> Plan:
     if serving is None:
         restored = target.site.of_kind("restored")
         if not job.target and not restored:
-            raise ConfigError(f"There is nothing to undo: the shop was not moved away from {job.live.name} to another address.", code="nothing_to_undo")
+            raise ConfigError(
+                f"There is nothing to undo: the shop was not moved away from {job.live.name} to another address.",
+                code="nothing_to_undo",
+            )
         report.update(already=True, kept=job.target.name if job.target else restored[0].name)
         return nothing_to_do(report, report.database)
     report.backup = serving.note.get("backup")
@@ -130,4 +144,8 @@ def move_back(job: Job, target: RestoreTarget, report: Report) -> Plan:
         report.update(kept=serving.name, **known)
         return report.as_result()
 
-    return approved(Plan({"database": serving.name}, {"database": job.live.name}, todo=apply, result=report.as_result()), report, job)
+    return approved(
+        Plan({"database": serving.name}, {"database": job.live.name}, todo=apply, result=report.as_result()),
+        report,
+        job,
+    )

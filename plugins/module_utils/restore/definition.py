@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the SQL in an archive needs and how its foreign keys are checked best, read one object at a time: never all of it at once."""
+"""What the SQL in an archive needs and how its foreign keys are checked best, read one object at a time:
+never all of it at once.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ _BEGINNING = b"-- Name: "  # of the comment above each object in a script of pg_
 _NAME = r'("(?:[^"]|"")+"|[\w$]+)'
 _TABLE = re.compile(r"^CREATE (?:UNLOGGED )?TABLE (.+?) \((.*?)^\)", re.MULTILINE | re.DOTALL)
 _SORTED_FAST = re.compile(rf"^    {_NAME} (?:smallint|integer|bigint|uuid|numeric|oid|date|timestamp)\b", re.MULTILINE)
-_FOREIGN_KEY = re.compile(r"^ALTER TABLE (?:ONLY )?(.+)\n    ADD CONSTRAINT .+ FOREIGN KEY \((.+?)\) REFERENCES ", re.MULTILINE)
+_FOREIGN_KEY = re.compile(
+    r"^ALTER TABLE (?:ONLY )?(.+)\n    ADD CONSTRAINT .+ FOREIGN KEY \((.+?)\) REFERENCES ", re.MULTILINE
+)
 _VIEW = re.compile(r"^CREATE MATERIALIZED VIEW ", re.MULTILINE)
 _EXTENSION = re.compile(rf"^CREATE EXTENSION (?:IF NOT EXISTS )?{_NAME}", re.MULTILINE)
 _OWNER = re.compile(rf"^ALTER .* OWNER TO {_NAME};$", re.MULTILINE)
@@ -48,7 +52,10 @@ def _script(archive: Archive, tool: Tool, heartbeat: Callable[[], None]) -> Iter
         try:
             run_program(argv, heartbeat, {"pass_fds": archive.descriptors, "stdout": out}, "Reading the archive")
         except CommandFailed as error:
-            raise ConfigError(f"The backup {archive.manifest['name']} cannot be read by pg_restore {tool.version}: {error}", code="damaged") from None
+            raise ConfigError(
+                f"The backup {archive.manifest['name']} cannot be read by pg_restore {tool.version}: {error}",
+                code="damaged",
+            ) from None
         out.seek(0)
         yield from split(out)
 
@@ -84,12 +91,16 @@ def _names(found: Iterable[str]) -> frozenset[str]:
 
 
 def sorts_fast(texts: Iterable[str]) -> bool:
-    """Whether all foreign keys in SQL as pg_restore writes it are of types that sort fast. Not where it fills views too, whose queries nobody knows."""
+    """Whether all foreign keys in SQL as pg_restore writes it are of types that sort fast. Not where it
+    fills views too, whose queries nobody knows.
+    """
     fast: set[tuple[str, str]] = set()
     keys: set[tuple[str, str]] = set()
     for text in texts:
         if _VIEW.search(text):
             return False
-        fast.update((table, column) for table, columns in _TABLE.findall(text) for column in _SORTED_FAST.findall(columns))
+        fast.update(
+            (table, column) for table, columns in _TABLE.findall(text) for column in _SORTED_FAST.findall(columns)
+        )
         keys.update((table, column) for table, columns in _FOREIGN_KEY.findall(text) for column in columns.split(", "))
     return keys <= fast

@@ -22,12 +22,23 @@ from ..store.open import open_store
 
 
 class Job:
-    """The live database, the target and the store, and the module's options in ``params``. ``held`` is closed at the end. Raises ConfigError."""
+    """The live database, the target and the store, and the module's options in ``params``. ``held`` is
+    closed at the end. Raises ConfigError.
+    """
 
-    def __init__(self, params: Mapping[str, Any], *, warn: Callable[[str], None], heartbeat: Callable[[], None] = nothing, check_mode: bool = False) -> None:
+    def __init__(
+        self,
+        params: Mapping[str, Any],
+        *,
+        warn: Callable[[str], None],
+        heartbeat: Callable[[], None] = nothing,
+        check_mode: bool = False,
+    ) -> None:
         self.params, self.state, self.warn, self.check_mode = params, params["state"], warn, check_mode
         self.live = direct(params["database_url"], remedy="database_url")
-        self.target = direct(params["target_url"], option="target_url", remedy="target_url") if params["target_url"] else None
+        self.target = (
+            direct(params["target_url"], option="target_url", remedy="target_url") if params["target_url"] else None
+        )
         self.prefix, self.identity = folder(params["prefix"]), read_identity(params)
         self.now = datetime.now(UTC)
         self.held = ExitStack()
@@ -42,7 +53,8 @@ class Job:
         self._waiter.check("the restore")
         if self._waiter.clock() - self._began > self._waiter.timeout:
             raise WaitTimeout(
-                f"The restore was not done after {self._waiter.timeout:g} s (wait_timeout). The live database is unchanged. Increase wait_timeout."
+                f"The restore was not done after {self._waiter.timeout:g} s (wait_timeout). The live database is"
+                " unchanged. Increase wait_timeout."
             )
 
     @property
@@ -60,15 +72,25 @@ class Job:
         if params["adopt"] and not params["target_url"]:
             raise ConfigError("adopt is for a database that target_url names. Set that too.", code="bad_option")
         if params["target_url"] and params["swap"] == "rename" and params["state"] == "dropped":
-            raise ConfigError("The database in target_url is not this module's to drop. Leave target_url out.", code="bad_option")
-        if params["state"] in ("staged", "restored") and not params["adopt"] and not (params["backup"] or params["file"]):
-            raise ConfigError("Nothing says what to restore. Set backup, or file; or adopt with target_url.", code="bad_option")
+            raise ConfigError(
+                "The database in target_url is not this module's to drop. Leave target_url out.", code="bad_option"
+            )
+        if (
+            params["state"] in ("staged", "restored")
+            and not params["adopt"]
+            and not (params["backup"] or params["file"])
+        ):
+            raise ConfigError(
+                "Nothing says what to restore. Set backup, or file; or adopt with target_url.", code="bad_option"
+            )
         for option, least in (("jobs", 1), ("keep", 0), ("lock_timeout", 0)):
             if params[option] < least:
                 raise ConfigError(f"{option} is {params[option]}. Give {least} or more.")
         if params["approve"] not in (None, "", live):
             raise ConfigError(
-                f"approve names {params['approve']}, and the live database is {live}. Check whether this is the right database.", code="not_approved"
+                f"approve names {params['approve']}, and the live database is {live}. Check whether this is the right"
+                " database.",
+                code="not_approved",
             )
 
 
@@ -100,7 +122,9 @@ class Report:
             setattr(self, name, value)
 
     def count(self, found: Losses) -> None:
-        self.update(losses=found.rows, lost_rows=total(found.rows), sequences=found.sequences, not_counted=found.not_counted)
+        self.update(
+            losses=found.rows, lost_rows=total(found.rows), sequences=found.sequences, not_counted=found.not_counted
+        )
 
     def as_result(self) -> dict[str, Any]:
         return {"restore": {each.name: getattr(self, each.name) for each in fields(self)}}
@@ -109,10 +133,15 @@ class Report:
         if self.losses is None:
             text = "What would be lost is counted by state: staged."
         else:
-            tables = "; ".join(f"{table}: {', '.join(f'{rows} {how}' for how, rows in counted.items() if rows)}" for table, counted in self.losses.items())
+            tables = "; ".join(
+                f"{table}: {', '.join(f'{rows} {how}' for how, rows in counted.items() if rows)}"
+                for table, counted in self.losses.items()
+            )
             text = f"{self.lost_rows} rows would not be what they are now ({tables or 'none'})."
         if self.sequences:
-            text += f" These sequences would give out numbers again that were given out since: {', '.join(self.sequences)}."
+            text += (
+                f" These sequences would give out numbers again that were given out since: {', '.join(self.sequences)}."
+            )
         if self.not_counted:
             kinds = [f"{kind.replace('_', ' ')} ({', '.join(names)})" for kind, names in self.not_counted.items()]
             text += f" Not counted: {'; '.join(kinds)}."
@@ -124,11 +153,16 @@ def nothing_to_do(report: Report, serves: str) -> Plan:
 
 
 def approved(plan: Plan, report: Report, job: Job) -> Plan:
-    """Return the plan. Raises ConfigError with what would be lost when it was not approved; check mode warns instead."""
+    """Return the plan. Raises ConfigError with what would be lost when it was not approved; check mode
+    warns instead.
+    """
     if job.params["approve"]:
         return plan
     live = job.live.name
-    error = ConfigError(f"Replacing {live} has not been approved. {report.losses_in_words()} Set approve: {live} to do it.", code="not_approved")
+    error = ConfigError(
+        f"Replacing {live} has not been approved. {report.losses_in_words()} Set approve: {live} to do it.",
+        code="not_approved",
+    )
     error.result.update(report.as_result())
     if not job.check_mode:
         raise error

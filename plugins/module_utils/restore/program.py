@@ -20,11 +20,19 @@ from ..postgres.programs import own_environment
 from ..postgres.sql_states import restore_advice
 
 
-def run_program(argv: list[str], heartbeat: Callable[[], None], options: Mapping[str, Any], what: str, secrets: Iterable[str] = ()) -> None:
-    """Run a program with more ``options`` of ``spawn``. Raises CommandFailed with its last words, and whatever ``heartbeat`` raises."""
+def run_program(
+    argv: list[str], heartbeat: Callable[[], None], options: Mapping[str, Any], what: str, secrets: Iterable[str] = ()
+) -> None:
+    """Run a program with more ``options`` of ``spawn``. Raises CommandFailed with its last words, and
+    whatever ``heartbeat`` raises.
+    """
     with ExitStack() as stack:
         said = stack.enter_context(tempfile.TemporaryFile())
-        process = spawn(argv, **{"env": own_environment(), "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **options}, stderr=said)
+        process = spawn(
+            argv,
+            **{"env": own_environment(), "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **options},
+            stderr=said,
+        )
         stack.callback(kill, process)
         tick = paced(heartbeat)
         while True:
@@ -37,7 +45,9 @@ def run_program(argv: list[str], heartbeat: Callable[[], None], options: Mapping
         if process.returncode != 0:
             said.seek(0)
             words = redact(said.read()[-2000:].decode(errors="replace").strip(), secrets)
-            failure = CommandFailed(f"{what} ended with exit code {process.returncode}: {words}", code=str(process.returncode))
+            failure = CommandFailed(
+                f"{what} ended with exit code {process.returncode}: {words}", code=str(process.returncode)
+            )
             if more := restore_advice(words):
                 failure.advise(more)
             raise failure

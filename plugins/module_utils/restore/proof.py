@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A backup restored into a scratch database: what came of it is its proof, and while the database lasts a migration can be rehearsed on it."""
+"""A backup restored into a scratch database: what came of it is its proof, and while the database lasts a
+migration can be rehearsed on it.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ UNKNOWN = ("at", "recovery_seconds", "seconds", "tables", "rows", "compared", "c
 
 @dataclass(frozen=True)
 class Trial:
-    """``database`` is the restored one, ``leftovers`` are the scratch databases of killed runs that were dropped first."""
+    """``database`` is the restored one, ``leftovers`` are the scratch databases of killed runs that were
+    dropped first.
+    """
 
     database: Database
     leftovers: list[str]
@@ -36,7 +40,9 @@ class Trial:
 
 
 def announced(manifest: Manifest, place: ScratchServer) -> dict[str, Any]:
-    """Return what a proof will say as far as it is known before; asks the server of ``place``. Raises Unreachable and ConfigError."""
+    """Return what a proof will say as far as it is known before; asks the server of ``place``. Raises
+    Unreachable and ConfigError.
+    """
     with closing(connect(place.server)) as connection:
         ((version,),) = query(connection, "SELECT split_part(current_setting('server_version'), ' ', 1)")
     return {
@@ -85,7 +91,12 @@ def restored(
             loaded = time.monotonic()
             found = verify.verify(database, manifest, heartbeat)
             done, now = time.monotonic(), datetime.now(UTC)
-            parts = {"fetch": fetched - began, "load": loaded - loading, "analyze": found.pop("analyze_seconds"), "verify": found.pop("verify_seconds")}
+            parts = {
+                "fetch": fetched - began,
+                "load": loaded - loading,
+                "analyze": found.pop("analyze_seconds"),
+                "verify": found.pop("verify_seconds"),
+            }
             told = {
                 "at": now.isoformat(timespec="seconds"),
                 "unproven": unproven,

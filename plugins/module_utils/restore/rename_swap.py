@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Put another database under the live one's name, in one statement on the server: it is done or undone whatever becomes of this process."""
+"""Put another database under the live one's name, in one statement on the server: it is done or undone
+whatever becomes of this process.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,9 @@ from ..postgres.databases import DatabaseRow, noted
 
 PATIENCE = 1000  # turns of 10 ms for sessions to end
 
-# Shutting out, ending and renaming are one statement, so that a killed client leaves no database that is shut: the server goes through with it, and opens
-# them again when it cannot. Only a crash of the server in between leaves the live one shut, under its own name; the next run opens it.
+# Shutting out, ending and renaming are one statement, so that a killed client leaves no database that is shut: the
+# server goes through with it, and opens them again when it cannot. Only a crash of the server in between leaves the
+# live one shut, under its own name; the next run opens it.
 EXCHANGE = """
 DO $swap$
 DECLARE
@@ -66,7 +69,8 @@ SELECT rolsuper OR rolcreatedb, pg_has_role(datdba, 'USAGE'), pg_get_userbyid(da
   rolsuper OR pg_has_role(session_user, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE')
 FROM pg_database, pg_roles WHERE datname = %s AND rolname = current_user
 """
-# Whom this user may not end: a superuser's session is a superuser's to end, another's takes its role or pg_signal_backend.
+# Whom this user may not end: a superuser's session is a superuser's to end, another's takes its role or
+# pg_signal_backend.
 FOREIGN = """
 SELECT DISTINCT usename FROM pg_stat_activity a JOIN pg_roles s ON s.oid = usesysid, pg_roles me
 WHERE datname = %s AND me.rolname = current_user AND NOT me.rolsuper
@@ -75,22 +79,35 @@ AND (s.rolsuper OR NOT (pg_has_role(usesysid, 'USAGE') OR pg_has_role('pg_signal
 
 
 def lacking(connection: Any, live: Database) -> tuple[str, list[str]]:
-    """Return (this user, everything that it lacks for a swap by rename). Raises ConfigError when there is no such database."""
+    """Return (this user, everything that it lacks for a swap by rename). Raises ConfigError when there is
+    no such database.
+    """
     rows = query(connection, RIGHTS, [live.name])
     if not rows:
-        raise ConfigError(f"There is no database {live.name} on {live.host}:{live.port}. Correct {live.option}.", code="no_database")
+        raise ConfigError(
+            f"There is no database {live.name} on {live.host}:{live.port}. Correct {live.option}.", code="no_database"
+        )
     ((creates, owns, owner, of_superuser, user, login, ends_itself),) = rows
     lacks = []
     if not creates:
         lacks.append(f"the right to create databases (as a superuser: ALTER ROLE {user} CREATEDB)")
     if not owns:
-        way = f"as {owner}: ALTER DATABASE {live.name} OWNER TO {user}" if of_superuser else f"give the URL of {owner}, or GRANT {owner} TO {user}"
+        way = (
+            f"as {owner}: ALTER DATABASE {live.name} OWNER TO {user}"
+            if of_superuser
+            else f"give the URL of {owner}, or GRANT {owner} TO {user}"
+        )
         lacks.append(f"the ownership of {live.name}, which belongs to {owner} ({way})")
     if not ends_itself:  # ALTER ROLE … SET role: the sessions of this module are the login's
-        lacks.append(f"the right to end the sessions of {login}, as whom {user} logs in (GRANT pg_signal_backend TO {user})")
+        lacks.append(
+            f"the right to end the sessions of {login}, as whom {user} logs in (GRANT pg_signal_backend TO {user})"
+        )
     foreign = [role for (role,) in query(connection, FOREIGN, [live.name])]
     if foreign:
-        lacks.append(f"the right to end the sessions of {', '.join(foreign)} in it (end them; or GRANT pg_signal_backend TO {user}, save for superusers)")
+        lacks.append(
+            f"the right to end the sessions of {', '.join(foreign)} in it (end them; or GRANT pg_signal_backend TO"
+            f" {user}, save for superusers)"
+        )
     return user, lacks
 
 
@@ -110,10 +127,20 @@ def refuse_without_rights(connection: Any, live: Database) -> None:
         )
 
 
-def exchange(connection: Any, live: DatabaseRow, successor: DatabaseRow, predecessor: str, *, note: Mapping[str, Any], last: list[int]) -> None:
-    """Put ``successor`` under the name of ``live``, which is called ``predecessor`` from then on and marked with ``note``.
+def exchange(
+    connection: Any,
+    live: DatabaseRow,
+    successor: DatabaseRow,
+    predecessor: str,
+    *,
+    note: Mapping[str, Any],
+    last: list[int],
+) -> None:
+    """Put ``successor`` under the name of ``live``, which is called ``predecessor`` from then on and marked with
+    ``note``.
 
-    Every session in either is ended, those of the processes ``last`` after all others. Raises RunbookError, and nothing is changed then.
+    Every session in either is ended, those of the processes ``last`` after all others. Raises RunbookError, and nothing
+    is changed then.
     """
     values = {
         "live": live.name,
@@ -129,12 +156,14 @@ def exchange(connection: Any, live: DatabaseRow, successor: DatabaseRow, predece
     except psycopg2.Error as error:
         if not error.pgcode or connection.closed:
             raise RunbookError(
-                f"The connection broke off while {successor.name} was to be called {live.name}, so it is unknown whether it is. Run the play again: it tells.",
+                f"The connection broke off while {successor.name} was to be called {live.name}, so it is unknown"
+                " whether it is. Run the play again: it tells.",
                 code="unknown",
             ) from None
         raise RunbookError(
-            f"{live.name} is live as it was, and open: {successor.name} could not take its name. The server's words: {error.diag.message_primary}. "
-            "End what holds it (sessions, prepared transactions), and run the play again.",
+            f"{live.name} is live as it was, and open: {successor.name} could not take its name. The server's words:"
+            f" {error.diag.message_primary}. End what holds it (sessions, prepared transactions), and run the play"
+            " again.",
             code=error.pgcode,
         ) from None
 

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The live database replaced by a restored one: staged beside it, verified, compared, swapped in, and swapped back.
 
-What was done is read from the server alone. A database name@incoming-… is being loaded, and is used once its note says verified; name@before-… was
-live until a restore, name@undone-… was restored until it was taken back, and their notes name the database that took their place, by its oid.
+What was done is read from the server alone. A database name@incoming-… is being loaded, and is used once its note says
+verified; name@before-… was live until a restore, name@undone-… was restored until it was taken back, and their notes
+name the database that took their place, by its oid.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ from . import load, rename_swap, url_swap, verify
 
 @dataclass
 class Site:
-    """The live database, ``present``, what this collection made of it, and ``server``, another database of its server, with a connection to it."""
+    """The live database, ``present``, what this collection made of it, and ``server``, another database of
+    its server, with a connection to it.
+    """
 
     live: Database
     server: Database
@@ -47,29 +50,42 @@ class Site:
 
     def staged(self, sha256: str) -> DatabaseRow | None:
         """Return the database that holds this backup, restored and verified."""
-        entries = [entry for entry in self.of_kind("incoming", "restored") if entry.note.get("state") in ("verified", "serving")]
+        entries = [
+            entry
+            for entry in self.of_kind("incoming", "restored")
+            if entry.note.get("state") in ("verified", "serving")
+        ]
         return next((entry for entry in entries if entry.note.get("sha256") == sha256), None)
 
 
 def inspect_server(live: Database, maintenance: str, heartbeat: Callable[[], None], held: ExitStack) -> Site:
     """Find out what there is. Raises ConfigError when it cannot be looked at."""
     if live.name == maintenance:
-        raise ConfigError(f"maintenance_database is {maintenance}, the live one, which nobody may be connected to. Name another.", code="bad_option")
+        raise ConfigError(
+            f"maintenance_database is {maintenance}, the live one, which nobody may be connected to. Name another.",
+            code="bad_option",
+        )
     server = beside(live, maintenance)
     admin = held.enter_context(closing(connect(server, heartbeat=heartbeat)))
     query(admin, "SET statement_timeout = 0")
     present, related = databases.family(admin, live.name)
     if not present:
-        raise ConfigError(f"There is no database {live.name} on this server any more. Correct database_url.", code="no_database")
+        raise ConfigError(
+            f"There is no database {live.name} on this server any more. Correct database_url.", code="no_database"
+        )
     return Site(live, server, admin, present, related, heartbeat)
 
 
 def choose_swap(site: Site, wanted: str, *, elsewhere: bool, undo: bool) -> tuple[str, str | None]:
-    """Return (``rename`` or ``url``, why it is url). ``wanted`` may be ``auto``; ``elsewhere`` tells that another database was named. Raises ConfigError."""
+    """Return (``rename`` or ``url``, why it is url). ``wanted`` may be ``auto``; ``elsewhere`` tells that
+    another database was named. Raises ConfigError.
+    """
     if elsewhere or wanted == "url":
         return "url", "target_url names another database" if elsewhere else "it was asked for"
     left = url_swap.is_left(site.admin, site.live.name)
-    back = any(entry.note.get("state") == "undone" for entry in site.of_kind("restored")) and not site.replaced_by_present("before")
+    back = any(
+        entry.note.get("state") == "undone" for entry in site.of_kind("restored")
+    ) and not site.replaced_by_present("before")
     if wanted == "auto" and (left or (undo and back)):
         return "url", f"{site.live.name} was left that way"
     if left:
@@ -82,9 +98,14 @@ def choose_swap(site: Site, wanted: str, *, elsewhere: bool, undo: bool) -> tupl
 
 
 def begin(site: Site) -> None:
-    """Let nobody else restore this database, and open it where a crash of its server left it shut. Raises ConfigError."""
+    """Let nobody else restore this database, and open it where a crash of its server left it shut. Raises
+    ConfigError.
+    """
     if not databases.reserve_soon(site.admin, f"restore {site.live.name}"):
-        raise ConfigError(f"Another run restores {site.live.name} at this time. Wait for its end, then run the play again.", code="busy")
+        raise ConfigError(
+            f"Another run restores {site.live.name} at this time. Wait for its end, then run the play again.",
+            code="busy",
+        )
     if not site.present.open:
         rename_swap.reopen(site.admin, site.live.name)
 
@@ -92,7 +113,9 @@ def begin(site: Site) -> None:
 def stage(
     site: Site, archive: Archive, tool: Tool, note: dict[str, Any], *, name: str, jobs: int, ownership: bool = True
 ) -> tuple[DatabaseRow, dict[str, Any]]:
-    """Restore an archive beside the live database and return (it, what was verified). It is dropped when that fails, and what killed runs left always."""
+    """Restore an archive beside the live database and return (it, what was verified). It is dropped when
+    that fails, and what killed runs left always.
+    """
     for left in site.of_kind("incoming"):
         drop(site.admin, site.server, left.name)
     target, began = beside(site.live, name), time.monotonic()
@@ -121,7 +144,10 @@ def _drop(site: Site, name: str) -> None:
 
 def compare(site: Site, other: DatabaseRow) -> Losses:
     """Return what the live database holds that ``other`` does not, while both are in use."""
-    with closing(open_side(site.live, site.heartbeat)) as here, closing(open_side(beside(site.live, other.name), site.heartbeat)) as there:
+    with (
+        closing(open_side(site.live, site.heartbeat)) as here,
+        closing(open_side(beside(site.live, other.name), site.heartbeat)) as there,
+    ):
         return differences(here, there)
 
 
@@ -142,12 +168,22 @@ def put_in_place(
         site.heartbeat()
         shut = time.monotonic()
         until = (now + keep).isoformat(timespec="seconds")
-        kept = {"kind": kind, "of": site.live.name, "live": successor.oid, "swapped_at": now.isoformat(timespec="seconds"), "kept_until": until, **note}
+        kept = {
+            "kind": kind,
+            "of": site.live.name,
+            "live": successor.oid,
+            "swapped_at": now.isoformat(timespec="seconds"),
+            "kept_until": until,
+            **note,
+        }
         rename_swap.exchange(site.admin, site.present, successor, name, note=kept, last=[here.info.backend_pid])
         done = time.monotonic()
     present, site.related = databases.family(site.admin, site.live.name)
     if present is None or present.oid != successor.oid or not present.open:
-        raise RunbookError(f"{site.live.name} is not the database that was to be put there. Somebody else renames databases too: look at the server.")
+        raise RunbookError(
+            f"{site.live.name} is not the database that was to be put there. Somebody else renames databases too: look"
+            " at the server."
+        )
     site.present = present
     with closing(connect(site.live, heartbeat=site.heartbeat)) as served:
         query(served, "SELECT 1")
@@ -169,11 +205,16 @@ def _until(entry: DatabaseRow) -> datetime:
 
 
 def undoable(site: Site, now: datetime) -> DatabaseRow | None:
-    """Return the database that can be put back, None when that was done already. Raises ConfigError when there is none."""
+    """Return the database that can be put back, None when that was done already. Raises ConfigError when
+    there is none.
+    """
     kept = site.replaced_by_present("before")
     if kept and _until(kept[0]) > now:
         return kept[0]
     if site.replaced_by_present("undone"):
         return None
     late = f" {kept[0].name} was kept until {kept[0].note.get('kept_until')}." if kept else ""
-    raise ConfigError(f"There is nothing to undo: no restore put {site.live.name} in place whose predecessor is still kept.{late}", code="nothing_to_undo")
+    raise ConfigError(
+        f"There is nothing to undo: no restore put {site.live.name} in place whose predecessor is still kept.{late}",
+        code="nothing_to_undo",
+    )

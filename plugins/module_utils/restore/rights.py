@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the user of a restore may do, tried before it begins: by object kind, in a transaction that is undone.
 
-A superuser may do everything. To others each kind of object is another question to the server, and only the server knows the answer: vendors let their
-users do more than PostgreSQL does. No table of the database is touched: the objects that are made for it have a schema of their own.
+A superuser may do everything. To others each kind of object is another question to the server, and only the server
+knows the answer: vendors let their users do more than PostgreSQL does. No table of the database is touched: the objects
+that are made for it have a schema of their own.
 """
 
 from __future__ import annotations
@@ -28,11 +29,27 @@ from ..postgres.globals import identifier, literal
 PROBE = identifier("storefront.runbook tries")  # a schema, and whatever else needs a name
 TEMPORARY = "pg_temp"  # where this user may not make a schema: for routines alone
 DENIED = "42501"  # insufficient_privilege
-# Their statements are tried as they are: the server looks at the rights before it looks whether there is one of this name.
+# Their statements are tried as they are: the server looks at the rights before it looks whether there is one of this
+# name.
 AS_IT_IS = frozenset(
     {
-        *("ACCESS METHOD", "CAST", "EVENT TRIGGER", "FOREIGN DATA WRAPPER", "OPERATOR CLASS", "OPERATOR FAMILY", "PROCEDURAL LANGUAGE"),
-        *("PUBLICATION TABLES IN SCHEMA", "SECURITY LABEL", "SERVER", "TEXT SEARCH PARSER", "TEXT SEARCH TEMPLATE", "TRANSFORM"),
+        *(
+            "ACCESS METHOD",
+            "CAST",
+            "EVENT TRIGGER",
+            "FOREIGN DATA WRAPPER",
+            "OPERATOR CLASS",
+            "OPERATOR FAMILY",
+            "PROCEDURAL LANGUAGE",
+        ),
+        *(
+            "PUBLICATION TABLES IN SCHEMA",
+            "SECURITY LABEL",
+            "SERVER",
+            "TEXT SEARCH PARSER",
+            "TEXT SEARCH TEMPLATE",
+            "TRANSFORM",
+        ),
     }
 )
 ROUTINES = re.compile(r'^(CREATE (?:FUNCTION|PROCEDURE|AGGREGATE) )(?:"(?:[^"]|"")*"|[\w$]+)\.')
@@ -43,19 +60,21 @@ PUBLIC_IS_OPEN = 150000  # below this version of the server everybody may create
 ME = """
 SELECT current_user::text, rolsuper, CASE WHEN pg_has_role(datdba, 'MEMBER') THEN pg_get_userbyid(datdba) ELSE current_user END
 FROM pg_roles, pg_database WHERE rolname = current_user AND datname = current_database()
-"""
+"""  # noqa: E501
 EXTENSIONS = """
 SELECT a.name::text, superuser AND NOT trusted, CASE WHEN x.oid IS NULL THEN NULL ELSE pg_has_role(extowner, 'USAGE') END
 FROM pg_available_extensions a JOIN pg_available_extension_versions v ON v.name = a.name AND version = default_version
 LEFT JOIN pg_extension x ON extname = a.name
-"""
+"""  # noqa: E501
 TABLESPACES = "SELECT spcname::text, has_tablespace_privilege(oid, 'CREATE') FROM pg_tablespace"
 NO_GRANT = "no right that can be granted lets {user} create it: drop it before the backup, or let a superuser restore"
 
 
 @dataclass
 class Lacks:
-    """``objects`` cannot be made, ``ownership`` cannot be given: each says what it is and how the user gets the right."""
+    """``objects`` cannot be made, ``ownership`` cannot be given: each says what it is and how the user gets
+    the right.
+    """
 
     user: str
     objects: list[str] = field(default_factory=list)
@@ -63,7 +82,9 @@ class Lacks:
 
 
 def refuse_without(inside: Any, elsewhere: Any, archive: Archive, *, into: bool = False) -> None:
-    """Raise ConfigError that names every right for restoring an archive that the user lacks. The connections are those of ``lacking``."""
+    """Raise ConfigError that names every right for restoring an archive that the user lacks. The
+    connections are those of ``lacking``.
+    """
     contents = archive.contents
     if contents:
         found = lacking(inside, elsewhere, contents, into=into)
@@ -71,7 +92,9 @@ def refuse_without(inside: Any, elsewhere: Any, archive: Archive, *, into: bool 
 
 
 def withheld(inside: Any, elsewhere: Any, archive: Archive, *, into: bool = False) -> list[str]:
-    """Return why the user may not restore owners and grants, nothing where it may. Raises ConfigError for what a restore cannot do without."""
+    """Return why the user may not restore owners and grants, nothing where it may. Raises ConfigError for
+    what a restore cannot do without.
+    """
     contents = archive.contents
     if not contents:
         return []
@@ -82,14 +105,18 @@ def withheld(inside: Any, elsewhere: Any, archive: Archive, *, into: bool = Fals
 
 def _refuse(archive: Archive, user: str, lacks: list[str]) -> None:
     if lacks:
-        raise ConfigError(f"The backup {archive.manifest['name']} cannot be restored here by {user}, who lacks {'; and '.join(lacks)}.", code="no_rights")
+        raise ConfigError(
+            f"The backup {archive.manifest['name']} cannot be restored here by {user}, who lacks"
+            f" {'; and '.join(lacks)}.",
+            code="no_rights",
+        )
 
 
 def lacking(inside: Any, elsewhere: Any, contents: Contents, *, into: bool) -> Lacks:
     """Try what restoring an archive takes.
 
-    ``inside`` leads to the database that is restored into (``into``), or to one with the same owner as the new one will have; ``elsewhere`` to another
-    database of that server, or the same. Both are as they were afterwards.
+    ``inside`` leads to the database that is restored into (``into``), or to one with the same owner as the new one will
+    have; ``elsewhere`` to another database of that server, or the same. Both are as they were afterwards.
     """
     ((user, is_superuser, owner),) = query(inside, ME)
     found = Lacks(user, objects=list(_tablespaces(inside, contents, user)))
@@ -101,7 +128,9 @@ def lacking(inside: Any, elsewhere: Any, contents: Contents, *, into: bool) -> L
     with _undone(inside):
         execute(inside, "SET LOCAL search_path = ''")
         place = PROBE if _denied(inside, f"CREATE SCHEMA {PROBE}", keep=True) is None else TEMPORARY
-        if place == TEMPORARY and query(inside, "SELECT has_database_privilege(current_database(), 'TEMP')") == [(False,)]:
+        if place == TEMPORARY and query(inside, "SELECT has_database_privilege(current_database(), 'TEMP')") == [
+            (False,)
+        ]:
             place = ""  # the rights in this database tell nothing of those in the new one
         found.objects += _made(inside, contents, user, place)
         found.ownership += _owned(inside, contents, owner, place)
@@ -120,7 +149,8 @@ def _undone(connection: Any) -> Iterator[None]:
 
 
 def _denied(connection: Any, *statements: str, keep: bool = False) -> str | None:
-    """Try statements and return the server's words where it denies the right; None also where they fail for another reason, such as a name that is taken.
+    """Try statements and return the server's words where it denies the right; None also where they fail for another
+    reason, such as a name that is taken.
 
     Each is run from within PL/pgSQL, where none can end the transaction that is undone.
     """
@@ -140,9 +170,15 @@ def _tablespaces(connection: Any, contents: Contents, user: str) -> Iterator[str
     allowed: Mapping[str, bool] = dict(query(connection, TABLESPACES))
     for name in sorted({item.tablespace for item in contents.items if item.tablespace}):
         if name not in allowed:
-            yield f"the tablespace {name}, which this server does not have (as a superuser: CREATE TABLESPACE {identifier(name)} LOCATION …)"
+            yield (
+                f"the tablespace {name}, which this server does not have (as a superuser: CREATE TABLESPACE"
+                f" {identifier(name)} LOCATION …)"
+            )
         elif not allowed[name]:
-            yield f"the right to create in the tablespace {name} (GRANT CREATE ON TABLESPACE {identifier(name)} TO {identifier(user)})"
+            yield (
+                f"the right to create in the tablespace {name} (GRANT CREATE ON TABLESPACE {identifier(name)} TO"
+                f" {identifier(user)})"
+            )
 
 
 def _extensions(inside: Any, elsewhere: Any, contents: Contents, user: str, *, into: bool) -> Iterator[str]:
@@ -150,12 +186,14 @@ def _extensions(inside: Any, elsewhere: Any, contents: Contents, user: str, *, i
     taken = {name for (name,) in query(elsewhere, "SELECT extname::text FROM pg_extension")}
     for name in contents.names("EXTENSION"):
         closed, owned = known.get(name, (False, None))
-        if not closed or (owned is not None and (into or owned)):  # it is there already, or this user has created it before
+        # it is there already, or this user has created it before
+        if not closed or (owned is not None and (into or owned)):
             continue
         if name in taken or _denied(elsewhere, f"CREATE EXTENSION {identifier(name)}"):
             yield (
-                f"the right to create the extension {name} (it is not trusted, so no right lets {user} create it: drop it before the backup; or name as "
-                f"target_url an empty database in which a superuser ran CREATE EXTENSION {identifier(name)})"
+                f"the right to create the extension {name} (it is not trusted, so no right lets {user} create it: drop"
+                " it before the backup; or name as target_url an empty database in which a superuser ran CREATE"
+                f" EXTENSION {identifier(name)})"
             )
 
 
@@ -164,8 +202,14 @@ def _made(connection: Any, contents: Contents, user: str, place: str) -> Iterato
         statement = _statement(item, place)
         words = _denied(connection, statement) if statement else None
         if words:
-            setting = SETTING.search(item.makes) if item.kind in ("FUNCTION", "PROCEDURE") and connection.server_version >= PUBLIC_IS_OPEN else None
-            remedy = f"GRANT SET ON PARAMETER {setting[1]} TO {identifier(user)}" if setting else NO_GRANT.format(user=user)
+            setting = (
+                SETTING.search(item.makes)
+                if item.kind in ("FUNCTION", "PROCEDURE") and connection.server_version >= PUBLIC_IS_OPEN
+                else None
+            )
+            remedy = (
+                f"GRANT SET ON PARAMETER {setting[1]} TO {identifier(user)}" if setting else NO_GRANT.format(user=user)
+            )
             yield f"the right to create the {item.kind.lower()} {item.name} ({words}; {remedy})"
 
 
@@ -181,7 +225,9 @@ def _statement(item: Item, place: str) -> str | None:
 
 
 def _owned(connection: Any, contents: Contents, owner: str, place: str) -> Iterator[str]:
-    """Try to give away a table in a schema of the same owner as each, which is what it takes for every kind that a schema holds."""
+    """Try to give away a table in a schema of the same owner as each, which is what it takes for every kind
+    that a schema holds.
+    """
     schemas = {item.name: item.owner for item in contents.items if item.kind == "SCHEMA" and not is_public(item)}
     pairs: dict[tuple[str, str], Item] = {}
     for item in contents.items:
@@ -205,8 +251,9 @@ def _owned(connection: Any, contents: Contents, owner: str, place: str) -> Itera
         )
         if words:
             yield (
-                f"the right to give what is in the schema {item.schema} to {of_item}, such as the {item.kind.lower()} {item.name} ({words}; "
-                f"{of_item} has to be in the role that owns the schema: GRANT {identifier(of_schema)} TO {identifier(of_item)})"
+                f"the right to give what is in the schema {item.schema} to {of_item}, such as the {item.kind.lower()}"
+                f" {item.name} ({words}; {of_item} has to be in the role that owns the schema: GRANT"
+                f" {identifier(of_schema)} TO {identifier(of_item)})"
             )
 
 
@@ -216,17 +263,30 @@ def _granted(connection: Any, contents: Contents, user: str, superusers: set[str
         if item.kind == "DEFAULT ACL":
             for name in sorted(set(FOR_ROLE.findall(item.makes))):
                 role = name[1:-1].replace('""', '"') if name.startswith('"') else name
-                words = _denied(connection, f"ALTER DEFAULT PRIVILEGES FOR ROLE {name} GRANT SELECT ON TABLES TO {name}")
+                words = _denied(
+                    connection, f"ALTER DEFAULT PRIVILEGES FOR ROLE {name} GRANT SELECT ON TABLES TO {name}"
+                )
                 if words:
-                    yield f"the right to set the default privileges of {role} ({words}; {membership(role, user, superusers)})"
-        elif item.kind == "ACL" and (item.schema in ("pg_catalog", "information_schema") or "SET SESSION AUTHORIZATION" in item.makes):
+                    yield (
+                        f"the right to set the default privileges of {role} ({words};"
+                        f" {membership(role, user, superusers)})"
+                    )
+        elif item.kind == "ACL" and (
+            item.schema in ("pg_catalog", "information_schema") or "SET SESSION AUTHORIZATION" in item.makes
+        ):
             words = _denied(connection, item.makes)
             if words:
-                yield f"the right to grant what {item.name} has ({words}; {NO_GRANT.format(user=user).replace('create it: drop', 'grant it: revoke')})"
+                yield (
+                    f"the right to grant what {item.name} has ({words};"
+                    f" {NO_GRANT.format(user=user).replace('create it: drop', 'grant it: revoke')})"
+                )
 
 
 def membership(role: str, user: str, superusers: set[str]) -> str:
     """Return how a user gets the rights of a role. Nobody gets those of a superuser."""
     if role in superusers:
-        return f"{role} is a superuser, whose rights nobody should be granted: as {role} revoke or give away what is its own, and make another backup"
+        return (
+            f"{role} is a superuser, whose rights nobody should be granted: as {role} revoke or give away what is its"
+            " own, and make another backup"
+        )
     return f"GRANT {identifier(role)} TO {identifier(user)}"

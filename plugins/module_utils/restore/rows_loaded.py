@@ -12,12 +12,17 @@ from ..core import progress
 from ..core.errors import RunbookError
 from ..postgres.connection import Database, connect, query
 
-LOADING = "SELECT pid::text || relid, tuples_processed FROM pg_stat_progress_copy WHERE datname = current_database() AND command = 'COPY FROM'"
+LOADING = (
+    "SELECT pid::text || relid, tuples_processed FROM pg_stat_progress_copy WHERE datname = current_database() AND"
+    " command = 'COPY FROM'"
+)
 
 
 @contextmanager
 def rows_loaded(database: Database, heartbeat: Callable[[], None]) -> Iterator[Callable[[], None]]:
-    """Give a function to call again and again while a database is loaded: it calls ``heartbeat``, and reports the rows. Without a screen it only calls ``heartbeat``."""
+    """Give a function to call again and again while a database is loaded: it calls ``heartbeat``, and
+    reports the rows. Without a screen it only calls ``heartbeat``.
+    """
     with ExitStack() as stack:
         connection = None
         if progress.sink:
@@ -29,6 +34,8 @@ def rows_loaded(database: Database, heartbeat: Callable[[], None]) -> Iterator[C
             heartbeat()
             with suppress(RunbookError):
                 tables.update((table, max(rows, tables.get(table, 0))) for table, rows in query(connection, LOADING))
-                progress.report(f"Restoring into {database.name}: {sum(tables.values()):,} rows in {len(tables)} tables")
+                progress.report(
+                    f"Restoring into {database.name}: {sum(tables.values()):,} rows in {len(tables)} tables"
+                )
 
         yield tick if connection else heartbeat

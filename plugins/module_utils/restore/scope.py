@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How much of an archive a restore brings back, and whether the server has room to do it at once, by its table of contents."""
+"""How much of an archive a restore brings back, and whether the server has room to do it at once, by its
+table of contents.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,21 @@ from ..backup.archive_contents import Contents, Item
 from ..backup.archive_needs import is_public
 from ..postgres.connection import query
 
-# How many relations an entry makes, each of which is locked to the end of the transaction: a table may have another one for long values, with an index.
-LOCKS = {"TABLE": 3, "MATERIALIZED VIEW": 3, "INDEX": 1, "CONSTRAINT": 1, "SEQUENCE": 1, "VIEW": 1, "TYPE": 1, "BLOB": 1}
+# How many relations an entry makes, each of which is locked to the end of the transaction: a table may have another one
+# for long values, with an index.
+LOCKS = {
+    "TABLE": 3,
+    "MATERIALIZED VIEW": 3,
+    "INDEX": 1,
+    "CONSTRAINT": 1,
+    "SEQUENCE": 1,
+    "VIEW": 1,
+    "TYPE": 1,
+    "BLOB": 1,
+}
 ROOM = """
 SELECT current_setting('max_locks_per_transaction')::int * (current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int)
-"""
+"""  # noqa: E501
 
 
 def left_out(archive: Archive) -> list[str]:
@@ -36,16 +48,24 @@ def left_out(archive: Archive) -> list[str]:
 def restorable(connection: Any, contents: Contents | None) -> tuple[int, ...]:
     """Return the numbers of the entries that this user can restore, none where those are all.
 
-    Each new database has the schema public already, and up to PostgreSQL 14 it belongs to the superuser who made the server. A user who is not in
-    that role cannot give it away. The same goes for comments on extensions that a superuser has made in it.
+    Each new database has the schema public already, and up to PostgreSQL 14 it belongs to the superuser who made the
+    server. A user who is not in that role cannot give it away. The same goes for comments on extensions that a
+    superuser has made in it.
     """
     if contents is None:
         return ()
     own = {role for (role,) in query(connection, "SELECT rolname FROM pg_roles WHERE pg_has_role(oid, 'MEMBER')")}
-    foreign = {f"EXTENSION {name}" for (name,) in query(connection, "SELECT extname::text FROM pg_extension WHERE NOT pg_has_role(extowner, 'USAGE')")}
+    foreign = {
+        f"EXTENSION {name}"
+        for (name,) in query(
+            connection, "SELECT extname::text FROM pg_extension WHERE NOT pg_has_role(extowner, 'USAGE')"
+        )
+    }
 
     def is_others(item: Item) -> bool:
-        return (is_public(item) and item.owner not in own) or (item.kind == "COMMENT" and item.name.replace('"', "") in foreign)
+        return (is_public(item) and item.owner not in own) or (
+            item.kind == "COMMENT" and item.name.replace('"', "") in foreign
+        )
 
     kept = tuple(item.number for item in contents.items if not is_others(item))
     return kept if len(kept) < len(contents.items) else ()
@@ -72,7 +92,9 @@ def use_list(kept: Sequence[int]) -> Iterator[UseList]:
 
 
 def fits_one_transaction(connection: Any, archive: Archive) -> bool:
-    """Whether the server has room for the locks of a transaction that restores all of an archive. A shape that is not known here is tried."""
+    """Whether the server has room for the locks of a transaction that restores all of an archive. A shape
+    that is not known here is tried.
+    """
     ((room,),) = query(connection, ROOM)
     contents = archive.contents
     if contents is None:
@@ -81,4 +103,5 @@ def fits_one_transaction(connection: Any, archive: Archive) -> bool:
 
 
 def _locks(item: Item) -> int:
-    return item.makes.count("\n") if item.kind == "BLOB METADATA" else LOCKS.get(item.kind, 0)  # a large object on each line
+    # a large object on each line
+    return item.makes.count("\n") if item.kind == "BLOB METADATA" else LOCKS.get(item.kind, 0)

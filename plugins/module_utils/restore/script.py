@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A restore by pg_restore and psql, for a server that does not know a setting which this pg_restore begins with.
 
-From version 17 on pg_restore sets transaction_timeout, which servers up to 16 refuse. There pg_restore writes its script without connecting, the statement is
-taken out of it, and the psql of the same version runs it: one connection, so slower than pg_restore with jobs.
+From version 17 on pg_restore sets transaction_timeout, which servers up to 16 refuse. There pg_restore writes its
+script without connecting, the statement is taken out of it, and the psql of the same version runs it: one connection,
+so slower than pg_restore with jobs.
 """
 
 from __future__ import annotations
@@ -47,7 +48,13 @@ def without_timeout(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def load_script(
-    reading: Sequence[str], running: Sequence[str], heartbeat: Callable[[], None], access: Mapping[str, Any], *, what: str, secrets: Iterable[str]
+    reading: Sequence[str],
+    running: Sequence[str],
+    heartbeat: Callable[[], None],
+    access: Mapping[str, Any],
+    *,
+    what: str,
+    secrets: Iterable[str],
 ) -> None:
     """Let psql run what pg_restore writes. Raises CommandFailed, and whatever ``heartbeat`` raises."""
     with ExitStack() as stack:
@@ -75,7 +82,9 @@ def load_script(
 
 
 def _copy(reader: subprocess.Popen[bytes], runner: subprocess.Popen[bytes]) -> None:
-    """Copy the script. psql gets its end only where pg_restore wrote all of it: else what is there so far would be committed."""
+    """Copy the script. psql gets its end only where pg_restore wrote all of it: else what is there so far
+    would be committed.
+    """
     source, target = cast(io.BufferedReader, reader.stdout), cast(IO[bytes], runner.stdin)
     with suppress(BrokenPipeError), source:
         for piece in without_timeout(iter(lambda: source.read1(CHUNK), b"")):

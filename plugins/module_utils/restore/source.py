@@ -17,4 +17,6 @@ def fetched(job: Job, manifest: Mapping[str, Any], connection: Any) -> Archive:
     """Return the archive, held until the job is closed."""
     jobs = 1 if job.target else job.params["jobs"]  # into a database that was named it is one transaction
     frozen = load.loads_frozen(connection, manifest, job.params["postgres_bin"], jobs)
-    return job.held.enter_context(fetch(job.store, manifest["name"], job.prefix, job.identity, job.heartbeat, frozen=frozen))
+    return job.held.enter_context(
+        fetch(job.store, manifest["name"], job.prefix, job.identity, job.heartbeat, frozen=frozen)
+    )

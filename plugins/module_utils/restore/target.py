@@ -1,9 +1,11 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the database is that the shop moves to: beside the live one, in an empty one that was named, or in one that somebody else restored.
+"""Where the database is that the shop moves to: beside the live one, in an empty one that was named, or in one that
+somebody else restored.
 
-What was done is read from the databases alone. A note on the new one says loading, verified, serving or undone; the one that was left is fenced.
+What was done is read from the databases alone. A note on the new one says loading, verified, serving or undone; the one
+that was left is fenced.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ from .scope import fits_one_transaction
 
 @dataclass
 class RestoreTarget:
-    """``target`` was named, else the new database is made on the live one's server. One to ``adopt`` is only looked at."""
+    """``target`` was named, else the new database is made on the live one's server. One to ``adopt`` is
+    only looked at.
+    """
 
     site: Site
     target: Database | None
@@ -52,14 +56,18 @@ class RestoreTarget:
         if not url_swap.is_left(self.site.admin, self.site.live.name):
             return None
         if not self.target:
-            return next((entry for entry in self.site.of_kind("restored") if entry.note.get("state") == "serving"), None)
+            return next(
+                (entry for entry in self.site.of_kind("restored") if entry.note.get("state") == "serving"), None
+            )
         with closing(connect(self.target, heartbeat=self.heartbeat)) as connection:
             return self._entry(connection)
 
     def database(self, entry: DatabaseRow) -> Database:
         return self.target or beside(self.site.live, entry.name)
 
-    def load(self, archive: Archive, tool: Tool, note: dict[str, Any], *, name: str, jobs: int, ownership: bool) -> tuple[DatabaseRow, dict[str, Any]]:
+    def load(
+        self, archive: Archive, tool: Tool, note: dict[str, Any], *, name: str, jobs: int, ownership: bool
+    ) -> tuple[DatabaseRow, dict[str, Any]]:
         """Restore into the new database and return (it, what was verified)."""
         if not self.target:
             return replace_live.stage(self.site, archive, tool, note, name=name, jobs=jobs, ownership=ownership)
@@ -68,20 +76,28 @@ class RestoreTarget:
             loaded = left.get("state") == "loading" and not url_swap.is_empty(connection)  # a run was killed
             if loaded and not left.get("whole", True):
                 raise ConfigError(
-                    f"{self.target.name} holds a part of a restore that was killed. Drop that database and create it anew, then run the play again.",
+                    f"{self.target.name} holds a part of a restore that was killed. Drop that database and create it"
+                    " anew, then run the play again.",
                     code="half_loaded",
                 )
             if not loaded and (left.get("state"), left.get("whole", True)) != ("loading", whole):
                 databases.mark(connection, self.target.name, state="loading", whole=whole, **note)
-        if not loaded:  # one transaction, so that there is all of it or nothing; unless the server has no room for its locks
-            restore.load(archive, tool, self.target, jobs=None if whole else 1, heartbeat=self.heartbeat, ownership=ownership)
+        # one transaction, so that there is all of it or nothing; unless the server has no room for its locks
+        if not loaded:
+            restore.load(
+                archive, tool, self.target, jobs=None if whole else 1, heartbeat=self.heartbeat, ownership=ownership
+            )
         found = verify.verify(self.target, archive.manifest, self.heartbeat)
         with closing(connect(self.target, heartbeat=self.heartbeat)) as connection:
             databases.mark(connection, self.target.name, state="verified", verified=found, **note)
             return self._entry(connection), found
 
-    def go(self, entry: DatabaseRow, note: dict[str, Any], *, keep: timedelta, lock_timeout: float) -> tuple[DatabaseRow, Losses, dict[str, Any]]:
-        """Leave the live database for ``entry`` and return (it, under the name that it serves by; what is lost; {held_seconds, kept_until})."""
+    def go(
+        self, entry: DatabaseRow, note: dict[str, Any], *, keep: timedelta, lock_timeout: float
+    ) -> tuple[DatabaseRow, Losses, dict[str, Any]]:
+        """Leave the live database for ``entry`` and return (it, under the name that it serves by; what is
+        lost; {held_seconds, kept_until}).
+        """
         now = datetime.now(UTC)
         if entry.kind == "incoming":
             name = databases.label(self.site.live.name, "restored", now)
@@ -101,8 +117,12 @@ class RestoreTarget:
         if not self.target:
             databases.mark(self.site.admin, entry.name, kind="restored", **told)
             return told["kept_until"]
-        with closing(connect(self.target, heartbeat=self.heartbeat)) as connection, suppress(*([RunbookError] if self.adopt else [])):
-            databases.mark(connection, self.target.name, **told)  # which takes its ownership, and an adopted one may be somebody else's
+        with (
+            closing(connect(self.target, heartbeat=self.heartbeat)) as connection,
+            suppress(*([RunbookError] if self.adopt else [])),
+        ):
+            # which takes its ownership, and an adopted one may be somebody else's
+            databases.mark(connection, self.target.name, **told)
         return told["kept_until"]
 
     def _entry(self, connection: Any) -> DatabaseRow:
@@ -110,5 +130,8 @@ class RestoreTarget:
             raise AssertionError("only another address has an entry of its own")
         entry, _related = databases.family(connection, self.target.name)
         if entry is None:
-            raise ConfigError(f"There is no database {self.target.name} at target_url under this name: a pooler may stand before it.", code="no_database")
+            raise ConfigError(
+                f"There is no database {self.target.name} at target_url under this name: a pooler may stand before it.",
+                code="no_database",
+            )
         return entry

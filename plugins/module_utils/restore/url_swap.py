@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The shop moved from one database to another, whose address its services get: for where databases cannot be renamed.
 
-The one that is left is fenced: its user's sessions can only read from then on. So a service that still has the old address fails to write, and no write
-is lost there. The fence is a setting of that role in that database, which needs no other right than to be that role.
+The one that is left is fenced: its user's sessions can only read from then on. So a service that still has the old
+address fails to write, and no write is lost there. The fence is a setting of that role in that database, which needs no
+other right than to be that role.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from ..postgres.row_diff import Losses, differences, hold_writes, open_side
 FENCED = """
 SELECT EXISTS (SELECT FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase JOIN pg_roles r ON r.oid = setrole
 WHERE datname = %s AND rolname = current_user AND 'default_transaction_read_only=on' = ANY (setconfig))
-"""
+"""  # noqa: E501
 END = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity a JOIN pg_roles s ON s.oid = usesysid, pg_roles me
 WHERE datname = current_database() AND pid <> ALL (%s) AND me.rolname = current_user
@@ -31,7 +32,7 @@ AND (me.rolsuper OR (NOT s.rolsuper AND (pg_has_role(usesysid, 'USAGE') OR pg_ha
 """
 RIGHTS = """
 SELECT pg_has_role(datdba, 'USAGE'), current_user::text, pg_get_userbyid(datdba)::text FROM pg_database WHERE datname = current_database()
-"""
+"""  # noqa: E501
 
 
 def is_left(connection: Any, name: str) -> bool:
@@ -41,8 +42,8 @@ def is_left(connection: Any, name: str) -> bool:
 
 def already_left(name: str) -> ConfigError:
     return ConfigError(
-        f"{name} was left by a restore with swap: url, and what serves has another name. Give its URL as database_url, or take that back with "
-        "state: undone and swap: url.",
+        f"{name} was left by a restore with swap: url, and what serves has another name. Give its URL as database_url,"
+        " or take that back with state: undone and swap: url.",
         code="left",
     )
 
@@ -51,14 +52,20 @@ def fence(database: Database, *, on: bool) -> None:
     """Let this user's new sessions in a database only read, or write again; its sessions end."""
     with closing(connect(database)) as connection:
         change = "SET default_transaction_read_only TO 'on'" if on else "RESET default_transaction_read_only"
-        ((statement,),) = query(connection, "SELECT format('ALTER ROLE %%I IN DATABASE %%I ', current_user, current_database()) || %s", [change])
+        ((statement,),) = query(
+            connection,
+            "SELECT format('ALTER ROLE %%I IN DATABASE %%I ', current_user, current_database()) || %s",
+            [change],
+        )
         query(connection, statement)
 
 
 def leave(old: Database, new: Database, heartbeat: Callable[[], None], lock_timeout: float) -> tuple[Losses, float]:
-    """Fence ``old`` and let ``new`` be written to. Returns (what ``old`` holds that ``new`` does not, seconds for which writers waited).
+    """Fence ``old`` and let ``new`` be written to. Returns (what ``old`` holds that ``new`` does not, seconds for which
+    writers waited).
 
-    Writers wait from before the count until their sessions are ended, so that no write comes in between. Doing it again does no harm.
+    Writers wait from before the count until their sessions are ended, so that no write comes in between. Doing it again
+    does no harm.
     """
     fence(new, on=False)
     with closing(open_side(old, heartbeat)) as here:
@@ -79,22 +86,30 @@ def compare(old: Database, new: Database, heartbeat: Callable[[], None]) -> Loss
 
 
 def refuse_unfit_target(live: Database, target: Any, *, adopt: bool, known: bool) -> None:
-    """Raise ConfigError unless the connection ``target`` is another database than the live one, ours to write to, and empty or made by this restore."""
+    """Raise ConfigError unless the connection ``target`` is another database than the live one, ours to
+    write to, and empty or made by this restore.
+    """
     with closing(connect(live)) as production:
-        refuse_same_database(production, target, "target_url", "Nothing was changed. Give the address of the database that shall take its place.")
+        refuse_same_database(
+            production,
+            target,
+            "target_url",
+            "Nothing was changed. Give the address of the database that shall take its place.",
+        )
     ((owns, user, owner),) = query(target, RIGHTS)
     if adopt or known:
         return
     if not owns:
         raise ConfigError(
-            f"{user} does not own the database in target_url, {owner} does, so it cannot be marked as restored. Give the URL of {owner}; or restore there by "
-            "other means and set adopt: true.",
+            f"{user} does not own the database in target_url, {owner} does, so it cannot be marked as restored. Give"
+            f" the URL of {owner}; or restore there by other means and set adopt: true.",
             code="no_rights",
         )
     present = _tables(target)
     if present:
         raise ConfigError(
-            f"The database in target_url is not empty, it has {', '.join(present[:5])}. Name an empty one; or set adopt: true where it is what shall serve.",
+            f"The database in target_url is not empty, it has {', '.join(present[:5])}. Name an empty one; or set"
+            " adopt: true where it is what shall serve.",
             code="not_empty",
         )
 

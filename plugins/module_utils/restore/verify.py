@@ -22,27 +22,39 @@ ANALYZED = r"""
 SELECT format('ANALYZE %I.%I', nspname, relname) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
 WHERE relkind IN ('r', 'p', 'm') AND relpersistence <> 't' AND NOT relispartition AND NOT relisshared AND nspname NOT LIKE 'pg\_toast%'
 ORDER BY CASE relkind WHEN 'p' THEN 0 ELSE 1 END, pg_table_size(c.oid) DESC
-"""
+"""  # noqa: E501
 COUNTED = r"""
 SELECT format('%I.%I', nspname, relname) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
 WHERE relkind = 'r' AND relpersistence <> 't' AND nspname NOT IN ('pg_catalog', 'information_schema') AND nspname NOT LIKE 'pg\_toast%'
 AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = c.oid AND classid = 'pg_class'::regclass AND deptype = 'e') ORDER BY pg_table_size(c.oid) DESC
-"""
+"""  # noqa: E501
 CONSTRAINTS = """
 SELECT contype::text, count(*), coalesce(array_agg(format('%s on %s', conname, conrelid::regclass)) FILTER (WHERE NOT convalidated), '{}')
 FROM pg_constraint JOIN pg_namespace n ON n.oid = connamespace WHERE nspname NOT IN ('pg_catalog', 'information_schema') GROUP BY 1
-"""
+"""  # noqa: E501
 BROKEN = """
 SELECT format('%I.%I', nspname, relname), relkind = 'I' FROM pg_index JOIN pg_class c ON c.oid = indexrelid JOIN pg_namespace n ON n.oid = relnamespace
 WHERE NOT indisvalid OR NOT indisready
-"""
-WORDS = {"f": "foreign_keys", "c": "checks", "p": "primary_keys", "u": "unique", "x": "exclusions", "t": "triggers", "n": "not_null"}
+"""  # noqa: E501
+WORDS = {
+    "f": "foreign_keys",
+    "c": "checks",
+    "p": "primary_keys",
+    "u": "unique",
+    "x": "exclusions",
+    "t": "triggers",
+    "n": "not_null",
+}
 
 
-def differing(manifest: Mapping[str, Any], counts: Mapping[tuple[str, ...], int], broken: Sequence[tuple[str, bool]]) -> list[str]:
-    """Say what is not as the manifest has it. ``broken`` are (index that is not valid, whether it is of a partitioned table).
+def differing(
+    manifest: Mapping[str, Any], counts: Mapping[tuple[str, ...], int], broken: Sequence[tuple[str, bool]]
+) -> list[str]:
+    """Say what is not as the manifest has it. ``broken`` are (index that is not valid, whether it is of a partitioned
+    table).
 
-    An index of a partitioned table is not valid while parts of it are missing. It comes back as it was: an older manifest does not tell how that was.
+    An index of a partitioned table is not valid while parts of it are missing. It comes back as it was: an older
+    manifest does not tell how that was.
     """
     wrong = [
         f"{name} has {counts.get(unquoted(name), 'no')} rows and not {rows}"
@@ -53,19 +65,27 @@ def differing(manifest: Mapping[str, Any], counts: Mapping[tuple[str, ...], int]
     recorded = manifest.get("invalid_indexes")
     known = {unquoted(name) for name in recorded or []}
     return wrong + [
-        f"the index {name} is not valid" for name, partitioned in broken if not partitioned or (recorded is not None and unquoted(name) not in known)
+        f"the index {name} is not valid"
+        for name, partitioned in broken
+        if not partitioned or (recorded is not None and unquoted(name) not in known)
     ]
 
 
 def verify(database: Database, manifest: Mapping[str, Any], heartbeat: Callable[[], None]) -> dict[str, Any]:
-    """Analyze a restored database and look at it: the rows of each table, the constraints, the indexes. Raises ConfigError when it is not what it should be.
+    """Analyze a restored database and look at it: the rows of each table, the constraints, the indexes. Raises
+    ConfigError when it is not what it should be.
 
     Rows are compared with those counted when the backup was made, where its manifest has them.
     """
     began = time.monotonic()
     with closing(connect(database, heartbeat=heartbeat)) as connection:
         report(f"{manifest['name']} is restored; the server analyzes its tables")
-        ask_side_by_side(database, [statement for (statement,) in query(connection, ANALYZED)], at_a_time=AT_A_TIME, heartbeat=heartbeat)
+        ask_side_by_side(
+            database,
+            [statement for (statement,) in query(connection, ANALYZED)],
+            at_a_time=AT_A_TIME,
+            heartbeat=heartbeat,
+        )
         analyzed = time.monotonic()
         names = [name for (name,) in query(connection, COUNTED)]
         report(f"{manifest['name']} is restored; the rows of {len(names)} tables are counted")
@@ -78,7 +98,9 @@ def verify(database: Database, manifest: Mapping[str, Any], heartbeat: Callable[
     wrong = differing(manifest, {unquoted(name): rows for name, rows in counts.items()}, broken)
     if wrong:
         raise ConfigError(
-            f"{manifest['name']} was restored, and is not what was backed up: {'; '.join(wrong[:10])}. Choose another backup.", code="not_what_was_backed_up"
+            f"{manifest['name']} was restored, and is not what was backed up: {'; '.join(wrong[:10])}. Choose another"
+            " backup.",
+            code="not_what_was_backed_up",
         )
     return {
         "tables": len(counts),

@@ -18,19 +18,27 @@ from .checks import Check
 
 def to_check(option: Mapping[str, Any], params: Mapping[str, Any]) -> Check:
     """Return the check that an option of the module describes. Raise ConfigError where it could never succeed."""
-    sites = {None: {"url": params["base_url"], "release": params["release"]}, **{site["name"]: site for site in params["sites"]}}
+    sites = {
+        None: {"url": params["base_url"], "release": params["release"]},
+        **{site["name"]: site for site in params["sites"]},
+    }
     if (site := sites.get(option["site"])) is None:
-        raise ConfigError(f"The check {option['name']!r} names the site {option['site']!r}, and sites has no such name. Correct the check or the site.")
+        raise ConfigError(
+            f"The check {option['name']!r} names the site {option['site']!r}, and sites has no such name. Correct the"
+            " check or the site."
+        )
     base_url = site["url"]
     url = f"{base_url.rstrip('/')}{option['url']}" if base_url and option["url"].startswith("/") else option["url"]
     if is_torn(url):
         raise ConfigError(
-            f"The url of the check {option['name']!r} cannot be read. Percent-encode the special characters of its password: / is %2F, # is %23, ? is %3F."
+            f"The url of the check {option['name']!r} cannot be read. Percent-encode the special characters of its"
+            " password: / is %2F, # is %23, ? is %3F."
         )
     address = urlsplit(url)
     if address.scheme not in ("http", "https") or not address.hostname:
         raise ConfigError(
-            f"The url of the check {option['name']!r} is {redact(url)!r}. Set a URL that begins with https:// or http://, or a path together with base_url."
+            f"The url of the check {option['name']!r} is {redact(url)!r}. Set a URL that begins with https:// or"
+            " http://, or a path together with base_url."
         )
     sent = {name: str(text) for name, text in {**params["headers"], **option["secret_headers"]}.items()}
     if sent or address.username:
@@ -40,7 +48,9 @@ def to_check(option: Mapping[str, Any], params: Mapping[str, Any]) -> Check:
     try:
         re.compile(release.get("regex", ""))
     except re.error as error:
-        raise ConfigError(f"release.regex of the check {option['name']!r} is not a valid regular expression: {error}. Correct it.") from None
+        raise ConfigError(
+            f"release.regex of the check {option['name']!r} is not a valid regular expression: {error}. Correct it."
+        ) from None
     expected = {name: str(text) for name, text in option["headers"].items()}
     given = {**option, "url": url, "release": release, "headers": expected, "secret_headers": sent}
     return Check(**given, expected_release=site["release"] or None)

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Judge a site's answer: whether the site itself gave it, how it differs from the expected one, and which release it reports."""
+"""Judge a site's answer: whether the site itself gave it, how it differs from the expected one, and which
+release it reports.
+"""
 
 from __future__ import annotations
 
@@ -21,20 +23,32 @@ RELEASE_SOURCES = ("json", "header", "meta", "regex")
 
 # What answered instead of the site, and which secret header lets a probe through.
 CLOUDFLARE = "a Cloudflare challenge answered: send a secret header that a WAF skip rule of the zone lets pass"
-VERCEL_FIREWALL = "a challenge of Vercel's firewall answered: send a secret header that a bypass rule of the firewall lets pass"
-VERCEL_LOGIN = "Vercel's deployment protection answered: send x-vercel-protection-bypass with the project's secret for automation"
-ACCESS_LOGIN = "the login of Cloudflare Access answered: send CF-Access-Client-Id and CF-Access-Client-Secret of a service token"
+VERCEL_FIREWALL = (
+    "a challenge of Vercel's firewall answered: send a secret header that a bypass rule of the firewall lets pass"
+)
+VERCEL_LOGIN = (
+    "Vercel's deployment protection answered: send x-vercel-protection-bypass with the project's secret for automation"
+)
+ACCESS_LOGIN = (
+    "the login of Cloudflare Access answered: send CF-Access-Client-Id and CF-Access-Client-Secret of a service token"
+)
 BASIC_LOGIN = "the site asks for a password: send an Authorization header, or put user and password into the URL"
-LOGIN = re.compile(r"log-?in|sign-?in|\bsso\b|saml|oauth|authorize|\bauth\b|captive|portal|idp\b|accounts\.google\.com", re.IGNORECASE)
-TITLES = {"just a moment...": CLOUDFLARE, "attention required! | cloudflare": CLOUDFLARE, "vercel security checkpoint": VERCEL_FIREWALL}
+LOGIN = re.compile(
+    r"log-?in|sign-?in|\bsso\b|saml|oauth|authorize|\bauth\b|captive|portal|idp\b|accounts\.google\.com", re.IGNORECASE
+)
+TITLES = {
+    "just a moment...": CLOUDFLARE,
+    "attention required! | cloudflare": CLOUDFLARE,
+    "vercel security checkpoint": VERCEL_FIREWALL,
+}
 
 
 @dataclass(frozen=True)
 class Check:
     """A request and the expected answer.
 
-    ``release`` is where the page shows its release: {json: path}, {header: name}, {meta: name} or {regex: pattern}. ``expected_release`` is the required one.
-    With ``release_optional`` an answer that reports none passes.
+    ``release`` is where the page shows its release: {json: path}, {header: name}, {meta: name} or {regex: pattern}.
+    ``expected_release`` is the required one. With ``release_optional`` an answer that reports none passes.
     """
 
     name: str
@@ -86,9 +100,17 @@ def blocked_by(check: Check, answer: Answer) -> str | None:
         return VERCEL_LOGIN
     if host.endswith(".cloudflareaccess.com"):
         return ACCESS_LOGIN
-    if answer.status == 401 and 401 not in check.status and headers.get("www-authenticate", "").lower().startswith(("basic", "digest")):
+    if (
+        answer.status == 401
+        and 401 not in check.status
+        and headers.get("www-authenticate", "").lower().startswith(("basic", "digest"))
+    ):
         return BASIC_LOGIN
-    title = re.search(r"<title[^>]*>([^<]*)", answer.text[:20_000], re.IGNORECASE) if answer.status in (401, 403, 429, 503) else None
+    title = (
+        re.search(r"<title[^>]*>([^<]*)", answer.text[:20_000], re.IGNORECASE)
+        if answer.status in (401, 403, 429, 503)
+        else None
+    )
     if title and (known := TITLES.get(title[1].strip().lower())):
         return known
     by_itself = edge_answer(answer.status, headers, answer.text)
@@ -96,13 +118,18 @@ def blocked_by(check: Check, answer: Answer) -> str | None:
 
 
 def _login_elsewhere(check: Check, answer: Answer) -> str | None:
-    """Return the host of a login page that the request was redirected to. A page that meets every expectation of the check is no such page."""
+    """Return the host of a login page that the request was redirected to. A page that meets every
+    expectation of the check is no such page.
+    """
     there, here = urlsplit(answer.url), urlsplit(check.url)
     if _domain(there.hostname) == _domain(here.hostname) or not LOGIN.search(f"{there.hostname}{there.path}"):
         return None
     if (check.contains or check.json or check.headers or check.release) and not list(differences(check, answer)):
         return None
-    return f"a login page at {there.hostname} answered: send a secret header that lets the probe pass, or check another page"
+    return (
+        f"a login page at {there.hostname} answered: send a secret header that lets the probe pass, or check another"
+        " page"
+    )
 
 
 def _domain(host: str | None) -> str:
@@ -140,11 +167,17 @@ def differences(check: Check, answer: Answer) -> Iterable[str]:
 
 def _led_to(check: Check, answer: Answer) -> str:
     there, here = urlsplit(answer.url), urlsplit(check.url)
-    return f", redirected to {there.scheme}://{there.hostname}{there.path}" if (there.hostname, there.path or "/") != (here.hostname, here.path or "/") else ""
+    return (
+        f", redirected to {there.scheme}://{there.hostname}{there.path}"
+        if (there.hostname, there.path or "/") != (here.hostname, here.path or "/")
+        else ""
+    )
 
 
 def look_up(value: Any, path: str) -> Any:
-    """Return the value at a dotted path such as ``services.database`` or ``items.0.name``; MISSING when there is none."""
+    """Return the value at a dotted path such as ``services.database`` or ``items.0.name``; MISSING when
+    there is none.
+    """
     for part in path.split("."):
         if isinstance(value, list) and part.isdecimal() and int(part) < len(value):
             value = value[int(part)]

@@ -33,7 +33,9 @@ MAX_BODY = 5_000_000
 
 @dataclass
 class Result:
-    """The result of a check's last try. ``outcome``: healthy, unhealthy, probe_blocked or unreachable; ``passes`` counts those in a row, of ``tries``."""
+    """The result of a check's last try. ``outcome``: healthy, unhealthy, probe_blocked or unreachable;
+    ``passes`` counts those in a row, of ``tries``.
+    """
 
     name: str
     url: str
@@ -49,7 +51,8 @@ class Result:
 
 @dataclass
 class Prober:
-    """Runs checks in parallel until each passed ``passes`` times in a row, or still fails ``waiter.timeout`` seconds after the start.
+    """Runs checks in parallel until each passed ``passes`` times in a row, or still fails ``waiter.timeout`` seconds
+    after the start.
 
     ``timeout`` is in seconds and covers one request, up to the last byte of its answer.
     """
@@ -69,7 +72,11 @@ class Prober:
             nonlocal pending
             list(pool.map(lambda pair: self._try(*pair), pending))
             late = self.waiter.clock() - began >= limit
-            pending = [(check, result) for check, result in pending if result.passes < self.passes and (result.passes or not late)]
+            pending = [
+                (check, result)
+                for check, result in pending
+                if result.passes < self.passes and (result.passes or not late)
+            ]
             return results
 
         def classify(asked: list[Result]) -> tuple[Outcome, str]:
@@ -92,7 +99,11 @@ class Prober:
             result.status = result.latency_ms = result.release = result.cf_cache_status = None
             result.reasons, result.passes = [_why(error, check.url, self.timeout)], 0
             return
-        result.status, result.latency_ms, result.cf_cache_status = answer.status, answer.latency_ms, answer.headers.get("cf-cache-status")
+        result.status, result.latency_ms, result.cf_cache_status = (
+            answer.status,
+            answer.latency_ms,
+            answer.headers.get("cf-cache-status"),
+        )
         result.release = tell_release(check, answer)
         blocked = blocked_by(check, answer)
         result.reasons = [blocked] if blocked else list(differences(check, answer))
@@ -142,7 +153,10 @@ def _why(error: Exception, url: str, timeout: float) -> str:
     if isinstance(error, ContentDecodingError):
         return "the body is not compressed as its Content-Encoding header states"
     if isinstance(error, InvalidHeader | UnicodeError):
-        return "a secret header contains a line break or another character that is not allowed in a header: copy its value again"
+        return (
+            "a secret header contains a line break or another character that is not allowed in a header: copy its value"
+            " again"
+        )
     if isinstance(cause, NameResolutionError):
         return "the host name does not resolve"
     return "the connection was refused" if "refused" in str(cause) else "the connection failed"

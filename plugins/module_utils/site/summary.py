@@ -15,8 +15,16 @@ from .probe import Result
 def of_site(name: str, checks: Sequence[Check], results: Sequence[Result]) -> dict[str, Any]:
     """Return what the checks of one site amount to."""
     of_it = [result for check, result in zip(checks, results, strict=True) if check.site == name]
-    silent = [result.name for check, result in zip(checks, results, strict=True) if check.site == name and check.release and not result.release]
-    return {"healthy": all(result.outcome == "healthy" for result in of_it), "summary": describe(of_it), "without_release": silent}
+    silent = [
+        result.name
+        for check, result in zip(checks, results, strict=True)
+        if check.site == name and check.release and not result.release
+    ]
+    return {
+        "healthy": all(result.outcome == "healthy" for result in of_it),
+        "summary": describe(of_it),
+        "without_release": silent,
+    }
 
 
 def describe(results: Sequence[Result]) -> str:
@@ -24,7 +32,10 @@ def describe(results: Sequence[Result]) -> str:
     failed = [result for result in results if result.outcome != "healthy"]
     if not failed:
         return f"All of {len(results)} checks are healthy."
-    lines = [f"{result.name} ({result.url}) is {result.outcome} at try {result.tries}: {'; '.join(result.reasons)}" for result in failed]
+    lines = [
+        f"{result.name} ({result.url}) is {result.outcome} at try {result.tries}: {'; '.join(result.reasons)}"
+        for result in failed
+    ]
     advice = "Check the logs of the failed sites."
     if all(result.outcome == "probe_blocked" for result in failed):
         advice = "Set the missing header in the option headers. Until then, the health of the sites is unknown."

@@ -1,10 +1,12 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Match a path against many patterns at once. The time grows only with the length of the path, whatever the patterns are.
+"""Match a path against many patterns at once. The time grows only with the length of the path, whatever the patterns
+are.
 
-A backtracking regular expression needs time that grows with a power of the path's length for a pattern such as ``*a*a*a*b``. Here the patterns become one
-nondeterministic automaton, and the deterministic one is built from it as paths are read.
+A backtracking regular expression needs time that grows with a power of the path's length for a pattern such as
+``*a*a*a*b``. Here the patterns become one nondeterministic automaton, and the deterministic one is built from it as
+paths are read.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ class Part(NamedTuple):
 
 
 ANY, SLASH, IN_NAME = Chars(frozenset(), negated=True), Chars(frozenset("/")), Chars(frozenset("/"), negated=True)
-BELOW = Part([Part(ANY, optional=True, repeated=True), Part(SLASH)], optional=True)  # at the start of a pattern: match at any depth
+# at the start of a pattern: match at any depth
+BELOW = Part([Part(ANY, optional=True, repeated=True), Part(SLASH)], optional=True)
 
 
 def literally(text: str) -> list[Part]:
@@ -99,7 +102,9 @@ class Automaton:
         return end
 
     def _follow(self, state: _State, character: str) -> _State:
-        reached = [target for position in state.positions for chars, target in self._moves[position] if chars.holds(character)]
+        reached = [
+            target for position in state.positions for chars, target in self._moves[position] if chars.holds(character)
+        ]
         following = self._state(reached)
         state.following[character] = following
         return following
@@ -117,5 +122,7 @@ class Automaton:
                 for known in self._states.values():
                     known.following.clear()
                 self._states.clear()
-            self._states[frozen] = _State(frozen, sorted({self._rules[position] for position in frozen if position in self._rules}, reverse=True))
+            self._states[frozen] = _State(
+                frozen, sorted({self._rules[position] for position in frozen if position in self._rules}, reverse=True)
+            )
         return self._states[frozen]

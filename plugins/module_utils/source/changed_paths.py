@@ -18,7 +18,9 @@ from .checkout import resolve
 
 
 def changed_files(path: Path | str, old: str, new: str) -> list[str]:
-    """Return the files that differ between two refs, including deleted ones; a renamed file under both names. Raises ConfigError for an unknown ref."""
+    """Return the files that differ between two refs, including deleted ones; a renamed file under both
+    names. Raises ConfigError for an unknown ref.
+    """
     commits = [resolve(path, ref) for ref in (old, new)]
     return run(["git", "-C", str(path), "diff", "--name-only", "--no-renames", "-z", *commits]).stdout.split("\0")[:-1]
 
@@ -33,11 +35,15 @@ class Reach:
 
 
 def reach(files: Iterable[str], routes: Iterable[Mapping[str, Any]]) -> Reach:
-    """Map each file to public paths by the first route whose ``source`` matches it. Raises ConfigError for an invalid route."""
+    """Map each file to public paths by the first route whose ``source`` matches it. Raises ConfigError for
+    an invalid route.
+    """
     known = [(_pattern(route["source"]), route) for route in routes]
     found = Reach()
     for file in files:
-        match, route = next(((match, route) for pattern, route in known if (match := pattern.fullmatch(file))), (None, None))
+        match, route = next(
+            ((match, route) for pattern, route in known if (match := pattern.fullmatch(file))), (None, None)
+        )
         if match is None or route is None:
             found.unmatched.append(file)
             continue
@@ -54,13 +60,19 @@ def _pattern(source: str) -> re.Pattern[str]:
     """``*`` matches a part of a name, ``**`` (once) matches anything, which becomes ``{rest}`` in the route's paths."""
     if source.count("**") > 1 or source.startswith("/"):
         raise ConfigError(
-            f"The source {source!r} of a route is invalid. Write a path from the repository's root, without a leading slash and with at most one **."
+            f"The source {source!r} of a route is invalid. Write a path from the repository's root, without a leading"
+            " slash and with at most one **."
         )
     parts = re.split(r"(\*\*|\*)", source)
-    return re.compile("".join({"**": "(?P<rest>.*)", "*": "[^/]*"}.get(part, re.escape(part)) for part in parts), re.DOTALL)
+    return re.compile(
+        "".join({"**": "(?P<rest>.*)", "*": "[^/]*"}.get(part, re.escape(part)) for part in parts), re.DOTALL
+    )
 
 
 def _public(template: str, source: str) -> str:
     if not template.startswith("/") or ("{rest}" in template and "**" not in source):
-        raise ConfigError(f"The route of {source!r} has the invalid path {template!r}. Start it with a slash, and use {{rest}} only where the source has **.")
+        raise ConfigError(
+            f"The route of {source!r} has the invalid path {template!r}. Start it with a slash, and use {{rest}} only"
+            " where the source has **."
+        )
     return template

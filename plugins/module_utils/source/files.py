@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files of a folder as they are uploaded. A link that leads out of the folder is refused, even one that appears while the folder is read."""
+"""The files of a folder as they are uploaded. A link that leads out of the folder is refused, even one that
+appears while the folder is read.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ from ..core.errors import ConfigError
 from .ignore import Ignored, nothing_ignored
 
 SMALL = 1 << 20  # bytes; a smaller file is read in one piece
-REGULAR, EXECUTABLE, LINK = 0o100644, 0o100755, 0o120777  # the modes that git records, so that the umask of the machine has no effect
+# the modes that git records, so that the umask of the machine has no effect
+REGULAR, EXECUTABLE, LINK = 0o100644, 0o100755, 0o120777
 KINDS = {stat.S_IFSOCK: "socket", stat.S_IFIFO: "named pipe", stat.S_IFCHR: "device", stat.S_IFBLK: "device"}
 
 Identity: TypeAlias = tuple[int, ...]
@@ -27,7 +30,8 @@ Identity: TypeAlias = tuple[int, ...]
 
 @dataclass(frozen=True)
 class SourceFile:
-    """``path`` is relative, with slashes; ``size`` in bytes; ``executable`` as in git; ``link`` is the target of a link that is uploaded as a link.
+    """``path`` is relative, with slashes; ``size`` in bytes; ``executable`` as in git; ``link`` is the target of a link
+    that is uploaded as a link.
 
     ``seen`` identifies the file that was listed: a file that was replaced before it is read is refused.
     """
@@ -91,17 +95,22 @@ class _Watched(io.FileIO):
         return content
 
 
-def list_files(root: Path, ignored: Ignored = nothing_ignored, *, keep_links: bool = False, within: Path | None = None) -> list[SourceFile]:
-    """Return every file to upload, sorted by path. Raises ConfigError for a file that cannot be uploaded and that ``ignored`` does not leave out.
+def list_files(
+    root: Path, ignored: Ignored = nothing_ignored, *, keep_links: bool = False, within: Path | None = None
+) -> list[SourceFile]:
+    """Return every file to upload, sorted by path. Raises ConfigError for a file that cannot be uploaded and that
+    ``ignored`` does not leave out.
 
-    Links to files are followed and links to folders are refused; with ``keep_links`` both are uploaded as links. No link
-    may lead out of ``within``, which is ``root`` by default.
+    Links to files are followed and links to folders are refused; with ``keep_links`` both are uploaded as links. No
+    link may lead out of ``within``, which is ``root`` by default.
     """
     return sorted(_walk(root, ignored, keep_links, (within or root).resolve()), key=lambda file: file.path)
 
 
 def one_file(root: Path, path: str) -> SourceFile | None:
-    """Return the file or link at ``path`` below ``root``, without following links; None for a folder. Raises ConfigError."""
+    """Return the file or link at ``path`` below ``root``, without following links; None for a folder.
+    Raises ConfigError.
+    """
     absolute, inside = f"{root}/{path}", root.resolve()
     try:
         found = os.lstat(absolute)
@@ -129,19 +138,25 @@ def _walk(root: Path, ignored: Ignored, keep_links: bool, inside: Path) -> Itera
 
 
 def _entries(folder: str, seen: Identity) -> list[tuple[str, os.stat_result, bool]]:
-    """Return the name of each entry, its status, and whether it is a link to a folder. ``seen`` identifies the folder that was listed."""
+    """Return the name of each entry, its status, and whether it is a link to a folder. ``seen`` identifies
+    the folder that was listed.
+    """
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | (os.O_NOFOLLOW if seen else 0))
         try:
             if seen and _identity(os.fstat(descriptor))[:2] != seen:
                 _refuse_change(folder)
             with os.scandir(descriptor) as entries:
-                return [(entry.name, entry.stat(follow_symlinks=False), entry.is_symlink() and _leads_to_folder(entry)) for entry in entries]
+                return [
+                    (entry.name, entry.stat(follow_symlinks=False), entry.is_symlink() and _leads_to_folder(entry))
+                    for entry in entries
+                ]
         finally:
             os.close(descriptor)
     except OSError as problem:
         raise ConfigError(
-            f"The folder {folder} cannot be read: {problem.strerror}. Correct its permissions, or leave it out.", code="unreadable_folder"
+            f"The folder {folder} cannot be read: {problem.strerror}. Correct its permissions, or leave it out.",
+            code="unreadable_folder",
         ) from None
 
 
@@ -165,7 +180,9 @@ def _describe(path: str, absolute: str, found: os.stat_result, keep_links: bool,
         absolute, found = str(target), target.stat()
     if not stat.S_ISREG(found.st_mode):
         kind = KINDS.get(stat.S_IFMT(found.st_mode), "special file")
-        raise ConfigError(f"{absolute} is a {kind}, which cannot be uploaded. Remove it, or leave it out.", code="special_file")
+        raise ConfigError(
+            f"{absolute} is a {kind}, which cannot be uploaded. Remove it, or leave it out.", code="special_file"
+        )
     return SourceFile(path, absolute, found.st_size, bool(found.st_mode & stat.S_IXUSR), seen=_identity(found))
 
 
@@ -178,18 +195,26 @@ def _target(link: str, inside: Path, must_exist: bool) -> Path:
     except (OSError, RuntimeError) as problem:
         if isinstance(problem, OSError) and problem.errno != errno.ELOOP:
             raise _unreadable(link, problem) from None
-        raise ConfigError(f"{link} is part of a loop of links. Correct it, or leave it out.", code="link_loop") from None
+        raise ConfigError(
+            f"{link} is part of a loop of links. Correct it, or leave it out.", code="link_loop"
+        ) from None
     if must_exist and target.is_dir():
-        raise ConfigError(f"{link} is a link to a folder. Replace it with the folder, or leave it out.", code="link_to_folder")
+        raise ConfigError(
+            f"{link} is a link to a folder. Replace it with the folder, or leave it out.", code="link_to_folder"
+        )
     if not target.is_relative_to(inside):
         _refuse_outside(link)
     if must_exist and not exists:
-        raise ConfigError(f"{link} is a link to {target}, which does not exist. Correct it, or leave it out.", code="broken_link")
+        raise ConfigError(
+            f"{link} is a link to {target}, which does not exist. Correct it, or leave it out.", code="broken_link"
+        )
     return target
 
 
 def _kept(absolute: str, inside: Path) -> str:
-    """Return the target of a link as it is written. A link that is uploaded as a link must reach its target inside the upload too."""
+    """Return the target of a link as it is written. A link that is uploaded as a link must reach its target
+    inside the upload too.
+    """
     link = os.readlink(absolute)  # noqa: PTH115
     _refuse_name(link, absolute)
     leads = os.path.normpath(Path(absolute).parent.resolve().relative_to(inside) / link)
@@ -203,18 +228,25 @@ def _refuse_name(name: str, where: str) -> None:
         name.encode()
     except UnicodeEncodeError:
         raw = name.encode(errors="surrogateescape")
-        raise ConfigError(f"{where} has a file whose name is not UTF-8: {raw!r}. Rename it, or leave it out.", code="file_name") from None
+        raise ConfigError(
+            f"{where} has a file whose name is not UTF-8: {raw!r}. Rename it, or leave it out.", code="file_name"
+        ) from None
 
 
 def _refuse_outside(link: str) -> NoReturn:
     raise ConfigError(
-        f"{link} is a link out of the source folder. Make it a relative link to a target in the folder, replace it with the file, or leave it out.",
+        f"{link} is a link out of the source folder. Make it a relative link to a target in the folder, replace it with"
+        " the file, or leave it out.",
         code="link_outside",
     )
 
 
 def _refuse_change(path: str) -> NoReturn:
-    raise ConfigError(f"{path} changed while it was read. Run the play again when nothing writes to the folder.", code="changed_file", retryable=True)
+    raise ConfigError(
+        f"{path} changed while it was read. Run the play again when nothing writes to the folder.",
+        code="changed_file",
+        retryable=True,
+    )
 
 
 def _unreadable(path: str, problem: OSError) -> ConfigError:
@@ -224,4 +256,6 @@ def _unreadable(path: str, problem: OSError) -> ConfigError:
             code="changed_file",
             retryable=True,
         )
-    return ConfigError(f"{path} cannot be read: {problem.strerror}. Correct its permissions, or leave it out.", code="unreadable_file")
+    return ConfigError(
+        f"{path} cannot be read: {problem.strerror}. Correct its permissions, or leave it out.", code="unreadable_file"
+    )

@@ -17,10 +17,11 @@ Ignored: TypeAlias = Callable[[str, bool], bool]
 
 
 class Rules(Protocol):
-    """``verdict`` of a path relative to the rules' folder: left out (True), included again (False), or not matched (None).
+    """``verdict`` of a path relative to the rules' folder: left out (True), included again (False), or not matched
+    (None).
 
-    Where ``marks_folders`` is set, a folder's path always ends with a slash. Otherwise a folder is matched twice: without
-    the slash, and with it, as for the files inside.
+    Where ``marks_folders`` is set, a folder's path always ends with a slash. Otherwise a folder is matched twice:
+    without the slash, and with it, as for the files inside.
     """
 
     marks_folders: bool
@@ -60,7 +61,9 @@ def ignored(layers: Sequence[Layer], never: frozenset[str] = frozenset()) -> Ign
         folder, _slash, name = path.rpartition("/")
         if name in never:
             return True
-        return left_out(path, folder or "/", is_folder, False) or (is_folder and left_out(path, folder or "/", is_folder, True))
+        return left_out(path, folder or "/", is_folder, False) or (
+            is_folder and left_out(path, folder or "/", is_folder, True)
+        )
 
     return predicate
 
@@ -71,7 +74,9 @@ def constant(folder: Path, rules: Rules) -> Layer:
 
 
 def in_each_folder(top: Path, name: str, parse: Callable[[str], Rules] = GitRules) -> Layer:
-    """Return the layer of the files with this name in ``top`` and in every folder below it. A deeper file overrides those above it."""
+    """Return the layer of the files with this name in ``top`` and in every folder below it. A deeper file
+    overrides those above it.
+    """
 
     @cache
     def rules_of(folder: Path) -> Rules | None:
@@ -97,4 +102,6 @@ def read_patterns(file: Path) -> str | None:
         with file.open(encoding="utf-8", newline="") as stream:
             return stream.read()
     except (OSError, ValueError) as problem:
-        raise ConfigError(f"The ignore file {file} cannot be read: {problem}. Correct it.", code="ignore_file") from None
+        raise ConfigError(
+            f"The ignore file {file} cannot be read: {problem}. Correct it.", code="ignore_file"
+        ) from None

@@ -27,7 +27,9 @@ NAMES = {  # character classes, written between [: and :]
 
 
 class GitRules:
-    """``verdict`` of a path relative to the file's folder (a folder ends with a slash): left out (True), included again (False), or not matched (None)."""
+    """``verdict`` of a path relative to the file's folder (a folder ends with a slash): left out (True),
+    included again (False), or not matched (None).
+    """
 
     marks_folders = True
 

@@ -25,21 +25,29 @@ ENDS = {
     r"(?=$|\/$)": [Part(SLASH, optional=True)],
     "": [ANYTHING],
 }
-STARTS = {r"^(?:.*\/)?": [Part([Part(DOT, optional=True, repeated=True), Part(SLASH)], optional=True)], "^": [], r"(?:^|\/)": [BELOW]}
+STARTS = {
+    r"^(?:.*\/)?": [Part([Part(DOT, optional=True, repeated=True), Part(SLASH)], optional=True)],
+    "^": [],
+    r"(?:^|\/)": [BELOW],
+}
 FOLDERS = Part([Part(SLASH), Part(IN_NAME, repeated=True)], optional=True, repeated=True)
 TOKEN = re.compile(
-    r"(?P<folders>\(\?:\\/\[\^\\/\]\+\)\*)|(?P<dots>\.\+)|(?P<bracket>\[(?:\\.|[^\]\\])*\])(?P<times>[*+]?)|\\(?P<escaped>.)|(?P<plain>[^\[\\()|?$])", re.DOTALL
+    r"(?P<folders>\(\?:\\/\[\^\\/\]\+\)\*)|(?P<dots>\.\+)|(?P<bracket>\[(?:\\.|[^\]\\])*\])(?P<times>[*+]?)|\\(?P<escaped>.)|(?P<plain>[^\[\\()|?$])",
+    re.DOTALL,
 )
 
 
 class NpmRules:
-    """``verdict`` of a path relative to the file's folder: left out (True), included again (False), or not matched (None).
-    Raises ValueError for a pattern that the client rejects."""
+    """``verdict`` of a path relative to the file's folder: left out (True), included again (False), or not matched
+    (None). Raises ValueError for a pattern that the client rejects.
+    """
 
     marks_folders = False
 
     def __init__(self, text: str, known: dict[str, str] | None = None) -> None:
-        """``known`` are the expressions of earlier rules: the library caches one for each pattern, with or without a leading "!"."""
+        """``known`` are the expressions of earlier rules: the library caches one for each pattern, with or
+        without a leading "!".
+        """
         self._automaton, self._leaves_out = Automaton(), list[bool]()
         known = {} if known is None else known
         for line in re.split("\r?\n", re.sub(r"(^|\n)\./", r"\1", text)):
@@ -75,9 +83,13 @@ def _expression(pattern: str, negative: bool) -> str:
     if made and not made.startswith("^"):
         made = ("^" if re.search(r"/(?!\Z)", pattern) else r"(?:^|\/)") + made
     whole = len(made)
-    made = re.sub(r"\\/\\\*\\\*(?=\\/|\Z)", lambda found: r"(?:\/[^\/]+)*" if found.start() + 6 < whole else r"\/.+", made)
+    made = re.sub(
+        r"\\/\\\*\\\*(?=\\/|\Z)", lambda found: r"(?:\/[^\/]+)*" if found.start() + 6 < whole else r"\/.+", made
+    )
     made = re.sub(r"(^|[^\\])\\\*(?=[^\n\r\u2028\u2029])", r"\1[^\\/]*", made)
-    made = re.sub(r"(\^|\\/)?\\\*\Z", lambda found: f"{found[1]}[^/]+(?=$|\\/$)" if found[1] else r"[^/]*(?=$|\/$)", made, count=1)
+    made = re.sub(
+        r"(\^|\\/)?\\\*\Z", lambda found: f"{found[1]}[^/]+(?=$|\\/$)" if found[1] else r"[^/]*(?=$|\/$)", made, count=1
+    )
     return made.replace("\\\\\\", "\\")
 
 
@@ -127,7 +139,9 @@ def _class(content: str) -> Chars:
 
 
 def _folded(text: Iterable[str]) -> str:
-    """Return the text that JavaScript compares when case does not matter: 16-bit units, in upper case where that is one unit too."""
+    """Return the text that JavaScript compares when case does not matter: 16-bit units, in upper case where
+    that is one unit too.
+    """
     if isinstance(text, str) and text.isascii():
         return text.upper()
     return "".join(map(_upper, _units("".join(text))))

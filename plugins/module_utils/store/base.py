@@ -15,7 +15,9 @@ from ..core.errors import RunbookError
 
 
 class Conflict(RunbookError):
-    """The condition of a write did not hold: another process wrote first. A retry of a write whose answer was lost ends like this too."""
+    """The condition of a write did not hold: another process wrote first. A retry of a write whose answer
+    was lost ends like this too.
+    """
 
     kind = "conflict"
 
@@ -27,13 +29,16 @@ CHUNK = 1 << 20  # bytes of one piece of a stream
 def unguarded(seconds: float) -> float:
     """Replace ``Lease.before_write`` where no lease guards a write.
 
-    These are the writes of the lease itself, of the probe for conditional writes, and the removal of a run's own record.
+    These are the writes of the lease itself, of the probe for conditional writes, and the removal of a run's own
+    record.
     """
     return seconds
 
 
 class Guarded:
-    """Shared by the stores: every write first calls ``before_write`` of the lease; without it the store is read-only."""
+    """Shared by the stores: every write first calls ``before_write`` of the lease; without it the store is
+    read-only.
+    """
 
     def __init__(self, before_write: Permit | None) -> None:
         self._before_write = before_write
@@ -45,7 +50,8 @@ class Guarded:
         """Request a write of up to ``seconds``; return the seconds that it may take. Raises LeaseLost."""
         if not self._before_write:
             raise RunbookError(
-                f"{self.describe()} was opened for reading only, so nothing was written to it. This is a bug in the collection: please report it.",
+                f"{self.describe()} was opened for reading only, so nothing was written to it. This is a bug in the"
+                " collection: please report it.",
                 code="read_only",
             )
         return self._before_write(seconds)
@@ -80,7 +86,9 @@ class Unfinished(NamedTuple):
 
 
 class Store(Protocol):
-    """Keys are relative to the store's prefix, with slashes. An etag identifies one content of one object. Each write checks the lease first: see Guarded."""
+    """Keys are relative to the store's prefix, with slashes. An etag identifies one content of one object.
+    Each write checks the lease first: see Guarded.
+    """
 
     def describe(self) -> str:
         """Return the store's address as an operator writes it, without secrets."""
@@ -92,7 +100,9 @@ class Store(Protocol):
         """Write a new object and return its etag. Raises Conflict when the object exists."""
 
     def put_if_match(self, key: str, data: bytes, etag: str) -> str:
-        """Replace the object that still has this etag; return the new etag. Raises Conflict when its etag differs or the object is gone."""
+        """Replace the object that still has this etag; return the new etag. Raises Conflict when its etag
+        differs or the object is gone.
+        """
 
     def list(self, prefix: str = "") -> list[StoredObject]:
         """Return the objects whose key starts with ``prefix``, sorted by key."""
@@ -101,10 +111,14 @@ class Store(Protocol):
         """Remove an object; a missing one is no error."""
 
     def open_writer(self, key: str, expected: int = 0) -> Writer:
-        """Return a writer for a new object of about ``expected`` bytes. The object appears when it is complete, and replaces one with the same key."""
+        """Return a writer for a new object of about ``expected`` bytes. The object appears when it is
+        complete, and replaces one with the same key.
+        """
 
     def read(self, key: str, tick: Callable[[], None] = nothing) -> Iterator[bytes]:
-        """Yield an object's content piece by piece. ``tick`` is called every few seconds during the wait for a slow piece."""
+        """Yield an object's content piece by piece. ``tick`` is called every few seconds during the wait
+        for a slow piece.
+        """
 
     def unfinished(self, prefix: str) -> Sequence[Unfinished]:
         """Return the unfinished objects below ``prefix``; an empty sequence where the credentials may not list them."""

@@ -16,10 +16,19 @@ from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from typing import Any
 
-EVERYBODY = ("/groups/global/AllUsers", "/groups/global/AuthenticatedUsers")  # ends of the groups' names; anybody can create an account
+# ends of the groups' names; anybody can create an account
+EVERYBODY = ("/groups/global/AllUsers", "/groups/global/AuthenticatedUsers")
 FIXED_KEYS = frozenset(
     {
-        *("aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:principalorgpaths", "aws:sourceaccount", "aws:sourcearn", "aws:sourceowner"),
+        *(
+            "aws:principalaccount",
+            "aws:principalarn",
+            "aws:principalorgid",
+            "aws:principalorgpaths",
+            "aws:sourceaccount",
+            "aws:sourcearn",
+            "aws:sourceowner",
+        ),
         *("aws:sourcevpc", "aws:sourcevpce", "aws:userid", "s3:dataaccesspointaccount", "s3:dataaccesspointarn"),
     }
 )
@@ -29,7 +38,10 @@ FIXED_PREFIX = {
     "s3:dataaccesspointarn": re.compile(r"arn:[\w-]+:s3:[\w-]+:\d{12}:accesspoint/[\w/*-]+"),
     "aws:userid": re.compile(r"[\w-]+:\*"),
 }
-PRIVATE = [ip_network(network) for network in ("10.0.0.0/8", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "::1/128")]
+PRIVATE = [
+    ip_network(network)
+    for network in ("10.0.0.0/8", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "::1/128")
+]
 MAPPED = IPv6Network("::ffff:0:0/96")
 WIDEST = {4: 2**24, 6: 2**96}  # addresses: a /8 of IPv4, a /32 of IPv6; more counts as everybody
 
@@ -47,7 +59,16 @@ def public_acl(grants: Any) -> bool | None:
     if not isinstance(grants, list):
         return None
     grantees = [grant.get("Grantee") if isinstance(grant, dict) else None for grant in grants]
-    return _any([str(grantee.get("URI") or "").rstrip("/").endswith(EVERYBODY) if isinstance(grantee, dict) and grantee else None for grantee in grantees])
+    return _any(
+        [
+            (
+                str(grantee.get("URI") or "").rstrip("/").endswith(EVERYBODY)
+                if isinstance(grantee, dict) and grantee
+                else None
+            )
+            for grantee in grantees
+        ]
+    )
 
 
 def _any(verdicts: Iterable[bool | None]) -> bool | None:
@@ -79,7 +100,12 @@ def _texts(value: Any) -> list[str]:
 def _restricts(condition: Any) -> bool:
     """Whether at least one of the conditions, which must all hold, excludes somebody."""
     tests = condition.items() if isinstance(condition, dict) else ()
-    return any(_fixed(operator, str(key).lower(), values) for operator, keys in tests if isinstance(keys, dict) for key, values in keys.items())
+    return any(
+        _fixed(operator, str(key).lower(), values)
+        for operator, keys in tests
+        if isinstance(keys, dict)
+        for key, values in keys.items()
+    )
 
 
 def _fixed(operator: str, key: str, values: Any) -> bool:
@@ -104,7 +130,11 @@ def _narrow(ranges: list[str]) -> bool:
         return False
     for version in total:
         same: Any = [network for network in networks if network.version == version]
-        own = [network for network in collapse_addresses(same) if not any(network.version == private.version and _in(network, private) for private in PRIVATE)]
+        own = [
+            network
+            for network in collapse_addresses(same)
+            if not any(network.version == private.version and _in(network, private) for private in PRIVATE)
+        ]
         total[version] = sum(network.num_addresses for network in own)
     return all(count <= WIDEST[version] for version, count in total.items())
 

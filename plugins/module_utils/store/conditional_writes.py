@@ -15,7 +15,8 @@ from .base import Conflict, Store
 def prove_conditional_writes(store: Store) -> None:
     """Prove with a temporary object that the store refuses a write whose condition does not hold. Raises ConfigError.
 
-    Many S3 services accept such a write and ignore its condition. Then two deploys could both believe that they hold the lease.
+    Many S3 services accept such a write and ignore its condition. Then two deploys could both believe that they hold
+    the lease.
     """
     key = f"probe/{uuid.uuid4()}"
     first = _probe(store, key)
@@ -28,8 +29,9 @@ def prove_conditional_writes(store: Store) -> None:
         store.delete(key)
     if not all(refused):
         raise ConfigError(
-            f"{store.describe()} is a store without conditional writes: it accepted a write that it had to refuse, so it cannot hold a lease. "
-            "Set store to a service that honours If-None-Match and If-Match, such as AWS S3, Cloudflare R2 or MinIO.",
+            f"{store.describe()} is a store without conditional writes: it accepted a write that it had to refuse, so"
+            " it cannot hold a lease. Set store to a service that honours If-None-Match and If-Match, such as AWS S3,"
+            " Cloudflare R2 or MinIO.",
             code="no_conditional_writes",
         )
 

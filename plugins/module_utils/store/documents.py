@@ -50,7 +50,11 @@ def misfit(value: Any, shape: Any, where: str = "it") -> str | None:
         if not isinstance(value, list):
             return f"{where} is not a list"
         return next((wrong for item in value if (wrong := misfit(item, shape[0], f"an item of {where}"))), None)
-    fits = any(misfit(value, alternative, where) is None for alternative in shape) if isinstance(shape, tuple) else _fits(value, shape)
+    fits = (
+        any(misfit(value, alternative, where) is None for alternative in shape)
+        if isinstance(shape, tuple)
+        else _fits(value, shape)
+    )
     return None if fits else f"{where} has a wrong type or value"
 
 

@@ -25,7 +25,9 @@ from .s3_limits import SMALL, too_large
 
 
 class FolderStore(Guarded):
-    """Stores each object as a file that only its owner can read. Names with a leading dot are internal and never listed."""
+    """Stores each object as a file that only its owner can read. Names with a leading dot are internal and
+    never listed.
+    """
 
     def __init__(
         self,
@@ -46,7 +48,9 @@ class FolderStore(Guarded):
         """Return the path of the object ``name``."""
         inside = PurePosixPath(name)
         if inside.is_absolute() or ".." in inside.parts or not inside.parts:
-            raise ConfigError(f"{name!r} is not a valid name for an object in {self.describe()}. Use a relative path without '..'.")
+            raise ConfigError(
+                f"{name!r} is not a valid name for an object in {self.describe()}. Use a relative path without '..'."
+            )
         return self.root / inside
 
     def get(self, key: str) -> tuple[bytes, str] | None:
@@ -70,7 +74,11 @@ class FolderStore(Guarded):
             found = []
             for path in (self.root / prefix.rpartition("/")[0]).rglob("*"):
                 key = path.relative_to(self.root)
-                if key.as_posix().startswith(prefix) and path.is_file() and not any(part.startswith(".") for part in key.parts):
+                if (
+                    key.as_posix().startswith(prefix)
+                    and path.is_file()
+                    and not any(part.startswith(".") for part in key.parts)
+                ):
                     stat = path.stat()
                     found.append(StoredObject(key.as_posix(), stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC)))
         return sorted(found, key=lambda item: item.key)
@@ -84,7 +92,9 @@ class FolderStore(Guarded):
                 sync(path.parent)
 
     def time(self) -> float | None:
-        """Return the time of an unnamed file that is written in the store; on a network share this is the server's time."""
+        """Return the time of an unnamed file that is written in the store; on a network share this is the
+        server's time.
+        """
         parent = next(folder for folder in (self.root, *self.root.parents) if folder.is_dir())
         try:
             with tempfile.TemporaryFile(dir=parent, buffering=0) as file:
@@ -127,7 +137,10 @@ class FolderStore(Guarded):
             with self._locked(min(LOCK_TIMEOUT, seconds)):
                 found = self.get(key)
                 if (found[1] if found else None) != etag:
-                    raise Conflict(f"{key} in {self.describe()} was written by another process in the meantime. Run the play again.")
+                    raise Conflict(
+                        f"{key} in {self.describe()} was written by another process in the meantime. Run the play"
+                        " again."
+                    )
                 # The lock is held, so the file that a killed writer left under this name can be overwritten.
                 fresh = path.with_name(f".{path.name}.new")
                 with open(fresh, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as stream:
@@ -169,11 +182,15 @@ class FolderStore(Guarded):
             word = errno.errorcode.get(error.errno or 0, "EIO")
             if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise ConfigError(
-                    f"This user may not {verb} the store {self.describe()}: {error.strerror}. Change the folder's owner or store.", code=word
+                    f"This user may not {verb} the store {self.describe()}: {error.strerror}. Change the folder's owner"
+                    " or store.",
+                    code=word,
                 ) from None
             if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
                 raise ConfigError(f"The store {self.describe()} is not a folder. Correct store.", code=word) from None
-            raise RunbookError(f"Could not {verb} the store {self.describe()}: {error.strerror}. Check its disk.", code=word) from None
+            raise RunbookError(
+                f"Could not {verb} the store {self.describe()}: {error.strerror}. Check its disk.", code=word
+            ) from None
 
 
 def _etag(data: bytes) -> str:

@@ -37,8 +37,8 @@ def open_store(params: Mapping[str, Any], before_write: Permit | None = None) ->
         raise _bad_address() from None
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigError(
-            "The address in store has more than a bucket and a prefix. Set credentials with store_access_key and store_secret_key, "
-            "and the endpoint with store_endpoint_url.",
+            "The address in store has more than a bucket and a prefix. Set credentials with store_access_key and"
+            " store_secret_key, and the endpoint with store_endpoint_url.",
             code="bad_store",
         )
     if parts.scheme == "s3" and parts.netloc:
@@ -71,14 +71,19 @@ ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")  # botocore's variables,
 
 
 def _refuse_unsafe_endpoint(params: Mapping[str, Any]) -> None:
-    found = {"store_endpoint_url": params.get("store_endpoint_url"), **{name: os.environ.get(name) for name in ENDPOINTS}}
+    found = {
+        "store_endpoint_url": params.get("store_endpoint_url"),
+        **{name: os.environ.get(name) for name in ENDPOINTS},
+    }
     option, endpoint = next(((option, address) for option, address in found.items() if address), ("", ""))
     refuse_credentials(endpoint, option, "Set credentials with store_access_key and store_secret_key.")
     refuse_plain_http(endpoint, option, "the stored data and the signed requests", bool(params.get("allow_plain_http")))
 
 
 def open_later(params: Mapping[str, Any], before_write: Permit | None = None) -> Store:
-    """Like ``open_store``, but open a bucket only at its first use, since opening it takes longer than the rest of a task that changes nothing."""
+    """Like ``open_store``, but open a bucket only at its first use, since opening it takes longer than the
+    rest of a task that changes nothing.
+    """
     if not str(params.get("store")).startswith("s3://"):
         return open_store(params, before_write)
     _refuse_unsafe_endpoint(params)
@@ -98,4 +103,6 @@ class _Later:
 
 
 def _bad_address() -> ConfigError:
-    return ConfigError("The address in store is neither s3://bucket/prefix nor file:///path. Correct store.", code="bad_store")
+    return ConfigError(
+        "The address in store is neither s3://bucket/prefix nor file:///path. Correct store.", code="bad_store"
+    )

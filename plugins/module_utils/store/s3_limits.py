@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Limit the time and size of requests to S3: botocore's timeouts restart with every byte, and it reads answers of any length."""
+"""Limit the time and size of requests to S3: botocore's timeouts restart with every byte, and it reads
+answers of any length.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ ANSWER = 64 << 20  # most bytes of any other answer, such as a page of a listing
 
 def bound(client: Any) -> None:
     """Apply the thread's current deadline to a client's connections."""
-    client._endpoint.http_session._pool_classes_by_scheme.update(timed_pools(AWSHTTPConnectionPool, AWSHTTPSConnectionPool))
+    client._endpoint.http_session._pool_classes_by_scheme.update(
+        timed_pools(AWSHTTPConnectionPool, AWSHTTPSConnectionPool)
+    )
 
 
 def attempt_seconds(request: Any) -> float:
@@ -37,7 +41,9 @@ def attempt_seconds(request: Any) -> float:
 
 
 def send(client: Any, request: Any, seconds: float, where: str) -> Any:
-    """Send one attempt of a request within ``seconds``. Raises botocore's errors, and ApiError for an endless answer."""
+    """Send one attempt of a request within ``seconds``. Raises botocore's errors, and ApiError for an
+    endless answer.
+    """
     with deadline(seconds, most=ANSWER, stall=STALL) as limit:
         try:
             return client._endpoint.http_session.send(request)
@@ -60,7 +66,9 @@ def small(body: Any, where: str, tick: Callable[[], None] = nothing) -> bytes:
 
 
 def flowing(body: Any, where: str, tick: Callable[[], None] = nothing) -> Iterator[bytes]:
-    """Yield a large object piece by piece, each within STALL seconds. Raises Unreachable when it stalls or is too slow."""
+    """Yield a large object piece by piece, each within STALL seconds. Raises Unreachable when it stalls or
+    is too slow.
+    """
     while piece := _piece(body, where, tick):
         yield piece
 
@@ -76,8 +84,8 @@ def _piece(body: Any, where: str, tick: Callable[[], None]) -> bytes:
                 raise
             came = f"only {limit.received} bytes arrived" if limit.received else "nothing arrived"
             raise Unreachable(
-                f"{where} is too slow: {came} within {STALL:g} s, and a backup needs {CHUNK / STALL / 1024:.0f} KiB a second. Check the network, then run it "
-                "again.",
+                f"{where} is too slow: {came} within {STALL:g} s, and a backup needs {CHUNK / STALL / 1024:.0f} KiB a"
+                " second. Check the network, then run it again.",
                 code="too_slow",
                 retryable=True,
             ) from None

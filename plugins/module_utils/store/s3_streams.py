@@ -18,7 +18,9 @@ from .s3_limits import flowing
 
 
 class Bucket(Protocol):
-    """The part of S3Store that is needed here: botocore's client, the bucket's name, keys of objects, and errors that name the store."""
+    """The part of S3Store that is needed here: botocore's client, the bucket's name, keys of objects, and
+    errors that name the store.
+    """
 
     client: Any
     bucket: str
@@ -31,7 +33,8 @@ class Bucket(Protocol):
 
 
 def part_size(expected: int) -> int:
-    """Return the bytes of each part of an object of about ``expected`` bytes: 8 MiB, and more from 75 GB on, since S3 accepts 10,000 parts.
+    """Return the bytes of each part of an object of about ``expected`` bytes: 8 MiB, and more from 75 GB on, since S3
+    accepts 10,000 parts.
 
     All parts but the last have the same size, as some S3 services require.
     """
@@ -92,7 +95,11 @@ class S3Writer:
 
 def read(store: Bucket, key: str, tick: Callable[[], None]) -> Iterator[bytes]:
     with store.named_errors("read"):
-        yield from flowing(store.client.get_object(Bucket=store.bucket, Key=store.key(key))["Body"], f"{key} in {store.describe()}", tick)
+        yield from flowing(
+            store.client.get_object(Bucket=store.bucket, Key=store.key(key))["Body"],
+            f"{key} in {store.describe()}",
+            tick,
+        )
 
 
 def unfinished(store: Bucket, prefix: str) -> list[Unfinished]:
@@ -110,10 +117,14 @@ def unfinished(store: Bucket, prefix: str) -> list[Unfinished]:
 
 
 def _unfinished(store: Bucket, upload: Any) -> Unfinished:
-    key, handle, since = (field(upload, name, kind, store.describe()) for name, kind in (("Key", str), ("UploadId", str), ("Initiated", datetime)))
+    key, handle, since = (
+        field(upload, name, kind, store.describe())
+        for name, kind in (("Key", str), ("UploadId", str), ("Initiated", datetime))
+    )
     return Unfinished(key.removeprefix(store.key("")), handle, since)
 
 
 def discard(store: Bucket, left: Unfinished) -> None:
-    with store.named_errors("written"), suppress(store.client.exceptions.NoSuchUpload):  # completed or aborted in the meantime
+    # completed or aborted in the meantime
+    with store.named_errors("written"), suppress(store.client.exceptions.NoSuchUpload):
         store.client.abort_multipart_upload(Bucket=store.bucket, Key=store.key(left.key), UploadId=left.handle)

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run is: the playbook, the storefront, who started it and where; and the commands that an operator may go on with."""
+"""What a run is: the playbook, the storefront, who started it and where; and the commands that an operator
+may go on with.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +27,15 @@ TITLES = {
     "migrate": "Migrate the database of {storefront} to {release}",
     "database": "Database of {storefront}",
 }
-LEASED = ("deploy", "rollback", "migrate", "restore")  # what these change is guarded by the lease and settled by its journal
+# what these change is guarded by the lease and settled by its journal
+LEASED = ("deploy", "rollback", "migrate", "restore")
 
 
 @dataclass(frozen=True)
 class About:
-    """One storefront's run. ``inventory`` are the sources as they were given; ``playbook`` is the path as it was given."""
+    """One storefront's run. ``inventory`` are the sources as they were given; ``playbook`` is the path as
+    it was given.
+    """
 
     storefront: str
     playbook: str
@@ -58,7 +63,9 @@ class About:
     @property
     def title(self) -> str:
         form = TITLES.get(self.kind, f"{self.play or self.playbook}: {{storefront}}")
-        title = form.format(storefront=self.storefront, release=self.release or "a release", to=f" to {self.to}" if self.to else "")
+        title = form.format(
+            storefront=self.storefront, release=self.release or "a release", to=f" to {self.to}" if self.to else ""
+        )
         return f"{title} ({self.environment})" if self.environment and self.environment != self.storefront else title
 
     def header(self) -> list[Line]:

@@ -47,8 +47,16 @@ def about_run(playbook: str, play: Any, host: str, variables: Mapping[str, Any],
         several=several,
         inventory=[_short(source) for source in sources],
         contacts=[str(one) for one in _list(template, "notify_contacts", variables)],
-        dashboards=[f"{one.get('name')} {one.get('url')}" for one in _list(template, "notify_links", variables) if isinstance(one, Mapping)],
-        options=[f"-e {name}={shlex.quote(value)}" for name in CHOICES if (value := _text(template, name, variables) or str(variables.get(name) or ""))],
+        dashboards=[
+            f"{one.get('name')} {one.get('url')}"
+            for one in _list(template, "notify_links", variables)
+            if isinstance(one, Mapping)
+        ],
+        options=[
+            f"-e {name}={shlex.quote(value)}"
+            for name in CHOICES
+            if (value := _text(template, name, variables) or str(variables.get(name) or ""))
+        ],
         url=_text(template, "notify_url", variables) or _text(template, "frontend_url", variables),
     )
 
@@ -64,21 +72,28 @@ def expected_hosts(play: Any) -> list[str]:
 
 
 def checks_the_inventory(play: Any) -> bool:
-    """Whether a play only checks that there is a storefront: it runs where there is none, too (playbooks/rollout/begin.yml)."""
+    """Whether a play only checks that there is a storefront: it runs where there is none, too
+    (playbooks/rollout/begin.yml).
+    """
     patterns = [play.hosts] if isinstance(play.hosts, str) else play.hosts
     return any("localhost" in str(pattern).split(":") for pattern in patterns)
 
 
 def event_of(kind: str, result: Any, mask: Mask, *, at: float = 0.0, began: float = 0.0, item: bool = False) -> Event:
     """Return a result of Ansible's as ours, without secrets; the classes differ from core to core."""
-    task, fields = result._task, result._task_fields  # core 2.18 has no others, and 2.21 warns of the public task_fields
+    # core 2.18 has no others, and 2.21 warns of the public task_fields
+    task, fields = result._task, result._task_fields
     raw = getattr(result, "result", None)
     raw = raw if isinstance(raw, Mapping) else result._result
     arguments = fields.get("args")
     # Under --check every task has check_mode: only the task as written shows which ones never change anything.
     written = getattr(task, "_ds", None)
-    asked = bool(fields.get("check_mode")) and (not context.CLIARGS.get("check") or (isinstance(written, Mapping) and written.get("check_mode") is True))
-    warnings = [] if raw.get("_ansible_no_log") else [mask(str(getattr(one, "msg", one))) for one in raw.get("warnings") or []]
+    asked = bool(fields.get("check_mode")) and (
+        not context.CLIARGS.get("check") or (isinstance(written, Mapping) and written.get("check_mode") is True)
+    )
+    warnings = (
+        [] if raw.get("_ansible_no_log") else [mask(str(getattr(one, "msg", one))) for one in raw.get("warnings") or []]
+    )
     return Event(
         kind=kind,
         action=str(getattr(task, "resolved_action", None) or task.action),
@@ -96,7 +111,9 @@ def event_of(kind: str, result: Any, mask: Mask, *, at: float = 0.0, began: floa
 def _is_playbook(given: str, file: str) -> bool:
     """Whether an argument of the command is this playbook: its path, or its name in a collection."""
     name, _unused, last = given.rpartition(".")
-    return PurePath(given).name == PurePath(file).name or (name.count(".") == 1 and "/" not in given and last == PurePath(file).stem)
+    return PurePath(given).name == PurePath(file).name or (
+        name.count(".") == 1 and "/" not in given and last == PurePath(file).stem
+    )
 
 
 def _template(variables: Mapping[str, Any]) -> Any:

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The line that shows what is running, for one storefront or several: live on a terminal, printed every 30 seconds elsewhere."""
+"""The line that shows what is running, for one storefront or several: live on a terminal, printed every 30
+seconds elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,15 @@ from .text import columns, cut, one_line, pad
 MARGIN = 4  # columns: two before the line, one before the time, and the last one stays free
 _UUID = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 
-_LIMIT = re.compile(r" \(\d+ s(?: of at most \d+ s)?\)$")  # how long a module has waited: the line has the times of the step
+# how long a module has waited: the line has the times of the step
+_LIMIT = re.compile(r" \(\d+ s(?: of at most \d+ s)?\)$")
 _LEAST = 29.0  # seconds that something must have run before it gets a line where there is no terminal
 
 
 def live(runs: Mapping[str, Run], notes: Mapping[str, str], now: float, room: int = WIDEST) -> str:
-    """Return the live line: label, progress, elapsed and usual time of each storefront that runs. Where it is too long for ``room`` the progress is cut."""
+    """Return the live line: label, progress, elapsed and usual time of each storefront that runs. Where it
+    is too long for ``room`` the progress is cut.
+    """
     busy = {host: run for host, run in runs.items() if not run.ended and run.doing()[0]}
     described = []
     for host, run in busy.items():

@@ -25,7 +25,9 @@ def lines(run: State, bad: bool) -> list[Line]:
     """Return how a run ended. ``bad`` is what Ansible counts: failed or unreachable."""
     outcome = str(run.report.get("outcome") or ("failed" if bad else ""))
     good = (
-        outcome in ("go", "released", "migrated", "restored", "undone", "checked") or (outcome == "rolled_back" and run.about.kind == "rollback") or not outcome
+        outcome in ("go", "released", "migrated", "restored", "undone", "checked")
+        or (outcome == "rolled_back" and run.about.kind == "rollback")
+        or not outcome
     )
     good = good and not bad and not run.verdict
     first, more = headline(run, outcome, good)
@@ -43,12 +45,22 @@ def _live(run: State) -> list[Line]:
     units = run.record.get("units") if outcome == "released" else run.facts.get("release_snapshot")
     if outcome == "rolled_back" and run.about.kind == "rollback":
         units = run.facts.get("release_target")
-    described = [f"{unit} {_named(was)}" for unit, was in units.items() if isinstance(was, Mapping)] if isinstance(units, Mapping) else []
+    described = (
+        [f"{unit} {_named(was)}" for unit, was in units.items() if isinstance(was, Mapping)]
+        if isinstance(units, Mapping)
+        else []
+    )
     described = [*_database(run, str(outcome)), *described]
     if not described:
         return []
     urls = run.report.get("urls")
-    addresses = [str(url) for url in urls.values()] if isinstance(urls, Mapping) and urls else [run.about.url] if run.about.url else []
+    addresses = (
+        [str(url) for url in urls.values()]
+        if isinstance(urls, Mapping) and urls
+        else [run.about.url]
+        if run.about.url
+        else []
+    )
     return [Line(SEPARATOR.join([*described, *addresses]), "live")]
 
 
@@ -60,7 +72,9 @@ def _database(run: State, outcome: str) -> list[str]:
     known = run.facts.get("database_known")
     if outcome != "migrated" or not isinstance(known, Mapping):
         return []
-    applied = sorted({*(name for name, state in known.items() if state == "applied"), *(run.facts.get("database_migrated") or [])})
+    applied = sorted(
+        {*(name for name, state in known.items() if state == "applied"), *(run.facts.get("database_migrated") or [])}
+    )
     return [f"schema {applied[-1]} ({number(len(applied), 'migration')})"] if applied else []
 
 
@@ -84,7 +98,10 @@ def _next(run: State, outcome: str, good: bool) -> list[Line]:
     if outcome == "rolled_back" and about.kind == "deploy":
         return [Line(about.again(), "once it is corrected", command=True)]
     if outcome in ("incomplete", "lost"):
-        return [Line(about.again(), "continue", command=True), Line(about.command("rollback"), "or go back", command=True)]
+        return [
+            Line(about.again(), "continue", command=True),
+            Line(about.command("rollback"), "or go back", command=True),
+        ]
     if good:
         follows = {
             "preflight": ("deploy", f"-e release={about.release}"),
@@ -108,7 +125,10 @@ def _more(run: State, good: bool) -> list[Line]:
         parts.append(Line(SEPARATOR.join([*run.about.contacts, *run.about.dashboards]), "contacts"))
     described = [
         f"{label} {value}"
-        for label, value in (("report", run.facts.get("report_path")), ("record", "" if run.about.check else run.report.get("record")))
+        for label, value in (
+            ("report", run.facts.get("report_path")),
+            ("record", "" if run.about.check else run.report.get("record")),
+        )
         if value
     ]
     return [*parts, Line("   ".join(described), "written")] if described else parts
@@ -119,12 +139,23 @@ def interrupted(run: State, why: str) -> list[Line]:
     about, step = run.about, run.step
     where = f" in {labels.of_step(step.name)}" if step else ""
     if about.kind not in LEASED:
-        return [Line(), Line(f"{why}{where}. Run it again: what was half done is found and cleaned up.", colour=BAD), Line(about.again(), "next", command=True)]
+        return [
+            Line(),
+            Line(f"{why}{where}. Run it again: what was half done is found and cleaned up.", colour=BAD),
+            Line(about.again(), "next", command=True),
+        ]
     if not run.leased:
-        return [Line(), Line(f"{why} before anything was changed.", colour=BAD), Line(about.again(), "next", command=True)]
+        return [
+            Line(),
+            Line(f"{why} before anything was changed.", colour=BAD),
+            Line(about.again(), "next", command=True),
+        ]
     until = moment(run.deadline)
     free = f" The lease is free from {clock(until)}, or at once with -e break_lease=<reason>." if until else ""
-    left = f"{why}{where}: nothing was put back. What was live before is in the journal, and the next run settles it.{free}"
+    left = (
+        f"{why}{where}: nothing was put back. What was live before is in the journal, and the next run settles"
+        f" it.{free}"
+    )
     parts = [Line(), Line(left, colour=BAD), Line(about.again(), "continue", command=True)]
     return parts if about.kind == "rollback" else [*parts, Line(about.command("rollback"), "or go back", command=True)]
 

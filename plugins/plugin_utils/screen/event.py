@@ -17,8 +17,8 @@ BUILTIN = "ansible.builtin."
 class Event:
     """One result. ``at`` is when it came, ``began`` when its task did, both in seconds since the epoch.
 
-    ``kind`` is ok, failed, skipped or unreachable. ``item`` marks one item of a loop. ``asked`` marks a task that only checks, by its own
-    ``check_mode: true``.
+    ``kind`` is ok, failed, skipped or unreachable. ``item`` marks one item of a loop. ``asked`` marks a task that only
+    checks, by its own ``check_mode: true``.
     """
 
     kind: str

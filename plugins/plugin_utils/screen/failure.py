@@ -23,7 +23,9 @@ _ROWS = 5  # further lines of it
 
 @dataclass(frozen=True)
 class Failure:
-    """``what`` is the step, ``unit`` the part of it, ``why`` the message, ``log`` the vendor's, ``kind`` that of our errors."""
+    """``what`` is the step, ``unit`` the part of it, ``why`` the message, ``log`` the vendor's, ``kind``
+    that of our errors.
+    """
 
     what: str
     why: str
@@ -76,7 +78,13 @@ def message_of(result: Mapping[str, Any]) -> str:
         summary = [str(turn.get("msg", "")) for turn in turns if isinstance(turn, Mapping) and turn.get("failed")]
         if any(summary):
             return "\n".join(filter(None, summary))
-    message = result.get("msg") or result.get("reason") or result.get("censored") or result.get("module_stderr") or result.get("stderr")
+    message = (
+        result.get("msg")
+        or result.get("reason")
+        or result.get("censored")
+        or result.get("module_stderr")
+        or result.get("stderr")
+    )
     if isinstance(message, (list, tuple)):
         return "\n".join(map(str, message))
     return _BY_ANSIBLE.sub("", str(message or "it gave no message"))

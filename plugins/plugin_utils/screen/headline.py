@@ -21,9 +21,19 @@ FIXED = ("RELEASED", "ROLLED BACK", "ROLLBACK INCOMPLETE", "ROLLBACK UNSAFE", "L
 _LIVE_AGAIN = re.compile(r"\s*(Live again|Nothing was live before in)[^\n]*?(?:\.(?=\s|$)|$)")
 _TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
 _BACK = re.compile(r"^(ROLLED BACK to \S+)\.(?=\s|$)")
-DONE = {"backup": "BACKED UP", "prove": "PROVEN", "preflight": "GO: nothing is in the way; nothing was changed. Checked"}
+DONE = {
+    "backup": "BACKED UP",
+    "prove": "PROVEN",
+    "preflight": "GO: nothing is in the way; nothing was changed. Checked",
+}
 WORDS = {"migrated": "MIGRATED", "restored": "RESTORED", "undone": "RESTORE UNDONE"}
-FAILED = {"backup": "NOT BACKED UP", "prove": "NOT PROVEN", "migrate": "NOT MIGRATED", "restore": "NOT RESTORED", "rollback": "NOT ROLLED BACK"}
+FAILED = {
+    "backup": "NOT BACKED UP",
+    "prove": "NOT PROVEN",
+    "migrate": "NOT MIGRATED",
+    "restore": "NOT RESTORED",
+    "rollback": "NOT ROLLED BACK",
+}
 _SENTENCE, _ROWS = 800, 60  # characters of a line, and lines, of the play's own message
 
 
@@ -33,7 +43,10 @@ def headline(run: State, outcome: str, good: bool) -> tuple[str, list[Line]]:
     took = duration(run.now - about.began)
     if outcome == "released":
         usual = duration(run.history.usual_deploy())
-        return f"RELEASED {run.report.get('release') or about.release} in {took}{f' (usually {usual})' if usual else ''}.", []
+        return (
+            f"RELEASED {run.report.get('release') or about.release} in {took}{f' (usually {usual})' if usual else ''}.",
+            [],
+        )
     if outcome == "checked" and good:
         return f"CHECKED in {took}: nothing was changed.", []
     if outcome == "rolled_back" and about.kind == "deploy":
@@ -46,7 +59,9 @@ def headline(run: State, outcome: str, good: bool) -> tuple[str, list[Line]]:
         message = f"{DONE.get(about.kind, 'DONE')} in {took}."
     message = _BACK.sub(rf"\1 in {took}.", message) if good else message
     first, _unused, rest = (message or "FAILED.").partition("\n")
-    return brief(first, _SENTENCE), [Line(brief(row, _SENTENCE), indent=2) for row in rest.split("\n")[:_ROWS] if row.strip()]
+    return brief(first, _SENTENCE), [
+        Line(brief(row, _SENTENCE), indent=2) for row in rest.split("\n")[:_ROWS] if row.strip()
+    ]
 
 
 def _rolled_back(run: State, message: str) -> str:
@@ -60,7 +75,9 @@ def _rolled_back(run: State, message: str) -> str:
 
 
 def _failed(run: State) -> str:
-    """Return which part failed, which is above with its reason; nothing where the play's own message begins with a fixed word."""
+    """Return which part failed, which is above with its reason; nothing where the play's own message begins
+    with a fixed word.
+    """
     about = run.about
     if str(run.report.get("message") or "").startswith(FIXED):
         return ""
@@ -77,7 +94,10 @@ def _failed(run: State) -> str:
 
 def _message(run: State) -> str:
     """The play's own message, without what is on the screen already."""
-    text, verdict = clean(run.report.get("message")).strip() if run.report.get("message") else "", clean(run.verdict).strip()
+    text, verdict = (
+        clean(run.report.get("message")).strip() if run.report.get("message") else "",
+        clean(run.verdict).strip(),
+    )
     if verdict and verdict not in text:
         text = f"{verdict}\n{text}"
     if run.failed:
@@ -97,10 +117,18 @@ def _local(found: re.Match[str]) -> str:
 def _kept(snapshot: Any) -> str:
     units = snapshot.values() if isinstance(snapshot, Mapping) else []
     was_live = any(isinstance(unit, Mapping) and unit.get("id") for unit in units)
-    return " Every unit serves what it served before." if was_live or not units else " Nothing was live before, and the backend is stopped again."
+    return (
+        " Every unit serves what it served before."
+        if was_live or not units
+        else " Nothing was live before, and the backend is stopped again."
+    )
 
 
 def _releases(units: Any) -> list[str]:
     if not isinstance(units, Mapping):
         return []
-    return list(dict.fromkeys(str(was.get("release")) for was in units.values() if isinstance(was, Mapping) and was.get("release")))
+    return list(
+        dict.fromkeys(
+            str(was.get("release")) for was in units.values() if isinstance(was, Mapping) and was.get("release")
+        )
+    )

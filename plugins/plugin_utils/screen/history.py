@@ -28,7 +28,11 @@ class History:
                 self.deploys.append((ended - began).total_seconds())
             steps = record.get("steps")
             for step in steps if isinstance(steps, list) else []:
-                if isinstance(step, Mapping) and step.get("outcome") == "ok" and isinstance(step.get("seconds"), (int, float)):
+                if (
+                    isinstance(step, Mapping)
+                    and step.get("outcome") == "ok"
+                    and isinstance(step.get("seconds"), (int, float))
+                ):
                     self.seconds.setdefault(str(step.get("name")), []).append(float(step["seconds"]))
 
     def usual(self, step: str) -> float | None:

@@ -29,7 +29,12 @@ STEPS = {
     "backend.stop": "stop the backend",
     "database.swap": "swap the databases",
 }
-UNITS = {"backend.release": "release", "backend.stop": "stop", "backend.hold": "hold", "backend.unhold": "end maintenance of"}
+UNITS = {
+    "backend.release": "release",
+    "backend.stop": "stop",
+    "backend.hold": "hold",
+    "backend.unhold": "end maintenance of",
+}
 MODULES = {
     "pg_backup": "back up the database",
     "pg_backup_prune": "remove old backups",
@@ -51,7 +56,13 @@ MODULES = {
     "render_env": "set variables",
     "vercel_env": "set variables",
 }
-STATES = {"rolled_back": "put back", "stopped": "stop", "started": "start", "deployed": "release", "configured": "configure"}
+STATES = {
+    "rolled_back": "put back",
+    "stopped": "stop",
+    "started": "start",
+    "deployed": "release",
+    "configured": "configure",
+}
 
 
 def of_step(step: str, unit: str = "") -> str:
@@ -67,4 +78,6 @@ def of_event(event: Event, unit: str) -> str:
         return f"{STATES.get(str(event.args.get('state')), 'change')} {unit or 'a unit'}"
     if event.module == "vercel_deploy":
         return f"{STATES.get(str(event.args.get('state')), 'change')} frontend"
-    return MODULES.get(event.module) or (f"{unit}: {event.name}" if unit else event.name.partition(" : ")[2] or event.name)
+    return MODULES.get(event.module) or (
+        f"{unit}: {event.name}" if unit else event.name.partition(" : ")[2] or event.name
+    )

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where on a line things stand: label, text and time in columns, each line with its storefront's name where several are on the screen."""
+"""Where on a line things stand: label, text and time in columns, each line with its storefront's name where
+several are on the screen.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,9 @@ GOOD, ATTENTION, BAD = "green", "yellow", "red"
 class Line:
     """What is to be printed: ``label`` and ``text`` beside each other, ``time`` at the right edge.
 
-    Without a label the text begins ``indent`` columns from the left, and ``hang`` more where it goes on in another line.
-    ``verbatim`` text is cut where the line ends instead of going on in the next. A
-    ``command`` that needs several lines has a backslash at the end of each but the last, so that it can be copied.
+    Without a label the text begins ``indent`` columns from the left, and ``hang`` more where it goes on in another
+    line. ``verbatim`` text is cut where the line ends instead of going on in the next. A ``command`` that needs several
+    lines has a backslash at the end of each but the last, so that it can be copied.
     """
 
     text: str = ""
@@ -53,7 +55,10 @@ class Page:
         """Return one line as the lines of the screen that it needs."""
         if self.ascii:
             line = replace(line, text=plain(line.text), label=plain(line.label), time=plain(line.time))
-        return [f"{self.prefix}{text}".rstrip() for text in (self._row(line) if line.label or line.time or line.command else self._block(line))]
+        return [
+            f"{self.prefix}{text}".rstrip()
+            for text in (self._row(line) if line.label or line.time or line.command else self._block(line))
+        ]
 
     def _block(self, line: Line) -> list[str]:
         limit, margin = self.room - line.indent, " " * line.indent
@@ -70,7 +75,8 @@ class Page:
         start = 2 + max(LABEL, columns(label)) + 1 if label else line.indent
         broad = max(TIME, columns(line.time)) if line.time else 0
         limit = self.room - start - (broad + 1 if broad else 0)
-        if line.time and limit < (min(columns(line.text), SHORTEST) if label else columns(line.text)):  # the time gets a line of its own
+        # the time gets a line of its own
+        if line.time and limit < (min(columns(line.text), SHORTEST) if label else columns(line.text)):
             return [*self._row(replace(line, time="")), line.time]
         first, *more = wrap(one_line(line.text), limit)
         head = pad(f"  {label}" if label else "", start) + first
@@ -88,7 +94,9 @@ class Page:
         return [*([f"  {label}"] if label else []), *(f"{row} \\" for row in rows[:-1]), rows[-1]]
 
     def live(self, text: str) -> str:
-        """Return what fits on one line that is written over: the last column stays free, or some terminals go on in the next line."""
+        """Return what fits on one line that is written over: the last column stays free, or some terminals
+        go on in the next line.
+        """
         whole = clean(text).replace("\n", " ")
         shown = plain(whole) if self.ascii else whole
         return self._cut(f"  {shown}", min(max(self.width, NARROWEST), WIDEST) - 1)

@@ -34,7 +34,12 @@ class Plan:
     def learn(self, event: Event) -> None:
         """Take what a check or an info module answered."""
         unit = self.unit(event)
-        if event.module in ("backend_service", "railway_service", "render_service", "vercel_deploy") and event.asked and event.good and unit:
+        if (
+            event.module in ("backend_service", "railway_service", "render_service", "vercel_deploy")
+            and event.asked
+            and event.good
+            and unit
+        ):
             self.live[unit] = event.get("previous") or {}
             self.commit = str(event.get("deployment", "commit") or self.commit)
         elif event.module in ("backend_info", "railway_info", "render_info", "vercel_info") and event.good and unit:
@@ -74,14 +79,27 @@ class Plan:
         """Return what an operator wants to know before anything changes."""
         lines = []
         if self.live:
-            lines.append(Line(SEPARATOR.join(f"{unit} {_release(was)}" for unit, was in self._in_order()) + self._since(began), "live now"))
+            lines.append(
+                Line(
+                    SEPARATOR.join(f"{unit} {_release(was)}" for unit, was in self._in_order()) + self._since(began),
+                    "live now",
+                )
+            )
         if release:
-            text = release + (f" = {self.commit[:7]}" if self.commit and not release.startswith(self.commit[:7]) else "")
+            text = release + (
+                f" = {self.commit[:7]}" if self.commit and not release.startswith(self.commit[:7]) else ""
+            )
             lines.append(Line(text + self._migrations(), "release"))
             lines += self._ways_back()
         if self.probes:
             nothing_yet = self.none_passed and bool(self.live) and not self.serves
-            lines.append(Line("nothing is live yet, so no site can answer" if nothing_yet else self.probes, "checks", duration(self.probed)))
+            lines.append(
+                Line(
+                    "nothing is live yet, so no site can answer" if nothing_yet else self.probes,
+                    "checks",
+                    duration(self.probed),
+                )
+            )
         return lines
 
     def _in_order(self) -> list[tuple[str, Mapping[str, Any]]]:
@@ -97,10 +115,15 @@ class Plan:
             return ""
         if not self.pending:
             return ", no migration"
-        return f", {number(len(self.pending), 'migration')} ({'NOT backward compatible' if self._incompatible() else 'backward compatible'})"
+        return (
+            f", {number(len(self.pending), 'migration')}"
+            f" ({'NOT backward compatible' if self._incompatible() else 'backward compatible'})"
+        )
 
     def _incompatible(self) -> list[str]:
-        return [str(migration.get("name")) for migration in self.pending or [] if not migration.get("backward_compatible")]
+        return [
+            str(migration.get("name")) for migration in self.pending or [] if not migration.get("backward_compatible")
+        ]
 
     def _ways_back(self) -> list[Line]:
         ways: dict[str, list[str]] = {}
@@ -109,7 +132,9 @@ class Plan:
         described = [f"{', '.join(units)}: {way}" for way, units in ways.items()]
         unsafe = self._incompatible() if any(was.get("id") for was in self.live.values()) else []
         if self.pending is not None:
-            described.append(f"schema: NOT safe for the old release ({listed(unsafe, 2)})" if unsafe else "schema: safe")
+            described.append(
+                f"schema: NOT safe for the old release ({listed(unsafe, 2)})" if unsafe else "schema: safe"
+            )
         return [Line(SEPARATOR.join(described), "if it fails", colour=ATTENTION if unsafe else "")] if described else []
 
 
@@ -117,7 +142,11 @@ def lease_line(event: Event, seconds: float) -> Line:
     until = moment(event.get("lease", "deadline"))
     text = f"held until {clock(until)}, renewed while this runs" if until else "held"
     taken = event.get("taken_over")
-    return Line(f"{text}; taken over from {taken.get('holder') if isinstance(taken, Mapping) else taken}" if taken else text, "lease", duration(seconds))
+    return Line(
+        f"{text}; taken over from {taken.get('holder') if isinstance(taken, Mapping) else taken}" if taken else text,
+        "lease",
+        duration(seconds),
+    )
 
 
 def _release(was: Mapping[str, Any]) -> str:

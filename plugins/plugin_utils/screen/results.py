@@ -23,7 +23,8 @@ def words(event: Event, check: bool) -> str:
     describe = MODULES.get(event.module)
     try:
         text = describe(event, check) if describe and event.good else ""
-    except (TypeError, ValueError, AttributeError, KeyError, IndexError):  # a result of another shape must not end the screen
+    # a result of another shape must not end the screen
+    except (TypeError, ValueError, AttributeError, KeyError, IndexError):
         text = "None"
     if not _MISSING.search(text):
         return text
@@ -35,8 +36,14 @@ def _backup(event: Event, check: bool) -> str:
     if check:
         return f"would back up {size(backup.get('database_size'))} to {backup.get('location')}"
     recipients = backup.get("recipients") or []
-    how = f"encrypted to {number(len(recipients), 'recipient')}" if backup.get("encryption") not in (None, "off") else "not encrypted"
-    verified = {"checksum": "checksum verified", "decode": "read back", "restore": "restored"}.get(str(backup.get("verified")), "")
+    how = (
+        f"encrypted to {number(len(recipients), 'recipient')}"
+        if backup.get("encryption") not in (None, "off")
+        else "not encrypted"
+    )
+    verified = {"checksum": "checksum verified", "decode": "read back", "restore": "restored"}.get(
+        str(backup.get("verified")), ""
+    )
     return listed([part for part in (size(backup.get("size")), how, verified, backup.get("name")) if part])
 
 
@@ -54,8 +61,12 @@ def _rehearsal(event: Event, check: bool) -> str:
         pending = event.get("pending") or []
         return f"would rehearse {listed(pending)}" if pending else "nothing to rehearse"
     longest = max(rehearsed, key=lambda migration: migration.get("seconds") or 0)
-    blocks = sorted({what for migration in rehearsed for lock in migration.get("locks") or [] for what in lock.get("blocks") or []})
-    return f"{number(len(rehearsed), 'migration')} on a copy, at most {duration(longest['seconds'])}" + (f"; blocks {listed(blocks)}" if blocks else "")
+    blocks = sorted(
+        {what for migration in rehearsed for lock in migration.get("locks") or [] for what in lock.get("blocks") or []}
+    )
+    return f"{number(len(rehearsed), 'migration')} on a copy, at most {duration(longest['seconds'])}" + (
+        f"; blocks {listed(blocks)}" if blocks else ""
+    )
 
 
 def _migration(event: Event, check: bool) -> str:
@@ -90,7 +101,9 @@ def _vercel(event: Event, check: bool) -> str:
     if state == "staged":
         files = upload.get("files")
         if check:
-            return f"would build {release}" + (f" from {number(files, 'file')}, {size(upload.get('bytes'))}" if files else "")
+            return f"would build {release}" + (
+                f" from {number(files, 'file')}, {size(upload.get('bytes'))}" if files else ""
+            )
         if not event.get("changed"):
             return f"{release} is built already"
         sent = f" ({upload.get('sent_files', 0):,} of {number(files, 'file')} sent)" if files else ""
@@ -114,7 +127,11 @@ def _health(event: Event, check: bool) -> str:
     healthy = sum(one.get("outcome") == "healthy" for one in checks)
     releases = sorted({one["release"] for one in checks if one.get("release")})
     passes = min((one.get("passes") or 0 for one in checks), default=0)
-    text = f"{number(healthy, 'check')} passed" if healthy == len(checks) else f"{healthy} of {number(len(checks), 'check')} passed"
+    text = (
+        f"{number(healthy, 'check')} passed"
+        if healthy == len(checks)
+        else f"{healthy} of {number(len(checks), 'check')} passed"
+    )
     return text + (f", {passes} in a row" if passes > 1 else "") + (f"; serves {listed(releases)}" if releases else "")
 
 
@@ -124,7 +141,9 @@ def _record(event: Event, check: bool) -> str:
 
 def _prune(event: Event, check: bool) -> str:
     removed, kept = event.get("removed") or [], event.get("kept") or {}
-    done = f"{'would remove' if check else 'removed'} {number(len(removed), 'backup')}" if removed else "nothing to remove"
+    done = (
+        f"{'would remove' if check else 'removed'} {number(len(removed), 'backup')}" if removed else "nothing to remove"
+    )
     return f"{done}, {len(kept)} kept" + (f", {size(event.get('freed'))} freed" if removed else "")
 
 
@@ -151,14 +170,21 @@ def _restore(event: Event, check: bool) -> str:
 
 def _catalogue(event: Event, check: bool) -> str:
     backups = event.get("backups") or []
-    return f"{number(len(backups), 'backup')}, {size(sum(backup.get('size') or 0 for backup in backups))}" if backups else "there is no backup"
+    return (
+        f"{number(len(backups), 'backup')}, {size(sum(backup.get('size') or 0 for backup in backups))}"
+        if backups
+        else "there is no backup"
+    )
 
 
 def _info(event: Event, check: bool) -> str:
     server = event.get("server") or {}
     if not server:
         return "answered"
-    return f"PostgreSQL {server.get('version')}, {size(server.get('size_bytes'))}, {server.get('connections')} of {server.get('max_connections')} connections"
+    return (
+        f"PostgreSQL {server.get('version')}, {size(server.get('size_bytes'))}, {server.get('connections')} of"
+        f" {server.get('max_connections')} connections"
+    )
 
 
 def catalogue_rows(backups: list[Mapping[str, Any]]) -> list[str]:
@@ -170,7 +196,16 @@ def catalogue_rows(backups: list[Mapping[str, Any]]) -> list[str]:
         how = f"encrypted to {listed(backup['recipients'], 2)}" if backup.get("recipients") else "not encrypted"
         restored = f"restored in {duration(backup['recovery_seconds'])}" if backup.get("recovery_seconds") else ""
         damage = f"DAMAGED: {backup['damage']}" if backup.get("damage") else ""
-        parts = [f"{age(backup.get('age') or 0)} old", size(backup.get("size")), release, str(backup.get("format") or ""), how, proof, restored, damage]
+        parts = [
+            f"{age(backup.get('age') or 0)} old",
+            size(backup.get("size")),
+            release,
+            str(backup.get("format") or ""),
+            how,
+            proof,
+            restored,
+            damage,
+        ]
         rows.append(f"{backup.get('name')}  {', '.join(part for part in parts if part)}")
     return rows
 

@@ -28,13 +28,19 @@ def _sessions(info: Mapping[str, Any]) -> Iterator[str]:
     for one in _some(info, "connections"):
         longest = f", longest transaction {age(one['longest_transaction'])}" if one.get("longest_transaction") else ""
         waits = f", {one['waiting_for_locks']} wait for locks" if one.get("waiting_for_locks") else ""
-        yield f"{number(one.get('count') or 0, 'session')} {one.get('state') or 'of no state'}: {one.get('application') or one.get('user')}{longest}{waits}"
+        yield (
+            f"{number(one.get('count') or 0, 'session')} {one.get('state') or 'of no state'}:"
+            f" {one.get('application') or one.get('user')}{longest}{waits}"
+        )
 
 
 def _locks(info: Mapping[str, Any]) -> Iterator[str]:
     for one in _some(info, "locks"):
         waiter = f"session {one.get('pid')} ({one.get('application') or one.get('user')})"
-        yield f"{waiter} has waited {age(one.get('seconds') or 0)} for {one.get('relation') or 'a lock'}, which session {one.get('blocked_by')} holds"
+        yield (
+            f"{waiter} has waited {age(one.get('seconds') or 0)} for {one.get('relation') or 'a lock'}, which session"
+            f" {one.get('blocked_by')} holds"
+        )
 
 
 def _slow(info: Mapping[str, Any]) -> Iterator[str]:

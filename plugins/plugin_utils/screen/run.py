@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The model of one storefront's run: results go in, lines come out.
 
-It follows the facts that the playbooks set for the journal and the report (release_step, release_steps, release_failure, release_message), and the results of
-this collection's modules; never the names of tasks.
+It follows the facts that the playbooks set for the journal and the report (release_step, release_steps,
+release_failure, release_message), and the results of this collection's modules; never the names of tasks.
 """
 
 from __future__ import annotations
@@ -24,7 +24,16 @@ from .state import State, Step
 from .text import brief, clean, one_line
 
 NOTIFY = ("slack_message", "github_deployment", "sentry_release")
-QUIET = ("deploy_lease", "release_info", "backend_info", "railway_info", "render_info", "vercel_info", "cf_info", *NOTIFY)
+QUIET = (
+    "deploy_lease",
+    "release_info",
+    "backend_info",
+    "railway_info",
+    "render_info",
+    "vercel_info",
+    "cf_info",
+    *NOTIFY,
+)
 _NOTE = 320  # characters
 
 
@@ -50,7 +59,12 @@ class Run(State):
         if self.step and not self.rescuing:
             self._doing = (labels.of_step(self.step.name), self.step.began)
         elif event.module and event.module not in QUIET and (self.leased or self.about.kind not in LEASED):
-            self._doing = (labels.MODULES.get(event.module, "put back" if self.rescuing or self.about.kind == "rollback" else "change"), at)
+            self._doing = (
+                labels.MODULES.get(
+                    event.module, "put back" if self.rescuing or self.about.kind == "rollback" else "change"
+                ),
+                at,
+            )
         elif not self.leased and self.about.kind in (*LEASED, "preflight"):
             self._doing = ("check", self.about.began)
         elif not self._doing[0]:
@@ -83,7 +97,9 @@ class Run(State):
         if event.module in QUIET:
             return []  # who holds the lease until when: it has a line of its own
         unit = self.plan.unit(event)
-        label = labels.of_step(self.step.name, unit) if self.step and not self.rescuing else labels.of_event(event, unit)
+        label = (
+            labels.of_step(self.step.name, unit) if self.step and not self.rescuing else labels.of_event(event, unit)
+        )
         colours = {"+": GOOD, "-": BAD}
         rows = [Line(row, colour=colours.get(row[:1], ""), indent=4) for row in text.split("\n")]
         return [*self._plan(), Line("would change:" if self.about.check else "changes:", label), *rows]
@@ -122,7 +138,10 @@ class Run(State):
             return []
         ended = self._step_ends(event.at)  # the next step begins as the one before it ends
         if step.get("name"):
-            self.step, self.rescuing = Step(str(step["name"]), event.at, event.at), bool(self.facts.get("release_failure"))
+            self.step, self.rescuing = (
+                Step(str(step["name"]), event.at, event.at),
+                bool(self.facts.get("release_failure")),
+            )
             self._doing = (labels.of_step(self.step.name), event.at)
         return ended
 
@@ -130,7 +149,9 @@ class Run(State):
         step, self.step = self.step, None
         if not step or step.shown:
             return []
-        text = "; ".join(dict.fromkeys(step.summaries)) or ("nothing to do before the real run" if self.about.check else "nothing to do")
+        text = "; ".join(dict.fromkeys(step.summaries)) or (
+            "nothing to do before the real run" if self.about.check else "nothing to do"
+        )
         return [*self._plan(), Line(text, labels.of_step(step.name), duration(at - step.began))]
 
     def _did(self, event: Event) -> list[Line]:
@@ -146,20 +167,29 @@ class Run(State):
             return []
         if self.step and not self.rescuing:
             return self._in_step(event, summary, unit)
-        if (self.about.kind in LEASED and not self.leased) or self.about.kind == "preflight" or event.args.get("wait") is False:
+        if (
+            (self.about.kind in LEASED and not self.leased)
+            or self.about.kind == "preflight"
+            or event.args.get("wait") is False
+        ):
             return []
         lines = [*self._plan(), Line(summary, labels.of_event(event, unit), duration(event.at - event.began))]
         if event.module == "pg_backup_info":
             self._listed = True
             lines += [Line(row, indent=4, hang=2) for row in catalogue_rows(event.get("backups") or [])]
-            lines += [Line(f"{left.get('key')}: no backup", indent=4, colour=ATTENTION) for left in event.get("leftovers") or []]
+            lines += [
+                Line(f"{left.get('key')}: no backup", indent=4, colour=ATTENTION)
+                for left in event.get("leftovers") or []
+            ]
         if event.module == "pg_info":
             self._listed = True
             lines += [Line(row, indent=4) for row in info_rows(event.result)]
         return lines
 
     def _whole(self, event: Event, unit: str) -> Event:
-        """Return the result of what was begun and awaited in two tasks as that of one: the second finds nothing to change."""
+        """Return the result of what was begun and awaited in two tasks as that of one: the second finds
+        nothing to change.
+        """
         if event.args.get("wait") is False:
             self._issued[unit] = event
             return event
@@ -210,7 +240,13 @@ class Run(State):
             message = "\n".join(f"{key}: {value}" for key, value in message.items())
         if isinstance(message, list):
             message = "\n".join(map(str, message))
-        return [*self._plan(), *(Line(brief(one_line(row), _NOTE), "note" if not number else "") for number, row in enumerate(clean(message).split("\n")[:20]))]
+        return [
+            *self._plan(),
+            *(
+                Line(brief(one_line(row), _NOTE), "note" if not number else "")
+                for number, row in enumerate(clean(message).split("\n")[:20])
+            ),
+        ]
 
     def _fails(self, event: Event) -> list[Line]:
         unit = self.plan.unit(event)
@@ -219,16 +255,28 @@ class Run(State):
                 self.verdict = self.verdict or failure.message_of(event.result)
             return []
         if event.kind == "unreachable":
-            self.failed, self.failed_at = failure.Failure("", failure.message_of(event.result), kind="unreachable_host"), "the connection"
+            self.failed, self.failed_at = (
+                failure.Failure("", failure.message_of(event.result), kind="unreachable_host"),
+                "the connection",
+            )
             return [*self._plan(), *self.failed.lines("UNREACHABLE", duration(event.at - event.began))]
         if isinstance(event.get("results"), list) and self.failed and not event.item:
             return []  # its turn is on the screen already
         found = self.plan.named(failure.read(event, self.step.name if self.step else "", unit))
         if event.module in NOTIFY:
-            return [Line(f"not done: {brief(one_line(found.why), _NOTE)}", labels.of_event(event, unit), colour=ATTENTION)]
-        label = labels.of_step(self.step.name, unit) if self.step and not self.rescuing else labels.of_event(event, unit)
+            return [
+                Line(f"not done: {brief(one_line(found.why), _NOTE)}", labels.of_event(event, unit), colour=ATTENTION)
+            ]
+        label = (
+            labels.of_step(self.step.name, unit) if self.step and not self.rescuing else labels.of_event(event, unit)
+        )
         time = duration(event.at - (self.step.since if self.step and not self.rescuing else event.began))
         if self.rescuing or self.failed:
-            return [Line(f"FAILED: {brief(one_line(failure.without_log(found.why, found.log)), _NOTE)}", label, time, BAD)]
+            return [
+                Line(f"FAILED: {brief(one_line(failure.without_log(found.why, found.log)), _NOTE)}", label, time, BAD)
+            ]
         self.failed, self.failed_at, self.rescuing = found, label, bool(self.step)
-        return [*self._plan(), *found.lines(label, time, self.keep_log(unit or found.what, found.log) if found.log else "")]
+        return [
+            *self._plan(),
+            *found.lines(label, time, self.keep_log(unit or found.what, found.log) if found.log else ""),
+        ]

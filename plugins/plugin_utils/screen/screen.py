@@ -19,7 +19,9 @@ from .text import columns, pad
 
 @dataclass
 class Screen:
-    """``display`` is Ansible's. With ``held`` nothing is printed until ``release``: Ansible's own output comes first then."""
+    """``display`` is Ansible's. With ``held`` nothing is printed until ``release``: Ansible's own output
+    comes first then.
+    """
 
     display: Any
     mask: Mask

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which values never reach the screen: those of variables and of the environment that are named like a secret, and what was encrypted."""
+"""Which values never reach the screen: those of variables and of the environment that are named like a
+secret, and what was encrypted.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,13 @@ from typing import Any
 
 from ...module_utils.core.redact import SHORTEST, redact, secrets_of_url
 
-_SECRET = re.compile(r"(^|_)(token|secret|password|passwd|passphrase|pass|key|credentials?|private|identity|webhook_url|vault|headers)(_|$)", re.IGNORECASE)
+_SECRET = re.compile(
+    r"(^|_)(token|secret|password|passwd|passphrase|pass|key|credentials?|private|identity|webhook_url|vault|headers)(_|$)",
+    re.IGNORECASE,
+)
 _HARMLESS = re.compile(
-    r"_(type|file|path|id|name|names|mode|ttl|age|timeout|keep|run|step)$|^(ansible|release|playbook|group|groups|hostvars)(_|$)|is_", re.IGNORECASE
+    r"_(type|file|path|id|name|names|mode|ttl|age|timeout|keep|run|step)$|^(ansible|release|playbook|group|groups|hostvars)(_|$)|is_",
+    re.IGNORECASE,
 )
 _ANSIBLE = re.compile(r"^ansible_.*(pass|password|private_key)$", re.IGNORECASE)
 PLACEHOLDER = "FILL_IN"  # how the values begin that an inventory still lacks
@@ -30,7 +36,9 @@ class Mask:
         return redact(text, self.secrets)
 
     def deep(self, value: Any) -> Any:
-        """Return a value with every text in it masked. This comes before cutting and wrapping, which would leave part of a secret."""
+        """Return a value with every text in it masked. This comes before cutting and wrapping, which would
+        leave part of a secret.
+        """
         if isinstance(value, str):
             return self(str(value)) if value else value
         if isinstance(value, Mapping):
@@ -46,8 +54,12 @@ class Mask:
             if len(line) >= 2 * SHORTEST and not line.startswith("-----"):
                 self.secrets.add(line)
 
-    def learn(self, variables: Mapping[str, Any], template: Callable[[Any], Any], encrypted: Callable[[Any], bool]) -> None:
-        """Collect the values of variables that are named like a secret, were ``encrypted``, or are a URL with a password."""
+    def learn(
+        self, variables: Mapping[str, Any], template: Callable[[Any], Any], encrypted: Callable[[Any], bool]
+    ) -> None:
+        """Collect the values of variables that are named like a secret, were ``encrypted``, or are a URL
+        with a password.
+        """
         for name, value in variables.items():
             if is_secret(name) or encrypted(value):
                 self._keep(_or_nothing(template, value))

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The terminal of the controller, and its live line.
 
-Ansible holds Display's lock while it forks a worker. The thread here takes no other lock, so no worker starts with a lock that is never released.
+Ansible holds Display's lock while it forks a worker. The thread here takes no other lock, so no worker starts with a
+lock that is never released.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ _ERASE = "\r\x1b[K"
 
 
 def interactive(stream: TextIO, environment: Mapping[str, str]) -> bool:
-    """Whether a line can be overwritten. ansible-runner gives its playbook a terminal too, and records what is written there."""
+    """Whether a line can be overwritten. ansible-runner gives its playbook a terminal too, and records what
+    is written there.
+    """
     if "AWX_ISOLATED_DATA_DIR" in environment or environment.get("TERM", "dumb") == "dumb":
         return False
     return stream.isatty()
@@ -51,8 +54,9 @@ def width() -> int:
 class Live:
     """Keeps the live line and Ansible's Display from writing over each other.
 
-    ``describe(notes, now)`` returns the text of the live line, empty where nothing runs; ``notes`` is the progress that modules have reported, by host.
-    ``announce(notes, now)`` returns the lines that are printed every 30 seconds where there is no terminal.
+    ``describe(notes, now)`` returns the text of the live line, empty where nothing runs; ``notes`` is the progress that
+    modules have reported, by host. ``announce(notes, now)`` returns the lines that are printed every 30 seconds where
+    there is no terminal.
     """
 
     def __init__(

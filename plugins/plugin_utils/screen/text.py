@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Text as a terminal takes it: measured in columns, without control characters, in ASCII where the locale has nothing else."""
+"""Text as a terminal takes it: measured in columns, without control characters, in ASCII where the locale
+has nothing else.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-_DIRECTION = dict.fromkeys([*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF])  # they reorder or hide what is read
+# they reorder or hide what is read
+_DIRECTION = dict.fromkeys([*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF])
 _QUOTES = {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'}
 _SIGNS = {"·": "|", "…": "...", "–": "-", "—": "-", "→": "->", "✔": "+", "✓": "+", "✗": "x", "×": "x", "•": "*"}
 _PLAIN = str.maketrans(_QUOTES | _SIGNS)
@@ -22,7 +25,9 @@ LOG_LINES = 15
 def clean(text: object) -> str:
     """Return text without escape sequences and control characters, other than the ends of its lines."""
     plain = _SEQUENCE.sub("", str(text)).replace("\r\n", "\n").replace("\r", "\n").expandtabs(4).translate(_DIRECTION)
-    return "".join(character for character in plain if character == "\n" or unicodedata.category(character) not in ("Cc", "Cs"))
+    return "".join(
+        character for character in plain if character == "\n" or unicodedata.category(character) not in ("Cc", "Cs")
+    )
 
 
 def one_line(text: object) -> str:
@@ -33,11 +38,17 @@ def one_line(text: object) -> str:
 def plain(text: str) -> str:
     """Return text in ASCII: what has no like in it becomes a question mark."""
     decomposed = unicodedata.normalize("NFKD", text.translate(_PLAIN))
-    return "".join(character for character in decomposed if not unicodedata.combining(character)).encode("ascii", "replace").decode()
+    return (
+        "".join(character for character in decomposed if not unicodedata.combining(character))
+        .encode("ascii", "replace")
+        .decode()
+    )
 
 
 def columns(text: str) -> int:
-    """Return how many columns a terminal needs for text: two for a wide character, none for one that combines with the one before."""
+    """Return how many columns a terminal needs for text: two for a wide character, none for one that
+    combines with the one before.
+    """
     return sum(_columns(character) for character in text)
 
 
@@ -64,7 +75,9 @@ def _head(text: str, limit: int) -> str:
 
 
 def brief(text: str, limit: int) -> str:
-    """Return text of at most ``limit`` characters: its first sentences, or else its first words and a mark that more was there."""
+    """Return text of at most ``limit`` characters: its first sentences, or else its first words and a mark
+    that more was there.
+    """
     if len(text) <= limit:
         return text
     sentences = re.match(rf"(?s).{{{limit // 3},{limit - 1}}}[.!?](?=\s)", text)
@@ -76,7 +89,9 @@ def pad(text: str, limit: int) -> str:
 
 
 def wrap(text: str, limit: int) -> list[str]:
-    """Return text as lines of at most ``limit`` columns. Its own line ends stay; a word longer than a line is broken."""
+    """Return text as lines of at most ``limit`` columns. Its own line ends stay; a word longer than a line
+    is broken.
+    """
     limit = max(limit, 8)
     return [line for paragraph in text.split("\n") for line in _wrapped(paragraph, limit)]
 
@@ -100,7 +115,9 @@ def _wrapped(paragraph: str, limit: int) -> Iterator[str]:
 
 
 def log_tail(log: str, lines: int = LOG_LINES) -> list[str]:
-    """Return the last lines of a vendor's log, at most ``lines``: JSON lines as their message, a line that is repeated once, with how often."""
+    """Return the last lines of a vendor's log, at most ``lines``: JSON lines as their message, a line that
+    is repeated once, with how often.
+    """
     described = [_readable(line) for line in clean(log).split("\n") if line.strip()]
     counted = [(line, len(list(group))) for line, group in groupby(described)]
     return [line if count == 1 else f"{count} x {line}" for line, count in counted[-lines:]]
@@ -116,11 +133,15 @@ def _readable(line: str) -> str:
     message = entry.get("msg") or entry.get("message")
     if not isinstance(message, str):
         return line.rstrip()
-    more = [str(entry[key]) for key in ("service", "reason", "error", "err", "signal") if isinstance(entry.get(key), str)]
+    more = [
+        str(entry[key]) for key in ("service", "reason", "error", "err", "signal") if isinstance(entry.get(key), str)
+    ]
     return ": ".join([message, *more])
 
 
 def listed(words: Iterable[object], most: int = 4) -> str:
     """Return words joined by commas; beyond ``most`` only their number."""
     given = [one_line(word) for word in words]
-    return ", ".join(given) if len(given) <= most else f"{', '.join(given[: most - 1])} and {len(given) - most + 1} more"
+    return (
+        ", ".join(given) if len(given) <= most else f"{', '.join(given[: most - 1])} and {len(given) - most + 1} more"
+    )

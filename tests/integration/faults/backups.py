@@ -24,7 +24,9 @@ MOMENT = 1e-9  # hours
 
 def backup(bench: Bench, name: str = "nightly", *, wait_timeout: float = 30, timeout: float = 0) -> dict[str, Any]:
     postgres = {"database_url": bench.state["database_url"], "postgres_bin": bench.sandbox.state["postgres"]["bin"]}
-    return bench.run(pg_backup, "objects", {**postgres, "name": name, "encryption": "off", "wait_timeout": wait_timeout})
+    return bench.run(
+        pg_backup, "objects", {**postgres, "name": name, "encryption": "off", "wait_timeout": wait_timeout}
+    )
 
 
 def whole(bench: Bench) -> dict[str, Any]:
@@ -35,7 +37,9 @@ def whole(bench: Bench) -> dict[str, Any]:
         name = key.removesuffix(".json")
         if key.count("/") == 1:
             objects = json.loads(bench.read(key))["objects"]
-            found[name] = all(hashlib.sha256(bench.read(f"{name}/{one['file']}")).hexdigest() == one["sha256"] for one in objects)
+            found[name] = all(
+                hashlib.sha256(bench.read(f"{name}/{one['file']}")).hexdigest() == one["sha256"] for one in objects
+            )
     return {"backups": found, "objects": keys}
 
 
@@ -66,8 +70,27 @@ def prune(bench: Bench, *, wait_timeout: float = 0, timeout: float = 0, **params
 
 DELETES = tuple(f"delete_{part}" for part in ("manifest", "dump", "globals"))
 CASES = [
-    Case("pg_backup", "made", "objects", (*UPLOADED, "put_manifest"), nothing, backup, rows=ROWS, look=whole, kinds=("error",)),
-    Case("pg_backup_prune", "pruned", "objects", DELETES, two_backups, partial(prune, leftovers_after=MOMENT), prepare=both_back, look=whole),
+    Case(
+        "pg_backup",
+        "made",
+        "objects",
+        (*UPLOADED, "put_manifest"),
+        nothing,
+        backup,
+        rows=ROWS,
+        look=whole,
+        kinds=("error",),
+    ),
+    Case(
+        "pg_backup_prune",
+        "pruned",
+        "objects",
+        DELETES,
+        two_backups,
+        partial(prune, leftovers_after=MOMENT),
+        prepare=both_back,
+        look=whole,
+    ),
     Case(
         *("pg_backup_prune", "what a killed run left", "objects", ("abort_dump",), nothing),
         *(partial(prune, leftovers_after=MOMENT), False, False, unfinished, left_behind),

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A storefront that faults are tried on: what its vendors keep of it, without what differs each time, and how it is put back."""
+"""A storefront that faults are tried on: what its vendors keep of it, without what differs each time, and
+how it is put back.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,15 @@ assert SCHEMA.query_type
 RAILWAY_READS = set(SCHEMA.query_type.fields)
 NO_STOREFRONT = {"upload", "list_zones"}  # what the double takes for a request of the whole account
 PATIENCE = 30.0  # seconds for a build, a start or a promotion
-SETTINGS = ("healthcheckPath", "preDeployCommand", "autoDeploy", "suspended", "numInstances", "maintenanceMode", "multiRegionConfig")
+SETTINGS = (
+    "healthcheckPath",
+    "preDeployCommand",
+    "autoDeploy",
+    "suspended",
+    "numInstances",
+    "maintenanceMode",
+    "multiRegionConfig",
+)
 
 RELEASES = ("v1.0.0", "v1.1.0", "v1.2.0")
 
@@ -29,7 +39,9 @@ Shape = dict[str, Any]
 
 
 class Bench:
-    """``made`` of a shape is what there is to be made once only, ``variables`` what nobody may lose, ``rest`` what else a goal consists of."""
+    """``made`` of a shape is what there is to be made once only, ``variables`` what nobody may lose,
+    ``rest`` what else a goal consists of.
+    """
 
     def __init__(self, sandbox: Sandbox, name: str, backend: str, repository: str) -> None:
         self.sandbox, self.name, self.repository = sandbox, name, repository
@@ -63,7 +75,9 @@ class Bench:
         self.tell("POST", "/faults", {"vendor": vendor, "operation": operation, "kind": kind, **place, **more})
 
     def asked(self, vendor: str) -> list[tuple[str, bool]]:
-        """Return what was asked of a vendor since the requests were last forgotten: operation, and whether it is a write."""
+        """Return what was asked of a vendor since the requests were last forgotten: operation, and whether
+        it is a write.
+        """
         listed = [request for request in self.tell("GET", "/requests") if request["vendor"] == vendor]
         return [(request["operation"], _writes(vendor, request)) for request in listed]
 
@@ -115,7 +129,11 @@ class Bench:
     def deployment(self, release: str) -> str:
         """Return the id of the newest deployment of a release, at whichever platform."""
         kept = self.tell("GET", f"/storefronts/{self.name}/kept")
-        of_site = [(one["created"], key) for key, one in kept["site"]["deployments"].items() if one["meta"].get("release") == release]
+        of_site = [
+            (one["created"], key)
+            for key, one in kept["site"]["deployments"].items()
+            if one["meta"].get("release") == release
+        ]
         units = [(key, one) for service in kept["services"].values() for key, one in service["deployments"].items()]
         return max(of_site + [(one["created"], key) for key, one in units if _label(one).startswith(f"{release} ")])[1]
 
@@ -127,21 +145,40 @@ class Bench:
         made = [f"vercel {word}" for word in releases.values()]
         made += [f"{service['name']} {_label(one)}" for service in services for one in service["deployments"].values()]
         made += [f"github {one['payload']}" for one in kept["github"]["deployments"]]
-        made += [f"github {one['payload']} {status['state']}" for one in kept["github"]["deployments"] for status in one["statuses"]]
+        made += [
+            f"github {one['payload']} {status['state']}"
+            for one in kept["github"]["deployments"]
+            for status in one["statuses"]
+        ]
         made += [f"slack {message['text']}" for message in kept["slack"]["messages"]]
-        made += [f"sentry {one['version']} {deploy['environment']}" for one in kept["sentry"]["releases"].values() for deploy in one["deploys"]]
+        made += [
+            f"sentry {one['version']} {deploy['environment']}"
+            for one in kept["sentry"]["releases"].values()
+            for deploy in one["deploys"]
+        ]
         made += [f"ledger {key.rpartition('-')[2]}" for key in objects if key.startswith("ledger/")]
         made += [f"backup {key}" for key in objects if key.startswith("backups/") and key.count("/") == 1]
         return {
             "made": sorted(made),
             "variables": {
                 **_site_variables(site),
-                **{f"{service['name']} {name}": value for service in services for name, value in service["variables"].items()},
+                **{
+                    f"{service['name']} {name}": value
+                    for service in services
+                    for name, value in service["variables"].items()
+                },
             },
             "rest": {
-                **{"live": releases.get(site["live"]), "aliases": [releases.get(key) for key in site["aliases"].values()], "assigns": site["auto_assign"]},
+                **{
+                    "live": releases.get(site["live"]),
+                    "aliases": [releases.get(key) for key in site["aliases"].values()],
+                    "assigns": site["auto_assign"],
+                },
                 **{"staged": kept["staged"], "services": [_service(service) for service in services]},
-                "sentry": [{key: one[key] for key in ("version", "projects", "commits", "dateReleased")} for one in kept["sentry"]["releases"].values()],
+                "sentry": [
+                    {key: one[key] for key in ("version", "projects", "commits", "dateReleased")}
+                    for one in kept["sentry"]["releases"].values()
+                ],
                 "lease": self._lease() if "lease.json" in objects else None,
             },
         }
@@ -152,7 +189,9 @@ class Bench:
 
 
 def _writes(vendor: str, request: Mapping[str, Any]) -> bool:
-    return request["operation"] not in RAILWAY_READS if vendor == "railway" else request["method"] not in ("GET", "HEAD")
+    return (
+        request["operation"] not in RAILWAY_READS if vendor == "railway" else request["method"] not in ("GET", "HEAD")
+    )
 
 
 def _label(one: Mapping[str, Any]) -> str:
@@ -164,7 +203,12 @@ def _label(one: Mapping[str, Any]) -> str:
 def _service(service: Mapping[str, Any]) -> Shape:
     live = service["deployments"].get(service["live"])
     settings = {key: service["settings"].get(key) for key in SETTINGS}
-    return {"live": live and _label(live), "auto_deploy": service["auto_deploy"], "source": service["source"], **settings}
+    return {
+        "live": live and _label(live),
+        "auto_deploy": service["auto_deploy"],
+        "source": service["source"],
+        **settings,
+    }
 
 
 def _site_variables(site: Mapping[str, Any]) -> dict[str, str]:

@@ -9,14 +9,26 @@ from functools import partial
 from typing import Any
 
 import requests
-from ansible_collections.storefront.runbook.plugins.modules import cf_purge, deploy_lease, github_deployment, release_record, sentry_release, slack_message
+from ansible_collections.storefront.runbook.plugins.modules import (
+    cf_purge,
+    deploy_lease,
+    github_deployment,
+    release_record,
+    sentry_release,
+    slack_message,
+)
 
 from tests.integration.faults.bench import Bench, done
 from tests.integration.faults.table import Case
 from tests.integration.faults.vercel import one_staged
 
 REF = "0123456789abcdef0123456789abcdef01234567"
-FACTS = {"release": "v1.0.0", "outcome": "released", "started_at": "2026-01-31T12:00:00Z", "finished_at": "2026-01-31T12:05:00Z"}
+FACTS = {
+    "release": "v1.0.0",
+    "outcome": "released",
+    "started_at": "2026-01-31T12:00:00Z",
+    "finished_at": "2026-01-31T12:05:00Z",
+}
 
 
 def nothing(bench: Bench) -> None:
@@ -47,12 +59,19 @@ def in_cache(bench: Bench) -> dict[str, Any]:
 
 
 def github(bench: Bench, *, wait_timeout: float = 0, **params: Any) -> dict[str, Any]:
-    wanted = {"repository": bench.state["github"]["repository"], "ref": REF, "payload": {"record": "1"}, "state": "in_progress"}
+    wanted = {
+        "repository": bench.state["github"]["repository"],
+        "ref": REF,
+        "payload": {"record": "1"},
+        "state": "in_progress",
+    }
     return bench.run(github_deployment, "github", {**wanted, **params})
 
 
 def slack(bench: Bench, *, wait_timeout: float = 0, **params: Any) -> dict[str, Any]:
-    return bench.run(slack_message, "slack", {"channel": bench.state["slack"]["channel"], "text": "Deploying v1.0.0", **params})
+    return bench.run(
+        slack_message, "slack", {"channel": bench.state["slack"]["channel"], "text": "Deploying v1.0.0", **params}
+    )
 
 
 def posted(bench: Bench) -> None:
@@ -65,11 +84,19 @@ def updated(bench: Bench, **how: Any) -> dict[str, Any]:
 
 
 def webhook(bench: Bench, *, wait_timeout: float = 0, timeout: float = 30) -> dict[str, Any]:
-    return bench.run(slack_message, "", {"webhook_url": bench.state["slack"]["webhook"], "text": "Deploying v1.0.0", "timeout": timeout})
+    return bench.run(
+        slack_message,
+        "",
+        {"webhook_url": bench.state["slack"]["webhook"], "text": "Deploying v1.0.0", "timeout": timeout},
+    )
 
 
 def sentry(bench: Bench, *, wait_timeout: float = 0, **params: Any) -> dict[str, Any]:
-    place = {"organization": bench.state["sentry"]["organization"], "projects": [bench.state["sentry"]["project"]], "version": "v1.0.0"}
+    place = {
+        "organization": bench.state["sentry"]["organization"],
+        "projects": [bench.state["sentry"]["project"]],
+        "version": "v1.0.0",
+    }
     return bench.run(sentry_release, "sentry", {**place, "commits": [{"id": REF}], **params})
 
 
@@ -97,8 +124,17 @@ def record(bench: Bench, *, wait_timeout: float = 0, timeout: float = 0) -> dict
 
 
 CASES = [
-    Case("cf_purge", "purged", "cloudflare", ("purge",), one_staged, purge, repeats=True, prepare=cached, look=in_cache),
-    Case("github_deployment", "made with a status", "github", ("create_deployment", "create_deployment_status"), nothing, github),
+    Case(
+        "cf_purge", "purged", "cloudflare", ("purge",), one_staged, purge, repeats=True, prepare=cached, look=in_cache
+    ),
+    Case(
+        "github_deployment",
+        "made with a status",
+        "github",
+        ("create_deployment", "create_deployment_status"),
+        nothing,
+        github,
+    ),
     Case("slack_message", "posted", "slack", ("post_message",), nothing, slack, repeats=True, twice=True),
     Case("slack_message", "posted by a webhook", "slack", ("webhook",), nothing, webhook, repeats=True, twice=True),
     Case("slack_message", "updated", "slack", ("update_message",), posted, updated),
@@ -106,9 +142,32 @@ CASES = [
         *("sentry_release", "made and deployed", "sentry", ("create_release", "create_deploy"), nothing),
         partial(sentry, deploy={"environment": "production"}),
     ),
-    Case("sentry_release", "changed", "sentry", ("update_release",), known, partial(sentry, released_at="2026-01-31T12:00:00Z")),
+    Case(
+        "sentry_release",
+        "changed",
+        "sentry",
+        ("update_release",),
+        known,
+        partial(sentry, released_at="2026-01-31T12:00:00Z"),
+    ),
     Case("deploy_lease", "taken", "objects", ("put_other", "delete_other", "put_lease"), nothing, lease, repeats=True),
-    Case("deploy_lease", "renewed with a journal", "objects", ("put_lease",), nothing, partial(with_token, journal={"step": "one"}), prepare=held),
-    Case("deploy_lease", "given back", "objects", ("put_lease",), nothing, partial(with_token, state="released"), prepare=held),
+    Case(
+        "deploy_lease",
+        "renewed with a journal",
+        "objects",
+        ("put_lease",),
+        nothing,
+        partial(with_token, journal={"step": "one"}),
+        prepare=held,
+    ),
+    Case(
+        "deploy_lease",
+        "given back",
+        "objects",
+        ("put_lease",),
+        nothing,
+        partial(with_token, state="released"),
+        prepare=held,
+    ),
     Case("release_record", "written", "objects", ("put_ledger",), nothing, record),
 ]

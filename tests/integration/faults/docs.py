@@ -18,18 +18,28 @@ RULE = "|---|---|---|---|---|\n"
 def seen(case: str, write: str, column: str, told: str) -> None:
     """Hold a cell of docs/faults.md to what was seen; with UPDATE_DOCS=1 write it there."""
     head, _rule, rows = DOCUMENT.read_text().partition(RULE)
-    cells = {tuple(row[:2]): row[2:] for row in (line.removeprefix("| ").removesuffix(" |").split(" | ") for line in rows.splitlines() if line)}
+    cells = {
+        tuple(row[:2]): row[2:]
+        for row in (line.removeprefix("| ").removesuffix(" |").split(" | ") for line in rows.splitlines() if line)
+    }
     place = list(COLUMNS).index(column)
     row = cells.setdefault((case, f"`{write}`"), ["?"] * len(COLUMNS))
     if os.environ.get("UPDATE_DOCS"):
         row[place] = told
         DOCUMENT.write_text(head + RULE + "".join(f"| {' | '.join([*key, *row])} |\n" for key, row in cells.items()))
-    assert row[place] == told, f"docs/faults.md says of {case}, {write}, {column}:\n{row[place]}\nand this was seen:\n{told}\nUPDATE_DOCS=1 writes it."
+    assert row[place] == told, (
+        f"docs/faults.md says of {case}, {write}, {column}:\n{row[place]}\nand this was seen:\n{told}\nUPDATE_DOCS=1"
+        " writes it."
+    )
 
 
 def rows() -> list[tuple[str, str]]:
     """Return the cases and writes that the table has."""
-    lines = [line.removeprefix("| ").removesuffix(" |").split(" | ") for line in DOCUMENT.read_text().partition(RULE)[2].splitlines() if line]
+    lines = [
+        line.removeprefix("| ").removesuffix(" |").split(" | ")
+        for line in DOCUMENT.read_text().partition(RULE)[2].splitlines()
+        if line
+    ]
     return [(line[0], line[1].strip("`")) for line in lines]
 
 

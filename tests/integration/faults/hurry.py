@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Time for the table of faults: what is slept between two tries passes at once, and what a vendor takes is waited for as ever."""
+"""Time for the table of faults: what is slept between two tries passes at once, and what a vendor takes is
+waited for as ever.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ BRIEFLY = 9 * TURN  # seconds until what was just made must be told of, on a bus
 
 
 class Hurry:
-    """A clock that is put forward by what was to be slept. ``began`` None is one that stands still otherwise: so many looks fit into a time, on any machine."""
+    """A clock that is put forward by what was to be slept. ``began`` None is one that stands still
+    otherwise: so many looks fit into a time, on any machine.
+    """
 
     def __init__(self, most: float, began: float | None) -> None:
         self.most, self.began, self.ahead = most, began, 0.0
@@ -34,17 +38,24 @@ class Hurry:
     def sleep(self, seconds: float) -> None:
         slept = min(seconds, self.most)
         time.sleep(slept)
-        self.ahead += max(seconds, MOMENT) - (slept if self.began is not None else 0)  # a sum of floats must not stand still just before its end
+        # a sum of floats must not stand still just before its end
+        self.ahead += max(seconds, MOMENT) - (slept if self.began is not None else 0)
 
 
 def hurry(patch: pytest.MonkeyPatch) -> None:
     """Let clients try again at once; the double shows at once what it made, so looks for it are short."""
     tries, looks = Hurry(MOMENT, time.monotonic()), Hurry(TURN, None)
     assert {"sleep", "clock"} <= set(ApiClient.__init__.__kwdefaults__)
-    patch.setattr(ApiClient.__init__, "__kwdefaults__", {**ApiClient.__init__.__kwdefaults__, "sleep": tries.sleep, "clock": tries})
+    patch.setattr(
+        ApiClient.__init__,
+        "__kwdefaults__",
+        {**ApiClient.__init__.__kwdefaults__, "sleep": tries.sleep, "clock": tries},
+    )
     patch.setattr(slack.Slack.__init__, "__kwdefaults__", {**slack.Slack.__init__.__kwdefaults__, "sleep": tries.sleep})
     instead = {time.sleep: looks.sleep, time.monotonic: looks}
-    defaults = tuple(instead.get(value, value) if callable(value) else value for value in wait.Waiter.__init__.__defaults__)
+    defaults = tuple(
+        instead.get(value, value) if callable(value) else value for value in wait.Waiter.__init__.__defaults__
+    )
     assert looks in defaults
     patch.setattr(wait.Waiter.__init__, "__defaults__", defaults)
     session = botocore.session.Session()  # to read the service's description once

@@ -87,7 +87,12 @@ def commit(bench: Bench, **how: Any) -> dict[str, Any]:
 def image(bench: Bench, **how: Any) -> dict[str, Any]:
     """Deploy what v1.0.0 was built to, by its digest."""
     kept = bench.kept()
-    digest = next(one["image"] for unit in kept["services"].values() for key, one in unit["deployments"].items() if key == bench.deployment("v1.0.0"))
+    digest = next(
+        one["image"]
+        for unit in kept["services"].values()
+        for key, one in unit["deployments"].items()
+        if key == bench.deployment("v1.0.0")
+    )
     return service(bench, state="deployed", source="image", image=f"ghcr.io/example/api:v1.0.0@sha256:{digest}", **how)
 
 
@@ -106,7 +111,13 @@ CASES = [
     ),
     SERVICE("deployed from a commit", "railway", (DEPLOY,), connected, commit),
     SERVICE("deployed from an image", "railway", (UPDATE, DEPLOY), two_live, image),
-    SERVICE("rolled back", "railway", ("deploymentRollback",), two_live, partial(service, state="rolled_back", release="v1.0.0")),
+    SERVICE(
+        "rolled back",
+        "railway",
+        ("deploymentRollback",),
+        two_live,
+        partial(service, state="rolled_back", release="v1.0.0"),
+    ),
     SERVICE(
         *("rolled back with a pinned variable", "railway", ("deploymentRedeploy",), moved),
         partial(service, state="rolled_back", release="v1.0.0", pinned_variables=["DATABASE_URL"]),
@@ -114,14 +125,27 @@ CASES = [
     SERVICE("stopped", "railway", ("deploymentStop",), one_live, partial(service, state="stopped")),
     SERVICE("removed", "railway", ("deploymentRemove",), one_live, partial(service, state="removed")),
     SERVICE("started", "railway", ("deploymentRestart",), stopped, partial(service, state="started")),
-    SERVICE("restarted", "railway", ("deploymentRestart",), one_live, partial(service, state="restarted"), repeats=True),
-    SERVICE("scaled", "railway", ("environmentPatchCommit",), one_live, partial(service, state="scaled", regions={"europe-west4-drams3a": 2})),
+    SERVICE(
+        "restarted", "railway", ("deploymentRestart",), one_live, partial(service, state="restarted"), repeats=True
+    ),
+    SERVICE(
+        "scaled",
+        "railway",
+        ("environmentPatchCommit",),
+        one_live,
+        partial(service, state="scaled", regions={"europe-west4-drams3a": 2}),
+    ),
     SERVICE(
         *("configured", "railway", ("serviceInstanceAutoDeployUpdate", UPDATE), connected),
         partial(service, state="configured", auto_deploy=False, pre_deploy_command="true"),
     ),
     ENV(
-        *("set, removed and deployed", "railway", ("variableCollectionUpsert", STAGE, COMMIT, "deploymentRedeploy"), variables),
+        *(
+            "set, removed and deployed",
+            "railway",
+            ("variableCollectionUpsert", STAGE, COMMIT, "deploymentRedeploy"),
+            variables,
+        ),
         partial(env, variables={"COLOUR": "blue", "NEW": "1"}, absent=["GONE"], deploy=True),
     ),
 ]

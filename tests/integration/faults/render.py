@@ -28,7 +28,9 @@ def env(bench: Bench, **params: Any) -> dict[str, Any]:
 
 
 def _run(bench: Bench, module: Any, params: dict[str, Any]) -> dict[str, Any]:
-    return bench.run(module, "render", {"service": bench.state["render"]["services"]["worker"], "wait_interval": TURN, **params})
+    return bench.run(
+        module, "render", {"service": bench.state["render"]["services"]["worker"], "wait_interval": TURN, **params}
+    )
 
 
 def one_live(bench: Bench) -> None:
@@ -69,11 +71,25 @@ def set_and_redeployed(bench: Bench, **how: Any) -> dict[str, Any]:
 SERVICE, ENV = partial(Case, "render_service"), partial(Case, "render_env")
 CASES = [
     SERVICE("deployed", "render", ("create",), one_live, partial(service, state="deployed", release="v1.1.0")),
-    SERVICE("deployed over another", "render", ("cancel", "create"), one_begun, partial(service, state="deployed", release="v1.1.0"), rows=("cancel",)),
-    SERVICE("redeployed", "render", ("create",), one_live, partial(service, state="redeployed"), repeats=True, twice=True),
+    SERVICE(
+        "deployed over another",
+        "render",
+        ("cancel", "create"),
+        one_begun,
+        partial(service, state="deployed", release="v1.1.0"),
+        rows=("cancel",),
+    ),
+    SERVICE(
+        "redeployed", "render", ("create",), one_live, partial(service, state="redeployed"), repeats=True, twice=True
+    ),
     SERVICE("rolled back", "render", ("rollback",), two_live, partial(service, state="rolled_back", release="v1.0.0")),
     SERVICE(
-        "rolled back where pushes deploy", "render", ("update", "rollback"), pushed, partial(service, state="rolled_back", release="v1.0.0"), rows=("update",)
+        "rolled back where pushes deploy",
+        "render",
+        ("update", "rollback"),
+        pushed,
+        partial(service, state="rolled_back", release="v1.0.0"),
+        rows=("update",),
     ),
     SERVICE("stopped", "render", ("suspend",), one_live, partial(service, state="stopped")),
     SERVICE("started", "render", ("resume",), stopped, partial(service, state="started")),

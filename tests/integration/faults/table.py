@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The table of docs/faults.md: which faults befall a write, how a module comes through each, and what must hold however it does."""
+"""The table of docs/faults.md: which faults befall a write, how a module comes through each, and what must
+hold however it does.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ SHORT = BRIEFLY  # seconds of patience where what is waited for is not told
 
 @dataclass(frozen=True)
 class Trouble:
-    """One or several faults in a row of the same operation; ``times`` -1 is for good. ``wait`` is the module's wait_timeout."""
+    """One or several faults in a row of the same operation; ``times`` -1 is for good. ``wait`` is the
+    module's wait_timeout.
+    """
 
     name: str
     kinds: tuple[str, ...]
@@ -57,9 +61,10 @@ COLUMNS = {"before": BEFORE, "during": DURING, "after": AFTER}
 class Case:
     """A module on its way to a goal. ``writes`` are the operations by which it writes, in their order.
 
-    ``rows`` are those of them that this case is about, all by default. ``repeats`` is a module that does it again each time it is run, ``twice`` one whose
-    rerun after a lost answer cannot know that it was done. ``advised`` is what is run in place of the same where the error tells its word. ``prepare`` is done
-    before each run. ``kinds`` are the kinds of errors that this one may tell besides KINDS.
+    ``rows`` are those of them that this case is about, all by default. ``repeats`` is a module that does it again each
+    time it is run, ``twice`` one whose rerun after a lost answer cannot know that it was done. ``advised`` is what is
+    run in place of the same where the error tells its word. ``prepare`` is done before each run. ``kinds`` are the
+    kinds of errors that this one may tell besides KINDS.
     """
 
     module: str
@@ -98,13 +103,19 @@ class Rehearsal:
     asked: list[tuple[str, bool]]
 
     def place(self, write: str, column: str) -> tuple[str, int] | None:
-        """Return the operation that a column's faults befall, and how many of it go through first; None where there is none such."""
+        """Return the operation that a column's faults befall, and how many of it go through first; None
+        where there is none such.
+        """
         at = next(index for index, (operation, _writes) in enumerate(self.asked) if operation == write)
         if column == "before":
             at = next((index for index in range(at - 1, -1, -1) if not self.asked[index][1]), -1)
         if column == "after":
             at = at + 1 if at + 1 < len(self.asked) and not self.asked[at + 1][1] else -1
-        return (self.asked[at][0], sum(operation == self.asked[at][0] for operation, _writes in self.asked[:at])) if at >= 0 else None
+        return (
+            (self.asked[at][0], sum(operation == self.asked[at][0] for operation, _writes in self.asked[:at]))
+            if at >= 0
+            else None
+        )
 
     @property
     def writes(self) -> list[str]:
@@ -144,7 +155,9 @@ class Table:
         if place is None:
             return "—"
         operation, passed = place
-        if column == "before" and any(rehearsal.place(other, column) == place for other in case.judged[: case.judged.index(write)]):
+        if column == "before" and any(
+            rehearsal.place(other, column) == place for other in case.judged[: case.judged.index(write)]
+        ):
             return "as above"
         seen: dict[str, list[str]] = {}
         for trouble in COLUMNS[column]:
@@ -174,7 +187,9 @@ class Table:
         assert len(unmet) < len(trouble.kinds) or trouble.kinds == ("stale_read",), f"{where}: it never met {unmet}"
         between = self._shape(case)
         hold(case, rehearsal, first, between, where)
-        assert not any(token in repr(first) for token in self.bench.sandbox.state["tokens"].values()), f"{where}: a token is told"
+        assert not any(token in repr(first) for token in self.bench.sandbox.state["tokens"].values()), (
+            f"{where}: a token is told"
+        )
         if not first["failed"] and between == rehearsal.goal:
             return "goal"
         self.bench.tell("DELETE", "/faults")
@@ -187,7 +202,9 @@ class Table:
             outcome = f"`{first['error']['kind']}`, then goal{' as it advises' if advised else ''}"
         if case.twice and first["failed"] and between["made"] != rehearsal.before["made"]:
             after, outcome = {**after, "made": rehearsal.goal["made"]}, f"`{first['error']['kind']}`, then once more"
-        assert after == rehearsal.goal, f"{where}: not the goal after {first.get('msg', 'success')}\n{unlike(after, rehearsal.goal)}"
+        assert after == rehearsal.goal, (
+            f"{where}: not the goal after {first.get('msg', 'success')}\n{unlike(after, rehearsal.goal)}"
+        )
         return outcome
 
 
@@ -196,7 +213,9 @@ def hold(case: Case, rehearsal: Rehearsal, ran: dict[str, Any], now: Shape, wher
     before, goal = rehearsal.before, rehearsal.goal
     more = Counter(_unstated(now["made"])) - Counter(_unstated(before["made"])) - Counter(_unstated(goal["made"]))
     assert not more, f"{where}: made more than once: {more}"
-    assert len(now["made"]) <= max(len(before["made"]), len(goal["made"])), f"{where}: more was made than is wanted: {now['made']}"
+    assert len(now["made"]) <= max(len(before["made"]), len(goal["made"])), (
+        f"{where}: more was made than is wanted: {now['made']}"
+    )
     for name, value in before["variables"].items():
         wanted = {value, goal["variables"].get(name)}
         assert now["variables"].get(name) in wanted, f"{where}: the variable {name} is lost or changed"
@@ -217,5 +236,7 @@ def unlike(now: Shape, wanted: Shape) -> str:
     """Return what of a shape is not as wanted."""
     flat = [{**{"made": one["made"]}, **one["variables"], **one["rest"]} for one in (now, wanted)]
     return "\n".join(
-        f"{key} is {flat[0].get(key)}\nin place of {flat[1].get(key)}" for key in flat[0].keys() | flat[1].keys() if flat[0].get(key) != flat[1].get(key)
+        f"{key} is {flat[0].get(key)}\nin place of {flat[1].get(key)}"
+        for key in flat[0].keys() | flat[1].keys()
+        if flat[0].get(key) != flat[1].get(key)
     )

@@ -16,7 +16,12 @@ from jinja2.tests import TESTS
 
 ROOT = Path(__file__).parents[3]
 CONDITIONS = ("when", "failed_when", "changed_when", "until", "that", "break_when")
-FILES = sorted(path for folder in ("playbooks", "roles") for path in (ROOT / folder).rglob("*.yml") if ".meta" not in path.name and path.parent.name != "meta")
+FILES = sorted(
+    path
+    for folder in ("playbooks", "roles")
+    for path in (ROOT / folder).rglob("*.yml")
+    if ".meta" not in path.name and path.parent.name != "meta"
+)
 
 
 class _Any(dict):
@@ -83,7 +88,9 @@ def read() -> dict[str, list[str]]:
 
 
 def own() -> set[str]:
-    """Return every variable that the playbooks and roles set themselves: facts, registered results, and the variables of plays, roles, blocks and tasks."""
+    """Return every variable that the playbooks and roles set themselves: facts, registered results, and the
+    variables of plays, roles, blocks and tasks.
+    """
     found: set[str] = set()
     for path, document in _documents():
         found |= set(_set(document))

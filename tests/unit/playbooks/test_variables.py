@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every variable that a playbook or a role reads is declared or set by ours, and what is written from the declarations is up to date."""
+"""Every variable that a playbook or a role reads is declared or set by ours, and what is written from the
+declarations is up to date.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,19 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[3]
-ANSIBLES = {"awx_user_name", "tower_user_name", "groups", "hostvars", "inventory_hostname", "item", "lookup", "now", "omit", "undef", "query"}
+ANSIBLES = {
+    "awx_user_name",
+    "tower_user_name",
+    "groups",
+    "hostvars",
+    "inventory_hostname",
+    "item",
+    "lookup",
+    "now",
+    "omit",
+    "undef",
+    "query",
+}
 HERE = str(Path(__file__).parent)
 
 
@@ -33,20 +47,30 @@ DECLARED = {name: spec for entry in variables.options().values() for name, spec 
 
 def test_every_variable_that_is_read_is_declared_or_set() -> None:
     known = {*DECLARED, *reading.own(), *ANSIBLES, *variables.LEFT_OUT}
-    unknown = {name: files for name, files in reading.read().items() if name not in known and not name.startswith("ansible_")}
+    unknown = {
+        name: files for name, files in reading.read().items() if name not in known and not name.startswith("ansible_")
+    }
     assert unknown == {}, "declare it in the argument specs of its role, then run make variables"
 
 
 def test_every_declared_variable_is_read() -> None:
-    by_preflight = {"runbook_in_process", "backend_units", *(name for name, spec in DECLARED.items() if spec["type"] == "path")}
+    by_preflight = {
+        "runbook_in_process",
+        "backend_units",
+        *(name for name, spec in DECLARED.items() if spec["type"] == "path"),
+    }
     assert set(DECLARED) - set(reading.read()) - by_preflight == set()
 
 
 def test_the_roles_apply_the_defaults_that_are_declared() -> None:
-    applied = {name: value for defaults in reading.defaults().values() for name, value in defaults.items() if name in DECLARED}
+    applied = {
+        name: value for defaults in reading.defaults().values() for name, value in defaults.items() if name in DECLARED
+    }
     written = {name: value for name, value in applied.items() if not (isinstance(value, str) and "{{" in value)}
     empty: tuple[Any, ...] = ("", None, [], {})
-    assert {name: value for name, value in written.items() if value != DECLARED[name].get("default") and value not in empty} == {}
+    assert {
+        name: value for name, value in written.items() if value != DECLARED[name].get("default") and value not in empty
+    } == {}
 
 
 @pytest.mark.parametrize("path", sorted(FILES), ids=lambda path: path.name)
@@ -54,14 +78,25 @@ def test_what_is_written_from_the_declarations_is_up_to_date(path: Path) -> None
     assert path.read_text(encoding="utf-8") == FILES[path], "run make variables"
 
 
-@pytest.mark.parametrize("playbook", sorted(path.name for path in (ROOT / "playbooks").glob("*.yml") if ".meta" not in path.name))
+@pytest.mark.parametrize(
+    "playbook", sorted(path.name for path in (ROOT / "playbooks").glob("*.yml") if ".meta" not in path.name)
+)
 def test_every_playbook_has_an_argument_spec_in_ansibles_form(playbook: str) -> None:
     document = yaml.safe_load((ROOT / "playbooks" / playbook.replace(".yml", ".meta.yml")).read_text(encoding="utf-8"))
     assert set(document) == {"argument_specs"}
     for entry in document["argument_specs"].values():
         assert set(entry) == {"short_description", "description", "options"}
         for spec in entry["options"].values():
-            assert set(spec) <= {"description", "type", "elements", "choices", "default", "required", "options", "no_log"}
+            assert set(spec) <= {
+                "description",
+                "type",
+                "elements",
+                "choices",
+                "default",
+                "required",
+                "options",
+                "no_log",
+            }
 
 
 @pytest.mark.parametrize("playbook", sorted(variables.PLAYBOOKS))

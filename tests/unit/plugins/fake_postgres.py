@@ -19,11 +19,11 @@ NOW = datetime(2026, 2, 2, 9, tzinfo=UTC)
 
 
 class FakePostgres:
-    """``rows`` maps an id to a row, and is None before the first migration; ``tables`` are the schema's own. ``there`` maps what migrations make, such as
-    ``the table item``, to whether the catalogue has it.
+    """``rows`` maps an id to a row, and is None before the first migration; ``tables`` are the schema's own. ``there``
+    maps what migrations make, such as ``the table item``, to whether the catalogue has it.
 
-    ``sent`` has every statement in order. ``scripts`` maps a statement to what is done when it comes, such as raising the server's error;
-    ``answers`` maps a piece of a statement to what tells its rows.
+    ``sent`` has every statement in order. ``scripts`` maps a statement to what is done when it comes, such as raising
+    the server's error; ``answers`` maps a piece of a statement to what tells its rows.
     """
 
     def __init__(self, *applied: Migration) -> None:
@@ -52,7 +52,10 @@ class FakePostgres:
 
     def outcomes(self) -> list[tuple[str, str]]:
         """Each row's (name, outcome)."""
-        return [(row.name, "applied" if row.finished_at else "rolled back" if row.rolled_back_at else "failed") for row in self.table()]
+        return [
+            (row.name, "applied" if row.finished_at else "rolled back" if row.rolled_back_at else "failed")
+            for row in self.table()
+        ]
 
     def refuses(self, script: str, error: Exception) -> None:
         """Answer ``script`` with an error from now on."""
@@ -83,15 +86,21 @@ class FakePostgres:
 
     def _replies(self, values: Any) -> Mapping[str, Callable[[], Any]]:
         return {
-            "SELECT to_regclass('_prisma_migrations')": lambda: [(None if self.rows is None else "_prisma_migrations",)],
+            "SELECT to_regclass('_prisma_migrations')": lambda: [
+                (None if self.rows is None else "_prisma_migrations",)
+            ],
             "SELECT migration_name, checksum": lambda: [tuple(vars(row).values()) for row in self.table()],
             "SELECT tablename FROM pg_tables": lambda: [(name,) for name in self.tables],
             "SELECT current_setting('server_version')": lambda: [("15.20 (Debian 15.20-0)", 4000)],
             "SELECT pg_export_snapshot()": lambda: [("00000003-1", "UTF8")],
-            "SELECT jsonb_build_object('database'": lambda: [({"database": {"name": "shop", "owner": "shop"}, "roles": []},)],
+            "SELECT jsonb_build_object('database'": lambda: [
+                ({"database": {"name": "shop", "owner": "shop"}, "roles": []},)
+            ],
             "SELECT pid, application_name": lambda: [(4242, "prisma", "2026-02-02 08:59:00+00")],
             "CREATE TABLE _prisma_migrations": lambda: setattr(self, "rows", {}),
-            "SELECT CASE kind": lambda: [(self.there.get(str(Trace(*trace)), False),) for trace in zip(*values, strict=True)],
+            "SELECT CASE kind": lambda: [
+                (self.there.get(str(Trace(*trace)), False),) for trace in zip(*values, strict=True)
+            ],
             "INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at": lambda: self._set(
                 values[0], checksum=values[1], name=values[2], finished_at=NOW
             ),
@@ -99,7 +108,9 @@ class FakePostgres:
             "UPDATE _prisma_migrations SET rolled_back_at = now(), logs = concat_ws": lambda: self._end(values[1]),
             "INSERT INTO _prisma_migrations": lambda: self._set(values[0], checksum=values[1], name=values[2]),
             "UPDATE _prisma_migrations SET applied_steps_count": lambda: self._set(values[0], finished_at=NOW),
-            "UPDATE _prisma_migrations SET rolled_back_at": lambda: self._set(values[1], rolled_back_at=NOW, logs=values[0]),
+            "UPDATE _prisma_migrations SET rolled_back_at": lambda: self._set(
+                values[1], rolled_back_at=NOW, logs=values[0]
+            ),
             "UPDATE _prisma_migrations SET logs": lambda: self._set(values[1], logs=values[0]),
         }
 

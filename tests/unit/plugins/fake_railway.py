@@ -21,11 +21,15 @@ ON_THE_WAY = ("QUEUED", "BUILDING", "DEPLOYING")
 
 
 def refusal(message: str, code: str = "INTERNAL_SERVER_ERROR") -> Answer:
-    return reply(200, {"errors": [{"message": message, "extensions": {"code": code}, "traceId": "trace-1"}], "data": None})
+    return reply(
+        200, {"errors": [{"message": message, "extensions": {"code": code}, "traceId": "trace-1"}], "data": None}
+    )
 
 
 class FakeRailway:
-    """One service. ``listed`` has the newest last; ``faults`` are answers that replace the next ones of an operation, given the honest one to call."""
+    """One service. ``listed`` has the newest last; ``faults`` are answers that replace the next ones of an
+    operation, given the honest one to call.
+    """
 
     def __init__(self) -> None:
         self.listed: list[dict[str, Any]] = []
@@ -33,7 +37,8 @@ class FakeRailway:
         self.hidden = 0  # looks at the list until it shows what was just made
         self.uploads: list[bytes] = []
         self.values = {"DATABASE_URL": "postgresql://shop:hunter2@db/shop", "RAILWAY_SERVICE_NAME": "api"}
-        self.snapshots: dict[str, dict[str, str] | None] = {}  # the variables that each deployment was made with; None where Railway does not tell
+        # the variables that each deployment was made with; None where Railway does not tell
+        self.snapshots: dict[str, dict[str, str] | None] = {}
         self.sealed: list[str] = []
         self.auto_deploy = {"enabled": False, "canEnable": True, "reason": None}
         self.instance: dict[str, Any] = {"source": {"repo": "example/shop", "image": None}, "startCommand": "npm start"}
@@ -52,7 +57,11 @@ class FakeRailway:
 
     def writes(self) -> list[str]:
         """The operations that changed something, or tried to."""
-        return [self.operation(request) for request in self.vendor.requests if request.path.endswith("/up") or b'"mutation ' in request.body]
+        return [
+            self.operation(request)
+            for request in self.vendor.requests
+            if request.path.endswith("/up") or b'"mutation ' in request.body
+        ]
 
     @staticmethod
     def operation(request: Request) -> str:
@@ -60,7 +69,9 @@ class FakeRailway:
             return "up"
         return request.json()["query"].partition("(")[0].split()[1]
 
-    def has(self, release: str, status: str = "SUCCESS", *, digest: str = "a" * 12, reason: str = "deploy", **more: Any) -> dict[str, Any]:
+    def has(
+        self, release: str, status: str = "SUCCESS", *, digest: str = "a" * 12, reason: str = "deploy", **more: Any
+    ) -> dict[str, Any]:
         """Add a deployment; the one that served before it is removed when this one serves."""
         self._made += timedelta(minutes=1)
         number = len(self.listed) + 1
@@ -114,8 +125,17 @@ class FakeRailway:
         return next(one for one in self.listed if one["id"] == key)
 
     def project(self, id: str) -> Any:
-        nodes = {"environments": {"production": ENVIRONMENT}, "services": {"api": SERVICE, "worker": "44444444-4444-4444-8444-444444444444"}}
-        return {"name": "shop", **{name: {"edges": [{"node": {"id": key, "name": told}} for told, key in found.items()]} for name, found in nodes.items()}}
+        nodes = {
+            "environments": {"production": ENVIRONMENT},
+            "services": {"api": SERVICE, "worker": "44444444-4444-4444-8444-444444444444"},
+        }
+        return {
+            "name": "shop",
+            **{
+                name: {"edges": [{"node": {"id": key, "name": told}} for told, key in found.items()]}
+                for name, found in nodes.items()
+            },
+        }
 
     def deployments(self, input: dict[str, str], first: int) -> Any:
         assert input == {"projectId": PROJECT, "environmentId": ENVIRONMENT, "serviceId": SERVICE}
@@ -137,7 +157,8 @@ class FakeRailway:
 
     def variables(self, projectId: str, environmentId: str, serviceId: str, unrendered: bool) -> Any:
         return {
-            name: value if unrendered else value.replace("${{Postgres.DATABASE_URL}}", "postgresql://filled-in/shop") for name, value in self.values.items()
+            name: value if unrendered else value.replace("${{Postgres.DATABASE_URL}}", "postgresql://filled-in/shop")
+            for name, value in self.values.items()
         }
 
     def variableCollectionUpsert(self, input: dict[str, Any]) -> bool:
@@ -165,11 +186,23 @@ class FakeRailway:
 
     def settings(self, projectId: str, environmentId: str, serviceId: str) -> Any:
         empty = dict.fromkeys(
-            ("rootDirectory", "startCommand", "preDeployCommand", "healthcheckPath", "healthcheckTimeout", "overlapSeconds", "drainingSeconds")
+            (
+                "rootDirectory",
+                "startCommand",
+                "preDeployCommand",
+                "healthcheckPath",
+                "healthcheckTimeout",
+                "overlapSeconds",
+                "drainingSeconds",
+            )
         )
         names = [name for name in [*self.values, *self.sealed] if name != "RAILWAY_SERVICE_NAME"]
         replicas = {region: {"numReplicas": count} for region, count in self.regions_there.items()}
-        config = {"deploy": {"multiRegionConfig": replicas}, **self.config, "variables": {name: {"value": "encrypted"} for name in names}}
+        config = {
+            "deploy": {"multiRegionConfig": replicas},
+            **self.config,
+            "variables": {name: {"value": "encrypted"} for name in names},
+        }
         return {
             "serviceInstance": {**empty, **self.instance},
             "serviceInstanceAutoDeployStatus": self.auto_deploy,
@@ -217,14 +250,21 @@ class FakeRailway:
         return self.log("deploymentLogs", **asked)
 
     def log(self, kind: str, id: str, limit: int, filter: str) -> Any:
-        lines = [{"message": line, "severity": "info", "timestamp": f"2026-01-31T12:00:{place:02}Z"} for place, line in enumerate(self.logs[kind])]
+        lines = [
+            {"message": line, "severity": "info", "timestamp": f"2026-01-31T12:00:{place:02}Z"}
+            for place, line in enumerate(self.logs[kind])
+        ]
         self.log_asked = {"id": id, "limit": limit, "filter": filter}
         return list(reversed([line for line in lines if filter in line["message"]]))
 
-    def httpMetricsGroupedByStatus(self, environmentId: str, serviceId: str, startDate: str, endDate: str, stepSeconds: int) -> Any:
+    def httpMetricsGroupedByStatus(
+        self, environmentId: str, serviceId: str, startDate: str, endDate: str, stepSeconds: int
+    ) -> Any:
         assert (environmentId, serviceId) == (ENVIRONMENT, SERVICE)
         self.span = (datetime.fromisoformat(endDate) - datetime.fromisoformat(startDate)).total_seconds()
-        return [{"statusCode": status, "samples": [{"value": 2.0}, {"value": 1.0}]} for status in (200, 301, 404, 429, 503)]
+        return [
+            {"statusCode": status, "samples": [{"value": 2.0}, {"value": 1.0}]} for status in (200, 301, 404, 429, 503)
+        ]
 
     def deploymentRollback(self, id: str) -> bool:
         target = self.one(id)

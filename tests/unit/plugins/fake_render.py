@@ -30,7 +30,9 @@ def queued(honest: Callable[[], Answer]) -> Answer:
 
 
 class FakeRender:
-    """One service. ``listed`` has the newest last; ``faults`` are answers that replace the next ones of an operation, given the honest one to call."""
+    """One service. ``listed`` has the newest last; ``faults`` are answers that replace the next ones of an
+    operation, given the honest one to call.
+    """
 
     ROUTES = (
         ("GET", r"/services", "list_services"),
@@ -60,9 +62,20 @@ class FakeRender:
         self.said = {"build": ["npm ci", ""], "app": ["listening"]}
         self.running = ["one"]
         self.service: dict[str, Any] = {
-            **{"id": SERVICE, "name": "shop-api", "ownerId": OWNER, "type": "web_service", "autoDeploy": "no", "suspended": "not_suspended"},
+            **{
+                "id": SERVICE,
+                "name": "shop-api",
+                "ownerId": OWNER,
+                "type": "web_service",
+                "autoDeploy": "no",
+                "suspended": "not_suspended",
+            },
             **{"branch": "main", "repo": "https://git.example/shop"},
-            "serviceDetails": {"numInstances": 1, "url": "https://shop-api.onrender.com", "maintenanceMode": {"enabled": False, "uri": ""}},
+            "serviceDetails": {
+                "numInstances": 1,
+                "url": "https://shop-api.onrender.com",
+                "maintenanceMode": {"enabled": False, "uri": ""},
+            },
         }
         self.faults: dict[str, list[Callable[[Callable[[], Answer]], Answer]]] = {}
         self.vendor = FakeVendor(self.answer)
@@ -77,7 +90,11 @@ class FakeRender:
 
     def sent(self, operation: str) -> list[Any]:
         """The bodies of the requests of an operation."""
-        return [request.json() if request.body else None for request in self.vendor.requests if self.route(request)[0] == operation]
+        return [
+            request.json() if request.body else None
+            for request in self.vendor.requests
+            if self.route(request)[0] == operation
+        ]
 
     def route(self, request: Request) -> tuple[str, list[str]]:
         path = request.path.removeprefix("/v1")
@@ -123,7 +140,10 @@ class FakeRender:
         query = parse_qs(urlsplit(request.url).query)
         start, limit = int(query.get("cursor", ["0"])[0]), int(query.get("limit", ["20"])[0])
         assert 1 <= limit <= 100
-        return reply(200, [{name: item, "cursor": str(place + 1)} for place, item in list(enumerate(items))[start : start + limit]])
+        return reply(
+            200,
+            [{name: item, "cursor": str(place + 1)} for place, item in list(enumerate(items))[start : start + limit]],
+        )
 
     def list_services(self, request: Request) -> Answer:
         others = [{**self.service, "id": "srv-other", "name": "shop-api-preview"}]
@@ -198,14 +218,20 @@ class FakeRender:
         return reply(200, [{"id": one, "createdAt": "2026-01-31T12:00:00Z"} for one in self.running])
 
     def list_env(self, request: Request, service: str) -> Answer:
-        return self.page(request, [{"key": key, "value": value} for key, value in sorted(self.values.items())], "envVar")
+        return self.page(
+            request, [{"key": key, "value": value} for key, value in sorted(self.values.items())], "envVar"
+        )
 
     def upsert_env(self, request: Request, service: str, key: str) -> Answer:
         self.values[key] = request.json()["value"]
         return reply(200, {"key": key, "value": self.values[key]})
 
     def delete_env(self, request: Request, service: str, key: str) -> Answer:
-        return reply(204) if self.values.pop(key, None) is not None else refusal(404, f"environment variable not found: {key}")
+        return (
+            reply(204)
+            if self.values.pop(key, None) is not None
+            else refusal(404, f"environment variable not found: {key}")
+        )
 
     def logs(self, request: Request) -> Answer:
         query = parse_qs(urlsplit(request.url).query)
@@ -225,4 +251,12 @@ class FakeRender:
         limit = int(query["limit"][0])
         more = len(fitting) > limit
         following = fitting[limit]["timestamp"] if more else "2026-01-31T12:00:00.000Z"
-        return reply(200, {"hasMore": more, "nextStartTime": query["startTime"][0], "nextEndTime": following, "logs": fitting[:limit]})
+        return reply(
+            200,
+            {
+                "hasMore": more,
+                "nextStartTime": query["startTime"][0],
+                "nextEndTime": following,
+                "logs": fitting[:limit],
+            },
+        )

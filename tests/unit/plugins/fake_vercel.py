@@ -23,10 +23,18 @@ def vercel_error(status: int, code: str, message: str = "No.", **more: Any) -> A
 
 
 class FakeVercel:
-    """One project. ``deployments`` has the newest last; ``faults`` are answers that replace the next ones of an operation."""
+    """One project. ``deployments`` has the newest last; ``faults`` are answers that replace the next ones
+    of an operation.
+    """
 
     def __init__(self) -> None:
-        self.project: dict[str, Any] = {"id": PROJECT, "name": "shop", "autoAssignCustomDomains": True, "targets": {}, "lastAliasRequest": None}
+        self.project: dict[str, Any] = {
+            "id": PROJECT,
+            "name": "shop",
+            "autoAssignCustomDomains": True,
+            "targets": {},
+            "lastAliasRequest": None,
+        }
         self.deployments: list[dict[str, Any]] = []
         self.blobs: dict[str, bytes] = {}
         self.aliases: list[dict[str, str]] = []
@@ -49,7 +57,15 @@ class FakeVercel:
     def operation(request: Request) -> str:
         return f"{request.method} {re.sub(r'/(dpl|prj|env)_[^/]+', '', request.path).replace('/shop', '')}"
 
-    def has(self, release: str, *, state: str = "READY", target: str | None = "production", served_once: bool = False, **more: Any) -> dict[str, Any]:
+    def has(
+        self,
+        release: str,
+        *,
+        state: str = "READY",
+        target: str | None = "production",
+        served_once: bool = False,
+        **more: Any,
+    ) -> dict[str, Any]:
         """Add a deployment."""
         self.clock += 1000
         number = len(self.deployments) + 1
@@ -69,7 +85,15 @@ class FakeVercel:
 
     def is_linked(self, **more: Any) -> None:
         """Link the project to a repository at GitHub."""
-        self.project["link"] = {"type": "github", "org": "acme", "repo": "shop", "repoId": 7, "productionBranch": "main", "deployHooks": [], **more}
+        self.project["link"] = {
+            "type": "github",
+            "org": "acme",
+            "repo": "shop",
+            "repoId": 7,
+            "productionBranch": "main",
+            "deployHooks": [],
+            **more,
+        }
 
     def was_pushed(self, commit: str, **more: Any) -> dict[str, Any]:
         """Add the build that Vercel makes by itself of a commit that was pushed."""
@@ -110,7 +134,13 @@ class FakeVercel:
                 self.blobs[request.headers["x-vercel-digest"]] = request.body
                 return reply(200, {})
             case "GET /v3/deployments/events":
-                return reply(200, [{"created": 2, "type": "stderr", "text": "Module not found: cart"}, {"created": 1, "payload": {"text": "npm run build"}}])
+                return reply(
+                    200,
+                    [
+                        {"created": 2, "type": "stderr", "text": "Module not found: cart"},
+                        {"created": 1, "payload": {"text": "npm run build"}},
+                    ],
+                )
             case "GET /v1/projects/deployments/runtime-logs":
                 return reply(200, text="\n".join(map(json.dumps, self.runtime)))
             case "GET /v1/projects/rolling-release":
@@ -136,10 +166,16 @@ class FakeVercel:
     def _environment(self, request: Request) -> Answer:
         named = next((item for item in self.site.variables if item["id"] == request.path.rpartition("/")[2]), None)
         if request.method == "POST":
-            created = [self.variables.create(self.site, item, upsert=request.query.get("upsert") == "true") for item in request.json()]
+            created = [
+                self.variables.create(self.site, item, upsert=request.query.get("upsert") == "true")
+                for item in request.json()
+            ]
             return reply(201, {"created": created, "failed": []})
         if named is None:
-            return reply(200, self.variables.listing(self.site, decrypted=request.query.get("decrypt") == "true" and self.decrypts))
+            return reply(
+                200,
+                self.variables.listing(self.site, decrypted=request.query.get("decrypt") == "true" and self.decrypts),
+            )
         if request.method == "DELETE":
             self.site.variables.remove(named)
         if request.method == "PATCH":
@@ -153,13 +189,21 @@ class FakeVercel:
         if query.get("rollbackCandidate") == "true":
             live = self.project["targets"].get("production") or {}
             chosen = [d for d in chosen if d["readySubstate"] == "PROMOTED" and d["id"] != live.get("id")]
-        return [{**{key: value for key, value in d.items() if key != "id"}, "uid": d["id"], "state": d["readyState"]} for d in chosen]
+        return [
+            {**{key: value for key, value in d.items() if key != "id"}, "uid": d["id"], "state": d["readyState"]}
+            for d in chosen
+        ]
 
     def _create(self, body: dict[str, Any]) -> Answer:
         target = body.get("target")
         if "deploymentId" in body:
             first = next(d for d in self.deployments if d["id"] == body["deploymentId"])
-            return reply(200, self.has("", state=self.steps[0], target=target, meta={**first["meta"], **body["meta"]}, source="redeploy"))
+            return reply(
+                200,
+                self.has(
+                    "", state=self.steps[0], target=target, meta={**first["meta"], **body["meta"]}, source="redeploy"
+                ),
+            )
         if "gitSource" in body:
             meta = {**body["meta"], "githubCommitSha": body["gitSource"]["sha"]}
             return reply(200, self.has("", state=self.steps[0], meta=meta, source="api-trigger-git-deploy"))
@@ -175,7 +219,12 @@ class FakeVercel:
         if (self.project["targets"].get("production") or {}).get("id") == deployment["id"]:
             return vercel_error(409, "already_current", "This deployment is already the current one.")
         self.project["autoAssignCustomDomains"] = verb == "promote"
-        self.project["lastAliasRequest"] = {"toDeploymentId": deployment["id"], "jobStatus": self.jobs[0], "requestedAt": self.clock, "type": verb}
+        self.project["lastAliasRequest"] = {
+            "toDeploymentId": deployment["id"],
+            "jobStatus": self.jobs[0],
+            "requestedAt": self.clock,
+            "type": verb,
+        }
         return reply(201)
 
     def _move_build(self, deployment: dict[str, Any]) -> None:

@@ -23,7 +23,13 @@ class StoredBackups:
 
     def add(self, name: str, *, days_ago: float = 0, proof: dict[str, Any] | None = None, **fields: Any) -> None:
         at = (datetime.now(UTC) - timedelta(days=days_ago)).isoformat(timespec="seconds")
-        item = {"source": "dump", "file": "dump.zst", "size": len(CONTENT), "raw_size": 99, "sha256": hashlib.sha256(CONTENT).hexdigest()}
+        item = {
+            "source": "dump",
+            "file": "dump.zst",
+            "size": len(CONTENT),
+            "raw_size": 99,
+            "sha256": hashlib.sha256(CONTENT).hexdigest(),
+        }
         manifest = {
             "schema": 1,
             "name": name,

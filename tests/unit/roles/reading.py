@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which variables an entry point of a role reads: in its tasks, the task files that it includes, and the role's own variables and defaults."""
+"""Which variables an entry point of a role reads: in its tasks, the task files that it includes, and the
+role's own variables and defaults.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +37,16 @@ JINJA = Environment(autoescape=False)
 
 
 def names_in(text: str) -> set[str]:
-    """The variables that a template reads; ``release_paths`` has those that hold paths, ``release_backend_units`` is made of ``backend_units``."""
+    """The variables that a template reads; ``release_paths`` has those that hold paths,
+    ``release_backend_units`` is made of ``backend_units``.
+    """
     tree = JINJA.parse(text)
     found = {node.name for node in tree.find_all(nodes.Name) if node.ctx == "load"}
-    found |= {node.attr for node in tree.find_all(nodes.Getattr) if isinstance(node.node, nodes.Name) and node.node.name == "release_paths"}
+    found |= {
+        node.attr
+        for node in tree.find_all(nodes.Getattr)
+        if isinstance(node.node, nodes.Name) and node.node.name == "release_paths"
+    }
     return found | ({"backend_units"} if "release_backend_units" in found else set())
 
 
@@ -51,7 +59,9 @@ def texts(value: Any, bare: bool = False) -> Iterator[str]:
             yield from texts(one, bare)
     elif isinstance(value, dict):
         for key, one in value.items():
-            if key not in ("name", "block", "rescue", "always") or (key == "name" and isinstance(one, str) and "{{" in one):
+            if key not in ("name", "block", "rescue", "always") or (
+                key == "name" and isinstance(one, str) and "{{" in one
+            ):
                 yield from texts(one, bare=key in BARE)
 
 
@@ -65,7 +75,9 @@ def _rules(role: str) -> dict[str, Any]:
     return {**(load(ROLES / role / "defaults" / "main.yml") or {}), **(load(ROLES / role / "vars" / "main.yml") or {})}
 
 
-def _flat(tasks: list[dict[str, Any]], outer: frozenset[str] = frozenset()) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
+def _flat(
+    tasks: list[dict[str, Any]], outer: frozenset[str] = frozenset()
+) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
     """Each task with the names that it and the blocks around it define."""
     for task in tasks:
         control = task.get("loop_control") or {}
@@ -88,7 +100,11 @@ def by_group(module: str) -> set[str]:
     """What the playbooks give a module with its action groups, less the store and the lease, which every writer has."""
     members = load(ROOT / "meta" / "runtime.yml")["action_groups"]
     play = load(ROOT / "playbooks" / "vars" / "play.yml")
-    groups = [group for group in _groups() if group not in ("store", "lease") and set(modules_for(module)) & set(members[group])]
+    groups = [
+        group
+        for group in _groups()
+        if group not in ("store", "lease") and set(modules_for(module)) & set(members[group])
+    ]
     names = {name for group in groups for text in texts(play[_groups()[group]]) for name in names_in(text)}
     return names - {"allow_plain_http"}
 

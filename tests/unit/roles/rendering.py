@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Renders a role's variables and its tasks' arguments as Ansible does, in a process of its own: where its controller is imported, modules warn elsewhere."""
+"""Renders a role's variables and its tasks' arguments as Ansible does, in a process of its own: where its
+controller is imported, modules warn elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,11 @@ def _role(name: str) -> tuple[Any, dict[str, Any], dict[str, Any]]:
 
 def _load(loader: Any, file: Path) -> Any:
     """Read a file whose texts are templates, which ansible-core 2.19 and later has to be told."""
-    trusted = {"trusted_as_template": True} if "trusted_as_template" in inspect.signature(loader.load_from_file).parameters else {}
+    trusted = (
+        {"trusted_as_template": True}
+        if "trusted_as_template" in inspect.signature(loader.load_from_file).parameters
+        else {}
+    )
     return loader.load_from_file(str(file), **trusted)
 
 
@@ -53,7 +59,11 @@ def _arguments(role: str, file: str, module: str, given: dict[str, Any]) -> Any:
     loader, defaults, rules = _role(role)
     tasks = _load(loader, ROLES / role / "tasks" / f"{file}.yml")
     task = [task for task in tasks if module in task][-1]
-    asked = _plain(Templar(loader, variables={**defaults, **rules, "omit": OMITTED, **task.get("vars", {}), **given}).template(task[module]))
+    asked = _plain(
+        Templar(loader, variables={**defaults, **rules, "omit": OMITTED, **task.get("vars", {}), **given}).template(
+            task[module]
+        )
+    )
     return {name: value for name, value in asked.items() if value != OMITTED}
 
 
@@ -72,5 +82,7 @@ def render(role: str, variable: str, given: dict[str, Any]) -> Any:
 
 
 def arguments(role: str, file: str, module: str, given: dict[str, Any]) -> Any:
-    """Return the arguments that the last task of this module in tasks/``file``.yml gives it, without those that are omitted."""
+    """Return the arguments that the last task of this module in tasks/``file``.yml gives it, without those
+    that are omitted.
+    """
     return _process().submit(_arguments, role, file, module, given).result(60)

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each entry point of a role declares what it reads: its own options, those of the inventory, and what other roles and the playbooks hand to it."""
+"""Each entry point of a role declares what it reads: its own options, those of the inventory, and what
+other roles and the playbooks hand to it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from conftest import ROOT
 from tests.unit.roles.reading import ROLES, load, names_in, reads
 
 INTERFACES = ("backend", "database", "edge", "frontend", "release", "verify")
-SPECS: dict[str, dict[str, Any]] = {role: load(ROLES / role / "meta" / "argument_specs.yml")["argument_specs"] for role in INTERFACES}
+SPECS: dict[str, dict[str, Any]] = {
+    role: load(ROLES / role / "meta" / "argument_specs.yml")["argument_specs"] for role in INTERFACES
+}
 ENTRIES = [(role, entry) for role, entries in SPECS.items() for entry in entries]
 FACT = re.compile(r"^Set by (the role [a-z]+|the playbooks), ")
 INCLUDED = re.compile(r"name: storefront\.runbook\.([a-z]+), tasks_from: ([a-z_]+)|role: ([a-z]+), verb: ([a-z_]+)")
@@ -44,7 +48,12 @@ def test_an_entry_point_declares_no_fact_that_it_does_not_read(role: str, entry:
 
 @pytest.mark.parametrize("role", INTERFACES)
 def test_every_option_of_a_role_is_read_by_one_of_its_entry_points(role: str) -> None:
-    by_the_play = {name for path in (ROOT / "playbooks").rglob("*.yml") if not path.name.endswith(".meta.yml") for name in play_reads(path)}
+    by_the_play = {
+        name
+        for path in (ROOT / "playbooks").rglob("*.yml")
+        if not path.name.endswith(".meta.yml")
+        for name in play_reads(path)
+    }
     by_the_play |= {"backend_url", "frontend_url", "runbook_in_process"}  # read by the role verify, and by the engine
     options = {name for entry in SPECS[role] for name, option in declared(role, entry).items() if not is_fact(option)}
     assert sorted(options - by_the_play - {name for entry in SPECS[role] for name in reads(role, entry)}) == []
@@ -71,14 +80,28 @@ def test_what_a_playbook_includes_has_a_spec(role: str, entry: str) -> None:
 
 @pytest.mark.parametrize("role", INTERFACES)
 def test_a_fact_is_described_alike_everywhere(role: str) -> None:
-    described = {name: option for entry in SPECS[role] for name, option in declared(role, entry).items() if is_fact(option)}
-    others = {name: option for other in INTERFACES for entry in SPECS[other] for name, option in declared(other, entry).items() if is_fact(option)}
+    described = {
+        name: option for entry in SPECS[role] for name, option in declared(role, entry).items() if is_fact(option)
+    }
+    others = {
+        name: option
+        for other in INTERFACES
+        for entry in SPECS[other]
+        for name, option in declared(other, entry).items()
+        if is_fact(option)
+    }
     assert [name for name, option in described.items() if others[name] != option] == []
 
 
 def test_the_reader_finds_names_in_every_place_of_a_task() -> None:
     found = reads("backend", "rollback")
-    assert {"release_target", "release_unit", "release_wait", "backend_units", "backend_pinned_variables"} <= found, "options, when, the role's variables"
+    assert {
+        "release_target",
+        "release_unit",
+        "release_wait",
+        "backend_units",
+        "backend_pinned_variables",
+    } <= found, "options, when, the role's variables"
     assert {"backend_token", "backend_project"} <= found, "what the playbooks give its modules with their action group"
     assert {"pinned_variables"} <= found, "a default of the role"
     assert not {"__backend_back", "ansible_check_mode"} & found, "what it registers itself, and what Ansible provides"

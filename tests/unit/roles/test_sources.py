@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the roles backend and frontend ask of a platform for each source of a release, and what preflight says where that cannot be, or a push could pass it."""
+"""What the roles backend and frontend ask of a platform for each source of a release, and what preflight
+says where that cannot be, or a push could pass it.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ from tests.unit.roles.rendering import arguments, render
 from tests.unit.support import Clock, run_module
 
 IMAGE = "ghcr.io/shop/api:v1.1.0"
-NOT_GIVEN = ("wait", "wait_timeout", "wait_interval", "auto_deploy")  # what a release may be asked for otherwise than what was planned
+# what a release may be asked for otherwise than what was planned
+NOT_GIVEN = ("wait", "wait_timeout", "wait_interval", "auto_deploy")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +40,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def commit(repository: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The commit of v1.1.0, which Render knows as well."""
-    told = subprocess.run(["git", "-C", str(repository), "rev-parse", "v1.1.0"], check=True, capture_output=True, text=True).stdout.strip()
+    told = subprocess.run(
+        ["git", "-C", str(repository), "rev-parse", "v1.1.0"], check=True, capture_output=True, text=True
+    ).stdout.strip()
     monkeypatch.setitem(SHAS, "v1.1.0", told)
     return told
 
@@ -45,11 +50,15 @@ def commit(repository: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.fixture(autouse=True)
 def _hurried(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
     init: Any = wait.Waiter.__init__
-    monkeypatch.setattr(wait.Waiter, "__init__", lambda self, **options: init(self, **{"sleep": clock.sleep, "clock": clock, **options}))
+    monkeypatch.setattr(
+        wait.Waiter, "__init__", lambda self, **options: init(self, **{"sleep": clock.sleep, "clock": clock, **options})
+    )
 
 
 class Backend:
-    """A unit at a platform that is ``linked`` to Git, also with the platform's own build of v1.1.0 (``pushed``), or is not (``bare``)."""
+    """A unit at a platform that is ``linked`` to Git, also with the platform's own build of v1.1.0
+    (``pushed``), or is not (``bare``).
+    """
 
     def __init__(self, platform: str, repository: Path, commit: str) -> None:
         self.platform, self.repository, self.commit = platform, repository, commit
@@ -74,7 +83,11 @@ class Backend:
 
     def asked(self, verb: str, source: str, image: str | None) -> dict[str, Any]:
         """Return what the role asks the module for, as ``check`` or as ``release``."""
-        unit = {"name": "api", "service": "api" if self.platform == "railway" else SERVICE, **({"image": image} if image else {})}
+        unit = {
+            "name": "api",
+            "service": "api" if self.platform == "railway" else SERVICE,
+            **({"image": image} if image else {}),
+        }
         given = {
             "unit": unit,
             "backend_source": source,
@@ -83,19 +96,26 @@ class Backend:
             "release_paths": {"source_path": str(self.repository)},
         }
         given |= {"backend_platform": self.platform, "backend_unguarded": []}
-        return platforms.module_for("backend_service", arguments("backend", verb, "storefront.runbook.backend_service", given))[1]
+        return platforms.module_for(
+            "backend_service", arguments("backend", verb, "storefront.runbook.backend_service", given)
+        )[1]
 
     def planned(self, source: str, image: str | None = IMAGE, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return what the module foretells, and what the role concludes from it for preflight."""
         asked = self.asked("check", source, image)
         if self.platform == "railway":
-            place, module = {"api_url": "https://api.test", "project": PROJECT, "environment": "production"}, railway_service
+            place, module = (
+                {"api_url": "https://api.test", "project": PROJECT, "environment": "production"},
+                railway_service,
+            )
         else:
             place, module = {"api_url": "https://api.test/v1"}, render_service
         with self.vendor.vendor.installed():
             result = run_module(module, {"api_token": "sesame-token", **place, **asked}, check=True, diff=False)
         assert self.vendor.writes() == []
-        return result, units.backend_check([{**result, "unit": {"name": "api"}}], take_over=bool(options.get("take_over")))
+        return result, units.backend_check(
+            [{**result, "unit": {"name": "api"}}], take_over=bool(options.get("take_over"))
+        )
 
 
 @pytest.fixture
@@ -121,12 +141,21 @@ EACH = pytest.mark.parametrize("backend", ["railway", "render"], indirect=True)
     ],
     indirect=["backend"],
 )
-def test_a_backend_is_released_from_each_source_that_suits_it(backend: Backend, source: str, how: str, makes: bool, commit_told: bool) -> None:
+def test_a_backend_is_released_from_each_source_that_suits_it(
+    backend: Backend, source: str, how: str, makes: bool, commit_told: bool
+) -> None:
     backend.is_(how)
     told, facts = backend.planned(source)
     assert facts["problems"] == []
-    assert (told["changed"], told["deployment"]["release"], told["deployment"]["commit"]) == (makes, "v1.1.0", backend.commit if commit_told else None)
-    planned, released = ({key: value for key, value in backend.asked(verb, source, IMAGE).items() if key not in NOT_GIVEN} for verb in ("check", "release"))
+    assert (told["changed"], told["deployment"]["release"], told["deployment"]["commit"]) == (
+        makes,
+        "v1.1.0",
+        backend.commit if commit_told else None,
+    )
+    planned, released = (
+        {key: value for key, value in backend.asked(verb, source, IMAGE).items() if key not in NOT_GIVEN}
+        for verb in ("check", "release")
+    )
     assert planned == released
 
 
@@ -147,7 +176,9 @@ def test_a_backend_is_released_from_each_source_that_suits_it(backend: Backend, 
     ],
     indirect=["backend"],
 )
-def test_a_source_that_does_not_suit_a_backend_stops_the_preflight(backend: Backend, source: str, how: str, image: str | None, said: str) -> None:
+def test_a_source_that_does_not_suit_a_backend_stops_the_preflight(
+    backend: Backend, source: str, how: str, image: str | None, said: str
+) -> None:
     backend.is_(how)
     _told, facts = backend.planned(source, image)
     (problem,) = facts["problems"]
@@ -157,7 +188,9 @@ def test_a_source_that_does_not_suit_a_backend_stops_the_preflight(backend: Back
 
 @EACH
 @pytest.mark.parametrize("source", ["upload", "commit", "adopt"])
-def test_a_push_that_could_pass_the_gates_stops_the_preflight_whatever_the_source_is_unless_it_is_taken_over(backend: Backend, source: str) -> None:
+def test_a_push_that_could_pass_the_gates_stops_the_preflight_whatever_the_source_is_unless_it_is_taken_over(
+    backend: Backend, source: str
+) -> None:
     backend.is_("pushed")
     backend.deploys_pushes()
     _told, facts = backend.planned(source)
@@ -177,8 +210,12 @@ def test_no_push_deploys_an_image_so_nothing_is_to_be_taken_over(backend: Backen
     assert (facts["problems"], facts["unguarded"]) == ([], [])
 
 
-@pytest.mark.parametrize(("source", "backends"), [(None, "upload"), ("upload", "upload"), ("commit", "commit"), ("adopt", "commit")])
-def test_a_backend_adopts_only_where_that_is_said_of_it_since_a_build_of_its_own_is_one_past_the_gates(source: str | None, backends: str) -> None:
+@pytest.mark.parametrize(
+    ("source", "backends"), [(None, "upload"), ("upload", "upload"), ("commit", "commit"), ("adopt", "commit")]
+)
+def test_a_backend_adopts_only_where_that_is_said_of_it_since_a_build_of_its_own_is_one_past_the_gates(
+    source: str | None, backends: str
+) -> None:
     given = {"source": source} if source else {}
     assert render("backend", "backend_source", given) == backends
     assert render("frontend", "frontend_source", given) == (source or "upload")
@@ -209,7 +246,9 @@ class Frontend:
             "release_paths": {"source_path": str(self.repository)},
             **options,
         }
-        asked = {verb: arguments("frontend", verb, "storefront.runbook.vercel_deploy", given) for verb in ("check", "stage")}
+        asked = {
+            verb: arguments("frontend", verb, "storefront.runbook.vercel_deploy", given) for verb in ("check", "stage")
+        }
         planned, staged = ({key: value for key, value in one.items() if key not in NOT_GIVEN} for one in asked.values())
         assert planned == staged
         place = {"api_token": "sesame-token", "api_url": "https://api.test", "team": "team_1", "project": "shop"}
@@ -224,20 +263,33 @@ def frontend(repository: Path, commit: str) -> Frontend:
 
 
 @pytest.mark.parametrize(
-    ("source", "how", "makes"), [("upload", "bare", True), ("upload", "linked", True), ("commit", "linked", True), ("adopt", "pushed", False)]
+    ("source", "how", "makes"),
+    [("upload", "bare", True), ("upload", "linked", True), ("commit", "linked", True), ("adopt", "pushed", False)],
 )
-def test_a_frontend_is_staged_from_each_source_that_suits_it(frontend: Frontend, source: str, how: str, makes: bool) -> None:
+def test_a_frontend_is_staged_from_each_source_that_suits_it(
+    frontend: Frontend, source: str, how: str, makes: bool
+) -> None:
     frontend.is_(how)
     told, problems = frontend.planned(source)
     assert problems == []
-    assert (told["changed"], told["deployment"]["release"], told["deployment"]["commit"]) == (makes, "v1.1.0", frontend.commit)
+    assert (told["changed"], told["deployment"]["release"], told["deployment"]["commit"]) == (
+        makes,
+        "v1.1.0",
+        frontend.commit,
+    )
 
 
 @pytest.mark.parametrize(
     ("source", "how", "said"),
-    [("commit", "bare", "not linked to a Git repository"), ("adopt", "bare", "not linked to a Git repository"), ("adopt", "linked", "or set source to commit")],
+    [
+        ("commit", "bare", "not linked to a Git repository"),
+        ("adopt", "bare", "not linked to a Git repository"),
+        ("adopt", "linked", "or set source to commit"),
+    ],
 )
-def test_a_source_that_does_not_suit_a_frontend_stops_the_preflight(frontend: Frontend, source: str, how: str, said: str) -> None:
+def test_a_source_that_does_not_suit_a_frontend_stops_the_preflight(
+    frontend: Frontend, source: str, how: str, said: str
+) -> None:
     frontend.is_(how)
     _told, (problem,) = frontend.planned(source)
     assert problem.startswith("frontend: ")
@@ -245,7 +297,9 @@ def test_a_source_that_does_not_suit_a_frontend_stops_the_preflight(frontend: Fr
 
 
 @pytest.mark.parametrize("source", ["upload", "commit", "adopt"])
-def test_a_push_that_vercel_would_serve_stops_the_preflight_whatever_the_source_is_unless_it_is_taken_over(frontend: Frontend, source: str) -> None:
+def test_a_push_that_vercel_would_serve_stops_the_preflight_whatever_the_source_is_unless_it_is_taken_over(
+    frontend: Frontend, source: str
+) -> None:
     frontend.is_("pushed")
     frontend.vendor.project["autoAssignCustomDomains"] = True
     _told, (problem,) = frontend.planned(source)

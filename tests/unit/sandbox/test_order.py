@@ -28,7 +28,12 @@ FILES = {
     "apps/web/package-lock.json": LOCK,
     "apps/web/.env.example": "NEXT_PUBLIC_API_URL=\nNEXT_PUBLIC_SITE_URL=https://x.example\nNEXT_PUBLIC_NAME=Shop\n",
 }
-ADDRESSES = {"database_url": "postgresql://d", "redis_url": "redis://r", "backend_url": "http://b", "frontend_url": "http://f"}
+ADDRESSES = {
+    "database_url": "postgresql://d",
+    "redis_url": "redis://r",
+    "backend_url": "http://b",
+    "frontend_url": "http://f",
+}
 MADE: dict[str, Any] = {**ADDRESSES, "backend": "railway", "railway": {"services": {"api": "id-1"}}}
 
 
@@ -40,10 +45,19 @@ def test_a_unit_gets_the_example_s_variables_and_the_storefront_s_addresses() ->
     ordered = storefront_order(_as_told(shop()), ADDRESSES)
     unit = ordered["units"][0]
     key = unit["variables"].pop("MAIL_KEY")
-    assert unit["variables"] == {"CACHE": "redis://r", "LEVEL": "info", "DATABASE_URL": "postgresql://d", "POSTGRES_URL": "postgresql://d"}
+    assert unit["variables"] == {
+        "CACHE": "redis://r",
+        "LEVEL": "info",
+        "DATABASE_URL": "postgresql://d",
+        "POSTGRES_URL": "postgresql://d",
+    }
     assert len(key) > 30
     assert unit["port"] == "API_PORT"
-    assert ordered["site_variables"] == {"NEXT_PUBLIC_API_URL": "http://b", "NEXT_PUBLIC_SITE_URL": "http://f", "NEXT_PUBLIC_NAME": "Shop"}
+    assert ordered["site_variables"] == {
+        "NEXT_PUBLIC_API_URL": "http://b",
+        "NEXT_PUBLIC_SITE_URL": "http://f",
+        "NEXT_PUBLIC_NAME": "Shop",
+    }
 
 
 def test_a_build_knows_no_database_so_that_every_sandbox_can_keep_it() -> None:
@@ -57,7 +71,10 @@ def test_the_inventory_says_what_a_deploy_moves() -> None:
     assert told["surfaces"] == ["database", "backend", "frontend", "edge"]
     assert told["backend_units"] == [{"name": "api", "kind": "web", "service": "id-1", "root_directory": "apps/api"}]
     assert (told["database_url"], told["database_root_directory"]) == ("postgresql://d", "apps/api")
-    assert (told["frontend_root_directory"], told["verify_backend_checks"]) == ("apps/web", [{"name": "health", "url": "/health"}])
+    assert (told["frontend_root_directory"], told["verify_backend_checks"]) == (
+        "apps/web",
+        [{"name": "health", "url": "/health"}],
+    )
 
 
 def test_what_a_shop_does_not_have_is_not_asked_for() -> None:
@@ -82,4 +99,7 @@ def test_a_setting_names_its_unit(text: str) -> None:
 
 
 def test_settings_of_one_unit_are_taken_together() -> None:
-    assert _settings(["api.health=/x", "api.start=a=b", "frontend.package=web"]) == {"api": {"health": "/x", "start": "a=b"}, "frontend": {"package": "web"}}
+    assert _settings(["api.health=/x", "api.start=a=b", "frontend.package=web"]) == {
+        "api": {"health": "/x", "start": "a=b"},
+        "frontend": {"package": "web"},
+    }

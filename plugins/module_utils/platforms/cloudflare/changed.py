@@ -31,7 +31,12 @@ def changed(asked: Mapping[str, Any]) -> tuple[str, dict[str, list[Any]], dict[s
         why = str(error)
     urls = [base + path for base in bases for path in known.urls]
     prefixes = [base.split("://", 1)[1] + path for base in bases for path in known.prefixes]
-    found = {"files": None if files is None else len(files), "unmatched": known.unmatched[:10], "urls": urls, "prefixes": prefixes}
+    found = {
+        "files": None if files is None else len(files),
+        "unmatched": known.unmatched[:10],
+        "urls": urls,
+        "prefixes": prefixes,
+    }
     if files is None or known.unmatched:
         if asked["otherwise"] == "fail":
             raise ConfigError(

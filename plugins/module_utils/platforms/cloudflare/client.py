@@ -78,14 +78,18 @@ class Cloudflare:
         warn: Callable[[str], None] = nothing,
         **client: Any,
     ) -> None:
-        self._api = ApiClient("Cloudflare", api_url, headers={"Authorization": f"Bearer {api_token}"}, parse_error=parse_error, **client)
+        self._api = ApiClient(
+            "Cloudflare", api_url, headers={"Authorization": f"Bearer {api_token}"}, parse_error=parse_error, **client
+        )
         self._warn = warn
 
     def close(self) -> None:
         self._api.close()
 
     def zone(self, name_or_id: str) -> Zone:
-        """Find a zone by its name or its id of 32 hexadecimal digits. Raises ConfigError when the token sees no such zone."""
+        """Find a zone by its name or its id of 32 hexadecimal digits. Raises ConfigError when the token
+        sees no such zone.
+        """
         if re.fullmatch(r"[0-9a-f]{32}", name_or_id):
             return self._zone_by_id(name_or_id)
         found = self._call("GET", "/zones", [ZONE], params={"name": name_or_id})
@@ -94,11 +98,14 @@ class Cloudflare:
             return Zone(live[0]["id"], live[0]["name"])
         if not live:
             raise ConfigError(
-                f"Cloudflare has no zone {name_or_id!r} that this token may read. Correct zone (the domain's apex, such as shop.example), give the zone's id "
-                "instead, or give the token the permission Zone: Read.",
+                f"Cloudflare has no zone {name_or_id!r} that this token may read. Correct zone (the domain's apex, such"
+                " as shop.example), give the zone's id instead, or give the token the permission Zone: Read.",
                 code="unknown_zone",
             )
-        raise ConfigError(f"Cloudflare has {len(live)} zones called {name_or_id!r}. Set zone to the id of the right one.", code="ambiguous_zone")
+        raise ConfigError(
+            f"Cloudflare has {len(live)} zones called {name_or_id!r}. Set zone to the id of the right one.",
+            code="ambiguous_zone",
+        )
 
     def _zone_by_id(self, zone_id: str) -> Zone:
         try:
@@ -106,7 +113,10 @@ class Cloudflare:
         except ApiError as error:
             if error.status != 403:
                 raise
-        self._warn(f"The token may not read the zone {zone_id}, so only the purge itself will show whether the zone exists and the token may purge it.")
+        self._warn(
+            f"The token may not read the zone {zone_id}, so only the purge itself will show whether the zone exists and"
+            " the token may purge it."
+        )
         return Zone(zone_id, None)
 
     def purge_everything(self, zone_id: str) -> None:
@@ -127,7 +137,9 @@ class Cloudflare:
         return int(mode.get("time_remaining") or 0) if mode.get("value") == "on" else None
 
     def cache_statuses(self, zone_id: str, since: str, until: str, hosts: Sequence[str]) -> dict[str, dict[str, int]]:
-        """Return the number of visitors' requests and bytes by cache status. Times are in ISO 8601; the counts are sampled."""
+        """Return the number of visitors' requests and bytes by cache status. Times are in ISO 8601; the
+        counts are sampled.
+        """
         asked: dict[str, Any] = {"datetime_geq": since, "datetime_lt": until, "requestSource": "eyeball"}
         if hosts:
             asked["clientRequestHTTPHost_in"] = list(hosts)
@@ -138,14 +150,17 @@ class Cloudflare:
             first: dict[str, Any] = errors[0]
             code = (first.get("extensions") or {}).get("code")
             raise ApiError(
-                f"Cloudflare did not return the cache statistics: {first.get('message')}. Give the token the permission "
-                "Zone: Analytics: Read, and ask for a period that the zone's plan keeps.",
+                f"Cloudflare did not return the cache statistics: {first.get('message')}. Give the token the permission"
+                " Zone: Analytics: Read, and ask for a period that the zone's plan keeps.",
                 code=code,
                 status=200,
             )
         zones = self._api.conform("POST /graphql", answer.get("data"), GROUPS)["viewer"]["zones"]
         groups = zones[0]["httpRequestsAdaptiveGroups"] if zones else []
-        return {group["dimensions"]["cacheStatus"]: {"requests": group["count"], "bytes": group["sum"]["edgeResponseBytes"]} for group in groups}
+        return {
+            group["dimensions"]["cacheStatus"]: {"requests": group["count"], "bytes": group["sum"]["edgeResponseBytes"]}
+            for group in groups
+        }
 
     def verify_token(self) -> str:
         """Return the status of the token, such as ``active``; for tokens of a user, not of an account."""
@@ -161,8 +176,9 @@ class Cloudflare:
         if answer.get("success") is not True:
             code, message = first_error(answer)
             raise ApiError(
-                f"Cloudflare refused {method} {path}: {message or 'it gave no reason'}{f' (code {code})' if code else ''}. "
-                "Check zone and the permissions of the token, then run it again.",
+                f"Cloudflare refused {method} {path}:"
+                f" {message or 'it gave no reason'}{f' (code {code})' if code else ''}. Check zone and the permissions"
+                " of the token, then run it again.",
                 code=code,
                 status=200,
             )

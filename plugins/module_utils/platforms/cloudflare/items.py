@@ -23,9 +23,15 @@ SHAPES = {
         r"https?://[^/?\s#@]+(?:[/?][^\s#]*)?",
         "a URL that begins with https:// or http://, without a fragment (#…), or a dictionary of url, headers",
     ),
-    "tags": (r"[!-+\--~]{1,1024}", "a tag of at most 1,024 ASCII characters without blanks; a comma separates two tags, so give a list"),
+    "tags": (
+        r"[!-+\--~]{1,1024}",
+        "a tag of at most 1,024 ASCII characters without blanks; a comma separates two tags, so give a list",
+    ),
     "hosts": (r"[^\s/:?#@]+(:\d+)?", "a host name without scheme and path"),
-    "prefixes": (r"[^\s/:?#@]+(:\d+)?(/[^\s?#]*)?", "host and path without scheme, query and fragment, such as www.shop.example/products"),
+    "prefixes": (
+        r"[^\s/:?#@]+(:\d+)?(/[^\s?#]*)?",
+        "host and path without scheme, query and fragment, such as www.shop.example/products",
+    ),
 }
 HEADERS = 16 << 10  # bytes of the headers that are part of a URL's cache key
 WRITTEN = "!$%&'()*+,;=:@/?~[]"  # characters of a path and a query that stay as they are
@@ -55,7 +61,9 @@ def _item(kind: str, item: Any) -> Any:
 
 
 def _ascii(text: str, kind: str) -> str:
-    """Return an address as a browser sends it: the host in punycode, other letters percent-encoded. Raises ValueError."""
+    """Return an address as a browser sends it: the host in punycode, other letters percent-encoded. Raises
+    ValueError.
+    """
     if text.isascii():
         urlsplit(text)  # raises for an invalid IPv6 address
         return text
@@ -67,9 +75,12 @@ def _ascii(text: str, kind: str) -> str:
 
 
 def _headers(headers: Any, item: Any) -> dict[str, str]:
-    fine = isinstance(headers or {}, dict) and all(isinstance(text, str) and text.isprintable() for pair in (headers or {}).items() for text in pair)
+    fine = isinstance(headers or {}, dict) and all(
+        isinstance(text, str) and text.isprintable() for pair in (headers or {}).items() for text in pair
+    )
     if not fine or len(json.dumps(headers or {})) > HEADERS:
         raise ConfigError(
-            f"The headers of {redact(str(item.get('url')))} in files are not a form that Cloudflare accepts. Give names and texts, at most 16 KB together."
+            f"The headers of {redact(str(item.get('url')))} in files are not a form that Cloudflare accepts. Give names"
+            " and texts, at most 16 KB together."
         )
     return headers or {}

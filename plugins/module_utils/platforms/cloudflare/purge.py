@@ -14,7 +14,9 @@ from typing import Any
 from ...core.errors import ApiError, RunbookError
 from .client import Cloudflare, parse_error
 
-TOO_MANY = re.compile(r"\bonly\b|\bmax|at most|up to|more than|fewer than|limit|exceed|too many|per request|per call", re.IGNORECASE)
+TOO_MANY = re.compile(
+    r"\bonly\b|\bmax|at most|up to|more than|fewer than|limit|exceed|too many|per request|per call", re.IGNORECASE
+)
 NAMED = 10  # items of each kind that a result names
 
 
@@ -38,7 +40,9 @@ class Purge:
     waiting: deque[tuple[str, list[Any]]] = field(default_factory=deque)
 
     def run(self, batches: Mapping[str, Sequence[Sequence[Any]]]) -> None:
-        """Purge ``batches`` with a request for each. Raises the client's error, extended with the items that were purged and those that were not."""
+        """Purge ``batches`` with a request for each. Raises the client's error, extended with the items
+        that were purged and those that were not.
+        """
         self.waiting.extend((kind, list(batch)) for kind, some in batches.items() for batch in some)
         while self.waiting:
             kind, batch = self.waiting[0]
@@ -67,22 +71,47 @@ class Purge:
         purged, missing = ({kind: len(items) for kind, items in some.items()} for some in (self.done, left))
         error.result |= {
             "changed": bool(self.done),
-            "purged": {"count": sum(purged.values()), "requests": self.requests, "items": {kind: items[:NAMED] for kind, items in self.done.items()}},
-            "not_purged": {"count": sum(missing.values()), "items": {kind: items[:NAMED] for kind, items in left.items()}},
+            "purged": {
+                "count": sum(purged.values()),
+                "requests": self.requests,
+                "items": {kind: items[:NAMED] for kind, items in self.done.items()},
+            },
+            "not_purged": {
+                "count": sum(missing.values()),
+                "items": {kind: items[:NAMED] for kind, items in left.items()},
+            },
         }
-        error.advise(f"Purged before: {_counted(purged)}. Not purged: {_counted(missing)}. Run it again: a second purge does no harm.")
+        error.advise(
+            f"Purged before: {_counted(purged)}. Not purged: {_counted(missing)}. Run it again: a second purge does no"
+            " harm."
+        )
         return error
 
 
 def _counted(numbers: Mapping[str, int]) -> str:
-    return ", ".join(f"{number} {kind if number > 1 else kind.removesuffix('s').replace('prefixe', 'prefix')}" for kind, number in numbers.items()) or "nothing"
+    return (
+        ", ".join(
+            f"{number} {kind if number > 1 else kind.removesuffix('s').replace('prefixe', 'prefix')}"
+            for kind, number in numbers.items()
+        )
+        or "nothing"
+    )
 
 
 def fitting(error: RunbookError, size: int) -> int | None:
-    """Return how many items a request may have, after one with ``size`` was refused for their number; None for any other refusal."""
-    if not isinstance(error, ApiError) or error.details.get("retryable") or error.status not in (200, 400, 413, 422) or size == 1:
+    """Return how many items a request may have, after one with ``size`` was refused for their number; None
+    for any other refusal.
+    """
+    if (
+        not isinstance(error, ApiError)
+        or error.details.get("retryable")
+        or error.status not in (200, 400, 413, 422)
+        or size == 1
+    ):
         return None
-    reason = (error.response is not None and parse_error(error.response)[1]) or str(error).partition(": ")[2].partition(" (code ")[0]
+    reason = (error.response is not None and parse_error(error.response)[1]) or str(error).partition(": ")[2].partition(
+        " (code "
+    )[0]
     if error.status != 413 and not TOO_MANY.search(reason):
         return None
     numbers = [int(number.replace(",", "")) for number in re.findall(r"(?<![\w.,])\d{1,3}(?:,\d{3})*(?![\w.])", reason)]

@@ -33,7 +33,15 @@ PLACE_OPTIONS: dict[str, dict[str, Any]] = {  # they identify the service; docum
     "service": {"type": "str", "required": True},
 }
 OWN = "RAILWAY_"  # prefix of the variables that Railway sets itself, except for some that its users set
-SETTABLE = {f"{OWN}{name}" for name in ("DEPLOYMENT_DRAINING_SECONDS", "DEPLOYMENT_OVERLAP_SECONDS", "DOCKERFILE_PATH", "HEALTHCHECK_TIMEOUT_SEC")}
+SETTABLE = {
+    f"{OWN}{name}"
+    for name in (
+        "DEPLOYMENT_DRAINING_SECONDS",
+        "DEPLOYMENT_OVERLAP_SECONDS",
+        "DOCKERFILE_PATH",
+        "HEALTHCHECK_TIMEOUT_SEC",
+    )
+}
 SETTABLE |= {f"{OWN}RUN_UID", f"{OWN}SHM_SIZE_BYTES"}
 LOOK = 5.0  # seconds until a new deployment must be listed; half a second is usual
 LISTED = 50  # deployments that a decision considers
@@ -57,9 +65,20 @@ def connect(
     """Return the client for a module's options."""
     header, value = TOKEN_HEADERS[params["token_type"]]
     headers = {header: value.format(params["api_token"])}
-    hooks: dict[str, Any] = {"before_write": before_write, "tick": heartbeat, "allow_plain_http": params.get("allow_plain_http", False)}
-    api = ApiClient("Railway", params["api_url"], headers=headers, parse_error=parse_error, timeout=params["timeout"], **hooks)
-    waiter = Waiter(timeout=params.get("wait_timeout") or 0, interval=params.get("wait_interval") or 0, heartbeat=heartbeat, warn=warn)
+    hooks: dict[str, Any] = {
+        "before_write": before_write,
+        "tick": heartbeat,
+        "allow_plain_http": params.get("allow_plain_http", False),
+    }
+    api = ApiClient(
+        "Railway", params["api_url"], headers=headers, parse_error=parse_error, timeout=params["timeout"], **hooks
+    )
+    waiter = Waiter(
+        timeout=params.get("wait_timeout") or 0,
+        interval=params.get("wait_interval") or 0,
+        heartbeat=heartbeat,
+        warn=warn,
+    )
     return Railway(api, params["project"], params["environment"], params["service"], waiter)
 
 
@@ -89,9 +108,16 @@ class Railway:
                 if wanted in (node["id"], node["name"]):
                     return node["id"]
             known = ", ".join(f"{node['name']} ({node['id']})" for node in nodes) or "none that this token can see"
-            raise ConfigError(f"The project {found['name']} at Railway has no {option} {wanted!r}. Set {option} to one of: {known}.", code=f"unknown_{option}")
+            raise ConfigError(
+                f"The project {found['name']} at Railway has no {option} {wanted!r}. Set {option} to one of: {known}.",
+                code=f"unknown_{option}",
+            )
 
-        return {"projectId": self.project, "environmentId": pick("environment", self.environment), "serviceId": pick("service", self.service)}
+        return {
+            "projectId": self.project,
+            "environmentId": pick("environment", self.environment),
+            "serviceId": pick("service", self.service),
+        }
 
     @property
     def instance(self) -> dict[str, str]:
@@ -101,14 +127,17 @@ class Railway:
     def deployments(self, first: int = LISTED) -> Listed:
         """Return the service's deployments, the newest first."""
         edges = self.ask(documents.DEPLOYMENTS, input=self.scope, first=first)["edges"]
-        return sorted((Deployment.of(edge["node"]) for edge in edges), key=lambda deployment: deployment.created_at, reverse=True)
+        return sorted(
+            (Deployment.of(edge["node"]) for edge in edges), key=lambda deployment: deployment.created_at, reverse=True
+        )
 
     def deployment(self, deployment_id: str) -> Deployment:
         """Return a deployment of this service, of any age. Raises ConfigError when it belongs to another service."""
         found = Deployment.of(self.ask(documents.DEPLOYMENT, id=deployment_id))
         if (found.service, found.environment) != (self.scope["serviceId"], self.scope["environmentId"]):
             raise ConfigError(
-                f"The deployment {deployment_id} belongs to another service or environment than {self.service} in {self.environment}. Correct deployment.",
+                f"The deployment {deployment_id} belongs to another service or environment than {self.service} in"
+                f" {self.environment}. Correct deployment.",
                 code="foreign_deployment",
             )
         return found
@@ -131,7 +160,10 @@ class Railway:
     def up(self, files: Iterable[SourceFile], message: str) -> Deployment:
         """Upload ``files`` and return the deployment that Railway creates, which is recognized by ``message``."""
         path = f"/project/{self.scope['projectId']}/environment/{self.scope['environmentId']}/up"
-        query = {"params": {"serviceId": self.scope["serviceId"], "message": message}, "headers": {"Content-Type": "application/gzip"}}
+        query = {
+            "params": {"serviceId": self.scope["serviceId"], "message": message},
+            "headers": {"Content-Type": "application/gzip"},
+        }
         with tempfile.TemporaryDirectory(prefix="storefront-") as folder:
             archive = Path(folder, "source.tar.gz")
             pack(files, archive)
@@ -142,23 +174,35 @@ class Railway:
 
             return self.make(
                 "up",
-                lambda: self.api.json("POST", path, shape=documents.MADE_OF_UPLOAD, data=opened, timeout=seconds, **query)["deploymentId"],
+                lambda: self.api.json(
+                    "POST", path, shape=documents.MADE_OF_UPLOAD, data=opened, timeout=seconds, **query
+                )["deploymentId"],
                 lambda new: next((deployment for deployment in new if deployment.message == message), None),
             )
 
     def roll_back(self, target: Deployment) -> Deployment:
-        """Run the image of ``target`` again, with its variables of then. Railway creates a new deployment and does not return its id."""
-        self.waiter.warn(f"Railway restores the service's variables of {target.id}: a value that was changed since then has its old value again.")
+        """Run the image of ``target`` again, with its variables of then. Railway creates a new deployment
+        and does not return its id.
+        """
+        self.waiter.warn(
+            f"Railway restores the service's variables of {target.id}: a value that was changed since then has its old"
+            " value again."
+        )
         return self.make(
             "deploymentRollback",
             lambda: self.ask(documents.ROLLBACK, id=target.id),
-            lambda new: next((deployment for deployment in new if deployment.same_image(target)), new[0] if new else None),
+            lambda new: next(
+                (deployment for deployment in new if deployment.same_image(target)), new[0] if new else None
+            ),
         )
 
     def start(self, target: Deployment) -> Deployment:
         """Run a stopped deployment again; a removed or crashed one is redeployed from its image."""
         if target.word == "stopped":
-            self._write(lambda: self.ask(documents.RESTART, id=target.id), lambda listed: any(d.id == target.id and d.word != "stopped" for d in listed))
+            self._write(
+                lambda: self.ask(documents.RESTART, id=target.id),
+                lambda listed: any(d.id == target.id and d.word != "stopped" for d in listed),
+            )
             return target
         return self.redeploy(target)
 
@@ -228,10 +272,17 @@ class Railway:
                     return Outcome.PENDING, deployment.word
             return Outcome.READY, "stopped"
 
-        self.waiter.wait_for(lambda: self.deployments(RECENT), running, what=f"The service {self.service}", look_at="the service in Railway's dashboard")
+        self.waiter.wait_for(
+            lambda: self.deployments(RECENT),
+            running,
+            what=f"The service {self.service}",
+            look_at="the service in Railway's dashboard",
+        )
 
     def make(self, operation: str, send: Callable[[], Any], pick: Callable[[Listed], Deployment | None]) -> Deployment:
-        """Request a new deployment and return it as it is listed. ``send`` returns its id, or anything else where Railway returns no id."""
+        """Request a new deployment and return it as it is listed. ``send`` returns its id, or anything else
+        where Railway returns no id.
+        """
         known = {deployment.id for deployment in self.deployments()}
 
         def made(listed: Listed) -> Deployment | None:
@@ -241,15 +292,18 @@ class Railway:
         found = self.find(lambda listed: by_id(listed, answer) if isinstance(answer, str) else made(listed))
         if found is None:
             raise ApiError(
-                f"Railway accepted {operation} for {self.service}, but lists no new deployment after {LOOK:g} s. Check the service in "
-                "Railway's dashboard, and run it again when no deployment is under way there.",
+                f"Railway accepted {operation} for {self.service}, but lists no new deployment after {LOOK:g} s. Check"
+                " the service in Railway's dashboard, and run it again when no deployment is under way there.",
                 code="no_deployment",
                 retryable=True,
             )
         return found
 
     def _end(self, document: documents.Document, deployment_id: str, running: Callable[[Deployment], bool]) -> None:
-        self._write(lambda: self.ask(document, id=deployment_id), lambda listed: not any(d.id == deployment_id and running(d) for d in listed))
+        self._write(
+            lambda: self.ask(document, id=deployment_id),
+            lambda listed: not any(d.id == deployment_id and running(d) for d in listed),
+        )
 
     def _write(self, send: Callable[[], Any], done: Callable[[Listed], object]) -> Any:
         return self.waiter.settle(send, lambda: self.find(done))
@@ -258,6 +312,10 @@ class Railway:
         """Return what ``seek`` finds among the newest deployments; None when it finds nothing for LOOK seconds."""
         brief = replace(self.waiter, timeout=LOOK)
         try:
-            return brief.wait_for(lambda: seek(self.deployments(RECENT)), lambda found: (Outcome.READY if found else Outcome.PENDING, "looked for"), what="It")
+            return brief.wait_for(
+                lambda: seek(self.deployments(RECENT)),
+                lambda found: (Outcome.READY if found else Outcome.PENDING, "looked for"),
+                what="It",
+            )
         except WaitTimeout:
             return None

@@ -38,20 +38,28 @@ def rolled_back(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
     def make() -> Deployment:
         if differing:
             client.waiter.warn(
-                f"The image of {target.id} runs with all of today's variables: a rollback would restore, or could restore, another value of "
-                f"{', '.join(differing)}."
+                f"The image of {target.id} runs with all of today's variables: a rollback would restore, or could"
+                f" restore, another value of {', '.join(differing)}."
             )
         made = run(target)
         pins.require(made)
         return made
 
-    predicted = {**target.describe(), "id": None, "status": "success" if params["wait"] else "queued", "created_at": None}
+    predicted = {
+        **target.describe(),
+        "id": None,
+        "status": "success" if params["wait"] else "queued",
+        "created_at": None,
+    }
     goal = Goal(reached_by, make, predicted, {"way": way, "differing_variables": differing})
     if not decide(listed, goal).found and not _can_run_again(target, way):
-        able = ", ".join(f"{deployment.id} ({deployment.release or 'unnamed'})" for deployment in listed if deployment.can_rollback)
+        able = ", ".join(
+            f"{deployment.id} ({deployment.release or 'unnamed'})" for deployment in listed if deployment.can_rollback
+        )
         raise ConfigError(
-            f"Railway cannot roll {client.service} back to {target.id} ({target.release or 'unnamed'}, {target.word}): its image is gone, or it never ran. "
-            f"Set deployment to one of: {able or 'none at present'}; or deploy its release again with state=deployed.",
+            f"Railway cannot roll {client.service} back to {target.id} ({target.release or 'unnamed'}, {target.word}):"
+            f" its image is gone, or it never ran. Set deployment to one of: {able or 'none at present'}; or deploy its"
+            " release again with state=deployed.",
             code="no_rollback_candidate",
         )
     return goal
@@ -66,10 +74,17 @@ def started(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
     """Any deployment that runs, with today's pinned variables."""
     pins = Pins(client, params["pinned_variables"])
     running = [deployment for deployment in listed if deployment.is_live or deployment.in_progress]
-    again = [deployment for deployment in listed if deployment.word == "stopped" or (deployment.can_redeploy and deployment.word in ("removed", "crashed"))]
+    again = [
+        deployment
+        for deployment in listed
+        if deployment.word == "stopped" or (deployment.can_redeploy and deployment.word in ("removed", "crashed"))
+    ]
     target = next(iter(running or again), None)
     if target is None:
-        raise ConfigError(f"{client.service} has no deployment that can be started. Deploy a release first, with state=deployed.", code="nothing_to_start")
+        raise ConfigError(
+            f"{client.service} has no deployment that can be started. Deploy a release first, with state=deployed.",
+            code="nothing_to_start",
+        )
     differing = pins.differing(target)
     way = "start" if target.word == "stopped" and not differing else "redeploy"
 
@@ -79,12 +94,25 @@ def started(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
         return made
 
     predicted = {**target.describe(), "id": target.id if way == "start" else None, "status": "success"}
-    return Goal(lambda deployment: not pins.differing(deployment), make, predicted, {"way": way, "differing_variables": differing})
+    return Goal(
+        lambda deployment: not pins.differing(deployment),
+        make,
+        predicted,
+        {"way": way, "differing_variables": differing},
+    )
 
 
 def restarted(params: Params, client: Railway, listed: Listed) -> RailwayGoal:
     """The running deployment with a new process; an existing process never counts as new."""
     target = live(listed)
     if target is None:
-        raise ConfigError(f"{client.service} is not running, so it cannot be restarted. Set state to started or deployed.", code="nothing_to_restart")
-    return Goal(lambda deployment: False, lambda: client.restart(target), {**target.describe(), "status": "success"}, summary={"restarted": True})
+        raise ConfigError(
+            f"{client.service} is not running, so it cannot be restarted. Set state to started or deployed.",
+            code="nothing_to_restart",
+        )
+    return Goal(
+        lambda deployment: False,
+        lambda: client.restart(target),
+        {**target.describe(), "status": "success"},
+        summary={"restarted": True},
+    )

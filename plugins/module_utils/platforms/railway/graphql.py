@@ -31,7 +31,15 @@ def _edges(node: Shape) -> Shape:
 
 _META = {f"{name}?": str for name in ("cliMessage", "commitHash", "image", "imageDigest", "reason")}
 _DEPLOYMENT = {
-    **{"id": str, "status": str, "deploymentStopped": bool, "createdAt": TIME, "canRollback": bool, "canRedeploy": bool, "meta?": _META},
+    **{
+        "id": str,
+        "status": str,
+        "deploymentStopped": bool,
+        "createdAt": TIME,
+        "canRollback": bool,
+        "canRedeploy": bool,
+        "meta?": _META,
+    },
     **{f"{name}?": str for name in ("staticUrl", "url", "serviceId", "environmentId")},
 }
 _NAMED = _edges({"id": str, "name": str})
@@ -75,16 +83,20 @@ VARIABLES = Document(
     Names(str),
 )
 STAGED = Document(
-    "query environmentStagedChanges($id: String!) { environmentStagedChanges(environmentId: $id) { patch(decryptVariables: false) } }",
+    "query environmentStagedChanges($id: String!) { environmentStagedChanges(environmentId: $id) {"
+    " patch(decryptVariables: false) } }",
     {"patch?": Names(object)},
 )
-SNAPSHOT = Document("query deploymentSnapshot($id: String!) { deploymentSnapshot(deploymentId: $id) { variables } }", {"variables": Names(str)})
+SNAPSHOT = Document(
+    "query deploymentSnapshot($id: String!) { deploymentSnapshot(deploymentId: $id) { variables } }",
+    {"variables": Names(str)},
+)
 SETTINGS = Document(
     """query settings($projectId: String!, $environmentId: String!, $serviceId: String!) {
   serviceInstance(environmentId: $environmentId, serviceId: $serviceId) {
     source { image repo } rootDirectory startCommand preDeployCommand healthcheckPath healthcheckTimeout overlapSeconds drainingSeconds }
   serviceInstanceAutoDeployStatus(projectId: $projectId, environmentId: $environmentId, serviceId: $serviceId) { enabled canEnable reason }
-  environment(id: $environmentId) { config(decryptVariables: false) } }""",
+  environment(id: $environmentId) { config(decryptVariables: false) } }""",  # noqa: E501
     _SETTINGS,
 )
 BUILD_LOGS = Document(
@@ -101,7 +113,7 @@ HTTP_METRICS = Document(
     """query httpMetricsGroupedByStatus(
   $environmentId: String!, $serviceId: String!, $startDate: DateTime!, $endDate: DateTime!, $stepSeconds: Int) {
   httpMetricsGroupedByStatus(environmentId: $environmentId, serviceId: $serviceId, startDate: $startDate, endDate: $endDate, stepSeconds: $stepSeconds) {
-    statusCode samples { value } } }""",
+    statusCode samples { value } } }""",  # noqa: E501
     [{"statusCode": int, "samples": [{"value": float}]}],
 )
 
@@ -117,7 +129,7 @@ DEPLOY = Document(
 )
 UPDATE = Document(
     """mutation serviceInstanceUpdate($environmentId: String, $serviceId: String!, $input: ServiceInstanceUpdateInput!) {
-  serviceInstanceUpdate(environmentId: $environmentId, serviceId: $serviceId, input: $input) }""",
+  serviceInstanceUpdate(environmentId: $environmentId, serviceId: $serviceId, input: $input) }""",  # noqa: E501
     True,
 )
 PATCH = Document(
@@ -126,7 +138,11 @@ PATCH = Document(
     str,
 )
 REGIONS = Document("query regions($projectId: String) { regions(projectId: $projectId) { name } }", [{"name": str}])
-SET_VARIABLES = Document("mutation variableCollectionUpsert($input: VariableCollectionUpsertInput!) { variableCollectionUpsert(input: $input) }", True)
+SET_VARIABLES = Document(
+    "mutation variableCollectionUpsert($input: VariableCollectionUpsertInput!) { variableCollectionUpsert(input:"
+    " $input) }",
+    True,
+)
 STAGE = Document(
     """mutation environmentStageChanges($environmentId: String!, $input: EnvironmentConfig!) {
   environmentStageChanges(environmentId: $environmentId, input: $input, merge: true) { id } }""",
@@ -138,21 +154,34 @@ COMMIT_STAGED = Document(
     str,
 )
 CANCEL = Document("mutation deploymentCancel($id: String!) { deploymentCancel(id: $id) }", True)
-REDEPLOY = Document("mutation deploymentRedeploy($id: String!) { deploymentRedeploy(id: $id, usePreviousImageTag: true) { id } }", {"id": str})
+REDEPLOY = Document(
+    "mutation deploymentRedeploy($id: String!) { deploymentRedeploy(id: $id, usePreviousImageTag: true) { id } }",
+    {"id": str},
+)
 REMOVE = Document("mutation deploymentRemove($id: String!) { deploymentRemove(id: $id) }", True)
 RESTART = Document("mutation deploymentRestart($id: String!) { deploymentRestart(id: $id) }", True)
 ROLLBACK = Document("mutation deploymentRollback($id: String!) { deploymentRollback(id: $id) }", True)
 STOP = Document("mutation deploymentStop($id: String!) { deploymentStop(id: $id) }", True)
 
-REPEATABLE = {"environmentStageChanges", "serviceInstanceAutoDeployUpdate", "serviceInstanceUpdate", "variableCollectionUpsert"}
+REPEATABLE = {
+    "environmentStageChanges",
+    "serviceInstanceAutoDeployUpdate",
+    "serviceInstanceUpdate",
+    "variableCollectionUpsert",
+}
 
 
 def graphql(api: ApiClient, document: Document, **variables: Any) -> Any:
-    """Return the field that ``document`` is named after. Raises ApiError, also for an empty answer or one of another shape."""
+    """Return the field that ``document`` is named after. Raises ApiError, also for an empty answer or one
+    of another shape.
+    """
     _kind, name = _operation(document)
     found = _ask(api, document, **variables).get(name)
     if found is None or found is False:
-        raise ApiError(f"Railway answered {name} with {found} instead of a result. Check the service in Railway's dashboard.", code="no_result")
+        raise ApiError(
+            f"Railway answered {name} with {found} instead of a result. Check the service in Railway's dashboard.",
+            code="no_result",
+        )
     return api.conform(name, found, document.shape)
 
 
@@ -166,7 +195,8 @@ def _operation(document: Document) -> list[str]:
 
 
 def _ask(api: ApiClient, document: Document, **variables: Any) -> dict[str, Any]:
-    """Send a document. Queries are retried like any other read, and so are mutations that set given values; other mutations are not.
+    """Send a document. Queries are retried like any other read, and so are mutations that set given values; other
+    mutations are not.
 
     Raises ApiError, also for a 200 with errors.
     """
@@ -176,7 +206,8 @@ def _ask(api: ApiClient, document: Document, **variables: Any) -> dict[str, Any]
         "POST",
         "/graphql/v2",
         shape=_ANSWER,
-        params={"source": "storefront.runbook"},  # Railway's edge has a stricter limit for an address without a query string
+        # Railway's edge has a stricter limit for an address without a query string
+        params={"source": "storefront.runbook"},
         json={"query": document, "variables": variables},
         idempotent=not writes or name in REPEATABLE,
         writes=writes,
@@ -202,10 +233,16 @@ def _refused(name: str, error: Mapping[str, Any]) -> ApiError:
     advice = "Correct the named problem, or check the service in Railway's dashboard."
     if "not authorized" in reason.lower():
         advice = (
-            "Check api_token, and token_type: an account's or workspace's token goes with token_type=account, a project token with token_type=project. "
-            "A project token reaches one environment only. Railway also answers this for a project or environment that the token cannot see."
+            "Check api_token, and token_type: an account's or workspace's token goes with token_type=account, a project"
+            " token with token_type=project. A project token reaches one environment only. Railway also answers this"
+            " for a project or environment that the token cannot see."
         )
     elif "not found" in reason.lower():
         advice = "Check project, environment, service and deployment, and that the token belongs to their account."
     code = (error.get("extensions") or {}).get("code")
-    return ApiError(f"Railway refused {name}: {reason}. {advice}", code=code, status=HTTPStatus.OK.value, request_id=error.get("traceId"))
+    return ApiError(
+        f"Railway refused {name}: {reason}. {advice}",
+        code=code,
+        status=HTTPStatus.OK.value,
+        request_id=error.get("traceId"),
+    )

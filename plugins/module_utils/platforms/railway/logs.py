@@ -27,11 +27,18 @@ class Service(Protocol):
     def ask(self, document: graphql.Document, **variables: Any) -> Any: ...
 
 
-def read_log(client: Service, kind: str, deployment_id: str, limit: int, wanted: str | None = None) -> list[dict[str, Any]]:
-    """Return the last lines of a log as ``{at, severity, message}``, the oldest first, with the passwords of URLs masked. ``wanted`` is Railway's filter."""
+def read_log(
+    client: Service, kind: str, deployment_id: str, limit: int, wanted: str | None = None
+) -> list[dict[str, Any]]:
+    """Return the last lines of a log as ``{at, severity, message}``, the oldest first, with the passwords
+    of URLs masked. ``wanted`` is Railway's filter.
+    """
     answered = client.ask(LOGS[kind], id=deployment_id, limit=limit, filter=wanted or "")
     lines = sorted(answered, key=lambda line: line["timestamp"])[-limit:]
-    return [{"at": line["timestamp"], "severity": line.get("severity"), "message": redact(line["message"].rstrip())} for line in lines]
+    return [
+        {"at": line["timestamp"], "severity": line.get("severity"), "message": redact(line["message"].rstrip())}
+        for line in lines
+    ]
 
 
 def log_tail(client: Service, deployment_id: str) -> str:
@@ -46,7 +53,9 @@ def log_tail(client: Service, deployment_id: str) -> str:
 
 
 def answers(client: Service, minutes: int) -> dict[str, Any]:
-    """Return counts of the requests to the service's domains in the last ``minutes``: ``{requests, errors_4xx, errors_5xx, by_status}``."""
+    """Return counts of the requests to the service's domains in the last ``minutes``: ``{requests,
+    errors_4xx, errors_5xx, by_status}``.
+    """
     now = datetime.now(UTC)
     span = {"startDate": _iso(now - timedelta(minutes=minutes)), "endDate": _iso(now)}
     counts: Counter[int] = Counter()

@@ -17,7 +17,9 @@ from .graphql import fields
 
 @dataclass(frozen=True)
 class Settings:
-    """``auto_deploy`` is whether pushes deploy automatically; ``refused`` is Railway's reason where that cannot be turned on."""
+    """``auto_deploy`` is whether pushes deploy automatically; ``refused`` is Railway's reason where that
+    cannot be turned on.
+    """
 
     repository: str | None
     branch: str | None
@@ -45,7 +47,9 @@ class Settings:
             image=source.get("image") or kept.get("image"),
             root_directory=instance.get("rootDirectory") or kept.get("rootDirectory"),
             auto_deploy=status["enabled"],
-            refused=None if status["enabled"] or status.get("canEnable") else status.get("reason") or "it gives no reason",
+            refused=(
+                None if status["enabled"] or status.get("canEnable") else status.get("reason") or "it gives no reason"
+            ),
             pre_deploy_command=_command(instance.get("preDeployCommand")),
             start_command=instance.get("startCommand") or None,
             healthcheck_path=instance.get("healthcheckPath") or None,
@@ -58,7 +62,12 @@ class Settings:
 
     def describe(self) -> dict[str, Any]:
         """Return the settings as modules return them."""
-        source = {"repository": self.repository, "branch": self.branch, "image": self.image, "root_directory": self.root_directory}
+        source = {
+            "repository": self.repository,
+            "branch": self.branch,
+            "image": self.image,
+            "root_directory": self.root_directory,
+        }
         return {
             "source": source,
             "auto_deploy": self.auto_deploy,
@@ -72,7 +81,16 @@ class Settings:
         }
 
 
-NAMES = ("source", "auto_deploy", "pre_deploy_command", "start_command", "healthcheck_path", "healthcheck_timeout", "overlap_seconds", "draining_seconds")
+NAMES = (
+    "source",
+    "auto_deploy",
+    "pre_deploy_command",
+    "start_command",
+    "healthcheck_path",
+    "healthcheck_timeout",
+    "overlap_seconds",
+    "draining_seconds",
+)
 UNKNOWN: dict[str, Any] = dict.fromkeys((*NAMES, "regions"))
 CHANGEABLE = {  # option → Railway's name of it; None for one with its own mutation
     "auto_deploy": None,
@@ -90,9 +108,14 @@ def refuse_misplaced(params: Mapping[str, Any]) -> None:
     for state, names in BELONGS.items():
         given = [name for name in names if params[name] not in (None, {})]
         if given and params["state"] != state:
-            raise ConfigError(f"{', '.join(given)}: only state={state} changes that. Set it in a separate task.", code="misplaced_option")
+            raise ConfigError(
+                f"{', '.join(given)}: only state={state} changes that. Set it in a separate task.",
+                code="misplaced_option",
+            )
         if not given and params["state"] == state:
-            raise ConfigError(f"state={state} has nothing to change. Set one of {', '.join(names)}.", code="nothing_to_change")
+            raise ConfigError(
+                f"state={state} has nothing to change. Set one of {', '.join(names)}.", code="nothing_to_change"
+            )
 
 
 def _command(command: Any) -> str | None:
@@ -102,7 +125,11 @@ def _command(command: Any) -> str | None:
 
 def _replicas(regions: Any) -> dict[str, int]:
     """Return region → replicas of a multiRegionConfig."""
-    return {region: config["numReplicas"] for region, config in sorted((regions or {}).items()) if config and config.get("numReplicas")}
+    return {
+        region: config["numReplicas"]
+        for region, config in sorted((regions or {}).items())
+        if config and config.get("numReplicas")
+    }
 
 
 def read_settings(client: Railway) -> Settings:
@@ -111,25 +138,37 @@ def read_settings(client: Railway) -> Settings:
 
 
 def told_settings(client: Railway) -> dict[str, Any]:
-    """Return a service's settings as modules return them; UNKNOWN, with a warning, when they cannot be read: a rollback must find its target without them."""
+    """Return a service's settings as modules return them; UNKNOWN, with a warning, when they cannot be
+    read: a rollback must find its target without them.
+    """
     try:
         return read_settings(client).describe()
     except ApiError as error:
-        client.waiter.warn(f"The settings of {client.service} could not be read, so its source is unknown, and whether pushes deploy it. {error}")
+        client.waiter.warn(
+            f"The settings of {client.service} could not be read, so its source is unknown, and whether pushes deploy"
+            f" it. {error}"
+        )
         return UNKNOWN
 
 
 def configured(params: Mapping[str, Any], client: Railway) -> tuple[dict[str, Any], dict[str, Any], Callable[[], None]]:
-    """Return the settings before, the settings after, and the function that changes them, for the given options. Raises ConfigError where Railway refuses."""
+    """Return the settings before, the settings after, and the function that changes them, for the given
+    options. Raises ConfigError where Railway refuses.
+    """
     settings = read_settings(client)
     if params["auto_deploy"] and settings.refused:
         raise ConfigError(
-            f"Railway does not allow pushes to deploy {client.service}: {settings.refused}. Connect the service to a repository, or set auto_deploy to false.",
+            f"Railway does not allow pushes to deploy {client.service}: {settings.refused}. Connect the service to a"
+            " repository, or set auto_deploy to false.",
             code="no_auto_deploy",
         )
     before = {name: getattr(settings, name) for name in CHANGEABLE if params[name] is not None}
     after = {name: None if params[name] == "" else params[name] for name in before}
-    return before, after, lambda: configure(client, settings, {name: value for name, value in after.items() if value != before[name]})
+    return (
+        before,
+        after,
+        lambda: configure(client, settings, {name: value for name, value in after.items() if value != before[name]}),
+    )
 
 
 def configure(client: Railway, settings: Settings, wanted: Mapping[str, Any]) -> None:
@@ -144,7 +183,9 @@ def configure(client: Railway, settings: Settings, wanted: Mapping[str, Any]) ->
 
 
 def update(client: Railway, settings: Settings, **changes: Any) -> None:
-    """Change settings by Railway's names. The regions are always sent too: an update without them has reset services to one replica."""
+    """Change settings by Railway's names. The regions are always sent too: an update without them has reset
+    services to one replica.
+    """
     regions = {"multiRegionConfig": region_config(settings.regions)} if settings.regions else {}
     client.ask(graphql.UPDATE, **client.instance, input={**changes, **regions})
 

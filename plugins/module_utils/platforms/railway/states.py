@@ -30,11 +30,15 @@ STATES = {
     "CANCELLED": Outcome.FAILED,  # not in the schema, but observed
 }
 
-# The remedy for each failed state, and for the pending one that waits for a person; in lower case, as in ``Deployment.word``.
+# The remedy for each failed state, and for the pending one that waits for a person; in lower case, as in
+# ``Deployment.word``.
 ADVICE = {
     "failed": "Correct the error in the log, then deploy again.",
     "crashed": "Its process started and exited: correct the error in the log, then deploy again.",
-    "skipped": "Railway skipped it, for example because no watch path changed or a check failed: check the service's settings, and deploy again.",
+    "skipped": (
+        "Railway skipped it, for example because no watch path changed or a check failed: check the service's settings,"
+        " and deploy again."
+    ),
     "removing": "A person or a newer deployment is removing it: check the deployments at Railway, and deploy again.",
     "removed": "A person or a newer deployment removed it: check the deployments at Railway, and deploy again.",
     "cancelled": "A person or a newer deployment canceled it: check the deployments at Railway, and deploy again.",
@@ -126,8 +130,8 @@ class Deployment:
     def restores(self, target: Deployment) -> bool:
         """Whether this is ``target`` itself or a rollback to it.
 
-        A rollback is a new deployment of the old image. One with the reason ``deploy`` or ``redeploy`` may run that image too,
-        but with other variables.
+        A rollback is a new deployment of the old image. One with the reason ``deploy`` or ``redeploy`` may run that
+        image too, but with other variables.
         """
         return self.id == target.id or (self.runs(target) and self.meta.get("reason") not in ("deploy", "redeploy"))
 
@@ -145,7 +149,11 @@ class Deployment:
 
 def brief(deployment: Deployment | None) -> dict[str, Any] | None:
     """Return a deployment as a diff shows it."""
-    return {key: value for key, value in deployment.describe().items() if key in ("id", "release", "status")} if deployment else None
+    return (
+        {key: value for key, value in deployment.describe().items() if key in ("id", "release", "status")}
+        if deployment
+        else None
+    )
 
 
 def url_of(host: str | None) -> str | None:
@@ -174,9 +182,11 @@ def live(listed: Iterable[Deployment]) -> Deployment | None:
 
 
 def candidates(listed: Iterable[Deployment]) -> list[Deployment]:
-    """Return the deployments to which a rollback is possible: those older than the live image, then the others, the newest first in each part.
+    """Return the deployments to which a rollback is possible: those older than the live image, then the others, the
+    newest first in each part.
 
-    The age of the live image is that of its first deployment: a rollback or a redeploy does not make an old image newer.
+    The age of the live image is that of its first deployment: a rollback or a redeploy does not make an old image
+    newer.
     """
     listed = list(listed)
     serving = live(listed)

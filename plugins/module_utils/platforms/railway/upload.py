@@ -23,7 +23,8 @@ NEVER = frozenset({".git", "node_modules"})  # names that Railway's own client a
 
 
 def files_of(source: Source, top: Path) -> list[SourceFile]:
-    """Return the files to send: those that .railwayignore does not leave out; of a plain folder also without those that git ignores.
+    """Return the files to send: those that .railwayignore does not leave out; of a plain folder also without those that
+    git ignores.
 
     ``top`` is the folder above a plain folder whose ignore files apply too.
     """
@@ -32,7 +33,11 @@ def files_of(source: Source, top: Path) -> list[SourceFile]:
     layers = [in_each_folder(top, name, GitRules if name == ".gitignore" else _rules) for name in names]
     files = list_files(source.root, ignored(layers, NEVER))
     if not files:
-        raise ConfigError(f"{' and '.join(names)} leave out every file, so there is nothing to upload. Correct them, or root_directory.", code="empty_source")
+        raise ConfigError(
+            f"{' and '.join(names)} leave out every file, so there is nothing to upload. Correct them, or"
+            " root_directory.",
+            code="empty_source",
+        )
     return files
 
 
@@ -47,7 +52,9 @@ def digest(files: Iterable[SourceFile]) -> str:
 
 
 def pack(files: Iterable[SourceFile], archive: Path) -> None:
-    """Write ``files`` as a tar.gz with ``./`` before each path, like Railway's own client; memory does not grow with their size."""
+    """Write ``files`` as a tar.gz with ``./`` before each path, like Railway's own client; memory does not
+    grow with their size.
+    """
     with (
         archive.open("wb") as stream,
         gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=stream, mtime=0) as packed,

@@ -39,16 +39,28 @@ class Change:
 
 
 def plan_change(client: Railway, wanted: Mapping[str, str], absent: Iterable[str], exclusive: bool) -> Change:
-    """Compare the wanted variables with the present ones. Raises ConfigError for a change that is impossible or not allowed."""
+    """Compare the wanted variables with the present ones. Raises ConfigError for a change that is
+    impossible or not allowed.
+    """
     absent = set(absent)
     if odd := sorted(name for name, value in wanted.items() if not isinstance(value, str)):
-        raise ConfigError(f'variables has values that are not text: {", ".join(odd)}. Quote them, as in PORT: "3000".', code="not_text")
+        raise ConfigError(
+            f'variables has values that are not text: {", ".join(odd)}. Quote them, as in PORT: "3000".',
+            code="not_text",
+        )
     if own := sorted(name for name in {*wanted, *absent} if is_own(name)):
-        raise ConfigError(f"{', '.join(own)}: Railway sets these itself. Remove them from variables and absent.", code="railways_own")
+        raise ConfigError(
+            f"{', '.join(own)}: Railway sets these itself. Remove them from variables and absent.", code="railways_own"
+        )
     if both := sorted(absent & set(wanted)):
-        raise ConfigError(f"{', '.join(both)}: both in variables and in absent. Remove them from one of the two.", code="both_ways")
+        raise ConfigError(
+            f"{', '.join(both)}: both in variables and in absent. Remove them from one of the two.", code="both_ways"
+        )
     if exclusive and not wanted:
-        raise ConfigError("exclusive would remove every variable of the service, since variables is empty. Set variables.", code="all_removed")
+        raise ConfigError(
+            "exclusive would remove every variable of the service, since variables is empty. Set variables.",
+            code="all_removed",
+        )
     before = client.variables(unrendered=True)
     values = {name: value for name, value in wanted.items() if before.get(name) != value}
     if not absent and not exclusive:
@@ -61,15 +73,17 @@ def plan_change(client: Railway, wanted: Mapping[str, str], absent: Iterable[str
 
 
 def _refuse_staged(client: Railway, removed: set[str]) -> None:
-    """Refuse a removal while another change is staged: the removal commits everything staged. The same removal, from a run that was interrupted, is fine."""
+    """Refuse a removal while another change is staged: the removal commits everything staged. The same
+    removal, from a run that was interrupted, is fine.
+    """
     staged = _staged(client)
     there = client.api.conform("environmentStagedChanges", staged, graphql.STAGED_VARIABLES).get("services", {})
     variables = there.get(client.scope["serviceId"], {}).get("variables", {})
     ours = {"services": {client.scope["serviceId"]: {"variables": dict.fromkeys(removed & variables.keys())}}}
     if staged and staged != ours:
         raise ConfigError(
-            f"The environment {client.environment} at Railway has staged changes, and removing a variable would commit them. "
-            "Commit or discard them in Railway's dashboard first.",
+            f"The environment {client.environment} at Railway has staged changes, and removing a variable would commit"
+            " them. Commit or discard them in Railway's dashboard first.",
             code="staged_changes",
         )
 
@@ -80,11 +94,19 @@ def _staged(client: Railway) -> Any:
 
 
 def write(client: Railway, change: Change) -> None:
-    """Set and remove the variables without a deployment. After an interruption, the next run finds the finished part and does the rest."""
+    """Set and remove the variables without a deployment. After an interruption, the next run finds the
+    finished part and does the rest.
+    """
     if change.values:
-        client.ask(graphql.SET_VARIABLES, input={**client.scope, "variables": dict(change.values), "skipDeploys": True, "replace": False})
+        client.ask(
+            graphql.SET_VARIABLES,
+            input={**client.scope, "variables": dict(change.values), "skipDeploys": True, "replace": False},
+        )
     if change.removed:
-        client.waiter.settle(lambda: _remove(client, change.removed), lambda: not read_settings(client).variable_names & set(change.removed))
+        client.waiter.settle(
+            lambda: _remove(client, change.removed),
+            lambda: not read_settings(client).variable_names & set(change.removed),
+        )
 
 
 def _remove(client: Railway, names: list[str]) -> None:
@@ -96,13 +118,17 @@ def _remove(client: Railway, names: list[str]) -> None:
 
 
 def to_deploy(client: Railway, names: Iterable[str], changed: bool) -> tuple[Deployment | None, Deployment | None]:
-    """Return (the deployment to redeploy, the one to wait for): redeploy the live one unless it, or one under way, has today's values."""
+    """Return (the deployment to redeploy, the one to wait for): redeploy the live one unless it, or one
+    under way, has today's values.
+    """
     listed = client.deployments()
     serving = live(listed)
     if serving is None:
         return None, None
     pins = Pins(client, list(names))
-    for coming in (deployment for deployment in listed if deployment.in_progress and deployment.created_at > serving.created_at):
+    for coming in (
+        deployment for deployment in listed if deployment.in_progress and deployment.created_at > serving.created_at
+    ):
         if not pins.differing(coming):
             return None, coming
     return (serving, None) if changed or pins.contradicted(serving) else (None, None)

@@ -22,8 +22,8 @@ REFERENCE = "${{"  # starts a reference to another variable, which Railway resol
 def digest(key: str, name: str, value: str) -> str:
     """Return the HMAC-SHA256 of a variable.
 
-    The key of the HMAC is derived from ``key``, so that a digest cannot be used to test guesses of an API token. The name
-    is digested too, so that two variables with the same value have different digests.
+    The key of the HMAC is derived from ``key``, so that a digest cannot be used to test guesses of an API token. The
+    name is digested too, so that two variables with the same value have different digests.
     """
     derived = hmac.new(key.encode(), PURPOSE, hashlib.sha256).digest()
     return hmac.new(derived, f"{name}\0{value}".encode(), hashlib.sha256).hexdigest()
@@ -42,7 +42,9 @@ class Pins:
         self._known: dict[str, dict[str, str] | None] = {}
 
     def differing(self, deployment: Deployment) -> list[str]:
-        """Return the names whose value in ``deployment`` may differ from today's: a different one, a reference, or one that cannot be read."""
+        """Return the names whose value in ``deployment`` may differ from today's: a different one, a
+        reference, or one that cannot be read.
+        """
         if not self.names:
             return []
         there = self._of(deployment)
@@ -57,16 +59,24 @@ class Pins:
         """Check the new deployment ``made``. When a value differs from today's, cancel it and raise ApiError."""
         there = self._of(made) if self.names else {}
         if there is None:
-            self.client.waiter.warn(f"Railway does not return the variables of the deployment {made.id}, so they were not checked; a redeploy uses today's.")
+            self.client.waiter.warn(
+                f"Railway does not return the variables of the deployment {made.id}, so they were not checked; a"
+                " redeploy uses today's."
+            )
             return
         if wrong := self.contradicted(made):
             self.client.cancel([made])
-            serving = [deployment for deployment in self.client.deployments() if deployment.id == made.id and deployment.is_live]
+            serving = [
+                deployment
+                for deployment in self.client.deployments()
+                if deployment.id == made.id and deployment.is_live
+            ]
             self.client.stop(serving)  # an outage is better than a wrong pinned value
             raise ApiError(
-                f"Railway created the deployment {made.id} of {self.client.service} with a value of {', '.join(wrong)} that differs from today's, "
-                f"so it was {'stopped as soon as it served' if serving else 'cancelled before it served'}. Check the service's variables in "
-                "Railway's dashboard: they may have changed during the run. Then run it again.",
+                f"Railway created the deployment {made.id} of {self.client.service} with a value of {', '.join(wrong)}"
+                " that differs from today's, so it was"
+                f" {'stopped as soon as it served' if serving else 'cancelled before it served'}. Check the service's"
+                " variables in Railway's dashboard: they may have changed during the run. Then run it again.",
                 code="old_variables",
                 retryable=True,
             )
@@ -92,7 +102,9 @@ class Pins:
 
     @cached_property
     def _declared(self) -> frozenset[str]:
-        """The names of the service's variables, sealed ones included, whose values Railway never returns. All names where Railway does not list them."""
+        """The names of the service's variables, sealed ones included, whose values Railway never returns.
+        All names where Railway does not list them.
+        """
         try:
             return read_settings(self.client).variable_names
         except ApiError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ...core.errors import ApiError, ConfigError, WaitTimeout
@@ -37,7 +38,12 @@ SERVICE = {
     **{"id": str, "name": str, "ownerId": str},
     **{f"{name}?": str for name in ("type", "autoDeploy", "suspended", "branch", "repo", "imagePath", "rootDir")},
     "serviceDetails?": {
-        **{"url?": str, "numInstances?": int, "healthCheckPath?": str, "maintenanceMode?": {"enabled": bool, "uri?": str}},
+        **{
+            "url?": str,
+            "numInstances?": int,
+            "healthCheckPath?": str,
+            "maintenanceMode?": {"enabled": bool, "uri?": str},
+        },
         "autoscaling?": {"enabled": bool, "min?": int, "max?": int},
         "envSpecificDetails?": {"preDeployCommand?": str, "startCommand?": str, "dockerCommand?": str},
     },
@@ -64,9 +70,20 @@ def connect(
 ) -> Render:
     """Return the client for a module's options; ``releases`` maps commits to releases."""
     headers = {"Authorization": f"Bearer {params['api_token']}"}
-    hooks: dict[str, Any] = {"before_write": before_write, "tick": heartbeat, "allow_plain_http": params.get("allow_plain_http", False)}
-    api = ApiClient("Render", params["api_url"], headers=headers, parse_error=parse_error, timeout=params["timeout"], **hooks)
-    waiter = Waiter(timeout=params.get("wait_timeout") or 0, interval=params.get("wait_interval") or 0, heartbeat=heartbeat, warn=warn)
+    hooks: dict[str, Any] = {
+        "before_write": before_write,
+        "tick": heartbeat,
+        "allow_plain_http": params.get("allow_plain_http", False),
+    }
+    api = ApiClient(
+        "Render", params["api_url"], headers=headers, parse_error=parse_error, timeout=params["timeout"], **hooks
+    )
+    waiter = Waiter(
+        timeout=params.get("wait_timeout") or 0,
+        interval=params.get("wait_interval") or 0,
+        heartbeat=heartbeat,
+        warn=warn,
+    )
     return Render(api, params["service"], waiter, releases or {})
 
 
@@ -94,11 +111,17 @@ class Render:
         if self._service or ID.fullmatch(self.name):
             self._service = self.api.json("GET", f"/services/{self._service.get('id') or self.name}", shape=SERVICE)
             return self._service
-        found = [service for service in self.pages("/services", "service", SERVICE, name=self.name) if service["name"] == self.name]
+        found = [
+            service
+            for service in self.pages("/services", "service", SERVICE, name=self.name)
+            if service["name"] == self.name
+        ]
         if len(found) != 1:
             ids = ", ".join(service["id"] for service in found) or "none"
             raise ConfigError(
-                f"{len(found)} services at Render are called {self.name!r} ({ids}). Set service to an id, which begins with srv-.", code="unknown_service"
+                f"{len(found)} services at Render are called {self.name!r} ({ids}). Set service to an id, which begins"
+                " with srv-.",
+                code="unknown_service",
             )
         self._service = found[0]
         return self._service
@@ -108,12 +131,21 @@ class Render:
         found: list[Any] = []
         for _unused in range(PAGES):
             limit = PAGE if most is None else min(PAGE, most - len(found))
-            page = self.api.json("GET", path, shape=([{item: shape, "cursor?": str}], None, EMPTY), params={**query, "limit": limit}) or []
+            page = (
+                self.api.json(
+                    "GET", path, shape=([{item: shape, "cursor?": str}], None, EMPTY), params={**query, "limit": limit}
+                )
+                or []
+            )
             found += [element[item] for element in page]
             query["cursor"] = page[-1].get("cursor") if page else None
             if len(page) < limit or len(found) == most or not query["cursor"]:
                 return found
-        raise ApiError(f"Render's list of {item}s at {path} does not end. Try again; if it stays, check api_url and any proxy in between.", code="endless_list")
+        raise ApiError(
+            f"Render's list of {item}s at {path} does not end. Try again; if it stays, check api_url and any proxy in"
+            " between.",
+            code="endless_list",
+        )
 
     def of(self, node: Mapping[str, Any]) -> Deploy:
         return Deploy.of(node, self.service, self.releases)
@@ -128,16 +160,24 @@ class Render:
         return self.of(self.api.json("GET", f"{self.path}/deploys/{deploy_id}", shape=DEPLOY))
 
     def create(self, wanted: Mapping[str, str]) -> Deploy:
-        """Deploy a commit (``commitId``) or an image (``imageUrl``); Render may only queue it, without returning an id."""
+        """Deploy a commit (``commitId``) or an image (``imageUrl``); Render may only queue it, without
+        returning an id.
+        """
         source = wanted.get("commitId") or wanted.get("imageUrl")
 
         def made(new: Listed) -> Deploy | None:
             return next((deploy for deploy in new if source in (deploy.commit, deploy.image)), None)
 
-        return self._make("deploy", lambda: self.api.json("POST", f"{self.path}/deploys", shape=(DEPLOY, EMPTY), json=dict(wanted)), made)
+        return self._make(
+            "deploy",
+            lambda: self.api.json("POST", f"{self.path}/deploys", shape=(DEPLOY, EMPTY), json=dict(wanted)),
+            made,
+        )
 
     def find(self, source: str | None) -> Deploy:
-        """Return the deploy of a commit or an image that Render created, or is creating, after a push. Raises ConfigError when there is none."""
+        """Return the deploy of a commit or an image that Render created, or is creating, after a push.
+        Raises ConfigError when there is none.
+        """
 
         def made() -> Deploy | None:
             usable = (deploy for deploy in self.deploys() if deploy.in_progress or deploy.is_live)
@@ -146,8 +186,8 @@ class Render:
         found = self.seek(made)
         if found is None:
             raise ConfigError(
-                f"Render has no deploy of {source} to {self.service['name']} that is live or under way. Push it to the branch that the service deploys, or "
-                "deploy it with source=commit.",
+                f"Render has no deploy of {source} to {self.service['name']} that is live or under way. Push it to the"
+                " branch that the service deploys, or deploy it with source=commit.",
                 code="nothing_to_adopt",
             )
         return found
@@ -158,7 +198,11 @@ class Render:
         def made(new: Listed) -> Deploy | None:
             return next((deploy for deploy in new if deploy.restores(target)), None)
 
-        return self._make("rollback", lambda: self.api.json("POST", f"{self.path}/rollback", shape=DEPLOY, json={"deployId": target.id}), made)
+        return self._make(
+            "rollback",
+            lambda: self.api.json("POST", f"{self.path}/rollback", shape=DEPLOY, json={"deployId": target.id}),
+            made,
+        )
 
     def cancel(self, deploys: Listed) -> None:
         """Cancel the deploys under way, as far as Render still allows it, and wait a moment for the end."""
@@ -169,7 +213,7 @@ class Render:
 
         for one in ids:
             try:
-                self.ask(lambda one=one: self.api.json("POST", f"{self.path}/deploys/{one}/cancel", shape={"id": str}), over)  # type: ignore[misc]
+                self.ask(partial(self.api.json, "POST", f"{self.path}/deploys/{one}/cancel", shape={"id": str}), over)
             except ApiError as error:
                 self.waiter.warn(f"The deploy {one} was not canceled, so it may still serve for a moment. {error}")
         if ids:
@@ -192,7 +236,9 @@ class Render:
         return found or deploy
 
     def _make(self, operation: str, send: Callable[[], Any], pick: Callable[[Listed], Deploy | None]) -> Deploy:
-        """Request a new deploy and return it. Where Render returns no id (202, or a lost answer), find it among the new deploys."""
+        """Request a new deploy and return it. Where Render returns no id (202, or a lost answer), find it
+        among the new deploys.
+        """
         known = {deploy.id for deploy in self.deploys()}
 
         def made() -> Deploy | None:
@@ -202,8 +248,8 @@ class Render:
         found = self.of(answer) if answer else self.seek(made, QUEUED)
         if found is None:
             raise ApiError(
-                f"Render accepted the {operation} for {self.name}, but lists no new deploy after {QUEUED:g} s. Check the service in Render's dashboard, "
-                "and run it again when no deploy is under way there.",
+                f"Render accepted the {operation} for {self.name}, but lists no new deploy after {QUEUED:g} s. Check"
+                " the service in Render's dashboard, and run it again when no deploy is under way there.",
                 code="no_deployment",
                 retryable=True,
             )
@@ -217,13 +263,17 @@ class Render:
         """Return what ``seek`` finds; None when it finds nothing for a while."""
         brief = replace(self.waiter, timeout=LOOK if seconds is None else seconds)
         try:
-            return brief.wait_for(seek, lambda found: (Outcome.READY if found else Outcome.PENDING, "looked for"), what="It")
+            return brief.wait_for(
+                seek, lambda found: (Outcome.READY if found else Outcome.PENDING, "looked for"), what="It"
+            )
         except WaitTimeout:
             return None
 
 
 def releases_in(path: str | None, warn: Callable[[str], None]) -> dict[str, str]:
-    """Return the releases of a repository by commit. An unreadable repository is only a warning, since a rollback must not depend on it."""
+    """Return the releases of a repository by commit. An unreadable repository is only a warning, since a
+    rollback must not depend on it.
+    """
     try:
         return tags(path) if path else {}
     except ConfigError as problem:

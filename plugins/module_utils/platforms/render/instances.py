@@ -14,7 +14,9 @@ from .states import Deploy, is_suspended, live
 
 
 def suspend(client: Render) -> None:
-    client.ask(lambda: client.api.json("POST", f"{client.path}/suspend", shape=NOTHING), lambda: is_suspended(client.refresh()))
+    client.ask(
+        lambda: client.api.json("POST", f"{client.path}/suspend", shape=NOTHING), lambda: is_suspended(client.refresh())
+    )
 
 
 def resume(client: Render) -> Deploy | None:
@@ -26,9 +28,14 @@ def resume(client: Render) -> Deploy | None:
 
     client.ask(lambda: client.api.json("POST", f"{client.path}/resume", shape=NOTHING), resumed)
     client.waiter.wait_for(
-        resumed, lambda done: (Outcome.READY if done else Outcome.PENDING, "suspended"), what=f"The service {client.name}", look_at="it in Render's dashboard"
+        resumed,
+        lambda done: (Outcome.READY if done else Outcome.PENDING, "suspended"),
+        what=f"The service {client.name}",
+        look_at="it in Render's dashboard",
     )
-    return client.seek(lambda: next((d for d in client.deploys(RECENT) if d.id not in known), None)) or live(client.deploys(RECENT))
+    return client.seek(lambda: next((d for d in client.deploys(RECENT) if d.id not in known), None)) or live(
+        client.deploys(RECENT)
+    )
 
 
 def restart(client: Render) -> None:
@@ -42,7 +49,10 @@ def scale(client: Render, count: int) -> None:
 
 def instances(client: Render) -> set[str]:
     """Return the ids of the running instances."""
-    return {instance["id"] for instance in client.api.json("GET", f"{client.path}/instances", shape=([{"id": str}], None, EMPTY)) or []}
+    return {
+        instance["id"]
+        for instance in client.api.json("GET", f"{client.path}/instances", shape=([{"id": str}], None, EMPTY)) or []
+    }
 
 
 def wait_suspended(client: Render) -> None:
@@ -62,4 +72,9 @@ def wait_instances(client: Render, count: int | None = None, gone: Iterable[str]
         done = bool(running) and not running & old and count in (None, len(running))
         return (Outcome.READY if done else Outcome.PENDING), f"at {len(running - old)} of {count or len(old)} instances"
 
-    client.waiter.wait_for(lambda: instances(client), settled, what=f"The service {client.name}", look_at="its instances in Render's dashboard")
+    client.waiter.wait_for(
+        lambda: instances(client),
+        settled,
+        what=f"The service {client.name}",
+        look_at="its instances in Render's dashboard",
+    )

@@ -29,16 +29,25 @@ class Client(Protocol):
     def service(self) -> dict[str, Any]: ...
 
 
-def read(client: Client, most: int, *, since: datetime, types: Iterable[str] = (), text: str | None = None) -> list[dict[str, Any]]:
-    """Return the newest ``most`` lines since a time, the oldest of them first: ``at``, ``type``, ``level``, ``instance``, ``message``.
+def read(
+    client: Client, most: int, *, since: datetime, types: Iterable[str] = (), text: str | None = None
+) -> list[dict[str, Any]]:
+    """Return the newest ``most`` lines since a time, the oldest of them first: ``at``, ``type``, ``level``,
+    ``instance``, ``message``.
 
     Passwords in URLs are masked.
     """
-    query: dict[str, Any] = {"ownerId": client.service["ownerId"], "resource": client.service["id"], "direction": "backward"}
+    query: dict[str, Any] = {
+        "ownerId": client.service["ownerId"],
+        "resource": client.service["id"],
+        "direction": "backward",
+    }
     query |= {"startTime": _stamp(since), "type": list(types), "text": text}
     found: dict[str, dict[str, Any]] = {}  # by id, since pages are requested by time and a line can be on two of them
     while len(found) < most:
-        answer = client.api.json("GET", "/logs", shape=LOGS, params={**query, "limit": min(PAGE, most - len(found))}, most=LOG_BYTES)
+        answer = client.api.json(
+            "GET", "/logs", shape=LOGS, params={**query, "limit": min(PAGE, most - len(found))}, most=LOG_BYTES
+        )
         fresh = {line["id"]: _line(line) for line in answer["logs"] if line["id"] not in found}
         found |= fresh
         if not answer["hasMore"] or not fresh or not {"nextStartTime", "nextEndTime"} <= answer.keys():

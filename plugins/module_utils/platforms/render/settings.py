@@ -16,12 +16,18 @@ from .work import Work
 Shown = dict[str, Any]
 
 
-def changes(client: Render, *, auto_deploy: bool | None = None, mode: bool | None = None, uri: str | None = None) -> dict[str, Any]:
-    """Return the changes to send to Render for these settings; empty when the service has them. None leaves a setting as it is."""
+def changes(
+    client: Render, *, auto_deploy: bool | None = None, mode: bool | None = None, uri: str | None = None
+) -> dict[str, Any]:
+    """Return the changes to send to Render for these settings; empty when the service has them. None leaves
+    a setting as it is.
+    """
     sent: dict[str, Any] = {}
     if auto_deploy and client.service.get("imagePath"):
         raise ConfigError(
-            f"{client.service['name']} runs an image, which a push cannot deploy. Leave auto_deploy out, or set it to false.", code="no_auto_deploy"
+            f"{client.service['name']} runs an image, which a push cannot deploy. Leave auto_deploy out, or set it to"
+            " false.",
+            code="no_auto_deploy",
         )
     if auto_deploy is not None and auto_deploy != auto_deploys(client.service):
         sent["autoDeploy"] = "yes" if auto_deploy else "no"
@@ -29,7 +35,8 @@ def changes(client: Render, *, auto_deploy: bool | None = None, mode: bool | Non
         now = maintenance(client.service)
         if now is None:
             raise ConfigError(
-                f"{client.service['name']} is not a web service, so it has no maintenance mode. Stop it instead, with state=stopped.",
+                f"{client.service['name']} is not a web service, so it has no maintenance mode. Stop it instead, with"
+                " state=stopped.",
                 code="no_maintenance_mode",
             )
         wanted = {"enabled": now["enabled"] if mode is None else mode, "uri": now["uri"] if uri is None else uri}
@@ -44,7 +51,10 @@ def told_settings(service: Mapping[str, Any]) -> dict[str, Any]:
     commands = details.get("envSpecificDetails") or {}
     names = {"repository": "repo", "branch": "branch", "image": "imagePath", "root_directory": "rootDir"}
     return {
-        **{"source": {ours: service.get(name) or None for ours, name in names.items()}, "auto_deploy": auto_deploys(service)},
+        **{
+            "source": {ours: service.get(name) or None for ours, name in names.items()},
+            "auto_deploy": auto_deploys(service),
+        },
         **{"suspended": is_suspended(service), "replicas": replicas(service), "maintenance_mode": maintenance(service)},
         **{
             "pre_deploy_command": commands.get("preDeployCommand") or "",
@@ -56,7 +66,9 @@ def told_settings(service: Mapping[str, Any]) -> dict[str, Any]:
 
 def configured(params: Mapping[str, Any], client: Render, before: Shown, after: Shown, work: Work) -> None:
     """Plan the maintenance mode."""
-    settings = changes(client, auto_deploy=params["auto_deploy"], mode=params["maintenance_mode"], uri=params["maintenance_uri"])
+    settings = changes(
+        client, auto_deploy=params["auto_deploy"], mode=params["maintenance_mode"], uri=params["maintenance_uri"]
+    )
     now = maintenance(client.service)
     before["maintenance_mode"] = now
     after["maintenance_mode"] = settings.get("serviceDetails", {}).get("maintenanceMode", now)
@@ -68,13 +80,20 @@ def scaled(params: Mapping[str, Any], client: Render, before: Shown, after: Show
     wanted, autoscaling = params["replicas"], (client.service.get("serviceDetails") or {}).get("autoscaling") or {}
     name = client.service["name"]
     if wanted < 1:
-        raise ConfigError(f"replicas is {wanted}, but Render runs at least one instance. Use state=stopped to run none.", code="no_replicas")
+        raise ConfigError(
+            f"replicas is {wanted}, but Render runs at least one instance. Use state=stopped to run none.",
+            code="no_replicas",
+        )
     if replicas(client.service) is None:
-        raise ConfigError(f"{name} is a {client.service.get('type')}, whose number of instances cannot be set. Leave replicas out.", code="no_replicas")
+        raise ConfigError(
+            f"{name} is a {client.service.get('type')}, whose number of instances cannot be set. Leave replicas out.",
+            code="no_replicas",
+        )
     if autoscaling.get("enabled"):
         raise ConfigError(
-            f"Render scales {name} automatically, between {autoscaling.get('min')} and {autoscaling.get('max')} instances, and ignores a fixed number. "
-            "Turn autoscaling off in its dashboard, or change these limits there.",
+            f"Render scales {name} automatically, between {autoscaling.get('min')} and {autoscaling.get('max')}"
+            " instances, and ignores a fixed number. Turn autoscaling off in its dashboard, or change these limits"
+            " there.",
             code="autoscaling",
         )
     before["replicas"], after["replicas"] = replicas(client.service), wanted
@@ -86,7 +105,9 @@ def restarted(params: Mapping[str, Any], client: Render, before: Shown, after: S
     """Plan the restart of the running service."""
     if not before["live"]:
         raise ConfigError(
-            f"{client.service['name']} is not running, so it cannot be restarted. Start it with state=started, or deploy a release.", code="nothing_to_restart"
+            f"{client.service['name']} is not running, so it cannot be restarted. Start it with state=started, or"
+            " deploy a release.",
+            code="nothing_to_restart",
         )
     before["instances"], after["instances"] = "as they are", "new ones of the same deploy"
     work.restart = True

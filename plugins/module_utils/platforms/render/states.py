@@ -30,9 +30,14 @@ STATES = {
 ADVICE = {
     "build_failed": "Correct the error in the log, then deploy again.",
     "pre_deploy_failed": "Its pre-deploy command failed: correct the error in the log, then deploy again.",
-    "update_failed": "It was built but did not become healthy: check its start command, its port and its health check path,, then deploy again.",
+    "update_failed": (
+        "It was built but did not become healthy: check its start command, its port and its health check path,, then"
+        " deploy again."
+    ),
     "canceled": "A person or a newer deploy canceled it: check the deploys at Render, and deploy again.",
-    "deactivated": "A newer deploy serves instead: check the deploys at Render, and deploy again if that one is not wanted.",
+    "deactivated": (
+        "A newer deploy serves instead: check the deploys at Render, and deploy again if that one is not wanted."
+    ),
 }
 PUT_BACK = ("rollback", "service_resumed")  # triggers of a deploy that runs the build of another one
 
@@ -41,7 +46,9 @@ TAG = re.compile(r".*/[^/@]+:(?P<tag>[\w.-]+)(@.+)?")
 
 @dataclass(frozen=True)
 class Deploy:
-    """A deploy as Render lists it, and what is known beyond that: its release, the service's URL, and whether the service is suspended."""
+    """A deploy as Render lists it, and what is known beyond that: its release, the service's URL, and
+    whether the service is suspended.
+    """
 
     id: str
     status: str
@@ -95,7 +102,9 @@ class Deploy:
         return {"commitId": self.commit} if self.commit else {"imageUrl": self.image or ""}
 
     def restores(self, target: Deploy) -> bool:
-        """Whether this is ``target`` itself or a rollback to it: a new deploy of the same build with the variables of then."""
+        """Whether this is ``target`` itself or a rollback to it: a new deploy of the same build with the
+        variables of then.
+        """
         if self.id == target.id:
             return True
         return self.trigger in PUT_BACK and self.repeats(target)
@@ -127,12 +136,16 @@ def is_suspended(service: Mapping[str, Any]) -> bool:
 
 
 def auto_deploys(service: Mapping[str, Any]) -> bool:
-    """Whether Render deploys a push to the service's branch automatically. A service with an image has no branch, whatever its setting is."""
+    """Whether Render deploys a push to the service's branch automatically. A service with an image has no
+    branch, whatever its setting is.
+    """
     return service.get("autoDeploy") == "yes" and not service.get("imagePath")
 
 
 def maintenance(service: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the maintenance mode of a web service, ``enabled`` and ``uri``; None for a service without one, such as a worker."""
+    """Return the maintenance mode of a web service, ``enabled`` and ``uri``; None for a service without
+    one, such as a worker.
+    """
     details = service.get("serviceDetails") or {}
     if service.get("type") != "web_service":
         return None
@@ -163,7 +176,11 @@ def live(listed: Iterable[Deploy]) -> Deploy | None:
 
 def brief(deploy: Deploy | None) -> dict[str, Any] | None:
     """Return a deploy as a diff shows it."""
-    return {key: value for key, value in deploy.describe().items() if key in ("id", "release", "status")} if deploy else None
+    return (
+        {key: value for key, value in deploy.describe().items() if key in ("id", "release", "status")}
+        if deploy
+        else None
+    )
 
 
 def able(listed: Iterable[Deploy]) -> list[Deploy]:
@@ -172,7 +189,9 @@ def able(listed: Iterable[Deploy]) -> list[Deploy]:
 
 
 def candidates(listed: Iterable[Deploy]) -> list[Deploy]:
-    """Return the deploys to which a rollback is possible: those older than the live build, then the newer ones, the newest first in each part."""
+    """Return the deploys to which a rollback is possible: those older than the live build, then the newer
+    ones, the newest first in each part.
+    """
     listed = list(listed)
     serving = live(listed)
     if serving is None:

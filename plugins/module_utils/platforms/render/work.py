@@ -17,8 +17,8 @@ from .states import Deploy, is_suspended
 
 @dataclass
 class Work:
-    """``settings`` are sent first; with ``settings_may_fail`` a refusal is only a warning. ``stop`` are the deploys to cancel before the
-    service is stopped. ``replicas`` is a new number of instances, ``course`` leads to a goal.
+    """``settings`` are sent first; with ``settings_may_fail`` a refusal is only a warning. ``stop`` are the deploys to
+    cancel before the service is stopped. ``replicas`` is a new number of instances, ``course`` leads to a goal.
     """
 
     wait: bool
@@ -50,7 +50,9 @@ class Work:
         except (ApiError, Unreachable) as problem:
             if not self.settings_may_fail:
                 raise
-            client.waiter.warn(f"Render still deploys each push to {client.name} automatically, which may undo the rollback. {problem}")
+            client.waiter.warn(
+                f"Render still deploys each push to {client.name} automatically, which may undo the rollback. {problem}"
+            )
             return {"auto_deploy": True}
         return {}
 

@@ -16,7 +16,14 @@ from ...core.shape import EMPTY, Shape
 
 API_URL = "https://sentry.io"
 PAGES = 10  # pages of one release's deploys
-RELEASE = {"version": str, "projects?": [{"slug": str}], "lastCommit?": {"id": str}, "dateReleased?": str, "url?": str, "ref?": str}
+RELEASE = {
+    "version": str,
+    "projects?": [{"slug": str}],
+    "lastCommit?": {"id": str},
+    "dateReleased?": str,
+    "url?": str,
+    "ref?": str,
+}
 WRITTEN = {"version": str}
 DEPLOY = {"id": (str, int), "environment": str, "name?": str}
 
@@ -34,7 +41,11 @@ def parse_error(response: Any) -> tuple[str | None, str | None]:
         return None, str(detail)
     if response.status_code != HTTPStatus.BAD_REQUEST:
         return None, None
-    fields = {name: text if isinstance(text, str) else " ".join(map(str, text)) for name, text in body.items() if isinstance(text, (str, list))}
+    fields = {
+        name: text if isinstance(text, str) else " ".join(map(str, text))
+        for name, text in body.items()
+        if isinstance(text, (str, list))
+    }
     return None, "; ".join(f"{name}: {text}" for name, text in fields.items()) or None
 
 
@@ -43,7 +54,9 @@ class Sentry:
 
     def __init__(self, api_token: str, organization: str, api_url: str = API_URL, **client: Any) -> None:
         self.organization = organization
-        self._api = ApiClient("Sentry", api_url, headers={"Authorization": f"Bearer {api_token}"}, parse_error=parse_error, **client)
+        self._api = ApiClient(
+            "Sentry", api_url, headers={"Authorization": f"Bearer {api_token}"}, parse_error=parse_error, **client
+        )
 
     def close(self) -> None:
         self._api.close()
@@ -60,7 +73,13 @@ class Sentry:
     def create(self, version: str, projects: list[str], fields: dict[str, Any]) -> dict[str, Any]:
         """Create a release, or add projects to an existing one (208); a second request changes nothing."""
         try:
-            return self._call("POST", "/releases/", (WRITTEN, EMPTY), json={"version": version, "projects": projects, **fields}, idempotent=True)
+            return self._call(
+                "POST",
+                "/releases/",
+                (WRITTEN, EMPTY),
+                json={"version": version, "projects": projects, **fields},
+                idempotent=True,
+            )
         except ApiError as error:
             raise self._explained(error) from None
 
@@ -75,7 +94,9 @@ class Sentry:
         path, params = f"{_path(version)}deploys/", dict[str, str]()
         for _unused in range(PAGES):
             answer = self._api.request("GET", self._of_organization(path), params=params)
-            for deploy in self._api.decode(f"GET {self._of_organization(path)}", answer.content, [DEPLOY], answer.status_code):
+            for deploy in self._api.decode(
+                f"GET {self._of_organization(path)}", answer.content, [DEPLOY], answer.status_code
+            ):
                 if deploy.get("environment") == environment and name in (None, deploy.get("name")):
                     return deploy
             further = re.search(r'rel="next"; results="true"; cursor="([^"]+)"', answer.headers.get("link", ""))
@@ -85,7 +106,9 @@ class Sentry:
         return None
 
     def create_deploy(self, version: str, deploy: dict[str, Any]) -> dict[str, Any]:
-        """Record a deploy. When the answer is lost, look for the deploy before failing: a retry would record a second one."""
+        """Record a deploy. When the answer is lost, look for the deploy before failing: a retry would
+        record a second one.
+        """
         try:
             return self._call("POST", f"{_path(version)}deploys/", {"id": (str, int)}, json=deploy)
         except Unreachable:
@@ -102,8 +125,14 @@ class Sentry:
     def _explained(self, error: ApiError) -> ApiError:
         """Add the remedy to Sentry's message."""
         advice = {
-            400: f"Correct the named fields: write projects as slugs, and repositories as {self.organization} lists them under Settings > Repositories.",
-            404: f"Check organization ({self.organization}) and, for an organization in the EU, api_url (https://de.sentry.io).",
+            400: (
+                f"Correct the named fields: write projects as slugs, and repositories as {self.organization} lists them"
+                " under Settings > Repositories."
+            ),
+            404: (
+                f"Check organization ({self.organization}) and, for an organization in the EU, api_url"
+                " (https://de.sentry.io)."
+            ),
         }.get(error.status or 0)
         if error.status == HTTPStatus.NOT_FOUND and not error.is_missing:
             advice = None

@@ -16,7 +16,9 @@ from .client import Sentry, check_version
 
 @dataclass(frozen=True)
 class Work:
-    """What is to be written: ``fields`` of the release, the projects it is ``missing``, and its ``deploy``. ``known`` says that the release is there."""
+    """What is to be written: ``fields`` of the release, the projects it is ``missing``, and its ``deploy``.
+    ``known`` says that the release is there.
+    """
 
     version: str
     known: bool
@@ -34,8 +36,16 @@ class Work:
             client.update(self.version, self.fields)
         if not self.deploy:
             return {}
-        names = {"environment": "environment", "name": "name", "url": "url", "started_at": "dateStarted", "finished_at": "dateFinished"}
-        made = client.create_deploy(self.version, _without_none({names[key]: value for key, value in self.deploy.items()}))
+        names = {
+            "environment": "environment",
+            "name": "name",
+            "url": "url",
+            "started_at": "dateStarted",
+            "finished_at": "dateFinished",
+        }
+        made = client.create_deploy(
+            self.version, _without_none({names[key]: value for key, value in self.deploy.items()})
+        )
         return described(self.deploy, made)
 
 
@@ -45,12 +55,17 @@ def refuse_unfit(params: Mapping[str, Any]) -> None:
     if not params["projects"]:
         raise ConfigError("projects is empty. Add the slug of at least one project.")
     deploy = params["deploy"] or {}
-    times = {"released_at": params["released_at"], **{f"deploy.{key}": deploy.get(key) for key in ("started_at", "finished_at")}}
+    times = {
+        "released_at": params["released_at"],
+        **{f"deploy.{key}": deploy.get(key) for key in ("started_at", "finished_at")},
+    }
     for name, value in times.items():
         try:
             datetime.fromisoformat(value or "2026-01-01")
         except ValueError:
-            raise ConfigError(f"{name} is {value!r}, which is not a valid time. Use ISO 8601, such as 2026-01-31T12:00:00Z.") from None
+            raise ConfigError(
+                f"{name} is {value!r}, which is not a valid time. Use ISO 8601, such as 2026-01-31T12:00:00Z."
+            ) from None
     for name, longest in (("environment", 64), ("name", 64)):
         if len(deploy.get(name) or "") > longest:
             raise ConfigError(f"deploy.{name} is longer than the {longest} characters that Sentry takes. Shorten it.")
@@ -74,7 +89,12 @@ def commits_of(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the commits of the release by Sentry's names."""
     if params["commits"]:
         # Ansible reserves the option name "message".
-        return {"commits": [_without_none({"message" if key == "subject" else key: value for key, value in commit.items()}) for commit in params["commits"]]}
+        return {
+            "commits": [
+                _without_none({"message" if key == "subject" else key: value for key, value in commit.items()})
+                for commit in params["commits"]
+            ]
+        }
     names = {"repository": "repository", "commit": "commit", "previous_commit": "previousCommit"}
     return {"refs": [_without_none({names[key]: value for key, value in ref.items()}) for ref in params["refs"]]}
 
@@ -90,7 +110,11 @@ def shown(release: Mapping[str, Any]) -> dict[str, Any]:
 
 def described(deploy: Mapping[str, Any] | None, found: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return a deploy as the module returns it; ``found`` is the one that Sentry has, if any."""
-    return {"deploy": {"id": (found or {}).get("id"), "environment": deploy["environment"], "name": deploy["name"]}} if deploy else {}
+    return (
+        {"deploy": {"id": (found or {}).get("id"), "environment": deploy["environment"], "name": deploy["name"]}}
+        if deploy
+        else {}
+    )
 
 
 def _without_none(item: dict[str, Any]) -> dict[str, Any]:

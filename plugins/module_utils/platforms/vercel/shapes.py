@@ -8,9 +8,25 @@ from __future__ import annotations
 from ...core.shape import EMPTY, MILLISECONDS, Shape
 
 HASHES = ("gitCommitSha", "githubCommitSha", "gitlabCommitSha", "bitbucketCommitSha")
-META = {f"{name}?": str for name in ("release", "commit", "environment", "redeploy_of", "source_digest", "run", "gitDirty", *HASHES)}
+META = {
+    f"{name}?": str
+    for name in ("release", "commit", "environment", "redeploy_of", "source_digest", "run", "gitDirty", *HASHES)
+}
 BUILD = {
-    **{f"{name}?": str for name in ("projectId", "url", "readyState", "state", "readySubstate", "target", "source", "inspectorUrl", "errorMessage")},
+    **{
+        f"{name}?": str
+        for name in (
+            "projectId",
+            "url",
+            "readyState",
+            "state",
+            "readySubstate",
+            "target",
+            "source",
+            "inspectorUrl",
+            "errorMessage",
+        )
+    },
     **{"createdAt?": MILLISECONDS, "created?": MILLISECONDS, "meta?": META},
     **{"alias?": [str], "aliasAssigned?": (float, bool), "aliasError?": {"code?": str, "message?": str}},
 }
@@ -20,13 +36,36 @@ MISSING = ({"error": {"missing": [str, ...]}}, {"missing": [str, ...]})
 CREATED = (*MISSING, DEPLOYMENT)
 LINK = {
     "type": str,
-    **{f"{name}?": str for name in ("org", "repo", "projectNamespace", "projectName", "owner", "slug", "productionBranch", "uuid", "workspaceUuid")},
+    **{
+        f"{name}?": str
+        for name in (
+            "org",
+            "repo",
+            "projectNamespace",
+            "projectName",
+            "owner",
+            "slug",
+            "productionBranch",
+            "uuid",
+            "workspaceUuid",
+        )
+    },
     **{f"{name}?": (int, str) for name in ("repoId", "projectId")},
 }
 PROJECT = {
-    **{"id": str, "name": str, "autoAssignCustomDomains?": bool, "rootDirectory?": str, "rollingRelease?": object, "link?": LINK},
+    **{
+        "id": str,
+        "name": str,
+        "autoAssignCustomDomains?": bool,
+        "rootDirectory?": str,
+        "rollingRelease?": object,
+        "link?": LINK,
+    },
     "targets?": {"production?": DEPLOYMENT},
-    "lastAliasRequest?": {"requestedAt?": MILLISECONDS, **{f"{name}?": str for name in ("fromDeploymentId", "toDeploymentId", "jobStatus", "type")}},
+    "lastAliasRequest?": {
+        "requestedAt?": MILLISECONDS,
+        **{f"{name}?": str for name in ("fromDeploymentId", "toDeploymentId", "jobStatus", "type")},
+    },
     "customEnvironments?": [{"id": str, "slug": str}],
 }
 DOMAINS = {"domains": [{"name": str, "verified?": bool, "redirect?": str}]}
@@ -46,7 +85,15 @@ RUNTIME = {
     "responseStatusCode?": int,
 }
 VARIABLE = {
-    **{"id": str, "key": str, "type": str, "value?": str, "target?": (str, [str]), "customEnvironmentIds?": [str], "gitBranch?": str},
+    **{
+        "id": str,
+        "key": str,
+        "type": str,
+        "value?": str,
+        "target?": (str, [str]),
+        "customEnvironmentIds?": [str],
+        "gitBranch?": str,
+    },
     **{"system?": bool, "decrypted?": bool, "comment?": str, "createdAt?": float, "updatedAt?": float},
 }
 VARIABLES = {"envs": [VARIABLE]}

@@ -36,8 +36,10 @@ ADVICE = {
     "error": "Correct the error in the log and deploy again.",
     "canceled": "A person or a newer build canceled it: check at Vercel who did, then deploy again.",
     "deleted": "It was deleted at Vercel: deploy again.",
-    "blocked": "A rule of the team blocks it: let an authorized member approve the build in Vercel's dashboard, or check the commit's author, "
-    "the team's seats and its spend limit, then deploy again.",
+    "blocked": (
+        "A rule of the team blocks it: let an authorized member approve the build in Vercel's dashboard, or check the"
+        " commit's author, the team's seats and its spend limit, then deploy again."
+    ),
 }
 
 ROLLING = "in a rolling release"
@@ -60,7 +62,9 @@ def parse_error(response: Any) -> tuple[str | None, str | None]:
 
 
 def polling(waited: float) -> float:
-    """Return the seconds until the next read: as in Vercel's own client, but shorter at first, since a small site is built within five seconds."""
+    """Return the seconds until the next read: as in Vercel's own client, but shorter at first, since a
+    small site is built within five seconds.
+    """
     return min(1.0, 0.1 + waited / 6) if waited < 15 else 5.0 if waited < 60 else 15.0 if waited < 300 else 30.0
 
 
@@ -100,20 +104,30 @@ def describe(deployment: Deployment) -> dict[str, Any]:
 
 def brief(deployment: Deployment | None) -> dict[str, Any]:
     """Return the fields of a deployment that the diff shows."""
-    return {key: value for key, value in describe(deployment).items() if key in ("id", "release", "status")} if deployment else {}
+    return (
+        {key: value for key, value in describe(deployment).items() if key in ("id", "release", "status")}
+        if deployment
+        else {}
+    )
 
 
 def named(deployment: Deployment, release: str | None) -> dict[str, Any]:
-    """Return a deployment as the module's result. Builds that Vercel started itself have no release name, so it is added."""
+    """Return a deployment as the module's result. Builds that Vercel started itself have no release name,
+    so it is added.
+    """
     told = describe(deployment)
     return {**told, "release": told["release"] or release}
 
 
 def pushed_commit(deployment: Deployment) -> str | None:
-    """Return the commit that Vercel recorded: under a name for each Git host, or that of a clean checkout that a client uploaded."""
+    """Return the commit that Vercel recorded: under a name for each Git host, or that of a clean checkout
+    that a client uploaded.
+    """
     meta = deployment.get("meta") or {}
     clean = meta.get("gitCommitSha") if meta.get("gitDirty") != "1" else None
-    return next((meta[key] for key in ("githubCommitSha", "gitlabCommitSha", "bitbucketCommitSha") if meta.get(key)), clean)
+    return next(
+        (meta[key] for key in ("githubCommitSha", "gitlabCommitSha", "bitbucketCommitSha") if meta.get(key)), clean
+    )
 
 
 def production(project: Project) -> Deployment | None:
@@ -123,7 +137,9 @@ def production(project: Project) -> Deployment | None:
 
 
 def last_request(project: Project) -> Mapping[str, Any]:
-    """Return the newest promotion or rollback: fromDeploymentId, toDeploymentId, jobStatus, requestedAt, type; empty before the first."""
+    """Return the newest promotion or rollback: fromDeploymentId, toDeploymentId, jobStatus, requestedAt,
+    type; empty before the first.
+    """
     return project.get("lastAliasRequest") or {}
 
 
@@ -134,7 +150,9 @@ def on_its_way(project: Project) -> str | None:
 
 
 def rolling(project: Project, release: Mapping[str, Any] | None, deployment_id: str) -> Status | None:
-    """Return the progress of a deployment's rolling release, which serves it to a growing share of the visitors; None without one."""
+    """Return the progress of a deployment's rolling release, which serves it to a growing share of the
+    visitors; None without one.
+    """
     release = release or {}
     if release.get("queuedDeploymentId") == deployment_id:
         return Outcome.PENDING, f"{ROLLING}: queued behind that of {(release.get('canaryDeployment') or {}).get('id')}"
@@ -145,7 +163,9 @@ def rolling(project: Project, release: Mapping[str, Any] | None, deployment_id: 
         held = ", until the next stage is approved at Vercel" if stage.get("requireApproval") else ""
         return Outcome.PENDING, f"{ROLLING}: at {stage.get('targetPercentage', '?')} %{held}"
     asked = last_request(project)
-    begun_since = (release.get("startedAt") or 0) >= (asked.get("requestedAt") or 0) and asked.get("toDeploymentId") == deployment_id
+    begun_since = (release.get("startedAt") or 0) >= (asked.get("requestedAt") or 0) and asked.get(
+        "toDeploymentId"
+    ) == deployment_id
     return (Outcome.FAILED, f"{ROLLING}: aborted") if release.get("state") == "ABORTED" and begun_since else None
 
 
@@ -154,11 +174,13 @@ def auto_assigns(project: Project) -> bool:
     return project.get("autoAssignCustomDomains", True)
 
 
-def serving(project: Project, aliases: Iterable[Mapping[str, Any]], deployment_id: str, stale: int | None = None) -> Status:
+def serving(
+    project: Project, aliases: Iterable[Mapping[str, Any]], deployment_id: str, stale: int | None = None
+) -> Status:
     """Return whether production serves a deployment; READY only means that it is built.
 
-    ``aliases`` are the production domains for which the project does not show whether they serve it: alias, status. ``stale``
-    is the time, in milliseconds, of an older request that an answer may still show after a newer one.
+    ``aliases`` are the production domains for which the project does not show whether they serve it: alias, status.
+    ``stale`` is the time, in milliseconds, of an older request that an answer may still show after a newer one.
     """
     states = {alias["alias"]: alias["status"] for alias in aliases}
     job = last_request(project)
@@ -178,7 +200,13 @@ def serving(project: Project, aliases: Iterable[Mapping[str, Any]], deployment_i
     if target.get("id") != deployment_id:
         return Outcome.PENDING, "not served yet"
     if problem := target.get("aliasError"):
-        return Outcome.FAILED, f"failed for {', '.join(target.get('alias') or ['the production domains'])} ({problem.get('code')}: {problem.get('message')})"
+        return (
+            Outcome.FAILED,
+            (
+                f"failed for {', '.join(target.get('alias') or ['the production domains'])} ({problem.get('code')}:"
+                f" {problem.get('message')})"
+            ),
+        )
     if not target.get("aliasAssigned"):
         return Outcome.PENDING, "not served yet"
     waiting = [alias for alias, status in states.items() if JOBS.get(status) is not Outcome.READY]

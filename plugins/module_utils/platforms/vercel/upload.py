@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Create a deployment at Vercel from files or a commit: missing files are sent, and a lost answer does not lead to a second deployment."""
+"""Create a deployment at Vercel from files or a commit: missing files are sent, and a lost answer does not
+lead to a second deployment.
+"""
 
 from __future__ import annotations
 
@@ -31,15 +33,17 @@ Files = dict[str, tuple[str, SourceFile]]  # path in the upload: SHA-1 and file
 
 
 def layout(files: Iterable[SourceFile], project: Project, root_directory: str) -> Files:
-    """Return the files to upload. Vercel builds in the project's own root directory, so ``root_directory`` is placed there."""
+    """Return the files to upload. Vercel builds in the project's own root directory, so ``root_directory``
+    is placed there.
+    """
     built_in = PurePosixPath(project.get("rootDirectory") or ".")
     below = built_in if built_in == PurePosixPath(root_directory or ".") else PurePosixPath(".")
     before = "" if below == PurePosixPath(".") else f"{below}/"
     placed = {before + file.path: (file.sha1(), file) for file in files}
     if not any(PurePosixPath(path).is_relative_to(built_in) for path in placed):
         raise ConfigError(
-            f"Vercel builds the project {project['name']} in {built_in} (its root directory at Vercel), but the source has no such folder. "
-            f"Set root_directory to {built_in}, or change the project's root directory.",
+            f"Vercel builds the project {project['name']} in {built_in} (its root directory at Vercel), but the source"
+            f" has no such folder. Set root_directory to {built_in}, or change the project's root directory.",
             code="root_directory",
         )
     _refuse_too_many(placed)
@@ -52,29 +56,41 @@ def _refuse_too_many(files: Iterable[str]) -> None:
         folders = Counter(str(PurePosixPath(*PurePosixPath(path).parts[:-1][:2])) for path in paths)
         most = ", ".join(f"{folder} ({count})" for folder, count in folders.most_common(3))
         raise ConfigError(
-            f"There are {len(paths)} files to upload, but Vercel accepts {FILES} in a deployment; most of them are in {most}. List the files that the build "
-            "does not need in .vercelignore, or set root_directory, or let Vercel build from the linked Git repository: source=commit.",
+            f"There are {len(paths)} files to upload, but Vercel accepts {FILES} in a deployment; most of them are in"
+            f" {most}. List the files that the build does not need in .vercelignore, or set root_directory, or let"
+            " Vercel build from the linked Git repository: source=commit.",
             code="too_many_files",
         )
 
 
 def digest(files: Files) -> str:
-    """Return the SHA-256 of all paths, contents and modes. The mode of an ordinary file is left out, so that the digests of older deployments stay valid."""
-    lines = (f"{'' if file.mode == REGULAR else f'{file.mode:o} '}{sha} {path}\n" for path, (sha, file) in sorted(files.items()))
+    """Return the SHA-256 of all paths, contents and modes. The mode of an ordinary file is left out, so
+    that the digests of older deployments stay valid.
+    """
+    lines = (
+        f"{'' if file.mode == REGULAR else f'{file.mode:o} '}{sha} {path}\n"
+        for path, (sha, file) in sorted(files.items())
+    )
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def create(
     client: Vercel, project: Project, files: Files, meta: Mapping[str, str], source: Mapping[str, Any] | None = None
 ) -> tuple[Deployment, dict[str, int]]:
-    """Create a deployment, for production unless ``meta`` names another environment. Send the files that Vercel does not have
-    yet; return the deployment and how many ``files`` and ``bytes`` were sent.
+    """Create a deployment, for production unless ``meta`` names another environment. Send the files that Vercel does
+    not have yet; return the deployment and how many ``files`` and ``bytes`` were sent.
 
-    ``source`` replaces the files in the request where Vercel has them already, such as gitSource. When the answer is lost,
-    look for the deployment before sending the request again.
+    ``source`` replaces the files in the request where Vercel has them already, such as gitSource. When the answer is
+    lost, look for the deployment before sending the request again.
     """
     listed = [{"file": path, "sha": sha, "size": file.size, "mode": file.mode} for path, (sha, file) in files.items()]
-    body = {"name": project["name"], "project": project["id"], **_target(meta.get("environment")), **(source or {"files": listed}), "meta": dict(meta)}
+    body = {
+        "name": project["name"],
+        "project": project["id"],
+        **_target(meta.get("environment")),
+        **(source or {"files": listed}),
+        "meta": dict(meta),
+    }
     params = {"skipAutoDetectionConfirmation": 1, **({"forceNew": 1} if "run" in meta else {})}
     sent = {"files": 0, "bytes": 0}
     problem: RunbookError
@@ -84,7 +100,11 @@ def create(
             missing = _missing(made)
             if not missing:
                 return made, sent
-            problem = ApiError(f"Vercel still misses {len(missing)} files after {ROUNDS} uploads. Run it again.", code="missing_files", retryable=True)
+            problem = ApiError(
+                f"Vercel still misses {len(missing)} files after {ROUNDS} uploads. Run it again.",
+                code="missing_files",
+                retryable=True,
+            )
         except ApiError as error:
             missing = _missing(body_of(error.response)) if error.code == "missing_files" else []
             if not missing and not may_have_happened(error):
@@ -102,7 +122,9 @@ def create(
 
 def _target(environment: str | None) -> dict[str, str]:
     """Return the fields of a request that name an environment; a preview needs none."""
-    return {"production": {"target": "production"}, "preview": {}}.get(environment or "production", {"customEnvironmentSlugOrId": environment or ""})
+    return {"production": {"target": "production"}, "preview": {}}.get(
+        environment or "production", {"customEnvironmentSlugOrId": environment or ""}
+    )
 
 
 def _find_again(client: Vercel, project: Project, meta: Mapping[str, str]) -> Deployment | None:
@@ -136,7 +158,13 @@ def _send(client: Vercel, sha: str, file: SourceFile, transfer: Transfer, failed
     seconds = client.api.timeout + file.size / UPLOAD_RATE
     try:
         client.call(
-            "POST", "/v2/files", shape=UPLOADED, timeout=seconds, data=file.read() if file.size < SMALL else file.open, headers=headers, idempotent=True
+            "POST",
+            "/v2/files",
+            shape=UPLOADED,
+            timeout=seconds,
+            data=file.read() if file.size < SMALL else file.open,
+            headers=headers,
+            idempotent=True,
         )
     except Exception:
         failed.set()

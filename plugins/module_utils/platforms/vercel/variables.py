@@ -33,7 +33,9 @@ def environments(project: Project, names: Iterable[str]) -> frozenset[str]:
     known = {**{name: name for name in ENVIRONMENTS}, **custom}
     if unknown := [name for name in names if name not in known]:
         raise ConfigError(
-            f"The project {project['name']} has no environment {', '.join(unknown)}. It has: {', '.join(known)}. Correct environments.", code="no_environment"
+            f"The project {project['name']} has no environment {', '.join(unknown)}. It has: {', '.join(known)}."
+            " Correct environments.",
+            code="no_environment",
         )
     return frozenset(known[name] for name in names)
 
@@ -41,12 +43,17 @@ def environments(project: Project, names: Iterable[str]) -> frozenset[str]:
 def place(where: Iterable[str]) -> dict[str, list[str]]:
     """Return the fields of a request that name environments."""
     custom = sorted(item for item in where if item not in ENVIRONMENTS)
-    return {"target": [name for name in ENVIRONMENTS if name in where], **({"customEnvironmentIds": custom} if custom else {})}
+    return {
+        "target": [name for name in ENVIRONMENTS if name in where],
+        **({"customEnvironmentIds": custom} if custom else {}),
+    }
 
 
 @dataclass(frozen=True)
 class Variable:
-    """``value`` is None where Vercel does not return it; ``noted`` is then the digest in its comment, if this collection wrote it."""
+    """``value`` is None where Vercel does not return it; ``noted`` is then the digest in its comment, if
+    this collection wrote it.
+    """
 
     id: str
     name: str
@@ -61,21 +68,29 @@ class Variable:
 
 def last_change(client: Vercel, project: Project) -> int:
     """Return when a variable was last set, in milliseconds; a removal is not visible."""
-    listed = client.call("GET", f"/v10/projects/{project['id']}/env", shape=VARIABLES, params={"decrypt": "false"})["envs"]
+    listed = client.call("GET", f"/v10/projects/{project['id']}/env", shape=VARIABLES, params={"decrypt": "false"})[
+        "envs"
+    ]
     return max((item.get("updatedAt") or item.get("createdAt") or 0 for item in listed), default=0)
 
 
 def read(client: Vercel, project: Project) -> list[Variable]:
     """Return the project's own variables, without those of single branches and those that an integration manages."""
     found = []
-    for item in client.call("GET", f"/v10/projects/{project['id']}/env", shape=VARIABLES, params={"decrypt": "true"})["envs"]:
+    for item in client.call("GET", f"/v10/projects/{project['id']}/env", shape=VARIABLES, params={"decrypt": "true"})[
+        "envs"
+    ]:
         if item.get("gitBranch") or item.get("system") or item["type"] == "system":
             continue
         hidden, value = item["type"] in ("sensitive", "secret"), item.get("value")
         if not hidden and not item.get("decrypted", item["type"] == "plain"):
-            value = client.call("GET", f"/v1/projects/{project['id']}/env/{item['id']}", shape=ONE_VARIABLE).get("value")
+            value = client.call("GET", f"/v1/projects/{project['id']}/env/{item['id']}", shape=ONE_VARIABLE).get(
+                "value"
+            )
         targets, note = item.get("target") or [], item.get("comment") or ""
-        where = frozenset([*([targets] if isinstance(targets, str) else targets), *(item.get("customEnvironmentIds") or [])])
+        where = frozenset(
+            [*([targets] if isinstance(targets, str) else targets), *(item.get("customEnvironmentIds") or [])]
+        )
         noted = note.removeprefix(MARK) if note.startswith(MARK) else None
         found.append(Variable(item["id"], item["key"], where, None if hidden else value, noted, hidden))
     return found
@@ -95,8 +110,12 @@ def shown(project: Project, held: Iterable[Variable], where: frozenset[str], key
 
 def listing(client: Vercel, project: Project, key: str) -> list[dict[str, Any]]:
     """Return name, environments, digest and sensitive of each variable, by name; a name may occur several times."""
-    everywhere = environments(project, [*ENVIRONMENTS, *(item["slug"] for item in project.get("customEnvironments") or [])])
-    variables = [{"name": variable.name, **shown(project, [variable], everywhere, key)} for variable in read(client, project)]
+    everywhere = environments(
+        project, [*ENVIRONMENTS, *(item["slug"] for item in project.get("customEnvironments") or [])]
+    )
+    variables = [
+        {"name": variable.name, **shown(project, [variable], everywhere, key)} for variable in read(client, project)
+    ]
     return sorted(variables, key=lambda item: (item["name"], item["environments"]))
 
 
@@ -121,8 +140,18 @@ class Change:
                 self.drop.append(variable)
 
 
-def compare(there: Iterable[Variable], wanted: Mapping[str, str], unwanted: Iterable[str], where: frozenset[str], *, sensitive: bool, key: str) -> Change:
-    """Return the changes that give the environments ``where``, and no others, the ``wanted`` variables and none of the ``unwanted``."""
+def compare(
+    there: Iterable[Variable],
+    wanted: Mapping[str, str],
+    unwanted: Iterable[str],
+    where: frozenset[str],
+    *,
+    sensitive: bool,
+    key: str,
+) -> Change:
+    """Return the changes that give the environments ``where``, and no others, the ``wanted`` variables and
+    none of the ``unwanted``.
+    """
     change = Change()
     held: dict[str, list[Variable]] = {}
     for variable in there:
@@ -145,8 +174,11 @@ def compare(there: Iterable[Variable], wanted: Mapping[str, str], unwanted: Iter
     return change
 
 
-def write(client: Vercel, project: Project, change: Change, where: frozenset[str], *, sensitive: bool, key: str) -> None:
-    """Carry out a change. After an interruption, the variables that are set already are right, and the next run does the rest.
+def write(
+    client: Vercel, project: Project, change: Change, where: frozenset[str], *, sensitive: bool, key: str
+) -> None:
+    """Carry out a change. After an interruption, the variables that are set already are right, and the next run does
+    the rest.
 
     When a new variable cannot be set, the variable that it replaces is restored: an old value is better than none.
     """
@@ -163,12 +195,16 @@ def write(client: Vercel, project: Project, change: Change, where: frozenset[str
             client.call("PATCH", f"/v9/{base}/{variable.id}", shape=CHANGED, json=body, idempotent=True)
         if change.create:
             bodies = [_body(name, value, where, sensitive, key) for name, value in change.create]
-            _refuse_failed(client.call("POST", f"/v10/{base}", shape=MADE, params={"upsert": "true"}, json=bodies, idempotent=True))
+            _refuse_failed(
+                client.call("POST", f"/v10/{base}", shape=MADE, params={"upsert": "true"}, json=bodies, idempotent=True)
+            )
     except (ApiError, Unreachable):
         for variable in moved:
             if variable.name in change.names():
                 with contextlib.suppress(RunbookError):  # refused when the new one was set in spite of the error
-                    client.call("PATCH", f"/v9/{base}/{variable.id}", shape=CHANGED, json=place(variable.where), idempotent=True)
+                    client.call(
+                        "PATCH", f"/v9/{base}/{variable.id}", shape=CHANGED, json=place(variable.where), idempotent=True
+                    )
         raise
 
 
@@ -177,7 +213,8 @@ def _refuse_failed(answer: Mapping[str, Any]) -> None:
     if failed := answer.get("failed"):
         error = failed[0]["error"]
         raise ApiError(
-            f"Vercel did not set {len(failed)} of the variables: {error.get('message') or 'it gave no reason'}. Correct these, then run it again.",
+            f"Vercel did not set {len(failed)} of the variables: {error.get('message') or 'it gave no reason'}. Correct"
+            " these, then run it again.",
             code=error.get("code"),
             status=HTTPStatus.CREATED.value,
         )

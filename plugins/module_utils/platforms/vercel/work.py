@@ -43,8 +43,8 @@ class Stage:
 
 @dataclass(frozen=True)
 class Serve:
-    """``verb`` is promote or rollback; ``asks`` is whether to request it: it may be under way already. ``assigns`` is whether Vercel assigns production's
-    domains automatically now, ``shall_assign`` whether it should afterwards.
+    """``verb`` is promote or rollback; ``asks`` is whether to request it: it may be under way already. ``assigns`` is
+    whether Vercel assigns production's domains automatically now, ``shall_assign`` whether it should afterwards.
     """
 
     project: Project
@@ -70,7 +70,9 @@ class Serve:
         if assigns is not wanted:
             client.set_auto_assign(project, wanted)
         if rolls_back and not wanted:
-            client.waiter.warn("Vercel turned auto-assignment off with the rollback. Later builds are served only after a promotion.")
+            client.waiter.warn(
+                "Vercel turned auto-assignment off with the rollback. Later builds are served only after a promotion."
+            )
         return {"deployment": named(target, self.release)}
 
 

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Find what a shop's installation or build downloads besides npm packages; a machine without access to it cannot build the shop."""
+"""Find what a shop's installation or build downloads besides npm packages; a machine without access to it
+cannot build the shop.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from .packages import Package, needs, read_packages
 from .shop import Shop
 from .tree import Tree, join
 
-# Packages whose install script downloads a program: the first release that ships it in its npm package, and a replacement.
+# Packages whose install script downloads a program: the first release that ships it in its npm package, and a
+# replacement.
 PROGRAMS: dict[str, tuple[int | None, str]] = {
     "bcrypt": (6, "Use bcrypt 6 or later, whose programs are in its npm package, or bcryptjs."),
     "better-sqlite3": (None, "Use the shop's PostgreSQL."),
@@ -46,7 +49,10 @@ def downloads(tree: Tree, shop: Shop) -> list[Download]:
 
 def _used(tree: Tree, shop: Shop) -> list[Package]:
     packages = read_packages(tree)
-    parts = [packages[folder] for folder in [unit.package for unit in shop.units] + ([shop.frontend.package] if shop.frontend else [])]
+    parts = [
+        packages[folder]
+        for folder in [unit.package for unit in shop.units] + ([shop.frontend.package] if shop.frontend else [])
+    ]
     return list({one.folder: one for part in parts for one in (part, *needs(part, packages))}.values())
 
 
@@ -61,7 +67,9 @@ def _programs(tree: Tree, shop: Shop) -> Iterator[Download]:
 
 def _engine(tree: Tree, shop: Shop) -> Iterator[Download]:
     if shop.database and shop.database.native:
-        remedy = 'Set engineType = "client" in its generator and use the adapter @prisma/adapter-pg (Prisma 6.16 or later).'
+        remedy = (
+            'Set engineType = "client" in its generator and use the adapter @prisma/adapter-pg (Prisma 6.16 or later).'
+        )
         yield Download(shop.database.schema, "Prisma's client downloads a native query engine.", remedy)
     for package in _used(tree, shop):
         asked = package.dependencies.get("prisma", "")
@@ -76,6 +84,12 @@ def _engine(tree: Tree, shop: Shop) -> Iterator[Download]:
 def _fonts(tree: Tree, shop: Shop) -> Iterator[Download]:
     folder = shop.frontend.package if shop.frontend else None
     for path in sorted(tree.paths) if folder is not None else ():
-        if path.endswith(SOURCE) and (not folder or path.startswith(f"{folder}/")) and "next/font/google" in tree.text(path):
-            yield Download(path, "next/font/google downloads fonts at build time.", "Use next/font/local with the fonts' files.")
+        if (
+            path.endswith(SOURCE)
+            and (not folder or path.startswith(f"{folder}/"))
+            and "next/font/google" in tree.text(path)
+        ):
+            yield Download(
+                path, "next/font/google downloads fonts at build time.", "Use next/font/local with the fonts' files."
+            )
             return

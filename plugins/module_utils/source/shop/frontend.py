@@ -27,8 +27,9 @@ SETTINGS = ("package", "build", "output")
 
 @dataclass(frozen=True)
 class Frontend:
-    """``root`` is the folder that is uploaded, ``package`` the site's own folder in the repository, where ``build`` runs.
-    ``output`` is the folder of the built files inside it, empty where Next.js serves the site."""
+    """``root`` is the folder that is uploaded, ``package`` the site's own folder in the repository, where ``build``
+    runs. ``output`` is the folder of the built files inside it, empty where Next.js serves the site.
+    """
 
     package: str
     root: str
@@ -43,9 +44,13 @@ def frontend_packages(tree: Tree, packages: Mapping[str, Package]) -> list[str]:
 
 
 def read_frontend(tree: Tree, packages: Mapping[str, Package], given: Mapping[str, str]) -> Frontend | None:
-    """Return the frontend; None where there is none. Raises ConfigError for two frontends, or for one that cannot be run."""
+    """Return the frontend; None where there is none. Raises ConfigError for two frontends, or for one that
+    cannot be run.
+    """
     if unknown := given.keys() - set(SETTINGS):
-        raise ConfigError(f"frontend has no setting {sorted(unknown)[0]!r}. Use one of {', '.join(SETTINGS)}.", code="setting")
+        raise ConfigError(
+            f"frontend has no setting {sorted(unknown)[0]!r}. Use one of {', '.join(SETTINGS)}.", code="setting"
+        )
     folder = given.get("package")
     if folder == "none":
         return None
@@ -60,7 +65,11 @@ def read_frontend(tree: Tree, packages: Mapping[str, Package], given: Mapping[st
     if not found:
         return None
     if found[0] not in packages:
-        raise ConfigError(f"There is no {join(found[0], 'package.json')}. Correct frontend.package.", code="no_package", file=join(found[0], "package.json"))
+        raise ConfigError(
+            f"There is no {join(found[0], 'package.json')}. Correct frontend.package.",
+            code="no_package",
+            file=join(found[0], "package.json"),
+        )
     package = packages[found[0]]
     vercel = read_vercel(tree, package.folder)
     return Frontend(
@@ -76,7 +85,8 @@ def _framework(tree: Tree, package: Package) -> str:
     """Return the framework of a site; empty for a package that needs a framework only for tests or as a peer."""
     scripts = " ".join(package.scripts.values())
     if "next" in package.dependencies and (
-        re.search(r"\bnext (?:build|start|dev)\b", scripts) or any(join(package.folder, name) in tree for name in NEXT_CONFIGS)
+        re.search(r"\bnext (?:build|start|dev)\b", scripts)
+        or any(join(package.folder, name) in tree for name in NEXT_CONFIGS)
     ):
         return "next"
     for name in (*SERVED, *STATIC):
@@ -90,8 +100,9 @@ def _output(tree: Tree, package: Package) -> str:
     framework = _framework(tree, package)
     if framework in SERVED:
         raise ConfigError(
-            f"{package.file} is a site of {framework}. Only Next.js and sites that are built as static files can be served. "
-            "Leave it out with frontend.package=none, or name the folder of its static build: frontend.output=FOLDER.",
+            f"{package.file} is a site of {framework}. Only Next.js and sites that are built as static files can be"
+            " served. Leave it out with frontend.package=none, or name the folder of its static build:"
+            " frontend.output=FOLDER.",
             code="framework",
             file=package.file,
         )
@@ -104,5 +115,9 @@ def _output(tree: Tree, package: Package) -> str:
 def _build(tree: Tree, package: Package, packages: Mapping[str, Package]) -> str:
     """Return the build command, which runs in the package's own folder."""
     command = build_script(tree, package, packages)
-    up = "/".join(".." for _unused in package.folder[len(package.root) :].strip("/").split("/")) if package.folder != package.root else ""
+    up = (
+        "/".join(".." for _unused in package.folder[len(package.root) :].strip("/").split("/"))
+        if package.folder != package.root
+        else ""
+    )
     return f"cd {up} && {command}" if up and command else command

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The packages of a shop's repository, and the package manager of each. The lockfile of the package or its workspace decides."""
+"""The packages of a shop's repository, and the package manager of each. The lockfile of the package or its
+workspace decides.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ VERSION = re.compile(r"(npm|pnpm|yarn|bun|deno)@(\d+\.\d+\.\d+[\w.-]*)(?:\+.*)?"
 
 @dataclass(frozen=True)
 class Manager:
-    """A package manager of one release; npm is the one on the machine and has no release here. ``lockfile`` is its path in the repository."""
+    """A package manager of one release; npm is the one on the machine and has no release here. ``lockfile``
+    is its path in the repository.
+    """
 
     name: str
     version: str
@@ -39,7 +43,9 @@ class Manager:
 
 @dataclass(frozen=True)
 class Package:
-    """A folder with a package.json. ``root`` is the folder where its dependencies are installed: its own, or the top of its workspace."""
+    """A folder with a package.json. ``root`` is the folder where its dependencies are installed: its own,
+    or the top of its workspace.
+    """
 
     folder: str
     manifest: Mapping[str, Any] = field(hash=False)
@@ -73,10 +79,16 @@ class Package:
 
 
 def read_packages(tree: Tree) -> dict[str, Package]:
-    """Return the packages by folder. Raises ConfigError when there is none, or when the package manager is ambiguous."""
+    """Return the packages by folder. Raises ConfigError when there is none, or when the package manager is
+    ambiguous.
+    """
     manifests = {join(path.rpartition("/")[0]): tree.json(path) for path in tree.named("package.json")}
     if not manifests:
-        raise ConfigError("There is no package.json: this is not a Node shop. Give the top of the shop's repository.", code="no_package", file="package.json")
+        raise ConfigError(
+            "There is no package.json: this is not a Node shop. Give the top of the shop's repository.",
+            code="no_package",
+            file="package.json",
+        )
     managers = _managers(tree, manifests)
     workspaces = {folder: _members(tree, folder, manifests) for folder in manifests}
     packages = {}
@@ -84,7 +96,10 @@ def read_packages(tree: Tree) -> dict[str, Package]:
         above = nearest(folder, managers)
         installs = above is not None and (above == folder or folder in workspaces.get(above, ()))
         packages[folder] = Package(
-            folder, manifest, managers[above] if installs and above is not None else None, workspaces.get(above or "", ()) if installs else ()
+            folder,
+            manifest,
+            managers[above] if installs and above is not None else None,
+            workspaces.get(above or "", ()) if installs else (),
         )
     return packages
 
@@ -109,9 +124,9 @@ def manager_of(package: Package) -> Manager:
     if package.manager:
         return package.manager
     raise ConfigError(
-        f"{package.file} has no lockfile: there is no {join(package.folder, 'package-lock.json')}, and no pnpm-lock.yaml or "
-        "yarn.lock beside it or at the top of its workspace. Install the dependencies once with npm, pnpm or yarn, and "
-        "commit the lockfile.",
+        f"{package.file} has no lockfile: there is no {join(package.folder, 'package-lock.json')}, and no"
+        " pnpm-lock.yaml or yarn.lock beside it or at the top of its workspace. Install the dependencies once with"
+        " npm, pnpm or yarn, and commit the lockfile.",
         code="no_lockfile",
         file=package.file,
     )
@@ -126,39 +141,46 @@ def _managers(tree: Tree, manifests: Mapping[str, Mapping[str, Any]]) -> dict[st
         folder = join(path.rpartition("/")[0])
         if folder not in found:
             raise ConfigError(
-                f"{path} is the lockfile of a package manager that is not supported. Use npm, pnpm or yarn, and commit its lockfile.",
+                f"{path} is the lockfile of a package manager that is not supported. Use npm, pnpm or yarn, and commit"
+                " its lockfile.",
                 code="lockfile",
                 file=path,
             )
-    return {folder: _manager(tree, folder, paths, manifests.get(folder, {})) for folder, paths in found.items() if folder in manifests}
+    return {
+        folder: _manager(tree, folder, paths, manifests.get(folder, {}))
+        for folder, paths in found.items()
+        if folder in manifests
+    }
 
 
 def _manager(tree: Tree, folder: str, paths: list[str], manifest: Mapping[str, Any]) -> Manager:
     named = VERSION.fullmatch(str(manifest.get("packageManager") or ""))
     if manifest.get("packageManager") and not named:
         raise ConfigError(
-            f"{join(folder, 'package.json')}: packageManager is {manifest['packageManager']!r}, which has no release. Write it in the form pnpm@10.34.8.",
+            f"{join(folder, 'package.json')}: packageManager is {manifest['packageManager']!r}, which has no release."
+            " Write it in the form pnpm@10.34.8.",
             code="package_manager",
             file=join(folder, "package.json"),
         )
     if named and named[1] not in LOCKFILES.values():
         raise ConfigError(
-            f"{join(folder, 'package.json')}: the packageManager {named[1]} is not supported. Use npm, pnpm or yarn, and commit its lockfile.",
+            f"{join(folder, 'package.json')}: the packageManager {named[1]} is not supported. Use npm, pnpm or yarn,"
+            " and commit its lockfile.",
             code="package_manager",
             file=join(folder, "package.json"),
         )
     fitting = [path for path in paths if not named or LOCKFILES[path.rpartition("/")[2]] == named[1]]
     if named and not fitting:
         raise ConfigError(
-            f"{join(folder, 'package.json')} names {named[1]} as its packageManager, but the lockfile beside it is {', '.join(paths)}. Commit the lockfile of "
-            f"{named[1]}, or correct packageManager.",
+            f"{join(folder, 'package.json')} names {named[1]} as its packageManager, but the lockfile beside it is"
+            f" {', '.join(paths)}. Commit the lockfile of {named[1]}, or correct packageManager.",
             code="package_manager",
             file=join(folder, "package.json"),
         )
     if len({LOCKFILES[path.rpartition("/")[2]] for path in fitting}) > 1:
         raise ConfigError(
-            f"{' and '.join(fitting)} are lockfiles of two package managers. Remove one of them, or name the package manager in "
-            f"{join(folder, 'package.json')} (packageManager).",
+            f"{' and '.join(fitting)} are lockfiles of two package managers. Remove one of them, or name the package"
+            f" manager in {join(folder, 'package.json')} (packageManager).",
             code="two_lockfiles",
             file=fitting[0],
         )
@@ -171,12 +193,17 @@ def _version(tree: Tree, name: str, lockfile: str) -> str:
     text = tree.text(lockfile)
     if name == "yarn" and "__metadata:" not in text:
         return CLASSIC_YARN
-    form = re.search(r"""^lockfileVersion: *['"]?(\d+)""" if name == "pnpm" else r"^__metadata:\n +version: (\d+)", text, re.MULTILINE)
+    form = re.search(
+        r"""^lockfileVersion: *['"]?(\d+)""" if name == "pnpm" else r"^__metadata:\n +version: (\d+)",
+        text,
+        re.MULTILINE,
+    )
     known = PNPM if name == "pnpm" else BERRY
     if form and form[1] in known:
         return known[form[1]]
     raise ConfigError(
-        f"{lockfile} has the format {form[1] if form else '(none)'}. The known formats are {', '.join(known)}. Name the release of {name} in package.json, as "
+        f"{lockfile} has the format {form[1] if form else '(none)'}. The known formats are {', '.join(known)}. Name the"
+        f" release of {name} in package.json, as "
         f'"packageManager": "{name}@{list(known.values())[-1]}".',
         code="lockfile",
         file=lockfile,
@@ -190,20 +217,30 @@ def _members(tree: Tree, folder: str, manifests: Mapping[str, Mapping[str, Any]]
         listed = listed.get("packages")
     globs = [
         *_list(listed, join(folder, "package.json"), "workspaces"),
-        *_list(tree.yaml(join(folder, "pnpm-workspace.yaml")).get("packages"), join(folder, "pnpm-workspace.yaml"), "packages"),
+        *_list(
+            tree.yaml(join(folder, "pnpm-workspace.yaml")).get("packages"),
+            join(folder, "pnpm-workspace.yaml"),
+            "packages",
+        ),
     ]
     wanted = [_pattern(str(glob)) for glob in globs if not str(glob).startswith("!")]
     unwanted = [_pattern(str(glob)[1:]) for glob in globs if str(glob).startswith("!")]
     below = (other for other in manifests if other != folder and (not folder or other.startswith(f"{folder}/")))
     inside = {other: other[len(folder) :].lstrip("/") for other in below}
     return tuple(
-        sorted(other for other, path in inside.items() if any(one.fullmatch(path) for one in wanted) and not any(one.fullmatch(path) for one in unwanted))
+        sorted(
+            other
+            for other, path in inside.items()
+            if any(one.fullmatch(path) for one in wanted) and not any(one.fullmatch(path) for one in unwanted)
+        )
     )
 
 
 def _list(value: Any, file: str, key: str) -> list[Any]:
     if not isinstance(value, list | None):
-        raise ConfigError(f"{file}: {key} is not a list of folders. Write it as [apps/*, packages/*].", code="bad_file", file=file)
+        raise ConfigError(
+            f"{file}: {key} is not a list of folders. Write it as [apps/*, packages/*].", code="bad_file", file=file
+        )
     return value or []
 
 

@@ -20,7 +20,9 @@ WITHOUT_ENGINE = re.compile(r"""^\s*engineType\s*=\s*["']client["']""", re.MULTI
 
 @dataclass(frozen=True)
 class Database:
-    """``root`` is the folder of the Prisma project, ``migrations`` a folder inside it, ``variables`` those with the database's address."""
+    """``root`` is the folder of the Prisma project, ``migrations`` a folder inside it, ``variables`` those
+    with the database's address.
+    """
 
     root: str
     migrations: str
@@ -30,11 +32,17 @@ class Database:
 
 
 def read_database(tree: Tree, packages: Mapping[str, Package], wanted: str | None = None) -> Database | None:
-    """Return the Prisma project, in the folder ``wanted`` if that is set; None where there is none. Raises ConfigError."""
+    """Return the Prisma project, in the folder ``wanted`` if that is set; None where there is none. Raises
+    ConfigError.
+    """
     found = {path: join(nearest(path.rpartition("/")[0], packages) or "") for path in tree.named(LOCK)}
     chosen = {path: root for path, root in found.items() if wanted in (None, root)}
     if wanted and not chosen:
-        raise ConfigError(f"There is no {LOCK} below {wanted}, so there are no migrations in it. Correct database.root.", code="no_migrations", file=wanted)
+        raise ConfigError(
+            f"There is no {LOCK} below {wanted}, so there are no migrations in it. Correct database.root.",
+            code="no_migrations",
+            file=wanted,
+        )
     if len(chosen) > 1:
         raise ConfigError(
             f"There are several folders of migrations: {', '.join(chosen)}. "
@@ -49,7 +57,8 @@ def read_database(tree: Tree, packages: Mapping[str, Package], wanted: str | Non
     provider = str(tree.toml(path).get("provider"))
     if provider != "postgresql":
         raise ConfigError(
-            f"{path} names the database provider {provider}. Only postgresql can be deployed. Use PostgreSQL, or leave the database out: database.root=none.",
+            f"{path} names the database provider {provider}. Only postgresql can be deployed. Use PostgreSQL, or leave"
+            " the database out: database.root=none.",
             code="provider",
             file=path,
         )
@@ -62,16 +71,21 @@ def read_database(tree: Tree, packages: Mapping[str, Package], wanted: str | Non
 
 def _schema(tree: Tree, root: str) -> str:
     """Return the project's schema file; where it has several, the one with the datasource."""
-    below = sorted(path for path in tree.paths if path.endswith(".prisma") and (not root or path.startswith(f"{root}/")))
-    return next((path for path in below if "datasource" in tree.text(path)), below[0] if below else join(root, "prisma", "schema.prisma"))
+    below = sorted(
+        path for path in tree.paths if path.endswith(".prisma") and (not root or path.startswith(f"{root}/"))
+    )
+    return next(
+        (path for path in below if "datasource" in tree.text(path)),
+        below[0] if below else join(root, "prisma", "schema.prisma"),
+    )
 
 
 def _refuse_without_migrations(tree: Tree) -> None:
     for path in sorted(tree.paths):
         if path.endswith(".prisma") and "datasource" in tree.text(path):
             raise ConfigError(
-                f"{path} has no migrations, so a deploy could not create its schema in a database. Create them (prisma migrate dev) "
-                "and commit them, or leave the database out: database.root=none.",
+                f"{path} has no migrations, so a deploy could not create its schema in a database. Create them (prisma"
+                " migrate dev) and commit them, or leave the database out: database.root=none.",
                 code="no_migrations",
                 file=path,
             )

@@ -18,7 +18,9 @@ ENTER = {"npm": {"-C", "--prefix"}, "pnpm": {"-C", "--dir"}, "yarn": {"--cwd"}}
 
 
 def run_script(package: Package, script: str) -> str:
-    """Return the command that runs a script of a package in the folder where its dependencies are installed. Raises ConfigError without a lockfile."""
+    """Return the command that runs a script of a package in the folder where its dependencies are
+    installed. Raises ConfigError without a lockfile.
+    """
     manager = manager_of(package).name
     if package.folder == package.root:
         return f"{manager} start" if (manager, script) == ("npm", "start") else f"{manager} run {script}"
@@ -31,16 +33,22 @@ def run_script(package: Package, script: str) -> str:
 
 
 def build_script(tree: Tree, package: Package, packages: Mapping[str, Package]) -> str:
-    """Return the command that builds the workspace packages that a package depends on, then the package; empty where nothing is built."""
+    """Return the command that builds the workspace packages that a package depends on, then the package;
+    empty where nothing is built.
+    """
     member = package.folder != package.root
     if member and join(package.root, "turbo.json") in tree and "build" in package.scripts:
         start = {"npm": "npx", "pnpm": "pnpm", "yarn": "yarn"}[manager_of(package).name]
         return f"{start} turbo run build --filter={shlex.quote(package.name)}"
-    return " && ".join(run_script(one, "build") for one in (*needs(package, packages), package) if "build" in one.scripts)
+    return " && ".join(
+        run_script(one, "build") for one in (*needs(package, packages), package) if "build" in one.scripts
+    )
 
 
 def script_of(command: str, folder: str, packages: Mapping[str, Package]) -> tuple[Package, str] | None:
-    """Return the script, and its package, that a command runs in a folder; None for a command that does anything else."""
+    """Return the script, and its package, that a command runs in a folder; None for a command that does
+    anything else.
+    """
     words = _words(command)
     if not words or words[0] not in CHOOSE:
         return None

@@ -34,7 +34,9 @@ class Service:
 
 
 def read_services(tree: Tree, platform: str) -> list[Service]:
-    """Return the services in the platform's file; without one, those in the other platform's file. Raises ConfigError."""
+    """Return the services in the platform's file; without one, those in the other platform's file. Raises
+    ConfigError.
+    """
     readers = {"railway": _railway, "render": _render}
     order = [platform, *(name for name in readers if name != platform)]
     return next((found for name in order if (found := readers[name](tree))), [])
@@ -56,7 +58,10 @@ def _railway(tree: Tree) -> list[Service]:
         build, deploy = _mapping(content, "build", path), _mapping(content, "deploy", path)
         if str(build.get("builder", "")).upper() == "DOCKERFILE":
             raise ConfigError(
-                f"{path} builds from a Dockerfile, which the sandbox cannot do. Set build.buildCommand, or remove builder.", code="dockerfile", file=path
+                f"{path} builds from a Dockerfile, which the sandbox cannot do. Set build.buildCommand, or remove"
+                " builder.",
+                code="dockerfile",
+                file=path,
             )
         health = _text(deploy, "healthcheckPath")
         kind = "cron" if deploy.get("cronSchedule") else "web" if health else None
@@ -70,21 +75,38 @@ def _render(tree: Tree) -> list[Service]:
     found = []
     for item in tree.yaml(path).get("services") or []:
         if not isinstance(item, dict):
-            raise ConfigError(f"{path}: services is not a list of mappings. Correct the file.", code="bad_file", file=path)
+            raise ConfigError(
+                f"{path}: services is not a list of mappings. Correct the file.", code="bad_file", file=path
+            )
         kind = KINDS.get(str(item.get("type")))
         runtime = str(item.get("runtime") or item.get("env") or "node")
         if kind is None or runtime == "static":
             continue  # Redis, or a static site, which is the frontend
         if runtime != "node":
             raise ConfigError(
-                f"{path}: the service {item.get('name')} has the runtime {runtime}. Only node can be run. Remove the service, or set its runtime to node.",
+                f"{path}: the service {item.get('name')} has the runtime {runtime}. Only node can be run. Remove the"
+                " service, or set its runtime to node.",
                 code="runtime",
                 file=path,
             )
-        values = {str(one["key"]): str(one["value"]) for one in item.get("envVars") or [] if isinstance(one, dict) and {"key", "value"} <= one.keys()}
+        values = {
+            str(one["key"]): str(one["value"])
+            for one in item.get("envVars") or []
+            if isinstance(one, dict) and {"key", "value"} <= one.keys()
+        }
         commands = (_text(item, "buildCommand"), _text(item, "startCommand"), _text(item, "preDeployCommand"))
         root = join(str(item.get("rootDir") or ""))
-        found.append(Service(path, str(item.get("name") or kind), root, kind, *commands, health=_text(item, "healthCheckPath"), variables=values))
+        found.append(
+            Service(
+                path,
+                str(item.get("name") or kind),
+                root,
+                kind,
+                *commands,
+                health=_text(item, "healthCheckPath"),
+                variables=values,
+            )
+        )
     return found
 
 

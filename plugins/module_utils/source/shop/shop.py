@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read from a shop's own files how it is built and run: the frontend, the backend's units, the database, and other needs."""
+"""Read from a shop's own files how it is built and run: the frontend, the backend's units, the database,
+and other needs.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,8 @@ class Shop:
 
 
 def read_shop(tree: Tree, platform: str = "railway", settings: Settings | None = None) -> Shop:
-    """Return how the shop in ``tree`` is built and run, with its backend at ``platform``. ``settings`` override the files.
+    """Return how the shop in ``tree`` is built and run, with its backend at ``platform``. ``settings`` override the
+    files.
 
     Raises ConfigError, with the file and the remedy, when the files leave something open or the shop cannot be run.
     """
@@ -49,14 +52,17 @@ def read_shop(tree: Tree, platform: str = "railway", settings: Settings | None =
     units = read_units(tree, packages, set(frontend_packages(tree, packages)), platform, given)
     if not units and not frontend:
         raise ConfigError(
-            "package.json: there is nothing to run: no package has Next.js or a script named start. Add one, or name a unit "
-            "(api.package=FOLDER and api.start=COMMAND) or a site (frontend.package=FOLDER and frontend.output=FOLDER).",
+            "package.json: there is nothing to run: no package has Next.js or a script named start. Add one, or name a"
+            " unit (api.package=FOLDER and api.start=COMMAND) or a site (frontend.package=FOLDER and"
+            " frontend.output=FOLDER).",
             code="nothing_to_run",
             file="package.json",
         )
     used = [packages[folder] for folder in [unit.package for unit in units] + ([frontend.package] if frontend else [])]
     managers = tuple(dict.fromkeys(manager_of(package) for package in used))
-    return Shop(frontend, units, database, any(_uses_redis(package, packages) for package in used), managers, _engines(used))
+    return Shop(
+        frontend, units, database, any(_uses_redis(package, packages) for package in used), managers, _engines(used)
+    )
 
 
 def _database(tree: Tree, packages: Mapping[str, Package], given: Mapping[str, str]) -> Database | None:

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A shop's files, from which its settings are read: in a folder, a commit, or a test's dictionary. Errors name the file."""
+"""A shop's files, from which its settings are read: in a folder, a commit, or a test's dictionary. Errors
+name the file.
+"""
 
 from __future__ import annotations
 
@@ -41,14 +43,17 @@ class Tree:
 
     @classmethod
     def of_folder(cls, folder: Path | str) -> Tree:
-        """Return the tree of a folder, without the files of git and the package managers. Raises ConfigError when there is no such folder."""
+        """Return the tree of a folder, without the files of git and the package managers. Raises
+        ConfigError when there is no such folder.
+        """
         top = Path(folder)
         if not top.is_dir():
             raise ConfigError(f"There is no folder {top}. Give the top of the shop's repository.", code="no_source")
         paths = []
         for here, folders, names in os.walk(top):
             folders[:] = [name for name in folders if name not in LEFT_OUT]
-            paths += [Path(here, name).relative_to(top).as_posix() for name in names if Path(here, name).is_file()]  # no broken links
+            # no broken links
+            paths += [Path(here, name).relative_to(top).as_posix() for name in names if Path(here, name).is_file()]
         return cls(frozenset(paths), lambda path: Path(top, path).read_text(encoding="utf-8", errors="replace"))
 
     def __contains__(self, path: str) -> bool:
@@ -56,7 +61,11 @@ class Tree:
 
     def named(self, *names: str) -> list[str]:
         """Return the paths of the files with these names, those nearest to the top first."""
-        found = [path for path in self.paths if PurePosixPath(path).name in names and not LEFT_OUT.intersection(PurePosixPath(path).parts)]
+        found = [
+            path
+            for path in self.paths
+            if PurePosixPath(path).name in names and not LEFT_OUT.intersection(PurePosixPath(path).parts)
+        ]
         return sorted(found, key=lambda path: (path.count("/"), path))
 
     def text(self, path: str) -> str:
@@ -74,7 +83,10 @@ class Tree:
     def yaml(self, path: str) -> dict[str, Any]:
         """Return the mapping in a YAML file, empty where there is no such file. Raises ConfigError."""
         if path in self.paths and not HAS_YAML:
-            raise ConfigError(f"Reading {path} needs the Python package PyYAML. Install it: pip install PyYAML.", code="missing_library")
+            raise ConfigError(
+                f"Reading {path} needs the Python package PyYAML. Install it: pip install PyYAML.",
+                code="missing_library",
+            )
         return self._parsed(path, lambda text: yaml.safe_load(text) or {}, "YAML")
 
     def _parsed(self, path: str, parse: Callable[[str], Any], form: str) -> dict[str, Any]:
@@ -83,9 +95,15 @@ class Tree:
         try:
             content = parse(self.read(path))
         except NOT_READABLE as error:
-            raise ConfigError(f"{path} is not valid {form}: {' '.join(str(error).split())[:200]}. Correct the file.", code="bad_file", file=path) from None
+            raise ConfigError(
+                f"{path} is not valid {form}: {' '.join(str(error).split())[:200]}. Correct the file.",
+                code="bad_file",
+                file=path,
+            ) from None
         if not isinstance(content, dict):
-            raise ConfigError(f"{path} does not hold a {form} mapping at its top. Correct the file.", code="bad_file", file=path)
+            raise ConfigError(
+                f"{path} does not hold a {form} mapping at its top. Correct the file.", code="bad_file", file=path
+            )
         return content
 
 

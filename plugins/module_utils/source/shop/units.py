@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The backend's units: from the platform's file, or else from the scripts of the packages. The operator's settings override both."""
+"""The backend's units: from the platform's file, or else from the scripts of the packages. The operator's
+settings override both.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,9 @@ FRAMEWORKS = ("fastify", "express", "koa", "hono", "@nestjs/core", "@hapi/hapi")
 
 @dataclass(frozen=True)
 class Unit:
-    """``root`` is the folder that is uploaded and in which the commands run, ``package`` the unit's own; ``port`` is the variable
-    with its port."""
+    """``root`` is the folder that is uploaded and in which the commands run, ``package`` the unit's own; ``port`` is
+    the variable with its port.
+    """
 
     name: str
     kind: str
@@ -42,18 +45,24 @@ class Unit:
     variables: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
-def read_units(tree: Tree, packages: Mapping[str, Package], sites: set[str], platform: str, given: Mapping[str, Mapping[str, str]]) -> tuple[Unit, ...]:
+def read_units(
+    tree: Tree, packages: Mapping[str, Package], sites: set[str], platform: str, given: Mapping[str, Mapping[str, str]]
+) -> tuple[Unit, ...]:
     """Return the units in the order of a deploy: those that serve HTTP first. Raises ConfigError."""
     services = read_services(tree, platform)
     found = list(_described(tree, packages, sites, services) if services else _by_scripts(tree, packages, sites))
     known = {unit.name for unit in found}
     units = [_with(unit, given.get(unit.name, {}), packages) for unit in found]
-    units += [_with(_named(tree, packages, name, values), values, packages) for name, values in given.items() if name not in known]
+    units += [
+        _with(_named(tree, packages, name, values), values, packages)
+        for name, values in given.items()
+        if name not in known
+    ]
     for unit in units:
         if not unit.start:
             raise ConfigError(
-                f"{join(unit.package, 'package.json')} has no script named start, so the unit {unit.name} has no start command. Add the script, or give "
-                f"the command: {unit.name}.start=COMMAND.",
+                f"{join(unit.package, 'package.json')} has no script named start, so the unit {unit.name} has no start"
+                f" command. Add the script, or give the command: {unit.name}.start=COMMAND.",
                 code="no_start",
                 file=join(unit.package, "package.json"),
             )
@@ -61,9 +70,15 @@ def read_units(tree: Tree, packages: Mapping[str, Package], sites: set[str], pla
     return tuple(sorted(units, key=lambda unit: KINDS.index(unit.kind)))
 
 
-def _described(tree: Tree, packages: Mapping[str, Package], sites: set[str], services: Sequence[Service]) -> Iterator[Unit]:
+def _described(
+    tree: Tree, packages: Mapping[str, Package], sites: set[str], services: Sequence[Service]
+) -> Iterator[Unit]:
     """Yield the units in the platform's file, without the frontend."""
-    backends = [folder for folder, package in packages.items() if folder not in sites and not package.is_workspace and "start" in package.scripts]
+    backends = [
+        folder
+        for folder, package in packages.items()
+        if folder not in sites and not package.is_workspace and "start" in package.scripts
+    ]
     for service in services:
         runs = script_of(service.start or service.build or "", service.folder, packages)
         package = runs[0] if runs else packages.get(nearest(service.folder, packages) or "")
@@ -71,8 +86,8 @@ def _described(tree: Tree, packages: Mapping[str, Package], sites: set[str], ser
             package = packages[backends[0]]
         if package is None:
             raise ConfigError(
-                f"{service.file}: the service {service.name or service.folder} is in {service.folder or 'the top folder'}, where there is no package.json. "
-                "Correct rootDir.",
+                f"{service.file}: the service {service.name or service.folder} is in"
+                f" {service.folder or 'the top folder'}, where there is no package.json. Correct rootDir.",
                 code="no_package",
                 file=service.file,
             )
@@ -81,7 +96,12 @@ def _described(tree: Tree, packages: Mapping[str, Package], sites: set[str], ser
         name = _plain(service.name) or _name(package)
         kind = service.kind or ("worker" if WORKERS.search(name) else "web")
         base = _unit(tree, packages, package, name, kind)
-        described = {"build": service.build, "start": service.start, "pre_deploy": service.pre_deploy, "health": service.health}
+        described = {
+            "build": service.build,
+            "start": service.start,
+            "pre_deploy": service.pre_deploy,
+            "health": service.health,
+        }
         unit = replace(base, **{key: value for key, value in described.items() if value is not None})  # type: ignore[arg-type]
         yield replace(unit, variables={**unit.variables, **service.variables})
 
@@ -90,7 +110,11 @@ def _by_scripts(tree: Tree, packages: Mapping[str, Package], sites: set[str]) ->
     """Yield a unit for each package with a start script, and another for its worker."""
     for package in packages.values():
         serves = any(name in package.dependencies for name in FRAMEWORKS)
-        if package.folder in sites or package.is_workspace or not ("start" in package.scripts or (serves and "main" not in package.manifest)):
+        if (
+            package.folder in sites
+            or package.is_workspace
+            or not ("start" in package.scripts or (serves and "main" not in package.manifest))
+        ):
             continue
         name = _name(package)
         yield _unit(tree, packages, package, name, "worker" if WORKERS.search(name) else "web")
@@ -103,8 +127,16 @@ def _named(tree: Tree, packages: Mapping[str, Package], name: str, values: Mappi
     """Return a unit that exists only in the operator's settings."""
     folder = join(values.get("package", "."))
     if "package" not in values or folder not in packages:
-        units = f"There is no unit {name!r} in the shop's files" if "package" not in values else f"There is no {join(folder, 'package.json')}"
-        raise ConfigError(f"{units}. Name the folder of a new unit's package: {name}.package=FOLDER.", code="setting", file=join(folder, "package.json"))
+        units = (
+            f"There is no unit {name!r} in the shop's files"
+            if "package" not in values
+            else f"There is no {join(folder, 'package.json')}"
+        )
+        raise ConfigError(
+            f"{units}. Name the folder of a new unit's package: {name}.package=FOLDER.",
+            code="setting",
+            file=join(folder, "package.json"),
+        )
     return _unit(tree, packages, packages[folder], name, "worker" if WORKERS.search(name) else "web")
 
 
@@ -126,19 +158,30 @@ def _unit(tree: Tree, packages: Mapping[str, Package], package: Package, name: s
 def _with(unit: Unit, given: Mapping[str, str], packages: Mapping[str, Package]) -> Unit:
     """Return a unit with the operator's settings applied. Raises ConfigError."""
     if unknown := given.keys() - set(SETTINGS):
-        raise ConfigError(f"The unit {unit.name} has no setting {sorted(unknown)[0]!r}. Use one of {', '.join(SETTINGS)}.", code="setting")
+        raise ConfigError(
+            f"The unit {unit.name} has no setting {sorted(unknown)[0]!r}. Use one of {', '.join(SETTINGS)}.",
+            code="setting",
+        )
     if given.get("kind", "web") not in KINDS:
         raise ConfigError(f"{unit.name}.kind is {given['kind']!r}: use one of {', '.join(KINDS)}.", code="setting")
     if "package" in given and join(given["package"]) not in packages:
         raise ConfigError(
-            f"There is no {join(given['package'], 'package.json')}. Correct {unit.name}.package.", code="setting", file=join(given["package"], "package.json")
+            f"There is no {join(given['package'], 'package.json')}. Correct {unit.name}.package.",
+            code="setting",
+            file=join(given["package"], "package.json"),
         )
     if not re.fullmatch(r"[A-Za-z_]\w*", given.get("port", "PORT")):
-        raise ConfigError(f"{unit.name}.port is {given['port']!r}: give the name of the variable that holds the port, such as API_PORT.", code="setting")
+        raise ConfigError(
+            f"{unit.name}.port is {given['port']!r}: give the name of the variable that holds the port, such as"
+            " API_PORT.",
+            code="setting",
+        )
     changed = {key: join(value) if key in ("package", "root") else value for key, value in given.items()}
     unit = replace(unit, **changed)  # type: ignore[arg-type]
     if unit.health and not unit.health.startswith("/"):
-        raise ConfigError(f"{unit.name}.health is {unit.health!r}: write the path with a leading slash, as /health.", code="setting")
+        raise ConfigError(
+            f"{unit.name}.health is {unit.health!r}: write the path with a leading slash, as /health.", code="setting"
+        )
     return unit
 
 
@@ -155,13 +198,13 @@ def _refuse_twice(names: list[str]) -> None:
     for name in names:
         if name in RESERVED:
             raise ConfigError(
-                f"A unit cannot have the name {name!r}, which a surface has. Give the service another name in render.yaml, or the file another one: "
-                "railway.api.json.",
+                f"A unit cannot have the name {name!r}, which a surface has. Give the service another name in"
+                " render.yaml, or the file another one: railway.api.json.",
                 code="unit_name",
             )
         if names.count(name) > 1:
             raise ConfigError(
-                f"Two units have the name {name!r}. Give the services different names in render.yaml, or in the names of the files: railway.api.json, "
-                "railway.worker.json.",
+                f"Two units have the name {name!r}. Give the services different names in render.yaml, or in the names"
+                " of the files: railway.api.json, railway.worker.json.",
                 code="two_units",
             )

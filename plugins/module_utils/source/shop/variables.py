@@ -11,7 +11,9 @@ from .packages import Package
 from .tree import Tree, join
 
 FILES = (".env.example", ".env.sample", ".env.template")
-LINE = re.compile(r"""^\s*(?:export\s+)?(\w+)\s*=[ \t]*(?:"([^"\n]*)"|'([^'\n]*)'|([^#\n]*?))[ \t]*(?:#.*)?$""", re.MULTILINE)
+LINE = re.compile(
+    r"""^\s*(?:export\s+)?(\w+)\s*=[ \t]*(?:"([^"\n]*)"|'([^'\n]*)'|([^#\n]*?))[ \t]*(?:#.*)?$""", re.MULTILINE
+)
 NOT_ITS_OWN = re.compile(r"(?:^|_)(?:DB|DATABASE|PG|POSTGRES|REDIS|SMTP|MAIL|S3|METRICS|DEBUG)_")
 
 
@@ -19,7 +21,9 @@ def example(tree: Tree, package: Package) -> dict[str, str]:
     """Return the name and the example of each variable: of the package, or else of the top of its workspace."""
     folders = dict.fromkeys([package.folder, package.root])
     path = next((join(folder, name) for folder in folders for name in FILES if join(folder, name) in tree), "")
-    return {name: next((value for value in values if value), "").strip() for name, *values in LINE.findall(tree.text(path))}
+    return {
+        name: next((value for value in values if value), "").strip() for name, *values in LINE.findall(tree.text(path))
+    }
 
 
 def port_variable(variables: dict[str, str]) -> str:

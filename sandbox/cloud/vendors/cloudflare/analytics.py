@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Cloudflare's analytics: GraphQL on what the edge has answered. The types are those of the vendor's documentation; its schema is not published."""
+"""Cloudflare's analytics: GraphQL on what the edge has answered. The types are those of the vendor's
+documentation; its schema is not published.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,7 @@ input ZoneHttpRequestsAdaptiveGroupsFilter_InputObject {
   clientRequestHTTPHost: string
   clientRequestHTTPHost_in: [string!]
 }
-""")
+""")  # noqa: E501
 
 
 class _Viewer:
@@ -66,22 +68,38 @@ class _Zone:
     def __init__(self, tag: str, seen: Any) -> None:
         self.zoneTag, self.seen = tag, seen
 
-    def httpRequestsAdaptiveGroups(self, info: GraphQLResolveInfo[Any], limit: int, filter: dict[str, Any] | None = None, **_: Any) -> list[dict[str, Any]]:
+    def httpRequestsAdaptiveGroups(
+        self, info: GraphQLResolveInfo[Any], limit: int, filter: dict[str, Any] | None = None, **_: Any
+    ) -> list[dict[str, Any]]:
         given = filter or {}
         since, until = (datetime.fromisoformat(given[key]) for key in ("datetime_geq", "datetime_lt"))
         if until - since > LONGEST:
-            raise GraphQLError("query time range is too large: you cannot request more than 1 day", extensions={"code": "quota"})
-        hosts = given.get("clientRequestHTTPHost_in") or ([given["clientRequestHTTPHost"]] if given.get("clientRequestHTTPHost") else None)
+            raise GraphQLError(
+                "query time range is too large: you cannot request more than 1 day", extensions={"code": "quota"}
+            )
+        hosts = given.get("clientRequestHTTPHost_in") or (
+            [given["clientRequestHTTPHost"]] if given.get("clientRequestHTTPHost") else None
+        )
         groups: dict[str, list[int]] = defaultdict(list)
         for at, host, status, size in self.seen:
             if since.timestamp() <= at < until.timestamp() and (hosts is None or host in hosts):
                 groups[status].append(size)
         ordered = sorted(groups.items(), key=lambda group: -len(group[1]))[:limit]
-        return [{"count": len(sizes), "sum": {"edgeResponseBytes": sum(sizes), "visits": 0}, "dimensions": {"cacheStatus": key}} for key, sizes in ordered]
+        return [
+            {
+                "count": len(sizes),
+                "sum": {"edgeResponseBytes": sum(sizes), "visits": 0},
+                "dimensions": {"cacheStatus": key},
+            }
+            for key, sizes in ordered
+        ]
 
 
 def execute(edges: Mapping[str, Edge], body: dict[str, Any]) -> dict[str, Any]:
     """Answer a GraphQL request; errors are in the body, as at the vendor."""
     result = graphql_sync(SCHEMA, str(body.get("query")), _Viewer(edges), variable_values=body.get("variables"))
-    errors = [{"message": error.message, "path": error.path, "extensions": error.extensions or {}} for error in result.errors or ()]
+    errors = [
+        {"message": error.message, "path": error.path, "extensions": error.extensions or {}}
+        for error in result.errors or ()
+    ]
     return {"data": None if errors else result.data, "errors": errors or None}

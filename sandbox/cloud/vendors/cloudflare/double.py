@@ -55,7 +55,9 @@ class Cloudflare(Vendor):
         return Router([Mount("/client/v4", routes=routes)])
 
     def refusal(self, status: int, code: str, message: str, **more: Any) -> Refusal:
-        number = int(code) if code.isdigit() else {"rate_limited": 10429, "internal_server_error": 10500}.get(code, 10400)
+        number = (
+            int(code) if code.isdigit() else {"rate_limited": 10429, "internal_server_error": 10500}.get(code, 10400)
+        )
         return Refusal(status, _envelope(None, [{"code": number, "message": message}]))
 
     def authorize(self, request: Request) -> None:
@@ -78,10 +80,18 @@ class Cloudflare(Vendor):
 
     async def list_zones(self, request: Request) -> Response:
         name = request.query_params.get("name")
-        found = [self._zone(front) for front in self.context.storefronts.values() if name in (None, f"{front.name}.example")]
+        found = [
+            self._zone(front) for front in self.context.storefronts.values() if name in (None, f"{front.name}.example")
+        ]
         size, page = (int(request.query_params.get(key, default)) for key, default in (("per_page", 20), ("page", 1)))
         zones = found[(page - 1) * size :][:size]
-        info = {"page": page, "per_page": size, "count": len(zones), "total_count": len(found), "total_pages": max(1, -(-len(found) // size))}
+        info = {
+            "page": page,
+            "per_page": size,
+            "count": len(zones),
+            "total_count": len(found),
+            "total_pages": max(1, -(-len(found) // size)),
+        }
         return JSONResponse(_envelope(zones, result_info=info))
 
     async def zone(self, request: Request) -> Response:
@@ -90,7 +100,9 @@ class Cloudflare(Vendor):
     async def purge(self, request: Request) -> Response:
         front, body = self._front(request), await json_body(request, self)
         if len(body) != 1 or not (chosen := body.keys() & set(PURGES)):
-            raise self.refusal(400, "1012", 'Request must contain one of "purge_everything", "files", "tags", "hosts" or "prefixes"')
+            raise self.refusal(
+                400, "1012", 'Request must contain one of "purge_everything", "files", "tags", "hosts" or "prefixes"'
+            )
         kind = chosen.pop()
         if kind == "purge_everything":
             if body[kind] is not True:
@@ -108,7 +120,9 @@ class Cloudflare(Vendor):
     def _check(self, kind: str, item: str, hosts: set[str]) -> None:
         parts = urlsplit(item if kind == "files" else f"//{item}")
         if kind == "prefixes" and ("://" in item or "?" in item or "#" in item):
-            raise self.refusal(400, "1098", f"Invalid prefix {item}: give host and path, without scheme, query or fragment")
+            raise self.refusal(
+                400, "1098", f"Invalid prefix {item}: give host and path, without scheme, query or fragment"
+            )
         if kind == "files" and parts.scheme not in ("http", "https"):
             raise self.refusal(400, "1016", f"Invalid URL {item}: give it with its scheme")
         if parts.netloc not in hosts:
@@ -130,12 +144,25 @@ class Cloudflare(Vendor):
 
     async def analytics(self, request: Request) -> Response:
         if effect.get() == "no_analytics":
-            return JSONResponse({"data": None, "errors": [{"message": "not authorized for that account", "path": None, "extensions": {"code": "authz"}}]})
+            return JSONResponse(
+                {
+                    "data": None,
+                    "errors": [
+                        {"message": "not authorized for that account", "path": None, "extensions": {"code": "authz"}}
+                    ],
+                }
+            )
         return JSONResponse(execute(self.edges, await json_body(request, self)))
 
     def _development_mode(self, front: Storefront) -> dict[str, Any]:
         left = 3 * 3600 if front.development_mode == "on" else 0
-        return {"id": "development_mode", "value": front.development_mode, "editable": True, "modified_on": None, "time_remaining": left}
+        return {
+            "id": "development_mode",
+            "value": front.development_mode,
+            "editable": True,
+            "modified_on": None,
+            "time_remaining": left,
+        }
 
     def _zone(self, front: Storefront) -> dict[str, Any]:
         account = {"id": hashlib.sha256(b"account").hexdigest()[:32], "name": "Sandbox"}
@@ -144,7 +171,18 @@ class Cloudflare(Vendor):
         return {
             **{"id": front.zone, "name": f"{front.name}.example", "status": "active", "paused": False, "type": "full"},
             **{"development_mode": 3 * 3600 if front.development_mode == "on" else 0, "account": account},
-            **{"owner": {"id": account["id"], "name": "Sandbox", "type": "organization"}, "meta": {"step": 4, "cdn_only": False, "phishing_detected": False}},
-            "plan": {"id": "free", "name": "Free Website", "price": 0, "currency": "USD", "legacy_id": "free", "is_subscribed": False, "can_subscribe": False},
+            **{
+                "owner": {"id": account["id"], "name": "Sandbox", "type": "organization"},
+                "meta": {"step": 4, "cdn_only": False, "phishing_detected": False},
+            },
+            "plan": {
+                "id": "free",
+                "name": "Free Website",
+                "price": 0,
+                "currency": "USD",
+                "legacy_id": "free",
+                "is_subscribed": False,
+                "can_subscribe": False,
+            },
             **{"name_servers": ["ada.ns.cloudflare.com", "bob.ns.cloudflare.com"], **nothing, **times},
         }

@@ -21,6 +21,8 @@ from ...vendor import Refusal, Vendor, json_body
 from .shapes import check_run, combined, commit, deployment, deployment_status, pull_request, repository, review, status
 
 DOCUMENTATION = "https://docs.github.com/rest"
+
+
 DEPLOYMENT_STATES = ("error", "failure", "inactive", "in_progress", "queued", "pending", "success")
 COMMIT_STATES = ("error", "failure", "pending", "success")
 
@@ -55,7 +57,9 @@ class GitHub(Vendor):
 
     def rate_limited(self, fault: Fault) -> Response:
         """The primary limit is a 403 or a 429; which one is up to the fault."""
-        answer = self.refusal(403 if fault.status == 403 else 429, "", "API rate limit exceeded for user ID 1.").response
+        answer = self.refusal(
+            403 if fault.status == 403 else 429, "", "API rate limit exceeded for user ID 1."
+        ).response
         answer.headers["x-ratelimit-remaining"] = "0"
         return answer
 
@@ -81,8 +85,14 @@ class GitHub(Vendor):
         if folder is None or not Path(folder).is_dir() or ref.startswith("-"):
             return None
         argv = ["git", "-C", str(folder), "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}"]
-        env = {"PATH": os.environ.get("PATH", os.defpath), "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
-        git = await asyncio.create_subprocess_exec(*argv, env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL)
+        env = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_SYSTEM": os.devnull,
+        }
+        git = await asyncio.create_subprocess_exec(
+            *argv, env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        )
         out, _unused = await git.communicate()
         return out.decode().strip() or None
 
@@ -94,13 +104,19 @@ class GitHub(Vendor):
         return front, sha
 
     def _page(self, request: Request, items: list[Any], field: str = "", **more: Any) -> Response:
-        """Return a page of ``items``, with the links to its neighbours: a list, or an object that has it in ``field`` beside ``more``."""
+        """Return a page of ``items``, with the links to its neighbours: a list, or an object that has it in
+        ``field`` beside ``more``.
+        """
         query = request.query_params
         size, page = min(100, int(query.get("per_page", 30))), int(query.get("page", 1))
         shown = items[(page - 1) * size :][:size]
         answer = JSONResponse({**more, "total_count": len(items), field: shown} if field else shown)
         last = max(1, -(-len(items) // size))
-        links = [f'<{request.url.include_query_params(page=number)}>; rel="{rel}"' for rel, number in (("next", page + 1), ("last", last)) if page < last]
+        links = [
+            f'<{request.url.include_query_params(page=number)}>; rel="{rel}"'
+            for rel, number in (("next", page + 1), ("last", last))
+            if page < last
+        ]
         if links:
             answer.headers["link"] = ", ".join(links)
         return answer
@@ -121,13 +137,21 @@ class GitHub(Vendor):
 
     async def commit_statuses(self, request: Request) -> Response:
         front, sha = await self._commit(request)
-        return self._page(request, [status(self._base(request), kept) for kept in front.github["statuses"] if kept["sha"] == sha])
+        return self._page(
+            request, [status(self._base(request), kept) for kept in front.github["statuses"] if kept["sha"] == sha]
+        )
 
     async def create_commit_status(self, request: Request) -> Response:
         front, sha = await self._commit(request)
         body = await json_body(request, self)
         self._one_of(body.get("state"), COMMIT_STATES, "Status", "state")
-        kept = {"id": now(), "sha": sha, "state": body["state"], "context": body.get("context") or "default", "at": now()}
+        kept = {
+            "id": now(),
+            "sha": sha,
+            "state": body["state"],
+            "context": body.get("context") or "default",
+            "at": now(),
+        }
         kept.update({key: body.get(key) for key in ("description", "target_url")})
         front.github["statuses"].insert(0, kept)
         self.context.save()
@@ -136,12 +160,18 @@ class GitHub(Vendor):
     async def check_runs(self, request: Request) -> Response:
         front, sha = await self._commit(request)
         wanted = request.query_params.get("check_name")
-        runs = [check_run(self._base(request), kept) for kept in front.github["check_runs"] if kept["sha"] == sha and wanted in (None, kept["name"])]
+        runs = [
+            check_run(self._base(request), kept)
+            for kept in front.github["check_runs"]
+            if kept["sha"] == sha and wanted in (None, kept["name"])
+        ]
         return self._page(request, runs, "check_runs")
 
     async def pulls_of_commit(self, request: Request) -> Response:
         front, sha = await self._commit(request)
-        pulls = [one for one in front.github.get("pulls", []) if sha in (one["head"], one["merge_commit"], *one["commits"])]
+        pulls = [
+            one for one in front.github.get("pulls", []) if sha in (one["head"], one["merge_commit"], *one["commits"])
+        ]
         return self._page(request, [pull_request(self._base(request), front, one) for one in pulls])
 
     async def pull_reviews(self, request: Request) -> Response:
@@ -155,7 +185,11 @@ class GitHub(Vendor):
 
     async def list_deployments(self, request: Request) -> Response:
         front, query = self._front(request), request.query_params
-        found = [kept for kept in front.github["deployments"] if all(query.get(key) in (None, kept[key]) for key in ("sha", "ref", "task", "environment"))]
+        found = [
+            kept
+            for kept in front.github["deployments"]
+            if all(query.get(key) in (None, kept[key]) for key in ("sha", "ref", "task", "environment"))
+        ]
         return self._page(request, [deployment(self._base(request), kept) for kept in found])
 
     async def create_deployment(self, request: Request) -> Response:
@@ -171,13 +205,29 @@ class GitHub(Vendor):
         contexts = {kept["context"]: kept["state"] for kept in reversed(front.github["statuses"]) if kept["sha"] == sha}
         required = body["required_contexts"] if "required_contexts" in body else list(contexts)
         if unmet := [name for name in required if contexts.get(name) != "success"]:
-            errors = [{"resource": "Deployment", "field": "required_contexts", "code": "invalid", "contexts": [{"context": name} for name in unmet]}]
+            errors = [
+                {
+                    "resource": "Deployment",
+                    "field": "required_contexts",
+                    "code": "invalid",
+                    "contexts": [{"context": name} for name in unmet],
+                }
+            ]
             raise self.refusal(409, "", f"Conflict: Commit status checks failed for {body['ref']}.", errors=errors)
         environment = body.get("environment") or "production"
         kept = {
-            **{"id": now(), "sha": sha, "ref": body["ref"], "task": body.get("task") or "deploy", "payload": body.get("payload") or {}},
+            **{
+                "id": now(),
+                "sha": sha,
+                "ref": body["ref"],
+                "task": body.get("task") or "deploy",
+                "payload": body.get("payload") or {},
+            },
             **{"environment": environment, "description": body.get("description"), "at": now(), "statuses": []},
-            **{"transient": bool(body.get("transient_environment")), "production": body.get("production_environment", environment == "production")},
+            **{
+                "transient": bool(body.get("transient_environment")),
+                "production": body.get("production_environment", environment == "production"),
+            },
         }
         front.github["deployments"].insert(0, kept)
         self.context.save()
@@ -202,11 +252,23 @@ class GitHub(Vendor):
         body = await json_body(request, self)
         self._one_of(body.get("state"), DEPLOYMENT_STATES, "DeploymentStatus", "state")
         if len(body.get("description") or "") > 140:
-            raise self._invalid("DeploymentStatus", "description", "custom", "description is too long (maximum is 140 characters)")
-        made = {"id": now(), "at": now(), "state": body["state"], **{key: body.get(key) or "" for key in ("description", "log_url", "environment_url")}}
+            raise self._invalid(
+                "DeploymentStatus", "description", "custom", "description is too long (maximum is 140 characters)"
+            )
+        made = {
+            "id": now(),
+            "at": now(),
+            "state": body["state"],
+            **{key: body.get(key) or "" for key in ("description", "log_url", "environment_url")},
+        }
         if body["state"] == "success" and body.get("auto_inactive", True) and not kept["transient"]:
             for other in front.github["deployments"]:
-                if other is not kept and other["environment"] == kept["environment"] and other["statuses"] and other["statuses"][0]["state"] == "success":
+                if (
+                    other is not kept
+                    and other["environment"] == kept["environment"]
+                    and other["statuses"]
+                    and other["statuses"][0]["state"] == "success"
+                ):
                     other["statuses"].insert(0, {**other["statuses"][0], "id": now(), "at": now(), "state": "inactive"})
         kept["statuses"].insert(0, made)
         self.context.save()
@@ -214,7 +276,12 @@ class GitHub(Vendor):
 
     async def rate_limit(self, request: Request) -> Response:
         window = self.window
-        rate = {"limit": window.limit, "used": window.used, "remaining": window.limit - window.used, "reset": int(window.began + window.seconds)}
+        rate = {
+            "limit": window.limit,
+            "used": window.used,
+            "remaining": window.limit - window.used,
+            "reset": int(window.began + window.seconds),
+        }
         return JSONResponse({"resources": {"core": rate, "search": rate}, "rate": rate})
 
     def _one_of(self, word: Any, known: tuple[str, ...], resource: str, field: str) -> None:

@@ -47,7 +47,10 @@ SCHEMA = build_schema(Path(__file__).with_name("schema.graphql").read_text())
 
 def _errors(*messages: str, code: str = "INTERNAL_SERVER_ERROR", **more: Any) -> dict[str, Any]:
     trace = uuid.uuid4().int % 10**18
-    return {"errors": [{"message": text, "extensions": {"code": code}, "traceId": str(trace), **more} for text in messages], "data": None}
+    return {
+        "errors": [{"message": text, "extensions": {"code": code}, "traceId": str(trace), **more} for text in messages],
+        "data": None,
+    }
 
 
 class Railway(Vendor):
@@ -67,7 +70,10 @@ class Railway(Vendor):
 
     def services_for(self, wanted: Order, variables: dict[str, str], created: int) -> list[Service]:
         """Return the services of a new storefront."""
-        services = [service_of(wanted, unit, variables, key=str(uuid.uuid4()), name=unit["name"], created=created) for unit in units_of(wanted)]
+        services = [
+            service_of(wanted, unit, variables, key=str(uuid.uuid4()), name=unit["name"], created=created)
+            for unit in units_of(wanted)
+        ]
         for service in services if wanted.get("units") is None else ():
             service.settings["healthcheckPath"] = EXAMPLE[0]["health"]  # its worker answers there, too
         return services
@@ -77,13 +83,18 @@ class Railway(Vendor):
 
     def authorize(self, request: Request) -> None:
         if self.fronts(request) is None:
-            raise Refusal(200 if "graphql" in request.url.path else 401, {**_errors("Not Authorized"), "message": "Not Authorized"})
+            raise Refusal(
+                200 if "graphql" in request.url.path else 401,
+                {**_errors("Not Authorized"), "message": "Not Authorized"},
+            )
 
     def writes(self, request: Request, operation: str) -> bool:
         return SCHEMA.query_type is None or operation not in SCHEMA.query_type.fields
 
     def fronts(self, request: Request) -> list[Storefront] | None:
-        """Return the storefronts that the request's token may see: an account's token all, a project's token its own."""
+        """Return the storefronts that the request's token may see: an account's token all, a project's
+        token its own.
+        """
         fronts = [front for front in self.context.storefronts.values() if front.backend == "railway"]
         if token := request.headers.get("project-access-token"):
             return [front for front in fronts if front.project_token == token] or None
@@ -111,20 +122,32 @@ class Railway(Vendor):
         return await self.answer(request, _operation(chosen), call)
 
     async def _execute(self, request: Request, document: DocumentNode, body: dict[str, Any]) -> Response:
-        outcome = execute(SCHEMA, document, Resolvers(self, request), variable_values=body.get("variables") or {}, operation_name=body.get("operationName"))
+        outcome = execute(
+            SCHEMA,
+            document,
+            Resolvers(self, request),
+            variable_values=body.get("variables") or {},
+            operation_name=body.get("operationName"),
+        )
         result: ExecutionResult = await outcome if isawaitable(outcome) else outcome
         if not result.errors:
             return JSONResponse({"data": result.data})
         errors = [
             _errors(error.message)["errors"][0]
-            | {"path": error.path, "locations": [{"line": place.line, "column": place.column} for place in error.locations or ()]}
+            | {
+                "path": error.path,
+                "locations": [{"line": place.line, "column": place.column} for place in error.locations or ()],
+            }
             for error in result.errors
         ]
         return JSONResponse({"errors": errors, "data": result.data})
 
     async def up(self, request: Request) -> Response:
         for front in self.fronts(request) or ():
-            if (front.project, front.environment) == (request.path_params["project"], request.path_params["environment"]):
+            if (front.project, front.environment) == (
+                request.path_params["project"],
+                request.path_params["environment"],
+            ):
                 break
         else:
             raise Refusal(404, {"message": "Project or environment not found"})
@@ -132,18 +155,26 @@ class Railway(Vendor):
         if service is None:
             raise Refusal(400, {"message": "Service not found: give serviceId"})
         try:
-            files = below(unpack(self.context.blobs, await request.body(), "r:gz"), service.settings.get("rootDirectory"))
+            files = below(
+                unpack(self.context.blobs, await request.body(), "r:gz"), service.settings.get("rootDirectory")
+            )
         except NoSource as reason:
             raise Refusal(400, {"message": str(reason)}) from None
-        deployment = self.jobs.deploy(front, service, files, message=request.query_params.get("message"), reason="deploy")
+        deployment = self.jobs.deploy(
+            front, service, files, message=request.query_params.get("message"), reason="deploy"
+        )
         base = f"http://{request.headers['host']}/project/{front.project}/service/{service.id}?id={deployment.id}"
         domain = f"127.0.0.1:{service.port}" if service.port else None
-        return JSONResponse({"deploymentId": deployment.id, "url": base, "logsUrl": f"{base}&logs", "deploymentDomain": domain})
+        return JSONResponse(
+            {"deploymentId": deployment.id, "url": base, "logsUrl": f"{base}&logs", "deploymentDomain": domain}
+        )
 
 
 @lru_cache(maxsize=200)
 def _read(query: str) -> tuple[DocumentNode, list[GraphQLError]]:
-    """Return a query as a document, and what is wrong with it. Clients send the same ones again and again. Raises GraphQLError, TypeError."""
+    """Return a query as a document, and what is wrong with it. Clients send the same ones again and again.
+    Raises GraphQLError, TypeError.
+    """
     document = parse(query)
     return document, validate(SCHEMA, document)
 
@@ -219,24 +250,35 @@ class Resolvers:
         found = [
             node
             for node in self.nodes.deployments(front, services)
-            if node["status"] in (status.get("in") or [node["status"]]) and node["status"] not in (status.get("notIn") or ())
+            if node["status"] in (status.get("in") or [node["status"]])
+            and node["status"] not in (status.get("notIn") or ())
         ]
         return connection(found, **page)
 
     def deploymentSnapshot(self, info: GraphQLResolveInfo[Any], deploymentId: str) -> Node:
         return self.nodes.snapshot(*self._deployment(deploymentId))
 
-    def buildLogs(self, info: GraphQLResolveInfo[Any], deploymentId: str, limit: int = 100, filter: str = "", **_: Any) -> list[Node]:
+    def buildLogs(
+        self, info: GraphQLResolveInfo[Any], deploymentId: str, limit: int = 100, filter: str = "", **_: Any
+    ) -> list[Node]:
         front, service, deployment = self._deployment(deploymentId)
-        return [self.nodes.log(front, service, deployment, at, line) for at, line in deployment.log if filter in line][-limit:]
+        return [self.nodes.log(front, service, deployment, at, line) for at, line in deployment.log if filter in line][
+            -limit:
+        ]
 
-    def deploymentLogs(self, info: GraphQLResolveInfo[Any], deploymentId: str, limit: int = 100, filter: str = "", **_: Any) -> list[Node]:
+    def deploymentLogs(
+        self, info: GraphQLResolveInfo[Any], deploymentId: str, limit: int = 100, filter: str = "", **_: Any
+    ) -> list[Node]:
         front, service, deployment = self._deployment(deploymentId)
         file = self.jobs.log_file(deployment)
         lines = file.read_text(errors="replace").splitlines() if file.exists() else []
-        return [self.nodes.log(front, service, deployment, deployment.changed, line) for line in lines if filter in line][-limit:]
+        return [
+            self.nodes.log(front, service, deployment, deployment.changed, line) for line in lines if filter in line
+        ][-limit:]
 
-    def httpMetricsGroupedByStatus(self, info: GraphQLResolveInfo[Any], environmentId: str, serviceId: str, **when: Any) -> list[Node]:
+    def httpMetricsGroupedByStatus(
+        self, info: GraphQLResolveInfo[Any], environmentId: str, serviceId: str, **when: Any
+    ) -> list[Node]:
         service = self._service(serviceId, environmentId)[1]
         since, until = (datetime.fromisoformat(when[name]).timestamp() for name in ("startDate", "endDate"))
         found: dict[str, list[Node]] = {}
@@ -251,12 +293,20 @@ class Resolvers:
     def regions(self, info: GraphQLResolveInfo[Any], **_: Any) -> list[Node]:
         return regions()
 
-    def serviceInstanceAutoDeployStatus(self, info: GraphQLResolveInfo[Any], environmentId: str, serviceId: str, **_: Any) -> Node:
+    def serviceInstanceAutoDeployStatus(
+        self, info: GraphQLResolveInfo[Any], environmentId: str, serviceId: str, **_: Any
+    ) -> Node:
         service = self._service(serviceId, environmentId)[1]
         able = bool(service.source.get("repo"))
-        return {"enabled": able and service.auto_deploy, "canEnable": able, "reason": None if able else "Service is not connected to a repository"}
+        return {
+            "enabled": able and service.auto_deploy,
+            "canEnable": able,
+            "reason": None if able else "Service is not connected to a repository",
+        }
 
-    def variables(self, info: GraphQLResolveInfo[Any], projectId: str, environmentId: str, serviceId: str | None = None, **_: Any) -> dict[str, str]:
+    def variables(
+        self, info: GraphQLResolveInfo[Any], projectId: str, environmentId: str, serviceId: str | None = None, **_: Any
+    ) -> dict[str, str]:
         front = self._front(project=projectId, environment=environmentId)
         if serviceId is None:
             return {}
@@ -277,7 +327,15 @@ class Resolvers:
         if not self.nodes.can_roll_back(service, target):
             raise GraphQLError("Deployment cannot be rolled back to")
         service.variables = dict(target.variables)
-        self.jobs.deploy(front, service, target.files, message=target.message, reason="rollback", image=target.image, meta=target.meta)
+        self.jobs.deploy(
+            front,
+            service,
+            target.files,
+            message=target.message,
+            reason="rollback",
+            image=target.image,
+            meta=target.meta,
+        )
         return True
 
     async def deploymentStop(self, info: GraphQLResolveInfo[Any], id: str) -> bool:
@@ -301,22 +359,30 @@ class Resolvers:
         front, service, deployment = self._deployment(id)
         return self.nodes.deployment(front, service, self.jobs.redeploy(front, service, deployment))
 
-    def serviceInstanceDeployV2(self, info: GraphQLResolveInfo[Any], environmentId: str, serviceId: str, commitSha: str | None = None) -> str:
+    def serviceInstanceDeployV2(
+        self, info: GraphQLResolveInfo[Any], environmentId: str, serviceId: str, commitSha: str | None = None
+    ) -> str:
         front, service = self._service(serviceId, environmentId)
         try:
             if commitSha:
                 return self.railway.source.deploy(front, service, commitSha).id
-            return (self.railway.source.deploy_image if service.source.get("image") else self._redeploy_latest)(front, service).id
+            return (self.railway.source.deploy_image if service.source.get("image") else self._redeploy_latest)(
+                front, service
+            ).id
         except NoSource as reason:
             raise GraphQLError(str(reason)) from None
 
-    def serviceInstanceDeploy(self, info: GraphQLResolveInfo[Any], environmentId: str, serviceId: str, **_: Any) -> bool:
+    def serviceInstanceDeploy(
+        self, info: GraphQLResolveInfo[Any], environmentId: str, serviceId: str, **_: Any
+    ) -> bool:
         return bool(self.serviceInstanceDeployV2(info, environmentId, serviceId))
 
     def serviceInstanceRedeploy(self, info: GraphQLResolveInfo[Any], environmentId: str, serviceId: str) -> bool:
         return bool(self._redeploy_latest(*self._service(serviceId, environmentId)))
 
-    def serviceInstanceUpdate(self, info: GraphQLResolveInfo[Any], serviceId: str, input: dict[str, Any], environmentId: str | None = None) -> bool:
+    def serviceInstanceUpdate(
+        self, info: GraphQLResolveInfo[Any], serviceId: str, input: dict[str, Any], environmentId: str | None = None
+    ) -> bool:
         _unused, service = self._service(serviceId, environmentId)
         update(service, input)
         self.railway.context.save()
@@ -337,16 +403,22 @@ class Resolvers:
         self.railway.context.save()
         return self.nodes.service(front, service)
 
-    def environmentPatchCommit(self, info: GraphQLResolveInfo[Any], environmentId: str, patch: dict[str, Any] | None = None, **_: Any) -> str:
+    def environmentPatchCommit(
+        self, info: GraphQLResolveInfo[Any], environmentId: str, patch: dict[str, Any] | None = None, **_: Any
+    ) -> str:
         return self._apply(self._front(environment=environmentId), patch or {}, deploys=True)
 
-    def environmentStageChanges(self, info: GraphQLResolveInfo[Any], environmentId: str, input: dict[str, Any], merge: bool = False) -> Node:
+    def environmentStageChanges(
+        self, info: GraphQLResolveInfo[Any], environmentId: str, input: dict[str, Any], merge: bool = False
+    ) -> Node:
         front = self._front(environment=environmentId)
         front.staged = stage(front.staged if merge else {}, input)
         self.railway.context.save()
         return self.nodes.staged(front)
 
-    def environmentPatchCommitStaged(self, info: GraphQLResolveInfo[Any], environmentId: str, skipDeploys: bool = False, **_: Any) -> str:
+    def environmentPatchCommitStaged(
+        self, info: GraphQLResolveInfo[Any], environmentId: str, skipDeploys: bool = False, **_: Any
+    ) -> str:
         front = self._front(environment=environmentId)
         if not front.staged:
             raise GraphQLError("No staged changes to commit")
@@ -374,7 +446,9 @@ class Resolvers:
         """Change a service's variables, and redeploy it when anything changed, unless the caller skips that."""
         front, service = self._service(input.get("serviceId"), input["environmentId"])
         before = service.variables
-        service.variables = {key: value for key, value in {**({} if replace else before), **values}.items() if key != without}
+        service.variables = {
+            key: value for key, value in {**({} if replace else before), **values}.items() if key != without
+        }
         self.railway.context.save()
         if service.variables != before and not input.get("skipDeploys") and service.live:
             self.jobs.redeploy(front, service, service.deployments[service.live])

@@ -18,7 +18,8 @@ from ...units import Unit
 
 UNFINISHED = ("QUEUED", "INITIALIZING", "BUILDING", "DEPLOYING")
 DEFAULT_TIMEOUT = 300  # seconds for a health check; the vendor's own
-BUILD_VARIABLES = ("NODE_ENV", "NEXT_PUBLIC_")  # by how they begin; a build that held secrets or ports could not be kept by content
+# by how they begin; a build that held secrets or ports could not be kept by content
+BUILD_VARIABLES = ("NODE_ENV", "NEXT_PUBLIC_")
 
 
 class RailwayJobs:
@@ -34,20 +35,34 @@ class RailwayJobs:
         return self.context.folder / "units" / f"{deployment.id}.log"
 
     def deploy(
-        self, front: Storefront, service: Service, files: dict[str, str], *, message: str | None, reason: str, image: str = "",
+        self, front: Storefront, service: Service, files: dict[str, str], *, message: str | None, reason: str, image: str = "",  # noqa: E501
         variables: dict[str, str] | None = None, meta: dict[str, str] | None = None,
     ) -> UnitDeployment:  # fmt: skip
-        """Add a deployment with the service's variables of this moment, or with ``variables``, and start its pipeline."""
+        """Add a deployment with the service's variables of this moment, or with ``variables``, and start
+        its pipeline.
+        """
         kept = dict(service.variables if variables is None else variables)
-        deployment = UnitDeployment(str(uuid.uuid4()), now(), files, kept, message, reason, effect.get(), image, changed=now(), meta=meta or {})
+        deployment = UnitDeployment(
+            str(uuid.uuid4()), now(), files, kept, message, reason, effect.get(), image, changed=now(), meta=meta or {}
+        )
         service.deployments[deployment.id] = deployment
         self.context.save()
         self._begin(front, service, deployment)
         return deployment
 
-    def redeploy(self, front: Storefront, service: Service, original: UnitDeployment, reason: str = "redeploy") -> UnitDeployment:
+    def redeploy(
+        self, front: Storefront, service: Service, original: UnitDeployment, reason: str = "redeploy"
+    ) -> UnitDeployment:
         """Deploy the files of ``original`` again, with the current variables."""
-        return self.deploy(front, service, original.files, message=original.message, reason=reason, image=original.image, meta=original.meta)
+        return self.deploy(
+            front,
+            service,
+            original.files,
+            message=original.message,
+            reason=reason,
+            image=original.image,
+            meta=original.meta,
+        )
 
     async def cancel(self, deployment: UnitDeployment) -> None:
         if task := self._pipelines.get(deployment.id):
@@ -107,7 +122,9 @@ class RailwayJobs:
             try:
                 if deployment.effect == "build_fails":
                     raise BuildFailed('Command "npm run build" exited with 1')
-                kept = {name: value for name, value in deployment.variables.items() if name.startswith(BUILD_VARIABLES)} | service.build_variables
+                kept = {
+                    name: value for name, value in deployment.variables.items() if name.startswith(BUILD_VARIABLES)
+                } | service.build_variables
                 deployment.log.clear()
                 recipe = Recipe(deployment.files, kept, service.settings.get("buildCommand") or "")
                 deployment.image = await self.context.builder.build(recipe, lambda line: self._tell(deployment, line))
@@ -133,14 +150,18 @@ class RailwayJobs:
                 **deployment.variables,
                 **self._told(front, service, deployment),
             }
-            await self.context.builder.run(["/bin/sh", "-c", command], app, env, lambda line: self._tell(deployment, line))
+            await self.context.builder.run(
+                ["/bin/sh", "-c", command], app, env, lambda line: self._tell(deployment, line)
+            )
 
     def _fail(self, deployment: UnitDeployment, failure: BuildFailed) -> None:
         self._tell(deployment, f"Error: {failure}")
         self._status(deployment, "FAILED")
 
     async def _serve(self, front: Storefront, service: Service, deployment: UnitDeployment) -> None:
-        """Start the process; let the domain point at it once it is healthy, and only then end the one before. A cron job starts no process."""
+        """Start the process; let the domain point at it once it is healthy, and only then end the one
+        before. A cron job starts no process.
+        """
         if service.kind == "cron":
             before, service.live, deployment.served = service.live, deployment.id, True
             self._status(deployment, "SUCCESS")
@@ -148,11 +169,19 @@ class RailwayJobs:
                 self._status(service.deployments[before], "REMOVED")
             return
         unit = self._starting[deployment.id] = await self._start(front, service, deployment)
-        seconds = 0 if deployment.effect in ("unhealthy", "crashes") else service.settings["healthcheckTimeout"] or DEFAULT_TIMEOUT
+        seconds = (
+            0
+            if deployment.effect in ("unhealthy", "crashes")
+            else service.settings["healthcheckTimeout"] or DEFAULT_TIMEOUT
+        )
         healthy = await self.context.units.healthy(unit, service.settings["healthcheckPath"], seconds)
         if not healthy:
             status = "CRASHED" if deployment.effect == "crashes" or not unit.running else "FAILED"
-            ended = "The process ended." if status == "CRASHED" else f"{service.settings['healthcheckPath']} did not answer 200 within {seconds} s."
+            ended = (
+                "The process ended."
+                if status == "CRASHED"
+                else f"{service.settings['healthcheckPath']} did not answer 200 within {seconds} s."
+            )
             self._tell(deployment, f"1/1 replicas never became healthy! Healthcheck failed: {ended}")
             self._status(deployment, status)
             del self._starting[deployment.id]
@@ -203,8 +232,16 @@ class RailwayJobs:
     def _told(self, front: Storefront, service: Service, deployment: UnitDeployment) -> dict[str, str]:
         """The variables that the vendor sets by itself."""
         return {
-            **{"RAILWAY_PROJECT_ID": front.project, "RAILWAY_ENVIRONMENT_ID": front.environment, "RAILWAY_ENVIRONMENT_NAME": "production"},
-            **{"RAILWAY_SERVICE_ID": service.id, "RAILWAY_SERVICE_NAME": service.name, "RAILWAY_DEPLOYMENT_ID": deployment.id},
+            **{
+                "RAILWAY_PROJECT_ID": front.project,
+                "RAILWAY_ENVIRONMENT_ID": front.environment,
+                "RAILWAY_ENVIRONMENT_NAME": "production",
+            },
+            **{
+                "RAILWAY_SERVICE_ID": service.id,
+                "RAILWAY_SERVICE_NAME": service.name,
+                "RAILWAY_DEPLOYMENT_ID": deployment.id,
+            },
         }
 
     async def _step(self, deployment: UnitDeployment, status: str) -> None:
@@ -221,4 +258,9 @@ class RailwayJobs:
 
 def runs(service: Service, deployment: UnitDeployment) -> bool:
     """Return whether this deployment's process should run."""
-    return service.live == deployment.id and not deployment.stopped and deployment.status == "SUCCESS" and service.kind != "cron"
+    return (
+        service.live == deployment.id
+        and not deployment.stopped
+        and deployment.status == "SUCCESS"
+        and service.kind != "cron"
+    )

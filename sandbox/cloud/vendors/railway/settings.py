@@ -16,7 +16,10 @@ BUILD = ("buildCommand", "builder", "dockerfilePath", "watchPatterns")
 
 
 def regions() -> list[dict[str, Any]]:
-    return [{"country": country, "name": name, "location": name.rpartition("-")[0], "region": name} for name, country in REGIONS.items()]
+    return [
+        {"country": country, "name": name, "location": name.rpartition("-")[0], "region": name}
+        for name, country in REGIONS.items()
+    ]
 
 
 def replicas(service: Service) -> dict[str, dict[str, int]]:
@@ -24,7 +27,11 @@ def replicas(service: Service) -> dict[str, dict[str, int]]:
 
 
 def config(front: Storefront, decrypted: bool) -> dict[str, Any]:
-    return {"services": {service.id: _service(service, decrypted) for service in front.services.values()}, "sharedVariables": {}, "volumes": {}}
+    return {
+        "services": {service.id: _service(service, decrypted) for service in front.services.values()},
+        "sharedVariables": {},
+        "volumes": {},
+    }
 
 
 def _service(service: Service, decrypted: bool) -> dict[str, Any]:
@@ -34,12 +41,16 @@ def _service(service: Service, decrypted: bool) -> dict[str, Any]:
         "source": source,
         "deploy": {**deploy, "multiRegionConfig": replicas(service)},
         "build": {name: service.settings[name] for name in BUILD if name in service.settings},
-        "variables": {name: {"value": value if decrypted else "encrypted"} for name, value in service.variables.items()},
+        "variables": {
+            name: {"value": value if decrypted else "encrypted"} for name, value in service.variables.items()
+        },
     }
 
 
 def update(service: Service, wanted: Mapping[str, Any]) -> None:
-    """Take over settings as ``serviceInstanceUpdate`` does: one that names no regions puts the service back to one replica."""
+    """Take over settings as ``serviceInstanceUpdate`` does: one that names no regions puts the service back
+    to one replica.
+    """
     wanted = dict(wanted)
     if source := wanted.pop("source", None):
         service.source = {key: value for key, value in source.items() if value}
@@ -63,7 +74,9 @@ def patch(service: Service, wanted: Mapping[str, Any]) -> bool:
     settings = {**wanted.get("build", {}), **wanted.get("deploy", {})}
     if named := settings.pop("multiRegionConfig", None):
         merged = {**replicas(service), **named}
-        settings["multiRegionConfig"] = {region: told for region, told in merged.items() if told and told.get("numReplicas")}
+        settings["multiRegionConfig"] = {
+            region: told for region, told in merged.items() if told and told.get("numReplicas")
+        }
     service.settings.update(settings)
     for name, told in wanted.get("variables", {}).items():
         if told is None:

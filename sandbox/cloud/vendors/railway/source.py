@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where Railway's deployments come from: an uploaded archive, or a commit of the repository that a service is connected to."""
+"""Where Railway's deployments come from: an uploaded archive, or a commit of the repository that a service
+is connected to.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ class NoSource(Exception):
 
 
 def unpack(blobs: Blobs, archive: bytes, mode: str) -> dict[str, str]:
-    """Store the files and links of an archive and return path → entry. Raises NoSource for what is none, or reaches outside."""
+    """Store the files and links of an archive and return path → entry. Raises NoSource for what is none, or
+    reaches outside.
+    """
     files = {}
     try:
         with tarfile.open(fileobj=io.BytesIO(archive), mode=mode) as tar:  # type: ignore[call-overload]
@@ -44,17 +48,25 @@ def unpack(blobs: Blobs, archive: bytes, mode: str) -> dict[str, str]:
 def below(files: dict[str, str], root: str | None) -> dict[str, str]:
     """Return the files below a service's root directory, by their paths there."""
     start = PurePosixPath((root or "").strip("/"))
-    return {str(PurePosixPath(path).relative_to(start)): digest for path, digest in files.items() if PurePosixPath(path).is_relative_to(start)}
+    return {
+        str(PurePosixPath(path).relative_to(start)): digest
+        for path, digest in files.items()
+        if PurePosixPath(path).is_relative_to(start)
+    }
 
 
 class RailwaySource:
-    """Repositories are folders on this machine; what a service is connected to is called ``owner/name`` all the same."""
+    """Repositories are folders on this machine; what a service is connected to is called ``owner/name`` all
+    the same.
+    """
 
     def __init__(self, jobs: RailwayJobs) -> None:
         self.jobs, self.context = jobs, jobs.context
 
     def connect_service(self, front: Storefront, wanted: dict[str, Any]) -> Service:
-        """Connect a service to a repository. Raises KeyError for what is missing, StopIteration for a service that is not there."""
+        """Connect a service to a repository. Raises KeyError for what is missing, StopIteration for a
+        service that is not there.
+        """
         service = front.service(wanted["service"])
         service.source = {"repo": wanted.get("repo", "example/shop"), "branch": wanted.get("branch", "main")}
         service.repository, service.auto_deploy = wanted["repository"], bool(wanted.get("auto_deploy", True))
@@ -64,7 +76,9 @@ class RailwaySource:
         return service
 
     def push(self, front: Storefront, commit: str, repository: str) -> list[str]:
-        """Deploy ``commit`` to each service that deploys pushes by itself; return the deployments' ids. The push is to the service's branch."""
+        """Deploy ``commit`` to each service that deploys pushes by itself; return the deployments' ids. The
+        push is to the service's branch.
+        """
         made = []
         for service in front.services.values():
             if service.source.get("repo") and service.auto_deploy:
@@ -85,7 +99,9 @@ class RailwaySource:
         return self.jobs.deploy(front, service, files, message=None, reason="deploy", meta=meta)
 
     def deploy_image(self, front: Storefront, service: Service) -> UnitDeployment:
-        """Run the service's image. The only ones there are, are builds of this sandbox, by their digests. Raises NoSource."""
+        """Run the service's image. The only ones there are, are builds of this sandbox, by their digests.
+        Raises NoSource.
+        """
         image = service.source["image"]
         key = image.partition("@sha256:")[2]
         if not key.isalnum() or not self.context.builder.folder(key).is_dir():

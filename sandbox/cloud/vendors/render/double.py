@@ -70,7 +70,9 @@ class Render(Vendor):
 
     def rate_limited(self, fault: Fault) -> Response:
         answer = self.refusal(429, "rate_limited", "Rate limit exceeded").response
-        answer.headers.update({"ratelimit-limit": "400", "ratelimit-remaining": "0", "ratelimit-reset": f"{fault.retry_after:g}"})
+        answer.headers.update(
+            {"ratelimit-limit": "400", "ratelimit-remaining": "0", "ratelimit-reset": f"{fault.retry_after:g}"}
+        )
         return answer
 
     def authorize(self, request: Request) -> None:
@@ -82,23 +84,51 @@ class Render(Vendor):
     def services_for(self, wanted: Body, variables: dict[str, str], created: int) -> list[Service]:
         """Return the services of a new storefront. Raises KeyError on a missing key."""
         shared: Body = {
-            **{"repository": wanted["repository"], "branch": "main", "image": None, "buildCommand": "", "autoscaling": None},
-            **{"autoDeploy": "no", "suspended": False, "numInstances": 1, "maintenanceMode": {"enabled": False, "uri": ""}},
+            **{
+                "repository": wanted["repository"],
+                "branch": "main",
+                "image": None,
+                "buildCommand": "",
+                "autoscaling": None,
+            },
+            **{
+                "autoDeploy": "no",
+                "suspended": False,
+                "numInstances": 1,
+                "maintenanceMode": {"enabled": False, "uri": ""},
+            },
         }
         services = []
         for unit in units_of(wanted):
-            service = service_of(wanted, unit, variables, key=identifier("srv-"), name=f"{wanted['name']}-{unit['name']}", created=created)
+            service = service_of(
+                wanted,
+                unit,
+                variables,
+                key=identifier("srv-"),
+                name=f"{wanted['name']}-{unit['name']}",
+                created=created,
+            )
             root = unit.get("root", wanted.get("root_directory", "apps/backend"))
-            service.settings = {**shared, **service.settings, "unit": unit["name"], "rootDir": root, "preDeployCommand": unit.get("pre_deploy") or ""}
+            service.settings = {
+                **shared,
+                **service.settings,
+                "unit": unit["name"],
+                "rootDir": root,
+                "preDeployCommand": unit.get("pre_deploy") or "",
+            }
             services.append(service)
         return services
 
     async def push(self, front: Storefront, revision: str, repository: str = "") -> list[str]:
-        """Handle a new commit on the branch, as from Git's webhook, and return the deploys that it starts. Each service has its own repository."""
+        """Handle a new commit on the branch, as from Git's webhook, and return the deploys that it starts.
+        Each service has its own repository.
+        """
         made: list[UnitDeployment] = []
         for service in front.services.values() if front.backend == "render" else ():
             if service.settings["autoDeploy"] == "yes" and not service.settings["suspended"]:
-                made.append(await self.jobs.make(front, service, await self._commit(service, revision), trigger="new_commit"))
+                made.append(
+                    await self.jobs.make(front, service, await self._commit(service, revision), trigger="new_commit")
+                )
         return [deployment.id for deployment in made]
 
     # Services
@@ -108,7 +138,12 @@ class Render(Vendor):
 
     async def list_services(self, request: Request) -> Response:
         names = request.query_params.getlist("name")
-        found = [service_node(front, service) for front in self._fronts() for service in front.services.values() if not names or service.name in names]
+        found = [
+            service_node(front, service)
+            for front in self._fronts()
+            for service in front.services.values()
+            if not names or service.name in names
+        ]
         return self._page(request, found, "service")
 
     async def service(self, request: Request) -> Response:
@@ -124,7 +159,9 @@ class Render(Vendor):
         if body.get("autoDeploy", "no") not in ("yes", "no"):
             raise self.refusal(400, "bad_request", "autoDeploy must be yes or no")
         mode = details.get("maintenanceMode", {"enabled": False, "uri": ""})
-        if ("maintenanceMode" in details and not service.port) or [type(mode.get(key)) for key in ("enabled", "uri")] != [bool, str]:
+        if ("maintenanceMode" in details and not service.port) or [
+            type(mode.get(key)) for key in ("enabled", "uri")
+        ] != [bool, str]:
             raise self.refusal(400, "bad_request", "maintenanceMode needs a web service, enabled and uri")
         if "healthCheckPath" in details:
             details["healthcheckPath"] = details.pop("healthCheckPath") or None
@@ -176,7 +213,9 @@ class Render(Vendor):
         _unused, service = self._service(request)
         wanted = request.query_params.getlist("status")
         newest = sorted(service.deployments.values(), key=lambda deployment: -deployment.created)
-        found = [node for node in (deploy_node(service, item) for item in newest) if not wanted or node["status"] in wanted]
+        found = [
+            node for node in (deploy_node(service, item) for item in newest) if not wanted or node["status"] in wanted
+        ]
         return self._page(request, found, "deploy")
 
     async def deploy(self, request: Request) -> Response:
@@ -218,7 +257,9 @@ class Render(Vendor):
             raise self.refusal(404, "not_found", "deploy not found")
         if not target.served or not target.image:
             raise self.refusal(400, "bad_request", "cannot roll back to this deploy")
-        made = await self.jobs.make(front, service, _source(target), trigger="rollback", image=target.image, variables=target.variables)
+        made = await self.jobs.make(
+            front, service, _source(target), trigger="rollback", image=target.image, variables=target.variables
+        )
         return JSONResponse(deploy_node(service, made), 201)
 
     # Variables
@@ -238,7 +279,9 @@ class Render(Vendor):
 
     async def get_env(self, request: Request) -> Response:
         _unused, service = self._service(request)
-        return JSONResponse({"key": self._key(request, service), "value": service.variables[self._key(request, service)]})
+        return JSONResponse(
+            {"key": self._key(request, service), "value": service.variables[self._key(request, service)]}
+        )
 
     async def upsert_env(self, request: Request) -> Response:
         _unused, service = self._service(request)
@@ -271,12 +314,18 @@ class Render(Vendor):
             within = query.get("startTime", "") <= line["timestamp"] <= query.get("endTime", "9")
             return within and (not types or labels["type"] in types) and all(text in line["message"] for text in texts)
 
-        chosen = [line for line in sorted(found, key=lambda line: line["timestamp"], reverse=query.get("direction") != "forward") if fits(line)]
+        chosen = [
+            line
+            for line in sorted(found, key=lambda line: line["timestamp"], reverse=query.get("direction") != "forward")
+            if fits(line)
+        ]
         limit = self._limit(request)
         page, more = chosen[:limit], len(chosen) > limit
         # A page begins with the time of the line after the last: lines of one time are told apart by theirs.
         last = chosen[limit]["timestamp"] if more else iso(now())
-        return JSONResponse({"hasMore": more, "nextStartTime": query.get("startTime", iso(0)), "nextEndTime": last, "logs": page})
+        return JSONResponse(
+            {"hasMore": more, "nextStartTime": query.get("startTime", iso(0)), "nextEndTime": last, "logs": page}
+        )
 
     # How a request is read, and a list answered
 
@@ -308,12 +357,21 @@ class Render(Vendor):
     async def _commit(self, service: Service, revision: str) -> Commit:
         settings = service.settings
         try:
-            return await asyncio.to_thread(read_commit, Path(settings["repository"]), revision, settings["rootDir"], self.context.blobs)
+            return await asyncio.to_thread(
+                read_commit, Path(settings["repository"]), revision, settings["rootDir"], self.context.blobs
+            )
         except UnknownCommit:
-            raise self.refusal(400, "bad_request", f"commit {revision} was not found in the repository of {service.name}") from None
+            raise self.refusal(
+                400, "bad_request", f"commit {revision} was not found in the repository of {service.name}"
+            ) from None
 
     def _variables(self, request: Request, service: Service) -> Response:
-        return self._page(request, [{"key": key, "value": value} for key, value in sorted(service.variables.items())], "envVar", lambda item: item["key"])
+        return self._page(
+            request,
+            [{"key": key, "value": value} for key, value in sorted(service.variables.items())],
+            "envVar",
+            lambda item: item["key"],
+        )
 
     def _limit(self, request: Request) -> int:
         limit = request.query_params.get("limit", "20")
@@ -321,7 +379,9 @@ class Render(Vendor):
             raise self.refusal(400, "bad_request", "limit must be between 1 and 100")
         return int(limit)
 
-    def _page(self, request: Request, items: list[Body], name: str, key: Callable[[Body], str] = lambda item: item["id"]) -> Response:
+    def _page(
+        self, request: Request, items: list[Body], name: str, key: Callable[[Body], str] = lambda item: item["id"]
+    ) -> Response:
         """Answer with the page that follows the cursor; the cursor of an item names it."""
         cursor = request.query_params.get("cursor")
         keys = [key(item) for item in items]

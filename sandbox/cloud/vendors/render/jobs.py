@@ -20,7 +20,13 @@ from ..railway.jobs import UNFINISHED, RailwayJobs, runs
 from .source import Commit
 
 # How the stages of a deployment are called at Render; the rest follows from what became of it: see status().
-WORDS = {"QUEUED": "created", "INITIALIZING": "queued", "BUILDING": "build_in_progress", "DEPLOYING": "update_in_progress", "SUCCESS": "live"}
+WORDS = {
+    "QUEUED": "created",
+    "INITIALIZING": "queued",
+    "BUILDING": "build_in_progress",
+    "DEPLOYING": "update_in_progress",
+    "SUCCESS": "live",
+}
 _ALPHABET = string.ascii_lowercase + string.digits
 
 
@@ -33,7 +39,13 @@ def status(service: Service, deployment: UnitDeployment) -> str:
     if deployment.status == "CRASHED" and service.live == deployment.id:
         return "live"  # Render starts it again and again, and the deploy keeps its word
     if deployment.status in ("FAILED", "CRASHED"):
-        return "pre_deploy_failed" if deployment.effect == "pre_deploy_failed" else "update_failed" if deployment.image else "build_failed"
+        return (
+            "pre_deploy_failed"
+            if deployment.effect == "pre_deploy_failed"
+            else "update_failed"
+            if deployment.image
+            else "build_failed"
+        )
     if deployment.status in ("REMOVING", "REMOVED"):
         return "deactivated" if deployment.served else "canceled"
     return "pre_deploy_in_progress" if deployment.status == "PREPARING" else WORDS[deployment.status]
@@ -47,18 +59,37 @@ class RenderJobs(RailwayJobs):
 
     async def resume(self, front: Storefront) -> None:
         for deployment in (item for service in front.services.values() for item in service.deployments.values()):
-            deployment.status = "BUILDING" if deployment.status == "PREPARING" else deployment.status  # a deployment in progress starts again
+            # a deployment in progress starts again
+            deployment.status = "BUILDING" if deployment.status == "PREPARING" else deployment.status
         await super().resume(front)
 
     async def make(
-        self, front: Storefront, service: Service, commit: Commit, *, trigger: str, image: str = "", variables: dict[str, str] | None = None
+        self,
+        front: Storefront,
+        service: Service,
+        commit: Commit,
+        *,
+        trigger: str,
+        image: str = "",
+        variables: dict[str, str] | None = None,
     ) -> UnitDeployment:
         """Deploy a commit, or with ``image`` what was built of it already; deployments in progress are canceled."""
         for other in list(service.deployments.values()):
             if other.status in (*UNFINISHED, "PREPARING"):
                 await self.cancel(other)
         kept = dict(service.variables if variables is None else variables)
-        deployment = UnitDeployment(identifier("dep-"), now(), commit.files, kept, commit.message, trigger, effect.get(), image, commit.node, changed=now())
+        deployment = UnitDeployment(
+            identifier("dep-"),
+            now(),
+            commit.files,
+            kept,
+            commit.message,
+            trigger,
+            effect.get(),
+            image,
+            commit.node,
+            changed=now(),
+        )
         service.deployments[deployment.id] = deployment
         self.context.save()
         self._begin(front, service, deployment)
@@ -96,8 +127,15 @@ class RenderJobs(RailwayJobs):
         await asyncio.gather(super().stop(deployment), *(self.context.units.stop(unit) for unit in more))
 
     async def stop_units(self, front: Storefront, keep: set[str]) -> None:
-        more = [unit for service in front.services.values() for key in service.deployments for unit in self.more.pop(key, [])]
-        await asyncio.gather(super().stop_units(front, keep), *(self.context.units.stop(unit, drain=1, grace=2) for unit in more))
+        more = [
+            unit
+            for service in front.services.values()
+            for key in service.deployments
+            for unit in self.more.pop(key, [])
+        ]
+        await asyncio.gather(
+            super().stop_units(front, keep), *(self.context.units.stop(unit, drain=1, grace=2) for unit in more)
+        )
 
     async def _before(self, front: Storefront, service: Service, deployment: UnitDeployment) -> None:
         command = service.settings.get("preDeployCommand") or ""
@@ -105,11 +143,20 @@ class RenderJobs(RailwayJobs):
             return
         self._status(deployment, "PREPARING")
         app = self.context.builder.folder(deployment.image)
-        told = {"HOME": str(self.context.folder), "PATH": self.context.builder.search_path(app), **self._told(front, service, deployment)}
+        told = {
+            "HOME": str(self.context.folder),
+            "PATH": self.context.builder.search_path(app),
+            **self._told(front, service, deployment),
+        }
         try:
             if deployment.effect == "pre_deploy_fails":
                 raise BuildFailed("The pre-deploy command exited with 1")
-            await self.context.builder.run(["/bin/sh", "-c", command], app, {**deployment.variables, **told}, lambda line: self._tell(deployment, line))
+            await self.context.builder.run(
+                ["/bin/sh", "-c", command],
+                app,
+                {**deployment.variables, **told},
+                lambda line: self._tell(deployment, line),
+            )
         except BuildFailed:
             deployment.effect = "pre_deploy_failed"
             raise
@@ -117,7 +164,12 @@ class RenderJobs(RailwayJobs):
 
     def _told(self, front: Storefront, service: Service, deployment: UnitDeployment) -> dict[str, str]:
         return {
-            **{"RENDER": "true", "RENDER_SERVICE_ID": service.id, "RENDER_SERVICE_NAME": service.name, "RENDER_GIT_COMMIT": deployment.commit.get("id", "")},
+            **{
+                "RENDER": "true",
+                "RENDER_SERVICE_ID": service.id,
+                "RENDER_SERVICE_NAME": service.name,
+                "RENDER_GIT_COMMIT": deployment.commit.get("id", ""),
+            },
             **{"IS_PULL_REQUEST": "false", "RENDER_SERVICE_TYPE": "web" if service.port else "worker"},
         }
 
@@ -145,7 +197,9 @@ class RenderJobs(RailwayJobs):
         try:
             while len(more) + len(fresh) < wanted:
                 fresh.append(await self._start(front, service, deployment))
-            await asyncio.gather(*(self.context.units.healthy(unit, service.settings["healthcheckPath"], 20) for unit in fresh))
+            await asyncio.gather(
+                *(self.context.units.healthy(unit, service.settings["healthcheckPath"], 20) for unit in fresh)
+            )
             if runs(service, deployment):  # it may have been stopped or followed by another one meanwhile
                 more.extend(fresh)
                 fresh = []

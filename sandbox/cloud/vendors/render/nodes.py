@@ -22,22 +22,53 @@ OWNER = {"id": "tea-sandbox0000000000000", "name": "Sandbox", "email": "sandbox@
 def service_node(front: Storefront, service: Service) -> Node:
     settings = service.settings
     details: Node = {
-        **{"buildPlan": "starter", "plan": "starter", "region": "frankfurt", "env": "node", "runtime": "node", "numInstances": settings["numInstances"]},
+        **{
+            "buildPlan": "starter",
+            "plan": "starter",
+            "region": "frankfurt",
+            "env": "node",
+            "runtime": "node",
+            "numInstances": settings["numInstances"],
+        },
         "envSpecificDetails": {
-            **{"buildCommand": settings["buildCommand"] or "npm ci && npm run build", "startCommand": settings["startCommand"]},
+            **{
+                "buildCommand": settings["buildCommand"] or "npm ci && npm run build",
+                "startCommand": settings["startCommand"],
+            },
             **{"preDeployCommand": settings["preDeployCommand"]},
         },
     }
     if settings["autoscaling"]:
         details["autoscaling"] = settings["autoscaling"]
     if service.port:
-        details |= {"healthCheckPath": settings["healthcheckPath"] or "", "maintenanceMode": settings["maintenanceMode"]}
+        details |= {
+            "healthCheckPath": settings["healthcheckPath"] or "",
+            "maintenanceMode": settings["maintenanceMode"],
+        }
         details |= {"openPorts": [{"port": service.port, "protocol": "TCP"}], "url": f"http://127.0.0.1:{service.port}"}
     return {
-        **{"id": service.id, "name": service.name, "slug": service.name, "ownerId": OWNER["id"], "dashboardUrl": f"https://dashboard.render.com/{service.id}"},
-        **{"autoDeploy": settings["autoDeploy"], "branch": settings["branch"], "repo": f"file://{settings['repository']}", "rootDir": settings["rootDir"]},
-        **{"type": "web_service" if service.port else "background_worker", "notifyOnFail": "default", "serviceDetails": details},
-        **{"suspended": "suspended" if settings["suspended"] else "not_suspended", "suspenders": ["user"] if settings["suspended"] else []},
+        **{
+            "id": service.id,
+            "name": service.name,
+            "slug": service.name,
+            "ownerId": OWNER["id"],
+            "dashboardUrl": f"https://dashboard.render.com/{service.id}",
+        },
+        **{
+            "autoDeploy": settings["autoDeploy"],
+            "branch": settings["branch"],
+            "repo": f"file://{settings['repository']}",
+            "rootDir": settings["rootDir"],
+        },
+        **{
+            "type": "web_service" if service.port else "background_worker",
+            "notifyOnFail": "default",
+            "serviceDetails": details,
+        },
+        **{
+            "suspended": "suspended" if settings["suspended"] else "not_suspended",
+            "suspenders": ["user"] if settings["suspended"] else [],
+        },
         **{"createdAt": iso(service.created), "updatedAt": iso(service.created), "environmentId": front.environment},
     }
 
@@ -56,14 +87,19 @@ def deploy_node(service: Service, deployment: UnitDeployment) -> Node:
 
 
 def log_lines(service: Service, file_of: Callable[[UnitDeployment], Path], instances: Mapping[str, Unit]) -> list[Node]:
-    """Return the log lines of a service's builds and processes. A process's lines have the time of its deploy's last change."""
+    """Return the log lines of a service's builds and processes. A process's lines have the time of its
+    deploy's last change.
+    """
     found = []
     for deployment in service.deployments.values():
         found += [_line(service, at, "build", "", line) for at, line in deployment.log]
         file, instance = file_of(deployment), next(iter(instances), "") if deployment.id == service.live else ""
         lines = file.read_text(errors="replace").splitlines() if file.exists() else []
         # Each line has a millisecond of its own, as far back as there are lines: the pages of a log go by its times.
-        found += [_line(service, deployment.changed + place, "app", instance, line) for place, line in enumerate(lines, 1 - len(lines))]
+        found += [
+            _line(service, deployment.changed + place, "app", instance, line)
+            for place, line in enumerate(lines, 1 - len(lines))
+        ]
     return found
 
 
@@ -75,4 +111,9 @@ def _line(service: Service, at: int, kind: str, instance: str, message: str) -> 
         **({"instance": instance} if instance else {}),
     }
     key = hashlib.sha256(f"{service.id} {at} {kind} {message}".encode()).hexdigest()[:20]
-    return {"id": key, "message": message, "timestamp": iso(at), "labels": [{"name": name, "value": value} for name, value in labels.items()]}
+    return {
+        "id": key,
+        "message": message,
+        "timestamp": iso(at),
+        "labels": [{"name": name, "value": value} for name, value in labels.items()],
+    }

@@ -35,7 +35,9 @@ class UnknownCommit(Exception):
 
 def read_commit(repository: Path, revision: str, folder: str, blobs: Blobs) -> Commit:
     """Return a commit of the repository. Raises UnknownCommit."""
-    identifier, created, message = _git(repository, "log", "-1", "--format=%H%n%cI%n%B", "--end-of-options", revision).decode().split("\n", 2)
+    identifier, created, message = (
+        _git(repository, "log", "-1", "--format=%H%n%cI%n%B", "--end-of-options", revision).decode().split("\n", 2)
+    )
     archive = _git(repository, "archive", "--format=tar", f"{identifier}:{folder}")
     files = {}
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:

@@ -65,7 +65,10 @@ class Sentry(Vendor):
         begin = int((request.query_params.get("cursor") or "0:0:0").split(":")[1])
         answer = JSONResponse(items[begin : begin + size])
         links = []
-        for rel, start, results in (("previous", max(0, begin - size), begin > 0), ("next", begin + size, begin + size < len(items))):
+        for rel, start, results in (
+            ("previous", max(0, begin - size), begin > 0),
+            ("next", begin + size, begin + size < len(items)),
+        ):
             url = request.url.include_query_params(cursor=f"0:{start}:0")
             links.append(f'<{url}>; rel="{rel}"; results="{str(results).lower()}"; cursor="0:{start}:0"')
         answer.headers["link"] = ", ".join(links)
@@ -83,7 +86,11 @@ class Sentry(Vendor):
     async def create_release(self, request: Request) -> Response:
         front, body = self._front(request), await json_body(request, self)
         version, projects = body.get("version"), body.get("projects")
-        if not isinstance(version, str) or not re.fullmatch(r"[^/\\\s]{1,200}", version) or version in (".", "..", "latest"):
+        if (
+            not isinstance(version, str)
+            or not re.fullmatch(r"[^/\\\s]{1,200}", version)
+            or version in (".", "..", "latest")
+        ):
             raise self.refusal(400, "", "", version=["Release name is not valid"])
         if not isinstance(projects, list) or not projects:
             raise self.refusal(400, "", "", projects=["This field is required."])
@@ -91,7 +98,15 @@ class Sentry(Vendor):
             raise self.refusal(400, "", "", projects=[f"Invalid project ids or slugs: {', '.join(map(str, unknown))}"])
         known = front.sentry["releases"].get(version)
         if known is None:
-            known = {"id": now(), "version": version, "projects": [], "created": now(), "commits": [], "deploys": [], **dict.fromkeys(RELEASE_FIELDS)}
+            known = {
+                "id": now(),
+                "version": version,
+                "projects": [],
+                "created": now(),
+                "commits": [],
+                "deploys": [],
+                **dict.fromkeys(RELEASE_FIELDS),
+            }
             front.sentry["releases"][version], status = known, 201
             self._set(front, known, body)
         else:
@@ -107,7 +122,10 @@ class Sentry(Vendor):
                 raise self.refusal(400, "", "", refs=[f"Invalid repository names: {item.get('repository')}"])
         known.update({key: body[key] for key in RELEASE_FIELDS if key in body})
         if body.get("commits"):
-            known["commits"] = [{"id": item["id"], "message": item.get("message"), "email": item.get("author_email")} for item in body["commits"]]
+            known["commits"] = [
+                {"id": item["id"], "message": item.get("message"), "email": item.get("author_email")}
+                for item in body["commits"]
+            ]
         elif body.get("refs"):
             known["commits"] = [{"id": item["commit"], "message": None, "email": None} for item in body["refs"]]
 
@@ -131,7 +149,11 @@ class Sentry(Vendor):
         if not isinstance(environment, str) or not re.fullmatch(r"[^/\s]{1,64}", environment):
             raise self.refusal(400, "", "", environment=["Invalid value for environment"])
         finished = body.get("dateFinished") or datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        kept = {"id": str(now()), "dateFinished": finished, **{key: body.get(key) for key in ("environment", "name", "url", "dateStarted")}}
+        kept = {
+            "id": str(now()),
+            "dateFinished": finished,
+            **{key: body.get(key) for key in ("environment", "name", "url", "dateStarted")},
+        }
         known["deploys"].append(kept)
         self.context.save()
         return JSONResponse(deploy(kept), 201)

@@ -15,8 +15,8 @@ Kept = dict[str, Any]
 
 # fmt: off
 _HAS = (
-    "Feedbacks", "Flags", "MinifiedStackTrace", "Monitors", "NewFeedbacks", "Profiles", "Replays", "Sessions", "InsightsHttp", "InsightsDb",
-    "InsightsAssets", "InsightsAppStart", "InsightsScreenLoad", "InsightsVitals", "InsightsCaches", "InsightsQueues", "InsightsAgentMonitoring",
+    "Feedbacks", "Flags", "MinifiedStackTrace", "Monitors", "NewFeedbacks", "Profiles", "Replays", "Sessions", "InsightsHttp", "InsightsDb",  # noqa: E501
+    "InsightsAssets", "InsightsAppStart", "InsightsScreenLoad", "InsightsVitals", "InsightsCaches", "InsightsQueues", "InsightsAgentMonitoring",  # noqa: E501
     "InsightsMCP", "Logs", "TraceMetrics", "UserReports",
 )
 # fmt: on
@@ -36,13 +36,35 @@ def release(front: Storefront, kept: Kept) -> Kept:
     emails = dict.fromkeys(item["email"] for item in commits if item["email"])
     slugs = front.sentry["projects"]
     projects = [
-        {"id": slugs.index(slug) + 1, "slug": slug, "name": slug, "newGroups": 0, "platform": "node", "platforms": ["node"], "hasHealthData": False}
+        {
+            "id": slugs.index(slug) + 1,
+            "slug": slug,
+            "name": slug,
+            "newGroups": 0,
+            "platform": "node",
+            "platforms": ["node"],
+            "hasHealthData": False,
+        }
         for slug in kept["projects"]
     ]
     last = commits[0] if commits else None
     return {
-        **{"id": kept["id"], "version": version, "shortVersion": version, "status": "open", "newGroups": 0, "data": {}, "projects": projects},
-        **{"ref": kept["ref"], "url": kept["url"], "dateReleased": kept["dateReleased"], "dateCreated": _time(kept["created"]), "owner": None},
+        **{
+            "id": kept["id"],
+            "version": version,
+            "shortVersion": version,
+            "status": "open",
+            "newGroups": 0,
+            "data": {},
+            "projects": projects,
+        },
+        **{
+            "ref": kept["ref"],
+            "url": kept["url"],
+            "dateReleased": kept["dateReleased"],
+            "dateCreated": _time(kept["created"]),
+            "owner": None,
+        },
         **{"lastCommit": {"id": last["id"], "message": last["message"]} if last else None, "commitCount": len(commits)},
         **{
             "lastDeploy": {**deploy(deploys[-1]), "name": deploys[-1]["name"] or ""} if deploys else None,
@@ -50,7 +72,11 @@ def release(front: Storefront, kept: Kept) -> Kept:
             "firstEvent": None,
             "lastEvent": None,
         },
-        **{"authors": [{"name": None, "email": email} for email in emails], "userAgent": None, "currentProjectMeta": None},
+        **{
+            "authors": [{"name": None, "email": email} for email in emails],
+            "userAgent": None,
+            "currentProjectMeta": None,
+        },
         "versionInfo": {"package": None, "version": {"raw": version}, "description": version, "buildHash": None},
     }
 
@@ -59,8 +85,27 @@ def project(front: Storefront, slug: str) -> Kept:
     team = {"id": "1", "slug": front.name, "name": front.name}
     versions = list(front.sentry["releases"])
     return {
-        **{"id": str(front.sentry["projects"].index(slug) + 1), "slug": slug, "name": slug, "platform": "node", "platforms": ["node"], "team": team},
-        **{"teams": [team], "dateCreated": _time(front.created), "isBookmarked": False, "isMember": True, "features": [], "firstEvent": None},
-        **{"firstTransactionEvent": False, "access": ["project:read", "project:releases"], "hasAccess": True, "environments": []},
+        **{
+            "id": str(front.sentry["projects"].index(slug) + 1),
+            "slug": slug,
+            "name": slug,
+            "platform": "node",
+            "platforms": ["node"],
+            "team": team,
+        },
+        **{
+            "teams": [team],
+            "dateCreated": _time(front.created),
+            "isBookmarked": False,
+            "isMember": True,
+            "features": [],
+            "firstEvent": None,
+        },
+        **{
+            "firstTransactionEvent": False,
+            "access": ["project:read", "project:releases"],
+            "hasAccess": True,
+            "environments": [],
+        },
         **{"latestRelease": {"version": versions[-1]} if versions else None, **{f"has{name}": False for name in _HAS}},
     }

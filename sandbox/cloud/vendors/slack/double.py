@@ -54,7 +54,9 @@ class Slack(Vendor):
 
     def _front(self, channel: Any, *, by_name: bool = False) -> Storefront:
         for front in self.context.storefronts.values():
-            if channel == front.slack["channel"] or (by_name and channel in (front.slack["name"], f"#{front.slack['name']}")):
+            if channel == front.slack["channel"] or (
+                by_name and channel in (front.slack["name"], f"#{front.slack['name']}")
+            ):
                 return front
         raise self.refusal(200, "channel_not_found", "")
 
@@ -74,7 +76,13 @@ class Slack(Vendor):
         thread = body.get("thread_ts")
         if thread is not None and all(kept["ts"] != thread for kept in messages):
             thread = None  # the vendor posts it to the channel then
-        kept = {"ts": f"{at // 1000:010}.{at % 1000:03}000", "at": at, "text": text, "thread_ts": thread, "edited": False}
+        kept = {
+            "ts": f"{at // 1000:010}.{at % 1000:03}000",
+            "at": at,
+            "text": text,
+            "thread_ts": thread,
+            "edited": False,
+        }
         messages.append(kept)
         self.context.save()
         return kept
@@ -94,7 +102,12 @@ class Slack(Vendor):
             if kept["ts"] == body.get("ts"):
                 kept["text"], kept["edited"] = self._text(body), True
                 self.context.save()
-                answer = {"channel": front.slack["channel"], "ts": kept["ts"], "text": kept["text"], "message": {"text": kept["text"]}}
+                answer = {
+                    "channel": front.slack["channel"],
+                    "ts": kept["ts"],
+                    "text": kept["text"],
+                    "message": {"text": kept["text"]},
+                }
                 return JSONResponse({"ok": True, **answer})
         raise self.refusal(200, "message_not_found", "")
 
@@ -110,16 +123,32 @@ class Slack(Vendor):
         first = named["thread_ts"] or named["ts"]
         lowest, highest = query.get("oldest", "0"), query.get("latest", "9999999999.999999")
         inclusive = query.get("inclusive") in ("true", "1")
-        thread = [kept for kept in front.slack["messages"] if kept["thread_ts"] == first and _within(kept["ts"], lowest, highest, inclusive)]
+        thread = [
+            kept
+            for kept in front.slack["messages"]
+            if kept["thread_ts"] == first and _within(kept["ts"], lowest, highest, inclusive)
+        ]
         begin, size = int(query.get("cursor") or 0), int(query.get("limit", 1000))
         messages = [next(kept for kept in front.slack["messages"] if kept["ts"] == first), *thread[begin:][:size]]
         more = begin + size < len(thread)
         cursor = {"next_cursor": str(begin + size) if more else ""}
-        return JSONResponse({"ok": True, "messages": [_shown(kept) for kept in messages], "has_more": more, "response_metadata": cursor})
+        return JSONResponse(
+            {"ok": True, "messages": [_shown(kept) for kept in messages], "has_more": more, "response_metadata": cursor}
+        )
 
     async def auth_test(self, request: Request) -> Response:
         url = f"http://{request.headers['host']}/"
-        return JSONResponse({"ok": True, "url": url, "team": "Sandbox", "user": "sandbox", "team_id": TEAM, "user_id": USER, "bot_id": BOT})
+        return JSONResponse(
+            {
+                "ok": True,
+                "url": url,
+                "team": "Sandbox",
+                "user": "sandbox",
+                "team_id": TEAM,
+                "user_id": USER,
+                "bot_id": BOT,
+            }
+        )
 
     async def api_test(self, request: Request) -> Response:
         if error := request.query_params.get("error"):
@@ -128,15 +157,22 @@ class Slack(Vendor):
 
     async def webhook(self, request: Request) -> Response:
         """A webhook answers in plain text, with the HTTP status."""
-        front = next((front for front in self.context.storefronts.values() if front.slack["webhook"].endswith(request.url.path)), None)
+        front = next(
+            (front for front in self.context.storefronts.values() if front.slack["webhook"].endswith(request.url.path)),
+            None,
+        )
         if front is None:
             return PlainTextResponse("no_service" if request.path_params["team"] == TEAM else "no_team", 404)
         try:
             self._post(front, await json_body(request, self))
         except Refusal as refusal:
             code = json.loads(bytes(refusal.response.body))["error"]
-            answer = PlainTextResponse({"invalid_json": "invalid_payload"}.get(code, code), 429 if code == "ratelimited" else 400)
-            answer.headers.update({name: value for name, value in refusal.response.headers.items() if name == "retry-after"})
+            answer = PlainTextResponse(
+                {"invalid_json": "invalid_payload"}.get(code, code), 429 if code == "ratelimited" else 400
+            )
+            answer.headers.update(
+                {name: value for name, value in refusal.response.headers.items() if name == "retry-after"}
+            )
             return answer
         return PlainTextResponse("ok")
 
@@ -146,9 +182,14 @@ def _within(ts: str, lowest: str, highest: str, inclusive: bool) -> bool:
 
 
 def _escaped(text: str) -> str:
-    """Return the text as Slack keeps it: the three characters of its markup escaped, bare addresses in angle brackets, links as they are."""
+    """Return the text as Slack keeps it: the three characters of its markup escaped, bare addresses in
+    angle brackets, links as they are.
+    """
     parts = re.split(r"(<https?://[^>]+>)", text)
-    return "".join(part if place % 2 else _linked(html.escape(html.unescape(part), quote=False)) for place, part in enumerate(parts))
+    return "".join(
+        part if place % 2 else _linked(html.escape(html.unescape(part), quote=False))
+        for place, part in enumerate(parts)
+    )
 
 
 def _linked(text: str) -> str:
@@ -157,6 +198,22 @@ def _linked(text: str) -> str:
 
 def _shown(kept: dict[str, Any]) -> dict[str, Any]:
     icons = {f"image_{size}": f"https://slack.example/{size}.png" for size in (36, 48, 72)}
-    bot = {"id": BOT, "app_id": APP, "name": "runbook", "icons": icons, "deleted": False, "updated": 1_700_000_000, "team_id": TEAM}
-    shown = {"type": "message", "text": kept["text"], "ts": kept["ts"], "user": USER, "team": TEAM, "bot_id": BOT, "bot_profile": bot}
+    bot = {
+        "id": BOT,
+        "app_id": APP,
+        "name": "runbook",
+        "icons": icons,
+        "deleted": False,
+        "updated": 1_700_000_000,
+        "team_id": TEAM,
+    }
+    shown = {
+        "type": "message",
+        "text": kept["text"],
+        "ts": kept["ts"],
+        "user": USER,
+        "team": TEAM,
+        "bot_id": BOT,
+        "bot_profile": bot,
+    }
     return {**shown, **({"thread_ts": kept["thread_ts"]} if kept["thread_ts"] else {})}

@@ -32,11 +32,29 @@ from .variables import Variables
 
 USER = {"id": "developer", "email": "developer@shop.example", "name": "A Developer", "username": "developer"}
 DEPLOYMENT_KEYS = {
-    *("name", "project", "target", "files", "meta", "deploymentId", "gitMetadata", "projectSettings", "customEnvironmentSlugOrId"),
+    *(
+        "name",
+        "project",
+        "target",
+        "files",
+        "meta",
+        "deploymentId",
+        "gitMetadata",
+        "projectSettings",
+        "customEnvironmentSlugOrId",
+    ),
     *("gitSource", "monorepoManager", "withLatestCommit"),
 }
 SETTINGS = {
-    *("buildCommand", "commandForIgnoringBuildStep", "devCommand", "framework", "installCommand", "nodeVersion", "outputDirectory"),
+    *(
+        "buildCommand",
+        "commandForIgnoringBuildStep",
+        "devCommand",
+        "framework",
+        "installCommand",
+        "nodeVersion",
+        "outputDirectory",
+    ),
     *("rootDirectory", "serverlessFunctionRegion", "skipGitConnectDuringLink", "sourceFilesOutsideRootDirectory"),
 }
 
@@ -60,7 +78,9 @@ class Vercel(Vendor):
             self.route("PATCH", "/v12/deployments/{id}/cancel", "cancel", self.cancel),
             self.route("GET", "/v3/deployments/{id}/events", "events", self.events),
             self.route("GET", "/v3/now/deployments/{id}/events", "events", self.events),
-            self.route("GET", "/v1/projects/{project}/deployments/{id}/runtime-logs", "runtime_logs", self.runtime_logs),
+            self.route(
+                "GET", "/v1/projects/{project}/deployments/{id}/runtime-logs", "runtime_logs", self.runtime_logs
+            ),
             self.route("GET", "/v2/deployments/{id}/aliases", "aliases", self.aliases),
             self.route("POST", "/v10/projects/{project}/promote/{id}", "promote", self.promote),
             self.route("GET", "/v1/projects/{project}/promote/aliases", "promote_aliases", self.promote_aliases),
@@ -145,12 +165,16 @@ class Vercel(Vendor):
         kept["auto_assign"] = body.get("autoAssignCustomDomains", True)
         meta = body.get("meta") or {}
         if "gitSource" in body:
-            deployment = await self._build_commit(front, body["gitSource"], meta, source="api-trigger-git-deploy", **kept)
+            deployment = await self._build_commit(
+                front, body["gitSource"], meta, source="api-trigger-git-deploy", **kept
+            )
         elif original := body.get("deploymentId"):
             if original not in front.site.deployments:
                 raise self.refusal(404, "not_found", "The deployment to redeploy could not be found")
             first = front.site.deployments[original]
-            deployment = await self._build(front, first.files, {**first.meta, **meta}, source="redeploy", git=first.git, **kept)
+            deployment = await self._build(
+                front, first.files, {**first.meta, **meta}, source="redeploy", git=first.git, **kept
+            )
         else:
             deployment = await self._build(front, self._files(body, own_client), meta, **kept)
         return JSONResponse(self._shape(front.site, deployment))
@@ -163,10 +187,12 @@ class Vercel(Vendor):
             raise self.refusal(404, "not_found", "The custom environment could not be found")
         return ""
 
-    async def _build(self, front: Storefront, files: dict[str, str], meta: dict[str, str], *, target: str | None, **more: Any) -> SiteDeployment:
+    async def _build(
+        self, front: Storefront, files: dict[str, str], meta: dict[str, str], *, target: str | None, **more: Any
+    ) -> SiteDeployment:
         variables = self._build_variables(front.site, target, more.get("environment", ""))
         deployment = SiteDeployment(
-            identifier("dpl_"), front.site.name, free_port(), now(), target, files, variables, meta=meta, **{"settings": {}, **more},
+            identifier("dpl_"), front.site.name, free_port(), now(), target, files, variables, meta=meta, **{"settings": {}, **more},  # noqa: E501
         )  # fmt: skip
         front.site.deployments[deployment.id] = deployment
         await self.jobs.open(deployment)
@@ -174,14 +200,20 @@ class Vercel(Vendor):
         self.jobs.build(front, deployment)
         return deployment
 
-    async def _build_commit(self, front: Storefront, wanted: dict[str, Any], meta: dict[str, str], **more: Any) -> SiteDeployment:
-        """Build a commit of the repository that the project is linked to; only the project's root directory is taken from it."""
+    async def _build_commit(
+        self, front: Storefront, wanted: dict[str, Any], meta: dict[str, str], **more: Any
+    ) -> SiteDeployment:
+        """Build a commit of the repository that the project is linked to; only the project's root directory
+        is taken from it.
+        """
         link = front.site.git
         if not link or not vercel_git.names_the_link(wanted):
             raise self.refusal(400, "incorrect_git_source_info", "The provided GitHub repository can't be found.")
         try:
             commit = await git.resolve(link["repository"], wanted.get("sha") or wanted["ref"])
-            files = await git.files(link["repository"], commit, front.site.settings.get("rootDirectory") or "", self.context.blobs)
+            files = await git.files(
+                link["repository"], commit, front.site.settings.get("rootDirectory") or "", self.context.blobs
+            )
         except git.NoCommit:
             message = "The provided GitHub repository does not contain the requested branch or commit reference."
             raise self.refusal(400, "incorrect_git_source_info", message) from None
@@ -190,7 +222,9 @@ class Vercel(Vendor):
         return await self._build(front, files, {**told, **meta}, git=source, **more)  # pylint: disable=missing-kwoa
 
     def connect(self, front: Storefront, repository: str | None, wanted: dict[str, Any]) -> None:
-        """Link a project to a repository on this machine, to be built in ``root_directory``; without a repository, take the link away."""
+        """Link a project to a repository on this machine, to be built in ``root_directory``; without a
+        repository, take the link away.
+        """
         if repository is None:
             front.site.git = None
             front.site.settings.pop("rootDirectory", None)
@@ -199,47 +233,67 @@ class Vercel(Vendor):
         front.site.settings["rootDirectory"] = str(wanted.get("root_directory", "apps/frontend"))
 
     async def push(self, front: Storefront, commit: str, repository: str) -> str | None:
-        """Build a commit that was pushed to the production branch, and serve it where auto-assignment is on; return the deployment's id."""
+        """Build a commit that was pushed to the production branch, and serve it where auto-assignment is
+        on; return the deployment's id.
+        """
         if not front.site.git or front.site.git["repository"] != repository:
             return None
         wanted = vercel_git.git_source(front.site, commit)
         return (await self._build_commit(front, wanted, {}, source="git", target="production")).id
 
     def _check(self, body: dict[str, Any], own_client: bool) -> None:
-        """Hold a creation against the contract: no unknown keys, the right types. Vercel's own client sends more than the contract has."""
+        """Hold a creation against the contract: no unknown keys, the right types. Vercel's own client sends
+        more than the contract has.
+        """
         settings, meta = body.get("projectSettings") or {}, body.get("meta") or {}
         unknown = set() if own_client else body.keys() - DEPLOYMENT_KEYS
         for wrong, where in ((unknown, "body"), (settings.keys() - SETTINGS, "projectSettings")):
             if wrong:
-                raise self.refusal(400, "bad_request", f"Invalid request: {where} should NOT have additional property `{sorted(wrong)[0]}`.")
+                raise self.refusal(
+                    400,
+                    "bad_request",
+                    f"Invalid request: {where} should NOT have additional property `{sorted(wrong)[0]}`.",
+                )
         if not isinstance(body.get("name"), str):
             raise self.refusal(400, "bad_request", "Invalid request: missing required property `name`.")
         if len(meta) > 100 or not all(isinstance(value, str) for value in meta.values()):
             raise self.refusal(400, "bad_request", "Invalid request: `meta` takes up to 100 strings.")
         if body.get("target") not in (None, "production", "staging", "preview"):
-            raise self.refusal(400, "bad_request", "Invalid request: `target` should be equal to one of the allowed values.")
+            raise self.refusal(
+                400, "bad_request", "Invalid request: `target` should be equal to one of the allowed values."
+            )
         if not body.get("files") and not body.get("deploymentId") and "gitSource" not in body:
-            raise self.refusal(400, "bad_request", "Invalid request: one of `files`, `gitSource` or `deploymentId` is required.")
+            raise self.refusal(
+                400, "bad_request", "Invalid request: one of `files`, `gitSource` or `deploymentId` is required."
+            )
 
     def _files(self, body: dict[str, Any], own_client: bool) -> dict[str, str]:
         """Return path → entry of the files, the inline ones now stored. Refuses while any is missing."""
         files = {}
         for item in body["files"]:
             name, keys, mode = item.get("file"), item.keys() - ({"mode"} if own_client else set()), item.get("mode")
-            well_formed = isinstance(name, str) and (mode is None or (isinstance(mode, int) and not isinstance(mode, bool)))
+            well_formed = isinstance(name, str) and (
+                mode is None or (isinstance(mode, int) and not isinstance(mode, bool))
+            )
             if not well_formed or not (keys <= {"file", "sha", "size", "mode"} or keys <= {"file", "data", "encoding"}):
-                raise self.refusal(400, "bad_request", "Invalid request: `files` should match exactly one schema in oneOf.")
+                raise self.refusal(
+                    400, "bad_request", "Invalid request: `files` should match exactly one schema in oneOf."
+                )
             if name.startswith("/") or ".." in name.split("/"):
                 raise self.refusal(400, "bad_request", f"Invalid file path: {name}")
             if "data" in item:
                 try:
-                    inline = base64.b64decode(item["data"]) if item.get("encoding") == "base64" else item["data"].encode()
+                    inline = (
+                        base64.b64decode(item["data"]) if item.get("encoding") == "base64" else item["data"].encode()
+                    )
                 except binascii.Error:
                     raise self.refusal(400, "bad_request", f"Invalid base64 data of {name}") from None
                 files[name] = entry(self.context.blobs.put(inline), mode)
             else:
                 files[name] = entry(str(item.get("sha")), mode)
-        if missing := sorted({digest for kept in files.values() if (digest := kept.partition(" ")[0]) not in self.context.blobs}):
+        if missing := sorted(
+            {digest for kept in files.values() if (digest := kept.partition(" ")[0]) not in self.context.blobs}
+        ):
             raise self.refusal(400, "missing_files", "Missing files", missing=missing)
         return files
 
@@ -277,7 +331,9 @@ class Vercel(Vendor):
     async def cancel(self, request: Request) -> Response:
         front, deployment = self._deployment(request)
         if deployment.state not in UNFINISHED:
-            raise self.refusal(400, "bad_request", f"The deployment is {deployment.state} and can no longer be canceled")
+            raise self.refusal(
+                400, "bad_request", f"The deployment is {deployment.state} and can no longer be canceled"
+            )
         self.jobs.cancel(deployment)
         return JSONResponse(self._shape(front.site, deployment))
 
@@ -286,12 +342,19 @@ class Vercel(Vendor):
         info = {"type": "build", "name": "bld_" + deployment.id[4:], "entrypoint": "."}
         events = [
             {
-                **{"type": "stderr" if line.startswith("Error:") else "stdout", "created": at, "date": at, "text": line, "info": info},
+                **{
+                    "type": "stderr" if line.startswith("Error:") else "stdout",
+                    "created": at,
+                    "date": at,
+                    "text": line,
+                    "info": info,
+                },
                 **{"deploymentId": deployment.id, "id": f"{at}{number:06}", "serial": f"{at}{number:06}"},
             }
             for number, (at, line) in enumerate(deployment.log)
         ]
-        if request.query_params.get("format") == "lines":  # as Vercel's own client asks: a line for each, and the end of them when the build ends
+        # as Vercel's own client asks: a line for each, and the end of them when the build ends
+        if request.query_params.get("format") == "lines":
             return StreamingResponse(self._follow(deployment, events), media_type="application/stream+json")
         limit = int(request.query_params.get("limit", -1))
         if request.query_params.get("direction") == "backward":
@@ -303,7 +366,11 @@ class Vercel(Vendor):
             yield json.dumps(event) + "\n"
         while deployment.state in UNFINISHED:
             await asyncio.sleep(0.02)
-        state = {"type": "deployment-state", "created": now(), "payload": {"info": {"type": "build", "readyState": deployment.state}}}
+        state = {
+            "type": "deployment-state",
+            "created": now(),
+            "payload": {"info": {"type": "build", "readyState": deployment.state}},
+        }
         yield json.dumps(state) + "\n"
 
     async def runtime_logs(self, request: Request) -> Response:
@@ -320,7 +387,14 @@ class Vercel(Vendor):
         front, deployment = self._deployment(request)
         created = datetime.fromtimestamp((deployment.alias_assigned or 0) / 1000, UTC).isoformat()
         hosts = [host for host, shown in front.site.aliases.items() if shown == deployment.id]
-        return JSONResponse({"aliases": [{"uid": uuid.uuid5(uuid.NAMESPACE_URL, host).hex, "alias": host, "created": created} for host in hosts]})
+        return JSONResponse(
+            {
+                "aliases": [
+                    {"uid": uuid.uuid5(uuid.NAMESPACE_URL, host).hex, "alias": host, "created": created}
+                    for host in hosts
+                ]
+            }
+        )
 
     # Promotion and rollback
 
@@ -337,11 +411,17 @@ class Vercel(Vendor):
     async def rollback(self, request: Request) -> Response:
         front, deployment = self._of_project(request)
         if not deployment.promoted:
-            raise self.refusal(422, "unprocessable_entity", "The deployment has not served production: it cannot be rolled back to")
+            raise self.refusal(
+                422, "unprocessable_entity", "The deployment has not served production: it cannot be rolled back to"
+            )
         self._refuse_current(front.site, deployment)
         self._request(front, deployment, "rollback")
         front.site.auto_assign = False
-        front.site.rollback_target = {"toDeploymentId": deployment.id, "fromDeploymentId": front.site.live, "requestedAt": now()}
+        front.site.rollback_target = {
+            "toDeploymentId": deployment.id,
+            "fromDeploymentId": front.site.live,
+            "requestedAt": now(),
+        }
         self.context.save()
         return Response(status_code=201)
 
@@ -362,7 +442,9 @@ class Vercel(Vendor):
 
     async def promote_aliases(self, request: Request) -> Response:
         results = self._front(request, request.path_params["project"]).site.alias_results
-        shown = [item for item in results if request.query_params.get("failedOnly") != "true" or item["status"] == "failed"]
+        shown = [
+            item for item in results if request.query_params.get("failedOnly") != "true" or item["status"] == "failed"
+        ]
         return JSONResponse({"aliases": shown, "pagination": {"count": len(shown), "next": None, "prev": None}})
 
     # Projects, variables, owners
@@ -373,7 +455,9 @@ class Vercel(Vendor):
     async def update_project(self, request: Request) -> Response:
         site, body = self._front(request, request.path_params["project"]).site, await json_body(request, self)
         if unknown := body.keys() - SETTINGS - {"autoAssignCustomDomains"}:
-            raise self.refusal(400, "bad_request", f"Invalid request: should NOT have additional property `{sorted(unknown)[0]}`.")
+            raise self.refusal(
+                400, "bad_request", f"Invalid request: should NOT have additional property `{sorted(unknown)[0]}`."
+            )
         site.auto_assign = body.pop("autoAssignCustomDomains", site.auto_assign)
         site.settings.update(body)
         self.context.save()
@@ -383,7 +467,14 @@ class Vercel(Vendor):
         site = self._front(request, request.path_params["project"]).site
         domains = [
             {
-                **{"name": host, "apexName": host, "projectId": site.id, "verified": True, "redirect": None, "gitBranch": None},
+                **{
+                    "name": host,
+                    "apexName": host,
+                    "projectId": site.id,
+                    "verified": True,
+                    "redirect": None,
+                    "gitBranch": None,
+                },
                 **{"createdAt": site.created, "updatedAt": site.created},
             }
             for host in site.domains
@@ -402,9 +493,14 @@ class Vercel(Vendor):
         try:
             body = json.loads(await request.body())
             wanted = body if isinstance(body, list) else [body]
-            created = [self.variables.create(site, item, upsert=request.query_params.get("upsert") == "true") for item in wanted]
+            created = [
+                self.variables.create(site, item, upsert=request.query_params.get("upsert") == "true")
+                for item in wanted
+            ]
         except (ValueError, KeyError, TypeError):
-            raise self.refusal(400, "bad_request", "Invalid request: `key`, `value`, `type` and `target` are required.") from None
+            raise self.refusal(
+                400, "bad_request", "Invalid request: `key`, `value`, `type` and `target` are required."
+            ) from None
         self.context.save()
         return JSONResponse({"created": created if isinstance(body, list) else created[0], "failed": []}, 201)
 
@@ -443,9 +539,23 @@ class Vercel(Vendor):
         return JSONResponse({"teams": [self._team()], "pagination": {"count": 1, "next": None, "prev": None}})
 
     def _team(self) -> dict[str, Any]:
-        membership = {"confirmed": True, "role": "OWNER", "createdAt": 0, "created": 0, "teamId": self.context.team, "uid": USER["id"]}
+        membership = {
+            "confirmed": True,
+            "role": "OWNER",
+            "createdAt": 0,
+            "created": 0,
+            "teamId": self.context.team,
+            "uid": USER["id"],
+        }
         return {
-            **{"id": self.context.team, "slug": "sandbox", "name": "Sandbox", "avatar": None, "description": None, "creatorId": USER["id"]},
+            **{
+                "id": self.context.team,
+                "slug": "sandbox",
+                "name": "Sandbox",
+                "avatar": None,
+                "description": None,
+                "creatorId": USER["id"],
+            },
             **{"createdAt": 0, "updatedAt": 0, "stagingPrefix": "sandbox", "membership": membership},
         }
 
@@ -455,30 +565,72 @@ class Vercel(Vendor):
         environment = "production" if target == "production" else "preview"
         ids = {item["id"] for item in site.environments if item["slug"] == custom}
         wanted = ids or {environment}
-        own = {item["key"]: item["value"] for item in site.variables if wanted & {*item["target"], *item.get("customEnvironmentIds", [])}}
+        own = {
+            item["key"]: item["value"]
+            for item in site.variables
+            if wanted & {*item["target"], *item.get("customEnvironmentIds", [])}
+        }
         return {**own, "VERCEL": "1", "VERCEL_ENV": environment}
 
     def _common(self, deployment: SiteDeployment) -> dict[str, Any]:
         times = {"buildingAt": deployment.building, "ready": deployment.ready}
         errors = {"errorCode": "BUILD_FAILED", "errorMessage": deployment.error} if deployment.error else {}
-        substate = {"readySubstate": "PROMOTED" if deployment.promoted else "STAGED"} if deployment.state == "READY" and deployment.target else {}
+        substate = (
+            {"readySubstate": "PROMOTED" if deployment.promoted else "STAGED"}
+            if deployment.state == "READY" and deployment.target
+            else {}
+        )
         return {
             **{"name": deployment.name, "url": deployment.url, "createdAt": deployment.created, "type": "LAMBDAS"},
-            **{"readyState": deployment.state, "target": deployment.target, "meta": deployment.meta, "source": deployment.source},
+            **{
+                "readyState": deployment.state,
+                "target": deployment.target,
+                "meta": deployment.meta,
+                "source": deployment.source,
+            },
             **{"inspectorUrl": None, "aliasError": deployment.alias_error, **errors, **substate},
             **{key: value for key, value in times.items() if value},
         }
 
     def _shape(self, site: Site, deployment: SiteDeployment) -> dict[str, Any]:
         return {
-            **{"id": deployment.id, "version": 2, "public": False, "status": deployment.state, "aliasAssigned": bool(deployment.alias_assigned)},
-            **{"bootedAt": deployment.created, "buildingAt": deployment.created, "buildSkipped": False, "regions": ["iad1"], "routes": None},
-            **{"build": {"env": []}, "env": [], "projectId": site.id, "ownerId": site.team, "plan": "pro", "createdIn": "iad1"},
-            **{"creator": {"uid": USER["id"], "username": USER["username"]}, "projectSettings": {**site.settings, **deployment.settings}},
-            **{"isInConcurrentBuildsQueue": False, "isInSystemBuildsQueue": False, "autoAssignCustomDomains": site.auto_assign},
+            **{
+                "id": deployment.id,
+                "version": 2,
+                "public": False,
+                "status": deployment.state,
+                "aliasAssigned": bool(deployment.alias_assigned),
+            },
+            **{
+                "bootedAt": deployment.created,
+                "buildingAt": deployment.created,
+                "buildSkipped": False,
+                "regions": ["iad1"],
+                "routes": None,
+            },
+            **{
+                "build": {"env": []},
+                "env": [],
+                "projectId": site.id,
+                "ownerId": site.team,
+                "plan": "pro",
+                "createdIn": "iad1",
+            },
+            **{
+                "creator": {"uid": USER["id"], "username": USER["username"]},
+                "projectSettings": {**site.settings, **deployment.settings},
+            },
+            **{
+                "isInConcurrentBuildsQueue": False,
+                "isInSystemBuildsQueue": False,
+                "autoAssignCustomDomains": site.auto_assign,
+            },
             **{"alias": [host for host, shown in site.aliases.items() if shown == deployment.id]},
             **({"aliasAssignedAt": deployment.alias_assigned} if deployment.alias_assigned else {}),
-            **{"project": {"id": site.id, "name": site.name, "framework": None}, "team": {"id": site.team, "name": "Sandbox", "slug": "sandbox"}},
+            **{
+                "project": {"id": site.id, "name": site.name, "framework": None},
+                "team": {"id": site.team, "name": "Sandbox", "slug": "sandbox"},
+            },
             **({"gitSource": deployment.git} if deployment.git else {}),
             **self._common(deployment),
         }
@@ -495,10 +647,27 @@ class Vercel(Vendor):
         live = site.deployments.get(site.live or "")
         targets = {"production": self._target(site, live)} if live else {}
         return {
-            **{"accountId": site.team, "id": site.id, "name": site.name, "nodeVersion": "22.x", "framework": None, "directoryListing": False},
-            **{"autoAssignCustomDomains": site.auto_assign, "createdAt": site.created, "updatedAt": site.created, "live": live is not None},
+            **{
+                "accountId": site.team,
+                "id": site.id,
+                "name": site.name,
+                "nodeVersion": "22.x",
+                "framework": None,
+                "directoryListing": False,
+            },
+            **{
+                "autoAssignCustomDomains": site.auto_assign,
+                "createdAt": site.created,
+                "updatedAt": site.created,
+                "live": live is not None,
+            },
             **{key: {"functionDefaultRegions": ["iad1"]} for key in ("resourceConfig", "defaultResourceConfig")},
-            **{"targets": targets, "lastAliasRequest": site.alias_request, "lastRollbackTarget": site.rollback_target, **site.settings},
+            **{
+                "targets": targets,
+                "lastAliasRequest": site.alias_request,
+                "lastRollbackTarget": site.rollback_target,
+                **site.settings,
+            },
             **({"rollingRelease": {"target": "production", "stages": STAGES}} if site.rolling else {}),
             **vercel_git.link(site),
             **({"customEnvironments": site.environments} if site.environments else {}),
@@ -507,8 +676,17 @@ class Vercel(Vendor):
     def _target(self, site: Site, live: SiteDeployment) -> dict[str, Any]:
         return {
             **{"id": live.id, "alias": [host for host, shown in site.aliases.items() if shown == live.id]},
-            **{"aliasAssigned": live.alias_assigned, "createdIn": "iad1", "deploymentHostname": live.url, "plan": "pro", "private": True},
-            **{"creator": {"uid": USER["id"], "email": USER["email"], "username": USER["username"]}, "userId": USER["id"]},
+            **{
+                "aliasAssigned": live.alias_assigned,
+                "createdIn": "iad1",
+                "deploymentHostname": live.url,
+                "plan": "pro",
+                "private": True,
+            },
+            **{
+                "creator": {"uid": USER["id"], "email": USER["email"], "username": USER["username"]},
+                "userId": USER["id"],
+            },
             **self._common(live),
         }
 

@@ -28,7 +28,8 @@ class Hosts:
 
     def __init__(self, context: Context) -> None:
         self.context, self.servers = context, Servers(context)
-        self.served: dict[str, deque[dict[str, Any]]] = {}  # deployment → its last requests, as the runtime log shows them
+        # deployment → its last requests, as the runtime log shows them
+        self.served: dict[str, deque[dict[str, Any]]] = {}
 
     def deployment(self, deployment: SiteDeployment) -> ASGIApp:
         """Serve one deployment, at its own URL."""
@@ -59,7 +60,11 @@ class Hosts:
         if deployment.state != "READY":
             return _vercel_error(404, "DEPLOYMENT_NOT_READY", "This deployment is not ready.")
         app, path = self.context.builder.served(deployment.build), request.scope["path"]
-        page = await self._function(deployment, app, request) if app else static_page(self.context.builder.folder(deployment.build), path)
+        page = (
+            await self._function(deployment, app, request)
+            if app
+            else static_page(self.context.builder.folder(deployment.build), path)
+        )
         self._note(deployment, request.headers.get("host", ""), path, page.status_code)
         return page
 
@@ -70,7 +75,9 @@ class Hosts:
             return _vercel_error(500, "FUNCTION_INVOCATION_FAILED", "This Serverless Function has crashed.")
         unit.in_flight += 1
         try:
-            return await forward(self.context.client, request, unit.url, extra={"host": request.headers.get("host", "")})
+            return await forward(
+                self.context.client, request, unit.url, extra={"host": request.headers.get("host", "")}
+            )
         except httpx.HTTPError:
             return _vercel_error(502, "FUNCTION_INVOCATION_FAILED", "This Serverless Function did not answer.")
         finally:
@@ -79,7 +86,15 @@ class Hosts:
     def _note(self, deployment: SiteDeployment, host: str, path: str, status: int) -> None:
         """Keep a request for the runtime log."""
         level = "error" if status >= 500 else "warning" if status >= 400 else "info"
-        row = {"level": level, "message": "", "rowId": str(now()), "source": "request", "timestampInMs": now(), "domain": host, "messageTruncated": False}
+        row = {
+            "level": level,
+            "message": "",
+            "rowId": str(now()),
+            "source": "request",
+            "timestampInMs": now(),
+            "domain": host,
+            "messageTruncated": False,
+        }
         rows = self.served.setdefault(deployment.id, deque(maxlen=100))
         rows.append({**row, "requestMethod": "GET", "requestPath": path, "responseStatusCode": status})
 
@@ -90,9 +105,17 @@ def static_page(folder: Path, path: str) -> Response:
     for candidate in (folder / name, folder / f"{name}.html", folder / name / "index.html"):
         if candidate.is_file() and candidate.resolve().is_relative_to(folder.resolve()):
             immutable = name.startswith("_next/static/")
-            return _file(candidate, 200, "public, max-age=31536000, immutable" if immutable else "public, max-age=0, must-revalidate")
+            return _file(
+                candidate,
+                200,
+                "public, max-age=31536000, immutable" if immutable else "public, max-age=0, must-revalidate",
+            )
     missing = folder / "404.html"
-    return _file(missing, 404, "public, max-age=0, must-revalidate") if missing.is_file() else PlainTextResponse("The page could not be found", 404)
+    return (
+        _file(missing, 404, "public, max-age=0, must-revalidate")
+        if missing.is_file()
+        else PlainTextResponse("The page could not be found", 404)
+    )
 
 
 def _file(path: Path, status: int, cache_control: str) -> Response:
@@ -101,5 +124,10 @@ def _file(path: Path, status: int, cache_control: str) -> Response:
 
 
 def _vercel_error(status: int, code: str, text: str) -> Response:
-    headers = {"x-vercel-error": code, "x-vercel-id": f"fra1::{secrets.token_hex(6)}", "server": "Vercel", "cache-control": "no-store"}
+    headers = {
+        "x-vercel-error": code,
+        "x-vercel-id": f"fra1::{secrets.token_hex(6)}",
+        "server": "Vercel",
+        "cache-control": "no-store",
+    }
     return PlainTextResponse(f"{text}\n\n{code}\n\n{headers['x-vercel-id']}\n", status, headers)

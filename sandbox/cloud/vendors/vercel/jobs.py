@@ -34,7 +34,11 @@ class VercelJobs:
             if deployment.state in UNFINISHED and deployment.effect != "stuck":
                 self.build(front, deployment)
         request = site.alias_request
-        if request and request["jobStatus"] in ("pending", "in-progress") and request["toDeploymentId"] in site.deployments:
+        if (
+            request
+            and request["jobStatus"] in ("pending", "in-progress")
+            and request["toDeploymentId"] in site.deployments
+        ):
             self.assign(front, site.deployments[request["toDeploymentId"]], "")
 
     async def open(self, deployment: SiteDeployment) -> None:
@@ -69,12 +73,15 @@ class VercelJobs:
                 raise BuildFailed('Command "npm run build" exited with 1')
             command, root = settings.get("buildCommand") or "", settings.get("rootDirectory") or ""
             files = deployment.files
-            if root and all(path.startswith(f"{root}/") for path in files):  # the same build as of an upload that has only that folder
+            # the same build as of an upload that has only that folder
+            if root and all(path.startswith(f"{root}/") for path in files):
                 files, root = {path.removeprefix(f"{root}/"): digest for path, digest in files.items()}, ""
             prebuilt = any(path.startswith(PREBUILT) for path in files)
             output = f"{PREBUILT}static" if prebuilt else settings.get("outputDirectory") or "out"
             recipe = Recipe(files, deployment.variables, command, root, output, prebuilt=prebuilt)
-            deployment.build = await self.context.builder.build(recipe, lambda line: deployment.log.append([now(), line]))
+            deployment.build = await self.context.builder.build(
+                recipe, lambda line: deployment.log.append([now(), line])
+            )
         except BuildFailed as failure:
             deployment.log.append([now(), f"Error: {failure}"])
             deployment.state, deployment.error = "ERROR", str(failure)
@@ -91,22 +98,50 @@ class VercelJobs:
         """Begin to point the production domains at a deployment; a later one overtakes an earlier one."""
         if earlier := self._assignments.get(front.name):
             earlier.cancel()
-        front.site.alias_results = [{"alias": host, "id": deployment.id, "status": "pending"} for host in front.site.domains]
+        front.site.alias_results = [
+            {"alias": host, "id": deployment.id, "status": "pending"} for host in front.site.domains
+        ]
         self._assignments[front.name] = self.context.spawn(front.name, self._assign(front.site, deployment, effect))
 
     async def _roll(self, site: Site, deployment: SiteDeployment) -> None:
         """Go through a rolling release."""
         stages = [
-            {"index": index, "isFinalStage": stage["targetPercentage"] == 100, "requireApproval": False, "duration": None, **stage}
+            {
+                "index": index,
+                "isFinalStage": stage["targetPercentage"] == 100,
+                "requireApproval": False,
+                "duration": None,
+                **stage,
+            }
             for index, stage in enumerate(STAGES)
         ]
 
         def told(which: SiteDeployment | None) -> dict[str, Any] | None:
-            return None if which is None else {"id": which.id, "name": which.name, "url": which.url, "createdAt": which.created, "readyState": which.state}
+            return (
+                None
+                if which is None
+                else {
+                    "id": which.id,
+                    "name": which.name,
+                    "url": which.url,
+                    "createdAt": which.created,
+                    "readyState": which.state,
+                }
+            )
 
         site.rolling = {
-            **{"state": "ACTIVE", "currentDeployment": told(site.deployments.get(site.live or "")), "canaryDeployment": told(deployment)},
-            **{"queuedDeploymentId": None, "advancementType": "automatic", "stages": stages, "activeStage": stages[0], "nextStage": stages[1]},
+            **{
+                "state": "ACTIVE",
+                "currentDeployment": told(site.deployments.get(site.live or "")),
+                "canaryDeployment": told(deployment),
+            },
+            **{
+                "queuedDeploymentId": None,
+                "advancementType": "automatic",
+                "stages": stages,
+                "activeStage": stages[0],
+                "nextStage": stages[1],
+            },
             **{"startedAt": now(), "updatedAt": now()},
         }
         self.context.save()
@@ -126,7 +161,9 @@ class VercelJobs:
         await asyncio.sleep(self.context.delays.promotion)
         if effect == "rolls":
             await self._roll(site, deployment)
-        done = {"alias_fails": [], "alias_partial": site.domains[:1], "alias_stays": site.domains[:1]}.get(effect, site.domains)
+        done = {"alias_fails": [], "alias_partial": site.domains[:1], "alias_stays": site.domains[:1]}.get(
+            effect, site.domains
+        )
         for result in site.alias_results:
             if result["alias"] in done:
                 site.aliases[result["alias"]] = deployment.id

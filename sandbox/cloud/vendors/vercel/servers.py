@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sites that Next.js serves: one process per deployment, started by its first request. The least recently used ones are stopped."""
+"""Sites that Next.js serves: one process per deployment, started by its first request. The least recently
+used ones are stopped.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,9 @@ class Servers:
         return None
 
     async def _copy(self, key: str, top: Path, app: Path) -> Path:
-        """Return a copy of a build, since Next.js writes into it. The built pages are copied, everything else is hard-linked."""
+        """Return a copy of a build, since Next.js writes into it. The built pages are copied, everything
+        else is hard-linked.
+        """
         copy = self._folder(key)
         await asyncio.to_thread(shutil.rmtree, copy, ignore_errors=True)
         copy.parent.mkdir(parents=True, exist_ok=True)

@@ -49,19 +49,29 @@ class Variables:
     def update(self, site: Site, item: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
         changed = {**item, **{name: value for name, value in wanted.items() if name in FIELDS}, "updatedAt": now()}
         if item["type"] in HIDDEN and changed["type"] not in HIDDEN:
-            raise self.vendor.refusal(400, "bad_request", "You cannot change the type of a Sensitive Environment Variable.")
+            raise self.vendor.refusal(
+                400, "bad_request", "You cannot change the type of a Sensitive Environment Variable."
+            )
         self._check(site, changed)
         item.update(changed)
         return self.shown(item, decrypted=False)
 
     def _check(self, site: Site, item: dict[str, Any]) -> None:
         if item["type"] == "sensitive" and "development" in item.get("target", []):
-            raise self.vendor.refusal(400, "bad_request", "You cannot set a Sensitive Environment Variable's target to development.")
+            raise self.vendor.refusal(
+                400, "bad_request", "You cannot set a Sensitive Environment Variable's target to development."
+            )
         if any(self._collide(item, other) for other in site.variables):
-            raise self.vendor.refusal(400, "ENV_CONFLICT", f"A variable with the name `{item['key']}` already exists for the target")
+            raise self.vendor.refusal(
+                400, "ENV_CONFLICT", f"A variable with the name `{item['key']}` already exists for the target"
+            )
 
     def _collide(self, item: dict[str, Any], other: dict[str, Any]) -> bool:
-        return item["key"] == other["key"] and item.get("id") != other["id"] and bool(self._where(item) & self._where(other))
+        return (
+            item["key"] == other["key"]
+            and item.get("id") != other["id"]
+            and bool(self._where(item) & self._where(other))
+        )
 
     def _where(self, item: dict[str, Any]) -> set[str]:
         return {*item.get("target", []), *item.get("customEnvironmentIds", [])}

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An action that reports its progress as the collection's own does, and works until it may end: until the file ``gate`` is there."""
+"""An action that reports its progress as the collection's own does, and works until it may end: until the
+file ``gate`` is there.
+"""
 
 from __future__ import annotations
 

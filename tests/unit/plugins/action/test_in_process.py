@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the action plugin decides: which interpreter is this one, what a missing name of core means, how a dead module is described."""
+"""What the action plugin decides: which interpreter is this one, what a missing name of core means, how a
+dead module is described.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +31,15 @@ def test_every_module_runs_in_process_and_no_action_is_redirected() -> None:
     routing = yaml.safe_load((ROOT / "meta/runtime.yml").read_text())["plugin_routing"]
     modules = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py") if path.stem != "__init__")
     plugins = {name: "backend" if name.startswith("backend_") else "in_process" for name in modules}
-    assert routing == {"modules": {name: {"action_plugin": f"storefront.runbook.{plugin}"} for name, plugin in plugins.items()}}
+    assert routing == {
+        "modules": {name: {"action_plugin": f"storefront.runbook.{plugin}"} for name, plugin in plugins.items()}
+    }
 
 
-@pytest.mark.parametrize("interpreter", [None, "", "auto", "auto_silent", "auto_legacy", sys.executable, str(Path(sys.executable).with_name("python"))])
+@pytest.mark.parametrize(
+    "interpreter",
+    [None, "", "auto", "auto_silent", "auto_legacy", sys.executable, str(Path(sys.executable).with_name("python"))],
+)
 def test_this_python(interpreter: str | None) -> None:
     assert in_process.is_this_python(interpreter)
 
@@ -54,20 +61,34 @@ def test_a_name_that_this_core_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -
     [
         (-11, "", "was ended by SIGSEGV before it gave a result.", "SIGSEGV"),
         (139, "", "was ended by SIGSEGV before it gave a result.", "SIGSEGV"),
-        (-9, "", "was ended by SIGKILL before it gave a result. The system may have run out of memory: see its log (journalctl -k).", "SIGKILL"),
+        (
+            -9,
+            "",
+            (
+                "was ended by SIGKILL before it gave a result. The system may have run out of memory: see its log"
+                " (journalctl -k)."
+            ),
+            "SIGKILL",
+        ),
         (3, "", "ended with exit code 3 and gave no result.", "3"),
         (200, "", "ended with exit code 200 and gave no result.", "200"),
         (1, "the token is tok", "ended with exit code 1 and gave no result.", "1"),
         (
             1,
             TRACE.format(last="KeyError: 'tok'"),
-            "failed with KeyError in run (module.py, line 34). The text of the error is not shown: it may hold secrets.",
+            (
+                "failed with KeyError in run (module.py, line 34). The text of the error is not shown: it may hold"
+                " secrets."
+            ),
             "KeyError",
         ),
         (
             1,
             TRACE.format(last="botocore.exceptions.Odd"),
-            "failed with botocore.exceptions.Odd in run (module.py, line 34). The text of the error is not shown: it may hold secrets.",
+            (
+                "failed with botocore.exceptions.Odd in run (module.py, line 34). The text of the error is not shown:"
+                " it may hold secrets."
+            ),
             "botocore.exceptions.Odd",
         ),
         (1, TRACE.format(last="two lines: tok"), "ended with exit code 1 and gave no result.", "1"),
@@ -80,8 +101,21 @@ def test_how_a_module_ended(code: int, trace: str, sentence: str, short: str) ->
 def test_only_a_result_without_json_is_replaced() -> None:
     good = {"changed": True, "msg": "fine"}
     assert in_process.with_a_reason("pg_info", good) is good
-    dead = {"changed": False, "module_stdout": "tok", "module_stderr": "tok", "exception": "tok", "msg": "MODULE FAILURE tok", "rc": -9, "warnings": ["kept"]}
+    dead = {
+        "changed": False,
+        "module_stdout": "tok",
+        "module_stderr": "tok",
+        "exception": "tok",
+        "msg": "MODULE FAILURE tok",
+        "rc": -9,
+        "warnings": ["kept"],
+    }
     replaced = in_process.with_a_reason("pg_info", dead)
-    assert (replaced["failed"], replaced["error"]["kind"], replaced["error"]["code"], replaced["warnings"]) == (True, "internal", "SIGKILL", ["kept"])
+    assert (replaced["failed"], replaced["error"]["kind"], replaced["error"]["code"], replaced["warnings"]) == (
+        True,
+        "internal",
+        "SIGKILL",
+        ["kept"],
+    )
     assert replaced["error"]["message"] == replaced["msg"]
     assert "tok" not in str(replaced)

@@ -24,13 +24,18 @@ for name in json.loads(sys.argv[1]):
     callback.v2_playbook_on_task_start(types.SimpleNamespace(action=name), False)
 loaded = [name for name in sys.modules if name.startswith(preload.MODULES + ".")]
 print(json.dumps([asked, threading.active_count(), sorted(name.rpartition(".")[2] for name in loaded), "botocore.auth" in sys.modules]))
-"""
+"""  # noqa: E501
 
 
 def started(*tasks: str) -> list:
     argv = [sys.executable, "-c", PROGRAM, json.dumps(tasks)]
     done = subprocess.run(
-        argv, cwd=COLLECTIONS, env={"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "HOME": "/nowhere"}, capture_output=True, text=True, check=False
+        argv,
+        cwd=COLLECTIONS,
+        env={"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "HOME": "/nowhere"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

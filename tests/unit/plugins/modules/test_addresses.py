@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each option of each module that holds an address: its password is shown nowhere, and no secret leaves this machine in plain text."""
+"""Each option of each module that holds an address: its password is shown nowhere, and no secret leaves
+this machine in plain text.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,14 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins import modules
-from ansible_collections.storefront.runbook.plugins.modules import edge_check, github_checks, health_check, pg_backup_info, release_info, slack_message
+from ansible_collections.storefront.runbook.plugins.modules import (
+    edge_check,
+    github_checks,
+    health_check,
+    pg_backup_info,
+    release_info,
+    slack_message,
+)
 
 from tests.unit.plugins.modules.test_wrong_answers import SCENARIOS
 from tests.unit.support import FakeVendor, reply, run_module
@@ -23,15 +32,29 @@ from tests.unit.support import FakeVendor, reply, run_module
 SECRET = "hunter2-p@ss/word"
 WRITTEN = "hunter2-p%40ss%2Fword"
 
-# What becomes of each: "api" and "store" hold no credentials and are HTTPS; of "webhook" all is secret; "database" is secret as a whole; "probe" may
-# hold a password, which is masked, and sends secrets over HTTPS; "shown" is published, so a password in it is masked and nothing is sent to it.
+# What becomes of each: "api" and "store" hold no credentials and are HTTPS; of "webhook" all is secret; "database" is
+# secret as a whole; "probe" may hold a password, which is masked, and sends secrets over HTTPS; "shown" is published,
+# so a password in it is masked and nothing is sent to it.
 TREATMENTS = {
     "api_url": "api",
     "store_endpoint_url": "store",
     "webhook_url": "webhook",
-    **dict.fromkeys(("database_url", "direct_url", "target_url", "scratch_url", "staging_url", "staging_direct_url"), "database"),
+    **dict.fromkeys(
+        ("database_url", "direct_url", "target_url", "scratch_url", "staging_url", "staging_direct_url"), "database"
+    ),
     **dict.fromkeys(("checks.url", "sites.url", "base_url", "cors_url", "rate_limit_url"), "probe"),
-    **dict.fromkeys(("log_url", "environment_url", "sentry_release:url", "changed.base_urls", "changed.routes.urls", "deploy.url", "maintenance_uri"), "shown"),
+    **dict.fromkeys(
+        (
+            "log_url",
+            "environment_url",
+            "sentry_release:url",
+            "changed.base_urls",
+            "changed.routes.urls",
+            "deploy.url",
+            "maintenance_uri",
+        ),
+        "shown",
+    ),
 }
 
 
@@ -56,10 +79,15 @@ ADDRESSES = [
 ]
 
 
-@pytest.mark.parametrize(("module", "name", "option"), ADDRESSES, ids=[f"{module}: {name}" for module, name, _option in ADDRESSES])
+@pytest.mark.parametrize(
+    ("module", "name", "option"), ADDRESSES, ids=[f"{module}: {name}" for module, name, _option in ADDRESSES]
+)
 def test_each_url_option_is_covered(module: str, name: str, option: dict[str, Any]) -> None:
     treatment = TREATMENTS.get(f"{module}:{name}") or TREATMENTS.get(name)
-    assert treatment, f"{module} has the option {name}, which holds an address: say in TREATMENTS what becomes of its secrets, and test it."
+    assert treatment, (
+        f"{module} has the option {name}, which holds an address: say in TREATMENTS what becomes of its secrets, and"
+        " test it."
+    )
     if treatment in ("database", "webhook"):
         assert option.get("no_log") is True
     if treatment in ("api", "store", "webhook"):
@@ -67,7 +95,11 @@ def test_each_url_option_is_covered(module: str, name: str, option: dict[str, An
         assert spec["allow_plain_http"] == {"type": "bool", "default": False}
 
 
-APIS = {module.__name__.rpartition(".")[2]: (module, params) for module, _build, params in SCENARIOS.values() if "webhook_url" not in params}
+APIS = {
+    module.__name__.rpartition(".")[2]: (module, params)
+    for module, _build, params in SCENARIOS.values()
+    if "webhook_url" not in params
+}
 APIS["github_checks"] = (github_checks, {"api_token": "gh-token", "repository": "acme/shop", "commit": "a" * 40})
 
 
@@ -78,7 +110,15 @@ def asked(module: ModuleType, params: dict[str, Any]) -> tuple[dict[str, Any], F
 
 
 @pytest.mark.parametrize("name", sorted({module for module, option, _spec in ADDRESSES if option == "api_url"}))
-@pytest.mark.parametrize("address", [f"https://u:{WRITTEN}@api.test", f"https://{WRITTEN}@api.test", f"u:{WRITTEN}@api.test", f"http://u:{WRITTEN}@[::1"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"https://u:{WRITTEN}@api.test",
+        f"https://{WRITTEN}@api.test",
+        f"u:{WRITTEN}@api.test",
+        f"http://u:{WRITTEN}@[::1",
+    ],
+)
 def test_an_api_url_with_credentials_is_refused_and_not_shown(name: str, address: str) -> None:
     module, params = APIS[name]
     result, vendor = asked(module, {**params, "api_url": address})
@@ -111,8 +151,18 @@ def test_no_token_goes_to_another_machine_over_plain_http(name: str) -> None:
         ("HTTP://127.0.0.1.test", "plain_http"),
     ],
 )
-def test_the_store_is_asked_over_https_and_without_credentials_in_its_address(module: ModuleType, endpoint: str, code: str) -> None:
-    result = run_module(module, {"store": "s3://bucket/shop", "store_endpoint_url": endpoint, "store_access_key": "a" * 20, "store_secret_key": "s" * 40})
+def test_the_store_is_asked_over_https_and_without_credentials_in_its_address(
+    module: ModuleType, endpoint: str, code: str
+) -> None:
+    result = run_module(
+        module,
+        {
+            "store": "s3://bucket/shop",
+            "store_endpoint_url": endpoint,
+            "store_access_key": "a" * 20,
+            "store_secret_key": "s" * 40,
+        },
+    )
     assert result["error"]["code"] == code
     assert WRITTEN not in json.dumps(result)
 
@@ -125,7 +175,9 @@ def test_the_endpoint_in_botocores_environment_variable_is_checked_too(monkeypat
 
 
 def test_a_webhook_holds_no_password_and_is_https() -> None:
-    result, vendor = asked(slack_message, {"text": "new", "webhook_url": f"https://u:{WRITTEN}@hooks.test/services/T/B/x"})
+    result, vendor = asked(
+        slack_message, {"text": "new", "webhook_url": f"https://u:{WRITTEN}@hooks.test/services/T/B/x"}
+    )
     assert (result["error"]["code"], vendor.requests) == ("credentials_in_url", [])
     assert WRITTEN not in json.dumps(result)
     result, vendor = asked(slack_message, {"text": "new", "webhook_url": "http://hooks.test/services/T/B/secretsecret"})
@@ -151,7 +203,9 @@ def test_a_probe_sends_no_secret_over_plain_http(params: dict[str, Any], check: 
     assert vendor.requests
 
 
-@pytest.mark.parametrize("address", [f"http://u:{WRITTEN}@shop.test/", f"u:{WRITTEN}@shop.test", f"https://u:{WRITTEN}@shop.test:port/"])
+@pytest.mark.parametrize(
+    "address", [f"http://u:{WRITTEN}@shop.test/", f"u:{WRITTEN}@shop.test", f"https://u:{WRITTEN}@shop.test:port/"]
+)
 @pytest.mark.parametrize("option", ["cors_url", "rate_limit_url", "hosts"])
 def test_the_edge_is_asked_without_credentials_in_its_address(option: str, address: str) -> None:
     given = {"allowed_origins": ["https://shop.test"], option: [address] if option == "hosts" else address}
@@ -163,7 +217,11 @@ def test_the_edge_is_asked_without_credentials_in_its_address(option: str, addre
 
 
 def test_the_edge_gets_no_secret_header_over_plain_http() -> None:
-    edge = {"cors_url": "http://shop.test/", "allowed_origins": ["https://shop.test"], "headers": {"x-waf": "token-4711-secret"}}
+    edge = {
+        "cors_url": "http://shop.test/",
+        "allowed_origins": ["https://shop.test"],
+        "headers": {"x-waf": "token-4711-secret"},
+    }
     result, vendor = asked(edge_check, edge)
     assert (result["answers"][0]["outcome"], vendor.requests) == ("could_not_be_asked", [])
     assert "4711" not in json.dumps(result)

@@ -26,9 +26,14 @@ class Zone:
         if what in self.answers:
             return self.answers[what]
         if what == "graphql":
-            groups = [{"count": count, "sum": {"edgeResponseBytes": count * 10}, "dimensions": {"cacheStatus": status}} for status, count in COUNTS.items()]
+            groups = [
+                {"count": count, "sum": {"edgeResponseBytes": count * 10}, "dimensions": {"cacheStatus": status}}
+                for status, count in COUNTS.items()
+            ]
             return reply(200, {"data": {"viewer": {"zones": [{"httpRequestsAdaptiveGroups": groups}]}}, "errors": None})
-        result: Any = {"development_mode": {"value": "on", "time_remaining": 600}, "zones": [DETAILS]}.get(what, DETAILS)
+        result: Any = {"development_mode": {"value": "on", "time_remaining": 600}, "zones": [DETAILS]}.get(
+            what, DETAILS
+        )
         return reply(200, {"success": True, "errors": [], "messages": [], "result": result})
 
     def look(self, **params: Any) -> dict[str, Any]:
@@ -37,21 +42,39 @@ class Zone:
 
 
 def refused(status: int, code: int = 10000) -> Answer:
-    return reply(status, {"success": False, "errors": [{"code": code, "message": "Authentication error"}], "messages": [], "result": None})
+    return reply(
+        status,
+        {
+            "success": False,
+            "errors": [{"code": code, "message": "Authentication error"}],
+            "messages": [],
+            "result": None,
+        },
+    )
 
 
 def test_it_returns_the_zone_the_mode_and_the_cache_statistics() -> None:
     zone = Zone()
     result = zone.look(hosts=["www.shop.example"], cache_window=900)
     assert not result["changed"]
-    assert result["zone"] == {"id": ZONE, "name": "shop.example", "status": "active", "paused": False, "plan": "Pro Website"}
+    assert result["zone"] == {
+        "id": ZONE,
+        "name": "shop.example",
+        "status": "active",
+        "paused": False,
+        "plan": "Pro Website",
+    }
     assert result["development_mode"] == {"enabled": True, "seconds_left": 600}
     cache = result["cache"]
     assert (cache["requests"], cache["cached"], cache["bytes"]) == (1000, 750, 10_000)
     assert (cache["hit_rate"], cache["cacheable_hit_rate"], cache["statuses"]) == (0.75, 0.7895, COUNTS)
     asked = zone.vendor.requests[-1].json()["variables"]
     assert asked["filter"]["clientRequestHTTPHost_in"] == ["www.shop.example"]
-    assert (asked["zone"], asked["filter"]["datetime_geq"], asked["filter"]["datetime_lt"]) == (ZONE, cache["since"], cache["until"])
+    assert (asked["zone"], asked["filter"]["datetime_geq"], asked["filter"]["datetime_lt"]) == (
+        ZONE,
+        cache["since"],
+        cache["until"],
+    )
 
 
 def test_no_requests_have_no_rate() -> None:
@@ -67,7 +90,13 @@ def test_nothing_is_counted_when_counting_is_off() -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [refused(403), reply(200, {"data": None, "errors": [{"message": "not authorized for that account", "extensions": {"code": "authz"}}]})],
+    [
+        refused(403),
+        reply(
+            200,
+            {"data": None, "errors": [{"message": "not authorized for that account", "extensions": {"code": "authz"}}]},
+        ),
+    ],
     ids=["403", "200"],
 )
 def test_counts_that_the_token_may_not_read_are_null_with_a_warning(answer: Answer) -> None:

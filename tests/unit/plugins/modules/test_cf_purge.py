@@ -23,7 +23,15 @@ BASE = {"api_token": "cf-token", "zone": "shop.example"}
 
 def answer(request: Request) -> Answer:
     if request.path == "/client/v4/zones":
-        return reply(200, {"success": True, "errors": [], "messages": [], "result": [{"id": ZONE, "name": "shop.example", "status": "active"}]})
+        return reply(
+            200,
+            {
+                "success": True,
+                "errors": [],
+                "messages": [],
+                "result": [{"id": ZONE, "name": "shop.example", "status": "active"}],
+            },
+        )
     return reply(200, {"success": True, "errors": [], "messages": [], "result": {"id": ZONE}})
 
 
@@ -54,7 +62,9 @@ def test_check_mode_predicts_and_purges_nothing(vendor: FakeVendor) -> None:
     predicted = purge(vendor, hosts=["www.shop.example"], check=True)
     assert bodies(vendor) == []
     done = purge(vendor, hosts=["www.shop.example"])
-    assert {key: done[key] for key in ("changed", "purged", "zone", "diff")} == {key: predicted[key] for key in ("changed", "purged", "zone", "diff")}
+    assert {key: done[key] for key in ("changed", "purged", "zone", "diff")} == {
+        key: predicted[key] for key in ("changed", "purged", "zone", "diff")
+    }
 
 
 def test_a_purge_is_a_change_each_time(vendor: FakeVendor) -> None:
@@ -64,7 +74,13 @@ def test_a_purge_is_a_change_each_time(vendor: FakeVendor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "pattern"), [("files", "https://www.shop.example/{}"), ("tags", "t{}"), ("hosts", "{}.shop.example"), ("prefixes", "shop.example/{}")]
+    ("kind", "pattern"),
+    [
+        ("files", "https://www.shop.example/{}"),
+        ("tags", "t{}"),
+        ("hosts", "{}.shop.example"),
+        ("prefixes", "shop.example/{}"),
+    ],
 )
 def test_more_than_a_batch_takes_more_requests(vendor: FakeVendor, kind: str, pattern: str) -> None:
     items = [pattern.format(number) for number in range(201)]
@@ -91,8 +107,14 @@ def test_urls_with_and_without_headers_are_sent_in_one_form(vendor: FakeVendor) 
         ({"files": []}, "Set now: none"),
         ({"everything": True, "tags": ["a"]}, "Set now: everything and tags"),
         ({"tags": ["a"], "batch_size": 0}, "batch_size is 0. Set it to at least 1"),
-        ({"files": ["/terms"]}, "'/terms' in files is not a form that Cloudflare accepts. Give a URL that begins with https://"),
-        ({"files": [{"url": "https://www.shop.example/", "method": "GET"}]}, "in files is not a form that Cloudflare accepts"),
+        (
+            {"files": ["/terms"]},
+            "'/terms' in files is not a form that Cloudflare accepts. Give a URL that begins with https://",
+        ),
+        (
+            {"files": [{"url": "https://www.shop.example/", "method": "GET"}]},
+            "in files is not a form that Cloudflare accepts",
+        ),
         ({"files": [{"headers": {}}]}, "in files is not a form that Cloudflare accepts"),
         ({"files": [7]}, "7 in files is not a form that Cloudflare accepts"),
         ({"tags": ["two words"]}, "characters without blanks"),
@@ -118,7 +140,9 @@ def test_urls_with_and_without_headers_are_sent_in_one_form(vendor: FakeVendor) 
         ({"hosts": [" "]}, "a host name without scheme and path"),
     ],
 )
-def test_what_cloudflare_would_refuse_is_refused_before_anything_is_sent(vendor: FakeVendor, params: dict[str, Any], said: str) -> None:
+def test_what_cloudflare_would_refuse_is_refused_before_anything_is_sent(
+    vendor: FakeVendor, params: dict[str, Any], said: str
+) -> None:
     result = purge(vendor, check=True, **params)
     assert result["failed"]
     assert result["error"]["kind"] == "config"
@@ -127,7 +151,12 @@ def test_what_cloudflare_would_refuse_is_refused_before_anything_is_sent(vendor:
 
 
 def test_an_error_contains_code_and_message_but_not_the_token(vendor: FakeVendor) -> None:
-    refusal = {"success": False, "errors": [{"code": 10000, "message": "Authentication error"}], "messages": [], "result": None}
+    refusal = {
+        "success": False,
+        "errors": [{"code": 10000, "message": "Authentication error"}],
+        "messages": [],
+        "result": None,
+    }
     result = purge(FakeVendor([reply(403, refusal)]), everything=True)
     assert (result["error"]["code"], result["error"]["status"]) == ("10000", 403)
     assert "Authentication error" in result["msg"]
@@ -151,21 +180,35 @@ def changed(tmp_path: Path) -> dict[str, Any]:
         for name in ("public/logo.svg", "app/products/page.tsx", "tests/a.ts"):
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(release)
-        for argv in (["init", "-q"], ["add", "-A"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", release], ["tag", release]):
+        for argv in (
+            ["init", "-q"],
+            ["add", "-A"],
+            ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", release],
+            ["tag", release],
+        ):
             subprocess.run(["git", *argv], cwd=tmp_path, check=True, capture_output=True)
     routes = [
         {"source": "public/**", "urls": ["/{rest}"]},
         {"source": "app/products/**", "prefixes": ["/products"]},
         {"source": "tests/**"},
     ]
-    return {"path": str(tmp_path), "from": "v1", "to": "v2", "base_urls": ["https://www.shop.example/", "https://shop.example"], "routes": routes}
+    return {
+        "path": str(tmp_path),
+        "from": "v1",
+        "to": "v2",
+        "base_urls": ["https://www.shop.example/", "https://shop.example"],
+        "routes": routes,
+    }
 
 
 def test_only_the_pages_that_a_release_changed_are_purged(vendor: FakeVendor, changed: dict[str, Any]) -> None:
     predicted = purge(vendor, changed=changed, check=True)
     assert bodies(vendor) == []
     result = purge(vendor, changed=changed)
-    files, prefixes = ["https://www.shop.example/logo.svg", "https://shop.example/logo.svg"], ["www.shop.example/products", "shop.example/products"]
+    files, prefixes = (
+        ["https://www.shop.example/logo.svg", "https://shop.example/logo.svg"],
+        ["www.shop.example/products", "shop.example/products"],
+    )
     assert bodies(vendor) == [{"files": files}, {"prefixes": prefixes}]
     assert result["purged"] == predicted["purged"] == {"kind": "changed", "count": 4, "requests": 2}
     assert result["changes"] == {"files": 3, "unmatched": [], "urls": files, "prefixes": prefixes}
@@ -180,13 +223,18 @@ def test_nothing_is_purged_when_visitors_see_no_change(vendor: FakeVendor, chang
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({"routes": [{"source": "public/**", "urls": ["/{rest}"]}]}, "no route matches app/products/page.tsx, tests/a.ts"),
+        (
+            {"routes": [{"source": "public/**", "urls": ["/{rest}"]}]},
+            "no route matches app/products/page.tsx, tests/a.ts",
+        ),
         ({"from": None}, "changed.from names no release to compare with"),
         ({"from": "v9"}, "The release 'v9' is unknown"),
     ],
     ids=["a file without a route", "no release before", "an unknown release"],
 )
-def test_everything_is_purged_when_the_changes_are_unknown(vendor: FakeVendor, changed: dict[str, Any], more: dict[str, Any], said: str) -> None:
+def test_everything_is_purged_when_the_changes_are_unknown(
+    vendor: FakeVendor, changed: dict[str, Any], more: dict[str, Any], said: str
+) -> None:
     result = purge(vendor, changed={**changed, **more})
     assert bodies(vendor) == [{"purge_everything": True}]
     assert (result["purged"]["kind"], result["changes"]["urls"]) == ("everything", [])
@@ -195,7 +243,9 @@ def test_everything_is_purged_when_the_changes_are_unknown(vendor: FakeVendor, c
     assert len(bodies(vendor)) == 1
 
 
-def test_a_folder_that_is_no_repository_is_refused(vendor: FakeVendor, changed: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_folder_that_is_no_repository_is_refused(
+    vendor: FakeVendor, changed: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> None:
     result = purge(vendor, changed={**changed, "path": str(tmp_path_factory.mktemp("none"))})
     assert "is not a git repository" in result["msg"]
     assert vendor.requests == []
@@ -210,15 +260,23 @@ def test_it_retries_no_longer_than_the_retry_timeout() -> None:
 @pytest.mark.parametrize(
     ("params", "sent"),
     [
-        ({"files": ["https://bücher.example/größe/ä?q=ß&b=%20"]}, ["https://xn--bcher-kva.example/gr%C3%B6%C3%9Fe/%C3%A4?q=%C3%9F&b=%20"]),
-        ({"files": ["https://www.shop.example/größe", "https://www.shop.example/gr%C3%B6%C3%9Fe"]}, ["https://www.shop.example/gr%C3%B6%C3%9Fe"]),
+        (
+            {"files": ["https://bücher.example/größe/ä?q=ß&b=%20"]},
+            ["https://xn--bcher-kva.example/gr%C3%B6%C3%9Fe/%C3%A4?q=%C3%9F&b=%20"],
+        ),
+        (
+            {"files": ["https://www.shop.example/größe", "https://www.shop.example/gr%C3%B6%C3%9Fe"]},
+            ["https://www.shop.example/gr%C3%B6%C3%9Fe"],
+        ),
         ({"files": ["https://straße.example:8443"]}, ["https://xn--strae-oqa.example:8443"]),
         ({"hosts": ["Bücher.example", "xn--bcher-kva.example"]}, ["xn--bcher-kva.example"]),
         ({"prefixes": ["bücher.example/größe"]}, ["xn--bcher-kva.example/gr%C3%B6%C3%9Fe"]),
         ({"tags": ["a", "b", "a"]}, ["a", "b"]),
     ],
 )
-def test_letters_outside_ascii_are_sent_as_browsers_send_them(vendor: FakeVendor, params: dict[str, Any], sent: list[str]) -> None:
+def test_letters_outside_ascii_are_sent_as_browsers_send_them(
+    vendor: FakeVendor, params: dict[str, Any], sent: list[str]
+) -> None:
     assert not purge(vendor, **params)["failed"]
     assert bodies(vendor) == [{next(iter(params)): sent}]
 
@@ -229,7 +287,9 @@ def limited(most: int, words: str, status: int = 400) -> FakeVendor:
     def small(request: Request) -> Answer:
         if request.method != "POST" or len(next(iter(request.json().values()))) <= most:
             return answer(request)
-        return reply(status, {"success": False, "errors": [{"code": 1094, "message": words}], "messages": [], "result": None})
+        return reply(
+            status, {"success": False, "errors": [{"code": 1094, "message": words}], "messages": [], "result": None}
+        )
 
     return FakeVendor(small)
 
@@ -255,7 +315,12 @@ def test_batches_become_smaller_when_the_zone_accepts_fewer_items(most: int, wor
 
 
 def test_other_refusals_do_not_make_batches_smaller() -> None:
-    refusal = {"success": False, "errors": [{"code": 1016, "message": "Invalid URL: its host is not in this zone"}], "messages": [], "result": None}
+    refusal = {
+        "success": False,
+        "errors": [{"code": 1016, "message": "Invalid URL: its host is not in this zone"}],
+        "messages": [],
+        "result": None,
+    }
     vendor = FakeVendor(lambda request: answer(request) if request.method == "GET" else reply(400, refusal))
     result = purge(vendor, files=["https://www.other.example/", "https://www.shop.example/"])
     assert len(bodies(vendor)) == 1
@@ -266,7 +331,15 @@ def test_other_refusals_do_not_make_batches_smaller() -> None:
 def test_a_failure_halfway_reports_what_was_purged_and_what_was_not() -> None:
     def fails(request: Request) -> Answer:
         if request.method == "POST" and request.json()["tags"] == ["t2"]:
-            return reply(403, {"success": False, "errors": [{"code": 10000, "message": "Authentication error"}], "messages": [], "result": None})
+            return reply(
+                403,
+                {
+                    "success": False,
+                    "errors": [{"code": 10000, "message": "Authentication error"}],
+                    "messages": [],
+                    "result": None,
+                },
+            )
         return answer(request)
 
     result = purge(FakeVendor(fails), tags=["t0", "t1", "t2", "t3", "t4"], batch_size=1)

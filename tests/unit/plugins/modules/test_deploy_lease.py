@@ -24,7 +24,9 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def lease(folder: Path):
     def call(state: str = "held", *, check: bool = False, **params: Any) -> dict[str, Any]:
-        return run_module(deploy_lease, {"store": folder.as_uri(), "store_is_shared": True, "state": state, **params}, check=check)
+        return run_module(
+            deploy_lease, {"store": folder.as_uri(), "store_is_shared": True, "state": state, **params}, check=check
+        )
 
     return call
 

@@ -21,8 +21,22 @@ COMMIT, OTHER = "a" * 40, "b" * 40
 
 
 def answer(identity: str, outcome: str, **more: Any) -> dict[str, Any]:
-    made = {"id": identity, "name": f"check_{identity}", "title": "Is it so?", "asked": "is it <so>?", "answered": f"it {outcome}", "outcome": outcome}
-    return {**made, "stops": outcome == "failed", "commit": COMMIT, "at": "2026-03-03T15:42:13Z", "seconds": 0.2, **more}
+    made = {
+        "id": identity,
+        "name": f"check_{identity}",
+        "title": "Is it so?",
+        "asked": "is it <so>?",
+        "answered": f"it {outcome}",
+        "outcome": outcome,
+    }
+    return {
+        **made,
+        "stops": outcome == "failed",
+        "commit": COMMIT,
+        "at": "2026-03-03T15:42:13Z",
+        "seconds": 0.2,
+        **more,
+    }
 
 
 ANSWERS = [
@@ -51,11 +65,22 @@ def keys(tmp_path: Path) -> dict[str, str]:
 
 
 def signer(keys: dict[str, str], name: str = "alice", options: str = "") -> list[str]:
-    return [" ".join(part for part in (f"{name}@shop.example", options, Path(f"{keys[name]}.pub").read_text().strip()) if part)]
+    return [
+        " ".join(
+            part for part in (f"{name}@shop.example", options, Path(f"{keys[name]}.pub").read_text().strip()) if part
+        )
+    ]
 
 
 def record(store: dict[str, Any], *, check: bool = False, **params: Any) -> dict[str, Any]:
-    what = {"storefront": "shop", "release": "v1.1.0", "commit": COMMIT, "verdict": "no_go", "answers": ANSWERS, "started_by": "alice"}
+    what = {
+        "storefront": "shop",
+        "release": "v1.1.0",
+        "commit": COMMIT,
+        "verdict": "no_go",
+        "answers": ANSWERS,
+        "started_by": "alice",
+    }
     return run_module(evidence_record, {**store, **what, **params}, check=check)
 
 
@@ -73,7 +98,13 @@ def test_what_was_recorded_is_shown_and_verified(store: dict[str, Any]) -> None:
     done = record(store)
     assert done["key"].startswith("evidence/v1.1.0/20260303T154213Z-gate-")
     (one,) = info(store)["evidence"]
-    assert (one["key"], one["commit"], one["verdict"], one["point"], one["signed_by"]) == (done["key"], COMMIT, "no_go", "gate", [])
+    assert (one["key"], one["commit"], one["verdict"], one["point"], one["signed_by"]) == (
+        done["key"],
+        COMMIT,
+        "no_go",
+        "gate",
+        [],
+    )
     assert [item["id"] for item in one["answers"]] == ["C1", "C2", "C10", "C14", "C16"]
 
 
@@ -92,12 +123,19 @@ def test_it_is_an_in_toto_statement_about_the_commit(store: dict[str, Any]) -> N
     assert statement["predicateType"] == "https://in-toto.io/attestation/test-result/v0.1"
     assert statement["subject"] == [{"name": "shop@v1.1.0", "digest": {"gitCommit": COMMIT}}]
     predicate = statement["predicate"]
-    assert (predicate["result"], predicate["passedTests"], predicate["warnedTests"], predicate["failedTests"]) == ("FAILED", ["C1"], ["C10"], ["C2", "C16"])
+    assert (predicate["result"], predicate["passedTests"], predicate["warnedTests"], predicate["failedTests"]) == (
+        "FAILED",
+        ["C1"],
+        ["C10"],
+        ["C2", "C16"],
+    )
 
 
 @pytest.mark.parametrize(("answers", "result"), [(ANSWERS[:1], "PASSED"), ([*ANSWERS[:1], ANSWERS[2]], "WARNED")])
 def test_a_waiver_makes_it_a_warning(store: dict[str, Any], answers: list[Any], result: str) -> None:
-    payload, _signatures = envelope.unwrap(file_of(store, record(store, answers=answers, verdict="go")["key"]).read_bytes())
+    payload, _signatures = envelope.unwrap(
+        file_of(store, record(store, answers=answers, verdict="go")["key"]).read_bytes()
+    )
     assert json.loads(payload)["predicate"]["result"] == result
 
 
@@ -143,20 +181,29 @@ def test_a_change_with_a_key_that_fits_it_fails_by_its_signature(store: dict[str
         ("alice", "mallory", "nobody who is allowed to has signed it"),
     ],
 )
-def test_evidence_of_nobody_who_may_sign_is_refused(store: dict[str, Any], keys: dict[str, str], who: str | None, allowed: str, said: str) -> None:
+def test_evidence_of_nobody_who_may_sign_is_refused(
+    store: dict[str, Any], keys: dict[str, str], who: str | None, allowed: str, said: str
+) -> None:
     record(store, signing_key=keys[who] if who else None)
     assert said in info(store, allowed_signers=signer(keys, allowed))["msg"]
     assert not info(store, allowed_signers=signer(keys, allowed), must_be_signed=False)["failed"]
 
 
 @pytest.mark.parametrize("options", ['valid-before="20200101"', 'namespaces="git"'])
-def test_a_key_that_ended_or_is_for_something_else_counts_for_nothing(store: dict[str, Any], keys: dict[str, str], options: str) -> None:
+def test_a_key_that_ended_or_is_for_something_else_counts_for_nothing(
+    store: dict[str, Any], keys: dict[str, str], options: str
+) -> None:
     record(store, signing_key=keys["alice"])
     assert info(store, allowed_signers=signer(keys, options=options))["failed"]
 
 
 def test_a_signature_for_another_namespace_counts_for_nothing(keys: dict[str, str]) -> None:
-    made = subprocess.run(["ssh-keygen", "-Y", "sign", "-q", "-f", keys["alice"], "-n", "git"], input=envelope.encoded(b"{}"), capture_output=True, check=True)
+    made = subprocess.run(
+        ["ssh-keygen", "-Y", "sign", "-q", "-f", keys["alice"], "-n", "git"],
+        input=envelope.encoded(b"{}"),
+        capture_output=True,
+        check=True,
+    )
     import base64
 
     signature = {"keyid": "", "sig": base64.b64encode(made.stdout).decode()}
@@ -223,7 +270,12 @@ def test_every_form_is_written_once(store: dict[str, Any], tmp_path: Path) -> No
     assert info(store, dest=str(dest), check=True)["changed"]
     assert not dest.exists()
     done = info(store, dest=str(dest))
-    assert sorted(Path(path).name for path in done["files"]) == ["evidence.html", "evidence.json", "evidence.sarif", "junit.xml"]
+    assert sorted(Path(path).name for path in done["files"]) == [
+        "evidence.html",
+        "evidence.json",
+        "evidence.sarif",
+        "junit.xml",
+    ]
     assert not info(store, dest=str(dest))["changed"]
 
     suite = next(iter(JUnitXml.fromfile(str(dest / "junit.xml"))))

@@ -31,7 +31,9 @@ class Repository:
         if self.broken:
             return reply(self.broken, {"message": "no"})
         size, page = int(request.query["per_page"]), int(request.query["page"])
-        items = {"check-runs": self.runs, "status": self.statuses, "pulls": self.pulls, "reviews": self.reviews}[request.path.rpartition("/")[2]]
+        items = {"check-runs": self.runs, "status": self.statuses, "pulls": self.pulls, "reviews": self.reviews}[
+            request.path.rpartition("/")[2]
+        ]
         shown = items[(page - 1) * size :][:size]
         if items is self.runs:
             return reply(200, {"total_count": len(items) + self.more, "check_runs": shown})
@@ -56,11 +58,23 @@ class Repository:
 
     def pull(self, **more: Any) -> None:
         main = {"ref": "main", "repo": {"default_branch": "main"}}
-        made = {"number": 7, "merged_at": "2026-03-03T09:00:00Z", "merge_commit_sha": SHA, "user": {"login": "alice"}, "head": {"sha": HEAD}, "base": main}
+        made = {
+            "number": 7,
+            "merged_at": "2026-03-03T09:00:00Z",
+            "merge_commit_sha": SHA,
+            "user": {"login": "alice"},
+            "head": {"sha": HEAD},
+            "base": main,
+        }
         self.pulls.append({**made, **more})
 
     def review(self, by: str | None = "bob", state: str = "APPROVED", commit: str = HEAD, **more: Any) -> None:
-        made = {"state": state, "commit_id": commit, "user": {"login": by, "type": "User"} if by else None, "author_association": "MEMBER"}
+        made = {
+            "state": state,
+            "commit_id": commit,
+            "user": {"login": by, "type": "User"} if by else None,
+            "author_association": "MEMBER",
+        }
         self.reviews.append({**made, **more})
 
 
@@ -88,7 +102,11 @@ def test_a_commit_that_ci_passed_and_somebody_else_approved_is_go(repository: Re
     result = ask(tests=["unit"], required=["build"])
     assert (result["failed"], result["verdict"], result["summary"]) == (False, "go", "3 passed")
     assert said(result, "C2") == ("passed", "#7 was approved by bob")
-    assert result["answers"][0]["facts"]["runs"][0] == {"name": "build", "state": "success", "url": "https://github.example/runs/1"}
+    assert result["answers"][0]["facts"]["runs"][0] == {
+        "name": "build",
+        "state": "success",
+        "url": "https://github.example/runs/1",
+    }
     assert {one["commit"] for one in result["answers"]} == {SHA}
 
 
@@ -118,7 +136,9 @@ def test_a_run_that_did_not_succeed_is_a_no(repository: Repository, word: str, a
 
 
 @pytest.mark.parametrize("word", ["neutral", "skipped"])
-def test_a_run_that_was_skipped_is_no_failure_unless_it_is_required_or_a_test(repository: Repository, word: str) -> None:
+def test_a_run_that_was_skipped_is_no_failure_unless_it_is_required_or_a_test(
+    repository: Repository, word: str
+) -> None:
     repository.run("e2e", word)
     assert said(ask(), "C1")[0] == "passed"
     assert said(ask(required=["e2e"]), "C1")[0] == "failed"
@@ -317,7 +337,8 @@ def test_the_101st_review_is_read(repository: Repository) -> None:
 
 
 @pytest.mark.parametrize(
-    ("params", "said_in"), [({"approvals": 0}, "approvals is 0"), ({"commit": "main"}, "full SHA"), ({"repository": "shop"}, "owner/name")]
+    ("params", "said_in"),
+    [({"approvals": 0}, "approvals is 0"), ({"commit": "main"}, "full SHA"), ({"repository": "shop"}, "owner/name")],
 )
 def test_wrong_options_ask_nothing(repository: Repository, params: dict[str, Any], said_in: str) -> None:
     result = ask(**params)
@@ -329,7 +350,13 @@ def test_the_checklist_asks_the_same_with_a_shared_connection(repository: Reposi
     repository.run("e2e", "failure")
     systems = {"github": {"api_token": "gh-secret-token", "repository": "acme/shop"}}
     result = run_module(
-        preflight_checks, {"commit": SHA, "systems": systems, "checks": [{"id": "C12", "options": {"tests": ["unit"]}}], "only": ["C1", "C2", "C12"]}
+        preflight_checks,
+        {
+            "commit": SHA,
+            "systems": systems,
+            "checks": [{"id": "C12", "options": {"tests": ["unit"]}}],
+            "only": ["C1", "C2", "C12"],
+        },
     )
     assert [one["outcome"] for one in result["answers"]] == ["failed", "passed", "passed"]
     assert "gh-secret-token" not in str(result)

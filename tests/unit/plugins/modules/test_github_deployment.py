@@ -27,7 +27,13 @@ class Repository:
             wanted = {key: request.query[key] for key in ("ref", "task", "environment")}
             return reply(200, [one for one in self.deployments if wanted.items() <= one.items()])
         if parts == [""]:
-            made = {"id": len(self.deployments) + 1, "url": "https://x", "sha": "a" * 40, "created_at": "2026-01-05T09:00:00Z", **request.json()}
+            made = {
+                "id": len(self.deployments) + 1,
+                "url": "https://x",
+                "sha": "a" * 40,
+                "created_at": "2026-01-05T09:00:00Z",
+                **request.json(),
+            }
             self.deployments.insert(0, made)
             return reply(201, made)
         statuses = self.statuses.setdefault(int(parts[0]), [])
@@ -55,11 +61,24 @@ def test_check_mode_predicts_and_writes_nothing(repository: Repository) -> None:
     predicted = deploy(state="in_progress", check=True)
     assert repository.written() == []
     assert predicted["deployment"] == {
-        **{"id": None, "url": None, "status": "in_progress", "release": "v1.0.0", "commit": None, "created_at": None, "environment": "production"},
+        **{
+            "id": None,
+            "url": None,
+            "status": "in_progress",
+            "release": "v1.0.0",
+            "commit": None,
+            "created_at": None,
+            "environment": "production",
+        },
     }
     done = deploy(state="in_progress")
     assert (done["changed"], done["diff"]) == (predicted["changed"], predicted["diff"]) == (True, done["diff"])
-    assert done["diff"]["after"] == {"repository": "acme/shop", "ref": "v1.0.0", "environment": "production", "state": "in_progress"}
+    assert done["diff"]["after"] == {
+        "repository": "acme/shop",
+        "ref": "v1.0.0",
+        "environment": "production",
+        "state": "in_progress",
+    }
 
 
 def test_a_second_run_changes_nothing_and_a_new_state_adds_a_status(repository: Repository) -> None:
@@ -89,7 +108,9 @@ def test_a_long_description_is_truncated_and_a_second_run_changes_nothing(reposi
     assert not deploy(state="failure", status_description="x" * 500)["changed"]
 
 
-@pytest.mark.parametrize("other", [{"environment": "staging"}, {"ref": "v1.1.0"}, {"task": "rollback"}, {"payload": {"record": "2"}}])
+@pytest.mark.parametrize(
+    "other", [{"environment": "staging"}, {"ref": "v1.1.0"}, {"task": "rollback"}, {"payload": {"record": "2"}}]
+)
 def test_another_environment_or_payload_is_another_deployment(repository: Repository, other: dict[str, Any]) -> None:
     deploy(state="success")
     assert deploy(state="success", **other)["deployment"]["id"] == 2

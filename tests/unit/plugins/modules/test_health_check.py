@@ -34,7 +34,11 @@ def healthy(request: Request) -> Answer:
 
 
 def broken_api(request: Request) -> Answer:
-    return reply(503, {"status": "unhealthy", "release": "v1.2.0", "services": {"database": "connected"}}) if request.path == "/health" else healthy(request)
+    return (
+        reply(503, {"status": "unhealthy", "release": "v1.2.0", "services": {"database": "connected"}})
+        if request.path == "/health"
+        else healthy(request)
+    )
 
 
 def challenged(request: Request) -> Answer:
@@ -44,7 +48,9 @@ def challenged(request: Request) -> Answer:
 def check(script: Any, *checks: dict[str, Any], check_mode: bool = False, **params: Any) -> dict[str, Any]:
     vendor = script if isinstance(script, FakeVendor) else FakeVendor(script)
     with vendor.installed():
-        return run_module(health_check, {"checks": list(checks or (API, HOME)), "wait_timeout": 0, **params}, check=check_mode)
+        return run_module(
+            health_check, {"checks": list(checks or (API, HOME)), "wait_timeout": 0, **params}, check=check_mode
+        )
 
 
 def test_healthy_sites_are_reported_one_by_one_and_nothing_is_changed() -> None:
@@ -52,8 +58,25 @@ def test_healthy_sites_are_reported_one_by_one_and_nothing_is_changed() -> None:
     assert (result["failed"], result["changed"], result["healthy"], result["blocked"]) == (False, False, True, [])
     api, home = result["checks"]
     assert (api["name"], api["outcome"], api["release"], api["status"]) == ("API", "healthy", "v1.1.0", 200)
-    assert (home["name"], home["cf_cache_status"], home["reasons"], home["tries"], home["passes"]) == ("Home", "HIT", [], 1, 1)
-    assert set(home) == {"name", "url", "outcome", "status", "latency_ms", "release", "cf_cache_status", "reasons", "passes", "tries"}
+    assert (home["name"], home["cf_cache_status"], home["reasons"], home["tries"], home["passes"]) == (
+        "Home",
+        "HIT",
+        [],
+        1,
+        1,
+    )
+    assert set(home) == {
+        "name",
+        "url",
+        "outcome",
+        "status",
+        "latency_ms",
+        "release",
+        "cf_cache_status",
+        "reasons",
+        "passes",
+        "tries",
+    }
 
 
 def test_an_unhealthy_site_fails_the_task_with_a_line_for_each_check() -> None:
@@ -61,20 +84,32 @@ def test_an_unhealthy_site_fails_the_task_with_a_line_for_each_check() -> None:
     assert (result["failed"], result["error"]["kind"], result["healthy"]) == (True, "unhealthy", False)
     assert result["msg"].splitlines() == [
         "1 of 2 checks failed. Check the logs of the failed sites.",
-        "API (https://api.shop.example/health) is unhealthy at try 1: status 503 instead of 200; "
-        'JSON status is "unhealthy" instead of "healthy"; release v1.2.0 instead of v1.1.0',
+        (
+            "API (https://api.shop.example/health) is unhealthy at try 1: status 503 instead of 200; "
+            'JSON status is "unhealthy" instead of "healthy"; release v1.2.0 instead of v1.1.0'
+        ),
     ]
     assert [found["outcome"] for found in result["checks"]] == ["unhealthy", "healthy"]
 
 
-SHOP = [{"name": "frontend", "url": "https://www.shop.example"}, {"name": "backend", "url": "https://api.shop.example", "release": "v1.1.0"}]
+SHOP = [
+    {"name": "frontend", "url": "https://www.shop.example"},
+    {"name": "backend", "url": "https://api.shop.example", "release": "v1.1.0"},
+]
 
 
 def test_several_sites_are_checked_at_once_each_for_its_own_release() -> None:
     home, health = {**HOME, "url": "/", "site": "frontend"}, {**API, "url": "/health", "site": "backend"}
     result = check(broken_api, home, health, sites=SHOP, release="v9.9.9", require="none")
-    assert [entry["url"] for entry in result["checks"]] == ["https://www.shop.example/", "https://api.shop.example/health"]
-    assert result["sites"]["frontend"] == {"healthy": True, "summary": "All of 1 checks are healthy.", "without_release": []}
+    assert [entry["url"] for entry in result["checks"]] == [
+        "https://www.shop.example/",
+        "https://api.shop.example/health",
+    ]
+    assert result["sites"]["frontend"] == {
+        "healthy": True,
+        "summary": "All of 1 checks are healthy.",
+        "without_release": [],
+    }
     assert not result["sites"]["backend"]["healthy"]
     assert "release v1.2.0 instead of v1.1.0" in result["sites"]["backend"]["summary"]
     assert result["summary"].startswith("1 of 2 checks failed.")
@@ -118,7 +153,11 @@ def test_secret_headers_are_sent_and_never_shown() -> None:
 
 def test_a_secret_that_the_site_echoes_is_masked_in_the_failure() -> None:
     echo = {**API, "json": {"status": "healthy"}}
-    result = check(lambda request: reply(500, {"status": f"bad {request.headers['X-Probe']}"}), echo, headers={"X-Probe": "probe-s3cret"})
+    result = check(
+        lambda request: reply(500, {"status": f"bad {request.headers['X-Probe']}"}),
+        echo,
+        headers={"X-Probe": "probe-s3cret"},
+    )
     assert "********" in result["msg"]
     assert "probe-s3cret" not in repr(result)
 
@@ -126,7 +165,11 @@ def test_a_secret_that_the_site_echoes_is_masked_in_the_failure() -> None:
 @pytest.mark.parametrize(
     ("changes", "params", "said"),
     [
-        ({"url": "www.shop.example"}, {}, "The url of the check 'Home' is 'www.shop.example'. Set a URL that begins with https://"),
+        (
+            {"url": "www.shop.example"},
+            {},
+            "The url of the check 'Home' is 'www.shop.example'. Set a URL that begins with https://",
+        ),
         ({"url": "https://"}, {}, "Set a URL that begins with https://"),
         ({"url": "https://shop:hunt/er@shop.example/"}, {}, "Percent-encode the special characters of its password"),
         ({"release": {"regex": "("}}, {}, "release.regex of the check 'Home' is not a valid regular expression"),

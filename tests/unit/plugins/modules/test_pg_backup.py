@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""pg_backup in process, on a folder, with a database and a pg_dump that are faked: what is refused, predicted, made and kept to itself."""
+"""pg_backup in process, on a folder, with a database and a pg_dump that are faked: what is refused,
+predicted, made and kept to itself.
+"""
 
 from __future__ import annotations
 
@@ -85,8 +87,14 @@ def store(tmp_path: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def back_up(store: dict[str, Any], pg_dump: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Back:
-    monkeypatch.setattr(job, "connect", lambda database: FakePostgres(Migration("1_init", "SELECT 1;"), Migration("2_rating", "SELECT 2;")))
+def back_up(
+    store: dict[str, Any], pg_dump: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Back:
+    monkeypatch.setattr(
+        job,
+        "connect",
+        lambda database: FakePostgres(Migration("1_init", "SELECT 1;"), Migration("2_rating", "SELECT 2;")),
+    )
     counted = {"tables": {"public.item": 3}, "estimates": {}, "invalid_indexes": []}
     scope = ["--snapshot=00000003-0000001B-1"]
     seen = SimpleNamespace(connection=FakePostgres(), scope=lambda: scope, stay=lambda: None, count=lambda: counted)
@@ -103,14 +111,24 @@ def back_up(store: dict[str, Any], pg_dump: Callable[[str], None], tmp_path: Pat
     return call
 
 
-def test_check_mode_tells_all_that_is_known_and_writes_nothing(back_up: Back, store: dict[str, Any], folder: Path) -> None:
+def test_check_mode_tells_all_that_is_known_and_writes_nothing(
+    back_up: Back, store: dict[str, Any], folder: Path
+) -> None:
     predicted = back_up(name="sale", release="v1.1.0", check=True)
     facts = predicted["backup"]
     location = f"{store['store']}/backups/sale/"
     assert predicted["changed"] is True
-    assert predicted["diff"] == {"before": {}, "after": {"backup": location, "database_size": 4000, "format": "custom", "encryption": "off"}}
+    assert predicted["diff"] == {
+        "before": {},
+        "after": {"backup": location, "database_size": 4000, "format": "custom", "encryption": "off"},
+    }
     assert {key for key, value in facts.items() if value is None} == UNKNOWN
-    assert (facts["location"], facts["release"], facts["server_version"], facts["pg_dump_version"]) == (location, "v1.1.0", "15.20", "15.20")
+    assert (facts["location"], facts["release"], facts["server_version"], facts["pg_dump_version"]) == (
+        location,
+        "v1.1.0",
+        "15.20",
+        "15.20",
+    )
     assert facts["migrations"] == {"count": 2, "last": "2_rating"}
     assert not folder.exists()
 
@@ -121,13 +139,24 @@ def test_a_backup_is_a_dump_what_is_not_in_it_and_a_manifest_with_their_checksum
     dump, rest = made["objects"]
     content = (folder / "sale" / "dump.zst").read_bytes()
     assert unpack(content) == b"the whole shop\n"
-    assert dump == {"source": "dump", "file": "dump.zst", "size": len(content), "raw_size": 15, "sha256": hashlib.sha256(content).hexdigest()}
-    assert json.loads(unpack((folder / "sale" / rest["file"]).read_bytes()))["database"] == {"name": "shop", "owner": "shop"}
+    assert dump == {
+        "source": "dump",
+        "file": "dump.zst",
+        "size": len(content),
+        "raw_size": 15,
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    assert json.loads(unpack((folder / "sale" / rest["file"]).read_bytes()))["database"] == {
+        "name": "shop",
+        "owner": "shop",
+    }
     assert (made["size"], made["raw_size"]) == (dump["size"] + rest["size"], dump["raw_size"] + rest["raw_size"])
     assert made["bytes_per_second"] > 0
     assert json.loads((folder / "sale.json").read_text()) == made
     moving = {*UNKNOWN, "started_at"}
-    assert {key: value for key, value in made.items() if key not in moving} == {key: predicted[key] for key in predicted if key not in moving}
+    assert {key: value for key, value in made.items() if key not in moving} == {
+        key: predicted[key] for key in predicted if key not in moving
+    }
 
 
 def test_an_encrypted_backup_opens_with_the_secret_key_alone(back_up: Back, folder: Path) -> None:
@@ -139,8 +168,13 @@ def test_an_encrypted_backup_opens_with_the_secret_key_alone(back_up: Back, fold
     assert unpack(pyrage.decrypt(content, [pyrage.x25519.Identity.from_str(SECRET_KEY)])) == b"the whole shop\n"
 
 
-def test_a_directory_is_stored_as_one_object_for_each_of_its_files(back_up: Back, pg_dump: Callable[[str], None], folder: Path, tmp_path: Path) -> None:
-    pg_dump("for option; do case $option in --file=*) to=${option#--file=};; esac; done; mkdir $to; echo rows > $to/1.dat; echo toc > $to/toc.dat")
+def test_a_directory_is_stored_as_one_object_for_each_of_its_files(
+    back_up: Back, pg_dump: Callable[[str], None], folder: Path, tmp_path: Path
+) -> None:
+    pg_dump(
+        "for option; do case $option in --file=*) to=${option#--file=};; esac; done; mkdir $to; echo rows > $to/1.dat;"
+        " echo toc > $to/toc.dat"
+    )
     (tmp_path / "scratch").mkdir()
     made = back_up(name="sale", jobs=2, scratch_dir=str(tmp_path / "scratch"))["backup"]
     assert (made["format"], made["jobs"]) == ("directory", 2)
@@ -171,7 +205,9 @@ def test_a_damaged_backup_is_not_taken_for_one(back_up: Back, folder: Path) -> N
     assert "The backup sale is damaged: dump.zst has 4 bytes" in refused["msg"]
 
 
-def test_a_pg_dump_that_fails_leaves_no_backup_and_its_words_are_masked(back_up: Back, pg_dump: Callable[[str], None], folder: Path) -> None:
+def test_a_pg_dump_that_fails_leaves_no_backup_and_its_words_are_masked(
+    back_up: Back, pg_dump: Callable[[str], None], folder: Path
+) -> None:
     pg_dump("echo half; echo no luck with hunter22 >&2; exit 4")
     failed = back_up()
     assert (failed["error"]["kind"], failed["error"]["code"]) == ("command_failed", "4")
@@ -180,7 +216,9 @@ def test_a_pg_dump_that_fails_leaves_no_backup_and_its_words_are_masked(back_up:
     assert files(folder) == []
 
 
-def test_an_object_that_reads_back_other_than_it_was_written_gets_no_manifest(back_up: Back, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_object_that_reads_back_other_than_it_was_written_gets_no_manifest(
+    back_up: Back, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(FolderStore, "read", lambda store, key, tick: iter([b"other"]))
     assert back_up(name="sale")["error"]["code"] == "checksum"
     assert files(folder) == ["sale/dump.zst", "sale/globals.json.zst"]
@@ -197,22 +235,32 @@ def test_what_failed_runs_left_is_named_and_removed_under_its_own_name_alone(bac
     assert files(folder) == ["lost/dump.zst", "sale.json", "sale/dump.zst", "sale/globals.json.zst"]
 
 
-def test_a_backup_that_takes_too_long_is_taken_back(back_up: Back, pg_dump: Callable[[str], None], folder: Path) -> None:
+def test_a_backup_that_takes_too_long_is_taken_back(
+    back_up: Back, pg_dump: Callable[[str], None], folder: Path
+) -> None:
     pg_dump("exec sleep 600")
     assert back_up(wait_timeout=0)["error"]["kind"] == "wait_timeout"
     assert files(folder) == []
 
 
-def test_a_decoded_backup_was_read_by_pg_restore(back_up: Back, pg_dump: Callable[[str], None], folder: Path, tmp_path: Path) -> None:
+def test_a_decoded_backup_was_read_by_pg_restore(
+    back_up: Back, pg_dump: Callable[[str], None], folder: Path, tmp_path: Path
+) -> None:
     reader = tmp_path / "bin" / "pg_restore"
-    reader.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo "pg_restore (PostgreSQL) 15.20" && exit\necho "$@" > {tmp_path}/asked; cat > {tmp_path}/read\n')
+    reader.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && echo "pg_restore (PostgreSQL) 15.20" && exit\necho "$@" >'
+        f" {tmp_path}/asked; cat > {tmp_path}/read\n"
+    )
     reader.chmod(0o700)
     made = back_up(name="sale", verify="decode", recipients=[RECIPIENT], encryption="age", identity=SECRET_KEY)
     assert made["backup"]["verified"] == "decode"
     assert (tmp_path / "read").read_text() == "the whole shop\n"
     assert (tmp_path / "asked").read_text() == "--file=/dev/null\n"
     assert SECRET_KEY not in repr(made)
-    reader.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "pg_restore (PostgreSQL) 15.20" && exit\necho not an archive >&2; exit 1\n')
+    reader.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && echo "pg_restore (PostgreSQL) 15.20" && exit\necho not an archive >&2;'
+        " exit 1\n"
+    )
     failed = back_up(name="second", verify="decode")
     assert failed["error"]["code"] == "damaged"
     assert "pg_restore 15.20 cannot read it: not an archive" in failed["msg"]
@@ -226,7 +274,9 @@ def test_the_identity_may_be_in_a_file_with_comments(back_up: Back, tmp_path: Pa
     assert refused["error"]["code"] == "no_tool"  # so that the key was not what it lacked: there is no pg_restore here
 
 
-def test_a_machine_that_could_not_restore_the_backup_is_named_and_cannot_verify_it_by_decoding(back_up: Back, tmp_path: Path) -> None:
+def test_a_machine_that_could_not_restore_the_backup_is_named_and_cannot_verify_it_by_decoding(
+    back_up: Back, tmp_path: Path
+) -> None:
     (tmp_path / "bin" / "pg_restore").unlink()
     (warning,) = back_up(name="sale")["warnings"]
     assert "The programs on this machine cannot restore this backup." in warning
@@ -249,10 +299,22 @@ def test_a_machine_that_could_not_restore_the_backup_is_named_and_cannot_verify_
         ({"recipients": [RECIPIENT]}, "encryption is off, and recipients are given"),
         ({"encryption": None, "recipients": ["age1nonsense"]}, "'age1nonsense' in recipients is no public key of age"),
         ({"encryption": None, "recipients": [SECRET_KEY]}, "recipients holds a secret key of age"),
-        ({"encryption": None, "recipients": [RECIPIENT], "verify": "decode"}, "needs a secret key, as identity or identity_file"),
-        ({"encryption": None, "recipients": [RECIPIENT], "verify": "decode", "identity": "hunter22"}, "identity holds no secret key of age"),
-        ({"encryption": None, "recipients": [RECIPIENT], "verify": "decode", "identity_file": "/nonexistent"}, "/nonexistent cannot be read: No such file"),
-        ({"encryption": None, "recipients": [OTHER], "verify": "decode", "identity": SECRET_KEY}, "identity is the secret key of none of the recipients"),
+        (
+            {"encryption": None, "recipients": [RECIPIENT], "verify": "decode"},
+            "needs a secret key, as identity or identity_file",
+        ),
+        (
+            {"encryption": None, "recipients": [RECIPIENT], "verify": "decode", "identity": "hunter22"},
+            "identity holds no secret key of age",
+        ),
+        (
+            {"encryption": None, "recipients": [RECIPIENT], "verify": "decode", "identity_file": "/nonexistent"},
+            "/nonexistent cannot be read: No such file",
+        ),
+        (
+            {"encryption": None, "recipients": [OTHER], "verify": "decode", "identity": SECRET_KEY},
+            "identity is the secret key of none of the recipients",
+        ),
         ({"format": "custom", "jobs": 2}, "jobs applies to the format directory"),
         ({"jobs": 0}, "jobs is 0"),
         ({"scratch_dir": "/nonexistent"}, "The folder /nonexistent does not exist"),
@@ -263,7 +325,9 @@ def test_a_machine_that_could_not_restore_the_backup_is_named_and_cannot_verify_
         ({"postgres_bin": "/nonexistent"}, "there is no pg_dump here in /nonexistent"),
     ],
 )
-def test_bad_input_is_refused_before_anything_is_written(back_up: Back, folder: Path, params: dict[str, Any], said: str) -> None:
+def test_bad_input_is_refused_before_anything_is_written(
+    back_up: Back, folder: Path, params: dict[str, Any], said: str
+) -> None:
     result = back_up(**params)
     assert result["failed"]
     assert said in result["msg"]
@@ -280,14 +344,22 @@ def test_nothing_is_written_under_a_lease_that_was_lost(back_up: Back, store: di
     assert files(folder) == ["first.json", "first/dump.zst", "first/globals.json.zst"]
 
 
-def test_a_lease_that_is_lost_on_the_way_leaves_no_manifest(back_up: Back, store: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lease_that_is_lost_on_the_way_leaves_no_manifest(
+    back_up: Back, store: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     held, _loser = lease.take(open_store(store, unguarded), holder="anna")
-    monkeypatch.setattr(backup_reader.OpenBackup, "verify", lambda *_: lease.take(open_store(store, unguarded), holder="bob", reason="anna is away"))
+    monkeypatch.setattr(
+        backup_reader.OpenBackup,
+        "verify",
+        lambda *_: lease.take(open_store(store, unguarded), holder="bob", reason="anna is away"),
+    )
     assert back_up(lease=held.token, name="sale", **store)["error"]["kind"] == "lease_lost"
     assert "sale.json" not in files(folder)
 
 
-def test_how_far_it_is_can_be_read_in_the_lease_while_it_runs(back_up: Back, store: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_how_far_it_is_can_be_read_in_the_lease_while_it_runs(
+    back_up: Back, store: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(job, "NOTE_INTERVAL", 0.0)
     held, _loser = lease.take(open_store(store, unguarded), holder="anna")
     written = backup.Target.put

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""pg_backup_info in process, on a folder: what the catalogue says of good backups, of damaged ones, and of what is none."""
+"""pg_backup_info in process, on a folder: what the catalogue says of good backups, of damaged ones, and of
+what is none.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,13 @@ def info(tmp_path: Path) -> Any:
 
 def test_a_store_without_backups_is_no_failure(info: Any) -> None:
     result = info()
-    assert (result["failed"], result["changed"], result["backups"], result["latest"], result["leftovers"]) == (False, False, [], None, [])
+    assert (result["failed"], result["changed"], result["backups"], result["latest"], result["leftovers"]) == (
+        False,
+        False,
+        [],
+        None,
+        [],
+    )
 
 
 def test_backups_are_listed_from_the_newest_with_what_an_operator_asks_for(info: Any, backups: StoredBackups) -> None:
@@ -39,20 +47,36 @@ def test_backups_are_listed_from_the_newest_with_what_an_operator_asks_for(info:
     result = info()
     assert [backup["name"] for backup in result["backups"]] == ["new", "old"]
     latest = result["latest"]
-    assert (latest["name"], latest["release"], latest["encryption"], latest["recipients"], latest["size"]) == ("new", "v1.1.0", "age", ["age1abc"], 14)
+    assert (latest["name"], latest["release"], latest["encryption"], latest["recipients"], latest["size"]) == (
+        "new",
+        "v1.1.0",
+        "age",
+        ["age1abc"],
+        14,
+    )
     assert 86400 <= latest["age"] < 86400 + 60
-    assert (latest["proof"], latest["proven_at"], latest["recovery_seconds"]) == ("checksum", latest["finished_at"], None)
+    assert (latest["proof"], latest["proven_at"], latest["recovery_seconds"]) == (
+        "checksum",
+        latest["finished_at"],
+        None,
+    )
 
 
 def test_a_proof_says_how_long_a_restore_takes(info: Any, backups: StoredBackups) -> None:
     proof = {"level": "restore", "at": "2026-02-02T09:10:00+00:00", "duration": 61.5}
     backups.add("proven", proof={**proof, "sha256": "0" * 64})
     latest = info()["latest"]
-    assert (latest["proof"], latest["proven_at"], latest["recovery_seconds"]) == ("restore", "2026-02-02T09:10:00+00:00", 61.5)
+    assert (latest["proof"], latest["proven_at"], latest["recovery_seconds"]) == (
+        "restore",
+        "2026-02-02T09:10:00+00:00",
+        61.5,
+    )
 
 
 def test_a_proof_of_other_objects_of_this_name_proves_nothing(info: Any, backups: StoredBackups) -> None:
-    backups.add("replaced", proof={"level": "restore", "at": "2026-02-02T09:10:00+00:00", "duration": 61.5, "sha256": "1" * 64})
+    backups.add(
+        "replaced", proof={"level": "restore", "at": "2026-02-02T09:10:00+00:00", "duration": 61.5, "sha256": "1" * 64}
+    )
     assert (info()["latest"]["proof"], info()["latest"]["recovery_seconds"]) == ("checksum", None)
 
 

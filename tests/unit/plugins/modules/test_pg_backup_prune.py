@@ -11,7 +11,12 @@ from typing import Any
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import Unreachable
 from ansible_collections.storefront.runbook.plugins.module_utils.store.folder import FolderStore
-from ansible_collections.storefront.runbook.plugins.modules import deploy_lease, pg_backup_info, pg_backup_prune, release_record
+from ansible_collections.storefront.runbook.plugins.modules import (
+    deploy_lease,
+    pg_backup_info,
+    pg_backup_prune,
+    release_record,
+)
 
 from tests.unit.plugins.stored_backups import StoredBackups
 from tests.unit.support import run_module
@@ -60,10 +65,18 @@ def test_each_database_has_its_own_rules(prune: Any, backups: StoredBackups) -> 
     assert sorted(names(prune(keep_last=1))) == ["blog4", "shop1", "shop3"]
 
 
-def test_the_backup_of_the_live_release_stays_at_any_age(prune: Any, backups: StoredBackups, store: dict[str, Any]) -> None:
+def test_the_backup_of_the_live_release_stays_at_any_age(
+    prune: Any, backups: StoredBackups, store: dict[str, Any]
+) -> None:
     for days in (0, 30, 60):
         backups.add(f"b{days}", days_ago=days)
-    facts = {"storefront": "shop", "release": "v1.0.0", "outcome": "released", "backup": "b60", "units": {"frontend": {"platform": "vercel", "id": "d1"}}}
+    facts = {
+        "storefront": "shop",
+        "release": "v1.0.0",
+        "outcome": "released",
+        "backup": "b60",
+        "units": {"frontend": {"platform": "vercel", "id": "d1"}},
+    }
     at = {"started_at": "2026-01-01T12:00:00Z", "finished_at": "2026-01-01T12:05:00Z"}
     assert not run_module(release_record, {**store, **facts, **at})["failed"]
     done = prune(keep_last=1, max_age=10)
@@ -82,7 +95,9 @@ def test_a_damaged_or_foreign_backup_is_warned_of_and_counts_for_nothing(prune: 
     backups.write("foreign.json", b"{}")
     result = prune(keep_last=1)
     assert (result["removed"], list(result["kept"])) == ([], ["whole"])
-    assert [word for word in ("foreign.json", "The backup cut is damaged") if word not in " ".join(result["warnings"])] == []
+    assert [
+        word for word in ("foreign.json", "The backup cut is damaged") if word not in " ".join(result["warnings"])
+    ] == []
     assert "cut/dump.zst" in backups.files()
 
 
@@ -120,7 +135,9 @@ def test_one_that_is_stopped_on_the_way_leaves_no_manifest_of_what_is_gone(
     assert {left["name"] for left in listed["leftovers"]} == {"b2"}
 
 
-def test_nothing_is_removed_under_a_lease_that_was_lost(prune: Any, backups: StoredBackups, store: dict[str, Any]) -> None:
+def test_nothing_is_removed_under_a_lease_that_was_lost(
+    prune: Any, backups: StoredBackups, store: dict[str, Any]
+) -> None:
     for days in (0, 1):
         backups.add(f"b{days}", days_ago=days)
     token = run_module(deploy_lease, {**store, "state": "held"})["token"]
@@ -139,7 +156,9 @@ def test_nothing_is_removed_under_a_lease_that_was_lost(prune: Any, backups: Sto
         ({"keep_last": 1, "store": "ftp://elsewhere"}, "neither s3://bucket/prefix nor file:///path"),
     ],
 )
-def test_bad_input_is_refused_before_anything_is_removed(prune: Any, backups: StoredBackups, params: dict[str, Any], said: str) -> None:
+def test_bad_input_is_refused_before_anything_is_removed(
+    prune: Any, backups: StoredBackups, params: dict[str, Any], said: str
+) -> None:
     backups.add("b0")
     refused = prune(**params)
     assert refused["failed"]

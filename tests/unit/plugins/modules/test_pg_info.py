@@ -27,7 +27,9 @@ def database(monkeypatch: pytest.MonkeyPatch) -> FakePostgres:
 
 
 def look(**params: Any) -> dict[str, Any]:
-    return run_module(pg_info, {key: value for key, value in {"database_url": URL, **params}.items() if value is not None})
+    return run_module(
+        pg_info, {key: value for key, value in {"database_url": URL, **params}.items() if value is not None}
+    )
 
 
 def test_only_what_is_asked_for_is_told(database: FakePostgres) -> None:
@@ -58,7 +60,9 @@ def test_what_cannot_be_told_is_a_warning_without_the_password(database: FakePos
         ({"limit": -5}, "limit is -5"),
     ],
 )
-def test_bad_input_is_refused_before_the_database_is_asked(database: FakePostgres, params: dict[str, Any], said: str) -> None:
+def test_bad_input_is_refused_before_the_database_is_asked(
+    database: FakePostgres, params: dict[str, Any], said: str
+) -> None:
     result = look(**params)
     assert result["failed"]
     assert said in result["msg"]

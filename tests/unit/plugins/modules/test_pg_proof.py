@@ -22,7 +22,15 @@ from tests.unit.support import run_module
 URL = "postgresql://shop:hunter22@db.example/shop"
 SCRATCH = "postgresql://prover:hunter33@other.example/postgres"
 MANIFEST = {"name": "sale", "sha256": "abc", "database": "shop", "database_size": 1000}
-VERIFIED = {"tables": 9, "rows": 90, "compared": 0, "constraints": {}, "not_validated": [], "analyze_seconds": 0.5, "verify_seconds": 0.25}
+VERIFIED = {
+    "tables": 9,
+    "rows": 90,
+    "compared": 0,
+    "constraints": {},
+    "not_validated": [],
+    "analyze_seconds": 0.5,
+    "verify_seconds": 0.25,
+}
 
 Prove = Callable[..., dict[str, Any]]
 
@@ -53,9 +61,15 @@ def prove(kept: list[dict[str, Any]], tmp_path: Any, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(trial, "keep_proof", lambda store, proof, prefix, now: kept.insert(0, proof))
     monkeypatch.setattr(trial, "fetch", fetched)
     monkeypatch.setattr(trial, "scratch", scratch)
-    monkeypatch.setattr(trial, "open_backup", lambda *_, **__: nullcontext(SimpleNamespace(read_globals=lambda: {"database": {}})))
+    monkeypatch.setattr(
+        trial, "open_backup", lambda *_, **__: nullcontext(SimpleNamespace(read_globals=lambda: {"database": {}}))
+    )
     monkeypatch.setattr(trial.rights, "withheld", lambda *_: [])
-    monkeypatch.setattr(trial.load, "fit_for_trial", lambda *_: (SimpleNamespace(path="pg_restore"), ["the server lacks the roles reader"]))
+    monkeypatch.setattr(
+        trial.load,
+        "fit_for_trial",
+        lambda *_: (SimpleNamespace(path="pg_restore"), ["the server lacks the roles reader"]),
+    )
     monkeypatch.setattr(trial.load, "loads_frozen", lambda *_: False)
     monkeypatch.setattr(trial.load, "load", lambda *_, **options: None)
     monkeypatch.setattr(trial.verify, "verify", lambda *_: dict(VERIFIED))
@@ -68,12 +82,22 @@ def prove(kept: list[dict[str, Any]], tmp_path: Any, monkeypatch: pytest.MonkeyP
     return call
 
 
-def test_a_proof_is_predicted_made_once_and_made_again_when_that_is_asked_for(prove: Prove, kept: list[dict[str, Any]]) -> None:
+def test_a_proof_is_predicted_made_once_and_made_again_when_that_is_asked_for(
+    prove: Prove, kept: list[dict[str, Any]]
+) -> None:
     predicted = prove(check=True)
     assert (predicted["changed"], predicted["proof"]["rows"], kept) == (True, None, [])
     made = prove()
-    assert made["diff"] == {"before": {"backup": "sale", "proven": "never"}, "after": {"backup": "sale", "proven": "now"}}
-    assert (made["proof"]["rows"], made["proof"]["sha256"], made["proof"]["separate_server"], made["proof"]["unproven"]) == (
+    assert made["diff"] == {
+        "before": {"backup": "sale", "proven": "never"},
+        "after": {"backup": "sale", "proven": "now"},
+    }
+    assert (
+        made["proof"]["rows"],
+        made["proof"]["sha256"],
+        made["proof"]["separate_server"],
+        made["proof"]["unproven"],
+    ) == (
         90,
         "abc",
         True,
@@ -91,13 +115,18 @@ def test_a_proof_is_predicted_made_once_and_made_again_when_that_is_asked_for(pr
         ({"scratch_url": None}, "Set scratch_url to a database on another server"),
         ({"scratch_url": "mysql://x/y"}, "scratch_url begins with 'mysql'"),
         ({"scratch_url": f"{SCRATCH}?pgbouncer=true"}, "scratch_url goes through a connection pooler"),
-        ({"scratch_url": None, "same_server": True, "database_url": URL, "same_server_limit": 10}, "same_server_limit allows 10"),
+        (
+            {"scratch_url": None, "same_server": True, "database_url": URL, "same_server_limit": 10},
+            "same_server_limit allows 10",
+        ),
         ({"jobs": 0}, "jobs is 0"),
         ({"identity": "not a key"}, "identity holds no secret key of age"),
         ({"identity": "a key", "identity_file": "/none"}, "mutually exclusive"),
     ],
 )
-def test_bad_input_is_refused_before_anything_is_done(prove: Prove, kept: list[dict[str, Any]], params: dict[str, Any], said: str) -> None:
+def test_bad_input_is_refused_before_anything_is_done(
+    prove: Prove, kept: list[dict[str, Any]], params: dict[str, Any], said: str
+) -> None:
     result = prove(**params)
     assert result["failed"]
     assert said in result["msg"]

@@ -27,8 +27,12 @@ URL = "postgresql://shop:hunter22@db.example/shop"
 LATER = (datetime.now(UTC) + timedelta(days=1)).isoformat()
 ROWS = {"public.order": {"inserted": 3, "updated": 1, "deleted": 0}}
 LOSSES = Losses(ROWS, {"public.ticket": {"live": 9, "other": 7}}, {"foreign_tables": ["public.feed"]})
-STAGED = DatabaseRow(7, "shop@incoming-20260202T090000Z", True, None, {"state": "verified", "sha256": "abc", "verified": {"rows": 9}})
-BEFORE = DatabaseRow(8, "shop@before-20260202T090000Z", True, None, {"live": 10, "sha256": "abc", "backup": "sale", "kept_until": LATER})
+STAGED = DatabaseRow(
+    7, "shop@incoming-20260202T090000Z", True, None, {"state": "verified", "sha256": "abc", "verified": {"rows": 9}}
+)
+BEFORE = DatabaseRow(
+    8, "shop@before-20260202T090000Z", True, None, {"live": 10, "sha256": "abc", "backup": "sale", "kept_until": LATER}
+)
 
 Restore = Callable[..., dict[str, Any]]
 
@@ -42,19 +46,27 @@ class Server:
         self.open = True
 
     def site(self) -> Site:
-        return Site(parse_url(URL), parse_url(URL), None, DatabaseRow(10, "shop", self.open, None, {}), self.related, nothing)
+        return Site(
+            parse_url(URL), parse_url(URL), None, DatabaseRow(10, "shop", self.open, None, {}), self.related, nothing
+        )
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     server = Server()
 
-    def stage(site: Site, archive: Archive, tool: Any, note: dict[str, Any], *, name: str, jobs: int) -> tuple[DatabaseRow, dict[str, Any]]:
+    def stage(
+        site: Site, archive: Archive, tool: Any, note: dict[str, Any], *, name: str, jobs: int
+    ) -> tuple[DatabaseRow, dict[str, Any]]:
         server.done.append(f"stage {name.partition('-')[0]} with {jobs}")
         return DatabaseRow(7, name, True, None, note), {"rows": 9}
 
-    def put_in_place(site: Site, successor: DatabaseRow, note: dict[str, Any], *, kind: str, keep: timedelta, lock_timeout: float) -> Any:
-        server.done.append(f"put {successor.name.partition('-')[0]} in place, keep {keep.total_seconds():g} s as {kind}")
+    def put_in_place(
+        site: Site, successor: DatabaseRow, note: dict[str, Any], *, kind: str, keep: timedelta, lock_timeout: float
+    ) -> Any:
+        server.done.append(
+            f"put {successor.name.partition('-')[0]} in place, keep {keep.total_seconds():g} s as {kind}"
+        )
         site.related = [DatabaseRow(1, f"shop@{kind}-20260202T100000Z", True, None, {"live": 10, "kept_until": LATER})]
         return site.related[0].name, LOSSES, {"held_seconds": 0.2, "shut_seconds": 0.1}
 
@@ -76,7 +88,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     )
     monkeypatch.setattr(pg_restore, "replace_live", live)
     monkeypatch.setattr(by_rename, "replace_live", live)
-    monkeypatch.setattr(by_rename, "choose", lambda store, name, prefix, database, warn: {"name": name, "sha256": "abc"})
+    monkeypatch.setattr(
+        by_rename, "choose", lambda store, name, prefix, database, warn: {"name": name, "sha256": "abc"}
+    )
     monkeypatch.setattr(source, "fetch", fetched)
     monkeypatch.setattr(by_rename, "proofs", lambda *_: [{"recovery_seconds": 41.2}])
     monkeypatch.setattr(by_rename.load, "fit", lambda *_: SimpleNamespace(path="pg_restore"))
@@ -92,7 +106,15 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
 @pytest.fixture
 def restore(server: Server, tmp_path: Any) -> Restore:
     def call(state: str = "restored", *, check: bool = False, **params: Any) -> dict[str, Any]:
-        given = {"database_url": URL, "state": state, "store": tmp_path.as_uri(), "store_is_shared": True, "backup": "sale", "approve": "shop", **params}
+        given = {
+            "database_url": URL,
+            "state": state,
+            "store": tmp_path.as_uri(),
+            "store_is_shared": True,
+            "backup": "sale",
+            "approve": "shop",
+            **params,
+        }
         return run_module(pg_restore, {key: value for key, value in given.items() if value is not None}, check=check)
 
     return call
@@ -107,9 +129,19 @@ def test_check_mode_fetches_the_backup_and_does_nothing_else(restore: Restore, s
 
 def test_it_is_staged_first_then_put_in_place(restore: Restore, server: Server) -> None:
     made = restore(jobs=2, keep=2)
-    assert server.done == ["fetch", "begin", "stage shop@incoming with 2", "put shop@incoming in place, keep 7200 s as before"]
+    assert server.done == [
+        "fetch",
+        "begin",
+        "stage shop@incoming with 2",
+        "put shop@incoming in place, keep 7200 s as before",
+    ]
     found = made["restore"]
-    assert (found["lost_rows"], found["kept"], found["kept_until"], found["shut_seconds"]) == (4, "shop@before-20260202T100000Z", LATER, 0.1)
+    assert (found["lost_rows"], found["kept"], found["kept_until"], found["shut_seconds"]) == (
+        4,
+        "shop@before-20260202T100000Z",
+        LATER,
+        0.1,
+    )
 
 
 def test_what_is_staged_is_not_fetched_again(restore: Restore, server: Server) -> None:
@@ -131,7 +163,12 @@ def test_a_database_that_was_made_from_this_backup_is_not_restored_again(restore
     server.related = [BEFORE]
     for state in ("staged", "restored"):
         again = restore(state)
-        assert (again["changed"], again["restore"]["already"], again["restore"]["kept"], server.done) == (False, True, BEFORE.name, [])
+        assert (again["changed"], again["restore"]["already"], again["restore"]["kept"], server.done) == (
+            False,
+            True,
+            BEFORE.name,
+            [],
+        )
 
 
 def test_without_an_approval_it_fails_and_tells_what_would_be_lost(restore: Restore, server: Server) -> None:
@@ -139,7 +176,10 @@ def test_without_an_approval_it_fails_and_tells_what_would_be_lost(restore: Rest
     refused = restore(approve=None)
     assert (refused["error"]["code"], refused["restore"]["losses"], server.done) == ("not_approved", ROWS, [])
     lost = "4 rows would not be what they are now (public.order: 3 inserted, 1 updated)."
-    named = "These sequences would give out numbers again that were given out since: public.ticket. Not counted: foreign tables (public.feed)."
+    named = (
+        "These sequences would give out numbers again that were given out since: public.ticket. Not counted: foreign"
+        " tables (public.feed)."
+    )
     assert f"{lost} {named} Set approve: shop" in refused["msg"]
     (warning,) = restore(approve=None, check=True)["warnings"]
     assert "has not been approved" in warning
@@ -149,7 +189,10 @@ def test_undo_puts_the_predecessor_back(restore: Restore, server: Server) -> Non
     server.related = [BEFORE]
     assert restore("undone", backup=None, approve=None)["error"]["code"] == "not_approved"
     undone = restore("undone", backup=None)
-    assert (undone["restore"]["backup"], server.done) == ("sale", ["begin", "put shop@before in place, keep 604800 s as undone"])
+    assert (undone["restore"]["backup"], server.done) == (
+        "sale",
+        ["begin", "put shop@before in place, keep 604800 s as undone"],
+    )
 
 
 def test_what_may_go_is_dropped(restore: Restore, server: Server) -> None:
@@ -185,7 +228,9 @@ def test_a_database_that_is_shut_is_told(restore: Restore, server: Server) -> No
         ({"state": "erased"}, "value of state must be one of"),
     ],
 )
-def test_bad_input_is_refused_before_anything_is_done(restore: Restore, server: Server, params: dict[str, Any], said: str) -> None:
+def test_bad_input_is_refused_before_anything_is_done(
+    restore: Restore, server: Server, params: dict[str, Any], said: str
+) -> None:
     result = restore(**{"state": "restored", **params})
     assert result["failed"]
     assert said in result["msg"]

@@ -17,7 +17,10 @@ from ansible_collections.storefront.runbook.plugins.modules import deploy_window
 from tests.unit.support import run_module
 
 ROOT = Path(__file__).parents[4]
-WINDOW: dict[str, Any] = {"timezone": "America/New_York", "windows": [{"days": ["tue", "wed", "thu"], "from": "10:00", "to": "14:00"}]}
+WINDOW: dict[str, Any] = {
+    "timezone": "America/New_York",
+    "windows": [{"days": ["tue", "wed", "thu"], "from": "10:00", "to": "14:00"}],
+}
 OPEN, CLOSED = "2026-03-03T15:00:00Z", "2026-03-03T14:59:59Z"
 
 
@@ -27,7 +30,12 @@ def preflight(**params: Any) -> dict[str, Any]:
 
 def test_an_open_window_is_go() -> None:
     result = preflight(at=OPEN)
-    assert (result["failed"], result["changed"], result["verdict"], result["summary"]) == (False, False, "go", "1 passed")
+    assert (result["failed"], result["changed"], result["verdict"], result["summary"]) == (
+        False,
+        False,
+        "go",
+        "1 passed",
+    )
 
 
 def test_a_closed_one_fails_the_task_with_its_answers() -> None:
@@ -49,7 +57,12 @@ def test_without_any_setting_a_laptop_may_deploy() -> None:
 
 
 def test_wrong_settings_ask_nothing() -> None:
-    result = preflight(checks=[{"id": "C99"}, {"id": "C19", "waiver": {"by": "bob"}, "options": {"windows": [{**WINDOW["windows"][0], "to": "10:00"}]}}])
+    result = preflight(
+        checks=[
+            {"id": "C99"},
+            {"id": "C19", "waiver": {"by": "bob"}, "options": {"windows": [{**WINDOW["windows"][0], "to": "10:00"}]}},
+        ]
+    )
     assert (result["failed"], result["error"]["kind"]) == (True, "config")
     assert all(text in result["msg"] for text in ("C99", "the waiver has no reason", "never opens"))
     assert "answers" not in result
@@ -63,7 +76,10 @@ def test_the_window_alone_gives_the_same_answer() -> None:
     assert run_module(deploy_window, {**WINDOW, "at": OPEN})["verdict"] == "go"
     closed = run_module(deploy_window, {**WINDOW, "at": CLOSED})
     assert (closed["failed"], closed["verdict"]) == (True, "no_go")
-    assert "never opens" in run_module(deploy_window, {"windows": [{"days": ["tue"], "from": "10:00", "to": "10:00"}]})["msg"]
+    assert (
+        "never opens"
+        in run_module(deploy_window, {"windows": [{"days": ["tue"], "from": "10:00", "to": "10:00"}]})["msg"]
+    )
 
 
 def test_an_emergency_opens_the_window_with_a_reason_and_an_approver_who_is_not_the_starter() -> None:
@@ -111,10 +127,23 @@ def test_a_check_is_added_with_one_file_and_one_row(tmp_path: Path) -> None:
     register = register.replace("CHECKS = (", 'CHECKS = (\n    row("C99", moon, "The moon is full", GATE),', 1)
     (checks / "register.py").write_text(register)
 
-    result = _elsewhere(tmp_path, {"only": ["moon"], "checks": [{"id": "C99", "waiver": {"by": "bob", "reason": "cloudy", "until": "2999-01-01"}}]})
-    assert [(one["id"], one["outcome"], one["answered"]) for one in result["answers"]] == [("C99", "waived", "it is new")]
-    assert _elsewhere(tmp_path, {"only": ["C99"], "checks": [{"id": "moon", "options": {"phase": "full"}}]})["verdict"] == "go"
-    assert "it has no option fase" in _elsewhere(tmp_path, {"checks": [{"id": "C99", "options": {"fase": "full"}}]})["msg"]
+    result = _elsewhere(
+        tmp_path,
+        {
+            "only": ["moon"],
+            "checks": [{"id": "C99", "waiver": {"by": "bob", "reason": "cloudy", "until": "2999-01-01"}}],
+        },
+    )
+    assert [(one["id"], one["outcome"], one["answered"]) for one in result["answers"]] == [
+        ("C99", "waived", "it is new")
+    ]
+    assert (
+        _elsewhere(tmp_path, {"only": ["C99"], "checks": [{"id": "moon", "options": {"phase": "full"}}]})["verdict"]
+        == "go"
+    )
+    assert (
+        "it has no option fase" in _elsewhere(tmp_path, {"checks": [{"id": "C99", "options": {"fase": "full"}}]})["msg"]
+    )
 
 
 def _elsewhere(root: Path, params: dict[str, Any]) -> dict[str, Any]:
@@ -125,7 +154,12 @@ def _elsewhere(root: Path, params: dict[str, Any]) -> dict[str, Any]:
         "from tests.unit.support import run_module\n"
         "print(json.dumps(run_module(preflight_checks, json.load(sys.stdin))))\n"
     )
-    env = {**{name: value for name, value in os.environ.items() if name != "MODULES_RUN"}, "PYTHONPATH": f"{root}:{ROOT}"}
-    done = subprocess.run([sys.executable, "-c", script], input=json.dumps(params), env=env, capture_output=True, text=True, check=False)
+    env = {
+        **{name: value for name, value in os.environ.items() if name != "MODULES_RUN"},
+        "PYTHONPATH": f"{root}:{ROOT}",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", script], input=json.dumps(params), env=env, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

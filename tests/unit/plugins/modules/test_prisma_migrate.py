@@ -69,7 +69,9 @@ def release(tmp_path: Path) -> Path:
 def migrate(database: FakePostgres, release: Path) -> Migrate:
     def call(*, check: bool = False, **params: Any) -> dict[str, Any]:
         given = {"database_url": URL, "path": str(release), "runner": "builtin", **params}
-        return run_module(prisma_migrate, {key: value for key, value in given.items() if value is not None}, check=check)
+        return run_module(
+            prisma_migrate, {key: value for key, value in given.items() if value is not None}, check=check
+        )
 
     return call
 
@@ -78,12 +80,26 @@ def names(result: dict[str, Any]) -> list[str]:
     return [migration["name"] for migration in result["pending"]]
 
 
-def test_check_mode_judges_what_is_pending_shows_its_sql_and_sends_none_of_it(database: FakePostgres, migrate: Migrate) -> None:
+def test_check_mode_judges_what_is_pending_shows_its_sql_and_sends_none_of_it(
+    database: FakePostgres, migrate: Migrate
+) -> None:
     predicted = migrate(check=True)
     assert (predicted["changed"], predicted["applied"], predicted["backward_compatible"]) == (True, [], False)
     assert predicted["pending"] == [
-        {"name": "2_rating", "checksum": RATING.checksum, "backward_compatible": True, "classes": ["expand"], "reasons": []},
-        {"name": "3_drop", "checksum": DROP.checksum, "backward_compatible": False, "classes": ["contract", "destructive"], "reasons": [QUOTED]},
+        {
+            "name": "2_rating",
+            "checksum": RATING.checksum,
+            "backward_compatible": True,
+            "classes": ["expand"],
+            "reasons": [],
+        },
+        {
+            "name": "3_drop",
+            "checksum": DROP.checksum,
+            "backward_compatible": False,
+            "classes": ["contract", "destructive"],
+            "reasons": [QUOTED],
+        },
     ]
     assert predicted["diff"] == {"before": "1_init\n", "after": AFTER}
     assert all(statement.startswith("SELECT") for statement in database.sent)
@@ -101,17 +117,32 @@ def test_a_failure_tells_what_was_applied_and_what_was_pending(database: FakePos
     database.refuses(DROP.sql.strip(), errors.DependentObjectsStillExist("other objects depend on it"))
     failed = migrate()
     assert failed["failed"]
-    assert (failed["error"]["kind"], failed["error"]["code"], failed["error"]["migration"]) == ("migration_failed", "P3018", "3_drop")
-    assert (failed["applied"], names(failed), failed["backward_compatible"]) == (["2_rating"], ["2_rating", "3_drop"], False)
+    assert (failed["error"]["kind"], failed["error"]["code"], failed["error"]["migration"]) == (
+        "migration_failed",
+        "P3018",
+        "3_drop",
+    )
+    assert (failed["applied"], names(failed), failed["backward_compatible"]) == (
+        ["2_rating"],
+        ["2_rating", "3_drop"],
+        False,
+    )
 
 
-def test_a_failure_of_before_is_told_with_what_to_do_and_nothing_is_applied(database: FakePostgres, migrate: Migrate) -> None:
+def test_a_failure_of_before_is_told_with_what_to_do_and_nothing_is_applied(
+    database: FakePostgres, migrate: Migrate
+) -> None:
     database.begun(RATING, logs="Database error code: 42P01")
     refused = migrate()
     assert refused["error"]["code"] == "P3009"
     assert refused["applied"] == []
     (left,) = refused["unresolved"]
-    assert (left["name"], left["started_at"], left["logs"], left["resolve"]) == ("2_rating", NOW.isoformat(), "Database error code: 42P01", "rolled-back")
+    assert (left["name"], left["started_at"], left["logs"], left["resolve"]) == (
+        "2_rating",
+        NOW.isoformat(),
+        "Database error code: 42P01",
+        "rolled-back",
+    )
     assert database.outcomes() == [("1_init", "applied"), ("2_rating", "failed")]
 
 
@@ -134,7 +165,9 @@ def test_each_migration_is_told_with_its_state_before_and_after(database: FakePo
     assert told["drift"] == {"edited": [], "missing": ["0_older"]}
 
 
-def test_a_failed_migration_is_resolved_only_when_asked_and_then_applied_again(database: FakePostgres, migrate: Migrate) -> None:
+def test_a_failed_migration_is_resolved_only_when_asked_and_then_applied_again(
+    database: FakePostgres, migrate: Migrate
+) -> None:
     database.begun(RATING, logs="Database error code: 42P01")
     resolve = {"state": "resolved_rolled_back", "migration": "2_rating"}
     predicted = migrate(check=True, **resolve)
@@ -144,7 +177,12 @@ def test_a_failed_migration_is_resolved_only_when_asked_and_then_applied_again(d
 
     done = migrate(**resolve)
     assert (done["changed"], done["resolved"]) == (True, ["2_rating"])
-    assert {"name": "2_rating", "state": "rolled_back", "started_at": NOW.isoformat(), "rolled_back_at": NOW.isoformat()} in done["migrations"]
+    assert {
+        "name": "2_rating",
+        "state": "rolled_back",
+        "started_at": NOW.isoformat(),
+        "rolled_back_at": NOW.isoformat(),
+    } in done["migrations"]
     assert migrate(**resolve)["changed"] is False
     assert migrate()["applied"] == ["2_rating", "3_drop"]
 
@@ -157,7 +195,11 @@ def test_marking_what_postgresql_undid_as_applied_is_refused(database: FakePostg
 
 
 def test_a_schema_without_a_history_is_baselined(database: FakePostgres, migrate: Migrate) -> None:
-    database.rows, database.tables, database.there = None, ["item"], {"the table item": True, "the column item.rating": True}
+    database.rows, database.tables, database.there = (
+        None,
+        ["item"],
+        {"the table item": True, "the column item.rating": True},
+    )
     assert migrate(check=True)["error"]["code"] == "P3005"
     assert migrate(state="baselined", migration="2_rating")["resolved"] == ["1_init", "2_rating"]
     assert names(migrate(check=True)) == ["3_drop"]
@@ -182,7 +224,9 @@ def test_with_the_platform_it_only_judges_and_verifies(database: FakePostgres, m
     assert migrate(**verify)["error"]["kind"] == "migration_failed"
 
 
-def test_an_edited_and_an_unknown_migration_are_warned_of(database: FakePostgres, release: Path, migrate: Migrate) -> None:
+def test_an_edited_and_an_unknown_migration_are_warned_of(
+    database: FakePostgres, release: Path, migrate: Migrate
+) -> None:
     database.begun(Migration("0_older", "SELECT 1;"), finished_at=NOW)
     (release / "prisma" / "migrations" / "1_init" / "migration.sql").write_text("CREATE TABLE item (id bigint);")
     edited, missing = migrate(check=True)["warnings"]
@@ -204,7 +248,9 @@ def repository(tmp_path: Path, release: Path) -> Path:
     return release
 
 
-def test_an_older_release_is_told_what_it_does_not_know_and_whether_it_could_be_put_back(database: FakePostgres, repository: Path, migrate: Migrate) -> None:
+def test_an_older_release_is_told_what_it_does_not_know_and_whether_it_could_be_put_back(
+    database: FakePostgres, repository: Path, migrate: Migrate
+) -> None:
     migrate(ref="v2")
     older = migrate(check=True, ref="v1", known_from="v2")
     assert (older["changed"], older["missing"]) == (False, ["2_rating", "3_drop"])
@@ -215,7 +261,10 @@ def test_an_older_release_is_told_what_it_does_not_know_and_whether_it_could_be_
     assert migrate(check=True, ref="v2")["unknown_to_release"] == []
 
 
-@pytest.mark.parametrize(("known_from", "why"), [(None, "known_from is not set"), ("v9", "'v9' is unknown in"), ("v1", "it is not in v1 (known_from)")])
+@pytest.mark.parametrize(
+    ("known_from", "why"),
+    [(None, "known_from is not set"), ("v9", "'v9' is unknown in"), ("v1", "it is not in v1 (known_from)")],
+)
 def test_what_is_not_known_of_a_newer_release_is_told_as_not_known(
     database: FakePostgres, repository: Path, migrate: Migrate, known_from: str | None, why: str
 ) -> None:
@@ -233,21 +282,29 @@ def test_a_failed_migration_of_a_newer_release_does_not_hide_what_the_older_one_
     database.begun(DROP, logs="Database error code: 2BP01")
     refused = migrate(check=True, ref="v1", known_from="v2")
     assert refused["error"]["code"] == "P3009"
-    assert [(entry["name"], entry["state"], entry["backward_compatible"]) for entry in refused["unknown_to_release"]] == [
+    assert [
+        (entry["name"], entry["state"], entry["backward_compatible"]) for entry in refused["unknown_to_release"]
+    ] == [
         ("2_rating", "applied", True),
         ("3_drop", "failed", True),  # it was undone
     ]
 
 
-def test_an_older_release_is_asked_about_without_its_own_prisma(database: FakePostgres, repository: Path, migrate: Migrate) -> None:
+def test_an_older_release_is_asked_about_without_its_own_prisma(
+    database: FakePostgres, repository: Path, migrate: Migrate
+) -> None:
     migrate(ref="v2")
     assert migrate(check=True, ref="v1", known_from="v2", runner="cli")["missing"] == ["2_rating", "3_drop"]
 
 
 class Cli:
-    """The project's Prisma: it applies ``applies``, fails at ``fails``, and ends with ``code``. ``url`` is what it was given."""
+    """The project's Prisma: it applies ``applies``, fails at ``fails``, and ends with ``code``. ``url`` is
+    what it was given.
+    """
 
-    def __init__(self, database: FakePostgres, *applies: Migration, fails: Migration | None = None, code: int = 0) -> None:
+    def __init__(
+        self, database: FakePostgres, *applies: Migration, fails: Migration | None = None, code: int = 0
+    ) -> None:
         self.database, self.applies, self.fails, self.code, self.url = database, applies, fails, code, ""
 
     def find(self, work_tree: Path, root_directory: str, files: Path) -> runner_cli.Prisma:
@@ -275,7 +332,9 @@ def cli(database: FakePostgres, monkeypatch: pytest.MonkeyPatch) -> Callable[...
 
 def test_the_projects_prisma_is_given_the_direct_url_and_the_limits(cli: Callable[..., Cli], migrate: Migrate) -> None:
     program = cli(RATING, DROP)
-    done = migrate(runner="cli", database_url=f"{URL}?pgbouncer=true", direct_url="postgresql://shop:hunter22@direct.example/shop")
+    done = migrate(
+        runner="cli", database_url=f"{URL}?pgbouncer=true", direct_url="postgresql://shop:hunter22@direct.example/shop"
+    )
     assert done["applied"] == ["2_rating", "3_drop"]
     assert program.url.startswith("postgresql://shop:hunter22@direct.example/shop?options=-c%20lock_timeout%3D5000")
 
@@ -288,7 +347,9 @@ def test_what_the_projects_prisma_left_is_read_from_the_table(cli: Callable[...,
     assert [(left["name"], left["resolve"]) for left in failed["unresolved"]] == [("3_drop", "rolled-back")]
 
 
-def test_a_prisma_that_says_success_and_applied_nothing_is_not_believed(cli: Callable[..., Cli], migrate: Migrate) -> None:
+def test_a_prisma_that_says_success_and_applied_nothing_is_not_believed(
+    cli: Callable[..., Cli], migrate: Migrate
+) -> None:
     cli()
     failed = migrate(runner="cli")
     assert failed["error"]["kind"] == "command_failed"
@@ -313,7 +374,9 @@ def test_a_prisma_that_says_success_and_applied_nothing_is_not_believed(cli: Cal
         ({"lease": "token"}, "Set store to s3://bucket/prefix"),
     ],
 )
-def test_bad_input_is_refused_before_the_database_is_asked(database: FakePostgres, migrate: Migrate, params: dict[str, Any], said: str) -> None:
+def test_bad_input_is_refused_before_the_database_is_asked(
+    database: FakePostgres, migrate: Migrate, params: dict[str, Any], said: str
+) -> None:
     result = migrate(**params)
     assert result["failed"]
     assert said in result["msg"]
@@ -328,7 +391,9 @@ def test_the_password_is_masked_in_what_the_server_says(database: FakePostgres, 
     assert "hunter22" not in repr(failed)
 
 
-def test_nothing_is_applied_under_a_lease_that_was_lost(database: FakePostgres, migrate: Migrate, tmp_path: Path) -> None:
+def test_nothing_is_applied_under_a_lease_that_was_lost(
+    database: FakePostgres, migrate: Migrate, tmp_path: Path
+) -> None:
     store = {"store": (tmp_path / "store").as_uri(), "store_is_shared": True}
     token = run_module(deploy_lease, {**store, "state": "held"})["token"]
     run_module(deploy_lease, {**store, "state": "held", "break_lease": "the site is down"})

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""prisma_rehearse in process, on databases that are faked: what is refused and predicted, and that production is only read."""
+"""prisma_rehearse in process, on databases that are faked: what is refused and predicted, and that
+production is only read.
+"""
 
 from __future__ import annotations
 
@@ -98,7 +100,9 @@ def test_production_by_another_name_is_refused(servers: Servers, release: Path) 
         ({"migrations": "nowhere"}, "no folder of migrations at"),
     ],
 )
-def test_bad_input_is_refused_before_a_database_is_asked(servers: Servers, release: Path, params: dict[str, Any], said: str) -> None:
+def test_bad_input_is_refused_before_a_database_is_asked(
+    servers: Servers, release: Path, params: dict[str, Any], said: str
+) -> None:
     result = rehearse(release, **params)
     assert result["failed"]
     assert said in result["msg"]

@@ -24,7 +24,13 @@ def railway() -> Any:
 
 
 def look(**params: Any) -> dict[str, Any]:
-    common = {"api_token": "sesame-token", "api_url": "https://api.test", "project": PROJECT, "environment": "production", "service": "api"}
+    common = {
+        "api_token": "sesame-token",
+        "api_url": "https://api.test",
+        "project": PROJECT,
+        "environment": "production",
+        "service": "api",
+    }
     return run_module(railway_info, {**common, **params})
 
 
@@ -72,9 +78,17 @@ def test_it_returns_the_source_of_the_code_and_the_commands(railway):
     railway.auto_deploy["enabled"] = True
     railway.instance["preDeployCommand"] = ["npx prisma migrate deploy", "npm run seed"]
     result = look()
-    assert result["source"] == {"repository": "example/shop", "branch": "main", "image": None, "root_directory": "apps/backend"}
+    assert result["source"] == {
+        "repository": "example/shop",
+        "branch": "main",
+        "image": None,
+        "root_directory": "apps/backend",
+    }
     assert result["auto_deploy"] is True
-    assert (result["pre_deploy_command"], result["start_command"]) == ("npx prisma migrate deploy && npm run seed", "npm start")
+    assert (result["pre_deploy_command"], result["start_command"]) == (
+        "npx prisma migrate deploy && npm run seed",
+        "npm start",
+    )
 
 
 def test_a_service_without_a_repository_has_no_automatic_deployments(railway):
@@ -100,7 +114,10 @@ def test_logs_are_read_with_the_oldest_line_first_and_without_passwords(railway)
     railway.has("v1.1.0", "BUILDING")
     railway.logs["deploymentLogs"] = ["listening", "cannot reach postgresql://shop:hunter2@db/shop"]
     result = look(logs=["runtime"], log_lines=10)
-    assert [line["message"] for line in result["logs"]["runtime"]] == ["listening", "cannot reach postgresql://shop:********@db/shop"]
+    assert [line["message"] for line in result["logs"]["runtime"]] == [
+        "listening",
+        "cannot reach postgresql://shop:********@db/shop",
+    ]
     assert result["logs"]["runtime"][0] == {"at": "2026-01-31T12:00:00Z", "severity": "info", "message": "listening"}
     assert "build" not in result["logs"]
     assert railway.log_asked == {"id": "deployment-2", "limit": 10, "filter": ""}

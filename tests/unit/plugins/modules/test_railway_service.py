@@ -22,7 +22,9 @@ from tests.unit.support import Clock, reply, run_module
 def railway(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Any:
     """A service whose module waits on a clock that nobody waits for."""
     init: Any = wait.Waiter.__init__
-    monkeypatch.setattr(wait.Waiter, "__init__", lambda self, **options: init(self, **{"sleep": clock.sleep, "clock": clock, **options}))
+    monkeypatch.setattr(
+        wait.Waiter, "__init__", lambda self, **options: init(self, **{"sleep": clock.sleep, "clock": clock, **options})
+    )
     railway = FakeRailway()
     with railway.vendor.installed():
         yield railway
@@ -35,12 +37,20 @@ def shop(tmp_path: Path) -> Path:
     backend.mkdir(parents=True)
     (backend / "package.json").write_text('{"version": "1.1.0"}')
     for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message", "v1.1.0"], ["tag", "v1.1.0"]):
-        subprocess.run(["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@t.test", *command], check=True)
+        subprocess.run(
+            ["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@t.test", *command], check=True
+        )
     return tmp_path
 
 
 def service(state: str, *, check: bool = False, **params: Any) -> dict[str, Any]:
-    common = {"api_token": "sesame-token", "api_url": "https://api.test", "project": PROJECT, "environment": "production", "service": "api"}
+    common = {
+        "api_token": "sesame-token",
+        "api_url": "https://api.test",
+        "project": PROJECT,
+        "environment": "production",
+        "service": "api",
+    }
     return run_module(railway_service, {**common, "state": state, **params}, check=check)
 
 
@@ -49,7 +59,9 @@ def deploy(shop: Path, **params: Any) -> dict[str, Any]:
 
 
 def head(shop: Path) -> str:
-    return subprocess.run(["git", "-C", str(shop), "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(
+        ["git", "-C", str(shop), "rev-parse", "HEAD"], check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 def test_a_release_is_uploaded_and_awaited_until_it_is_healthy(railway, shop):
@@ -85,7 +97,14 @@ def test_check_mode_predicts_the_deployment_and_writes_nothing(railway, shop):
     railway.has("v1.0.0")
     result = deploy(shop, check=True)
     assert result["changed"]
-    assert result["deployment"] == {"id": None, "url": None, "status": "success", "release": "v1.1.0", "commit": head(shop), "created_at": None}
+    assert result["deployment"] == {
+        "id": None,
+        "url": None,
+        "status": "success",
+        "release": "v1.1.0",
+        "commit": head(shop),
+        "created_at": None,
+    }
     assert result["previous"]["release"] == "v1.0.0"
     assert railway.writes() == []
 
@@ -174,7 +193,11 @@ def test_a_rollback_makes_the_old_image_live_and_a_second_one_changes_nothing(ra
     old, bad = railway.has("v1.0.0"), railway.has("v1.1.0")
     result = service("rolled_back", deployment=old["id"])
     assert result["changed"]
-    assert (result["deployment"]["id"], result["deployment"]["release"], result["deployment"]["status"]) == ("deployment-3", "v1.0.0", "success")
+    assert (result["deployment"]["id"], result["deployment"]["release"], result["deployment"]["status"]) == (
+        "deployment-3",
+        "v1.0.0",
+        "success",
+    )
     assert result["previous"]["id"] == bad["id"]
     assert any("variables" in warning for warning in result["warnings"])
     again = service("rolled_back", deployment=old["id"])
@@ -310,7 +333,11 @@ def test_a_crashed_service_is_started_from_its_image(railway):
     foretold = service("started", check=True)
     assert foretold["deployment"]["id"] is None
     result = service("started")
-    assert (result["deployment"]["id"], result["deployment"]["release"], result["deployment"]["status"]) == ("deployment-2", "v1.0.0", "success")
+    assert (result["deployment"]["id"], result["deployment"]["release"], result["deployment"]["status"]) == (
+        "deployment-2",
+        "v1.0.0",
+        "success",
+    )
     assert railway.writes() == ["deploymentRedeploy"]
 
 
@@ -358,16 +385,26 @@ def moved(railway) -> Any:
 
 
 def roll_back(*, check: bool = False, **params: Any) -> dict[str, Any]:
-    return service("rolled_back", check=check, **{"deployment": "deployment-1", "pinned_variables": ["DATABASE_URL"], **params})
+    return service(
+        "rolled_back", check=check, **{"deployment": "deployment-1", "pinned_variables": ["DATABASE_URL"], **params}
+    )
 
 
 def test_a_rollback_with_a_changed_pinned_variable_redeploys_the_old_image_with_the_current_variables(moved):
     foretold = roll_back(check=True)
-    assert (foretold["changed"], foretold["way"], foretold["differing_variables"]) == (True, "redeploy", ["DATABASE_URL"])
+    assert (foretold["changed"], foretold["way"], foretold["differing_variables"]) == (
+        True,
+        "redeploy",
+        ["DATABASE_URL"],
+    )
     assert moved.writes() == []
     result = roll_back()
     assert not result["failed"], result
-    assert (result["deployment"]["release"], result["deployment"]["status"], result["way"]) == ("v1.0.0", "success", "redeploy")
+    assert (result["deployment"]["release"], result["deployment"]["status"], result["way"]) == (
+        "v1.0.0",
+        "success",
+        "redeploy",
+    )
     assert any("all of today's variables" in warning and "DATABASE_URL" in warning for warning in result["warnings"])
     assert moved.writes() == ["deploymentRedeploy"]
     assert moved.values == moved.snapshots["deployment-3"] == {"DATABASE_URL": NEW_URL, "COLOUR": "red"}
@@ -399,7 +436,11 @@ def test_a_redeploy_that_was_only_requested_is_awaited_by_the_next_run(moved):
     issued = roll_back(wait=False)
     assert issued["deployment"]["status"] in ("queued", "building")
     awaited = roll_back()
-    assert (awaited["deployment"]["id"], awaited["deployment"]["status"], awaited["changed"]) == (issued["deployment"]["id"], "success", False)
+    assert (awaited["deployment"]["id"], awaited["deployment"]["status"], awaited["changed"]) == (
+        issued["deployment"]["id"],
+        "success",
+        False,
+    )
     assert moved.writes() == ["deploymentRedeploy"]
 
 
@@ -430,7 +471,10 @@ def test_the_release_that_is_live_is_redeployed_when_it_runs_with_an_old_pinned_
     [
         lambda railway: railway.snapshots.update({"deployment-1": None}),
         lambda railway: railway.values.pop("DATABASE_URL") and railway.sealed.append("DATABASE_URL"),
-        lambda railway: [values.update(DATABASE_URL="${{Postgres.DATABASE_URL}}") for values in (railway.values, railway.snapshots["deployment-1"])],
+        lambda railway: [
+            values.update(DATABASE_URL="${{Postgres.DATABASE_URL}}")
+            for values in (railway.values, railway.snapshots["deployment-1"])
+        ],
         lambda railway: railway.snapshots["deployment-1"].pop("DATABASE_URL"),
         lambda railway: railway.values.pop("DATABASE_URL"),
     ],
@@ -491,7 +535,9 @@ def test_a_redeploy_whose_variables_are_unknown_continues_with_a_warning(moved):
     moved.deploymentRedeploy = lambda id: [made := honest(id), moved.snapshots.update({made["id"]: None})][0]
     result = roll_back()
     assert result["deployment"]["status"] == "success"
-    assert any("does not return the variables of the deployment deployment-3" in warning for warning in result["warnings"])
+    assert any(
+        "does not return the variables of the deployment deployment-3" in warning for warning in result["warnings"]
+    )
 
 
 def test_a_deployment_that_never_ran_is_not_redeployed_instead_of_a_rollback(moved):
@@ -522,7 +568,11 @@ def test_automatic_deployments_are_turned_off_once(railway):
     assert railway.writes() == []
     railway.faults["serviceInstanceAutoDeployUpdate"] = [lost]
     result = service("configured", auto_deploy=False)
-    assert (result["changed"], result["settings"], result["deployment"]["id"]) == (True, {"auto_deploy": False}, serving["id"])
+    assert (result["changed"], result["settings"], result["deployment"]["id"]) == (
+        True,
+        {"auto_deploy": False},
+        serving["id"],
+    )
     assert railway.auto_deploy["enabled"] is False
     assert not service("configured", auto_deploy=False)["changed"]
     assert set(railway.writes()) == {"serviceInstanceAutoDeployUpdate"}
@@ -550,7 +600,11 @@ def commit(shop: Path, **params: Any) -> dict[str, Any]:
 def test_railway_builds_a_commit_once(railway, shop):
     railway.has("v1.0.0")
     foretold = commit(shop, check=True)
-    assert (foretold["changed"], foretold["deployment"]["id"], foretold["deployment"]["commit"]) == (True, None, head(shop))
+    assert (foretold["changed"], foretold["deployment"]["id"], foretold["deployment"]["commit"]) == (
+        True,
+        None,
+        head(shop),
+    )
     assert railway.writes() == []
     railway.faults["serviceInstanceDeployV2"] = [lost]
     result = commit(shop)
@@ -562,7 +616,11 @@ def test_railway_builds_a_commit_once(railway, shop):
         "commit": head(shop),
     }
     again = commit(shop, path=None, ref=None, commit=head(shop))
-    assert (again["changed"], again["deployment"]["id"], again["deployment"]["release"]) == (False, "deployment-2", None)
+    assert (again["changed"], again["deployment"]["id"], again["deployment"]["release"]) == (
+        False,
+        "deployment-2",
+        None,
+    )
     assert railway.writes() == ["serviceInstanceDeployV2"]
 
 
@@ -584,7 +642,11 @@ def test_an_automatic_deployment_of_railway_is_adopted_and_awaited(railway):
     railway.has("v1.0.0")
     railway.has("", "BUILDING", meta={"commitHash": SHA, "branch": "main"})
     result = service("deployed", source="adopt", commit=SHA, release="v1.1.0")
-    assert (result["deployment"]["id"], result["deployment"]["status"], result["deployment"]["release"]) == ("deployment-2", "success", "v1.1.0")
+    assert (result["deployment"]["id"], result["deployment"]["status"], result["deployment"]["release"]) == (
+        "deployment-2",
+        "success",
+        "v1.1.0",
+    )
     assert not result["changed"]
     assert railway.writes() == []
 
@@ -606,7 +668,11 @@ def test_an_image_is_deployed_once_and_keeps_the_regions(railway):
     railway.instance["source"] = {"image": "ghcr.io/shop/api:1.0.0"}
     railway.regions_there = {"us-west2": 1, "europe-west4-drams3a": 2}
     result = service("deployed", source="image", image="ghcr.io/shop/api:1.1.0")
-    assert (result["deployment"]["status"], result["deployment"]["release"], result["deployment"]["commit"]) == ("success", "1.1.0", None)
+    assert (result["deployment"]["status"], result["deployment"]["release"], result["deployment"]["commit"]) == (
+        "success",
+        "1.1.0",
+        None,
+    )
     assert not service("deployed", source="image", image="ghcr.io/shop/api:1.1.0")["changed"]
     assert railway.writes() == ["serviceInstanceUpdate", "serviceInstanceDeployV2"]
     assert railway.regions_there == {"us-west2": 1, "europe-west4-drams3a": 2}
@@ -619,7 +685,11 @@ def test_a_service_is_restarted_every_time(railway):
     railway.faults["deploymentRestart"] = [never_arrived]
     for _unused in range(2):
         result = service("restarted")
-        assert (result["changed"], result["deployment"]["id"], result["deployment"]["status"]) == (True, serving["id"], "success")
+        assert (result["changed"], result["deployment"]["id"], result["deployment"]["status"]) == (
+            True,
+            serving["id"],
+            "success",
+        )
     assert railway.writes() == ["deploymentRestart", "deploymentRestart", "deploymentRestart"]
 
 
@@ -632,10 +702,16 @@ def test_a_restart_without_a_running_deployment_is_refused(railway):
 def test_a_stopped_deployment_is_removed_too(railway):
     railway.has("v1.0.0")
     service("stopped")
-    assert service("removed", check=True)["diff"]["before"]["stopped"] == [{"id": "deployment-1", "release": "v1.0.0", "status": "stopped"}]
+    assert service("removed", check=True)["diff"]["before"]["stopped"] == [
+        {"id": "deployment-1", "release": "v1.0.0", "status": "stopped"}
+    ]
     railway.has("v1.1.0")
     result = service("removed")
-    assert (result["changed"], result["deployment"]["id"], result["deployment"]["status"]) == (True, "deployment-2", "removed")
+    assert (result["changed"], result["deployment"]["id"], result["deployment"]["status"]) == (
+        True,
+        "deployment-2",
+        "removed",
+    )
     assert not service("removed")["changed"]
     assert {one["status"] for one in railway.listed} == {"REMOVED"}
 
@@ -673,7 +749,10 @@ def test_a_region_with_0_replicas_is_removed(railway):
 @pytest.mark.parametrize(
     ("regions", "said"),
     [
-        ({"mars-north1": 1}, "no region mars-north1. Set regions to one or more of: europe-west4-drams3a, us-east4-eqdc4a, us-west2"),
+        (
+            {"mars-north1": 1},
+            "no region mars-north1. Set regions to one or more of: europe-west4-drams3a, us-east4-eqdc4a, us-west2",
+        ),
         ({"us-west2": -1}, "a whole number of replicas"),
         ({"us-west2": "two"}, "a whole number of replicas"),
         ({"us-west2": 0, "europe-west4-drams3a": 0}, "use state=stopped"),
@@ -694,13 +773,29 @@ def test_a_scaling_that_railway_does_not_confirm_is_an_error(railway):
 def test_settings_of_deployments_change_alone_and_keep_the_regions(railway):
     railway.has("v1.0.0")
     railway.regions_there = {"us-west2": 2}
-    railway.instance.update(healthcheckPath="/health", healthcheckTimeout=300, preDeployCommand=["npx prisma migrate deploy"])
-    wanted: dict[str, Any] = {"healthcheck_path": "/ready", "healthcheck_timeout": 60, "draining_seconds": 30, "overlap_seconds": 5, "pre_deploy_command": ""}
+    railway.instance.update(
+        healthcheckPath="/health", healthcheckTimeout=300, preDeployCommand=["npx prisma migrate deploy"]
+    )
+    wanted: dict[str, Any] = {
+        "healthcheck_path": "/ready",
+        "healthcheck_timeout": 60,
+        "draining_seconds": 30,
+        "overlap_seconds": 5,
+        "pre_deploy_command": "",
+    }
     foretold = service("configured", check=True, **wanted)
-    assert foretold["diff"]["before"] == {"healthcheck_path": "/health", "healthcheck_timeout": 300, "pre_deploy_command": "npx prisma migrate deploy"}
+    assert foretold["diff"]["before"] == {
+        "healthcheck_path": "/health",
+        "healthcheck_timeout": 300,
+        "pre_deploy_command": "npx prisma migrate deploy",
+    }
     result = service("configured", **wanted)
     assert not result["failed"], result
-    assert (railway.instance["healthcheckPath"], railway.instance["drainingSeconds"], railway.instance["preDeployCommand"]) == ("/ready", 30, [])
+    assert (
+        railway.instance["healthcheckPath"],
+        railway.instance["drainingSeconds"],
+        railway.instance["preDeployCommand"],
+    ) == ("/ready", 30, [])
     assert railway.instance["startCommand"] == "npm start"
     assert railway.regions_there == {"us-west2": 2}
     assert not service("configured", **wanted)["changed"]

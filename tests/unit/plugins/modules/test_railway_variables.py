@@ -14,7 +14,13 @@ from ansible_collections.storefront.runbook.plugins.modules import railway_info,
 from tests.unit.plugins.fake_railway import PROJECT, FakeRailway, lost, never_arrived, refusal
 from tests.unit.support import Clock, run_module
 
-COMMON = {"api_token": "sesame-token", "api_url": "https://api.test", "project": PROJECT, "environment": "production", "service": "api"}
+COMMON = {
+    "api_token": "sesame-token",
+    "api_url": "https://api.test",
+    "project": PROJECT,
+    "environment": "production",
+    "service": "api",
+}
 NEW_URL = "postgresql://shop:s3cr3t@new/shop"
 
 
@@ -22,7 +28,9 @@ NEW_URL = "postgresql://shop:s3cr3t@new/shop"
 def railway(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Any:
     """A service that runs with a database's address and a colour."""
     init: Any = wait.Waiter.__init__
-    monkeypatch.setattr(wait.Waiter, "__init__", lambda self, **options: init(self, **{"sleep": clock.sleep, "clock": clock, **options}))
+    monkeypatch.setattr(
+        wait.Waiter, "__init__", lambda self, **options: init(self, **{"sleep": clock.sleep, "clock": clock, **options})
+    )
     railway = FakeRailway()
     railway.values["COLOUR"] = "turquoise"
     railway.has("v1.0.0")
@@ -35,9 +43,17 @@ def change(check: bool = False, **params: Any) -> dict[str, Any]:
 
 
 def test_variables_are_set_and_removed_without_a_deployment(railway):
-    wanted: dict[str, Any] = {"variables": {"DATABASE_URL": NEW_URL, "FLAVOUR": "vanilla"}, "absent": ["COLOUR", "SHAPE"]}
+    wanted: dict[str, Any] = {
+        "variables": {"DATABASE_URL": NEW_URL, "FLAVOUR": "vanilla"},
+        "absent": ["COLOUR", "SHAPE"],
+    }
     foretold = change(check=True, **wanted)
-    assert (foretold["changed"], foretold["added"], foretold["updated"], foretold["removed"]) == (True, ["FLAVOUR"], ["DATABASE_URL"], ["COLOUR"])
+    assert (foretold["changed"], foretold["added"], foretold["updated"], foretold["removed"]) == (
+        True,
+        ["FLAVOUR"],
+        ["DATABASE_URL"],
+        ["COLOUR"],
+    )
     assert railway.writes() == []
     result = change(**wanted)
     assert not result["failed"], result
@@ -61,7 +77,11 @@ def test_the_diff_has_names_and_digests_and_no_value(railway):
 
 
 def test_the_live_image_is_deployed_once_with_all_changes(railway):
-    wanted: dict[str, Any] = {"variables": {"DATABASE_URL": NEW_URL, "FLAVOUR": "vanilla"}, "absent": ["COLOUR"], "deploy": True}
+    wanted: dict[str, Any] = {
+        "variables": {"DATABASE_URL": NEW_URL, "FLAVOUR": "vanilla"},
+        "absent": ["COLOUR"],
+        "deploy": True,
+    }
     foretold = change(check=True, **wanted)
     assert (foretold["deployment"]["id"], foretold["deployment"]["release"]) == (None, "v1.0.0")
     result = change(**wanted)
@@ -85,7 +105,11 @@ def test_a_deployment_in_progress_with_the_new_values_is_awaited(railway):
     issued = change(wait=False, **wanted)
     assert issued["deployment"]["status"] in ("queued", "building")
     awaited = change(**wanted)
-    assert (awaited["changed"], awaited["deployment"]["id"], awaited["deployment"]["status"]) == (False, issued["deployment"]["id"], "success")
+    assert (awaited["changed"], awaited["deployment"]["id"], awaited["deployment"]["status"]) == (
+        False,
+        issued["deployment"]["id"],
+        "success",
+    )
     assert awaited["diff"]["before"]["deployment"]["id"] == awaited["diff"]["after"]["deployment"]["id"]
     assert railway.writes().count("deploymentRedeploy") == 1
 
@@ -97,7 +121,9 @@ def test_nothing_is_deployed_when_nothing_is_live(railway):
 
 
 @pytest.mark.parametrize("fault", [lost, never_arrived])
-@pytest.mark.parametrize("operation", ["variableCollectionUpsert", "environmentStageChanges", "environmentPatchCommitStaged"])
+@pytest.mark.parametrize(
+    "operation", ["variableCollectionUpsert", "environmentStageChanges", "environmentPatchCommitStaged"]
+)
 def test_a_lost_response_loses_no_change(railway, operation, fault):
     railway.faults[operation] = [fault]
     result = change(variables={"FLAVOUR": "vanilla"}, absent=["COLOUR"])
@@ -109,7 +135,10 @@ def test_a_lost_response_loses_no_change(railway, operation, fault):
 
 def test_exclusive_keeps_only_the_listed_variables(railway):
     railway.sealed = ["SECRET_KEY"]
-    assert change(check=True, variables={"COLOUR": "turquoise"}, exclusive=True)["removed"] == ["DATABASE_URL", "SECRET_KEY"]
+    assert change(check=True, variables={"COLOUR": "turquoise"}, exclusive=True)["removed"] == [
+        "DATABASE_URL",
+        "SECRET_KEY",
+    ]
     change(variables={"COLOUR": "turquoise"}, exclusive=True)
     assert (railway.values, railway.sealed) == ({"COLOUR": "turquoise", "RAILWAY_SERVICE_NAME": "api"}, [])
 
@@ -118,7 +147,10 @@ def test_settings_of_railway_that_are_variables_can_be_set_and_are_compared(rail
     wanted = {"RAILWAY_DOCKERFILE_PATH": "Dockerfile.api", "COLOUR": "turquoise"}
     assert change(variables=wanted)["added"] == ["RAILWAY_DOCKERFILE_PATH"]
     assert not change(variables=wanted)["changed"]
-    assert change(check=True, variables={"COLOUR": "turquoise"}, exclusive=True)["removed"] == ["DATABASE_URL", "RAILWAY_DOCKERFILE_PATH"]
+    assert change(check=True, variables={"COLOUR": "turquoise"}, exclusive=True)["removed"] == [
+        "DATABASE_URL",
+        "RAILWAY_DOCKERFILE_PATH",
+    ]
 
 
 def test_a_reference_is_compared_as_it_was_written(railway):
@@ -178,7 +210,9 @@ def test_a_removal_that_was_staged_beside_a_change_of_another_user_is_not_commit
 
 
 def test_it_is_an_error_that_nothing_was_deployed_when_nothing_runs_any_more(railway):
-    railway.faults["variableCollectionUpsert"] = [lambda honest: (railway.listed[-1].update(status="HIBERNATING"), honest())[1]]
+    railway.faults["variableCollectionUpsert"] = [
+        lambda honest: (railway.listed[-1].update(status="HIBERNATING"), honest())[1]
+    ]
     failed = change(variables={"DATABASE_URL": NEW_URL}, deploy=True)
     assert (failed["error"]["code"], railway.values["DATABASE_URL"]) == ("nothing_live", NEW_URL)
     railway.listed[-1]["status"] = "SUCCESS"

@@ -58,7 +58,11 @@ def test_the_live_release_and_the_one_before_it_are_returned_with_their_units(in
     ended("v1.0.0", commit="0" * 40)
     ended("v1.1.0")
     result = info()
-    assert (result["live"]["release"], result["last_verified"]["release"], result["message"]) == ("v1.1.0", "v1.1.0", None)
+    assert (result["live"]["release"], result["last_verified"]["release"], result["message"]) == (
+        "v1.1.0",
+        "v1.1.0",
+        None,
+    )
     assert result["target"]["units"] == {"frontend": {"platform": "vercel", "id": "dpl_v1.0.0", "release": "v1.0.0"}}
     assert result["target"]["commit"] == "0" * 40
     assert [record["release"] for record in result["records"]] == ["v1.1.0", "v1.0.0"]
@@ -75,7 +79,11 @@ def test_after_an_incomplete_deploy_the_live_release_is_unknown(info, ended):
     ended("v1.0.0")
     ended("v1.1.0", "incomplete")
     result = info()
-    assert (result["live"], result["last_verified"]["release"], result["target"]["release"]) == (None, "v1.0.0", "v1.0.0")
+    assert (result["live"], result["last_verified"]["release"], result["target"]["release"]) == (
+        None,
+        "v1.0.0",
+        "v1.0.0",
+    )
     assert "ended with the outcome incomplete" in result["message"]
 
 

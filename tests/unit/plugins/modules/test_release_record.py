@@ -61,7 +61,14 @@ def test_a_record_has_the_given_values_and_the_end_time(record, folder):
 def test_the_digests_of_a_units_variables_are_kept_for_a_rollback(record):
     digests = [{"name": "DATABASE_URL", "digest": "9f86d081" * 8}]
     kept = record(
-        units={"api": {"platform": "render", "id": "dep-1", "variables": [*digests, {"name": "JWT_SECRET", "digest": "hunter2"}], "secret": "hunter2"}}
+        units={
+            "api": {
+                "platform": "render",
+                "id": "dep-1",
+                "variables": [*digests, {"name": "JWT_SECRET", "digest": "hunter2"}],
+                "secret": "hunter2",
+            }
+        }
     )["record"]["units"]
     assert kept == {"api": {"platform": "render", "id": "dep-1", "variables": digests}}
 
@@ -123,7 +130,9 @@ def test_nothing_is_recorded_under_a_lease_that_was_lost(record, store, folder):
     assert len(list(folder.iterdir())) == 1
 
 
-def test_a_run_that_was_suspended_between_the_check_and_the_write_removes_its_record(record, store, folder, monkeypatch):
+def test_a_run_that_was_suspended_between_the_check_and_the_write_removes_its_record(
+    record, store, folder, monkeypatch
+):
     """And it would not count if it stayed: it stands before those of the next holder."""
     token = run_module(deploy_lease, {**store, "state": "held"})["token"]
     kept: dict[str, Any] = {}
@@ -137,7 +146,11 @@ def test_a_run_that_was_suspended_between_the_check_and_the_write_removes_its_re
 
     write = release_record.write
     with monkeypatch.context() as patched:
-        patched.setattr(release_record, "write", lambda opened, made: write(opened, made) if made["kind"] == "rollback" else stand_still(opened, made))
+        patched.setattr(
+            release_record,
+            "write",
+            lambda opened, made: write(opened, made) if made["kind"] == "rollback" else stand_still(opened, made),
+        )
         patched.setattr(FolderStore, "permit", lambda opened, seconds: seconds)  # the check came before
         refused = record(lease=token)
     assert refused["error"]["kind"] == "lease_lost"
@@ -151,7 +164,13 @@ def test_records_keep_the_order_of_writing_when_clocks_are_wrong(record, folder)
     assert [json.loads(path.read_text())["release"] for path in sorted(folder.iterdir())] == ["v1.1.0", "v1.2.0"]
 
 
-RESTORE = {"swap": "rename", "serves": "shop", "kept": "shop@before-20260202T090000Z", "kept_until": None, "lost_rows": 3}
+RESTORE = {
+    "swap": "rename",
+    "serves": "shop",
+    "kept": "shop@before-20260202T090000Z",
+    "kept_until": None,
+    "lost_rows": 3,
+}
 
 
 def test_a_restore_is_recorded_with_its_details_and_a_deploy_without(record, folder):

@@ -20,22 +20,35 @@ from tests.unit.support import Clock, reply, run_module
 @pytest.fixture
 def render(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Any:
     init: Any = wait.Waiter.__init__
-    monkeypatch.setattr(wait.Waiter, "__init__", lambda self, **options: init(self, **{"sleep": clock.sleep, "clock": clock, **options}))
+    monkeypatch.setattr(
+        wait.Waiter, "__init__", lambda self, **options: init(self, **{"sleep": clock.sleep, "clock": clock, **options})
+    )
     render = FakeRender()
     with render.vendor.installed():
         yield render
 
 
 def env(*, check: bool = False, **params: Any) -> dict[str, Any]:
-    common = {"api_token": "sesame-token", "api_url": "https://api.test/v1", "service": SERVICE, "digest_key": "pepper-pepper"}
-    return run_module(render_env, {key: value for key, value in {**common, **params}.items() if value is not None}, check=check)
+    common = {
+        "api_token": "sesame-token",
+        "api_url": "https://api.test/v1",
+        "service": SERVICE,
+        "digest_key": "pepper-pepper",
+    }
+    return run_module(
+        render_env, {key: value for key, value in {**common, **params}.items() if value is not None}, check=check
+    )
 
 
 def test_one_variable_is_set_and_the_others_stay(render):
     result = env(variables={"COLOUR": "green-secret"})
     assert not result["failed"], result
     assert (result["added"], result["updated"], result["removed"]) == (["COLOUR"], [], [])
-    assert render.values == {"COLOUR": "green-secret", "DATABASE_URL": "postgresql://shop:hunter2@db/shop", "NODE_ENV": "production"}
+    assert render.values == {
+        "COLOUR": "green-secret",
+        "DATABASE_URL": "postgresql://shop:hunter2@db/shop",
+        "NODE_ENV": "production",
+    }
     assert render.writes() == ["upsert_env"]
 
 
@@ -48,7 +61,9 @@ def test_the_second_run_changes_nothing(render):
 def test_no_value_is_shown_new_or_old(render):
     result = env(variables={"DATABASE_URL": "postgresql://shop:hunter3@db/shop"})
     assert (result["updated"], result["changed"]) == (["DATABASE_URL"], True)
-    before, after = (digest("pepper-pepper", "DATABASE_URL", f"postgresql://shop:{word}@db/shop") for word in ("hunter2", "hunter3"))
+    before, after = (
+        digest("pepper-pepper", "DATABASE_URL", f"postgresql://shop:{word}@db/shop") for word in ("hunter2", "hunter3")
+    )
     assert result["diff"] == {"before": {"DATABASE_URL": before}, "after": {"DATABASE_URL": after}}
     assert {"name": "DATABASE_URL", "digest": after} in result["variables"]
     for word in ("hunter2", "hunter3", "pepper"):
@@ -92,7 +107,10 @@ def test_all_pages_are_compared(render):
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ({"variables": {"MAINTENANCE_MODE": False, "PORT": 3000}}, "The value of MAINTENANCE_MODE, PORT in variables is not a string. Put it in quotes"),
+        (
+            {"variables": {"MAINTENANCE_MODE": False, "PORT": 3000}},
+            "The value of MAINTENANCE_MODE, PORT in variables is not a string. Put it in quotes",
+        ),
         ({"variables": {"COLOUR": "green"}, "absent": ["COLOUR"]}, "COLOUR is in variables and in absent"),
         ({"exclusive": True}, "would remove every variable"),
     ],

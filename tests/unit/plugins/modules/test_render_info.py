@@ -23,7 +23,9 @@ def render() -> Any:
 
 
 def look(**params: Any) -> dict[str, Any]:
-    return run_module(render_info, {"api_token": "sesame-token", "api_url": "https://api.test/v1", "service": SERVICE, **params})
+    return run_module(
+        render_info, {"api_token": "sesame-token", "api_url": "https://api.test/v1", "service": SERVICE, **params}
+    )
 
 
 def test_it_returns_the_live_deployment_those_in_progress_and_the_rollback_candidates(render):
@@ -41,13 +43,25 @@ def test_it_returns_the_live_deployment_those_in_progress_and_the_rollback_candi
 
 def test_it_returns_the_settings_of_the_service(render):
     render.service |= {"rootDir": "apps/backend", "autoDeploy": "yes"}
-    render.service["serviceDetails"] |= {"healthCheckPath": "/health", "envSpecificDetails": {"startCommand": "npm start", "preDeployCommand": ""}}
+    render.service["serviceDetails"] |= {
+        "healthCheckPath": "/health",
+        "envSpecificDetails": {"startCommand": "npm start", "preDeployCommand": ""},
+    }
     result = look()
-    assert result["source"] == {"repository": "https://git.example/shop", "branch": "main", "image": None, "root_directory": "apps/backend"}
+    assert result["source"] == {
+        "repository": "https://git.example/shop",
+        "branch": "main",
+        "image": None,
+        "root_directory": "apps/backend",
+    }
     assert {key: result[key] for key in ("auto_deploy", "suspended", "replicas", "maintenance_mode")} == {
         **{"auto_deploy": True, "suspended": False, "replicas": 1, "maintenance_mode": {"enabled": False, "uri": ""}},
     }
-    assert (result["start_command"], result["pre_deploy_command"], result["healthcheck_path"]) == ("npm start", "", "/health")
+    assert (result["start_command"], result["pre_deploy_command"], result["healthcheck_path"]) == (
+        "npm start",
+        "",
+        "/health",
+    )
 
 
 def test_before_the_first_deploy_nothing_is_live(render):
@@ -91,9 +105,15 @@ def test_a_log_is_read_page_by_page_and_no_line_twice(render, monkeypatch):
 
 def test_lines_with_the_same_time_keep_their_order(render):
     entries: list[dict[str, Any]] = [
-        {"id": word, "message": word, "timestamp": "2026-01-31T12:00:00.000Z", "labels": []} for word in ("third", "second", "first")
+        {"id": word, "message": word, "timestamp": "2026-01-31T12:00:00.000Z", "labels": []}
+        for word in ("third", "second", "first")
     ]
-    page = {"hasMore": False, "nextStartTime": "2026-01-31T12:00:00Z", "nextEndTime": "2026-01-31T12:00:00Z", "logs": entries}
+    page = {
+        "hasMore": False,
+        "nextStartTime": "2026-01-31T12:00:00Z",
+        "nextEndTime": "2026-01-31T12:00:00Z",
+        "logs": entries,
+    }
     render.faults["logs"] = [lambda _: reply(200, page)]
     assert [line["message"] for line in look(log_lines=10)["logs"]] == ["first", "second", "third"]
 

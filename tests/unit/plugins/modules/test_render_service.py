@@ -26,7 +26,9 @@ KEY = "pepper-pepper"
 def render(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Any:
     """A service whose module waits on a clock that nobody waits for."""
     init: Any = wait.Waiter.__init__
-    monkeypatch.setattr(wait.Waiter, "__init__", lambda self, **options: init(self, **{"sleep": clock.sleep, "clock": clock, **options}))
+    monkeypatch.setattr(
+        wait.Waiter, "__init__", lambda self, **options: init(self, **{"sleep": clock.sleep, "clock": clock, **options})
+    )
     render = FakeRender()
     with render.vendor.installed():
         yield render
@@ -37,18 +39,26 @@ def shop(tmp_path: Path, render: FakeRender, monkeypatch: pytest.MonkeyPatch) ->
     """A repository with the release v1.1.0, whose commit Render knows as well."""
     (tmp_path / "package.json").write_text('{"version": "1.1.0"}')
     for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message", "v1.1.0"], ["tag", "v1.1.0"]):
-        subprocess.run(["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@t.test", *command], check=True)
+        subprocess.run(
+            ["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@t.test", *command], check=True
+        )
     monkeypatch.setitem(SHAS, "v1.1.0", head(tmp_path))
     return tmp_path
 
 
 def head(shop: Path) -> str:
-    return subprocess.run(["git", "-C", str(shop), "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(
+        ["git", "-C", str(shop), "rev-parse", "HEAD"], check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 def service(state: str, *, check: bool = False, **params: Any) -> dict[str, Any]:
     common = {"api_token": "sesame-token", "api_url": "https://api.test/v1", "service": SERVICE}
-    return run_module(render_service, {key: value for key, value in {**common, "state": state, **params}.items() if value is not None}, check=check)
+    return run_module(
+        render_service,
+        {key: value for key, value in {**common, "state": state, **params}.items() if value is not None},
+        check=check,
+    )
 
 
 def deploy(name: str = "v1.1.0", **params: Any) -> dict[str, Any]:
@@ -61,7 +71,13 @@ def test_a_commit_is_deployed_and_awaited_until_it_is_live(render):
     assert not result["failed"], result
     assert result["changed"]
     assert {key: result["deployment"][key] for key in ("id", "status", "release", "commit", "url")} == {
-        **{"id": "dep-2", "status": "live", "release": "v1.1.0", "commit": SHAS["v1.1.0"], "url": "https://shop-api.onrender.com"},
+        **{
+            "id": "dep-2",
+            "status": "live",
+            "release": "v1.1.0",
+            "commit": SHAS["v1.1.0"],
+            "url": "https://shop-api.onrender.com",
+        },
     }
     assert (result["previous"]["id"], result["previous"]["status"]) == ("dep-1", "live")
     assert result["diff"]["before"]["live"] == {"id": "dep-1", "release": None, "status": "live"}
@@ -93,7 +109,14 @@ def test_check_mode_predicts_the_deploy_and_writes_nothing(render):
     render.has("v1.0.0")
     result = deploy(check=True)
     assert result["changed"]
-    assert result["deployment"] == {"id": None, "url": None, "status": "live", "release": "v1.1.0", "commit": SHAS["v1.1.0"], "created_at": None}
+    assert result["deployment"] == {
+        "id": None,
+        "url": None,
+        "status": "live",
+        "release": "v1.1.0",
+        "commit": SHAS["v1.1.0"],
+        "created_at": None,
+    }
     assert render.writes() == []
 
 
@@ -121,7 +144,11 @@ def test_without_wait_the_deploy_is_returned_in_progress_and_a_later_run_waits_f
     assert (started["deployment"]["status"], started["changed"]) == ("created", True)
     assert not deploy(check=True)["changed"]
     awaited = deploy()
-    assert (awaited["deployment"]["id"], awaited["deployment"]["status"], awaited["changed"]) == ("dep-1", "live", False)
+    assert (awaited["deployment"]["id"], awaited["deployment"]["status"], awaited["changed"]) == (
+        "dep-1",
+        "live",
+        False,
+    )
     assert render.writes() == ["create"]
 
 
@@ -136,7 +163,11 @@ def test_a_failed_deploy_fails_with_the_end_of_its_log_and_the_old_one_stays_liv
     render.steps = ["created", "build_in_progress", "build_failed"]
     render.said["build"] = ["Error: Cannot find module 'fastify'"]
     result = deploy()
-    assert (result["failed"], result["error"]["kind"], result["error"]["state"]) == (True, "deployment_failed", "build_failed")
+    assert (result["failed"], result["error"]["kind"], result["error"]["state"]) == (
+        True,
+        "deployment_failed",
+        "build_failed",
+    )
     assert "Cannot find module 'fastify'" in result["msg"]
     assert render.one("dep-1")["status"] == "live"
 
@@ -161,7 +192,10 @@ def test_a_deploy_whose_response_was_lost_is_created_once(render):
         ({"image": "ghcr.io/shop/api:v1"}, "mutually exclusive"),
         ({"commit": None, "image": "ghcr.io/shop/api:v1"}, "source is commit, which needs ref, or commit"),
         ({"source": "image"}, "source is image, which needs image"),
-        ({"commit": None, "source": "image", "image": "ghcr.io/shop/api:v1"}, "is built from Git (https://git.example/shop). Set path and ref"),
+        (
+            {"commit": None, "source": "image", "image": "ghcr.io/shop/api:v1"},
+            "is built from Git (https://git.example/shop). Set path and ref",
+        ),
         ({"release": "v1.1.0 final"}, "Correct release"),
         ({"service": "cart"}, "Set service to an id"),
         ({"service": "srv-unknown"}, "srv-unknown"),
@@ -207,7 +241,11 @@ def test_automatic_deploys_do_not_matter_for_an_image(render):
 def test_auto_deploy_is_turned_off_before_the_deploy_when_requested(render):
     render.service["autoDeploy"] = "yes"
     result = deploy(auto_deploy=False)
-    assert (result["auto_deploy"], result["diff"]["before"]["auto_deploy"], result["diff"]["after"]["auto_deploy"]) == (False, True, False)
+    assert (result["auto_deploy"], result["diff"]["before"]["auto_deploy"], result["diff"]["after"]["auto_deploy"]) == (
+        False,
+        True,
+        False,
+    )
     assert render.writes() == ["update", "create"]
     assert render.sent("update") == [{"autoDeploy": "no"}]
 
@@ -231,7 +269,11 @@ def test_a_rollback_makes_the_old_build_live_and_a_second_one_changes_nothing(re
     old, bad = render.has("v1.0.0"), render.has("v1.1.0")
     result = service("rolled_back", deployment=old["id"])
     assert result["changed"]
-    assert (result["deployment"]["id"], result["deployment"]["commit"], result["deployment"]["status"]) == ("dep-3", SHAS["v1.0.0"], "live")
+    assert (result["deployment"]["id"], result["deployment"]["commit"], result["deployment"]["status"]) == (
+        "dep-3",
+        SHAS["v1.0.0"],
+        "live",
+    )
     assert result["previous"]["id"] == bad["id"]
     assert any("variables that it had" in warning for warning in result["warnings"])
     again = service("rolled_back", deployment=old["id"])
@@ -285,7 +327,11 @@ def test_a_rollback_that_was_only_requested_is_awaited_by_the_next_run(render):
     render.has("v1.1.0")
     issued = service("rolled_back", deployment=old["id"], wait=False)
     awaited = service("rolled_back", deployment=old["id"])
-    assert (issued["deployment"]["status"], awaited["deployment"]["status"], awaited["changed"]) == ("created", "live", False)
+    assert (issued["deployment"]["status"], awaited["deployment"]["status"], awaited["changed"]) == (
+        "created",
+        "live",
+        False,
+    )
     assert awaited["deployment"]["id"] == issued["deployment"]["id"]
     assert render.writes() == ["rollback"]
 
@@ -320,7 +366,11 @@ def test_a_rollback_in_check_mode_predicts_the_commit_and_writes_nothing(render)
     old = render.has("v1.0.0")
     render.has("v1.1.0")
     result = service("rolled_back", deployment=old["id"], check=True)
-    assert (result["changed"], result["deployment"]["id"], result["deployment"]["commit"]) == (True, None, SHAS["v1.0.0"])
+    assert (result["changed"], result["deployment"]["id"], result["deployment"]["commit"]) == (
+        True,
+        None,
+        SHAS["v1.0.0"],
+    )
     assert render.writes() == []
 
 
@@ -349,7 +399,11 @@ def test_a_rollback_needs_a_deploy(render):
 def pinned(render: FakeRender, **params: Any) -> dict[str, Any]:
     """Roll back to the first deploy with DATABASE_URL pinned to what it was at the start."""
     told = digests({"DATABASE_URL": "postgresql://shop:hunter2@db/shop"}, KEY)
-    return service("rolled_back", deployment="dep-1", **{"pinned_variables": ["DATABASE_URL"], "known_variables": told, "digest_key": KEY, **params})
+    return service(
+        "rolled_back",
+        deployment="dep-1",
+        **{"pinned_variables": ["DATABASE_URL"], "known_variables": told, "digest_key": KEY, **params},
+    )
 
 
 def test_an_unchanged_pinned_variable_allows_renders_rollback(render):
@@ -406,7 +460,11 @@ def test_digests_of_another_key_count_as_changed(render):
 def test_the_live_deploy_is_redeployed_on_every_run(render):
     render.has("v1.0.0")
     foretold = service("redeployed", check=True)
-    assert (foretold["changed"], foretold["deployment"]["id"], foretold["deployment"]["commit"]) == (True, None, SHAS["v1.0.0"])
+    assert (foretold["changed"], foretold["deployment"]["id"], foretold["deployment"]["commit"]) == (
+        True,
+        None,
+        SHAS["v1.0.0"],
+    )
     for _unused in range(2):
         assert service("redeployed")["deployment"]["status"] == "live"
     assert render.sent("create") == [{"commitId": SHAS["v1.0.0"]}] * 2
@@ -450,7 +508,11 @@ def test_a_service_is_stopped_once(render):
     assert service("stopped", check=True)["changed"]
     assert render.writes() == []
     result = service("stopped")
-    assert (result["changed"], result["deployment"]["id"], result["deployment"]["status"]) == (True, serving["id"], "stopped")
+    assert (result["changed"], result["deployment"]["id"], result["deployment"]["status"]) == (
+        True,
+        serving["id"],
+        "stopped",
+    )
     assert result["previous"]["status"] == "live"
     again = service("stopped")
     assert (again["changed"], again["deployment"]) == (False, None)
@@ -470,7 +532,12 @@ def test_a_stopped_service_is_started_once(render):
     foretold = service("started", check=True)
     assert (foretold["changed"], foretold["deployment"]["commit"]) == (True, SHAS["v1.0.0"])
     result = service("started")
-    assert (result["changed"], result["deployment"]["id"], result["deployment"]["status"], result["previous"]) == (True, "dep-2", "live", None)
+    assert (result["changed"], result["deployment"]["id"], result["deployment"]["status"], result["previous"]) == (
+        True,
+        "dep-2",
+        "live",
+        None,
+    )
     assert not service("started")["changed"]
     assert render.writes() == ["suspend", "resume"]
 
@@ -523,7 +590,11 @@ def test_there_must_be_something_to_restart(render):
 def test_a_service_is_scaled_once(render):
     render.has("v1.0.0")
     foretold = service("scaled", replicas=3, check=True)
-    assert (foretold["changed"], foretold["diff"]["before"]["replicas"], foretold["diff"]["after"]["replicas"]) == (True, 1, 3)
+    assert (foretold["changed"], foretold["diff"]["before"]["replicas"], foretold["diff"]["after"]["replicas"]) == (
+        True,
+        1,
+        3,
+    )
     assert service("scaled", replicas=3)["changed"]
     assert len(render.running) == 3
     assert not service("scaled", replicas=3)["changed"]
@@ -552,7 +623,9 @@ def test_maintenance_mode_is_turned_on_once_and_keeps_its_page(render):
     assert foretold["diff"]["after"]["maintenance_mode"] == {"enabled": True, "uri": "https://status.example"}
     assert service("configured", maintenance_mode=True)["changed"]
     assert not service("configured", maintenance_mode=True)["changed"]
-    assert render.sent("update") == [{"serviceDetails": {"maintenanceMode": {"enabled": True, "uri": "https://status.example"}}}]
+    assert render.sent("update") == [
+        {"serviceDetails": {"maintenanceMode": {"enabled": True, "uri": "https://status.example"}}}
+    ]
     assert render.writes() == ["update"]
 
 

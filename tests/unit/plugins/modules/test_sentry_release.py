@@ -14,7 +14,14 @@ from tests.unit.support import Answer, FakeVendor, Request, reply, run_module
 
 SHA, OLDER = "a" * 40, "b" * 40
 BASE = {"api_token": "sentry-token", "organization": "acme", "projects": ["shop"], "version": "v1.0.0"}
-KNOWN = {"version": "v1.0.0", "projects": [{"slug": "shop"}], "lastCommit": {"id": SHA}, "dateReleased": "2026-01-05T09:00:00Z", "ref": None, "url": None}
+KNOWN = {
+    "version": "v1.0.0",
+    "projects": [{"slug": "shop"}],
+    "lastCommit": {"id": SHA},
+    "dateReleased": "2026-01-05T09:00:00Z",
+    "ref": None,
+    "url": None,
+}
 
 
 class Organization:
@@ -34,16 +41,28 @@ class Organization:
 
     def written(self) -> list[tuple[str, str, Any]]:
         place = "/api/0/organizations/acme/releases/"
-        return [(request.method, request.path.removeprefix(place), request.json()) for request in self.vendor.requests if request.method != "GET"]
+        return [
+            (request.method, request.path.removeprefix(place), request.json())
+            for request in self.vendor.requests
+            if request.method != "GET"
+        ]
 
 
 def test_a_new_release_is_created_with_all_its_data() -> None:
     sentry = Organization(None)
-    told: dict[str, Any] = {"commits": [{"id": SHA, "subject": "A change"}, {"id": OLDER}], "released_at": "2026-01-05T09:00:00Z"}
+    told: dict[str, Any] = {
+        "commits": [{"id": SHA, "subject": "A change"}, {"id": OLDER}],
+        "released_at": "2026-01-05T09:00:00Z",
+    }
     predicted = sentry.run(check=True, **told, deploy={"environment": "production"})
     assert sentry.written() == []
     done = sentry.run(**told, deploy={"environment": "production", "started_at": "2026-01-05T08:00:00Z"})
-    body = {"version": "v1.0.0", "projects": ["shop"], "dateReleased": "2026-01-05T09:00:00Z", "commits": [{"id": SHA, "message": "A change"}, {"id": OLDER}]}
+    body = {
+        "version": "v1.0.0",
+        "projects": ["shop"],
+        "dateReleased": "2026-01-05T09:00:00Z",
+        "commits": [{"id": SHA, "message": "A change"}, {"id": OLDER}],
+    }
     deployed = {"environment": "production", "dateStarted": "2026-01-05T08:00:00Z"}
     assert sentry.written() == [("POST", "", body), ("POST", "v1.0.0/deploys/", deployed)]
     assert done["release"] == predicted["release"]
@@ -52,8 +71,16 @@ def test_a_new_release_is_created_with_all_its_data() -> None:
 
 def test_a_complete_release_is_not_changed() -> None:
     sentry = Organization(KNOWN, [{"id": "3", "environment": "production", "name": "record-1"}])
-    result = sentry.run(commits=[{"id": SHA}], released_at="2026-02-02T00:00:00Z", deploy={"environment": "production", "name": "record-1"})
-    assert (result["changed"], result["deploy"]["id"], result["release"]["released_at"]) == (False, "3", "2026-01-05T09:00:00Z")
+    result = sentry.run(
+        commits=[{"id": SHA}],
+        released_at="2026-02-02T00:00:00Z",
+        deploy={"environment": "production", "name": "record-1"},
+    )
+    assert (result["changed"], result["deploy"]["id"], result["release"]["released_at"]) == (
+        False,
+        "3",
+        "2026-01-05T09:00:00Z",
+    )
     assert sentry.written() == []
 
 
@@ -67,7 +94,10 @@ def test_a_complete_release_is_not_changed() -> None:
             {"refs": [{"repository": "acme/shop", "commit": OLDER, "previous_commit": SHA}]},
             ("PUT", "v1.0.0/", {"refs": [{"repository": "acme/shop", "commit": OLDER, "previousCommit": SHA}]}),
         ),
-        ({"deploy": {"environment": "staging", "url": "https://s"}}, ("POST", "v1.0.0/deploys/", {"environment": "staging", "url": "https://s"})),
+        (
+            {"deploy": {"environment": "staging", "url": "https://s"}},
+            ("POST", "v1.0.0/deploys/", {"environment": "staging", "url": "https://s"}),
+        ),
     ],
 )
 def test_only_missing_data_is_added(params: dict[str, Any], written: tuple[str, str, Any]) -> None:

@@ -34,7 +34,12 @@ def outcomes(module: ModuleType, **params: Any) -> dict[str, str]:
 
 
 def test_the_example_shop_is_documented(shop: Path) -> None:
-    release = {"path": str(shop), "release": "v1.1.0", "commit": commit(shop, "v1.1.0"), "live_commit": commit(shop, "v1.0.0")}
+    release = {
+        "path": str(shop),
+        "release": "v1.1.0",
+        "commit": commit(shop, "v1.1.0"),
+        "live_commit": commit(shop, "v1.0.0"),
+    }
     assert outcomes(docs_check, **release) == {"C9": "passed", "C10": "passed", "C11": "not_configured"}
     result = run_module(docs_check, {**release, "notes": "docs/{release}.md"})
     assert (result["failed"], result["verdict"]) == (True, "no_go")
@@ -52,4 +57,7 @@ def test_the_example_shop_names_its_variables(shop: Path) -> None:
 def test_a_rollback_is_judged_alone() -> None:
     unit = {"name": "api", "live": "v1.0.0", "possible": True}
     assert outcomes(rollback_check, units=[unit]) == {"C7": "passed"}
-    assert run_module(rollback_check, {"units": [{**unit, "possible": False, "why_not": "no image"}]})["verdict"] == "no_go"
+    assert (
+        run_module(rollback_check, {"units": [{**unit, "possible": False, "why_not": "no image"}]})["verdict"]
+        == "no_go"
+    )

@@ -38,7 +38,10 @@ def app(**params: Any) -> dict[str, Any]:
 
 def test_a_new_message_is_posted(vendor: FakeVendor) -> None:
     result = message(vendor, **app(channel="#deploys", thread_ts="1767225500.000100"))
-    assert (result["changed"], result["message"]) == (True, {"channel": CHANNEL, "ts": TS, "thread_ts": "1767225500.000100"})
+    assert (result["changed"], result["message"]) == (
+        True,
+        {"channel": CHANNEL, "ts": TS, "thread_ts": "1767225500.000100"},
+    )
     assert result["diff"] == {"before": {}, "after": {"text": "new"}}
 
 
@@ -67,7 +70,9 @@ def test_a_text_that_quotes_the_webhook_is_not_shown_either(vendor: FakeVendor) 
     assert "s3cr3ts3cr3t" not in repr(message(vendor, webhook_url=HOOK, text="made with s3cr3ts3cr3t"))
 
 
-def test_a_token_in_the_environment_does_not_block_a_webhook(vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_in_the_environment_does_not_block_a_webhook(
+    vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-token")
     assert not message(vendor, webhook_url=HOOK)["failed"]
     assert not message(vendor, channel=CHANNEL)["failed"]
@@ -87,7 +92,9 @@ def test_a_token_in_the_environment_does_not_block_a_webhook(vendor: FakeVendor,
         (app(text="x" * 40_001), "It must have 1 to 40000"),
     ],
 )
-def test_bad_input_is_refused_before_anything_is_sent(vendor: FakeVendor, params: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bad_input_is_refused_before_anything_is_sent(
+    vendor: FakeVendor, params: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("SLACK_BOT_TOKEN", raising=False)
     result = message(vendor, check=True, **params)
     assert (result["failed"], result["error"]["kind"]) == (True, "config")

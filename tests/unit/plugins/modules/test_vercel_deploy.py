@@ -46,7 +46,9 @@ def shop(tmp_path: Path) -> Path:
     (frontend / "package.json").write_text('{"version": "1.1.0"}')
     (frontend / "page.tsx").write_text("export {}")
     for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message", "v1.1.0"], ["tag", "v1.1.0"]):
-        subprocess.run(["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@t.test", *command], check=True)
+        subprocess.run(
+            ["git", "-C", str(tmp_path), "-c", "user.name=t", "-c", "user.email=t@t.test", *command], check=True
+        )
     return tmp_path
 
 
@@ -56,7 +58,9 @@ def deploy(state: str, *, check: bool = False, **params: Any) -> dict[str, Any]:
 
 
 def stage(shop: Path, *, check: bool = False, **params: Any) -> dict[str, Any]:
-    return deploy("staged", check=check, **{"path": str(shop), "ref": "v1.1.0", "root_directory": "apps/frontend", **params})
+    return deploy(
+        "staged", check=check, **{"path": str(shop), "ref": "v1.1.0", "root_directory": "apps/frontend", **params}
+    )
 
 
 def written(account: FakeVercel) -> list[str]:
@@ -64,7 +68,9 @@ def written(account: FakeVercel) -> list[str]:
 
 
 def head(shop: Path) -> str:
-    return subprocess.run(["git", "-C", str(shop), "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(
+        ["git", "-C", str(shop), "rev-parse", "HEAD"], check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 def test_staging_turns_auto_assignment_off_before_the_build_and_serves_nothing(account, shop):
@@ -76,7 +82,12 @@ def test_staging_turns_auto_assignment_off_before_the_build_and_serves_nothing(a
     assert account.project["autoAssignCustomDomains"] is False
     assert account.project["targets"]["production"]["id"] == live["id"]
     deployment = result["deployment"]
-    assert (deployment["id"], deployment["status"], deployment["release"], deployment["commit"]) == ("dpl_2", "ready", "v1.1.0", head(shop))
+    assert (deployment["id"], deployment["status"], deployment["release"], deployment["commit"]) == (
+        "dpl_2",
+        "ready",
+        "v1.1.0",
+        head(shop),
+    )
     assert result["previous"]["id"] == live["id"]
     assert result["upload"] == {"files": 2, "bytes": 29, "sent_files": 2, "sent_bytes": 29}
 
@@ -123,7 +134,14 @@ def test_check_mode_predicts_the_build_and_writes_nothing(account, shop):
     result = stage(shop, check=True)
     assert result["changed"]
     assert written(account) == []
-    assert result["deployment"] == {"id": None, "url": None, "status": "ready", "release": "v1.1.0", "commit": head(shop), "created_at": None}
+    assert result["deployment"] == {
+        "id": None,
+        "url": None,
+        "status": "ready",
+        "release": "v1.1.0",
+        "commit": head(shop),
+        "created_at": None,
+    }
     assert result["previous"] is None
     assert result["diff"]["before"]["auto_assign_domains"] is True
     assert result["diff"]["after"] == {
@@ -237,19 +255,32 @@ def test_a_failed_promotion_is_requested_again_by_the_next_run(account):
 def test_production_that_lost_a_domain_to_a_failed_promotion_gets_it_back(account):
     account.serves(account.has("v1.0.0"))
     account.has("v1.1.0")
-    account.project["lastAliasRequest"] = {"toDeploymentId": "dpl_2", "jobStatus": "failed", "requestedAt": 1, "type": "promote"}
+    account.project["lastAliasRequest"] = {
+        "toDeploymentId": "dpl_2",
+        "jobStatus": "failed",
+        "requestedAt": 1,
+        "type": "promote",
+    }
     account.project["autoAssignCustomDomains"] = False
     account.held = []
     account.faults["POST /v1/projects/rollback"] = [lambda answer: _accepted(account, "dpl_1")]
     result = deploy("rolled_back", deployment="dpl_1")
     assert not result["failed"], result
     assert result["changed"]
-    assert (result["diff"]["before"]["serving"], result["diff"]["after"]["serving"]) == ("not served yet on shop.example", "served")
+    assert (result["diff"]["before"]["serving"], result["diff"]["after"]["serving"]) == (
+        "not served yet on shop.example",
+        "served",
+    )
     assert account.project["lastAliasRequest"]["jobStatus"] == "succeeded"
 
 
 def _accepted(account: FakeVercel, deployment_id: str) -> Any:
-    account.project["lastAliasRequest"] = {"toDeploymentId": deployment_id, "jobStatus": "pending", "requestedAt": 2, "type": "rollback"}
+    account.project["lastAliasRequest"] = {
+        "toDeploymentId": deployment_id,
+        "jobStatus": "pending",
+        "requestedAt": 2,
+        "type": "rollback",
+    }
     return reply(201)
 
 
@@ -320,7 +351,9 @@ def test_nothing_more_is_written_once_the_lease_is_lost(account, shop, monkeypat
 
 
 def build_commit(source: str = "commit", **params: Any) -> dict[str, Any]:
-    return deploy("staged", **{"source": source, "commit": COMMIT, "release": "v1.1.0", "auto_assign_domains": False, **params})
+    return deploy(
+        "staged", **{"source": source, "commit": COMMIT, "release": "v1.1.0", "auto_assign_domains": False, **params}
+    )
 
 
 def test_a_commit_is_built_by_vercel_from_the_projects_git_link_and_only_once(account):
@@ -333,8 +366,17 @@ def test_a_commit_is_built_by_vercel_from_the_projects_git_link_and_only_once(ac
     assert not result["failed"], result
     body = account.asked("POST /v13/deployments")[0].json()
     assert body["gitSource"] == {"type": "github", "repoId": 7, "ref": "main", "sha": COMMIT}
-    assert (body["target"], body["meta"], "files" in body) == ("production", {"release": "v1.1.0", "commit": COMMIT}, False)
-    assert (result["changed"], result["deployment"]["status"], result["deployment"]["commit"], "upload" in result) == (True, "ready", COMMIT, False)
+    assert (body["target"], body["meta"], "files" in body) == (
+        "production",
+        {"release": "v1.1.0", "commit": COMMIT},
+        False,
+    )
+    assert (result["changed"], result["deployment"]["status"], result["deployment"]["commit"], "upload" in result) == (
+        True,
+        "ready",
+        COMMIT,
+        False,
+    )
     account.vendor.requests.clear()
     again = build_commit()
     assert (again["changed"], again["deployment"]["id"]) == (False, "dpl_1")
@@ -356,7 +398,11 @@ def test_vercels_own_build_of_exactly_this_commit_is_adopted_and_waited_for(acco
     assert (foretold["deployment"]["id"], foretold["deployment"]["release"]) == ("dpl_1", "v1.1.0")
     assert written(account) == []
     result = build_commit("adopt")
-    assert (result["deployment"]["id"], result["deployment"]["status"], result["deployment"]["commit"]) == ("dpl_1", "ready", COMMIT)
+    assert (result["deployment"]["id"], result["deployment"]["status"], result["deployment"]["commit"]) == (
+        "dpl_1",
+        "ready",
+        COMMIT,
+    )
     assert (result["deployment"]["release"], result["changed"]) == ("v1.1.0", True)  # it turned auto-assignment off
     account.vendor.requests.clear()
     assert not build_commit("adopt")["changed"]
@@ -365,7 +411,10 @@ def test_vercels_own_build_of_exactly_this_commit_is_adopted_and_waited_for(acco
 
 def test_a_build_that_a_push_starts_a_moment_later_is_adopted(account, clock):
     account.is_linked()
-    waiting = account.faults["GET /v7/deployments"] = [lambda answer: answer(), lambda answer: (account.was_pushed(COMMIT), answer())[1]]
+    waiting = account.faults["GET /v7/deployments"] = [
+        lambda answer: answer(),
+        lambda answer: (account.was_pushed(COMMIT), answer())[1],
+    ]
     assert build_commit("adopt")["deployment"]["id"] == "dpl_1"
     assert (waiting, clock.sleeps[:1]) == ([], [0.1])
 
@@ -383,7 +432,10 @@ def test_a_missing_build_is_reported_with_the_newest_build_of_another_commit(acc
     account.is_linked()
     account.was_pushed(OTHER)
     result = build_commit("adopt")
-    assert f"no production build of {COMMIT} after a push; the newest one is dpl_1 of {OTHER}. Push that commit to main" in result["msg"]
+    assert (
+        f"no production build of {COMMIT} after a push; the newest one is dpl_1 of {OTHER}. Push that commit to main"
+        in result["msg"]
+    )
     assert written(account) == []
 
 
@@ -415,7 +467,10 @@ def test_an_adopted_build_is_promoted_with_its_release_name(account):
     [
         ({"type": "github-limited", "repoId": 7}, {"type": "github-limited", "repoId": 7}),
         ({"type": "gitlab", "projectId": "9"}, {"type": "gitlab", "projectId": "9"}),
-        ({"type": "bitbucket", "uuid": "{1}", "workspaceUuid": "{2}"}, {"type": "bitbucket", "repoUuid": "{1}", "workspaceUuid": "{2}"}),
+        (
+            {"type": "bitbucket", "uuid": "{1}", "workspaceUuid": "{2}"},
+            {"type": "bitbucket", "repoUuid": "{1}", "workspaceUuid": "{2}"},
+        ),
     ],
 )
 def test_each_git_host_gets_its_own_request_format(account, link, source):
@@ -563,7 +618,10 @@ def test_an_executable_bit_is_a_change_and_is_sent_from_a_folder_and_a_ref(accou
     script.chmod(0o744)
     commit(shop, "v1.2.0")
     told = stage(shop, ref=ref, release="v1.2.0", check=True)
-    assert (told["changed"], told["diff"]["after"]["upload"]) == (True, "3 files, 1 executable, 38 bytes, less what Vercel holds already")
+    assert (told["changed"], told["diff"]["after"]["upload"]) == (
+        True,
+        "3 files, 1 executable, 38 bytes, less what Vercel holds already",
+    )
     stage(shop, ref=ref, release="v1.2.0")
     modes = {file["file"]: file["mode"] for file in account.asked("POST /v13/deployments")[-1].json()["files"]}
     assert modes == {"build.sh": 0o100755, "package.json": 0o100644, "page.tsx": 0o100644}
@@ -591,7 +649,8 @@ def test_a_root_directory_that_links_out_of_the_source_is_refused_in_check_mode_
 @pytest.mark.parametrize("option", ["path", "ref", "root_directory"])
 def test_a_nul_in_a_path_or_a_ref_is_refused(account, shop, option):
     result = stage(shop, check=False, **{option: "a\0b"})
-    if result["msg"].startswith("Failed to log to syslog"):  # from Python 3.12 on core itself refuses it, before the module starts
+    # from Python 3.12 on core itself refuses it, before the module starts
+    if result["msg"].startswith("Failed to log to syslog"):
         return
     assert (result["error"]["kind"], f"{option} 'a\\x00b' contains a NUL" in result["msg"]) == ("config", True)
 
@@ -605,20 +664,33 @@ def test_ignore_files_that_leave_nothing_are_refused(account, shop):
 
 def test_a_deployment_is_rebuilt_once_for_each_change_of_variables(account):
     first = account.has("v1.0.0", target=None, meta={"release": "v1.0.0", "commit": COMMIT, "source_digest": "d"})
-    again: dict[str, Any] = {"source": "redeploy", "deployment": first["id"], "release": "v1.0.0", "auto_assign_domains": False}
+    again: dict[str, Any] = {
+        "source": "redeploy",
+        "deployment": first["id"],
+        "release": "v1.0.0",
+        "auto_assign_domains": False,
+    }
     assert deploy("staged", check=True, **again)["diff"]["after"]["build"] == "dpl_1 again, with today's variables"
     result = deploy("staged", **again)
     body = account.asked("POST /v13/deployments")[0].json()
     assert (body["deploymentId"], body["target"], "files" in body) == ("dpl_1", "production", False)
-    assert (result["deployment"]["id"], result["deployment"]["commit"], result["deployment"]["release"]) == ("dpl_2", COMMIT, "v1.0.0")
+    assert (result["deployment"]["id"], result["deployment"]["commit"], result["deployment"]["release"]) == (
+        "dpl_2",
+        COMMIT,
+        "v1.0.0",
+    )
     assert not deploy("staged", **again)["changed"]
-    account.variables.create(account.site, {"key": "A", "value": "1", "type": "plain", "target": ["production"]}, upsert=True)
+    account.variables.create(
+        account.site, {"key": "A", "value": "1", "type": "plain", "target": ["production"]}, upsert=True
+    )
     assert deploy("staged", **again)["deployment"]["id"] == "dpl_3"
     assert "has no deployment dpl_9" in deploy("staged", **{**again, "deployment": "dpl_9"})["msg"]
 
 
 @pytest.mark.parametrize(("environment", "said"), [("preview", {}), ("qa", {"customEnvironmentSlugOrId": "qa"})])
-def test_a_build_for_another_environment_keeps_auto_assignment_and_is_not_used_for_production(account, shop, environment, said):
+def test_a_build_for_another_environment_keeps_auto_assignment_and_is_not_used_for_production(
+    account, shop, environment, said
+):
     account.is_linked()
     account.project["customEnvironments"] = [{"id": "env_qa", "slug": "qa"}]
     result = stage(shop, environment=environment)
@@ -647,11 +719,20 @@ def test_force_starts_one_build_without_the_cache_even_if_the_response_is_lost(a
 
 @pytest.fixture
 def built(shop: Path) -> Path:
-    """The repository with the output of `vercel build --prod`, one function of which is a link to another and names a file outside."""
+    """The repository with the output of `vercel build --prod`, one function of which is a link to another
+    and names a file outside.
+    """
     output = shop / "apps" / "frontend" / ".vercel" / "output"
     function = output / "functions" / "cart.func"
-    files = {output / "config.json": '{"version": 3}', output / "builds.json": '{"target": "production"}', output / "static" / "page.html": "<p>"}
-    files |= {function / ".vc-config.json": '{"filePathMap": {"lib/a.js": "shared/a.js"}}', function / "node_modules" / "x" / "index.js": "x"}
+    files = {
+        output / "config.json": '{"version": 3}',
+        output / "builds.json": '{"target": "production"}',
+        output / "static" / "page.html": "<p>",
+    }
+    files |= {
+        function / ".vc-config.json": '{"filePathMap": {"lib/a.js": "shared/a.js"}}',
+        function / "node_modules" / "x" / "index.js": "x",
+    }
     files |= {shop / "apps" / "frontend" / "shared" / "a.js": "a"}
     for file, text in files.items():
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -667,9 +748,20 @@ def prebuilt(shop: Path, **params: Any) -> dict[str, Any]:
 def test_a_prebuilt_output_is_sent_with_the_files_of_its_functions_only(account, built):
     result = prebuilt(built, commit=COMMIT)
     assert not result["failed"], result
-    functions = [f".vercel/output/functions/{name}" for name in ("cart.func/.vc-config.json", "cart.func/node_modules/x/index.js", "cart.rsc.func")]
-    assert uploaded(account) == sorted([*(f".vercel/output/{name}" for name in ("builds.json", "config.json", "static/page.html")), *functions, "shared/a.js"])
-    link = next(file for file in account.asked("POST /v13/deployments")[0].json()["files"] if file["file"].endswith(".rsc.func"))
+    functions = [
+        f".vercel/output/functions/{name}"
+        for name in ("cart.func/.vc-config.json", "cart.func/node_modules/x/index.js", "cart.rsc.func")
+    ]
+    assert uploaded(account) == sorted(
+        [
+            *(f".vercel/output/{name}" for name in ("builds.json", "config.json", "static/page.html")),
+            *functions,
+            "shared/a.js",
+        ]
+    )
+    link = next(
+        file for file in account.asked("POST /v13/deployments")[0].json()["files"] if file["file"].endswith(".rsc.func")
+    )
     assert link == {"file": functions[2], "sha": hashlib.sha1(b"cart.func").hexdigest(), "size": 9, "mode": 0o120777}
     assert (result["deployment"]["commit"], result["upload"]["sent_files"]) == (COMMIT, 7)
     assert not prebuilt(built, commit=COMMIT)["changed"]
@@ -730,7 +822,9 @@ def test_a_damaged_file_of_the_output_is_refused_by_name(account, built, file, t
 
 
 def test_an_output_that_is_missing_or_for_another_environment_or_with_a_ref_is_refused(account, shop, built):
-    assert "was built for production, not for preview. Run `vercel build`" in prebuilt(built, environment="preview")["msg"]
+    assert (
+        "was built for production, not for preview. Run `vercel build`" in prebuilt(built, environment="preview")["msg"]
+    )
     assert "A ref does not contain the output" in prebuilt(built, ref="v1.1.0")["msg"]
     output = built / "apps" / "frontend" / ".vercel" / "output"
     (output / "static" / "secret").symlink_to("/etc/hostname")
@@ -745,7 +839,13 @@ def test_an_output_that_is_missing_or_for_another_environment_or_with_a_ref_is_r
 
 def rolls(percentage: int, **more: Any) -> dict[str, Any]:
     stage = {"targetPercentage": percentage, "requireApproval": False}
-    return {"state": "ACTIVE", "canaryDeployment": {"id": "dpl_2"}, "activeStage": stage, "startedAt": 9_000_000, **more}
+    return {
+        "state": "ACTIVE",
+        "canaryDeployment": {"id": "dpl_2"},
+        "activeStage": stage,
+        "startedAt": 9_000_000,
+        **more,
+    }
 
 
 def test_a_rolling_release_is_waited_for_until_all_visitors_get_it_and_not_requested_again(account):

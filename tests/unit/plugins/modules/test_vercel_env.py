@@ -28,16 +28,27 @@ def account() -> Iterator[FakeVercel]:
 
 
 def has(account: FakeVercel, key: str, value: str, *target: str, kind: str = "encrypted", **more: Any) -> None:
-    account.variables.create(account.site, {"key": key, "value": value, "type": kind, "target": list(target), **more}, upsert=False)
+    account.variables.create(
+        account.site, {"key": key, "value": value, "type": kind, "target": list(target), **more}, upsert=False
+    )
 
 
 def state(account: FakeVercel) -> dict[tuple[str, ...], str]:
     """The values by name and places."""
-    return {(item["key"], *item["target"], *item.get("customEnvironmentIds", [])): item["value"] for item in account.site.variables}
+    return {
+        (item["key"], *item["target"], *item.get("customEnvironmentIds", [])): item["value"]
+        for item in account.site.variables
+    }
 
 
 def env(*, check: bool = False, **params: Any) -> dict[str, Any]:
-    common = {"api_token": "sesame-token", "api_url": "https://api.test", "team": "team_1", "project": "shop", "digest_key": KEY}
+    common = {
+        "api_token": "sesame-token",
+        "api_url": "https://api.test",
+        "team": "team_1",
+        "project": "shop",
+        "digest_key": KEY,
+    }
     return run_module(vercel_env, {**common, **params}, check=check)
 
 
@@ -49,13 +60,25 @@ def test_variables_are_added_updated_and_removed_and_a_second_run_changes_nothin
     has(account, "OLD", "1", "production")
     has(account, "COLOUR", "blue", "production")
     has(account, "STAYS", "as it is", "production")
-    wanted: dict[str, Any] = {"variables": {"COLOUR": "red-value", "NEW": "new-value"}, "absent": ["OLD", "NEVER_THERE"]}
+    wanted: dict[str, Any] = {
+        "variables": {"COLOUR": "red-value", "NEW": "new-value"},
+        "absent": ["OLD", "NEVER_THERE"],
+    }
     foretold = env(check=True, **wanted)
     assert writes(account) == []
     result = env(**wanted)
     for told in (foretold, result):
-        assert (told["changed"], told["added"], told["updated"], told["removed"]) == (True, ["NEW"], ["COLOUR"], ["OLD"])
-    assert state(account) == {("STAYS", "production"): "as it is", ("COLOUR", "production"): "red-value", ("NEW", "production"): "new-value"}
+        assert (told["changed"], told["added"], told["updated"], told["removed"]) == (
+            True,
+            ["NEW"],
+            ["COLOUR"],
+            ["OLD"],
+        )
+    assert state(account) == {
+        ("STAYS", "production"): "as it is",
+        ("COLOUR", "production"): "red-value",
+        ("NEW", "production"): "new-value",
+    }
     account.vendor.requests.clear()
     again = env(**wanted)
     assert (again["changed"], writes(account)) == (False, [])
@@ -65,8 +88,14 @@ def test_variables_are_added_updated_and_removed_and_a_second_run_changes_nothin
 def test_no_value_is_shown_but_keyed_digests_are(account):
     has(account, "COLOUR", "blue-value", "production")
     result = env(variables={"COLOUR": "red-value"})
-    assert result["diff"]["before"] == {"COLOUR": {"digest": digest(KEY, "COLOUR", "blue-value"), "environments": ["production"], "sensitive": False}}
-    assert result["diff"]["after"]["COLOUR"]["digest"] == result["variable_digests"]["COLOUR"] == digest(KEY, "COLOUR", "red-value")
+    assert result["diff"]["before"] == {
+        "COLOUR": {"digest": digest(KEY, "COLOUR", "blue-value"), "environments": ["production"], "sensitive": False}
+    }
+    assert (
+        result["diff"]["after"]["COLOUR"]["digest"]
+        == result["variable_digests"]["COLOUR"]
+        == digest(KEY, "COLOUR", "red-value")
+    )
     shown = str({key: value for key, value in result.items() if key != "invocation"})
     assert not [secret for secret in ("red-value", "blue-value", KEY, "sesame-token") if secret in shown]
     assert "red-value" not in str(result.get("invocation"))
@@ -143,7 +172,10 @@ def test_variables_of_branches_and_of_vercel_itself_are_not_changed(account):
         ({"variables": {"PORT": 3000}}, "The value of PORT in variables is not a string. Put it in quotes."),
         ({"variables": {"A": "1"}, "absent": ["A"]}, "A is in variables and in absent"),
         ({"exclusive": True}, "would remove every variable"),
-        ({"environments": ["staging"]}, "has no environment staging. It has: production, preview, development, qa. Correct environments."),
+        (
+            {"environments": ["staging"]},
+            "has no environment staging. It has: production, preview, development, qa. Correct environments.",
+        ),
         ({"environments": []}, "Add one, such as production"),
         ({"environments": ["development"], "sensitive": True}, "no sensitive variables for development"),
     ],
@@ -178,7 +210,9 @@ def test_nothing_more_is_written_once_the_lease_is_lost_and_the_next_run_does_th
 
 def test_a_removed_variable_is_restored_if_its_replacement_cannot_be_set(account):
     has(account, "COLOUR", "blue", "production", "preview")
-    account.faults["POST /v10/projects/env"] = [lambda answer: reply(500, {"error": {"code": "internal", "message": "Sorry"}})]
+    account.faults["POST /v10/projects/env"] = [
+        lambda answer: reply(500, {"error": {"code": "internal", "message": "Sorry"}})
+    ]
     failed = env(variables={"COLOUR": "red"})
     assert (failed["error"]["kind"], state(account)) == ("api", {("COLOUR", "production", "preview"): "blue"})
     assert env(variables={"COLOUR": "red"})["changed"]
@@ -187,6 +221,9 @@ def test_a_removed_variable_is_restored_if_its_replacement_cannot_be_set(account
 
 def test_a_removal_whose_response_was_lost_succeeds(account):
     has(account, "OLD", "1", "production")
-    account.faults["DELETE /v9/projects/env"] = [lambda answer: (answer(), answer_lost())[1], lambda answer: reply(404, {"error": {"code": "not_found"}})]
+    account.faults["DELETE /v9/projects/env"] = [
+        lambda answer: (answer(), answer_lost())[1],
+        lambda answer: reply(404, {"error": {"code": "not_found"}}),
+    ]
     assert env(absent=["OLD"])["removed"] == ["OLD"]
     assert state(account) == {}

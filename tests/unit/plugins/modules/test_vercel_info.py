@@ -16,7 +16,10 @@ from tests.unit.support import run_module
 
 def info(account: FakeVercel, **params: Any) -> dict[str, Any]:
     with account.vendor.installed():
-        return run_module(vercel_info, {"api_token": "sesame-token", "api_url": "https://api.test", "team": "acme", "project": "shop", **params})
+        return run_module(
+            vercel_info,
+            {"api_token": "sesame-token", "api_url": "https://api.test", "team": "acme", "project": "shop", **params},
+        )
 
 
 def test_it_returns_the_live_deployment_and_the_candidates_newest_first():
@@ -67,12 +70,31 @@ def test_it_returns_the_logs_of_the_live_or_of_the_named_deployment():
     account = FakeVercel()
     account.serves(account.has("v1.0.0"))
     account.has("v1.1.0", state="ERROR", errorMessage="Command exited with 1")
-    row = {"level": "error", "source": "serverless", "timestampInMs": 1767225600000, "domain": "shop.example", "requestMethod": "GET", "requestPath": "/cart"}
-    account.runtime = [{"source": "delimiter"}, {**row, "responseStatusCode": 500, "message": "no reply from postgresql://shop:hunter22@db/shop"}]
+    row = {
+        "level": "error",
+        "source": "serverless",
+        "timestampInMs": 1767225600000,
+        "domain": "shop.example",
+        "requestMethod": "GET",
+        "requestPath": "/cart",
+    }
+    account.runtime = [
+        {"source": "delimiter"},
+        {**row, "responseStatusCode": 500, "message": "no reply from postgresql://shop:hunter22@db/shop"},
+    ]
     result = info(account, logs=["build", "runtime"])
     assert result["build_log"] == ["npm run build", "Module not found: cart"]
-    told = {"at": "2026-01-01T00:00:00+00:00", "level": "error", "source": "serverless", "domain": "shop.example", "method": "GET", "path": "/cart"}
-    assert result["runtime_log"] == [{**told, "status": 500, "message": "no reply from postgresql://shop:********@db/shop"}]
+    told = {
+        "at": "2026-01-01T00:00:00+00:00",
+        "level": "error",
+        "source": "serverless",
+        "domain": "shop.example",
+        "method": "GET",
+        "path": "/cart",
+    }
+    assert result["runtime_log"] == [
+        {**told, "status": 500, "message": "no reply from postgresql://shop:********@db/shop"}
+    ]
     named = info(account, logs=["build"], deployment="dpl_2")
     assert (named["build_log"][0], "runtime_log" in named) == ("Command exited with 1", False)
 
@@ -85,8 +107,16 @@ def test_it_returns_the_variables_by_keyed_digest_if_a_key_is_given():
     account = FakeVercel()
     account.project["customEnvironments"] = [{"id": "env_qa", "slug": "qa"}]
     for target, value in (("preview", "blue-value"), ("production", "red-value")):
-        account.variables.create(account.site, {"key": "COLOUR", "value": value, "type": "encrypted", "target": [target]}, upsert=False)
-    hidden = {"key": "KEY", "value": "very-secret", "type": "sensitive", "target": ["production"], "customEnvironmentIds": ["env_qa"]}
+        account.variables.create(
+            account.site, {"key": "COLOUR", "value": value, "type": "encrypted", "target": [target]}, upsert=False
+        )
+    hidden = {
+        "key": "KEY",
+        "value": "very-secret",
+        "type": "sensitive",
+        "target": ["production"],
+        "customEnvironmentIds": ["env_qa"],
+    }
     account.variables.create(account.site, hidden, upsert=False)
     result = info(account, digest_key="a-key")
     told = [(item["name"], item["environments"], item["digest"], item["sensitive"]) for item in result["variables"]]

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each answer to each request of each module is replaced by JSON of another shape: that ends in an error or in the goal, never in a crash or a false claim."""
+"""Each answer to each request of each module is replaced by JSON of another shape: that ends in an error or
+in the goal, never in a crash or a false claim.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,11 @@ WHOLES = {
     "deep inside": '{"data": ' + DEEP + "}",
     "nan": '{"id": NaN}',
 }
-WHOLES |= {"twice": '{"id": "a", "id": "b"}', "infinite": '{"id": 1e999}', "half a letter": '{"id": "\\ud800", "success": "\\ud800"}'}
+WHOLES |= {
+    "twice": '{"id": "a", "id": "b"}',
+    "infinite": '{"id": 1e999}',
+    "half a letter": '{"id": "\\ud800", "success": "\\ud800"}',
+}
 
 
 @dataclass
@@ -71,7 +77,10 @@ def of_vercel(arrange: Callable[[FakeVercel], Any]) -> Callable[[], World]:
     def build() -> World:
         fake = FakeVercel()
         arrange(fake)
-        return World(fake.vendor, lambda: [fake.project, [(d["id"], d["readyState"]) for d in fake.deployments], variables_of(fake)])
+        return World(
+            fake.vendor,
+            lambda: [fake.project, [(d["id"], d["readyState"]) for d in fake.deployments], variables_of(fake)],
+        )
 
     return build
 
@@ -88,7 +97,13 @@ def of_railway(*releases: str, **source: str) -> Callable[[], World]:
         if source:
             fake.instance["source"] = source
         return World(
-            fake.vendor, lambda: [[(d["id"], d["status"], d["deploymentStopped"]) for d in fake.listed], fake.values, fake.instance, fake.regions_there]
+            fake.vendor,
+            lambda: [
+                [(d["id"], d["status"], d["deploymentStopped"]) for d in fake.listed],
+                fake.values,
+                fake.instance,
+                fake.regions_there,
+            ],
         )
 
     return build
@@ -138,60 +153,133 @@ def served(fake: FakeVercel) -> None:
     fake.project["autoAssignCustomDomains"] = False
     fake.runtime = [{"timestampInMs": 1_767_225_600_000, "level": "info", "source": "lambda", "message": "hello"}]
     for name, kind in (("OLD", "encrypted"), ("COLOUR", "sensitive")):
-        fake.variables.create(fake.site, {"key": name, "value": "1", "type": kind, "target": ["production"]}, upsert=False)
+        fake.variables.create(
+            fake.site, {"key": name, "value": "1", "type": kind, "target": ["production"]}, upsert=False
+        )
 
 
 VERCEL = {"api_token": TOKEN, "api_url": "https://api.test", "team": "team_1", "project": "shop"}
-RAILWAY = {"api_token": TOKEN, "api_url": "https://api.test", "project": PROJECT, "environment": "production", "service": "api"}
+RAILWAY = {
+    "api_token": TOKEN,
+    "api_url": "https://api.test",
+    "project": PROJECT,
+    "environment": "production",
+    "service": "api",
+}
 RENDER = {"api_token": TOKEN, "api_url": "https://api.test/v1", "service": SERVICE}
 SLACK = {"api_token": TOKEN, "channel": "C0123456789", "text": "new"}
 SENTRY = {"api_token": TOKEN, "organization": "acme", "projects": ["shop"], "version": "v1.0.0"}
 DEPLOY = {"environment": "production", "name": "record-2"}
 VARIABLES = {"variables": {"COLOUR": "red-value", "NEW": "new-value"}, "absent": ["OLD", "NODE_ENV"]}
 SCENARIOS: dict[str, tuple[ModuleType, Callable[[], World], dict[str, Any]]] = {
-    "vercel_deploy staged": (vercel_deploy, of_vercel(served), {**VERCEL, "state": "staged", "release": "v1.3.0", "path": "(a folder)"}),
-    "vercel_deploy commit": (vercel_deploy, of_vercel(served), {**VERCEL, "state": "staged", "release": "v1.3.0", "source": "commit", "commit": "a" * 40}),
+    "vercel_deploy staged": (
+        vercel_deploy,
+        of_vercel(served),
+        {**VERCEL, "state": "staged", "release": "v1.3.0", "path": "(a folder)"},
+    ),
+    "vercel_deploy commit": (
+        vercel_deploy,
+        of_vercel(served),
+        {**VERCEL, "state": "staged", "release": "v1.3.0", "source": "commit", "commit": "a" * 40},
+    ),
     "vercel_deploy redeploy": (
         *(vercel_deploy, of_vercel(served)),
-        {**VERCEL, "state": "staged", "release": "v1.0.0", "source": "redeploy", "deployment": "dpl_1", "environment": "preview"},
+        {
+            **VERCEL,
+            "state": "staged",
+            "release": "v1.0.0",
+            "source": "redeploy",
+            "deployment": "dpl_1",
+            "environment": "preview",
+        },
     ),
-    "vercel_deploy promoted": (vercel_deploy, of_vercel(served), {**VERCEL, "state": "promoted", "deployment": "dpl_3"}),
-    "vercel_deploy rolled back": (vercel_deploy, of_vercel(served), {**VERCEL, "state": "rolled_back", "deployment": "dpl_1"}),
+    "vercel_deploy promoted": (
+        vercel_deploy,
+        of_vercel(served),
+        {**VERCEL, "state": "promoted", "deployment": "dpl_3"},
+    ),
+    "vercel_deploy rolled back": (
+        vercel_deploy,
+        of_vercel(served),
+        {**VERCEL, "state": "rolled_back", "deployment": "dpl_1"},
+    ),
     "vercel_deploy canceled": (
         *(vercel_deploy, of_vercel(lambda fake: fake.has("v1.0.0", state="BUILDING"))),
         {**VERCEL, "state": "canceled", "deployment": "dpl_1"},
     ),
     "vercel_env": (vercel_env, of_vercel(served), {**VERCEL, **VARIABLES}),
     "vercel_info": (vercel_info, of_vercel(served), {**VERCEL, "logs": ["build", "runtime"], "digest_key": "pepper"}),
-    "railway_service image": (railway_service, of_railway("v1.0.0", image="shop:v1"), {**RAILWAY, "state": "deployed", "source": "image", "image": "shop:v2"}),
-    "railway_service upload": (railway_service, of_railway("v1.0.0"), {**RAILWAY, "state": "deployed", "release": "v2", "path": "(a folder)"}),
+    "railway_service image": (
+        railway_service,
+        of_railway("v1.0.0", image="shop:v1"),
+        {**RAILWAY, "state": "deployed", "source": "image", "image": "shop:v2"},
+    ),
+    "railway_service upload": (
+        railway_service,
+        of_railway("v1.0.0"),
+        {**RAILWAY, "state": "deployed", "release": "v2", "path": "(a folder)"},
+    ),
     "railway_service rolled back": (
         *(railway_service, of_railway("v1.0.0", "v1.1.0")),
         {**RAILWAY, "state": "rolled_back", "deployment": "deployment-1", "pinned_variables": ["DATABASE_URL"]},
     ),
-    **{f"railway_service {state}": (railway_service, of_railway("v1.0.0"), {**RAILWAY, "state": state}) for state in ("stopped", "removed", "restarted")},
-    "railway_service scaled": (railway_service, of_railway("v1.0.0"), {**RAILWAY, "state": "scaled", "regions": {"us-west2": 3}}),
+    **{
+        f"railway_service {state}": (railway_service, of_railway("v1.0.0"), {**RAILWAY, "state": state})
+        for state in ("stopped", "removed", "restarted")
+    },
+    "railway_service scaled": (
+        railway_service,
+        of_railway("v1.0.0"),
+        {**RAILWAY, "state": "scaled", "regions": {"us-west2": 3}},
+    ),
     "railway_service configured": (
         *(railway_service, of_railway("v1.0.0")),
         {**RAILWAY, "state": "configured", "healthcheck_path": "/up", "auto_deploy": False},
     ),
     "railway_variables": (railway_variables, of_railway("v1.0.0"), {**RAILWAY, **VARIABLES, "deploy": True}),
     "railway_info": (railway_info, of_railway("v1.0.0"), {**RAILWAY, "logs": ["build", "runtime"], "http_minutes": 5}),
-    "render_service deployed": (render_service, of_render("v1.0.0"), {**RENDER, "state": "deployed", "commit": SHAS["v1.1.0"]}),
-    "render_service by name": (render_service, of_render("v1.0.0"), {**RENDER, "service": "shop-api", "state": "configured", "maintenance_mode": True}),
-    "render_service rolled back": (render_service, of_render("v1.0.0", "v1.1.0"), {**RENDER, "state": "rolled_back", "deployment": "dep-1"}),
-    **{f"render_service {state}": (render_service, of_render("v1.0.0"), {**RENDER, "state": state}) for state in ("stopped", "restarted", "redeployed")},
+    "render_service deployed": (
+        render_service,
+        of_render("v1.0.0"),
+        {**RENDER, "state": "deployed", "commit": SHAS["v1.1.0"]},
+    ),
+    "render_service by name": (
+        render_service,
+        of_render("v1.0.0"),
+        {**RENDER, "service": "shop-api", "state": "configured", "maintenance_mode": True},
+    ),
+    "render_service rolled back": (
+        render_service,
+        of_render("v1.0.0", "v1.1.0"),
+        {**RENDER, "state": "rolled_back", "deployment": "dep-1"},
+    ),
+    **{
+        f"render_service {state}": (render_service, of_render("v1.0.0"), {**RENDER, "state": state})
+        for state in ("stopped", "restarted", "redeployed")
+    },
     "render_service scaled": (render_service, of_render("v1.0.0"), {**RENDER, "state": "scaled", "replicas": 3}),
     "render_env": (render_env, of_render("v1.0.0"), {**RENDER, **VARIABLES, "deploy": True}),
     "render_info": (render_info, of_render("v1.0.0"), {**RENDER, "log_lines": 2}),
     "cf_info": (cf_info, of_zone, {"api_token": TOKEN, "zone": "shop.example"}),
     "cf_purge": (cf_purge, of_answers(purge_answer), {"api_token": TOKEN, "zone": "shop.example", "tags": ["a"]}),
-    "github_deployment": (github_deployment, of_github, {"api_token": TOKEN, "repository": "acme/shop", "ref": "v1.0.0", "state": "success"}),
+    "github_deployment": (
+        github_deployment,
+        of_github,
+        {"api_token": TOKEN, "repository": "acme/shop", "ref": "v1.0.0", "state": "success"},
+    ),
     "sentry_release new": (sentry_release, of_sentry(None), {**SENTRY, "ref": "v1.0.0", "deploy": DEPLOY}),
-    "sentry_release known": (sentry_release, of_sentry(KNOWN), {**SENTRY, "projects": ["shop", "api"], "ref": "v1.0.0", "deploy": DEPLOY}),
+    "sentry_release known": (
+        sentry_release,
+        of_sentry(KNOWN),
+        {**SENTRY, "projects": ["shop", "api"], "ref": "v1.0.0", "deploy": DEPLOY},
+    ),
     "slack_message new": (slack_message, of_answers(slack_answer), SLACK),
     "slack_message changed": (slack_message, of_answers(slack_answer), {**SLACK, "ts": "1767225600.000100"}),
-    "slack_message webhook": (slack_message, of_answers(slack_answer), {"text": "new", "webhook_url": f"https://hooks.slack.com/services/T/B/{TOKEN}"}),
+    "slack_message webhook": (
+        slack_message,
+        of_answers(slack_answer),
+        {"text": "new", "webhook_url": f"https://hooks.slack.com/services/T/B/{TOKEN}"},
+    ),
 }
 
 
@@ -203,8 +291,12 @@ def _hurried(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
         clock.sleep(max(seconds, 0.01))  # a sum of floats must not stand still just before its end
 
     init: Any = wait.Waiter.__init__
-    monkeypatch.setattr(wait.Waiter, "__init__", lambda self, **options: init(self, **{"sleep": sleep, "clock": clock, **options}))
-    monkeypatch.setattr(ApiClient.__init__, "__kwdefaults__", {**ApiClient.__init__.__kwdefaults__, "sleep": sleep, "clock": clock})
+    monkeypatch.setattr(
+        wait.Waiter, "__init__", lambda self, **options: init(self, **{"sleep": sleep, "clock": clock, **options})
+    )
+    monkeypatch.setattr(
+        ApiClient.__init__, "__kwdefaults__", {**ApiClient.__init__.__kwdefaults__, "sleep": sleep, "clock": clock}
+    )
 
 
 @dataclass
@@ -214,7 +306,11 @@ class Ran:
     answers: list[tuple[Request, Any]]
 
 
-def ran(name: str, folder: Any, replace: Callable[[int, Request, Callable[[], Answer]], Answer] = lambda number, request, honest: honest()) -> Ran:
+def ran(
+    name: str,
+    folder: Any,
+    replace: Callable[[int, Request, Callable[[], Answer]], Answer] = lambda number, request, honest: honest(),
+) -> Ran:
     """Run a scenario; ``replace`` gives the answer to each request."""
     module, build, params = SCENARIOS[name]
     world = build()
@@ -234,7 +330,9 @@ def ran(name: str, folder: Any, replace: Callable[[int, Request, Callable[[], An
 
 
 def asked(honest: Callable[[Request], Answer], request: Request) -> Answer:
-    """Return the honest answer; to a request that a vendor in memory does not know, as a wrong id may lead to, that of a real one."""
+    """Return the honest answer; to a request that a vendor in memory does not know, as a wrong id may lead
+    to, that of a real one.
+    """
     try:
         return honest(request)
     except (AssertionError, LookupError, StopIteration):
@@ -242,7 +340,9 @@ def asked(honest: Callable[[Request], Answer], request: Request) -> Answer:
 
 
 def judge(wrong: Ran, right: Ran, start: Any, where: str, *, writes: bool = True) -> None:
-    """Hold what must be so; an answer to a read may be another one and still of the right shape, such as an empty list."""
+    """Hold what must be so; an answer to a read may be another one and still of the right shape, such as an
+    empty list.
+    """
     result = wrong.result
     assert TOKEN not in json.dumps(result), where
     if result["failed"]:
@@ -282,12 +382,18 @@ def test_a_malformed_response_ends_in_an_error_or_in_the_requested_state(name: s
                     return reply(200, text=text)  # noqa: B023
 
                 judge(
-                    ran(name, folder, instead), right, start, f"{name}, {request.method} {request.path} answered {label}, {happens=}", writes=is_write(request)
+                    ran(name, folder, instead),
+                    right,
+                    start,
+                    f"{name}, {request.method} {request.path} answered {label}, {happens=}",
+                    writes=is_write(request),
                 )
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_a_field_that_is_missing_null_or_of_another_type_ends_in_an_error_or_in_the_requested_state(name: str, folder: Any) -> None:
+def test_a_field_that_is_missing_null_or_of_another_type_ends_in_an_error_or_in_the_requested_state(
+    name: str, folder: Any
+) -> None:
     right, start = ran(name, folder), json.loads(json.dumps(SCENARIOS[name][1]().state(), default=str))
     for operation, number in operations(right).items():
         request, given = right.answers[number]
@@ -335,7 +441,12 @@ def nulls(answer: Any) -> str:
         return "null"
     if isinstance(body, list):
         return json.dumps([dict.fromkeys(item) if isinstance(item, dict) else None for item in body])
-    return json.dumps({name: dict.fromkeys(value) if isinstance(value, dict) and name in ("data", "result") else None for name, value in (body or {}).items()})
+    return json.dumps(
+        {
+            name: dict.fromkeys(value) if isinstance(value, dict) and name in ("data", "result") else None
+            for name, value in (body or {}).items()
+        }
+    )
 
 
 def mutated(body: Any) -> Iterator[tuple[str, Any]]:

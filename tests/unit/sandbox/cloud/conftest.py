@@ -32,7 +32,8 @@ def double(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Do
 def shop(double: Double) -> Iterator[Shop]:
     name = f"shop-{next(_numbers)}"
     double.tell("POST", "/delays", {"vercel": 0.01, "railway": 0.01, "promotion": 0.01})
-    yield double.storefront(name, NEXT_PUBLIC_API_URL="https://api.shop.example")  # the same for all: their builds are cached
+    # the same for all: their builds are cached
+    yield double.storefront(name, NEXT_PUBLIC_API_URL="https://api.shop.example")
     double.tell("DELETE", "/faults")
     double.tell("DELETE", "/delays")
     double.tell("DELETE", f"/storefronts/{name}")

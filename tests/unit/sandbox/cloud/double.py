@@ -56,7 +56,7 @@ const server = createServer((request, response) => {
 });
 server.listen(Number(process.env.PORT), "127.0.0.1", () => console.log(`listening as v${version}`));
 process.on("SIGTERM", () => process.exit(0)); // with what it is answering cut off: the platform has to drain it
-"""
+"""  # noqa: E501
 
 
 def node_bin() -> Path:
@@ -70,12 +70,22 @@ def node_bin() -> Path:
 def frontend(release: str, **more: str) -> dict[str, bytes]:
     """Return the files of a site whose build writes out/, in a second or less."""
     manifest = {"name": "frontend", "version": release.removeprefix("v"), "scripts": {"build": "node build.mjs"}}
-    return {"package.json": json.dumps(manifest).encode(), "build.mjs": PAGES.encode(), **{name: text.encode() for name, text in more.items()}}
+    return {
+        "package.json": json.dumps(manifest).encode(),
+        "build.mjs": PAGES.encode(),
+        **{name: text.encode() for name, text in more.items()},
+    }
 
 
 def backend(release: str, *, healthy: bool = True, start: str = "node server.mjs") -> dict[str, bytes]:
     """Return the files of a server that tells its release, and whether it is healthy."""
-    manifest = {"name": "backend", "version": release.removeprefix("v"), "type": "module", "healthy": healthy, "scripts": {"start": start, "worker": start}}
+    manifest = {
+        "name": "backend",
+        "version": release.removeprefix("v"),
+        "type": "module",
+        "healthy": healthy,
+        "scripts": {"start": start, "worker": start},
+    }
     return {"package.json": json.dumps(manifest).encode(), "server.mjs": SERVER.encode()}
 
 
@@ -84,7 +94,11 @@ def repository(folder: Path, *releases: str) -> Path:
     quiet = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "PATH": os.environ["PATH"]}
 
     def git(*words: str) -> None:
-        subprocess.run(["git", "-C", str(folder), "-c", "user.name=test", "-c", "user.email=test@shop.example", *words], check=True, env=quiet)
+        subprocess.run(
+            ["git", "-C", str(folder), "-c", "user.name=test", "-c", "user.email=test@shop.example", *words],
+            check=True,
+            env=quiet,
+        )
 
     (folder / "apps" / "frontend").mkdir(parents=True)
     (folder / "README.md").write_text("what no build of the frontend sees")
@@ -129,25 +143,48 @@ class Double:
         self.folder, self.log = folder, folder / "log"
         self.ports = {name: free_port() for name in (*TOKENS, "objects")}
         config = {
-            **{"state_dir": str(folder / "state"), "cache_dir": str(cache), "ports": self.ports, "tokens": TOKENS, "node_bin": str(node_bin())},
-            **{"s3_url": f"http://127.0.0.1:{self.ports['control']}", **more},  # any server that answers shows what is handed on
+            **{
+                "state_dir": str(folder / "state"),
+                "cache_dir": str(cache),
+                "ports": self.ports,
+                "tokens": TOKENS,
+                "node_bin": str(node_bin()),
+            },
+            # any server that answers shows what is handed on
+            **{"s3_url": f"http://127.0.0.1:{self.ports['control']}", **more},
         }
         self.config = folder / "config.json"
         self.config.write_text(json.dumps(config))
         clients = {
-            name: httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"authorization": f"Bearer {TOKENS.get(name)}"}, timeout=20, trust_env=False)
+            name: httpx.Client(
+                base_url=f"http://127.0.0.1:{port}",
+                headers={"authorization": f"Bearer {TOKENS.get(name)}"},
+                timeout=20,
+                trust_env=False,
+            )
             for name, port in self.ports.items()
         }
-        self.control, self.vercel, self.railway, self.cloudflare = (clients[name] for name in ("control", "vercel", "railway", "cloudflare"))
+        self.control, self.vercel, self.railway, self.cloudflare = (
+            clients[name] for name in ("control", "vercel", "railway", "cloudflare")
+        )
         self.render = clients["render"]
-        self.github, self.slack, self.sentry, self._clients = clients["github"], clients["slack"], clients["sentry"], clients
+        self.github, self.slack, self.sentry, self._clients = (
+            clients["github"],
+            clients["slack"],
+            clients["sentry"],
+            clients,
+        )
         self.public = httpx.Client(timeout=20, trust_env=False)
         self.start()
 
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "sandbox.cloud", "--config", str(self.config)], cwd=CHECKOUT, stdout=log, stderr=log, start_new_session=True
+                [sys.executable, "-m", "sandbox.cloud", "--config", str(self.config)],
+                cwd=CHECKOUT,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         until(self.is_well)
 
@@ -208,7 +245,9 @@ class Shop:
     # Vercel
 
     def vercel(self, method: str, path: str, **request: Any) -> httpx.Response:
-        return self.double.vercel.request(method, path, params={"teamId": self.team, **request.pop("params", {})}, **request)
+        return self.double.vercel.request(
+            method, path, params={"teamId": self.team, **request.pop("params", {})}, **request
+        )
 
     def upload(self, content: bytes) -> httpx.Response:
         return self.vercel("POST", "/v2/files", content=content, headers={"x-vercel-digest": sha1(content)})
@@ -218,7 +257,11 @@ class Shop:
         for content in files.values():
             assert self.upload(content).status_code == 200
         listed = [{"file": name, "sha": sha1(content), "size": len(content)} for name, content in files.items()]
-        return self.vercel("POST", "/v13/deployments", json={"name": self.name, "project": self.project, "target": "production", "files": listed, **more})
+        return self.vercel(
+            "POST",
+            "/v13/deployments",
+            json={"name": self.name, "project": self.project, "target": "production", "files": listed, **more},
+        )
 
     def site_deployment(self, key: str) -> dict[str, Any]:
         return self.vercel("GET", f"/v13/deployments/{key}").json()
@@ -246,13 +289,17 @@ class Shop:
     # Railway
 
     def graphql(self, query: str, token: Mapping[str, str] | None = None, **variables: Any) -> dict[str, Any]:
-        return self.double.railway.post("/graphql/v2", json={"query": query, "variables": variables}, headers=token).json()
+        return self.double.railway.post(
+            "/graphql/v2", json={"query": query, "variables": variables}, headers=token
+        ).json()
 
     def up(self, files: dict[str, bytes], unit: str = "api", message: str = "") -> httpx.Response:
         railway = self.made["railway"]
         path = f"/project/{railway['project']}/environment/{railway['environment']}/up"
         headers = {"content-type": "application/gzip"}
-        return self.double.railway.post(path, params={"serviceId": self.services[unit], "message": message}, content=tarball(files), headers=headers)
+        return self.double.railway.post(
+            path, params={"serviceId": self.services[unit], "message": message}, content=tarball(files), headers=headers
+        )
 
     def deploy(self, release: str, unit: str = "api", wait: str = "SUCCESS", **more: Any) -> str:
         """Deploy a release of the backend and return its deployment's id once it is ``wait``."""
@@ -261,22 +308,38 @@ class Shop:
         return key
 
     def deployment(self, key: str) -> dict[str, Any]:
-        answer = self.graphql("query($id: String!) { deployment(id: $id) { id status canRollback deploymentStopped meta createdAt } }", id=key)
+        answer = self.graphql(
+            "query($id: String!) { deployment(id: $id) { id status canRollback deploymentStopped meta createdAt } }",
+            id=key,
+        )
         return answer["data"]["deployment"]
 
     def deployments(self, unit: str = "api") -> list[dict[str, Any]]:
-        query = "query($input: DeploymentListInput!) { deployments(input: $input) { edges { node { id status meta canRollback } } } }"
-        wanted = {"projectId": self.made["railway"]["project"], "environmentId": self.made["railway"]["environment"], "serviceId": self.services[unit]}
+        query = (
+            "query($input: DeploymentListInput!) { deployments(input: $input) { edges { node { id status meta"
+            " canRollback } } } }"
+        )
+        wanted = {
+            "projectId": self.made["railway"]["project"],
+            "environmentId": self.made["railway"]["environment"],
+            "serviceId": self.services[unit],
+        }
         return [edge["node"] for edge in self.graphql(query, input=wanted)["data"]["deployments"]["edges"]]
 
     def mutate(self, name: str, **arguments: str) -> dict[str, Any]:
         """Run a mutation whose arguments are all of the type String!."""
         declared = ", ".join(f"${key}: String!" for key in arguments)
-        return self.graphql(f"mutation({declared}) {{ {name}({', '.join(f'{key}: ${key}' for key in arguments)}) }}", None, **arguments)
+        return self.graphql(
+            f"mutation({declared}) {{ {name}({', '.join(f'{key}: ${key}' for key in arguments)}) }}", None, **arguments
+        )
 
     def set_variables(self, values: dict[str, str], **more: Any) -> dict[str, Any]:
         railway = self.made["railway"]
-        place = {"projectId": railway["project"], "environmentId": railway["environment"], "serviceId": self.services["api"]}
+        place = {
+            "projectId": railway["project"],
+            "environmentId": railway["environment"],
+            "serviceId": self.services["api"],
+        }
         query = "mutation($input: VariableCollectionUpsertInput!) { variableCollectionUpsert(input: $input) }"
         return self.graphql(query, input={**place, "variables": values, **more})
 

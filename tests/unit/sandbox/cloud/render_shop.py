@@ -13,7 +13,12 @@ import httpx
 
 from tests.unit.sandbox.cloud.double import Double, backend, until
 
-RELEASES: dict[str, dict[str, Any]] = {"v1.0.0": {}, "v1.1.0": {}, "v1.2.0": {"healthy": False}, "v1.3.0": {"start": "node missing.mjs"}}
+RELEASES: dict[str, dict[str, Any]] = {
+    "v1.0.0": {},
+    "v1.1.0": {},
+    "v1.2.0": {"healthy": False},
+    "v1.3.0": {"start": "node missing.mjs"},
+}
 
 
 def make_repository(folder: Path) -> dict[str, str]:
@@ -26,7 +31,17 @@ def make_repository(folder: Path) -> dict[str, str]:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         _git(folder, "add", ".")
-        _git(folder, "-c", "user.name=t", "-c", "user.email=t@t.test", "commit", "--quiet", "--message", f"Release {release}")
+        _git(
+            folder,
+            "-c",
+            "user.name=t",
+            "-c",
+            "user.email=t@t.test",
+            "commit",
+            "--quiet",
+            "--message",
+            f"Release {release}",
+        )
         _git(folder, "tag", release)
         commits[release] = _git(folder, "rev-parse", "HEAD")
     return commits

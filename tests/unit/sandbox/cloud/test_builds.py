@@ -47,7 +47,9 @@ def test_the_same_upload_is_built_once_and_tells_the_same_log(builder: Builder, 
     [
         lambda recipe: replace(recipe, files={**recipe.files, "notes.txt": "0" * 40}),
         lambda recipe: replace(recipe, files={**recipe.files, "build.mjs": "0" * 40}),
-        lambda recipe: replace(recipe, files={name: digest for name, digest in recipe.files.items() if name != "build.mjs"}),
+        lambda recipe: replace(
+            recipe, files={name: digest for name, digest in recipe.files.items() if name != "build.mjs"}
+        ),
         lambda recipe: replace(recipe, variables={"NEXT_PUBLIC_API_URL": "b"}),
         lambda recipe: replace(recipe, command="npm run other"),
         lambda recipe: replace(recipe, output="dist"),
@@ -95,7 +97,9 @@ def test_an_app_with_dependencies_needs_its_lockfile(builder: Builder, recipe) -
         build(builder, recipe({"package.json": b'{"dependencies": {"left-pad": "1.3.0"}}'}))
 
 
-def test_a_builds_own_variables_do_not_come_from_the_doubles_environment(builder: Builder, recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_builds_own_variables_do_not_come_from_the_doubles_environment(
+    builder: Builder, recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SECRET_OF_THE_HOST", "hidden")
     script = b'{"scripts": {"build": "mkdir out && env > out/env"}}'
     key, _unused = build(builder, recipe({"package.json": script}))
@@ -110,8 +114,14 @@ def test_an_app_that_needs_no_build_is_kept_as_it_is(builder: Builder, recipe) -
 
 def test_two_releases_with_the_same_dependencies_install_them_once(builder: Builder, recipe) -> None:
     def app(version: str) -> dict[str, bytes]:
-        lock = f'{{"name": "app", "version": "{version}", "lockfileVersion": 3, "packages": {{"": {{"name": "app", "version": "{version}"}}}}}}'
-        return {"package.json": f'{{"name": "app", "version": "{version}"}}'.encode(), "package-lock.json": lock.encode()}
+        lock = (
+            f'{{"name": "app", "version": "{version}", "lockfileVersion": 3, "packages": {{"": {{"name": "app",'
+            f' "version": "{version}"}}}}}}'
+        )
+        return {
+            "package.json": f'{{"name": "app", "version": "{version}"}}'.encode(),
+            "package-lock.json": lock.encode(),
+        }
 
     _unused, first = build(builder, recipe(app("1.0.0"), output=""))
     _unused, second = build(builder, recipe(app("1.1.0"), output=""))
@@ -136,14 +146,25 @@ def test_a_build_runs_what_is_executable_and_finds_links_as_links(builder: Build
 
 def test_nothing_is_written_through_a_link(builder: Builder, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
-    files = {"a": entry(builder.blobs.put(str(tmp_path / "elsewhere").encode()), LINK), "a/b": builder.blobs.put(b"text")}
+    files = {
+        "a": entry(builder.blobs.put(str(tmp_path / "elsewhere").encode()), LINK),
+        "a/b": builder.blobs.put(b"text"),
+    }
     with pytest.raises(BuildFailed, match="a cannot be written"):
         build(builder, Recipe(files, {}, output="a"))
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("mode", "kept"), [(None, "d"), (0o100644, "d"), (0o100664, "d"), (0o100755, "d 100755"), (0o100700, "d 100755"), (0o120777, "d 120777")]
+    ("mode", "kept"),
+    [
+        (None, "d"),
+        (0o100644, "d"),
+        (0o100664, "d"),
+        (0o100755, "d 100755"),
+        (0o100700, "d 100755"),
+        (0o120777, "d 120777"),
+    ],
 )
 def test_an_ordinary_file_is_kept_by_its_digest_alone(mode: int | None, kept: str) -> None:
     assert entry("d", mode) == kept

@@ -48,7 +48,16 @@ def test_an_unpurged_page_is_old_and_says_how_old(live: Shop) -> None:
         (lambda host: {"prefixes": [f"{host}/products"]}, False),
         (lambda host: {"tags": ["none"]}, False),
     ],
-    ids=["everything", "its file", "its file as an object", "another file", "its host", "its prefix", "another prefix", "another tag"],
+    ids=[
+        "everything",
+        "its file",
+        "its file as an object",
+        "another file",
+        "its host",
+        "its prefix",
+        "another prefix",
+        "another tag",
+    ],
 )
 def test_a_purge_evicts_what_it_names_and_nothing_else(live: Shop, what, evicts: bool) -> None:
     answer = live.purge(**what(live.frontend_url.removeprefix("http://")))
@@ -92,7 +101,12 @@ def test_a_page_that_was_asked_for_before_a_purge_is_not_kept_after_it() -> None
     edge = Edge(SimpleNamespace(client=client, faults=Faults()), front)  # type: ignore[arg-type]
 
     async def ask() -> httpx.Response:
-        async with client, httpx.AsyncClient(transport=httpx.ASGITransport(edge.host("frontend")), base_url="http://127.0.0.1:3") as visitor:
+        async with (
+            client,
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(edge.host("frontend")), base_url="http://127.0.0.1:3"
+            ) as visitor,
+        ):
             return await visitor.get("/")
 
     assert asyncio.run(ask()).headers["cf-cache-status"] == "MISS"
@@ -138,12 +152,18 @@ def test_an_origin_that_is_gone_is_not_cached(shop: Shop) -> None:
 
 def counts(shop: Shop, host: str) -> dict[str, int]:
     query = """query($filter: ZoneHttpRequestsAdaptiveGroupsFilter_InputObject!, $zone: string!) { viewer { zones(filter: {zoneTag: $zone}) {
-      httpRequestsAdaptiveGroups(limit: 10, filter: $filter) { count dimensions { cacheStatus } } } } }"""
+      httpRequestsAdaptiveGroups(limit: 10, filter: $filter) { count dimensions { cacheStatus } } } } }"""  # noqa: E501
     now = datetime.now(UTC)
-    period = {"datetime_geq": (now - timedelta(hours=1)).isoformat(), "datetime_lt": (now + timedelta(hours=1)).isoformat()}
+    period = {
+        "datetime_geq": (now - timedelta(hours=1)).isoformat(),
+        "datetime_lt": (now + timedelta(hours=1)).isoformat(),
+    }
     variables = {"zone": shop.made["cloudflare"]["zone"], "filter": {**period, "clientRequestHTTPHost_in": [host]}}
     answer = shop.double.cloudflare.post("/client/v4/graphql", json={"query": query, "variables": variables}).json()
-    return {group["dimensions"]["cacheStatus"]: group["count"] for group in answer["data"]["viewer"]["zones"][0]["httpRequestsAdaptiveGroups"]}
+    return {
+        group["dimensions"]["cacheStatus"]: group["count"]
+        for group in answer["data"]["viewer"]["zones"][0]["httpRequestsAdaptiveGroups"]
+    }
 
 
 def test_analytics_count_what_the_edge_has_answered(live: Shop) -> None:
@@ -155,7 +175,9 @@ def test_analytics_count_what_the_edge_has_answered(live: Shop) -> None:
 
 
 def test_analytics_refuse_a_zone_of_somebody_else_in_a_200(shop: Shop) -> None:
-    answer = shop.double.cloudflare.post("/client/v4/graphql", json={"query": '{ viewer { zones(filter: {zoneTag: "other"}) { zoneTag } } }'})
+    answer = shop.double.cloudflare.post(
+        "/client/v4/graphql", json={"query": '{ viewer { zones(filter: {zoneTag: "other"}) { zoneTag } } }'}
+    )
     assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (200, "authz")
 
 

@@ -15,13 +15,21 @@ from starlette.responses import JSONResponse, Response
 
 from sandbox.cloud.exchanges import Exchanges
 
-ONE = {"type": "object", "properties": {"state": {"type": "string", "enum": ["ready", "failed"]}, "id": {"type": "integer"}}, "required": ["state"]}
+ONE = {
+    "type": "object",
+    "properties": {"state": {"type": "string", "enum": ["ready", "failed"]}, "id": {"type": "integer"}},
+    "required": ["state"],
+}
 BODY = {"content": {"application/json": {"schema": ONE}}}
 DOCUMENT = {
     "openapi": "3.0.3",
     "paths": {
         "/things": {
-            "post": {"parameters": [{"name": "force", "in": "query"}], "requestBody": BODY, "responses": {"200": BODY, "404": {}}},
+            "post": {
+                "parameters": [{"name": "force", "in": "query"}],
+                "requestBody": BODY,
+                "responses": {"200": BODY, "404": {}},
+            },
         }
     },
 }
@@ -33,11 +41,30 @@ def exchanges(tmp_path: Path) -> Exchanges:
     return Exchanges(tmp_path, tmp_path)
 
 
-def note(exchanges: Exchanges, asked: Any = None, answer: Any = None, *, status: int = 200, query: str = "", path: str = "/things", agent: str = "") -> None:
+def note(
+    exchanges: Exchanges,
+    asked: Any = None,
+    answer: Any = None,
+    *,
+    status: int = 200,
+    query: str = "",
+    path: str = "/things",
+    agent: str = "",
+) -> None:
     body = json.dumps(asked if asked is not None else {"state": "ready"}).encode()
-    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": query.encode(), "scheme": "http", "server": ("a", 1)}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "scheme": "http",
+        "server": ("a", 1),
+    }
     request = Request({**scope, "headers": [(b"content-type", b"application/json"), (b"user-agent", agent.encode())]})
-    exchanges.note("vendor", "make", request, body, JSONResponse(answer if answer is not None else {"state": "ready"}, status))
+    exchanges.note(
+        "vendor", "make", request, body, JSONResponse(answer if answer is not None else {"state": "ready"}, status)
+    )
 
 
 def problems(exchanges: Exchanges) -> list[str]:
@@ -54,7 +81,10 @@ def test_what_the_contract_allows_is_no_violation(exchanges: Exchanges) -> None:
     [
         ({"asked": {"state": "almost"}}, "vendor make, asked: state: 'almost' is not one of ['ready', 'failed']"),
         ({"asked": {}}, "vendor make, asked: : 'state' is a required property"),
-        ({"answer": {"state": "ready", "id": "7"}}, "vendor make, answered: POST /things 200: id: '7' is not of type 'integer'"),
+        (
+            {"answer": {"state": "ready", "id": "7"}},
+            "vendor make, answered: POST /things 200: id: '7' is not of type 'integer'",
+        ),
         ({"query": "fast=1"}, "vendor make, asked: fast: no such query parameter"),
         ({"path": "/other"}, "vendor make, asked: POST /other: no such operation"),
         ({"status": 418, "answer": {}}, "vendor make, answered: POST /things: no such status 418"),
@@ -74,7 +104,9 @@ def test_a_wrong_request_that_was_refused_is_none(exchanges: Exchanges) -> None:
 
 def test_what_the_vendors_own_client_asks_is_not_judged_and_what_it_is_answered_is(exchanges: Exchanges) -> None:
     note(exchanges, asked={"state": "almost"}, answer={"state": "almost"}, agent="vercel 60.1.3 node-v20")
-    assert problems(exchanges) == ["vendor make, answered: POST /things 200: state: 'almost' is not one of ['ready', 'failed']"]
+    assert problems(exchanges) == [
+        "vendor make, answered: POST /things 200: state: 'almost' is not one of ['ready', 'failed']"
+    ]
     note(exchanges, asked={"state": "almost"}, answer={"state": "almost"})  # the same from somebody else
     assert len(problems(exchanges)) == 2
 
@@ -104,7 +136,16 @@ def test_without_contracts_nothing_is_kept_and_it_says_so(tmp_path: Path) -> Non
 
 
 def test_an_answer_that_is_no_json_is_judged_by_its_status(exchanges: Exchanges) -> None:
-    request = Request({"type": "http", "method": "POST", "path": "/things", "raw_path": b"/things", "query_string": b"", "headers": []})
+    request = Request(
+        {
+            "type": "http",
+            "method": "POST",
+            "path": "/things",
+            "raw_path": b"/things",
+            "query_string": b"",
+            "headers": [],
+        }
+    )
     exchanges.note("vendor", "make", request, b"", Response(status_code=404))
     exchanges.note("another", "make", request, b"", Response("text"))  # a vendor without a contract
     assert problems(exchanges) == []

@@ -124,7 +124,8 @@ def test_a_promotion_that_never_ends_can_be_taken_back(shop: Shop) -> None:
     shop.double.fault("vercel", "promote", "stuck")
     shop.point("promote", second)
     until(lambda: shop.job() == "in-progress")
-    assert shop.point("rollback", first).status_code == 201  # no conflict, although it is live: the other was on its way
+    # no conflict, although it is live: the other was on its way
+    assert shop.point("rollback", first).status_code == 201
     until(lambda: shop.job() == "succeeded")
     assert shop.vercel_project()["targets"]["production"]["id"] == first
 
@@ -139,7 +140,9 @@ def test_a_fault_may_be_one_storefronts_own(shop: Shop) -> None:
 def test_only_the_public_face_of_one_release_can_be_broken(shop: Shop) -> None:
     first, second = shop.stage("v1.0.0"), shop.stage("v1.1.0")
     shop.promote(first)
-    shop.double.fault("edge", "request", "status", host="frontend", status=500, times=-1, release="v1.1.0", path="/release.json")
+    shop.double.fault(
+        "edge", "request", "status", host="frontend", status=500, times=-1, release="v1.1.0", path="/release.json"
+    )
     assert shop.page().status_code == 200
     shop.promote(second)
     assert (shop.page().status_code, shop.page("/products").status_code) == (500, 200)
@@ -172,7 +175,10 @@ def test_requests_are_counted_with_their_bytes(shop: Shop) -> None:
     shop.double.tell("DELETE", "/requests")
     shop.upload(b"12345")
     shop.vercel("GET", f"/v9/projects/{shop.project}")
-    recorded = [(item["operation"], item["bytes"], item["status"], item["storefront"]) for item in shop.double.tell("GET", "/requests")]
+    recorded = [
+        (item["operation"], item["bytes"], item["status"], item["storefront"])
+        for item in shop.double.tell("GET", "/requests")
+    ]
     assert recorded == [("upload", 5, 200, None), ("project", 0, 200, shop.name)]
 
 
@@ -180,7 +186,12 @@ def test_a_held_request_is_listed_and_goes_on_when_the_faults_are_cleared(shop: 
     shop.double.fault("cloudflare", "purge", "hold")
     with ThreadPoolExecutor(1) as background:
         held = background.submit(shop.purge, purge_everything=True)
-        until(lambda: shop.double.tell("GET", "/held") == [{"vendor": "cloudflare", "operation": "purge", "storefront": shop.name}])
+        until(
+            lambda: (
+                shop.double.tell("GET", "/held")
+                == [{"vendor": "cloudflare", "operation": "purge", "storefront": shop.name}]
+            )
+        )
         assert not held.done()
         shop.double.tell("DELETE", "/faults")
         assert held.result(20).status_code == 200
@@ -213,13 +224,22 @@ def test_a_challenge_is_passed_by_its_header_alone(shop: Shop) -> None:
         ("DELETE", "/storefront/shop/probe-1", "delete_other", "delete_other"),
     ],
 )
-def test_a_request_to_the_store_is_recorded_by_what_it_does_and_can_be_refused(shop: Shop, method: str, path: str, operation: str, fault: str) -> None:
-    url = f"http://127.0.0.1:{shop.double.ports['objects']}{path}".replace("/shop/", f"/{shop.name}/").replace("=shop/", f"={shop.name}/")
+def test_a_request_to_the_store_is_recorded_by_what_it_does_and_can_be_refused(
+    shop: Shop, method: str, path: str, operation: str, fault: str
+) -> None:
+    url = f"http://127.0.0.1:{shop.double.ports['objects']}{path}".replace("/shop/", f"/{shop.name}/").replace(
+        "=shop/", f"={shop.name}/"
+    )
     shop.double.tell("DELETE", "/requests")
     shop.double.fault("objects", fault, "unavailable")
     assert shop.double.public.request(method, url).status_code == 503
-    assert shop.double.public.request(method, url).status_code in (401, 404, 405)  # the server behind it knows no such path
-    recorded = [(request["operation"], request["storefront"]) for request in shop.double.tell("GET", "/requests") if request["vendor"] == "objects"]
+    # the server behind it knows no such path
+    assert shop.double.public.request(method, url).status_code in (401, 404, 405)
+    recorded = [
+        (request["operation"], request["storefront"])
+        for request in shop.double.tell("GET", "/requests")
+        if request["vendor"] == "objects"
+    ]
     assert recorded == [(operation, shop.name)] * 2
 
 
@@ -230,7 +250,8 @@ def test_a_read_can_miss_the_write_before_it(shop: Shop) -> None:
     assert shop.vercel_project()["targets"]["production"]["id"] == first  # no write was missed yet, so the fault waits
     shop.point("promote", second)
     late = shop.vercel_project()["lastAliasRequest"]
-    assert (late["toDeploymentId"], late["jobStatus"]) == (first, "succeeded")  # of the promotion before: who takes it for this one's is wrong
+    # of the promotion before: who takes it for this one's is wrong
+    assert (late["toDeploymentId"], late["jobStatus"]) == (first, "succeeded")
     until(lambda: shop.vercel_project()["targets"]["production"]["id"] == second)
 
 
@@ -244,7 +265,10 @@ def test_a_late_read_is_as_late_as_it_was_asked_to_be(shop: Shop) -> None:
 @pytest.mark.parametrize("vendor", ["github", "sentry"])
 def test_the_services_can_be_late_too(shop: Shop, vendor: str) -> None:
     client, operation = getattr(shop.double, vendor), {"github": "list_deployments", "sentry": "list_releases"}[vendor]
-    path = {"github": f"/repos/{shop.made['github']['repository']}/deployments", "sentry": f"/api/0/organizations/{shop.name}/releases/"}[vendor]
+    path = {
+        "github": f"/repos/{shop.made['github']['repository']}/deployments",
+        "sentry": f"/api/0/organizations/{shop.name}/releases/",
+    }[vendor]
     body = {"ref": "a" * 40, "required_contexts": [], "version": "v1", "projects": [shop.name]}
     shop.double.fault(vendor, operation, "stale_read")
     assert client.post(path, json=body).status_code == 201
@@ -255,7 +279,10 @@ def test_a_message_can_be_missing_for_a_moment(shop: Shop) -> None:
     slack, channel = shop.double.slack, shop.made["slack"]["channel"]
     shop.double.fault("slack", "replies", "stale_read")
     ts = slack.post("/api/chat.postMessage", json={"channel": channel, "text": "text"}).json()["ts"]
-    asked = [slack.get("/api/conversations.replies", params={"channel": channel, "ts": ts}).json()["ok"] for _unused in range(2)]
+    asked = [
+        slack.get("/api/conversations.replies", params={"channel": channel, "ts": ts}).json()["ok"]
+        for _unused in range(2)
+    ]
     assert asked == [False, True]
 
 
@@ -270,13 +297,24 @@ def test_a_state_can_be_one_that_nobody_knows(shop: Shop) -> None:
     assert [shop.site_deployment(key)["readyState"] for _unused in range(2)] == ["DEFROSTING", "READY"]
     shop.double.fault("railway", "deployment", "unknown_state")
     assert [shop.deployment(unit)["status"] for _unused in range(2)] == ["REALIGNING", "SUCCESS"]
-    assert shop.double.control.post("/faults", json={"vendor": "slack", "operation": "webhook", "kind": "unknown_state"}).status_code == 400
+    assert (
+        shop.double.control.post(
+            "/faults", json={"vendor": "slack", "operation": "webhook", "kind": "unknown_state"}
+        ).status_code
+        == 400
+    )
 
 
 @pytest.mark.parametrize("vendor", ["vercel", "railway", "github", "sentry"])
 def test_every_answer_tells_how_many_requests_are_left(shop: Shop, vendor: str) -> None:
-    answer = getattr(shop.double, vendor).post("/graphql/v2", json={"query": "{ me { id } }"}) if vendor == "railway" else None
-    path = {"vercel": "/v2/user", "github": "/rate_limit", "sentry": "/api/0/organizations/none/releases/"}.get(vendor, "")
+    answer = (
+        getattr(shop.double, vendor).post("/graphql/v2", json={"query": "{ me { id } }"})
+        if vendor == "railway"
+        else None
+    )
+    path = {"vercel": "/v2/user", "github": "/rate_limit", "sentry": "/api/0/organizations/none/releases/"}.get(
+        vendor, ""
+    )
     headers = (answer or getattr(shop.double, vendor).get(path)).headers
     assert int(headers[f"x-{'sentry-rate-limit' if vendor == 'sentry' else 'ratelimit'}-remaining"]) >= 1
 

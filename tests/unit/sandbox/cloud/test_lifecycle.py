@@ -120,14 +120,23 @@ def test_asking_twice_for_a_storefront_gives_the_same_one(shop: Shop) -> None:
 
 
 def test_a_storefront_whose_port_is_taken_is_refused_and_leaves_nothing(shop: Shop) -> None:
-    order = {**shop.order, "name": "second", "edge_ports": {"frontend": shop.double.ports["vercel"], "backend": shop.order["edge_ports"]["backend"]}}
+    order = {
+        **shop.order,
+        "name": "second",
+        "edge_ports": {"frontend": shop.double.ports["vercel"], "backend": shop.order["edge_ports"]["backend"]},
+    }
     assert shop.double.control.post("/storefronts", json=order).status_code == 409
     assert shop.double.control.get("/storefronts/second").status_code == 404
 
 
 def test_a_storefront_whose_edge_has_the_port_of_its_origin_is_refused(shop: Shop) -> None:
     first, second, third = (free_port() for _unused in range(3))
-    order = {**shop.order, "name": "second", "edge_ports": {"frontend": first, "backend": second}, "origin_ports": {"frontend": third, "backend": second}}
+    order = {
+        **shop.order,
+        "name": "second",
+        "edge_ports": {"frontend": first, "backend": second},
+        "origin_ports": {"frontend": third, "backend": second},
+    }
     answer = shop.double.control.post("/storefronts", json=order)
     assert (answer.status_code, str(second) in answer.text) == (409, True)
     assert shop.double.control.get("/storefronts/second").status_code == 404

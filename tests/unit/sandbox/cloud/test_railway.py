@@ -36,19 +36,28 @@ def test_the_next_deployment_takes_over_and_the_one_before_is_removed_with_its_i
 
 def test_an_unhealthy_deployment_fails_and_the_old_one_keeps_serving(shop: Shop) -> None:
     first = shop.deploy("v1.0.0")
-    update = "mutation($id: String!, $input: ServiceInstanceUpdateInput!) { serviceInstanceUpdate(serviceId: $id, input: $input) }"
-    assert shop.graphql(update, id=shop.services["api"], input={"healthcheckTimeout": 1}) == {"data": {"serviceInstanceUpdate": True}}
+    update = (
+        "mutation($id: String!, $input: ServiceInstanceUpdateInput!) { serviceInstanceUpdate(serviceId: $id, input:"
+        " $input) }"
+    )
+    assert shop.graphql(update, id=shop.services["api"], input={"healthcheckTimeout": 1}) == {
+        "data": {"serviceInstanceUpdate": True}
+    }
     broken = shop.deploy("v1.2.0", wait="FAILED", healthy=False)
     assert shop.api().json() == {"release": "v1.0.0"}
     assert shop.deployment(first)["status"] == "SUCCESS"
     assert shop.deployment(broken)["canRollback"] is False
-    logs = shop.graphql("query($id: String!) { buildLogs(deploymentId: $id) { message } }", id=broken)["data"]["buildLogs"]
+    logs = shop.graphql("query($id: String!) { buildLogs(deploymentId: $id) { message } }", id=broken)["data"][
+        "buildLogs"
+    ]
     assert "never became healthy" in logs[-1]["message"]
 
 
 def test_a_process_that_ends_at_once_is_a_crash(shop: Shop) -> None:
     broken = shop.deploy("v1.0.0", wait="CRASHED", start="node missing.mjs")
-    logs = shop.graphql("query($id: String!) { deploymentLogs(deploymentId: $id) { message } }", id=broken)["data"]["deploymentLogs"]
+    logs = shop.graphql("query($id: String!) { deploymentLogs(deploymentId: $id) { message } }", id=broken)["data"][
+        "deploymentLogs"
+    ]
     assert any("missing.mjs" in line["message"] for line in logs)
 
 
@@ -96,7 +105,10 @@ def test_a_rollback_brings_back_the_image_and_the_variables(shop: Shop) -> None:
     until(lambda: shop.deployments()[0]["status"] == "SUCCESS" and shop.api().json() == {"release": "v1.0.0"})
     newest = shop.deployments()[0]
     assert newest["id"] != first
-    assert (newest["meta"]["reason"], newest["meta"]["imageDigest"]) == ("rollback", shop.deployment(first)["meta"]["imageDigest"])
+    assert (newest["meta"]["reason"], newest["meta"]["imageDigest"]) == (
+        "rollback",
+        shop.deployment(first)["meta"]["imageDigest"],
+    )
     assert shop.api("/variable?name=COLOUR").json() == {"value": "blue"}
 
 
@@ -121,8 +133,12 @@ def test_replacing_the_variables_drops_the_others(shop: Shop) -> None:
     shop.set_variables({"ONE": "1", "TWO": "2"})
     shop.set_variables({"TWO": "2"}, replace=True)
     railway = shop.made["railway"]
-    query = "query($p: String!, $e: String!, $s: String!) { variables(projectId: $p, environmentId: $e, serviceId: $s) }"
-    found = shop.graphql(query, p=railway["project"], e=railway["environment"], s=shop.services["api"])["data"]["variables"]
+    query = (
+        "query($p: String!, $e: String!, $s: String!) { variables(projectId: $p, environmentId: $e, serviceId: $s) }"
+    )
+    found = shop.graphql(query, p=railway["project"], e=railway["environment"], s=shop.services["api"])["data"][
+        "variables"
+    ]
     assert {key: value for key, value in found.items() if not key.startswith("RAILWAY_")} == {"TWO": "2"}
 
 
@@ -171,13 +187,17 @@ def test_an_older_deployment_that_gets_healthy_late_does_not_replace_a_newer_one
 def test_the_worker_is_a_service_of_its_own(shop: Shop) -> None:
     shop.deploy("v1.0.0", unit="worker")
     assert shop.api().status_code == 404
-    assert [item["name"] for item in shop.double.tell("GET", "/processes") if item["name"].startswith(shop.name)] == [f"{shop.name}-worker"]
+    assert [item["name"] for item in shop.double.tell("GET", "/processes") if item["name"].startswith(shop.name)] == [
+        f"{shop.name}-worker"
+    ]
 
 
 def test_a_redeploy_by_the_service_takes_the_newest_source(shop: Shop) -> None:
     shop.deploy("v1.0.0")
     railway = shop.made["railway"]
-    answer = shop.mutate("serviceInstanceDeployV2", serviceId=shop.services["api"], environmentId=railway["environment"])
+    answer = shop.mutate(
+        "serviceInstanceDeployV2", serviceId=shop.services["api"], environmentId=railway["environment"]
+    )
     until(lambda: shop.deployment(answer["data"]["serviceInstanceDeployV2"])["status"] == "SUCCESS")
     assert shop.api().json() == {"release": "v1.0.0"}
 
@@ -205,7 +225,9 @@ def test_an_archive_that_reaches_outside_is_refused(shop: Shop) -> None:
 
 
 def test_an_unknown_token_is_told_so_with_status_200(shop: Shop) -> None:
-    answer = shop.double.railway.post("/graphql/v2", json={"query": "{ me { id } }"}, headers={"authorization": "Bearer other"})
+    answer = shop.double.railway.post(
+        "/graphql/v2", json={"query": "{ me { id } }"}, headers={"authorization": "Bearer other"}
+    )
     assert (answer.status_code, answer.json()["data"]) == (200, None)
     assert answer.json()["errors"][0]["message"] == "Not Authorized"
     assert answer.json()["errors"][0]["extensions"]["code"]
@@ -214,7 +236,10 @@ def test_an_unknown_token_is_told_so_with_status_200(shop: Shop) -> None:
 
 def test_a_projects_token_sees_its_own_project_only_and_has_no_user(shop: Shop) -> None:
     token = {"authorization": "", "project-access-token": shop.made["railway"]["project_token"]}
-    assert shop.graphql("{ projectToken { projectId } }", token)["data"]["projectToken"]["projectId"] == shop.made["railway"]["project"]
+    assert (
+        shop.graphql("{ projectToken { projectId } }", token)["data"]["projectToken"]["projectId"]
+        == shop.made["railway"]["project"]
+    )
     assert shop.graphql("{ me { id } }", token)["errors"][0]["message"] == "Not Authorized"
     other = {"authorization": "", "project-access-token": "other"}
     assert shop.graphql("{ projectToken { projectId } }", other)["errors"][0]["message"] == "Not Authorized"

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Render: commits, health-gated switches, rollback with its variables, instances that are suspended, scaled and renewed."""
+"""Render: commits, health-gated switches, rollback with its variables, instances that are suspended, scaled
+and renewed.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,10 @@ def test_an_unhealthy_commit_fails_its_update_and_the_old_one_keeps_serving(shop
     assert shop.api().json() == {"release": "v1.1.0"}
 
 
-@pytest.mark.parametrize(("kind", "word"), [("build_fails", "build_failed"), ("pre_deploy_fails", "pre_deploy_failed"), ("crashes", "update_failed")])
+@pytest.mark.parametrize(
+    ("kind", "word"),
+    [("build_fails", "build_failed"), ("pre_deploy_fails", "pre_deploy_failed"), ("crashes", "update_failed")],
+)
 def test_each_phase_fails_under_its_own_word(shop: RenderShop, kind: str, word: str) -> None:
     shop.double.fault("render", "create", kind)
     key = shop.create("v1.0.0").json()["id"]
@@ -78,7 +83,9 @@ def test_a_pre_deploy_command_runs_before_the_switch(shop: RenderShop) -> None:
     shop.deploy("v1.1.0", wait="pre_deploy_failed")
     assert shop.api().json() == {"release": "v1.0.0"}
     owner = shop.ask("GET").json()["ownerId"]
-    lines = shop.double.render.get("/v1/logs", params={"ownerId": owner, "resource": shop.services["api"], "limit": 100}).json()["logs"]
+    lines = shop.double.render.get(
+        "/v1/logs", params={"ownerId": owner, "resource": shop.services["api"], "limit": 100}
+    ).json()["logs"]
     assert {"migrated", "broken"} <= {line["message"] for line in lines}
 
 
@@ -137,7 +144,11 @@ def test_a_list_is_paged_by_cursors(shop: RenderShop) -> None:
 def test_a_suspended_service_answers_so_and_takes_no_deploy(shop: RenderShop) -> None:
     first = shop.deploy("v1.0.0")
     assert shop.ask("POST", "/suspend").status_code == 202
-    assert (shop.api().status_code, shop.api().headers["x-render-routing"], shop.processes()) == (503, "suspend-by-user", [])
+    assert (shop.api().status_code, shop.api().headers["x-render-routing"], shop.processes()) == (
+        503,
+        "suspend-by-user",
+        [],
+    )
     assert shop.create("v1.1.0").status_code == 400
     assert shop.ask("POST", "/resume").status_code == 202
     newest = shop.deploys()[0]
@@ -178,7 +189,9 @@ def test_a_maintenance_page_stands_before_the_service(shop: RenderShop) -> None:
     assert (shop.api().status_code, shop.api().headers["x-render-routing"]) == (503, "maintenance-mode")
     shop.update(serviceDetails={"maintenanceMode": {"enabled": False, "uri": ""}})
     assert shop.api().json() == {"release": "v1.0.0"}
-    worker = shop.ask("PATCH", unit="worker", json={"serviceDetails": {"maintenanceMode": {"enabled": True, "uri": ""}}})
+    worker = shop.ask(
+        "PATCH", unit="worker", json={"serviceDetails": {"maintenanceMode": {"enabled": True, "uri": ""}}}
+    )
     assert worker.status_code == 400
 
 
@@ -242,7 +255,9 @@ def test_the_worker_is_a_service_of_its_own(shop: RenderShop) -> None:
     assert shop.ask("GET", unit="worker").json()["type"] == "background_worker"
 
 
-def test_a_killed_double_goes_on_where_it_was(tmp_path: Path, cache: Path, repository: tuple[Path, dict[str, str]]) -> None:
+def test_a_killed_double_goes_on_where_it_was(
+    tmp_path: Path, cache: Path, repository: tuple[Path, dict[str, str]]
+) -> None:
     import signal
 
     double = Double(tmp_path / "own", cache)
@@ -261,5 +276,7 @@ def test_a_killed_double_goes_on_where_it_was(tmp_path: Path, cache: Path, repos
 
 
 def test_railway_does_not_know_a_storefront_of_render(shop: RenderShop) -> None:
-    answer = shop.double.railway.post("/graphql/v2", json={"query": f'{{ service(id: "{shop.services["api"]}") {{ id }} }}'})
+    answer = shop.double.railway.post(
+        "/graphql/v2", json={"query": f'{{ service(id: "{shop.services["api"]}") {{ id }} }}'}
+    )
     assert answer.json()["errors"]

@@ -27,7 +27,9 @@ def deploy(shop: Shop, **body: Any) -> httpx.Response:
 
 
 def say(shop: Shop, text: str = "text", **body: Any) -> httpx.Response:
-    return shop.double.slack.post("/api/chat.postMessage", json={"channel": shop.made["slack"]["channel"], "text": text, **body})
+    return shop.double.slack.post(
+        "/api/chat.postMessage", json={"channel": shop.made["slack"]["channel"], "text": text, **body}
+    )
 
 
 def releases(shop: Shop) -> str:
@@ -46,7 +48,9 @@ def release(shop: Shop, version: str = "v1.0.0", **body: Any) -> httpx.Response:
         ("slack", "/api/auth.test", 200, "invalid_auth"),
     ],
 )
-def test_an_unknown_token_is_refused_as_the_vendor_does(double: Double, vendor: str, path: str, status: int, said: str) -> None:
+def test_an_unknown_token_is_refused_as_the_vendor_does(
+    double: Double, vendor: str, path: str, status: int, said: str
+) -> None:
     answer = getattr(double, vendor).get(path, headers=WRONG)
     assert (answer.status_code, said in answer.text) == (status, True)
 
@@ -55,7 +59,9 @@ def test_a_deployment_is_listed_by_what_it_is_of_and_paged(shop: Shop) -> None:
     keys = [deploy(shop, environment=place).json()["id"] for place in ("staging", "production", "production")]
     github = shop.double.github
     assert [one["id"] for one in github.get(deployments(shop)).json()] == keys[::-1]
-    assert [one["id"] for one in github.get(deployments(shop), params={"environment": "staging", "ref": SHA}).json()] == keys[:1]
+    assert [
+        one["id"] for one in github.get(deployments(shop), params={"environment": "staging", "ref": SHA}).json()
+    ] == keys[:1]
     first = github.get(deployments(shop), params={"per_page": 2})
     assert [one["id"] for one in github.get(first.links["next"]["url"]).json()] == keys[:1]
     assert "next" not in github.get(first.links["next"]["url"]).links
@@ -65,7 +71,10 @@ def test_a_success_makes_the_one_before_inactive(shop: Shop) -> None:
     keys = [deploy(shop).json()["id"] for _unused in range(2)]
     for key in keys:
         shop.double.github.post(f"{deployments(shop)}/{key}/statuses", json={"state": "success"})
-    states = [[status["state"] for status in shop.double.github.get(f"{deployments(shop)}/{key}/statuses").json()] for key in keys]
+    states = [
+        [status["state"] for status in shop.double.github.get(f"{deployments(shop)}/{key}/statuses").json()]
+        for key in keys
+    ]
     assert states == [["inactive", "success"], ["success"]]
 
 
@@ -82,19 +91,29 @@ def test_without_required_contexts_all_that_the_commit_has_must_be_successful(sh
 def test_check_runs_are_those_that_were_set(shop: Shop) -> None:
     path = f"/repos/{shop.made['github']['repository']}/commits/{SHA}/check-runs"
     assert shop.double.github.get(path).json()["total_count"] == 0
-    shop.double.tell("PUT", f"/storefronts/{shop.name}/check-runs", {"sha": SHA, "runs": {"unit": "failure", "e2e": "queued"}})
-    runs = {run["name"]: (run["status"], run["conclusion"]) for run in shop.double.github.get(path).json()["check_runs"]}
+    shop.double.tell(
+        "PUT", f"/storefronts/{shop.name}/check-runs", {"sha": SHA, "runs": {"unit": "failure", "e2e": "queued"}}
+    )
+    runs = {
+        run["name"]: (run["status"], run["conclusion"]) for run in shop.double.github.get(path).json()["check_runs"]
+    }
     assert runs == {"unit": ("completed", "failure"), "e2e": ("queued", None)}
     assert shop.double.github.get(path, params={"check_name": "unit"}).json()["total_count"] == 1
 
 
 def test_a_tag_is_looked_up_in_the_shops_repository(tmp_path: Path, cache: Path) -> None:
-    for argv in (["init", "-q"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "first"], ["tag", "v1.0.0"]):
+    for argv in (
+        ["init", "-q"],
+        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "first"],
+        ["tag", "v1.0.0"],
+    ):
         subprocess.run(["git", *argv], cwd=tmp_path, check=True)
     own = Double(tmp_path / "double", cache, repository=str(tmp_path))
     try:
         shop = own.storefront("shop")
-        sha = subprocess.run(["git", "rev-parse", "v1.0.0"], cwd=tmp_path, check=True, capture_output=True, text=True).stdout.strip()
+        sha = subprocess.run(
+            ["git", "rev-parse", "v1.0.0"], cwd=tmp_path, check=True, capture_output=True, text=True
+        ).stdout.strip()
         assert deploy(shop, ref="v1.0.0").json()["sha"] == sha
         assert [deploy(shop, ref=ref).status_code for ref in ("v9", "--all")] == [422, 422]
     finally:
@@ -108,7 +127,9 @@ def test_a_thread_is_paged_and_its_first_message_comes_with_each_page(shop: Shop
     page = shop.double.slack.get("/api/conversations.replies", params=query).json()
     assert [message["ts"] for message in page["messages"]] == [first, *answers[:2]]
     assert page["has_more"]
-    rest = shop.double.slack.get("/api/conversations.replies", params={**query, "cursor": page["response_metadata"]["next_cursor"]}).json()
+    rest = shop.double.slack.get(
+        "/api/conversations.replies", params={**query, "cursor": page["response_metadata"]["next_cursor"]}
+    ).json()
     assert ([message["ts"] for message in rest["messages"]], rest["has_more"]) == ([first, answers[2]], False)
 
 
@@ -124,7 +145,11 @@ def test_a_channel_can_be_made_to_take_one_message_in_a_while(shop: Shop) -> Non
     shop.double.tell("POST", "/delays", {"message": 60})
     assert say(shop).json()["ok"]
     refused = say(shop)
-    assert (refused.status_code, refused.headers["retry-after"], refused.json()) == (429, "60", {"ok": False, "error": "ratelimited"})
+    assert (refused.status_code, refused.headers["retry-after"], refused.json()) == (
+        429,
+        "60",
+        {"ok": False, "error": "ratelimited"},
+    )
     by_webhook = shop.double.public.post(shop.made["slack"]["webhook"], json={"text": "text"})
     assert (by_webhook.status_code, by_webhook.headers["retry-after"], by_webhook.text) == (429, "60", "ratelimited")
 

@@ -12,7 +12,12 @@ import pytest
 
 from sandbox.cloud.start import start_command
 
-SCRIPTS = {"start": "node server.js", "dev": "NODE_ENV=test node x.js", "piped": "node x.js | cat", "replaced": "exec node x.js"}
+SCRIPTS = {
+    "start": "node server.js",
+    "dev": "NODE_ENV=test node x.js",
+    "piped": "node x.js | cat",
+    "replaced": "exec node x.js",
+}
 
 
 @pytest.fixture

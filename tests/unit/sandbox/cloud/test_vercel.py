@@ -29,7 +29,11 @@ def test_an_upload_whose_digest_is_wrong_is_refused(shop: Shop) -> None:
 
 def test_a_creation_names_the_files_that_are_missing_and_goes_through_once_they_are_there(shop: Shop) -> None:
     files = frontend("v1.0.0", notes=f"only in this test {time.time()}")
-    body = {"name": shop.name, "target": "production", "files": [{"file": name, "sha": sha1(text), "size": len(text)} for name, text in files.items()]}
+    body = {
+        "name": shop.name,
+        "target": "production",
+        "files": [{"file": name, "sha": sha1(text), "size": len(text)} for name, text in files.items()],
+    }
     for name in ("package.json", "build.mjs"):
         shop.upload(files[name])
     refused = shop.vercel("POST", "/v13/deployments", json=body)
@@ -40,14 +44,23 @@ def test_a_creation_names_the_files_that_are_missing_and_goes_through_once_they_
 
 
 def test_files_may_be_given_inline(shop: Shop) -> None:
-    listed = [{"file": name, "data": base64.b64encode(text).decode(), "encoding": "base64"} for name, text in frontend("v1.0.0").items()]
+    listed = [
+        {"file": name, "data": base64.b64encode(text).decode(), "encoding": "base64"}
+        for name, text in frontend("v1.0.0").items()
+    ]
     created = shop.vercel("POST", "/v13/deployments", json={"name": shop.name, "files": listed}).json()
     until(lambda: shop.site_deployment(created["id"])["readyState"] == "READY")
     assert created["target"] is None
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"files": [{"file": "a", "sha": "0" * 40, "mode": "755"}]}, {"public": True}, {"meta": {"n": 1}}, {"files": [{"file": "../a", "data": ""}]}]
+    "wrong",
+    [
+        {"files": [{"file": "a", "sha": "0" * 40, "mode": "755"}]},
+        {"public": True},
+        {"meta": {"n": 1}},
+        {"files": [{"file": "../a", "data": ""}]},
+    ],
 )
 def test_what_the_contract_does_not_allow_is_refused(shop: Shop, wrong: dict) -> None:
     body = {"name": shop.name, "files": [{"file": "a", "data": ""}], **wrong}
@@ -56,7 +69,8 @@ def test_what_the_contract_does_not_allow_is_refused(shop: Shop, wrong: dict) ->
 
 def test_a_staged_deployment_answers_at_its_own_url_and_nowhere_else(shop: Shop) -> None:
     staged = shop.site_deployment(shop.stage("v1.0.0"))
-    assert (staged["readyState"], staged["readySubstate"], staged["aliasAssigned"]) == ("READY", "STAGED", True)  # Vercel's own client waits for the last
+    # Vercel's own client waits for the last
+    assert (staged["readyState"], staged["readySubstate"], staged["aliasAssigned"]) == ("READY", "STAGED", True)
     own = shop.own_page(staged["id"])
     assert (own.json(), own.headers["content-type"]) == ({"release": "v1.0.0"}, "application/json")
     assert shop.page().status_code == 404
@@ -130,7 +144,9 @@ def test_rollback_candidates_are_the_earlier_production_deployments(shop: Shop) 
     first, second, staged = (shop.stage(release) for release in ("v1.0.0", "v1.1.0", "v1.2.0"))
     shop.promote(first)
     shop.promote(second)
-    found = shop.vercel("GET", "/v7/deployments", params={"projectId": shop.project, "rollbackCandidate": "true"}).json()["deployments"]
+    found = shop.vercel(
+        "GET", "/v7/deployments", params={"projectId": shop.project, "rollbackCandidate": "true"}
+    ).json()["deployments"]
     assert [item["uid"] for item in found] == [first]
     everything = shop.vercel("GET", "/v6/deployments", params={"projectId": shop.project}).json()["deployments"]
     assert [item["uid"] for item in everything] == [staged, second, first]
@@ -140,12 +156,16 @@ def test_a_list_is_paged_by_time(shop: Shop) -> None:
     first, second = shop.stage("v1.0.0"), shop.stage("v1.1.0")
     page = shop.vercel("GET", "/v7/deployments", params={"projectId": shop.project, "limit": 1}).json()
     assert [item["uid"] for item in page["deployments"]] == [second]
-    rest = shop.vercel("GET", "/v7/deployments", params={"projectId": shop.project, "until": page["pagination"]["next"]}).json()
+    rest = shop.vercel(
+        "GET", "/v7/deployments", params={"projectId": shop.project, "until": page["pagination"]["next"]}
+    ).json()
     assert ([item["uid"] for item in rest["deployments"]], rest["pagination"]["next"]) == ([first], None)
 
 
 def test_a_failing_build_ends_in_error_and_its_log_tells_why(shop: Shop) -> None:
-    key = shop.create({**frontend("v1.0.0"), "build.mjs": b'console.error("no such page"); process.exit(2)'}).json()["id"]
+    key = shop.create({**frontend("v1.0.0"), "build.mjs": b'console.error("no such page"); process.exit(2)'}).json()[
+        "id"
+    ]
     failed = until(lambda: (found := shop.site_deployment(key))["readyState"] == "ERROR" and found)
     assert failed["errorMessage"] == 'Command "npm run build" exited with 2'
     log = [event["text"] for event in shop.vercel("GET", f"/v3/deployments/{key}/events").json()]
@@ -162,7 +182,9 @@ def test_a_running_build_can_be_canceled_and_an_ended_one_cannot(shop: Shop) -> 
 
 def test_a_redeploy_takes_the_files_of_the_first(shop: Shop) -> None:
     key = shop.stage("v1.0.0")
-    again = shop.vercel("POST", "/v13/deployments", json={"name": shop.name, "deploymentId": key, "target": "production"}).json()
+    again = shop.vercel(
+        "POST", "/v13/deployments", json={"name": shop.name, "deploymentId": key, "target": "production"}
+    ).json()
     until(lambda: shop.site_deployment(again["id"])["readyState"] == "READY")
     assert again["id"] != key
     assert shop.own_page(again["id"]).json() == {"release": "v1.0.0"}
@@ -200,7 +222,9 @@ def push(shop: Shop, checkout: Path, ref: str) -> dict:
     return shop.double.tell("POST", f"/storefronts/{shop.name}/push", {"repository": str(checkout), "ref": ref})
 
 
-def test_a_push_to_a_linked_project_is_built_and_with_automatic_assignment_served_past_every_check(shop: Shop, checkout: Path) -> None:
+def test_a_push_to_a_linked_project_is_built_and_with_automatic_assignment_served_past_every_check(
+    shop: Shop, checkout: Path
+) -> None:
     connect(shop, checkout)
     assert shop.vercel_project()["link"]["productionBranch"] == "main"
     pushed = push(shop, checkout, "v1.0.0")
@@ -209,7 +233,13 @@ def test_a_push_to_a_linked_project_is_built_and_with_automatic_assignment_serve
     assert shop.page().json() == {"release": "v1.0.0"}
     made = shop.site_deployment(key)
     assert (made["source"], made["target"], made["meta"]["githubCommitSha"]) == ("git", "production", pushed["commit"])
-    assert made["gitSource"] == {"type": "github", "repoId": 100_200_300, "ref": "main", "sha": pushed["commit"], "prId": None}
+    assert made["gitSource"] == {
+        "type": "github",
+        "repoId": 100_200_300,
+        "ref": "main",
+        "sha": pushed["commit"],
+        "prId": None,
+    }
 
 
 def test_without_automatic_assignment_a_push_is_only_built_and_found_by_its_commit(shop: Shop, checkout: Path) -> None:
@@ -219,11 +249,15 @@ def test_without_automatic_assignment_a_push_is_only_built_and_found_by_its_comm
     for pushed in (first, second):
         until(lambda key=pushed["made"]["vercel"]: shop.site_deployment(key)["readyState"] == "READY")  # type: ignore[misc]
     assert shop.page().status_code == 404
-    found = shop.vercel("GET", "/v7/deployments", params={"projectId": shop.project, "sha": first["commit"]}).json()["deployments"]
+    found = shop.vercel("GET", "/v7/deployments", params={"projectId": shop.project, "sha": first["commit"]}).json()[
+        "deployments"
+    ]
     assert [item["uid"] for item in found] == [first["made"]["vercel"]]
 
 
-def test_a_push_means_nothing_to_a_project_without_a_link_or_with_another_repository(shop: Shop, checkout: Path) -> None:
+def test_a_push_means_nothing_to_a_project_without_a_link_or_with_another_repository(
+    shop: Shop, checkout: Path
+) -> None:
     assert push(shop, checkout, "v1.0.0")["made"]["vercel"] is None
     shop.double.tell("POST", f"/storefronts/{shop.name}/git", {"repository": "/another"})
     assert push(shop, checkout, "v1.0.0")["made"]["vercel"] is None
@@ -241,7 +275,11 @@ def test_a_push_of_what_the_repository_does_not_have_is_refused(shop: Shop, chec
 
 def build_commit(shop: Shop, **wanted: object) -> httpx.Response:
     source = {"type": "github", "repoId": 100_200_300, "ref": "main", **wanted}
-    return shop.vercel("POST", "/v13/deployments", json={"name": shop.name, "project": shop.project, "target": "production", "gitSource": source})
+    return shop.vercel(
+        "POST",
+        "/v13/deployments",
+        json={"name": shop.name, "project": shop.project, "target": "production", "gitSource": source},
+    )
 
 
 def test_a_commit_of_the_linked_repository_can_be_asked_for(shop: Shop, checkout: Path) -> None:
@@ -252,11 +290,15 @@ def test_a_commit_of_the_linked_repository_can_be_asked_for(shop: Shop, checkout
     until(lambda: shop.site_deployment(made["id"])["readyState"] == "READY")
     assert shop.own_page(made["id"]).json() == {"release": "v1.0.0"}
     assert (made["source"], made["gitSource"]["sha"]) == ("api-trigger-git-deploy", commit)
-    again = shop.vercel("POST", "/v13/deployments", json={"name": shop.name, "deploymentId": made["id"], "target": "production"}).json()
+    again = shop.vercel(
+        "POST", "/v13/deployments", json={"name": shop.name, "deploymentId": made["id"], "target": "production"}
+    ).json()
     assert (again["source"], again["meta"]["githubCommitSha"]) == ("redeploy", commit)
 
 
-def test_a_commit_is_refused_without_a_link_and_where_the_repository_does_not_have_it(shop: Shop, checkout: Path) -> None:
+def test_a_commit_is_refused_without_a_link_and_where_the_repository_does_not_have_it(
+    shop: Shop, checkout: Path
+) -> None:
     assert build_commit(shop, sha="0" * 40).json()["error"]["code"] == "incorrect_git_source_info"
     connect(shop, checkout)
     for wrong in ({"sha": "0" * 40}, {"repoId": 1}, {"ref": "nowhere"}):

@@ -43,10 +43,32 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def back_up(store: FolderStore, name: str, *, dump: bytes = DUMP, age: int = 0, **other: Any) -> dict[str, Any]:
     """Put a backup of ``dump`` into the store, ``age`` seconds old."""
     packed = zstandard.compress(dump)
-    item = {"source": "dump", "file": "dump.zst", "size": len(packed), "raw_size": len(dump), "sha256": hashlib.sha256(packed).hexdigest()}
-    manifest = {"schema": 1, "name": name, "format": "custom", "encryption": "off", "recipients": [], "database": "shop", "sha256": name, "objects": [item]}
+    item = {
+        "source": "dump",
+        "file": "dump.zst",
+        "size": len(packed),
+        "raw_size": len(dump),
+        "sha256": hashlib.sha256(packed).hexdigest(),
+    }
+    manifest = {
+        "schema": 1,
+        "name": name,
+        "format": "custom",
+        "encryption": "off",
+        "recipients": [],
+        "database": "shop",
+        "sha256": name,
+        "objects": [item],
+    }
     manifest |= {"verified": "none", "finished_at": (NOW - timedelta(seconds=age)).isoformat()}
-    manifest |= {"release": None, "size": len(packed), "raw_size": len(dump), "database_size": 1, "server_version": "15.20", "migrations": {"count": 0}}
+    manifest |= {
+        "release": None,
+        "size": len(packed),
+        "raw_size": len(dump),
+        "database_size": 1,
+        "server_version": "15.20",
+        "migrations": {"count": 0},
+    }
     store.put_if_absent(f"backups/{name}/dump.zst", packed)
     store.put_if_absent(f"backups/{name}.json", json.dumps({**manifest, **other}).encode())
     return {**manifest, **other}
@@ -60,7 +82,8 @@ def test_the_latest_backup_is_the_newest_one_of_this_database_whatever_it_is_cal
     for name, age, database in (("zzz", 500, "shop"), ("before-the-sale", 100, "shop"), ("other", 50, "warehouse")):
         back_up(store, name, age=age, database=database)
     assert archive.choose(store, "latest", "backups/", "shop")["name"] == "before-the-sale"
-    assert archive.choose(store, "latest", "backups/", "shop@restored-20260202T090000Z")["name"] == "before-the-sale"  # which is the shop's as well
+    # which is the shop's as well
+    assert archive.choose(store, "latest", "backups/", "shop@restored-20260202T090000Z")["name"] == "before-the-sale"
     assert archive.choose(store, "latest", "backups/", None)["name"] == "other"
     assert archive.choose(store, "zzz", "backups/", "shop")["name"] == "zzz"
     for name, database in (("latest", "garden"), ("none", "shop")):
@@ -88,9 +111,12 @@ def test_a_damaged_object_is_refused(store: FolderStore, temporary: Path) -> Non
 
 
 @pytest.mark.parametrize("size", [100, 5_000_000])
-def test_a_folder_for_temporary_files_that_is_full_is_named(store: FolderStore, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+def test_a_folder_for_temporary_files_that_is_full_is_named(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
     back_up(store, "large", dump=DUMP + bytes(size))
-    monkeypatch.setattr("tempfile.TemporaryFile", partial(Path("/dev/full").open, "r+b"))  # each write fails as on a full disk
+    # each write fails as on a full disk
+    monkeypatch.setattr("tempfile.TemporaryFile", partial(Path("/dev/full").open, "r+b"))
     words = r"does not fit into .*: No space left on device\. Make room there, or set TMPDIR"
     with pytest.raises(ConfigError, match=words) as refused, archive.fetch(store, "large", "backups/", None, nothing):
         pass
@@ -99,15 +125,22 @@ def test_a_folder_for_temporary_files_that_is_full_is_named(store: FolderStore, 
 
 def test_what_is_no_archive_is_refused(store: FolderStore) -> None:
     back_up(store, "sql", dump=b"CREATE TABLE item (id int);")
-    with pytest.raises(ConfigError, match="no archive in pg_dump's custom format"), archive.fetch(store, "sql", "backups/", None, nothing):
+    with (
+        pytest.raises(ConfigError, match="no archive in pg_dump's custom format"),
+        archive.fetch(store, "sql", "backups/", None, nothing),
+    ):
         pass
 
 
-def test_a_backup_in_directory_format_is_a_folder_that_goes_away_and_takes_those_of_killed_runs_along(store: FolderStore, temporary: Path) -> None:
+def test_a_backup_in_directory_format_is_a_folder_that_goes_away_and_takes_those_of_killed_runs_along(
+    store: FolderStore, temporary: Path
+) -> None:
     left, alive = temporary / f"{archive.FOLDER}999999999-1", temporary / f"{archive.FOLDER}note"
     for folder in (left, alive):
         folder.mkdir()
-    back_up(store, "folder", format="directory", objects=[{**back_up(store, "sale")["objects"][0], "source": "toc.dat"}])
+    back_up(
+        store, "folder", format="directory", objects=[{**back_up(store, "sale")["objects"][0], "source": "toc.dat"}]
+    )
     store.path("backups/folder/dump.zst").write_bytes(zstandard.compress(DUMP))
     with archive.fetch(store, "folder", "backups/", None, nothing) as found:
         assert Path(found.path, "toc.dat").read_bytes() == DUMP
@@ -135,7 +168,9 @@ def test_a_file_of_pg_dump_is_an_archive_too(tmp_path: Path, packed: bytes) -> N
         (b"", None, "no archive"),
     ],
 )
-def test_a_file_that_is_none_is_refused_with_the_reason(tmp_path: Path, content: bytes | None, sha256: str | None, words: str) -> None:
+def test_a_file_that_is_none_is_refused_with_the_reason(
+    tmp_path: Path, content: bytes | None, sha256: str | None, words: str
+) -> None:
     file = tmp_path / "shop.dump"
     if content is not None:
         file.write_bytes(content)
@@ -145,7 +180,10 @@ def test_a_file_that_is_none_is_refused_with_the_reason(tmp_path: Path, content:
 
 def test_proofs_are_kept_for_good_and_belong_to_one_content(store: FolderStore) -> None:
     manifest = back_up(store, "sale")
-    first, second = ({"backup": "sale", "level": "restore", "sha256": "sale", "at": NOW.isoformat(), "recovery_seconds": seconds} for seconds in (1.5, 2.5))
+    first, second = (
+        {"backup": "sale", "level": "restore", "sha256": "sale", "at": NOW.isoformat(), "recovery_seconds": seconds}
+        for seconds in (1.5, 2.5)
+    )
     archive.keep_proof(store, first, "backups/", NOW)
     archive.keep_proof(store, second, "backups/", NOW.replace(hour=10))
     archive.keep_proof(store, {**first, "sha256": "another"}, "backups/", NOW.replace(hour=11))

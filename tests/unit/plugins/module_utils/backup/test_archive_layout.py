@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Archives laid out for many connections: the same to the byte but for how the rows are cut, and where each table begins."""
+"""Archives laid out for many connections: the same to the byte but for how the rows are cut, and where each
+table begins.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.backup.archive_layout import NOT_TOLD, TOLD, WINDOW, lay_out
+from ansible_collections.storefront.runbook.plugins.module_utils.backup.archive_layout import (
+    NOT_TOLD,
+    TOLD,
+    WINDOW,
+    lay_out,
+)
 
 NO_DATA = 3
 Objects = dict[int, list[bytes]]  # large objects in their pieces, by OID
@@ -39,7 +46,8 @@ def archive(
     loaded: bytes = b"",
     of: int = 1,
 ) -> bytes:
-    """An archive as pg_dump writes it into a pipe: number 1 makes a table, the data of tables have numbers from 10, its large objects are number 5.
+    """An archive as pg_dump writes it into a pipe: number 1 makes a table, the data of tables have numbers from 10, its
+    large objects are number 5.
 
     ``loaded`` is pg_dump's remark on how the data is loaded, and ``of`` the number of their table.
     """
@@ -48,13 +56,30 @@ def archive(
     entries = [(1, NO_DATA), *((index, state) for index in range(10, 10 + len(tables))), (5, state)]
     contents = number(len(entries))
     for index, known in entries:
-        contents += number(index) + number(1) + text(b"0") * 2 + text(b"item") + text(b"TABLE DATA" if index >= 10 else b"TABLE")
+        contents += (
+            number(index)
+            + number(1)
+            + text(b"0") * 2
+            + text(b"item")
+            + text(b"TABLE DATA" if index >= 10 else b"TABLE")
+        )
         contents += number(3) + text(loaded) + text(None)
-        contents += text(b"COPY item FROM stdin;\n") + text(b"public") + text(None) + (text(b"heap") if minor >= 14 else b"")
-        contents += (number(114) if minor >= 16 else b"") + text(b"shop") + text(b"false") + text(b"%d" % of) + text(b"8") + text(None)
+        contents += (
+            text(b"COPY item FROM stdin;\n") + text(b"public") + text(None) + (text(b"heap") if minor >= 14 else b"")
+        )
+        contents += (
+            (number(114) if minor >= 16 else b"")
+            + text(b"shop")
+            + text(b"false")
+            + text(b"%d" % of)
+            + text(b"8")
+            + text(None)
+        )
         contents += bytes([known]) + bytes(8)
     blocks = [b"\1" + number(index) + pieces(rows) for index, rows in enumerate(tables, 10)]
-    large = b"\3" + number(5) + b"".join(number(oid) + pieces(data) for oid, data in (objects or {}).items()) + number(0)
+    large = (
+        b"\3" + number(5) + b"".join(number(oid) + pieces(data) for oid, data in (objects or {}).items()) + number(0)
+    )
     return head + contents + b"".join(blocks) + large
 
 
@@ -149,8 +174,13 @@ def test_no_row_is_changed_whatever_its_length_is_like(rows: list[bytes]) -> Non
 
 def test_it_does_not_matter_how_the_stream_is_cut_or_what_the_rows_are() -> None:
     chance = random.Random(5)
-    rows = [chance.choice([b"\n", b"\t\n", b"a", b"\\.\n", b"b" * chance.choice([9, 10, 255, 256, 2559, 70000]) + b"\n"]) for _row in range(300)]
-    objects = {oid: [chance.choice([bytes(5), b"\n\0", chance.randbytes(50)]) for _piece in range(30)] for oid in (1, 2, 10)}
+    rows = [
+        chance.choice([b"\n", b"\t\n", b"a", b"\\.\n", b"b" * chance.choice([9, 10, 255, 256, 2559, 70000]) + b"\n"])
+        for _row in range(300)
+    ]
+    objects = {
+        oid: [chance.choice([bytes(5), b"\n\0", chance.randbytes(50)]) for _piece in range(30)] for oid in (1, 2, 10)
+    }
     content = archive([rows, ROWS[:50]], objects)
     found = Reader(laid_out(content))
     assert b"".join(found.table(10)) == b"".join(rows)
@@ -172,7 +202,17 @@ def test_it_does_not_matter_how_the_stream_is_cut_or_what_the_rows_are() -> None
         b"CREATE TABLE item (id int);\n",
         b"",
     ],
-    ids=["gzip", "gzip from 16 on", "older", "newer", "seekable", "larger numbers", "cut in its contents", "SQL", "empty"],
+    ids=[
+        "gzip",
+        "gzip from 16 on",
+        "older",
+        "newer",
+        "seekable",
+        "larger numbers",
+        "cut in its contents",
+        "SQL",
+        "empty",
+    ],
 )
 def test_what_is_of_another_shape_stays_as_it_is(content: bytes) -> None:
     assert laid_out(content) == content
@@ -193,14 +233,20 @@ def test_what_is_cut_or_odd_in_its_data_stays_readable_as_far_as_it_was() -> Non
 
 @pytest.mark.parametrize("minor", [12, 14, 15, 16])
 def test_rows_are_frozen_where_their_table_is_made_by_the_same_archive(minor: int) -> None:
-    plain, frozen = (laid_out(archive([ROWS, ROWS[:5]], {7: [b"large"]}, minor=minor), frozen=wanted) for wanted in (False, True))
+    plain, frozen = (
+        laid_out(archive([ROWS, ROWS[:5]], {7: [b"large"]}, minor=minor), frozen=wanted) for wanted in (False, True)
+    )
     assert (plain.count(b"FREEZE"), frozen.count(b"COPY item FROM stdin WITH (FREEZE);\n")) == (0, 2)
     found = Reader(frozen)
     assert [b"".join(found.table(index)) for index in (10, 11)] == [b"".join(ROWS), b"".join(ROWS[:5])]
     assert found.objects() == {7: b"large"}
 
 
-@pytest.mark.parametrize("how", [{"of": 3}, {"loaded": b"-- load via partition root public.event"}], ids=["an extension's table", "a partition"])
+@pytest.mark.parametrize(
+    "how",
+    [{"of": 3}, {"loaded": b"-- load via partition root public.event"}],
+    ids=["an extension's table", "a partition"],
+)
 def test_rows_that_the_server_would_not_freeze_are_loaded_as_ever(how: Any) -> None:
     assert laid_out(archive([ROWS], **how), frozen=True) == laid_out(archive([ROWS], **how))
 

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""backup/create.py: folders with data in the clear do not outlive their process for long. The rest is in modules/test_pg_backup.py."""
+"""backup/create.py: folders with data in the clear do not outlive their process for long. The rest is in
+modules/test_pg_backup.py.
+"""
 
 from __future__ import annotations
 

@@ -97,7 +97,9 @@ def large_object(megabytes: int) -> Iterator[bytes]:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="its memory is read from /proc")
 @pytest.mark.parametrize("blocks", [rows, large_object])
-def test_a_restore_takes_little_memory_however_small_the_backup_is_packed(blocks: Callable[[int], Iterator[bytes]], tmp_path: Path) -> None:
+def test_a_restore_takes_little_memory_however_small_the_backup_is_packed(
+    blocks: Callable[[int], Iterator[bytes]], tmp_path: Path
+) -> None:
     head = archive([[]], {})[: -2 * (1 + 5 + 5)]  # without its two empty blocks
 
     def dump() -> Iterator[bytes]:
@@ -108,9 +110,26 @@ def test_a_restore_takes_little_memory_however_small_the_backup_is_packed(blocks
     target = backup.Target(store, "backups/zeros/", 1, [IDENTITY.to_public()], nothing, backup.Progress())
     objects = [target.put("dump", dump(), nothing)]
     assert objects[0]["size"] < objects[0]["raw_size"] / 1000
-    facts = {**dict.fromkeys(FACTS), "database": "shop", "sha256": "0" * 64, "format": "custom", "encryption": "age", "verified": "none"}
+    facts = {
+        **dict.fromkeys(FACTS),
+        "database": "shop",
+        "sha256": "0" * 64,
+        "format": "custom",
+        "encryption": "age",
+        "verified": "none",
+    }
     recipients = [str(IDENTITY.to_public())]
-    write_manifest(store, {**facts, "recipients": recipients, "objects": objects, "schema": 1, "name": "zeros", "finished_at": "2026-02-02T09:00:00+00:00"})
+    write_manifest(
+        store,
+        {
+            **facts,
+            "recipients": recipients,
+            "objects": objects,
+            "schema": 1,
+            "name": "zeros",
+            "finished_at": "2026-02-02T09:00:00+00:00",
+        },
+    )
     argv = [sys.executable, "-c", READ, json.dumps(sys.path), str(tmp_path / "store")]
     done = subprocess.run(argv, input=str(IDENTITY), capture_output=True, text=True, check=True)
     size, taken = json.loads(done.stdout)

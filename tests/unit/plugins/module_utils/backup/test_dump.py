@@ -44,7 +44,9 @@ def left(store: FolderStore) -> tuple[list[Any], list[Any]]:
     return store.list(), store.unfinished("backups/")
 
 
-def test_a_lost_lease_ends_a_silent_pg_dump_and_takes_the_object_back(store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_lease_ends_a_silent_pg_dump_and_takes_the_object_back(
+    store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(backup, "BEAT_INTERVAL", 0.01)
     tool = pg_dump(tmp_path, f"echo $$ > {tmp_path}/pid; exec sleep 600")
 
@@ -58,7 +60,9 @@ def test_a_lost_lease_ends_a_silent_pg_dump_and_takes_the_object_back(store: Fol
     assert left(store) == ([], [])
 
 
-def test_a_lost_lease_ends_a_pg_dump_that_writes_a_folder(store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_lease_ends_a_pg_dump_that_writes_a_folder(
+    store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(backup, "BEAT_INTERVAL", 0.01)
     tool = pg_dump(tmp_path, f"echo $$ > {tmp_path}/pid; exec sleep 600")
 
@@ -73,7 +77,10 @@ def test_a_lost_lease_ends_a_pg_dump_that_writes_a_folder(store: FolderStore, tm
 
 
 def test_a_lost_lease_stops_what_is_being_stored_of_a_folder(store: FolderStore, tmp_path: Path) -> None:
-    script = "for option; do case $option in --file=*) folder=${option#--file=};; esac; done; mkdir $folder; echo 1 > $folder/1.dat; echo 2 > $folder/toc.dat"
+    script = (
+        "for option; do case $option in --file=*) folder=${option#--file=};; esac; done; mkdir $folder; echo 1 >"
+        " $folder/1.dat; echo 2 > $folder/toc.dat"
+    )
     beats: list[int] = []
 
     def heartbeat() -> None:
@@ -82,11 +89,15 @@ def test_a_lost_lease_stops_what_is_being_stored_of_a_folder(store: FolderStore,
             raise LeaseLost("it is gone")
 
     with pytest.raises(LeaseLost):
-        backup.dump_folder(DATABASE, pg_dump(tmp_path, script), target(store, heartbeat), ["--snapshot=1-1"], jobs=2, scratch=tmp_path)
+        backup.dump_folder(
+            DATABASE, pg_dump(tmp_path, script), target(store, heartbeat), ["--snapshot=1-1"], jobs=2, scratch=tmp_path
+        )
     assert store.unfinished("backups/") == []
 
 
-def test_a_lost_lease_stops_the_threads_that_store_a_folder(store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_lease_stops_the_threads_that_store_a_folder(
+    store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stored: list[str] = []
 
     def slowly(_self: Any, source: str, _pieces: Any, check: Callable[[], None], *_: Any, **__: Any) -> dict[str, Any]:

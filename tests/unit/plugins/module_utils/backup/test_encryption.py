@@ -25,7 +25,9 @@ def identity() -> pyrage.x25519.Identity:
 def encrypted(*identities: pyrage.x25519.Identity, content: bytes = SECRET) -> bytes:
     written = bytearray()
     encryption.encrypt(
-        [content[:1_000_001], b"", content[1_000_001:]], written.extend, encryption.parse_recipients([str(one.to_public()) for one in identities])
+        [content[:1_000_001], b"", content[1_000_001:]],
+        written.extend,
+        encryption.parse_recipients([str(one.to_public()) for one in identities]),
     )
     return bytes(written)
 
@@ -45,7 +47,11 @@ def test_it_comes_back_as_it_went(identity: pyrage.x25519.Identity) -> None:
 def test_each_of_its_recipients_opens_it(identity: pyrage.x25519.Identity) -> None:
     another = pyrage.x25519.Identity.generate()
     sealed = encrypted(identity, another, content=b"rows")
-    assert b"".join(encryption.decrypt([sealed], [identity])) == b"".join(encryption.decrypt([sealed], [another])) == b"rows"
+    assert (
+        b"".join(encryption.decrypt([sealed], [identity]))
+        == b"".join(encryption.decrypt([sealed], [another]))
+        == b"rows"
+    )
 
 
 def test_another_key_does_not_open_it_and_is_not_shown(identity: pyrage.x25519.Identity) -> None:

@@ -27,11 +27,26 @@ def store(tmp_path: Path) -> FolderStore:
 def manifest(name: str = "sale", **other: Any) -> dict[str, Any]:
     times = {"verified": "checksum", "finished_at": "2026-02-02T09:00:00+00:00"}
     facts = dict.fromkeys(FACTS) | {"database": "shop", "sha256": "0" * 64} | times
-    return {**facts, "schema": 1, "name": name, "format": "custom", "encryption": "off", "recipients": [], "objects": [OBJECT], **other}
+    return {
+        **facts,
+        "schema": 1,
+        "name": name,
+        "format": "custom",
+        "encryption": "off",
+        "recipients": [],
+        "objects": [OBJECT],
+        **other,
+    }
 
 
 def test_the_catalogue_tells_backups_from_what_is_none(store: FolderStore) -> None:
-    for key in ("backups/good/dump.zst", "backups/good.json", "backups/orphan/dump.zst", "backups/lost.json", "backups/good/proof.json"):
+    for key in (
+        "backups/good/dump.zst",
+        "backups/good.json",
+        "backups/orphan/dump.zst",
+        "backups/lost.json",
+        "backups/good/proof.json",
+    ):
         store.put_if_absent(key, b"12345")
     killed = store.open_writer("backups/killed/dump.zst")
     found = catalogue.read_catalogue(store)
@@ -102,7 +117,11 @@ def test_a_proof_is_kept_beside_the_backup_and_replaced(store: FolderStore) -> N
     assert catalogue.read_proof(store, "sale") is None
     catalogue.write_proof(store, "sale", {"level": "decode", "at": "2026-02-02T09:00:00+00:00"})
     catalogue.write_proof(store, "sale", {"level": "restore", "at": "2026-02-03T09:00:00+00:00", "duration": 61.5})
-    assert catalogue.read_proof(store, "sale") == {"level": "restore", "at": "2026-02-03T09:00:00+00:00", "duration": 61.5}
+    assert catalogue.read_proof(store, "sale") == {
+        "level": "restore",
+        "at": "2026-02-03T09:00:00+00:00",
+        "duration": 61.5,
+    }
     with pytest.raises(RunbookError, match="no level of proof"):
         catalogue.write_proof(store, "sale", {"level": "sure"})
 

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""backup/reader.py and backup/verify.py, on a folder: what comes back of a backup, and what is told of one that changed."""
+"""backup/reader.py and backup/verify.py, on a folder: what comes back of a backup, and what is told of one
+that changed.
+"""
 
 from __future__ import annotations
 
@@ -31,12 +33,27 @@ def store(tmp_path: Path) -> FolderStore:
 
 def make(store: FolderStore, sources: dict[str, bytes], *, encrypted: bool = True) -> None:
     """Store a backup named sale."""
-    target = dump.Target(store, "backups/sale/", 1, [IDENTITY.to_public()] if encrypted else [], nothing, dump.Progress())
+    target = dump.Target(
+        store, "backups/sale/", 1, [IDENTITY.to_public()] if encrypted else [], nothing, dump.Progress()
+    )
     objects = [target.put(source, [content], nothing) for source, content in sources.items()]
-    facts = {"format": "custom" if "dump" in sources else "directory", "encryption": "age" if encrypted else "off", "verified": "none"}
+    facts = {
+        "format": "custom" if "dump" in sources else "directory",
+        "encryption": "age" if encrypted else "off",
+        "verified": "none",
+    }
     recipients = [str(IDENTITY.to_public())] if encrypted else []
-    manifest = {**dict.fromkeys(FACTS), "database": "shop", "sha256": "0" * 64, **facts, "recipients": recipients, "objects": objects}
-    backup_catalogue.write_manifest(store, {**manifest, "schema": 1, "name": "sale", "finished_at": "2026-02-02T09:00:00+00:00"})
+    manifest = {
+        **dict.fromkeys(FACTS),
+        "database": "shop",
+        "sha256": "0" * 64,
+        **facts,
+        "recipients": recipients,
+        "objects": objects,
+    }
+    backup_catalogue.write_manifest(
+        store, {**manifest, "schema": 1, "name": "sale", "finished_at": "2026-02-02T09:00:00+00:00"}
+    )
 
 
 STREAM = {"dump": ROWS, "globals.json": b'{"roles": []}'}
@@ -58,7 +75,10 @@ def test_a_directory_comes_back_as_a_folder_for_its_owner_only(store: FolderStor
     with open_backup(store, "sale", str(IDENTITY)) as found:
         path = found.save(tmp_path)
         assert {file.name: file.read_bytes() for file in path.iterdir()} == {"1.dat": ROWS, "toc.dat": b"toc"}
-        assert {path.stat().st_mode & 0o777, *(file.stat().st_mode & 0o777 for file in path.iterdir())} == {0o700, 0o600}
+        assert {path.stat().st_mode & 0o777, *(file.stat().st_mode & 0o777 for file in path.iterdir())} == {
+            0o700,
+            0o600,
+        }
         with pytest.raises(RunbookError, match="is a directory and no stream"):
             found.pieces()
 
@@ -66,7 +86,10 @@ def test_a_directory_comes_back_as_a_folder_for_its_owner_only(store: FolderStor
 def test_no_file_is_overwritten(store: FolderStore, tmp_path: Path) -> None:
     make(store, STREAM)
     (tmp_path / "sale").write_text("mine")
-    with open_backup(store, "sale", str(IDENTITY)) as found, pytest.raises(RunbookError, match=r"could not be written to .*: File exists"):
+    with (
+        open_backup(store, "sale", str(IDENTITY)) as found,
+        pytest.raises(RunbookError, match=r"could not be written to .*: File exists"),
+    ):
         found.save(tmp_path)
     assert (tmp_path / "sale").read_text() == "mine"
 
@@ -125,7 +148,10 @@ def test_a_manifest_that_promises_more_than_there_is_is_told(store: FolderStore,
     make(store, STREAM)
     path = tmp_path / "store" / "backups" / "sale.json"
     path.write_text(path.read_text().replace(f'"raw_size": {len(ROWS)}', f'"raw_size": {len(ROWS) + 1}'))
-    with open_backup(store, "sale", str(IDENTITY)) as found, pytest.raises(RunbookError, match=f"it unpacks to {len(ROWS)} bytes and not {len(ROWS) + 1}"):
+    with (
+        open_backup(store, "sale", str(IDENTITY)) as found,
+        pytest.raises(RunbookError, match=f"it unpacks to {len(ROWS)} bytes and not {len(ROWS) + 1}"),
+    ):
         list(found.pieces())
 
 
@@ -155,5 +181,8 @@ def test_decoding_a_directory_hands_over_the_folder(store: FolderStore, tmp_path
 def test_damage_says_more_than_what_pg_restore_makes_of_it(store: FolderStore, tmp_path: Path) -> None:
     make(store, STREAM)
     change(tmp_path, "dump.zst.age", "cut")
-    with open_backup(store, "sale", str(IDENTITY)) as found, pytest.raises(RunbookError, match=r"dump\.zst\.age of the backup sale"):
+    with (
+        open_backup(store, "sale", str(IDENTITY)) as found,
+        pytest.raises(RunbookError, match=r"dump\.zst\.age of the backup sale"),
+    ):
         decode(found, pg_restore(tmp_path, "exit 1"), tmp_path)

@@ -30,7 +30,15 @@ def room(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def params(tmp_path: Path, **given: Any) -> dict[str, Any]:
-    return {"level": None, "jobs": None, "format": None, "scratch_dir": str(tmp_path), "release": None, "name": None, **given}
+    return {
+        "level": None,
+        "jobs": None,
+        "format": None,
+        "scratch_dir": str(tmp_path),
+        "release": None,
+        "name": None,
+        **given,
+    }
 
 
 @pytest.mark.parametrize(
@@ -69,13 +77,18 @@ def test_a_large_database_is_dumped_as_a_stream_where_there_is_no_disk_for_more(
         ({"format": "custom"}, ("custom", 1)),
     ],
 )
-def test_what_was_asked_for_is_done(tmp_path: Path, room: Any, given: dict[str, Any], expected: tuple[str, int]) -> None:
+def test_what_was_asked_for_is_done(
+    tmp_path: Path, room: Any, given: dict[str, Any], expected: tuple[str, int]
+) -> None:
     shape = request.choose_shape(params(tmp_path, level=3, **given), 20 << 20)
     assert (shape.format, shape.jobs, shape.level) == (*expected, 3)
 
 
 def test_a_name_holds_nothing_that_a_path_could_not(tmp_path: Path) -> None:
     at = datetime(2026, 2, 2, 9, 0, 0, 123000, tzinfo=UTC)
-    assert request.choose_name(params(tmp_path, release="v1/hot fix"), "größe", at) == "gr_e-20260202T090000.123Z-v1_hot_fix"
+    assert (
+        request.choose_name(params(tmp_path, release="v1/hot fix"), "größe", at)
+        == "gr_e-20260202T090000.123Z-v1_hot_fix"
+    )
     with pytest.raises(ConfigError, match="cannot name a backup"):
         request.choose_name(params(tmp_path, name="größe"), "shop", at)

@@ -22,7 +22,10 @@ NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)  # a Tuesday
 
 def made(*days_ago: float) -> list[Backup]:
     """Backups that were finished so many days ago, named after it."""
-    return [Backup({"name": f"{days:g}", "finished_at": (NOW - timedelta(days=days)).isoformat()}, None, None) for days in sorted(days_ago)]
+    return [
+        Backup({"name": f"{days:g}", "finished_at": (NOW - timedelta(days=days)).isoformat()}, None, None)
+        for days in sorted(days_ago)
+    ]
 
 
 def kept(rules: Rules, *days_ago: float, protected: dict[str, str] | None = None) -> list[str]:
@@ -74,7 +77,15 @@ def ended(store: FolderStore) -> Any:
         finished = f"2026-01-{next(days):02}T12:00:00.000Z"
         units = {"frontend": {"id": release}} if outcome != "incomplete" else {}
         backup = f"before-{release}" if kind == "deploy" else None
-        facts = {"kind": kind, "outcome": outcome, "release": release, "backup": backup, "units": units, "started_at": finished, **other}
+        facts = {
+            "kind": kind,
+            "outcome": outcome,
+            "release": release,
+            "backup": backup,
+            "units": units,
+            "started_at": finished,
+            **other,
+        }
         ledger.write(store, ledger.place({**ledger.make(facts), "finished_at": finished}, newest_first(store), 1))
 
     return record
@@ -87,11 +98,19 @@ def test_an_empty_ledger_needs_no_backup(store: FolderStore) -> None:
 def test_the_live_release_and_the_one_to_go_back_to_need_theirs(store: FolderStore, ended: Any) -> None:
     for release in ("v1.0.0", "v1.1.0", "v1.2.0"):
         ended(release)
-    assert depended_on(store) == {"before-v1.2.0": "made for the deploy of v1.2.0", "before-v1.1.0": "made for the deploy of v1.1.0"}
+    assert depended_on(store) == {
+        "before-v1.2.0": "made for the deploy of v1.2.0",
+        "before-v1.1.0": "made for the deploy of v1.1.0",
+    }
 
 
 def test_what_was_tried_since_needs_its_own(store: FolderStore, ended: Any) -> None:
-    for release, outcome in (("v1.0.0", "released"), ("v1.1.0", "released"), ("v1.2.0", "rolled_back"), ("v1.3.0", "incomplete")):
+    for release, outcome in (
+        ("v1.0.0", "released"),
+        ("v1.1.0", "released"),
+        ("v1.2.0", "rolled_back"),
+        ("v1.3.0", "incomplete"),
+    ):
         ended(release, outcome)
     assert set(depended_on(store)) == {"before-v1.1.0", "before-v1.2.0", "before-v1.3.0"}
 
@@ -106,5 +125,7 @@ def test_after_a_rollback_both_releases_need_theirs(store: FolderStore, ended: A
 def test_a_ledger_that_cannot_be_read_stops_it(store: FolderStore, ended: Any) -> None:
     ended("v1.0.0")
     store.put_if_absent("ledger/20260201T000000000Z-x.json", b"half a rec")
-    with pytest.raises(ConfigError, match=r"Nothing is removed, since the ledger does not tell.*20260201T000000000Z-x\.json"):
+    with pytest.raises(
+        ConfigError, match=r"Nothing is removed, since the ledger does not tell.*20260201T000000000Z-x\.json"
+    ):
         depended_on(store)

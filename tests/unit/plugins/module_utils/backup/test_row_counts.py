@@ -78,10 +78,15 @@ def test_nothing_is_counted_where_nothing_may_be(serve: Any) -> None:
 
 def test_a_table_that_somebody_locks_is_neither_waited_for_nor_measured_and_the_others_are_counted(serve: Any) -> None:
     server = serve(busy=(10, 1, 5), quiet=(20, 2, 5))
-    server.refuses("LOCK TABLE ONLY public.busy IN ACCESS SHARE MODE NOWAIT", psycopg2.errors.LockNotAvailable("could not obtain lock"))
+    server.refuses(
+        "LOCK TABLE ONLY public.busy IN ACCESS SHARE MODE NOWAIT",
+        psycopg2.errors.LockNotAvailable("could not obtain lock"),
+    )
     assert told(server, 100) == {"tables": {"public.quiet": 2}, "estimates": {"public.busy": 5}}
     assert server.sent.count("SELECT pg_table_size(%s::regclass)") == 1
-    assert server.sent[server.sent.index("ROLLBACK TO held") - 1].startswith("LOCK TABLE ONLY public.busy"), "the snapshot survives it"
+    assert server.sent[server.sent.index("ROLLBACK TO held") - 1].startswith("LOCK TABLE ONLY public.busy"), (
+        "the snapshot survives it"
+    )
 
 
 def test_every_row_is_seen_in_one_snapshot(serve: Any) -> None:
@@ -89,10 +94,14 @@ def test_every_row_is_seen_in_one_snapshot(serve: Any) -> None:
     told(server, 100)
     snapshot = next(at for at, statement in enumerate(server.sent) if "pg_export_snapshot()" in statement)
     assert server.sent[snapshot - 1] == "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-    assert server.sent[: snapshot - 1] == ["SET row_security = off", "SET max_parallel_workers_per_gather = 0"]  # session.py keeps the others away
+    # session.py keeps the others away
+    assert server.sent[: snapshot - 1] == ["SET row_security = off", "SET max_parallel_workers_per_gather = 0"]
     counted = server.sent.index("SELECT count(*) FROM ONLY public.small")
     assert server.sent.index("LOCK TABLE ONLY public.small IN ACCESS SHARE MODE NOWAIT") < counted
-    assert (server.sent[counted - 1], server.sent[counted + 1]) == ("SAVEPOINT counted", "ROLLBACK TO counted"), "locks on its indexes are let go of"
+    assert (server.sent[counted - 1], server.sent[counted + 1]) == (
+        "SAVEPOINT counted",
+        "ROLLBACK TO counted",
+    ), "locks on its indexes are let go of"
 
 
 def test_the_snapshot_ends_with_the_dump_whatever_becomes_of_that(serve: Any) -> None:
@@ -109,7 +118,10 @@ def test_the_count_begins_with_the_first_beat_of_the_dump_and_the_session_is_kep
     server = serve(small=(10, 1, 5))
     server.answers["jsonb_build_object"] = lambda: [({"roles": []},)]
     beats: list[str] = []
-    with row_counts.snapshot(server, 100, nothing) as seen, row_counts.counting(seen, lambda: beats.append("heartbeat")) as counter:
+    with (
+        row_counts.snapshot(server, 100, nothing) as seen,
+        row_counts.counting(seen, lambda: beats.append("heartbeat")) as counter,
+    ):
         assert not any("count(*)" in statement for statement in server.sent)
         counted, found = counter.result()
         assert (counted["tables"], found) == ({"public.small": 1}, {"roles": []})

@@ -22,7 +22,9 @@ class Repository:
 
     def git(self, *words: str) -> str:
         who = ("-c", "user.name=shop", "-c", "user.email=shop@shop.example", "-c", "commit.gpgsign=false")
-        return subprocess.run(["git", "-C", str(self.folder), *who, *words], check=True, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(
+            ["git", "-C", str(self.folder), *who, *words], check=True, capture_output=True, text=True
+        ).stdout.strip()
 
     def commit(self, files: Mapping[str, str | None]) -> str:
         """Commit these files, and delete those that are None. Returns the full SHA."""

@@ -14,7 +14,10 @@ from ansible_collections.storefront.runbook.plugins.module_utils.checks import d
 from ansible_collections.storefront.runbook.plugins.module_utils.checks.check import Context
 
 EASTERN = "America/New_York"
-RUNBOOK: dict[str, Any] = {"timezone": EASTERN, "windows": [{"days": ["tue", "wed", "thu"], "from": "10:00", "to": "14:00"}]}
+RUNBOOK: dict[str, Any] = {
+    "timezone": EASTERN,
+    "windows": [{"days": ["tue", "wed", "thu"], "from": "10:00", "to": "14:00"}],
+}
 SUNDAYS: list[Any] = [{"days": ["last sunday"], "from": "02:00", "to": "04:00"}]
 
 
@@ -63,7 +66,10 @@ def test_a_window_opens_and_closes_to_the_second(zone: str, opens: str, closes: 
 
 
 def test_a_closed_window_tells_when_it_opens_next() -> None:
-    assert ask("2026-03-05T19:00:00Z", **RUNBOOK).answered == "the window is closed: the next opening is Tue 10 Mar 2026 10:00 EDT"
+    assert (
+        ask("2026-03-05T19:00:00Z", **RUNBOOK).answered
+        == "the window is closed: the next opening is Tue 10 Mar 2026 10:00 EDT"
+    )
 
 
 def test_an_open_window_tells_when_it_closes() -> None:
@@ -73,7 +79,8 @@ def test_an_open_window_tells_when_it_closes() -> None:
 @pytest.mark.parametrize(
     ("zone", "window", "opens", "closes"),
     [
-        # New York, 8 March: 02:00 does not come, and counts as 03:00 EDT. 1 November: 01:30 comes twice, and is the first.
+        # New York, 8 March: 02:00 does not come, and counts as 03:00 EDT. 1 November: 01:30 comes twice, and is the
+        # first.
         (EASTERN, ("02:00", "04:00"), "2026-03-08T07:00:00+00:00", "2026-03-08T08:00:00+00:00"),
         (EASTERN, ("01:30", "03:00"), "2026-11-01T05:30:00+00:00", "2026-11-01T08:00:00+00:00"),
         (EASTERN, ("00:30", "01:30"), "2026-11-01T04:30:00+00:00", "2026-11-01T05:30:00+00:00"),
@@ -91,7 +98,10 @@ def test_a_window_in_the_night_of_the_change(zone: str, window: tuple[str, str],
 
 
 def test_a_window_of_an_hour_that_does_not_come_waits_for_the_next_day() -> None:
-    given: dict[str, Any] = {"timezone": "Europe/Berlin", "windows": [{"days": ["sun"], "from": "02:00", "to": "03:00"}]}
+    given: dict[str, Any] = {
+        "timezone": "Europe/Berlin",
+        "windows": [{"days": ["sun"], "from": "02:00", "to": "03:00"}],
+    }
     assert ask("2026-03-28T12:00:00Z", **given).facts["next_opening"] == "2026-04-05T00:00:00+00:00"
 
 
@@ -108,7 +118,10 @@ def test_a_whole_day_is_until_24_o_clock() -> None:
     assert not is_open("2026-03-08T00:00:00Z", **given)
 
 
-@pytest.mark.parametrize(("at", "expected"), [("2026-03-29T03:00:00Z", True), ("2026-03-22T03:00:00Z", False), ("2026-05-31T03:00:00Z", True)])
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [("2026-03-29T03:00:00Z", True), ("2026-03-22T03:00:00Z", False), ("2026-05-31T03:00:00Z", True)],
+)
 def test_the_last_sunday_of_the_month(at: str, expected: bool) -> None:
     assert is_open(at, windows=SUNDAYS) is expected
     assert is_open(at, windows=[{"rule": "FREQ=MONTHLY;BYDAY=-1SU", "from": "02:00", "to": "04:00"}]) is expected
@@ -122,7 +135,12 @@ def test_a_maintenance_window_is_for_a_deploy_that_holds_maintenance() -> None:
 
 
 def test_windows_that_touch_are_one() -> None:
-    given: dict[str, Any] = {"windows": [{"days": ["mon"], "from": "22:00", "to": "24:00"}, {"days": ["tue"], "from": "00:00", "to": "02:00"}]}
+    given: dict[str, Any] = {
+        "windows": [
+            {"days": ["mon"], "from": "22:00", "to": "24:00"},
+            {"days": ["tue"], "from": "00:00", "to": "02:00"},
+        ]
+    }
     assert ask("2026-03-02T23:00:00Z", **given).facts["closes"] == "2026-03-03T02:00:00+00:00"
 
 
@@ -171,7 +189,13 @@ WINDOW: dict[str, Any] = RUNBOOK["windows"][0]
     [
         ({"from": "10:00", "to": "10:00"}, "it never opens"),
         ({"days": [], "rule": "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"}, "it never opens"),
-        ({"days": [], "rule": "DTSTART:20250106T000000\nRRULE:FREQ=WEEKLY;INTERVAL=2;BYDAY=MO;UNTIL=20260201T000000"}, "it never opens"),
+        (
+            {
+                "days": [],
+                "rule": "DTSTART:20250106T000000\nRRULE:FREQ=WEEKLY;INTERVAL=2;BYDAY=MO;UNTIL=20260201T000000",
+            },
+            "it never opens",
+        ),
         ({"days": []}, "it needs days"),
         ({"rule": "FREQ=DAILY"}, "not both"),
         ({"days": ["tues-thurs"]}, "is no day"),
@@ -196,7 +220,11 @@ def test_a_window_that_cannot_be_used_is_refused(window: dict[str, Any], said: s
 
 @pytest.mark.parametrize(
     ("freeze", "said"),
-    [({"from": "someday"}, "is no date"), ({"to": "2026-11-24"}, "before it begins"), ({"reason": " "}, "it has no reason")],
+    [
+        ({"from": "someday"}, "is no date"),
+        ({"to": "2026-11-24"}, "before it begins"),
+        ({"reason": " "}, "it has no reason"),
+    ],
 )
 def test_a_freeze_that_cannot_be_used_is_refused(freeze: dict[str, Any], said: str) -> None:
     assert said in wrong(freezes=[{**FREEZE, **freeze}])
@@ -209,12 +237,20 @@ def test_a_time_zone_that_is_not_known_is_refused(zone: str) -> None:
 
 def calendar(folder: Path, *events: str) -> str:
     path = folder / "windows.ics"
-    body = "".join(f"BEGIN:VEVENT\r\nUID:{number}@shop\r\nDTSTAMP:20260101T000000Z\r\n{event}\r\nEND:VEVENT\r\n" for number, event in enumerate(events))
-    path.write_text(f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//shop//windows//EN\r\n{body}END:VCALENDAR\r\n", newline="")
+    body = "".join(
+        f"BEGIN:VEVENT\r\nUID:{number}@shop\r\nDTSTAMP:20260101T000000Z\r\n{event}\r\nEND:VEVENT\r\n"
+        for number, event in enumerate(events)
+    )
+    path.write_text(
+        f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//shop//windows//EN\r\n{body}END:VCALENDAR\r\n", newline=""
+    )
     return str(path)
 
 
-NIGHT = "DTSTART;TZID=America/New_York:20260104T013000\r\nDURATION:PT2H\r\nRRULE:FREQ=WEEKLY;BYDAY=SU\r\nSUMMARY:Sunday night"
+NIGHT = (
+    "DTSTART;TZID=America/New_York:20260104T013000\r\nDURATION:PT2H\r\nRRULE:FREQ=WEEKLY;BYDAY=SU\r\nSUMMARY:Sunday"
+    " night"
+)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +271,11 @@ def test_an_event_lasts_as_long_as_it_says_in_the_night_of_the_change(tmp_path: 
 
 
 def test_an_event_that_is_left_out_or_canceled_opens_nothing(tmp_path: Path) -> None:
-    path = calendar(tmp_path, NIGHT + "\r\nEXDATE;TZID=America/New_York:20260308T013000", "DTSTART:20260309T100000Z\r\nDURATION:PT1H\r\nSTATUS:CANCELLED")
+    path = calendar(
+        tmp_path,
+        NIGHT + "\r\nEXDATE;TZID=America/New_York:20260308T013000",
+        "DTSTART:20260309T100000Z\r\nDURATION:PT1H\r\nSTATUS:CANCELLED",
+    )
     assert not is_open("2026-03-08T06:30:00Z", timezone=EASTERN, calendar=path)
     assert not is_open("2026-03-09T10:30:00Z", timezone=EASTERN, calendar=path)
 

@@ -9,7 +9,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.checks import api_documentation, changelog, release_notes
+from ansible_collections.storefront.runbook.plugins.module_utils.checks import (
+    api_documentation,
+    changelog,
+    release_notes,
+)
 
 OLD = "# Changes\n\n## 1.0.0\n\nThe shop opens.\n"
 NEW = "# Changes\n\n## 1.1.0\n\nReviews.\n\n## 1.0.0\n\nThe shop opens.\n"
@@ -31,7 +35,10 @@ def test_what_is_not_committed_counts_for_nothing(repository: Any) -> None:
     live = repository.commit({"CHANGELOG.md": OLD})
     commit = repository.commit({})
     (repository.folder / "CHANGELOG.md").write_text(NEW)
-    assert ask(changelog, repository.context(commit, live)) == ("failed", "CHANGELOG.md is the same as in the live release")
+    assert ask(changelog, repository.context(commit, live)) == (
+        "failed",
+        "CHANGELOG.md is the same as in the live release",
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,7 +60,10 @@ def test_a_changelog_that_does_not_describe_it_is_a_no(repository: Any, text: st
     assert ask(changelog, repository.context(commit, live)) == ("failed", answered)
 
 
-@pytest.mark.parametrize("heading", ["## v1.1.0", "## [1.1.0] - 2026-03-02", "# Version 1.1.0 (2026-03-02)", "### Release v1.1.0:", "1.1.0\n====="])
+@pytest.mark.parametrize(
+    "heading",
+    ["## v1.1.0", "## [1.1.0] - 2026-03-02", "# Version 1.1.0 (2026-03-02)", "### Release v1.1.0:", "1.1.0\n====="],
+)
 def test_headings_are_written_in_many_ways(repository: Any, heading: str) -> None:
     live = repository.commit({"CHANGELOG.md": OLD})
     commit = repository.commit({"CHANGELOG.md": NEW.replace("## 1.1.0", heading)})
@@ -82,9 +92,15 @@ def test_documentation_follows_its_routes(repository: Any) -> None:
     aside = repository.commit({"api/src/app.js": "2"})
     assert ask(api_documentation, repository.context(aside, live)) == ("passed", "no route changed")
     routes = repository.commit({"api/src/routes/orders.js": "2"})
-    assert ask(api_documentation, repository.context(routes, live)) == ("failed", "api/src/routes/orders.js changed, and api/openapi.json did not")
+    assert ask(api_documentation, repository.context(routes, live)) == (
+        "failed",
+        "api/src/routes/orders.js changed, and api/openapi.json did not",
+    )
     both = repository.commit({"api/openapi.json": API.replace("{}", '{"/orders": {}}')})
-    assert ask(api_documentation, repository.context(both, live)) == ("passed", "api/openapi.json changed with 1 files of routes")
+    assert ask(api_documentation, repository.context(both, live)) == (
+        "passed",
+        "api/openapi.json changed with 1 files of routes",
+    )
 
 
 def test_a_deleted_route_is_a_change(repository: Any) -> None:

@@ -60,7 +60,9 @@ class Server:
             def get_request(self) -> Any:
                 sock, address = super().get_request()
                 sock.settimeout(10)
-                return (context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False) if context else sock), address
+                return (
+                    context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False) if context else sock
+                ), address
 
             def handle_error(self, *words: Any) -> None:
                 pass
@@ -102,7 +104,9 @@ def ask(module: ModuleType, **given: Any) -> tuple[str, str]:
 # CORS
 
 
-def api(*, allows: Callable[[str], bool] = lambda origin: origin == SHOP, status: int = 204, **more: str | None) -> Respond:
+def api(
+    *, allows: Callable[[str], bool] = lambda origin: origin == SHOP, status: int = 204, **more: str | None
+) -> Respond:
     """An API as it should be, but for the headers in ``more``: one that is None is left out."""
 
     def respond(method: str, asked: Any) -> tuple[int, dict[str, str]]:
@@ -114,7 +118,9 @@ def api(*, allows: Callable[[str], bool] = lambda origin: origin == SHOP, status
             headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE"
             headers["Access-Control-Max-Age"] = "600"
             headers |= {name.replace("_", "-"): value for name, value in more.items()}
-        return (status if method == "OPTIONS" else 200), {name: value for name, value in headers.items() if value is not None}
+        return (status if method == "OPTIONS" else 200), {
+            name: value for name, value in headers.items() if value is not None
+        }
 
     return respond
 
@@ -125,10 +131,18 @@ def ask_cors(server: Server, **given: Any) -> tuple[str, str]:
 
 def test_an_api_that_only_the_shop_may_ask_passes(serve: Any) -> None:
     server = serve(api())
-    assert ask_cors(server, max_age=600, method="DELETE") == ("passed", "https://shop.example may ask it, 4 foreign origins may not")
+    assert ask_cors(server, max_age=600, method="DELETE") == (
+        "passed",
+        "https://shop.example may ask it, 4 foreign origins may not",
+    )
     preflights = [headers for method, headers in server.asked if method == "OPTIONS"]
     assert preflights[0]["Access-Control-Request-Method"] == "DELETE"
-    assert {headers["Origin"] for headers in preflights} >= {SHOP, "https://attacker.example", "https://shop.example.attacker.example", "null"}
+    assert {headers["Origin"] for headers in preflights} >= {
+        SHOP,
+        "https://attacker.example",
+        "https://shop.example.attacker.example",
+        "null",
+    }
 
 
 @pytest.mark.parametrize(
@@ -163,7 +177,11 @@ def test_a_foreign_page_that_only_the_answer_allows_is_a_no(serve: Any) -> None:
 @pytest.mark.parametrize(
     ("made", "given", "said"),
     [
-        ({"allows": lambda origin: False}, {}, "https://shop.example is not allowed (Access-Control-Allow-Origin is missing)"),
+        (
+            {"allows": lambda origin: False},
+            {},
+            "https://shop.example is not allowed (Access-Control-Allow-Origin is missing)",
+        ),
         ({"status": 403}, {}, "the preflight of https://shop.example was answered 403"),
         ({}, {"method": "PATCH"}, "may not send PATCH"),
         ({"Access_Control_Allow_Headers": "content-type"}, {}, "may not send the headers authorization"),
@@ -175,7 +193,9 @@ def test_a_foreign_page_that_only_the_answer_allows_is_a_no(serve: Any) -> None:
         ({"Vary": "Accept-Encoding"}, {}, "the answer lacks Vary: Origin"),
     ],
 )
-def test_an_api_that_the_shop_cannot_ask_is_a_no(serve: Any, made: dict[str, Any], given: dict[str, Any], said: str) -> None:
+def test_an_api_that_the_shop_cannot_ask_is_a_no(
+    serve: Any, made: dict[str, Any], given: dict[str, Any], said: str
+) -> None:
     outcome, answered = ask_cors(serve(api(**made)), **given)
     assert outcome == "failed"
     assert said in answered
@@ -196,7 +216,12 @@ def test_credentials_pass_where_they_are_wanted(serve: Any) -> None:
     ],
 )
 def test_wrong_origins_and_addresses_are_refused(given: dict[str, Any], said: str) -> None:
-    options = {**{name: spec.get("default") for name, spec in cors.OPTIONS.items()}, "cors_url": "https://api.shop.example", "allowed_origins": [SHOP], **given}
+    options = {
+        **{name: spec.get("default") for name, spec in cors.OPTIONS.items()},
+        "cors_url": "https://api.shop.example",
+        "allowed_origins": [SHOP],
+        **given,
+    }
     assert said in "; ".join(cors.wrong(options, Context()))
     assert "pw" not in "; ".join(cors.wrong(options, Context())).replace("pw@", "") or "credentials" in said
 
@@ -219,8 +244,16 @@ def test_secret_headers_reach_the_site(serve: Any) -> None:
 
 @pytest.mark.parametrize("module", [cors, rate_limit, certificates])
 def test_nothing_is_asked_of_a_site_that_is_not_live_yet(module: ModuleType) -> None:
-    given: dict[str, Any] = {"cors_url": "http://127.0.0.1:1/", "allowed_origins": [SHOP], "rate_limit_url": "http://127.0.0.1:1/", "hosts": ["shop.example"]}
-    assert ask(module, live=False, **{name: value for name, value in given.items() if name in module.OPTIONS})[0] == "not_applicable"
+    given: dict[str, Any] = {
+        "cors_url": "http://127.0.0.1:1/",
+        "allowed_origins": [SHOP],
+        "rate_limit_url": "http://127.0.0.1:1/",
+        "hosts": ["shop.example"],
+    }
+    assert (
+        ask(module, live=False, **{name: value for name, value in given.items() if name in module.OPTIONS})[0]
+        == "not_applicable"
+    )
 
 
 # The rate limit
@@ -246,7 +279,10 @@ def test_a_burst_that_meets_a_limit_passes_and_stops_there(serve: Any) -> None:
 
 def test_a_burst_that_meets_none_is_a_no_and_is_bounded(serve: Any) -> None:
     server = serve(limited(1000))
-    assert ask(rate_limit, rate_limit_url=server.url, burst=20) == ("failed", "20 requests were answered, and none was limited")
+    assert ask(rate_limit, rate_limit_url=server.url, burst=20) == (
+        "failed",
+        "20 requests were answered, and none was limited",
+    )
     assert len(server.asked) == 20
 
 
@@ -265,16 +301,30 @@ def test_a_refusal_of_another_kind_is_no_limit(serve: Any) -> None:
 
 def test_a_body_is_posted(serve: Any) -> None:
     server = serve(limited(2))
-    ask(rate_limit, rate_limit_url=server.url, rate_limit_method="POST", rate_limit_body={"email": "nobody@shop.example"})
+    ask(
+        rate_limit,
+        rate_limit_url=server.url,
+        rate_limit_method="POST",
+        rate_limit_body={"email": "nobody@shop.example"},
+    )
     assert {method for method, _headers in server.asked} == {"POST"}
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
-    [({"burst": 501}, "give 2 to 500"), ({"burst": 1}, "give 2 to 500"), ({"rate_limit_body": {}}, "POST"), ({"rate_limit_url": "/login"}, "is no address")],
+    [
+        ({"burst": 501}, "give 2 to 500"),
+        ({"burst": 1}, "give 2 to 500"),
+        ({"rate_limit_body": {}}, "POST"),
+        ({"rate_limit_url": "/login"}, "is no address"),
+    ],
 )
 def test_a_burst_is_bounded(given: dict[str, Any], said: str) -> None:
-    options = {**{name: spec.get("default") for name, spec in rate_limit.OPTIONS.items()}, "rate_limit_url": "https://api.shop.example/login", **given}
+    options = {
+        **{name: spec.get("default") for name, spec in rate_limit.OPTIONS.items()},
+        "rate_limit_url": "https://api.shop.example/login",
+        **given,
+    }
     assert said in "; ".join(rate_limit.wrong(options, Context()))
 
 
@@ -287,7 +337,9 @@ class Authority:
     def __init__(self, folder: Path) -> None:
         self.folder, self.key = folder, ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
-        own = self._builder(self.name, self.key, -30, 365).add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        own = self._builder(self.name, self.key, -30, 365).add_extension(
+            x509.BasicConstraints(ca=True, path_length=None), critical=True
+        )
         own = own.add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), critical=False)
         usage = x509.KeyUsage(*(name in (5, 6) for name in range(9)))
         self.certificate = own.add_extension(usage, critical=True).sign(self.key, hashes.SHA256())
@@ -298,17 +350,27 @@ class Authority:
         now = datetime.datetime.now(datetime.UTC)
         made = x509.CertificateBuilder().subject_name(subject).issuer_name(self.name).public_key(key.public_key())
         made = made.serial_number(x509.random_serial_number())
-        return made.not_valid_before(now + datetime.timedelta(days=begins)).not_valid_after(now + datetime.timedelta(days=ends))
+        return made.not_valid_before(now + datetime.timedelta(days=begins)).not_valid_after(
+            now + datetime.timedelta(days=ends)
+        )
 
-    def context(self, *names: str, begins: float = -2, ends: float = 60, oldest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2) -> ssl.SSLContext:
+    def context(
+        self, *names: str, begins: float = -2, ends: float = 60, oldest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2
+    ) -> ssl.SSLContext:
         key = ec.generate_private_key(ec.SECP256R1())
-        alternatives = [x509.IPAddress(ipaddress.ip_address(name)) if name[0].isdigit() else x509.DNSName(name) for name in names]
+        alternatives = [
+            x509.IPAddress(ipaddress.ip_address(name)) if name[0].isdigit() else x509.DNSName(name) for name in names
+        ]
         made = self._builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])]), key, begins, ends)
         made = made.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-        made = made.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
+        made = made.add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False
+        )
         made = made.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         chain = self.folder / f"{names[0]}.pem"
-        private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        private = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
         chain.write_bytes(private + made.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(chain)
@@ -330,9 +392,17 @@ def secure(serve: Any, authority: Authority) -> Callable[..., tuple[str, str]]:
     """Ask about a server on localhost with a certificate for these names."""
 
     def present(*names: str, trusted: bool = True, oldest_tls: str = "1.2", **made: Any) -> tuple[str, str]:
-        server = serve(lambda method, headers: (200, {}), authority.context(*(names or ("localhost", "127.0.0.1")), **made))
-        options = {**{name: spec.get("default") for name, spec in certificates.OPTIONS.items()}, "oldest_tls": oldest_tls}
-        options |= {"hosts": [f"https://127.0.0.1:{server.port}/"], "ca_file": str(authority.bundle) if trusted else None}
+        server = serve(
+            lambda method, headers: (200, {}), authority.context(*(names or ("localhost", "127.0.0.1")), **made)
+        )
+        options = {
+            **{name: spec.get("default") for name, spec in certificates.OPTIONS.items()},
+            "oldest_tls": oldest_tls,
+        }
+        options |= {
+            "hosts": [f"https://127.0.0.1:{server.port}/"],
+            "ca_file": str(authority.bundle) if trusted else None,
+        }
         answer = certificates.ask(Context(), options)
         return answer.outcome, answer.answered.replace(str(server.port), "PORT")
 
@@ -367,9 +437,14 @@ def test_a_certificate_of_an_unknown_authority_is_a_no(secure: Any) -> None:
     assert "does not trust" in answered
 
 
-@pytest.mark.skipif(not (ssl.HAS_TLSv1 and ssl.HAS_TLSv1_1), reason="this OpenSSL speaks no old version that a server could still speak")
+@pytest.mark.skipif(
+    not (ssl.HAS_TLSv1 and ssl.HAS_TLSv1_1), reason="this OpenSSL speaks no old version that a server could still speak"
+)
 def test_a_host_that_still_speaks_an_old_version_is_a_no(secure: Any) -> None:
-    assert secure(oldest=ssl.TLSVersion.TLSv1) == ("failed", "127.0.0.1:PORT still speaks TLS 1.0; 127.0.0.1:PORT still speaks TLS 1.1")
+    assert secure(oldest=ssl.TLSVersion.TLSv1) == (
+        "failed",
+        "127.0.0.1:PORT still speaks TLS 1.0; 127.0.0.1:PORT still speaks TLS 1.1",
+    )
     assert secure(oldest_tls="1.3") == ("failed", "127.0.0.1:PORT still speaks TLS 1.2")
     assert secure(oldest_tls="1.3", oldest=ssl.TLSVersion.TLSv1_3)[0] == "passed"
 

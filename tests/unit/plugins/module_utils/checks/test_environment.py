@@ -32,7 +32,14 @@ GOOD = {"DATABASE_URL": "postgresql://live", "JWT_SECRET": "0b1c2d", "PORT": "40
 
 def unit(name: str = "api", **more: Any) -> dict[str, Any]:
     made = {key: spec.get("default") for key, spec in environment.UNIT.items()}
-    return {**made, "name": name, "platform": "railway", "root_directory": "apps/backend", "variables": variables(**GOOD), **more}
+    return {
+        **made,
+        "name": name,
+        "platform": "railway",
+        "root_directory": "apps/backend",
+        "variables": variables(**GOOD),
+        **more,
+    }
 
 
 def ask(repository: Any, *units: dict[str, Any], files: dict[str, str] | None = None, **more: Any) -> tuple[str, str]:
@@ -72,8 +79,10 @@ def test_each_unit_that_lacks_one_is_told(repository: Any) -> None:
     lacking = variables(PORT="4000", JWT_SECRET="x1")
     outcome, answered = ask(repository, unit("api", variables=lacking), unit("worker", variables=[]))
     assert outcome == "failed"
-    assert answered == (
-        "api lacks DATABASE_URL, which apps/backend/.env.example names; worker lacks DATABASE_URL, JWT_SECRET, PORT, which apps/backend/.env.example names"
+    assert (
+        answered
+        == "api lacks DATABASE_URL, which apps/backend/.env.example names; worker lacks DATABASE_URL, JWT_SECRET, PORT,"
+        " which apps/backend/.env.example names"
     )
 
 
@@ -90,7 +99,10 @@ def test_a_variable_whose_digest_is_not_known_is_set(repository: Any) -> None:
 @pytest.mark.parametrize("value", ["your-secret-here", "changeme", "", "TODO"])
 def test_a_placeholder_is_found_by_its_digest(repository: Any, platform: str, value: str) -> None:
     values = variables(platform, **{**GOOD, "JWT_SECRET": value})
-    assert ask(repository, unit(platform=platform, variables=values)) == ("failed", "JWT_SECRET of api is still a placeholder")
+    assert ask(repository, unit(platform=platform, variables=values)) == (
+        "failed",
+        "JWT_SECRET of api is still a placeholder",
+    )
 
 
 def test_a_usual_value_of_the_example_is_none(repository: Any) -> None:
@@ -115,18 +127,30 @@ def test_what_is_no_secret_may_be_the_same_as_in_staging(repository: Any) -> Non
 
 
 def test_vercel_lists_the_variables_of_all_environments(repository: Any) -> None:
-    values = [{**one, "environments": ["preview"] if one["name"] == "PORT" else ["production", "preview"]} for one in variables("vercel", **GOOD)]
-    assert ask(repository, unit(platform="vercel", variables=values)) == ("failed", "api lacks PORT, which apps/backend/.env.example names")
+    values = [
+        {**one, "environments": ["preview"] if one["name"] == "PORT" else ["production", "preview"]}
+        for one in variables("vercel", **GOOD)
+    ]
+    assert ask(repository, unit(platform="vercel", variables=values)) == (
+        "failed",
+        "api lacks PORT, which apps/backend/.env.example names",
+    )
 
 
 def test_without_an_example_there_is_nothing_to_compare(repository: Any) -> None:
     assert ask(repository, unit(), files={"a": "1"})[0] == "not_configured"
-    assert ask(repository, unit(example="env.txt"), files={"a": "2"}) == ("failed", "the release has no env.txt, which names the variables of api")
+    assert ask(repository, unit(example="env.txt"), files={"a": "2"}) == (
+        "failed",
+        "the release has no env.txt, which names the variables of api",
+    )
 
 
 def test_a_schema_of_the_environment_is_read(repository: Any) -> None:
     files = {"env.schema.json": '{"properties": {"STRIPE_KEY": {}}, "required": ["STRIPE_KEY"]}'}
-    assert ask(repository, unit(schema="env.schema.json"), files=files) == ("failed", "api lacks STRIPE_KEY, which env.schema.json names")
+    assert ask(repository, unit(schema="env.schema.json"), files=files) == (
+        "failed",
+        "api lacks STRIPE_KEY, which env.schema.json names",
+    )
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"properties": []}', '{"properties": {}, "required": "A"}'])

@@ -10,7 +10,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.checks.answer import due, failed, not_applicable, not_configured, passed, unasked
+from ansible_collections.storefront.runbook.plugins.module_utils.checks.answer import (
+    due,
+    failed,
+    not_applicable,
+    not_configured,
+    passed,
+    unasked,
+)
 from ansible_collections.storefront.runbook.plugins.module_utils.checks.check import Check, Context
 from ansible_collections.storefront.runbook.plugins.module_utils.checks.run import Wanted, context_of, run_checks
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError, NoGo, Unreachable
@@ -46,7 +53,9 @@ NO = failed("e2e failed", "Rerun it", url="https://ci.example/1")
 
 
 def test_every_no_is_shown_at_once_with_what_to_do_about_it() -> None:
-    result = run(check("C1", NO), check("C2", passed("ok")), check("C3", unasked("no answer")), check("C4", due("the backup")))
+    result = run(
+        check("C1", NO), check("C2", passed("ok")), check("C3", unasked("no answer")), check("C4", due("the backup"))
+    )
     assert result["verdict"] == "no_go"
     assert result["message"].splitlines() == [
         "2 checks say no, 1 says go, 1 is due later.",
@@ -86,7 +95,9 @@ def test_a_required_check_that_is_not_configured_fails() -> None:
 
 
 def test_a_required_check_that_is_not_applicable_passes() -> None:
-    assert run(check("C1", not_applicable("a first deploy")), entries=[{"id": "C1", "required": True}])["verdict"] == "go"
+    assert (
+        run(check("C1", not_applicable("a first deploy")), entries=[{"id": "C1", "required": True}])["verdict"] == "go"
+    )
 
 
 def test_a_warning_is_shown_and_stops_nothing() -> None:
@@ -146,7 +157,9 @@ def test_an_attestation_without_a_commit_to_ask_about_does_not_count() -> None:
 
 
 def test_an_emergency_passes_over_what_yields_and_over_nothing_else() -> None:
-    result = run(check("C19", NO, yields=True), check("C15", NO), emergency="checkout is down", emergency_approvers=["bob"])
+    result = run(
+        check("C19", NO, yields=True), check("C15", NO), emergency="checkout is down", emergency_approvers=["bob"]
+    )
     assert [one["outcome"] for one in result["answers"]] == ["waived", "failed"]
     assert (result["answers"][0]["by"], result["answers"][0]["reason"]) == ("bob", "emergency: checkout is down")
 
@@ -160,7 +173,9 @@ def test_an_emergency_passes_over_what_yields_and_over_nothing_else() -> None:
         (["bob"], " ", "no reason is given"),
     ],
 )
-def test_an_emergency_without_a_reason_or_by_its_starter_alone_is_refused(approvers: list[str], reason: str, said: str) -> None:
+def test_an_emergency_without_a_reason_or_by_its_starter_alone_is_refused(
+    approvers: list[str], reason: str, said: str
+) -> None:
     with pytest.raises(ConfigError, match=said):
         run(check("C19", NO, yields=True), emergency=reason, emergency_approvers=approvers)
 
@@ -179,7 +194,12 @@ def test_a_check_of_a_later_point_is_due_and_one_of_an_earlier_is_left_out() -> 
 
 def test_evidence_names_its_commit_and_its_time() -> None:
     answer = run(check("C1", passed("ok", facts={"runs": 3})))["answers"][0]
-    assert (answer["commit"], answer["release"], answer["facts"], answer["asked"]) == (COMMIT, "v1.1.0", {"runs": 3}, "Question C1")
+    assert (answer["commit"], answer["release"], answer["facts"], answer["asked"]) == (
+        COMMIT,
+        "v1.1.0",
+        {"runs": 3},
+        "Question C1",
+    )
     assert datetime.fromisoformat(answer["at"]).tzinfo is not None
 
 
@@ -197,7 +217,9 @@ def test_checks_run_side_by_side_and_keep_their_order() -> None:
 
 def test_a_check_that_hangs_holds_up_nothing() -> None:
     end = threading.Event()
-    result = run(check("C1", lambda context, options: end.wait(60) and passed("late")), check("C2", passed("ok")), timeout=0.3)
+    result = run(
+        check("C1", lambda context, options: end.wait(60) and passed("late")), check("C2", passed("ok")), timeout=0.3
+    )
     end.set()
     assert [one["outcome"] for one in result["answers"]] == ["could_not_be_asked", "passed"]
     assert "no answer within 0.3 s" in result["message"]
@@ -221,7 +243,11 @@ def test_a_check_that_lacks_an_option_is_not_configured() -> None:
     assert outcome(run(one)) == ("not_configured", "go")
 
 
-CHECKS = (check("C1", NO), check("C10", NO, attestable=True), check("C19", NO, options={"windows": {"type": "list"}}, system="calendar"))
+CHECKS = (
+    check("C1", NO),
+    check("C10", NO, attestable=True),
+    check("C19", NO, options={"windows": {"type": "list"}}, system="calendar"),
+)
 
 
 @pytest.mark.parametrize(
@@ -255,7 +281,14 @@ def test_a_wrong_entry_is_refused_before_anything_is_asked(entry: dict[str, Any]
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:
     with pytest.raises(ConfigError, match="4 to correct") as raised:
-        run(*CHECKS, entries=[{"id": "C7"}, {"id": "C1", "severity": "ignore", "waiver": {"by": "bob", "reason": "x"}}, {"id": "C1"}])
+        run(
+            *CHECKS,
+            entries=[
+                {"id": "C7"},
+                {"id": "C1", "severity": "ignore", "waiver": {"by": "bob", "reason": "x"}},
+                {"id": "C1"},
+            ],
+        )
     assert "listed twice" in str(raised.value)
 
 
@@ -276,7 +309,16 @@ def test_wrong_settings_of_the_whole_are_refused(more: dict[str, Any], said: str
     assert said in str(raised.value)
 
 
-@pytest.mark.parametrize("params", [{"commit": "main"}, {"commit": "abc1234"}, {"live_commit": "A" * 40}, {"at": "noon"}, {"at": "2026-03-03T10:00:00"}])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"commit": "main"},
+        {"commit": "abc1234"},
+        {"live_commit": "A" * 40},
+        {"at": "noon"},
+        {"at": "2026-03-03T10:00:00"},
+    ],
+)
 def test_a_commit_is_a_full_sha_and_a_time_has_a_zone(params: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         context_of(params)

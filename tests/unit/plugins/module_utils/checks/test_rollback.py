@@ -16,7 +16,13 @@ NOW = Context(now=datetime(2026, 3, 3, 12, tzinfo=UTC))
 
 
 def unit(name: str = "api", **more: Any) -> dict[str, Any]:
-    return {**{key: spec.get("default") for key, spec in rollback.UNIT.items()}, "name": name, "live": "v1.0.4", "possible": True, **more}
+    return {
+        **{key: spec.get("default") for key, spec in rollback.UNIT.items()},
+        "name": name,
+        "live": "v1.0.4",
+        "possible": True,
+        **more,
+    }
 
 
 def ask(*units: dict[str, Any], **more: Any) -> tuple[str, str]:
@@ -25,17 +31,27 @@ def ask(*units: dict[str, Any], **more: Any) -> tuple[str, str]:
 
 
 def test_every_unit_and_the_schema_are_told() -> None:
-    units = (unit("api", kept_until="2026-03-08T00:00:00Z"), unit("frontend", how="instant rollback"), unit("worker", live=None, possible=False))
+    units = (
+        unit("api", kept_until="2026-03-08T00:00:00Z"),
+        unit("frontend", how="instant rollback"),
+        unit("worker", live=None, possible=False),
+    )
     assert ask(*units, schema_is="safe") == (
         "passed",
-        "api: rollback to v1.0.4 (kept until 2026-03-08) · frontend: instant rollback to v1.0.4 · worker: nothing is live · schema: safe",
+        (
+            "api: rollback to v1.0.4 (kept until 2026-03-08) · frontend: instant rollback to v1.0.4 · worker: nothing"
+            " is live · schema: safe"
+        ),
     )
 
 
 @pytest.mark.parametrize(
     ("more", "answered"),
     [
-        ({"possible": False, "why_not": "the plan keeps no older deployment"}, "api: the plan keeps no older deployment"),
+        (
+            {"possible": False, "why_not": "the plan keeps no older deployment"},
+            "api: the plan keeps no older deployment",
+        ),
         ({"possible": False}, "api: it cannot be rolled back"),
         ({"kept_until": "2026-03-03T12:00:00Z"}, "api: its image was kept until 2026-03-03T12:00:00Z"),
         ({"kept_until": "2026-03-02"}, "api: its image was kept until 2026-03-02"),
@@ -47,8 +63,14 @@ def test_a_unit_that_cannot_be_put_back_is_a_no(more: dict[str, Any], answered: 
 
 
 def test_a_schema_that_the_live_release_does_not_run_on_is_a_no_unless_that_was_accepted() -> None:
-    assert ask(unit(), schema_is="unsafe", schema_why="20260504 drops price") == ("failed", "schema: 20260504 drops price")
-    assert ask(unit(), schema_is="accepted") == ("passed", "api: rollback to v1.0.4 · schema: not to be put back, which was accepted")
+    assert ask(unit(), schema_is="unsafe", schema_why="20260504 drops price") == (
+        "failed",
+        "schema: 20260504 drops price",
+    )
+    assert ask(unit(), schema_is="accepted") == (
+        "passed",
+        "api: rollback to v1.0.4 · schema: not to be put back, which was accepted",
+    )
 
 
 def test_a_first_deploy_has_nothing_to_go_back_to() -> None:

@@ -41,7 +41,11 @@ BODIES = {
 def answering(status: bytes, body: bytes, kind: str) -> AbstractContextManager[str]:
     def behave(connection: socket.socket) -> None:
         connection.recv(65536)
-        connection.sendall(b"HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % (status, kind.encode(), len(body)) + body)
+        connection.sendall(
+            b"HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+            % (status, kind.encode(), len(body))
+            + body
+        )
 
     return rude_server(behave)
 
@@ -55,7 +59,10 @@ def test_json_is_read_whatever_its_charset(name: str) -> None:
 
 @pytest.mark.parametrize("name", BODIES)
 def test_so_is_a_refusal(name: str) -> None:
-    with answering(b"400 Bad Request", *BODIES[name]) as address, pytest.raises(ApiError, match="Zürich ist zu") as caught:
+    with (
+        answering(b"400 Bad Request", *BODIES[name]) as address,
+        pytest.raises(ApiError, match="Zürich ist zu") as caught,
+    ):
         ApiClient("Vercel", address, headers={}, parse_error=parse_error).request("GET", "/")
     assert caught.value.code == "naïve"
 
@@ -70,7 +77,13 @@ def test_so_is_what_a_probe_asks(name: str, clock: Clock) -> None:
 
 @pytest.mark.parametrize(
     ("body", "kind"),
-    [(b"\xff\xfe\x00", "image/png"), (b"plain", "text/plain"), (b"\xff\xfe\x00", "application/json"), (b"\xe4", "application/json"), (b"", "application/json")],
+    [
+        (b"\xff\xfe\x00", "image/png"),
+        (b"plain", "text/plain"),
+        (b"\xff\xfe\x00", "application/json"),
+        (b"\xe4", "application/json"),
+        (b"", "application/json"),
+    ],
 )
 def test_what_is_no_text_of_another_charset_stays_as_it_is(body: bytes, kind: str) -> None:
     assert in_utf8(body, kind) is None

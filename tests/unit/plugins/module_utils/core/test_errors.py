@@ -13,11 +13,18 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core.errors imp
 
 def test_the_drawn_tree_has_every_error() -> None:
     drawn = re.findall(r"^[├└]── (\w+)", errors.__doc__ or "", re.MULTILINE)
-    assert drawn == [kind.__name__ for kind in vars(errors).values() if isinstance(kind, type) and kind in RunbookError.__subclasses__()]
+    assert drawn == [
+        kind.__name__
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and kind in RunbookError.__subclasses__()
+    ]
 
 
 def test_each_has_a_word_of_its_own() -> None:
-    words = [RunbookError.kind, *(kind.kind for kind in RunbookError.__subclasses__() if kind.__module__ == errors.__name__)]
+    words = [
+        RunbookError.kind,
+        *(kind.kind for kind in RunbookError.__subclasses__() if kind.__module__ == errors.__name__),
+    ]
     assert sorted(set(words)) == sorted(words)
 
 

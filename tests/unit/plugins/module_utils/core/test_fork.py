@@ -48,7 +48,9 @@ print([ended.code, ended.stdout, ended.stderr.splitlines()[-1:], len(lines) > 0]
 
 
 def run(work: str, *words: str) -> str:
-    done = subprocess.run([sys.executable, "-c", PROGRAM, work, *words], cwd=COLLECTIONS, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, work, *words], cwd=COLLECTIONS, capture_output=True, text=True, check=False
+    )
     assert done.stderr == ""
     assert done.stdout.endswith("parent left\n"), "an exit handler of the parent runs once, in the parent"
     return done.stdout.removesuffix("parent left\n").strip()
@@ -117,6 +119,12 @@ def test_a_line_that_was_held_back_shows_when_its_time_has_come(clock: Clock) ->
 
 
 def test_nothing_of_it_is_left(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", PROGRAM, "echo"], cwd=COLLECTIONS, env={"TMPDIR": str(tmp_path)}, capture_output=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, "echo"],
+        cwd=COLLECTIONS,
+        env={"TMPDIR": str(tmp_path)},
+        capture_output=True,
+        check=True,
+    )
     assert done.stdout
     assert list(tmp_path.iterdir()) == []

@@ -18,7 +18,17 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core.errors imp
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient, make_session
 from ansible_collections.storefront.runbook.plugins.module_utils.core.shape import EMPTY
 
-from tests.unit.support import Answer, Clock, FakeVendor, Request, answer_late, answer_lost, connect_timeout, never_left, reply
+from tests.unit.support import (
+    Answer,
+    Clock,
+    FakeVendor,
+    Request,
+    answer_late,
+    answer_lost,
+    connect_timeout,
+    never_left,
+    reply,
+)
 
 TOKEN = "tok_4711secret"
 READS = ["GET", "HEAD", "PUT", "DELETE"]
@@ -27,7 +37,15 @@ WRITES = ["POST", "PATCH"]
 
 def client_of(vendor: FakeVendor, clock: Clock, **options: Any) -> ApiClient:
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    return ApiClient("Acme", "https://api.acme.example", headers=headers, session=vendor.session(headers), sleep=clock.sleep, clock=clock, **options)
+    return ApiClient(
+        "Acme",
+        "https://api.acme.example",
+        headers=headers,
+        session=vendor.session(headers),
+        sleep=clock.sleep,
+        clock=clock,
+        **options,
+    )
 
 
 FAULTS: dict[str, Callable[[], Answer]] = {
@@ -57,7 +75,9 @@ RETRIED_WHEN_HARMLESS = {*ALWAYS_RETRIED, "answer_lost", "answer_late", "502", "
         ("PUT", {"idempotent": False}, ALWAYS_RETRIED),
     ],
 )
-def test_a_request_is_tried_again_only_where_it_does_no_harm(method: str, options: dict[str, Any], retried: set[str], fault: str, clock: Clock) -> None:
+def test_a_request_is_tried_again_only_where_it_does_no_harm(
+    method: str, options: dict[str, Any], retried: set[str], fault: str, clock: Clock
+) -> None:
     vendor = FakeVendor([FAULTS[fault](), reply(200, {"fine": True})])
     client = client_of(vendor, clock)
     if fault in retried:
@@ -71,7 +91,9 @@ def test_a_request_is_tried_again_only_where_it_does_no_harm(method: str, option
 
 def test_a_post_whose_answer_was_lost_is_sent_once_and_said_to_be_unreachable(clock: Clock) -> None:
     vendor = FakeVendor([answer_lost()])
-    with pytest.raises(Unreachable, match=r"No answer from Acme at https://api\.acme\.example/orders to POST: the connection failed") as caught:
+    with pytest.raises(
+        Unreachable, match=r"No answer from Acme at https://api\.acme\.example/orders to POST: the connection failed"
+    ) as caught:
         client_of(vendor, clock).request("POST", "/orders?secret=1", json={"buy": 1})
     assert caught.value.details["code"] == "connection"
     assert len(vendor.requests) == 1
@@ -91,9 +113,21 @@ def test_jitter_halves_a_pause_at_most(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "pause"), [("7", 7), ("2.5", 2.5), ("170", 170), ("0", 0.5), ("-5", 0.5), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.5), ("²", 0.5), ("soon", 0.5)]
+    ("value", "pause"),
+    [
+        ("7", 7),
+        ("2.5", 2.5),
+        ("170", 170),
+        ("0", 0.5),
+        ("-5", 0.5),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.5),
+        ("²", 0.5),
+        ("soon", 0.5),
+    ],
 )
-def test_retry_after_is_honoured_where_it_fits_and_never_makes_a_busy_loop(value: str, pause: float, clock: Clock) -> None:
+def test_retry_after_is_honoured_where_it_fits_and_never_makes_a_busy_loop(
+    value: str, pause: float, clock: Clock
+) -> None:
     vendor = FakeVendor([reply(429, headers={"Retry-After": value}), reply(200)])
     client_of(vendor, clock, jitter=lambda: 1.0).request("POST", "/")
     assert clock.sleeps == [pause]
@@ -108,7 +142,15 @@ def test_a_retry_after_beyond_the_deadline_fails_at_once(clock: Clock) -> None:
 
 
 def test_an_error_keeps_the_vendors_words_code_and_request_id_but_not_the_token(clock: Clock) -> None:
-    vendor = FakeVendor([reply(403, {"error": {"code": "forbidden", "message": f"{TOKEN} may not"}}, headers={"x-vercel-id": "fra1::abc"})])
+    vendor = FakeVendor(
+        [
+            reply(
+                403,
+                {"error": {"code": "forbidden", "message": f"{TOKEN} may not"}},
+                headers={"x-vercel-id": "fra1::abc"},
+            )
+        ]
+    )
 
     def parse_error(response: requests.Response) -> tuple[str, str]:
         error = response.json()["error"]
@@ -116,8 +158,10 @@ def test_an_error_keeps_the_vendors_words_code_and_request_id_but_not_the_token(
 
     with pytest.raises(ApiError) as caught:
         client_of(vendor, clock, parse_error=parse_error).request("GET", "/secret")
-    assert str(caught.value) == (
-        "Acme answered GET /secret with 403 forbidden: ******** may not. Check the token: it lacks the right to do this, or belongs to another account."
+    assert (
+        str(caught.value)
+        == "Acme answered GET /secret with 403 forbidden: ******** may not. Check the token: it lacks the right to do"
+        " this, or belongs to another account."
     )
     assert caught.value.status == 403
     assert caught.value.code == "forbidden"
@@ -155,7 +199,9 @@ def test_an_address_that_is_none_names_the_option(address: str, clock: Clock) ->
 @pytest.mark.parametrize("token", [f"{TOKEN}\n", f"{TOKEN}…"])
 def test_a_token_that_cannot_be_sent_is_refused_and_not_shown(token: str, clock: Clock) -> None:
     with pytest.raises(ConfigError, match="Copy it again") as caught:
-        ApiClient("Acme", "http://127.0.0.1:9", headers={"Authorization": f"Bearer {token}"}, sleep=clock.sleep, clock=clock).request("GET", "/")
+        ApiClient(
+            "Acme", "http://127.0.0.1:9", headers={"Authorization": f"Bearer {token}"}, sleep=clock.sleep, clock=clock
+        ).request("GET", "/")
     assert TOKEN not in str(caught.value)
 
 
@@ -171,7 +217,13 @@ SECRETS = {"Authorization": "Bearer s3cret", "x-vercel-protection-bypass": "s3cr
 
 def asked(location: str) -> list[Request]:
     """Follow a redirect from https://shop.example/ to ``location`` and return what was asked."""
-    vendor = FakeVendor([reply(302, headers={"Location": location}), reply(302, headers={"Location": "https://shop.example/back"}), reply(200)])
+    vendor = FakeVendor(
+        [
+            reply(302, headers={"Location": location}),
+            reply(302, headers={"Location": "https://shop.example/back"}),
+            reply(200),
+        ]
+    )
     vendor.session(SECRETS).get("https://shop.example/", headers=SECRETS)
     return vendor.requests
 
@@ -180,7 +232,15 @@ def test_secret_headers_stay_with_the_host_through_a_redirect() -> None:
     assert all(SECRETS.items() <= dict(request.headers).items() for request in asked("/login"))
 
 
-@pytest.mark.parametrize("location", ["https://evil.example/", "https://shop.example:8443/", "http://shop.example/", "https://shop.example.evil.example/"])
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://evil.example/",
+        "https://shop.example:8443/",
+        "http://shop.example/",
+        "https://shop.example.evil.example/",
+    ],
+)
 def test_secret_headers_never_follow_to_another_origin_nor_come_back(location: str) -> None:
     first, *others = asked(location)
     assert "x-vercel-protection-bypass" in first.headers
@@ -211,9 +271,16 @@ def test_the_environment_is_asked_for_a_proxy_once_for_each_host(monkeypatch) ->
 
     monkeypatch.setattr(requests.sessions, "get_environ_proxies", look)
     session = make_session({})
-    used = [session.merge_environment_settings(url, {}, None, None, None)["proxies"] for url in ("https://a.test/1", "https://a.test/2", "https://b.test/")]
+    used = [
+        session.merge_environment_settings(url, {}, None, None, None)["proxies"]
+        for url in ("https://a.test/1", "https://a.test/2", "https://b.test/")
+    ]
     assert looked == ["https://a.test/1", "https://b.test/"]
-    assert [proxies["https"] for proxies in used] == ["http://proxy-1.test", "http://proxy-1.test", "http://proxy-2.test"]
+    assert [proxies["https"] for proxies in used] == [
+        "http://proxy-1.test",
+        "http://proxy-1.test",
+        "http://proxy-2.test",
+    ]
 
 
 @pytest.fixture

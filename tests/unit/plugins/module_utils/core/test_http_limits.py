@@ -29,9 +29,20 @@ BRIEF = 0.3  # seconds of an attempt
 LONG = 5.0  # seconds that nothing here takes, on a busy machine either
 MORE = 64 << 20  # bytes of memory that nothing here takes: a bomb and a flood have a GiB
 SLOW = {
-    behave.__name__: behave for behave in (rude_server.silence, rude_server.slow_body, rude_server.slow_headers, rude_server.slow_chunks, rude_server.continues)
+    behave.__name__: behave
+    for behave in (
+        rude_server.silence,
+        rude_server.slow_body,
+        rude_server.slow_headers,
+        rude_server.slow_chunks,
+        rude_server.continues,
+    )
 }
-LARGE: dict[str, rude_server.Behaviour] = {"flood": rude_server.flood, "gzip": rude_server.bomb("gzip"), "deflate": rude_server.bomb("deflate")}
+LARGE: dict[str, rude_server.Behaviour] = {
+    "flood": rude_server.flood,
+    "gzip": rude_server.bomb("gzip"),
+    "deflate": rude_server.bomb("deflate"),
+}
 
 
 def client_of(address: str, **options: Any) -> ApiClient:
@@ -47,7 +58,10 @@ def took(work: Callable[[], Any]) -> float:
 @pytest.mark.parametrize("name", SLOW)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_an_attempt_ends_with_its_time_whatever_drips(name: str, method: str) -> None:
-    with rude_server.rude_server(SLOW[name]) as address, pytest.raises(Unreachable, match=r"timed out, with no complete answer within 0\.3 s"):
+    with (
+        rude_server.rude_server(SLOW[name]) as address,
+        pytest.raises(Unreachable, match=r"timed out, with no complete answer within 0\.3 s"),
+    ):
         assert took(lambda: client_of(address, deadline=BRIEF).request(method, "/", json={})) < LONG
 
 
@@ -74,7 +88,11 @@ def test_of_several_addresses_one_that_is_dead_leaves_time_for_the_next(monkeypa
         port = int(address.rpartition(":")[2])
         found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port)) for host in ("127.0.0.2", "127.0.0.1")]
         real = socket.getaddrinfo
-        monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest, **more: found if host == "shop.example" else real(host, *rest, **more))
+        monkeypatch.setattr(
+            socket,
+            "getaddrinfo",
+            lambda host, *rest, **more: found if host == "shop.example" else real(host, *rest, **more),
+        )
         assert client_of(f"http://shop.example:{port}", timeout=LONG).json("GET", "/", shape={}) == {}
 
 
@@ -88,7 +106,10 @@ def test_all_attempts_together_end_within_six_times_the_timeout(clock: Clock) ->
 @pytest.mark.parametrize("name", LARGE)
 def test_no_answer_is_read_without_an_end(name: str) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with rude_server.rude_server(LARGE[name]) as address, pytest.raises(ApiError, match="larger than any of its API") as caught:
+    with (
+        rude_server.rude_server(LARGE[name]) as address,
+        pytest.raises(ApiError, match="larger than any of its API") as caught,
+    ):
         client_of(address, timeout=60).json("GET", "/", shape=object)
     assert caught.value.code == "malformed_body"
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < MORE
@@ -96,7 +117,10 @@ def test_no_answer_is_read_without_an_end(name: str) -> None:
 
 @pytest.mark.parametrize("headers", [b"Content-Encoding: gzip\r\n", b"Content-Encoding: gzip, gzip\r\n"])
 def test_a_body_that_is_not_compressed_as_it_says_is_an_error(headers: bytes) -> None:
-    with rude_server.rude_server(rude_server.answer(b"{}", headers)) as address, pytest.raises(ApiError, match="not compressed as it says"):
+    with (
+        rude_server.rude_server(rude_server.answer(b"{}", headers)) as address,
+        pytest.raises(ApiError, match="not compressed as it says"),
+    ):
         client_of(address, timeout=LONG).json("GET", "/", shape=object)
 
 
@@ -181,7 +205,21 @@ def own_certificate(folder: Any) -> Any:
 
     path = folder / "localhost.pem"
     names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", str(path), "-out", str(folder / "cert.pem"), *names]
+    made = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-keyout",
+        str(path),
+        "-out",
+        str(folder / "cert.pem"),
+        *names,
+    ]
     subprocess.run(made, check=True, capture_output=True)
     path.write_text(path.read_text() + (folder / "cert.pem").read_text())
     return path

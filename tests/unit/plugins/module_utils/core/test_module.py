@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core import module as core
 from ansible_collections.storefront.runbook.plugins.module_utils.core import options
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ApiError, LeaseHeld, LeaseLost
+from ansible_collections.storefront.runbook.plugins.module_utils.core.plan import Plan
 from ansible_collections.storefront.runbook.plugins.module_utils.core.redact import secrets_of_url
 
 from tests.unit.support import run_module
@@ -32,12 +33,17 @@ class Shop:
         self.calls.append("build")
         return self
 
-    def plan(self, params: dict[str, Any], client: Any) -> core.Plan:
+    def plan(self, params: dict[str, Any], client: Any) -> Plan:
         self.calls.append("plan")
         result = {"deployment": {"id": None}, "said": f"token {params['token']}"}
-        return core.Plan({"colour": self.colour, "size": None}, {"colour": params["colour"], "size": None}, todo={"colour": params["colour"]}, result=result)
+        return Plan(
+            {"colour": self.colour, "size": None},
+            {"colour": params["colour"], "size": None},
+            todo={"colour": params["colour"]},
+            result=result,
+        )
 
-    def apply(self, plan: core.Plan, client: Any) -> dict[str, Any]:
+    def apply(self, plan: Plan, client: Any) -> dict[str, Any]:
         self.calls.append("apply")
         self.colour = plan.todo["colour"]
         return {"deployment": {"id": "dpl_1"}}
@@ -58,9 +64,18 @@ class Shop:
     def close(self) -> None:
         self.calls.append("close")
 
-    def run(self, *, check: bool = False, plan: Callable[..., core.Plan] | None = None, params: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
+    def run(
+        self,
+        *,
+        check: bool = False,
+        plan: Callable[..., Plan] | None = None,
+        params: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> dict[str, Any]:
         module = ModuleType("toy")
-        module.main = lambda: core.run(SPEC, self.build_client, plan or self.plan, self.apply, **{"guard": self.guard, **options})  # type: ignore[attr-defined]
+        given = {"guard": self.guard, **options}
+        steps = (self.build_client, plan or self.plan, self.apply)
+        module.main = lambda: core.run(SPEC, *steps, **given)  # type: ignore[attr-defined]
         return run_module(module, params or {}, check=check)
 
 
@@ -95,24 +110,30 @@ def test_the_diff_shows_what_plan_gave_and_no_unset_field(shop: Shop) -> None:
 
 
 def test_a_diff_may_be_text(shop: Shop) -> None:
-    result = shop.run(plan=lambda params, client: core.Plan("a\n", "b\n", todo={"colour": "x"}))
+    result = shop.run(plan=lambda params, client: Plan("a\n", "b\n", todo={"colour": "x"}))
     assert result["diff"] == {"before": "a\n", "after": "b\n"}
 
 
 def test_what_does_not_exist_yet_is_skipped_with_the_reason(shop: Shop) -> None:
-    result = shop.run(check=True, plan=lambda params, client: core.Plan({}, {}, skipped="there is no deployment yet"))
+    result = shop.run(check=True, plan=lambda params, client: Plan({}, {}, skipped="there is no deployment yet"))
     assert (result["skipped"], result["skip_reason"], result["changed"]) == (True, "there is no deployment yet", False)
 
 
 def test_an_error_becomes_a_failed_task_with_its_details_and_what_was_found_out(shop: Shop) -> None:
-    def plan(params: dict[str, Any], client: Any) -> core.Plan:
+    def plan(params: dict[str, Any], client: Any) -> Plan:
         error = ApiError("Acme said no. Ask again.", code="no", status=409, request_id=None, retryable=False)
         error.result = {"previous": {"id": "dpl_0"}}
         raise error
 
     result = shop.run(plan=plan)
     assert (result["failed"], result["msg"], result["previous"]) == (True, "Acme said no. Ask again.", {"id": "dpl_0"})
-    assert result["error"] == {"kind": "api", "message": "Acme said no. Ask again.", "code": "no", "status": 409, "retryable": False}
+    assert result["error"] == {
+        "kind": "api",
+        "message": "Acme said no. Ask again.",
+        "code": "no",
+        "status": 409,
+        "retryable": False,
+    }
     assert shop.calls[-1] == "close"
 
 
@@ -143,7 +164,7 @@ def test_a_missing_library_is_named_before_anything_is_read(shop: Shop) -> None:
 def test_secrets_are_masked_in_results_failures_and_warnings(shop: Shop) -> None:
     params = {"token": "s3cret-token", "url": "postgresql://shop:hunter2%21@db.example/shop"}
 
-    def plan(params: dict[str, Any], client: Any) -> core.Plan:
+    def plan(params: dict[str, Any], client: Any) -> Plan:
         shop.runtime.warn("beware of s3cret-token and hunter2!")
         raise ApiError("hunter2%21 is not hunter2!, nor s3cret-token", code="x")
 
@@ -156,11 +177,13 @@ def test_secrets_are_masked_in_results_failures_and_warnings(shop: Shop) -> None
         assert secret not in repr(passed)
 
 
-def test_how_far_a_long_work_is_goes_to_the_system_log_and_to_the_lease_without_secrets(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_how_far_a_long_work_is_goes_to_the_system_log_and_to_the_lease_without_secrets(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     logged: list[str] = []
     monkeypatch.setattr(core.AnsibleModule, "log", lambda _self, text, **_: logged.append(text))
 
-    def plan(params: dict[str, Any], client: Any) -> core.Plan:
+    def plan(params: dict[str, Any], client: Any) -> Plan:
         client.runtime.note("half of it, with hunter22")
         return shop.plan(params, client)
 
@@ -185,14 +208,16 @@ CRASHES: dict[str, dict[str, Any]] = {
     "apply": {"apply": crash},
     "close": {"close": crash},
     "warn": {"plan": lambda self, params, client: client.runtime.warn(7)},
-    "a result that is no JSON": {"plan": lambda self, params, client: core.Plan({}, {}, result={"odd": object})},
+    "a result that is no JSON": {"plan": lambda self, params, client: Plan({}, {}, result={"odd": object})},
     "a result that is no plan": {"plan": lambda self, params, client: None},
     "recursion": {"plan": lambda self, params, client: self.plan(self, params, client)},
 }
 
 
 @pytest.mark.parametrize("where", CRASHES)
-def test_what_nobody_foresaw_is_an_error_of_its_own_kind_without_secrets(shop: Shop, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_nobody_foresaw_is_an_error_of_its_own_kind_without_secrets(
+    shop: Shop, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     how = dict(CRASHES[where])
     for name in ("plan", "apply", "build_client", "close"):
         if name in how:
@@ -205,14 +230,16 @@ def test_what_nobody_foresaw_is_an_error_of_its_own_kind_without_secrets(shop: S
     assert SECRET not in repr(result)
 
 
-def test_after_the_work_was_done_an_error_of_closing_keeps_what_was_done(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_the_work_was_done_an_error_of_closing_keeps_what_was_done(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Shop, "close", crash)
     result = shop.run()
     assert (result["error"]["kind"], result["changed"], result["deployment"]) == ("internal", True, {"id": "dpl_1"})
 
 
 def test_closing_never_hides_the_first_error(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    def plan(*_args: Any) -> core.Plan:
+    def plan(*_args: Any) -> Plan:
         raise ApiError("Acme said no.")
 
     monkeypatch.setattr(Shop, "close", crash)
@@ -237,9 +264,9 @@ def test_the_token_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch
     module = ModuleType("toy")
     spec = options.api_options("https://api.acme.example", "ACME_TOKEN", "ACME_OLD_TOKEN")
 
-    def plan(params: dict[str, Any], client: Any) -> core.Plan:
+    def plan(params: dict[str, Any], client: Any) -> Plan:
         seen.update(params)
-        return core.Plan({}, {})
+        return Plan({}, {})
 
     module.main = lambda: core.run(spec, lambda params, runtime: None, plan, lambda plan, client: None)  # type: ignore[attr-defined]
     monkeypatch.delenv("ACME_TOKEN", raising=False)

@@ -41,6 +41,11 @@ def test_the_documentation_has_each_option_with_its_type_and_default(fragments: 
 
 
 def test_what_is_secret_is_never_logged() -> None:
-    spec = {**options.api_options("https://api.example"), **options.lease_options(), **options.scratch_options(), **options.restoring_options()}
+    spec = {
+        **options.api_options("https://api.example"),
+        **options.lease_options(),
+        **options.scratch_options(),
+        **options.restoring_options(),
+    }
     secret = {"api_token", "store_access_key", "store_secret_key", "scratch_url", "identity"}
     assert {name for name, option in spec.items() if option.get("no_log")} == secret

@@ -15,7 +15,11 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core import process
-from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import CommandFailed, ConfigError, WaitTimeout
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import (
+    CommandFailed,
+    ConfigError,
+    WaitTimeout,
+)
 
 COLLECTIONS = next(path for path in sys.path if path.endswith(".ansible/collections"))
 IMPORT = "from ansible_collections.storefront.runbook.plugins.module_utils.core import process\n"
@@ -36,7 +40,11 @@ def is_gone(pid: int) -> bool:
 
 
 def test_output_comes_back_as_text_with_the_environment_added() -> None:
-    done = process.run(["sh", "-c", 'printf "%s %s" "$GREETING" "$(cat)"; printf oops >&2'], env={"GREETING": "hello"}, stdin="wörld".encode())
+    done = process.run(
+        ["sh", "-c", 'printf "%s %s" "$GREETING" "$(cat)"; printf oops >&2'],
+        env={"GREETING": "hello"},
+        stdin="wörld".encode(),
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "hello wörld", "oops")
     assert process.run(["sh", "-c", "echo $PATH"]).stdout.strip() == os.environ["PATH"]
 
@@ -79,7 +87,9 @@ def test_kill_reaps_and_may_be_called_twice() -> None:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a parent's death is signalled on Linux only")
 def test_a_program_ends_with_the_parent_that_was_killed() -> None:
     script = IMPORT + "import time; print(process.spawn(['sleep', '60']).pid, flush=True); time.sleep(60)"
-    parent = subprocess.Popen([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": COLLECTIONS}, stdout=subprocess.PIPE, text=True)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": COLLECTIONS}, stdout=subprocess.PIPE, text=True
+    )
     with parent:
         assert parent.stdout
         child = int(parent.stdout.readline())
@@ -114,7 +124,9 @@ def test_the_controller_is_the_ansible_playbook_and_neither_its_worker_nor_what_
         f"    os._exit(subprocess.call(['sh', '-c', sys.executable + ' {tmp_path}/module.py; true']))\n"
         "os.wait()\n"
     )
-    (tmp_path / "ansible-runner").write_text(f"import subprocess, sys\nsubprocess.call([sys.executable, '{tmp_path}/ansible-playbook'])\n")
+    (tmp_path / "ansible-runner").write_text(
+        f"import subprocess, sys\nsubprocess.call([sys.executable, '{tmp_path}/ansible-playbook'])\n"
+    )
     done = process.run([sys.executable, str(tmp_path / "ansible-runner")], env={"PYTHONPATH": COLLECTIONS})
     playbook, controller = done.stdout.split()
     assert controller == playbook

@@ -8,9 +8,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ApiError, Unreachable, may_have_happened
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import (
+    ApiError,
+    Unreachable,
+    may_have_happened,
+)
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient
-from ansible_collections.storefront.runbook.plugins.module_utils.core.rate_limit import duration, is_limited, say_when, wanted_pause
+from ansible_collections.storefront.runbook.plugins.module_utils.core.rate_limit import (
+    duration,
+    is_limited,
+    say_when,
+    wanted_pause,
+)
 
 from tests.unit.support import Clock, FakeVendor, reply
 
@@ -44,7 +53,9 @@ def test_a_wait_is_read_from_each_vendors_headers(headers: dict[str, str], wrong
     assert pause(headers, here=NOW + wrong) == pytest.approx(100)
 
 
-@pytest.mark.parametrize("limit", [{"resetMs": (NOW + 100) * 1000}, {"reset": NOW + 100}, {"reset": 100, "remaining": 0}])
+@pytest.mark.parametrize(
+    "limit", [{"resetMs": (NOW + 100) * 1000}, {"reset": NOW + 100}, {"reset": 100, "remaining": 0}]
+)
 def test_vercel_tells_it_in_the_body(limit: dict[str, Any]) -> None:
     assert pause({}, {"error": {"code": "rate_limited", "limit": limit}}) == pytest.approx(100)
 
@@ -55,13 +66,20 @@ ODD_BODIES: list[Any] = [[], "x", 7, {"error": []}, {"error": {"limit": 5}}, {"e
 @pytest.mark.parametrize(
     ("headers", "body"),
     [
-        *(({"Retry-After": value}, None) for value in ("", "-5", "²", "١٢", "1e3", "NaN", "Infinity", "9" * 400, "Wed, 99 Foo", "0x10", "true")),
+        *(
+            ({"Retry-After": value}, None)
+            for value in ("", "-5", "²", "١٢", "1e3", "NaN", "Infinity", "9" * 400, "Wed, 99 Foo", "0x10", "true")
+        ),
         ({"x-ratelimit-reset": "yesterday"}, None),
         ({"Retry-After": "0", "x-ratelimit-reset": "100"}, None),  # at once
         ({"x-ratelimit-reset": f"{NOW - 5:.0f}"}, None),  # over already
         ({"x-ratelimit-reset": "99999999999999999"}, None),
-        ({"x-ratelimit-reset": f"{NOW + 100:.0f}", "x-ratelimit-remaining": "17"}, None),  # another limit than the one that was hit
-        ({"RateLimit-Policy": '"default";q=5;w=60', "RateLimit": '"default";r=5;t=60', "RateLimit-Remaining": "5"}, None),
+        # another limit than the one that was hit
+        ({"x-ratelimit-reset": f"{NOW + 100:.0f}", "x-ratelimit-remaining": "17"}, None),
+        (
+            {"RateLimit-Policy": '"default";q=5;w=60', "RateLimit": '"default";r=5;t=60', "RateLimit-Remaining": "5"},
+            None,
+        ),
         *(({}, body) for body in ODD_BODIES),
     ],
 )
@@ -94,7 +112,10 @@ def test_githubs_secondary_limit_is_waited_for_at_least_a_minute() -> None:
     assert wanted_pause(reply(403, {"message": "You have exceeded a secondary rate limit."})) == 60
 
 
-@pytest.mark.parametrize(("seconds", "said"), [(0.2, "1 s"), (45, "45 s"), (60, "1 min"), (200, "3 min 20 s"), (86_399, "23 h 59 min"), (187_200, "2 d 4 h")])
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.2, "1 s"), (45, "45 s"), (60, "1 min"), (200, "3 min 20 s"), (86_399, "23 h 59 min"), (187_200, "2 d 4 h")],
+)
 def test_a_time_is_said_in_two_units(seconds: float, said: str) -> None:
     assert duration(seconds) == said
 
@@ -113,14 +134,22 @@ def test_the_time_to_come_back_is_local_and_has_its_zone(monkeypatch: pytest.Mon
 
 
 def client_of(vendor: FakeVendor, clock: Clock, **options: Any) -> ApiClient:
-    return ApiClient("Acme", "https://api.test", headers={}, session=vendor.session(), sleep=clock.sleep, clock=clock, **options)
+    return ApiClient(
+        "Acme", "https://api.test", headers={}, session=vendor.session(), sleep=clock.sleep, clock=clock, **options
+    )
 
 
 @pytest.mark.parametrize("status", [429, 503])
-@pytest.mark.parametrize("headers", [{"Retry-After": "86400"}, {"x-ratelimit-reset": "86400", "x-ratelimit-remaining": "0"}])
-def test_a_wait_that_does_not_fit_fails_at_once_and_says_when(clock: Clock, headers: dict[str, str], status: int) -> None:
+@pytest.mark.parametrize(
+    "headers", [{"Retry-After": "86400"}, {"x-ratelimit-reset": "86400", "x-ratelimit-remaining": "0"}]
+)
+def test_a_wait_that_does_not_fit_fails_at_once_and_says_when(
+    clock: Clock, headers: dict[str, str], status: int
+) -> None:
     vendor = FakeVendor([reply(status, headers=headers)])
-    with pytest.raises(ApiError, match=r" at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+ \(in 1 d\): run it again then") as caught:
+    with pytest.raises(
+        ApiError, match=r" at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+ \(in 1 d\): run it again then"
+    ) as caught:
         client_of(vendor, clock).request("GET", "/")
     assert (clock.sleeps, caught.value.details["retry_after"]) == ([], 86_400)
     assert not may_have_happened(caught.value)

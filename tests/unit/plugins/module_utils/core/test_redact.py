@@ -19,7 +19,10 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core.redact imp
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("postgresql://shop:hunter2@db.example/shop?schema=public", "postgresql://shop:********@db.example/shop?schema=public"),
+        (
+            "postgresql://shop:hunter2@db.example/shop?schema=public",
+            "postgresql://shop:********@db.example/shop?schema=public",
+        ),
         ("redis://:hunter2@cache.example:6379/0", "redis://:********@cache.example:6379/0"),
         (
             "cannot reach https://a:hunter2@x.example and http://b:hunter3@y.example!",
@@ -90,8 +93,15 @@ FORMS = {
     "HTML": html.escape(TOKEN),
     "hex": TOKEN.encode().hex(),
     "HEX": TOKEN.encode().hex().upper(),
-    **{f"base64 after {before} bytes": base64.b64encode(b"x" * before + TOKEN.encode()).decode() for before in range(4)},
-    **{f"URL-safe base64 after {before} bytes": base64.urlsafe_b64encode(b"x" * before + TOKEN.encode() + b"yy").decode() for before in range(4)},
+    **{
+        f"base64 after {before} bytes": base64.b64encode(b"x" * before + TOKEN.encode()).decode() for before in range(4)
+    },
+    **{
+        f"URL-safe base64 after {before} bytes": (
+            base64.urlsafe_b64encode(b"x" * before + TOKEN.encode() + b"yy").decode()
+        )
+        for before in range(4)
+    },
     "Basic": base64.b64encode(f"user:{TOKEN}".encode()).decode(),
 }
 
@@ -139,8 +149,14 @@ def test_common_words_are_not_masked(secret: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("GET https://shop.example/?x-vercel-protection-bypass=s3cret&b=1", "GET https://shop.example/?x-vercel-protection-bypass=********&b=1"),
-        ('"https://a.example/?access_token=one&page=2&api_key=two"', '"https://a.example/?access_token=********&page=2&api_key=********"'),
+        (
+            "GET https://shop.example/?x-vercel-protection-bypass=s3cret&b=1",
+            "GET https://shop.example/?x-vercel-protection-bypass=********&b=1",
+        ),
+        (
+            '"https://a.example/?access_token=one&page=2&api_key=two"',
+            '"https://a.example/?access_token=********&page=2&api_key=********"',
+        ),
         ("https://shop.example/?page=2&tokens=3#token=4", "https://shop.example/?page=2&tokens=3#token=********"),
     ],
 )

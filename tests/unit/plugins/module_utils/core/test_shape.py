@@ -8,7 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.core.shape import EMPTY, MILLISECONDS, TIME, Mismatch, Names, conform, read_json
+from ansible_collections.storefront.runbook.plugins.module_utils.core.shape import (
+    EMPTY,
+    MILLISECONDS,
+    TIME,
+    Mismatch,
+    Names,
+    conform,
+    read_json,
+)
 
 DEPLOYMENT = {"id": str, "made": TIME, "size?": int, "rate?": float, "live?": bool, "tags?": [str], "at?": MILLISECONDS}
 
@@ -29,7 +37,11 @@ def test_only_what_is_named_is_passed_on_and_null_is_as_good_as_missing() -> Non
         ({"list": [{"id": "a"}, {"id": None}]}, {"list": [{"id": str}]}, "list[1].id is null in place of text"),
         ({"id": "d", "made": "yesterday"}, DEPLOYMENT, "made is text that is none in place of a time in ISO 8601"),
         ({"id": "d", "made": "0001-01-01T00:00:00+14:00"}, DEPLOYMENT, "made is text that is none"),
-        ({"at": 1e30}, {"at": MILLISECONDS}, "at is a number that is none in place of a time in milliseconds since 1970"),
+        (
+            {"at": 1e30},
+            {"at": MILLISECONDS},
+            "at is a number that is none in place of a time in milliseconds since 1970",
+        ),
         (True, int, "the whole is true or false in place of a whole number"),
         (1.5, int, "the whole is a number in place of a whole number"),
         ({"A": 7}, Names(str), "A is a whole number in place of text"),
@@ -47,12 +59,18 @@ def test_a_mismatch_names_the_field_and_what_it_should_be(answer: Any, shape: An
     assert said in str(caught.value)
 
 
-@pytest.mark.parametrize(("answer", "shape"), [(1, float), (None, (str, None)), ({"any": [1]}, object), (True, True), (EMPTY, EMPTY), ([], [str])])
+@pytest.mark.parametrize(
+    ("answer", "shape"),
+    [(1, float), (None, (str, None)), ({"any": [1]}, object), (True, True), (EMPTY, EMPTY), ([], [str])],
+)
 def test_what_fits_is_taken(answer: Any, shape: Any) -> None:
     assert conform(answer, shape) == (None if answer is EMPTY else answer)
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000 + "]" * 100_000, '{"a": NaN}', "Infinity", "1e999", '{"a": 1, "a": 2}', "", "<html>", "9" * 5000])
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000 + "]" * 100_000, '{"a": NaN}', "Infinity", "1e999", '{"a": 1, "a": 2}', "", "<html>", "9" * 5000],
+)
 def test_what_is_no_json_for_everybody_is_none(text: str) -> None:
     with pytest.raises(ValueError):
         read_json(text)

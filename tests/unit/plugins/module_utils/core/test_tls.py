@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is said of a TLS connection, or of a proxy, that came to nothing: of API clients, probes and the store alike, with real sockets."""
+"""What is said of a TLS connection, or of a proxy, that came to nothing: of API clients, probes and the
+store alike, with real sockets.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,16 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 def _trusted(monkeypatch: pytest.MonkeyPatch, authority: Authority) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.file))
     monkeypatch.setenv("AWS_CA_BUNDLE", str(authority.file))
-    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
+    for name in (
+        "HTTPS_PROXY",
+        "https_proxy",
+        "HTTP_PROXY",
+        "http_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+        "NO_PROXY",
+        "no_proxy",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -60,7 +71,10 @@ def resets(connection: socket.socket) -> None:
 
 def plain_http(connection: socket.socket) -> None:
     began = connection.recv(65536)
-    connection.sendall(b"HTTP/1.1 %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % (b"200 OK" if began.startswith(b"HEAD") else b"400 Bad Request"))
+    connection.sendall(
+        b"HTTP/1.1 %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        % (b"200 OK" if began.startswith(b"HEAD") else b"400 Bad Request")
+    )
 
 
 def ssh(connection: socket.socket) -> None:
@@ -118,7 +132,10 @@ CASES = {
     "not TLS": ("tls_none", ["does not speak TLS"]),
     "wrong name": ("tls_wrong_name", ["for shop.example, www.shop.example, not for 127.0.0.1"]),
     "expired": ("tls_expired", [f"expired on {(NOW - 2 * DAY).strftime(DATE)}", "This machine's clock says"]),
-    "not yet valid": ("tls_not_yet_valid", [f"not valid before {(NOW + 2 * DAY).strftime(DATE)}", "This machine's clock says"]),
+    "not yet valid": (
+        "tls_not_yet_valid",
+        [f"not valid before {(NOW + 2 * DAY).strftime(DATE)}", "This machine's clock says"],
+    ),
     "self-signed": ("tls_unknown_authority", ["self-signed", "{bundle}"]),
     "unknown authority": ("tls_unknown_authority", ["does not trust", "{bundle}"]),
     "nothing in common": ("tls_version", ["no TLS version or cipher in common"]),
@@ -132,14 +149,24 @@ RETRIED = {"closed", "reset"}
 
 def by_client(address: str, method: str = "POST", clock: Clock | None = None) -> RunbookError:
     now = clock or Clock()
-    client = ApiClient("Vendor", address, headers={"Authorization": "Bearer tok_4711secret"}, timeout=5, deadline=3, sleep=now.sleep, clock=now)
+    client = ApiClient(
+        "Vendor",
+        address,
+        headers={"Authorization": "Bearer tok_4711secret"},
+        timeout=5,
+        deadline=3,
+        sleep=now.sleep,
+        clock=now,
+    )
     with pytest.raises(RunbookError) as caught:
         client.request(method, "/things")
     return caught.value
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_client_says_what_was_wrong_and_tries_again_only_what_may_pass(case: str, authority: Authority, held: ExitStack) -> None:
+def test_a_client_says_what_was_wrong_and_tries_again_only_what_may_pass(
+    case: str, authority: Authority, held: ExitStack
+) -> None:
     code, words = CASES[case]
     clock = Clock()
     error = by_client(served(case, authority, held), clock=clock)
@@ -159,7 +186,9 @@ def test_a_probe_says_the_same(case: str, authority: Authority, held: ExitStack,
 
 
 @pytest.mark.parametrize("case", ["closed", "plain HTTP", "wrong name", "expired", "self-signed"])
-def test_the_store_says_the_same(case: str, authority: Authority, held: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_store_says_the_same(
+    case: str, authority: Authority, held: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
     keys = {"store_access_key": "a" * 20, "store_secret_key": "s" * 40, "store_region": "eu-west-1"}
     store = open_store({"store": "s3://bucket/shop", "store_endpoint_url": served(case, authority, held), **keys})
@@ -182,7 +211,9 @@ def test_a_good_server_answers(authority: Authority, held: ExitStack) -> None:
     assert client.json("GET", "/", shape={"ok": bool}) == {"ok": True}
 
 
-def test_a_connection_that_breaks_after_the_handshake_is_no_trouble_of_tls(authority: Authority, held: ExitStack) -> None:
+def test_a_connection_that_breaks_after_the_handshake_is_no_trouble_of_tls(
+    authority: Authority, held: ExitStack
+) -> None:
     asked = threading.Event()
 
     def breaks(connection: socket.socket) -> None:
@@ -198,7 +229,11 @@ def test_a_connection_that_breaks_after_the_handshake_is_no_trouble_of_tls(autho
 
 
 PROXIES = {
-    b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n": ("proxy_login", ["asks for a user and a password (407)", "HTTPS_PROXY"], False),
+    b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n": (
+        "proxy_login",
+        ["asks for a user and a password (407)", "HTTPS_PROXY"],
+        False,
+    ),
     b"HTTP/1.1 403 Forbidden\r\n\r\n": ("proxy_refused", ["does not allow api.test:443 (403)", "NO_PROXY"], False),
     b"HTTP/1.1 503 Service Unavailable\r\n\r\n": ("proxy_failed", ["could not connect to api.test:443 (503)"], True),
 }
@@ -206,7 +241,9 @@ PROXIES = {
 
 @pytest.mark.parametrize("said", PROXIES)
 def test_a_proxy_that_refuses_is_told_apart(said: bytes, held: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", held.enter_context(rude_server(proxy(said))).replace("http://", "http://user:s3cret-word@"))
+    monkeypatch.setenv(
+        "HTTPS_PROXY", held.enter_context(rude_server(proxy(said))).replace("http://", "http://user:s3cret-word@")
+    )
     code, words, retried = PROXIES[said]
     error = by_client("https://api.test")
     assert (error.details["code"], error.details["retryable"]) == (code, retried)
@@ -216,14 +253,18 @@ def test_a_proxy_that_refuses_is_told_apart(said: bytes, held: ExitStack, monkey
 
 
 @pytest.mark.parametrize(("scheme", "behave"), [("https", plain_http), ("https", closes)])
-def test_the_tls_of_a_proxy_itself_is_told_apart(scheme: str, behave: Any, held: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tls_of_a_proxy_itself_is_told_apart(
+    scheme: str, behave: Any, held: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HTTPS_PROXY", held.enter_context(rude_server(behave)).replace("http://", f"{scheme}://"))
     error = by_client("https://api.test")
     assert error.details["code"] == "proxy_tls"
     assert "HTTPS_PROXY" in str(error)
 
 
-def test_the_tls_behind_a_proxy_is_the_servers(authority: Authority, held: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tls_behind_a_proxy_is_the_servers(
+    authority: Authority, held: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     context = context_of(authority.issue("shop.example"))
 
     def through(connection: socket.socket) -> None:

@@ -9,7 +9,12 @@ import dataclasses
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core import progress
-from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import DeploymentFailed, LeaseLost, RunbookError, WaitTimeout
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import (
+    DeploymentFailed,
+    LeaseLost,
+    RunbookError,
+    WaitTimeout,
+)
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Outcome, Waiter
 
 from tests.unit.support import Clock
@@ -46,12 +51,18 @@ def test_an_unknown_word_is_warned_of_once_and_never_taken_for_success(clock: Cl
 
 
 def test_a_timeout_names_the_last_word_and_where_to_look(clock: Clock) -> None:
-    with pytest.raises(WaitTimeout, match=r"dpl_1 was still BUILDING after 10 s \(wait_timeout\)\. Look at the build log\."):
-        waiter(clock, timeout=10, interval=4).wait_for(lambda: "BUILDING", classify, what="dpl_1", look_at="the build log")
+    with pytest.raises(
+        WaitTimeout, match=r"dpl_1 was still BUILDING after 10 s \(wait_timeout\)\. Look at the build log\."
+    ):
+        waiter(clock, timeout=10, interval=4).wait_for(
+            lambda: "BUILDING", classify, what="dpl_1", look_at="the build log"
+        )
     assert clock.sleeps == [4, 4, 2]
 
 
-def test_a_new_word_is_reported_at_once_and_the_same_one_every_ten_seconds(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_word_is_reported_at_once_and_the_same_one_every_ten_seconds(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lines: list[str] = []
     monkeypatch.setattr(progress, "sink", lines.append)
     words = iter(["QUEUED", "QUEUED", "BUILDING", "BUILDING", "BUILDING", "BUILDING", "READY"])
@@ -105,7 +116,9 @@ def test_it_stops_when_the_play_is_gone(clock: Clock) -> None:
         (float("inf"), 0, "dpl_1 is BUILDING (0 s)"),
     ],
 )
-def test_progress_names_a_limit_only_where_there_is_one(clock: Clock, monkeypatch: pytest.MonkeyPatch, timeout: float, limit: float | None, line: str) -> None:
+def test_progress_names_a_limit_only_where_there_is_one(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, timeout: float, limit: float | None, line: str
+) -> None:
     lines: list[str] = []
     monkeypatch.setattr(progress, "sink", lines.append)
     words = iter(["BUILDING", "READY"])
@@ -113,9 +126,13 @@ def test_progress_names_a_limit_only_where_there_is_one(clock: Clock, monkeypatc
     assert lines == [line]
 
 
-def test_progress_never_exceeds_its_limit_and_may_be_described_by_the_answer(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_never_exceeds_its_limit_and_may_be_described_by_the_answer(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lines: list[str] = []
     monkeypatch.setattr(progress, "sink", lines.append)
     words = iter(["BUILDING", "BUILDING", "READY"])
-    waiter(clock, timeout=600, interval=40).wait_for(lambda: next(words), classify, what="dpl_1", limit=30, describe=lambda word: f"half of {word}")
+    waiter(clock, timeout=600, interval=40).wait_for(
+        lambda: next(words), classify, what="dpl_1", limit=30, describe=lambda word: f"half of {word}"
+    )
     assert lines == ["half of BUILDING (0 s of at most 30 s)", "half of BUILDING (30 s of at most 30 s)"]

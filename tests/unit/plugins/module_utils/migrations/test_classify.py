@@ -12,8 +12,14 @@ from ansible_collections.storefront.runbook.plugins.module_utils.migrations.clas
 COMPATIBLE = [
     "",
     "-- This is an empty migration.",
-    "CREATE TABLE n (id int PRIMARY KEY, a int NOT NULL UNIQUE CHECK (a > 0) REFERENCES old (id)); ALTER TABLE n DROP COLUMN a; DROP TABLE n;",
-    "CREATE TABLE n (id int); CREATE UNIQUE INDEX i ON n (id); ALTER TABLE n ADD CONSTRAINT f FOREIGN KEY (id) REFERENCES old (id);",
+    (
+        "CREATE TABLE n (id int PRIMARY KEY, a int NOT NULL UNIQUE CHECK (a > 0) REFERENCES old (id)); ALTER TABLE n"
+        " DROP COLUMN a; DROP TABLE n;"
+    ),
+    (
+        "CREATE TABLE n (id int); CREATE UNIQUE INDEX i ON n (id); ALTER TABLE n ADD CONSTRAINT f FOREIGN KEY (id)"
+        " REFERENCES old (id);"
+    ),
     "CREATE TABLE n (id int); INSERT INTO n VALUES (1); UPDATE n SET id = 2; DELETE FROM n; TRUNCATE n;",
     "CREATE TABLE n (id int); ALTER TABLE n RENAME TO m; ALTER TABLE m ALTER id SET NOT NULL;",
     "ALTER TABLE old ADD a int",
@@ -52,26 +58,48 @@ INCOMPATIBLE = {
     "ALTER TABLE old ALTER a SET NOT NULL": "makes old.a NOT NULL, which refuses what old code writes",
     "ALTER TABLE old ALTER a DROP DEFAULT": "drops the default of old.a, which old code may leave out",
     "ALTER TABLE old DROP CONSTRAINT c": "drops the constraint old.c",
-    "ALTER TABLE old ADD a int NOT NULL": "adds the column old.a, NOT NULL without a default, which old code does not write",
-    "ALTER TABLE old ADD a int DEFAULT 1 UNIQUE": "adds the column old.a, unique with a default that every row of old code gets",
-    "ALTER TABLE old ADD CONSTRAINT c CHECK (a > 0) NOT VALID": "adds a constraint (check) to old, which may refuse what old code writes",
-    "ALTER TABLE old ADD CONSTRAINT c FOREIGN KEY (a) REFERENCES o (id)": "adds a constraint (foreign) to old, which may refuse what old code writes",
-    "ALTER TABLE old ADD a int NOT NULL DEFAULT 0, ADD UNIQUE (a)": "adds a constraint (unique) to old, which may refuse what old code writes",
+    "ALTER TABLE old ADD a int NOT NULL": (
+        "adds the column old.a, NOT NULL without a default, which old code does not write"
+    ),
+    "ALTER TABLE old ADD a int DEFAULT 1 UNIQUE": (
+        "adds the column old.a, unique with a default that every row of old code gets"
+    ),
+    "ALTER TABLE old ADD CONSTRAINT c CHECK (a > 0) NOT VALID": (
+        "adds a constraint (check) to old, which may refuse what old code writes"
+    ),
+    "ALTER TABLE old ADD CONSTRAINT c FOREIGN KEY (a) REFERENCES o (id)": (
+        "adds a constraint (foreign) to old, which may refuse what old code writes"
+    ),
+    "ALTER TABLE old ADD a int NOT NULL DEFAULT 0, ADD UNIQUE (a)": (
+        "adds a constraint (unique) to old, which may refuse what old code writes"
+    ),
     "CREATE UNIQUE INDEX i ON old (a)": "adds a unique index to old",
     "ALTER TABLE old ADD a int; CREATE UNIQUE INDEX i ON old (a) NULLS NOT DISTINCT": "adds a unique index to old",
-    "ALTER TABLE old ENABLE ROW LEVEL SECURITY": "alters old (EnableRowSecurity), whose effect on old code is not known",
+    "ALTER TABLE old ENABLE ROW LEVEL SECURITY": (
+        "alters old (EnableRowSecurity), whose effect on old code is not known"
+    ),
     "UPDATE old SET a = 1": "changes rows of old",
     "ALTER TABLE old ADD a int; UPDATE old SET a = b, b = 0": "changes rows of old",
     "DELETE FROM old": "deletes rows of old",
     "TRUNCATE old": "empties old",
-    "WITH gone AS (DELETE FROM old RETURNING id) SELECT 1": "holds a statement (Select) whose effect on old code is not known",
-    "CREATE TABLE n (id int); WITH g AS (DELETE FROM o RETURNING 1) INSERT INTO n TABLE g": "holds a statement (Insert) whose effect on old code is not known",
-    "INSERT INTO old VALUES (1) ON CONFLICT (id) DO UPDATE SET a = 1": "holds a statement (Insert) whose effect on old code is not known",
+    "WITH gone AS (DELETE FROM old RETURNING id) SELECT 1": (
+        "holds a statement (Select) whose effect on old code is not known"
+    ),
+    "CREATE TABLE n (id int); WITH g AS (DELETE FROM o RETURNING 1) INSERT INTO n TABLE g": (
+        "holds a statement (Insert) whose effect on old code is not known"
+    ),
+    "INSERT INTO old VALUES (1) ON CONFLICT (id) DO UPDATE SET a = 1": (
+        "holds a statement (Insert) whose effect on old code is not known"
+    ),
     "SELECT wipe()": "holds a statement (Select) whose effect on old code is not known",
     "DO $$ BEGIN DELETE FROM old; END $$": "holds a statement (Do) whose effect on old code is not known",
-    "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'": "holds a statement (CreateFunction) whose effect on old code is not known",
+    "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'": (
+        "holds a statement (CreateFunction) whose effect on old code is not known"
+    ),
     "CREATE OR REPLACE VIEW v AS SELECT 1": "holds a statement (View) whose effect on old code is not known",
-    "CREATE TRIGGER t BEFORE INSERT ON old FOR EACH ROW EXECUTE FUNCTION f()": "holds a statement (CreateTrig) whose effect on old code is not known",
+    "CREATE TRIGGER t BEFORE INSERT ON old FOR EACH ROW EXECUTE FUNCTION f()": (
+        "holds a statement (CreateTrig) whose effect on old code is not known"
+    ),
     "REVOKE SELECT ON old FROM shop": "holds a statement (Grant) whose effect on old code is not known",
 }
 
@@ -174,7 +202,12 @@ def test_what_an_earlier_pending_migration_made_keeps_nobody_waiting() -> None:
 
 
 def test_a_table_that_an_earlier_line_locked_is_told_with_what_takes_long() -> None:
-    (verdict,) = classify(["ALTER TABLE old ADD a int;\nALTER TABLE old ADD b int;\nCREATE INDEX i ON other (c);\nCREATE TABLE n (id int);"])
+    (verdict,) = classify(
+        [
+            "ALTER TABLE old ADD a int;\nALTER TABLE old ADD b int;\nCREATE INDEX i ON other (c);\nCREATE TABLE n (id"
+            " int);"
+        ]
+    )
     (reason,) = verdict.reasons
     assert reason.line == 3
     assert reason.reason.endswith("; meanwhile nobody can read or write old, which line 1 locks until the file ends")

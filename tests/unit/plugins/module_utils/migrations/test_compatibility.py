@@ -30,7 +30,13 @@ KINDS = {
         "CREATE UNIQUE INDEX i ON old (a)",
         "ALTER TABLE old ADD a int NOT NULL",
     ],
-    "unknown": ["DO $$ BEGIN END $$", "CALL p()", "SELECT wipe()", "ALTER TABLE old ENABLE ROW LEVEL SECURITY", "CREATE OR REPLACE VIEW v AS SELECT 1"],
+    "unknown": [
+        "DO $$ BEGIN END $$",
+        "CALL p()",
+        "SELECT wipe()",
+        "ALTER TABLE old ENABLE ROW LEVEL SECURITY",
+        "CREATE OR REPLACE VIEW v AS SELECT 1",
+    ],
 }
 
 

@@ -80,13 +80,20 @@ def failed(script: str, logs: str | None = None) -> Row:
     [
         (failed("DROP TABLE x;", "no such table"), "DROP TABLE x;", "rolled-back", "nothing of it is applied"),
         (failed("DROP TABLE x;"), "DROP TABLE x;", None, "all of it is there or nothing is"),
-        (failed("BEGIN; COMMIT; SELECT 1/0;", "division by zero"), "BEGIN; COMMIT; SELECT 1/0;", None, "part of it may be applied"),
+        (
+            failed("BEGIN; COMMIT; SELECT 1/0;", "division by zero"),
+            "BEGIN; COMMIT; SELECT 1/0;",
+            None,
+            "part of it may be applied",
+        ),
         (failed("DROP TABLE x;", "no such table"), "DROP TABLE y;", None, "is not the one that is here"),
         (failed("DROP TABLE x;", "no such table"), None, None, "is not the one that is here"),
         (failed("DORP TABLE x;", "syntax error"), "DORP TABLE x;", None, "could not be judged"),
     ],
 )
-def test_the_resolve_that_is_right_is_named_only_where_it_is_sure(row: Row, here: str | None, resolve: str | None, words: str) -> None:
+def test_the_resolve_that_is_right_is_named_only_where_it_is_sure(
+    row: Row, here: str | None, resolve: str | None, words: str
+) -> None:
     told = explain(row, Migration("a", here) if here else None)
     assert told["resolve"] == resolve
     assert words in told["explanation"]

@@ -17,7 +17,10 @@ CREATE INDEX old_a ON old (a);
 CREATE VIEW v AS SELECT a FROM old;
 """
 LOCKS = {
-    "CREATE TABLE n (o int REFERENCES old (id), FOREIGN KEY (o) REFERENCES s.far (id))": {"old": "write", "s.far": "write"},
+    "CREATE TABLE n (o int REFERENCES old (id), FOREIGN KEY (o) REFERENCES s.far (id))": {
+        "old": "write",
+        "s.far": "write",
+    },
     "CREATE TABLE n (o int)": {},
     "ALTER TABLE old ADD c int": {"old": "read"},
     "ALTER TABLE old ADD c int REFERENCES other (id)": {"old": "read", "other": "write"},
@@ -60,7 +63,9 @@ def test_a_statement_locks(script: str) -> None:
 
 
 def test_a_finding_names_each_table_and_the_line_that_locked_it() -> None:
-    (verdict,) = classify(["CREATE TABLE n (o int REFERENCES old (id) ON DELETE CASCADE);\nINSERT INTO n SELECT id FROM old;"], [SCHEMA])
+    (verdict,) = classify(
+        ["CREATE TABLE n (o int REFERENCES old (id) ON DELETE CASCADE);\nINSERT INTO n SELECT id FROM old;"], [SCHEMA]
+    )
     (reason,) = verdict.reasons
     assert (reason.line, reason.kind, reason.waits) == (2, "long_lock", {"old": "write"})
     assert reason.reason.endswith("meanwhile nobody can write to old, which line 1 locks until the file ends")

@@ -6,7 +6,11 @@
 from __future__ import annotations
 
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations.migration import Migration
-from ansible_collections.storefront.runbook.plugins.module_utils.migrations.pending import as_text, described, judge_pending
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.pending import (
+    as_text,
+    described,
+    judge_pending,
+)
 
 BROKEN = Migration("1_broken", "SELEC 1;")
 MIXED = Migration("2_mixed", "CREATE INDEX i ON item (a);\nDROP TABLE old;\n\n")
@@ -25,13 +29,13 @@ SELEC 1;
 -- line 2: drops the table old (destructive)
 CREATE INDEX i ON item (a);
 DROP TABLE old;
-"""
+"""  # noqa: E501
     )
 
 
 def test_a_finding_names_its_file() -> None:
     pending = [BROKEN, MIXED]
-    (_broken, mixed) = described(pending, judge_pending(pending), "prisma/migrations")
+    _broken, mixed = described(pending, judge_pending(pending), "prisma/migrations")
     assert {reason["file"] for reason in mixed["reasons"]} == {"prisma/migrations/2_mixed/migration.sql"}
 
 

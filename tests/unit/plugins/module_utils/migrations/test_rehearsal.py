@@ -10,7 +10,10 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core.errors imp
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Waiter
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations import history
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations.migration import Migration
-from ansible_collections.storefront.runbook.plugins.module_utils.migrations.rehearsal import Rehearsal, refuse_another_state
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.rehearsal import (
+    Rehearsal,
+    refuse_another_state,
+)
 from psycopg2 import errors
 
 from tests.unit.plugins.fake_postgres import FakePostgres
@@ -29,7 +32,11 @@ def scratch(clock: Clock) -> FakePostgres:
 
     def run() -> list[tuple[object, ...]]:
         clock.sleep(3)
-        return [(1, "RowExclusiveLock", None, None, None), (99, "AccessExclusiveLock", None, None, None), (ROWS[0], None, *ROWS[1:])]
+        return [
+            (1, "RowExclusiveLock", None, None, None),
+            (99, "AccessExclusiveLock", None, None, None),
+            (ROWS[0], None, *ROWS[1:]),
+        ]
 
     database.answers = {
         TWO.sql: run,
@@ -43,7 +50,9 @@ def scratch(clock: Clock) -> FakePostgres:
 
 def rehearse(scratch: FakePostgres, clock: Clock, *migrations: Migration) -> Rehearsal:
     waiter = Waiter(sleep=clock.sleep, clock=clock)
-    rehearsal = Rehearsal(scratch, FakePostgres(), waiter, schema="public", settings={"lock_timeout": 5.0, "statement_timeout": 0.0})
+    rehearsal = Rehearsal(
+        scratch, FakePostgres(), waiter, schema="public", settings={"lock_timeout": 5.0, "statement_timeout": 0.0}
+    )
     rehearsal.apply(lambda: history.read_state(scratch, migrations, "public"))
     return rehearsal
 
@@ -54,8 +63,11 @@ def test_a_migration_is_told_with_its_time_its_locks_and_its_rows(scratch: FakeP
             "name": "2_two",
             "seconds": 3.0,
             "transaction": True,
-            "locks": [{"relation": "public.one", "kind": "table", "mode": "RowExclusiveLock", "blocks": []}],  # what was not there before is left out
-            "tables": [{"name": "public.one", "rows_before": 5, "rows_after": 5, "inserted": 0, "updated": 5, "deleted": 0}],
+            # what was not there before is left out
+            "locks": [{"relation": "public.one", "kind": "table", "mode": "RowExclusiveLock", "blocks": []}],
+            "tables": [
+                {"name": "public.one", "rows_before": 5, "rows_after": 5, "inserted": 0, "updated": 5, "deleted": 0}
+            ],
         }
     ]
     assert clock.sleeps[0] == 0.1  # until what was counted before is handed on
@@ -81,7 +93,9 @@ def test_a_failure_says_that_it_was_a_rehearsal(scratch: FakePostgres, clock: Cl
         raise errors.UndefinedTable('relation "one" does not exist')
 
     scratch.answers[TWO.sql] = refuse
-    with pytest.raises(MigrationFailed, match=r"^In the rehearsal, which leaves production as it is: The migration 2_two failed") as failed:
+    with pytest.raises(
+        MigrationFailed, match=r"^In the rehearsal, which leaves production as it is: The migration 2_two failed"
+    ) as failed:
         rehearse(scratch, clock, ONE, TWO)
     assert failed.value.details["message"].startswith("In the rehearsal")
     assert failed.value.result["rehearsed"] == []

@@ -38,7 +38,12 @@ def database() -> FakePostgres:
 @pytest.fixture
 def resolve(database: FakePostgres) -> Resolve:
     def mark(state: str, name: str | None = None, *migrations: Migration, reason: str | None = None) -> list[str]:
-        return write(database, lambda: marks_for(database, migrations or [ONE, TWO, THREE], "public", state=state, name=name, reason=reason))
+        return write(
+            database,
+            lambda: marks_for(
+                database, migrations or [ONE, TWO, THREE], "public", state=state, name=name, reason=reason
+            ),
+        )
 
     return mark
 
@@ -49,20 +54,26 @@ def noted(database: FakePostgres, migration: Migration) -> dict[str, Any]:
 
 
 class TestApplied:
-    def test_what_was_completed_by_hand_is_marked_and_its_failed_row_ends(self, database: FakePostgres, resolve: Resolve) -> None:
+    def test_what_was_completed_by_hand_is_marked_and_its_failed_row_ends(
+        self, database: FakePostgres, resolve: Resolve
+    ) -> None:
         database.begun(TWO, logs=with_note("gone", noted(database, TWO)))
         database.there |= TWO_IS_THERE
         assert resolve("resolved_applied", "2_two") == ["2_two"]
         assert database.outcomes() == [("1_one", "applied"), ("2_two", "rolled back"), ("2_two", "applied")]
         assert resolve("resolved_applied", "2_two") == []
 
-    def test_what_is_there_proves_nothing_where_the_state_before_was_not_noted(self, database: FakePostgres, resolve: Resolve) -> None:
+    def test_what_is_there_proves_nothing_where_the_state_before_was_not_noted(
+        self, database: FakePostgres, resolve: Resolve
+    ) -> None:
         database.begun(TWO, logs="gone")
         database.there |= TWO_IS_THERE
         for state in ("resolved_applied", "resolved_rolled_back"):
             with pytest.raises(ConfigError, match="the state before it was not noted"):
                 resolve(state, "2_two")
-        assert resolve("resolved_applied", "2_two", reason="Completed by hand, see the journal of 2 February") == ["2_two"]
+        assert resolve("resolved_applied", "2_two", reason="Completed by hand, see the journal of 2 February") == [
+            "2_two"
+        ]
         assert database.outcomes() == [("1_one", "applied"), ("2_two", "rolled back"), ("2_two", "applied")]
 
     def test_what_was_made_by_hand_before_any_try_is_marked(self, database: FakePostgres, resolve: Resolve) -> None:
@@ -84,7 +95,9 @@ class TestApplied:
             resolve("resolved_applied", "3_three")
 
     def test_a_name_that_the_release_lacks_is_refused(self, resolve: Resolve) -> None:
-        with pytest.raises(ConfigError, match=r"no migration '2_tow'\. Its last ones are 1_one, 2_two, 3_three") as refused:
+        with pytest.raises(
+            ConfigError, match=r"no migration '2_tow'\. Its last ones are 1_one, 2_two, 3_three"
+        ) as refused:
             resolve("resolved_applied", "2_tow")
         assert refused.value.details["code"] == "P3017"
 
@@ -114,11 +127,15 @@ class TestRolledBack:
             resolve("resolved_rolled_back", name)
         assert refused.value.details["code"] == code
 
-    def test_what_the_release_has_no_file_of_is_judged_by_the_note_of_it(self, database: FakePostgres, resolve: Resolve) -> None:
+    def test_what_the_release_has_no_file_of_is_judged_by_the_note_of_it(
+        self, database: FakePostgres, resolve: Resolve
+    ) -> None:
         database.begun(TWO, logs=with_note("gone", noted(database, TWO)))
         assert resolve("resolved_rolled_back", "2_two", ONE) == ["2_two"]
 
-    def test_what_the_release_has_no_file_of_and_nobody_noted_takes_a_reason(self, database: FakePostgres, resolve: Resolve) -> None:
+    def test_what_the_release_has_no_file_of_and_nobody_noted_takes_a_reason(
+        self, database: FakePostgres, resolve: Resolve
+    ) -> None:
         database.begun(TWO, logs="gone")
         with pytest.raises(ConfigError, match="the state before it was not noted") as refused:
             resolve("resolved_rolled_back", "2_two", ONE)
@@ -140,7 +157,9 @@ class TestBaselined:
             resolve("baselined")
 
     def test_a_schema_that_lacks_what_they_make_is_refused(self, database: FakePostgres, resolve: Resolve) -> None:
-        with pytest.raises(ConfigError, match=r"not what 3_three leaves: the table two, the column one\.two, the table three is not so"):
+        with pytest.raises(
+            ConfigError, match=r"not what 3_three leaves: the table two, the column one\.two, the table three is not so"
+        ):
             resolve("baselined")
         assert database.rows is None
 
@@ -150,7 +169,9 @@ class TestBaselined:
             resolve("baselined")
 
 
-def test_nothing_is_marked_while_somebody_migrates_or_when_a_write_fails(database: FakePostgres, resolve: Resolve) -> None:
+def test_nothing_is_marked_while_somebody_migrates_or_when_a_write_fails(
+    database: FakePostgres, resolve: Resolve
+) -> None:
     database.begun(TWO, logs="gone")
     database.refuses("SELECT pg_advisory_lock(%s)", errors.LockNotAvailable("canceling statement due to lock timeout"))
     with pytest.raises(MigrationFailed, match="Another migration runs"):

@@ -9,7 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import LeaseLost, MigrationFailed, WaitTimeout
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import (
+    LeaseLost,
+    MigrationFailed,
+    WaitTimeout,
+)
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Waiter
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations import history
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations.runner_builtin import LOCK, Builtin
@@ -53,24 +57,40 @@ def told(server: FakePostgres, *beginnings: str) -> list[str]:
     return [beginning for statement in server.sent for beginning in beginnings if statement.startswith(beginning)]
 
 
-def test_each_file_is_sent_whole_between_the_begin_and_the_end_of_its_row_under_prismas_lock(server: FakePostgres, migrate: Migrate) -> None:
+def test_each_file_is_sent_whole_between_the_begin_and_the_end_of_its_row_under_prismas_lock(
+    server: FakePostgres, migrate: Migrate
+) -> None:
     assert migrate(ONE, TWO) == ["1_one", "2_two"]
     each = [BEGIN, "file", FINISH]
-    words = [word.replace(ONE.sql, "file").replace(TWO.sql, "file") for word in told(server, TAKE, BEGIN, ONE.sql, TWO.sql, FINISH, GIVE_BACK)]
+    words = [
+        word.replace(ONE.sql, "file").replace(TWO.sql, "file")
+        for word in told(server, TAKE, BEGIN, ONE.sql, TWO.sql, FINISH, GIVE_BACK)
+    ]
     assert words == [TAKE, *each, *each, GIVE_BACK]
-    assert [(row.name, row.checksum, row.logs) for row in server.table()] == [("1_one", ONE.checksum, None), ("2_two", TWO.checksum, None)]
+    assert [(row.name, row.checksum, row.logs) for row in server.table()] == [
+        ("1_one", ONE.checksum, None),
+        ("2_two", TWO.checksum, None),
+    ]
     assert LOCK == 72707369
 
 
 def test_prismas_table_is_made_before_the_first_migration_and_not_again(server: FakePostgres, migrate: Migrate) -> None:
     migrate(ONE)
     migrate(ONE, TWO)
-    assert told(server, "CREATE TABLE _prisma_migrations", ONE.sql, TWO.sql) == ["CREATE TABLE _prisma_migrations", ONE.sql, TWO.sql]
+    assert told(server, "CREATE TABLE _prisma_migrations", ONE.sql, TWO.sql) == [
+        "CREATE TABLE _prisma_migrations",
+        ONE.sql,
+        TWO.sql,
+    ]
 
 
-def test_a_file_that_fails_keeps_its_row_and_its_logs_and_stops_those_after_it(server: FakePostgres, migrate: Migrate) -> None:
+def test_a_file_that_fails_keeps_its_row_and_its_logs_and_stops_those_after_it(
+    server: FakePostgres, migrate: Migrate
+) -> None:
     server.refuses(TWO.sql, errors.UndefinedTable('relation "one" does not exist'))
-    with pytest.raises(MigrationFailed, match=r'2_two failed \(migration\.sql\): relation "one" does not exist') as failed:
+    with pytest.raises(
+        MigrationFailed, match=r'2_two failed \(migration\.sql\): relation "one" does not exist'
+    ) as failed:
         migrate(ONE, TWO, APART)
     assert (failed.value.details["code"], failed.value.result["applied"]) == ("P3018", ["1_one"])
     assert server.outcomes() == [("1_one", "applied"), ("2_two", "failed")]
@@ -78,7 +98,9 @@ def test_a_file_that_fails_keeps_its_row_and_its_logs_and_stops_those_after_it(s
     assert told(server, APART.sql, GIVE_BACK) == [GIVE_BACK]
 
 
-def test_a_file_that_leaves_its_transaction_open_is_rolled_back_and_failed(server: FakePostgres, migrate: Migrate) -> None:
+def test_a_file_that_leaves_its_transaction_open_is_rolled_back_and_failed(
+    server: FakePostgres, migrate: Migrate
+) -> None:
     server.info.transaction_status = extensions.TRANSACTION_STATUS_INTRANS
     with pytest.raises(MigrationFailed, match="leaves its transaction open"):
         migrate(ONE)
@@ -86,7 +108,9 @@ def test_a_file_that_leaves_its_transaction_open_is_rolled_back_and_failed(serve
     assert server.outcomes() == [("1_one", "failed")]
 
 
-def test_a_lock_that_does_not_come_is_tried_for_as_often_as_was_asked_and_each_try_is_noted_as_undone(server: FakePostgres, migrate: Migrate) -> None:
+def test_a_lock_that_does_not_come_is_tried_for_as_often_as_was_asked_and_each_try_is_noted_as_undone(
+    server: FakePostgres, migrate: Migrate
+) -> None:
     server.refuses(ONE.sql, errors.LockNotAvailable("canceling statement due to lock timeout"))
     with pytest.raises(MigrationFailed, match="waited 3 times for a lock, each time for 5 s") as failed:
         migrate(ONE, lock_retries=2)
@@ -103,7 +127,9 @@ def test_a_file_that_may_be_half_applied_is_not_tried_again(server: FakePostgres
 
 def test_somebody_else_who_migrates_is_named_and_nothing_is_changed(server: FakePostgres, migrate: Migrate) -> None:
     server.refuses(TAKE, errors.LockNotAvailable("canceling statement due to lock timeout"))
-    with pytest.raises(MigrationFailed, match=r"pid 4242 \(prisma, connected since .*pg_terminate_backend\(4242\)") as refused:
+    with pytest.raises(
+        MigrationFailed, match=r"pid 4242 \(prisma, connected since .*pg_terminate_backend\(4242\)"
+    ) as refused:
         migrate(ONE)
     assert refused.value.details["code"] == "P1002"
     assert told(server, BEGIN, ONE.sql) == []

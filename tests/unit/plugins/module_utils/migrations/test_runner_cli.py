@@ -107,10 +107,20 @@ def deploy(shop: Path, node: Path, script: str, timeout: float = 30) -> tuple[in
 
 
 def test_the_url_is_in_the_environment_alone_and_downloads_lead_nowhere(shop: Path, node: Path) -> None:
-    code, said = deploy(shop, node, 'echo "args: $*"; [ "$DATABASE_URL" = "$DIRECT_URL" ] && echo "same"; echo "$PRISMA_ENGINES_MIRROR"; pwd; exit 3')
+    code, said = deploy(
+        shop,
+        node,
+        'echo "args: $*"; [ "$DATABASE_URL" = "$DIRECT_URL" ] && echo "same"; echo "$PRISMA_ENGINES_MIRROR"; pwd;'
+        " exit 3",
+    )
     script = shop / "apps" / "backend" / "node_modules" / "prisma" / "build" / "index.js"
     assert code == 3
-    assert said.splitlines() == [f"args: {script} migrate deploy", "same", "http://127.0.0.1:9", str(shop / "apps" / "backend")]
+    assert said.splitlines() == [
+        f"args: {script} migrate deploy",
+        "same",
+        "http://127.0.0.1:9",
+        str(shop / "apps" / "backend"),
+    ]
 
 
 def test_what_it_prints_is_returned_without_the_password(shop: Path, node: Path) -> None:

@@ -10,7 +10,10 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core.errors imp
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Waiter
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations.history import State, inspect
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations.migration import Migration
-from ansible_collections.storefront.runbook.plugins.module_utils.migrations.runner_elsewhere import await_applied, failure
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.runner_elsewhere import (
+    await_applied,
+    failure,
+)
 
 from tests.unit.plugins.fake_postgres import NOW, FakePostgres
 from tests.unit.support import Clock
@@ -19,7 +22,9 @@ ONE, TWO = Migration("1_one", "CREATE TABLE one (id int);"), Migration("2_two", 
 
 
 def wait(database: FakePostgres, clock: Clock, timeout: float = 60) -> State:
-    return await_applied(lambda: inspect(database, [ONE, TWO]), [ONE, TWO], Waiter(timeout=timeout, sleep=clock.sleep, clock=clock))
+    return await_applied(
+        lambda: inspect(database, [ONE, TWO]), [ONE, TWO], Waiter(timeout=timeout, sleep=clock.sleep, clock=clock)
+    )
 
 
 def test_what_the_platform_applies_meanwhile_is_waited_for(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,7 +48,9 @@ def test_what_never_comes_is_named(clock: Clock) -> None:
 def test_what_failed_there_is_a_failed_migration_with_what_to_do(clock: Clock) -> None:
     database = FakePostgres(ONE)
     database.begun(TWO, logs="Database error code: 42P07")
-    with pytest.raises(MigrationFailed, match=r"2_two failed.*undid it.*Whoever migrates wrote: Database error code: 42P07") as failed:
+    with pytest.raises(
+        MigrationFailed, match=r"2_two failed.*undid it.*Whoever migrates wrote: Database error code: 42P07"
+    ) as failed:
         wait(database, clock)
     assert failed.value.details["code"] == "P3018"
     assert failed.value.result["unresolved"][0]["resolve"] == "rolled-back"

@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
-from ansible_collections.storefront.runbook.plugins.module_utils.migrations.second_migrator import refuse_second_migrator, second_migrator, shown
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.second_migrator import (
+    refuse_second_migrator,
+    second_migrator,
+    shown,
+)
 
 MIGRATES = [
     "npx prisma migrate deploy",
@@ -50,26 +54,37 @@ def test_a_command_does_not_migrate(command: str) -> None:
     assert second_migrator([command]) is None
 
 
-@pytest.mark.parametrize("command", ["npm start", "npm run start", "yarn start", "pnpm run --silent start", "npm --prefix . run start"])
+@pytest.mark.parametrize(
+    "command", ["npm start", "npm run start", "yarn start", "pnpm run --silent start", "npm --prefix . run start"]
+)
 def test_the_scripts_of_package_json_are_followed(command: str) -> None:
     deploys = {"start": "npm run migrate && node server.js", "migrate": "prisma migrate deploy"}
-    assert "prisma migrate deploy, by the script migrate of package.json, by the script start" in str(second_migrator([command], deploys))
+    assert "prisma migrate deploy, by the script migrate of package.json, by the script start" in str(
+        second_migrator([command], deploys)
+    )
     assert second_migrator([command], {"start": "node server.js", "migrate": "prisma migrate deploy"}) is None
 
 
 def test_a_hook_before_a_script_counts_and_a_script_that_calls_itself_ends() -> None:
-    assert "by the script prestart" in str(second_migrator(["npm start"], {"prestart": "prisma db push", "start": "node server.js"}))
+    assert "by the script prestart" in str(
+        second_migrator(["npm start"], {"prestart": "prisma db push", "start": "node server.js"})
+    )
     assert second_migrator(["npm start"], {"start": "npm start"}) is None
 
 
 @pytest.fixture
 def release(tmp_path: Path) -> Path:
-    (tmp_path / "package.json").write_text(json.dumps({"scripts": {"start": "prisma migrate deploy && node server.js"}}))
+    (tmp_path / "package.json").write_text(
+        json.dumps({"scripts": {"start": "prisma migrate deploy && node server.js"}})
+    )
     return tmp_path
 
 
 def test_two_migrators_and_none_are_refused(release: Path) -> None:
-    with pytest.raises(ConfigError, match=r"Two would migrate .*runner: builtin.*'npm start' runs prisma migrate deploy, by the script start"):
+    with pytest.raises(
+        ConfigError,
+        match=r"Two would migrate .*runner: builtin.*'npm start' runs prisma migrate deploy, by the script start",
+    ):
         refuse_second_migrator(["npm start"], "builtin", release)
     with pytest.raises(ConfigError, match=r"Nobody would migrate the database: .*'node server.js'"):
         refuse_second_migrator(["node server.js"], "platform", release)
@@ -91,8 +106,14 @@ def test_a_package_json_that_cannot_be_read_is_refused(release: Path) -> None:
 
 
 def test_what_a_command_holds_of_secrets_is_not_shown() -> None:
-    command = "DATABASE_URL='postgres://a:sesame@h/d' TOKEN=\"open it\" npx prisma migrate deploy --url postgres://a:sesame@h/d --schema=prisma/schema.prisma"
-    assert shown(command) == "'DATABASE_URL=… TOKEN=… npx prisma migrate deploy --url postgres://…@h/d --schema=prisma/schema.prisma'"
+    command = (
+        "DATABASE_URL='postgres://a:sesame@h/d' TOKEN=\"open it\" npx prisma migrate deploy --url"
+        " postgres://a:sesame@h/d --schema=prisma/schema.prisma"
+    )
+    assert (
+        shown(command)
+        == "'DATABASE_URL=… TOKEN=… npx prisma migrate deploy --url postgres://…@h/d --schema=prisma/schema.prisma'"
+    )
 
 
 DEPLOY = "prisma migrate deploy"
@@ -201,20 +222,39 @@ def workspace(tmp_path: Path) -> Path:
     """A release with every kind of place that keeps commands."""
     files = {
         "package.json": {
-            "scripts": {**PACKAGE, "wired": "wireit", "checked": "run-s db:generate check", "check": "node scripts/check-db.js"},
-            "wireit": {"wired": {"dependencies": ["fine:a", {"script": "deep"}]}, "deep": {"command": "npm run db:deploy"}},
+            "scripts": {
+                **PACKAGE,
+                "wired": "wireit",
+                "checked": "run-s db:generate check",
+                "check": "node scripts/check-db.js",
+            },
+            "wireit": {
+                "wired": {"dependencies": ["fine:a", {"script": "deep"}]},
+                "deep": {"command": "npm run db:deploy"},
+            },
         },
         "apps/api/package.json": {"scripts": {"only-in-the-api": DEPLOY, "build": "tsc"}},
-        "apps/api/project.json": {"targets": {"release": {"executor": "nx:run-commands", "options": {"commands": ["tsc", "npm run db:deploy"]}}}},
+        "apps/api/project.json": {
+            "targets": {
+                "release": {"executor": "nx:run-commands", "options": {"commands": ["tsc", "npm run db:deploy"]}}
+            }
+        },
         "apps/api/node_modules/x/package.json": {"scripts": {"start": DEPLOY}},
         "turbo.json": {"tasks": {"start": {"dependsOn": ["^build", "db:deploy"]}, "build": {"dependsOn": ["^build"]}}},
-        "Makefile": "release: build db\n\t@node server.js\n\ndb:\n\tnpm run db:deploy\n\nbuild:\n\ttsc\n\nclean:\n\trm -rf dist\nX := y\n",
+        "Makefile": (
+            "release: build db\n\t@node server.js\n\ndb:\n\tnpm run db:deploy\n\nbuild:\n\ttsc\n\nclean:\n\trm -rf"
+            " dist\nX := y\n"
+        ),
         "scripts/start.sh": "#!/bin/sh\nset -e\n# waits\nnpm run db:deploy\nexec node server.js\n",
         "scripts/entrypoint": "#!/usr/bin/env bash\nnpx prisma migrate deploy\n",
         "scripts/harmless.sh": "#!/bin/sh\n# npx prisma migrate deploy\nnode server.js\n",
-        "scripts/check-db.js": "const { execSync } = require('child_process');\nexecSync('npx prisma migrate deploy');\n",
+        "scripts/check-db.js": (
+            "const { execSync } = require('child_process');\nexecSync('npx prisma migrate deploy');\n"
+        ),
         "scripts/spawn.ts": "spawnSync('prisma', ['migrate', 'deploy'], { stdio: 'inherit' })\n",
-        "scripts/reads.js": "const { PrismaClient } = require('@prisma/client'); // migrates nothing, deploys nothing\n",
+        "scripts/reads.js": (
+            "const { PrismaClient } = require('@prisma/client'); // migrates nothing, deploys nothing\n"
+        ),
     }
     for name, content in files.items():
         path = tmp_path / "release" / name
@@ -237,13 +277,22 @@ def test_a_script_that_runs_none_that_migrates_is_none(workspace: Path, command:
 
 
 def test_the_chain_is_named(workspace: Path) -> None:
-    with pytest.raises(ConfigError, match=r"by the script db:deploy of package\.json, by the script two of package\.json, by the script one of package\.json"):
+    with pytest.raises(
+        ConfigError,
+        match=(
+            r"by the script db:deploy of package\.json, by the script two of package\.json, by the script one of"
+            r" package\.json"
+        ),
+    ):
         refuse_second_migrator(["npm run one"], "cli", workspace)
 
 
 DECLARED = {
     "Procfile": "web: node server.js\nrelease: npm run db:deploy\n",
-    "Dockerfile": 'FROM node\nCMD ["npm", "run", "db:deploy"]\nFROM node\nRUN npm ci\nENTRYPOINT ["sh", "-c", "npm run db:deploy && node server.js"]\n',
+    "Dockerfile": (
+        'FROM node\nCMD ["npm", "run", "db:deploy"]\nFROM node\nRUN npm ci\nENTRYPOINT ["sh", "-c", "npm run db:deploy'
+        ' && node server.js"]\n'
+    ),
     "railway.json": '{"deploy": {"preDeployCommand": ["npm run db:deploy"]}}',
     "railway.toml": '[deploy]\npreDeployCommand = "npm run db:deploy"\n',
     "render.yaml": "services:\n  - type: web\n    preDeployCommand: npm run db:deploy\n",
@@ -255,14 +304,19 @@ DECLARED = {
 @pytest.mark.parametrize("name", DECLARED)
 def test_what_the_release_tells_its_platform_counts_too(workspace: Path, name: str) -> None:
     (workspace / name).write_text(DECLARED[name])
-    with pytest.raises(ConfigError, match=f"{name} of the release, whose command .* runs prisma migrate deploy, by the script db:deploy"):
+    with pytest.raises(
+        ConfigError,
+        match=f"{name} of the release, whose command .* runs prisma migrate deploy, by the script db:deploy",
+    ):
         refuse_second_migrator(["node server.js"], "builtin", workspace)
     refuse_second_migrator(["node server.js"], "platform", workspace)
 
 
 def test_many_scripts_that_all_call_each_other_end(tmp_path: Path) -> None:
     names = [f"s{number}" for number in range(60)]
-    (tmp_path / "package.json").write_text(json.dumps({"scripts": {name: "run-s " + " ".join(names) for name in names}}))
+    (tmp_path / "package.json").write_text(
+        json.dumps({"scripts": {name: "run-s " + " ".join(names) for name in names}})
+    )
     refuse_second_migrator(["npm run s1"], "builtin", tmp_path)
 
 

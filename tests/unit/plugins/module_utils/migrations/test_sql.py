@@ -50,18 +50,28 @@ def test_a_statement_is_called_what_sql_calls_it(script: str, command: str) -> N
 
 
 def test_functions_are_found_at_any_depth() -> None:
-    assert functions_in(parse_sql("SELECT (lower(a) || pg_catalog.now()::text) FROM f(random())")[0].stmt) == {"lower", "now", "f", "random"}
+    assert functions_in(parse_sql("SELECT (lower(a) || pg_catalog.now()::text) FROM f(random())")[0].stmt) == {
+        "lower",
+        "now",
+        "f",
+        "random",
+    }
 
 
 def test_a_write_inside_of_a_query_is_found_and_the_query_itself_is_none() -> None:
-    hidden, plain = (parse_sql(script)[0].stmt for script in ("WITH gone AS (DELETE FROM n RETURNING id) SELECT 1", "DELETE FROM n"))
+    hidden, plain = (
+        parse_sql(script)[0].stmt for script in ("WITH gone AS (DELETE FROM n RETURNING id) SELECT 1", "DELETE FROM n")
+    )
     assert writes_inside(hidden)
     assert not writes_inside(plain)
     assert not contains(plain, type(plain))
 
 
 def test_the_relations_of_a_file_are_named_once_and_quoted() -> None:
-    script = 'UPDATE s."Item" SET a = 1; INSERT INTO b SELECT * FROM c JOIN s."Item" USING (id); DROP TABLE d, s.e; DROP INDEX f;'
+    script = (
+        'UPDATE s."Item" SET a = 1; INSERT INTO b SELECT * FROM c JOIN s."Item" USING (id); DROP TABLE d, s.e; DROP'
+        " INDEX f;"
+    )
     assert relations_in(script) == ['"b"', '"c"', '"d"', '"s"."Item"', '"s"."e"']
     assert relations_in("not SQL") == []
 
@@ -75,5 +85,11 @@ from ansible_collections.storefront.runbook.plugins.module_utils.migrations impo
 (verdict,) = classify.classify(["SELECT 1"])
 print(verdict.classes, verdict.atomic, sql.relations_in("SELECT 1"), dict(traces.Traces(["SELECT 1"])))
 """
-    done = subprocess.run([sys.executable, "-c", script], env={"PYTHONPATH": ":".join(sys.path)}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.stdout == "['contract', 'unknown'] None [] {}\n", done.stderr

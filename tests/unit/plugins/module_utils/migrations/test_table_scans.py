@@ -14,11 +14,19 @@ LONG = {
     "CREATE INDEX i ON old (a)": "builds an index on old",
     "ALTER TABLE old ALTER a TYPE bigint": "changes the type of old.a",
     "ALTER TABLE old ALTER a SET NOT NULL": "reads all of old",
-    "ALTER TABLE old ADD a uuid DEFAULT gen_random_uuid()": "adds the column old.a with a value of its own for each row",
-    "ALTER TABLE old ADD a text DEFAULT (random() * 2)::text": "adds the column old.a with a value of its own for each row",
+    "ALTER TABLE old ADD a uuid DEFAULT gen_random_uuid()": (
+        "adds the column old.a with a value of its own for each row"
+    ),
+    "ALTER TABLE old ADD a text DEFAULT (random() * 2)::text": (
+        "adds the column old.a with a value of its own for each row"
+    ),
     "ALTER TABLE old ADD a bigserial": "adds the column old.a with a value of its own for each row",
-    "ALTER TABLE old ADD a int GENERATED ALWAYS AS IDENTITY": "adds the column old.a with a value of its own for each row",
-    "ALTER TABLE old ADD a int GENERATED ALWAYS AS (b + 1) STORED": "adds the column old.a with a value of its own for each row",
+    "ALTER TABLE old ADD a int GENERATED ALWAYS AS IDENTITY": (
+        "adds the column old.a with a value of its own for each row"
+    ),
+    "ALTER TABLE old ADD a int GENERATED ALWAYS AS (b + 1) STORED": (
+        "adds the column old.a with a value of its own for each row"
+    ),
     "ALTER TABLE old ADD a int CHECK (a > 0)": "checks all of old for a constraint",
     "ALTER TABLE old ADD a int UNIQUE": "builds an index on old for a constraint",
     "ALTER TABLE old ADD a int DEFAULT 1 REFERENCES other (id)": "checks all of old for a foreign key",
@@ -59,7 +67,12 @@ SHORT = [
 
 
 def waits(script: str) -> list[str]:
-    return [reason for statement in parse_sql(script) for reason, waits_alone in long_work(Schema(), statement.stmt) if waits_alone]
+    return [
+        reason
+        for statement in parse_sql(script)
+        for reason, waits_alone in long_work(Schema(), statement.stmt)
+        if waits_alone
+    ]
 
 
 @pytest.mark.parametrize("script", LONG)

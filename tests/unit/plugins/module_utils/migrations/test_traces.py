@@ -22,10 +22,16 @@ LEFT = {
     "DROP TABLE a, b": {"the table a": False, "the table b": False},
     "DROP INDEX i": {"the index i": False},
     "CREATE TABLE a (id int); CREATE INDEX i ON a (id); ALTER TABLE a ADD b int; DROP TABLE a": {"the table a": False},
-    "ALTER TABLE a ADD b int; CREATE INDEX i ON a (b); ALTER TABLE a ADD CONSTRAINT c UNIQUE (b); ALTER TABLE a DROP b": {"the column a.b": False},
+    "ALTER TABLE a ADD b int; CREATE INDEX i ON a (b); ALTER TABLE a ADD CONSTRAINT c UNIQUE (b); ALTER TABLE a DROP b": {  # noqa: E501
+        "the column a.b": False
+    },
     "CREATE TABLE a (id int); ALTER TABLE a RENAME TO b": {"the table a": False, "the table b": True},
     "ALTER TABLE a RENAME b TO c": {"the column a.b": False, "the column a.c": True},
-    "ALTER TYPE t RENAME TO u; ALTER TYPE t_new RENAME TO t; DROP TYPE u": {"the type t": True, "the type u": False, "the type t_new": False},
+    "ALTER TYPE t RENAME TO u; ALTER TYPE t_new RENAME TO t; DROP TYPE u": {
+        "the type t": True,
+        "the type u": False,
+        "the type t_new": False,
+    },
     "ALTER INDEX s.i RENAME TO j": {"the index s.i": False, "the index s.j": True},
     "CREATE TABLE a (id int); DROP TABLE b CASCADE; CREATE TABLE c (id int)": {"the table c": True},
     "CREATE TABLE a (id int); DO $$ BEGIN END $$": {},
@@ -35,7 +41,9 @@ LEFT = {
     "CREATE TEMP TABLE a (id int)": {},
     "CREATE TABLE a (id int); ALTER TABLE a SET SCHEMA s; CREATE TABLE b (id int)": {"the table b": True},
     "SET search_path TO s; CREATE TABLE a (id int); CREATE TABLE s.b (id int)": {"the table s.b": True},
-    "SELECT set_config('search_path', '', false); CREATE TABLE a (id int); CREATE TABLE s.b (id int)": {"the table s.b": True},
+    "SELECT set_config('search_path', '', false); CREATE TABLE a (id int); CREATE TABLE s.b (id int)": {
+        "the table s.b": True
+    },
     "not SQL": {},
 }
 
@@ -53,6 +61,11 @@ def test_later_migrations_undo_what_earlier_ones_made() -> None:
 def test_the_catalogue_tells_for_and_against_and_an_invalid_index_both() -> None:
     database = FakePostgres()
     database.there = {"the table a": True, "the index i": None}
-    told = look_for(database, Traces(["CREATE TABLE a (id int); CREATE TABLE b (id int); CREATE INDEX i ON c (id); DROP TABLE d;"]))
-    assert [[str(trace) for trace in traces] for traces in told] == [["the table a", "the index i", "the table d"], ["the table b", "the index i"]]
+    told = look_for(
+        database, Traces(["CREATE TABLE a (id int); CREATE TABLE b (id int); CREATE INDEX i ON c (id); DROP TABLE d;"])
+    )
+    assert [[str(trace) for trace in traces] for traces in told] == [
+        ["the table a", "the index i", "the table d"],
+        ["the table b", "the index i"],
+    ]
     assert look_for(database, Traces([])) == ([], [])

@@ -8,7 +8,14 @@ from __future__ import annotations
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations.classify import described
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations.sql import parse_sql
-from ansible_collections.storefront.runbook.plugins.module_utils.migrations.types import BREAKS, CUTS, NOTHING, WIDER, Change, change_of
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.types import (
+    BREAKS,
+    CUTS,
+    NOTHING,
+    WIDER,
+    Change,
+    change_of,
+)
 
 CHANGES = {
     ("varchar(20)", "varchar(200)", ""): NOTHING,
@@ -55,7 +62,9 @@ CHANGES = {
 
 @pytest.mark.parametrize(("old", "new", "using"), CHANGES)
 def test_a_change_is_judged_by_both_types(old: str, new: str, using: str) -> None:
-    schema = described([f"CREATE TYPE mood AS ENUM ('a'); CREATE TYPE other_mood AS ENUM ('a'); CREATE TABLE t (a {old});"])
+    schema = described(
+        [f"CREATE TYPE mood AS ENUM ('a'); CREATE TYPE other_mood AS ENUM ('a'); CREATE TABLE t (a {old});"]
+    )
     (statement,) = parse_sql(f"ALTER TABLE t ALTER a TYPE {new}" + (f" USING {using}" if using else ""))
     assert change_of(schema, schema.named("t").column("a"), statement.stmt.cmds[0]) == CHANGES[old, new, using]
 

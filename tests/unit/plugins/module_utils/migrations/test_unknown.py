@@ -20,14 +20,22 @@ CONTRACT = Migration("4_contract", "\nALTER TABLE item DROP COLUMN a;")
 WHY_NOT = "it is not in v2 (known_from)"
 
 
-def ask(database: FakePostgres, *newer: Migration, known: bool = True) -> dict[str, tuple[str, bool | None, list[dict[str, Any]]]]:
+def ask(
+    database: FakePostgres, *newer: Migration, known: bool = True
+) -> dict[str, tuple[str, bool | None, list[dict[str, Any]]]]:
     state = inspect(database, [OLD])
     told = unknown_to_release(state, [OLD], [OLD, *newer] if known else None, WHY_NOT)
     return {entry["name"]: (entry["state"], entry["backward_compatible"], entry["reasons"]) for entry in told}
 
 
 def finding(name: str, line: int | None, reason: str, kind: str, statement: str | None) -> dict[str, Any]:
-    return {"class": kind, "file": f"prisma/migrations/{name}/migration.sql", "line": line, "statement": statement, "reason": reason}
+    return {
+        "class": kind,
+        "file": f"prisma/migrations/{name}/migration.sql",
+        "line": line,
+        "statement": statement,
+        "reason": reason,
+    }
 
 
 def test_what_a_newer_release_applied_is_judged_by_its_own_files_and_together() -> None:
@@ -35,7 +43,11 @@ def test_what_a_newer_release_applied_is_judged_by_its_own_files_and_together() 
     assert ask(database, EXPAND, BACKFILL, CONTRACT) == {
         "2_expand": ("applied", True, []),
         "3_backfill": ("applied", True, []),  # of a column that the older release does not know
-        "4_contract": ("applied", False, [finding("4_contract", 2, "drops the column item.a", "destructive", "ALTER TABLE")]),
+        "4_contract": (
+            "applied",
+            False,
+            [finding("4_contract", 2, "drops the column item.a", "destructive", "ALTER TABLE")],
+        ),
     }
 
 
@@ -46,7 +58,9 @@ def test_a_release_that_knows_all_has_nothing_unknown_however_much_is_pending() 
 
 def test_what_no_file_tells_is_not_known_and_says_why() -> None:
     database = FakePostgres(OLD, EXPAND, CONTRACT)
-    not_known = {name: ("applied", None, [finding(name, None, WHY_NOT, "unknown", None)]) for name in ("2_expand", "4_contract")}
+    not_known = {
+        name: ("applied", None, [finding(name, None, WHY_NOT, "unknown", None)]) for name in ("2_expand", "4_contract")
+    }
     assert ask(database, CONTRACT)["2_expand"] == not_known["2_expand"]
     assert ask(database, known=False) == not_known
 
@@ -59,7 +73,11 @@ def test_a_file_that_is_not_the_one_that_was_applied_tells_nothing() -> None:
 
 def test_one_that_failed_counts_by_what_it_may_have_left() -> None:
     database = FakePostgres(OLD)
-    undone, half, resolved = Migration("2_undone", "DROP TABLE item; SELECT 1/0;"), Migration("3_half", "BEGIN; DROP TABLE item; COMMIT; SELECT 1/0;"), EXPAND
+    undone, half, resolved = (
+        Migration("2_undone", "DROP TABLE item; SELECT 1/0;"),
+        Migration("3_half", "BEGIN; DROP TABLE item; COMMIT; SELECT 1/0;"),
+        EXPAND,
+    )
     database.begun(undone, logs="division by zero")
     database.begun(half, logs="gone")
     database.begun(resolved, rolled_back_at=NOW)

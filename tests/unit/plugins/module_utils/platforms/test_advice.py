@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What each vendor's errors advise: each terminal word has a remedy, and what no vendor has said is no reason to look at a token."""
+"""What each vendor's errors advise: each terminal word has a remedy, and what no vendor has said is no
+reason to look at a token.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,11 @@ from ansible_collections.storefront.runbook.plugins.modules import slack_message
 from tests.unit.plugins.modules.test_addresses import APIS
 from tests.unit.support import Answer, FakeVendor, reply, run_module
 
-TABLES = [import_module(found.name) for found in pkgutil.walk_packages(platforms.__path__, f"{platforms.__name__}.") if found.name.endswith(".states")]
+TABLES = [
+    import_module(found.name)
+    for found in pkgutil.walk_packages(platforms.__path__, f"{platforms.__name__}.")
+    if found.name.endswith(".states")
+]
 
 
 def test_each_vendor_with_states_is_here() -> None:
@@ -40,7 +46,13 @@ def test_there_is_advice_for_known_words_alone(table: ModuleType) -> None:
 
 
 def nginx() -> Answer:
-    return reply(404, text="<html><head><title>404 Not Found</title></head><body><center><h1>404 Not Found</h1></center><hr>nginx</body></html>")
+    return reply(
+        404,
+        text=(
+            "<html><head><title>404 Not Found</title></head><body><center><h1>404 Not"
+            " Found</h1></center><hr>nginx</body></html>"
+        ),
+    )
 
 
 def express() -> Answer:
@@ -72,7 +84,9 @@ def login() -> Answer:
 
 
 @pytest.mark.parametrize("name", sorted(APIS))
-@pytest.mark.parametrize("answer", [nginx, express, spring, fastapi, nothing, forbidden, password, login], ids=lambda answer: answer.__name__)
+@pytest.mark.parametrize(
+    "answer", [nginx, express, spring, fastapi, nothing, forbidden, password, login], ids=lambda answer: answer.__name__
+)
 def test_an_answer_of_another_server_points_at_api_url(name: str, answer: object) -> None:
     module, params = APIS[name]
     with FakeVendor(lambda _request: answer()).installed():  # type: ignore[operator]
@@ -85,10 +99,22 @@ def test_an_answer_of_another_server_points_at_api_url(name: str, answer: object
     assert answer is not login or "login.test" in result["msg"]
 
 
-@pytest.mark.parametrize("answer", [nginx, nothing, forbidden, lambda: reply(404, text="no_service"), lambda: reply(403, text="invalid_token"), spring])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        nginx,
+        nothing,
+        forbidden,
+        lambda: reply(404, text="no_service"),
+        lambda: reply(403, text="invalid_token"),
+        spring,
+    ],
+)
 def test_a_deleted_webhook_is_no_question_of_a_token(answer: object) -> None:
     with FakeVendor(lambda _request: answer()).installed():  # type: ignore[operator]
-        result = run_module(slack_message, {"text": "new", "webhook_url": "https://hooks.slack.com/services/T0/B0/4711secret"})
+        result = run_module(
+            slack_message, {"text": "new", "webhook_url": "https://hooks.slack.com/services/T0/B0/4711secret"}
+        )
     assert result["failed"]
     assert "webhook" in result["msg"].lower()
     assert "Check the token" not in result["msg"]

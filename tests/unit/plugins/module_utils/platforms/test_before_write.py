@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every vendor's client asks the lease before each attempt of a write, and for no longer than it grants; a read is never held up by it."""
+"""Every vendor's client asks the lease before each attempt of a write, and for no longer than it grants; a
+read is never held up by it.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ Writes = Callable[[], Any]
 
 @dataclass
 class Lease:
-    """Held for ``looks`` looks, each of which grants ``seconds``. ``asked`` has what was asked for, ``ticks`` counts renewals in a wait."""
+    """Held for ``looks`` looks, each of which grants ``seconds``. ``asked`` has what was asked for,
+    ``ticks`` counts renewals in a wait.
+    """
 
     looks: int = 99
     seconds: float = 12.0

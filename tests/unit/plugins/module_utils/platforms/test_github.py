@@ -13,7 +13,13 @@ from ansible_collections.storefront.runbook.plugins.module_utils.platforms.githu
 
 from tests.unit.support import Clock, FakeVendor, answer_lost, reply
 
-WANTED: dict[str, Any] = {"ref": "v1.0.0", "task": "deploy", "environment": "production", "payload": {"record": "1"}, "required_contexts": []}
+WANTED: dict[str, Any] = {
+    "ref": "v1.0.0",
+    "task": "deploy",
+    "environment": "production",
+    "payload": {"record": "1"},
+    "required_contexts": [],
+}
 
 
 @pytest.fixture
@@ -29,11 +35,19 @@ def deployment(key: int, payload: Any) -> dict[str, Any]:
 
 
 def test_the_same_payload_is_the_same_deployment_however_github_gives_it(speak) -> None:
-    vendor = FakeVendor([reply(200, [deployment(3, "not json"), deployment(2, {"record": "2"}), deployment(1, '{"record": "1"}')])])
+    vendor = FakeVendor(
+        [reply(200, [deployment(3, "not json"), deployment(2, {"record": "2"}), deployment(1, '{"record": "1"}')])]
+    )
     assert speak(vendor).find_deployment(WANTED)["id"] == 1
     (request,) = vendor.requests
     assert request.path == "/repos/acme/shop/deployments"
-    assert request.query == {"ref": "v1.0.0", "task": "deploy", "environment": "production", "per_page": "100", "page": "1"}
+    assert request.query == {
+        "ref": "v1.0.0",
+        "task": "deploy",
+        "environment": "production",
+        "per_page": "100",
+        "page": "1",
+    }
     assert request.headers["X-GitHub-Api-Version"] == "2022-11-28"
 
 
@@ -42,7 +56,9 @@ def test_no_payload_is_an_empty_one(speak) -> None:
 
 
 def test_all_pages_are_looked_through(speak) -> None:
-    vendor = FakeVendor([reply(200, [deployment(key, {}) for key in range(100)]), reply(200, [deployment(200, {"record": "1"})])])
+    vendor = FakeVendor(
+        [reply(200, [deployment(key, {}) for key in range(100)]), reply(200, [deployment(200, {"record": "1"})])]
+    )
     assert speak(vendor).find_deployment(WANTED)["id"] == 200
     assert [request.query["page"] for request in vendor.requests] == ["1", "2"]
 
@@ -87,15 +103,28 @@ NEW_YEAR = "Thu, 01 Jan 2026 00:00:00 GMT"
         (reply(409, {"message": "Conflict"}), "Conflict. required_contexts requires nothing: wait until"),
         (reply(422, {"message": "No ref found for: v1.0.0"}), "Push the ref (v1.0.0) to acme/shop"),
         (
-            reply(422, {"message": "Validation Failed", "errors": [{"resource": "Deployment", "field": "ref", "code": "missing_field"}]}),
+            reply(
+                422,
+                {
+                    "message": "Validation Failed",
+                    "errors": [{"resource": "Deployment", "field": "ref", "code": "missing_field"}],
+                },
+            ),
             "Deployment ref missing",
         ),
         (reply(403, {"message": "Resource not accessible"}), "Check the token: it lacks the right"),
         (
-            reply(403, {"message": "API rate limit"}, headers={"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1767229200", "Date": NEW_YEAR}),
+            reply(
+                403,
+                {"message": "API rate limit"},
+                headers={"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1767229200", "Date": NEW_YEAR},
+            ),
             "(in 1 h): run it again then",
         ),
-        (reply(403, {"message": "You have exceeded a secondary rate limit"}, headers={"Retry-After": "600"}), "(in 10 min): run it again then"),
+        (
+            reply(403, {"message": "You have exceeded a secondary rate limit"}, headers={"Retry-After": "600"}),
+            "(in 10 min): run it again then",
+        ),
         (reply(500, text="oops"), "with 500: oops"),
     ],
 )

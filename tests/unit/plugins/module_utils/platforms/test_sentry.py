@@ -51,11 +51,16 @@ def link(cursor: str, results: bool) -> dict[str, str]:
 
 
 def test_a_deploy_is_looked_for_on_every_page(speak) -> None:
-    pages = [reply(200, [deploy("production", "b")], headers=link("0:100:0", True)), reply(200, [deploy("production", "a")], headers=link("0:200:0", False))]
+    pages = [
+        reply(200, [deploy("production", "b")], headers=link("0:100:0", True)),
+        reply(200, [deploy("production", "a")], headers=link("0:200:0", False)),
+    ]
     vendor = FakeVendor(pages)
     assert speak(vendor).find_deploy("v1", "production", "a")["id"] == "production-a"
     assert vendor.requests[1].query == {"cursor": "0:100:0"}
-    assert speak(FakeVendor([reply(200, [], headers=link("0:100:0", False))])).find_deploy("v1", "production", "a") is None
+    assert (
+        speak(FakeVendor([reply(200, [], headers=link("0:100:0", False))])).find_deploy("v1", "production", "a") is None
+    )
 
 
 def test_without_a_name_any_deploy_to_the_environment_is_the_one(speak) -> None:

@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ApiError, ConfigError, Unreachable
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.slack import Slack, Webhook, plain, webhook_path
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.slack import (
+    Slack,
+    Webhook,
+    plain,
+    webhook_path,
+)
 
 from tests.unit.support import Answer, Clock, FakeVendor, Request, answer_lost, reply
 
@@ -46,7 +51,11 @@ def test_a_word_that_is_not_known_is_told_as_it_is(speak) -> None:
 
 
 def test_a_full_channel_is_waited_for(speak, clock: Clock) -> None:
-    answers: list[Answer] = [reply(429, refused("ratelimited"), headers={"Retry-After": "7"}), reply(200, refused("rate_limited")), reply(200, DONE)]
+    answers: list[Answer] = [
+        reply(429, refused("ratelimited"), headers={"Retry-After": "7"}),
+        reply(200, refused("rate_limited")),
+        reply(200, DONE),
+    ]
     speak(FakeVendor(answers)).post(CHANNEL, "text", None, False)
     assert clock.sleeps[0] == 7
     assert 0.5 <= clock.sleeps[1] <= 1
@@ -67,7 +76,13 @@ def test_a_post_whose_answer_was_lost_is_not_sent_again_and_an_update_is(speak) 
 
 
 def test_a_message_is_found_in_its_thread(speak) -> None:
-    thread = {"ok": True, "messages": [{"ts": "1767225500.000100", "text": "first"}, {"ts": TS, "text": "a &lt; b &amp; <https://shop.example>"}]}
+    thread = {
+        "ok": True,
+        "messages": [
+            {"ts": "1767225500.000100", "text": "first"},
+            {"ts": TS, "text": "a &lt; b &amp; <https://shop.example>"},
+        ],
+    }
     vendor = FakeVendor([reply(200, thread)])
     assert speak(vendor).says(CHANNEL, TS) == "a < b & https://shop.example"
     assert vendor.requests[0].query == {"channel": CHANNEL, "ts": TS, "oldest": TS, "latest": TS, "inclusive": "true"}
@@ -78,7 +93,9 @@ def test_a_token_that_may_not_read_knows_nothing(speak, code: str) -> None:
     assert speak(FakeVendor([reply(200, refused(code))])).says(CHANNEL, TS) is None
 
 
-@pytest.mark.parametrize("answer", [refused("thread_not_found"), {"ok": True, "messages": [{"ts": "1767225500.000100", "text": "another"}]}])
+@pytest.mark.parametrize(
+    "answer", [refused("thread_not_found"), {"ok": True, "messages": [{"ts": "1767225500.000100", "text": "another"}]}]
+)
 def test_a_message_that_is_not_there_is_an_error(speak, answer: dict) -> None:
     vendor = FakeVendor(lambda request: reply(200, answer))
     with pytest.raises(ApiError, match=r"message_not_found. Leave ts out"):
@@ -121,7 +138,16 @@ def test_a_webhooks_address_is_in_no_error(clock: Clock, script: list[Answer], s
     assert "T0001" not in repr(caught.value.details)
 
 
-@pytest.mark.parametrize("url", ["", "hooks.slack.com/services/T/B/s3cr3t", "https://hooks.slack.com", "https://hooks.slack.com/a s3cr3t", "ftp://s3cr3t/x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "hooks.slack.com/services/T/B/s3cr3t",
+        "https://hooks.slack.com",
+        "https://hooks.slack.com/a s3cr3t",
+        "ftp://s3cr3t/x",
+    ],
+)
 def test_what_is_no_webhook_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(ConfigError, match="webhook_url is not the URL of a webhook") as caught:
         webhook_path(url)

@@ -13,13 +13,25 @@ from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connec
 
 def test_a_plain_url_has_prismas_defaults() -> None:
     database = parse_url("postgresql://shop:pw@db.example/shop")
-    assert (database.host, database.port, database.user, database.password, database.name) == ("db.example", 5432, "shop", "pw", "shop")
+    assert (database.host, database.port, database.user, database.password, database.name) == (
+        "db.example",
+        5432,
+        "shop",
+        "pw",
+        "shop",
+    )
     assert (database.schema, database.pooled, database.options, dict(database.settings)) == ("public", False, "", {})
 
 
 def test_credentials_and_names_are_decoded() -> None:
     database = parse_url("postgres://sh%40p:p%2Fw%3A%40%25@[::1]:6543/my%20shop")
-    assert (database.host, database.port, database.user, database.password, database.name) == ("::1", 6543, "sh@p", "p/w:@%", "my shop")
+    assert (database.host, database.port, database.user, database.password, database.name) == (
+        "::1",
+        6543,
+        "sh@p",
+        "p/w:@%",
+        "my shop",
+    )
 
 
 def test_what_only_prisma_knows_is_not_handed_to_libpq() -> None:
@@ -74,7 +86,9 @@ def test_the_direct_url_is_preferred_and_a_pooler_alone_is_refused() -> None:
 
 
 def test_railways_private_network_is_named_with_the_way_out() -> None:
-    error = _refusal(parse_url("postgresql://u:hunter2@postgres.railway.internal/railway"), "could not translate host name")
+    error = _refusal(
+        parse_url("postgresql://u:hunter2@postgres.railway.internal/railway"), "could not translate host name"
+    )
     assert isinstance(error, Unreachable)
     assert "private network" in str(error)
     assert "DATABASE_PUBLIC_URL" in str(error)
@@ -83,10 +97,16 @@ def test_railways_private_network_is_named_with_the_way_out() -> None:
 @pytest.mark.parametrize(
     ("said", "code"),
     [
-        ('connection to server at "h", port 5432 failed: FATAL:  password authentication failed for user "u"', "auth_failed"),
+        (
+            'connection to server at "h", port 5432 failed: FATAL:  password authentication failed for user "u"',
+            "auth_failed",
+        ),
         ('connection to server at "h", port 5432 failed: FATAL:  database "d" does not exist', "no_database"),
         ('connection to server at "h", port 5432 failed: Connection refused\n\tIs the server running?', "connection"),
-        ('connection to server at "h", port 5432 failed: FATAL:  sorry, too many clients already', "too_many_connections"),
+        (
+            'connection to server at "h", port 5432 failed: FATAL:  sorry, too many clients already',
+            "too_many_connections",
+        ),
         ('connection to server at "h", port 5432 failed: timeout expired', "timeout"),
         ("something new that holds hunter2", "connection"),
         ("", "connection"),
@@ -99,7 +119,8 @@ def test_a_refusal_names_server_and_reason_but_never_the_password(said: str, cod
     assert "hunter2" not in str(error)
 
 
-# Passwords that were written as they are. What of them ends up as a host, a port, a database or an option must not be shown.
+# Passwords that were written as they are. What of them ends up as a host, a port, a database or an option must not be
+# shown.
 RAW = [
     "hunt/ersecret",
     "hunt#ersecret",
@@ -136,7 +157,9 @@ def test_no_piece_of_a_raw_password_is_shown(password: str, rest: str) -> None:
     assert not [piece for piece in ("hunt", "secret") if piece in shown], shown
 
 
-@pytest.mark.parametrize("password", ["hunt@ersecret", "hunt%ersecret", "hunt%2Fersecret", "hunt:ersecret", "hunt&er=secret"])
+@pytest.mark.parametrize(
+    "password", ["hunt@ersecret", "hunt%ersecret", "hunt%2Fersecret", "hunt:ersecret", "hunt&er=secret"]
+)
 def test_a_raw_character_that_tears_nothing_is_read_as_prisma_reads_it(password: str) -> None:
     database = parse_url(f"postgresql://u:{password}@db.example:5432/shop?schema=public")
     assert (database.host, database.name, database.password) == ("db.example", "shop", password.replace("%2F", "/"))

@@ -28,7 +28,9 @@ def test_a_name_tells_whose_it_is_what_it_is_and_since_when() -> None:
 
 
 @pytest.mark.parametrize("live", ["s" * 63, "ü" * 31])
-def test_a_long_name_is_cut_to_what_postgresql_takes_and_is_found_all_the_same(live: str, server: list[tuple[Any, ...]]) -> None:
+def test_a_long_name_is_cut_to_what_postgresql_takes_and_is_found_all_the_same(
+    live: str, server: list[tuple[Any, ...]]
+) -> None:
     name = databases.label(live, "incoming", NOW)
     assert len(name.encode()) <= 63
     server += [(1, live, True, None), (2, name, True, None)]
@@ -36,7 +38,9 @@ def test_a_long_name_is_cut_to_what_postgresql_takes_and_is_found_all_the_same(l
     assert (present and present.oid, [entry.name for entry in related]) == (1, [name])
 
 
-def test_only_what_this_collection_made_of_this_database_belongs_to_it_the_newest_first(server: list[tuple[Any, ...]]) -> None:
+def test_only_what_this_collection_made_of_this_database_belongs_to_it_the_newest_first(
+    server: list[tuple[Any, ...]],
+) -> None:
     note = databases.noted({"live": 7, "backup": "sale"})
     server += [
         (1, "shop", False, "the shop's"),
@@ -48,7 +52,10 @@ def test_only_what_this_collection_made_of_this_database_belongs_to_it_the_newes
     ]
     present, related = databases.family(None, "shop")
     assert present == databases.DatabaseRow(1, "shop", False, "the shop's", {})
-    assert [(entry.oid, entry.kind, entry.note) for entry in related] == [(3, "undone", {}), (2, "before", {"live": 7, "backup": "sale"})]
+    assert [(entry.oid, entry.kind, entry.note) for entry in related] == [
+        (3, "undone", {}),
+        (2, "before", {"live": 7, "backup": "sale"}),
+    ]
     assert databases.family(None, "none") == (None, [])
 
 

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.storefront.runbook.plugins.module_utils.postgres.globals import database_statements, role_statements
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres.globals import (
+    database_statements,
+    role_statements,
+)
 
 ROLE = {
     "name": 're"porter',
@@ -26,7 +29,10 @@ ROLE = {
 
 
 def found(**database: Any) -> dict[str, Any]:
-    return {"database": {"name": "shop", "connection_limit": -1, "settings": [], "grants": None, **database}, "roles": []}
+    return {
+        "database": {"name": "shop", "connection_limit": -1, "settings": [], "grants": None, **database},
+        "roles": [],
+    }
 
 
 def test_a_database_as_it_comes_needs_nothing() -> None:
@@ -35,10 +41,16 @@ def test_a_database_as_it_comes_needs_nothing() -> None:
 
 def test_settings_limits_and_grants_go_to_the_new_database() -> None:
     settings = [
-        {"role": None, "settings": ["application_name=it's a shop", 'search_path="$user", public', "app.region=eu=west"]},
+        {
+            "role": None,
+            "settings": ["application_name=it's a shop", 'search_path="$user", public', "app.region=eu=west"],
+        },
         {"role": '"Odd one"', "settings": ["search_path="]},
     ]
-    grants = [{"grantee": None, "privilege": "CONNECT", "grantable": False}, {"grantee": "shop", "privilege": "CREATE", "grantable": True}]
+    grants = [
+        {"grantee": None, "privilege": "CONNECT", "grantable": False},
+        {"grantee": "shop", "privilege": "CREATE", "grantable": True},
+    ]
     assert database_statements(found(settings=settings, grants=grants, connection_limit=50), 'shop"new') == [
         """ALTER DATABASE "shop""new" SET "application_name" TO 'it''s a shop'""",
         """ALTER DATABASE "shop""new" SET "search_path" TO "$user", public""",
@@ -53,7 +65,7 @@ def test_settings_limits_and_grants_go_to_the_new_database() -> None:
 
 def test_a_role_is_made_without_a_password() -> None:
     assert role_statements(ROLE) == [
-        """CREATE ROLE "re""porter" NOSUPERUSER INHERIT NOCREATEROLE NOCREATEDB LOGIN NOREPLICATION NOBYPASSRLS CONNECTION LIMIT 3 """
+        """CREATE ROLE "re""porter" NOSUPERUSER INHERIT NOCREATEROLE NOCREATEDB LOGIN NOREPLICATION NOBYPASSRLS CONNECTION LIMIT 3 """  # noqa: E501
         """VALID UNTIL '2027-01-01T00:00:00+00:00'""",
         """ALTER ROLE "re""porter" SET "statement_timeout" TO '5s'""",
         """GRANT readers TO "re""porter\"""",

@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import parse_url
-from ansible_collections.storefront.runbook.plugins.module_utils.postgres.identity import refuse_same_address, refuse_same_database
+from ansible_collections.storefront.runbook.plugins.module_utils.postgres.identity import (
+    refuse_same_address,
+    refuse_same_database,
+)
 
 from tests.unit.plugins.fake_postgres import FakePostgres
 
@@ -27,14 +30,23 @@ def server(*, lock_is_free: bool = True, replica: bool = False) -> FakePostgres:
     return database
 
 
-@pytest.mark.parametrize("url", ["postgresql://other:pw@db.example:5432/shop", "postgres://shop:hunter22@db.example/shop?schema=scratch"])
+@pytest.mark.parametrize(
+    "url", ["postgresql://other:pw@db.example:5432/shop", "postgres://shop:hunter22@db.example/shop?schema=scratch"]
+)
 def test_the_same_address_is_refused_without_asking(url: str) -> None:
     with pytest.raises(ConfigError, match="scratch_url is the production database itself") as refused:
         refuse_same_address(PRODUCTION, parse_url(url))
     assert "hunter22" not in str(refused.value)
 
 
-@pytest.mark.parametrize("url", ["postgresql://shop:pw@db.example/scratch", "postgresql://shop:pw@db.example:6432/shop", "postgresql://shop:pw@other/shop"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://shop:pw@db.example/scratch",
+        "postgresql://shop:pw@db.example:6432/shop",
+        "postgresql://shop:pw@other/shop",
+    ],
+)
 def test_another_address_has_to_be_asked(url: str) -> None:
     refuse_same_address(PRODUCTION, parse_url(url))
 

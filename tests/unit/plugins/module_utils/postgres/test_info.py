@@ -63,4 +63,7 @@ def test_what_fails_or_takes_too_long_is_told_as_such_and_the_rest_is_told() -> 
 def test_the_session_is_read_only_and_limited_before_anything_is_asked() -> None:
     database = FakePostgres()
     ask(database, "migrations")
-    assert database.sent[:2] == ["SET default_transaction_read_only = on", "SELECT set_config('statement_timeout', %s, false)"]
+    assert database.sent[:2] == [
+        "SET default_transaction_read_only = on",
+        "SELECT set_config('statement_timeout', %s, false)",
+    ]

@@ -56,7 +56,11 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
 
 def test_answers_come_in_the_order_of_the_statements_over_as_many_connections_as_were_allowed(server: Server) -> None:
     met = threading.Barrier(2, timeout=10)
-    server.answers = {"a": lambda _: (met.wait(), [("a",)])[1], "b": lambda _: (met.wait(), [("b",)])[1], "c": lambda _: [("c",)]}
+    server.answers = {
+        "a": lambda _: (met.wait(), [("a",)])[1],
+        "b": lambda _: (met.wait(), [("b",)])[1],
+        "c": lambda _: [("c",)],
+    }
     assert server.ask() == [[("a",)], [("b",)], [("c",)]]
     assert [connection.closed for connection in server.connections] == [True, True]
     server.answers = {}
@@ -79,7 +83,9 @@ def test_the_lease_is_renewed_by_this_thread_while_the_server_works(server: Serv
     assert threads == {threading.current_thread()}
 
 
-def test_what_is_under_way_is_cancelled_and_awaited_and_nothing_more_begun_when_one_fails_or_the_lease_is_lost(server: Server) -> None:
+def test_what_is_under_way_is_cancelled_and_awaited_and_nothing_more_begun_when_one_fails_or_the_lease_is_lost(
+    server: Server,
+) -> None:
     def fail(_connection: Connection) -> None:
         raise RunbookError("no such table")
 
@@ -89,7 +95,11 @@ def test_what_is_under_way_is_cancelled_and_awaited_and_nothing_more_begun_when_
     begun: list[str] = []
     for kind, answers, heartbeat in (
         (RunbookError, {"a": lambda c: c.cancelled.wait(10), "b": fail}, nothing),
-        (LeaseLost, {"a": lambda c: c.cancelled.wait(10), "b": lambda c: c.cancelled.wait(10), "c": begun.append}, lose),
+        (
+            LeaseLost,
+            {"a": lambda c: c.cancelled.wait(10), "b": lambda c: c.cancelled.wait(10), "c": begun.append},
+            lose,
+        ),
     ):
         server.answers = answers
         threads = threading.active_count()

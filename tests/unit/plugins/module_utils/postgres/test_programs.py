@@ -18,7 +18,12 @@ from ansible_collections.storefront.runbook.plugins.module_utils.postgres.progra
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine with pg_dump 14, 16 and 17 side by side, a broken wrapper, and 15 on PATH."""
-    for major, body in {"14": "echo 'pg_dump (PostgreSQL) 14.9'", "16": "echo 'pg_dump (PostgreSQL) 16.3'", "17": "echo '17.0'", "18": "exit 1"}.items():
+    for major, body in {
+        "14": "echo 'pg_dump (PostgreSQL) 14.9'",
+        "16": "echo 'pg_dump (PostgreSQL) 16.3'",
+        "17": "echo '17.0'",
+        "18": "exit 1",
+    }.items():
         program = tmp_path / "lib" / major / "bin" / "pg_dump"
         program.parent.mkdir(parents=True)
         program.write_text(f"#!/bin/sh\n{body}\n")
@@ -50,7 +55,9 @@ def test_a_folder_that_was_named_is_the_only_one_looked_at(machine: Path) -> Non
         find_tool("pg_dump", 14, "/nowhere")
 
 
-def test_the_password_is_in_a_file_without_a_name_and_nowhere_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_password_is_in_a_file_without_a_name_and_nowhere_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("PGPASSWORD", "inherited")
     monkeypatch.setenv("DATABASE_URL", "postgresql://u:hunter2@h/d")
     with libpq_access(parse_url("postgresql://u:p%3Aw%5Cd@h:6543/d?sslmode=require&options=-c%20jit%3Doff")) as access:

@@ -30,17 +30,26 @@ Rows = list[tuple[str, str]]
         ([("b", "1")], [("a", "1"), ("b", "1"), ("c", "1")], (0, 0, 2)),
     ],
 )
-def test_rows_are_told_apart_by_their_key_and_their_content(live: Rows, other: Rows, counted: tuple[int, int, int]) -> None:
+def test_rows_are_told_apart_by_their_key_and_their_content(
+    live: Rows, other: Rows, counted: tuple[int, int, int]
+) -> None:
     found = count(iter(live), iter(other))
     assert (found["inserted"], found["updated"], found["deleted"]) == counted
 
 
 def test_the_total_is_that_of_all_tables() -> None:
-    assert total({"a": {"inserted": 1, "updated": 2, "deleted": 0}, "b": {"inserted": 0, "updated": 0, "deleted": 4}}) == 7
+    assert (
+        total({"a": {"inserted": 1, "updated": 2, "deleted": 0}, "b": {"inserted": 0, "updated": 0, "deleted": 4}}) == 7
+    )
 
 
 def test_a_sequence_is_ahead_in_its_own_direction() -> None:
-    live = {("s", "up"): ("s.up", True, 5), ("s", "down"): ("s.down", False, -5), ("s", "same"): ("s.same", True, 1), ("s", "new"): ("s.new", True, 1)}
+    live = {
+        ("s", "up"): ("s.up", True, 5),
+        ("s", "down"): ("s.down", False, -5),
+        ("s", "same"): ("s.same", True, 1),
+        ("s", "new"): ("s.new", True, 1),
+    }
     other = {("s", "up"): ("s.up", True, 4), ("s", "down"): ("s.down", False, -6), ("s", "same"): ("s.same", True, 1)}
     assert ahead(live, other) == {"s.up": {"live": 5, "other": 4}, "s.new": {"live": 1, "other": None}}
     assert ahead(live=other, other=live) == {"s.down": {"live": -6, "other": -5}}

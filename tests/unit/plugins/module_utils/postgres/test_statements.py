@@ -60,8 +60,15 @@ def test_without_an_interval_nobody_waits_and_only_the_slowest_are_told(clock: C
 def test_an_extension_that_is_absent_or_not_loaded_is_told_with_the_remedy(clock: Clock) -> None:
     database = FakePostgres()
     database.answers = {"FROM pg_extension": list, "current_database()": lambda: [("shop",)]}
-    with pytest.raises(ConfigError, match=r"not in the database shop\. Run CREATE EXTENSION pg_stat_statements there.*shared_preload_libraries"):
+    with pytest.raises(
+        ConfigError,
+        match=r"not in the database shop\. Run CREATE EXTENSION pg_stat_statements there.*shared_preload_libraries",
+    ):
         slow_queries(database, interval=0, limit=1, sleep=clock.sleep)
-    database.answers = {"FROM pg_extension": lambda: [("public",)], "server_version_num": lambda: [(True,)], "GROUP BY 1": lambda: refuse(NotLoaded())}
+    database.answers = {
+        "FROM pg_extension": lambda: [("public",)],
+        "server_version_num": lambda: [(True,)],
+        "GROUP BY 1": lambda: refuse(NotLoaded()),
+    }
     with pytest.raises(ConfigError, match="does not load pg_stat_statements, so add"):
         slow_queries(database, interval=0, limit=1, sleep=clock.sleep)

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is said of PostgreSQL when TLS with it fails: libpq itself speaks to a server that gets no further than the handshake."""
+"""What is said of PostgreSQL when TLS with it fails: libpq itself speaks to a server that gets no further
+than the handshake.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +69,11 @@ def test_each_failure_of_tls_is_told_apart(case: str, authority: Authority) -> N
     behave, issue, query, code, word = CASES[case]
     context = context_of(issue(authority))
     with rude_server(lambda connection: behave(connection, context)) as address:
-        url = address.replace("http://", "postgresql://shop:hunter2-secret@") + "/shop" + query.format(root=authority.file)
+        url = (
+            address.replace("http://", "postgresql://shop:hunter2-secret@")
+            + "/shop"
+            + query.format(root=authority.file)
+        )
         with pytest.raises(RunbookError) as caught:
             connect(parse_url(url))
     assert caught.value.details["code"] == code

@@ -27,8 +27,12 @@ def test_a_migration_says_what_it_applied_or_would_apply() -> None:
         (["1_a"], ["1_a"], "on a schema that may not fit it (1_a): fix v1.1.0 and deploy it."),
     ],
 )
-def test_a_failed_migration_says_what_the_live_release_runs_on(applied: list[str], incompatible: list[str], message: str) -> None:
-    assert database_outcome.migration_failed_message("Migrate", "syntax error", release="v1.1.0", applied=applied, incompatible=incompatible).endswith(message)
+def test_a_failed_migration_says_what_the_live_release_runs_on(
+    applied: list[str], incompatible: list[str], message: str
+) -> None:
+    assert database_outcome.migration_failed_message(
+        "Migrate", "syntax error", release="v1.1.0", applied=applied, incompatible=incompatible
+    ).endswith(message)
 
 
 NOT_BACK = [{"what": "worker", "why": "it did not start."}]
@@ -37,9 +41,16 @@ RESTORED = {"lost_rows": 3, "kept": "shop@before", "kept_until": "2026-03-10"}
 
 @pytest.mark.parametrize(
     ("restored", "not_back", "undo", "expected"),
-    [(RESTORED, NOT_BACK, False, "incomplete"), ({}, [], False, "failed"), (RESTORED, [], True, "undone"), (RESTORED, [], False, "restored")],
+    [
+        (RESTORED, NOT_BACK, False, "incomplete"),
+        ({}, [], False, "failed"),
+        (RESTORED, [], True, "undone"),
+        (RESTORED, [], False, "restored"),
+    ],
 )
-def test_a_restore_has_one_of_four_outcomes(restored: dict[str, Any], not_back: list[Any], undo: bool, expected: str) -> None:
+def test_a_restore_has_one_of_four_outcomes(
+    restored: dict[str, Any], not_back: list[Any], undo: bool, expected: str
+) -> None:
     assert database_outcome.restore_outcome(restored, not_back, undo=undo) == expected
 
 
@@ -50,7 +61,10 @@ def test_a_restore_has_one_of_four_outcomes(restored: dict[str, Any], not_back: 
         (
             RESTORED,
             {},
-            "The live database is now the one from the backup b1. It differs in 3 rows from the previous one, which is kept as shop@before until 2026-03-10.",
+            (
+                "The live database is now the one from the backup b1. It differs in 3 rows from the previous one, which"
+                " is kept as shop@before until 2026-03-10."
+            ),
         ),
         (RESTORED, {"adopted": True}, "The live database is now the adopted b1. It differs in 3 rows"),
         (RESTORED, {"undo": True}, "The live database is now the one before the restore. It differs"),
@@ -58,6 +72,10 @@ def test_a_restore_has_one_of_four_outcomes(restored: dict[str, Any], not_back: 
     ],
 )
 def test_a_restore_says_which_database_serves(restored: dict[str, Any], more: dict[str, Any], message: str) -> None:
-    assert database_outcome.restore_message(restored, [], **{"name": "b1", "undo": False, "adopted": False, **more}).startswith(message)
-    failed = database_outcome.restore_message(restored, NOT_BACK, **{"name": "b1", "undo": False, "adopted": False, **more})
+    assert database_outcome.restore_message(
+        restored, [], **{"name": "b1", "undo": False, "adopted": False, **more}
+    ).startswith(message)
+    failed = database_outcome.restore_message(
+        restored, NOT_BACK, **{"name": "b1", "undo": False, "adopted": False, **more}
+    )
     assert failed.startswith("RESTORE INCOMPLETE: worker. it did not start. " + message)

@@ -10,7 +10,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.release.database_outlook import outlook
-from ansible_collections.storefront.runbook.plugins.module_utils.release.database_policy import Decision, Situation, decide
+from ansible_collections.storefront.runbook.plugins.module_utils.release.database_policy import (
+    Decision,
+    Situation,
+    decide,
+)
 
 NOW = datetime(2026, 3, 3, 10, 42, tzinfo=UTC)
 PENDING = [{"name": "3_more", "backward_compatible": True}]
@@ -33,14 +37,23 @@ def ago(hours: float) -> str:
 
 def backup(hours: float, *, proven: float | None = None, **more: Any) -> dict[str, Any]:
     """A backup that is so many hours old, of the two migrations that are applied."""
-    found = {"name": f"shop-{hours:g}", "age": hours * 3600, "migrations": {"count": 2}, "encryption": "off", "damage": None, "recovery_seconds": 41.2}
+    found = {
+        "name": f"shop-{hours:g}",
+        "age": hours * 3600,
+        "migrations": {"count": 2},
+        "encryption": "off",
+        "damage": None,
+        "recovery_seconds": 41.2,
+    }
     return {**found, "proof": "restore" if proven else "checksum", "proven_at": ago(proven or hours), **more}
 
 
 def situation(*backups: dict[str, Any], pending: bool = False, **options: Any) -> Situation:
     """What is known with these backups, the newest first."""
     catalogue = {"backups": list(backups), "latest": backups[0] if backups else None}
-    return Situation(**{**DEFAULTS, "pending": PENDING if pending else [], "known": KNOWN, "catalogue": catalogue, **options})
+    return Situation(
+        **{**DEFAULTS, "pending": PENDING if pending else [], "known": KNOWN, "catalogue": catalogue, **options}
+    )
 
 
 def decided(*backups: dict[str, Any], pending: bool = False, **options: Any) -> Decision:
@@ -56,11 +69,14 @@ def decided(*backups: dict[str, Any], pending: bool = False, **options: Any) -> 
         ("max_age", [], False, True),
         ("max_age", [backup(23)], True, False),
         ("max_age", [backup(25)], False, True),
-        ("max_age", [backup(1, migrations={"count": 1})], False, True),  # of another schema: the old release could not run on it
+        # of another schema: the old release could not run on it
+        ("max_age", [backup(1, migrations={"count": 1})], False, True),
         ("max_age", [backup(1, migrations=None)], False, True),
     ],
 )
-def test_a_deploy_makes_a_backup_when_its_policy_says_so(policy: str, backups: list[Any], pending: bool, made: bool) -> None:
+def test_a_deploy_makes_a_backup_when_its_policy_says_so(
+    policy: str, backups: list[Any], pending: bool, made: bool
+) -> None:
     decision = decided(*backups, pending=pending, backup_policy=policy)
     assert decision.backs_up is made
     assert bool(decision.open["backup"]) is not made
@@ -68,7 +84,10 @@ def test_a_deploy_makes_a_backup_when_its_policy_says_so(policy: str, backups: l
 
 
 def test_a_deploy_that_makes_no_backup_names_the_one_that_there_is() -> None:
-    assert decided(backup(23), backup_policy="max_age").open["backup"] == "shop-23 is 23.0 h old (database_backup_policy is max_age)"
+    assert (
+        decided(backup(23), backup_policy="max_age").open["backup"]
+        == "shop-23 is 23.0 h old (database_backup_policy is max_age)"
+    )
 
 
 @pytest.mark.parametrize("source", ["vendor", "external"])
@@ -80,17 +99,22 @@ def test_a_deploy_that_makes_no_backup_names_the_one_that_there_is() -> None:
         ({"name": "pitr", "made_at": "yesterday"}, "in UTC such as 2026-01-31T02:00:00Z"),
         ({"name": "pitr", "made_at": "2020-01-31T02:00:00Z"}, "h old, but database_backup_max_age is 24 h"),
         ({"name": "pitr", "made_at": "2020-01-31 02:00:00"}, "h old, but database_backup_max_age is 24 h"),
-        ({"name": "pitr", "made_at": datetime(2020, 1, 31, tzinfo=UTC)}, "h old, but database_backup_max_age is 24 h"),  # as YAML reads it
+        # as YAML reads it
+        ({"name": "pitr", "made_at": datetime(2020, 1, 31, tzinfo=UTC)}, "h old, but database_backup_max_age is 24 h"),
         ({"name": "pitr", "made_at": ago(-1)}, "there is no evidence of a backup"),  # not made yet
         ({"name": "pitr", "made_at": ago(1)}, ""),
     ],
 )
-def test_a_backup_that_others_make_counts_only_with_evidence_that_it_is_fresh(source: str, evidence: dict[str, Any], problem: str) -> None:
+def test_a_backup_that_others_make_counts_only_with_evidence_that_it_is_fresh(
+    source: str, evidence: dict[str, Any], problem: str
+) -> None:
     decision = decided(backup_source=source, evidence=evidence, **SCRATCH)
     assert [problem in found for found in decision.problems] == ([True] if problem else [])
     assert (decision.backs_up, decision.proves, decision.backup) == (False, False, evidence)
     assert decision.open["proof"] == f"this collection does not restore the {source} backup"
-    assert decision.open["backup"].startswith(f"{source} creates it: {evidence.get('name', 'an unnamed backup')}, created at ")
+    assert decision.open["backup"].startswith(
+        f"{source} creates it: {evidence.get('name', 'an unnamed backup')}, created at "
+    )
 
 
 def test_evidence_is_not_needed_for_a_backup_that_the_policy_does_without() -> None:
@@ -127,7 +151,9 @@ def test_the_catalogue_is_read_only_when_the_decision_depends_on_it(options: dic
         ([], {**SCRATCH, "proof_max_age": 0}, False, "database_proof_max_age is 0"),
     ],
 )
-def test_a_deploy_proves_what_was_not_proven_lately(backups: list[Any], options: dict[str, Any], proves: bool, undone: str) -> None:
+def test_a_deploy_proves_what_was_not_proven_lately(
+    backups: list[Any], options: dict[str, Any], proves: bool, undone: str
+) -> None:
     decision = decided(*backups, **options)
     assert decision.proves is proves
     assert undone in decision.open["proof"]
@@ -147,7 +173,9 @@ def test_a_deploy_proves_what_was_not_proven_lately(backups: list[Any], options:
         ({"rehearsal_copy_given": True}, "given", ""),
     ],
 )
-def test_pending_migrations_are_rehearsed_on_the_best_copy_that_there_can_be(options: dict[str, Any], copy: str, no_rows: str) -> None:
+def test_pending_migrations_are_rehearsed_on_the_best_copy_that_there_can_be(
+    options: dict[str, Any], copy: str, no_rows: str
+) -> None:
     decision = decided(pending=True, **options)
     assert decision.rehearsal_copy == copy
     assert no_rows in decision.open["rows"]
@@ -177,7 +205,13 @@ def test_a_backup_that_is_restored_for_the_rehearsal_is_not_restored_again_for_t
 # The outlook
 
 
-def seen_ahead(*backups: dict[str, Any], plans: dict[str, Any] | None = None, runner: str = "cli", pending: bool = False, **options: Any) -> Any:
+def seen_ahead(
+    *backups: dict[str, Any],
+    plans: dict[str, Any] | None = None,
+    runner: str = "cli",
+    pending: bool = False,
+    **options: Any,
+) -> Any:
     known = situation(*backups, pending=pending, **options)
     return outlook(known, decide(known, NOW), plans or {}, migrate_runner=runner, now=NOW)
 
@@ -203,17 +237,22 @@ def test_the_evidence_says_what_was_not_proven_or_rehearsed_until_a_step_does_it
         ("rehearsal", "not_rehearsed", "2026-03-03T10:42:00Z"),
     ]
     evidence = seen_ahead(backup(30, proven=20), **SCRATCH).evidence
-    assert {name: (item["outcome"], item["answered"]) for name, item in evidence.items()} == {"backup": ("proven", "shop-30 was restored in 41.2 s")}
+    assert {name: (item["outcome"], item["answered"]) for name, item in evidence.items()} == {
+        "backup": ("proven", "shop-30 was restored in 41.2 s")
+    }
     assert evidence["backup"]["at"] == ago(20)
 
 
 def test_notes_name_only_what_no_step_will_do() -> None:
     assert seen_ahead(pending=True, **SCRATCH).notes == []
-    assert [note.partition(": ")[0] + ": " + note.split(": ")[1] for note in seen_ahead(pending=True, backup_policy="when_migrating").notes] == [
+    assert [
+        note.partition(": ")[0] + ": " + note.split(": ")[1]
+        for note in seen_ahead(pending=True, backup_policy="when_migrating").notes
+    ] == [
         "backup: not proven",
         "migrations: not rehearsed",
     ]
-    (made, proof) = seen_ahead(backup_source="vendor").notes
+    made, proof = seen_ahead(backup_source="vendor").notes
     assert made.startswith("backup: this run creates none: vendor creates it")
     assert proof == "backup: not proven: this collection does not restore the vendor backup"
     assert seen_ahead(pending=True, rehearse="schema_only", **SCRATCH).notes == [
@@ -226,7 +265,10 @@ def test_notes_name_only_what_no_step_will_do() -> None:
     [
         ({"catalogue": {"backups": []}, "rehearsal": {"pending": []}, "proof": {"proof": {}}}, []),
         ({"catalogue": {"skipped": True}, "rehearsal": {"skipped": True}, "proof": {"skipped": True}}, []),
-        ({"catalogue": {"msg": "no store"}, "rehearsal": {"msg": "no server"}, "proof": {"msg": "no key"}}, ["no store", "no server", "no key"]),
+        (
+            {"catalogue": {"msg": "no store"}, "rehearsal": {"msg": "no server"}, "proof": {"msg": "no key"}},
+            ["no store", "no server", "no key"],
+        ),
         ({"catalogue": {"rc": 1}}, ["the task gave no message; -vvv shows its output"]),
     ],
 )

@@ -10,7 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ApiError, ConfigError, LeaseHeld, LeaseLost, Unreachable
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import (
+    ApiError,
+    ConfigError,
+    LeaseHeld,
+    LeaseLost,
+    Unreachable,
+)
 from ansible_collections.storefront.runbook.plugins.module_utils.release.lease import PATIENCE, Lease, guard, take
 from ansible_collections.storefront.runbook.plugins.module_utils.release.lease_document import iso, read, timestamp
 from ansible_collections.storefront.runbook.plugins.module_utils.store.folder import FolderStore
@@ -294,7 +300,18 @@ def test_an_error_that_stays_is_not_waited_for(store, anna, clock, monkeypatch):
     assert clock.sleeps == []
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b"null", b"{}", b"[" * 100_000, b"\xff", b'{"schema": 2, "token": "t", "deadline": "2026-01-31T12:00:00Z"}'])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"{}",
+        b"[" * 100_000,
+        b"\xff",
+        b'{"schema": 2, "token": "t", "deadline": "2026-01-31T12:00:00Z"}',
+    ],
+)
 def test_what_is_no_lease_is_neither_taken_nor_replaced(store, clock, data):
     store.objects["lease.json"] = data
     with pytest.raises(ConfigError, match="is not a lease that this version can read"):
@@ -313,7 +330,9 @@ def test_a_lease_without_a_store_names_the_option():
 
 
 def test_the_guard_of_a_module_asks_the_store_at_its_first_beat(tmp_path):
-    held = guard({"lease": "token", "lease_step": "frontend.stage", "store": tmp_path.as_uri(), "store_is_shared": True})
+    held = guard(
+        {"lease": "token", "lease_step": "frontend.stage", "store": tmp_path.as_uri(), "store_is_shared": True}
+    )
     assert held.step == "frontend.stage"
     with pytest.raises(LeaseLost, match="is gone"):
         held.heartbeat()
@@ -435,9 +454,9 @@ def test_a_lease_with_a_wrong_field_is_refused_by_its_name(store, anna, clock, c
 
 # As the first version wrote it.
 OLD = {
-    "schema": 1, "state": "held", "token": "7b1c4a52-6a41-4a6e-8f9d-0f1f6f7f3c11", "fence": 12, "holder": "deploy@ci-1 (process 4711)", "release": "v1.1.0",
+    "schema": 1, "state": "held", "token": "7b1c4a52-6a41-4a6e-8f9d-0f1f6f7f3c11", "fence": 12, "holder": "deploy@ci-1 (process 4711)", "release": "v1.1.0",  # noqa: E501
     "reason": None, "acquired_at": "2026-01-31T12:00:00.000Z", "deadline": "2026-01-31T12:05:00.000Z", "ttl": 300.0,
-    "journal": {"kind": "deploy", "release": "v1.1.0", "step": "backend.release", "snapshot": {"api": {"id": "d1"}}, "target": {}, "incompatible": []},
+    "journal": {"kind": "deploy", "release": "v1.1.0", "step": "backend.release", "snapshot": {"api": {"id": "d1"}}, "target": {}, "incompatible": []},  # noqa: E501
 }  # fmt: skip
 
 
@@ -445,7 +464,12 @@ def test_a_lease_of_an_earlier_version_is_read_and_its_journal_kept(store, clock
     store.objects["lease.json"] = json.dumps(OLD).encode()
     clock.now = timestamp("2026-01-31T12:05:15Z")
     _lease, loser = take(store, holder="ben", clock=clock)
-    assert loser == {"holder": OLD["holder"], "release": "v1.1.0", "since": OLD["acquired_at"], "journal": OLD["journal"]}
+    assert loser == {
+        "holder": OLD["holder"],
+        "release": "v1.1.0",
+        "since": OLD["acquired_at"],
+        "journal": OLD["journal"],
+    }
     assert (document(store)["fence"], document(store)["journal"]) == (13, OLD["journal"])
 
 
@@ -468,7 +492,15 @@ def test_an_emergency_goes_by_the_stores_clock_and_waits_for_the_deadline_all_th
 
     with pytest.raises(LeaseHeld):
         take(store, holder="ben", clock=ahead, tolerate_clock=True)
-    ben, _loser = take(store, holder="ben", clock=ahead, tolerate_clock=True, reason="customers cannot pay", ttl=TTL, warn=warnings.append)
+    ben, _loser = take(
+        store,
+        holder="ben",
+        clock=ahead,
+        tolerate_clock=True,
+        reason="customers cannot pay",
+        ttl=TTL,
+        warn=warnings.append,
+    )
     assert "differ by 600 s" in warnings[0]
     assert document(store)["deadline"] == iso(clock.now + TTL)
     assert ben.before_write(10) == 10

@@ -46,8 +46,12 @@ def test_what_is_written_is_read_again() -> None:
     assert lease_document.read(store) == (taken(), etag)
 
 
-@pytest.mark.parametrize(("seconds", "mine", "free"), [(94, True, False), (95, False, False), (104, False, False), (105, False, True)])
-def test_the_holder_stops_a_margin_before_the_deadline_and_others_come_a_margin_after_it(seconds: float, mine: bool, free: bool) -> None:
+@pytest.mark.parametrize(
+    ("seconds", "mine", "free"), [(94, True, False), (95, False, False), (104, False, False), (105, False, True)]
+)
+def test_the_holder_stops_a_margin_before_the_deadline_and_others_come_a_margin_after_it(
+    seconds: float, mine: bool, free: bool
+) -> None:
     now = NOW + seconds
     assert (lease_document.obstacle(taken(), MemoryStore(), now) is None) is free
     if mine:
@@ -62,7 +66,12 @@ def test_the_next_holder_counts_on_and_keeps_the_journal_to_settle_it() -> None:
     second = taken(first, token="t2", holder="bob", reason="anna is away")
     assert (first["fence"], second["fence"]) == (1, 2)
     assert (second["reason"], second["journal"]) == ("anna is away", {"step": "backend.release"})
-    assert lease_document.taken_from(first) == {"holder": "anna", "release": "v1.1.0", "since": first["acquired_at"], "journal": first["journal"]}
+    assert lease_document.taken_from(first) == {
+        "holder": "anna",
+        "release": "v1.1.0",
+        "since": first["acquired_at"],
+        "journal": first["journal"],
+    }
 
 
 def test_a_lease_that_was_given_back_is_taken_from_nobody_and_needs_no_reason() -> None:

@@ -9,21 +9,49 @@ import json
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
-from ansible_collections.storefront.runbook.plugins.module_utils.release.ledger import find, load, make, place, same, state_after, target, unfit, write
+from ansible_collections.storefront.runbook.plugins.module_utils.release.ledger import (
+    find,
+    load,
+    make,
+    place,
+    same,
+    state_after,
+    target,
+    unfit,
+    write,
+)
 from ansible_collections.storefront.runbook.plugins.module_utils.release.ledger_keys import newest_first
 from ansible_collections.storefront.runbook.plugins.module_utils.store.base import Conflict
 
 from tests.unit.memory_store import MemoryStore
 
 
-def record(release: str, outcome: str = "released", kind: str = "deploy", withdrawn: str | None = None, units: tuple[str, ...] = ("api", "frontend")) -> dict:
+def record(
+    release: str,
+    outcome: str = "released",
+    kind: str = "deploy",
+    withdrawn: str | None = None,
+    units: tuple[str, ...] = ("api", "frontend"),
+) -> dict:
     made = {name: {"platform": "vercel", "id": f"{name}-{release}", "release": release} for name in units}
-    return make({"storefront": "shop", "kind": kind, "outcome": outcome, "release": release, "withdrawn": withdrawn, "units": made})
+    return make(
+        {
+            "storefront": "shop",
+            "kind": kind,
+            "outcome": outcome,
+            "release": release,
+            "withdrawn": withdrawn,
+            "units": made,
+        }
+    )
 
 
 def history(*records: dict) -> list[dict]:
     """The records as they are read: the newest, which is given last, first."""
-    return [{**made, "finished_at": f"2026-01-{day:02}T00:00:00.000Z", "fence": 7, "number": day} for day, made in enumerate(records, 1)][::-1]
+    return [
+        {**made, "finished_at": f"2026-01-{day:02}T00:00:00.000Z", "fence": 7, "number": day}
+        for day, made in enumerate(records, 1)
+    ][::-1]
 
 
 def back_to(*records: dict, release: str | None = None) -> str | None:
@@ -102,14 +130,26 @@ def test_a_release_that_was_deployed_again_is_not_its_own_predecessor():
 
 
 def test_a_second_rollback_stays_where_the_first_one_went_and_says_how_to_go_further():
-    read = history(record("v1.0.0"), record("v1.1.0"), record("v1.2.0"), record("v1.1.0", "rolled_back", "rollback", withdrawn="v1.2.0"))
+    read = history(
+        record("v1.0.0"),
+        record("v1.1.0"),
+        record("v1.2.0"),
+        record("v1.1.0", "rolled_back", "rollback", withdrawn="v1.2.0"),
+    )
     index, message = target(read)
     assert index == 0
-    assert message == "v1.1.0 is already live because of a rollback. To go further back, name a release: -e to=<release>."
+    assert (
+        message == "v1.1.0 is already live because of a rollback. To go further back, name a release: -e to=<release>."
+    )
 
 
 def test_a_withdrawn_release_is_no_target_until_it_is_released_again():
-    withdrawn = [record("v1.0.0"), record("v1.1.0"), record("v1.2.0"), record("v1.1.0", "rolled_back", "rollback", withdrawn="v1.2.0")]
+    withdrawn = [
+        record("v1.0.0"),
+        record("v1.1.0"),
+        record("v1.2.0"),
+        record("v1.1.0", "rolled_back", "rollback", withdrawn="v1.2.0"),
+    ]
     assert back_to(*withdrawn, record("v1.1.0")) == "v1.0.0"
     assert back_to(*withdrawn, record("v1.2.0"), record("v1.3.0")) == "v1.2.0"
 
@@ -128,7 +168,9 @@ def test_a_restore_of_the_database_is_no_release_and_hides_none():
 
 
 def test_a_release_that_was_asked_for_is_found_by_its_newest_verified_record():
-    read = history(record("v1.0.0"), record("v1.1.0"), record("v1.0.0"), record("v1.2.0"), record("v1.0.0", "rolled_back"))
+    read = history(
+        record("v1.0.0"), record("v1.1.0"), record("v1.0.0"), record("v1.2.0"), record("v1.0.0", "rolled_back")
+    )
     assert target(read, "v1.0.0") == (2, None)
 
 
@@ -142,7 +184,10 @@ def test_a_deploy_that_moved_no_unit_is_no_target():
     assert back_to(record("v1.0.0"), record("v1.1.0"), record("v1.2.0", units=())) == "v1.0.0"
 
 
-@pytest.mark.parametrize(("records", "said"), [([], "The ledger has no verified release"), ([record("v1.0.0")], "no verified release before v1.0.0")])
+@pytest.mark.parametrize(
+    ("records", "said"),
+    [([], "The ledger has no verified release"), ([record("v1.0.0")], "no verified release before v1.0.0")],
+)
 def test_without_a_target_the_message_says_why(records, said):
     index, message = target(history(*records))
     assert index is None
@@ -150,9 +195,14 @@ def test_without_a_target_the_message_says_why(records, said):
 
 
 def test_a_unit_that_a_release_did_not_move_is_as_an_older_one_left_it():
-    read = history(record("v1.0.0"), record("v1.1.0", units=("frontend",)), record("v1.2.0", "rolled_back"), record("v1.3.0"))
+    read = history(
+        record("v1.0.0"), record("v1.1.0", units=("frontend",)), record("v1.2.0", "rolled_back"), record("v1.3.0")
+    )
     state = state_after(read, 2)
-    assert {name: unit["id"] for name, unit in state["units"].items()} == {"api": "api-v1.0.0", "frontend": "frontend-v1.1.0"}
+    assert {name: unit["id"] for name, unit in state["units"].items()} == {
+        "api": "api-v1.0.0",
+        "frontend": "frontend-v1.1.0",
+    }
     assert (state["release"], state["since"]) == ("v1.1.0", "2026-01-02T00:00:00.000Z")
 
 
@@ -161,11 +211,20 @@ def test_a_record_comes_after_those_of_its_holder_and_of_the_holders_before(stor
         write(store, {**history(record(f"v1.{number}.0"))[0], "fence": fence, "number": number})
     keys = newest_first(store)
     placed = [place(record("v2.0.0"), keys, fence) for fence in (3, 4, 0)]
-    assert [(made["fence"], made["number"]) for made in placed] == [(3, 3), (4, 1), (3, 3)], "a lease that was lost does not count from the start"
+    assert [(made["fence"], made["number"]) for made in placed] == [
+        (3, 3),
+        (4, 1),
+        (3, 3),
+    ], "a lease that was lost does not count from the start"
 
 
 def test_what_was_never_verified_or_was_withdrawn_is_unfit_until_it_is_released_again():
-    records = [record("v1.0.0"), record("v1.1.0", "rolled_back"), record("v1.2.0"), record("v1.0.0", "rolled_back", "rollback", withdrawn="v1.2.0")]
+    records = [
+        record("v1.0.0"),
+        record("v1.1.0", "rolled_back"),
+        record("v1.2.0"),
+        record("v1.0.0", "rolled_back", "rollback", withdrawn="v1.2.0"),
+    ]
     assert unfit(history(*records)) == ["v1.1.0", "v1.2.0"]
     assert unfit(history(*records, record("v1.2.0"))) == ["v1.1.0"]
     assert unfit(history(record("v1.0.0"), record("v1.0.0", "incomplete"))) == [], "it was live and well before"
@@ -203,9 +262,9 @@ def test_what_is_no_record_is_refused(store, data):
 # As versions wrote them that ordered the ledger by time.
 TIMED = {
     "ledger/20260131T120410250Z-0f3a9c51d2e7.json": {
-        "schema": 1, "storefront": "shop", "kind": "deploy", "outcome": "released", "release": "v1.0.0", "commit": None, "id": "0f3a9c51d2e7",
-        "started_at": "2026-01-31T12:00:00.000Z", "finished_at": "2026-01-31T12:04:10.250Z", "backup": None, "summary": None, "withdrawn": None,
-        "migrations": [], "units": {"api": {"platform": "railway", "id": "d1", "release": "v1.0.0"}}, "snapshot": {}, "steps": [], "evidence": [],
+        "schema": 1, "storefront": "shop", "kind": "deploy", "outcome": "released", "release": "v1.0.0", "commit": None, "id": "0f3a9c51d2e7",  # noqa: E501
+        "started_at": "2026-01-31T12:00:00.000Z", "finished_at": "2026-01-31T12:04:10.250Z", "backup": None, "summary": None, "withdrawn": None,  # noqa: E501
+        "migrations": [], "units": {"api": {"platform": "railway", "id": "d1", "release": "v1.0.0"}}, "snapshot": {}, "steps": [], "evidence": [],  # noqa: E501
     },
 }  # fmt: skip
 

@@ -43,7 +43,15 @@ def add(store) -> Callable[..., None]:
         nonlocal count
         count += 1
         moved = {name: {"platform": "vercel", "id": f"{name}-{release}", "release": release} for name in units}
-        facts = {"storefront": "shop", "kind": kind, "outcome": outcome, "release": release, "units": moved, "id": f"r{count}", **other}
+        facts = {
+            "storefront": "shop",
+            "kind": kind,
+            "outcome": outcome,
+            "release": release,
+            "units": moved,
+            "id": f"r{count}",
+            **other,
+        }
         placed = {} if timed else {"fence": count, "number": 1}
         key = f"ledger/20260101T{count:09}Z-r{count}.json" if timed else compose(count, 1, kind, outcome, f"r{count}")
         store.objects[key] = json.dumps({**make(facts), "finished_at": finished_at, **placed}).encode()

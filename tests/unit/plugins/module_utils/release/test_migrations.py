@@ -16,7 +16,13 @@ UNKNOWN = {"name": "3_unknown", "backward_compatible": None}  # it could not be 
 SEEN: dict[str, Any] = {
     "migrations": {"pending": [EXPAND], "migrations": []},
     "backup": {"backup": {}},
-    **{"makes_backups": True, "maintenance": False, "surfaces": ["database", "backend"], "kind": "deploy", "runner": "cli"},
+    **{
+        "makes_backups": True,
+        "maintenance": False,
+        "surfaces": ["database", "backend"],
+        "kind": "deploy",
+        "runner": "cli",
+    },
 }
 
 
@@ -31,7 +37,10 @@ SEEN: dict[str, Any] = {
         ({"maintenance": True, "surfaces": ["database"]}, ["surfaces does not name the backend: add it"]),
         ({"runner": "platform", "surfaces": ["database"]}, ["database_migrate_runner is platform"]),
         ({"runner": "platform", "surfaces": ["database"], "kind": "rollback"}, []),
-        ({"migrations": {"pending": [EXPAND, CONTRACT, UNKNOWN]}}, ["-e approve_migration=2_contract", "-e approve_migration=3_unknown"]),
+        (
+            {"migrations": {"pending": [EXPAND, CONTRACT, UNKNOWN]}},
+            ["-e approve_migration=2_contract", "-e approve_migration=3_unknown"],
+        ),
         ({"migrations": {"pending": [CONTRACT]}, "maintenance": True}, []),
         ({"migrations": {"pending": [CONTRACT, UNKNOWN]}, "approve_migration": "2_contract, 3_unknown"}, []),
     ],
@@ -51,9 +60,13 @@ def test_the_database_stops_a_deploy_with_what_is_wrong(seen: dict[str, Any], pr
         ("applied", ["2_contract"], "", False),  # the release knows it
     ],
 )
-def test_a_release_that_does_not_know_what_an_unfinished_deploy_applied_is_refused(state: str, left: list[str], accepted: str, refused: bool) -> None:
+def test_a_release_that_does_not_know_what_an_unfinished_deploy_applied_is_refused(
+    state: str, left: list[str], accepted: str, refused: bool
+) -> None:
     known = {"pending": [], "migrations": [{"name": "2_contract", "state": state}]}
-    found = migrations.check_problems(**{**SEEN, "migrations": known, "left_incompatible": left, "accept_schema": accepted})
+    found = migrations.check_problems(
+        **{**SEEN, "migrations": known, "left_incompatible": left, "accept_schema": accepted}
+    )
     assert [one.startswith("ROLLBACK UNSAFE: schema.") for one in found] == ([True] if refused else [])
 
 
@@ -77,7 +90,10 @@ def test_after_a_failure_what_may_be_in_the_database_counts_as_applied(state: di
 
 def test_a_compatible_migration_that_was_applied_does_not_stop_a_rollback() -> None:
     database = [{"name": "1_expand", "state": "applied"}]
-    assert (migrations.applied([EXPAND], database), migrations.applied_incompatible([EXPAND], database)) == (["1_expand"], [])
+    assert (migrations.applied([EXPAND], database), migrations.applied_incompatible([EXPAND], database)) == (
+        ["1_expand"],
+        [],
+    )
 
 
 def test_a_target_that_does_not_know_an_incompatible_migration_is_refused_unless_it_is_accepted() -> None:
@@ -85,5 +101,7 @@ def test_a_target_that_does_not_know_an_incompatible_migration_is_refused_unless
     assert migrations.unsafe_for_target(unknown) == ["2_contract", "3_unknown"]
     assert migrations.unsafe_for_target(unknown, "2_contract,3_unknown") == []
     message = migrations.unsafe_target_message("v1.0.0", ["2_contract"])
-    assert message.startswith("ROLLBACK UNSAFE: schema. Nothing was changed. v1.0.0 does not have the migration 2_contract")
+    assert message.startswith(
+        "ROLLBACK UNSAFE: schema. Nothing was changed. v1.0.0 does not have the migration 2_contract"
+    )
     assert message.endswith("-e accept_schema=2_contract")

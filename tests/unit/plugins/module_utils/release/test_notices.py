@@ -16,10 +16,26 @@ LINKS = [{"name": "errors", "url": "https://errors.example"}]
 @pytest.mark.parametrize(
     ("run", "good", "headline"),
     [
-        ({"kind": "deploy", "outcome": "released", "release": "v1.1.0"}, True, ":white_check_mark: *production*: deploy of v1.1.0 is live."),
-        ({"kind": "deploy", "outcome": "rolled_back", "release": "v1.1.0"}, False, ":x: *production*: deploy of v1.1.0 was rolled back."),
-        ({"kind": "rollback", "outcome": "rolled_back", "by": "alice"}, True, ":white_check_mark: *production*: rollback by alice succeeded."),
-        ({"kind": "deploy", "outcome": "incomplete"}, False, ":x: *production*: deploy is INCOMPLETE: somebody has to act now."),
+        (
+            {"kind": "deploy", "outcome": "released", "release": "v1.1.0"},
+            True,
+            ":white_check_mark: *production*: deploy of v1.1.0 is live.",
+        ),
+        (
+            {"kind": "deploy", "outcome": "rolled_back", "release": "v1.1.0"},
+            False,
+            ":x: *production*: deploy of v1.1.0 was rolled back.",
+        ),
+        (
+            {"kind": "rollback", "outcome": "rolled_back", "by": "alice"},
+            True,
+            ":white_check_mark: *production*: rollback by alice succeeded.",
+        ),
+        (
+            {"kind": "deploy", "outcome": "incomplete"},
+            False,
+            ":x: *production*: deploy is INCOMPLETE: somebody has to act now.",
+        ),
         ({"kind": "restore", "outcome": "restored"}, False, ":x: *production*: restore restored."),
     ],
 )
@@ -29,9 +45,22 @@ def test_a_headline_says_what_ran_and_how_it_ended(run: dict[str, Any], good: bo
 
 
 def test_the_end_of_a_bad_run_says_whom_to_call() -> None:
-    run = Run("production", "deploy", outcome="incomplete", message=" a <b> & c ", log_url="https://ci.example/1", links=LINKS, contacts=["Ada, 555 1234"])
+    run = Run(
+        "production",
+        "deploy",
+        outcome="incomplete",
+        message=" a <b> & c ",
+        log_url="https://ci.example/1",
+        links=LINKS,
+        contacts=["Ada, 555 1234"],
+    )
     head, links, message, log, call = texts(run)["ended"].split("\n")
-    assert (links, message, log, call) == ("Dashboards: <https://errors.example|errors>", "a &lt;b&gt; &amp; c", "https://ci.example/1", "Call: Ada, 555 1234")
+    assert (links, message, log, call) == (
+        "Dashboards: <https://errors.example|errors>",
+        "a &lt;b&gt; &amp; c",
+        "https://ci.example/1",
+        "Call: Ada, 555 1234",
+    )
     assert head.startswith(":x:")
 
 

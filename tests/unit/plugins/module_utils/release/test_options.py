@@ -46,16 +46,29 @@ WHOLE: dict[str, Any] = {
     "edge_zone": "shop.internal",
 }
 CHOSEN = {"release": "v1.1.0", "backup": "latest", "to": "v1.0.0"}
-SURFACES = {"migrate": ["database"], "backups": ["database"], "prove": ["database"], "database": ["database"], "backup": ["database"]}
+SURFACES = {
+    "migrate": ["database"],
+    "backups": ["database"],
+    "prove": ["database"],
+    "database": ["database"],
+    "backup": ["database"],
+}
 
 
 def wrong(
-    playbook: str, values: dict[str, Any], *, more: dict[str, Any] | None = None, commanded: tuple[str, ...] = (), read: tuple[str, ...] = ()
+    playbook: str,
+    values: dict[str, Any],
+    *,
+    more: dict[str, Any] | None = None,
+    commanded: tuple[str, ...] = (),
+    read: tuple[str, ...] = (),
 ) -> list[str]:
     """Return the problems of a run with these variables; ``more`` are variables that are not declared."""
     run = {name: value for name, value in CHOSEN.items() if playbook in RUN[name] and name not in values}
     values = {name: value for name, value in {**run, **values}.items() if value is not LEFT_OUT}
-    surfaces = SURFACES.get(playbook) or options.moved(options.asked(values.get("surfaces")), bool(values.get("edge_zone")))
+    surfaces = SURFACES.get(playbook) or options.moved(
+        options.asked(values.get("surfaces")), bool(values.get("edge_zone"))
+    )
     if playbook == "restore":
         surfaces = [surface for surface in surfaces if surface in ("database", "backend")]
     given = options.Given(playbook, surfaces, values, names=[*values, *(more or {})], read=read, commanded=commanded)
@@ -80,10 +93,16 @@ def test_a_variable_that_is_left_out_is_asked_for_or_has_a_default(playbook: str
     spec = spec_of(playbook, name)
     problems = wrong(playbook, {**WHOLE, name: LEFT_OUT})
     if spec.get("required"):
-        assert [problem for problem in problems if problem.startswith((f"{name} is missing", f"{name} is empty"))], problems
+        assert [problem for problem in problems if problem.startswith((f"{name} is missing", f"{name} is empty"))], (
+            problems
+        )
     else:
         needed = {"source_path": "source_path is missing", "backup": "backup is missing"}
-        needed |= {one: f"{one} is missing" for one in ("backend_project", "backend_environment") if "backend" in SPECS[playbook]}
+        needed |= {
+            one: f"{one} is missing"
+            for one in ("backend_project", "backend_environment")
+            if "backend" in SPECS[playbook]
+        }
         deploys = name != "source_path" or playbook in ("deploy", "preflight", "migrate")
         asked = name in needed and deploys and not (name == "backup" and playbook != "restore")
         assert bool(problems) == asked, problems
@@ -94,10 +113,11 @@ def test_each_variable_of_the_page_is_recognised_when_it_is_mistyped(name: str) 
     last, middle = len(name) - 1, len(name) // 2
     typed = (
         {
-            *(name[:at] + name[at + 1 :] for at in {1, middle, last}),  # a letter is left out
-            *(name[:at] + name[at] + name[at:] for at in {0, middle, last}),  # doubled
-            *(name[:at] + name[at + 1] + name[at] + name[at + 2 :] for at in {0, middle} if at < last),  # swapped with its neighbour
-            *(name[:at] + "q" + name[at + 1 :] for at in {middle, last}),  # replaced
+            *(name[:at] + name[at + 1 :] for at in (1, middle, last)),  # a letter is left out
+            *(name[:at] + name[at] + name[at:] for at in (0, middle, last)),  # doubled
+            # swapped with its neighbour
+            *(name[:at] + name[at + 1] + name[at] + name[at + 2 :] for at in (0, middle) if at < last),
+            *(name[:at] + "q" + name[at + 1 :] for at in (middle, last)),  # replaced
             name.upper(),
             name.replace("_", ""),
             name.replace("_", "-"),
@@ -114,10 +134,28 @@ def test_each_variable_of_the_page_is_recognised_when_it_is_mistyped(name: str) 
 
 def test_a_mistyped_name_is_suggested() -> None:
     (problem,) = wrong("deploy", WHOLE, more={"verify_wait_timout": 5})
-    assert problem == "verify_wait_timout is no variable of this collection: did you mean verify_wait_timeout? Nothing in the inventory reads it"
+    assert (
+        problem
+        == "verify_wait_timout is no variable of this collection: did you mean verify_wait_timeout? Nothing in the"
+        " inventory reads it"
+    )
 
 
-@pytest.mark.parametrize("name", ["shop_domain", "region", "vault_frontend_tokn", "ansible_user", "awx_job_id", "__mine", "ticket", "team", "domain", "port"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "shop_domain",
+        "region",
+        "vault_frontend_tokn",
+        "ansible_user",
+        "awx_job_id",
+        "__mine",
+        "ticket",
+        "team",
+        "domain",
+        "port",
+    ],
+)
 def test_a_variable_of_somebodys_own_passes(name: str) -> None:
     assert wrong("deploy", WHOLE, more={name: 1}, commanded=(name,)) == []
 
@@ -152,11 +190,17 @@ def test_each_variable_of_another_shape_is_refused(playbook: str, name: str) -> 
         assert len(problems[0]) < LINES * 4
     if spec.get("choices"):
         near = str(spec["choices"][0]) + "x"
-        (problem,) = wrong(playbook, {**WHOLE, name: near}) if name != "backend_platform" else wrong(playbook, {**WHOLE, name: "railwayx"})
+        (problem,) = (
+            wrong(playbook, {**WHOLE, name: near})
+            if name != "backend_platform"
+            else wrong(playbook, {**WHOLE, name: "railwayx"})
+        )
         assert "did you mean" in problem
 
 
-@pytest.mark.parametrize("name", [name for entry in SPECS["deploy"].values() for name, spec in entry.items() if spec.get("no_log")])
+@pytest.mark.parametrize(
+    "name", [name for entry in SPECS["deploy"].values() for name, spec in entry.items() if spec.get("no_log")]
+)
 def test_a_secret_is_never_quoted(name: str) -> None:
     spec = spec_of("deploy", name)
     values = [{SECRET: SECRET}, [SECRET]] if spec["type"] == "str" else [SECRET, [SECRET]]
@@ -167,9 +211,15 @@ def test_a_secret_is_never_quoted(name: str) -> None:
 @pytest.mark.parametrize(
     ("units", "expected"),
     [
-        ([{"name": "api", "sevice": "one"}], ["has no key sevice: did you mean service?", "backend_units[0] (api).service is missing"]),
+        (
+            [{"name": "api", "sevice": "one"}],
+            ["has no key sevice: did you mean service?", "backend_units[0] (api).service is missing"],
+        ),
         ([{"name": "api", "service": "one", "knd": "web"}], ["has no key knd: did you mean kind?"]),
-        ([{"name": "api", "service": "one", "kind": "wokrer"}], ["must be one of web, worker, cron", "did you mean worker?"]),
+        (
+            [{"name": "api", "service": "one", "kind": "wokrer"}],
+            ["must be one of web, worker, cron", "did you mean worker?"],
+        ),
         ([{"service": "one"}], ["backend_units[0].name is missing"]),
         (["api"], ["backend_units[0] must be a mapping with the keys name"]),
         ("api", ["backend_units must be a list whose items have the keys name"]),
@@ -203,7 +253,11 @@ def test_a_unit_without_a_kind_is_a_web_server() -> None:
         ("database_url", "mysql://a:b@c/d", "database_url must begin with postgresql:// or postgres://"),
         ("database_url", "db.internal/shop", "database_url must begin with postgresql:// or postgres://"),
         ("store", "bucket/shop", "store must begin with s3:// or file://: s3://bucket/shop"),
-        ("frontend_api_url", "127.0.0.1:80", "frontend_api_url must begin with https:// or http://: https://127.0.0.1:80"),
+        (
+            "frontend_api_url",
+            "127.0.0.1:80",
+            "frontend_api_url must begin with https:// or http://: https://127.0.0.1:80",
+        ),
     ],
 )
 def test_an_address_without_its_scheme_is_named_with_all_other_problems(name: str, value: str, expected: str) -> None:
@@ -215,7 +269,20 @@ def test_an_address_without_its_scheme_is_named_with_all_other_problems(name: st
 @pytest.mark.parametrize(
     "text",
     [
-        *("FILL_IN", "prj_FILL_IN", "CHANGE_ME", "change-me", "changeme", "TODO", "TODO: ask Bob", "xxx", "XXXX", "sk_xxxxxxxx", "<your token>", "REPLACE_ME"),
+        *(
+            "FILL_IN",
+            "prj_FILL_IN",
+            "CHANGE_ME",
+            "change-me",
+            "changeme",
+            "TODO",
+            "TODO: ask Bob",
+            "xxx",
+            "XXXX",
+            "sk_xxxxxxxx",
+            "<your token>",
+            "REPLACE_ME",
+        ),
         *("https://example.com", "https://api.example.com/v1", "ops@example.org", "YOUR_PROJECT_ID", "FIXME", "TBD"),
     ],
 )
@@ -225,7 +292,19 @@ def test_what_is_still_to_be_filled_in_is_found(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["shop.example", "prj_x1", "xx", "max", "https://shop.internal", "example.community", "todo-list", "exchange-men", "my-example.company", "Foxxx"]
+    "text",
+    [
+        "shop.example",
+        "prj_x1",
+        "xx",
+        "max",
+        "https://shop.internal",
+        "example.community",
+        "todo-list",
+        "exchange-men",
+        "my-example.company",
+        "Foxxx",
+    ],
 )
 def test_what_is_no_placeholder_passes(text: str) -> None:
     assert placeholders.found("frontend_project", text) == []
@@ -239,19 +318,31 @@ def test_a_reason_and_what_a_page_has_to_contain_may_look_like_one() -> None:
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ({"surfaces": ["backend", "fronted"]}, "surfaces: there is no surface fronted: did you mean frontend?; choose from database, backend, frontend, edge"),
+        (
+            {"surfaces": ["backend", "fronted"]},
+            (
+                "surfaces: there is no surface fronted: did you mean frontend?; choose from database, backend,"
+                " frontend, edge"
+            ),
+        ),
         ({"surfaces": []}, "surfaces is empty: name at least one of database, backend, frontend, edge"),
         ({"surfaces": {"a": 1}}, "surfaces must be a list of database, backend, frontend, edge, and is a mapping"),
         ({"release": ""}, "release is missing: name it with -e release=v1.2.3"),
         ({"release": LEFT_OUT}, "release is missing: name it with -e release=v1.2.3"),
         ({"database_migrate_runner": "platform", "surfaces": ["backend"]}, "database_migrate_runner is platform"),
-        ({"notify_slack_token": "xoxb-1"}, "notify_slack_channel is missing, which is needed as notify_slack_token is set"),
+        (
+            {"notify_slack_token": "xoxb-1"},
+            "notify_slack_channel is missing, which is needed as notify_slack_token is set",
+        ),
         ({"notify_github_token": "ghp-1"}, "notify_github_repository is missing"),
         ({"backend_project": ""}, "backend_project is missing, which is needed as backend_platform is railway"),
         ({"verify_passes": None}, "verify_passes has no value: delete it, which means 2, or give it one"),
         ({"frontend_wait_timeout": ""}, "frontend_wait_timeout is empty: delete it"),
         ({"edge_purge": {"evrything": True}}, "edge_purge has no key evrything: did you mean everything?"),
-        ({"verify_backend_checks": [{"name": "health", "url": "/health", "jsn": {}}]}, "has no key jsn: did you mean json?"),
+        (
+            {"verify_backend_checks": [{"name": "health", "url": "/health", "jsn": {}}]},
+            "has no key jsn: did you mean json?",
+        ),
         ({"database_backup_keep": {"dayly": 3}}, "database_backup_keep has no key dayly: did you mean daily?"),
     ],
 )
@@ -280,7 +371,13 @@ def test_a_restore_says_what_it_can_do() -> None:
 
 
 def test_what_is_given_as_text_on_the_command_line_passes() -> None:
-    given = {"take_over": "true", "verify_passes": "3", "surfaces": "backend,frontend", "frontend_wait_timeout": "2.5", "database_gather": "locks,tables"}
+    given = {
+        "take_over": "true",
+        "verify_passes": "3",
+        "surfaces": "backend,frontend",
+        "frontend_wait_timeout": "2.5",
+        "database_gather": "locks,tables",
+    }
     assert wrong("deploy", {**WHOLE, **given}) == []
     assert wrong("deploy", {**WHOLE, "database_rehearse": False}) == [], "YAML reads an off without quotes as false"
 
@@ -310,12 +407,16 @@ def test_surfaces_are_a_list_or_a_text(given: Any, expected: list[str]) -> None:
         (["frontned"], True, []),
     ],
 )
-def test_surfaces_move_in_the_order_of_a_deploy_and_the_edge_goes_with_the_frontend(named: list[str], has_edge: bool, expected: list[str]) -> None:
+def test_surfaces_move_in_the_order_of_a_deploy_and_the_edge_goes_with_the_frontend(
+    named: list[str], has_edge: bool, expected: list[str]
+) -> None:
     assert options.moved(named, has_edge) == expected
 
 
 def test_a_rollback_needs_only_what_the_units_need_that_it_moves() -> None:
-    needed = {name: value for name, value in WHOLE.items() if name.startswith(("backend_", "frontend_")) or name == "surfaces"}
+    needed = {
+        name: value for name, value in WHOLE.items() if name.startswith(("backend_", "frontend_")) or name == "surfaces"
+    }
     assert wrong("rollback", needed) == []
 
 
@@ -325,13 +426,22 @@ def test_a_refusal_lists_all_problems() -> None:
 
 def test_a_problem_that_several_surfaces_have_is_named_once() -> None:
     unknown = "The release 'v9' is unknown: no tag has that name."
-    assert options.refusal([f"backend: {unknown}", f"frontend: {unknown}", "edge: no zone"], "in the way") == (
-        f"Nothing was changed. 2 in the way:\n- backend, frontend: {unknown}\n- edge: no zone"
+    assert (
+        options.refusal([f"backend: {unknown}", f"frontend: {unknown}", "edge: no zone"], "in the way")
+        == f"Nothing was changed. 2 in the way:\n- backend, frontend: {unknown}\n- edge: no zone"
     )
-    assert options.refusal([unknown, f"backend: {unknown}"], "in the way") == f"Nothing was changed. 1 in the way:\n- {unknown}"
-    assert options.refusal(["surfaces: there is no surface x"], "to correct") == "Nothing was changed. 1 to correct:\n- surfaces: there is no surface x"
+    assert (
+        options.refusal([unknown, f"backend: {unknown}"], "in the way")
+        == f"Nothing was changed. 1 in the way:\n- {unknown}"
+    )
+    assert (
+        options.refusal(["surfaces: there is no surface x"], "to correct")
+        == "Nothing was changed. 1 to correct:\n- surfaces: there is no surface x"
+    )
 
 
 def test_a_variable_of_the_command_line_that_nothing_reads_is_named() -> None:
-    given = options.Given("deploy", [], WHOLE, read=("mine",), commanded=("version", "mine", "release", "verify_passess", "ansible_user"))
+    given = options.Given(
+        "deploy", [], WHOLE, read=("mine",), commanded=("version", "mine", "release", "verify_passess", "ansible_user")
+    )
     assert options.unread(given) == ["version"]

@@ -35,7 +35,11 @@ def test_a_failure_names_the_task() -> None:
 
 def test_a_step_is_recorded_with_its_seconds() -> None:
     now = datetime.fromtimestamp(1007.26, UTC)
-    assert outcome.timed_step({"name": "edge.purge", "began": "1000", "lease": "secret"}, "ok", now) == {"name": "edge.purge", "outcome": "ok", "seconds": 7.3}
+    assert outcome.timed_step({"name": "edge.purge", "began": "1000", "lease": "secret"}, "ok", now) == {
+        "name": "edge.purge",
+        "outcome": "ok",
+        "seconds": 7.3,
+    }
 
 
 def test_what_the_old_release_cannot_run_on_is_named_once_unless_it_is_accepted() -> None:
@@ -43,12 +47,19 @@ def test_what_the_old_release_cannot_run_on_is_named_once_unless_it_is_accepted(
     assert outcome.incompatible(["1_a"], ["2_b"], "1_a, 2_b") == []
 
 
-SNAPSHOT = {"frontend": {"id": "f1", "release": "v1"}, "api": {"id": "a1", "release": None}, "worker": {"id": None}, "cron": {"id": "c1", "release": "v1"}}
+SNAPSHOT = {
+    "frontend": {"id": "f1", "release": "v1"},
+    "api": {"id": "a1", "release": None},
+    "worker": {"id": None},
+    "cron": {"id": "c1", "release": "v1"},
+}
 
 
 def test_what_is_live_again_leaves_out_what_is_not_back() -> None:
-    assert outcome.live_again(SNAPSHOT, [{"what": "cron", "why": ""}]) == (
-        "Live again: frontend v1, api a1. Nothing was live before in worker: a unit of the backend is stopped again, a promoted frontend stays."
+    assert (
+        outcome.live_again(SNAPSHOT, [{"what": "cron", "why": ""}])
+        == "Live again: frontend v1, api a1. Nothing was live before in worker: a unit of the backend is stopped again,"
+        " a promoted frontend stays."
     )
     assert outcome.live_again({}, []) == ""
 
@@ -59,15 +70,29 @@ def test_what_is_live_again_leaves_out_what_is_not_back() -> None:
         ({}, "ROLLED BACK. edge.purge failed. Deploy: unhealthy. Live again: api v1."),
         (
             {"broken_before": "an outage"},
-            "ROLLED BACK (not verified: the site was broken before, an outage). edge.purge failed. Deploy: unhealthy. Live again: api v1.",
+            (
+                "ROLLED BACK (not verified: the site was broken before, an outage). edge.purge failed. Deploy:"
+                " unhealthy. Live again: api v1."
+            ),
         ),
-        ({"step": "database.backup"}, "ROLLED BACK. database.backup failed. Deploy: unhealthy. Nothing was migrated. Live again: api v1."),
+        (
+            {"step": "database.backup"},
+            "ROLLED BACK. database.backup failed. Deploy: unhealthy. Nothing was migrated. Live again: api v1.",
+        ),
         ({"step": ""}, "ROLLED BACK. The deploy failed. Deploy: unhealthy. Live again: api v1."),
-        ({"not_back": NOT_BACK}, "ROLLBACK INCOMPLETE: worker. edge.purge failed. Deploy: unhealthy. It did not start. Live again: api v1."),
+        (
+            {"not_back": NOT_BACK},
+            "ROLLBACK INCOMPLETE: worker. edge.purge failed. Deploy: unhealthy. It did not start. Live again: api v1.",
+        ),
     ],
 )
 def test_a_deploy_that_was_put_back_begins_with_a_fixed_word(seen: dict[str, Any], message: str) -> None:
-    assert outcome.put_back_message(**{"not_back": [], "step": "edge.purge", "why": WHY, "live": "Live again: api v1.", **seen}) == message
+    assert (
+        outcome.put_back_message(
+            **{"not_back": [], "step": "edge.purge", "why": WHY, "live": "Live again: api v1.", **seen}
+        )
+        == message
+    )
 
 
 @pytest.mark.parametrize(
@@ -80,16 +105,21 @@ def test_a_deploy_that_was_put_back_begins_with_a_fixed_word(seen: dict[str, Any
 )
 def test_an_unsafe_schema_names_the_choices(held: bool, not_held: list[Any], holding: str) -> None:
     message = outcome.unsafe_message(["2_b"], step="verify.public", why=WHY, held=held, not_held=not_held, backup="")
-    assert message.startswith("ROLLBACK UNSAFE: schema. verify.public failed. Deploy: unhealthy. The migration 2_b was applied")
+    assert message.startswith(
+        "ROLLBACK UNSAFE: schema. verify.public failed. Deploy: unhealthy. The migration 2_b was applied"
+    )
     assert holding in message
     assert "-e accept_schema=2_b; or restore the backup from before the migration, which loses" in message
 
 
 def test_a_lost_lease_says_whether_something_was_put_back() -> None:
     assert outcome.lost_message("edge.purge", WHY, put_nothing_back=True).startswith(
-        "LEASE LOST in edge.purge: nothing more was written, and nothing was rolled back. Deploy: unhealthy. The holder of"
+        "LEASE LOST in edge.purge: nothing more was written, and nothing was rolled back. Deploy: unhealthy. The"
+        " holder of"
     )
-    assert outcome.lost_message("the rollback", "", put_nothing_back=False).startswith("LEASE LOST in the rollback: nothing more was written. The holder of")
+    assert outcome.lost_message("the rollback", "", put_nothing_back=False).startswith(
+        "LEASE LOST in the rollback: nothing more was written. The holder of"
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,12 +136,19 @@ def test_a_rollback_says_what_serves(not_back: list[Any], changed: bool, message
 
 def test_an_unfinished_deploy_is_settled_in_one_of_two_ways() -> None:
     journal = {"kind": "deploy", "release": "v2", "step": "edge.purge"}
-    assert outcome.settling_message(journal, forward=True) == "The deploy of v2 did not finish: it stopped in edge.purge. It is continued."
-    assert outcome.settling_message({}, forward=False) == (
-        "The deploy of an unknown release did not finish: it stopped in its first step. The release that was live before it is restored first."
+    assert (
+        outcome.settling_message(journal, forward=True)
+        == "The deploy of v2 did not finish: it stopped in edge.purge. It is continued."
     )
-    assert outcome.unsettled_message(NOT_BACK, "v2") == (
-        "ROLLBACK INCOMPLETE: worker. The unfinished deploy of v2 could not be rolled back, so nothing new was started. It did not start."
+    assert (
+        outcome.settling_message({}, forward=False)
+        == "The deploy of an unknown release did not finish: it stopped in its first step. The release that was live"
+        " before it is restored first."
+    )
+    assert (
+        outcome.unsettled_message(NOT_BACK, "v2")
+        == "ROLLBACK INCOMPLETE: worker. The unfinished deploy of v2 could not be rolled back, so nothing new was"
+        " started. It did not start."
     )
 
 

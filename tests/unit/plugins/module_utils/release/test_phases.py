@@ -8,7 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.release.phases import ORDER, Deploy, of_deploy, of_migration, of_restore
+from ansible_collections.storefront.runbook.plugins.module_utils.release.phases import (
+    ORDER,
+    Deploy,
+    of_deploy,
+    of_migration,
+    of_restore,
+)
 
 ALL = ["database", "backend", "frontend", "edge"]
 END = ["verify.public", "release.record"]
@@ -26,7 +32,10 @@ DATABASE = ["database.backup", "database.prove", "database.rehearse", "database.
         ({"surfaces": ["backend"], "builds_first": True}, [*BACKEND, *END]),
         ({"surfaces": ["database"], "idle": ["database.verify"]}, [*DATABASE, *END]),
         ({"surfaces": ["database"], "maintenance": True, "idle": ["database.verify"]}, [*DATABASE, *END]),
-        ({"surfaces": ["backend"], "maintenance": True}, ["backend.hold", "backend.release", "backend.unhold", "verify.backend", *END]),
+        (
+            {"surfaces": ["backend"], "maintenance": True},
+            ["backend.hold", "backend.release", "backend.unhold", "verify.backend", *END],
+        ),
         ({"surfaces": ["backend"], "held": True}, ["backend.release", "backend.unhold", "verify.backend", *END]),
         ({"surfaces": ["frontend"], "held": True}, [*FRONTEND, *END]),
         ({"surfaces": ["database"], "idle": [*DATABASE, "database.verify"]}, END),
@@ -42,9 +51,21 @@ def test_a_whole_deploy_in_maintenance_takes_every_phase_in_the_order() -> None:
 
 def test_nothing_is_served_before_it_is_verified_and_no_migration_runs_before_the_backup() -> None:
     place = list(ORDER).index
-    assert place("database.backup") < place("database.prove") < place("database.rehearse") < place("database.migrate") < place("backend.release")
+    assert (
+        place("database.backup")
+        < place("database.prove")
+        < place("database.rehearse")
+        < place("database.migrate")
+        < place("backend.release")
+    )
     assert place("backend.hold") < place("database.migrate")
-    assert place("frontend.stage") < place("verify.staged") < place("frontend.promote") < place("edge.purge") < place("verify.public")
+    assert (
+        place("frontend.stage")
+        < place("verify.staged")
+        < place("frontend.promote")
+        < place("edge.purge")
+        < place("verify.public")
+    )
     assert list(ORDER)[-1] == "release.record"
 
 
@@ -68,5 +89,7 @@ BOTH = ["database", "backend"]
         (BOTH, {"already": True, "swap": "url"}, ["database.swap"]),
     ],
 )
-def test_a_restore_takes_the_phases_that_its_swap_needs(surfaces: list[str], plan: dict[str, Any], expected: list[str]) -> None:
+def test_a_restore_takes_the_phases_that_its_swap_needs(
+    surfaces: list[str], plan: dict[str, Any], expected: list[str]
+) -> None:
     assert of_restore(surfaces, **{"undo": False, "swap": "rename", "already": False, **plan}) == expected

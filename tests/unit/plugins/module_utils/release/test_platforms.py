@@ -8,11 +8,22 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.release.platforms import PLATFORMS, module_for, modules_for
+from ansible_collections.storefront.runbook.plugins.module_utils.release.platforms import (
+    PLATFORMS,
+    module_for,
+    modules_for,
+)
 
 from conftest import ROOT
 
-DEPLOYED = {"state": "deployed", "source": "upload", "path": "/srv/shop", "ref": "v1", "root_directory": "apps/api", "auto_deploy": False}
+DEPLOYED = {
+    "state": "deployed",
+    "source": "upload",
+    "path": "/srv/shop",
+    "ref": "v1",
+    "root_directory": "apps/api",
+    "auto_deploy": False,
+}
 
 
 def asked(action: str, platform: str, **options: Any) -> tuple[str, dict[str, Any]]:
@@ -38,13 +49,22 @@ def test_railway_changes_what_a_push_deploys_in_a_task_of_its_own() -> None:
 
 
 def test_railway_knows_the_variables_of_a_deployment_by_itself() -> None:
-    _module, options = asked("backend_service", "railway", state="rolled_back", deployment="dep-1", known_variables=[{"name": "A", "digest": "1"}])
+    _module, options = asked(
+        "backend_service",
+        "railway",
+        state="rolled_back",
+        deployment="dep-1",
+        known_variables=[{"name": "A", "digest": "1"}],
+    )
     assert options == {"service": "api", "state": "rolled_back", "deployment": "dep-1"}
 
 
 def test_render_builds_the_commit_of_an_upload_and_knows_the_root_directory() -> None:
     kept = {name: value for name, value in DEPLOYED.items() if name != "root_directory"}
-    assert asked("backend_service", "render", **DEPLOYED) == ("render_service", {"service": "api", **kept, "source": "commit"})
+    assert asked("backend_service", "render", **DEPLOYED) == (
+        "render_service",
+        {"service": "api", **kept, "source": "commit"},
+    )
 
 
 @pytest.mark.parametrize("source", ["commit", "adopt", "image"])
@@ -65,7 +85,9 @@ def test_an_unknown_platform_is_refused_with_those_that_there_are(platform: Any)
 
 
 def test_every_platform_does_all_of_the_work_with_modules_that_there_are() -> None:
-    assert {frozenset(platform.modules) for platform in PLATFORMS.values()} == {frozenset({"backend_service", "backend_info", "backend_variables"})}
+    assert {frozenset(platform.modules) for platform in PLATFORMS.values()} == {
+        frozenset({"backend_service", "backend_info", "backend_variables"})
+    }
     modules = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
     assert {module for platform in PLATFORMS.values() for module in platform.modules.values()} <= modules
 

@@ -33,7 +33,9 @@ def addresses(move: dict[str, Any], **urls: str) -> list[str]:
         (BACK, DIRECT, [LIVE, DIRECT, DIRECT.replace("/shop?", f"/{RESTORED}?")]),
     ],
 )
-def test_another_database_of_the_same_server_keeps_the_rest_of_the_address(move: dict[str, Any], direct: str, expected: list[str]) -> None:
+def test_another_database_of_the_same_server_keeps_the_rest_of_the_address(
+    move: dict[str, Any], direct: str, expected: list[str]
+) -> None:
     assert addresses(move, direct=direct) == expected
 
 
@@ -46,9 +48,19 @@ def test_another_database_of_the_same_server_keeps_the_rest_of_the_address(move:
         (True, DIRECT, OTHER_DIRECT, [LIVE, DIRECT, OTHER_DIRECT]),
     ],
 )
-def test_an_address_that_was_named_is_used_as_it_is(returns: bool, direct: str, restore_direct: str, expected: list[str]) -> None:
+def test_an_address_that_was_named_is_used_as_it_is(
+    returns: bool, direct: str, restore_direct: str, expected: list[str]
+) -> None:
     serves, left = ("shop", "instance") if returns else ("instance", "shop")
-    assert addresses({"serves": serves, "left": left, "returns": returns}, direct=direct, restore=OTHER, restore_direct=restore_direct) == expected
+    assert (
+        addresses(
+            {"serves": serves, "left": left, "returns": returns},
+            direct=direct,
+            restore=OTHER,
+            restore_direct=restore_direct,
+        )
+        == expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,7 +82,11 @@ PLAN = {"restore": {"already": False, "swap": "rename", "lost_rows": 3, "losses"
 
 
 def problems(plan: dict[str, Any] | None = None, urls: Urls | None = None, **seen: Any) -> list[str]:
-    return restores.check_problems(plan or PLAN, urls or Urls(LIVE), **{"surfaces": ["database", "backend"], "undo": False, "approved": False, **seen})
+    return restores.check_problems(
+        plan or PLAN,
+        urls or Urls(LIVE),
+        **{"surfaces": ["database", "backend"], "undo": False, "approved": False, **seen},
+    )
 
 
 @pytest.mark.parametrize(
@@ -79,11 +95,17 @@ def problems(plan: dict[str, Any] | None = None, urls: Urls | None = None, **see
         ({}, None),
         ({"plan": {"msg": "no such backup"}}, "database: no such backup"),
         ({"surfaces": ["backend"]}, "surfaces does not name the database"),
-        ({"plan": {"restore": {**PLAN["restore"], "swap_reason": "it cannot rename"}}, "surfaces": ["database"]}, "surfaces does not name the backend"),
+        (
+            {"plan": {"restore": {**PLAN["restore"], "swap_reason": "it cannot rename"}}, "surfaces": ["database"]},
+            "surfaces does not name the backend",
+        ),
         ({"urls": Urls(LIVE, DIRECT, OTHER)}, "database_restore_direct_url is not"),
         (
             {"undo": True},
-            'Replacing the database has not been approved. 3 of its rows are not in the other one: {"Order": 3}. Approve it with -e approve_restore=shop',
+            (
+                'Replacing the database has not been approved. 3 of its rows are not in the other one: {"Order": 3}.'
+                " Approve it with -e approve_restore=shop"
+            ),
         ),
         ({"undo": True, "plan": {"restore": {**PLAN["restore"], "lost_rows": None}}}, "An unknown number of its rows"),
         ({"undo": True, "approved": True}, None),
@@ -98,12 +120,21 @@ def test_a_restore_is_refused_with_what_is_wrong(seen: dict[str, Any], problem: 
 
 
 def test_an_approval_names_what_would_be_lost() -> None:
-    restore = {"staged": "shop@restored", "backup": "shop/1", "lost_rows": 2, "losses": {"Order": 2}, "database": "shop"}
-    assert restores.approval_message(restore, adopted=False) == (
-        "The backup shop/1 is restored as shop@restored and verified, and nothing else was changed. 2 rows of the live database are not in it: "
-        '{"Order": 2}. Continue with -e approve_restore=shop'
+    restore = {
+        "staged": "shop@restored",
+        "backup": "shop/1",
+        "lost_rows": 2,
+        "losses": {"Order": 2},
+        "database": "shop",
+    }
+    assert (
+        restores.approval_message(restore, adopted=False)
+        == "The backup shop/1 is restored as shop@restored and verified, and nothing else was changed. 2 rows of the"
+        ' live database are not in it: {"Order": 2}. Continue with -e approve_restore=shop'
     )
-    assert restores.approval_message(restore, adopted=True).startswith("The database shop@restored is verified, and nothing was changed.")
+    assert restores.approval_message(restore, adopted=True).startswith(
+        "The database shop@restored is verified, and nothing was changed."
+    )
 
 
 SHOP = {"application": "api", "user": "shop", "count": 2}
@@ -127,11 +158,15 @@ def test_only_the_shops_own_sessions_count() -> None:
         (JOINED, {**JOINED, "failed": True}, "A unit is still connected to old"),
     ],
 )
-def test_a_move_that_failed_says_which_connection_is_wrong(joined: dict[str, Any], parted: dict[str, Any] | None, message: str) -> None:
+def test_a_move_that_failed_says_which_connection_is_wrong(
+    joined: dict[str, Any], parted: dict[str, Any] | None, message: str
+) -> None:
     assert message in restores.connection_failure(joined, parted, serves="new", left="old", tries=30)
 
 
 def test_the_note_of_a_move_counts_the_sessions_of_the_shop() -> None:
-    assert restores.serving_note(JOINED, "new", "old") == (
-        "database: new serves 2 sessions of the shop, and old serves none. Set database_url in the inventory to the database that serves."
+    assert (
+        restores.serving_note(JOINED, "new", "old")
+        == "database: new serves 2 sessions of the shop, and old serves none. Set database_url in the inventory to the"
+        " database that serves."
     )

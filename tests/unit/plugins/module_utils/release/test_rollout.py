@@ -15,8 +15,16 @@ STARTED: dict[str, Any] = {"rollout_started": True}
 FAILED: dict[str, Any] = {"rollout_started": True, "rollout_failure": "broken"}
 
 
-def stood(facts: dict[str, dict[str, Any]], *, playing: list[str] | None = None, here: str = "a", allowed: int = 0) -> Rollout:
-    return stand(ALL, {name: facts.get(name, {}) for name in ALL}, playing=ALL if playing is None else playing, here=here, allowed=allowed)
+def stood(
+    facts: dict[str, dict[str, Any]], *, playing: list[str] | None = None, here: str = "a", allowed: int = 0
+) -> Rollout:
+    return stand(
+        ALL,
+        {name: facts.get(name, {}) for name in ALL},
+        playing=ALL if playing is None else playing,
+        here=here,
+        allowed=allowed,
+    )
 
 
 @pytest.mark.parametrize(
@@ -29,7 +37,9 @@ def stood(facts: dict[str, dict[str, Any]], *, playing: list[str] | None = None,
         ({}, ["b", "c", "d"], [], ALL),  # it never started
     ],
 )
-def test_a_storefront_failed_when_it_started_and_is_not_well(facts: dict[str, Any], playing: list[str], failed: list[str], waiting: list[str]) -> None:
+def test_a_storefront_failed_when_it_started_and_is_not_well(
+    facts: dict[str, Any], playing: list[str], failed: list[str], waiting: list[str]
+) -> None:
     found = stood(facts, playing=playing)
     assert (found.failed, found.waiting) == (failed, waiting)
 
@@ -49,7 +59,9 @@ def test_no_further_storefront_starts_once_too_many_failed(allowed: int, stopped
         ({"a": FAILED}, "a", 1, True),  # it counts once
     ],
 )
-def test_a_failure_is_tolerated_as_long_as_no_more_than_allowed_failed(facts: dict[str, Any], here: str, allowed: int, tolerated: bool) -> None:
+def test_a_failure_is_tolerated_as_long_as_no_more_than_allowed_failed(
+    facts: dict[str, Any], here: str, allowed: int, tolerated: bool
+) -> None:
     assert stood(facts, here=here, allowed=allowed).tolerated is tolerated
 
 
@@ -58,8 +70,10 @@ def test_a_storefront_alone_always_fails_at_once() -> None:
 
 
 def test_what_was_not_started_is_named_with_the_way_to_continue() -> None:
-    assert stood({"a": STARTED, "b": STARTED}, here="b").left == (
-        "b failed and rollout_failures_allowed is 0, so these were not started: c, d. Correct what failed, then continue with --limit b,c,d"
+    assert (
+        stood({"a": STARTED, "b": STARTED}, here="b").left
+        == "b failed and rollout_failures_allowed is 0, so these were not started: c, d. Correct what failed, then"
+        " continue with --limit b,c,d"
     )
     assert stood({"a": FAILED}, here="c").left.startswith("a failed and")
     assert stood({"a": STARTED}, here="a", allowed=1).left == ""

@@ -28,9 +28,13 @@ DOWN = {"msg": "no answer", "error": {"kind": "unreachable"}}
         (LEFT, "rollback", [], []),
     ],
 )
-def test_a_lease_stops_a_run_or_is_noted(look: dict[str, Any], kind: str, problems: list[str], notes: list[str]) -> None:
+def test_a_lease_stops_a_run_or_is_noted(
+    look: dict[str, Any], kind: str, problems: list[str], notes: list[str]
+) -> None:
     found = settling.lease_check(look, kind=kind, movable=["api"], release="v2", resolved=True)
-    assert [one.startswith(problem) for one, problem in zip(found["problems"], problems, strict=True)] == [True] * len(problems)
+    assert [one.startswith(problem) for one, problem in zip(found["problems"], problems, strict=True)] == [True] * len(
+        problems
+    )
     assert found["notes"] == notes
 
 
@@ -50,7 +54,9 @@ def test_a_release_whose_commit_is_unknown_stops_a_run() -> None:
         (None, "1_a,2_b", []),
     ],
 )
-def test_what_an_unfinished_deploy_did_to_the_schema_counts_as_far_as_it_came(known: dict[str, str] | None, accepted: str, expected: list[str]) -> None:
+def test_what_an_unfinished_deploy_did_to_the_schema_counts_as_far_as_it_came(
+    known: dict[str, str] | None, accepted: str, expected: list[str]
+) -> None:
     assert settling.earlier_incompatible({"incompatible": ["1_a", "2_b"]}, known, accepted) == expected
     assert settling.earlier_incompatible({}, known, accepted) == []
 

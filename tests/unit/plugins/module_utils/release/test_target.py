@@ -28,18 +28,28 @@ def chosen(**known: Any) -> tuple[dict[str, Any], str]:
 
 def test_an_unfinished_deploy_says_what_was_live_before_it() -> None:
     journal = {"kind": "deploy", "release": "v2", "snapshot": {"api": unit("v1"), "gone": unit("v1")}}
-    assert chosen(journal=journal, ledger=LEDGER) == ({"api": "v1"}, "The deploy of v2 did not finish; the target is the state before it.")
+    assert chosen(journal=journal, ledger=LEDGER) == (
+        {"api": "v1"},
+        "The deploy of v2 did not finish; the target is the state before it.",
+    )
 
 
 def test_an_unfinished_rollback_says_what_it_was_going_back_to() -> None:
     journal = {"kind": "rollback", "snapshot": {"api": unit("v2")}, "target": {"api": unit("v0")}}
     assert chosen(journal=journal)[0] == {"api": "v0"}
-    assert chosen(journal={**journal, "target": None}, ledger=LEDGER)[0] == {"api": "v1", "worker": "v1", "frontend": "v1"}
+    assert chosen(journal={**journal, "target": None}, ledger=LEDGER)[0] == {
+        "api": "v1",
+        "worker": "v1",
+        "frontend": "v1",
+    }
 
 
 def test_a_named_release_comes_before_an_unfinished_run() -> None:
     journal = {"snapshot": {"api": unit("v2")}}
-    assert chosen(journal=journal, ledger=LEDGER, to="v1") == ({"api": "v1", "worker": "v1", "frontend": "v1"}, LEDGER["message"])
+    assert chosen(journal=journal, ledger=LEDGER, to="v1") == (
+        {"api": "v1", "worker": "v1", "frontend": "v1"},
+        LEDGER["message"],
+    )
 
 
 def test_without_a_ledger_the_platforms_offer_the_newest_release_that_every_unit_has() -> None:
@@ -65,8 +75,17 @@ def test_a_release_that_the_ledger_calls_unverified_is_not_taken_unless_it_is_na
 @pytest.mark.parametrize(
     ("known", "words"),
     [
-        ({"ledger": {"message": "Every release failed."}}, "There is no release to roll back to. Every release failed. The platforms have no older"),
-        ({"to": "v9"}, "A rollback to v9 is not possible. The platforms have no older deployment that could run again. Deploy a release"),
+        (
+            {"ledger": {"message": "Every release failed."}},
+            "There is no release to roll back to. Every release failed. The platforms have no older",
+        ),
+        (
+            {"to": "v9"},
+            (
+                "A rollback to v9 is not possible. The platforms have no older deployment that could run again. Deploy"
+                " a release"
+            ),
+        ),
         (
             {"to": "v9", "offered": {"api": [unit("v2"), unit("v1")], "frontend": [unit("v1"), unit(None)]}},
             "A rollback to v9 is not possible. Possible targets: v2, v1. Name one of them with -e to=<release>.",
@@ -87,5 +106,7 @@ def test_a_rollback_without_a_target_names_those_that_there_are(known: dict[str,
         ({"api": unit(None)}, True, "", "v2"),
     ],
 )
-def test_a_rollback_changes_something_only_where_release_and_deployment_differ(target: dict[str, Any], differs: bool, release: str, withdrawn: str) -> None:
+def test_a_rollback_changes_something_only_where_release_and_deployment_differ(
+    target: dict[str, Any], differs: bool, release: str, withdrawn: str
+) -> None:
     assert changes(target, LIVE) == {"changes": differs, "release": release, "withdrawn": withdrawn}

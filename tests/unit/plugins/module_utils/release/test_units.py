@@ -35,14 +35,20 @@ def planned(unit: dict[str, Any], **service: Any) -> dict[str, Any]:
         ([{**API, "rc": 1}, planned(WORKER)], False, ["backend: the task gave no message"], []),
     ],
 )
-def test_a_backend_stops_a_deploy_with_what_is_wrong(results: list[Any], take_over: bool, problems: list[str], unguarded: list[str]) -> None:
+def test_a_backend_stops_a_deploy_with_what_is_wrong(
+    results: list[Any], take_over: bool, problems: list[str], unguarded: list[str]
+) -> None:
     found = units.backend_check(results, take_over=take_over)
-    assert [found_one.startswith(problem) for found_one, problem in zip(found["problems"], problems, strict=True)] == [True] * len(problems)
+    assert [found_one.startswith(problem) for found_one, problem in zip(found["problems"], problems, strict=True)] == [
+        True
+    ] * len(problems)
     assert found["unguarded"] == unguarded
 
 
 def test_the_commands_of_all_units_are_listed_once() -> None:
-    found = units.backend_check([planned(API, pre_deploy_command="npm run migrate"), planned(WORKER), {**API, "msg": "gone"}], take_over=False)
+    found = units.backend_check(
+        [planned(API, pre_deploy_command="npm run migrate"), planned(WORKER), {**API, "msg": "gone"}], take_over=False
+    )
     assert (found["commands"], found["live"]) == (["npm start", "npm run migrate"], [LIVE, LIVE])
 
 
@@ -56,7 +62,10 @@ def test_a_snapshot_has_every_unit_also_one_with_nothing_live() -> None:
 
 def test_what_was_released_has_its_variables_where_the_platform_told_them() -> None:
     results = [{**API, "deployment": NEW, "variables": []}, {**WORKER, "deployment": NEW}, {**API, "msg": "failed"}]
-    assert units.released(results, "render") == {"api": {"platform": "render", "variables": [], **NEW}, "worker": {"platform": "render", **NEW}}
+    assert units.released(results, "render") == {
+        "api": {"platform": "render", "variables": [], **NEW},
+        "worker": {"platform": "render", **NEW},
+    }
 
 
 @pytest.mark.parametrize(
@@ -68,8 +77,12 @@ def test_what_was_released_has_its_variables_where_the_platform_told_them() -> N
         ({"variables": ["then"]}, {"way": "redeploy"}, {}),
     ],
 )
-def test_a_unit_that_was_put_back_runs_with_the_variables_of_its_way(target: dict[str, Any], result: dict[str, Any], variables: dict[str, Any]) -> None:
-    assert units.put_back("api", "railway", target, {**result, "deployment": LIVE}) == {"api": {"platform": "railway", **variables, **LIVE}}
+def test_a_unit_that_was_put_back_runs_with_the_variables_of_its_way(
+    target: dict[str, Any], result: dict[str, Any], variables: dict[str, Any]
+) -> None:
+    assert units.put_back("api", "railway", target, {**result, "deployment": LIVE}) == {
+        "api": {"platform": "railway", **variables, **LIVE}
+    }
 
 
 def test_what_can_run_again_is_listed_by_unit_or_only_the_wanted_release() -> None:
@@ -80,12 +93,19 @@ def test_what_can_run_again_is_listed_by_unit_or_only_the_wanted_release() -> No
 
 def test_what_can_be_put_back_begins_with_the_last_surface_of_a_deploy() -> None:
     both = [{"name": "api"}, {"name": "worker"}]
-    assert [item["unit"] for item in units.movable(["database", "backend", "frontend"], both)] == ["frontend", "api", "worker"]
+    assert [item["unit"] for item in units.movable(["database", "backend", "frontend"], both)] == [
+        "frontend",
+        "api",
+        "worker",
+    ]
     assert units.movable(["frontend"], both) == [{"role": "frontend", "unit": "frontend"}]
     assert units.movable(["database"], []) == []
 
 
-SICK = {"frontend": {"healthy": False, "summary": "/ answered 500."}, "backend": {"healthy": True, "summary": "healthy"}}
+SICK = {
+    "frontend": {"healthy": False, "summary": "/ answered 500."},
+    "backend": {"healthy": True, "summary": "healthy"},
+}
 
 
 @pytest.mark.parametrize(
@@ -98,36 +118,58 @@ SICK = {"frontend": {"healthy": False, "summary": "/ answered 500."}, "backend":
 )
 def test_a_live_site_that_is_sick_before_anything_changes_stops_a_deploy(known: dict[str, bool], count: int) -> None:
     problems = units.baseline_problems(SICK, **known)
-    assert [problem.startswith("before anything changed: / answered 500. Repair") for problem in problems] == [True] * count
+    assert [problem.startswith("before anything changed: / answered 500. Repair") for problem in problems] == [
+        True
+    ] * count
 
 
 def test_a_push_that_vercel_would_serve_says_how_to_turn_that_off() -> None:
     assert units.frontend_problems({"deployment": {}}) == []
     assert units.frontend_problems({"msg": "no project"}) == ["frontend: no project"]
     served = {"msg": "a push is served.", "error": {"code": "push_serves_production"}}
-    assert units.frontend_problems(served) == ["frontend: a push is served. Or let this deploy turn that off: -e take_over=true"]
+    assert units.frontend_problems(served) == [
+        "frontend: a push is served. Or let this deploy turn that off: -e take_over=true"
+    ]
 
 
 @pytest.mark.parametrize(
     ("assigned", "turned_off"),
-    [({"before": True, "after": False}, True), ({"before": False, "after": False}, False), ({"before": True, "after": True}, False), (None, False)],
+    [
+        ({"before": True, "after": False}, True),
+        ({"before": False, "after": False}, False),
+        ({"before": True, "after": True}, False),
+        (None, False),
+    ],
 )
 def test_only_what_was_on_is_recorded_as_turned_off(assigned: dict[str, bool] | None, turned_off: bool) -> None:
     assert units.took_over({"auto_assign_domains": assigned}) is turned_off
 
 
 def test_a_check_is_asked_for_its_release_as_strictly_as_the_live_site_allows() -> None:
-    found = {"backend": {"healthy": True, "without_release": ["health"]}, "frontend": {"healthy": True, "without_release": []}}
+    found = {
+        "backend": {"healthy": True, "without_release": ["health"]},
+        "frontend": {"healthy": True, "without_release": []},
+    }
     reported = units.reported_releases(found, True, True)
     assert reported["silent"] == {"frontend": [], "backend": ["health"]}
     (note,) = reported["notes"]
     assert "the API does not report its release (health): it is verified by its deployment's id" in note
     checks = [{"name": "health", "url": "/health"}, {"name": "ready", "url": "/ready"}]
-    assert [one["release_optional"] for one in units.site_checks(checks, "backend", reported["silent"])] == [True, False]
+    assert [one["release_optional"] for one in units.site_checks(checks, "backend", reported["silent"])] == [
+        True,
+        False,
+    ]
     assert [one["release_optional"] for one in units.site_checks(checks, "", reported["silent"])] == [False, False]
-    assert units.site_checks(checks, "backend", {})[0] == {"name": "health", "url": "/health", "site": "backend"}, "nothing is live to tell by"
+    assert units.site_checks(checks, "backend", {})[0] == {
+        "name": "health",
+        "url": "/health",
+        "site": "backend",
+    }, "nothing is live to tell by"
 
 
 def test_what_is_not_live_or_not_healthy_says_nothing_of_its_release() -> None:
-    found = {"backend": {"healthy": False, "without_release": ["health"]}, "frontend": {"healthy": True, "without_release": ["homepage"]}}
+    found = {
+        "backend": {"healthy": False, "without_release": ["health"]},
+        "frontend": {"healthy": True, "without_release": ["homepage"]},
+    }
     assert units.reported_releases(found, False, True) == {"silent": {}, "notes": []}

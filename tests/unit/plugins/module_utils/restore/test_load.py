@@ -61,15 +61,24 @@ ALTER TABLE ONLY public.customer
     ADD CONSTRAINT customer_email_key UNIQUE (email);
 ALTER TABLE ONLY public."order"
     ADD CONSTRAINT "order_customerId_fkey" FOREIGN KEY ("customerId", at) REFERENCES public.customer(id, at) ON UPDATE CASCADE;
-"""
+"""  # noqa: E501
 
 
 @pytest.mark.parametrize(
     ("more", "fast"),
     [
         ("", True),
-        ('ALTER TABLE public."order"\n    ADD CONSTRAINT other FOREIGN KEY (note) REFERENCES public.note(text) NOT VALID;\n', False),
-        ("ALTER TABLE ONLY public.gone\n    ADD CONSTRAINT other FOREIGN KEY (id) REFERENCES public.customer(id);\n", False),
+        (
+            (
+                'ALTER TABLE public."order"\n    ADD CONSTRAINT other FOREIGN KEY (note) REFERENCES public.note(text)'
+                " NOT VALID;\n"
+            ),
+            False,
+        ),
+        (
+            "ALTER TABLE ONLY public.gone\n    ADD CONSTRAINT other FOREIGN KEY (id) REFERENCES public.customer(id);\n",
+            False,
+        ),
         ("CREATE MATERIALIZED VIEW public.sold AS\n SELECT 1;\n", False),
     ],
     ids=["numbers", "text", "of an unknown table", "a view to fill"],
@@ -113,9 +122,24 @@ def test_the_program_is_as_new_as_the_server_and_as_the_one_that_dumped(server: 
 @pytest.mark.parametrize(
     ("version", "wanted", "code", "words"),
     [
-        (14, Needs(frozenset(), frozenset(), frozenset()), "older_server", "is of PostgreSQL 15, and this server is 14"),
-        (15, Needs(frozenset({"postgis", "pg_trgm"}), frozenset(), frozenset()), "no_extension", "does not offer: postgis"),
-        (15, Needs(frozenset(), frozenset({"shop", "gone"}), frozenset({"away"})), "no_roles", "for lack of roles: away, gone"),
+        (
+            14,
+            Needs(frozenset(), frozenset(), frozenset()),
+            "older_server",
+            "is of PostgreSQL 15, and this server is 14",
+        ),
+        (
+            15,
+            Needs(frozenset({"postgis", "pg_trgm"}), frozenset(), frozenset()),
+            "no_extension",
+            "does not offer: postgis",
+        ),
+        (
+            15,
+            Needs(frozenset(), frozenset({"shop", "gone"}), frozenset({"away"})),
+            "no_roles",
+            "for lack of roles: away, gone",
+        ),
         (
             *(15, Needs(frozenset(), frozenset({"reader"}), frozenset()), "no_memberships"),
             'for lack of memberships: reader. .* shop is not a member. As a superuser: GRANT "reader" TO "shop"[.]',
@@ -126,18 +150,24 @@ def test_the_program_is_as_new_as_the_server_and_as_the_one_that_dumped(server: 
         ),
     ],
 )
-def test_what_the_server_lacks_is_named(server: dict[str, Any], version: int, wanted: Needs, code: str, words: str) -> None:
+def test_what_the_server_lacks_is_named(
+    server: dict[str, Any], version: int, wanted: Needs, code: str, words: str
+) -> None:
     server.update(version=version, needs=wanted)
     with pytest.raises(ConfigError, match=words) as refused:
         fit(None, archive(), None, nothing)
     assert refused.value.details["code"] == code
 
 
-def test_for_a_trial_owners_and_grants_may_be_left_out_with_the_roles_named_and_nothing_else(server: dict[str, Any]) -> None:
+def test_for_a_trial_owners_and_grants_may_be_left_out_with_the_roles_named_and_nothing_else(
+    server: dict[str, Any],
+) -> None:
     assert fit_for_trial(None, archive(), None, nothing)[1] == []
     server["needs"] = Needs(frozenset(), frozenset({"gone", "reader"}), frozenset({"away"}))
     reasons = fit_for_trial(None, archive(), None, nothing)[1]
-    assert load.without_ownership(reasons) == ["owners and grants: the server lacks the roles away, gone; shop is not a member of reader"]
+    assert load.without_ownership(reasons) == [
+        "owners and grants: the server lacks the roles away, gone; shop is not a member of reader"
+    ]
     assert load.without_ownership([]) == []
     server["needs"] = Needs(frozenset({"postgis"}), frozenset(), frozenset())
     with pytest.raises(ConfigError, match="postgis"):

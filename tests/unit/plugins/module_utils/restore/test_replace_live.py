@@ -44,7 +44,9 @@ def test_what_was_undone_is_not_undone_again() -> None:
     assert undoable(site(entry(1, "undone", live=10)), NOW) is None
 
 
-@pytest.mark.parametrize("related", [[], [entry(1, "before", live=9, kept_until=LATER)], [entry(1, "before", live=10, kept_until=EARLIER)]])
+@pytest.mark.parametrize(
+    "related", [[], [entry(1, "before", live=9, kept_until=LATER)], [entry(1, "before", live=10, kept_until=EARLIER)]]
+)
 def test_without_a_database_that_is_still_kept_there_is_nothing_to_undo(related: list[DatabaseRow]) -> None:
     with pytest.raises(ConfigError, match="nothing to undo"):
         undoable(site(*related), NOW)
@@ -52,6 +54,10 @@ def test_without_a_database_that_is_still_kept_there_is_nothing_to_undo(related:
 
 def test_what_is_past_its_time_and_what_was_never_swapped_in_may_go_and_nothing_else() -> None:
     old, gone = entry(1, "before", kept_until=EARLIER), entry(2, "undone", kept_until=EARLIER)
-    kept, unknown, strange = entry(3, "before", kept_until=LATER), entry(4, "before"), entry(5, "before", kept_until="soon")
+    kept, unknown, strange = (
+        entry(3, "before", kept_until=LATER),
+        entry(4, "before"),
+        entry(5, "before", kept_until="soon"),
+    )
     staged, scratch = entry(6, "incoming", state="verified"), entry(7, "scratch")
     assert expired(site(old, gone, kept, unknown, strange, staged, scratch), NOW) == [old, gone, staged]

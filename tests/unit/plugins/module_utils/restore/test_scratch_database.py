@@ -29,15 +29,27 @@ def test_another_server_needs_no_permission_and_has_no_limit() -> None:
 
 def test_the_live_server_is_used_where_that_is_allowed_and_the_database_is_small_enough() -> None:
     found = place(allowed=True, size=GIB)
-    assert (found.server.describe(), found.like, found.is_separate) == ("postgres on db.example:5432 as shop", "shop", False)
+    assert (found.server.describe(), found.like, found.is_separate) == (
+        "postgres on db.example:5432 as shop",
+        "shop",
+        False,
+    )
 
 
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
         ({}, "no_scratch", "There is no server for a scratch database. Set scratch_url"),
-        ({"separate": parse_url("postgresql://shop:pw@db.example/postgres")}, "no_scratch", "scratch_url is on the live database's own server"),
-        ({"separate": parse_url("postgresql://shop:pw@pool.example/x?pgbouncer=true")}, "pooled_url", "scratch_url goes through a connection pooler"),
+        (
+            {"separate": parse_url("postgresql://shop:pw@db.example/postgres")},
+            "no_scratch",
+            "scratch_url is on the live database's own server",
+        ),
+        (
+            {"separate": parse_url("postgresql://shop:pw@pool.example/x?pgbouncer=true")},
+            "pooled_url",
+            "scratch_url goes through a connection pooler",
+        ),
         ({"allowed": True, "live": None}, "no_scratch", "same_server needs database_url"),
         ({"allowed": True, "size": GIB + 1}, "too_large", "raise same_server_limit"),
         ({"allowed": True, "size": None}, "too_large", "an unknown number of bytes"),
@@ -50,7 +62,9 @@ def test_it_is_refused_otherwise_with_the_remedy(options: dict[str, Any], code: 
 
 
 @pytest.mark.parametrize(("used", "size", "allowed"), [(700, 100, True), (700, 101, False), (900, 0, False)])
-def test_a_copy_leaves_a_fifth_of_the_live_servers_volume_free(monkeypatch: pytest.MonkeyPatch, used: int, size: int, allowed: bool) -> None:
+def test_a_copy_leaves_a_fifth_of_the_live_servers_volume_free(
+    monkeypatch: pytest.MonkeyPatch, used: int, size: int, allowed: bool
+) -> None:
     monkeypatch.setattr(scratch_database, "query", lambda *_: [(used,)])
     if allowed:
         scratch_database.refuse_without_room(None, size, 1000)

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A restore by pg_restore and psql: where it is needed, what it leaves out of the script, and that half a script is never committed."""
+"""A restore by pg_restore and psql: where it is needed, what it leaves out of the script, and that half a
+script is never committed.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +11,27 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import CommandFailed, ConfigError, LeaseLost
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import (
+    CommandFailed,
+    ConfigError,
+    LeaseLost,
+)
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import nothing
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.programs import Tool, find_psql
 from ansible_collections.storefront.runbook.plugins.module_utils.restore.script import load_script, without_timeout
 
-PREAMBLE = b"--\n-- PostgreSQL database dump\n--\n\nSET lock_timeout = 0;\nSET transaction_timeout = 0;\nSET client_encoding = 'UTF8';\n"
+PREAMBLE = (
+    b"--\n-- PostgreSQL database dump\n--\n\nSET lock_timeout = 0;\nSET transaction_timeout = 0;\nSET client_encoding ="
+    b" 'UTF8';\n"
+)
 REST = b"COPY t FROM stdin;\nSET transaction_timeout = 0;\n\\.\n"
 
 
 @pytest.mark.parametrize("tool", range(13, 20))
 @pytest.mark.parametrize("server", range(13, 20))
-def test_psql_is_needed_where_pg_restore_sets_what_the_server_does_not_know(tool: int, server: int, tmp_path: Path) -> None:
+def test_psql_is_needed_where_pg_restore_sets_what_the_server_does_not_know(
+    tool: int, server: int, tmp_path: Path
+) -> None:
     (tmp_path / "psql").touch(0o700)
     needed = tool >= 17 and server <= 16
     assert (find_psql(Tool(str(tmp_path / "pg_restore"), f"{tool}.1"), server) is not None) == needed
@@ -45,7 +56,14 @@ def run(reader: str, runner: str, folder: Path, heartbeat: object = nothing) -> 
     """Let a shell write and another one read, and return the lines that the latter kept once it got its end."""
     kept = folder / "kept"
     script = f'set -e; {runner}; cat > "{folder}/half"; mv "{folder}/half" "{kept}"'
-    load_script(["sh", "-c", reader], ["sh", "-c", script], heartbeat, {"env": dict(os.environ)}, what="The restore", secrets=["hunter22"])
+    load_script(
+        ["sh", "-c", reader],
+        ["sh", "-c", script],
+        heartbeat,
+        {"env": dict(os.environ)},
+        what="The restore",
+        secrets=["hunter22"],
+    )
     return kept.read_text().splitlines()
 
 

@@ -32,7 +32,9 @@ KEEP: dict[str, Any] = {"keep": timedelta(hours=1), "lock_timeout": 10}
 
 
 class World(FakePostgres):
-    """Every server at once: ``notes`` is what is written on each database, ``done`` what was done, ``left`` the one that the shop has moved away from."""
+    """Every server at once: ``notes`` is what is written on each database, ``done`` what was done, ``left``
+    the one that the shop has moved away from.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,7 +47,9 @@ class World(FakePostgres):
 
     def answer(self, statement: Any, values: Any) -> list[tuple[Any, ...]] | None:
         if "FROM pg_database ORDER BY" in str(statement):
-            return [(number, name, True, databases.noted(note)) for number, (name, note) in enumerate(self.notes.items())]
+            return [
+                (number, name, True, databases.noted(note)) for number, (name, note) in enumerate(self.notes.items())
+            ]
         parts = list(statement) if not isinstance(statement, str) else []
         if parts and "COMMENT" in parts[0].string:
             if not self.mine:
@@ -78,7 +82,11 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(new_place.url_swap, "leave", world.leave)
     monkeypatch.setattr(new_place.url_swap, "refuse_unfit_target", world.fitness)
     monkeypatch.setattr(new_place, "fits_one_transaction", lambda connection, archive: world.fits)
-    monkeypatch.setattr(new_place.restore, "load", lambda archive, tool, target, **how: world.done.append(f"load {target.name} in {how['jobs']}"))
+    monkeypatch.setattr(
+        new_place.restore,
+        "load",
+        lambda archive, tool, target, **how: world.done.append(f"load {target.name} in {how['jobs']}"),
+    )
     monkeypatch.setattr(new_place.verify, "verify", lambda target, manifest, heartbeat: {"rows": 9})
     return world
 
@@ -90,11 +98,23 @@ def elsewhere(world: World) -> RestoreTarget:
 
 
 def place(world: World, target: Database | None, *, adopt: bool = False) -> RestoreTarget:
-    return RestoreTarget(Site(LIVE, LIVE, world, DatabaseRow(10, "shop", True, None, {}), world.related(), nothing), target, adopt, nothing)
+    return RestoreTarget(
+        Site(LIVE, LIVE, world, DatabaseRow(10, "shop", True, None, {}), world.related(), nothing),
+        target,
+        adopt,
+        nothing,
+    )
 
 
 def load(where: RestoreTarget) -> Any:
-    return where.load(Archive({"name": "sale"}, "/dev/null"), Tool("pg_restore", (18, 0)), NOTE, name="shop@incoming-20260202T090000Z", jobs=3, ownership=True)
+    return where.load(
+        Archive({"name": "sale"}, "/dev/null"),
+        Tool("pg_restore", (18, 0)),
+        NOTE,
+        name="shop@incoming-20260202T090000Z",
+        jobs=3,
+        ownership=True,
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,7 +128,9 @@ def load(where: RestoreTarget) -> Any:
         ({"state": "verified", "sha256": "other"}, False, False),
     ],
 )
-def test_a_named_database_is_ready_once_this_backup_was_verified_in_it(elsewhere: RestoreTarget, world: World, note: Any, known: bool, ready: bool) -> None:
+def test_a_named_database_is_ready_once_this_backup_was_verified_in_it(
+    elsewhere: RestoreTarget, world: World, note: Any, known: bool, ready: bool
+) -> None:
     world.notes["instance"] = note
     found = elsewhere.find_restored("abc")
     assert (found.name if found else None) == ("instance" if ready else None)
@@ -129,7 +151,10 @@ def test_an_address_at_which_there_is_no_such_database_is_told(elsewhere: Restor
 
 def test_beside_the_live_one_it_is_what_was_staged_of_this_backup(world: World) -> None:
     assert place(world, None).find_restored("abc") is None
-    world.notes |= {"shop@incoming-20260202T090000Z": {"state": "loading", **NOTE}, "shop@restored-20260202T080000Z": {"state": "serving", **NOTE}}
+    world.notes |= {
+        "shop@incoming-20260202T090000Z": {"state": "loading", **NOTE},
+        "shop@restored-20260202T080000Z": {"state": "serving", **NOTE},
+    }
     found = place(world, None).find_restored("abc")
     assert found
     assert found.name == "shop@restored-20260202T080000Z"
@@ -137,7 +162,10 @@ def test_beside_the_live_one_it_is_what_was_staged_of_this_backup(world: World) 
 
 
 def test_what_serves_is_known_from_the_one_that_was_left(world: World) -> None:
-    world.notes |= {"shop@restored-20260202T090000Z": {"state": "undone"}, "shop@restored-20260202T080000Z": {"state": "serving"}}
+    world.notes |= {
+        "shop@restored-20260202T090000Z": {"state": "undone"},
+        "shop@restored-20260202T080000Z": {"state": "serving"},
+    }
     assert (place(world, None).serving(), place(world, TARGET).serving()) == (None, None)
     world.left = "shop"
     here, there = place(world, None).serving(), place(world, TARGET).serving()
@@ -146,14 +174,18 @@ def test_what_serves_is_known_from_the_one_that_was_left(world: World) -> None:
     assert (here.name, there.name) == ("shop@restored-20260202T080000Z", "instance")
 
 
-def test_a_backup_is_loaded_into_a_named_database_in_one_transaction_and_marked_before_and_after(elsewhere: RestoreTarget, world: World) -> None:
+def test_a_backup_is_loaded_into_a_named_database_in_one_transaction_and_marked_before_and_after(
+    elsewhere: RestoreTarget, world: World
+) -> None:
     entry, found = load(elsewhere)
     assert world.done == ["mark instance loading", "load instance in None", "mark instance verified"]
     assert (entry.note, found) == ({"state": "verified", "verified": {"rows": 9}, **NOTE}, {"rows": 9})
 
 
 @pytest.mark.parametrize(("empty", "loaded"), [(True, ["load instance in None"]), (False, [])])
-def test_after_a_killed_run_it_is_loaded_again_only_when_nothing_of_it_is_there(elsewhere: RestoreTarget, world: World, empty: bool, loaded: list[str]) -> None:
+def test_after_a_killed_run_it_is_loaded_again_only_when_nothing_of_it_is_there(
+    elsewhere: RestoreTarget, world: World, empty: bool, loaded: list[str]
+) -> None:
     world.notes["instance"] = {"state": "loading", **NOTE}
     world.empty = empty
     load(elsewhere)
@@ -168,7 +200,9 @@ def test_one_with_too_many_tables_for_one_transaction_is_loaded_in_many_and_a_ki
     assert world.done == ["mark instance loading", "load instance in 1", "mark instance verified"]
     world.notes["instance"] = {"state": "loading", "whole": False, **NOTE}
     world.empty = False
-    with pytest.raises(ConfigError, match=r"holds a part of a restore that was killed. Drop that database and create it anew"):
+    with pytest.raises(
+        ConfigError, match=r"holds a part of a restore that was killed. Drop that database and create it anew"
+    ):
         load(elsewhere)
     world.empty = True
     world.done.clear()
@@ -190,7 +224,13 @@ def test_the_shop_moves_to_a_name_of_its_own_and_only_then_is_that_told(world: W
     assert (lost, told["held_seconds"]) == (LOST, 0.2)
     kept = datetime.fromisoformat(told["kept_until"]) - datetime.now(UTC)
     assert timedelta(minutes=59) < kept <= timedelta(hours=1)
-    assert world.notes[entry.name] == {"kind": "restored", "of": "shop", "state": "serving", "kept_until": told["kept_until"], **NOTE}
+    assert world.notes[entry.name] == {
+        "kind": "restored",
+        "of": "shop",
+        "state": "serving",
+        "kept_until": told["kept_until"],
+        **NOTE,
+    }
 
 
 def test_a_killed_move_is_gone_on_with_under_the_name_that_it_had(world: World) -> None:
@@ -202,7 +242,9 @@ def test_a_killed_move_is_gone_on_with_under_the_name_that_it_had(world: World) 
     assert (entry.name, world.done[0]) == ("shop@restored-20260202T080000Z", "leave shop for shop@restored")
 
 
-def test_the_way_back_keeps_what_was_restored_and_says_that_it_was_undone(elsewhere: RestoreTarget, world: World) -> None:
+def test_the_way_back_keeps_what_was_restored_and_says_that_it_was_undone(
+    elsewhere: RestoreTarget, world: World
+) -> None:
     world.notes["instance"], world.left = {"state": "serving", **NOTE}, "shop"
     serving = elsewhere.serving()
     assert serving

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How the shop leaves a database for another one: in which order, so that no write is lost, and which other one is refused."""
+"""How the shop leaves a database for another one: in which order, so that no write is lost, and which other
+one is refused.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from ansible_collections.storefront.runbook.plugins.module_utils.restore import 
 
 from tests.unit.plugins.fake_postgres import FakePostgres
 
-OLD, NEW = (parse_url(f"postgresql://shop:hunter22@db.example/{name}?options=-c%20jit%3Doff") for name in ("old", "new"))
+OLD, NEW = (
+    parse_url(f"postgresql://shop:hunter22@db.example/{name}?options=-c%20jit%3Doff") for name in ("old", "new")
+)
 LOST = {"public.order": {"inserted": 3, "updated": 0, "deleted": 0}}
 OWN = 4711
 
@@ -55,7 +59,9 @@ class Server:
 
     def done(self) -> list[str]:
         """What was done, in order."""
-        return [f"{name}: {statement.splitlines()[0]}" for name, statement, _values in self.said if statement != "closed"]
+        return [
+            f"{name}: {statement.splitlines()[0]}" for name, statement, _values in self.said if statement != "closed"
+        ]
 
 
 @pytest.fixture
@@ -69,7 +75,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     return server
 
 
-def test_writers_wait_while_it_is_counted_and_are_sent_away_only_when_nobody_can_write_there_any_more(server: Server) -> None:
+def test_writers_wait_while_it_is_counted_and_are_sent_away_only_when_nobody_can_write_there_any_more(
+    server: Server,
+) -> None:
     lost, seconds = url_swap.leave(OLD, NEW, nothing, 10)
     assert (lost, seconds >= 0) == (LOST, True)
     assert server.done() == [
@@ -77,9 +85,14 @@ def test_writers_wait_while_it_is_counted_and_are_sent_away_only_when_nobody_can
         "old: HOLD for 10 s",
         "old: COUNT",
         "old: ALTER ROLE shop IN DATABASE old SET default_transaction_read_only TO 'on'",
-        "old: SELECT pg_terminate_backend(pid) FROM pg_stat_activity a JOIN pg_roles s ON s.oid = usesysid, pg_roles me",
+        (
+            "old: SELECT pg_terminate_backend(pid) FROM pg_stat_activity a JOIN pg_roles s ON s.oid = usesysid,"
+            " pg_roles me"
+        ),
     ]
-    assert [values for _name, statement, values in server.said if "pg_terminate_backend" in statement] == [[[OWN]]], "not the one that holds the writers"
+    assert [values for _name, statement, values in server.said if "pg_terminate_backend" in statement] == [[[OWN]]], (
+        "not the one that holds the writers"
+    )
     assert server.said[-1] == ("old", "closed", None), "they are held until then"
 
 
@@ -96,9 +109,10 @@ def test_a_lease_that_is_lost_while_it_is_counted_leaves_the_old_one_to_its_writ
 def test_the_fence_does_not_hold_whoever_moves_the_shop_nor_take_his_other_settings(server: Server) -> None:
     url_swap.leave(OLD, NEW, nothing, 10)
     url_swap.compare(OLD, NEW, nothing)
-    assert {session.startup_options(database.options).partition(" -c default_transaction_isolation")[0] for database in server.opened} == {
-        "-c jit=off -c default_transaction_read_only=off"
-    }
+    assert {
+        session.startup_options(database.options).partition(" -c default_transaction_isolation")[0]
+        for database in server.opened
+    } == {"-c jit=off -c default_transaction_read_only=off"}
 
 
 @pytest.mark.parametrize(("rows", "left"), [([(True,)], True), ([(False,)], False), ([], False)])
@@ -118,7 +132,9 @@ def target(server: Server, *, owns: bool = True, tables: tuple[str, ...] = ()) -
     server.answers.update(
         {
             "pg_has_role(datdba": lambda: [(owns, "shop", "admin")],
-            "array(SELECT attname": lambda: [("public", table, table, [], [], table == "public.of_extension", True, True) for table in tables],
+            "array(SELECT attname": lambda: [
+                ("public", table, table, [], [], table == "public.of_extension", True, True) for table in tables
+            ],
         }
     )
     return server.connect(NEW)
@@ -137,13 +153,17 @@ def test_tables_of_extensions_do_not_make_one_full(server: Server) -> None:
 def test_one_that_holds_something_else_is_refused_by_what_it_holds(server: Server) -> None:
     session = target(server, tables=tuple(f"public.{letter}" for letter in "fedcba"))
     assert not url_swap.is_empty(session)
-    with pytest.raises(ConfigError, match=r"not empty, it has public\.a, .*public\.e\. Name an empty one; or set adopt") as refused:
+    with pytest.raises(
+        ConfigError, match=r"not empty, it has public\.a, .*public\.e\. Name an empty one; or set adopt"
+    ) as refused:
         url_swap.refuse_unfit_target(OLD, session, adopt=False, known=False)
     assert refused.value.details["code"] == "not_empty"
 
 
 def test_one_of_somebody_elses_is_refused_with_whose_url_to_give(server: Server) -> None:
-    with pytest.raises(ConfigError, match=r"shop does not own the database in target_url, admin does.* Give the URL of admin"):
+    with pytest.raises(
+        ConfigError, match=r"shop does not own the database in target_url, admin does.* Give the URL of admin"
+    ):
         url_swap.refuse_unfit_target(OLD, target(server, owns=False), adopt=False, known=False)
 
 

@@ -26,5 +26,7 @@ COUNTS = {("public", "item"): 3, ("public", "system_user"): 1}
     ],
     ids=["quoted otherwise", "rows", "missing", "as it was", "unlike it was", "of an older manifest", "of a table"],
 )
-def test_it_is_compared_with_what_was_backed_up(manifest: dict[str, Any], broken: list[tuple[str, bool]], wrong: list[str]) -> None:
+def test_it_is_compared_with_what_was_backed_up(
+    manifest: dict[str, Any], broken: list[tuple[str, bool]], wrong: list[str]
+) -> None:
     assert differing(manifest, COUNTS, broken) == wrong

@@ -8,18 +8,42 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.site.checks import MISSING, Answer, Check, blocked_by, differences, look_up, tell_release
+from ansible_collections.storefront.runbook.plugins.module_utils.site.checks import (
+    MISSING,
+    Answer,
+    Check,
+    blocked_by,
+    differences,
+    look_up,
+    tell_release,
+)
 from requests.structures import CaseInsensitiveDict
 
-HEALTH = '{"status": "healthy", "release": "v1.1.0", "build": 7, "services": {"database": "connected"}, "units": [{"name": "api"}]}'
+HEALTH = (
+    '{"status": "healthy", "release": "v1.1.0", "build": 7, "services": {"database": "connected"}, "units": [{"name":'
+    ' "api"}]}'
+)
 
 
 def check(**expected: Any) -> Check:
     return Check(name="API", url="https://shop.example/health", **expected)
 
 
-def answer(status: int = 200, text: str = HEALTH, *, url: str = "https://shop.example/health", headers: dict[str, str] | None = None, **more: Any) -> Answer:
-    return Answer(url=url, status=status, headers=CaseInsensitiveDict(headers or {}), text=text, **{"truncated": False, "latency_ms": 40, **more})
+def answer(
+    status: int = 200,
+    text: str = HEALTH,
+    *,
+    url: str = "https://shop.example/health",
+    headers: dict[str, str] | None = None,
+    **more: Any,
+) -> Answer:
+    return Answer(
+        url=url,
+        status=status,
+        headers=CaseInsensitiveDict(headers or {}),
+        text=text,
+        **{"truncated": False, "latency_ms": 40, **more},
+    )
 
 
 def found(expected: dict[str, Any], came: Answer, release: str | None = None) -> list[str]:
@@ -31,7 +55,15 @@ def found(expected: dict[str, Any], came: Answer, release: str | None = None) ->
     [
         {},
         {"status": [503, 200]},
-        {"json": {"status": "healthy", "services.database": "connected", "units.0.name": "api", "build": 7, "services": {"database": "connected"}}},
+        {
+            "json": {
+                "status": "healthy",
+                "services.database": "connected",
+                "units.0.name": "api",
+                "build": 7,
+                "services": {"database": "connected"},
+            }
+        },
         {"headers": {"content-type": "JSON", "X-Empty": ""}},
         {"contains": '"healthy"'},
         {"max_latency_ms": 40},
@@ -51,7 +83,11 @@ def test_an_answer_as_expected_differs_in_nothing(expected: dict[str, Any]) -> N
             answer(404, url="https://user:pw@other.example/login?next=1"),
             ["status 404 instead of 200, redirected to https://other.example/login"],
         ),
-        ({"json": {"services.redis": "connected"}}, answer(), ['JSON services.redis is missing instead of "connected"']),
+        (
+            {"json": {"services.redis": "connected"}},
+            answer(),
+            ['JSON services.redis is missing instead of "connected"'],
+        ),
         ({"json": {"build": "7"}}, answer(), ['JSON build is 7 instead of "7"']),
         ({"json": {"status": "healthy"}}, answer(text="<html>"), ['JSON status is missing instead of "healthy"']),
         ({"headers": {"X-Frame-Options": "DENY"}}, answer(), ["header X-Frame-Options is 'missing' instead of 'DENY'"]),
@@ -66,7 +102,9 @@ def test_an_answer_as_expected_differs_in_nothing(expected: dict[str, Any]) -> N
         ),
     ],
 )
-def test_every_difference_says_what_was_expected_and_what_came(expected: dict[str, Any], came: Answer, reasons: list[str]) -> None:
+def test_every_difference_says_what_was_expected_and_what_came(
+    expected: dict[str, Any], came: Answer, reasons: list[str]
+) -> None:
     assert found(expected, came) == reasons
 
 

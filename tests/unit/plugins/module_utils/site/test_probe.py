@@ -17,15 +17,37 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core import pro
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import LeaseLost
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Waiter, nothing
 from ansible_collections.storefront.runbook.plugins.module_utils.site.checks import Check
-from ansible_collections.storefront.runbook.plugins.module_utils.site.probe import MAX_BODY, MAX_PARALLEL, Prober, Result
+from ansible_collections.storefront.runbook.plugins.module_utils.site.probe import (
+    MAX_BODY,
+    MAX_PARALLEL,
+    Prober,
+    Result,
+)
 
-from tests.unit.support import Answer, Clock, FakeVendor, Request, Script, answer_late, answer_lost, connect_timeout, never_left, reply
+from tests.unit.support import (
+    Answer,
+    Clock,
+    FakeVendor,
+    Request,
+    Script,
+    answer_late,
+    answer_lost,
+    connect_timeout,
+    never_left,
+    reply,
+)
 
 HOME = Check(name="Home", url="https://www.shop.example/")
 
 
 def prober(
-    script: Script | FakeVendor, clock: Clock, *, wait_timeout: float = 60, interval: float = 2, heartbeat: Callable[[], None] = nothing, **options: Any
+    script: Script | FakeVendor,
+    clock: Clock,
+    *,
+    wait_timeout: float = 60,
+    interval: float = 2,
+    heartbeat: Callable[[], None] = nothing,
+    **options: Any,
 ) -> Prober:
     vendor = script if isinstance(script, FakeVendor) else FakeVendor(script)
     waiter = Waiter(wait_timeout, interval, heartbeat=heartbeat, sleep=clock.sleep, clock=clock, _controller=None)
@@ -39,7 +61,14 @@ def ask(script: Script | FakeVendor, clock: Clock, check: Check = HOME, **option
 
 def test_a_healthy_site_is_asked_once(clock: Clock) -> None:
     result = ask([reply(200, text="hello", headers={"CF-Cache-Status": "HIT"})], clock)
-    assert (result.outcome, result.status, result.passes, result.tries, result.cf_cache_status, result.reasons) == ("healthy", 200, 1, 1, "HIT", [])
+    assert (result.outcome, result.status, result.passes, result.tries, result.cf_cache_status, result.reasons) == (
+        "healthy",
+        200,
+        1,
+        1,
+        "HIT",
+        [],
+    )
     assert clock.sleeps == []
 
 
@@ -50,7 +79,12 @@ def test_a_failing_site_is_asked_until_it_is_healthy(clock: Clock) -> None:
 
 def test_it_gives_up_after_the_wait_timeout_with_the_last_answer(clock: Clock) -> None:
     result = ask(lambda request: reply(503), clock, wait_timeout=5)
-    assert (result.outcome, result.status, result.reasons, result.tries) == ("unhealthy", 503, ["status 503 instead of 200"], 4)
+    assert (result.outcome, result.status, result.reasons, result.tries) == (
+        "unhealthy",
+        503,
+        ["status 503 instead of 200"],
+        4,
+    )
     assert clock.sleeps == [2, 2, 1]
 
 
@@ -109,7 +143,9 @@ def test_checks_are_asked_at_the_same_time(clock: Clock) -> None:
         together.wait()
         return reply(200)
 
-    results = prober(script, clock, wait_timeout=0).run([Check(str(number), f"https://{number}.example/") for number in range(MAX_PARALLEL)])
+    results = prober(script, clock, wait_timeout=0).run(
+        [Check(str(number), f"https://{number}.example/") for number in range(MAX_PARALLEL)]
+    )
     assert {result.outcome for result in results} == {"healthy"}
 
 
@@ -134,8 +170,14 @@ def test_every_turn_beats_and_a_lost_lease_ends_it(clock: Clock) -> None:
         (connect_timeout, "no connection within 7 s"),
         (answer_lost, "the connection failed"),
         (answer_late, "no complete answer within 7 s"),
-        (lambda: requests.exceptions.SSLError(ssl.SSLCertVerificationError(1, "certificate verify failed")), "its certificate was not accepted"),
-        (lambda: requests.exceptions.InvalidHeader("Invalid character in header value: 's3cret\n'"), "a secret header contains a line break"),
+        (
+            lambda: requests.exceptions.SSLError(ssl.SSLCertVerificationError(1, "certificate verify failed")),
+            "its certificate was not accepted",
+        ),
+        (
+            lambda: requests.exceptions.InvalidHeader("Invalid character in header value: 's3cret\n'"),
+            "a secret header contains a line break",
+        ),
     ],
 )
 def test_no_answer_is_unreachable_and_says_why(fault: Callable[[], Exception], reason: str, clock: Clock) -> None:
@@ -147,12 +189,21 @@ def test_no_answer_is_unreachable_and_says_why(fault: Callable[[], Exception], r
 
 def test_an_answer_that_does_not_come_leaves_nothing_of_the_one_before(clock: Clock) -> None:
     check = Check("Home", "https://shop.example/", release={"json": "release"})
-    result = ask([reply(503, {"release": "v1.0.0"}, headers={"cf-cache-status": "MISS"}), never_left()], clock, check, wait_timeout=1)
+    result = ask(
+        [reply(503, {"release": "v1.0.0"}, headers={"cf-cache-status": "MISS"}), never_left()],
+        clock,
+        check,
+        wait_timeout=1,
+    )
     assert (result.status, result.release, result.cf_cache_status, result.latency_ms) == (None, None, None, None)
 
 
 def test_a_challenge_is_probe_blocked_and_nothing_else_is_said_of_the_site(clock: Clock) -> None:
-    result = ask([reply(403, text="<title>Just a moment...</title>", headers={"cf-mitigated": "challenge"})], clock, wait_timeout=0)
+    result = ask(
+        [reply(403, text="<title>Just a moment...</title>", headers={"cf-mitigated": "challenge"})],
+        clock,
+        wait_timeout=0,
+    )
     assert result.outcome == "probe_blocked"
     assert len(result.reasons) == 1
 
@@ -162,7 +213,10 @@ def test_redirects_are_followed_without_the_secret_headers(clock: Clock) -> None
     check = Check("Home", "https://user:p%40ss@shop.example/", secret_headers={"X-Probe": "s3cret"})
     assert ask(vendor, clock, check).outcome == "healthy"
     first, second = vendor.requests
-    assert (first.headers["X-Probe"], first.headers["Authorization"]) == ("s3cret", requests.auth._basic_auth_str("user", "p@ss"))
+    assert (first.headers["X-Probe"], first.headers["Authorization"]) == (
+        "s3cret",
+        requests.auth._basic_auth_str("user", "p@ss"),
+    )
     assert not {"X-Probe", "Authorization"} & {*second.headers}
     assert second.host == "other.example"
 
@@ -241,5 +295,7 @@ def test_an_answer_that_only_drips_is_cut_off_at_the_timeout(dripping: str) -> N
 def test_over_real_connections_nothing_listening_is_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    (result,) = Prober(Waiter(timeout=0, interval=1, _controller=None)).run([Check("Home", f"http://127.0.0.1:{port}/")])
+    (result,) = Prober(Waiter(timeout=0, interval=1, _controller=None)).run(
+        [Check("Home", f"http://127.0.0.1:{port}/")]
+    )
     assert (result.outcome, result.reasons) == ("unreachable", ["the connection was refused"])

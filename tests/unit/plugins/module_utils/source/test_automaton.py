@@ -32,12 +32,22 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
     return counted
 
 
-HOSTILE = ["*a" * 30 + "*b", "**/" * 30 + "b", "*" * 60 + "b", "/**/a" * 20 + "/b", "[a]*" * 30 + "b", "?*" * 30 + "b", "a*" * 30 + "/b"]
+HOSTILE = [
+    "*a" * 30 + "*b",
+    "**/" * 30 + "b",
+    "*" * 60 + "b",
+    "/**/a" * 20 + "/b",
+    "[a]*" * 30 + "b",
+    "?*" * 30 + "b",
+    "a*" * 30 + "/b",
+]
 
 
 @pytest.mark.parametrize("rules", [GitRules, NpmRules])
 @pytest.mark.parametrize("pattern", HOSTILE)
-def test_a_hostile_pattern_takes_steps_in_proportion_to_the_path(steps: Steps, rules: Callable[[str], Rules], pattern: str) -> None:
+def test_a_hostile_pattern_takes_steps_in_proportion_to_the_path(
+    steps: Steps, rules: Callable[[str], Rules], pattern: str
+) -> None:
     taken = []
     for length in (200, 400):
         for path in ("a" * length, "a/" * (length // 2) + "a"):
@@ -50,7 +60,12 @@ def test_a_hostile_pattern_takes_steps_in_proportion_to_the_path(steps: Steps, r
 
 def test_what_was_read_once_is_not_matched_again(steps: Steps) -> None:
     rules = GitRules("*.log\n!keep.log\n/dist")
-    assert [rules.verdict("src/deep/a.log"), rules.verdict("src/keep.log"), rules.verdict("dist"), rules.verdict("a/dist")] == [True, False, True, None]
+    assert [
+        rules.verdict("src/deep/a.log"),
+        rules.verdict("src/keep.log"),
+        rules.verdict("dist"),
+        rules.verdict("a/dist"),
+    ] == [True, False, True, None]
     steps.taken = 0
     assert rules.verdict("src/deep/a.log")
     assert steps.taken == 0

@@ -17,8 +17,19 @@ from ansible_collections.storefront.runbook.plugins.module_utils.source.files im
 
 
 def git(path: Path, *words: str) -> str:
-    identity = ["-c", "user.name=Shop", "-c", "user.email=shop@shop.example", "-c", "init.defaultBranch=main", "-c", "commit.gpgsign=false"]
-    return subprocess.run(["git", "-C", str(path), *identity, *words], check=True, capture_output=True, text=True).stdout.strip()
+    identity = [
+        "-c",
+        "user.name=Shop",
+        "-c",
+        "user.email=shop@shop.example",
+        "-c",
+        "init.defaultBranch=main",
+        "-c",
+        "commit.gpgsign=false",
+    ]
+    return subprocess.run(
+        ["git", "-C", str(path), *identity, *words], check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 def write(root: Path, files: dict[str, str]) -> None:
@@ -54,7 +65,11 @@ def test_a_ref_gives_the_committed_files_and_never_the_work_tree(repository: Pat
         assert (source.root / "server.js").read_text() == "one"
         assert (source.root / "version").read_text() == "v1.1.0"
         assert source.commit == git(repository, "rev-parse", "v1.1.0^{commit}")
-        assert {file.path: file.executable for file in list_files(source.root)} == {"server.js": False, "start.sh": True, "version": False}
+        assert {file.path: file.executable for file in list_files(source.root)} == {
+            "server.js": False,
+            "start.sh": True,
+            "version": False,
+        }
     assert not source.root.exists()
 
 
@@ -67,7 +82,10 @@ def test_the_ignore_files_above_a_subdirectory_come_with_it_as_they_were_committ
         assert source.top
         assert source.root == source.top / "apps" / "api"
         assert names(source.root) == ["server.js", "start.sh", "version"]
-        assert [path.read_text() for path in (source.top / ".vercelignore", source.top / "apps/.vercelignore")] == ["*.md\n", "*.js\n"]
+        assert [path.read_text() for path in (source.top / ".vercelignore", source.top / "apps/.vercelignore")] == [
+            "*.md\n",
+            "*.js\n",
+        ]
     with checkout(repository, "HEAD", "apps/api") as source:
         assert [path.name for path in (source.top or source.root).iterdir()] == ["apps"]
 
@@ -106,7 +124,10 @@ def test_an_unknown_release_is_refused_by_name(repository: Path, ref: str) -> No
 
 
 def test_a_folder_that_is_no_repository_is_told_from_an_unknown_release(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"not a git repository.*Set source_path") as caught, checkout(tmp_path, "v1.0.0"):
+    with (
+        pytest.raises(ConfigError, match=r"not a git repository.*Set source_path") as caught,
+        checkout(tmp_path, "v1.0.0"),
+    ):
         pass
     assert caught.value.details["code"] == "no_repository"
 
@@ -141,7 +162,11 @@ def test_an_empty_commit_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ref", [None, "v1.0.0"])
 def test_a_nul_is_refused_with_the_option_that_has_it(repository: Path, ref: str | None) -> None:
-    for option, words in {"ref": (repository, "v1\0", "apps"), "path": (f"{repository}\0", ref, "apps"), "root_directory": (repository, ref, "ap\0ps")}.items():
+    for option, words in {
+        "ref": (repository, "v1\0", "apps"),
+        "path": (f"{repository}\0", ref, "apps"),
+        "root_directory": (repository, ref, "ap\0ps"),
+    }.items():
         with pytest.raises(ConfigError, match=rf"^{option} .*NUL") as caught, checkout(*words):
             pass
         assert caught.value.details["code"] == f"bad_{option}"
@@ -157,7 +182,9 @@ def test_a_ref_that_cannot_be_one_is_an_unknown_release(repository: Path, ref: s
 
 
 @pytest.mark.parametrize("leads", ["/etc", "../elsewhere", "inner", "circle"])
-def test_a_root_directory_that_leads_out_of_the_source_is_refused_and_its_link_named(tmp_path: Path, leads: str) -> None:
+def test_a_root_directory_that_leads_out_of_the_source_is_refused_and_its_link_named(
+    tmp_path: Path, leads: str
+) -> None:
     write(tmp_path, {"elsewhere/web/a": "secret", "shop/apps/web/a": ""})
     (tmp_path / "shop/inner").symlink_to("outer")
     (tmp_path / "shop/outer").symlink_to("../elsewhere")
@@ -166,7 +193,10 @@ def test_a_root_directory_that_leads_out_of_the_source_is_refused_and_its_link_n
     (tmp_path / "shop/inside").symlink_to("apps")
     with checkout(tmp_path / "shop", None, "inside/web") as source:
         assert source.root == tmp_path.resolve() / "shop/apps/web"
-    with pytest.raises(ConfigError) as caught, checkout(tmp_path / "shop", None, "link/web" if (tmp_path / "shop/link/web").exists() else "link"):
+    with (
+        pytest.raises(ConfigError) as caught,
+        checkout(tmp_path / "shop", None, "link/web" if (tmp_path / "shop/link/web").exists() else "link"),
+    ):
         pass
     assert caught.value.details.get("code") == ("no_source" if leads == "circle" else "link_outside")
     assert f"{tmp_path}/shop/link" in str(caught.value)
@@ -175,7 +205,10 @@ def test_a_root_directory_that_leads_out_of_the_source_is_refused_and_its_link_n
 def test_a_commit_is_called_by_its_tag_and_of_several_by_the_highest_version(repository: Path) -> None:
     for words in (["tag", "v1.9.0"], ["tag", "-a", "v1.10.0", "-m", "v1.10.0"], ["tag", "v1.2.0"]):
         git(repository, *words)
-    assert tags(repository) == {git(repository, "rev-parse", "v1.0.0^{commit}"): "v1.0.0", git(repository, "rev-parse", "HEAD"): "v1.10.0"}
+    assert tags(repository) == {
+        git(repository, "rev-parse", "v1.0.0^{commit}"): "v1.0.0",
+        git(repository, "rev-parse", "HEAD"): "v1.10.0",
+    }
 
 
 def test_a_folder_without_a_repository_names_no_releases(tmp_path: Path) -> None:

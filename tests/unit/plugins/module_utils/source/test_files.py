@@ -20,7 +20,16 @@ from ansible_collections.storefront.runbook.plugins.module_utils.source.files im
 
 
 def git(path: Path, *words: str) -> None:
-    identity = ["-c", "user.name=Shop", "-c", "user.email=shop@shop.example", "-c", "init.defaultBranch=main", "-c", "commit.gpgsign=false"]
+    identity = [
+        "-c",
+        "user.name=Shop",
+        "-c",
+        "user.email=shop@shop.example",
+        "-c",
+        "init.defaultBranch=main",
+        "-c",
+        "commit.gpgsign=false",
+    ]
     subprocess.run(["git", "-C", str(path), *identity, *words], check=True, capture_output=True)
 
 
@@ -55,7 +64,10 @@ def test_a_link_out_of_the_source_is_refused(tmp_path: Path, committed: bool) ->
         git(root, "init", "--quiet")
         git(root, "add", "-A")
         git(root, "commit", "--quiet", "-m", "link")
-    with checkout(root, "HEAD" if committed else None) as source, pytest.raises(ConfigError, match="is a link out of the source folder"):
+    with (
+        checkout(root, "HEAD" if committed else None) as source,
+        pytest.raises(ConfigError, match="is a link out of the source folder"),
+    ):
         list_files(source.root)
 
 
@@ -75,7 +87,9 @@ def test_a_name_that_is_not_utf8_is_refused_and_any_other_is_taken(tmp_path: Pat
         list_files(tmp_path)
 
 
-def test_a_folder_that_cannot_be_read_is_refused_rather_than_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_read_is_refused_rather_than_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(tmp_path, {"a": "", "locked/b": ""})
     refuse_to_open(monkeypatch, "locked")
     with pytest.raises(ConfigError, match=r"locked cannot be read: Permission denied\. Correct its permissions"):
@@ -98,7 +112,10 @@ def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path, monkeypat
     write(tmp_path, {"locked": ""})
     refuse_to_open(monkeypatch, "locked")
     code, message = refusal(list_files(tmp_path)[0].sha1)
-    assert (code, "locked cannot be read: Permission denied. Correct its permissions" in message) == ("unreadable_file", True)
+    assert (code, "locked cannot be read: Permission denied. Correct its permissions" in message) == (
+        "unreadable_file",
+        True,
+    )
 
 
 LINKS = {  # how a link in the folder "shop" leads out of it
@@ -114,7 +131,9 @@ LINKS = {  # how a link in the folder "shop" leads out of it
 @pytest.mark.parametrize("keep_links", [False, True])
 @pytest.mark.parametrize("committed", [False, True])
 @pytest.mark.parametrize("leads", LINKS)
-def test_a_link_that_leads_out_is_refused_however_it_does_and_whatever_becomes_of_links(tmp_path: Path, leads: str, committed: bool, keep_links: bool) -> None:
+def test_a_link_that_leads_out_is_refused_however_it_does_and_whatever_becomes_of_links(
+    tmp_path: Path, leads: str, committed: bool, keep_links: bool
+) -> None:
     root = tmp_path / "shop"
     write(tmp_path, {"secret": "1", "shop/deep/a": ""})
     (root / "a link").symlink_to(LINKS[leads])
@@ -128,7 +147,9 @@ def test_a_link_that_leads_out_is_refused_however_it_does_and_whatever_becomes_o
         git(root, "commit", "--quiet", "-m", "link")
     with checkout(root, "HEAD" if committed else None) as source:
         left_out = ("out", "second", ".git")
-        code, message = refusal(lambda: list_files(source.root, lambda path, _folder: path.endswith(left_out), keep_links=keep_links))
+        code, message = refusal(
+            lambda: list_files(source.root, lambda path, _folder: path.endswith(left_out), keep_links=keep_links)
+        )
         assert (code, f"{source.root}/a link" in message) == ("link_outside", True)
 
 
@@ -169,7 +190,9 @@ def test_a_link_to_nothing_is_refused_where_links_are_followed(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("kind", ["socket", "named pipe", "device"])
-def test_what_is_neither_file_nor_folder_is_refused_unless_it_is_left_out(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_neither_file_nor_folder_is_refused_unless_it_is_left_out(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     odd = tmp_path / "odd"
     if kind == "named pipe":
         os.mkfifo(odd)
@@ -182,7 +205,10 @@ def test_what_is_neither_file_nor_folder_is_refused_unless_it_is_left_out(tmp_pa
             os.mknod(odd, 0o20644, os.makedev(1, 3))
         except PermissionError:
             pytest.skip("only root makes devices")
-    assert refusal(lambda: names(tmp_path)) == ("special_file", f"{odd} is a {kind}, which cannot be uploaded. Remove it, or leave it out.")
+    assert refusal(lambda: names(tmp_path)) == (
+        "special_file",
+        f"{odd} is a {kind}, which cannot be uploaded. Remove it, or leave it out.",
+    )
     assert names(tmp_path, ignored=lambda path, _folder: path == str(odd)) == []
 
 

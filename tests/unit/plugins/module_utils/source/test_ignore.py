@@ -82,16 +82,39 @@ def test_it_leaves_out_what_git_leaves_out(tmp_path: Path, rules: dict[str, str]
     for name, text in rules.items():
         (tmp_path / name).write_text(text)
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
-    listing = ["git", "-C", str(tmp_path), "-c", "core.excludesFile=", "ls-files", "-z", "--others", "--exclude-standard"]
+    listing = [
+        "git",
+        "-C",
+        str(tmp_path),
+        "-c",
+        "core.excludesFile=",
+        "ls-files",
+        "-z",
+        "--others",
+        "--exclude-standard",
+    ]
     by_git = subprocess.run(listing, check=True, capture_output=True, text=True).stdout.split("\0")
     assert kept(tmp_path, ".gitignore") == sorted(filter(None, by_git))
 
 
 def test_a_later_name_overrules_an_earlier_one_and_both_the_defaults(tmp_path: Path) -> None:
     write(
-        tmp_path, **{"a.js": "", "out__page.html": "", "out__.gitignore": "*", "secret": "", ".gitignore": "out\nsecret\n", ".vercelignore": "!out\n!out/*\n"}
+        tmp_path,
+        **{
+            "a.js": "",
+            "out__page.html": "",
+            "out__.gitignore": "*",
+            "secret": "",
+            ".gitignore": "out\nsecret\n",
+            ".vercelignore": "!out\n!out/*\n",
+        },
     )
-    assert kept(tmp_path, ".gitignore", ".vercelignore", always="a.js\nout") == [".gitignore", ".vercelignore", "out/.gitignore", "out/page.html"]
+    assert kept(tmp_path, ".gitignore", ".vercelignore", always="a.js\nout") == [
+        ".gitignore",
+        ".vercelignore",
+        "out/.gitignore",
+        "out/page.html",
+    ]
     assert "a.js" in kept(tmp_path, ".gitignore")
 
 

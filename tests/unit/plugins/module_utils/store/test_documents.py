@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every reader of what a store holds, against every way in which a document can be damaged: it is skipped and named, or refused and named."""
+"""Every reader of what a store holds, against every way in which a document can be damaged: it is skipped
+and named, or refused and named.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +28,41 @@ from tests.unit.plugins.stored_backups import StoredBackups
 from tests.unit.support import run_module
 
 NOW = datetime.now(UTC)
-WRONG: list[Any] = [None, True, -1, 0.5, 10**30, "", "yesterday", "0001-01-01T00:00:00+14:00", [], [None], {}, {"": None}, [[]], "../x"]
-PROOF = {"backup": "newest", "level": "restore", "at": NOW.isoformat(), "sha256": "0" * 64, "duration": 1.5, "recovery_seconds": 1.5}
+WRONG: list[Any] = [
+    None,
+    True,
+    -1,
+    0.5,
+    10**30,
+    "",
+    "yesterday",
+    "0001-01-01T00:00:00+14:00",
+    [],
+    [None],
+    {},
+    {"": None},
+    [[]],
+    "../x",
+]
+PROOF = {
+    "backup": "newest",
+    "level": "restore",
+    "at": NOW.isoformat(),
+    "sha256": "0" * 64,
+    "duration": 1.5,
+    "recovery_seconds": 1.5,
+}
 RECORD = {
-    **ledger.make({"storefront": "shop", "kind": "deploy", "outcome": "released", "release": "v1.0.0", "backup": "newest", "units": {"api": {"id": "1"}}}),
+    **ledger.make(
+        {
+            "storefront": "shop",
+            "kind": "deploy",
+            "outcome": "released",
+            "release": "v1.0.0",
+            "backup": "newest",
+            "units": {"api": {"id": "1"}},
+        }
+    ),
     "finished_at": "2026-01-01T00:00:00.000Z",
 }
 LEASE = lease_document.taken_by(None, token="t", holder="anna", release="v1.0.0", ttl=60.0, reason=None, now=1e9)
@@ -42,7 +75,20 @@ def manifest_of(root: Path) -> dict[str, Any]:
 def texts(whole: dict[str, Any]) -> Iterator[bytes]:
     """Damages of the whole document."""
     text = json.dumps(whole).encode()
-    yield from (b"", b" ", b"{}", b"[]", b"null", b"1", b'"text"', text[: len(text) // 2], b"\xff" + text, b"[" * 200_000, b"[" + text + b"]", b"{" + text)
+    yield from (
+        b"",
+        b" ",
+        b"{}",
+        b"[]",
+        b"null",
+        b"1",
+        b'"text"',
+        text[: len(text) // 2],
+        b"\xff" + text,
+        b"[" * 200_000,
+        b"[" + text + b"]",
+        b"{" + text,
+    )
 
 
 def other_fields(whole: dict[str, Any]) -> Iterator[bytes]:
@@ -114,7 +160,11 @@ def test_no_field_of_a_manifest_can_break_a_reader(root: Path, store: FolderStor
 def test_a_manifest_of_a_gigabyte_is_not_read(root: Path, store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
     os.truncate(root / "backups" / "newest.json", 1 << 30)
     get = FolderStore.get
-    monkeypatch.setattr(FolderStore, "get", lambda self, key: pytest.fail("it is read") if key.endswith("newest.json") else get(self, key))
+    monkeypatch.setattr(
+        FolderStore,
+        "get",
+        lambda self, key: pytest.fail("it is read") if key.endswith("newest.json") else get(self, key),
+    )
     said: list[str] = []
     assert archive.choose(store, "latest", "backups/", None, said.append)["name"] == "older"
     assert "1073741824 bytes" in said[0]
@@ -141,21 +191,33 @@ def test_info_names_what_it_cannot_read_and_goes_on(root: Path) -> None:
     (root / "backups" / "older" / "proof.json").write_text("{")
     result = info(root)
     assert (result["latest"]["name"], list(result["unreadable"])) == ("older", ["newest"])
-    assert [key for key in ("backups/newest.json", "backups/older/proof.json") if not any(key in warning for warning in result["warnings"])] == []
+    assert [
+        key
+        for key in ("backups/newest.json", "backups/older/proof.json")
+        if not any(key in warning for warning in result["warnings"])
+    ] == []
 
 
 def test_prune_removes_nothing_of_what_it_cannot_read(root: Path) -> None:
     StoredBackups(root).add("oldest", days_ago=99)
     for text in [*texts(manifest_of(root)), *other_fields(manifest_of(root))][::23]:
         (root / "backups" / "newest.json").write_bytes(text)
-        result = run_module(pg_backup_prune, {"store": f"file://{root}", "store_is_shared": True, "keep_last": 1, "leftovers_after": 0.0001}, check=True)
+        result = run_module(
+            pg_backup_prune,
+            {"store": f"file://{root}", "store_is_shared": True, "keep_last": 1, "leftovers_after": 0.0001},
+            check=True,
+        )
         assert not result["failed"], (result, text)
-        assert "newest" not in [backup["name"] for backup in result["removed"]] or read_manifest(FolderStore(str(root)), "newest"), text
+        assert "newest" not in [backup["name"] for backup in result["removed"]] or read_manifest(
+            FolderStore(str(root)), "newest"
+        ), text
         assert not [key for key in result["leftovers"] if "newest" in key], text
 
 
 @pytest.mark.parametrize("damages", [texts, other_fields])
-def test_a_proof_that_cannot_be_read_is_named_and_proves_nothing(root: Path, store: FolderStore, damages: Callable[[Any], Iterator[bytes]]) -> None:
+def test_a_proof_that_cannot_be_read_is_named_and_proves_nothing(
+    root: Path, store: FolderStore, damages: Callable[[Any], Iterator[bytes]]
+) -> None:
     manifest = read_manifest(store, "newest")
     for text in damages(PROOF):
         (root / "backups" / "newest" / "proof.json").write_bytes(text)
@@ -192,7 +254,9 @@ def test_a_record_that_cannot_be_read_is_named_and_left_out_and_holds_up_every_r
 
 
 @pytest.mark.parametrize("damages", [texts, other_fields])
-def test_a_lease_that_cannot_be_read_is_refused_by_name(root: Path, store: FolderStore, damages: Callable[[Any], Iterator[bytes]]) -> None:
+def test_a_lease_that_cannot_be_read_is_refused_by_name(
+    root: Path, store: FolderStore, damages: Callable[[Any], Iterator[bytes]]
+) -> None:
     for text in damages(LEASE):
         (root / "lease.json").write_bytes(text)
         try:

@@ -19,7 +19,10 @@ from ansible_collections.storefront.runbook.plugins.module_utils.store.folder im
 from ansible_collections.storefront.runbook.plugins.module_utils.store.s3 import S3Store
 from botocore.stub import Stubber
 
-EVERYBODY = tuple("http:" + f"//acs.amazonaws.com/groups/global/{group}" for group in ("AllUsers", "AuthenticatedUsers"))  # names, not addresses
+# names, not addresses
+EVERYBODY = tuple(
+    "http:" + f"//acs.amazonaws.com/groups/global/{group}" for group in ("AllUsers", "AuthenticatedUsers")
+)
 FOR_ONE = {"Policy": json.dumps({"Statement": {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::1:root"}}})}
 BLOCKED = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
 OWNER = {"Grants": [{"Grantee": {"Type": "CanonicalUser", "ID": "owner"}, "Permission": "FULL_CONTROL"}]}
@@ -44,7 +47,14 @@ class Service:
 
 @pytest.fixture(scope="module")
 def store() -> Iterator[S3Store]:
-    store = S3Store("bucket", "shop", endpoint_url="http://127.0.0.1:1", access_key="access", secret_key="secret-access-key", region="us-east-1")
+    store = S3Store(
+        "bucket",
+        "shop",
+        endpoint_url="http://127.0.0.1:1",
+        access_key="access",
+        secret_key="secret-access-key",
+        region="us-east-1",
+    )
     yield store
     store.close()
 
@@ -79,9 +89,12 @@ def test_a_public_policy_is_refused(service: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    ("block", "policy", "acl"), [({**BLOCKED, "IgnorePublicAcls": False}, True, OWNER), ({**BLOCKED, "RestrictPublicBuckets": False}, False, ALL)]
+    ("block", "policy", "acl"),
+    [({**BLOCKED, "IgnorePublicAcls": False}, True, OWNER), ({**BLOCKED, "RestrictPublicBuckets": False}, False, ALL)],
 )
-def test_half_a_block_covers_its_half(service: Service, block: dict[str, bool], policy: bool, acl: dict[str, Any]) -> None:
+def test_half_a_block_covers_its_half(
+    service: Service, block: dict[str, bool], policy: bool, acl: dict[str, Any]
+) -> None:
     service.says("get_public_access_block", {"PublicAccessBlockConfiguration": block})
     service.says("get_bucket_policy_status", {"PolicyStatus": {"IsPublic": policy}})
     if not policy:
@@ -91,7 +104,8 @@ def test_half_a_block_covers_its_half(service: Service, block: dict[str, bool], 
 
 
 def test_a_public_acl_is_refused_when_it_is_not_ignored(service: Service) -> None:
-    service.says("get_public_access_block", {"PublicAccessBlockConfiguration": {"BlockPublicAcls": True}})  # which blocks new ones alone
+    # which blocks new ones alone
+    service.says("get_public_access_block", {"PublicAccessBlockConfiguration": {"BlockPublicAcls": True}})
     service.says("get_bucket_policy_status", "NoSuchBucketPolicy")
     service.says("get_bucket_acl", ALL)
     with pytest.raises(ConfigError, match="its ACL allows public access"):
@@ -116,7 +130,10 @@ STATEMENTS = [
     ({**EVERYONE, "Principal": {"AWS": "arn:aws:iam::*:root"}}, True),
     ({"Effect": "Allow", "NotPrincipal": {"AWS": "arn:aws:iam::1:root"}, "Action": "s3:*"}, True),
     ({"Effect": "Allow", "Principal": "*", "NotAction": "s3:DeleteObject", "Resource": "*"}, True),
-    ({"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "NotResource": "arn:aws:s3:::bucket/private/*"}, True),
+    (
+        {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "NotResource": "arn:aws:s3:::bucket/private/*"},
+        True,
+    ),
     ({"Effect": "Allow", "Principal": "*", "Action": "s3:PutObject"}, True),
     ({**EVERYONE, "Effect": "Deny"}, False),
     ({"Effect": "Deny", "NotPrincipal": {"AWS": "arn:aws:iam::1:root"}}, False),
@@ -135,7 +152,10 @@ STATEMENTS = [
     (where("IpAddress", "aws:SourceIp", "0.0.0.0/1", "128.0.0.0/1"), True),
     (where("IpAddress", "aws:SourceIp", "0.0.0.0/1"), True),
     (where("IpAddress", "aws:SourceIp", *(f"{first}.0.0.0/8" for first in range(256))), True),
-    (where("IpAddress", "aws:SourceIp", *(f"{first}.{second}.0.0/16" for first in (3, 4) for second in range(256))), True),
+    (
+        where("IpAddress", "aws:SourceIp", *(f"{first}.{second}.0.0/16" for first in (3, 4) for second in range(256))),
+        True,
+    ),
     (where("IpAddress", "aws:SourceIp", "::ffff:0:0/96"), True),
     (where("IpAddress", "aws:SourceIp", "everywhere"), True),
     (where("IpAddress", "aws:SourceIp"), True),
@@ -157,7 +177,13 @@ STATEMENTS = [
     (where("ArnLike", "s3:DataAccessPointArn", "arn:aws:s3:eu-west-1:*:accesspoint/*"), True),
     (where("StringLike", "aws:Referer", "https://shop.example/"), True),
     (where("Bool", "aws:SecureTransport", "true"), True),
-    ({**EVERYONE, "Condition": {"Bool": {"aws:SecureTransport": "true"}, "StringEquals": {"aws:SourceVpc": "vpc-1"}}}, False),
+    (
+        {
+            **EVERYONE,
+            "Condition": {"Bool": {"aws:SecureTransport": "true"}, "StringEquals": {"aws:SourceVpc": "vpc-1"}},
+        },
+        False,
+    ),
 ]
 
 
@@ -191,10 +217,15 @@ def test_the_policy_itself_is_judged_where_the_service_has_no_verdict_and_where_
     ],
 )
 @pytest.mark.parametrize("permission", ["READ", "WRITE", "READ_ACP", "FULL_CONTROL"])
-def test_an_acl_is_public_by_its_groups_whatever_they_may_do(service: Service, uri: str, public: bool, permission: str) -> None:
+def test_an_acl_is_public_by_its_groups_whatever_they_may_do(
+    service: Service, uri: str, public: bool, permission: str
+) -> None:
     service.says("get_public_access_block", "NoSuchPublicAccessBlockConfiguration")
     service.says("get_bucket_policy_status", "NoSuchBucketPolicy")
-    service.says("get_bucket_acl", {"Grants": [*OWNER["Grants"], {"Grantee": {"Type": "Group", "URI": uri}, "Permission": permission}]})
+    service.says(
+        "get_bucket_acl",
+        {"Grants": [*OWNER["Grants"], {"Grantee": {"Type": "Group", "URI": uri}, "Permission": permission}]},
+    )
     if public:
         with pytest.raises(ConfigError, match="its ACL allows public access"):
             service.look()
@@ -226,7 +257,13 @@ ODD: list[Any] = [
     "[]",
     "null",
 ]
-ODD += ['{"Statement": null}', '{"Statement": [null]}', '{"Statement": {"Effect": "allow"}}', '{"Statement": {"Effect": "Allow"}}', "[" * 100_000]
+ODD += [
+    '{"Statement": null}',
+    '{"Statement": [null]}',
+    '{"Statement": {"Effect": "allow"}}',
+    '{"Statement": {"Effect": "Allow"}}',
+    "[" * 100_000,
+]
 
 
 @pytest.mark.parametrize("odd", ["missing", *ODD], ids=lambda odd: str(odd)[:40])
@@ -239,13 +276,16 @@ def test_a_service_that_answers_something_else_could_not_be_asked_and_is_not_pri
         monkeypatch.setattr(store.client, name, lambda answer=answer, **_unused: answer)
     warnings: list[str] = []
     refuse_public(store, warnings.append)
-    assert bool(warnings) is (operation == "get_bucket_acl" and odd != [])  # each of the others has one that answers in its place
+    # each of the others has one that answers in its place
+    assert bool(warnings) is (operation == "get_bucket_acl" and odd != [])
 
 
 @pytest.mark.parametrize("answer", [b"<html>", b"<ListBucketResult/>", b""])
 def test_any_body_of_a_real_answer_is_borne(answer: bytes) -> None:
     with answering(answer) as address:
-        store = S3Store("bucket", "", endpoint_url=address, access_key="access", secret_key="secret-access-key", region="us-east-1")
+        store = S3Store(
+            "bucket", "", endpoint_url=address, access_key="access", secret_key="secret-access-key", region="us-east-1"
+        )
         warnings: list[str] = []
         refuse_public(store, warnings.append)
         store.close()
@@ -285,9 +325,16 @@ def test_a_service_that_does_not_tell_is_warned_of(service: Service, code: str, 
 
 @pytest.mark.parametrize(
     ("code", "status", "error"),
-    [("NoSuchBucket", 404, ConfigError), ("SlowDown", 503, ApiError), ("SignatureDoesNotMatch", 403, ConfigError), ("RequestTimeTooSkewed", 403, ConfigError)],
+    [
+        ("NoSuchBucket", 404, ConfigError),
+        ("SlowDown", 503, ApiError),
+        ("SignatureDoesNotMatch", 403, ConfigError),
+        ("RequestTimeTooSkewed", 403, ConfigError),
+    ],
 )
-def test_a_service_in_trouble_is_no_service_that_does_not_tell(service: Service, code: str, status: int, error: type[Exception]) -> None:
+def test_a_service_in_trouble_is_no_service_that_does_not_tell(
+    service: Service, code: str, status: int, error: type[Exception]
+) -> None:
     service.says("get_public_access_block", code, status)
     with pytest.raises(error):
         service.look()

@@ -83,7 +83,9 @@ def test_others_may_not_read_it(store, folder):
         store.put_if_absent("ledger/a.json", b"content")
     finally:
         os.umask(old)
-    modes = {path.relative_to(folder.parent).as_posix(): path.stat().st_mode & 0o777 for path in [folder, *folder.rglob("*")]}
+    modes = {
+        path.relative_to(folder.parent).as_posix(): path.stat().st_mode & 0o777 for path in [folder, *folder.rglob("*")]
+    }
     assert modes == {"store": 0o700, "store/.lock": 0o600, "store/ledger": 0o700, "store/ledger/a.json": 0o600}
 
 
@@ -128,7 +130,10 @@ def test_no_increment_of_any_process_is_lost(store, folder):
         "        pass\n"
     )
     path = next(entry for entry in sys.path if (Path(entry) / "ansible_collections" / "storefront").exists())
-    rivals = [subprocess.Popen([sys.executable, "-c", script, str(folder)], env={**os.environ, "PYTHONPATH": path}) for _unused in range(4)]
+    rivals = [
+        subprocess.Popen([sys.executable, "-c", script, str(folder)], env={**os.environ, "PYTHONPATH": path})
+        for _unused in range(4)
+    ]
     assert [rival.wait(60) for rival in rivals] == [0, 0, 0, 0]
     assert store.get("counter")[0] == str(4 * ROUNDS).encode()
 

@@ -9,7 +9,9 @@ import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
 from ansible_collections.storefront.runbook.plugins.module_utils.store import s3
 from ansible_collections.storefront.runbook.plugins.module_utils.store.base import Conflict
-from ansible_collections.storefront.runbook.plugins.module_utils.store.conditional_writes import prove_conditional_writes
+from ansible_collections.storefront.runbook.plugins.module_utils.store.conditional_writes import (
+    prove_conditional_writes,
+)
 from ansible_collections.storefront.runbook.plugins.module_utils.store.folder import FolderStore
 from ansible_collections.storefront.runbook.plugins.module_utils.store.open import open_later, open_store
 from ansible_collections.storefront.runbook.plugins.module_utils.store.s3 import S3Store
@@ -62,7 +64,19 @@ def test_a_folder_is_refused_unless_it_is_said_to_be_shared():
         open_store({"store": "file:///srv/store"})
 
 
-@pytest.mark.parametrize("address", ["/srv/store", "s3:/bucket", "s3:///prefix", "file://host/srv", "file:///", "gs://bucket", "https://bucket", "s3://[x"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/srv/store",
+        "s3:/bucket",
+        "s3:///prefix",
+        "file://host/srv",
+        "file:///",
+        "gs://bucket",
+        "https://bucket",
+        "s3://[x",
+    ],
+)
 def test_any_other_address_is_refused_with_the_two_that_are_right(address):
     with pytest.raises(ConfigError, match=r"neither s3://bucket/prefix nor file:///path\. Correct store"):
         open_store({"store": address, "store_is_shared": True})
@@ -91,7 +105,11 @@ def test_the_proof_leaves_nothing_behind():
     assert store.objects == {}
 
 
-@pytest.mark.parametrize("ignored", [{"If-None-Match"}, {"If-Match"}, {"If-None-Match", "If-Match"}], ids=lambda ignored: " and ".join(sorted(ignored)))
+@pytest.mark.parametrize(
+    "ignored",
+    [{"If-None-Match"}, {"If-Match"}, {"If-None-Match", "If-Match"}],
+    ids=lambda ignored: " and ".join(sorted(ignored)),
+)
 def test_a_store_without_conditional_writes_is_refused_by_name_and_left_clean(ignored):
     store = MemoryStore()
     store.ignored = ignored

@@ -26,7 +26,12 @@ SECRET = "a-secret-access-key"
 
 @pytest.fixture
 def store() -> S3Store:
-    options = {"store_endpoint_url": URL, "store_access_key": "access", "store_secret_key": SECRET, "store_region": "us-east-1"}
+    options = {
+        "store_endpoint_url": URL,
+        "store_access_key": "access",
+        "store_secret_key": SECRET,
+        "store_region": "us-east-1",
+    }
     opened = open_store({"store": "s3://bucket/shop", **options}, unguarded)
     assert isinstance(opened, S3Store)
     return opened
@@ -51,16 +56,22 @@ def test_an_object_that_is_not_there_is_none(store, service):
 
 
 def test_a_new_object_is_written_only_where_none_is(store, service):
-    service.add_response("put_object", {"ETag": '"1"'}, {"Bucket": "bucket", "Key": "shop/lease.json", "Body": b"x", "IfNoneMatch": "*"})
+    service.add_response(
+        "put_object", {"ETag": '"1"'}, {"Bucket": "bucket", "Key": "shop/lease.json", "Body": b"x", "IfNoneMatch": "*"}
+    )
     assert store.put_if_absent("lease.json", b"x") == '"1"'
 
 
 def test_an_object_is_replaced_only_where_it_is_the_one_that_was_seen(store, service):
-    service.add_response("put_object", {"ETag": '"2"'}, {"Bucket": "bucket", "Key": "shop/lease.json", "Body": b"x", "IfMatch": '"1"'})
+    service.add_response(
+        "put_object", {"ETag": '"2"'}, {"Bucket": "bucket", "Key": "shop/lease.json", "Body": b"x", "IfMatch": '"1"'}
+    )
     assert store.put_if_match("lease.json", b"x", '"1"') == '"2"'
 
 
-@pytest.mark.parametrize(("code", "status"), [("PreconditionFailed", 412), ("ConditionalRequestConflict", 409), ("NoSuchKey", 404)])
+@pytest.mark.parametrize(
+    ("code", "status"), [("PreconditionFailed", 412), ("ConditionalRequestConflict", 409), ("NoSuchKey", 404)]
+)
 def test_a_condition_that_does_not_hold_is_a_conflict(store, service, code, status):
     service.add_client_error("put_object", code, http_status_code=status)
     with pytest.raises(Conflict):
@@ -69,7 +80,9 @@ def test_a_condition_that_does_not_hold_is_a_conflict(store, service, code, stat
 
 @pytest.mark.parametrize("found", ["x", "y"])
 def test_a_write_that_was_tried_again_after_its_answer_was_lost_is_no_conflict_with_itself(store, service, found):
-    service.add_client_error("put_object", "PreconditionFailed", http_status_code=412, response_meta={"RetryAttempts": 1})
+    service.add_client_error(
+        "put_object", "PreconditionFailed", http_status_code=412, response_meta={"RetryAttempts": 1}
+    )
     service.add_response("get_object", {"Body": StreamingBody(io.BytesIO(found.encode()), 1), "ETag": '"2"'})
     if found == "x":
         assert store.put_if_absent("proof.json", b"x") == '"2"'
@@ -81,7 +94,11 @@ def test_a_write_that_was_tried_again_after_its_answer_was_lost_is_no_conflict_w
 def test_the_list_goes_through_every_page_and_drops_the_prefix(store, service):
     at = datetime(2026, 1, 31, tzinfo=UTC)
     page = {"Bucket": "bucket", "Prefix": "shop/ledger/"}
-    first = {"Contents": [{"Key": "shop/ledger/a", "Size": 1, "LastModified": at}], "IsTruncated": True, "NextContinuationToken": "more"}
+    first = {
+        "Contents": [{"Key": "shop/ledger/a", "Size": 1, "LastModified": at}],
+        "IsTruncated": True,
+        "NextContinuationToken": "more",
+    }
     service.add_response("list_objects_v2", first, page)
     second = {"Contents": [{"Key": "shop/ledger/b", "Size": 2, "LastModified": at}], "IsTruncated": False}
     service.add_response("list_objects_v2", second, {**page, "ContinuationToken": "more"})
@@ -110,7 +127,9 @@ def test_a_wrong_setting_is_named_with_its_remedy(store, service, code, status, 
 def refused_with(store, service, error, status=403, headers=None):
     """Return the error that a refusal with these fields becomes."""
     meta = {"HTTPHeaders": headers or {}}
-    service.add_client_error("get_object", error["Code"], error.get("Message", ""), status, service_error_meta=error, response_meta=meta)
+    service.add_client_error(
+        "get_object", error["Code"], error.get("Message", ""), status, service_error_meta=error, response_meta=meta
+    )
     with pytest.raises(ConfigError) as refused:
         store.get("lease.json")
     return str(refused.value)
@@ -119,12 +138,21 @@ def refused_with(store, service, error, status=403, headers=None):
 def test_a_wrong_clock_is_no_lack_of_rights_and_both_times_are_told(store, service):
     times = {"RequestTime": "20260131T120000Z", "ServerTime": "2026-01-31T13:30:00Z"}
     message = refused_with(store, service, {"Code": "RequestTimeTooSkewed", **times})
-    assert "it is 2026-01-31 12:00:00 UTC on this machine and 2026-01-31 13:30:00 UTC at the store. Correct the clock" in message
+    assert (
+        "it is 2026-01-31 12:00:00 UTC on this machine and 2026-01-31 13:30:00 UTC at the store. Correct the clock"
+        in message
+    )
     assert "access denied" not in message
-    by_header = refused_with(store, service, {"Code": "RequestTimeTooSkewed"}, headers={"date": "Sat, 31 Jan 2026 13:30:00 GMT"})
+    by_header = refused_with(
+        store, service, {"Code": "RequestTimeTooSkewed"}, headers={"date": "Sat, 31 Jan 2026 13:30:00 GMT"}
+    )
     assert "2026-01-31 13:30:00 UTC at the store" in by_header
-    assert "because of the time (RequestTimeTooSkewed). Correct" in refused_with(store, service, {"Code": "RequestTimeTooSkewed", "ServerTime": "soon"})
-    assert "because of the time" in refused_with(store, service, {"Code": "AccessDenied"}, headers={"date": "Sat, 31 Jan 2026 13:30:00 GMT"})
+    assert "because of the time (RequestTimeTooSkewed). Correct" in refused_with(
+        store, service, {"Code": "RequestTimeTooSkewed", "ServerTime": "soon"}
+    )
+    assert "because of the time" in refused_with(
+        store, service, {"Code": "AccessDenied"}, headers={"date": "Sat, 31 Jan 2026 13:30:00 GMT"}
+    )
     now = datetime.now(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
     assert "access denied" in refused_with(store, service, {"Code": "AccessDenied"}, headers={"date": now})
 
@@ -136,7 +164,11 @@ def test_a_wrong_clock_is_no_lack_of_rights_and_both_times_are_told(store, servi
         ({"Code": "InvalidToken"}, (400, {}), "does not know the session token"),
         ({"Code": "InvalidAccessKeyId"}, (403, {}), "does not know the access key"),
         ({"Code": "SignatureDoesNotMatch"}, (403, {}), "the secret key is not that of the access key"),
-        ({"Code": "PermanentRedirect"}, (301, {"x-amz-bucket-region": "eu-central-1"}), "Set store_region to eu-central-1"),
+        (
+            {"Code": "PermanentRedirect"},
+            (301, {"x-amz-bucket-region": "eu-central-1"}),
+            "Set store_region to eu-central-1",
+        ),
         ({"Code": "301"}, (301, {}), "Set store_region to its region"),
         ({"Code": "AuthorizationHeaderMalformed", "Region": "eu-west-1"}, (400, {}), "Set store_region to eu-west-1"),
     ],
@@ -152,10 +184,31 @@ ROW = {"Key": "shop/a", "Size": 1, "LastModified": datetime(2026, 1, 31, tzinfo=
 @pytest.mark.parametrize(
     "answer",
     [
-        lambda count: {"IsTruncated": True, "NextContinuationToken": "same", "NextKeyMarker": "same", "NextUploadIdMarker": "same"},
-        lambda count: {"IsTruncated": True, "NextContinuationToken": str(count), "NextKeyMarker": str(count), "NextUploadIdMarker": str(count)},
-        lambda count: {"IsTruncated": True, "NextContinuationToken": "ab"[count % 2], "NextKeyMarker": "ab"[count % 2], "NextUploadIdMarker": ""},
-        lambda count: {"IsTruncated": True, "NextContinuationToken": str(count), "NextKeyMarker": str(count), "Contents": [ROW], "Uploads": [ROW]},
+        lambda count: {
+            "IsTruncated": True,
+            "NextContinuationToken": "same",
+            "NextKeyMarker": "same",
+            "NextUploadIdMarker": "same",
+        },
+        lambda count: {
+            "IsTruncated": True,
+            "NextContinuationToken": str(count),
+            "NextKeyMarker": str(count),
+            "NextUploadIdMarker": str(count),
+        },
+        lambda count: {
+            "IsTruncated": True,
+            "NextContinuationToken": "ab"[count % 2],
+            "NextKeyMarker": "ab"[count % 2],
+            "NextUploadIdMarker": "",
+        },
+        lambda count: {
+            "IsTruncated": True,
+            "NextContinuationToken": str(count),
+            "NextKeyMarker": str(count),
+            "Contents": [ROW],
+            "Uploads": [ROW],
+        },
         lambda count: {"IsTruncated": True, "Contents": [ROW], "Uploads": [ROW]},
     ],
     ids=["the same token", "new tokens and nothing else", "two tokens in turn", "the same page", "no token"],
@@ -194,7 +247,11 @@ def test_a_service_in_trouble_may_be_asked_again(store, service):
 
 @pytest.mark.parametrize(
     "error",
-    [EndpointConnectionError(endpoint_url=URL), ConnectTimeoutError(endpoint_url=URL), ReadTimeoutError(endpoint_url=URL)],
+    [
+        EndpointConnectionError(endpoint_url=URL),
+        ConnectTimeoutError(endpoint_url=URL),
+        ReadTimeoutError(endpoint_url=URL),
+    ],
     ids=lambda error: type(error).__name__,
 )
 def test_no_answer_names_the_endpoint(store, monkeypatch, error):
@@ -202,7 +259,10 @@ def test_no_answer_names_the_endpoint(store, monkeypatch, error):
         raise error
 
     monkeypatch.setattr(store.client, "get_object", fail)
-    with pytest.raises(Unreachable, match=f"s3://bucket/shop at {URL} could not be read: no answer .* Check the network, store_endpoint_url") as refused:
+    with pytest.raises(
+        Unreachable,
+        match=f"s3://bucket/shop at {URL} could not be read: no answer .* Check the network, store_endpoint_url",
+    ) as refused:
         store.get("lease.json")
     assert refused.value.details["retryable"] is True
 
@@ -224,9 +284,15 @@ def test_an_endpoint_or_region_that_cannot_be_is_refused(options):
 
 def test_a_bucket_that_cannot_be_is_refused():
     with pytest.raises(ConfigError, match="Correct store"):
-        open_store({"store": "s3://Not_A Bucket!/shop", "store_endpoint_url": URL, "store_access_key": "a", "store_secret_key": "b"}, unguarded).get(
-            "lease.json"
-        )
+        open_store(
+            {
+                "store": "s3://Not_A Bucket!/shop",
+                "store_endpoint_url": URL,
+                "store_access_key": "a",
+                "store_secret_key": "b",
+            },
+            unguarded,
+        ).get("lease.json")
 
 
 def test_without_boto3_the_command_that_installs_it_is_named(monkeypatch):
@@ -244,7 +310,9 @@ def test_what_is_known_of_a_service_is_what_botocore_knows_of_it(service, kind):
 
 
 def test_a_session_makes_clients_of_the_services_that_give_credentials():
-    client = s3.open_session().create_client("sts", region_name="eu-west-1", aws_access_key_id="access", aws_secret_access_key="secret")
+    client = s3.open_session().create_client(
+        "sts", region_name="eu-west-1", aws_access_key_id="access", aws_secret_access_key="secret"
+    )
     assert client.meta.endpoint_url == "https://sts.eu-west-1.amazonaws.com"
 
 
@@ -257,7 +325,14 @@ def test_a_description_of_the_operators_own_is_used(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("call", [lambda store: store.get("a"), lambda store: store.put_if_absent("a", b"1")])
 def test_an_answer_without_an_etag_is_an_error_of_the_service(call):
-    store = S3Store("bucket", "shop", endpoint_url="http://127.0.0.1:1", access_key="access", secret_key="secret", region="us-east-1")
+    store = S3Store(
+        "bucket",
+        "shop",
+        endpoint_url="http://127.0.0.1:1",
+        access_key="access",
+        secret_key="secret",
+        region="us-east-1",
+    )
     answer = {"Body": io.BytesIO(b"")}
     store.client = SimpleNamespace(get_object=lambda **asked: answer, put_object=lambda **asked: answer)
     with pytest.raises(ApiError, match="answered without an ETag") as caught:

@@ -21,14 +21,18 @@ from ansible_collections.storefront.runbook.plugins.module_utils.store.s3 import
 from tests.unit import rude_server
 
 LONG = 8.0
-SLOW = {behave.__name__: behave for behave in (rude_server.silence, rude_server.slow_body, rude_server.slow_headers, rude_server.slow_chunks)}
+SLOW = {
+    behave.__name__: behave
+    for behave in (rude_server.silence, rude_server.slow_body, rude_server.slow_headers, rude_server.slow_chunks)
+}
 
 
 @pytest.fixture(autouse=True)
 def _brief(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"ATTEMPT": 0.3, "STALL": 0.4, "SMALL": 1 << 20, "ANSWER": 1 << 20}.items():
         monkeypatch.setattr(s3_limits, name, value)
-    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda seconds: None))  # the servers' own time goes on
+    # the servers' own time goes on
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda seconds: None))
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +46,17 @@ OPENED: list[S3Store] = []
 
 
 def bucket(address: str) -> S3Store:
-    OPENED.append(S3Store("bucket", "shop", endpoint_url=address, access_key="a", secret_key="b", region="us-east-1", before_write=unguarded))
+    OPENED.append(
+        S3Store(
+            "bucket",
+            "shop",
+            endpoint_url=address,
+            access_key="a",
+            secret_key="b",
+            region="us-east-1",
+            before_write=unguarded,
+        )
+    )
     return OPENED[-1]
 
 
@@ -65,7 +79,10 @@ def test_no_small_read_or_write_lasts_longer_than_its_time(work: str, name: str)
 
 @pytest.mark.parametrize("work", WORK)
 def test_no_answer_is_read_without_an_end(work: str) -> None:
-    with rude_server.rude_server(etagged(rude_server.flood)) as address, pytest.raises(ApiError, match="is larger than 1 MiB") as caught:
+    with (
+        rude_server.rude_server(etagged(rude_server.flood)) as address,
+        pytest.raises(ApiError, match="is larger than 1 MiB") as caught,
+    ):
         WORK[work](bucket(address))
     assert caught.value.code == "malformed_body"
 
@@ -88,16 +105,24 @@ def test_a_backup_that_stalls_is_given_up_and_says_so() -> None:
         connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 90000000\r\nETag: "1"\r\n\r\n')
         connection.recv(1)
 
-    with rude_server.rude_server(stalls) as address, pytest.raises(Unreachable, match="too slow: nothing arrived within"):
+    with (
+        rude_server.rude_server(stalls) as address,
+        pytest.raises(Unreachable, match="too slow: nothing arrived within"),
+    ):
         list(bucket(address).read("dump"))
 
 
 def test_a_backup_that_trickles_is_given_up_and_says_how_much_came() -> None:
-    with rude_server.rude_server(rude_server.slow_body) as address, pytest.raises(Unreachable, match=r"too slow: only \d+ bytes arrived within"):
+    with (
+        rude_server.rude_server(rude_server.slow_body) as address,
+        pytest.raises(Unreachable, match=r"too slow: only \d+ bytes arrived within"),
+    ):
         list(bucket(address).read("dump"))
 
 
-def test_a_backup_that_is_slow_but_moves_is_read_to_its_end_and_renews_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backup_that_is_slow_but_moves_is_read_to_its_end_and_renews_the_lease(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(s3_limits, "CHUNK", 4096)
     monkeypatch.setattr(s3_limits, "STEP", 4096)
 

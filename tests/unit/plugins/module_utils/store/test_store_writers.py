@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every write to the store asks the lease first: who may write is listed here, and a new writer fails this test until it is, too."""
+"""Every write to the store asks the lease first: who may write is listed here, and a new writer fails this
+test until it is, too.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ WRITERS = {
     "modules/evidence_record.py": {"runtime.permit"},
     "module_utils/release/lease.py": {"unguarded"},  # the lease itself
     "modules/deploy_lease.py": {"None if runtime.check_mode else unguarded"},  # takes it and gives it back
-    "modules/release_record.py": {"runtime.permit", "unguarded"},  # the latter removes its own record after the lease was lost
+    # the latter removes its own record after the lease was lost
+    "modules/release_record.py": {"runtime.permit", "unguarded"},
     "module_utils/backup/job.py": {"permit"},  # pg_backup hands over its runtime.permit
     "modules/pg_backup_prune.py": {"runtime.permit"},
     "modules/pg_proof.py": {"runtime.permit"},
@@ -62,12 +65,20 @@ def test_who_may_write_is_listed():
 
 
 def test_no_store_is_made_elsewhere():
-    assert {path for path, tree in sources() if list(calls(tree, "S3Store", "FolderStore"))} == {"module_utils/store/open.py"}
+    assert {path for path, tree in sources() if list(calls(tree, "S3Store", "FolderStore"))} == {
+        "module_utils/store/open.py"
+    }
 
 
 def test_only_those_who_are_listed_write_without_a_lease():
-    named = {path for path, tree in sources() for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "unguarded"}
-    own = {"module_utils/store/s3.py", "module_utils/store/folder.py"}  # the default of stores that a test makes for itself
+    named = {
+        path
+        for path, tree in sources()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and node.id == "unguarded"
+    }
+    # the default of stores that a test makes for itself
+    own = {"module_utils/store/s3.py", "module_utils/store/folder.py"}
     assert named - own == {path for path, given in WRITERS.items() if any("unguarded" in text for text in given)}
 
 
@@ -82,7 +93,9 @@ def test_nobody_reaches_past_the_store():
     }
     assert reached == (INSIDE - {"module_utils/store/s3.py", "module_utils/store/folder.py"}) | READS.keys()
     exposure = (PLUGINS / "module_utils/store/exposure.py").read_text()
-    asked = [call.args[1].value for call in calls(ast.parse(exposure), "_ask") if isinstance(call.args[1], ast.Constant)]
+    asked = [
+        call.args[1].value for call in calls(ast.parse(exposure), "_ask") if isinstance(call.args[1], ast.Constant)
+    ]
     assert asked
     assert all(str(name).startswith("get_") for name in asked)
 
@@ -94,11 +107,26 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "open_writer": ("big",),
     "discard": (Unfinished("big", "upload-1", None),),
 }
-READERS = {"describe", "get", "list", "read", "unfinished", "refuse_public", "time", "close", "key", "path", "named_errors", "permit"}
+READERS = {
+    "describe",
+    "get",
+    "list",
+    "read",
+    "unfinished",
+    "refuse_public",
+    "time",
+    "close",
+    "key",
+    "path",
+    "named_errors",
+    "permit",
+}
 
 
 def writes(kind: type) -> set[str]:
-    return {name for name, _unused in inspect.getmembers(kind, inspect.isfunction) if not name.startswith("_")} - READERS
+    return {
+        name for name, _unused in inspect.getmembers(kind, inspect.isfunction) if not name.startswith("_")
+    } - READERS
 
 
 def all_writes(kind: type) -> list[Callable[[Any], Any]]:
@@ -114,8 +142,18 @@ def folder_store(tmp_path: Path, before_write: Any) -> FolderStore:
 
 
 def bucket(before_write: Any, sent: list[tuple[str, Any]]) -> S3Store:
-    """A bucket that takes everything; ``sent`` gets each request's method and the seconds in which it has to be answered."""
-    store = S3Store("bucket", "shop", endpoint_url="http://127.0.0.1:1", access_key="a", secret_key="b", region="us-east-1", before_write=before_write)
+    """A bucket that takes everything; ``sent`` gets each request's method and the seconds in which it has
+    to be answered.
+    """
+    store = S3Store(
+        "bucket",
+        "shop",
+        endpoint_url="http://127.0.0.1:1",
+        access_key="a",
+        secret_key="b",
+        region="us-east-1",
+        before_write=before_write,
+    )
 
     class Body:
         def stream(self, **_unused: Any) -> Iterator[bytes]:

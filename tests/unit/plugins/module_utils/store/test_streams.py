@@ -31,14 +31,23 @@ def folder(tmp_path: Path) -> FolderStore:
 
 @pytest.fixture
 def s3() -> S3Store:
-    return S3Store("bucket", "shop", endpoint_url="http://127.0.0.1:1", access_key="access", secret_key="secret-access-key", region="us-east-1")
+    return S3Store(
+        "bucket",
+        "shop",
+        endpoint_url="http://127.0.0.1:1",
+        access_key="access",
+        secret_key="secret-access-key",
+        region="us-east-1",
+    )
 
 
 @pytest.fixture
 def service(s3: S3Store) -> Iterator[Stubber]:
     """S3, which expects the start of an upload and then what the test says."""
     with Stubber(s3.client) as stub:
-        stub.add_response("create_multipart_upload", {"UploadId": "u1"}, {**OBJECT, "ContentType": "application/octet-stream"})
+        stub.add_response(
+            "create_multipart_upload", {"UploadId": "u1"}, {**OBJECT, "ContentType": "application/octet-stream"}
+        )
         yield stub
         stub.assert_no_pending_responses()
 
@@ -92,14 +101,18 @@ def test_an_object_goes_to_s3_in_parts_of_one_size_but_the_last(s3: S3Store, ser
 
 
 @pytest.mark.parametrize(("content", "parts"), [(b"abcd", [b"abcd"]), (b"", [b""])])
-def test_s3_gets_an_empty_part_only_where_there_is_no_other(s3: S3Store, service: Stubber, content: bytes, parts: list[bytes]) -> None:
+def test_s3_gets_an_empty_part_only_where_there_is_no_other(
+    s3: S3Store, service: Stubber, content: bytes, parts: list[bytes]
+) -> None:
     expect_parts(service, *parts)
     writer = S3Writer(s3, "backups/a", 4)
     writer.write(content)
     writer.complete()
 
 
-def test_a_part_that_s3_refuses_is_told_at_the_latest_with_the_end_and_the_upload_is_taken_back(s3: S3Store, service: Stubber) -> None:
+def test_a_part_that_s3_refuses_is_told_at_the_latest_with_the_end_and_the_upload_is_taken_back(
+    s3: S3Store, service: Stubber
+) -> None:
     service.add_client_error("upload_part", "SlowDown", "Reduce your request rate.", http_status_code=503)
     service.add_response("abort_multipart_upload", {}, UPLOAD)
     writer = S3Writer(s3, "backups/a", 4)

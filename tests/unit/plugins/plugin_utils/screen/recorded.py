@@ -15,7 +15,14 @@ from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.page imp
 from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.run import Run
 
 BEGAN = 1796016292.0
-DEPLOY = {"storefront": "shop", "playbook": "playbooks/deploy.yml", "environment": "production", "by": "alice", "where": "ci-17", "began": BEGAN}
+DEPLOY = {
+    "storefront": "shop",
+    "playbook": "playbooks/deploy.yml",
+    "environment": "production",
+    "by": "alice",
+    "where": "ci-17",
+    "began": BEGAN,
+}
 
 
 def recorded(name: str) -> list[Event]:
@@ -24,7 +31,9 @@ def recorded(name: str) -> list[Event]:
     for entry in json.loads((Path(__file__).parent / "runs" / f"{name}.json").read_text()):
         kind, at = entry["ev"].removeprefix("item_"), BEGAN + entry["at"]
         item = entry["ev"].startswith("item_")
-        events.append(Event(kind, entry["action"], entry["result"], "", entry["args"], at, before, item, entry["asked"]))
+        events.append(
+            Event(kind, entry["action"], entry["result"], "", entry["args"], at, before, item, entry["asked"])
+        )
         before = at
     return events
 

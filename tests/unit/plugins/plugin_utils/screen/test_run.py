@@ -30,7 +30,15 @@ def fact(seconds: float, **facts: Any) -> Event:
 
 
 def report(seconds: float = 60, **report: Any) -> Event:
-    told = {"storefront": "shop", "kind": "deploy", "outcome": "released", "message": "", "notes": [], "record": "", **report}
+    told = {
+        "storefront": "shop",
+        "kind": "deploy",
+        "outcome": "released",
+        "message": "",
+        "notes": [],
+        "record": "",
+        **report,
+    }
     return at(seconds, "ansible.builtin.debug", msg=told)
 
 
@@ -44,7 +52,16 @@ def test_a_good_deploy_is_a_line_for_each_step_and_ends_with_what_is_live(width)
     assert len(lines) <= 40
     assert max(map(columns, lines)) <= width
     text = "\n".join(lines)
-    for step in ("back up the database", "migrate", "release api", "release worker", "verify the API", "stage the frontend", "promote", "purge the edge"):
+    for step in (
+        "back up the database",
+        "migrate",
+        "release api",
+        "release worker",
+        "verify the API",
+        "stage the frontend",
+        "promote",
+        "purge the edge",
+    ):
         assert text.count(f"\n  {step} ") == 1, step
     assert "20260302090000_reviews" in text
     assert "if it fails             api, worker, frontend: back to v1.0.0 · schema: safe" in text
@@ -94,26 +111,38 @@ def test_a_service_is_called_by_our_name_for_the_unit():
 )
 def test_the_outcome_begins_with_a_word_that_programs_look_for(outcome, message, word):
     assert word in FIXED
-    lines = shown(run_of(), [*begun("backend.release"), fact(20, release_step={}), report(outcome=outcome, message=message)])
+    lines = shown(
+        run_of(), [*begun("backend.release"), fact(20, release_step={}), report(outcome=outcome, message=message)]
+    )
     assert sum(line.startswith(FIXED) for line in lines) == 1
     assert [line for line in lines if line.startswith(word)]
 
 
 def test_choices_of_an_unsafe_rollback_are_all_there():
-    choices = "ROLLBACK UNSAFE: schema. The migration x was applied. Choose: mend the new release; or rollback.yml -e accept_schema=x; or restore the backup b."
+    choices = (
+        "ROLLBACK UNSAFE: schema. The migration x was applied. Choose: mend the new release; or rollback.yml -e"
+        " accept_schema=x; or restore the backup b."
+    )
     text = " ".join(shown(run_of(), [*begun("frontend.stage"), report(outcome="unsafe", message=choices)]))
     assert " ".join(text.split()).count(choices) == 1
 
 
 def test_preflight_names_all_that_is_in_the_way():
-    refused = at(5, "ansible.builtin.assert", "failed", msg="Nothing was changed. 2 in the way:\n- edge: no\n- frontend: no")
+    refused = at(
+        5, "ansible.builtin.assert", "failed", msg="Nothing was changed. 2 in the way:\n- edge: no\n- frontend: no"
+    )
     lines = shown(run_of(playbook="playbooks/preflight.yml"), [refused], bad=True)
-    assert [line.strip() for line in lines if "edge: no" in line or "frontend: no" in line] == ["- edge: no", "- frontend: no"]
+    assert [line.strip() for line in lines if "edge: no" in line or "frontend: no" in line] == [
+        "- edge: no",
+        "- frontend: no",
+    ]
     assert "Nothing was changed. 2 in the way:" in lines
 
 
 def test_without_a_report_the_failure_is_the_outcome():
-    failed = at(5, f"{COLLECTION}deploy_lease", "failed", msg="The store did not answer.", error={"kind": "unreachable"})
+    failed = at(
+        5, f"{COLLECTION}deploy_lease", "failed", msg="The store did not answer.", error={"kind": "unreachable"}
+    )
     text = "\n".join(shown(run_of(), [failed], bad=True))
     assert "FAILED: The store did not answer." in text
     assert "Nothing was changed." in text
@@ -143,7 +172,8 @@ def test_a_check_says_what_would_happen():
 
 def test_a_result_of_another_shape_does_not_end_the_screen():
     odd = [
-        at(11, f"{COLLECTION}{module}", backup=7, checks="x", proof=[], restore=1, purged="y", upload=3, deployment="z") for module in ("pg_backup", "cf_purge")
+        at(11, f"{COLLECTION}{module}", backup=7, checks="x", proof=[], restore=1, purged="y", upload=3, deployment="z")
+        for module in ("pg_backup", "cf_purge")
     ]
     lines = shown(run_of(), [*begun("database.backup"), *odd, fact(12, release_step={})])
     assert any("back up the database" in line for line in lines)
@@ -186,20 +216,41 @@ def test_the_usual_time_comes_from_the_ledger():
 
 def test_a_rollback_that_was_issued_first_and_awaited_later_shows_what_was_put_back():
     api: dict[str, Any] = {"ansible_loop_var": "unit", "unit": {"name": "api"}}
-    issued = at(20, f"{COLLECTION}railway_service", changed=True, previous={"release": "v1.1.0"}, deployment={"release": "v1.0.0"}, **api)
-    awaited = at(30, f"{COLLECTION}railway_service", changed=False, previous={"release": "v1.0.0"}, deployment={"release": "v1.0.0"}, **api)
-    events = [replace(issued, args={"state": "rolled_back", "wait": False}), replace(awaited, args={"state": "rolled_back"})]
+    issued = at(
+        20,
+        f"{COLLECTION}railway_service",
+        changed=True,
+        previous={"release": "v1.1.0"},
+        deployment={"release": "v1.0.0"},
+        **api,
+    )
+    awaited = at(
+        30,
+        f"{COLLECTION}railway_service",
+        changed=False,
+        previous={"release": "v1.0.0"},
+        deployment={"release": "v1.0.0"},
+        **api,
+    )
+    events = [
+        replace(issued, args={"state": "rolled_back", "wait": False}),
+        replace(awaited, args={"state": "rolled_back"}),
+    ]
     run = run_of(playbook="playbooks/rollback.yml")
     lines = shown(run, [fact(5, release_lease="t", release_unfinished={}), *events])
     assert [line for line in lines if line.startswith("  put back api            back on v1.0.0  ")]
-    again = shown(run_of(playbook="playbooks/rollback.yml"), [fact(5, release_lease="t", release_unfinished={}), events[1]])
+    again = shown(
+        run_of(playbook="playbooks/rollback.yml"), [fact(5, release_lease="t", release_unfinished={}), events[1]]
+    )
     assert [line for line in again if "put back api" in line and "unchanged, v1.0.0" in line]
 
 
 @pytest.mark.parametrize(("live", "undo"), [({"id": "d1", "release": "v1.0.0"}, True), ({}, False)])
 def test_undo_is_offered_where_something_was_live_before(live, undo):
     looked = replace(
-        at(3, f"{COLLECTION}railway_service", previous=live, ansible_loop_var="unit", unit={"name": "api"}), args={"state": "deployed"}, asked=True
+        at(3, f"{COLLECTION}railway_service", previous=live, ansible_loop_var="unit", unit={"name": "api"}),
+        args={"state": "deployed"},
+        asked=True,
     )
     probed = at(4, f"{COLLECTION}health_check", checks=[{"outcome": "unreachable", "passes": 0}] * 4)
     text = "\n".join(shown(run_of(), [looked, probed, *begun("backend.release"), fact(20, release_step={}), report()]))
@@ -221,7 +272,10 @@ def test_undo_is_offered_where_something_was_live_before(live, undo):
 )
 def test_a_failure_is_shown_once_and_the_outcome_says_what_was_not_done(kind, module, outcome):
     why = "The service did not answer."
-    failed, closing = at(5, f"{COLLECTION}{module}", "failed", msg=why), at(6, "ansible.builtin.fail", "failed", msg="FAILED: Ask it. See its error above.")
+    failed, closing = (
+        at(5, f"{COLLECTION}{module}", "failed", msg=why),
+        at(6, "ansible.builtin.fail", "failed", msg="FAILED: Ask it. See its error above."),
+    )
     lines = shown(run_of(playbook=f"playbooks/{kind}.yml"), [failed, closing], bad=True)
     assert sum(why in line for line in lines) == 1
     assert outcome in lines
@@ -236,7 +290,11 @@ def test_a_backup_that_was_made_is_not_denied_when_an_old_one_could_not_be_remov
 
 
 def test_what_a_check_of_the_play_stops_within_a_step_is_shown():
-    lines = shown(run_of(), [*begun("database.verify"), at(20, "ansible.builtin.assert", "failed", msg="A migration is missing.")], bad=True)
+    lines = shown(
+        run_of(),
+        [*begun("database.verify"), at(20, "ansible.builtin.assert", "failed", msg="A migration is missing.")],
+        bad=True,
+    )
     assert any("verify the migrations   FAILED: A migration is missing." in line for line in lines)
 
 
@@ -253,9 +311,17 @@ def test_a_restore_that_waits_for_an_approval_has_stopped_and_not_failed():
 @pytest.mark.parametrize(
     ("kind", "told", "outcome"),
     [
-        ("restore", {"outcome": "restored", "message": "It is kept until 2026-12-07T08:49:02+00:00."}, r"RESTORED in 60\.0 s\. It is kept until Mon 7 Dec "),
+        (
+            "restore",
+            {"outcome": "restored", "message": "It is kept until 2026-12-07T08:49:02+00:00."},
+            r"RESTORED in 60\.0 s\. It is kept until Mon 7 Dec ",
+        ),
         ("restore", {"outcome": "undone", "message": "It is back."}, r"RESTORE UNDONE in 60\.0 s\. It is back\."),
-        ("migrate", {"outcome": "migrated", "message": "Nothing was pending."}, r"MIGRATED in 60\.0 s\. Nothing was pending\."),
+        (
+            "migrate",
+            {"outcome": "migrated", "message": "Nothing was pending."},
+            r"MIGRATED in 60\.0 s\. Nothing was pending\.",
+        ),
         (
             "rollback",
             {"outcome": "rolled_back", "message": "ROLLED BACK to v1.0.0. INCOMPLETE: store: no answer"},
@@ -264,21 +330,32 @@ def test_a_restore_that_waits_for_an_approval_has_stopped_and_not_failed():
     ],
 )
 def test_every_playbook_ends_with_its_outcome_and_how_long_it_took(kind, told, outcome):
-    lines = shown(run_of(playbook=f"playbooks/{kind}.yml"), [fact(5, release_lease="t", release_unfinished={}), report(60, kind=kind, **told)])
+    lines = shown(
+        run_of(playbook=f"playbooks/{kind}.yml"),
+        [fact(5, release_lease="t", release_unfinished={}), report(60, kind=kind, **told)],
+    )
     assert [line for line in lines if re.match(outcome, line)], lines
 
 
 def test_the_outcome_of_a_deploy_has_the_usual_time_of_those_that_went_out():
     took = [("released", "00:10"), ("released", "00:30"), ("rolled_back", "50:00")]
-    records = [{"kind": "deploy", "outcome": how, "started_at": "2026-03-02T10:00:00Z", "finished_at": f"2026-03-02T10:{end}Z"} for how, end in took]
-    ledger = at(2, f"{COLLECTION}release_info", records=[*records, {"kind": "deploy", "outcome": "released", "started_at": None, "finished_at": "x"}])
+    records = [
+        {"kind": "deploy", "outcome": how, "started_at": "2026-03-02T10:00:00Z", "finished_at": f"2026-03-02T10:{end}Z"}
+        for how, end in took
+    ]
+    ledger = at(
+        2,
+        f"{COLLECTION}release_info",
+        records=[*records, {"kind": "deploy", "outcome": "released", "started_at": None, "finished_at": "x"}],
+    )
     lines = shown(run_of(), [ledger, *begun("backend.release"), fact(20, release_step={}), report(60)])
     assert "RELEASED v1.1.0 in 60.0 s (usually 20.0 s)." in lines
 
 
 def test_a_long_warning_ends_with_a_whole_sentence():
     (line,) = run_of().warn(
-        "The extension is missing. " * 8 + "Add it to the libraries that the server loads, and restart the server, which ends sessions " * 4
+        "The extension is missing. " * 8
+        + "Add it to the libraries that the server loads, and restart the server, which ends sessions " * 4
     )
     assert line.text.endswith("The extension is missing.")
     (line,) = run_of().warn("word " * 200)
@@ -286,7 +363,11 @@ def test_a_long_warning_ends_with_a_whole_sentence():
 
 
 def test_a_command_keeps_an_option_and_its_value_on_one_line():
-    line = Line("ansible-playbook playbooks/deploy.yml -i inventories/production --limit shop -e release=v1.1.0", "next", command=True)
+    line = Line(
+        "ansible-playbook playbooks/deploy.yml -i inventories/production --limit shop -e release=v1.1.0",
+        "next",
+        command=True,
+    )
     for width in range(40, 100):
         rows = Page(width).lines(line)
         assert not [row for row in rows if re.search(r"(-e|-i|--limit) \\$", row)]
@@ -313,9 +394,16 @@ def test_what_a_module_did_not_return_is_not_printed(module, missing):
     )
     for state in ("deployed", "staged", "rolled_back", "stopped", "promoted"):
         for changed in (False, True):
-            event = replace(at(5, f"{COLLECTION}{module}", changed=changed, **dict.fromkeys(names, missing)), args={"state": state})
+            event = replace(
+                at(5, f"{COLLECTION}{module}", changed=changed, **dict.fromkeys(names, missing)), args={"state": state}
+            )
             for check in (False, True):
-                assert not re.search(r"\b(None|inf|nan)\b|\{\}|\[\]", words(event, check)), (state, changed, check, words(event, check))
+                assert not re.search(r"\b(None|inf|nan)\b|\{\}|\[\]", words(event, check)), (
+                    state,
+                    changed,
+                    check,
+                    words(event, check),
+                )
 
 
 def test_what_ansible_puts_before_a_message_is_not_shown():

@@ -18,7 +18,16 @@ def learned(**variables):
 
 
 @pytest.mark.parametrize(
-    "name", ["backend_token", "store_secret_key", "vault_x", "database_password", "api_key", "notify_slack_webhook_url", "ansible_become_pass"]
+    "name",
+    [
+        "backend_token",
+        "store_secret_key",
+        "vault_x",
+        "database_password",
+        "api_key",
+        "notify_slack_webhook_url",
+        "ansible_become_pass",
+    ],
 )
 def test_a_variable_that_is_named_like_a_secret_is_masked(name):
     assert PLAIN not in learned(**{name: PLAIN})(f"it said {PLAIN}.")
@@ -73,7 +82,9 @@ def test_a_variable_that_cannot_be_resolved_is_left_out():
 
 def test_the_environment_has_secrets_too():
     mask = Mask()
-    mask.learn_environment({"VERCEL_TOKEN": "abcdefgh1", "USE_TOKEN": "1", "SSH_KEY": "/home/alice/key", "HOME": "/root"})
+    mask.learn_environment(
+        {"VERCEL_TOKEN": "abcdefgh1", "USE_TOKEN": "1", "SSH_KEY": "/home/alice/key", "HOME": "/root"}
+    )
     assert mask.secrets >= {"abcdefgh1"}
     assert mask("1 /home/alice/key /root abcdefgh1") == "1 /home/alice/key /root ********"
 

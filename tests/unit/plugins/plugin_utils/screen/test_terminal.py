@@ -155,14 +155,22 @@ def test_a_step_that_is_quick_needs_no_line_without_a_terminal():
 def test_the_usual_time_stands_beside_the_elapsed_one_and_not_the_modules_own_count():
     run = run_of()
     steps = [{"name": "backend.release", "outcome": "ok", "seconds": seconds} for seconds in (38, 41, 90)]
-    for event in [at(2, "storefront.runbook.release_info", records=[{"steps": [step]} for step in steps]), *begun("backend.release")]:
+    for event in [
+        at(2, "storefront.runbook.release_info", records=[{"steps": [step]} for step in steps]),
+        *begun("backend.release"),
+    ]:
         run.take(event)
     note = "the deployment is building (31 s of at most 900 s)"
-    assert doing.live({"shop": run}, {"shop": note}, BEGAN + 41) == "release the backend     the deployment is building (31 s, usually 41 s)"
+    assert (
+        doing.live({"shop": run}, {"shop": note}, BEGAN + 41)
+        == "release the backend     the deployment is building (31 s, usually 41 s)"
+    )
     (line,) = doing.lines(run, note, BEGAN + 41)
     assert line.text == "the deployment is building, 31 s so far, usually 41 s"
     run.plan.services["678684f9"] = "api"
-    assert "of v1.1.0 to api is building" in doing.live({"shop": run}, {"shop": "the deployment of v1.1.0 to 678684f9 is building"}, BEGAN + 41)
+    assert "of v1.1.0 to api is building" in doing.live(
+        {"shop": run}, {"shop": "the deployment of v1.1.0 to 678684f9 is building"}, BEGAN + 41
+    )
     (line,) = doing.lines(run, "1 of 2 checks passed (31 s)", BEGAN + 41)
     assert line.text == "1 of 2 checks passed, 31 s so far, usually 41 s"
 

@@ -8,7 +8,14 @@ from __future__ import annotations
 import pytest
 from ansible_collections.storefront.runbook.plugins.plugin_utils.screen import amounts
 from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.page import Line, Page
-from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.text import clean, columns, cut, log_tail, plain, wrap
+from ansible_collections.storefront.runbook.plugins.plugin_utils.screen.text import (
+    clean,
+    columns,
+    cut,
+    log_tail,
+    plain,
+    wrap,
+)
 
 
 @pytest.mark.parametrize(
@@ -28,12 +35,23 @@ def test_control_characters_never_reach_the_screen(text, seen):
     assert clean(text) == seen
 
 
-@pytest.mark.parametrize(("text", "width"), [("abc", 3), ("日本", 4), ("e\u0301", 1), ("", 0), ("🚀", 2), ("a\u200d", 1)])
+@pytest.mark.parametrize(
+    ("text", "width"), [("abc", 3), ("日本", 4), ("e\u0301", 1), ("", 0), ("🚀", 2), ("a\u200d", 1)]
+)
 def test_a_text_is_measured_in_columns(text, width):
     assert columns(text) == width
 
 
-@pytest.mark.parametrize("text", ["a plain sentence that goes on for a while", "日本語" * 30, "x" * 200, "https://yourstore.com/" + "y" * 100, "e\u0301" * 90])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a plain sentence that goes on for a while",
+        "日本語" * 30,
+        "x" * 200,
+        "https://yourstore.com/" + "y" * 100,
+        "e\u0301" * 90,
+    ],
+)
 @pytest.mark.parametrize("width", [8, 20, 79])
 def test_no_line_is_wider_than_it_may_be_and_no_character_is_lost(text, width):
     lines = wrap(text, width)
@@ -55,7 +73,9 @@ def test_a_row_has_its_time_at_the_right_edge(width):
 
 
 def test_a_command_that_needs_two_lines_can_be_copied():
-    rows = Page(60).lines(Line("ansible-playbook playbooks/deploy.yml -i inventories/production -e release=v1.2.3", "next", command=True))
+    rows = Page(60).lines(
+        Line("ansible-playbook playbooks/deploy.yml -i inventories/production -e release=v1.2.3", "next", command=True)
+    )
     assert rows[0] == "  next"
     joined = " ".join(row.strip().removesuffix("\\").strip() for row in rows[1:])
     assert joined == "ansible-playbook playbooks/deploy.yml -i inventories/production -e release=v1.2.3"
@@ -65,7 +85,13 @@ def test_a_command_that_needs_two_lines_can_be_copied():
 
 def test_the_end_of_a_log_is_short_and_readable():
     log = "\n".join(
-        ["first", *(f"line {number}" for number in range(20)), *['{"level":40,"msg":"down","service":"payments"}'] * 7, "{broken", '{"no": "message"}']
+        [
+            "first",
+            *(f"line {number}" for number in range(20)),
+            *['{"level":40,"msg":"down","service":"payments"}'] * 7,
+            "{broken",
+            '{"no": "message"}',
+        ]
     )
     tail = log_tail(log)
     assert len(tail) == 15
@@ -93,7 +119,15 @@ def test_durations(seconds, text):
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(628, "628 B"), (4229, "4.2 kB"), (312_000_000, "312 MB"), (1_079_001_088, "1.1 GB"), (999_900, "1.0 MB"), (10**16, "10000 TB"), (None, "")],
+    [
+        (628, "628 B"),
+        (4229, "4.2 kB"),
+        (312_000_000, "312 MB"),
+        (1_079_001_088, "1.1 GB"),
+        (999_900, "1.0 MB"),
+        (10**16, "10000 TB"),
+        (None, ""),
+    ],
 )
 def test_sizes(count, text):
     assert amounts.size(count) == text

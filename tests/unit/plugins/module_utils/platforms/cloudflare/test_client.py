@@ -68,15 +68,28 @@ def test_a_zone_is_found_by_its_id(clock: Clock) -> None:
 
 
 def test_a_token_that_may_only_purge_is_enough_for_an_id(clock: Clock, warnings: list[str]) -> None:
-    found = client([reply(403, refused(9109, "Unauthorized to access requested resource"))], clock, warn=warnings.append).zone(ZONE)
+    found = client(
+        [reply(403, refused(9109, "Unauthorized to access requested resource"))], clock, warn=warnings.append
+    ).zone(ZONE)
     assert found == Zone(ZONE, None)
     assert len(warnings) == 1
     assert "only the purge itself will show" in warnings[0]
 
 
 def test_an_id_that_does_not_exist_keeps_cloudflares_words(clock: Clock) -> None:
-    with pytest.raises(ApiError, match="with 404 7003: Could not route to /zones, perhaps your object identifier is invalid") as caught:
-        client([reply(404, refused(7003, "Could not route to /zones, perhaps your object identifier is invalid?"), headers={"cf-ray": "8a"})], clock).zone(ZONE)
+    with pytest.raises(
+        ApiError, match="with 404 7003: Could not route to /zones, perhaps your object identifier is invalid"
+    ) as caught:
+        client(
+            [
+                reply(
+                    404,
+                    refused(7003, "Could not route to /zones, perhaps your object identifier is invalid?"),
+                    headers={"cf-ray": "8a"},
+                )
+            ],
+            clock,
+        ).zone(ZONE)
     assert (caught.value.code, caught.value.details["request_id"]) == ("7003", "8a")
 
 
@@ -84,7 +97,11 @@ def test_everything_is_purged_with_one_request(clock: Clock) -> None:
     vendor = FakeVendor([reply(200, done({"id": ZONE}))])
     client(vendor, clock).purge_everything(ZONE)
     (request,) = vendor.requests
-    assert (request.method, request.path, request.json()) == ("POST", f"/client/v4/zones/{ZONE}/purge_cache", {"purge_everything": True})
+    assert (request.method, request.path, request.json()) == (
+        "POST",
+        f"/client/v4/zones/{ZONE}/purge_cache",
+        {"purge_everything": True},
+    )
 
 
 def test_batches_are_purged_one_by_one(clock: Clock) -> None:
@@ -95,7 +112,14 @@ def test_batches_are_purged_one_by_one(clock: Clock) -> None:
 
 def test_the_rate_limit_is_waited_for_as_cloudflare_asks(clock: Clock) -> None:
     vendor = FakeVendor(
-        [reply(429, refused(971, "Please wait and consider throttling your request speed"), headers={"Retry-After": "12"}), reply(200, done(None))]
+        [
+            reply(
+                429,
+                refused(971, "Please wait and consider throttling your request speed"),
+                headers={"Retry-After": "12"},
+            ),
+            reply(200, done(None)),
+        ]
     )
     client(vendor, clock).purge_everything(ZONE)
     assert clock.sleeps == [12]

@@ -6,15 +6,33 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ApiError, ConfigError, DeploymentFailed, WaitTimeout
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import (
+    ApiError,
+    ConfigError,
+    DeploymentFailed,
+    WaitTimeout,
+)
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Waiter
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway.client import API_URL, Railway, connect
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway.client import (
+    API_URL,
+    Railway,
+    connect,
+)
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway.graphql import parse_error
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway.states import label, live
 from ansible_collections.storefront.runbook.plugins.module_utils.source.files import list_files
 
-from tests.unit.plugins.fake_railway import ENVIRONMENT, PROJECT, SERVICE, SHA, FakeRailway, lost, never_arrived, refusal
+from tests.unit.plugins.fake_railway import (
+    ENVIRONMENT,
+    PROJECT,
+    SERVICE,
+    SHA,
+    FakeRailway,
+    lost,
+    never_arrived,
+    refusal,
+)
 from tests.unit.support import Clock, reply
 
 MESSAGE = label("v1.1.0", SHA, "b" * 12)
@@ -33,7 +51,15 @@ def warnings() -> list[str]:
 @pytest.fixture
 def client(railway, clock: Clock, warnings) -> Railway:
     headers = {"Authorization": "Bearer s3cret-token"}
-    api = ApiClient("Railway", API_URL, headers=headers, parse_error=parse_error, session=railway.vendor.session(headers), sleep=clock.sleep, clock=clock)
+    api = ApiClient(
+        "Railway",
+        API_URL,
+        headers=headers,
+        parse_error=parse_error,
+        session=railway.vendor.session(headers),
+        sleep=clock.sleep,
+        clock=clock,
+    )
     waiter = Waiter(timeout=60, interval=2, warn=warnings.append, sleep=clock.sleep, clock=clock)
     return Railway(api, PROJECT, "production", "api", waiter)
 
@@ -45,12 +71,20 @@ def files(tmp_path):
 
 
 def options(**changed):
-    given = {"api_token": "s3cret-token", "api_url": API_URL, "timeout": 5, "project": PROJECT, "environment": "production", "service": "api"}
+    given = {
+        "api_token": "s3cret-token",
+        "api_url": API_URL,
+        "timeout": 5,
+        "project": PROJECT,
+        "environment": "production",
+        "service": "api",
+    }
     return {**given, "token_type": "account", **changed}
 
 
 @pytest.mark.parametrize(
-    ("token_type", "header", "value"), [("account", "Authorization", "Bearer s3cret-token"), ("project", "Project-Access-Token", "s3cret-token")]
+    ("token_type", "header", "value"),
+    [("account", "Authorization", "Bearer s3cret-token"), ("project", "Project-Access-Token", "s3cret-token")],
 )
 def test_each_kind_of_token_goes_in_its_own_header(railway, token_type, header, value):
     with railway.vendor.installed():
@@ -81,7 +115,11 @@ def test_errors_with_status_200_are_errors(railway, client):
     railway.faults["deployments"] = [lambda _: refusal("Problem processing request", "INTERNAL_SERVER_ERROR")]
     with pytest.raises(ApiError, match="Railway refused deployments: Problem processing request") as failure:
         client.deployments()
-    assert (failure.value.code, failure.value.status, failure.value.details["request_id"]) == ("INTERNAL_SERVER_ERROR", 200, "trace-1")
+    assert (failure.value.code, failure.value.status, failure.value.details["request_id"]) == (
+        "INTERNAL_SERVER_ERROR",
+        200,
+        "trace-1",
+    )
 
 
 def test_not_authorized_names_the_options_to_check(railway, client):
@@ -163,7 +201,11 @@ def test_a_rollback_that_makes_no_deployment_is_an_error(railway, client):
 def test_a_rollback_finds_its_own_deployment_and_warns_of_the_old_variables(railway, client, warnings):
     target = railway.has("v1.0.0")
     railway.has("v1.1.0")
-    railway.faults["deploymentRollback"] = [lambda honest: (honest(), railway.has("v9.9.9", "QUEUED"), reply(200, {"data": {"deploymentRollback": True}}))[2]]
+    railway.faults["deploymentRollback"] = [
+        lambda honest: (honest(), railway.has("v9.9.9", "QUEUED"), reply(200, {"data": {"deploymentRollback": True}}))[
+            2
+        ]
+    ]
     made = client.roll_back(client.deployment(target["id"]))
     assert (made.id, made.release) == ("deployment-3", "v1.0.0")
     assert "variables" in warnings[0]
@@ -185,8 +227,13 @@ def test_waiting_ends_when_the_vendor_says_success(railway, client, files):
 
 def test_a_failed_deployment_shows_both_logs_and_no_password(railway, client, files):
     railway.steps = ["QUEUED", "BUILDING", "FAILED"]
-    railway.logs = {"buildLogs": ["old"] * 20 + ["npm run build"], "deploymentLogs": ["cannot reach postgresql://shop:hunter2@db/shop"]}
-    with pytest.raises(DeploymentFailed, match=r"(?s)v1.1.0 to api ended as failed.*npm run build\ncannot reach.*deploy again") as failure:
+    railway.logs = {
+        "buildLogs": ["old"] * 20 + ["npm run build"],
+        "deploymentLogs": ["cannot reach postgresql://shop:hunter2@db/shop"],
+    }
+    with pytest.raises(
+        DeploymentFailed, match=r"(?s)v1.1.0 to api ended as failed.*npm run build\ncannot reach.*deploy again"
+    ) as failure:
         client.wait_healthy(client.up(files, MESSAGE))
     assert "hunter2" not in str(failure.value)
     assert str(failure.value).count("old") == 14
@@ -194,7 +241,10 @@ def test_a_failed_deployment_shows_both_logs_and_no_password(railway, client, fi
 
 def test_a_log_that_cannot_be_read_does_not_hide_the_failure(railway, client, files):
     railway.steps = ["QUEUED", "CRASHED"]
-    railway.faults = {"buildLogs": [lambda _: refusal("Not Authorized")], "deploymentLogs": [lambda _: refusal("Not Authorized")]}
+    railway.faults = {
+        "buildLogs": [lambda _: refusal("Not Authorized")],
+        "deploymentLogs": [lambda _: refusal("Not Authorized")],
+    }
     with pytest.raises(DeploymentFailed, match="ended as crashed"):
         client.wait_healthy(client.up(files, MESSAGE))
 

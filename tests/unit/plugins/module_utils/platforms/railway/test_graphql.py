@@ -12,14 +12,30 @@ import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ApiError, Unreachable
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway import graphql as railway_graphql
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway.graphql import STOP, VARIABLES, graphql, parse_error
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway.graphql import (
+    STOP,
+    VARIABLES,
+    graphql,
+    parse_error,
+)
 
 from tests.unit.support import Answer, Clock, FakeVendor, answer_lost, reply
 
 
 def client(answers: Iterable[Answer], clock: Clock) -> tuple[ApiClient, FakeVendor]:
     vendor = FakeVendor(answers)
-    return ApiClient("Railway", "https://api.test", headers={}, parse_error=parse_error, session=vendor.session(), sleep=clock.sleep, clock=clock), vendor
+    return (
+        ApiClient(
+            "Railway",
+            "https://api.test",
+            headers={},
+            parse_error=parse_error,
+            session=vendor.session(),
+            sleep=clock.sleep,
+            clock=clock,
+        ),
+        vendor,
+    )
 
 
 def test_a_document_goes_with_its_variables_and_its_one_field_comes_back(clock: Clock) -> None:
@@ -38,7 +54,10 @@ def test_a_lost_answer_is_asked_for_again_by_a_query_and_not_by_a_mutation(clock
     assert len(vendor.requests) == 3
 
 
-@pytest.mark.parametrize("answer", [{}, {"data": None}, {"data": {}}, {"data": {"deploymentStop": None}}, {"data": {"deploymentStop": False}}])
+@pytest.mark.parametrize(
+    "answer",
+    [{}, {"data": None}, {"data": {}}, {"data": {"deploymentStop": None}}, {"data": {"deploymentStop": False}}],
+)
 def test_an_answer_without_a_result_is_an_error(clock: Clock, answer: Any) -> None:
     api, _vendor = client([reply(200, answer)], clock)
     with pytest.raises(ApiError, match="Railway answered deploymentStop with"):
@@ -53,12 +72,18 @@ def test_an_answer_without_a_result_is_an_error(clock: Clock, answer: Any) -> No
         ("Too busy", "Correct the named problem"),
     ],
 )
-def test_an_error_says_what_to_do_and_keeps_what_railways_support_asks_for(clock: Clock, said: str, advice: str) -> None:
+def test_an_error_says_what_to_do_and_keeps_what_railways_support_asks_for(
+    clock: Clock, said: str, advice: str
+) -> None:
     error = {"message": said, "extensions": {"code": "INTERNAL_SERVER_ERROR"}, "traceId": "42"}
     api, _vendor = client([reply(200, {"errors": [error], "data": None})], clock)
     with pytest.raises(ApiError, match=f"Railway refused variables: {said}. {advice}") as refused:
         graphql(api, VARIABLES, id="d1")
-    assert (refused.value.code, refused.value.status, refused.value.details["request_id"]) == ("INTERNAL_SERVER_ERROR", 200, "42")
+    assert (refused.value.code, refused.value.status, refused.value.details["request_id"]) == (
+        "INTERNAL_SERVER_ERROR",
+        200,
+        "42",
+    )
 
 
 @pytest.mark.parametrize(
@@ -75,7 +100,11 @@ def test_an_error_status_is_read_as_graphqls_or_an_uploads(answer: Any, found: t
 
 
 def test_every_document_is_one_operation_whose_name_is_its_field_or_asks_for_many() -> None:
-    documents = [text for name, text in vars(railway_graphql).items() if name.isupper() and isinstance(text, str) and "{" in text and not name.startswith("_")]
+    documents = [
+        text
+        for name, text in vars(railway_graphql).items()
+        if name.isupper() and isinstance(text, str) and "{" in text and not name.startswith("_")
+    ]
     assert len(documents) >= 13
     assert railway_graphql.SETTINGS in documents
     for document in documents:

@@ -7,7 +7,14 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Outcome
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway.states import Deployment, candidates, classify, label, live, url_of
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway.states import (
+    Deployment,
+    candidates,
+    classify,
+    label,
+    live,
+    url_of,
+)
 
 from tests.unit.plugins.fake_railway import SHA, FakeRailway
 
@@ -24,7 +31,10 @@ def listed(railway: FakeRailway) -> list[Deployment]:
 @pytest.mark.parametrize(
     ("status", "outcome"),
     [
-        *((word, Outcome.PENDING) for word in ("QUEUED", "WAITING", "NEEDS_APPROVAL", "INITIALIZING", "BUILDING", "DEPLOYING")),
+        *(
+            (word, Outcome.PENDING)
+            for word in ("QUEUED", "WAITING", "NEEDS_APPROVAL", "INITIALIZING", "BUILDING", "DEPLOYING")
+        ),
         *((word, Outcome.READY) for word in ("SUCCESS", "SLEEPING")),
         *((word, Outcome.FAILED) for word in ("FAILED", "CRASHED", "SKIPPED", "REMOVING", "REMOVED", "CANCELLED")),
         ("HIBERNATING", None),
@@ -138,7 +148,13 @@ def test_candidates_are_what_railway_says_can_be_rolled_back_to(railway):
 
 @pytest.mark.parametrize(
     ("host", "url"),
-    [(None, None), ("", None), ("api.up.railway.app", "https://api.up.railway.app"), ("127.0.0.1:8080", "http://127.0.0.1:8080"), ("http://x", "http://x")],
+    [
+        (None, None),
+        ("", None),
+        ("api.up.railway.app", "https://api.up.railway.app"),
+        ("127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://x", "http://x"),
+    ],
 )
 def test_a_host_becomes_a_url(host, url):
     assert url_of(host) == url

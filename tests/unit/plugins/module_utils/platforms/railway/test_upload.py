@@ -37,7 +37,11 @@ def content(tar: tarfile.TarFile, name: str) -> bytes:
 def test_the_archive_has_the_files_below_a_dot_and_nothing_that_is_never_uploaded(app, tmp_path):
     pack(files_of(Source(app, None), app), tmp_path / "a.tar.gz")
     with tarfile.open(tmp_path / "a.tar.gz") as tar:
-        assert {member.name: oct(member.mode) for member in tar} == {"./package.json": "0o644", "./src/server.js": "0o644", "./start.sh": "0o755"}
+        assert {member.name: oct(member.mode) for member in tar} == {
+            "./package.json": "0o644",
+            "./src/server.js": "0o644",
+            "./start.sh": "0o755",
+        }
         assert content(tar, "./src/server.js") == b"src/server.js"
 
 
@@ -93,7 +97,15 @@ def test_of_a_folder_what_git_or_railway_ignores_is_left_out(app):
     for name in ("a.log", "keep.log", "dist/a.js", "docs/a.md", "src/docs/a.md"):
         (app / name).parent.mkdir(exist_ok=True, parents=True)
         (app / name).write_text("")
-    assert sent(app, None) == [".gitignore", ".railwayignore", "keep.log", "package.json", "src/docs/a.md", "src/server.js", "start.sh"]
+    assert sent(app, None) == [
+        ".gitignore",
+        ".railwayignore",
+        "keep.log",
+        "package.json",
+        "src/docs/a.md",
+        "src/server.js",
+        "start.sh",
+    ]
 
 
 def test_of_a_commit_only_what_railway_ignores_is_left_out(app):

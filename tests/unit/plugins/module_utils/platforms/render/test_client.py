@@ -6,10 +6,20 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ApiError, ConfigError, DeploymentFailed, WaitTimeout
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import (
+    ApiError,
+    ConfigError,
+    DeploymentFailed,
+    WaitTimeout,
+)
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Waiter
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render.client import API_URL, Render, connect, parse_error
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render.client import (
+    API_URL,
+    Render,
+    connect,
+    parse_error,
+)
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render.states import live
 
 from tests.unit.plugins.fake_railway import lost, never_arrived
@@ -32,7 +42,15 @@ def warnings() -> list[str]:
 @pytest.fixture
 def client(render, clock: Clock, warnings) -> Render:
     headers = {"Authorization": "Bearer rnd_s3cret"}
-    api = ApiClient("Render", API_URL, headers=headers, parse_error=parse_error, session=render.vendor.session(headers), sleep=clock.sleep, clock=clock)
+    api = ApiClient(
+        "Render",
+        API_URL,
+        headers=headers,
+        parse_error=parse_error,
+        session=render.vendor.session(headers),
+        sleep=clock.sleep,
+        clock=clock,
+    )
     waiter = Waiter(timeout=60, interval=2, warn=warnings.append, sleep=clock.sleep, clock=clock)
     return Render(api, SERVICE, waiter, {sha: release for release, sha in SHAS.items()})
 
@@ -169,7 +187,10 @@ def test_waiting_ends_when_the_vendor_says_live(render, client):
 def test_a_failed_deploy_shows_the_end_of_both_logs_and_no_password(render, client):
     render.steps = ["created", "build_in_progress", "build_failed"]
     render.said = {"build": ["old"] * 20 + ["npm run build"], "app": ["cannot reach postgresql://shop:hunter2@db/shop"]}
-    with pytest.raises(DeploymentFailed, match=r"(?s)v1.1.0 to shop-api ended as build_failed.*npm run build\ncannot reach.*deploy again") as failure:
+    with pytest.raises(
+        DeploymentFailed,
+        match=r"(?s)v1.1.0 to shop-api ended as build_failed.*npm run build\ncannot reach.*deploy again",
+    ) as failure:
         client.wait_live(client.create(WANTED))
     assert "hunter2" not in str(failure.value)
     assert str(failure.value).count("old") == 14

@@ -9,7 +9,11 @@ import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Waiter
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render import instances
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render.client import API_URL, Render, parse_error
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render.client import (
+    API_URL,
+    Render,
+    parse_error,
+)
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render.states import by_id
 
 from tests.unit.plugins.fake_railway import lost
@@ -24,7 +28,15 @@ def render() -> FakeRender:
 
 @pytest.fixture
 def client(render, clock: Clock) -> Render:
-    api = ApiClient("Render", API_URL, headers={}, parse_error=parse_error, session=render.vendor.session(), sleep=clock.sleep, clock=clock)
+    api = ApiClient(
+        "Render",
+        API_URL,
+        headers={},
+        parse_error=parse_error,
+        session=render.vendor.session(),
+        sleep=clock.sleep,
+        clock=clock,
+    )
     return Render(api, SERVICE, Waiter(timeout=60, interval=2, sleep=clock.sleep, clock=clock), {})
 
 
@@ -52,7 +64,9 @@ def test_a_resumed_service_without_a_new_deploy_runs_what_it_ran(render, client)
     assert instances.resume(client) == by_id(client.deploys(), serving["id"])
 
 
-@pytest.mark.parametrize(("what", "call"), [("restart", instances.restart), ("scale", lambda client: instances.scale(client, 3))])
+@pytest.mark.parametrize(
+    ("what", "call"), [("restart", instances.restart), ("scale", lambda client: instances.scale(client, 3))]
+)
 def test_what_does_no_harm_twice_is_sent_again_after_a_lost_answer(render, client, what, call):
     render.faults[what] = [lost]
     call(client)

@@ -7,7 +7,14 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Outcome
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render.states import Deploy, candidates, classify, live, maintenance, tag_of
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render.states import (
+    Deploy,
+    candidates,
+    classify,
+    live,
+    maintenance,
+    tag_of,
+)
 
 from tests.unit.plugins.fake_render import SHAS, FakeRender
 
@@ -30,9 +37,15 @@ def listed(render: FakeRender) -> list[Deploy]:
 @pytest.mark.parametrize(
     ("status", "outcome"),
     [
-        *((word, Outcome.PENDING) for word in ("created", "queued", "build_in_progress", "pre_deploy_in_progress", "update_in_progress")),
+        *(
+            (word, Outcome.PENDING)
+            for word in ("created", "queued", "build_in_progress", "pre_deploy_in_progress", "update_in_progress")
+        ),
         ("live", Outcome.READY),
-        *((word, Outcome.FAILED) for word in ("build_failed", "pre_deploy_failed", "update_failed", "canceled", "deactivated")),
+        *(
+            (word, Outcome.FAILED)
+            for word in ("build_failed", "pre_deploy_failed", "update_failed", "canceled", "deactivated")
+        ),
         ("hibernating", None),
     ],
 )
@@ -67,7 +80,9 @@ def test_a_commit_without_a_name_has_no_release(render):
 
 
 def test_an_image_is_called_by_its_tag(render):
-    made = deploy(render, render.has("v1.1.0", commit=None, image={"ref": "ghcr.io/shop/api:v1.1.0", "sha": "sha256:ab"}))
+    made = deploy(
+        render, render.has("v1.1.0", commit=None, image={"ref": "ghcr.io/shop/api:v1.1.0", "sha": "sha256:ab"})
+    )
     assert (made.release, made.commit, made.source) == ("v1.1.0", None, "sha256:ab")
 
 

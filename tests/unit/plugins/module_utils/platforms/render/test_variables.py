@@ -6,14 +6,21 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render.variables import differing, digest, digests
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.render.variables import (
+    differing,
+    digest,
+    digests,
+)
 
 KEY = "pepper-pepper"
 
 
 def test_a_digest_depends_on_key_name_and_value():
     known = digest(KEY, "NAME", "value")
-    assert len({known, digest("salt-salt", "NAME", "value"), digest(KEY, "OTHER", "value"), digest(KEY, "NAME", "other")}) == 4
+    assert (
+        len({known, digest("salt-salt", "NAME", "value"), digest(KEY, "OTHER", "value"), digest(KEY, "NAME", "other")})
+        == 4
+    )
     assert digest(KEY, "NAME", "value") == known
 
 

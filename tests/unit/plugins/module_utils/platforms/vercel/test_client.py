@@ -6,7 +6,12 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ApiError, ConfigError, DeploymentFailed, WaitTimeout
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import (
+    ApiError,
+    ConfigError,
+    DeploymentFailed,
+    WaitTimeout,
+)
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Waiter
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel.client import Vercel
@@ -28,7 +33,15 @@ def client(account: FakeVercel, clock: Clock) -> Vercel:
 
 def connected(account: FakeVercel, clock: Clock, team: str | None = "team_1") -> Vercel:
     headers = {"Authorization": "Bearer sesame-token"}
-    api = ApiClient("Vercel", "https://api.test", headers=headers, parse_error=parse_error, session=account.vendor.session(), sleep=clock.sleep, clock=clock)
+    api = ApiClient(
+        "Vercel",
+        "https://api.test",
+        headers=headers,
+        parse_error=parse_error,
+        session=account.vendor.session(),
+        sleep=clock.sleep,
+        clock=clock,
+    )
     return Vercel(api, team, Waiter(timeout=600, interval=polling, sleep=clock.sleep, clock=clock))
 
 
@@ -45,7 +58,9 @@ def test_an_unknown_project_is_named_with_the_options_to_correct(account, client
 
 
 def test_a_token_without_the_right_keeps_vercels_words_and_not_the_token(account, client):
-    account.faults["GET /v9/projects"] = [lambda answer: vercel_error(403, "forbidden", "Not authorized for sesame-token")]
+    account.faults["GET /v9/projects"] = [
+        lambda answer: vercel_error(403, "forbidden", "Not authorized for sesame-token")
+    ]
     with pytest.raises(ApiError, match=r"403 forbidden: Not authorized") as caught:
         client.project("shop")
     assert "sesame" not in str(caught.value)
@@ -87,9 +102,10 @@ def test_a_failed_build_ends_with_vercels_message_and_the_end_of_its_log_in_orde
     staged = account.has("v1.1.0", state="QUEUED", errorMessage="Command npm run build exited with 1")
     with pytest.raises(DeploymentFailed) as caught:
         client.wait_ready(account.project, staged)
-    assert str(caught.value) == (
-        "The build dpl_1 of v1.1.0 ended as error. The end of its log: Command npm run build exited with 1\nnpm run build\nModule not found: cart\n"
-        "Correct the error in the log and deploy again."
+    assert (
+        str(caught.value)
+        == "The build dpl_1 of v1.1.0 ended as error. The end of its log: Command npm run build exited with 1\nnpm run"
+        " build\nModule not found: cart\nCorrect the error in the log and deploy again."
     )
 
 
@@ -124,7 +140,10 @@ def test_a_promotion_that_is_queued_is_waited_for_like_any_other(account, client
 
 def test_a_promotion_whose_answer_was_lost_is_asked_for_again_and_a_conflict_with_itself_is_no_error(account, client):
     account.has("v1.1.0")
-    account.faults["POST /v10/projects/promote"] = [lambda answer: (answer(), answer_lost())[1], lambda answer: vercel_error(409, "in_progress")]
+    account.faults["POST /v10/projects/promote"] = [
+        lambda answer: (answer(), answer_lost())[1],
+        lambda answer: vercel_error(409, "in_progress"),
+    ]
     assert client.point(account.project, "dpl_1", "promote") is None
     assert len(account.asked("POST /v10/projects/promote")) == 2
 
@@ -133,7 +152,9 @@ def test_a_conflict_with_another_promotion_is_an_error(account, client):
     account.has("v1.0.0")
     account.has("v1.1.0")
     client.point(account.project, "dpl_1", "promote")
-    account.faults["POST /v10/projects/promote"] = [lambda answer: vercel_error(409, "in_progress", "Another promotion is in progress.")]
+    account.faults["POST /v10/projects/promote"] = [
+        lambda answer: vercel_error(409, "in_progress", "Another promotion is in progress.")
+    ]
     with pytest.raises(ApiError, match=r"409 in_progress: Another promotion is in progress\."):
         client.point(account.project, "dpl_2", "promote")
 
@@ -141,15 +162,25 @@ def test_a_conflict_with_another_promotion_is_an_error(account, client):
 def test_a_failed_promotion_names_the_aliases_and_what_to_do(account, client):
     account.has("v1.1.0")
     account.jobs = ["pending", "failed"]
-    account.aliases = [{"alias": "shop.example", "status": "completed"}, {"alias": "www.shop.example", "status": "failed"}]
+    account.aliases = [
+        {"alias": "shop.example", "status": "completed"},
+        {"alias": "www.shop.example", "status": "failed"},
+    ]
     client.point(account.project, "dpl_1", "promote")
-    with pytest.raises(DeploymentFailed, match=r"Serving dpl_1 ended as failed for www\.shop\.example\. Check these domains"):
+    with pytest.raises(
+        DeploymentFailed, match=r"Serving dpl_1 ended as failed for www\.shop\.example\. Check these domains"
+    ):
         client.wait_served(account.project, "dpl_1")
 
 
 def test_production_that_another_promotion_left_long_ago_is_served(account, client):
     account.serves(account.has("v1.0.0"))
-    account.project["lastAliasRequest"] = {"toDeploymentId": "dpl_9", "jobStatus": "succeeded", "requestedAt": 1, "type": "promote"}
+    account.project["lastAliasRequest"] = {
+        "toDeploymentId": "dpl_9",
+        "jobStatus": "succeeded",
+        "requestedAt": 1,
+        "type": "promote",
+    }
     assert client.status(account.project, "dpl_1")[1] == "served"
     assert len(account.vendor.requests) == 0
 
@@ -164,7 +195,12 @@ def test_production_that_is_on_its_way_to_another_deployment_is_not_taken_for_se
 @pytest.mark.parametrize(("held", "word"), [(["shop.example"], "served"), ([], "not served yet on shop.example")])
 def test_after_another_promotion_failed_the_domains_themselves_are_looked_at(account, client, held, word):
     account.serves(account.has("v1.0.0"))
-    account.project["lastAliasRequest"] = {"toDeploymentId": "dpl_9", "jobStatus": "failed", "requestedAt": 1, "type": "promote"}
+    account.project["lastAliasRequest"] = {
+        "toDeploymentId": "dpl_9",
+        "jobStatus": "failed",
+        "requestedAt": 1,
+        "type": "promote",
+    }
     account.held = held
     assert client.status(account.project, "dpl_1")[1] == word
 
@@ -185,7 +221,9 @@ def test_what_never_served_production_cannot_be_rolled_back_to_and_the_candidate
     account.has("v1.0.0", served_once=True)
     staged = account.has("v1.1.0")
     client.refuse_unservable(account.project, staged, "promote")
-    with pytest.raises(ConfigError, match=r"cannot roll shop back to dpl_2: it never served .* Set deployment to one of: dpl_1\."):
+    with pytest.raises(
+        ConfigError, match=r"cannot roll shop back to dpl_2: it never served .* Set deployment to one of: dpl_1\."
+    ):
         client.refuse_unservable(account.project, staged, "rollback")
 
 
@@ -230,5 +268,8 @@ def test_auto_assignment_that_is_left_on_is_told_with_the_remedy(account, client
 
 def test_a_cancel_whose_answer_was_lost_is_done(account, client):
     account.has("v1.1.0", state="BUILDING")
-    account.faults["PATCH /v12/deployments/cancel"] = [lambda answer: (answer(), answer_lost())[1], lambda answer: vercel_error(400, "bad_request")]
+    account.faults["PATCH /v12/deployments/cancel"] = [
+        lambda answer: (answer(), answer_lost())[1],
+        lambda answer: vercel_error(400, "bad_request"),
+    ]
     assert client.cancel("dpl_1")["readyState"] == "CANCELED"

@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is left out of an upload to Vercel. tests/integration/test_vercel_ignore.py holds the patterns against the client's own library."""
+"""What is left out of an upload to Vercel. tests/integration/test_vercel_ignore.py holds the patterns
+against the client's own library.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,18 @@ from ansible_collections.storefront.runbook.plugins.module_utils.source.files im
 from ansible_collections.storefront.runbook.plugins.module_utils.source.ignore import ignored
 
 TREE = [
-    *(".env", ".env.local", ".env.production", ".env.x.local", ".git/config", ".next/a", "dist/a", "node_modules/a", "node_modules/b", "page"),
+    *(
+        ".env",
+        ".env.local",
+        ".env.production",
+        ".env.x.local",
+        ".git/config",
+        ".next/a",
+        "dist/a",
+        "node_modules/a",
+        "node_modules/b",
+        "page",
+    ),
     *("src/.env.local", "target/a"),
 ]
 BY_DEFAULT = [".env", ".env.production", "dist/a", "page", "target/a"]
@@ -86,5 +99,7 @@ def test_the_old_name_of_the_file_counts_where_there_is_no_other(app: Path) -> N
 
 def test_a_pattern_that_the_client_fails_at_is_refused_by_name(app: Path) -> None:
     (app / ".vercelignore").write_text("page\n[a/b\n")
-    with pytest.raises(ConfigError, match=r"\.vercelignore cannot be read: Vercel's client cannot read the pattern '\[a/b'"):
+    with pytest.raises(
+        ConfigError, match=r"\.vercelignore cannot be read: Vercel's client cannot read the pattern '\[a/b'"
+    ):
         kept(app)

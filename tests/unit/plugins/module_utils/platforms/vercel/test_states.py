@@ -107,7 +107,11 @@ def test_a_deployment_that_was_assigned_without_a_promotion_is_served():
         (project(live="dpl_1"), [], "not served yet"),
         (project(aliasAssigned=None), [], "not served yet"),
         (project(live="dpl_1", job=None), [], "not served yet"),
-        (project(), [DOMAINS[0], {"alias": "www.shop.example", "status": "in-progress"}], "not served yet on www.shop.example"),
+        (
+            project(),
+            [DOMAINS[0], {"alias": "www.shop.example", "status": "in-progress"}],
+            "not served yet on www.shop.example",
+        ),
     ],
 )
 def test_until_then_it_is_waited_for(state, aliases, word):
@@ -125,7 +129,12 @@ def test_a_failed_alias_is_named_even_where_the_job_says_that_it_succeeded(job):
 
 
 def test_an_alias_error_of_production_is_a_failure_that_names_the_aliases():
-    state = project(job=None, alias=["shop.example"], aliasError={"code": "cert_missing", "message": "No certificate"}, aliasAssigned=None)
+    state = project(
+        job=None,
+        alias=["shop.example"],
+        aliasError={"code": "cert_missing", "message": "No certificate"},
+        aliasAssigned=None,
+    )
     assert serving(state, [], "dpl_2") == (Outcome.FAILED, "failed for shop.example (cert_missing: No certificate)")
 
 
@@ -151,6 +160,9 @@ def test_a_wait_looks_sooner_at_first_and_never_more_than_ten_times_in_a_second(
 
 
 def test_an_error_gives_vercels_code_and_message_and_anything_else_gives_neither():
-    assert parse_error(reply(403, {"error": {"code": "forbidden", "message": "Not authorized"}})) == ("forbidden", "Not authorized")
+    assert parse_error(reply(403, {"error": {"code": "forbidden", "message": "Not authorized"}})) == (
+        "forbidden",
+        "Not authorized",
+    )
     for answer in (reply(502, text="<html>"), reply(500, ["no"]), reply(500, {"error": "no"})):
         assert parse_error(answer) == (None, None)

@@ -8,12 +8,22 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ApiError, ConfigError, LeaseLost, Unreachable
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import (
+    ApiError,
+    ConfigError,
+    LeaseLost,
+    Unreachable,
+)
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient
 from ansible_collections.storefront.runbook.plugins.module_utils.core.wait import Waiter
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel.client import Vercel
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel.states import parse_error
-from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel.upload import ROUNDS, create, digest, layout
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.vercel.upload import (
+    ROUNDS,
+    create,
+    digest,
+    layout,
+)
 from ansible_collections.storefront.runbook.plugins.module_utils.source.files import list_files
 
 from tests.unit.plugins.fake_vercel import FakeVercel, vercel_error
@@ -31,7 +41,15 @@ def account() -> FakeVercel:
 
 @pytest.fixture
 def client(account: FakeVercel, clock: Clock) -> Vercel:
-    api = ApiClient("Vercel", "https://api.test", headers={}, parse_error=parse_error, session=account.vendor.session(), sleep=clock.sleep, clock=clock)
+    api = ApiClient(
+        "Vercel",
+        "https://api.test",
+        headers={},
+        parse_error=parse_error,
+        session=account.vendor.session(),
+        sleep=clock.sleep,
+        clock=clock,
+    )
     return Vercel(api, "team_1", Waiter(sleep=clock.sleep, clock=clock))
 
 
@@ -39,7 +57,12 @@ def client(account: FakeVercel, clock: Clock) -> Vercel:
 def folder(tmp_path: Path) -> Path:
     """Four files, two of them alike and one empty."""
     (tmp_path / "app").mkdir()
-    for name, text in {"package.json": "{}", "app/page.tsx": "export {}", "app/copy.tsx": "export {}", "empty.css": ""}.items():
+    for name, text in {
+        "package.json": "{}",
+        "app/page.tsx": "export {}",
+        "app/copy.tsx": "export {}",
+        "empty.css": "",
+    }.items():
         (tmp_path / name).write_text(text)
     return tmp_path
 
@@ -65,11 +88,22 @@ def test_what_vercel_holds_is_not_sent_again(account, client, files, folder):
     assert len(account.asked(UPLOAD)) == 4
 
 
-def test_the_request_is_for_production_and_gives_each_file_nothing_but_path_digest_size_and_mode(account, client, files):
+def test_the_request_is_for_production_and_gives_each_file_nothing_but_path_digest_size_and_mode(
+    account, client, files
+):
     create(client, account.project, files, META)
     body = account.asked(CREATE)[0].json()
-    assert {key: body[key] for key in ("name", "project", "target")} == {"name": "shop", "project": "prj_shop", "target": "production"}
-    assert body["files"][2] == {"file": "empty.css", "sha": "da39a3ee5e6b4b0d3255bfef95601890afd80709", "size": 0, "mode": 0o100644}
+    assert {key: body[key] for key in ("name", "project", "target")} == {
+        "name": "shop",
+        "project": "prj_shop",
+        "target": "production",
+    }
+    assert body["files"][2] == {
+        "file": "empty.css",
+        "sha": "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        "size": 0,
+        "mode": 0o100644,
+    }
     assert all(set(file) == {"file", "sha", "size", "mode"} for file in body["files"])
     assert account.asked(CREATE)[0].query == {"skipAutoDetectionConfirmation": "1", "teamId": "team_1"}
 
@@ -95,7 +129,13 @@ def test_a_vendor_that_never_has_enough_is_given_up(account, client, files):
 
 @pytest.mark.parametrize(
     "lost",
-    [answer_lost, answer_late, lambda: vercel_error(500, "internal"), lambda: reply(504, text="gateway"), lambda: reply(200, text="<html>")],
+    [
+        answer_lost,
+        answer_late,
+        lambda: vercel_error(500, "internal"),
+        lambda: reply(504, text="gateway"),
+        lambda: reply(200, text="<html>"),
+    ],
     ids=["connection broken", "too late", "500", "504", "malformed"],
 )
 def test_a_deployment_whose_answer_was_lost_is_found_and_not_made_again(account, client, files, lost):
@@ -112,7 +152,11 @@ def test_a_deployment_that_was_not_made_is_asked_for_again_only_after_a_few_look
     account.faults[CREATE] = [lambda answer: answer_lost()]
     create(client, account.project, files, META)
     assert len(account.deployments) == 1
-    assert [FakeVercel.operation(request) for request in account.vendor.requests] == [CREATE, *["GET /v7/deployments"] * 3, CREATE]
+    assert [FakeVercel.operation(request) for request in account.vendor.requests] == [
+        CREATE,
+        *["GET /v7/deployments"] * 3,
+        CREATE,
+    ]
     assert clock.sleeps == [0, 1, 3]
 
 

@@ -28,11 +28,16 @@ def package(name: str = "shop", **fields: Any) -> str:
 
 
 def api(**fields: Any) -> str:
-    return package(fields.pop("name", "api"), **{"scripts": {"start": "node server.js"}, "dependencies": {"fastify": "^5"}, **fields})
+    return package(
+        fields.pop("name", "api"),
+        **{"scripts": {"start": "node server.js"}, "dependencies": {"fastify": "^5"}, **fields},
+    )
 
 
 def web(**fields: Any) -> str:
-    return package(fields.pop("name", "web"), **{"scripts": {"build": "next build"}, "dependencies": {"next": "16.4.5"}, **fields})
+    return package(
+        fields.pop("name", "web"), **{"scripts": {"build": "next build"}, "dependencies": {"next": "16.4.5"}, **fields}
+    )
 
 
 def shop(files: dict[str, str], *platform: str, **settings: dict[str, str]) -> Shop:
@@ -46,7 +51,9 @@ WORKSPACE = {
     "pnpm-lock.yaml": PNPM,
     "apps/api/package.json": api(name="@shop/api", dependencies={"fastify": "^5", "@shop/db": "workspace:*"}),
     "apps/web/package.json": web(name="@shop/web"),
-    "packages/db/package.json": package("@shop/db", scripts={"build": "prisma generate"}, dependencies={"@prisma/client": "6.19.3"}),
+    "packages/db/package.json": package(
+        "@shop/db", scripts={"build": "prisma generate"}, dependencies={"@prisma/client": "6.19.3"}
+    ),
     "packages/db/prisma/schema.prisma": SCHEMA,
     "packages/db/prisma/migrations/migration_lock.toml": 'provider = "postgresql"',
 }
@@ -82,8 +89,18 @@ def test_a_site_alone_has_one_surface() -> None:
 @pytest.mark.parametrize(
     ("files", "start", "build", "site"),
     [
-        (WORKSPACE, "pnpm --filter @shop/api run start", "pnpm --filter @shop/db run build", "cd ../.. && pnpm --filter @shop/web run build"),
-        (NPM_WORKSPACE, "npm run start --workspace apps/api", "npm run build --workspace packages/db", "cd ../.. && npm run build --workspace apps/web"),
+        (
+            WORKSPACE,
+            "pnpm --filter @shop/api run start",
+            "pnpm --filter @shop/db run build",
+            "cd ../.. && pnpm --filter @shop/web run build",
+        ),
+        (
+            NPM_WORKSPACE,
+            "npm run start --workspace apps/api",
+            "npm run build --workspace packages/db",
+            "cd ../.. && npm run build --workspace apps/web",
+        ),
         (
             {**{path: text for path, text in NPM_WORKSPACE.items() if path != "package-lock.json"}, "yarn.lock": BERRY},
             "yarn workspace @shop/api run start",
@@ -93,15 +110,31 @@ def test_a_site_alone_has_one_surface() -> None:
     ],
     ids=["pnpm", "npm", "yarn"],
 )
-def test_a_workspace_is_installed_at_its_top_and_builds_what_a_package_needs_first(files: dict[str, str], start: str, build: str, site: str) -> None:
+def test_a_workspace_is_installed_at_its_top_and_builds_what_a_package_needs_first(
+    files: dict[str, str], start: str, build: str, site: str
+) -> None:
     found = shop(files)
-    assert [(unit.root, unit.package, unit.start, unit.build) for unit in found.units] == [("", "apps/api", start, build)]
-    assert found.frontend and (found.frontend.root, found.frontend.package, found.frontend.build, found.frontend.output) == ("", "apps/web", site, "")
-    assert found.database and (found.database.root, found.database.variables) == ("packages/db", ("DATABASE_URL", "POSTGRES_URL"))
+    assert [(unit.root, unit.package, unit.start, unit.build) for unit in found.units] == [
+        ("", "apps/api", start, build)
+    ]
+    assert found.frontend and (
+        found.frontend.root,
+        found.frontend.package,
+        found.frontend.build,
+        found.frontend.output,
+    ) == ("", "apps/web", site, "")
+    assert found.database and (found.database.root, found.database.variables) == (
+        "packages/db",
+        ("DATABASE_URL", "POSTGRES_URL"),
+    )
 
 
 def test_a_turborepo_builds_with_turbo() -> None:
-    files = {**NPM_WORKSPACE, "turbo.json": "{}", "apps/api/package.json": api(name="@shop/api", scripts={"start": "node .", "build": "tsc"})}
+    files = {
+        **NPM_WORKSPACE,
+        "turbo.json": "{}",
+        "apps/api/package.json": api(name="@shop/api", scripts={"start": "node .", "build": "tsc"}),
+    }
     found = shop(files)
     assert found.units[0].build == "npx turbo run build --filter=@shop/api"
     assert found.frontend and found.frontend.build == "cd ../.. && npx turbo run build --filter=@shop/web"
@@ -120,27 +153,50 @@ def test_a_turborepo_builds_with_turbo() -> None:
         ("package-lock.json", NPM, "npm@10.0.0", ""),
     ],
 )
-def test_the_package_manager_is_the_one_that_wrote_the_lockfile(lockfile: str, text: str, field: str | None, version: str) -> None:
+def test_the_package_manager_is_the_one_that_wrote_the_lockfile(
+    lockfile: str, text: str, field: str | None, version: str
+) -> None:
     found = shop({"package.json": api(**({"packageManager": field} if field else {})), lockfile: text})
     assert [manager.version for manager in found.managers] == [version]
 
 
 @pytest.mark.parametrize(
-    ("text", "output"), [("output: 'export'", "out"), ('"output": "export"', "out"), ("// output: 'export'", ""), ("output: 'standalone'", "")]
+    ("text", "output"),
+    [
+        ("output: 'export'", "out"),
+        ('"output": "export"', "out"),
+        ("// output: 'export'", ""),
+        ("output: 'standalone'", ""),
+    ],
 )
 def test_next_is_exported_only_where_its_configuration_says_so(text: str, output: str) -> None:
-    found = shop({"package.json": web(), "package-lock.json": NPM, "next.config.mjs": f"export default {{ {text} }};\n" if "//" not in text else text})
+    found = shop(
+        {
+            "package.json": web(),
+            "package-lock.json": NPM,
+            "next.config.mjs": f"export default {{ {text} }};\n" if "//" not in text else text,
+        }
+    )
     assert found.frontend and found.frontend.output == output
 
 
-@pytest.mark.parametrize(("fields", "folder"), [({"dependencies": {"astro": "5"}}, "dist"), ({"dependencies": {"react-scripts": "5"}}, "build")])
+@pytest.mark.parametrize(
+    ("fields", "folder"),
+    [({"dependencies": {"astro": "5"}}, "dist"), ({"dependencies": {"react-scripts": "5"}}, "build")],
+)
 def test_a_static_site_of_another_framework_is_served_from_its_output(fields: dict[str, Any], folder: str) -> None:
     found = shop({"package.json": web(**fields), "package-lock.json": NPM})
     assert found.frontend and found.frontend.output == folder
 
 
 def test_vercel_json_goes_before_what_the_framework_does() -> None:
-    found = shop({"package.json": web(), "package-lock.json": NPM, "vercel.json": '{"buildCommand": "make site", "outputDirectory": "site"}'})
+    found = shop(
+        {
+            "package.json": web(),
+            "package-lock.json": NPM,
+            "vercel.json": '{"buildCommand": "make site", "outputDirectory": "site"}',
+        }
+    )
     assert found.frontend and (found.frontend.build, found.frontend.output) == ("make site", "site")
 
 
@@ -150,11 +206,21 @@ def test_railway_json_says_how_the_unit_beside_it_runs() -> None:
         "deploy": {"startCommand": "node dist", "healthcheckPath": "/api/healthz", "preDeployCommand": ["a", "b"]},
     }
     unit = shop({**API_ONLY, "railway.json": json.dumps(config)}).units[0]
-    assert (unit.name, unit.build, unit.start, unit.health, unit.pre_deploy) == ("api", "npm run compile", "node dist", "/api/healthz", "a && b")
+    assert (unit.name, unit.build, unit.start, unit.health, unit.pre_deploy) == (
+        "api",
+        "npm run compile",
+        "node dist",
+        "/api/healthz",
+        "a && b",
+    )
 
 
 def test_railway_toml_is_read_too_and_a_name_in_it_makes_another_unit() -> None:
-    files = {**API_ONLY, "railway.api.toml": '[deploy]\nhealthcheckPath = "/up"\n', "railway.worker.toml": '[deploy]\nstartCommand = "node worker.js"\n'}
+    files = {
+        **API_ONLY,
+        "railway.api.toml": '[deploy]\nhealthcheckPath = "/up"\n',
+        "railway.worker.toml": '[deploy]\nstartCommand = "node worker.js"\n',
+    }
     assert [(unit.name, unit.kind, unit.start, unit.health) for unit in shop(files).units] == [
         ("api", "web", "npm start", "/up"),
         ("worker", "worker", "node worker.js", ""),
@@ -167,7 +233,7 @@ services:
   - {type: web, name: shop-api, rootDir: apps/api, buildCommand: npm run b, startCommand: node s.js, healthCheckPath: /up, envVars: [{key: LEVEL, value: info}]}
   - {type: worker, name: mailer, rootDir: apps/api, startCommand: node mail.js}
   - {type: web, name: site, runtime: static, rootDir: apps/web}
-"""
+"""  # noqa: E501
 
 
 def test_render_yaml_says_which_services_there_are() -> None:
@@ -194,12 +260,17 @@ def test_the_port_is_told_in_the_variable_that_the_example_has_for_it() -> None:
 
 
 def test_an_operators_settings_go_before_everything() -> None:
-    unit = shop(API_ONLY, api={"start": "node x.js", "health": "/x", "port": "HTTP_PORT", "build": "make", "root": ".", "kind": "web"}).units[0]
+    unit = shop(
+        API_ONLY,
+        api={"start": "node x.js", "health": "/x", "port": "HTTP_PORT", "build": "make", "root": ".", "kind": "web"},
+    ).units[0]
     assert (unit.start, unit.health, unit.port, unit.build, unit.root) == ("node x.js", "/x", "HTTP_PORT", "make", "")
 
 
 def test_an_operator_adds_a_unit() -> None:
-    assert [unit.name for unit in shop(API_ONLY, mailer={"package": ".", "start": "node mail.js", "kind": "worker"}).units] == ["api", "mailer"]
+    assert [
+        unit.name for unit in shop(API_ONLY, mailer={"package": ".", "start": "node mail.js", "kind": "worker"}).units
+    ] == ["api", "mailer"]
 
 
 def test_an_operator_leaves_the_site_and_the_database_out() -> None:
@@ -224,21 +295,46 @@ def without(path: str, files: dict[str, str]) -> dict[str, str]:
         (without("pnpm-lock.yaml", WORKSPACE), {}, "apps/web/package.json", "commit the lockfile"),
         ({**API_ONLY, "yarn.lock": YARN}, {}, "package-lock.json", "Remove one"),
         ({**without("package-lock.json", API_ONLY), "bun.lockb": ""}, {}, "bun.lockb", "Use npm, pnpm or yarn"),
-        ({**API_ONLY, "package.json": api(packageManager="pnpm@9.1.0")}, {}, "package.json", "Commit the lockfile of pnpm"),
+        (
+            {**API_ONLY, "package.json": api(packageManager="pnpm@9.1.0")},
+            {},
+            "package.json",
+            "Commit the lockfile of pnpm",
+        ),
         ({**API_ONLY, "package.json": api(packageManager="pnpm")}, {}, "package.json", "pnpm@10"),
         ({"package.json": api(), "pnpm-lock.yaml": "lockfileVersion: '12.0'"}, {}, "pnpm-lock.yaml", "packageManager"),
-        ({**WORKSPACE, "apps/admin/package.json": web(name="admin")}, {}, "apps/admin/package.json", "frontend.package="),
-        ({"package.json": web(dependencies={"nuxt": "3"}), "package-lock.json": NPM}, {}, "package.json", "frontend.package=none"),
+        (
+            {**WORKSPACE, "apps/admin/package.json": web(name="admin")},
+            {},
+            "apps/admin/package.json",
+            "frontend.package=",
+        ),
+        (
+            {"package.json": web(dependencies={"nuxt": "3"}), "package-lock.json": NPM},
+            {},
+            "package.json",
+            "frontend.package=none",
+        ),
         ({"package.json": api(scripts={}), "package-lock.json": NPM}, {}, "package.json", "api.start="),
         ({"package.json": package(), "package-lock.json": NPM}, {}, "package.json", "frontend.output="),
         ({**API_ONLY, "package.json": "{"}, {}, "package.json", "Correct the file"),
         ({**API_ONLY, "railway.json": "[]"}, {}, "railway.json", "Correct the file"),
         ({**API_ONLY, "railway.toml": "a = "}, {}, "railway.toml", "Correct the file"),
         ({**API_ONLY, "render.yaml": "a: [b"}, {}, "render.yaml", "Correct the file"),
-        ({**API_ONLY, "render.yaml": "services: [{type: web, name: a, runtime: go}]"}, {}, "render.yaml", "set its runtime to node"),
+        (
+            {**API_ONLY, "render.yaml": "services: [{type: web, name: a, runtime: go}]"},
+            {},
+            "render.yaml",
+            "set its runtime to node",
+        ),
         ({**API_ONLY, "railway.json": '{"build": {"builder": "DOCKERFILE"}}'}, {}, "railway.json", "buildCommand"),
         ({**API_ONLY, "prisma/schema.prisma": SCHEMA}, {}, "prisma/schema.prisma", "database.root=none"),
-        ({**API_ONLY, "prisma/migrations/migration_lock.toml": 'provider = "mysql"'}, {}, "migration_lock.toml", "postgresql"),
+        (
+            {**API_ONLY, "prisma/migrations/migration_lock.toml": 'provider = "mysql"'},
+            {},
+            "migration_lock.toml",
+            "postgresql",
+        ),
         (API_ONLY, {"frontend": {"package": "apps/none"}}, "apps/none/package.json", "Correct"),
         (API_ONLY, {"mail": {"start": "node m.js"}}, "mail", "mail.package="),
         (API_ONLY, {"api": {"command": "x"}}, "command", "start"),
@@ -262,16 +358,32 @@ def test_what_cannot_be_told_or_run_is_refused_with_the_file_and_the_remedy(
     assert remedy in str(refused.value)
 
 
-NEXT_WITH_FONTS = {"package.json": web(), "package-lock.json": NPM, "app/layout.tsx": 'import { Inter } from "next/font/google";'}
+NEXT_WITH_FONTS = {
+    "package.json": web(),
+    "package-lock.json": NPM,
+    "app/layout.tsx": 'import { Inter } from "next/font/google";',
+}
 
 
 @pytest.mark.parametrize(
     ("files", "file"),
     [
-        ({**API_ONLY, "package.json": api(dependencies={"bcrypt": "^5.1.0"})}, "package.json: the install script of bcrypt"),
-        ({**WORKSPACE, "packages/db/prisma/schema.prisma": "datasource db {}"}, "packages/db/prisma/schema.prisma: Prisma's client"),
-        ({**WORKSPACE, "packages/db/package.json": package("@shop/db", devDependencies={"prisma": "^7.1.0"})}, "packages/db/package.json: Prisma ^7.1.0"),
-        ({**WORKSPACE, "packages/db/package.json": package("@shop/db", devDependencies={"prisma": "6.19.3"})}, "packages/db/package.json: Prisma 6.19.3"),
+        (
+            {**API_ONLY, "package.json": api(dependencies={"bcrypt": "^5.1.0"})},
+            "package.json: the install script of bcrypt",
+        ),
+        (
+            {**WORKSPACE, "packages/db/prisma/schema.prisma": "datasource db {}"},
+            "packages/db/prisma/schema.prisma: Prisma's client",
+        ),
+        (
+            {**WORKSPACE, "packages/db/package.json": package("@shop/db", devDependencies={"prisma": "^7.1.0"})},
+            "packages/db/package.json: Prisma ^7.1.0",
+        ),
+        (
+            {**WORKSPACE, "packages/db/package.json": package("@shop/db", devDependencies={"prisma": "6.19.3"})},
+            "packages/db/package.json: Prisma 6.19.3",
+        ),
         (NEXT_WITH_FONTS, "app/layout.tsx: next/font/google"),
     ],
 )
@@ -287,7 +399,10 @@ WITHOUT_ENGINE = {
 }
 
 
-@pytest.mark.parametrize("files", [WORKSPACE, NPM_WORKSPACE, WITHOUT_ENGINE, {**API_ONLY, "package.json": api(dependencies={"bcrypt": "^6.0.0"})}])
+@pytest.mark.parametrize(
+    "files",
+    [WORKSPACE, NPM_WORKSPACE, WITHOUT_ENGINE, {**API_ONLY, "package.json": api(dependencies={"bcrypt": "^6.0.0"})}],
+)
 def test_a_shop_of_npm_packages_fetches_nothing_else(files: dict[str, str]) -> None:
     tree = Tree.of(files)
     assert downloads(tree, read_shop(tree)) == []
@@ -312,11 +427,15 @@ def test_a_shop_of_npm_packages_fetches_nothing_else(files: dict[str, str]) -> N
         ("pnpm --filter '", "", None),
     ],
 )
-def test_a_command_is_read_back_as_the_script_that_it_runs(command: str, folder: str, found: tuple[str, str] | None) -> None:
+def test_a_command_is_read_back_as_the_script_that_it_runs(
+    command: str, folder: str, found: tuple[str, str] | None
+) -> None:
     runs = script_of(command, folder, read_packages(Tree.of(WORKSPACE)))
     assert (runs and (runs[0].folder, runs[1])) == found
 
 
 def test_a_script_with_a_hook_is_left_to_the_package_manager() -> None:
-    packages = read_packages(Tree.of({"package.json": api(scripts={"prestart": "x", "start": "y"}), "package-lock.json": NPM}))
+    packages = read_packages(
+        Tree.of({"package.json": api(scripts={"prestart": "x", "start": "y"}), "package-lock.json": NPM})
+    )
     assert script_of("npm start", "", packages) is None

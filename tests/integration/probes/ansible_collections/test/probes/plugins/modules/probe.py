@@ -45,7 +45,13 @@ def surroundings(module):
             "temporary": tempfile.gettempdir(),
             "hour": time.localtime(0).tm_hour,
         },
-        **{"stdin": sys.stdin.read(), "check": module.check_mode, "diff_mode": module._diff, "debug": module._debug, "arguments": len(sys.argv)},
+        **{
+            "stdin": sys.stdin.read(),
+            "check": module.check_mode,
+            "diff_mode": module._diff,
+            "debug": module._debug,
+            "arguments": len(sys.argv),
+        },
     }
 
 

@@ -15,7 +15,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 
 def main():
-    module = AnsibleModule(argument_spec={"name": {"type": "str"}, "api_url": {"type": "str"}, "api_token": {"type": "str", "no_log": False}})
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str"},
+            "api_url": {"type": "str"},
+            "api_token": {"type": "str", "no_log": False},
+        }
+    )
     module.exit_json(**module.params)
 
 
