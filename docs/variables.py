@@ -6,7 +6,7 @@ docs/variables.py (`make variables`).
 
 A variable is declared once, in the argument specs of the role that reads it. From there come playbooks/<name>.meta.yml,
 in ansible-core's form, which preflight checks before a run and from which surveys can be made; docs/inventory.md; and
-the names from which preflight tells a mistyped one.
+the names from which preflight recognizes a mistyped one.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ RELEASES = (
         "v1.1.1",
         "release/1.3",
         "2026-04-20T10:00:00+00:00",
-        "Pages that tell a wrong release: a public check has to fail.",
+        "Pages that show a wrong release: a public check has to fail.",
     ),
     Release(
         "v2.0.0",

@@ -2,7 +2,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Check whether a deploy may run now, going by windows and freezes."""
+"""Check whether a deploy may run now, by its windows and freezes."""
 
 from __future__ import annotations
 

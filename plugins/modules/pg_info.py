@@ -2,14 +2,14 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell what a PostgreSQL database is busy with, how big it is, and who waits for whom."""
+"""Report what a PostgreSQL database is busy with, how big it is, and who waits for whom."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pg_info
 version_added: 1.0.0
-short_description: Tell what a PostgreSQL database is busy with, how big it is, and who waits for whom
+short_description: Report what a PostgreSQL database is busy with, how big it is, and who waits for whom
 description:
   - Reads the server's own statistics. Writes nothing, and its session is read only.
   - What cannot be told, for want of rights, of an extension or of time, is V(null) and has its reason in

@@ -128,7 +128,7 @@ options:
     description:
       - Start and pre-deploy commands of every unit that uses the database. What they run in turn is read too, by
         scripts of C(package.json) with any runner, by
-        make and by shell scripts in O(root_directory), and so is what the release's own files tell a platform to run,
+        make and by shell scripts in O(root_directory), and so is what the release's own files make a platform run,
         such as a C(Dockerfile).
       - One that runs C(prisma migrate deploy) or C(prisma db push) is refused, since two would migrate; with
         O(runner=platform) one of them has to.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Window:
-    """So many requests in so many seconds, counted anew when they are over."""
+    """So many requests in so many seconds, counted again when they are over."""
 
     limit: int
     seconds: int

@@ -178,7 +178,7 @@ def _room() -> Iterator[None]:
 
 
 def keep_proof(store: Store, proof: Mapping[str, Any], prefix: str, now: datetime) -> None:
-    """Keep a proof among the backup's objects: as the one that is looked at first, and for good under its time.
+    """Keep a proof among the backup's objects: as the one that is read first, and permanently under its time.
 
     The latter makes it one, so it comes last: whoever is killed in between has proven nothing, and the next run writes
     both.

@@ -41,7 +41,7 @@ class Item:
 
 
 class Items:
-    """The entries of an archive, read anew from its file each time: the SQL of a whole database is never
+    """The entries of an archive, read again from its file each time: the SQL of a whole database is never
     held at once.
     """
 

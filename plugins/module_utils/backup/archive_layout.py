@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An archive that pg_dump wrote into a pipe, laid out for ``pg_restore --jobs`` on its way into a file.
 
-Into a pipe pg_dump cannot go back to tell where a table's data begins, so each connection of pg_restore steps through
+Into a pipe pg_dump cannot go back to record where a table's data begins, so each connection of pg_restore steps through
 all data before its table; and without compression each row is a piece of its own, to be read, sent and received one by
 one. Here rows are joined, and the table of contents is told where tables begin. It stays the same archive otherwise,
 and one of a shape that is not known here stays as it is. Its shape is in PostgreSQL's sources, src/bin/pg_dump:
@@ -101,7 +101,7 @@ class _Source:
 
 
 class _Contents:
-    """The table of contents, which is looked at before any of it is written."""
+    """The table of contents, which is checked before any of it is written."""
 
     def __init__(self, source: _Source) -> None:
         self._source, self._at = source, 0

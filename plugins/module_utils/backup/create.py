@@ -136,7 +136,7 @@ def make(
         )
         if facts["verified"] == "checksum":
             made.verify()
-        elif facts["verified"] == "decode":  # which looks at the checksums too
+        elif facts["verified"] == "decode":  # which checks the checksums too
             decode(made, tools["pg_restore"], scratch)
     finished = datetime.now(UTC)
     manifest |= {

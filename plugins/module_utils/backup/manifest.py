@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which backups a store holds, going by their manifests, and what lies there besides.
+"""Which backups a store holds, according to their manifests, and which other objects are there.
 
 A backup NAME is its objects below ``NAME/`` and its manifest ``NAME.json``, which is written last and removed first:
 what has no manifest is no backup, whenever its writer or its remover was killed. A proof, ``NAME/proof.json``, is
@@ -106,7 +106,7 @@ class Catalogue:
     leftovers: list[Leftover]
 
     def damage(self, name: str, manifest: Mapping[str, Any]) -> str | None:
-        """Say what is missing of a backup, going by the sizes in the store; None when nothing is."""
+        """Return what a backup lacks, by the sizes in the store; None when it is complete."""
         present = self.files.get(name, {})
         for item in manifest["objects"]:
             entry = present.get(item["file"])

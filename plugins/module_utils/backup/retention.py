@@ -106,4 +106,4 @@ def depended_on(store: Store) -> dict[str, str]:
 
 
 def _refuse(text: str) -> None:
-    raise ConfigError(f"Nothing is removed, since the ledger does not tell which backups a release depends on. {text}")
+    raise ConfigError(f"Nothing is removed, since the ledger does not say which backups a release depends on. {text}")

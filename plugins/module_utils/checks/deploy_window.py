@@ -60,7 +60,7 @@ class Freeze:
             ) from None
         start = start if start.tzinfo else start.replace(tzinfo=zone)
         if not str(freeze["reason"]).strip():
-            raise Unusable("it has no reason: say why, it is shown to whoever it stops")
+            raise Unusable("it has no reason: say why, since it is shown to the person whom it stops")
         if end <= start:
             raise Unusable(f"it ends ({freeze['to']}) before it begins ({freeze['from']})")
         self._interval = Interval(start.astimezone(UTC), end.astimezone(UTC), str(freeze["reason"]))

@@ -65,7 +65,7 @@ def unwrap(data: bytes) -> tuple[bytes, list[dict[str, Any]]]:
     try:
         body = json.loads(data)
     except (ValueError, RecursionError):
-        raise ValueError("it is no JSON") from None
+        raise ValueError("it is not JSON") from None
     if wrong := misfit(body, SHAPE):
         raise ValueError(wrong)
     if body["payloadType"] != TYPE:

@@ -135,7 +135,7 @@ def _needed(context: Context, unit: Mapping[str, Any]) -> tuple[str, list[Needed
 
 class _Unreadable(ConfigError):
     def __init__(self, file: str, error: Exception) -> None:
-        super().__init__(f"{file} is no JSON Schema of an environment: {error}. Correct it.")
+        super().__init__(f"{file} is not a JSON Schema of an environment: {error}. Correct it.")
 
 
 def _of_environment(unit: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

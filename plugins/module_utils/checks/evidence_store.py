@@ -52,7 +52,7 @@ def _beginning(release: str, point: str, at: str) -> str:
 
 
 def find(store: Store, payload: bytes, release: str, point: str, at: str) -> str | None:
-    """Return the key of evidence with this very payload, however it is signed; None when there is none."""
+    """Return the key of evidence with this payload, however it is signed; None when there is none."""
     for entry in store.list(_beginning(release, point, at)):
         found = store.get(entry.key)
         with suppress(ValueError):

@@ -65,7 +65,7 @@ def client(options: Options) -> GitHub:
 
 
 def runs_of(options: Options, sha: str) -> list[Run]:
-    """Return how each check-run and each status of a commit stands, going by the newest of each name."""
+    """Return how each check-run and each status of a commit stands, by the newest of each name."""
     with closing(client(options)) as github:
         runs = [_run(found) for found in newest(github.check_runs(sha))]
         statuses = [

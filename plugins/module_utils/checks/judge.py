@@ -30,7 +30,7 @@ class Emergency:
 
 @dataclass(frozen=True)
 class Judged:
-    """An answer with what became of it. ``by`` is who waived or attested it, ``until`` the end of a waiver."""
+    """An answer and how it was judged. ``by`` is who waived or attested it, ``until`` the end of a waiver."""
 
     check: Check
     answer: Answer

@@ -79,7 +79,7 @@ def read(payload: bytes) -> dict[str, Any]:
     try:
         body = json.loads(payload)
     except (ValueError, RecursionError):
-        raise ValueError("it is no JSON") from None
+        raise ValueError("it is not JSON") from None
     wrong = misfit(body, SHAPE)
     if wrong or not body["subject"]:
         raise ValueError(wrong or "it has no subject")

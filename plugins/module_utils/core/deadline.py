@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sockets with one deadline for a whole exchange: the timeouts of requests and botocore begin anew with
+"""Sockets with one deadline for a whole exchange: the timeouts of requests and botocore start again with
 every byte that arrives.
 """
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Answers that an edge, a firewall or a hosting platform gives by itself, in place of the shop or the API behind it."""
+"""Answers that an edge, a firewall or a hosting platform gives in place of the shop or the API behind it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ ADVICE = {
     ORIGIN: "Check that the service behind it runs and accepts its connections",
     MISSING: "Check the address, and that this domain belongs to a deployment",
     SUSPENDED: "Resume it at the platform, and check its billing",
-    STARTING: "Wait until it has started, or look at its log",
-    CODE: "Look at the log of the shop's own code",
+    STARTING: "Wait until it has started, or check its log",
+    CODE: "Check the log of the shop's own code",
 }
 
 
@@ -39,7 +39,7 @@ class EdgeAnswer:
 
 @dataclass(frozen=True)
 class Page:
-    """An answer, as far as it tells who gave it; names of headers do not depend on case."""
+    """An answer, as far as it shows who gave it; names of headers do not depend on case."""
 
     status: int
     headers: Mapping[str, str]
@@ -59,7 +59,7 @@ class Page:
 
 
 def edge_answer(status: int, headers: Mapping[str, str], text: str) -> EdgeAnswer | None:
-    """Return what an edge said by itself; None for an answer of what is behind it."""
+    """Return what an edge answered itself; None for an answer of what is behind it."""
     page = Page(status, headers, text[:LOOKED_AT])
     return next((found for judge in JUDGES if (found := judge(page))), None)
 
@@ -124,7 +124,7 @@ def _cloudflare(page: Page) -> EdgeAnswer | None:
         return EdgeAnswer(
             CODE,
             f"a Worker on this route failed ({code})",
-            "Look at the Worker's log at Cloudflare, or take its route away",
+            "Check the Worker's log at Cloudflare, or remove its route",
         )
     return (
         EdgeAnswer(ORIGIN, f"Cloudflare itself answered with its error {code}", "Look the number up at Cloudflare")
@@ -234,7 +234,7 @@ def _render(page: Page) -> EdgeAnswer | None:
         return EdgeAnswer(BLOCKED, f"Render's edge refused the request ({word})")
     if word.endswith("error"):
         return EdgeAnswer(ORIGIN, f"Render's edge cannot reach the service ({word})")
-    return EdgeAnswer(ORIGIN, f"Render's edge answered by itself ({word})") if word and page.status >= 400 else None
+    return EdgeAnswer(ORIGIN, f"Render's edge answered itself ({word})") if word and page.status >= 400 else None
 
 
 def _aws(page: Page) -> EdgeAnswer | None:

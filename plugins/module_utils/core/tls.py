@@ -198,7 +198,7 @@ def _dates(code: int, certificate: dict[str, object]) -> Trouble:
         if at
         else f"its certificate {'has expired' if code == EXPIRED else 'is not valid yet'}"
     )
-    remedy = "Renew the certificate" if code == EXPIRED else "Wait, or have it issued anew"
+    remedy = "Renew the certificate" if code == EXPIRED else "Wait, or have it issued again"
     return Trouble(
         "tls_expired" if code == EXPIRED else "tls_not_yet_valid",
         reason,

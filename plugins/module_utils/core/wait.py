@@ -53,7 +53,7 @@ class Waiter:
         """Do what each turn of long work needs: stop when the play is gone, and renew the lease."""
         if self._controller and not is_alive(*self._controller):
             raise RunbookError(
-                f"The play that waited for {what} is gone, so this worker stops too. Run the play again: it goes on"
+                f"The play that waited for {what} is gone, so this worker stops too. Run the play again: it continues"
                 " from here."
             )
         self.heartbeat()

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..postgres.connection import query
 
-LOCK_TIMEOUT = "5s"  # the definition of a view waits for whoever holds one of its tables
+LOCK_TIMEOUT = "5s"  # the definition of a view waits for the session that holds one of its tables
 
 # Each query gives (name, part, definition). A name that names nothing gives no row.
 RELATION = """

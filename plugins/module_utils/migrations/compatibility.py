@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells what in a migration old code may not survive, and what of it takes data away.
+"""Finds what in a migration breaks the old release, and what deletes data.
 
 What is judged is the schema and the data that the migration leaves, not the data that only the new release will write.
 Whatever is not known to be harmless counts as not backward compatible. Tables and columns that the pending migrations

@@ -66,7 +66,7 @@ def _added_anywhere(schema: Schema) -> set[str]:
 
 
 def _values(value: Any, otherwise: set[str] | None) -> set[str]:
-    """The texts in an expression; ``otherwise`` for one of which nobody can tell what it gives, such as a function."""
+    """The texts in an expression; ``otherwise`` for one whose result is unknown, such as a function."""
     texts = set(_texts(value))
     if isinstance(value, ast.TypeCast) and not texts and otherwise:
         return otherwise

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .migration import Migration, Row
     from .schema_evidence import Fate
 
-LOCK_NOT_AVAILABLE = "55P03"  # the SQLSTATE, which Prisma writes into the logs of a migration that waited in vain
+LOCK_NOT_AVAILABLE = "55P03"  # the SQLSTATE, which Prisma writes into the logs of a migration that did not get its lock
 FORCED = "Neither is accepted without force: true and a reason."
 
 
@@ -44,7 +44,7 @@ def explain(row: Row, migration: Migration | None, fate: Fate | None = None) -> 
             else f"{how}Nothing of it is applied: what it names is as it was before."
         )
         advice = (
-            "It waited in vain for a lock, and can be tried again as it is once it is marked:"
+            "It did not get a lock, and can be applied again unchanged once it is marked:"
             if waited_in_vain(row.logs)
             else "Correct it, then"
         )
@@ -58,7 +58,7 @@ def explain(row: Row, migration: Migration | None, fate: Fate | None = None) -> 
     if verdict == "partly":
         state = f"{how}Compared with the state before it, a part is: {_listed(fate)}{_lacking(fate)}. "
     elif fate:
-        state = f"{how}What became of it cannot be told from the catalogue: {fate.why}{_lacking(fate)}. {FORCED} "
+        state = f"{how}Its state cannot be read from the catalogue: {fate.why}{_lacking(fate)}. {FORCED} "
     else:
         state = how
     if shape and shape.atomic:
@@ -84,7 +84,7 @@ def _how(row: Row, shape: Any, same: bool) -> str:
     """What is known of how the file ran."""
     if shape is None:
         return f"The file that failed {'could not be judged' if same else 'is not the one that is here'}. "
-    stopped = "" if row.logs else "Whoever ran it was stopped before it could say how it ended. "
+    stopped = "" if row.logs else "Its run was stopped before it could record how it ended. "
     if shape.atomic:
         return f"{stopped}The file is one transaction, so all of it is there or nothing is. "
     return f"{stopped}The file does not run as one transaction, so part of it may be applied. "

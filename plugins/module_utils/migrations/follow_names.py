@@ -101,7 +101,9 @@ def drop(schema: Schema, statement: Any) -> None:
         elif kind is ObjectType.OBJECT_TYPE:
             enum = schema.enums.pop(name, None)
             known = name not in schema.made if enum is None else enum.known_as == name
-            if schema.pending and known and statement.behavior.name != "DROP_CASCADE":  # which is told as what it is
+            if (
+                schema.pending and known and statement.behavior.name != "DROP_CASCADE"
+            ):  # which is reported as what it is
                 schema.gone_types.setdefault(name, f"drops the type {object_of(dropped)}")
         elif kind is ObjectType.OBJECT_VIEW:
             schema.views.pop(name, None)

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names who holds a lock that a migration waited for in vain: the session, its application and its
+"""Names who holds a lock that a migration did not get: the session, its application and its
 statement without the values in it.
 """
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells which locks a statement takes on old tables and keeps until the transaction ends, after
+"""Lists which locks a statement takes on old tables and keeps until the transaction ends, after
 PostgreSQL's chapter on explicit locking.
 """
 
@@ -156,7 +156,7 @@ def altered(schema: Schema, table: Table, command: Any) -> Iterator[Lock]:
 
 
 def _locked_along(schema: Schema, table: Table, command: Any) -> Iterator[Lock]:
-    """Tables at the other end of a foreign key that is made, dropped or made anew with the column."""
+    """Tables at the other end of a foreign key that is made, dropped or created again with the column."""
     kind = command.subtype.name
     if kind == "AT_AddColumn":
         for constraint in command.def_.constraints or ():

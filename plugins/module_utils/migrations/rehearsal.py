@@ -130,7 +130,7 @@ class Rehearsal(Builtin):
 
     @contextmanager
     def _sampled(self) -> Iterator[None]:
-        """Look at the locks again and again while a file runs that may take and release them several times."""
+        """Read the locks repeatedly while a file runs that may take and release them several times."""
         pid, ended = self.connection.info.backend_pid, threading.Event()
 
         def sample() -> None:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each migration by itself: where it stands, and where the folder and the table drifted apart."""
+"""The state of each migration, and where the folder and the table drifted apart."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def drift(state: State) -> dict[str, list[str]]:
 
 
 def history(state: State, migrations: Sequence[Migration]) -> list[dict[str, Any]]:
-    """Tell each migration's state: those of the folder in its order, then what only the database has.
+    """Return each migration's state: those of the folder in its order, then what only the database has.
 
     ``rolled_back`` is pending again. A ``failed`` one has the ``resolve`` that is right, None where somebody has to
     look first, and an ``explanation``.

@@ -39,7 +39,7 @@ MARK_FORCED = MARK.replace("'')", "%s)")
 @dataclass
 class Marks:
     """What is to be written: ``applied`` gets a row each, ``rolled_back`` names whose failed rows end. ``new`` creates
-    Prisma's table first; ``reason`` is why it is written although nobody can tell whether it is so.
+    Prisma's table first; ``reason`` is why it is written although it is unknown whether it is so.
     """
 
     before: dict[str, str] = field(default_factory=dict)
@@ -110,7 +110,7 @@ def _proven(migration: Migration, proof: Proof, reason: str | None) -> str:
     if proof.shows or reason:
         return "" if proof.shows else FORCED + str(reason)
     raise ConfigError(
-        f"The migration {migration.name} cannot be marked as applied: it cannot be told whether it is. What it makes"
+        f"The migration {migration.name} cannot be marked as applied: it is unknown whether it is. What it makes"
         " was there before it, or the catalogue does not show it. Check the database. Where all of it is there, mark"
         " it with force: true and a reason; else use state: applied, which runs it.",
         code="cannot_be_told",
@@ -158,7 +158,7 @@ def _judged(state: State, failed: Sequence[Row], migration: Migration | None, ma
     )
     what = f"{_listed(differ)} {verb} {'not ' if mark == 'applied' else ''}as it leaves it" if differ else known
     if fate.verdict == "unknown" and not differ:
-        what = f"it cannot be told whether it is ({fate.why})"
+        what = f"it is unknown whether it is ({fate.why})"
     code = "cannot_be_told" if fate.verdict == "unknown" and not differ else "contradicted"
     forced = " Or mark it with force: true and a reason." if fate.verdict == "partly" else ""
     raise ConfigError(

@@ -115,8 +115,8 @@ class Builtin:
         connection.heartbeat = self._beat
 
     def apply(self, read_state: Callable[[], State]) -> list[str]:
-        """Apply what is pending and return the names. ``look`` tells the state anew once nobody else can change it, and
-        refuses what must not go on.
+        """Apply what is pending and return the names. ``read_state`` reads the state once nobody else can change
+        it, and refuses what must not continue.
 
         Raises MigrationFailed, WaitTimeout, LeaseLost or ConfigError, each with ``result["applied"]``.
         """
@@ -154,7 +154,7 @@ class Builtin:
         )
 
     def _try(self, migration: Migration, shape: Shape | None, tries_left: int) -> bool:
-        """Apply a file and return True; False when it waited in vain for a lock and can be tried again."""
+        """Apply a file and return True; False when it did not get a lock and can be tried again."""
         row, atomic = str(uuid.uuid4()), bool(shape and shape.atomic)
         note = self._note(migration)
         start = "INSERT INTO _prisma_migrations (id, checksum, migration_name) VALUES (%s, %s, %s)"
@@ -194,7 +194,7 @@ class Builtin:
         return True
 
     def _note(self, migration: Migration) -> Any:
-        """Note the state before a file runs, so that what becomes of it can be told; None where that cannot
+        """Note the state before a file runs, so that its outcome can be found out; None where that cannot
         be noted.
         """
         return notes.note_pending(self.connection, [migration]).get(migration.name)
@@ -257,8 +257,8 @@ class Builtin:
     def _waited(self, migration: Migration, said: str, fate: Fate, holders: str) -> MigrationFailed:
         left = "Nothing that it names has changed" if fate.verdict == UNDONE else "A part of it may be applied"
         return MigrationFailed(
-            f"The migration {migration.name} waited in vain for a lock for {self.settings['lock_timeout']:g} s"
-            f" (lock_timeout) {said}. {left}, so it is not tried again by itself: the next run reports what became of"
+            f"The migration {migration.name} did not get a lock within {self.settings['lock_timeout']:g} s"
+            f" (lock_timeout) {said}. {left}, so it is not tried again automatically: the next run reports the state of"
             f" it and which state resolves it.{holders}",
             code="lock_timeout",
             sqlstate="55P03",
@@ -278,7 +278,7 @@ class Builtin:
         advice = TRANSIENT.get(error.pgcode or "", "Correct the migration")
         return MigrationFailed(
             f"The migration {migration.name} failed {said}. The release that is live keeps serving, on the schema as it"
-            f" is. {advice}; what to do with the failed one is told by the next run.",
+            f" is. {advice}; the next run says what to do with the failed one.",
             code="P3018",
             sqlstate=error.pgcode,
             migration=migration.name,

@@ -69,7 +69,7 @@ def apply_by_cli(
 
 @contextmanager
 def noted(connection: Any, schema: str, state: State) -> Iterator[None]:
-    """Note the state before the pending migrations while somebody else applies them, and keep what was
+    """Note the state before the pending migrations while another program applies them, and record what was
     noted of one that failed with its logs.
     """
     if not state.known:
@@ -123,7 +123,7 @@ def await_applied(inspect: Callable[[], State], migrations: Sequence[Migration],
     def read_state() -> State:
         state = inspect()
         if state.failed:
-            raise failure(state, migrations, "Whoever migrates")
+            raise failure(state, migrations, "The other migrator")
         return state
 
     def judge(state: State) -> tuple[Outcome, str]:

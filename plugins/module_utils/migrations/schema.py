@@ -67,7 +67,7 @@ class Column:
 
     @property
     def loses_default(self) -> bool:
-        """True for an old column whose default is dropped; where nobody knows whether it had one, it counts."""
+        """True for an old column whose default is dropped; where it is unknown whether it had one, it counts."""
         return not self.new and self.default is False and self.had_default is not False
 
     @property

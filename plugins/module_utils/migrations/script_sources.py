@@ -80,7 +80,7 @@ class Project:
 
 
 def read_project(files: Path) -> Project:
-    """Read what a release has of scripts. Raises ConfigError for a package.json that is no JSON."""
+    """Read what a release has of scripts. Raises ConfigError for a package.json that is not JSON."""
     package = files / "package.json"
     try:
         own = json.loads(package.read_text()) if package.is_file() else {}
@@ -165,7 +165,7 @@ def _targets(project: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def declared(files: Path) -> list[tuple[str, str]]:
-    """What the release's own files tell a platform to run, as (the file, the command)."""
+    """What the release's own files make a platform run, as (the file, the command)."""
     found: list[tuple[str, str]] = []
     for name in (
         "Procfile",

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finds who migrates besides: a unit whose start or pre-deploy command runs Prisma's migrations by itself."""
+"""Finds a second migrator: a unit whose start or pre-deploy command runs Prisma's migrations."""
 
 from __future__ import annotations
 

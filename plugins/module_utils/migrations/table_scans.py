@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells which statements take as long as a table is big. Whoever needs a lock that is held meanwhile waits
+"""Finds the statements that take as long as a table is big. A session that needs a lock that is held meanwhile waits
 for as long.
 """
 

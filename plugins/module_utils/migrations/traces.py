@@ -174,7 +174,7 @@ def old_name(statement: Any) -> str:
 
 
 def look_for(connection: Any, traces: Traces) -> tuple[list[Trace], list[Trace]]:
-    """Return which traces tell that the migrations were applied, and which that they were not. An invalid
+    """Return the traces that show that the migrations were applied, and those that show that they were not. An invalid
     index is both.
     """
     if not traces:

@@ -90,7 +90,7 @@ def database_statements(found: Mapping[str, Any], name: str) -> list[str]:
 
 
 def role_statements(role: Mapping[str, Any]) -> list[str]:
-    """Return the SQL that makes a role anew, without a password: whoever runs it sets one."""
+    """Return the SQL that creates a role again, without a password, which has to be set afterwards."""
     flags = ("superuser", "inherit", "createrole", "createdb", "login", "replication", "bypassrls")
     words = [flag.upper() if role[flag] else f"NO{flag.upper()}" for flag in flags]
     until = f" VALID UNTIL {literal(role['valid_until'])}" if role["valid_until"] else ""

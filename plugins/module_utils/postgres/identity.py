@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells whether two addresses are one database, whatever they look like: a name in the DNS, a proxy or a
+"""Finds out whether two addresses are one database, however they are written: a name in the DNS, a proxy or a
 tunnel may lead to production.
 """
 

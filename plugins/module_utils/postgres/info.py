@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What PostgreSQL tells of itself: sessions, locks, sizes, dead rows, row counts. Reads only, with a time
+"""What PostgreSQL reports of itself: sessions, locks, sizes, dead rows, row counts. Reads only, with a time
 limit for each query.
 """
 
@@ -69,7 +69,7 @@ SHOWN = 300  # characters of a statement
 
 @dataclass
 class Inquiry:
-    """What to ask of ``connection``. ``limit`` is how many tables and statements are told, ``exact`` counts rows,
+    """What to ask of ``connection``. ``limit`` is how many tables and statements are listed, ``exact`` counts rows,
     ``interval`` is in seconds.
 
     ``unavailable`` maps what could not be told to the reason. ``sleep(seconds)`` waits.

@@ -86,7 +86,7 @@ def choose_tool(name: str, tools: Sequence[Tool], server_major: int, folder: str
 
 
 def _tool(path: str) -> Tool | None:
-    """Ask a program for its version. It ends by itself at once, so this takes the fast way to start one
+    """Ask a program for its version. It ends at once, so this takes the fast way to start one
     (core/process.py forks this process).
     """
     try:
@@ -100,7 +100,7 @@ def _tool(path: str) -> Tool | None:
 
 
 def find_psql(tool: Tool, server_major: int) -> str | None:
-    """Return the psql by which a pg_restore restores to a server; None where it can by itself. Raises
+    """Return the psql by which a pg_restore restores to a server; None where it can itself. Raises
     ConfigError where neither can.
     """
     if not tool.major >= SETS_TRANSACTION_TIMEOUT > server_major:
@@ -109,7 +109,7 @@ def find_psql(tool: Tool, server_major: int) -> str | None:
     found = shutil.which("psql", path=folder)
     if not found:
         raise ConfigError(
-            f"pg_restore {tool.version} cannot restore to PostgreSQL {server_major} by itself: the server does not know"
+            f"pg_restore {tool.version} cannot restore to PostgreSQL {server_major} itself: the server does not know"
             f" the setting transaction_timeout. With psql {tool.major} it can, and there is none in {folder}. Install"
             f" postgresql-client-{tool.major} as a whole, or postgresql-client-{server_major}, with which backups can"
             " be made and restored.",

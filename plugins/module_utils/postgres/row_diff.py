@@ -68,7 +68,7 @@ def open_side(database: Database, heartbeat: Callable[[], None]) -> Any:
 
 
 def hold_writes(connection: Any, timeout: float) -> None:
-    """Let no other session write to any table until this connection ends. Reading goes on. Raises RunbookError that
+    """Let no other session write to any table until this connection ends. Reading continues. Raises RunbookError that
     names whom it waited for in vain.
 
     ``timeout`` is in seconds.

@@ -145,7 +145,7 @@ def _identity(database: Database) -> tuple[bytes, bytes]:
 
 
 def _offers_tls(database: Database) -> bool:
-    """Whether the server offers TLS at all; True where nothing answers, so that the connection itself tells why."""
+    """Whether the server offers TLS at all; True where nothing answers, so that the connection's own error says why."""
     try:
         with socket.create_connection(
             (database.host, database.port), timeout=database.connect_timeout or None

@@ -76,7 +76,7 @@ class Database:
     application: str = APPLICATION
 
     def describe(self) -> str:
-        """The address as an operator would tell it, without the password."""
+        """The address as an operator would write it, without the password."""
         return f"{self.name} on {self.host}:{self.port} as {self.user}"
 
 

@@ -14,7 +14,7 @@ WORDS = {
     "released": "is live",
     "rolled_back": "was rolled back",
     "incomplete": "is INCOMPLETE: somebody has to act now",
-    "lost": "lost the lease: the new holder decides subject is live",
+    "lost": "lost the lease: its new holder decides which release serves",
     "unsafe": "stopped: the schema is unsafe for the old code",
     "failed": "failed before anything was rolled back",
 }

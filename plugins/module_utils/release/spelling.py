@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells a mistyped name from one that somebody chose: how near it is to a known one, and whether anything reads it."""
+"""Distinguishes a mistyped name from one that was chosen: its distance to a known one, and whether it is read."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The copy that migrations are rehearsed on, where nobody gave one: a backup restored for it, or the schema
+"""The copy that migrations are rehearsed on, where none was given: a backup restored for it, or the schema
 alone. Both are dropped at the end.
 """
 

@@ -122,7 +122,7 @@ def refuse_without_rights(connection: Any, live: Database) -> None:
     if lacks:
         raise ConfigError(
             f"{user} cannot put another database under the name {live.name}. It lacks {'; and '.join(lacks)}. "
-            "Where that is not to be had, swap: url gives the new database a name of its own.",
+            "Where that right cannot be granted, swap: url gives the new database a name of its own.",
             code="no_rights",
         )
 
@@ -157,7 +157,7 @@ def exchange(
         if not error.pgcode or connection.closed:
             raise RunbookError(
                 f"The connection broke off while {successor.name} was to be called {live.name}, so it is unknown"
-                " whether it is. Run the play again: it tells.",
+                " whether it is. Run the play again to find out.",
                 code="unknown",
             ) from None
         raise RunbookError(

@@ -59,7 +59,7 @@ class Site:
 
 
 def inspect_server(live: Database, maintenance: str, heartbeat: Callable[[], None], held: ExitStack) -> Site:
-    """Find out what there is. Raises ConfigError when it cannot be looked at."""
+    """Find out what there is. Raises ConfigError when it cannot be read."""
     if live.name == maintenance:
         raise ConfigError(
             f"maintenance_database is {maintenance}, the live one, which nobody may be connected to. Name another.",
@@ -77,7 +77,7 @@ def inspect_server(live: Database, maintenance: str, heartbeat: Callable[[], Non
 
 
 def choose_swap(site: Site, wanted: str, *, elsewhere: bool, undo: bool) -> tuple[str, str | None]:
-    """Return (``rename`` or ``url``, why it is url). ``wanted`` may be ``auto``; ``elsewhere`` tells that
+    """Return (``rename`` or ``url``, why it is url). ``wanted`` may be ``auto``; ``elsewhere`` says that
     another database was named. Raises ConfigError.
     """
     if elsewhere or wanted == "url":

@@ -131,7 +131,7 @@ def lacking(inside: Any, elsewhere: Any, contents: Contents, *, into: bool) -> L
         if place == TEMPORARY and query(inside, "SELECT has_database_privilege(current_database(), 'TEMP')") == [
             (False,)
         ]:
-            place = ""  # the rights in this database tell nothing of those in the new one
+            place = ""  # the rights in this database do not say anything about those in the new one
         found.objects += _made(inside, contents, user, place)
         found.ownership += _owned(inside, contents, owner, place)
         found.ownership += _granted(inside, contents, user, superusers)
@@ -214,7 +214,7 @@ def _made(connection: Any, contents: Contents, user: str, place: str) -> Iterato
 
 
 def _statement(item: Item, place: str) -> str | None:
-    """Return what tries whether an entry can be made, None where whoever owns the database can make it."""
+    """Return what tries whether an entry can be made, None where the owner of the database can create it."""
     if item.kind in AS_IT_IS or (item.kind == "TYPE" and BASE_TYPE.search(item.makes)):
         return item.makes
     if item.kind in ("FUNCTION", "PROCEDURE", "AGGREGATE") and place:

@@ -43,7 +43,7 @@ def is_left(connection: Any, name: str) -> bool:
 def already_left(name: str) -> ConfigError:
     return ConfigError(
         f"{name} was left by a restore with swap: url, and what serves has another name. Give its URL as database_url,"
-        " or take that back with state: undone and swap: url.",
+        " or undo that with state: undone and swap: url.",
         code="left",
     )
 
@@ -94,7 +94,7 @@ def refuse_unfit_target(live: Database, target: Any, *, adopt: bool, known: bool
             production,
             target,
             "target_url",
-            "Nothing was changed. Give the address of the database that shall take its place.",
+            "Nothing was changed. Give the address of the database that is to take its place.",
         )
     ((owns, user, owner),) = query(target, RIGHTS)
     if adopt or known:
@@ -109,7 +109,7 @@ def refuse_unfit_target(live: Database, target: Any, *, adopt: bool, known: bool
     if present:
         raise ConfigError(
             f"The database in target_url is not empty, it has {', '.join(present[:5])}. Name an empty one; or set"
-            " adopt: true where it is what shall serve.",
+            " adopt: true where it is the database that is to serve.",
             code="not_empty",
         )
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A restored database analyzed, and looked at: whether it is what was backed up."""
+"""A restored database analyzed and checked: whether it is what was backed up."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def differing(
 
 
 def verify(database: Database, manifest: Mapping[str, Any], heartbeat: Callable[[], None]) -> dict[str, Any]:
-    """Analyze a restored database and look at it: the rows of each table, the constraints, the indexes. Raises
+    """Analyze a restored database and check it: the rows of each table, the constraints, the indexes. Raises
     ConfigError when it is not what it should be.
 
     Rows are compared with those counted when the backup was made, where its manifest has them.

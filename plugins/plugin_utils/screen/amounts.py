@@ -10,7 +10,7 @@ from typing import Any
 
 
 def duration(seconds: Any) -> str:
-    """8.3 s, 71.3 s, 2 min 05 s, 1 h 02 min; empty for what is no number."""
+    """8.3 s, 71.3 s, 2 min 05 s, 1 h 02 min; empty for what is not a number."""
     if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
         return ""
     seconds = max(float(seconds), 0.0)
@@ -38,7 +38,7 @@ def age(seconds: float) -> str:
 
 
 def size(count: Any) -> str:
-    """4.2 kB, 312 MB, 1.2 GB; empty for what is no number."""
+    """4.2 kB, 312 MB, 1.2 GB; empty for what is not a number."""
     if not isinstance(count, (int, float)) or isinstance(count, bool):
         return ""
     if count < 1000:

@@ -135,7 +135,7 @@ def _more(run: State, good: bool) -> list[Line]:
 
 
 def interrupted(run: State, why: str) -> list[Line]:
-    """Return what is left of a run that did not come to its end, and how to go on."""
+    """Return what is left of a run that did not finish, and how to continue."""
     about, step = run.about, run.step
     where = f" in {labels.of_step(step.name)}" if step else ""
     if about.kind not in LEASED:

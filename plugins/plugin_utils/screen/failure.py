@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Why something failed: the message without the vendor's log, and the log by itself."""
+"""Why something failed: the message without the vendor's log, and the log."""
 
 from __future__ import annotations
 

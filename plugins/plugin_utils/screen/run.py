@@ -71,7 +71,7 @@ class Run(State):
             self._doing = ("prepare", at)
 
     def doing(self) -> tuple[str, float, float | None]:
-        """What is going on, since when, and how many seconds it usually takes."""
+        """What is running, since when, and how many seconds it usually takes."""
         label, since = self._doing
         return label, since, self.history.usual(self.step.name) if self.step and not self.rescuing else None
 
@@ -120,7 +120,7 @@ class Run(State):
         return [*self._plan(), *ending.lines(self, bad)]
 
     def breaks_off(self, why: str) -> list[Line]:
-        """Return what is left and how to go on, when the run is interrupted."""
+        """Return what is left and how to continue, when the run is interrupted."""
         if self.ended:
             return []
         self.ended = True

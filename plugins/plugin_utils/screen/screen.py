@@ -35,7 +35,7 @@ class Screen:
     _kept: list[tuple[str, str]] = field(default_factory=list)
 
     def start(self) -> None:
-        """Begin to show what is going on, unless Ansible's own output does."""
+        """Start to show what is running, unless Ansible's own output does."""
         if self.live is None and not self.held:
             self.live = Live(self.display, self._living, self._announced, alive=self.alive)
             self.live.start()

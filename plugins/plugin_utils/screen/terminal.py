@@ -91,7 +91,7 @@ class Live:
             self.display.__dict__.pop("display", None)
 
     def forget(self, host: str) -> None:
-        """Drop the progress of a host whose task has begun or ended."""
+        """Drop the progress of a host whose task has started or ended."""
         self.notes.pop(host, None)
         self._said = max(self._said, self.clock() - EVERY)
 

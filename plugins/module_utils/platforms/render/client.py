@@ -211,9 +211,12 @@ class Render:
         def over() -> bool:
             return not any(deploy.id in ids and deploy.in_progress for deploy in self.deploys(RECENT))
 
+        def cancel(deploy_id: str) -> Any:
+            return self.api.json("POST", f"{self.path}/deploys/{deploy_id}/cancel", shape={"id": str})
+
         for one in ids:
             try:
-                self.ask(partial(self.api.json, "POST", f"{self.path}/deploys/{one}/cancel", shape={"id": str}), over)
+                self.ask(partial(cancel, one), over)
             except ApiError as error:
                 self.waiter.warn(f"The deploy {one} was not canceled, so it may still serve for a moment. {error}")
         if ids:

@@ -20,7 +20,7 @@ from ...units import Unit
 
 
 def service_host(client: httpx.AsyncClient, running: Mapping[str, Unit], service: Service) -> ASGIApp:
-    """Serve a Railway service's domain: the unit that is live now; a unit keeps the requests that it has begun."""
+    """Serve a Railway service's domain: the unit that is live now; a unit keeps the requests that it has started."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         response = await answer(Request(scope, receive))

@@ -86,7 +86,7 @@ class RailwayJobs:
         await self.stop(deployment)
 
     def restart(self, front: Storefront, service: Service, deployment: UnitDeployment) -> None:
-        """Start a deployment's process anew, as it was; a running one is stopped once the new one is healthy."""
+        """Start a deployment's process again, as it was; a running one is stopped once the new one is healthy."""
         self._status(deployment, "DEPLOYING")
         self._pipelines[deployment.id] = self.context.spawn(front.name, self._serve(front, service, deployment))
 
@@ -230,7 +230,7 @@ class RailwayJobs:
         )
 
     def _told(self, front: Storefront, service: Service, deployment: UnitDeployment) -> dict[str, str]:
-        """The variables that the vendor sets by itself."""
+        """The variables that the vendor sets itself."""
         return {
             **{
                 "RAILWAY_PROJECT_ID": front.project,

@@ -254,7 +254,7 @@ class Nodes:
 
 
 def own_variables(front: Storefront, service: Service) -> dict[str, str]:
-    """The variables that the vendor sets by itself."""
+    """The variables that the vendor sets itself."""
     return {"RAILWAY_PROJECT_ID": front.project, "RAILWAY_SERVICE_NAME": service.name}
 
 

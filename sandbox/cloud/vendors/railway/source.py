@@ -76,7 +76,7 @@ class RailwaySource:
         return service
 
     def push(self, front: Storefront, commit: str, repository: str) -> list[str]:
-        """Deploy ``commit`` to each service that deploys pushes by itself; return the deployments' ids. The
+        """Deploy ``commit`` to each service that deploys pushes automatically; return the deployments' ids. The
         push is to the service's branch.
         """
         made = []

@@ -49,7 +49,7 @@ def render_host(client: httpx.AsyncClient, jobs: RenderJobs, service: Service) -
             try:
                 text = (await client.get(uri)).text
             except httpx.HTTPError:
-                text = "The maintenance page could not be had."
+                text = "The maintenance page could not be fetched."
         return _instead(503, "maintenance-mode", text)
 
     return app

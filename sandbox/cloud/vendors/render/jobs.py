@@ -114,7 +114,7 @@ class RenderJobs(RailwayJobs):
             await self.stop(service.deployments[service.live])
 
     def renew(self, front: Storefront, service: Service) -> None:
-        """Start the live deploy's processes anew; the old ones end once the new ones are healthy."""
+        """Start the live deploy's processes again; the old ones end once the new ones are healthy."""
         self.context.spawn(front.name, self._renew(front, service, service.deployments[service.live or ""]))
 
     def fit(self, front: Storefront, service: Service) -> None:

@@ -126,6 +126,6 @@ def test_a_ledger_that_cannot_be_read_stops_it(store: FolderStore, ended: Any) -
     ended("v1.0.0")
     store.put_if_absent("ledger/20260201T000000000Z-x.json", b"half a rec")
     with pytest.raises(
-        ConfigError, match=r"Nothing is removed, since the ledger does not tell.*20260201T000000000Z-x\.json"
+        ConfigError, match=r"Nothing is removed, since the ledger does not say.*20260201T000000000Z-x\.json"
     ):
         depended_on(store)

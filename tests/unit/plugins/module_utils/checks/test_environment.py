@@ -155,7 +155,7 @@ def test_a_schema_of_the_environment_is_read(repository: Any) -> None:
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"properties": []}', '{"properties": {}, "required": "A"}'])
 def test_a_schema_that_is_none_cannot_be_asked(repository: Any, text: str) -> None:
-    with pytest.raises(ConfigError, match="is no JSON Schema"):
+    with pytest.raises(ConfigError, match="is not a JSON Schema"):
         ask(repository, unit(schema="env.schema.json"), files={"env.schema.json": text})
 
 

@@ -49,7 +49,7 @@ def test_what_failed_there_is_a_failed_migration_with_what_to_do(clock: Clock) -
     database = FakePostgres(ONE)
     database.begun(TWO, logs="Database error code: 42P07")
     with pytest.raises(
-        MigrationFailed, match=r"2_two failed.*undid it.*Whoever migrates wrote: Database error code: 42P07"
+        MigrationFailed, match=r"2_two failed.*undid it.*The other migrator wrote: Database error code: 42P07"
     ) as failed:
         wait(database, clock)
     assert failed.value.details["code"] == "P3018"

@@ -125,7 +125,7 @@ def test_a_database_is_left_when_its_user_may_only_read_there(server: Server, ro
 def test_who_gives_the_address_of_one_that_was_left_is_told_both_ways_out() -> None:
     error = url_swap.already_left("shop")
     assert error.details["code"] == "left"
-    assert "Give its URL as database_url, or take that back" in str(error)
+    assert "Give its URL as database_url, or undo that" in str(error)
 
 
 def target(server: Server, *, owns: bool = True, tables: tuple[str, ...] = ()) -> Session:
