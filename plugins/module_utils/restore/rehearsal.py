@@ -102,10 +102,8 @@ def of_schema(
         with closing(connect(production, heartbeat=heartbeat)) as source:
             locale = locale_like(source, production.name)
         file.seek(0)
-        with scratch(place, production.name, heartbeat, locale, lacks) as (
-            database,
-            leftovers,
-        ):  # pylint: disable=contextmanager-generator-missing-cleanup
+        made = scratch(place, production.name, heartbeat, locale, lacks)
+        with made as (database, leftovers):  # pylint: disable=contextmanager-generator-missing-cleanup
             for lack in lacks:
                 warn(f"The rehearsal does not show {lack}: the copy has the locale C.")
             load(archive, loader, database, jobs=1, heartbeat=heartbeat, ownership=not reasons)
