@@ -224,7 +224,7 @@ def test_a_database_that_the_vendor_restored_to_a_point_in_time_takes_the_live_o
     assert adopted.rc == 0, adopted.stdout
     assert used(shop) == {"api": {ELSEWHERE}, "worker": {ELSEWHERE}}
     assert (orders(shop, "shop"), orders(shop, ELSEWHERE)) == (there, there)
-    assert f"The database is the adopted {ELSEWHERE}. It differs in" in adopted.report["message"]
+    assert f"The live database is now the adopted {ELSEWHERE}. It differs in" in adopted.report["message"]
     record = shop.ledger()[-1]
     assert (record["kind"], record["outcome"], record["backup"]) == ("restore", "restored", None)
     assert (record["restore"]["swap"], record["restore"]["serves"], record["restore"]["kept"]) == (
