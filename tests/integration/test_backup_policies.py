@@ -160,10 +160,7 @@ def test_a_fresh_backup_will_do_an_old_one_does_not_and_that_of_others_counts_as
     problems = {host: told[host]["database_problems"] for host in hosts}
     (problem,) = problems.pop("vendors_old")
     assert "The vendor backup pitr is 25." in problem
-    assert (
-        "database_backup_max_age allows 24. Make a new one, or let this run make it: database_backup_source: controller"
-        in problem
-    )
+    assert "database_backup_max_age is 24 h. Create a new one, or let this run create it" in problem
     assert problems == {"fresh": [], "old": [], "vendors": []}
     assert {line.split()[0] for line in done.stdout.splitlines() if " failed=1 " in line} == {"vendors_old"}, (
         done.stdout
@@ -179,7 +176,7 @@ def test_a_fresh_backup_will_do_an_old_one_does_not_and_that_of_others_counts_as
     assert (older["name"], newer["database"], told["old"]["database_backup"]) == ("nightly", database.name, None)
     assert (told["vendors"]["database_backup"]["name"], (tmp_path / "vendors").exists()) == ("pitr", False)
     assert any(
-        note.startswith("backup: this run creates none: vendor creates it: pitr, made at ")
+        note.startswith("backup: this run creates none: vendor creates it: pitr, created at ")
         for note in told["vendors"]["database_notes"]
     )
     assert database.password not in done.stdout

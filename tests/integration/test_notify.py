@@ -171,7 +171,7 @@ def test_a_release_is_told_in_one_thread_on_its_commit_and_to_sentry(desk: Desk)
 def test_a_deploy_that_was_put_back_is_told_with_whom_to_call(desk: Desk) -> None:
     desk.play(**BROKEN)
     first, _backup, failed, ended = desk.thread()
-    assert first.startswith(":x: *production*: deploy of v1.0.0 was put back.")
+    assert first.startswith(":x: *production*: deploy of v1.0.0 was rolled back.")
     assert failed == ":x: verify.public in 7 s"
     assert "/checkout answered &lt;500&gt; &amp; nothing else" in ended
     assert ended.endswith("Call: Ada, 555 1234")

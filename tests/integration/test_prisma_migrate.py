@@ -434,7 +434,7 @@ def test_a_killed_run_does_not_go_on_and_the_next_one_says_what_to_look_for(data
 
     refused = database.migrate(folder)
     assert refused["error"]["code"] == "P3009"
-    assert "stopped before it could say how it ended" in refused["msg"]
+    assert "stopped before it could record how it ended" in refused["msg"]
     assert database.migrate(folder, state="resolved_applied", migration="a")["error"]["code"] == "contradicted"
     assert database.migrate(folder, state="resolved_rolled_back", migration="a")["resolved"] == ["a"]
 
