@@ -127,7 +127,7 @@ def test_a_restore_that_waits_for_an_approval_and_then_restores(released_shop):
     assert "restore beside it" in steps(waiting)
     assert waiting.stdout.count("STOPPED: ") == 1
     assert "FAILED" not in waiting.stdout
-    assert outcome.startswith("NOT RESTORED: it waits for an approval. The database is as it was. to continue")
+    assert outcome.startswith("NOT RESTORED: it waits for an approval. The database was not changed. to continue")
     assert "-e backup=latest -e approve_restore=shop" in command
 
     played = released_shop.play("restore.yml", backup="latest", approve_restore="shop")
@@ -147,7 +147,7 @@ def test_a_restore_that_fails(released_shop):
     played = released_shop.play("restore.yml", at=at, backup="latest", approve_restore="shop")
     outcome, command = ending(played, 34)
     assert played.rc == 2
-    assert outcome.startswith("NOT RESTORED: swap the databases failed. The database is as it was.")
+    assert outcome.startswith("NOT RESTORED: swap the databases failed. The database was not changed.")
     assert "playbooks/restore.yml" in command
     assert played.stdout.count("FAILED") == 1
     assert released_shop.live()["backend"] == NEW
@@ -192,7 +192,7 @@ REASONS = {
     "backups.yml": ({"store": "s3://no-such-bucket/shop"}, "There is no bucket"),
     "prove.yml": ({"backup": "shop-20200101T000000.000Z"}, "has no backup"),
     "preflight.yml": ({"release": "v9.9.9"}, "no tag, branch or commit has that name"),
-    "rollback.yml": ({"to": "v9.9.9"}, "v9.9.9 is not among the releases"),
+    "rollback.yml": ({"to": "v9.9.9"}, "A rollback to v9.9.9 is not possible"),
     "deploy.yml": ({"release": "v1.2.0"}, "ended as failed"),
 }
 
@@ -205,8 +205,8 @@ def test_where_ansibles_own_callback_prints_the_closing_failure_does_not_repeat_
     options, reason = REASONS[playbook]
     played = released_shop.play(playbook, **options)
     assert played.rc == 2, played.stdout
-    first, _unused, rest = played.stdout.partition("TASK [Fail, saying what happened]")
-    closing, _unused, report = rest.partition("Say what this run did]")
+    first, _unused, rest = played.stdout.partition("TASK [Fail with what happened]")
+    closing, _unused, report = rest.partition("Report what this run did]")
     assert reason in " ".join(first.split())
     assert reason not in " ".join(closing.split())
     assert " ".join(report.split()).count(reason) == (1 if report else 0)
