@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from sandbox.process import wait_until
 from tests.unit.sandbox.cloud.double import Double, until
 from tests.unit.sandbox.cloud.render_shop import RenderShop, make_repository
 
@@ -53,7 +54,7 @@ def test_the_next_deploy_takes_over_and_the_one_before_is_deactivated(shop: Rend
     first, second = shop.deploy("v1.0.0"), shop.deploy("v1.1.0")
     shop.until(first, "deactivated")
     assert (shop.word(second), shop.api().json()) == ("live", {"release": "v1.1.0"})
-    assert shop.processes() == [f"{shop.name}-{shop.name}-api"]
+    assert wait_until(lambda: shop.processes() == [f"{shop.name}-{shop.name}-api"], 30), "the old process ends"
 
 
 def test_an_unhealthy_commit_fails_its_update_and_the_old_one_keeps_serving(shop: RenderShop) -> None:
