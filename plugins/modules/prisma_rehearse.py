@@ -11,7 +11,7 @@ module: prisma_rehearse
 version_added: 1.0.0
 short_description: Rehearse pending Prisma migrations on a scratch copy of the database
 description:
-  - Applies what is pending in production to a scratch copy, and tells of each migration how long it took, what it
+  - Applies what is pending in production to a scratch copy, and reports for each migration how long it took, what it
     locked and how many rows it touched.
   - The copy is given, or made of a backup or of production's schema for the time of the rehearsal, see O(copy). One
     that was made is dropped at the end,

@@ -38,7 +38,7 @@ class Edge:
         self.context, self.front = context, front
         self.cache: dict[tuple[str, str], CachedAnswer] = {}  # by host and path with query
         self.purges = 0
-        # time, host, cache status, bytes: what analytics tells of
+        # time, host, cache status, bytes: what analytics reports
         self.seen: deque[tuple[float, str, str, int]] = deque(maxlen=50_000)
 
     def hosts(self) -> set[str]:

@@ -104,10 +104,18 @@ def test_a_pooler_reaches_the_database_that_has_another_name_and_writes_nothing_
         moved = shop.restore(swap="url")["restore"]
         # Either the pooler asks the database that was left, or its session there was just terminated.
         with (
-            pytest.raises((psycopg2.errors.ReadOnlySqlTransaction, psycopg2.OperationalError)),
+            pytest.raises((psycopg2.errors.ReadOnlySqlTransaction, psycopg2.OperationalError)) as refused,
             client.cursor() as cursor,
         ):
             cursor.execute("INSERT INTO note VALUES ('lost')")
+        if not isinstance(refused.value, psycopg2.errors.ReadOnlySqlTransaction):
+            assert "terminating connection" in str(refused.value)
+            with (
+                closing(connected(shop, pooler, shop.name)) as again,
+                pytest.raises(psycopg2.errors.ReadOnlySqlTransaction),
+                again.cursor() as cursor,
+            ):
+                cursor.execute("INSERT INTO note VALUES ('lost')")
         with closing(connected(shop, pooler, moved["serves"])) as anew:
             assert notes(anew) == 3
 
