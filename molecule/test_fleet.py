@@ -142,7 +142,9 @@ def test_one_that_cannot_be_reached_is_a_failure_like_another(fleet, rollout):
     assert played.rc == 2, played.stdout
     assert outcomes(played) == ["released"] * (rollout - 1)
     assert "UNREACHABLE: fleet-1. Nothing was changed." in played.text
-    assert f"continue with --limit fleet-1,{','.join(FLEET[rollout:])}" in f"{played.message} {played.text}"
+    assert f"continue with --limit fleet-1,{','.join(FLEET[rollout:])}" in (
+        played.message if rollout == 1 else played.text
+    )
 
 
 def test_one_that_preflight_refuses_is_a_failure_like_another(fleet):
