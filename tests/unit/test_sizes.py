@@ -1,7 +1,9 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A module is thin: argument spec, plan, apply. What it plans and does in detail stands in module_utils."""
+"""A module is thin: argument spec, plan, apply; module_utils has the details. A playbook is short enough to read as
+a runbook.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,8 @@ from conftest import ROOT
 DOCUMENTATION = {"DOCUMENTATION", "EXAMPLES", "RETURN"}
 MODULES = sorted((ROOT / "plugins" / "modules").glob("*.py"))
 MOST = 90
+PLAYBOOKS = sorted(path for path in (ROOT / "playbooks").glob("*.yml") if not path.name.endswith(".meta.yml"))
+MOST_OF_A_PLAYBOOK = 80
 LONGER = {  # the most lines of a module that has a reason
     "deploy_lease": (115, "it takes, renews and releases, and keeps the journal of the deploy"),
     "prisma_rehearse": (120, "a rehearsal takes one of three copies"),
@@ -47,6 +51,12 @@ def code_lines(text: str) -> int:
 def test_a_module_is_thin(path) -> None:
     most, _reason = LONGER.get(path.stem, (MOST, ""))
     assert code_lines(path.read_text()) <= most, "move what is planned or done in detail to module_utils"
+
+
+@pytest.mark.parametrize("path", PLAYBOOKS, ids=[path.stem for path in PLAYBOOKS])
+def test_a_playbook_reads_as_a_runbook(path) -> None:
+    lines = len(path.read_text().splitlines())
+    assert lines < MOST_OF_A_PLAYBOOK, "move steps that several playbooks share to playbooks/tasks"
 
 
 def test_code_is_counted_without_what_explains_it() -> None:
