@@ -16,7 +16,7 @@ help: ## list these commands
 
 setup: .venv/ready ## create .venv with everything that the other targets need
 
-.venv/ready: requirements.txt requirements-dev.txt setup.sh
+.venv/ready: requirements.txt requirements-dev.txt setup.sh tests/node/package-lock.json
 	@PYTHON=$(PYTHON) bash setup.sh
 
 demo: setup ## deploy v1.0.0 and v1.1.0 to the sandbox, then a broken v1.2.0 that is rolled back (KEEP=1 leaves it up, BACKEND=render uses Render)

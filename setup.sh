@@ -43,6 +43,18 @@ if command -v apt-get >/dev/null && ! PATH=$PATH:/usr/sbin command -v pgbouncer 
   unpack_pgbouncer >/dev/null 2>&1 || echo "setup: PgBouncer is not to be had here, so its tests are skipped. To run them: $install pgbouncer" >&2
 fi
 
+# The tests of pages run Lighthouse in a browser. The browser itself is the machine's: no Python package has one.
+if ! cmp -s tests/node/package-lock.json .cache/node/package-lock.json; then
+  echo "Adding Lighthouse, for the tests of pages ..."
+  node=$(.venv/bin/python -c 'from sandbox import tools; print(tools.node_bin())')
+  rm -rf .cache/node && mkdir -p .cache/node
+  (PATH=$node:$PATH; cp tests/node/package.json tests/node/package-lock.json .cache/node/ && cd .cache/node \
+    && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null) \
+    || { rm -rf .cache/node; echo "setup: Lighthouse is not to be had here, so its tests are skipped. To run them, give npm access to its registry." >&2; }
+fi
+command -v chromium chromium-browser google-chrome-stable google-chrome >/dev/null \
+  || echo "setup: There is no Chromium, so the tests of pages are skipped. To run them: $install chromium" >&2
+
 # Ansible finds the checkout as the collection that it is.
 mkdir -p .ansible/collections/ansible_collections/storefront
 ln -sfn ../../../.. .ansible/collections/ansible_collections/storefront/runbook
