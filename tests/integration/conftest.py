@@ -18,6 +18,12 @@ from tests.integration.object_service import object_service
 BUCKET = "storefront"
 
 
+@pytest.fixture(autouse=True)
+def _process_of_the_module(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.node.get_closest_marker("own_process"):
+        monkeypatch.delenv("MODULES_RUN", raising=False)
+
+
 @pytest.fixture(scope="session")
 def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An S3 service with an empty bucket, apart from the sandbox's."""

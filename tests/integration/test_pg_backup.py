@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -343,6 +344,7 @@ def test_a_dump_whose_session_is_ended_is_no_backup(in_s3: Backups, options: dic
     assert (backups.keys(), backups.unfinished()) == ([], [])
 
 
+@pytest.mark.own_process
 def test_a_dump_whose_session_is_ended_in_the_middle_of_a_table_is_no_backup(
     in_folder: Backups, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -416,6 +418,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return fail
 
 
+@pytest.mark.own_process
 @pytest.mark.parametrize("operation", ["ListObjectsV2", *WRITES])
 def test_a_wrong_clock_is_named_with_both_times_wherever_the_store_notices_it(
     in_s3: Backups, failing: Callable[..., None], operation: str
@@ -433,6 +436,7 @@ def test_a_wrong_clock_is_named_with_both_times_wherever_the_store_notices_it(
     assert "backups/late.json" not in left
 
 
+@pytest.mark.own_process
 @pytest.mark.parametrize("operation", WRITES)
 def test_a_store_that_fails_on_the_way_gets_no_manifest(
     in_s3: Backups, failing: Callable[..., None], operation: str
@@ -467,6 +471,7 @@ def test_a_full_disk_leaves_nothing_behind(
     assert (in_folder.keys(), in_folder.unfinished(), list((tmp_path / "scratch").iterdir())) == ([], [], [])
 
 
+@pytest.mark.own_process
 def test_an_object_that_reads_back_changed_is_no_backup(backups: Backups, monkeypatch: pytest.MonkeyPatch) -> None:
     read = type(backups.store).read
 
@@ -517,6 +522,7 @@ def worker(backups: Backups, *, limit: int = 0, **options: Any) -> Iterator[subp
         [sys.executable, "-c", SCRIPT, json.dumps(sys.path), str(limit)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        env={name: value for name, value in os.environ.items() if name != "MODULES_RUN"},
         text=True,
     ) as running:
         assert running.stdin
@@ -682,6 +688,7 @@ def test_a_bucket_that_the_world_may_read_is_refused_until_public_access_is_bloc
     assert not in_folder.run(check=True, **options)["failed"]
 
 
+@pytest.mark.own_process
 def test_rows_are_counted_in_the_snapshot_that_is_dumped_however_much_is_written_meanwhile(
     in_folder: Backups, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -130,6 +130,7 @@ def test_what_a_killed_run_left_is_dropped_by_the_next_one_whatever_it_holds(sho
     assert (proof["leftovers"], shop.family()) == ([COPY], [])
 
 
+@pytest.mark.own_process
 def test_who_is_still_in_a_copy_that_cannot_be_dropped_is_named(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drop_database, "PATIENCE", 0.0)
     shop.admin(f'CREATE DATABASE "{COPY}" OWNER shop')

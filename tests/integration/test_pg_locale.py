@@ -134,6 +134,7 @@ def test_a_rehearsal_on_the_schema_alone_has_the_locale_of_production(shop: Shop
     assert "locale" not in " ".join(done.get("warnings", []))
 
 
+@pytest.mark.own_process
 def test_a_server_that_lacks_the_locale_says_that_it_is_not_the_backup(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,6 +151,7 @@ def test_a_server_that_lacks_the_locale_says_that_it_is_not_the_backup(
     assert shop.family() == []
 
 
+@pytest.mark.own_process
 def test_a_rehearsal_on_a_server_that_lacks_the_locale_says_so(
     shop: Shop, rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,6 +170,7 @@ def test_a_rehearsal_on_a_server_that_lacks_the_locale_says_so(
     assert "so the copy has the locale C, which may be the reason" in failed["msg"]
 
 
+@pytest.mark.own_process
 def test_what_needs_no_locale_is_proven_without_it(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.database.sql("ALTER TABLE customer DROP CONSTRAINT customer_name_check")
     shop.back_up("second", encryption="off")

@@ -110,6 +110,7 @@ INSERT INTO odd VALUES (2);
 """  # noqa: E501
 
 
+@pytest.mark.own_process
 def test_the_same_values_of_any_type_are_the_same_in_another_database_and_told_apart_to_the_last_digit(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -280,6 +281,7 @@ def test_nobody_gets_in_while_the_databases_change_places(shop: Shop) -> None:
     assert (results[0]["changed"], shop.accepts_connections(), shop.family()) == (True, True, ["before"])
 
 
+@pytest.mark.own_process
 def test_a_swap_that_the_server_refuses_leaves_the_live_database_open(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -432,6 +434,7 @@ def test_a_lost_lease_stops_it_and_leaves_nothing(shop: Shop) -> None:
     assert shop.family() == []
 
 
+@pytest.mark.own_process
 def test_a_lease_that_is_lost_in_the_middle_of_it_stops_it_and_leaves_nothing(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -455,6 +458,7 @@ def test_a_lease_that_is_lost_in_the_middle_of_it_stops_it_and_leaves_nothing(
     assert (shop.oid(), shop.accepts_connections(), shop.family()) == (oid, True, [])
 
 
+@pytest.mark.own_process
 def test_a_restore_that_takes_too_long_is_stopped_and_leaves_nothing(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -470,6 +474,7 @@ def test_a_restore_that_takes_too_long_is_stopped_and_leaves_nothing(
     assert (shop.oid(), shop.family()) == (oid, [])
 
 
+@pytest.mark.own_process
 def test_no_process_shows_a_password_while_it_runs(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     key = pyrage.x25519.Identity.generate()
     shop.back_up("sealed", recipients=[str(key.to_public())])

@@ -161,6 +161,7 @@ def test_the_check_finds_what_the_run_would(
         shop.drop()
 
 
+@pytest.mark.own_process
 @pytest.mark.parametrize("kind", SETTINGS)
 def test_the_check_finds_a_setting_that_cannot_be_copied(
     server: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str

@@ -97,6 +97,7 @@ def test_an_older_release_is_told_whether_it_could_be_put_back(database: Databas
     assert database.migrate(**shop, ref="v1.1.0", check=True)["unknown_to_release"][0]["backward_compatible"] is None
 
 
+@pytest.mark.own_process
 def test_without_pglast_nothing_counts_as_backward_compatible(
     database: Database, shop: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -387,6 +388,7 @@ def sleepers(database: Database) -> int:
     return count
 
 
+@pytest.mark.own_process
 def test_a_migration_that_takes_longer_than_it_may_is_cancelled_on_the_server(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
