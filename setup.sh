@@ -50,7 +50,7 @@ if ! cmp -s tests/node/package-lock.json .cache/node/package-lock.json; then
   rm -rf .cache/node && mkdir -p .cache/node
   (PATH=$node:$PATH; cp tests/node/package.json tests/node/package-lock.json .cache/node/ && cd .cache/node \
     && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null) \
-    || { rm -rf .cache/node; echo "setup: Lighthouse is not to be had here, so its tests are skipped. To run them, give npm access to its registry." >&2; }
+    || { rm -rf .cache/node; echo "setup: npm could not install Lighthouse, so its tests are skipped. To run them, give npm access to its registry and rerun make setup." >&2; }
 fi
 command -v chromium chromium-browser google-chrome-stable google-chrome >/dev/null \
   || echo "setup: There is no Chromium, so the tests of pages are skipped. To run them: $install chromium" >&2

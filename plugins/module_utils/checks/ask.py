@@ -39,8 +39,8 @@ def ask_all(
     """Ask each check of ``point``, and answer for those of later points that they are due; in the order of ``checks``.
     Earlier ones are left out.
 
-    A check that has not answered after ``timeout`` seconds could not be asked. Its thread is left alone: no thread can
-    be stopped from outside, and each client has its own limit.
+    A check that has not answered after ``timeout`` seconds, or its own ``seconds`` where these are more, could not be
+    asked. Its thread is left alone: no thread can be stopped from outside, and each client has its own limit.
     """
     later = POINTS[POINTS.index(point) :]
     mine = [check for check in checks if check.point in later]
@@ -63,15 +63,20 @@ def ask_all(
 
     for _thread in range(min(THREADS, len(asked))):
         threading.Thread(target=work, daemon=True).start()
-    give_up = clock() + timeout
-    for _answer in asked:
+    began = clock()
+    limits = {check.id: max(timeout, check.seconds) for check in asked}
+    while silent := limits.keys() - found.keys():
         try:
-            one = done.get(timeout=max(give_up - clock(), 0))
+            one = done.get(timeout=max(began + max(limits[identity] for identity in silent) - clock(), 0))
         except queue.Empty:
             break
         found[one.check.id] = one
-    silence = unasked(f"no answer within {timeout:g} s", "Rerun it, or give the checks more time with timeout.")
-    return [found.get(check.id) or Asked(check, silence, timeout) for check in mine]
+    return [found.get(check.id) or _silent(check, limits[check.id]) for check in mine]
+
+
+def _silent(check: Check, limit: float) -> Asked:
+    advice = "Rerun it, or give the checks more time with timeout."
+    return Asked(check, unasked(f"no answer within {limit:g} s", advice), limit)
 
 
 def ask_one(check: Check, setting: Setting, context: Context) -> Answer:

@@ -68,6 +68,7 @@ class Check:
     ``options`` is a specification as Ansible's modules have it. ``missing(options)`` says which option the check needs
     and lacks, in words that follow "not configured:"; ``wrong(options, context)`` what is wrong with them.
     ``attestable`` checks may be answered by a person, ``yields`` marks those that an approved emergency passes over.
+    ``seconds`` is what a check may take where that is more than the limit of the run.
     """
 
     id: str
@@ -81,12 +82,15 @@ class Check:
     system: str = ""
     attestable: bool = False
     yields: bool = False
+    seconds: float = 0.0
 
 
 def row(identity: str, module: ModuleType, title: str, point: str, **more: Any) -> Check:
-    """Make a check of a file of this package: its name, its OPTIONS, ``ask``, and ``missing`` and ``wrong``
-    where it has them.
+    """Make a check of a file of this package: its name, its OPTIONS, ``ask``, and ``missing``, ``wrong`` and
+    SECONDS where it has them.
     """
-    functions = {name: getattr(module, name) for name in ("missing", "wrong") if hasattr(module, name)}
+    functions = {
+        name.lower(): getattr(module, name) for name in ("missing", "wrong", "SECONDS") if hasattr(module, name)
+    }
     name = module.__name__.rpartition(".")[2]
     return Check(identity, name, title, point, module.ask, module.OPTIONS, **functions, **more)

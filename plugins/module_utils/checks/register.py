@@ -15,6 +15,7 @@ from . import (  # fmt: skip
     cors,
     deploy_window,
     environment,
+    lighthouse,
     migration_staging,
     named_tests,
     rate_limit,
@@ -22,7 +23,7 @@ from . import (  # fmt: skip
     review,
     rollback,
 )
-from .check import GATE, row
+from .check import GATE, STAGED, row
 
 CHECKS = (
     row("C1", ci, "CI passed on the commit", GATE, system="github"),
@@ -50,6 +51,7 @@ CHECKS = (
         yields=True,
     ),
     row("C12", named_tests, "The tests passed on the commit", GATE, system="github", yields=True),
+    row("C14", lighthouse, "The staged page is fast, accessible and found", STAGED, system="lighthouse", yields=True),
     row("C16", cors, "Only the shop's pages may ask the API", GATE, system="edge"),
     row("C17", rate_limit, "Attempts are limited", GATE, system="edge", yields=True),
     row("C18", certificates, "TLS is valid", GATE, system="edge"),

@@ -132,9 +132,16 @@ def _settings(checks: Sequence[Check], wanted: Wanted, validate: Validate) -> di
     return settings
 
 
-def run_one(checks: Sequence[Check], params: Mapping[str, Any], validate: Validate) -> dict[str, Any]:
-    """Do the same for a module whose own options are those of these checks."""
-    entries = [{"id": check.id, "options": {name: params[name] for name in check.options}} for check in checks]
+def run_one(
+    checks: Sequence[Check], params: Mapping[str, Any], validate: Validate, required: bool = False
+) -> dict[str, Any]:
+    """Do the same for a module whose own options are those of these checks. ``required`` makes what is not configured
+    a failure.
+    """
+    entries = [
+        {"id": check.id, "options": {name: params[name] for name in check.options}, "required": required}
+        for check in checks
+    ]
     context = context_of(params)
     approvers, reason = params["emergency_approvers"], params["emergency"] or ""
     point = checks[0].point
