@@ -1,0 +1,124 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run the actions of a browser's step in the Chromium of the machine, and save a screenshot of a failure.
+
+The library is playwright: it drives a Chromium that is there already, and waits for each element.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .journey import Action, Request, Step
+from .journey_names import fill
+from .journey_sender import Sender, StepFailed
+from .journey_words import origin
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+NEED = "a browser"
+
+
+def browse(
+    step: Step, sender: Sender, values: Mapping[str, Any], *, program: str | None = None, folder: str | None = None
+) -> int:
+    """Run the actions of a step and return their milliseconds. Raises StepFailed, with a screenshot in ``folder``."""
+    try:
+        from playwright.sync_api import Error, sync_playwright
+    except ImportError:
+        raise StepFailed(NEED, "none: install the Python package playwright") from None
+    chromium = program or next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if chromium is None or not Path(chromium).exists():
+        raise StepFailed(NEED, f"none: install Chromium, or set browser_path{f' (no {program})' if program else ''}")
+    began = time.monotonic()
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        except Error as error:
+            raise StepFailed(NEED, f"{chromium} did not start: {_line(error)}") from None
+        with browser:
+            page = browser.new_page()
+            page.set_default_timeout(sender.timeout * 1000)
+            page.route("**/*", lambda route: _with_headers(route, sender))
+            for action in step.actions:
+                try:
+                    _act(page, action, step.request.site, sender, values)
+                except (Error, StepFailed) as error:
+                    got = error.got if isinstance(error, StepFailed) else _seen(page, error)
+                    seen = _screenshot(page, folder, step.name)
+                    raise StepFailed(_wanted(action, values), got, screenshot=seen) from None
+    return round((time.monotonic() - began) * 1000)
+
+
+def _with_headers(route: Any, sender: Sender) -> None:
+    """Let a request go, with the secret headers where it goes to a site."""
+    sites = {origin(site) for site in sender.world.sites.values()}
+    if sender.headers and origin(route.request.url) in sites:
+        route.continue_(headers={**route.request.headers, **{name.lower(): v for name, v in sender.headers.items()}})
+    else:
+        route.continue_()
+
+
+def _act(page: Any, action: Action, site: str, sender: Sender, values: Mapping[str, Any]) -> None:
+    target, value = fill(action.target, values), fill(action.value, values)
+    if action.kind == "open":
+        answer = page.goto(sender.address(Request(action.target, site), values), wait_until="load")
+        if answer is not None and answer.status >= 400:
+            raise StepFailed("a page", f"status {answer.status}")
+    elif action.kind == "fill":
+        page.fill(target, str(value))
+    elif action.kind == "click":
+        page.click(target)
+    else:
+        place = page.locator(value) if value else page.locator("body")
+        place.filter(has_text=target).first.wait_for(state="visible")
+
+
+def _wanted(action: Action, values: Mapping[str, Any]) -> str:
+    target, value = fill(action.target, values), fill(action.value, values)
+    place = f" in {value}" if value else ""
+    return {
+        "open": f"a page at {target}",
+        "fill": f"a field {target} to fill",
+        "click": f"an element {target} to click",
+        "expect": f"the text {target!r} on the page{place}",
+    }[action.kind]
+
+
+def _seen(page: Any, error: Exception) -> str:
+    """Return what the page shows, or why it shows nothing."""
+    try:
+        text = " ".join(page.inner_text("body", timeout=1000).split())
+    except Exception:  # whatever the library raises: the error above is the one to report
+        text = ""
+    return f"a page that shows {text[:300]!r}" if text else _line(error)
+
+
+def _line(error: Exception) -> str:
+    return re.sub(r"^[\w.]+: ", "", str(error).splitlines()[0])[:300]
+
+
+def _screenshot(page: Any, folder: str | None, name: str) -> str | None:
+    """Save what the page shows, with its fields covered: they may hold a password or a card."""
+    if not folder:
+        return None
+    path = Path(folder) / f"{re.sub(r'[^A-Za-z0-9]+', '-', name).strip('-') or 'step'}.png"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=path, mask=[page.locator("input, textarea")], full_page=True)
+    except Exception:  # the failure of the step is the one to report
+        return None
+    return str(path)
