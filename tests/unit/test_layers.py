@@ -29,10 +29,10 @@ SOURCES = sorted(path.relative_to(PLUGINS).as_posix() for path in PLUGINS.rglob(
 MODULES = [path for path in SOURCES if path.startswith("modules/")]
 FLOORS = (
     ("core",),
-    ("source", "site", "store", "postgres"),
+    ("source", "site", "store", "postgres", "redis"),
     ("platforms", "migrations", "release"),
     ("backup", "checks"),
-    ("restore",),
+    ("restore", "desk"),
 )
 PACKAGES = tuple(package for floor in FLOORS for package in floor)
 FOLDERS = {path.relative_to(PLUGINS).as_posix() for path in PLUGINS.rglob("*") if path.is_dir()}

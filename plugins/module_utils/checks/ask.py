@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..core.errors import RunbookError
 from ..core.internal import internal
+from ..core.parallel import answers
 from .answer import Answer, due, not_configured, unasked
 from .check import POINTS, Check, Context
 from .settings import Setting
@@ -45,32 +44,15 @@ def ask_all(
     later = POINTS[POINTS.index(point) :]
     mine = [check for check in checks if check.point in later]
     found = {check.id: Asked(check, due(_step(check.point))) for check in mine if check.point != point}
-    waiting: queue.SimpleQueue[Check] = queue.SimpleQueue()
-    done: queue.SimpleQueue[Asked] = queue.SimpleQueue()
     asked = [check for check in mine if check.point == point]
-    for check in asked:
-        waiting.put(check)
 
-    def work() -> None:
-        while True:
-            try:
-                check = waiting.get_nowait()
-            except queue.Empty:
-                return
-            began = clock()
-            answer = ask_one(check, settings[check.id], context)
-            done.put(Asked(check, answer, clock() - began))
+    def question(check: Check) -> Callable[[], Answer]:
+        return lambda: ask_one(check, settings[check.id], context)
 
-    for _thread in range(min(THREADS, len(asked))):
-        threading.Thread(target=work, daemon=True).start()
-    began = clock()
     limits = {check.id: max(timeout, check.seconds) for check in asked}
-    while silent := limits.keys() - found.keys():
-        try:
-            one = done.get(timeout=max(began + max(limits[identity] for identity in silent) - clock(), 0))
-        except queue.Empty:
-            break
-        found[one.check.id] = one
+    questions = {check.id: question(check) for check in asked}
+    for name, one in answers(questions, timeout=limits, threads=THREADS, clock=clock).items():
+        found[name] = Asked(next(check for check in asked if check.id == name), one.value, one.seconds)
     return [found.get(check.id) or _silent(check, limits[check.id]) for check in mine]
 
 

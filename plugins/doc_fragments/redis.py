@@ -1,0 +1,45 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options that reach a Redis server."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  url:
+    description:
+      - URL of the server, such as C(redis://user:password@host:6379/0), or C(rediss://) for TLS. Its path is the number
+        of the database. Never shown or logged.
+      - A server of a cluster may be any of them. The others are found.
+    type: str
+    required: true
+  sentinels:
+    description:
+      - Addresses of Sentinels, such as V(sentinel-1:26379). They name the master; the host in O(url) is then not used.
+    type: list
+    elements: str
+    default: []
+  sentinel_service:
+    description:
+      - Name of the service that the Sentinels watch.
+    type: str
+    default: mymaster
+  sentinel_password:
+    description:
+      - Password of the Sentinels, if they have one.
+    type: str
+  ca_file:
+    description:
+      - File with the certificates of the authorities that are trusted for TLS.
+    type: path
+  timeout:
+    description:
+      - Seconds for a connection and for each answer.
+    type: float
+    default: 5.0
+requirements:
+  - redis
+"""
