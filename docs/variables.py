@@ -21,9 +21,10 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 SURFACES = ("database", "backend", "frontend", "edge")
-ENTRIES = ("run", "storefront", *SURFACES, "verify", "notify")
+ENTRIES = ("run", "storefront", *SURFACES, "verify", "notify", "desk")
 # where an entry's variables are declared, unless the role has its name
 OWNERS = {"run": "release", "storefront": "release"}
+PAGES = ("status",)
 # What is chosen for one run, on the command line; and which playbooks read it.
 RUN = {
     "release": ("deploy", "preflight", "migrate", "backup", "evidence"),
@@ -45,6 +46,9 @@ RUN = {
     "emergency_approvers": ("deploy", "preflight"),
     "export": ("evidence",),
     "export_formats": ("evidence",),
+    "output": PAGES,
+    "output_path": PAGES,
+    "fail_on": PAGES,
 }
 NEEDS_A_RELEASE = ("deploy", "preflight", "migrate", "evidence")
 # What a playbook takes of an inventory, and what of that it cannot do without.
@@ -60,6 +64,7 @@ PLAYBOOKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "prove": (("storefront", "database"), ("store", "database")),
     "database": (("storefront", "database"), ("database",)),
     "evidence": (("storefront",), ("store",)),
+    **{page: ((*ALL, "desk"), ()) for page in PAGES},
 }
 ONLY = {("database", "database"): "info"}  # a playbook that takes one entry point of a role
 SHORT = {
@@ -71,6 +76,7 @@ SHORT = {
     "edge": "The edge; needed where surfaces names it, or edge_zone is set and the frontend moves",
     "verify": "What the public must see",
     "notify": "Who is notified of a run",
+    "desk": "The operator's pages",
 }
 # given by one task file to another
 LEFT_OUT = ("notify_event", "preflight_playbook", "preflight_surfaces", "preflight_only")
@@ -99,7 +105,7 @@ def owner(name: str, roles: Mapping[str, Mapping[str, Any]]) -> str:
     prefix = name.partition("_")[0]
     readers = [
         role
-        for role in ("release", "preflight", "database", "backend", "frontend", "edge", "verify", "notify")
+        for role in ("release", "preflight", "database", "backend", "frontend", "edge", "verify", "notify", "desk")
         if name in roles[role]
     ]
     return prefix if prefix in readers else readers[0]

@@ -22,6 +22,7 @@ from ..module_utils.release import (
     options,
     outcome,
     outlook,
+    pages,
     phases,
     restores,
     rollout,
@@ -218,6 +219,9 @@ class FilterModule:
             "restore_problems": restore_problems,
             "restore_serving_note": restores.serving_note,
             "shop_sessions": restores.sessions,
+            "page_document": pages.document,
+            "page_fails": pages.fails,
+            "window_options": pages.window_options,
             "stray_sessions": restores.strays,
             "unsafe_for_target": unsafe_for_target,
         }

@@ -333,41 +333,14 @@ from ..module_utils.core.plan import Plan
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.wait import Waiter, nothing
 from ..module_utils.release.lease import guard
-from ..module_utils.site.check_options import to_check
-from ..module_utils.site.checks import RELEASE_SOURCES
+from ..module_utils.site.check_options import CHECK, to_check
 from ..module_utils.site.probe import Prober
 from ..module_utils.site.summary import describe, of_site
 
 
 def argument_spec() -> dict[str, Any]:
     return {
-        "checks": {
-            "type": "list",
-            "elements": "dict",
-            "required": True,
-            "mutually_exclusive": [("body", "json_body")],
-            "options": {
-                "name": {"type": "str", "required": True},
-                "url": {"type": "str", "required": True},
-                "site": {"type": "str"},
-                "method": {"type": "str", "choices": ["GET", "HEAD", "POST"], "default": "GET"},
-                "body": {"type": "str"},
-                "json_body": {"type": "raw"},
-                "secret_headers": {"type": "dict", "default": {}, "no_log": True},
-                "status": {"type": "list", "elements": "int", "default": [200]},
-                "json": {"type": "dict", "default": {}},
-                "headers": {"type": "dict", "default": {}},
-                "contains": {"type": "str"},
-                "release": {
-                    "type": "dict",
-                    "options": {source: {"type": "str"} for source in RELEASE_SOURCES},
-                    "mutually_exclusive": [RELEASE_SOURCES],
-                    "required_one_of": [RELEASE_SOURCES],
-                },
-                "release_optional": {"type": "bool", "default": False},
-                "max_latency_ms": {"type": "float"},
-            },
-        },
+        "checks": {"type": "list", "elements": "dict", "required": True, **CHECK},
         "sites": {
             **{"type": "list", "elements": "dict", "default": []},
             "options": {

@@ -13,7 +13,32 @@ from urllib.parse import urlsplit
 from ..core.errors import ConfigError
 from ..core.redact import is_torn, redact
 from ..core.urls import refuse_plain_http
-from .checks import Check
+from .checks import RELEASE_SOURCES, Check
+
+CHECK: dict[str, Any] = {
+    "mutually_exclusive": [("body", "json_body")],
+    "options": {
+        "name": {"type": "str", "required": True},
+        "url": {"type": "str", "required": True},
+        "site": {"type": "str"},
+        "method": {"type": "str", "choices": ["GET", "HEAD", "POST"], "default": "GET"},
+        "body": {"type": "str"},
+        "json_body": {"type": "raw"},
+        "secret_headers": {"type": "dict", "default": {}, "no_log": True},
+        "status": {"type": "list", "elements": "int", "default": [200]},
+        "json": {"type": "dict", "default": {}},
+        "headers": {"type": "dict", "default": {}},
+        "contains": {"type": "str"},
+        "release": {
+            "type": "dict",
+            "options": {source: {"type": "str"} for source in RELEASE_SOURCES},
+            "mutually_exclusive": [RELEASE_SOURCES],
+            "required_one_of": [RELEASE_SOURCES],
+        },
+        "release_optional": {"type": "bool", "default": False},
+        "max_latency_ms": {"type": "float"},
+    },
+}
 
 
 def to_check(option: Mapping[str, Any], params: Mapping[str, Any]) -> Check:

@@ -166,6 +166,10 @@ class Cloudflare:
         """Return the status of the token, such as ``active``; for tokens of a user, not of an account."""
         return self._call("GET", "/user/tokens/verify", {"status": str})["status"]
 
+    def token(self) -> dict[str, Any]:
+        """Return the token's ``status`` and, where it ends, ``expires_on``; for tokens of a user, not of an account."""
+        return self._call("GET", "/user/tokens/verify", {"status": str, "expires_on?": (str, None)})
+
     def _purge(self, zone_id: str, body: dict[str, Any]) -> None:
         # A second purge does no harm, so the request is sent again when the answer is lost.
         self._call("POST", f"/zones/{zone_id}/purge_cache", ({}, None), json=body, idempotent=True)

@@ -74,6 +74,14 @@ def last_change(client: Vercel, project: Project) -> int:
     return max((item.get("updatedAt") or item.get("createdAt") or 0 for item in listed), default=0)
 
 
+def changes(client: Vercel, project: Project) -> list[dict[str, Any]]:
+    """Return each variable's name and when it was last set, in milliseconds; without a value."""
+    listed = client.call("GET", f"/v10/projects/{project['id']}/env", shape=VARIABLES, params={"decrypt": "false"})[
+        "envs"
+    ]
+    return [{"name": item["key"], "at": item.get("updatedAt") or item.get("createdAt") or 0} for item in listed]
+
+
 def read(client: Vercel, project: Project) -> list[Variable]:
     """Return the project's own variables, without those of single branches and those that an integration manages."""
     found = []

@@ -1,0 +1,114 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What somebody changed at a platform since our last record in the ledger: what, and since when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ..core.amounts import date, moment
+from .gather import Facts, value
+
+SLACK = 120.0  # seconds by which a platform's time may be after the record of our own run
+PINNED_ON = "auto-assignment of the production domains"
+
+
+@dataclass(frozen=True)
+class Drift:
+    """``since`` is in UTC; ``exact`` is False where it happened at some time after that."""
+
+    unit: str
+    kind: str
+    what: str
+    since: str | None = None
+    exact: bool = False
+
+    def text(self) -> str:
+        at = moment(self.since)
+        when = f" {'on' if self.exact else 'after'} {date(at)}" if at else ""
+        return f"{self.what}{when}"
+
+    def described(self) -> dict[str, Any]:
+        return {"unit": self.unit, "kind": self.kind, "what": self.what, "since": self.since, "exact": self.exact}
+
+
+def drift(facts: Facts) -> list[Drift]:
+    """Return every difference between what the ledger has of each unit and what its platform says."""
+    recorded = (value(facts, "ledger") or {}).get("live")
+    if not recorded:
+        return []
+    found: list[Drift] = []
+    for name, then in recorded["units"].items():
+        now = value(facts, f"unit:{name}")
+        if now is not None:
+            since = str(recorded["since"])
+            found += [*_served(name, then, now, since), *_scaled(name, then, now, since)]
+            found += [*_variables(name, then, now, since), *_pins(name, now, since)]
+    return found
+
+
+def _served(name: str, then: Mapping[str, Any], now: Mapping[str, Any], since: str) -> Iterator[Drift]:
+    live = now.get("live")
+    was = then.get("release") or then.get("id") or "nothing"
+    if live is None:
+        if then.get("id"):
+            yield Drift(name, "stopped", f"{name} was stopped: {was} is not served any more", since)
+        return
+    if live["id"] == then.get("id"):
+        return
+    moved = now.get("moved") or {}
+    serves = live.get("release") or live["id"]
+    by_us = live.get("release") is not None and live.get("release") == then.get("release")
+    if moved.get("to") == live["id"] and moved.get("type"):
+        verb = "rolled back" if moved["type"] == "rollback" else "promoted"
+        yield Drift(name, verb, f"{name} was {verb} from {was} to {serves}", moved.get("at"), exact=True)
+    elif by_us:
+        yield Drift(name, "redeployed", f"{name} was deployed again ({serves})", live.get("created_at"), exact=True)
+    else:
+        yield Drift(name, "deployed", f"{name} was moved from {was} to {serves}", live.get("created_at"), exact=True)
+
+
+def _scaled(name: str, then: Mapping[str, Any], now: Mapping[str, Any], since: str) -> Iterator[Drift]:
+    before, after = then.get("replicas"), now.get("replicas")
+    if before and after and before != after:
+        yield Drift(name, "scaled", f"{name} was scaled from {before} to {after} replicas", since)
+
+
+def _variables(name: str, then: Mapping[str, Any], now: Mapping[str, Any], since: str) -> Iterator[Drift]:
+    if isinstance(then.get("variables"), list):
+        before = {one["name"]: one.get("digest") for one in then["variables"]}
+        after = {one["name"]: one.get("digest") for one in now.get("variables") or []}
+        words = (
+            ("removed", sorted(before.keys() - after.keys())),
+            ("added", sorted(after.keys() - before.keys())),
+            ("changed", sorted(key for key in before.keys() & after.keys() if before[key] != after[key])),
+        )
+        for word, names in words:
+            if names:
+                yield Drift(name, "variables", f"{name}: {', '.join(names)} {_was(names)} {word}", since)
+        return
+    began = moment(since)
+    limit = began.timestamp() * 1000 + SLACK * 1000 if began else None
+    late = [one for one in now.get("variables") or [] if limit and (one.get("at") or 0) > limit]
+    for one in sorted(late, key=lambda item: item["at"]):
+        at = datetime.fromtimestamp(one["at"] / 1000).astimezone().isoformat(timespec="seconds")
+        yield Drift(name, "variables", f"{name}: {one['name']} was set", at, exact=True)
+
+
+def _was(names: list[str]) -> str:
+    return "was" if len(names) == 1 else "were"
+
+
+def _pins(name: str, now: Mapping[str, Any], since: str) -> Iterator[Drift]:
+    if now.get("auto_assign"):
+        yield Drift(
+            name, "auto_assign", f"{name}'s {PINNED_ON} was turned on: the next build is served unchecked", since
+        )
+    if now.get("auto_deploy"):
+        yield Drift(
+            name, "auto_deploy", f"{name}'s automatic deploys were turned on: a push is served unchecked", since
+        )

@@ -1,0 +1,164 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The storefront as the options of the pages' modules: each system with its address and its token."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from zoneinfo import ZoneInfo
+
+from ..core.errors import ConfigError
+from ..core.redact import secrets_of_url
+from ..release.spelling import suggestion
+from ..site.check_options import CHECK
+
+Spec = dict[str, dict[str, Any]]
+Params = Mapping[str, Any]
+MOST_SECONDS = 60.0
+
+
+def _text(*names: str, **more: Any) -> Spec:
+    return {name: {"type": "str", **more} for name in names}
+
+
+def _token() -> Spec:
+    return {"api_token": {"type": "str", "no_log": True}, "allow_plain_http": {"type": "bool", "default": False}}
+
+
+UNIT: Spec = {"name": {"type": "str", "required": True}, **_text("kind", "service", "root_directory")}
+FRONTEND: Spec = {**_token(), **_text("api_url", "team", "project", "url", "root_directory")}
+BACKEND: Spec = {
+    **_token(),
+    **_text("api_url", "project", "environment", "url"),
+    "platform": {"type": "str", "choices": ["railway", "render"]},
+    "token_type": {"type": "str", "choices": ["account", "project"], "default": "account"},
+    "units": {"type": "list", "elements": "dict", "default": [], "options": UNIT},
+}
+DATABASE: Spec = {
+    "url": {"type": "str", "no_log": True},
+    "direct_url": {"type": "str", "no_log": True},
+    "root_directory": {"type": "str", "default": ""},
+    "migrations": {"type": "str", "default": "prisma/migrations"},
+    "backup_max_age": {"type": "float", "default": 26.0},
+}
+REDIS: Spec = {
+    "url": {"type": "str", "no_log": True},
+    "sentinels": {"type": "list", "elements": "str", "default": []},
+    "sentinel_service": {"type": "str", "default": "mymaster"},
+    "sentinel_password": {"type": "str", "no_log": True},
+    "ca_file": {"type": "path"},
+}
+EDGE: Spec = {**_token(), **_text("api_url", "zone")}
+SENTRY: Spec = {
+    **_token(),
+    **_text("api_url", "organization", "environment"),
+    "projects": {"type": "list", "elements": "str", "default": []},
+}
+COMMAND: Spec = {
+    **_text("playbooks", "limit"),
+    "inventory": {"type": "list", "elements": "str", "default": []},
+}
+
+
+def storefront_options() -> Spec:
+    """The options; their documentation is in plugins/doc_fragments/storefront.py."""
+    systems = {
+        "frontend": FRONTEND,
+        "backend": BACKEND,
+        "database": DATABASE,
+        "redis": REDIS,
+        "edge": EDGE,
+        "sentry": SENTRY,
+        "command": COMMAND,
+    }
+    return {
+        "storefront": {"type": "str", "required": True},
+        "surfaces": {"type": "list", "elements": "str", "default": []},
+        **{name: {"type": "dict", "default": {}, "options": spec} for name, spec in systems.items()},
+        "checks": {"type": "list", "elements": "dict", "default": [], **CHECK},
+        "headers": {"type": "dict", "default": {}, "no_log": True},
+        "path": {"type": "path"},
+        "windows": {"type": "dict", "default": {}},
+        "timezone": {"type": "str", "default": "UTC"},
+        "contacts": {"type": "list", "elements": "str", "default": []},
+        "dashboards": {"type": "list", "elements": "dict", "default": []},
+        "timeout": {"type": "float", "default": 6.0},
+    }
+
+
+def secrets(params: Params) -> list[str]:
+    """Return the passwords in the URLs of the storefront."""
+    urls = [(params.get("database") or {}).get(name) for name in ("url", "direct_url")]
+    found = [secret for url in urls for secret in secrets_of_url(url)]
+    try:
+        password = urlsplit((params.get("redis") or {}).get("url") or "").password
+    except ValueError:
+        password = None
+    return [*found, *([password, unquote(password)] if password else [])]
+
+
+def refuse_unfit(params: Params) -> None:
+    """Raise ConfigError for options that no source could use."""
+    zone_of(params["timezone"])
+    if not 0 < params["timeout"] <= MOST_SECONDS:
+        raise ConfigError(
+            f"timeout is {params['timeout']:g}. Set it to more than 0 and at most {MOST_SECONDS:g} seconds.",
+            code="out_of_range",
+        )
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """Return a time zone. Raises ConfigError for a name that is none."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+        raise ConfigError(
+            f"timezone {name!r} is not known. Use an IANA name such as America/New_York.", code="bad_timezone"
+        ) from None
+
+
+def units(params: Params) -> list[Mapping[str, Any]]:
+    return list((params.get("backend") or {}).get("units") or [])
+
+
+def unit_names(params: Params) -> list[str]:
+    """Return every unit that a page can be about: the frontend and those of the backend."""
+    frontend = ["frontend"] if (params.get("frontend") or {}).get("project") else []
+    return [*frontend, *(str(unit["name"]) for unit in units(params))]
+
+
+def refuse_unknown(params: Params, wanted: Sequence[str], option: str = "unit") -> None:
+    """Raise ConfigError for a unit that the storefront does not have, with the one that was probably meant."""
+    known = unit_names(params)
+    for name in wanted:
+        if name not in known:
+            raise ConfigError(
+                f"{option} is {name!r}, and {params['storefront']} has no such unit{suggestion(name, known) or '.'} Its"
+                f" units are {', '.join(known) or 'none'}.",
+                code="unknown_unit",
+            )
+
+
+def command(params: Params, playbook: str, *options: str) -> str:
+    """Return the command that runs another playbook of ours for this storefront, from the current folder."""
+    given = params.get("command") or {}
+    book = f"{playbook}.yml"
+    words = ["ansible-playbook", _near(str(Path(given["playbooks"]) / book)) if given.get("playbooks") else book]
+    for source in given.get("inventory") or []:
+        words += ["-i", _near(source)]
+    if given.get("limit"):
+        words += ["--limit", given["limit"]]
+    return " ".join([*map(shlex.quote, words), *options])
+
+
+def _near(path: str) -> str:
+    """Return a path relative to the current folder where it is inside of it."""
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return path

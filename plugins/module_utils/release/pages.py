@@ -1,0 +1,51 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A page of several storefronts as one document, and when a page ends a run as failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+LEVELS = ("ok", "attention", "down")
+REFUSED = "refused"
+
+
+def worst(levels: Sequence[str]) -> str:
+    """Return the worst level; a storefront that was refused is as bad as one that is down."""
+    ranks = [_rank(level) for level in levels]
+    return LEVELS[max(ranks, default=0)]
+
+
+def _rank(level: str) -> int:
+    return LEVELS.index(level) if level in LEVELS else len(LEVELS) - 1
+
+
+def document(page: str, names: Sequence[str], facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return {page, level, storefronts} of what each storefront's page has found. ``facts`` are Ansible's hostvars."""
+    reports = {name: _report(facts[name]) for name in names}
+    return {
+        "page": page,
+        "level": worst([str(report.get("level")) for report in reports.values()]),
+        "storefronts": reports,
+    }
+
+
+def _report(facts: Mapping[str, Any]) -> dict[str, Any]:
+    found = facts.get("desk_report")
+    if found:
+        return dict(found)
+    why = facts.get("rollout_failure") or facts.get("release_message") or "its page could not be made"
+    return {"level": REFUSED, "error": str(why)}
+
+
+def fails(level: str, fail_on: str) -> bool:
+    """Return whether a page of this level ends the run as failed."""
+    return fail_on != "never" and _rank(level) >= LEVELS.index(fail_on)
+
+
+def window_options(checks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the options of the check of windows and freezes in the inventory's list of checks; empty without it."""
+    found = next((one for one in checks if one.get("id") in ("C19", "deploy_window")), {})
+    return dict(found.get("options") or {})
