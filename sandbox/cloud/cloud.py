@@ -65,6 +65,7 @@ class Cloud:
         self.context.save()
 
     async def stop(self) -> None:
+        await self.cloudflare.workers.runtime.close()
         await self.context.close()
 
     async def create_storefront(self, wanted: dict[str, Any]) -> Storefront:
@@ -171,7 +172,7 @@ class Cloud:
         return self.context.folder / "saves" / name / f"{label}.json"
 
     async def _open(self, front: Storefront) -> None:
-        edge = Edge(self.context, front)
+        edge = Edge(self.context, front, self.cloudflare.workers)
         hosts = {
             int(front.site.domains[0].rpartition(":")[2]): self.vercel.jobs.hosts.production(front.site),
             **{front.edge_ports[surface]: edge.host(surface) for surface in ("frontend", "backend")},

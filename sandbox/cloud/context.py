@@ -67,8 +67,9 @@ class Context:
         self.units = Units(self.folder, Path(config["node_bin"]), self.client, lambda: self.delays.settle)
         self.exchanges = Exchanges(self.folder, contracts())
         self.storefronts: dict[str, Storefront] = {}
-        self._tasks: dict[str, set[asyncio.Task[None]]] = {}
         self._saved = self.folder / "state.json"
+        self.workers: dict[str, dict[str, Any]] = self.saved().get("workers", {})  # the account's scripts at Cloudflare
+        self._tasks: dict[str, set[asyncio.Task[None]]] = {}
         self.team: str = self.saved().get("team") or identifier("team_")
 
     def saved(self) -> dict[str, Any]:
@@ -76,7 +77,8 @@ class Context:
         return read(self._saved) or {}
 
     def save(self) -> None:
-        write(self._saved, {"team": self.team, "storefronts": self.storefronts}, compact=True)
+        saved = {"team": self.team, "workers": self.workers, "storefronts": self.storefronts}
+        write(self._saved, saved, compact=True)
 
     def spawn(self, storefront: str, job: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a storefront's job in the background; it ends with the storefront."""

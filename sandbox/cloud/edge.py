@@ -10,7 +10,7 @@ import secrets
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 from starlette.requests import Request
@@ -24,6 +24,16 @@ from .state import Storefront
 EDGE_TTL = 4 * 3600  # seconds; as a rule "cache everything" with an edge TTL, which overrides the origin's max-age
 
 
+class Workers(Protocol):
+    """What stands before the cache: scripts on the zone's routes."""
+
+    def __call__(self, front: Storefront, request: Request) -> str | None:
+        """Return the script to which a route leads a request; None where there is none."""
+
+    async def answer(self, name: str, request: Request) -> Response:
+        """Return what a script answers."""
+
+
 @dataclass
 class CachedAnswer:
     response: Response
@@ -34,8 +44,8 @@ class CachedAnswer:
 class Edge:
     """The public hosts of one storefront. Pages of the frontend are cached, HTML too; the API is not."""
 
-    def __init__(self, context: Context, front: Storefront) -> None:
-        self.context, self.front = context, front
+    def __init__(self, context: Context, front: Storefront, workers: Workers | None = None) -> None:
+        self.context, self.front, self.workers = context, front, workers
         self.cache: dict[tuple[str, str], CachedAnswer] = {}  # by host and path with query
         self.purges = 0
         # time, host, cache status, bytes: what analytics reports
@@ -49,7 +59,7 @@ class Edge:
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             request = Request(scope, receive)
-            response = await self._fault(surface, request) or await self._answer(surface, request)
+            response = await self._fault(surface, request) or await self._worked(surface, request)
             host, status = f"127.0.0.1:{self.front.edge_ports[surface]}", response.headers["cf-cache-status"].lower()
             self.seen.append((time.time(), host, status, int(response.headers.get("content-length", 0))))
             await response(scope, receive, send)
@@ -61,7 +71,14 @@ class Edge:
         self.purges += 1
         self.cache = {key: entry for key, entry in self.cache.items() if not _matches(what, *key, entry)}
 
-    async def _answer(self, surface: str, request: Request) -> Response:
+    async def _worked(self, surface: str, request: Request) -> Response:
+        script = self.workers(self.front, request) if self.workers else None
+        if self.workers is None or script is None:
+            return await self.serve(surface, request)
+        return self._stamp(await self.workers.answer(script, request), "DYNAMIC")
+
+    async def serve(self, surface: str, request: Request) -> Response:
+        """Answer from the cache or the origin, as behind every Worker."""
         host = f"127.0.0.1:{self.front.edge_ports[surface]}"
         path = request.scope["raw_path"].decode() + (f"?{request.url.query}" if request.url.query else "")
         cacheable = surface == "frontend" and request.method in ("GET", "HEAD")

@@ -131,7 +131,10 @@ OPERATIONS = {
         for verb in (*PLAIN, *UPLOADS, "list", "upload")
         for what in ("lease", "ledger", "backup", "other", *PARTS)
     },
-    "cloudflare": {"purge", "list_zones", "zone", "setting", "update_setting", "verify_token", "analytics"},
+    "cloudflare": {
+        *("purge", "list_zones", "zone", "setting", "update_setting", "verify_token", "analytics"),
+        *("upload_worker", "worker_settings", "list_routes", "create_route", "delete_route"),
+    },
     "github": {
         *(
             "repository",
@@ -162,7 +165,7 @@ READS = {
     "vercel": {"get", "list", "promote_aliases", "project", "domains", "aliases", "list_env"},
     "railway": {"project", "environment", "service", "serviceInstance", "deployments", "deployment", "variables"},
     "render": {"list_services", "service", "deploys", "deploy", "instances", "list_env", "get_env"},
-    "cloudflare": {"zone", "list_zones", "setting"},
+    "cloudflare": {"zone", "list_zones", "setting", "list_routes"},
     "github": {
         *("combined_status", "commit_statuses", "check_runs", "pulls_of_commit", "pull_reviews"),
         *("list_deployments", "deployment", "deployment_statuses"),

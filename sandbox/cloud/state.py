@@ -144,6 +144,7 @@ class Storefront:
     edge_ports: dict[str, int]
     created: int
     development_mode: str = "off"
+    routes: list[dict[str, Any]] = field(default_factory=list)  # to Workers, in the API's shape
     backend: str = "railway"
     # changes to the environment at Railway that nobody has committed yet
     staged: dict[str, Any] = field(default_factory=dict)

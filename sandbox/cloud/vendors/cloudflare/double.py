@@ -1,13 +1,12 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Cloudflare's API: zones, purge, development mode, analytics."""
+"""Cloudflare's API: zones, purge, development mode, analytics, Workers."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,17 +20,11 @@ from ...faults import effect
 from ...state import Storefront
 from ...vendor import Refusal, Vendor, json_body
 from .analytics import execute
+from .answers import ACCOUNT, envelope, time
+from .workers import Workers
 
 PURGES = ("purge_everything", "files", "tags", "hosts", "prefixes")
 PURGE_LIMIT = 100  # of files, tags, hosts or prefixes in one request
-
-
-def _envelope(result: Any, errors: list[dict[str, Any]] | None = None, **more: Any) -> dict[str, Any]:
-    return {"success": not errors, "errors": errors or [], "messages": [], "result": result, **more}
-
-
-def _time(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 class Cloudflare(Vendor):
@@ -40,6 +33,7 @@ class Cloudflare(Vendor):
     def __init__(self, context: Context, edges: Mapping[str, Edge]) -> None:
         super().__init__(context)
         self.edges = edges  # by storefront
+        self.workers = Workers(self, context, edges, self._front)
 
     def app(self) -> Router:
         zone = "/zones/{zone}"
@@ -51,6 +45,7 @@ class Cloudflare(Vendor):
             self.route("GET", f"{zone}/settings/development_mode", "setting", self.setting),
             self.route("PATCH", f"{zone}/settings/development_mode", "update_setting", self.update_setting),
             self.route("POST", "/graphql", "analytics", self.analytics),
+            *self.workers.routes(),
         ]
         return Router([Mount("/client/v4", routes=routes)])
 
@@ -58,7 +53,7 @@ class Cloudflare(Vendor):
         number = (
             int(code) if code.isdigit() else {"rate_limited": 10429, "internal_server_error": 10500}.get(code, 10400)
         )
-        return Refusal(status, _envelope(None, [{"code": number, "message": message}]))
+        return Refusal(status, envelope(None, [{"code": number, "message": message}]))
 
     def authorize(self, request: Request) -> None:
         if not request.headers.get("authorization", "").startswith("Bearer "):
@@ -76,7 +71,7 @@ class Cloudflare(Vendor):
 
     async def verify_token(self, request: Request) -> Response:
         token = hashlib.sha256(self.bearer(request).encode()).hexdigest()[:32]
-        return JSONResponse(_envelope({"id": token, "status": "active"}))
+        return JSONResponse(envelope({"id": token, "status": "active"}))
 
     async def list_zones(self, request: Request) -> Response:
         name = request.query_params.get("name")
@@ -92,10 +87,10 @@ class Cloudflare(Vendor):
             "total_count": len(found),
             "total_pages": max(1, -(-len(found) // size)),
         }
-        return JSONResponse(_envelope(zones, result_info=info))
+        return JSONResponse(envelope(zones, result_info=info))
 
     async def zone(self, request: Request) -> Response:
-        return JSONResponse(_envelope(self._zone(self._front(request))))
+        return JSONResponse(envelope(self._zone(self._front(request))))
 
     async def purge(self, request: Request) -> Response:
         front, body = self._front(request), await json_body(request, self)
@@ -115,7 +110,7 @@ class Cloudflare(Vendor):
         for item in body[kind] if kind in ("files", "prefixes") else ():
             self._check(kind, item["url"] if isinstance(item, dict) else item, edge.hosts())
         edge.purge(body)
-        return JSONResponse(_envelope({"id": front.zone}))
+        return JSONResponse(envelope({"id": front.zone}))
 
     def _check(self, kind: str, item: str, hosts: set[str]) -> None:
         parts = urlsplit(item if kind == "files" else f"//{item}")
@@ -129,7 +124,7 @@ class Cloudflare(Vendor):
             raise self.refusal(400, "1016", f"Invalid {kind[:-1]} {item}: its host is not in this zone")
 
     async def setting(self, request: Request) -> Response:
-        return JSONResponse(_envelope(self._development_mode(self._front(request))))
+        return JSONResponse(envelope(self._development_mode(self._front(request))))
 
     async def update_setting(self, request: Request) -> Response:
         front, body = self._front(request), await json_body(request, self)
@@ -137,7 +132,7 @@ class Cloudflare(Vendor):
             raise self.refusal(400, "1007", "Invalid value for zone setting development_mode")
         front.development_mode = body["value"]
         self.context.save()
-        return JSONResponse(_envelope(self._development_mode(front)))
+        return JSONResponse(envelope(self._development_mode(front)))
 
     def writes(self, request: Request, operation: str) -> bool:
         return super().writes(request, operation) and operation != "analytics"
@@ -165,9 +160,9 @@ class Cloudflare(Vendor):
         }
 
     def _zone(self, front: Storefront) -> dict[str, Any]:
-        account = {"id": hashlib.sha256(b"account").hexdigest()[:32], "name": "Sandbox"}
+        account = {"id": ACCOUNT, "name": "Sandbox"}
         nothing = dict.fromkeys(("original_name_servers", "original_registrar", "original_dnshost"))
-        times = dict.fromkeys(("created_on", "modified_on", "activated_on"), _time(front.created))
+        times = dict.fromkeys(("created_on", "modified_on", "activated_on"), time(front.created))
         return {
             **{"id": front.zone, "name": f"{front.name}.example", "status": "active", "paused": False, "type": "full"},
             **{"development_mode": 3 * 3600 if front.development_mode == "on" else 0, "account": account},
