@@ -17,6 +17,7 @@ from ..module_utils.release import (
     database_outlook,
     database_policy,
     evidence,
+    maintenance,
     migrations,
     notices,
     options,
@@ -30,6 +31,7 @@ from ..module_utils.release import (
     target,
     units,
 )
+from ..module_utils.release.operator_pass import operator_pass
 from ..module_utils.release.results import failure_message
 
 
@@ -116,6 +118,15 @@ def deploy_phases(deploy: Mapping[str, Any]) -> list[str]:
     return phases.of_deploy(phases.Deploy(**deploy))
 
 
+def maintenance_message(record: Mapping[str, Any], state: str, **seen: Any) -> str:
+    tell = maintenance.started_message if state == maintenance.ON else maintenance.ended_message
+    return tell(record, **seen)
+
+
+def maintenance_problems(state: str, **seen: Any) -> list[str]:
+    return maintenance.problems(state, **seen)
+
+
 def preflight_message(seen: Mapping[str, Any]) -> str:
     return outlook.message(outlook.Outlook(**seen))
 
@@ -185,12 +196,18 @@ class FilterModule:
             "unit_put_back": units.put_back,
             "units_offered": units.offered,
             "units_released": units.released,
+            "units_with_variable": units.with_variable,
             "units_snapshot": units.snapshot,
             "backup_lines": backup_listing.lines,
             "database_outlook": decide_database_outlook,
             "database_policy": decide_database_policy,
             "database_problems": database_problems,
             "deploy_phases": deploy_phases,
+            "maintenance_message": maintenance_message,
+            "maintenance_problems": maintenance_problems,
+            "maintenance_state": maintenance.state_of,
+            "maintenance_status": maintenance.status_lines,
+            "operator_pass": operator_pass,
             "earlier_incompatible": settling.earlier_incompatible,
             "error_kinds": outcome.error_kinds,
             "failed_task": outcome.failure,

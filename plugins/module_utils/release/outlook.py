@@ -43,6 +43,7 @@ def changes(seen: Outlook) -> list[str]:
         "database.backup": "back up the database",
         "database.prove": "restore that backup for a proof",
         "database.rehearse": f"rehearse {count} on a copy",
+        "edge.hold": "close the shop at the edge meanwhile",
         "backend.hold": "hold the shop in maintenance meanwhile",
         "database.migrate": f"apply {count}: {names}" if names else "",
         "backend.release": f"release {', '.join(seen.units)}: {_step(seen.backend_live, seen.release)}",

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Deploy:
     """The facts that decide on the phases. ``idle`` are phases with nothing to do; ``held`` is whether an
-    unfinished deploy left the shop in maintenance.
+    unfinished deploy left the shop in maintenance, ``edge`` whether the edge can hold it, and ``maintained`` whether
+    maintenance.yml holds it, which alone ends that.
     """
 
     surfaces: Sequence[str]
@@ -20,9 +21,21 @@ class Deploy:
     maintenance: bool = False
     held: bool = False
     builds_first: bool = False
+    edge: bool = False
+    maintained: bool = False
 
     def moves(self, surface: str) -> bool:
         return surface in self.surfaces
+
+    @property
+    def holds(self) -> bool:
+        """Whether this deploy itself begins a maintenance."""
+        return self.maintenance and self.moves("backend") and not self.maintained
+
+    @property
+    def opens(self) -> bool:
+        """Whether this deploy ends a maintenance, its own or that of an unfinished one."""
+        return (self.maintenance or self.held) and self.moves("backend") and not self.maintained
 
 
 # Each phase is a role and its verb. A deploy takes the phases in this order; the condition decides whether it takes
@@ -32,11 +45,13 @@ ORDER: dict[str, Callable[[Deploy], bool]] = {
     "database.backup": lambda deploy: deploy.moves("database"),
     "database.prove": lambda deploy: deploy.moves("database"),
     "database.rehearse": lambda deploy: deploy.moves("database"),
-    "backend.hold": lambda deploy: deploy.maintenance and deploy.moves("backend"),
+    "edge.hold": lambda deploy: deploy.holds and deploy.edge,
+    "backend.hold": lambda deploy: deploy.holds,
     "database.migrate": lambda deploy: deploy.moves("database"),
     "backend.release": lambda deploy: deploy.moves("backend"),
     "database.verify": lambda deploy: deploy.moves("database"),
-    "backend.unhold": lambda deploy: (deploy.maintenance or deploy.held) and deploy.moves("backend"),
+    "backend.unhold": lambda deploy: deploy.opens,
+    "edge.unhold": lambda deploy: deploy.opens and deploy.edge,
     "verify.backend": lambda deploy: deploy.moves("backend"),
     "frontend.stage": lambda deploy: deploy.moves("frontend"),
     "verify.staged": lambda deploy: deploy.moves("frontend"),
@@ -58,11 +73,13 @@ def of_migration(idle: Sequence[str]) -> list[str]:
     return [phase for phase in MIGRATION if phase not in idle]
 
 
-def of_restore(surfaces: Sequence[str], *, undo: bool, swap: str, already: bool) -> list[str]:
+def of_restore(
+    surfaces: Sequence[str], *, undo: bool, swap: str, already: bool, edge: bool = False
+) -> list[str]:
     """Return the phases of restore.yml, in order. ``already`` is whether the wanted database is live already.
 
     With a ``swap`` by another address, no unit has to stop: the old database becomes read-only, and partly updated
-    units are completed.
+    units are completed. ``edge`` is whether the edge can hold the shop and nobody holds it yet.
     """
     if already:
         wanted = ["database.swap"] if swap == "url" else []
@@ -70,4 +87,7 @@ def of_restore(surfaces: Sequence[str], *, undo: bool, swap: str, already: bool)
         wanted = [] if undo else ["database.safety", "database.stage"]
         wanted += ["backend.stop"] if swap == "rename" else []
         wanted += ["database.swap"]
-    return [phase for phase in wanted if phase.partition(".")[0] in surfaces]
+    phases = [phase for phase in wanted if phase.partition(".")[0] in surfaces]
+    if edge and "backend.stop" in phases:  # visitors see the page of the maintenance instead of errors
+        phases.insert(phases.index("backend.stop"), "edge.hold")
+    return phases

@@ -66,6 +66,15 @@ def snapshot(infos: Sequence[Mapping[str, Any]], platform: str) -> dict[str, Sta
     }
 
 
+def with_variable(snapshot: Mapping[str, State], name: str) -> list[str]:
+    """Return the units that have a variable."""
+    return [
+        unit
+        for unit, state in snapshot.items()
+        if any(variable["name"] == name for variable in state.get("variables") or [])
+    ]
+
+
 def released(results: Sequence[Mapping[str, Any]], platform: str) -> dict[str, State]:
     """Return the state of each released unit."""
     return {

@@ -1,0 +1,123 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""maintenance.yml: closed at the edge while customers ask, opened again, and nothing is lost between."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from sandbox import customer
+
+KEY = "a-key-of-operators-with-32-letters"
+EDGE = {"edge_maintenance_key": KEY}
+
+
+def routes(shop: Any) -> list[dict[str, Any]]:
+    cloud, tokens = shop.sandbox.state["cloud"], shop.sandbox.state["tokens"]
+    url = f"{cloud['cloudflare_url']}/zones/{shop.at['cloudflare']['zone']}/workers/routes"
+    headers = {"Authorization": f"Bearer {tokens['cloudflare']}"}
+    return requests.get(url, headers=headers, timeout=10).json()["result"]
+
+
+def statuses(shop: Any, path: str = "/api/products") -> tuple[int, int]:
+    page = requests.get(shop.at["frontend_url"] + "/products", timeout=10)
+    return page.status_code, requests.get(shop.at["backend_url"] + path, timeout=10).status_code
+
+
+def workers(shop: Any) -> list[str]:
+    return [name for name in shop.running_units() if "worker" in name]
+
+
+class Buyers:
+    """A customer who buys without a pause, and counts what came of it."""
+
+    def __init__(self, shop: Any) -> None:
+        self.shop, self.orders, self.refused, self.broken = shop, list[int](), 0, list[str]()
+
+    @contextmanager
+    def buying(self) -> Iterator[Buyers]:
+        stop = threading.Event()
+        thread = threading.Thread(target=self._buy, args=(stop,))
+        thread.start()
+        try:
+            yield self
+        finally:
+            stop.set()
+            thread.join()
+
+    def _buy(self, stop: threading.Event) -> None:
+        while not stop.wait(0.05):
+            try:
+                self.orders.append(customer.buy(self.shop.at))
+            except RuntimeError as error:
+                if "answered 503" in str(error) and "maintenance" in str(error):
+                    self.refused += 1
+                else:
+                    self.broken.append(str(error))
+            except requests.RequestException as error:
+                self.broken.append(type(error).__name__)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_customers_are_held_and_no_purchase_is_lost(shop: Any, killed: bool, tmp_path: Path) -> None:
+    """The second time the run is killed once the edge is closed, and off undoes what it did."""
+    before, orders = routes(shop), shop.rows()["Order"]
+    pass_path = tmp_path / "pass"
+    at = [{"task": "Record whether the edge holds the shop", "signal": signal.SIGKILL}] if killed else []
+    with Buyers(shop).buying() as buyers:
+        closed = shop.play(
+            "maintenance.yml", at=at, **EDGE, maintenance_state=True, maintenance_minutes=20,
+            edge_maintenance_let_through=["/api/products"], maintenance_pass_path=str(pass_path),
+        )  # fmt: skip
+        if not killed:
+            assert closed.rc == 0, closed.stdout
+            assert statuses(shop) == (503, 200), "what must pass passes"
+            assert statuses(shop, "/api/cart")[1] == 503
+            assert workers(shop) == []
+            assert closed.report["outcome"] == "closed"
+            assert "IN MAINTENANCE by a Worker at Cloudflare's edge" in closed.report["message"]
+            header = {"X-Storefront-Operator": pass_path.read_text().strip()}
+            assert requests.get(shop.at["frontend_url"] + "/", headers=header, timeout=10).status_code == 200
+            assert pass_path.stat().st_mode & 0o777 == 0o600
+            assert KEY not in closed.stdout + json.dumps(closed.tasks)
+
+            again = shop.play(
+                "maintenance.yml", **EDGE, maintenance_state="on", maintenance_minutes=20,
+                edge_maintenance_let_through=["/api/products"],
+            )  # fmt: skip
+            assert again.rc == 0, again.stdout
+            assert "already" in again.report["message"]
+            status = shop.play("maintenance.yml", **EDGE, maintenance_state="status")
+            assert status.rc == 0, status.stdout
+            assert "IN MAINTENANCE since" in status.text
+            assert ": maintenance" in status.text
+        else:
+            assert closed.rc != 0
+            assert routes(shop) != before
+            shop.age_the_lease()
+        opened = shop.play("maintenance.yml", **EDGE, maintenance_state="off")
+        assert opened.rc == 0, opened.stdout
+        bought = len(buyers.orders)
+        give_up = time.monotonic() + 30
+        while len(buyers.orders) <= bought:
+            assert time.monotonic() < give_up, "customers buy again"
+            time.sleep(0.1)
+    assert buyers.broken == []
+    assert buyers.refused > 0
+    assert shop.rows()["Order"] == orders + len(buyers.orders)
+    assert routes(shop) == before
+    assert workers(shop)
+    assert "maintenance.json" not in shop.objects()
+    assert opened.report["outcome"] == "open"
+    assert "Started again: worker" in opened.report["message"] or killed

@@ -1,0 +1,177 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Maintenance of a shop: what was asked for, which way holds it, the record of it in the store, and what to report."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from ..core.errors import ConfigError
+from ..store import documents
+from ..store.base import Store
+
+KEY = "maintenance.json"
+LONGEST = 7 * 24 * 60  # minutes
+ON, OFF, STATUS = "on", "off", "status"
+WORDS = {"on": ON, "true": ON, "yes": ON, "off": OFF, "false": OFF, "no": OFF, "status": STATUS}
+WAYS = {
+    "edge": "by a Worker at Cloudflare's edge",
+    "platform": "by the platform's own maintenance mode",
+    "variable": "by the variable MAINTENANCE_MODE of the API",
+}
+SHAPE: dict[str, Any] = {
+    "version": documents.count,
+    "since": documents.time,
+    "by": str,
+    "way": str,
+    "units": [str],
+    "had_variable": [str],
+    "expected_at": documents.time,
+    "opens_at": (documents.time, None),
+    "reason": (str, None),
+}
+Record = dict[str, Any]
+
+
+def state_of(given: Any) -> str:
+    """Return on, off or status; YAML makes booleans of the first two. Raises ValueError."""
+    word = WORDS.get(str(given).strip().lower())
+    if word is None:
+        raise ValueError(f"maintenance_state is {given!r}. Set it to on, off or status.")
+    return word
+
+
+def way(*, edge: bool, platform: str) -> str:
+    """Return the first way there is. ``edge`` is whether the edge is set up for it."""
+    if edge:
+        return "edge"
+    return "platform" if platform == "render" else "variable"
+
+
+def problems(
+    state: str,
+    journal: Mapping[str, Any],
+    *,
+    chosen: str,
+    until: str,
+    surfaces: Sequence[str],
+    minutes: Any = 30,
+    now: float | None = None,
+) -> list[str]:
+    """Return what blocks a switch. ``journal`` is that of an unfinished run, ``now`` is in seconds since 1970."""
+    if state == OFF and journal.get("held"):
+        release = journal.get("release") or "a release"
+        return [
+            f"The unfinished deploy of {release} holds the shop, and ends that when it is settled: deploy again, or run"
+            " rollback.yml"
+        ]
+    if state != ON:
+        return []
+    found = []
+    if chosen != "edge" and "backend" not in surfaces:
+        found.append(
+            "Neither the edge nor the backend can hold the shop: set edge_zone and edge_maintenance_key, or add backend"
+            " to surfaces"
+        )
+    if until and chosen != "edge":
+        found.append(
+            f"maintenance_until is set, but the shop would be held {WAYS[chosen]}, which does not end by itself. Set"
+            " edge_zone and edge_maintenance_key, or leave maintenance_until out"
+        )
+    if until and (wrong := _wrong_time(until, time.time() if now is None else now)):
+        found.append(f"maintenance_until is {until}, which {wrong}. Write it as 2026-01-31T04:00:00Z, within a week")
+    if not str(minutes).isdigit() or not 1 <= int(minutes) <= LONGEST:
+        found.append(f"maintenance_minutes is {minutes}. Set it to 1 to {LONGEST}")
+    return found
+
+
+def _wrong_time(text: str, now: float) -> str:
+    try:
+        at = datetime.fromisoformat(str(text))
+    except ValueError:
+        return "is not a time"
+    if at.tzinfo is None:
+        return "has no zone"
+    return "" if now < at.timestamp() <= now + LONGEST * 60 else "is over or more than a week ahead"
+
+
+def read(store: Store) -> tuple[Record, str] | None:
+    """Return the record and its etag; None where the shop is not in maintenance. Raises ConfigError."""
+    found = store.get(KEY)
+    if found is None:
+        return None
+    try:
+        return documents.parse(found[0], SHAPE), found[1]
+    except ValueError as error:
+        raise ConfigError(
+            f"{KEY} in {store.describe()} is not a record of a maintenance: {error}. Remove it once the shop is open."
+        ) from None
+
+
+def write(store: Store, record: Record, etag: str | None) -> None:
+    """Write the record. Raises Conflict where somebody else has written it meanwhile."""
+    data = json.dumps(record, sort_keys=True).encode()
+    if etag is None:
+        store.put_if_absent(KEY, data)
+    else:
+        store.put_if_match(KEY, data, etag)
+
+
+def started_message(record: Mapping[str, Any], *, way: str, changed: bool, stopped: Sequence[str]) -> str:
+    """Return what ``on`` reports."""
+    if not changed:
+        return (
+            f"IN MAINTENANCE already, since {record['since']}, {WAYS[way]}: nothing was changed. The shop is expected"
+            f" back at {record['expected_at']}."
+        )
+    ends = (
+        f"It opens by itself at {record['opens_at']}; then run maintenance.yml -e maintenance_state=off, which also"
+        " starts what is stopped."
+        if record.get("opens_at")
+        else "maintenance.yml -e maintenance_state=off opens it."
+    )
+    units = f" Stopped: {', '.join(stopped)}." if stopped else ""
+    return f"IN MAINTENANCE {WAYS[way]}, expected back at {record['expected_at']}.{units} {ends}"
+
+
+def ended_message(record: Mapping[str, Any], *, changed: bool, not_back: Sequence[Mapping[str, str]]) -> str:
+    """Return what ``off`` reports."""
+    if not_back:
+        parts = "; ".join(f"{part['what']}: {part['why']}" for part in not_back)
+        return f"STILL IN MAINTENANCE in part. {parts} Run it again: it continues from here."
+    if not changed:
+        return "OPEN. The shop was not in maintenance: nothing was changed."
+    units = record.get("units") or []
+    started = f" Started again: {', '.join(units)}." if units else ""
+    since = f" It was in maintenance since {record['since']}." if record.get("since") else ""
+    return f"OPEN.{since}{started}"
+
+
+def status_lines(record: Mapping[str, Any], edge: Mapping[str, Any], journal: Mapping[str, Any]) -> list[str]:
+    """Return the lines of ``status``. ``edge`` is the result of cf_maintenance, empty where the edge is not set up."""
+    lines = []
+    if record:
+        why = f", since {record['reason']}" if record.get("reason") else ""
+        lines.append(f"IN MAINTENANCE since {record['since']} by {record['by']}, {WAYS[record['way']]}{why}.")
+        lines.append(f"Expected back at {record['expected_at']}.")
+        if record["units"]:
+            lines.append(f"Stopped: {', '.join(record['units'])}.")
+    elif journal.get("held"):
+        lines.append(f"IN MAINTENANCE: held by the unfinished deploy of {journal.get('release') or 'a release'}.")
+    else:
+        lines.append("OPEN: no maintenance is recorded.")
+    state = edge.get("maintenance") or {}
+    if state.get("ended_by_itself"):
+        lines.append(f"The edge has opened the shop by itself at {state['opens_at']}. Run it with off to clean up.")
+    elif state.get("on") and not record and not journal.get("held"):
+        lines.append("The edge holds the shop without a record: somebody switched it on elsewhere, or a run was killed.")
+    lines += [f"{url}: {shown}" for url, shown in (edge.get("public") or {}).items()]
+    lines += [f"Not covered: {what}" for what in edge.get("not_covered") or []]
+    if edge.get("msg") and not state:
+        lines.append(f"The edge could not be asked: {edge['msg']}")
+    return lines
