@@ -16,7 +16,7 @@ help: ## list these commands
 
 setup: .venv/ready ## create .venv with everything that the other targets need
 
-.venv/ready: requirements.txt requirements-dev.txt setup.sh tests/node/package-lock.json
+.venv/ready: requirements.txt requirements-dev.txt requirements-dev.lock setup.sh tests/node/package-lock.json
 	@PYTHON=$(PYTHON) bash setup.sh
 
 demo: setup ## deploy v1.0.0 and v1.1.0 to the sandbox, then a broken v1.2.0 that is rolled back (KEEP=1 leaves it up, BACKEND=render uses Render)
@@ -53,8 +53,11 @@ docs: variables ## build the documentation of modules, roles and filters into do
 variables: setup ## write docs/inventory.md and the playbooks' argument specs from the roles'
 	@$(BIN)/python docs/variables.py
 
+lock: setup ## write the lock files from requirements.txt, requirements-dev.txt and the sandbox's packages
+	@bash tests/lock.sh
+
 clean: ## stop the sandboxes, delete everything that was built or installed
 	@if [ -x $(BIN)/python ]; then for name in $$(ls .sandbox 2>/dev/null | grep -v '^cache$$'); do $(BIN)/python -m sandbox clean --name $$name || true; done; fi
 	rm -rf .venv .sandbox .cache .pytest_cache .mypy_cache .ruff_cache .ansible docs/build
 
-.PHONY: help setup demo test test-unit lint sanity matrix bench docs variables clean
+.PHONY: help setup demo test test-unit lint sanity matrix bench docs variables lock clean

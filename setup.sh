@@ -20,14 +20,13 @@ command -v "$python" >/dev/null || missing "$python" "$install python3"
 
 echo "Setting up .venv (Python packages) ..."
 [ -x .venv/bin/python ] || "$python" -m venv .venv
-.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 
 # PostgreSQL, Redis and Node are the machine's own where found, else they come as Python packages.
-wheels=$(.venv/bin/python -m sandbox tools --missing)
-if [ -n "$wheels" ]; then
-  echo "Adding what this machine lacks: $(echo $wheels) ..."
-  .venv/bin/pip install --quiet --disable-pip-version-check $wheels
-fi
+for lock in $(.venv/bin/python -m sandbox tools --missing); do
+  echo "Adding what this machine lacks: $(basename "$lock" .lock) ..."
+  .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
+done
 
 # The tests of a connection pooler need PgBouncer, which no Python package has: Debian's is unpacked here and not installed. Without it they are skipped.
 unpack_pgbouncer() (

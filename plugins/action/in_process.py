@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible import constants
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.executor import module_common
 from ansible.module_utils import basic
 from ansible.module_utils.common import json as module_json
@@ -42,6 +42,9 @@ SWITCH = "runbook_in_process"
 PROFILE = "legacy"  # how ansible-core 2.19 and later encode what an ordinary module receives and returns
 SINCE_2_19 = hasattr(module_common, "_BuiltModule")
 FRAME = re.compile(r'File "[^"\n]*?(?P<file>[^/"\n]+)", line (?P<line>\d+), in (?P<function>\S+)')
+LOCALLY = (
+    "The modules of this collection run on the controller: add -c local, or set ansible_connection: local for the host."
+)
 RAISED = re.compile(r"^(?P<name>[A-Za-z_][\w.]*)(?::|$)")
 
 
@@ -55,7 +58,10 @@ class ActionModule(Normal):
         self._in_process = reason is None
         if reason:
             Display().vv(f"{self._runs} runs as an ordinary module: {reason}", host=self._host)
-        return with_a_reason(self._runs, super().run(tmp, task_vars))
+        try:
+            return with_a_reason(self._runs, super().run(tmp, task_vars))
+        except AnsibleConnectionFailure as error:
+            raise AnsibleConnectionFailure(f"{str(error).rstrip('. ')}. {LOCALLY}") from None
 
     @property
     def _runs(self) -> str:

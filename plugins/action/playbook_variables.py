@@ -5,8 +5,8 @@
 playbooks alone.
 
 Its options are ``playbook``, the name; ``surfaces``, which the run moves whatever the inventory has; and ``only``,
-which it can move at most. It returns ``problems``, each with its remedy; ``units``, the backend's with every key; and
-``paths``, each absolute. It only reads, in check mode too, and never fails because of what it finds, so that the
+which it can move at most. It returns ``problems``, each with its remedy; ``units``, the backend's with every key;
+``paths``, each absolute; and ``folder``, where paths inside the checklist's options start. It only reads, in check mode too, and never fails because of what it finds, so that the
 playbook can refuse all problems at once.
 """
 
@@ -53,20 +53,15 @@ class ActionModule(ActionBase):
             read=set(referred(variables)),
             commanded=commanded,
         )
-        inventory = variables.get("inventory_dir")
-        found = paths.resolved(
-            entries,
-            values,
-            inventory=to_text(inventory) if inventory else "",
-            here=str(Path.cwd()),
-            commanded=commanded,
-        )
+        inventory_folder, here = to_text(variables.get("inventory_dir") or ""), str(Path.cwd())
+        found = paths.resolved(entries, values, inventory=inventory_folder, here=here, commanded=commanded)
         unread = options.unread(given)
         result |= {
             "changed": False,
             "problems": options.wrong(entries, given),
             "units": options.units(entries, values),
             "paths": found,
+            "folder": paths.start(inventory_folder, here, {"preflight_checks", "preflight_systems"} & commanded),
         }
         if unread:
             result["warnings"] = [

@@ -90,6 +90,11 @@ options:
     description:
       - The shop's checkout on the controller, with the commit in it.
     type: path
+  folder:
+    description:
+      - Folder at which relative paths inside O(checks) and O(systems) start, such as that of a calendar. By default, it is the
+        folder in which the module runs.
+    type: path
   waive:
     description:
       - Checks that are waived for this run, by O(started_by). It needs O(waive_reason).
@@ -267,6 +272,7 @@ def argument_spec() -> dict[str, Any]:
         "point": {"type": "str", "choices": list(POINTS), "default": "gate"},
         **{name: {"type": "str"} for name in ("release", "commit", "live_commit", "waive_reason")},
         "path": {"type": "path"},
+        "folder": {"type": "path"},
         "waive": {"type": "list", "elements": "str", "default": []},
         "timezone": {"type": "str", "default": "UTC"},
         "timeout": {"type": "float", "default": 60.0},
@@ -296,7 +302,7 @@ def plan(params: dict[str, Any], client: None) -> Plan:
         name: params[name]
         for name in ("systems", "point", "timezone", "waive", "emergency_approvers", "timeout", "stop")
     }
-    words: dict[str, Any] = {name: params[name] or "" for name in ("waive_reason", "emergency")}
+    words: dict[str, Any] = {name: params[name] or "" for name in ("waive_reason", "emergency", "folder")}
     wanted = Wanted(context_of(params), entries=params["checks"], **shared, **words)
     return Plan({}, {}, result=run_checks(CHECKS, wanted, validated, only=chosen))
 

@@ -42,6 +42,7 @@ class Wanted:
     emergency_approvers: Sequence[str] = ()
     timeout: float = 60.0
     stop: bool = True
+    folder: str = ""
 
 
 def context_of(params: Mapping[str, Any]) -> Context:
@@ -114,7 +115,9 @@ def _settings(checks: Sequence[Check], wanted: Wanted, validate: Validate) -> di
             f"timezone {wanted.timezone!r} is not known. Use an IANA name such as America/New_York.",
             code="bad_timezone",
         ) from None
-    settings, problems = Reader(checks, wanted.systems, wanted.context, zone, validate).read(wanted.entries)
+    settings, problems = Reader(checks, wanted.systems, wanted.context, zone, validate, wanted.folder).read(
+        wanted.entries
+    )
     waived, unknown = named(checks, wanted.waive)
     problems += [f"waive: {one}" for one in unknown]
     if wanted.waive and not wanted.waive_reason.strip():

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
+from pathlib import Path
 from typing import Any
 
 from .check import Check, Context, Options, Spec
@@ -51,7 +52,7 @@ class Setting:
 @dataclass(frozen=True)
 class Reader:
     """Reads the inventory's list. ``systems`` are connections that several checks share; a waiver's date is
-    a day in ``zone``.
+    a day in ``zone``; relative paths start at ``folder``.
     """
 
     checks: Sequence[Check]
@@ -59,6 +60,7 @@ class Reader:
     context: Context
     zone: tzinfo
     validate: Validate
+    folder: str = ""
 
     def read(self, entries: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Setting], list[str]]:
         """Return the setting of each check by its id, and everything that is wrong."""
@@ -95,10 +97,17 @@ class Reader:
         foreign = [_foreign(name, self.checks) for name in own if name not in check.options]
         shared = self.systems.get(check.system) or {}
         given = {name: value for name, value in {**shared, **own}.items() if name in check.options}
-        options, problems = self.validate(check.options, _without_null(given))
+        options, problems = self.validate(check.options, _without_null(self._absolute(given, check.options)))
         if not problems and not check.missing(options):
             problems = check.wrong(options, self.context)
         return options, [*foreign, *problems]
+
+    def _absolute(self, given: Options, specs: Spec) -> Options:
+        """Return the options with absolute paths: Ansible starts a module in the folder of its playbook."""
+        if not self.folder:
+            return given
+        paths = [name for name, value in given.items() if specs[name].get("type") == "path" and isinstance(value, str)]
+        return {**given, **{name: str(Path(self.folder, Path(given[name]).expanduser())) for name in paths}}
 
 
 def _without_null(value: Any) -> Any:

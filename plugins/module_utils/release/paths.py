@@ -26,10 +26,12 @@ def resolved(
     """
     names = [name for options in entries.values() for name, spec in options.items() if spec.get("type") == "path"]
     set_ones = {name: str(values[name]) for name in names if isinstance(values.get(name), str) and values[name].strip()}
-    return {
-        name: absolute(path, here if name in commanded or not inventory else inventory)
-        for name, path in set_ones.items()
-    }
+    return {name: absolute(path, start(inventory, here, name in commanded)) for name, path in set_ones.items()}
+
+
+def start(inventory: str, here: str, commanded: object) -> str:
+    """Return the folder at which a relative path starts: that of the inventory, or the current one."""
+    return here if commanded or not inventory else inventory
 
 
 def absolute(path: str, base: str) -> str:

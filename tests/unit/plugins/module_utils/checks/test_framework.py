@@ -322,3 +322,25 @@ def test_wrong_settings_of_the_whole_are_refused(more: dict[str, Any], said: str
 def test_a_commit_is_a_full_sha_and_a_time_has_a_zone(params: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         context_of(params)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_relative_path_in_the_settings_starts_at_their_folder(shared: bool) -> None:
+    seen: list[Any] = []
+
+    def ask(context: Context, options: Any) -> Any:
+        seen.append(options["calendar"])
+        return passed("ok")
+
+    options = {"calendar": {"type": "path"}, "limit": {"type": "str", "default": "a/b"}}
+    given = {"calendar": "calendars/freeze.ics"}
+    entries = [] if shared else [{"id": "C1", "options": given}]
+    run(
+        check("C1", ask, options=options, system="office"),
+        entries=entries,
+        systems={"office": given} if shared else {},
+        folder="/srv/ops",
+    )
+    assert seen == ["/srv/ops/calendars/freeze.ics"]
+    run(check("C1", ask, options=options), entries=[{"id": "C1", "options": {"calendar": "/etc/x.ics"}}], folder="/srv")
+    assert seen[1:] == ["/etc/x.ics"]
