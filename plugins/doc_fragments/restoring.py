@@ -28,9 +28,4 @@ options:
       - Number of connections that restore in parallel.
     type: int
     default: 3
-  postgres_bin:
-    description:
-      - Folder of PostgreSQL's client programs. By default the module finds the programs of the server's version, or
-        else of the next newer version.
-    type: path
 """

@@ -14,8 +14,9 @@ author:
   - Contributors to storefront.runbook (@storefront)
 description:
   - Dumps a database with C(pg_dump), compresses the dump with zstd, encrypts it with age and stores it, in one pass and
-    in bounded memory. Then reads it back,
-    compares its SHA-256, and writes a manifest. Objects without a manifest are not a backup.
+    in bounded memory. Then reads it back, compares its SHA-256, and writes a manifest. Objects without a manifest are
+    not a backup.
+  - O(database_url) must bypass a connection pooler.
   - An object is completed only after C(pg_dump) ended with exit code 0. The next run lists what a failed or killed run
     left, and
     M(storefront.runbook.pg_backup_prune) removes it.
@@ -28,6 +29,8 @@ description:
     damage only.
   - Every run without O(name) creates another backup.
 extends_documentation_fragment:
+  - storefront.runbook.postgres
+  - storefront.runbook.postgres.programs
   - storefront.runbook.lease
   - storefront.runbook.store
 attributes:
@@ -38,13 +41,6 @@ attributes:
     description: Shows what changes.
     support: full
 options:
-  database_url:
-    description:
-      - URL of the database as Prisma writes it, past a connection pooler. Never shown or logged, nor in the arguments
-        or the environment of a program.
-      - The environment variable E(DATABASE_URL) is used when it is not set.
-    type: str
-    required: true
   store:
     description:
       - Where backups are stored, as C(s3://bucket/prefix), or C(file:///path) for development. A public bucket is
@@ -135,11 +131,6 @@ options:
       - V(0) counts none. A table that is locked at that time is not counted.
     type: int
     default: 4294967296
-  postgres_bin:
-    description:
-      - Folder of PostgreSQL's client programs. The default is the C(pg_dump) of the server's version on this machine,
-        or else the next newer one.
-    type: path
   wait_timeout:
     description:
       - Seconds that the backup may take. Its progress is written every ten seconds to the controller's system log, and
@@ -302,13 +293,11 @@ backup:
 
 from typing import Any
 
-from ansible.module_utils.common.parameters import env_fallback
-
 from ..module_utils.backup.dump import ZSTANDARD_ERROR
 from ..module_utils.backup.job import Job
 from ..module_utils.backup.request import secret_keys
 from ..module_utils.core.module import Runtime, run
-from ..module_utils.core.options import lease_options, store_options
+from ..module_utils.core.options import lease_options, postgres_options, programs_options, store_options
 from ..module_utils.core.plan import Plan, carry_out
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.postgres.connection import PSYCOPG2_ERROR
@@ -319,7 +308,7 @@ def argument_spec() -> dict[str, Any]:
     return {
         **lease_options(),
         **store_options(),
-        "database_url": {"type": "str", "required": True, "no_log": True, "fallback": (env_fallback, ["DATABASE_URL"])},
+        **postgres_options(),
         "release": {"type": "str"},
         "name": {"type": "str"},
         "prefix": {"type": "str", "default": "backups/"},
@@ -333,7 +322,7 @@ def argument_spec() -> dict[str, Any]:
         "scratch_dir": {"type": "path"},
         "verify": {"type": "str", "choices": ["decode", "checksum", "none"], "default": "checksum"},
         "count_limit": {"type": "int", "default": 1 << 32},
-        "postgres_bin": {"type": "path"},
+        **programs_options(),
         "wait_timeout": {"type": "float", "default": 3600.0},
     }
 

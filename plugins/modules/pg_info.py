@@ -17,6 +17,9 @@ description:
   - Values in statements are replaced by C(?), since they may be customers' data.
 author:
   - Contributors to storefront.runbook (@storefront)
+extends_documentation_fragment:
+  - storefront.runbook.postgres
+  - storefront.runbook.postgres.direct
 attributes:
   check_mode:
     description: Reads only, so check mode is no different.
@@ -25,19 +28,6 @@ attributes:
     description: Changes nothing, so there is no difference to show.
     support: none
 options:
-  database_url:
-    description:
-      - URL of the database as Prisma writes it, such as C(postgresql://user:password@host:5432/shop?schema=public).
-        Never shown or logged.
-      - The environment variable E(DATABASE_URL) is used when it is not set.
-    type: str
-    required: true
-  direct_url:
-    description:
-      - URL that goes past a connection pooler. Needed where O(database_url) goes through one, since limits belong to a
-        session.
-      - The environment variable E(DIRECT_URL) is used when it is not set.
-    type: str
   gather:
     description:
       - What to tell; the results have the same names. V(slow_queries) takes O(interval) seconds.
@@ -185,10 +175,9 @@ elapsed:
 from contextlib import closing
 from typing import Any
 
-from ansible.module_utils.common.parameters import env_fallback
-
 from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.module import Runtime, run
+from ..module_utils.core.options import direct_options, postgres_options
 from ..module_utils.core.plan import Plan
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.wait import Waiter
@@ -201,8 +190,8 @@ QUESTIONS: dict[str, Question] = {**SUBSETS, "migrations": lambda inquiry: summa
 
 def argument_spec() -> dict[str, Any]:
     return {
-        "database_url": {"type": "str", "required": True, "no_log": True, "fallback": (env_fallback, ["DATABASE_URL"])},
-        "direct_url": {"type": "str", "no_log": True, "fallback": (env_fallback, ["DIRECT_URL"])},
+        **postgres_options(),
+        **direct_options(),
         "gather": {
             "type": "list",
             "elements": "str",

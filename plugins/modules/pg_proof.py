@@ -21,6 +21,7 @@ description:
     killed. Restrict access to its server as
     you do for production.
 extends_documentation_fragment:
+  - storefront.runbook.postgres.programs
   - storefront.runbook.lease
   - storefront.runbook.restoring
   - storefront.runbook.scratch
@@ -46,7 +47,8 @@ options:
     default: latest
   database_url:
     description:
-      - URL of the live database. Needed with O(same_server=true) only. Never shown or logged.
+      - URL of the live database. Required with O(same_server=true) only. Never shown or logged.
+      - The environment variable E(DATABASE_URL) is used when this option is not set.
     type: str
   again:
     description:
@@ -146,15 +148,20 @@ leftovers:
 from contextlib import ExitStack, closing
 from typing import Any
 
-from ansible.module_utils.common.parameters import env_fallback
-
 from ..module_utils.backup.archive import choose, proofs
 from ..module_utils.backup.manifest import folder
 from ..module_utils.backup.reader import ZSTANDARD_ERROR
 from ..module_utils.backup.request import read_identity, secret_keys
 from ..module_utils.core.errors import WaitTimeout
 from ..module_utils.core.module import Runtime, run
-from ..module_utils.core.options import lease_options, restoring_options, scratch_options, store_options
+from ..module_utils.core.options import (
+    lease_options,
+    postgres_options,
+    programs_options,
+    restoring_options,
+    scratch_options,
+    store_options,
+)
 from ..module_utils.core.plan import Plan
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.core.wait import Waiter
@@ -172,7 +179,8 @@ def argument_spec() -> dict[str, Any]:
         "backup": {"type": "str", "default": "latest"},
         **restoring_options(),
         **scratch_options(),
-        "database_url": {"type": "str", "no_log": True, "fallback": (env_fallback, ["DATABASE_URL"])},
+        **postgres_options(required=False),
+        **programs_options(),
         "again": {"type": "bool", "default": False},
         "wait_timeout": {"type": "float", "default": 7200.0},
     }

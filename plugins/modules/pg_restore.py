@@ -27,6 +27,7 @@ description:
   - Settings, grants, comment, locale and owner of the database, which a dump does not hold, are copied from the live
     one.
 extends_documentation_fragment:
+  - storefront.runbook.postgres.programs
   - storefront.runbook.lease
   - storefront.runbook.restoring
   - storefront.runbook.store
@@ -40,11 +41,11 @@ attributes:
 options:
   database_url:
     description:
-      - URL of the live database as Prisma writes it, past a connection pooler. Never shown or logged, nor in the
-        arguments or the environment of a program.
-      - Its user has to own the database, and to have the right to create databases and to end the sessions in it. It
-        need not be a superuser.
-      - The environment variable E(DATABASE_URL) is used when it is not set.
+      - URL of the live database, in the form that Prisma uses, without a connection pooler. Never shown or logged, and
+        never in the arguments or the environment of a program.
+      - Its user must own the database and must be allowed to create databases and to end the sessions in it. It need
+        not be a superuser.
+      - The environment variable E(DATABASE_URL) is used when this option is not set.
     type: str
     required: true
   state:
@@ -266,12 +267,10 @@ dropped:
 
 from typing import Any
 
-from ansible.module_utils.common.parameters import env_fallback
-
 from ..module_utils.backup.reader import ZSTANDARD_ERROR
 from ..module_utils.backup.request import secret_keys
 from ..module_utils.core.module import Runtime, run
-from ..module_utils.core.options import lease_options, restoring_options
+from ..module_utils.core.options import lease_options, postgres_options, programs_options, restoring_options
 from ..module_utils.core.plan import Plan, carry_out
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.postgres import databases
@@ -293,7 +292,8 @@ BY_RENAME = {
 def argument_spec() -> dict[str, Any]:
     return {
         **lease_options(),
-        "database_url": {"type": "str", "required": True, "no_log": True, "fallback": (env_fallback, ["DATABASE_URL"])},
+        **postgres_options(),
+        **programs_options(),
         "state": {"type": "str", "required": True, "choices": ["staged", "restored", "undone", "dropped"]},
         "backup": {"type": "str"},
         "file": {"type": "path"},

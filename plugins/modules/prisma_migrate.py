@@ -29,6 +29,9 @@ description:
     release could be put back, see
     RV(unknown_to_release).
 extends_documentation_fragment:
+  - storefront.runbook.postgres
+  - storefront.runbook.postgres.direct
+  - storefront.runbook.migrations
   - storefront.runbook.source
   - storefront.runbook.lease
   - storefront.runbook.store
@@ -79,25 +82,6 @@ options:
     description:
       - Why O(force) is right. It is recorded in the C(logs) of the migration's row.
     type: str
-  database_url:
-    description:
-      - URL of the database as Prisma writes it, such as C(postgresql://user:password@host:5432/shop?schema=public).
-        Never shown or logged.
-      - The environment variable E(DATABASE_URL) is used when it is not set.
-    type: str
-    required: true
-  direct_url:
-    description:
-      - URL that goes past a connection pooler. Needed where O(database_url) goes through one, since Prisma's lock
-        belongs to a session.
-      - The environment variable E(DIRECT_URL) is used when it is not set.
-    type: str
-  path:
-    description:
-      - A folder with the project, or with O(ref) a git repository on the controller. For O(runner=cli) its
-        C(node_modules) holds the installed Prisma.
-    type: path
-    required: true
   migrations:
     description:
       - Folder of the migrations inside of O(root_directory). Refused where Prisma's configuration, C(package.json) or
@@ -423,10 +407,8 @@ unresolved:
 
 from typing import Any
 
-from ansible.module_utils.common.parameters import env_fallback
-
 from ..module_utils.core.module import Runtime, run
-from ..module_utils.core.options import lease_options, source_options
+from ..module_utils.core.options import direct_options, lease_options, migrations_options, postgres_options
 from ..module_utils.core.plan import Plan, carry_out
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.migrations.certain_failures import refuse_certain_failures, refuse_squashed
@@ -447,22 +429,18 @@ MARKED = ("resolved_applied", "resolved_rolled_back", "baselined")  # the states
 
 def argument_spec() -> dict[str, Any]:
     return {
-        **source_options(),
         **lease_options(),
         "state": {"type": "str", "default": "applied", "choices": ["applied", "verified", *MARKED]},
         "migration": {"type": "str"},
         "force": {"type": "bool", "default": False},
         "reason": {"type": "str"},
-        "database_url": {"type": "str", "required": True, "no_log": True, "fallback": (env_fallback, ["DATABASE_URL"])},
-        "direct_url": {"type": "str", "no_log": True, "fallback": (env_fallback, ["DIRECT_URL"])},
-        "path": {"type": "path", "required": True},
-        "migrations": {"type": "str", "default": "prisma/migrations"},
+        **postgres_options(),
+        **direct_options(),
+        **migrations_options(),
         "known_from": {"type": "str"},
         "runner": {"type": "str", "required": True, "choices": ["cli", "builtin", "platform"]},
         "commands": {"type": "list", "elements": "str"},
-        "lock_timeout": {"type": "float", "default": 5.0},
         "lock_retries": {"type": "int", "default": 3},
-        "statement_timeout": {"type": "float", "default": 0.0},
         "wait_timeout": {"type": "float", "default": 900.0},
     }
 

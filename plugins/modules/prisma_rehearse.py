@@ -26,6 +26,10 @@ description:
 author:
   - Contributors to storefront.runbook (@storefront)
 extends_documentation_fragment:
+  - storefront.runbook.postgres
+  - storefront.runbook.postgres.direct
+  - storefront.runbook.migrations
+  - storefront.runbook.postgres.programs
   - storefront.runbook.source
   - storefront.runbook.lease
   - storefront.runbook.restoring
@@ -39,17 +43,6 @@ attributes:
     description: Shows what changes.
     support: full
 options:
-  database_url:
-    description:
-      - URL of the production database as Prisma writes it, which tells what is pending. Never shown or logged.
-      - The environment variable E(DATABASE_URL) is used when it is not set.
-    type: str
-    required: true
-  direct_url:
-    description:
-      - URL that goes past a connection pooler. Needed where O(database_url) goes through one.
-      - The environment variable E(DIRECT_URL) is used when it is not set.
-    type: str
   copy:
     description:
       - V(given) rehearses on the database in O(scratch_url). V(backup) restores O(backup) for it, and keeps the proof
@@ -71,26 +64,6 @@ options:
       - Name of the backup in O(store) for O(copy=backup), or V(latest) for the newest one of production.
     type: str
     default: latest
-  path:
-    description:
-      - A folder with the project, or with O(ref) a git repository on the controller.
-    type: path
-    required: true
-  migrations:
-    description:
-      - Folder of the migrations inside of O(root_directory).
-    type: str
-    default: prisma/migrations
-  lock_timeout:
-    description:
-      - Seconds that a statement may wait for a lock, V(0) for no limit.
-    type: float
-    default: 5.0
-  statement_timeout:
-    description:
-      - Seconds that one statement may take, V(0) for no limit. Give what the migration will be given.
-    type: float
-    default: 0.0
   wait_timeout:
     description:
       - Seconds for the copy, and for all migrations together. What runs then is cancelled.
@@ -186,13 +159,19 @@ from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from ansible.module_utils.common.parameters import env_fallback
-
 from ..module_utils.backup.reader import ZSTANDARD_ERROR
 from ..module_utils.backup.request import secret_keys
 from ..module_utils.core.errors import RunbookError, WaitTimeout
 from ..module_utils.core.module import Runtime, run
-from ..module_utils.core.options import lease_options, restoring_options, scratch_options, source_options
+from ..module_utils.core.options import (
+    direct_options,
+    lease_options,
+    migrations_options,
+    postgres_options,
+    programs_options,
+    restoring_options,
+    scratch_options,
+)
 from ..module_utils.core.plan import Plan
 from ..module_utils.core.progress import report
 from ..module_utils.core.redact import secrets_of_url
@@ -210,18 +189,15 @@ from ..module_utils.restore import rehearsal as rehearsal_copy
 
 def argument_spec() -> dict[str, Any]:
     return {
-        **source_options(),
         **lease_options(),
-        "database_url": {"type": "str", "required": True, "no_log": True, "fallback": (env_fallback, ["DATABASE_URL"])},
-        "direct_url": {"type": "str", "no_log": True, "fallback": (env_fallback, ["DIRECT_URL"])},
+        **postgres_options(),
+        **direct_options(),
         "copy": {"type": "str", "choices": ["given", "backup", "schema"], "default": "given"},
         **scratch_options(),
         "backup": {"type": "str", "default": "latest"},
         **restoring_options(),
-        "path": {"type": "path", "required": True},
-        "migrations": {"type": "str", "default": "prisma/migrations"},
-        "lock_timeout": {"type": "float", "default": 5.0},
-        "statement_timeout": {"type": "float", "default": 0.0},
+        **migrations_options(),
+        **programs_options(),
         "wait_timeout": {"type": "float", "default": 900.0},
     }
 

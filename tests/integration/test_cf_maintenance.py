@@ -116,7 +116,14 @@ def test_what_must_pass_passes_and_nothing_else(held: Held) -> None:
     assert held.get("/products").status_code == 200
     assert held.get("/webhooks/stripe", method="POST").status_code in (404, 405)  # the shop's own answer
     assert held.get("/.well-known/acme-challenge/token").status_code == 404
-    for path in ("/products/1", "/productsandmore", "/webhooks", "/webhooks/..%2fcheckout", "/webhooks//x", "/%70roducts/"):
+    for path in (
+        "/products/1",
+        "/productsandmore",
+        "/webhooks",
+        "/webhooks/..%2fcheckout",
+        "/webhooks//x",
+        "/%70roducts/",
+    ):
         assert held.get(path).status_code == 503, path
     assert held.get("/webhooks/../checkout").status_code == 503
 
@@ -166,9 +173,9 @@ def test_clients_of_the_api_get_json(held: Held) -> None:
 
 
 def test_a_page_may_be_branded_and_a_change_of_it_is_uploaded(held: Held) -> None:
-    assert held.switch("on", page="<h1>Größer \\ \"quoted\" & `ticked` ${x}</h1>")["changed"]
-    assert held.get().text == "<h1>Größer \\ \"quoted\" & `ticked` ${x}</h1>"
-    assert not held.switch("on", page="<h1>Größer \\ \"quoted\" & `ticked` ${x}</h1>")["changed"]
+    assert held.switch("on", page='<h1>Größer \\ "quoted" & `ticked` ${x}</h1>')["changed"]
+    assert held.get().text == '<h1>Größer \\ "quoted" & `ticked` ${x}</h1>'
+    assert not held.switch("on", page='<h1>Größer \\ "quoted" & `ticked` ${x}</h1>')["changed"]
     assert held.switch("on", page="<h1>Other</h1>")["changed"]
     assert held.get().text == "<h1>Other</h1>"
 

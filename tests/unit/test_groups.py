@@ -40,6 +40,7 @@ GIVEN = {
     (group.rpartition(".")[2], options.strip("{} "))
     for _name, play in plays()
     for group, options in play["module_defaults"].items()
+    if group.startswith("group/")
 }
 
 
@@ -71,6 +72,28 @@ def test_every_module_that_takes_the_options_of_a_group_belongs_to_it(group: str
     assert sorted(GROUPS[group]) == sorted(module for module in modules if options <= spec(module).keys())
 
 
+def tasks(node: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (module, options) of each task of the collection's modules below a node."""
+    for task in node if isinstance(node, list) else []:
+        for module, options in task.items():
+            if module.startswith(PREFIX) and isinstance(options, dict):
+                yield module.removeprefix(PREFIX), options
+        for part in ("block", "rescue", "always"):
+            yield from tasks(task.get(part))
+
+
+def test_a_task_does_not_repeat_the_options_that_its_group_gives() -> None:
+    given = {(group, name, text) for group, variable in GIVEN for name, text in PLAY[variable].items()}
+    repeated = [
+        f"{path.relative_to(ROOT)}: {module} {name}"
+        for path in sorted((ROOT / "roles").glob("*/tasks/*.yml"))
+        for module, options in tasks(yaml.safe_load(path.read_text()))
+        for group, name, text in sorted(given)
+        if module in GROUPS[group] and options.get(name) == text
+    ]
+    assert repeated == [], "the group's module_defaults already give it"
+
+
 def roles_of(playbook: str) -> set[str]:
     """The roles that a playbook and its task files include; a name that is a template stands for the roles
     that are named beside it.
@@ -96,7 +119,7 @@ def modules_of(role: str) -> set[str]:
 @pytest.mark.parametrize("playbook", ["deploy.yml", "preflight.yml"])
 def test_a_playbook_that_runs_every_role_gives_every_group(playbook: str) -> None:
     play = dict(plays())[playbook]
-    groups = {group.rpartition(".")[2] for group in play["module_defaults"]}
+    groups = {group.rpartition(".")[2] for group in play["module_defaults"] if group.startswith("group/")}
     modules = {module for role in roles_of(playbook) for module in modules_of(role)}
     # the role notify gives its own
     needed = {group for group, members in GROUPS.items() if modules & set(members)} - {"github", "sentry", "slack"}

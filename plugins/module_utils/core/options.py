@@ -70,6 +70,33 @@ def source_options() -> Spec:
     }
 
 
+def postgres_options(required: bool = True) -> Spec:
+    """The live database: see postgres/connection.py."""
+    url = {"type": "str", "required": required, "no_log": True, "fallback": (env_fallback, ["DATABASE_URL"])}
+    return {"database_url": url}
+
+
+def direct_options() -> Spec:
+    """The URL of the same database that bypasses a connection pooler."""
+    return {"direct_url": {"type": "str", "no_log": True, "fallback": (env_fallback, ["DIRECT_URL"])}}
+
+
+def programs_options() -> Spec:
+    """The folder of PostgreSQL's client programs: see postgres/programs.py."""
+    return {"postgres_bin": {"type": "path"}}
+
+
+def migrations_options() -> Spec:
+    """The migrations of a release, and how long each may block the database: see migrations/project.py."""
+    return {
+        **source_options(),
+        "path": {"type": "path", "required": True},
+        "migrations": {"type": "str", "default": "prisma/migrations"},
+        "lock_timeout": {"type": "float", "default": 5.0},
+        "statement_timeout": {"type": "float", "default": 0.0},
+    }
+
+
 def scratch_options() -> Spec:
     """Where a copy of the database may be made for a try: see restore/scratch_database.py."""
     return {
@@ -89,7 +116,6 @@ def restoring_options() -> Spec:
         "identity": {"type": "str", "no_log": True},
         "identity_file": {"type": "path"},
         "jobs": {"type": "int", "default": 3},
-        "postgres_bin": {"type": "path"},
     }
 
 

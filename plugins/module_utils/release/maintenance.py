@@ -169,7 +169,9 @@ def status_lines(record: Mapping[str, Any], edge: Mapping[str, Any], journal: Ma
     if state.get("ended_by_itself"):
         lines.append(f"The edge has opened the shop by itself at {state['opens_at']}. Run it with off to clean up.")
     elif state.get("on") and not record and not journal.get("held"):
-        lines.append("The edge holds the shop without a record: somebody switched it on elsewhere, or a run was killed.")
+        lines.append(
+            "The edge holds the shop without a record: somebody switched it on elsewhere, or a run was killed."
+        )
     lines += [f"{url}: {shown}" for url, shown in (edge.get("public") or {}).items()]
     lines += [f"Not covered: {what}" for what in edge.get("not_covered") or []]
     if edge.get("msg") and not state:

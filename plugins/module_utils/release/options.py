@@ -17,7 +17,11 @@ from .variable_names import OPTIONS, OWN, RUN
 SURFACES = ("database", "backend", "frontend", "edge")
 REMEDIES = {"release": "name it with -e release=v1.2.3", "backup": "name it with -e backup=latest"}
 DATABASES = [name for name in OPTIONS if name.startswith("database_") and name.endswith("url")]
-SCHEMES = {"store": ("s3", "file"), "redis_url": ("redis", "rediss"), **dict.fromkeys(DATABASES, ("postgresql", "postgres"))}
+SCHEMES = {
+    "store": ("s3", "file"),
+    "redis_url": ("redis", "rediss"),
+    **dict.fromkeys(DATABASES, ("postgresql", "postgres")),
+}
 INSTEAD = {
     ("rollback", "release"): "name the release to go back to with -e to=<release>",
     ("deploy", "to"): "name the release with -e release=<release>",

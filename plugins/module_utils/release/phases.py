@@ -73,9 +73,7 @@ def of_migration(idle: Sequence[str]) -> list[str]:
     return [phase for phase in MIGRATION if phase not in idle]
 
 
-def of_restore(
-    surfaces: Sequence[str], *, undo: bool, swap: str, already: bool, edge: bool = False
-) -> list[str]:
+def of_restore(surfaces: Sequence[str], *, undo: bool, swap: str, already: bool, edge: bool = False) -> list[str]:
     """Return the phases of restore.yml, in order. ``already`` is whether the wanted database is live already.
 
     With a ``swap`` by another address, no unit has to stop: the old database becomes read-only, and partly updated

@@ -89,7 +89,7 @@ def _flat(
 
 @cache
 def _groups() -> dict[str, str]:
-    """The variable of playbooks/vars/play.yml that holds the options of an action group, by the group."""
+    """The variable of the playbooks that holds the options of an action group or of a module, by its name."""
     plays = [play for book in ("deploy", "restore") for play in load(ROOT / "playbooks" / f"{book}.yml")]
     given = [pair for play in plays for pair in (play.get("module_defaults") or {}).items()]
     return {group.rpartition(".")[2]: options.strip("{} ") for group, options in given}
@@ -97,13 +97,13 @@ def _groups() -> dict[str, str]:
 
 @cache
 def by_group(module: str) -> set[str]:
-    """What the playbooks give a module with its action groups, less the store and the lease, which every writer has."""
+    """The defaults of the playbooks for a module and its action groups, less the store and the lease of each writer."""
     members = load(ROOT / "meta" / "runtime.yml")["action_groups"]
-    play = load(ROOT / "playbooks" / "vars" / "play.yml")
+    play = {**load(ROOT / "playbooks/vars/play.yml"), **load(ROOT / "playbooks/vars/restore.yml")}
     groups = [
         group
         for group in _groups()
-        if group not in ("store", "lease") and set(modules_for(module)) & set(members[group])
+        if group not in ("store", "lease") and set(modules_for(module)) & set(members.get(group, [group]))
     ]
     names = {name for group in groups for text in texts(play[_groups()[group]]) for name in names_in(text)}
     return names - {"allow_plain_http"}

@@ -82,7 +82,8 @@ def foreign(routes: Sequence[Route], name: str, hosts: Hosts) -> list[Route]:
     return [
         route
         for route in routes
-        if route.script != name and any(_covers(route.pattern.partition("/")[0], host) for host in hosts.covered)
+        if route.script != name
+        and any(_covers(route.pattern.partition("/")[0], host) for host in hosts.covered)
         # The more specific route wins: a route for all subdomains is less specific than that of one host.
         and not (route.pattern.startswith("*") and route.pattern.partition("/")[2] in ("", "*"))
     ]

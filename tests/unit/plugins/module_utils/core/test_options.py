@@ -16,8 +16,9 @@ PLAIN = {"type": "str", "required": False, "default": None}
 
 
 def documented(name: str) -> dict[str, Any]:
-    fragment = import_module(f"ansible_collections.storefront.runbook.plugins.doc_fragments.{name}").ModuleDocFragment
-    return yaml.safe_load(fragment.DOCUMENTATION)["options"]
+    file, _dot, part = name.partition(".")
+    fragment = import_module(f"ansible_collections.storefront.runbook.plugins.doc_fragments.{file}").ModuleDocFragment
+    return yaml.safe_load(getattr(fragment, part.upper() or "DOCUMENTATION"))["options"]
 
 
 @pytest.mark.parametrize(
@@ -28,16 +29,20 @@ def documented(name: str) -> dict[str, Any]:
         (["store"], options.store_options(required=False)),
         (["lease", "store"], options.lease_options()),
         (["source"], options.source_options()),
+        (["postgres"], options.postgres_options()),
+        (["postgres.direct"], options.direct_options()),
+        (["postgres.programs"], options.programs_options()),
+        (["source", "migrations"], options.migrations_options()),
         (["scratch"], options.scratch_options()),
         (["restoring"], options.restoring_options()),
     ],
 )
 def test_the_documentation_has_each_option_with_its_type_and_default(fragments: list[str], spec: options.Spec) -> None:
-    told = {name: option for fragment in fragments for name, option in documented(fragment).items()}
-    told.get("api_url", {})["default"] = "https://api.example"  # each vendor's module documents its own
-    assert {name: {key: option.get(key, value) for key, value in PLAIN.items()} for name, option in told.items()} == {
-        name: {key: option.get(key, value) for key, value in PLAIN.items()} for name, option in spec.items()
-    }
+    described = {name: option for fragment in fragments for name, option in documented(fragment).items()}
+    described.get("api_url", {})["default"] = "https://api.example"  # each vendor's module documents its own
+    assert {
+        name: {key: option.get(key, value) for key, value in PLAIN.items()} for name, option in described.items()
+    } == {name: {key: option.get(key, value) for key, value in PLAIN.items()} for name, option in spec.items()}
 
 
 def test_what_is_secret_is_never_logged() -> None:
@@ -46,6 +51,16 @@ def test_what_is_secret_is_never_logged() -> None:
         **options.lease_options(),
         **options.scratch_options(),
         **options.restoring_options(),
+        **options.postgres_options(),
+        **options.direct_options(),
     }
-    secret = {"api_token", "store_access_key", "store_secret_key", "scratch_url", "identity"}
+    secret = {
+        "api_token",
+        "database_url",
+        "direct_url",
+        "store_access_key",
+        "store_secret_key",
+        "scratch_url",
+        "identity",
+    }
     assert {name for name, option in spec.items() if option.get("no_log")} == secret
