@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from ..backup.listing import list_backups, newest
 from ..checks import certificates, deploy_window
 from ..checks.check import Context
-from ..core.errors import ApiError, RunbookError
+from ..core.errors import ApiError
 from ..core.wait import Waiter, nothing
 from ..migrations.report import summary
 from ..platforms.cloudflare import client as cloudflare
@@ -24,7 +24,7 @@ from ..postgres.connection import direct
 from ..postgres.info import SUBSETS, Inquiry, Question
 from ..redis import connection as redis_connection
 from ..redis import report as redis_report
-from ..release import ledger_history, lease_document
+from ..release import lease_document, ledger_history
 from ..release.ledger import state_after, unfit, verified
 from ..site.check_options import to_check
 from ..site.probe import Prober
