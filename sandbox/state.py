@@ -11,6 +11,7 @@ import os
 import random
 import re
 import socket
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,6 +79,30 @@ def is_free(port: int) -> bool:
     return True
 
 
+_reservations: list[int] = []  # the file descriptor, once it is open: the lock ends with any descriptor of the file
+
+
+def reserve(port: int) -> bool:
+    """Reserve ``port`` until this process ends; False when nothing listens on it yet but another process, perhaps of
+    another checkout, will.
+
+    Between choosing a port and listening on it a server has to start, which takes seconds on a busy machine.
+    """
+    if not _reservations:
+        path = Path(tempfile.gettempdir()) / f"storefront-sandbox-ports-{os.getuid()}"
+        _reservations.append(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+    try:
+        fcntl.lockf(_reservations[0], fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    return True
+
+
+def available(port: int) -> bool:
+    """Return whether ``port`` is free; it is reserved then."""
+    return reserve(port) and is_free(port)
+
+
 def assign_ports(folder: Path, names: Iterable[str]) -> dict[str, int]:
     """Return a free port per name: the one remembered from an earlier run where it is still free.
 
@@ -89,8 +114,8 @@ def assign_ports(folder: Path, names: Iterable[str]) -> dict[str, int]:
         assigned = {}
         for name in names:
             port = ports.get(name)
-            if port is None or not is_free(port):
-                port = next(port for port in random.sample(PORTS, len(PORTS)) if port not in taken and is_free(port))
+            if port is None or not available(port):
+                port = next(port for port in random.sample(PORTS, len(PORTS)) if port not in taken and available(port))
             assigned[name] = port
             taken.add(port)
         write(folder / "ports.json", {**ports, **assigned})

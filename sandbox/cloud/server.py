@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from ..state import PORTS, is_free
+from ..state import PORTS, available
 
 Ends = tuple[tuple[str, int] | None, tuple[str, int | None] | None]
 
@@ -74,9 +74,12 @@ _handed_out: deque[int] = deque(maxlen=1000)
 def free_port() -> int:
     """Return a port that nothing listens on, outside the range that Linux gives to outgoing connections.
 
-    It differs from the last thousand that this process was given: their users may not listen yet.
+    It differs from the last thousand that this process was given, and from all that other processes were given: their
+    users may not listen yet.
     """
-    port = next(port for port in iter(lambda: random.choice(PORTS), None) if port not in _handed_out and is_free(port))
+    port = next(
+        port for port in iter(lambda: random.choice(PORTS), None) if port not in _handed_out and available(port)
+    )
     _handed_out.append(port)
     return port
 

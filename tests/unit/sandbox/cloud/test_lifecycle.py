@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 
 from sandbox.cloud.server import free_port
 from sandbox.process import is_alive
-from sandbox.state import read
+from sandbox.state import CHECKOUT, read
 from tests.unit.sandbox.cloud.double import Double, Shop, backend, frontend, until
 
 
@@ -146,6 +148,21 @@ def test_a_port_is_not_handed_out_again_before_its_user_can_listen(monkeypatch: 
     monkeypatch.setattr("sandbox.cloud.server.PORTS", range(20000, 20040))
     given = [free_port() for _unused in range(10)]
     assert len(set(given)) == len(given)
+
+
+def test_a_port_that_another_process_was_given_is_not_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = "from sandbox.cloud.server import free_port; print(free_port(), flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", other], cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        given = int(process.stdout.readline())
+        monkeypatch.setattr("sandbox.state.is_free", lambda _port: True)
+        tries = iter([given, given + 1, given])
+        monkeypatch.setattr("sandbox.cloud.server.random.choice", lambda _ports: next(tries))
+        assert free_port() == given + 1
+        process.communicate("")
+    assert free_port() == given
 
 
 def test_a_deleted_storefront_is_gone_with_its_processes_and_ports(double: Double) -> None:
