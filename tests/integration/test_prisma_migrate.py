@@ -415,6 +415,7 @@ def test_a_statement_that_takes_longer_than_it_may_fails_its_migration(database:
     assert database.outcomes() == [("a", "failed")]
 
 
+@pytest.mark.own_process
 def test_a_killed_run_does_not_go_on_and_the_next_one_says_what_to_look_for(database: Database, tmp_path: Path) -> None:
     folder = write_migrations(tmp_path, a=SLOW)
     script = (
