@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # Sanity, the unit tests and the tests of modules on each ansible-core: `make matrix`, or `make matrix CORES="2.18 2.21"` for some. FAST=1 leaves out sanity.
+# WAYS=all runs the tests of every module as tasks of a play, in process and as ordinary modules, and not only those of one module of each kind.
 # Each core has a virtual environment of its own below .cache/matrix, with a Python that it supports.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 declare -A pythons=([2.18]=3.11 [2.19]=3.11 [2.20]=3.12 [2.21]=3.13)
-# What depends on ansible-core: the engine, the units, and modules of each vendor as tasks of a play, in process and as ordinary modules.
-tests=(tests/unit tests/integration/test_in_process.py)
-modules=(tests/integration/test_services.py tests/integration/test_cf_purge.py)
+# What depends on ansible-core: the units, the engine and the modules.
+mapfile -t modules < <(grep -l run_module tests/integration/test_*.py)
+tests=(tests/unit tests/integration/test_in_process.py "${modules[@]}")
+both_ways=(tests/integration/test_services.py tests/integration/test_cf_purge.py)
+if [ "${WAYS:-}" = all ]; then both_ways=("${modules[@]}"); fi
 
 find_python() { # the python3.x of PATH, or pyenv's
   local candidate
@@ -31,7 +34,7 @@ try_core() {
   "$environment/bin/ansible" --version | sed -n 1p
   "$environment/bin/pytest" -q "${tests[@]}"
   for way in "in process" ordinary; do
-    MODULES_RUN=$way "$environment/bin/pytest" -q "${modules[@]}"
+    MODULES_RUN=$way "$environment/bin/pytest" -q "${both_ways[@]}"
   done
   [ -n "${FAST:-}" ] || VENV=$PWD/$environment bash tests/sanity/run.sh
 }

@@ -211,6 +211,7 @@ class TestAKilledRunOfTheProjectsPrisma:
 
         return kill
 
+    @pytest.mark.own_process
     @pytest.mark.parametrize(
         ("ran", "right", "wrong"),
         [(False, "rolled-back", "applied"), (True, "applied", "rolled-back")],
