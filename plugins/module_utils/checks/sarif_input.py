@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 LEVELS = ("none", "note", "warning", "error")
+KINDS = ("notApplicable", "pass", "fail", "review", "open", "informational")
 OPTIONS: dict[str, dict[str, Any]] = {
     "sarif": {"type": "list", "elements": "path", "default": []},
     "sarif_level": {"type": "str", "default": "warning", "choices": list(LEVELS[1:])},
@@ -125,6 +126,8 @@ def _hold(run: Any) -> None:
     for result in run.get("results") or []:
         if result.get("level") not in (None, *LEVELS):
             raise NotSarif(f"a result has the unknown level {str(result['level'])[:SHOWN]!r}")
+        if result.get("kind") not in (None, *KINDS):
+            raise NotSarif(f"a result has the unknown kind {str(result['kind'])[:SHOWN]!r}")
         _objects(result, "locations")
         _objects(result, "suppressions")
     _part(run, "externalPropertyFileReferences")
@@ -140,7 +143,7 @@ def _part(owner: Any, *names: str) -> dict[str, Any]:
 
 
 def _objects(owner: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    found = owner.get(name) or []
+    found = [] if owner.get(name) is None else owner[name]
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         raise NotSarif(f"{name} is not a list of objects")
     return found
@@ -203,7 +206,7 @@ def _rule(run: Mapping[str, Any], result: Mapping[str, Any]) -> Mapping[str, Any
 
 def _level(result: Mapping[str, Any], rule: Mapping[str, Any]) -> str:
     """Return the level of a result; without one it is its rule's, and without that a warning (3.27.10)."""
-    if result.get("kind", "fail") != "fail":
+    if result.get("kind") not in (None, "fail"):
         return "none"
     configured = rule.get("defaultConfiguration") if isinstance(rule.get("defaultConfiguration"), dict) else {}
     level = result.get("level") or configured.get("level")  # type: ignore[union-attr]

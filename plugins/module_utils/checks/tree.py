@@ -6,14 +6,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
 
-from ..core.process import run
+from ..core.errors import ConfigError
+from ..core.process import run, spawn
 from ..source.changed_paths import changed_files
 from ..source.checkout import resolve
 from .check import Context
 
+SUBMODULE = "160000"  # the mode of a commit of another repository
 HEADING = re.compile(r"^\s*#")
 
 
@@ -40,6 +45,69 @@ def names(context: Context) -> list[str]:
 def changed(context: Context) -> list[str]:
     """Return the files that differ between the live release and this one."""
     return changed_files(context.need_path(), context.live_commit, context.need_commit())
+
+
+def extract(
+    context: Context, folder: str, target: Path, wanted: Callable[[str], bool] = lambda name: True
+) -> list[str]:
+    """Write the files of a folder of the release to ``target``, and return their paths below that folder.
+
+    The content is what git has: no filter changes it, and no attribute leaves a file out. A link is a file with its
+    target as the content.
+    """
+    path, commit = context.need_path(), resolve(context.need_path(), context.need_commit())
+    listed = run(["git", "-C", path, "ls-tree", "-r", "-z", f"{commit}:{inside(folder)}"], check=False)
+    if listed.returncode != 0:
+        raise ConfigError(f"The release has no folder {folder!r}. Correct folders.", code="no_folder")
+    files = {}
+    for line in listed.stdout.split("\0")[:-1]:
+        mode, _kind, blob = line.partition("\t")[0].split(" ")
+        name = line.partition("\t")[2]
+        if mode != SUBMODULE and wanted(name):
+            files[name] = blob
+    for name, content in zip(files, _blobs(path, list(files.values())), strict=True):
+        file = target / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    return list(files)
+
+
+def inside(folder: str) -> str:
+    """Return a folder of the repository as git writes it. Raises ConfigError where it leads out of it."""
+    parts = PurePosixPath(folder).parts
+    if PurePosixPath(folder).is_absolute() or ".." in parts or "\0" in folder or ":" in folder:
+        raise ConfigError(
+            f"The folder {folder!r} is not one of the repository: give it from the top, as in apps/backend.",
+            code="bad_folder",
+        )
+    return "" if not parts else PurePosixPath(folder).as_posix()
+
+
+def folder_problems(folders: Iterable[str]) -> list[str]:
+    """Say which of these are no folders of a repository."""
+    problems = []
+    for folder in folders:
+        try:
+            inside(folder)
+        except ConfigError as error:
+            problems.append(str(error))
+    return problems
+
+
+def _blobs(path: str, names: list[str]) -> Iterator[bytes]:
+    """Yield the content of each object, read from one git."""
+    with tempfile.TemporaryFile() as output:
+        process = spawn(["git", "-C", path, "cat-file", "--batch", "--buffer"], stdin=subprocess.PIPE, stdout=output)
+        process.communicate("".join(f"{name}\n" for name in names).encode())
+        output.seek(0)
+        for name in names:
+            said = output.readline().decode().split(" ")
+            if len(said) != 3:
+                raise ConfigError(
+                    f"git cannot read {name} in {path}. Fetch the commit whole, then rerun.", code="no_object"
+                )
+            yield output.read(int(said[2]))
+            output.read(1)
 
 
 def matching(files: Iterable[str], patterns: Iterable[str]) -> list[str]:
