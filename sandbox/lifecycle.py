@@ -164,6 +164,7 @@ def _new_state(name: str, folder: Path) -> dict[str, Any]:
             "github_url": at["github"],
             "slack_url": f"{at['slack']}/api",
             "sentry_url": at["sentry"],
+            "npm_url": at["npm"],
             "control_token": secrets.token_hex(20),
         },
         "tokens": {

@@ -201,7 +201,9 @@ class Cloud(Server):
     """The double of the vendors' APIs; the shop's own processes are its children."""
 
     name = "cloud"
-    port_names = ("control", "vercel", "railway", "render", "cloudflare", "github", "slack", "sentry", "objects")
+    port_names = (
+        *("control", "vercel", "railway", "render", "cloudflare", "github", "slack", "sentry", "objects", "npm"),
+    )
 
     def __init__(self, state: dict[str, Any], ports: dict[str, int]):
         super().__init__(state, ports)

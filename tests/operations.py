@@ -64,7 +64,7 @@ OTHERS = {
         "list_releases": "modules ask for the one that they mean",
     },
 }
-BESIDE = {"objects", "edge"}  # no vendor's API: what the store is asked, and what visitors ask
+BESIDE = {"objects", "edge", "npm"}  # no API with a contract: what the store, visitors and npm ask
 
 
 def begin(config: pytest.Config) -> None:

@@ -23,6 +23,7 @@ from .state import Site, Storefront, identifier, now
 from .vendor import Vendor
 from .vendors.cloudflare.double import Cloudflare
 from .vendors.github.double import GitHub
+from .vendors.npm.double import Npm
 from .vendors.railway.double import Railway
 from .vendors.railway.hosts import service_host
 from .vendors.railway.jobs import runs
@@ -42,6 +43,7 @@ class Cloud:
         self.vercel, self.railway, self.render = Vercel(context), Railway(context), Render(context)
         self.cloudflare, self.objects = Cloudflare(context, self.edges), Objects(context, config["s3_url"])
         self.github, self.slack, self.sentry = GitHub(context), Slack(context), Sentry(context)
+        self.npm = Npm(context)
 
     @property
     def vendors(self) -> list[Vendor]:
@@ -54,6 +56,7 @@ class Cloud:
             self.sentry,
             self.objects,
             self.render,
+            self.npm,
         ]
 
     async def start(self) -> None:

@@ -31,6 +31,7 @@ EFFECTS = {
     "slack": {"missing_scope"},
     "sentry": set[str](),
     "objects": set[str](),
+    "npm": set[str](),
     "edge": {"status", "challenge", "blocked"},
 }
 # What is asked of the store, the steps of a multipart upload among it, and of which parts of a backup.
@@ -157,7 +158,9 @@ OPERATIONS = {
         "update_release",
         "list_deploys",
         "create_deploy",
+        "event_counts",
     },
+    "npm": {"advisories"},
     "edge": {"request"},
 }
 # The operations that may miss a write that went before them, and the fields by which a vendor tells a state.
@@ -171,7 +174,7 @@ READS = {
         *("list_deployments", "deployment", "deployment_statuses"),
     },
     "slack": {"replies"},
-    "sentry": {"list_projects", "list_releases", "release", "list_deploys"},
+    "sentry": {"list_projects", "list_releases", "release", "list_deploys", "event_counts"},
 }
 STATES = {
     "vercel": {"readyState", "readySubstate", "state", "status", "jobStatus"},

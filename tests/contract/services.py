@@ -154,6 +154,14 @@ def _sentry(shop: Shop) -> None:
         sentry.post(f"{organization}/releases/", json=wrong)
     sentry.put(f"{organization}/releases/v1.0.0/", json={"refs": [{"commit": SHA, "repository": "other"}]})
     sentry.get(f"{organization}/releases/v1.0.0/", headers=WRONG)
+    counts = {
+        "field": "sum(quantity)",
+        "groupBy": "outcome",
+        "category": "error",
+        "statsPeriod": "1h",
+        "interval": "1h",
+    }
+    sentry.get(f"{organization}/stats_v2/", params=counts)
     sentry.get("/api/0/organizations/other/releases/")
     for kind in ("rate_limited", "unavailable"):
         shop.double.fault("sentry", "create_release", kind)

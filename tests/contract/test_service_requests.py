@@ -14,6 +14,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.platforms.slack
 from ansible_collections.storefront.runbook.plugins.modules import (
     github_checks,
     github_deployment,
+    preflight_checks,
     sentry_release,
     slack_message,
 )
@@ -88,6 +89,10 @@ def sentry_answers(known: bool) -> Any:
     return answer
 
 
+def error_counts(request: Request) -> Any:
+    return reply(200, {"groups": [{"by": {"outcome": "accepted"}, "totals": {"sum(quantity)": 3}, "series": {}}]})
+
+
 def ask(module: Any, answer: Any, **params: Any) -> list[Request]:
     vendor = FakeVendor(answer)
     with vendor.installed():
@@ -157,7 +162,8 @@ def asked_of_sentry() -> list[Request]:
     for known in (False, True):
         for commits in ({"commits": [everything(COMMIT), {"id": SHA}]}, {"refs": refs}):
             asked += ask(sentry_release, sentry_answers(known), **place, **told, **commits)
-    return asked
+    baseline = {"sentry_token": "sentry-token", "sentry_organization": "acme", "sentry_project": 7}
+    return asked + ask(preflight_checks, error_counts, systems={"dashboards": baseline}, only=["C8"])
 
 
 ASKED = {"github": asked_of_github, "slack": asked_of_slack, "sentry": asked_of_sentry}
@@ -180,6 +186,7 @@ OPERATIONS = {
     "sentry": {
         *("getOrganizationRelease", "createOrganizationRelease", "updateOrganizationRelease"),
         *("listOrganizationReleaseDeploys", "createOrganizationReleaseDeploy"),
+        "listOrganizationStatsV2",
     },
 }
 

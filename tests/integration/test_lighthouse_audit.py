@@ -39,7 +39,7 @@ class Site:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 outer.asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
-                status, text, headers = respond(self.path, self.headers)
+                status, text, headers = respond(self.path, dict(self.headers))
                 body = text.encode()
                 self.send_response(status)
                 shown = {"Content-Type": "text/html; charset=utf-8", "Content-Length": str(len(body)), **headers}

@@ -128,9 +128,12 @@ def _judge(
     without = [name for name, score in scores.items() if score is None]
     if without:
         return unasked(f"Lighthouse gave no score for {', '.join(without)}", f"See {report}", **more)
+    known = {name: score for name, score in scores.items() if score is not None}
     problems = [
-        f"{name} is {scores[name]}, not above {limit:g}" for name, limit in thresholds.items() if scores[name] <= limit
-    ]  # type: ignore[operator]
+        f"{name} is {score}, not above {thresholds[name]:g}"
+        for name, score in known.items()
+        if score <= thresholds[name]
+    ]
     if options["budget"]:
         problems += budgets.over(_budget(context, options)[0], found.report)
     if problems:

@@ -9,30 +9,36 @@ from __future__ import annotations
 
 from . import (  # fmt: skip
     api_documentation,
+    backup,
     certificates,
     changelog,
     ci,
     committed_secrets,
     cors,
+    dashboards,
     dependencies,
     deploy_window,
     environment,
     lighthouse,
     migration_staging,
     named_tests,
+    notification,
     rate_limit,
     release_notes,
     review,
     rollback,
 )
-from .check import GATE, STAGED, row
+from .check import AFTER, GATE, STAGED, row
 
 CHECKS = (
     row("C1", ci, "CI passed on the commit", GATE, system="github"),
     row("C2", review, "Somebody else approved the change", GATE, system="github", yields=True),
     row("C3", migration_staging, "The migrations ran in staging", GATE, system="staging", yields=True),
     row("C4", environment, "The variables are set", GATE, system="environment"),
+    row("C5", backup, "The database could be restored", GATE, system="backups"),
+    row("C6", notification, "Stakeholders were notified", AFTER, system="notifications"),
     row("C7", rollback, "The deploy could be put back", GATE, system="rollback"),
+    row("C8", dashboards, "Somebody can watch the deploy", GATE, system="dashboards", yields=True),
     row("C9", changelog, "The CHANGELOG describes the release", GATE, system="docs", yields=True),
     row(
         "C10",

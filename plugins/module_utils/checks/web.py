@@ -57,16 +57,16 @@ def ask(
                 **content,
             )
         except TooLarge:
-            raise ConfigError(f"{method} {_shown(url)} answers more than {MOST} bytes. Choose another path.") from None
+            raise ConfigError(f"{method} {shown(url)} answers more than {MOST} bytes. Choose another path.") from None
         except requests.RequestException as error:
-            raise unreachable("The site", _shown(url), method, error, options["timeout"]) from None
+            raise unreachable("The site", shown(url), method, error, options["timeout"]) from None
     blocked = blocked_by(Probe("edge", url), Page(url, answer.status_code, answer.headers, answer.text, False, 0))
     if blocked:
-        raise Blocked(f"{method} {_shown(url)}: {blocked}.")
+        raise Blocked(f"{method} {shown(url)}: {blocked}.")
     return answer
 
 
-def _shown(url: str) -> str:
+def shown(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 

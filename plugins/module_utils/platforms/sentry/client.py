@@ -24,6 +24,8 @@ RELEASE = {
     "url?": str,
     "ref?": str,
 }
+QUANTITY = "sum(quantity)"
+STATS = {"groups": [{"totals": {f"{QUANTITY}?": int}}]}
 WRITTEN = {"version": str}
 DEPLOY = {"id": (str, int), "environment": str, "name?": str}
 
@@ -115,6 +117,14 @@ class Sentry:
             if made := self.find_deploy(version, deploy["environment"], deploy.get("name")):
                 return made
             raise
+
+    def errors(self, hours: int, project: int | None = None) -> int:
+        """Return how many error events Sentry accepted within the last hours, in one project or in all."""
+        query = {"field": QUANTITY, "groupBy": "outcome", "category": "error", "outcome": "accepted"}
+        period = {"statsPeriod": f"{hours}h", "interval": "1h"}
+        of = {} if project is None else {"project": str(project)}
+        groups = self._call("GET", "/stats_v2/", STATS, params={**query, **period, **of})["groups"]
+        return sum(group["totals"].get(QUANTITY, 0) for group in groups)
 
     def _call(self, method: str, path: str, shape: Shape, **request: Any) -> Any:
         return self._api.json(method, self._of_organization(path), shape=shape, **request)

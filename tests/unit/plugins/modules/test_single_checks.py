@@ -5,13 +5,18 @@
 
 from __future__ import annotations
 
+import os
+import re
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.storefront.runbook.plugins.modules import docs_check, environment_check, rollback_check
 
+from conftest import ROOT
 from sandbox import repository
 from tests.unit.support import run_module
 
@@ -61,3 +66,30 @@ def test_a_rollback_is_judged_alone() -> None:
         run_module(rollback_check, {"units": [{**unit, "possible": False, "why_not": "no image"}]})["verdict"]
         == "no_go"
     )
+
+
+RETURN = re.compile(r'RETURN = r"""\n.*?\n"""\n', re.DOTALL)
+MODULES = sorted((ROOT / "plugins" / "modules").glob("*.py"))
+CHECKING = [path for path in MODULES if "- storefront.runbook.checks\n" in path.read_text()]
+ONE = [path for path in CHECKING if path.stem != "preflight_checks"]
+GENERAL = {"headers", "timeout", "allow_plain_http"}
+
+
+@pytest.mark.parametrize("path", ONE, ids=[path.stem for path in ONE])
+def test_every_module_that_asks_checks_describes_the_same_result(path: Path) -> None:
+    """UPDATE_DOCS=1 copies the description from preflight_checks."""
+    shared = RETURN.search((ROOT / "plugins" / "modules" / "preflight_checks.py").read_text())
+    assert shared is not None
+    text = path.read_text()
+    if os.environ.get("UPDATE_DOCS"):
+        path.write_text(RETURN.sub(lambda found: shared[0], text))
+    assert RETURN.findall(path.read_text()) == [shared[0]]
+
+
+@pytest.mark.parametrize("path", ONE, ids=[path.stem for path in ONE])
+def test_a_module_takes_every_option_of_its_checks_as_documented(path: Path) -> None:
+    module = import_module(f"ansible_collections.storefront.runbook.plugins.modules.{path.stem}")
+    documented = yaml.safe_load(module.DOCUMENTATION)["options"]
+    for check in module.MINE:
+        assert check.options.keys() <= module.argument_spec().keys()
+        assert check.options.keys() - GENERAL <= documented.keys()

@@ -141,7 +141,7 @@ class Double:
     def __init__(self, folder: Path, cache: Path, **more: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.log = folder, folder / "log"
-        self.ports = {name: free_port() for name in (*TOKENS, "objects")}
+        self.ports = {name: free_port() for name in (*TOKENS, "objects", "npm")}
         config = {
             **{
                 "state_dir": str(folder / "state"),

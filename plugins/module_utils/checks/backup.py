@@ -1,0 +1,100 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether the database could be restored: its newest backup is fresh and its checksums were verified, and one was
+restored for a try not long ago.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from .answer import Answer, failed, passed
+from .check import Context, Options
+
+PROOFS = ("none", "checksum", "decode", "restore")  # what is proven of a backup, in the order of their worth
+OPTIONS: dict[str, dict[str, Any]] = {
+    "backups": {"type": "list", "elements": "dict"},
+    "database": {"type": "str"},
+    "most_hours": {"type": "float", "default": 26.0},
+    "proof": {"type": "str", "default": "checksum", "choices": list(PROOFS)},
+    "restored_days": {"type": "float", "default": 31.0},
+}
+
+
+def missing(options: Options) -> str:
+    return "" if options["backups"] is not None else "set backups to what pg_backup_info returns"
+
+
+def wrong(options: Options, context: Context) -> list[str]:
+    problems = [
+        f"{name} is {options[name]:g}: give more than 0"
+        for name in ("most_hours", "restored_days")
+        if not options[name] > 0
+    ]
+    for number, one in enumerate(options["backups"], start=1):
+        problems += [f"backup {number} has no {name}" for name in ("name", "finished_at") if not one.get(name)]
+        problems += [
+            f"backup {number}: {name} {one[name]!r} is not a time with a zone"
+            for name in ("finished_at", "proven_at")
+            if one.get(name) and _moment(one[name]) is None
+        ]
+        if one.get("proof", "none") not in PROOFS:
+            problems.append(f"backup {number}: proof {one['proof']!r} is none of {', '.join(PROOFS)}")
+    return problems
+
+
+def ask(context: Context, options: Options) -> Answer:
+    asked = (
+        f"is the newest backup at most {options['most_hours']:g} h old, with its {options['proof']} proven, and was one"
+        f" restored within {options['restored_days']:g} days?"
+    )
+    mine = [one for one in options["backups"] if options["database"] in (None, "", one.get("database"))]
+    if not mine:
+        return failed("there is no backup", "Create one (backup.yml)", asked=asked)
+    newest = max(mine, key=lambda one: _moment(one["finished_at"]) or context.now)
+    problems = [*_of_newest(newest, context, options)]
+    restored = [
+        one for one in mine if one.get("proof") == "restore" and _days(one, context) <= options["restored_days"]
+    ]
+    if not restored:
+        problems.append(f"no backup was restored for a try within {options['restored_days']:g} days")
+    facts = {
+        "newest": {
+            name: newest.get(name) for name in ("name", "finished_at", "proof", "proven_at", "recovery_seconds")
+        },
+        "backups": len(mine),
+        "restored": [one["name"] for one in restored],
+    }
+    if problems:
+        return failed(
+            "; ".join(problems), "Create one (backup.yml), and prove it (prove.yml)", asked=asked, facts=facts
+        )
+    return passed(f"{newest['name']} is fresh, and {restored[0]['name']} was restored", asked=asked, facts=facts)
+
+
+def _of_newest(newest: Mapping[str, Any], context: Context, options: Options) -> list[str]:
+    name = newest["name"]
+    hours = (context.now - (_moment(newest["finished_at"]) or context.now)).total_seconds() / 3600
+    problems = [f"{name} is damaged: {newest['damage']}"] if newest.get("damage") else []
+    if hours > options["most_hours"]:
+        problems.append(f"{name}, the newest, is {hours:.0f} h old, and not {options['most_hours']:g}")
+    if PROOFS.index(newest.get("proof") or "none") < PROOFS.index(options["proof"]):
+        problems.append(f"nothing proves the {options['proof']} of {name}")
+    return problems
+
+
+def _days(one: Mapping[str, Any], context: Context) -> float:
+    """Return how many days ago a backup was proven; one without a time counts by its age."""
+    moment = _moment(one.get("proven_at") or one["finished_at"]) or datetime.min.replace(tzinfo=UTC)
+    return (context.now - moment).total_seconds() / 86400
+
+
+def _moment(text: Any) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
