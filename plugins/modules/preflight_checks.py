@@ -92,8 +92,8 @@ options:
     type: path
   folder:
     description:
-      - Folder at which relative paths inside O(checks) and O(systems) start, such as that of a calendar. By default, it is the
-        folder in which the module runs.
+      - Folder at which relative paths inside O(checks) and O(systems) start, such as that of a calendar. By default, it
+        is the folder in which the module runs.
     type: path
   waive:
     description:

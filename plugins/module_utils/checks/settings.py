@@ -97,17 +97,21 @@ class Reader:
         foreign = [_foreign(name, self.checks) for name in own if name not in check.options]
         shared = self.systems.get(check.system) or {}
         given = {name: value for name, value in {**shared, **own}.items() if name in check.options}
-        options, problems = self.validate(check.options, _without_null(self._absolute(given, check.options)))
+        options, problems = self.validate(check.options, _without_null(given))
+        options = self._absolute(options, check.options)
         if not problems and not check.missing(options):
             problems = check.wrong(options, self.context)
         return options, [*foreign, *problems]
 
-    def _absolute(self, given: Options, specs: Spec) -> Options:
+    def _absolute(self, options: dict[str, Any], specs: Spec) -> dict[str, Any]:
         """Return the options with absolute paths: Ansible starts a module in the folder of its playbook."""
-        if not self.folder:
-            return given
-        paths = [name for name, value in given.items() if specs[name].get("type") == "path" and isinstance(value, str)]
-        return {**given, **{name: str(Path(self.folder, Path(given[name]).expanduser())) for name in paths}}
+        paths = [name for name, spec in specs.items() if "path" in (spec.get("type"), spec.get("elements"))]
+        return {**options, **{name: self._path(options[name]) for name in paths if name in options}}
+
+    def _path(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._path(one) for one in value]
+        return str(Path(self.folder, value)) if self.folder and isinstance(value, str) else value
 
 
 def _without_null(value: Any) -> Any:

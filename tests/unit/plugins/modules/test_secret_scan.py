@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.checks import kingfisher
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
+from ansible_collections.storefront.runbook.plugins.module_utils.source.checkout import resolve
 from ansible_collections.storefront.runbook.plugins.modules import secret_scan
 
+from sandbox import repository
 from tests.unit.plugins.module_utils.checks.conftest import Repository
 from tests.unit.support import run_module
 
@@ -101,6 +103,13 @@ def test_folders_and_exclusions_are_kept_to(shop: Repository) -> None:
     assert found(scan(shop, folders=["api"])) == {("api/b.env", "github-pat"), ("api/tests/c.env", "github-pat")}
     assert found(scan(shop, folders=["api"], exclude=["api/tests/*"])) == {("api/b.env", "github-pat")}
     assert scan(shop, folders=["nowhere"])["outcome"] == "could_not_be_asked"
+
+
+def test_the_example_shop_has_no_secret(tmp_path: Path) -> None:
+    repository.build(tmp_path / "shop")
+    commit = resolve(tmp_path / "shop", "v1.1.0")
+    result = run_module(secret_scan, {"path": str(tmp_path / "shop"), "commit": commit})
+    assert result["answers"][0]["outcome"] == "passed", result
 
 
 @pytest.mark.parametrize(

@@ -238,6 +238,26 @@ def test_options_come_from_the_entry_from_the_shared_system_and_from_the_default
     assert seen == [{"a": "own", "b": "shared", "c": "default"}]
 
 
+def test_relative_paths_start_at_the_folder_those_in_lists_and_defaults_too() -> None:
+    seen: list[Any] = []
+    spec = {
+        "file": {"type": "path"},
+        "files": {"type": "list", "elements": "path", "default": []},
+        "reports": {"type": "path", "default": "reports"},
+        "word": {"type": "str", "default": "word"},
+    }
+
+    def see(context: Context, options: Any) -> Any:
+        seen.append(dict(options))
+        return passed("ok")
+
+    one = check("C1", see, options=spec)
+    run(one, entries=[{"id": "C1", "options": {"files": "a.sarif,/b.sarif"}}], folder="/shop")
+    run(one)
+    assert seen[0] == {"file": None, "files": ["/shop/a.sarif", "/b.sarif"], "reports": "/shop/reports", "word": "word"}
+    assert seen[1] == {"file": None, "files": [], "reports": "reports", "word": "word"}
+
+
 def test_a_check_that_lacks_an_option_is_not_configured() -> None:
     one = check("C1", NO, missing=lambda options: "set repository")
     assert outcome(run(one)) == ("not_configured", "go")
