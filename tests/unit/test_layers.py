@@ -31,7 +31,8 @@ FLOORS = (
     ("core",),
     ("source", "site", "store", "postgres", "redis"),
     ("platforms", "migrations", "release"),
-    ("backup", "checks"),
+    ("backup",),
+    ("checks",),
     ("restore", "desk"),
 )
 PACKAGES = tuple(package for floor in FLOORS for package in floor)

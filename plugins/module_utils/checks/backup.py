@@ -8,14 +8,23 @@ restored for a try not long ago.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
+from ..backup.listing import list_backups
+from ..backup.manifest import folder
+from ..core.errors import ConfigError
+from ..store.open import open_store
 from .answer import Answer, failed, passed
 from .check import Context, Options
 
 PROOFS = ("none", "checksum", "decode", "restore")  # what is proven of a backup, in the order of their worth
 OPTIONS: dict[str, dict[str, Any]] = {
+    **{name: {"type": "str"} for name in ("store", "store_endpoint_url", "store_region")},
+    **{name: {"type": "str", "no_log": True} for name in ("store_access_key", "store_secret_key")},
+    **{name: {"type": "bool", "default": False} for name in ("store_is_shared", "allow_plain_http")},
+    "prefix": {"type": "str", "default": "backups/"},
     "backups": {"type": "list", "elements": "dict"},
     "database": {"type": "str"},
     "most_hours": {"type": "float", "default": 26.0},
@@ -25,7 +34,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def missing(options: Options) -> str:
-    return "" if options["backups"] is not None else "set backups to what pg_backup_info returns"
+    known = options["store"] or options["backups"] is not None
+    return "" if known else "set store to where the backups are, or backups to what pg_backup_info returns"
 
 
 def wrong(options: Options, context: Context) -> list[str]:
@@ -34,6 +44,12 @@ def wrong(options: Options, context: Context) -> list[str]:
         for name in ("most_hours", "restored_days")
         if not options[name] > 0
     ]
+    if options["backups"] is None:
+        try:
+            open_store(options).close()
+        except ConfigError as error:
+            problems.append(str(error))
+        return problems
     for number, one in enumerate(options["backups"], start=1):
         problems += [f"backup {number} has no {name}" for name in ("name", "finished_at") if not one.get(name)]
         problems += [
@@ -51,7 +67,7 @@ def ask(context: Context, options: Options) -> Answer:
         f"is the newest backup at most {options['most_hours']:g} h old, with its {options['proof']} proven, and was one"
         f" restored within {options['restored_days']:g} days?"
     )
-    mine = [one for one in options["backups"] if options["database"] in (None, "", one.get("database"))]
+    mine = [one for one in _backups(context, options) if options["database"] in (None, "", one.get("database"))]
     if not mine:
         return failed("there is no backup", "Create one (backup.yml)", asked=asked)
     newest = max(mine, key=lambda one: _moment(one["finished_at"]) or context.now)
@@ -73,6 +89,15 @@ def ask(context: Context, options: Options) -> Answer:
             "; ".join(problems), "Create one (backup.yml), and prove it (prove.yml)", asked=asked, facts=facts
         )
     return passed(f"{newest['name']} is fresh, and {restored[0]['name']} was restored", asked=asked, facts=facts)
+
+
+def _backups(context: Context, options: Options) -> list[dict[str, Any]]:
+    """Return the backups as pg_backup_info describes them: those that were given, or those of the store."""
+    if options["backups"] is not None:
+        return list(options["backups"])
+    with closing(open_store(options)) as store:
+        listing = list_backups(store, folder(options["prefix"]), options["database"])
+    return [one.describe(context.now) for one in listing.backups]
 
 
 def _of_newest(newest: Mapping[str, Any], context: Context, options: Options) -> list[str]:

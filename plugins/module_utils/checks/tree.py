@@ -63,6 +63,8 @@ def extract(
     for line in listed.stdout.split("\0")[:-1]:
         mode, _kind, blob = line.partition("\t")[0].split(" ")
         name = line.partition("\t")[2]
+        if ".." in PurePosixPath(name).parts:
+            raise ConfigError(f"The release has the file {name!r}, which leads out of it.", code="bad_file")
         if mode != SUBMODULE and wanted(name):
             files[name] = blob
     for name, content in zip(files, _blobs(path, list(files.values())), strict=True):

@@ -8,7 +8,8 @@ from __future__ import annotations
 import http.server
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -16,6 +17,8 @@ import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.checks import backup, dashboards, notification
 from ansible_collections.storefront.runbook.plugins.module_utils.checks.check import Context
 from ansible_collections.storefront.runbook.plugins.module_utils.core.options import validated
+
+from tests.unit.plugins.stored_backups import StoredBackups
 
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
 CONTEXT = Context(release="v1.1.0", now=NOW)
@@ -77,12 +80,28 @@ def test_a_fresh_backup_and_one_that_was_restored_pass(backups: list[dict[str, A
         ({"backups": [stored(at="2026-03-03T02:00:00")]}, "is not a time with a zone"),
         ({"backups": [{"name": "x"}]}, "backup 1 has no finished_at"),
         ({"backups": [stored(proof="hope")]}, "is none of none, checksum, decode, restore"),
+        ({"store": "ftp://somewhere"}, "store"),
+        ({"store": "file:///tmp/store"}, "store_is_shared"),
         ({"backups": [], "most_hours": 0}, "most_hours is 0: give more than 0"),
         ({"backups": [], "restored_days": float("nan")}, "give more than 0"),
     ],
 )
 def test_wrong_options_of_backups_are_refused(given: dict[str, Any], said: str) -> None:
     assert said in wrong(backup, **given)
+
+
+def test_the_store_itself_is_asked(tmp_path: Path) -> None:
+    stored_backups, place = StoredBackups(tmp_path), {"store": f"file://{tmp_path}", "store_is_shared": True}
+    today = Context(release="v1.1.0")
+    chosen = options(backup, **place)
+    assert backup.ask(today, chosen).answered == "there is no backup"
+
+    stored_backups.add("new")
+    assert "no backup was restored" in backup.ask(today, chosen).answered
+    proof = {"level": "restore", "at": (today.now - timedelta(days=2)).isoformat(), "sha256": "0" * 64}
+    stored_backups.add("old", days_ago=3, proof=proof)
+    answer = backup.ask(today, chosen)
+    assert (answer.outcome, answer.facts["restored"]) == ("passed", ["old"]), answer
 
 
 def test_a_message_in_slack_is_evidence_with_its_ts() -> None:
