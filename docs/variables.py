@@ -27,9 +27,9 @@ OWNERS = {"run": "release", "storefront": "release"}
 PAGES = ("status",)
 # What is chosen for one run, on the command line; and which playbooks read it.
 RUN = {
-    "release": ("deploy", "preflight", "migrate", "backup", "evidence"),
+    "release": ("deploy", "preflight", "migrate", "backup", "evidence", "approve"),
     "to": ("rollback",),
-    "commit": ("deploy", "preflight", "evidence"),
+    "commit": ("deploy", "preflight", "evidence", "approve"),
     "take_over": ("deploy", "preflight"),
     "maintenance": ("deploy", "preflight"),
     "approve_migration": ("deploy", "preflight", "migrate"),
@@ -42,8 +42,6 @@ RUN = {
     "undo": ("restore",),
     "waive": ("deploy", "preflight"),
     "waive_reason": ("deploy", "preflight"),
-    "emergency": ("deploy", "preflight"),
-    "emergency_approvers": ("deploy", "preflight"),
     "maintenance_state": ("maintenance",),
     "maintenance_minutes": ("maintenance", "deploy", "preflight", "restore"),
     "maintenance_message": ("maintenance", "deploy", "preflight", "restore"),
@@ -51,13 +49,16 @@ RUN = {
     "maintenance_reason": ("maintenance",),
     "maintenance_pass_path": ("maintenance",),
     "maintenance_pass_name": ("maintenance",),
+    "emergency": ("deploy", "preflight", "approve"),
+    "approval_key": ("approve",),
+    "approval_comment": ("approve",),
     "export": ("evidence",),
     "export_formats": ("evidence",),
     "output": PAGES,
     "output_path": PAGES,
     "fail_on": PAGES,
 }
-NEEDS_A_RELEASE = ("deploy", "preflight", "migrate", "evidence")
+NEEDS_A_RELEASE = ("deploy", "preflight", "migrate", "evidence", "approve")
 # What a playbook takes of an inventory, and what of that it cannot do without.
 ALL = ("storefront", *SURFACES, "verify", "notify")
 PLAYBOOKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -73,6 +74,7 @@ PLAYBOOKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "database": (("storefront", "database"), ("database",)),
     "evidence": (("storefront",), ("store",)),
     **{page: ((*ALL, "desk"), ()) for page in PAGES},
+    "approve": (("storefront", "database"), ("store", "source_path")),
 }
 ONLY = {("database", "database"): "info"}  # a playbook that takes one entry point of a role
 SHORT = {

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..module_utils.release import (
     backup_listing,
+    checklist,
     database_outcome,
     database_outlook,
     database_policy,
@@ -127,6 +128,10 @@ def maintenance_problems(state: str, **seen: Any) -> list[str]:
     return maintenance.problems(state, **seen)
 
 
+def checklist_systems(seen: Mapping[str, Any]) -> dict[str, Any]:
+    return checklist.systems(checklist.Seen(**seen))
+
+
 def preflight_message(seen: Mapping[str, Any]) -> str:
     return outlook.message(outlook.Outlook(**seen))
 
@@ -181,6 +186,9 @@ class FilterModule:
             "baseline_problems": units.baseline_problems,
             "frontend_problems": units.frontend_problems,
             "frontend_taken_over": frontend_taken_over,
+            "checklist_evidence": checklist.saved,
+            "checklist_refusal": checklist.refusal,
+            "checklist_systems": checklist_systems,
             "migrated_message": database_outcome.migrated_message,
             "migration_failed_message": database_outcome.migration_failed_message,
             "migration_phases": phases.of_migration,

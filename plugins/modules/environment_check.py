@@ -88,6 +88,11 @@ options:
         type: list
         elements: str
         default: []
+      digest_key:
+        description:
+          - The key with which its variables were digested, where it is not O(digest_key). Never shown, logged or
+            written to disk.
+        type: str
   digest_key:
     description:
       - The key with which the variables were digested. Never shown, logged or written to disk.
@@ -196,7 +201,7 @@ summary:
   description: The answers counted, in a line.
   returned: success or a no
   type: str
-  sample: 15 passed, 1 waived (C10 by bob until 2026-04-01), 2 due later
+  sample: 15 passed, 1 waived (C10 by bob until 1 Apr), 2 due later
 message:
   description: What says no, with what to do about each.
   returned: success or a no

@@ -181,7 +181,11 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     if signed and not allowed:
         raise ConfigError("must_be_signed needs allowed_signers: name who may sign.", code="no_signers")
     found = evidence_store.read_all(client.store, release, allowed, must_be_signed=signed)
-    problems = [f"{one.key}: {one.problem}" for one in found if one.problem]
+    problems = [
+        f"{one.key}: {one.problem}"
+        for one in [*found, *evidence_store.removed(client.store, release, found)]
+        if one.problem
+    ]
     if problems:
         raise Tampered(
             f"The evidence of {release} does not verify. "

@@ -161,7 +161,7 @@ summary:
   description: The answers counted, in a line.
   returned: success or a no
   type: str
-  sample: 15 passed, 1 waived (C10 by bob until 2026-04-01), 2 due later
+  sample: 15 passed, 1 waived (C10 by bob until 1 Apr), 2 due later
 message:
   description: What says no, with what to do about each.
   returned: success or a no

@@ -74,6 +74,14 @@ options:
     type: str
     choices: [gate, staged, after]
     default: gate
+  reached:
+    description:
+      - The points that this deploy comes to. Checks of the others do not apply, such as those of a staged build where
+        no frontend is deployed.
+    type: list
+    elements: str
+    choices: [gate, staged, after]
+    default: [gate, staged, after]
   release:
     description:
       - The release, such as V(v1.2.3).
@@ -211,7 +219,7 @@ summary:
   description: The answers counted, in a line.
   returned: success or a no
   type: str
-  sample: 15 passed, 1 waived (C10 by bob until 2026-04-01), 2 due later
+  sample: 15 passed, 1 waived (C10 by bob until 1 Apr), 2 due later
 message:
   description: What says no, with what to do about each.
   returned: success or a no
@@ -221,8 +229,15 @@ problems:
   returned: success or a no
   type: list
   elements: str
+due:
+  description: The later points at which checks are due.
+  returned: success or a no
+  type: list
+  elements: str
+  sample: [staged]
 evidence:
-  description: The answers as the option C(evidence) of M(storefront.runbook.release_record) takes them.
+  description: The answers as the option C(evidence) of M(storefront.runbook.release_record) takes them, without
+    those that are due later.
   returned: success or a no
   type: list
   elements: dict
@@ -248,7 +263,7 @@ from typing import Any
 from ..module_utils.checks.check import POINTS
 from ..module_utils.checks.register import CHECKS
 from ..module_utils.checks.run import Wanted, context_of, run_checks
-from ..module_utils.checks.settings import SEVERITIES, named
+from ..module_utils.checks.settings import SEVERITIES, named, secret_names, secret_values
 from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import checks_options, validated
@@ -270,6 +285,7 @@ def argument_spec() -> dict[str, Any]:
         "systems": {"type": "dict", "default": {}},
         "only": {"type": "list", "elements": "str", "default": []},
         "point": {"type": "str", "choices": list(POINTS), "default": "gate"},
+        "reached": {"type": "list", "elements": "str", "choices": list(POINTS), "default": list(POINTS)},
         **{name: {"type": "str"} for name in ("release", "commit", "live_commit", "waive_reason")},
         "path": {"type": "path"},
         "folder": {"type": "path"},
@@ -282,12 +298,8 @@ def argument_spec() -> dict[str, Any]:
 
 def secrets(params: dict[str, Any]) -> list[str]:
     """Return the values of the checks' own secret options: Ansible knows only those of the module."""
-    names = {name for check in CHECKS for name, spec in check.options.items() if spec.get("no_log")}
-    given = [entry["options"] or {} for entry in params["checks"]] + [
-        options for options in params["systems"].values() if isinstance(options, dict)
-    ]
-    values = [value for options in given for name, value in options.items() if name in names and value]
-    return [str(inner) for value in values for inner in (value.values() if isinstance(value, dict) else [value])]
+    names = {name for check in CHECKS for name in secret_names(check.options)}
+    return list(secret_values([*(entry["options"] or {} for entry in params["checks"]), params["systems"]], names))
 
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> None:
@@ -300,10 +312,10 @@ def plan(params: dict[str, Any], client: None) -> Plan:
         raise ConfigError("\n- ".join(["Nothing was asked. To correct in only:", *unknown]), code="bad_checks")
     shared: dict[str, Any] = {
         name: params[name]
-        for name in ("systems", "point", "timezone", "waive", "emergency_approvers", "timeout", "stop")
+        for name in ("systems", "point", "reached", "timezone", "waive", "emergency_approvers", "timeout", "stop")
     }
     words: dict[str, Any] = {name: params[name] or "" for name in ("waive_reason", "emergency", "folder")}
-    wanted = Wanted(context_of(params), entries=params["checks"], **shared, **words)
+    wanted = Wanted(context_of(params), entries=params["checks"], deploys=True, **shared, **words)
     return Plan({}, {}, result=run_checks(CHECKS, wanted, validated, only=chosen))
 
 

@@ -65,6 +65,7 @@ class Control:
             ("GET", "/violations", self.violations),
             ("PUT", f"{front}/check-runs", self.set_check_runs),
             ("PUT", f"{front}/pulls", self.set_pulls),
+            ("PUT", f"{front}/workflow-runs", self.set_workflow_runs),
             ("GET", "/processes", self.processes),
         ]
         return Starlette(
@@ -275,6 +276,22 @@ class Control:
                 400, "Give pulls, each with number, head and merge_commit, and reviews, each with by, state and commit."
             ) from None
         front.github["pulls"] = pulls
+        self.cloud.context.save()
+        return Response(status_code=204)
+
+    async def set_workflow_runs(self, request: Request) -> Response:
+        """Set the runs of a storefront's workflows, with the reviews of their environments: people give them there."""
+        front, body = self.cloud.context.storefronts[self._name(request)], await _body(request)
+        try:
+            runs = [{"by": "alice", "at": now(), "approvals": [], **run} for run in body["runs"]]
+            for run in runs:
+                given = {"state": "approved", "environment": "production", "comment": ""}
+                run["approvals"] = [{**given, **one} for one in run["approvals"]]
+                if not {"id", "sha"} <= run.keys() or any("by" not in one for one in run["approvals"]):
+                    raise KeyError
+        except (KeyError, TypeError):
+            raise _No(400, "Give runs, each with id, sha, and approvals, each with by.") from None
+        front.github["workflow_runs"] = runs
         self.cloud.context.save()
         return Response(status_code=204)
 

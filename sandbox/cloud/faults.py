@@ -146,7 +146,7 @@ OPERATIONS = {
             "check_runs",
             "rate_limit",
         ),
-        *("pulls_of_commit", "pull_reviews"),
+        *("pulls_of_commit", "pull_reviews", "workflow_run", "run_approvals"),
         *("list_deployments", "create_deployment", "deployment", "deployment_statuses", "create_deployment_status"),
     },
     "slack": {"post_message", "update_message", "replies", "auth_test", "api_test", "webhook"},
@@ -170,7 +170,7 @@ READS = {
     "render": {"list_services", "service", "deploys", "deploy", "instances", "list_env", "get_env"},
     "cloudflare": {"zone", "list_zones", "setting", "list_routes"},
     "github": {
-        *("combined_status", "commit_statuses", "check_runs", "pulls_of_commit", "pull_reviews"),
+        *("combined_status", "commit_statuses", "check_runs", "pulls_of_commit", "pull_reviews", "run_approvals"),
         *("list_deployments", "deployment", "deployment_statuses"),
     },
     "slack": {"replies"},

@@ -68,6 +68,12 @@ def _github(shop: Shop) -> None:
     shop.double.tell("PUT", f"/storefronts/{shop.name}/pulls", {"pulls": pulls})
     for number in (7, 8, 9):
         github.get(f"{repo}/pulls/{number}/reviews", params={"per_page": 1})
+    approvals = [{"by": "bob"}, {"by": "carol", "state": "rejected", "environment": "staging", "comment": "no"}]
+    runs = {"runs": [{"id": 7, "sha": SHA, "approvals": approvals}]}
+    shop.double.tell("PUT", f"/storefronts/{shop.name}/workflow-runs", runs)
+    for number in (7, 8):
+        for path in ("", "/approvals"):
+            github.get(f"{repo}/actions/runs/{number}{path}")
     ask()
     github.post(f"{repo}/deployments", json={"ref": SHA})  # its contexts are not all successful
     github.post(f"{repo}/deployments", json={"ref": "no-such-tag"})

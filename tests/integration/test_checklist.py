@@ -80,17 +80,17 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     return Shop(tmp_path_factory.mktemp("checklist"))
 
 
-def test_without_a_checklist_nothing_is_asked(shop: Shop) -> None:
-    done = shop.gate()
+def test_what_is_not_configured_stops_nothing(shop: Shop) -> None:
+    done = shop.gate(store=f"file://{shop.folder}/first")
     assert done.returncode == 0, done.stdout
-    assert not (shop.folder / "store").exists()
+    assert list((shop.folder / "first" / "evidence").rglob("*-gate-*.json"))
 
 
 def test_a_no_is_refused_saved_and_exported(shop: Shop) -> None:
     done = shop.gate(preflight_checks=[CLOSED])
     said = " ".join((done.stdout + done.stderr).split())
     assert done.returncode != 0
-    assert "Nothing was changed. 1 in the way" in said
+    assert "Nothing was changed. 1 check says no, 0 say go." in said
     assert "C19 The deploy window is open: the window is closed: the next opening is Fri 1 Jan" in said
 
     shown = shop.evidence(export=str(shop.folder / "reports"))

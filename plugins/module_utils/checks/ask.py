@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ..core.errors import RunbookError
 from ..core.internal import internal
 from ..core.parallel import answers
-from .answer import Answer, due, not_configured, unasked
+from .answer import Answer, due, not_applicable, not_configured, unasked
 from .check import POINTS, Check, Context
 from .settings import Setting
 
@@ -33,17 +33,18 @@ def ask_all(
     *,
     point: str,
     timeout: float,
+    reached: Sequence[str] = POINTS,
     clock: Callable[[], float] = time.monotonic,
 ) -> list[Asked]:
     """Ask each check of ``point``, and answer for those of later points that they are due; in the order of ``checks``.
-    Earlier ones are left out.
+    Earlier ones are left out. ``reached`` are the points that the run comes to.
 
     A check that has not answered after ``timeout`` seconds, or its own ``seconds`` where these are more, could not be
     asked. Its thread is left alone: no thread can be stopped from outside, and each client has its own limit.
     """
     later = POINTS[POINTS.index(point) :]
     mine = [check for check in checks if check.point in later]
-    found = {check.id: Asked(check, due(_step(check.point))) for check in mine if check.point != point}
+    found = {check.id: Asked(check, _later(check, settings, reached)) for check in mine if check.point != point}
     asked = [check for check in mine if check.point == point]
 
     def question(check: Check) -> Callable[[], Answer]:
@@ -72,6 +73,13 @@ def ask_one(check: Check, setting: Setting, context: Context) -> Answer:
         return unasked(str(error), facts={"error": dict(error.details)})
     except Exception as error:  # one check's fault must not hide the others' answers
         return unasked(str(internal(error)))
+
+
+def _later(check: Check, settings: Mapping[str, Setting], reached: Sequence[str]) -> Answer:
+    if check.point not in reached:
+        return not_applicable(f"this run has no {_step(check.point).removeprefix('the ')}")
+    missing = check.missing(settings[check.id].options)
+    return not_configured(missing) if missing else due(_step(check.point))
 
 
 def _step(point: str) -> str:

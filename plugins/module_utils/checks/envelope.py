@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Signed documents: DSSE envelopes, signed and verified by ssh-keygen, so that the keys people have already will do.
 
-What is signed is the envelope's pre-authentication encoding, in the namespace storefront.runbook: a signature made for
+What is signed is the envelope's pre-authentication encoding, in a namespace of this collection: a signature made for
 anything else does not verify here.
 """
 
@@ -13,7 +13,7 @@ import base64
 import binascii
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,19 +32,20 @@ def encoded(payload: bytes) -> bytes:
     return b"DSSEv1 %d %s %d %s" % (len(TYPE), TYPE.encode(), len(payload), payload)
 
 
-def wrap(payload: bytes, signing_key: str | None) -> bytes:
+def wrap(payload: bytes, signing_key: str | None, namespace: str = NAMESPACE) -> bytes:
     """Return an envelope, signed where a key is given. Raises ConfigError."""
-    signatures = [sign(payload, signing_key)] if signing_key else []
+    signatures = [sign(payload, signing_key, namespace)] if signing_key else []
     body = {"payload": base64.b64encode(payload).decode(), "payloadType": TYPE, "signatures": signatures}
     return (json.dumps(body, indent=1, sort_keys=True) + "\n").encode()
 
 
-def sign(payload: bytes, signing_key: str) -> dict[str, str]:
+def sign(payload: bytes, signing_key: str, namespace: str = NAMESPACE) -> dict[str, str]:
+    """Sign with a private key, or with the public one of a key that ssh-agent has. Raises ConfigError."""
     path = Path(signing_key).expanduser()
     if not path.is_file():
         raise ConfigError(f"There is no signing key at {path}. Correct signing_key.", code="no_signing_key")
     made = run(
-        ["ssh-keygen", "-Y", "sign", "-q", "-f", str(path), "-n", NAMESPACE],
+        ["ssh-keygen", "-Y", "sign", "-q", "-f", str(path), "-n", namespace],
         stdin=encoded(payload),
         env=QUIET,
         check=False,
@@ -53,11 +54,32 @@ def sign(payload: bytes, signing_key: str) -> dict[str, str]:
     if made.returncode != 0:
         raise ConfigError(
             f"ssh-keygen could not sign with {path}: {made.stderr.strip()[-300:]}. Give a private key of ssh without a"
-            " passphrase, readable by its owner only.",
+            " passphrase, readable by its owner only, or the public key of one that ssh-agent has.",
             code="cannot_sign",
         )
     shown = run(["ssh-keygen", "-l", "-f", str(path)], env=QUIET, check=False, timeout=60).stdout.split()
     return {"keyid": shown[1] if len(shown) > 1 else "", "sig": base64.b64encode(made.stdout.encode()).decode()}
+
+
+def public_key(signing_key: str) -> str:
+    """Return the public key that belongs to a key file: its type and its base64. Raises ConfigError."""
+    path = Path(signing_key).expanduser()
+    if not path.is_file():
+        raise ConfigError(f"There is no key at {path}. Correct signing_key.", code="no_signing_key")
+    beside = path if path.suffix == ".pub" else Path(f"{path}.pub")
+    if beside.is_file():
+        words = beside.read_text(errors="replace").split()
+        why = "it holds no public key"
+    else:
+        shown = run(["ssh-keygen", "-y", "-P", "", "-f", str(path)], env=QUIET, check=False, timeout=60)
+        words, why = shown.stdout.split(), shown.stderr.strip()[-300:]
+    if len(words) < 2:
+        raise ConfigError(
+            f"{beside if beside.is_file() else path} is not a key of ssh that can be read: {why}. Give a private key of"
+            " ssh without a passphrase, readable by its owner only, or the public key of one that ssh-agent has.",
+            code="bad_signing_key",
+        )
+    return " ".join(words[:2])
 
 
 def unwrap(data: bytes) -> tuple[bytes, list[dict[str, Any]]]:
@@ -76,10 +98,23 @@ def unwrap(data: bytes) -> tuple[bytes, list[dict[str, Any]]]:
         raise ValueError("its payload is not base64") from None
 
 
-def signers(payload: bytes, signatures: Sequence[dict[str, Any]], allowed: Sequence[str]) -> list[str]:
+def signers(
+    payload: bytes, signatures: Sequence[dict[str, Any]], allowed: Sequence[str], namespace: str = NAMESPACE
+) -> list[str]:
     """Return who signed, of those in ``allowed``: lines of an allowed_signers file, such as "alice
     ssh-ed25519 AAAA…".
     """
+    return _owners(signatures, allowed, lambda *files: _verifies(*files, payload, namespace))
+
+
+def owners(signatures: Sequence[dict[str, Any]], allowed: Sequence[str]) -> list[str]:
+    """Return the owners of the keys that signed, whether the signatures fit or not."""
+    return _owners(signatures, allowed, lambda *files: True)
+
+
+def _owners(
+    signatures: Sequence[dict[str, Any]], allowed: Sequence[str], fits: Callable[[str, Path, Path], bool]
+) -> list[str]:
     found: list[str] = []
     if not allowed or not signatures:
         return found
@@ -92,9 +127,7 @@ def signers(payload: bytes, signatures: Sequence[dict[str, Any]], allowed: Seque
             except (binascii.Error, ValueError):
                 continue
             found += [
-                who
-                for who in _principals(people, signature)
-                if who not in found and _verifies(who, people, signature, payload)
+                who for who in _principals(people, signature) if who not in found and fits(who, people, signature)
             ]
     return found
 
@@ -106,8 +139,8 @@ def _principals(people: Path, signature: Path) -> list[str]:
     return asked.stdout.split() if asked.returncode == 0 else []
 
 
-def _verifies(who: str, people: Path, signature: Path, payload: bytes) -> bool:
-    words = ["ssh-keygen", "-Y", "verify", "-f", str(people), "-I", who, "-n", NAMESPACE, "-s", str(signature)]
+def _verifies(who: str, people: Path, signature: Path, payload: bytes, namespace: str) -> bool:
+    words = ["ssh-keygen", "-Y", "verify", "-f", str(people), "-I", who, "-n", namespace, "-s", str(signature)]
     return run(words, stdin=encoded(payload), check=False, timeout=60).returncode == 0
 
 

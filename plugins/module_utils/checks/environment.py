@@ -33,6 +33,7 @@ UNIT = {
     "staging": {"type": "list", "elements": "dict", "default": []},
     "environment": {"type": "str", "default": "production"},
     "optional": {"type": "list", "elements": "str", "default": []},
+    "digest_key": {"type": "str", "no_log": True},
 }
 OPTIONS: dict[str, dict[str, Any]] = {
     "units": {"type": "list", "elements": "dict", "default": [], "options": UNIT},
@@ -151,7 +152,7 @@ def _problems(unit: Mapping[str, Any], needed: Sequence[Needed], file: str, opti
     if lacks:
         yield f"{unit['name']} lacks {', '.join(lacks)}, which {file} names"
     for one in needed:
-        if _is_placeholder(one, digests.get(one.name), unit, options["digest_key"]):
+        if _is_placeholder(one, digests.get(one.name), unit, unit["digest_key"] or options["digest_key"]):
             yield f"{one.name} of {unit['name']} is still a placeholder"
     staging = {str(one["name"]): one.get("digest") for one in unit["staging"]}
     same = [

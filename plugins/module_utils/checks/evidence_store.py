@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Evidence in the store: a file for each statement, written once. Its key holds the digest of its bytes, so that a
-changed byte shows even without a signature.
+changed byte shows even without a signature, and the ledger has the key, so that it cannot be replaced.
 
 evidence/<release>/<time>-<point>-<sha256>.json
 """
@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+from ..release import ledger_history
+from ..release.checklist import STATEMENT
 from ..store.base import Conflict, Store
 from . import envelope, statement
 from .answer import PASSED
@@ -73,6 +75,21 @@ def read_all(store: Store, release: str, allowed: Sequence[str], *, must_be_sign
     """
     keys = [entry.key for entry in store.list(f"{PREFIX}{quote(release, safe='')}/")]
     return [_read(store, key, release, allowed, must_be_signed) for key in keys]
+
+
+def removed(store: Store, release: str, found: Sequence[Evidence]) -> list[Evidence]:
+    """Return the evidence of a release that the ledger names and the store no longer has."""
+    records = ledger_history.read(store, ledger_history.MOST).records
+    named = [
+        str(item.get("answered"))
+        for record in records
+        if record.get("release") == release
+        for item in record.get("evidence") or []
+        if item.get("name") == STATEMENT
+    ]
+    there = {one.key for one in found}
+    problem = "the ledger names it, and it is gone: it was removed, or replaced by another"
+    return [Evidence(key, problem=problem) for key in dict.fromkeys(named) if key not in there]
 
 
 def _read(store: Store, key: str, release: str, allowed: Sequence[str], must_be_signed: bool) -> Evidence:

@@ -7,24 +7,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import date, datetime
 
 from .answer import ATTESTED, DUE, FAILED, NOT_APPLICABLE, NOT_CONFIGURED, PASSED, UNASKED, WAIVED
 from .judge import Judged, last_day
 
+NEAR = 300  # days within which a date needs no year
 WORDS = {
     **{PASSED: "passed", FAILED: "failed", UNASKED: "could not be asked"},
     **{DUE: "due later", NOT_APPLICABLE: "not applicable", NOT_CONFIGURED: "not configured"},
 }
 
 
-def summary(judged: Sequence[Judged]) -> str:
-    """Return the line of a deploy: 15 passed, 1 waived (C10 by bob until 2026-04-01), 1 attested (C11 by
+def summary(judged: Sequence[Judged], now: datetime) -> str:
+    """Return the line of a deploy: 15 passed, 1 waived (C10 by bob until 1 Apr), 1 attested (C11 by
     alice), 2 due later.
     """
     counts = Counter(one.answer.outcome for one in judged)
     parts = [f"{counts[PASSED]} passed"]
     for outcome, verb in ((WAIVED, "waived"), (ATTESTED, "attested")):
-        settled = [_settled(one) for one in judged if one.answer.outcome == outcome]
+        settled = [_settled(one, now) for one in judged if one.answer.outcome == outcome]
         parts += [f"{len(settled)} {verb} ({', '.join(settled)})"] if settled else []
     parts += [
         f"{counts[outcome]} {WORDS[outcome]}"
@@ -34,27 +36,49 @@ def summary(judged: Sequence[Judged]) -> str:
     return ", ".join(parts)
 
 
-def _settled(one: Judged) -> str:
-    return f"{one.check.id} by {one.by}" + (f" until {last_day(one.until)}" if one.until else "")
+def _settled(one: Judged, now: datetime) -> str:
+    return f"{one.check.id} by {one.by}" + (f" until {_day(one.until, now)}" if one.until else "")
 
 
-def lines(judged: Sequence[Judged]) -> list[str]:
+def _day(until: datetime, now: datetime) -> str:
+    """Return the last day of a waiver as a line of the screen has it: 1 Apr, with its year where that is not near."""
+    day = date.fromisoformat(last_day(until)[:10])
+    near = abs((day - now.astimezone(until.tzinfo).date()).days) < NEAR
+    return f"{day.day} {day:%b}" + ("" if near else f" {day.year}")
+
+
+def lines(judged: Sequence[Judged], release: str | None = None) -> list[str]:
     """Return a line for each check that says no or that could not be asked, those that only warn last."""
     shown = [one for one in judged if one.answer.outcome in (FAILED, UNASKED)]
-    return [line(one) for one in sorted(shown, key=lambda one: not one.stops)]
+    return [line(one, release) for one in sorted(shown, key=lambda one: not one.stops)]
 
 
-def line(one: Judged) -> str:
+def line(one: Judged, release: str | None = None) -> str:
+    """Return what a check says, and what to do about it. With a ``release``, this is a deploy, in which it can be
+    waived and some yield to an emergency.
+    """
     said = "; ".join([one.answer.answered, *one.notes])
     if one.answer.outcome == UNASKED:
         said = f"could not be asked: {said}"
     text = f"{one.check.id} {one.check.title}: {said}"
     return ("" if one.stops else "(only a warning) ") + ". ".join(
-        part.rstrip(".") for part in (text, one.answer.advice, one.answer.url) if part
+        part.rstrip(".")
+        for part in (text, one.answer.advice, one.answer.url, "" if release is None else _ways(one, release))
+        if part
     )
 
 
-def message(judged: Sequence[Judged]) -> str:
+def _ways(one: Judged, release: str) -> str:
+    """Return the options with which a deploy passes over a no."""
+    if not one.stops:
+        return ""
+    waive = f"To waive it: -e waive={one.check.id} -e waive_reason=…"
+    if not one.check.yields:
+        return waive
+    return f"{waive}. In an emergency: approve.yml -e release={release}, and deploy.yml with -e emergency=…"
+
+
+def message(judged: Sequence[Judged], release: str | None = None) -> str:
     """Return what a preflight says: how many say no, how many say go, and each no with what to do about it."""
     no = sum(1 for one in judged if one.stops)
     go = sum(1 for one in judged if one.answer.outcome in (PASSED, WAIVED, ATTESTED))
@@ -64,4 +88,4 @@ def message(judged: Sequence[Judged]) -> str:
         f"{go} {'says' if go == 1 else 'say'} go",
         *([f"{later} {'is' if later == 1 else 'are'} due later"] if later else []),
     ]
-    return "\n  ".join([", ".join(counts) + ".", *lines(judged)])
+    return "\n  ".join([", ".join(counts) + ".", *lines(judged, release)])

@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 
 from ..core.errors import ConfigError, NoGo
 from ..source.checkout import resolve
-from .answer import FAILED, UNASKED
+from .answer import DUE, FAILED, UNASKED
 from .ask import ask_all
-from .check import GATE, Check, Context, Options
+from .check import GATE, POINTS, Check, Context, Options
 from .judge import GO, NO_GO, Judged, emergency_of, evidence, judge, verdict
 from .report import line, message, summary
 from .settings import Reader, Setting, Validate, Waiver, named
@@ -28,13 +28,14 @@ RUN = timedelta(days=1)  # how long a waiver of the command line counts: it is f
 @dataclass(frozen=True)
 class Wanted:
     """What a module was asked to ask. ``entries`` is the inventory's list; ``waive`` are checks that the
-    command line waives for this run.
+    command line waives for this run. ``deploys`` is whether a no may say how a deploy passes over it.
     """
 
     context: Context
     entries: Sequence[Mapping[str, Any]] = ()
     systems: Mapping[str, Options] = field(default_factory=dict)
     point: str = GATE
+    reached: Sequence[str] = POINTS
     timezone: str = "UTC"
     waive: Sequence[str] = ()
     waive_reason: str = ""
@@ -43,6 +44,7 @@ class Wanted:
     timeout: float = 60.0
     stop: bool = True
     folder: str = ""
+    deploys: bool = False
 
 
 def context_of(params: Mapping[str, Any]) -> Context:
@@ -88,14 +90,21 @@ def run_checks(
     settings = _settings(checks, wanted, validate)
     answers: list[dict[str, Any]] = []
     judged: list[Judged] = []
-    for asked in ask_all(only or checks, settings, context, point=wanted.point, timeout=wanted.timeout):
+    for asked in ask_all(
+        only or checks, settings, context, point=wanted.point, timeout=wanted.timeout, reached=wanted.reached
+    ):
         one = judge(asked.check, asked.answer, settings[asked.check.id], context, emergency)
         judged.append(one)
         answers.append(evidence(one, context, asked.seconds))
-    result = {"verdict": verdict(judged), "answers": answers, "summary": summary(judged), "message": message(judged)}
-    result["problems"] = [line(one) for one in judged if one.stops]
+    release = context.release if wanted.deploys else None
+    result = {"verdict": verdict(judged), "answers": answers, "summary": summary(judged, context.now)}
+    result["message"] = message(judged, release)
+    result["problems"] = [line(one, release) for one in judged if one.stops]
+    result["due"] = [point for point in POINTS if any(_is_due(one, point) for one in judged)]
     result["evidence"] = [
-        {"name": f"{one['id']} {one['name']}", **{name: one[name] for name in LEDGER}} for one in answers
+        {"name": f"{one['id']} {one['name']}", **{name: one[name] for name in LEDGER}}
+        for one in answers
+        if one["outcome"] != DUE
     ]
     if wanted.stop and result["verdict"] != GO:
         error = NoGo(
@@ -105,6 +114,10 @@ def run_checks(
         error.result = result
         raise error
     return result
+
+
+def _is_due(one: Judged, point: str) -> bool:
+    return one.answer.outcome == DUE and one.check.point == point
 
 
 def _settings(checks: Sequence[Check], wanted: Wanted, validate: Validate) -> dict[str, Setting]:

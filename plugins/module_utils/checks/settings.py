@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
 from pathlib import Path
@@ -112,6 +112,26 @@ class Reader:
         if isinstance(value, list):
             return [self._path(one) for one in value]
         return str(Path(self.folder, value)) if self.folder and isinstance(value, str) else value
+
+
+def secret_names(spec: Spec) -> Iterator[str]:
+    """Give the names of secret options, at any depth."""
+    for name, one in spec.items():
+        if one.get("no_log"):
+            yield name
+        yield from secret_names(one.get("options") or {})
+
+
+def secret_values(given: Any, names: Container[str], secret: bool = False) -> Iterator[str]:
+    """Give every value below options of these names, so that none is shown."""
+    if isinstance(given, Mapping):
+        for name, value in given.items():
+            yield from secret_values(value, names, secret or name in names)
+    elif isinstance(given, list | tuple):
+        for value in given:
+            yield from secret_values(value, names, secret)
+    elif secret and given not in (None, ""):
+        yield str(given)
 
 
 def _without_null(value: Any) -> Any:

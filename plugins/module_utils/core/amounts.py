@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
+
+_TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
 
 
 def duration(seconds: Any) -> str:
@@ -73,3 +76,13 @@ def date(at: datetime) -> str:
     """Tue 3 Mar 10:42 EST, in the operator's own zone."""
     local = at.astimezone()
     return f"{local:%a} {local.day} {local:%b %H:%M %Z}".rstrip()
+
+
+def local_times(text: str) -> str:
+    """Return text with its times in the operator's own zone."""
+
+    def shown(found: re.Match[str]) -> str:
+        at = moment(found[0])
+        return date(at) if at else found[0]
+
+    return _TIME.sub(shown, text)

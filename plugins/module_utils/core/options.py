@@ -126,3 +126,25 @@ def checks_options() -> Spec:
         "emergency_approvers": {"type": "list", "elements": "str", "default": []},
         "stop": {"type": "bool", "default": True},
     }
+
+
+APPROVER = {
+    "name": {"type": "str", "required": True},
+    "keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "github": {"type": "str"},
+    "awx": {"type": "str"},
+}
+
+
+def approval_options() -> Spec:
+    """What is approved, and who may approve it: see checks/approvers.py."""
+    return {
+        **{name: {"type": "str", "required": True} for name in ("storefront", "release")},
+        **{name: {"type": "str"} for name in ("commit", "emergency")},
+        "path": {"type": "path", "required": True},
+        "root_directory": {"type": "str", "default": ""},
+        "migrations": {"type": "str", "default": "prisma/migrations"},
+        "approvers": {"type": "list", "elements": "dict", "default": [], "options": APPROVER},
+        "awx_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+        "by_others": {"type": "bool", "default": True},
+    }

@@ -46,6 +46,8 @@ PULL = {
     },
     **{"head": {"sha": str}, "base": {"ref": str, "repo": {"default_branch": str}}},
 }
+WORKFLOW_RUN = {"id": int, "head_sha": str, "created_at": TIME, "run_started_at?": TIME}
+RUN_APPROVAL = {"state": str, "comment": (str, None), "user": USER, "environments": [{"name": str}]}
 REVIEW = {"state": str, "commit_id": (str, None), "user": (USER, None), "author_association": str}
 HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 
@@ -169,6 +171,13 @@ class GitHub:
     def reviews(self, number: int) -> list[dict[str, Any]]:
         """Return the reviews of a pull request, the oldest first."""
         return self._whole(f"/pulls/{number}/reviews", REVIEW)
+
+    def workflow_run(self, key: int) -> dict[str, Any]:
+        return self._call("GET", f"/actions/runs/{key}", WORKFLOW_RUN)
+
+    def run_approvals(self, key: int) -> list[dict[str, Any]]:
+        """Return the reviews of the environments that a run of a workflow deploys to. GitHub gives all of them."""
+        return self._call("GET", f"/actions/runs/{key}/approvals", [RUN_APPROVAL])
 
     def _counted(
         self, path: str, field: str, shape: Shape, more: Mapping[str, Any] | None = None

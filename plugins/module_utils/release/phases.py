@@ -13,7 +13,7 @@ from dataclasses import dataclass
 class Deploy:
     """The facts that decide on the phases. ``idle`` are phases with nothing to do; ``held`` is whether an
     unfinished deploy left the shop in maintenance, ``edge`` whether the edge can hold it, and ``maintained`` whether
-    maintenance.yml holds it, which alone ends that.
+    maintenance.yml holds it, which alone ends that. ``due`` are the points at which checks of the checklist are due.
     """
 
     surfaces: Sequence[str]
@@ -23,6 +23,7 @@ class Deploy:
     builds_first: bool = False
     edge: bool = False
     maintained: bool = False
+    due: Sequence[str] = ()
 
     def moves(self, surface: str) -> bool:
         return surface in self.surfaces
@@ -55,9 +56,11 @@ ORDER: dict[str, Callable[[Deploy], bool]] = {
     "verify.backend": lambda deploy: deploy.moves("backend"),
     "frontend.stage": lambda deploy: deploy.moves("frontend"),
     "verify.staged": lambda deploy: deploy.moves("frontend"),
+    "preflight.staged": lambda deploy: "staged" in deploy.due and deploy.moves("frontend"),
     "frontend.promote": lambda deploy: deploy.moves("frontend"),
     "edge.purge": lambda deploy: deploy.moves("edge"),
     "verify.public": lambda deploy: True,
+    "preflight.after": lambda deploy: "after" in deploy.due,
     "release.record": lambda deploy: True,
 }
 MIGRATION = ("database.backup", "database.prove", "database.rehearse", "database.migrate")

@@ -20,6 +20,8 @@ TITLES = {
     "deploy": "Deploy {release} to {storefront}",
     "rollback": "Roll {storefront} back{to}",
     "preflight": "Check whether {release} could go out to {storefront}",
+    "approve": "Approve {release} for {storefront}",
+    "evidence": "Evidence of {release} for {storefront}",
     "backup": "Back up the database of {storefront}",
     "backups": "Backups of {storefront}",
     "prove": "Prove the newest backup of {storefront}",

@@ -5,6 +5,6 @@
 
 from __future__ import annotations
 
-from ...module_utils.core.amounts import age, clock, date, duration, moment, number, size, whole
+from ...module_utils.core.amounts import age, clock, date, duration, local_times, moment, number, size, whole
 
-__all__ = ["age", "clock", "date", "duration", "moment", "number", "size", "whole"]
+__all__ = ["age", "clock", "date", "duration", "local_times", "moment", "number", "size", "whole"]

@@ -114,6 +114,13 @@ def _next(run: State, outcome: str, good: bool) -> list[Line]:
     approval = APPROVAL.search(run.verdict) or APPROVAL.search(run.failed.why if run.failed else "")
     if approval and about.kind == "restore":
         return [Line(about.again(approval[0]), "to continue", command=True)]
+    if "approve.yml -e release=" in run.verdict and about.kind in ("deploy", "preflight"):
+        emergency = ["-e emergency=REASON"] if any("emergency=" in option for option in about.options) else []
+        options = [f"-e release={about.release}", *emergency, "-e approval_key=KEY"]
+        return [
+            Line(about.command("approve", *options), "to approve", command=True),
+            Line(about.again(), "once it is corrected", command=True),
+        ]
     if outcome in ("failed", "checked"):
         return [Line(about.again(), "once it is corrected", command=True)]
     return []

@@ -11,7 +11,7 @@ from typing import Any
 
 from . import labels
 from .about import LEASED
-from .amounts import date, duration, moment
+from .amounts import duration, local_times
 from .failure import without_log
 from .page import Line
 from .state import State
@@ -19,7 +19,6 @@ from .text import brief, clean
 
 FIXED = ("RELEASED", "ROLLED BACK", "ROLLBACK INCOMPLETE", "ROLLBACK UNSAFE", "LEASE LOST")
 _LIVE_AGAIN = re.compile(r"\s*(Live again|Nothing was live before in)[^\n]*?(?:\.(?=\s|$)|$)")
-_TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
 _BACK = re.compile(r"^(ROLLED BACK to \S+)\.(?=\s|$)")
 DONE = {
     "backup": "BACKED UP",
@@ -104,14 +103,9 @@ def _message(run: State) -> str:
         text = without_log(text, run.failed.log)
         for shown in (without_log(clean(run.facts.get("release_failure") or ""), run.failed.log), run.failed.why):
             text = text.replace(shown.strip(), "") if shown.strip() else text
-    text = _TIME.sub(_local, _LIVE_AGAIN.sub("", text))
+    text = local_times(_LIVE_AGAIN.sub("", text))
     rows = [re.sub(r"[ \t]+", " ", row).strip() for row in text.split("\n")]
     return "\n".join(row for row in rows if row)
-
-
-def _local(found: re.Match[str]) -> str:
-    at = moment(found[0])
-    return date(at) if at else found[0]
 
 
 def _kept(snapshot: Any) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .amounts import age, clock, duration, moment, number
+from .amounts import age, clock, duration, local_times, moment, number
 from .event import Event
 from .failure import Failure
 from .page import ATTENTION, Line
@@ -30,6 +30,10 @@ class Plan:
     probes: str = ""
     probed: float = 0.0
     none_passed: bool = False
+    checklist: str = ""
+    checklist_took: float = 0.0
+    approvals: str = ""
+    warnings: list[str] = field(default_factory=list)
 
     def learn(self, event: Event) -> None:
         """Take what a check or an info module answered."""
@@ -46,6 +50,16 @@ class Plan:
             self.live.setdefault(unit, event.get("live") or {})
         elif event.module == "prisma_migrate" and event.asked and event.good and self.pending is None:
             self.pending = list(event.get("pending") or [])
+        elif event.module == "preflight_checks" and event.get("summary") and not self.checklist:
+            self.checklist, self.checklist_took = str(event.get("summary")), float(event.get("elapsed") or 0)
+            self.warnings = [
+                f"{one.get('id')} {one.get('answered')}"
+                for one in event.get("answers") or []
+                if one.get("outcome") in ("failed", "could_not_be_asked") and not one.get("stops")
+            ]
+        elif event.module == "release_approvals" and event.get("summary"):
+            wanted = event.get("approved_by") or event.get("missing")
+            self.approvals = str(event.get("summary")) if wanted else ""
         elif event.module == "health_check" and event.good and not self.probes:
             self.probes, self.probed = words(event, check=False), event.at - event.began
             self.none_passed = not any(check.get("outcome") == "healthy" for check in event.get("checks") or [])
@@ -96,10 +110,15 @@ class Plan:
             lines.append(
                 Line(
                     "nothing is live yet, so no site can answer" if nothing_yet else self.probes,
-                    "checks",
+                    "live site",
                     duration(self.probed),
                 )
             )
+        if self.approvals:
+            lines.append(Line(local_times(self.approvals), "approvals"))
+        if self.checklist:
+            lines.append(Line(self.checklist, "checks", duration(self.checklist_took)))
+            lines += [Line(text, "warning", colour=ATTENTION) for text in self.warnings]
         return lines
 
     def _in_order(self) -> list[tuple[str, Mapping[str, Any]]]:

@@ -18,7 +18,19 @@ from starlette.routing import Router
 from ...faults import Fault, effect
 from ...state import Storefront, now
 from ...vendor import Refusal, Vendor, json_body
-from .shapes import check_run, combined, commit, deployment, deployment_status, pull_request, repository, review, status
+from .shapes import (
+    check_run,
+    combined,
+    commit,
+    deployment,
+    deployment_status,
+    pull_request,
+    repository,
+    review,
+    run_approval,
+    status,
+    workflow_run,
+)
 
 DOCUMENTATION = "https://docs.github.com/rest"
 
@@ -42,6 +54,8 @@ class GitHub(Vendor):
                 self.route("GET", f"{repo}/commits/{{ref}}/check-runs", "check_runs", self.check_runs),
                 self.route("GET", f"{repo}/commits/{{ref}}/pulls", "pulls_of_commit", self.pulls_of_commit),
                 self.route("GET", f"{repo}/pulls/{{number:int}}/reviews", "pull_reviews", self.pull_reviews),
+                self.route("GET", f"{repo}/actions/runs/{{id:int}}", "workflow_run", self.workflow_run),
+                self.route("GET", f"{repo}/actions/runs/{{id:int}}/approvals", "run_approvals", self.run_approvals),
                 self.route("POST", f"{repo}/statuses/{{ref}}", "create_commit_status", self.create_commit_status),
                 self.route("GET", f"{repo}/deployments", "list_deployments", self.list_deployments),
                 self.route("POST", f"{repo}/deployments", "create_deployment", self.create_deployment),
@@ -180,6 +194,23 @@ class GitHub(Vendor):
             if pull["number"] == request.path_params["number"]:
                 return self._page(request, [review(self._base(request), pull, one) for one in pull["reviews"]])
         raise self.refusal(404, "", "Not Found")
+
+    # Workflows
+
+    def _run(self, request: Request) -> tuple[Storefront, dict[str, Any]]:
+        front = self._front(request)
+        for run in front.github.get("workflow_runs", []):
+            if run["id"] == request.path_params["id"]:
+                return front, run
+        raise self.refusal(404, "", "Not Found")
+
+    async def workflow_run(self, request: Request) -> Response:
+        front, run = self._run(request)
+        return JSONResponse(workflow_run(self._base(request), front, run))
+
+    async def run_approvals(self, request: Request) -> Response:
+        _unused, run = self._run(request)
+        return JSONResponse([run_approval(self._base(request), run, one) for one in run["approvals"]])
 
     # Deployments
 

@@ -252,6 +252,32 @@ def review(base: str, pull: Kept, kept: Kept) -> Kept:
     }
 
 
+def workflow_run(base: str, front: Storefront, kept: Kept) -> Kept:
+    own, at = f"{base}/actions/runs/{kept['id']}", _time(kept["at"])
+    links = ("jobs", "logs", "check_suite", "cancel", "rerun", "artifacts", "workflow")
+    return {
+        **{"id": kept["id"], "node_id": _node("WFR", kept["id"]), "name": "Deploy", "display_title": "Deploy"},
+        **{"head_branch": "main", "head_sha": kept["sha"], "path": ".github/workflows/deploy.yml", "event": "push"},
+        **{"run_number": 1, "run_attempt": 1, "status": "in_progress", "conclusion": None, "workflow_id": 1},
+        **{"url": own, "html_url": own, **{f"{link}_url": own for link in links}, "previous_attempt_url": None},
+        **{"created_at": at, "updated_at": at, "run_started_at": at, "pull_requests": [], "head_commit": None},
+        **{"actor": user(base, kept["by"]), "triggering_actor": user(base, kept["by"])},
+        **dict.fromkeys(("repository", "head_repository"), minimal_repository(base, front)),
+    }
+
+
+def run_approval(base: str, run: Kept, kept: Kept) -> Kept:
+    name, at = kept["environment"], _time(run["at"])
+    place = {"id": 1, "node_id": _node("EN", name), "name": name, "created_at": at, "updated_at": at}
+    links = {"url": f"{base}/environments/{name}", "html_url": f"{base}/deployments/{name}"}
+    return {
+        "state": kept["state"],
+        "comment": kept["comment"],
+        "user": user(base, kept["by"]),
+        "environments": [{**place, **links}],
+    }
+
+
 def commit(base: str, sha: str) -> Kept:
     own = f"{base}/commits/{sha}"
     person = {"name": "Sandbox", "email": "sandbox@shop.example", "date": "2026-01-05T09:00:00Z"}

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.checks import envelope
-from ansible_collections.storefront.runbook.plugins.modules import evidence_info, evidence_record
+from ansible_collections.storefront.runbook.plugins.modules import evidence_info, evidence_record, release_record
 from junitparser import JUnitXml
 
 from tests.unit.support import run_module
@@ -259,6 +259,21 @@ def test_a_key_that_cannot_sign_is_told(store: dict[str, Any], tmp_path: Path) -
 
 def test_signatures_need_to_be_of_somebody(store: dict[str, Any]) -> None:
     assert info(store, must_be_signed=True)["error"]["code"] == "no_signers"
+
+
+def test_evidence_that_the_ledger_names_cannot_be_removed_or_replaced(store: dict[str, Any]) -> None:
+    key = record(store)["key"]
+    entry = {"name": "evidence", "asked": "Where is it?", "answered": key, "outcome": "saved"}
+    ledger = {"storefront": "shop", "kind": "deploy", "outcome": "released", "release": "v1.1.0", "evidence": [entry]}
+    at = {"started_at": "2026-03-03T15:42:13Z", "units": {}, "snapshot": {}}
+    assert not run_module(release_record, {**store, **ledger, **at})["failed"]
+    assert not info(store)["failed"]
+    other = record(store, verdict="go", answers=ANSWERS[:1])["key"]
+    file_of(store, key).unlink()
+    result = info(store)
+    assert result["error"]["kind"] == "tampered"
+    assert f"{key}: the ledger names it, and it is gone" in result["msg"]
+    assert other not in result["msg"]
 
 
 # Exports

@@ -111,7 +111,7 @@ def test_a_warning_is_shown_and_stops_nothing() -> None:
 def test_a_waiver_counts_on_its_last_day(answer: Any) -> None:
     result = run(check("C1", answer), entries=[{"id": "C1", "waiver": WAIVER}])
     assert outcome(result) == ("waived", "go")
-    assert result["summary"] == "0 passed, 1 waived (C1 by bob until 2026-03-03)"
+    assert result["summary"] == "0 passed, 1 waived (C1 by bob until 3 Mar)"
     assert (result["answers"][0]["by"], result["answers"][0]["reason"]) == ("bob", "flaky")
     assert "e2e failed" in result["answers"][0]["answered"] or "no answer" in result["answers"][0]["answered"]
 
@@ -364,3 +364,48 @@ def test_a_relative_path_in_the_settings_starts_at_their_folder(shared: bool) ->
     assert seen == ["/srv/ops/calendars/freeze.ics"]
     run(check("C1", ask, options=options), entries=[{"id": "C1", "options": {"calendar": "/etc/x.ics"}}], folder="/srv")
     assert seen[1:] == ["/etc/x.ics"]
+
+
+# Points
+
+
+def points(**wanted: Any) -> dict[str, str]:
+    staged = check("C14", passed("ok"), point="staged")
+    after = check("C20", passed("ok"), point="after", missing=lambda options: "set a url")
+    result = run(check("C1", passed("ok")), staged, after, **wanted)
+    return {one["id"]: one["outcome"] for one in result["answers"]}
+
+
+def test_checks_of_later_points_are_due_or_not_configured() -> None:
+    assert points() == {"C1": "passed", "C14": "due_later", "C20": "not_configured"}
+
+
+def test_at_their_point_they_are_asked_and_earlier_ones_are_not() -> None:
+    assert points(point="staged") == {"C14": "passed", "C20": "not_configured"}
+    assert points(point="after") == {"C20": "not_configured"}
+
+
+def test_a_point_that_the_run_does_not_come_to_is_not_applicable() -> None:
+    assert points(reached=["gate"])["C14"] == "not_applicable"
+
+
+def test_the_result_names_the_points_at_which_something_is_due() -> None:
+    checks = [check("C1", passed("ok")), check("C14", passed("ok"), point="staged")]
+    result = run(*checks)
+    assert result["due"] == ["staged"]
+    assert [one["name"] for one in result["evidence"]] == ["C1 check_c1"], "the answer comes later"
+    assert run(checks[0])["due"] == []
+
+
+def test_a_no_of_a_deploy_says_how_to_pass_over_it() -> None:
+    said = run(check("C1", NO), check("C2", NO, yields=True), deploys=True)["problems"]
+    assert "To waive it: -e waive=C1 -e waive_reason=…" in said[0]
+    assert "emergency" not in said[0]
+    assert "In an emergency: approve.yml -e release=v1.1.0, and deploy.yml with -e emergency=…" in said[1]
+    assert "waive" not in run(check("C1", NO))["problems"][0], "a module alone has no such option"
+
+
+@pytest.mark.parametrize("until", ["2026-04-01", "2027-04-01"])
+def test_the_summary_has_the_year_of_a_waiver_that_is_far_away(until: str) -> None:
+    summary = run(check("C1", NO), entries=[{"id": "C1", "waiver": {**WAIVER, "until": until}}])["summary"]
+    assert summary.endswith("(C1 by bob until 1 Apr 2027)" if "2027" in until else "(C1 by bob until 1 Apr)")

@@ -29,6 +29,7 @@ def entries(playbook: str) -> options.Entries:
 
 SPECS = {playbook: entries(playbook) for playbook in NAMES}
 WHOLE: dict[str, Any] = {
+    "approval_key": "~/.ssh/id_ed25519",
     "surfaces": ["database", "backend", "frontend", "edge"],
     "source_path": "../shop",
     "store": "s3://bucket/shop",

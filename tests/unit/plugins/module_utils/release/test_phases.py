@@ -46,7 +46,20 @@ def test_a_deploy_takes_the_phases_of_what_it_moves(deploy: dict[str, Any], expe
 
 
 def test_a_whole_deploy_in_maintenance_takes_every_phase_in_the_order() -> None:
-    assert of_deploy(Deploy(surfaces=ALL, maintenance=True, builds_first=True)) == list(ORDER)
+    assert of_deploy(Deploy(surfaces=ALL, maintenance=True, builds_first=True, due=["staged", "after"])) == list(ORDER)
+
+
+@pytest.mark.parametrize(
+    ("surfaces", "due", "asked"),
+    [
+        (ALL, [], []),
+        (ALL, ["staged"], ["preflight.staged"]),
+        (["backend"], ["staged", "after"], ["preflight.after"]),
+    ],
+)
+def test_checks_are_asked_at_their_points_where_they_are_due(surfaces: Any, due: list[str], asked: list[str]) -> None:
+    phases = of_deploy(Deploy(surfaces=surfaces, due=due))
+    assert [phase for phase in phases if phase.startswith("preflight.")] == asked
 
 
 def test_nothing_is_served_before_it_is_verified_and_no_migration_runs_before_the_backup() -> None:

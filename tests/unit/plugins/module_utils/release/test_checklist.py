@@ -1,0 +1,124 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the checklist takes from the inventory, how a run is refused, and what the ledger keeps of the answers."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.checks.check import Context
+from ansible_collections.storefront.runbook.plugins.module_utils.checks.register import CHECKS
+from ansible_collections.storefront.runbook.plugins.module_utils.checks.settings import Reader
+from ansible_collections.storefront.runbook.plugins.module_utils.core.options import validated
+from ansible_collections.storefront.runbook.plugins.module_utils.release.checklist import Seen, refusal, saved, systems
+
+ALL = ["database", "backend", "frontend", "edge"]
+LIVE = {"live": {"id": "1", "release": "v1.0.0"}, "candidates": [], "variables": [{"name": "A", "digest": "x"}]}
+WHOLE: dict[str, Any] = {
+    **{"surfaces": ALL, "frontend_url": "https://shop.example/", "backend_url": "https://api.shop.example:8443"},
+    **{"github": {"api_token": "t", "repository": "acme/shop", "api_url": ""}, "headers": {"x-probe": "s"}},
+    **{"backend_platform": "railway", "backend_token": "rt", "backend_root_directory": "apps/backend"},
+    **{"backend": [{"unit": {"name": "api"}, **LIVE}], "frontend_token": "vt", "frontend": LIVE},
+    **{"frontend_root_directory": "apps/frontend", "staged_url": "https://staged.example"},
+}
+
+
+def test_the_inventory_configures_what_it_knows() -> None:
+    found = systems(Seen(**WHOLE))
+    assert found["github"] == {"api_token": "t", "repository": "acme/shop"}
+    assert found["edge"]["hosts"] == ["shop.example", "api.shop.example:8443"]
+    assert found["edge"]["allowed_origins"] == ["https://shop.example"]
+    assert [(one["name"], one["platform"], one["root_directory"]) for one in found["environment"]["units"]] == [
+        ("api", "railway", "apps/backend"),
+        ("frontend", "vercel", "apps/frontend"),
+    ]
+    assert [one["live"] for one in found["rollback"]["units"]] == ["v1.0.0", "v1.0.0"]
+    assert found["rollback"]["schema_is"] == "unchanged"
+    assert "staging" not in found, "its address is known to the inventory alone"
+
+
+def test_each_option_is_one_of_a_check() -> None:
+    """So that nothing that a run knows is refused as an option that there is not."""
+    given = {"staging": {"staging_url": "postgresql://staging"}}
+    found = systems(Seen(**{**WHOLE, "given": given, "maintenance": True, "allow_plain_http": True}))
+    _settings, problems = Reader(CHECKS, found, Context(), ZoneInfo("UTC"), validated).read([])
+    assert [problem for problem in problems if "no system 'lighthouse'" not in problem] == []
+
+
+def test_the_inventory_s_own_options_win() -> None:
+    given = {"github": {"repository": "acme/other"}, "edge": {"hosts": ["a.example"]}, "docs": {"changelog": "NEWS.md"}}
+    found = systems(Seen(**{**WHOLE, "given": given}))
+    assert (found["github"]["repository"], found["github"]["api_token"]) == ("acme/other", "t")
+    assert found["edge"]["hosts"] == ["a.example"]
+    assert found["docs"] == {"changelog": "NEWS.md"}
+
+
+@pytest.mark.parametrize("left_out", ["api_token", "repository"])
+def test_half_a_repository_is_none(left_out: str) -> None:
+    github = {**WHOLE["github"], left_out: ""}
+    assert "github" not in systems(Seen(**{**WHOLE, "github": github}))
+
+
+def test_a_platform_that_did_not_answer_has_no_units() -> None:
+    found = systems(Seen(**{**WHOLE, "backend": [{"unit": {"name": "api"}, "msg": "no"}], "frontend": {"msg": "no"}}))
+    assert "rollback" not in found
+    assert "environment" not in found
+
+
+def test_what_a_run_does_not_move_is_not_asked() -> None:
+    found = systems(Seen(**{**WHOLE, "surfaces": ["backend"]}))
+    assert [one["name"] for one in found["rollback"]["units"]] == ["api"]
+
+
+@pytest.mark.parametrize(
+    ("pending", "schema"),
+    [
+        ([{"name": "a", "backward_compatible": True}], "safe"),
+        ([{"name": "a", "backward_compatible": False}], "accepted"),
+    ],
+)
+def test_the_schema_of_a_rollback(pending: list[Any], schema: str) -> None:
+    assert systems(Seen(**{**WHOLE, "pending": pending}))["rollback"]["schema_is"] == schema
+
+
+def test_a_first_deploy_has_no_live_site() -> None:
+    nothing = {"unit": {"name": "api"}, "live": None, "candidates": []}
+    assert systems(Seen(**{**WHOLE, "backend": [nothing], "frontend": {}}))["edge"]["live"] is False
+    assert "live" not in systems(Seen(**WHOLE))["edge"]
+
+
+# Refusals
+
+ANSWERS = {"problems": ["C1 CI: no"], "message": "1 check says no, 14 say go.\n  C1 CI: no"}
+WRONG = {"error": {"kind": "config"}, "msg": "Nothing was asked."}
+
+
+@pytest.mark.parametrize(
+    ("problems", "answers", "said"),
+    [
+        ([], {"problems": []}, ""),
+        ([], {}, ""),
+        ([], ANSWERS, "Nothing was changed. 1 check says no, 14 say go.\n- C1 CI: no"),
+        (["a"], {"problems": []}, "Nothing was changed. 1 in the way:\n- a"),
+        (["a"], ANSWERS, "Nothing was changed. 1 in the way, and 1 check says no, 14 say go.\n- a\n- C1 CI: no"),
+        ([], WRONG, "Nothing was changed. 1 in the way:\n- Nothing was asked."),
+        (["a"], WRONG, "Nothing was changed. 2 in the way:\n- a\n- Nothing was asked."),
+    ],
+)
+def test_a_run_is_refused_with_everything_in_its_way(problems: list[str], answers: dict[str, Any], said: str) -> None:
+    assert refusal(problems, answers) == said
+
+
+def test_the_ledger_keeps_the_answers_and_where_their_statement_is() -> None:
+    answers = {"evidence": [{"name": "C1 ci", "outcome": "passed", "at": "2026-03-03T15:42:13Z"}]}
+    assert [one["name"] for one in saved(answers, {"key": None}, "gate")] == ["C1 ci"]
+    assert saved(answers, {"key": "evidence/v1/x.json"}, "gate")[1] == {
+        "name": "evidence",
+        "asked": "Where are the answers of the checklist at gate?",
+        "answered": "evidence/v1/x.json",
+        "outcome": "saved",
+        "at": "2026-03-03T15:42:13Z",
+    }
