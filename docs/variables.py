@@ -57,6 +57,7 @@ RUN = {
     "output": PAGES,
     "output_path": PAGES,
     "fail_on": PAGES,
+    "verify": ("verify",),
 }
 NEEDS_A_RELEASE = ("deploy", "preflight", "migrate", "evidence", "approve")
 # What a playbook takes of an inventory, and what of that it cannot do without.
@@ -75,6 +76,7 @@ PLAYBOOKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "evidence": (("storefront",), ("store",)),
     **{page: ((*ALL, "desk"), ()) for page in PAGES},
     "approve": (("storefront", "database"), ("store", "source_path")),
+    "verify": (("storefront", *SURFACES, "verify", "notify"), ("store",)),
 }
 ONLY = {("database", "database"): "info"}  # a playbook that takes one entry point of a role
 SHORT = {

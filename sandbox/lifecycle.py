@@ -42,6 +42,7 @@ def up(name: str, say: Say = PRINT, backend: str = "railway", order: Order | Non
             state = _new_state(name, folder)
         elif order:
             _refuse_another(name, state.get("shop", {}).get("repository"), order["repository"])
+        _complete(state, folder)
         state["shop"] = order or state.get("shop") or {}
         write(folder / "state.json", state)
         servers = _servers(folder, state)
@@ -165,6 +166,7 @@ def _new_state(name: str, folder: Path) -> dict[str, Any]:
             "slack_url": f"{at['slack']}/api",
             "sentry_url": at["sentry"],
             "npm_url": at["npm"],
+            **_extra_addresses(ports),
             "control_token": secrets.token_hex(20),
         },
         "tokens": {
@@ -175,9 +177,28 @@ def _new_state(name: str, folder: Path) -> dict[str, Any]:
                 "slack": f"xoxb-{secrets.token_hex(20)}",
                 "sentry": f"sntrys_{secrets.token_hex(20)}",
             },
+            **_extra_tokens(),
         },
         "storefronts": {},
     }
+
+
+def _complete(state: dict[str, Any], folder: Path) -> None:
+    """Add what a state of an earlier version lacks: it had no payments and no mail."""
+    ports = assign_ports(folder, ["stripe", "mail", "smtp"]) if "stripe_url" not in state["cloud"] else {}
+    if ports:
+        state["cloud"] |= _extra_addresses(ports)
+        state["tokens"] |= _extra_tokens()
+
+
+def _extra_addresses(ports: dict[str, int]) -> dict[str, str]:
+    """Return the addresses of what the shop itself uses: payments and mail."""
+    urls = {f"{name}_url": f"http://127.0.0.1:{ports[name]}" for name in ("stripe", "mail")}
+    return {**urls, "smtp_url": f"smtp://127.0.0.1:{ports['smtp']}"}
+
+
+def _extra_tokens() -> dict[str, str]:
+    return {"stripe": f"sk_test_{secrets.token_hex(16)}", "mail": secrets.token_hex(16)}
 
 
 def _start(server: Server, say: Say) -> None:

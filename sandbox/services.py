@@ -203,6 +203,7 @@ class Cloud(Server):
     name = "cloud"
     port_names = (
         *("control", "vercel", "railway", "render", "cloudflare", "github", "slack", "sentry", "objects", "npm"),
+        *("stripe", "smtp", "mail"),
     )
 
     def __init__(self, state: dict[str, Any], ports: dict[str, int]):

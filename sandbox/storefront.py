@@ -24,6 +24,7 @@ from .state import SandboxError, assign_ports, folder_of, locked, read, write
 BUCKET = "storefront"
 SAVED = "storefront-saved"  # the bucket of saved copies: <storefront>/<label>/…
 SURFACES = ("frontend", "backend")
+TEST_CUSTOMERS = "journeys.shop.example"  # the domain of test customers' addresses
 
 
 @cache
@@ -70,6 +71,8 @@ class Sandbox:
         """Create the missing parts of a storefront. The caller holds the sandbox's lock."""
         self._reload()
         shop = self.state["storefronts"].get(name) or self._addresses(name)
+        shop.setdefault("test_customers_token", secrets.token_hex(16))  # one of an earlier version has none
+        shop.setdefault("test_customers_domain", TEST_CUSTOMERS)
         self._provision_database(name, shop["database_url"])
         for bucket in (BUCKET, SAVED):
             self.s3().create_bucket(Bucket=bucket)
@@ -173,7 +176,18 @@ class Sandbox:
             "edge_ports": {surface: port(f"{surface}_url") for surface in SURFACES},
             "origin_ports": {surface: port(f"{surface}_origin_url") for surface in SURFACES},
             # besides those that follow from the addresses
-            "variables": {"JWT_SECRET": secrets.token_hex(32), "MAINTENANCE_MODE": "false"},
+            "variables": {
+                **{"JWT_SECRET": secrets.token_hex(32), "MAINTENANCE_MODE": "false"},
+                **({} if own else self._services(shop)),
+            },
+        }
+
+    def _services(self, shop: dict[str, Any]) -> dict[str, str]:
+        """Return the example shop's variables of its mail server, its payments and its test customers."""
+        cloud, key = self.state["cloud"], self.state["tokens"]["stripe"]
+        return {
+            **{"SMTP_URL": cloud["smtp_url"], "STRIPE_API_URL": cloud["stripe_url"], "STRIPE_TEST_KEY": key},
+            **{"TEST_CUSTOMERS_DOMAIN": TEST_CUSTOMERS, "TEST_CUSTOMERS_TOKEN": shop["test_customers_token"]},
         }
 
     @contextmanager

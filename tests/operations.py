@@ -59,12 +59,18 @@ OTHERS = {
         "deployment": "modules read the list",
     },
     "slack": {"auth_test": "for those who try a token by hand", "api_test": "for those who try the address by hand"},
+    "stripe": {
+        "payment": "the shop pays with one request, and reads its answer",
+        "confirm_payment": "the shop confirms what it creates in the same request",
+        "cancel_payment": "the shop creates no payment that waits",
+    },
     "sentry": {
         "list_projects": "for those who try a token by hand",
         "list_releases": "modules ask for the one that they mean",
     },
 }
-BESIDE = {"objects", "edge", "npm"}  # no API with a contract: what the store, visitors and npm ask
+# No vendor's API with a contract: what the store, visitors and npm ask, and the shop's mail.
+BESIDE = {"objects", "edge", "npm", "mail"}
 
 
 def begin(config: pytest.Config) -> None:

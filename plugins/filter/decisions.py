@@ -31,6 +31,7 @@ from ..module_utils.release import (
     settling,
     target,
     units,
+    verification,
 )
 from ..module_utils.release.operator_pass import operator_pass
 from ..module_utils.release.results import failure_message
@@ -249,4 +250,12 @@ class FilterModule:
             "window_options": pages.window_options,
             "stray_sessions": restores.strays,
             "unsafe_for_target": unsafe_for_target,
+            "verify_change": verification.change,
+            "verify_database": verification.database,
+            "verify_results": verification.results_of,
+            "verify_targets": verification.targets,
+            "verify_lines": verification.lines,
+            "verify_result": verification.result,
+            "verify_steps": verification.steps,
+            "verify_verdict": verification.verdict,
         }

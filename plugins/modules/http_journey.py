@@ -100,9 +100,15 @@ options:
     description:
       - Where this run stands, such as V(staged) or V(public), for O(journeys[].places).
     type: str
+  caller:
+    description:
+      - Who runs the journeys, as C(${caller}). A test customer whose address contains it is the same in each run of one
+        caller, so that the clean-up of a run finds what a killed one has left.
+    type: str
+    default: run
   variables:
     description:
-      - Values for all journeys.
+      - Values for all journeys. One may use C(${run}), C(${place}), C(${caller}), a secret or a variable before it.
     type: dict
     default: {}
   secrets:
@@ -281,6 +287,7 @@ def argument_spec() -> dict[str, Any]:
         "sites": {"type": "dict", "required": True},
         "hosts": {"type": "list", "elements": "str", "default": []},
         "place": {"type": "str"},
+        "caller": {"type": "str", "default": "run"},
         "variables": {"type": "dict", "default": {}},
         "secrets": {"type": "dict", "default": {}, "no_log": True},
         "headers": {"type": "dict", "default": {}, "no_log": True},

@@ -17,6 +17,7 @@ from typing import Any
 from ..state import write
 from .context import Context
 from .edge import Edge
+from .mail import Mail
 from .objects import Objects
 from .orders import configure
 from .state import Site, Storefront, identifier, now
@@ -31,6 +32,7 @@ from .vendors.render.double import Render
 from .vendors.render.hosts import render_host
 from .vendors.sentry.double import Sentry
 from .vendors.slack.double import BOT, TEAM, Slack
+from .vendors.stripe.double import Stripe
 from .vendors.vercel.double import Vercel
 
 
@@ -44,6 +46,7 @@ class Cloud:
         self.cloudflare, self.objects = Cloudflare(context, self.edges), Objects(context, config["s3_url"])
         self.github, self.slack, self.sentry = GitHub(context), Slack(context), Sentry(context)
         self.npm = Npm(context)
+        self.stripe, self.mail = Stripe(context), Mail(context)
 
     @property
     def vendors(self) -> list[Vendor]:
@@ -57,18 +60,22 @@ class Cloud:
             self.objects,
             self.render,
             self.npm,
+            self.stripe,
+            self.mail,
         ]
 
     async def start(self) -> None:
         """Open the vendors' ports and restore the saved storefronts."""
         for vendor in self.vendors:
             await self.context.listeners.open(vendor.app(), self.context.ports[vendor.name])
+        await self.mail.open(self.context.ports["smtp"])
         known = self.context.saved().get("storefronts", {})
         await asyncio.gather(*(self._open(Storefront.load(data)) for data in known.values()))
         self.context.save()
 
     async def stop(self) -> None:
         await self.cloudflare.workers.runtime.close()
+        await self.mail.close()
         await self.context.close()
 
     async def create_storefront(self, wanted: dict[str, Any]) -> Storefront:

@@ -18,6 +18,7 @@ from openapi_schema_validator import OAS30Validator
 UNDESCRIBED = {"401", "403", "404", "429", "500", "502", "503"}
 # the vendors validate these bodies too
 ALSO = {"repos/create-commit-status": {"422"}, "updateOrganizationRelease": {"400"}}
+FORM = "application/x-www-form-urlencoded"
 # what the documents leave to their servers' URLs
 PREFIXES = {"cloudflare": "/client/v4", "render": "/v1", "slack": "(?:/api)?"}
 
@@ -63,7 +64,23 @@ class Contract:
         content = self._resolve(operation.get("requestBody", {})).get("content", {})
         if "application/json" in content and body:
             wrong += self._wrong(content["application/json"]["schema"], json.loads(body))
+        elif FORM in content and body:
+            schema = self._resolve(content[FORM]["schema"])
+            wrong += self._wrong(schema, self._of_form(schema, body))
         return wrong
+
+    def _of_form(self, schema: dict[str, Any], body: bytes) -> dict[str, Any]:
+        """Return a form as the JSON that its schema describes: names in brackets are objects, and texts have types."""
+        found: dict[str, Any] = {}
+        for name, value in parse_qsl(body.decode(), keep_blank_values=True):
+            outer, _bracket, inner = name.rstrip("]").partition("[")
+            known = self._resolve(schema.get("properties", {}).get(outer, {}))
+            if inner:
+                part = self._resolve(known.get("properties", {}).get(inner, {}))
+                found.setdefault(outer, {})[inner] = _typed(part, value)
+            else:
+                found[outer] = _typed(known, value)
+        return found
 
     def wrong_in_answer(self, method: str, path: str, status: int, body: bytes) -> list[str]:
         """Return what the document does not allow in an answer."""
@@ -72,6 +89,8 @@ class Contract:
             return []
         responses, said = operation["responses"], str(status)
         described = next((responses[status] for status in (said, f"{said[0]}XX") if status in responses), None)
+        if described is None and "default" in responses and refused(status, body):
+            described = responses["default"]
         if described is None:
             return (
                 []
@@ -104,6 +123,14 @@ class Contract:
                 found = found[key]
             item = found
         return item
+
+
+def _typed(schema: dict[str, Any], text: str) -> Any:
+    """Return the text of a form's field with the type that its schema wants, or as it is where it has not that type."""
+    kind = schema.get("type")
+    if kind == "boolean" and text in ("true", "false"):
+        return text == "true"
+    return int(text) if kind == "integer" and re.fullmatch(r"-?\d+", text) else text
 
 
 def _with_nulls(item: Any) -> Any:

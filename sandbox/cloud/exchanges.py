@@ -19,13 +19,14 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from graphql import build_schema, parse, validate
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ..state import CHECKOUT
-from .contracts import PREFIXES, Contract, refused
+from .contracts import FORM, PREFIXES, Contract, refused
 
 BROKEN = 499  # the connection was broken: there was no answer
 
@@ -88,7 +89,9 @@ class Exchanges:
             return
         path, query = request.scope.get("raw_path", b"").decode() or request.url.path, request.url.query
         answer = bytes(response.body)
-        asked = body if "json" in request.headers.get("content-type", "") else b""
+        kind = request.headers.get("content-type", "")
+        is_form = kind.startswith(FORM)
+        asked = body if "json" in kind or is_form else b""
         own_client = request.headers.get("user-agent", "").startswith(OWN_CLIENT)
         place = [part if re.fullmatch(r"[A-Za-z_.-]{1,24}|v\d+", part) else "*" for part in path.split("/")]
         names = sorted(re.findall(r"(?:^|&)([^=&]+)", query))
@@ -100,7 +103,7 @@ class Exchanges:
             place,
             names,
             own_client,
-            _form(asked),
+            sorted({name for name, _unused in parse_qsl(asked.decode())}) if is_form else _form(asked),
             _form(answer),
         )
         form = hashlib.sha256(json.dumps(pattern).encode()).hexdigest()[:24]

@@ -32,6 +32,8 @@ EFFECTS = {
     "sentry": set[str](),
     "objects": set[str](),
     "npm": set[str](),
+    "stripe": set[str](),
+    "mail": {"lost"},
     "edge": {"status", "challenge", "blocked"},
 }
 # What is asked of the store, the steps of a multipart upload among it, and of which parts of a backup.
@@ -161,6 +163,8 @@ OPERATIONS = {
         "event_counts",
     },
     "npm": {"advisories"},
+    "stripe": {"create_payment", "payment", "confirm_payment", "cancel_payment"},
+    "mail": {"receive", "list_messages", "delete_messages"},
     "edge": {"request"},
 }
 # The operations that may miss a write that went before them, and the fields by which a vendor tells a state.

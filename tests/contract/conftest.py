@@ -26,7 +26,7 @@ def double(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Double]:
 def answers(double: Double, tmp_path_factory: pytest.TempPathFactory) -> list[httpx.Response]:
     """Every answer of the doubles in the life of a shop, refusals among them; Railway's are another test's."""
     seen: list[httpx.Response] = []
-    clients = (double.vercel, double.cloudflare, double.github, double.slack, double.sentry)
+    clients = (double.vercel, double.cloudflare, double.github, double.slack, double.sentry, double.stripe)
     for client in clients:
         client.event_hooks["response"].append(seen.append)
     shop = double.storefront("shop")

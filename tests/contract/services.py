@@ -1,12 +1,13 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The life of a release at GitHub, Slack and Sentry, refusals among its answers."""
+"""The life of a release at GitHub, Slack and Sentry, and payments at Stripe, refusals among their answers."""
 
 from __future__ import annotations
 
 import httpx
 
+from sandbox.cloud.vendors.stripe.double import DECLINES
 from tests.unit.sandbox.cloud.double import Shop
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
@@ -18,6 +19,7 @@ def live_through_services(shop: Shop) -> None:
     _github(shop)
     _slack(shop)
     _sentry(shop)
+    _stripe(shop)
 
 
 def _github(shop: Shop) -> None:
@@ -172,3 +174,22 @@ def _sentry(shop: Shop) -> None:
     for kind in ("rate_limited", "unavailable"):
         shop.double.fault("sentry", "create_release", kind)
         sentry.post(f"{organization}/releases/", json=wanted)
+
+
+def _stripe(shop: Shop) -> None:
+    """Pay with a good card and with each that is declined; wait, confirm and cancel; and what is refused."""
+    stripe, intents = shop.double.stripe, "/v1/payment_intents"
+    due = {"amount": "6400", "currency": "usd", "automatic_payment_methods[enabled]": "true", "metadata[order]": "7"}
+    for method in ("pm_card_visa", *DECLINES, "pm_none"):
+        stripe.post(intents, data={**due, "confirm": "true", "payment_method": method})
+    waiting = [stripe.post(intents, data=due).json()["id"] for _unused in range(2)]
+    stripe.post(f"{intents}/{waiting[0]}/confirm", data={"payment_method": "pm_card_visa"})
+    stripe.post(f"{intents}/{waiting[1]}/cancel")
+    for key in (*waiting, "pi_none"):
+        stripe.get(f"{intents}/{key}")
+        stripe.post(f"{intents}/{key}/confirm", data={"payment_method": "pm_card_visa"})
+        stripe.post(f"{intents}/{key}/cancel")
+    for wrong in ({"amount": "6400"}, {**due, "amount": "1"}):
+        stripe.post(intents, data=wrong)
+    for key in ("sk_live_0123456789", "other"):
+        stripe.get(f"{intents}/{waiting[0]}", headers={"authorization": f"Bearer {key}"})

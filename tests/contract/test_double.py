@@ -23,12 +23,13 @@ from sandbox.cloud.vendors.github.double import GitHub
 from sandbox.cloud.vendors.railway.double import SCHEMA
 from sandbox.cloud.vendors.sentry.double import Sentry
 from sandbox.cloud.vendors.slack.double import Slack
+from sandbox.cloud.vendors.stripe.double import Stripe
 from sandbox.cloud.vendors.vercel.double import Vercel
 from tests.contract.contracts import Contract, railway
 from tests.unit.sandbox.cloud.double import Double, Shop
 
 METHODS = {"get", "post", "put", "patch", "delete"}
-REST = ["vercel", "cloudflare", "github", "slack", "sentry"]
+REST = ["vercel", "cloudflare", "github", "slack", "sentry", "stripe"]
 
 
 @pytest.mark.parametrize("vendor", REST)
@@ -147,6 +148,7 @@ VENDORS: dict[str, Any] = {
     "github": GitHub,
     "slack": Slack,
     "sentry": Sentry,
+    "stripe": Stripe,
 }
 # What the contract has and the double does not serve, since nothing here asks for it.
 UNASKED = {
@@ -154,6 +156,7 @@ UNASKED = {
     "cloudflare": "rulesets, the other settings and the old analytics",
     "vercel": "the rest of a long contract: a shop's deploy asks for some twenty operations",
     "sentry": "events, sessions, statistics and issues",
+    "stripe": "refunds, checkout sessions, balance and events: the example shop only pays",
     "slack": "channels, users, reactions and files: a message needs none of them",
 }
 

@@ -41,7 +41,7 @@ def wrong(name: str, spec: Spec, value: Any, *, secret: bool = False) -> Iterato
         yield f"{name} must be {_shape(spec)}, and is {_shown(value, secret)}. {described(spec)}".rstrip()
         return
     choices = spec.get("choices")
-    if choices and not _chosen(choices, value):
+    if choices and kind != "list" and not _chosen(choices, value):  # those of a list hold for its items
         near = "" if secret else suggestion(str(value), map(str, choices))
         yield f"{name} must be one of {', '.join(map(str, choices))}, and is {_shown(value, secret)}{near}"
     if kind == "list":
@@ -146,7 +146,7 @@ def _chosen(choices: Sequence[Any], value: Any) -> bool:
 
 def _items(name: str, spec: Spec, value: Any, secret: bool) -> Iterator[str]:
     if isinstance(value, (str, int, float, bool)):
-        value = str(value).split(",")
+        value = [part.strip() for part in str(value).split(",")]
     inner = {"type": spec.get("elements", "raw"), **({"options": spec["options"]} if spec.get("options") else {})}
     if spec.get("choices"):
         inner["choices"] = spec["choices"]

@@ -8,27 +8,20 @@ The library is playwright: it drives a Chromium that is there already, and waits
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..core.errors import ConfigError
+from . import chromium
 from .journey import Action, Request, Step
 from .journey_names import fill
 from .journey_sender import Sender, StepFailed
 from .journey_words import origin
 
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 NEED = "a browser"
 
 
@@ -40,15 +33,18 @@ def browse(
         from playwright.sync_api import Error, sync_playwright
     except ImportError:
         raise StepFailed(NEED, "none: install the Python package playwright") from None
-    chromium = program or next(filter(None, map(shutil.which, PROGRAMS)), None)
-    if chromium is None or not Path(chromium).exists():
-        raise StepFailed(NEED, f"none: install Chromium, or set browser_path{f' (no {program})' if program else ''}")
+    try:
+        browser_program = chromium.find(program)
+    except ConfigError as missing:
+        raise StepFailed(NEED, str(missing).rstrip(".")) from None
     began = time.monotonic()
     with sync_playwright() as playwright:
         try:
-            browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+            browser = playwright.chromium.launch(
+                executable_path=browser_program, args=chromium.arguments(), chromium_sandbox=os.geteuid() != 0
+            )
         except Error as error:
-            raise StepFailed(NEED, f"{chromium} did not start: {_line(error)}") from None
+            raise StepFailed(NEED, f"{browser_program} did not start: {_line(error)}") from None
         with browser:
             page = browser.new_page()
             page.set_default_timeout(sender.timeout * 1000)

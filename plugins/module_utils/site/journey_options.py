@@ -16,7 +16,7 @@ from ..core.errors import ConfigError
 from ..core.redact import SENSITIVE, SHORTEST
 from ..core.urls import refuse_credentials, refuse_plain_http
 from .journey import Journey
-from .journey_names import NAME, PLACE, text
+from .journey_names import NAME, PLACE, fill, names, text
 from .journey_run import Runner
 from .journey_words import OWN, World, nearest, strings
 
@@ -35,6 +35,11 @@ def world_of(params: Mapping[str, Any]) -> World:
         for name in params[option]:
             if not NAME.fullmatch(str(name)) or name in OWN:
                 raise ConfigError(f"{option} has the name {name!r}. Use letters, digits and _, and none of {OWN}.")
+    made = {*OWN, *params["secrets"]}
+    for name, value in params["variables"].items():
+        if early := sorted(set(names(value)) - made):
+            raise ConfigError(f"The variable {name} uses ${{{early[0]}}} before it is made{nearest(early[0], made)}.")
+        made.add(name)
     if both := set(params["variables"]) & set(params["secrets"]):
         raise ConfigError(f"variables and secrets both have {', '.join(sorted(both))}. Give each name once.")
     for name, value in params["secrets"].items():
@@ -83,11 +88,14 @@ def runner_of(params: Mapping[str, Any], world: World, tick: Callable[[], None])
     """Return what runs the journeys. ``tick`` renews the lease."""
     from .journey_browser import browse
 
-    own = {"run": params["run"] or secrets.token_hex(4)}
+    values: dict[str, Any] = {"run": params["run"] or secrets.token_hex(4), "caller": params["caller"]}
+    values |= {"place": params["place"] or "", **params["secrets"]}
+    for name, value in params["variables"].items():
+        values[name] = fill(value, values)
     masked = {text(value) for value in params["secrets"].values()} | set(hidden(params))
     return Runner(
         world,
-        values={**params["variables"], **params["secrets"], **own},
+        values=values,
         secret=masked | {text(value) for value in params["headers"].values()},
         headers={str(name): text(value) for name, value in params["headers"].items()},
         timeout=params["timeout"],

@@ -48,7 +48,6 @@ class RequestReader(Words):
             self.wrong("has a basic_auth without exactly user and password")
         own = str(data.get("site") or site)
         url = self.url(data.get("url"), own)
-        form = parts.pop("form")
         content: dict[str, Any] = {**parts, "json": data.get("json"), "body": data.get("body")}
         if data.get("form") is None:
             content["form"] = None

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from .journey_names import names
 
-OWN = ("run",)  # names that every journey has
+OWN = ("run", "place", "caller")  # names that every journey has
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 

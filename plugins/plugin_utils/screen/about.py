@@ -28,6 +28,7 @@ TITLES = {
     "restore": "Restore the database of {storefront}",
     "migrate": "Migrate the database of {storefront} to {release}",
     "database": "Database of {storefront}",
+    "verify": "Verify {storefront}",
 }
 # what these change is guarded by the lease and settled by its journal
 LEASED = ("deploy", "rollback", "migrate", "restore")

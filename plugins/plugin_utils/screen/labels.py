@@ -51,6 +51,9 @@ MODULES = {
     "cf_purge": "purge the edge",
     "health_check": "verify the public site",
     "maintenance_record": "record the maintenance",
+    "http_journey": "journeys",
+    "page_check": "links and images",
+    "performance_check": "performance",
     "release_record": "record it",
     "deploy_lease": "lease",
     "slack_message": "notify Slack",
@@ -84,6 +87,8 @@ def of_event(event: Event, unit: str) -> str:
         return f"{STATES.get(str(event.args.get('state')), 'change')} {unit or 'a unit'}"
     if event.module == "vercel_deploy":
         return f"{STATES.get(str(event.args.get('state')), 'change')} frontend"
+    if event.module == "health_check" and event.name.endswith("of the API"):
+        return "verify the API"
     return MODULES.get(event.module) or (
         f"{unit}: {event.name}" if unit else event.name.partition(" : ")[2] or event.name
     )

@@ -135,6 +135,29 @@ def _health(event: Event, check: bool) -> str:
     return text + (f", {passes} in a row" if passes > 1 else "") + (f"; serves {listed(releases)}" if releases else "")
 
 
+def _journeys(event: Event, check: bool) -> str:
+    journeys = event.get("journeys")
+    if journeys is None:
+        return ""
+    ran = [one for one in journeys if one.get("outcome") != "skipped"]
+    passed = sum(one.get("outcome") == "passed" for one in ran)
+    left_out = len(journeys) - len(ran)
+    return f"{passed} of {number(len(ran), 'journey')} passed" + (f", {left_out} not run" if left_out else "")
+
+
+def _pages(event: Event, check: bool) -> str:
+    problems = event.get("problems") or []
+    asked = number(event.get("asked") or 0, "address", "addresses")
+    return f"{number(len(problems), 'problem')} in {asked}" if problems else f"{asked} are right"
+
+
+def _performance(event: Event, check: bool) -> str:
+    problems, measured = event.get("problems") or [], event.get("measured", "targets") or {}
+    slowest = max((one.get("p95") or 0 for one in measured.values()), default=0)
+    limits = f"{number(len(problems), 'limit')} exceeded" if problems else "within the limits"
+    return f"{limits}, p95 of the slowest {slowest:g} ms"
+
+
 def _record(event: Event, check: bool) -> str:
     return "would be written to the ledger" if check else f"record {event.get('record', 'id')}"
 
@@ -225,6 +248,9 @@ MODULES: dict[str, Describe] = {
     "vercel_deploy": _vercel,
     "cf_purge": _purge,
     "health_check": _health,
+    "http_journey": _journeys,
+    "page_check": _pages,
+    "performance_check": _performance,
     "release_record": _record,
     "pg_backup_prune": _prune,
     "pg_backup_info": _catalogue,

@@ -42,7 +42,7 @@ def shop(request: Request) -> Answer:
 
 
 def step(name: str = "a step", url: str = "/api/products", **more: Any) -> dict[str, Any]:
-    request = {
+    request: dict[str, Any] = {
         "url": url,
         **{key: more.pop(key) for key in ("method", "json", "form", "headers", "query") if key in more},
     }

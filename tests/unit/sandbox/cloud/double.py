@@ -27,7 +27,7 @@ from sandbox.state import SandboxError
 from sandbox.tools import node_bin as find_node
 
 CHECKOUT = Path(__file__).parents[4]
-VENDORS = ("vercel", "railway", "render", "cloudflare", "github", "slack", "sentry")
+VENDORS = ("vercel", "railway", "render", "cloudflare", "github", "slack", "sentry", "stripe", "mail")
 TOKENS = {name: f"{name}-token" for name in (*VENDORS, "control")}
 
 PAGES = """
@@ -141,7 +141,7 @@ class Double:
     def __init__(self, folder: Path, cache: Path, **more: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.log = folder, folder / "log"
-        self.ports = {name: free_port() for name in (*TOKENS, "objects", "npm")}
+        self.ports = {name: free_port() for name in (*TOKENS, "objects", "npm", "smtp")}
         config = {
             **{
                 "state_dir": str(folder / "state"),
@@ -167,7 +167,7 @@ class Double:
         self.control, self.vercel, self.railway, self.cloudflare = (
             clients[name] for name in ("control", "vercel", "railway", "cloudflare")
         )
-        self.render = clients["render"]
+        self.render, self.stripe, self.mail = clients["render"], clients["stripe"], clients["mail"]
         self.github, self.slack, self.sentry, self._clients = (
             clients["github"],
             clients["slack"],

@@ -22,7 +22,8 @@ export async function buildApp({ config, database, redis, logger }) {
       }
       await api.register(jwt, { secret: config.jwtSecret, sign: { expiresIn: "7d" } });
       api.decorate("authenticate", async (request) => request.jwtVerify());
-      for (const route of routes) await api.register(route, { database, redis, rateLimit: config.rateLimit });
+      const { rateLimit, stripe, testCustomers } = config;
+      for (const route of routes) await api.register(route, { database, redis, rateLimit, stripe, testCustomers });
     },
     { prefix: "/api" },
   );

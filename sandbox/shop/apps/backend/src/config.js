@@ -19,6 +19,13 @@ export function readConfig(environment = process.env) {
     maintenance: environment.MAINTENANCE_MODE === "true",
     rateLimit: Number(environment.RATE_LIMIT ?? 100),
     proxies: Number(environment.TRUSTED_PROXIES ?? 0),
+    mail: { url: environment.SMTP_URL, from: environment.MAIL_FROM ?? "The Shop <orders@shop.example>" },
+    stripe: {
+      url: environment.STRIPE_API_URL ?? "https://api.stripe.com",
+      key: environment.STRIPE_SECRET_KEY,
+      testKey: environment.STRIPE_TEST_KEY,
+    },
+    testCustomers: { domain: environment.TEST_CUSTOMERS_DOMAIN, token: environment.TEST_CUSTOMERS_TOKEN },
     corsOrigins: (environment.CORS_ORIGIN ?? "").split(",").map((origin) => origin.trim()).filter(Boolean),
   };
 }

@@ -3,7 +3,7 @@ import { setTimeout } from "node:timers/promises";
 import Fastify from "fastify";
 import { readConfig, release } from "./config.js";
 import { connectDatabase } from "./database.js";
-import { sendConfirmation } from "./email.js";
+import { connectMail, sendConfirmation } from "./email.js";
 import { healthRoutes } from "./health.js";
 import { createLogger } from "./logger.js";
 import { doNextJob, recoverJobs } from "./queue.js";
@@ -17,6 +17,7 @@ const logger = createLogger("worker");
 const database = await connectDatabase(config.databaseUrl);
 const redis = connectRedis(config.redisUrl, logger);
 const queue = connectQueue(config.redisUrl, logger);
+const mail = connectMail(config.mail);
 let running = true;
 
 async function beat() {
@@ -28,7 +29,7 @@ async function work() {
   await recoverJobs(queue);
   while (running) {
     try {
-      await doNextJob(queue, (job) => sendConfirmation(database, job, logger));
+      await doNextJob(queue, (job) => sendConfirmation(database, mail, job, logger));
     } catch (error) {
       logger.error({ reason: error.message }, "A job failed and will be tried again");
       await setTimeout(1000);

@@ -2,6 +2,7 @@
 import { limitAttempts } from "../limits.js";
 import { hashPassword, isPassword } from "../passwords.js";
 import { Problem } from "../problem.js";
+import { isTestCustomer, requireToken } from "../test-customers.js";
 
 const email = { type: "string", format: "email", maxLength: 254 };
 const password = { type: "string", minLength: 8, maxLength: 200 };
@@ -14,12 +15,14 @@ const object = (properties) => ({
   properties,
 });
 
-export async function authRoutes(api, { database, redis, rateLimit }) {
+export async function authRoutes(api, { database, redis, rateLimit, testCustomers }) {
   api.addHook("onRequest", limitAttempts(redis, rateLimit));
   const session = ({ id, email, name }) => ({ token: api.jwt.sign({ sub: String(id) }), user: { id, email, name } });
 
-  api.post("/auth/register", { schema: { body: object({ email, password, name }) } }, async ({ body }, reply) => {
+  api.post("/auth/register", { schema: { body: object({ email, password, name }) } }, async (request, reply) => {
+    const { body } = request;
     const address = body.email.toLowerCase();
+    if (isTestCustomer(testCustomers, address)) requireToken(testCustomers, request);
     const data = { email: address, name: body.name, passwordHash: await hashPassword(body.password) };
     const user = await database.user.create({ data }).catch((error) => {
       throw error.code === "P2002" ? new Problem(409, "This e-mail address is registered already: log in.") : error;

@@ -3,5 +3,6 @@ import { cartRoutes } from "./cart.js";
 import { catalogueRoutes } from "./catalogue.js";
 import { orderRoutes } from "./orders.js";
 import { reviewRoutes } from "./reviews.js";
+import { testCustomerRoutes } from "./test-customers.js";
 
-export const routes = [catalogueRoutes, authRoutes, cartRoutes, orderRoutes, reviewRoutes];
+export const routes = [catalogueRoutes, authRoutes, cartRoutes, orderRoutes, reviewRoutes, testCustomerRoutes];

@@ -1,0 +1,198 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a verification amounts to, its turn, and what is told of a change."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import LeaseHeld, RunbookError
+from ansible_collections.storefront.runbook.plugins.module_utils.core.process import started
+from ansible_collections.storefront.runbook.plugins.module_utils.release import verify_turn
+from ansible_collections.storefront.runbook.plugins.module_utils.release.argument_spec import wrong
+from ansible_collections.storefront.runbook.plugins.module_utils.release.verification import (
+    change,
+    database,
+    lines,
+    result,
+    results_of,
+    steps,
+    targets,
+    verdict,
+)
+from ansible_collections.storefront.runbook.plugins.module_utils.store.base import unguarded
+from ansible_collections.storefront.runbook.plugins.module_utils.store.open import open_store
+
+
+def test_steps_run_in_their_order_and_all_by_default() -> None:
+    assert steps(None) == steps([]) == ["frontend", "backend", "database", "performance", "uat"]
+    assert steps(["uat", "frontend"]) == steps("uat, frontend") == ["frontend", "uat"]
+
+
+def test_an_unknown_step_is_refused_with_a_suggestion() -> None:
+    with pytest.raises(ValueError, match="did you mean frontend"):
+        steps(["frontent"])
+
+
+PASSED = {"passed": True, "summary": "All right."}
+FAILED = {"passed": False, "summary": "1 failed.\nbuy: step 'pay' expected paid, got declined."}
+
+
+def test_a_step_that_is_not_configured_is_neither_passed_nor_failed() -> None:
+    assert result({"skipped": True}, "passed", "verify_journeys")["summary"] == "verify_journeys is not set"
+    ended = {"uat": result({"skipped": True}, "passed", "verify_journeys")}
+    assert verdict(ended) == ""
+    assert lines(ended) == ["journeys of customers: not configured. verify_journeys is not set"]
+
+
+def test_the_verdict_names_every_step_that_failed_and_why() -> None:
+    ended = {"frontend": result(PASSED, "passed"), "uat": result(FAILED, "passed")}
+    assert verdict(ended).splitlines() == [
+        "The verification failed: journeys of customers.",
+        "journeys of customers: 1 failed.",
+        "buy: step 'pay' expected paid, got declined.",
+    ]
+    assert lines(ended)[0] == "frontend: passed. All right."
+
+
+def test_a_step_of_several_tasks_fails_when_one_fails() -> None:
+    skipped = {"skipped": True}
+    assert results_of([(PASSED, "passed", "a"), (FAILED, "passed", "b")])["state"] == "failed"
+    assert results_of([(PASSED, "passed", "a"), (skipped, "passed", "b")])["state"] == "passed"
+    assert results_of([(skipped, "passed", "a"), (skipped, "passed", "b")])["state"] == "not configured"
+
+
+@pytest.mark.parametrize(
+    ("told", "least", "problem"),
+    [
+        ({"migrations": {"known": True, "applied": 3, "failed": ["m4"]}}, {}, "the migration m4 has failed"),
+        ({"migrations": {"known": False}}, {}, "there is no table of migrations"),
+        ({"counts": {"public.Product": 0}}, {"Product": 1}, "the table Product has 0 rows instead of 1 or more"),
+        ({"counts": {"public.Product": None}}, {"Product": 1}, "the table Product has unknown rows"),
+        ({"counts": {}}, {"Order": 1}, "there is no table Order"),
+        ({"unavailable": {"migrations": "no right"}}, {}, "migrations is not known: no right"),
+    ],
+)
+def test_the_database_fails_for_what_it_lacks(told: dict[str, Any], least: dict[str, int], problem: str) -> None:
+    good = {"migrations": {"known": True, "applied": 3, "failed": []}}
+    ended = database({**good, **told}, least)
+    assert ended["state"] == "failed"
+    assert problem in ended["summary"]
+
+
+def test_a_good_database_tells_its_migrations_and_rows() -> None:
+    told = {
+        "migrations": {"known": True, "applied": 3, "failed": []},
+        "counts": {"public.Product": 7, "public.User": 1},
+    }
+    assert database(told, {"Product": 5}) == {
+        "state": "passed",
+        "summary": "3 migrations are applied, Product has 7 rows.",
+    }
+
+
+def test_only_reading_checks_of_a_path_are_measured() -> None:
+    checks = [
+        {"name": "home", "url": "/"},
+        {"name": "login", "url": "/login", "method": "POST"},
+        {"name": "other", "url": "https://other.example/"},
+    ]
+    urls = {"frontend": "https://shop.example/", "backend": ""}
+    assert targets(urls, {"frontend": checks, "backend": checks}) == [
+        {"name": "frontend home", "url": "https://shop.example/"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "failed", "told"),
+    [
+        ({}, "", ""),
+        ({}, "broken", "shop: broken"),
+        ({"outcome": "failed", "told": True}, "broken", ""),
+        ({"outcome": "failed", "told": False}, "broken", "shop: broken"),
+        ({"outcome": "failed", "told": True}, "", "shop: the verification passes again."),
+        ({"outcome": "passed", "told": True}, "", ""),
+        ({"outcome": "passed", "told": False}, "", "shop: the verification passes again."),
+    ],
+)
+def test_only_a_change_is_told_and_what_was_not_delivered(before: dict[str, Any], failed: str, told: str) -> None:
+    assert change(before, failed, "shop") == told
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Any:
+    return open_store({"store": f"file://{tmp_path}", "store_is_shared": True}, unguarded)
+
+
+def turn(store: Any) -> dict[str, Any]:
+    return json.loads(store.get(verify_turn.TURN)[0])
+
+
+def left_by(store: Any, pid: int, start: int, host: str = "") -> None:
+    """Leave the turn as a run that never gave it back."""
+    token = verify_turn.take(store, 600)
+    document = {**turn(store), "pid": pid, "start": start, "host": host or socket.gethostname(), "token": token}
+    store.put_if_match(verify_turn.TURN, json.dumps(document).encode(), store.get(verify_turn.TURN)[1])
+
+
+def test_one_verification_runs_at_a_time(store: Any) -> None:
+    left_by(store, os.getpid(), started(os.getpid()) or 0)
+    with pytest.raises(LeaseHeld, match="is verifying this storefront"):
+        verify_turn.take(store, 600)
+    verify_turn.give_back(store, turn(store)["token"])
+    assert verify_turn.take(store, 600)
+
+
+def test_a_killed_run_of_this_machine_does_not_keep_the_turn(store: Any) -> None:
+    left_by(store, os.getpid(), 1)
+    assert verify_turn.take(store, 600)
+
+
+def test_a_run_of_another_machine_keeps_it_until_its_deadline(store: Any) -> None:
+    left_by(store, os.getpid(), 1, host="another")
+    with pytest.raises(LeaseHeld):
+        verify_turn.take(store, 600)
+    document = {**turn(store), "deadline": "2020-01-01T00:00:00+00:00"}
+    store.put_if_match(verify_turn.TURN, json.dumps(document).encode(), store.get(verify_turn.TURN)[1])
+    assert verify_turn.take(store, 600)
+
+
+def test_the_turn_of_another_run_is_not_given_back(store: Any) -> None:
+    verify_turn.take(store, 600)
+    verify_turn.give_back(store, "another")
+    assert turn(store)["state"] == "held"
+
+
+def test_the_outcome_is_kept_with_its_beginning_and_the_measurements_of_the_last_good_run(store: Any) -> None:
+    first = verify_turn.record(store, "passed", told=True, measured={"targets": {}})
+    then = verify_turn.record(store, "failed", told=False, measured={"targets": {"a": {}}})
+    again = verify_turn.record(store, "failed", told=True, measured={})
+    assert then["since"] == again["since"]
+    assert again["measured"] == first["measured"] == {"targets": {}}
+    assert verify_turn.last(store) == again
+
+
+def test_a_damaged_state_is_refused_with_its_name(store: Any) -> None:
+    store.put_if_absent(verify_turn.STATE, b"{}")
+    with pytest.raises(RunbookError, match=r"verify/state\.json .* cannot be read: outcome is missing"):
+        verify_turn.last(store)
+
+
+STEPS = {"type": "list", "elements": "str", "choices": ["frontend", "uat"], "description": "Steps."}
+
+
+@pytest.mark.parametrize("value", [["uat"], ["frontend", "uat"], "uat", "frontend, uat", []])
+def test_the_choices_of_a_list_hold_for_its_items(value: Any) -> None:
+    assert list(wrong("verify", STEPS, value)) == []
+
+
+@pytest.mark.parametrize("value", [["frontent"], "uat,frontent", ["uat", "frontent"]])
+def test_an_item_that_is_none_of_the_choices_is_named(value: Any) -> None:
+    (problem,) = wrong("verify", STEPS, value)
+    assert "did you mean frontend" in problem
