@@ -311,6 +311,7 @@ def test_no_more_addresses_are_asked_than_allowed(shop: Shop) -> None:
     ("params", "told"),
     [
         ({"url": "shop.example"}, "has no URL that begins with https://"),
+        ({"url": "https://user:hunter2-again@shop.example"}, "holds a user and a password"),
         ({"pages": ["products"]}, "Begin each path with one slash"),
         ({"pages": []}, "pages is empty"),
         ({"limit": -1}, "limit is -1"),
@@ -320,6 +321,7 @@ def test_a_page_check_that_cannot_be_right_is_refused(shop: Shop, params: dict[s
     result = check(shop, **params)
     assert result["error"]["kind"] == "config"
     assert told in result["msg"]
+    assert "hunter2-again" not in repr(result)
     assert shop.asked == []
 
 
@@ -352,6 +354,7 @@ def test_a_target_that_fails_is_a_problem(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("params", "told"),
     [
+        ({"targets": [{"name": "a", "url": "https://u:hunter2-again@b.example"}]}, "holds a user and a password"),
         ({"budget": {"p59": 10}}, "budget names 'p59'"),
         ({"budget": {"p95": 0}}, "budget sets p95 to 0"),
         ({"budget": {"p95": "fast"}}, "budget sets p95 to 'fast'"),
@@ -365,6 +368,7 @@ def test_a_measurement_that_cannot_be_right_is_refused(shop: Shop, params: dict[
     result = measure(shop, **params)
     assert result["error"]["kind"] == "config"
     assert told in result["msg"]
+    assert "hunter2-again" not in repr(result)
     assert shop.asked == []
 
 

@@ -43,6 +43,8 @@ TREATMENTS = {
         ("database_url", "direct_url", "target_url", "scratch_url", "staging_url", "staging_direct_url"), "database"
     ),
     **dict.fromkeys(("checks.url", "sites.url", "base_url", "cors_url", "rate_limit_url"), "probe"),
+    # refused where they hold a user or a password: test_journeys.py of the integration tests
+    **dict.fromkeys(("page_check:url", "performance_check:targets.url"), "refused"),
     **dict.fromkeys(
         (
             "log_url",
