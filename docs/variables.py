@@ -58,6 +58,10 @@ RUN = {
     "output_path": PAGES,
     "fail_on": PAGES,
     "verify": ("verify",),
+    "dest": ("init",),
+    "app": ("init",),
+    "parts": ("init",),
+    "project_storefront": ("init",),
 }
 NEEDS_A_RELEASE = ("deploy", "preflight", "migrate", "evidence", "approve")
 # What a playbook takes of an inventory, and what of that it cannot do without.
@@ -77,6 +81,7 @@ PLAYBOOKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     **{page: ((*ALL, "desk"), ()) for page in PAGES},
     "approve": (("storefront", "database"), ("store", "source_path")),
     "verify": (("storefront", *SURFACES, "verify", "notify"), ("store",)),
+    "init": ((), ()),
 }
 ONLY = {("database", "database"): "info"}  # a playbook that takes one entry point of a role
 SHORT = {
@@ -90,6 +95,7 @@ SHORT = {
     "notify": "Who is notified of a run",
     "desk": "The operator's pages",
 }
+INIT = "project"  # the role whose options are those of init.yml, which takes no inventory
 # given by one task file to another
 LEFT_OUT = ("notify_event", "preflight_playbook", "preflight_surfaces", "preflight_only")
 HEAD = "# Written by docs/variables.py (make variables) from the roles' argument specs: change a variable there.\n---\n"
@@ -117,7 +123,9 @@ def owner(name: str, roles: Mapping[str, Mapping[str, Any]]) -> str:
     prefix = name.partition("_")[0]
     readers = [
         role
-        for role in ("release", "preflight", "database", "backend", "frontend", "edge", "verify", "notify", "desk")
+        for role in (
+            *("release", "preflight", "database", "backend", "frontend", "edge", "verify", "notify", "desk", INIT),
+        )
         if name in roles[role]
     ]
     return prefix if prefix in readers else readers[0]
@@ -148,13 +156,13 @@ def _first(name: str) -> tuple[int, str]:
 
 def meta(playbook: str) -> dict[str, Any]:
     """Return a playbook's argument spec."""
-    everything = options()
+    everything = {"run": declared()[INIT]} if playbook == "init" else options()
     entries, needed = PLAYBOOKS[playbook]
     run = {
         name: {**spec, **({"required": True} if name == "release" and playbook in NEEDS_A_RELEASE else {})}
         for name, spec in everything["run"].items()
     }
-    found = {"run": {name: spec for name, spec in run.items() if playbook in RUN[name]}}
+    found = {"run": {name: spec for name, spec in run.items() if playbook == "init" or playbook in RUN[name]}}
     for entry in entries:
         only = ONLY.get((playbook, entry))
         names = _entry_point(entry, only) if only else list(everything[entry])

@@ -18,7 +18,7 @@ from plugins.module_utils.core.errors import RunbookError
 from plugins.module_utils.source.checkout import checkout, tags
 from plugins.module_utils.source.shop.downloads import downloads
 from plugins.module_utils.source.shop.frontend import Frontend
-from plugins.module_utils.source.shop.shop import Shop, read_shop
+from plugins.module_utils.source.shop.shop import Shop, read_shop, settings_of
 from plugins.module_utils.source.shop.tree import Tree
 from plugins.module_utils.source.shop.units import Unit
 
@@ -48,7 +48,7 @@ def read_order(path: Path, backend: str, settings: Iterable[str] = (), online: b
         repository = _repository(path)
         with checkout(repository, "HEAD") as source:
             tree = Tree.of_folder(source.root)
-            shop = read_shop(tree, backend, _settings(settings))
+            shop = read_shop(tree, backend, settings_of(settings))
             refused = [] if online else downloads(tree, shop)
         releases = list(tags(repository).values())
     except RunbookError as error:
@@ -129,19 +129,6 @@ def _repository(path: Path) -> Path:
 
 def _git(path: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["git", "-C", str(path), *words], capture_output=True, text=True, check=False)
-
-
-def _settings(settings: Iterable[str]) -> dict[str, dict[str, str]]:
-    parsed: dict[str, dict[str, str]] = {}
-    for text in settings:
-        matched = re.fullmatch(r"([a-z][a-z0-9-]*)\.([a-z_]+)=(.*)", text, re.DOTALL)
-        if not matched:
-            raise SandboxError(
-                f"--set {text!r} is not of the form UNIT.SETTING=VALUE, as api.health=/healthz or"
-                " frontend.package=apps/web."
-            )
-        parsed.setdefault(matched[1], {})[matched[2]] = matched[3]
-    return parsed
 
 
 def _as_told(shop: Shop) -> dict[str, Any]:

@@ -30,7 +30,6 @@ OTHERS = {
         ),
     },
     "railway": {
-        "projectToken": "the vendor's own client asks what its token is for",
         "me": "the vendor's own client asks who it is",
         "environment": "modules ask for it only beside serviceInstance, in one document",
         "serviceInstanceAutoDeployStatus": "modules ask for it only beside serviceInstance, in one document",

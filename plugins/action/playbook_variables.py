@@ -6,8 +6,9 @@ playbooks alone.
 
 Its options are ``playbook``, the name; ``surfaces``, which the run moves whatever the inventory has; and ``only``,
 which it can move at most. It returns ``problems``, each with its remedy; ``units``, the backend's with every key;
-``paths``, each absolute; and ``folder``, where paths inside the checklist's options start. It only reads, in check mode too, and never fails because of what it finds, so that the
-playbook can refuse all problems at once.
+``paths``, each absolute; ``folder``, where paths inside the checklist's options start; and ``release``, that of HEAD
+where the run needs one and names none. It only reads, in check mode too, and never fails because of what it finds, so
+that the playbook can refuse all problems at once.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from ansible.utils.vars import load_extra_vars
 
 from ..module_utils.core.redact import redact
 from ..module_utils.release import options, paths
+from ..module_utils.release.head import release_of_head
 from ..module_utils.release.variable_names import OPTIONS, OWN
 
 PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
@@ -44,23 +46,26 @@ class ActionModule(ActionBase):
         commanded = set(load_extra_vars(self._loader))
         names = {name for entry in entries.values() for name in entry} | (commanded & {*OPTIONS})
         values, broken = self._values(names & variables.keys(), variables)
+        inventory_folder, here = to_text(variables.get("inventory_dir") or ""), str(Path.cwd())
+        found = paths.resolved(entries, values, inventory=inventory_folder, here=here, commanded=commanded)
+        release, why = self._release(entries, values, broken, found)
         given = options.Given(
             playbook=str(self._task.args["playbook"]),
             surfaces=self._surfaces(values),
             values=values,
             broken=broken,
+            hints={"release": why} if why else {},
             names=[name for name in variables if name not in MAGIC],
             read=set(referred(variables)),
             commanded=commanded,
         )
-        inventory_folder, here = to_text(variables.get("inventory_dir") or ""), str(Path.cwd())
-        found = paths.resolved(entries, values, inventory=inventory_folder, here=here, commanded=commanded)
         unread = options.unread(given)
         result |= {
             "changed": False,
             "problems": options.wrong(entries, given),
             "units": options.units(entries, values),
             "paths": found,
+            "release": release,
             "folder": paths.start(inventory_folder, here, {"preflight_checks", "preflight_systems"} & commanded),
         }
         if unread:
@@ -69,6 +74,21 @@ class ActionModule(ActionBase):
                 " it changes nothing."
             ]
         return result
+
+    def _release(
+        self, entries: options.Entries, values: dict[str, Any], broken: Mapping[str, str], found: Mapping[str, str]
+    ) -> tuple[str, str]:
+        """Return the release of a run that needs one and names none, and set it, or why there is none to take.
+
+        One that is given and empty stays empty: a pipeline has lost it.
+        """
+        needed = entries.get("run", {}).get("release", {}).get("required")
+        if not needed or "release" in {*values, *broken} or not found.get("source_path"):
+            return "", ""
+        release, why = release_of_head(found["source_path"])
+        if release:
+            values["release"] = release
+        return release, why
 
     def _values(self, names: set[str], variables: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
         """Return the variables that can be evaluated, and of each other one why not."""

@@ -11,7 +11,8 @@ module: preflight_checks
 version_added: 1.0.0
 short_description: Ask every check of the checklist
 description:
-  - Asks each check of the runbook's checklist of the system that knows the answer, several at a time, and returns every
+  - Asks each check of the runbook's checklist of the system that knows the answer, several at a time, and
+    returns every
     answer as evidence with its commit
     and time. All run, and all that say no are shown at once.
   - A check whose system is not configured says so and stops nothing, unless it is required. A check that could not be
@@ -54,7 +55,8 @@ options:
         type: dict
       attested:
         description:
-          - Says who vouches for the answer, with C(by), C(commit) (the full SHA that it is for) and C(note). For checks
+          - Says who vouches for the answer, with C(by), C(commit) (the full SHA that it is for) and
+            C(note). For checks
             that no system can answer alone.
         type: dict
   systems:

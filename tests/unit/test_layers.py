@@ -31,7 +31,7 @@ FLOORS = (
     ("core",),
     ("source", "site", "store", "postgres", "redis"),
     ("platforms", "migrations", "release"),
-    ("backup",),
+    ("backup", "project"),
     ("checks",),
     ("restore", "desk"),
 )

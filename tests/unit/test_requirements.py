@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The runtime's requirements leave the choice of a release to the user; the lock files have all that `make setup` installs."""
+"""The runtime's requirements leave the choice of a release to the user; the locks have what `make setup` installs."""
 
 from __future__ import annotations
 

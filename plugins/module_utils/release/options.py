@@ -15,7 +15,12 @@ from .spelling import strangers, suggestion
 from .variable_names import OPTIONS, OWN, RUN
 
 SURFACES = ("database", "backend", "frontend", "edge")
-REMEDIES = {"release": "name it with -e release=v1.2.3", "backup": "name it with -e backup=latest"}
+REMEDIES = {
+    "release": "name it with -e release=v1.2.3",
+    "backup": "name it with -e backup=latest",
+    "dest": "name the folder of the project with -e dest=shop-ops",
+    "app": "name the shop's checkout with -e app=../my-shop",
+}
 DATABASES = [name for name in OPTIONS if name.startswith("database_") and name.endswith("url")]
 SCHEMES = {
     "store": ("s3", "file"),
@@ -53,6 +58,7 @@ class Given:
     surfaces: Sequence[str]
     values: Mapping[str, Any]
     broken: Mapping[str, str] = field(default_factory=dict)
+    hints: Mapping[str, str] = field(default_factory=dict)  # more about a variable that is missing
     names: Collection[str] = ()
     read: Collection[str] = ()
     commanded: Collection[str] = ()
@@ -90,7 +96,7 @@ def wrong(entries: Entries, given: Given) -> list[str]:
         elif name in given.values:
             problems += _value(name, spec, given.values[name])
         elif spec.get("required"):
-            problems.append(_missing(name, spec))
+            problems.append(". ".join(filter(None, [_missing(name, spec), given.hints.get(name)])))
     problems += [*_companions(specs, given), *_units(given), *_of_the_run(given), *_other_playbooks(given)]
     known = {*OPTIONS, *OWN}
     return list(dict.fromkeys([*problems, *strangers(given.names, known, given.read, given.commanded)]))

@@ -29,6 +29,7 @@ TITLES = {
     "migrate": "Migrate the database of {storefront} to {release}",
     "database": "Database of {storefront}",
     "verify": "Verify {storefront}",
+    "init": "Write an operations project",
 }
 # what these change is guarded by the lease and settled by its journal
 LEASED = ("deploy", "rollback", "migrate", "restore")

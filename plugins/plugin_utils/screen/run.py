@@ -35,6 +35,7 @@ QUIET = (
     *NOTIFY,
 )
 _NOTE = 320  # characters
+_ROWS, _LONG = 20, 400  # lines of a message; what init.yml would write differently is all of its result
 
 
 @dataclass
@@ -130,6 +131,8 @@ class Run(State):
         if event.kind != "ok":
             return []
         self.facts.update(event.facts)
+        if event.facts.get("release") and not self.about.release:  # preflight has taken that of HEAD
+            self.about = replace(self.about, release=str(event.facts["release"]))
         self.leased = self.leased or "release_lease" in event.facts
         if event.facts.get("release_failure"):
             self.rescuing = True
@@ -244,7 +247,9 @@ class Run(State):
             *self._plan(),
             *(
                 Line(brief(one_line(row), _NOTE), "note" if not number else "")
-                for number, row in enumerate(clean(message).split("\n")[:20])
+                for number, row in enumerate(
+                    clean(message).split("\n")[: _LONG if self.about.kind == "init" else _ROWS]
+                )
             ),
         ]
 

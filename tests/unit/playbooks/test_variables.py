@@ -25,6 +25,7 @@ ANSIBLES = {
     "lookup",
     "now",
     "omit",
+    "playbook_dir",
     "undef",
     "query",
 }

@@ -67,7 +67,7 @@ class FakeRailway:
     def operation(request: Request) -> str:
         if request.path.endswith("/up"):
             return "up"
-        return request.json()["query"].partition("(")[0].split()[1]
+        return request.json()["query"].replace("(", " ").split()[1]
 
     def has(
         self, release: str, status: str = "SUCCESS", *, digest: str = "a" * 12, reason: str = "deploy", **more: Any

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from plugins.module_utils.source.shop.shop import Shop, read_shop
+from plugins.module_utils.core.errors import ConfigError
+from plugins.module_utils.source.shop.shop import Shop, read_shop, settings_of
 from plugins.module_utils.source.shop.tree import Tree
 from sandbox.inventory import inventory as hosts
-from sandbox.order import _as_told, _settings, inventory, storefront_order
-from sandbox.state import SandboxError, write
+from sandbox.order import _as_told, inventory, storefront_order
+from sandbox.state import write
 
 API = '{"scripts": {"start": "node ."}, "dependencies": {"fastify": "5"}}'
 LOCK = '{"lockfileVersion": 3}'
@@ -94,12 +95,12 @@ def test_a_shop_s_inventory_is_its_host_s(tmp_path) -> None:
 
 @pytest.mark.parametrize("text", ["health=/x", "api.health", "api=/x", "Api.health=/x", ""])
 def test_a_setting_names_its_unit(text: str) -> None:
-    with pytest.raises(SandboxError, match="UNIT"):
-        _settings([text])
+    with pytest.raises(ConfigError, match="UNIT"):
+        settings_of([text])
 
 
 def test_settings_of_one_unit_are_taken_together() -> None:
-    assert _settings(["api.health=/x", "api.start=a=b", "frontend.package=web"]) == {
+    assert settings_of(["api.health=/x", "api.start=a=b", "frontend.package=web"]) == {
         "api": {"health": "/x", "start": "a=b"},
         "frontend": {"package": "web"},
     }

@@ -71,6 +71,15 @@ PROJECT = Document(
   project(id: $id) { name environments { edges { node { id name } } } services { edges { node { id name } } } } }""",
     {"name": str, "environments": _NAMED, "services": _NAMED},
 )
+PROJECT_TOKEN = Document(
+    "query projectToken { projectToken { projectId environmentId } }", {"projectId": str, "environmentId": str}
+)
+INSTANCE = Document(
+    """query serviceInstance($environmentId: String!, $serviceId: String!) {
+  serviceInstance(environmentId: $environmentId, serviceId: $serviceId) {
+    rootDirectory domains { customDomains { domain } serviceDomains { domain } } } }""",
+    {"rootDirectory?": str, "domains?": {f"{kind}Domains?": [{"domain": str}] for kind in ("custom", "service")}},
+)
 DEPLOYMENTS = Document(
     f"""query deployments($input: DeploymentListInput!, $first: Int) {{
   deployments(input: $input, first: $first) {{ edges {{ node {{ {_FIELDS} }} }} }} }}""",
@@ -191,7 +200,7 @@ def fields(api: ApiClient, document: Document, **variables: Any) -> dict[str, An
 
 
 def _operation(document: Document) -> list[str]:
-    return document.partition("(")[0].split()
+    return document.replace("(", " ").split()[:2]
 
 
 def _ask(api: ApiClient, document: Document, **variables: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .packages import Package, needs, read_packages
+from .prisma import CONFIGS
 from .shop import Shop
 from .tree import Tree, join
 
@@ -25,7 +26,6 @@ PROGRAMS: dict[str, tuple[int | None, str]] = {
     "node-sass": (None, "Use sass."),
     "puppeteer": (None, "Use puppeteer-core with the machine's own Chromium."),
 }
-PRISMA_CONFIGS = tuple(f"prisma.config.{ending}" for ending in ("ts", "mts", "cts", "js", "mjs", "cjs"))
 JS_ENGINE = re.compile(r"""\bengine["']?\s*:\s*["']js["']""")
 SOURCE = (".ts", ".tsx", ".js", ".jsx", ".mjs")
 
@@ -76,7 +76,7 @@ def _engine(tree: Tree, shop: Shop) -> Iterator[Download]:
         major = re.search(r"\d+", asked)
         if major and int(major[0]) >= 7:
             yield Download(package.file, f"Prisma {asked} downloads its schema engine.", "Use Prisma 6.19.")
-        elif asked and not any(JS_ENGINE.search(tree.text(join(package.folder, name))) for name in PRISMA_CONFIGS):
+        elif asked and not any(JS_ENGINE.search(tree.text(join(package.folder, name))) for name in CONFIGS):
             remedy = 'Set engine: "js" and an adapter in prisma.config.ts (Prisma 6.19).'
             yield Download(package.file, f"Prisma {asked} downloads its schema engine.", remedy)
 

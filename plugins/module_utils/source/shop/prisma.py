@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from posixpath import normpath
 
 from ...core.errors import ConfigError
 from .packages import Package
@@ -15,6 +16,8 @@ from .tree import Tree, join, nearest
 
 LOCK = "migration_lock.toml"  # Prisma writes it into each folder of migrations
 ADDRESS = re.compile(r"""^\s*(?:url|directUrl)\s*=\s*env\(\s*["'](\w+)["']\s*\)""", re.MULTILINE)
+CONFIGS = tuple(f"prisma.config.{ending}" for ending in ("ts", "mts", "cts", "js", "mjs", "cjs"))
+NAMED = re.compile(r"""^\s*schema["']?\s*:\s*["'`]([^"'`$]+)["'`]""", re.MULTILINE)
 WITHOUT_ENGINE = re.compile(r"""^\s*engineType\s*=\s*["']client["']""", re.MULTILINE)
 
 
@@ -35,6 +38,7 @@ def read_database(tree: Tree, packages: Mapping[str, Package], wanted: str | Non
     """Return the Prisma project, in the folder ``wanted`` if that is set; None where there is none. Raises
     ConfigError.
     """
+    _refuse_without_schema(tree, packages)
     found = {path: join(nearest(path.rpartition("/")[0], packages) or "") for path in tree.named(LOCK)}
     chosen = {path: root for path, root in found.items() if wanted in (None, root)}
     if wanted and not chosen:
@@ -78,6 +82,37 @@ def _schema(tree: Tree, root: str) -> str:
         (path for path in below if "datasource" in tree.text(path)),
         below[0] if below else join(root, "prisma", "schema.prisma"),
     )
+
+
+def _refuse_without_schema(tree: Tree, packages: Mapping[str, Package]) -> None:
+    """Refuse a schema that a package names and that is not there; Prisma would fail in the build."""
+    for package in packages.values():
+        for file, named in _named_schemas(tree, package):
+            if named not in tree and not any(path.startswith(f"{named}/") for path in tree.paths):
+                raise ConfigError(
+                    f"{file} names the schema {named}, which is not in the repository. Commit it, or correct its path.",
+                    code="no_schema",
+                    file=file,
+                )
+    using = [package.file for package in packages.values() if "prisma" in package.dependencies]
+    if using and not any(path.endswith(".prisma") for path in tree.paths):
+        raise ConfigError(
+            f"{using[0]} depends on prisma, but no schema (*.prisma) is in the repository. Commit it, remove prisma, or"
+            " leave the database out: database.root=none.",
+            code="no_schema",
+            file=using[0],
+        )
+
+
+def _named_schemas(tree: Tree, package: Package) -> Iterator[tuple[str, str]]:
+    """Yield the paths of schemas that package.json and Prisma's config name, with the file that does."""
+    given = package.manifest.get("prisma")
+    if isinstance(given, Mapping) and isinstance(given.get("schema"), str):
+        yield package.file, normpath(join(package.folder, given["schema"]))
+    for name in CONFIGS:
+        file = join(package.folder, name)
+        for path in NAMED.findall(tree.text(file)):
+            yield file, normpath(join(package.folder, path))
 
 
 def _refuse_without_migrations(tree: Tree) -> None:

@@ -7,7 +7,8 @@ and other needs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ...core.errors import ConfigError
@@ -18,6 +19,7 @@ from .tree import Tree
 from .units import Unit, read_units
 
 REDIS = {"redis", "ioredis", "@redis/client", "bull", "bullmq"}
+SETTING = re.compile(r"([a-z][a-z0-9-]*)\.([a-z_]+)=(.*)", re.DOTALL)
 Settings = Mapping[str, Mapping[str, str]]  # part (frontend, database, a unit) → setting → value
 
 
@@ -63,6 +65,21 @@ def read_shop(tree: Tree, platform: str = "railway", settings: Settings | None =
     return Shop(
         frontend, units, database, any(_uses_redis(package, packages) for package in used), managers, _engines(used)
     )
+
+
+def settings_of(texts: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return settings that are written as PART.SETTING=VALUE. Raises ConfigError."""
+    parsed: dict[str, dict[str, str]] = {}
+    for text in texts:
+        matched = SETTING.fullmatch(text)
+        if not matched:
+            raise ConfigError(
+                f"The setting {text!r} is not of the form UNIT.SETTING=VALUE, such as api.health=/healthz or"
+                " frontend.package=apps/web.",
+                code="setting",
+            )
+        parsed.setdefault(matched[1], {})[matched[2]] = matched[3]
+    return parsed
 
 
 def _database(tree: Tree, packages: Mapping[str, Package], given: Mapping[str, str]) -> Database | None:

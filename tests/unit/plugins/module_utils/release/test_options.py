@@ -46,7 +46,7 @@ WHOLE: dict[str, Any] = {
     "edge_token": SECRET,
     "edge_zone": "shop.internal",
 }
-CHOSEN = {"release": "v1.1.0", "backup": "latest", "to": "v1.0.0"}
+CHOSEN = {"release": "v1.1.0", "backup": "latest", "to": "v1.0.0", "dest": "ops", "app": "../shop"}
 SURFACES = {
     "migrate": ["database"],
     "backups": ["database"],
