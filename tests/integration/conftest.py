@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 import pytest
 
+from tests.integration.installed import Installed, install
 from tests.integration.object_service import object_service
 
 BUCKET = "storefront"
@@ -33,6 +34,12 @@ def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         client.create_bucket(Bucket=BUCKET)
         client.close()
         yield url
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """The collection, installed into an empty folder."""
+    return install(tmp_path_factory.mktemp("installed"))
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Three shops of other shapes than the example are brought up from their own files, deployed, deployed
-again and rolled back.
+"""Three shops of other shapes than the example are brought up from their own files. A new user of the installed
+collection writes his operations project, is refused for his mistakes, and deploys; then they are deployed again from
+the checkout, and rolled back.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -22,6 +24,8 @@ from conftest import TEST_SANDBOX
 from sandbox import lifecycle
 from sandbox.state import CHECKOUT, folder_of
 from sandbox.storefront import Sandbox
+from tests.integration.installed import Installed
+from tests.integration.newcomer import Newcomer
 
 NAME = f"{TEST_SANDBOX}-shops"
 SHOPS = Path(__file__).parent / "shops"
@@ -91,20 +95,28 @@ def stopped() -> Iterator[None]:
     lifecycle.down(NAME, say=lambda line: None)
 
 
-def deploy_twice_and_roll_back(health: str) -> list[str]:
+def new_user(installed: Installed, shop: Path) -> Newcomer:
+    """Return a new user with the operations project of a shop that is up, and what was left open filled in."""
+    user = Newcomer(installed, Sandbox.load(NAME), shop)
+    said = user.init()
+    assert "still to be filled in for production: store" in said
+    assert user.inventory()["source_path"] == "../../shop", "relative to the inventory's folder"
+    user.fill_in()
+    return user
+
+
+def first_days(user: Newcomer, health: str) -> list[str]:
     """Take a shop that is up through its first days; return which release its API told after each step."""
-    shop = Sandbox.load(NAME).storefront()
+    shop = user.at
+    files = user.installed.files()
 
     def live() -> str:
         return requests.get(shop["backend_url"] + health, timeout=20).json()["release"]
 
-    assert "CHECKED" in play("deploy", "-e", "release=v1.0.0", "--check")
-    seen = []
-    for playbook, options in (
-        ("deploy", ["-e", "release=v1.0.0"]),
-        ("deploy", ["-e", "release=v1.1.0"]),
-        ("rollback", []),
-    ):
+    user.deploys()
+    seen = [live()]
+    assert user.installed.files() == files, "nothing is written to the installed collection"
+    for playbook, options in (("deploy", ["-e", "release=v1.1.0"]), ("rollback", [])):
         said = play(playbook, *options)
         assert "INCOMPLETE" not in said
         seen.append(live())
@@ -115,34 +127,73 @@ def violations() -> list[Any]:
     return Sandbox.load(NAME).cloud("GET", "/violations")["violations"]
 
 
-def test_a_pnpm_workspace_with_a_site_that_next_serves(tmp_path: Path) -> None:
+def test_a_pnpm_workspace_with_a_site_that_next_serves(tmp_path: Path, installed: Installed) -> None:
     folder = make_shop("workspace", tmp_path / "shop", raise_version("packages/release/index.js"))
     done = up("--shop", str(folder))
     assert done.returncode == 0, done.stderr
     assert "health at /api/healthz, port in API_PORT" in done.stdout
     assert "frontend is apps/web, served by next start" in done.stdout
-    assert deploy_twice_and_roll_back("/api/healthz") == ["v1.0.0", "v1.1.0", "v1.0.0"]
+    user = new_user(installed, folder)
+    found = user.inventory()
+    assert found["frontend_project"] == user.at["vercel"]["project"]
+    assert [unit["service"] for unit in found["backend_units"]] == [user.at["railway"]["services"]["api"]]
+    user.refused(
+        "deploy.yml",
+        without=("frontend_url",),
+        verify_wait_timout=30,
+        backend_project="CHANGE_ME",
+        backend_url="api.acme.shop",
+        words=(
+            "frontend_url is missing: Public URL of the shop.",
+            "did you mean verify_wait_timeout?",
+            "backend_project is still to be filled in (CHANGE_ME)",
+            "backend_url must begin with https:// or http://: https://api.acme.shop",
+        ),
+    )
+    user.refused("deploy.yml", frontend_token="not-a-token", words=("Vercel", "token"))
+    user.refused("preflight.yml", "-e", "dest=x", words=("dest is for init.yml",))
+    assert first_days(user, "/api/healthz") == ["v1.0.0", "v1.1.0", "v1.0.0"]
     page = requests.get(Sandbox.load(NAME).storefront()["frontend_url"], timeout=20)
     assert 'name="release" content="v1.0.0"' in page.text
     assert "Good day" in page.text  # asked of the API when the page was
     assert violations() == []
 
 
-def test_a_yarn_app_at_render_with_an_api_and_nothing_else(tmp_path: Path) -> None:
+def test_a_yarn_app_at_render_with_an_api_and_nothing_else(tmp_path: Path, installed: Installed) -> None:
     folder = make_shop("api", tmp_path / "shop", raise_version("package.json"))
     done = up("--shop", str(folder), "--backend", "render")
     assert done.returncode == 0, done.stderr
     assert "installed with yarn 1.22.22" in done.stdout
-    assert deploy_twice_and_roll_back("/up") == ["v1.0.0", "v1.1.0", "v1.0.0"]
+    user = new_user(installed, folder)
+    assert user.inventory()["surfaces"] == ["backend"]
+    user.refused("deploy.yml", without=("backend_url",), words=("backend_url is missing: Public URL of the API.",))
+    git(folder, "commit", "--quiet", "--allow-empty", "--message", "Work goes on")
+    user.refused("deploy.yml", words=("release is missing", "has no version tag", "newest releases are v1.1.0, v1.0.0"))
+    git(folder, "reset", "--quiet", "--hard", "v1.1.0")
+    assert first_days(user, "/up") == ["v1.0.0", "v1.1.0", "v1.0.0"]
+    code, said = user.play("rollback.yml", "-i", "production", "-e", "to=v9")
+    assert code == 2
+    assert "A rollback to v9 is not possible" in said
+    assert "Possible targets:" in said
+    again = user.init()
+    assert "production/group_vars/storefronts/vars.yml would be written differently" in again
+    assert "-source_path" in again or "+store: s3://FILL_IN" in again
     assert violations() == []
 
 
-def test_an_npm_turborepo_with_its_schema_in_a_package(tmp_path: Path) -> None:
+def test_an_npm_turborepo_with_its_schema_in_a_package(tmp_path: Path, installed: Installed) -> None:
     folder = make_shop("turbo", tmp_path / "shop", add_migration)
     done = up("--shop", str(folder))
     assert done.returncode == 0, done.stderr
     assert "database has its migrations in packages/db/prisma/migrations" in done.stdout
-    assert deploy_twice_and_roll_back("/health") == ["v1.0.0", "v1.1.0", "v1.0.0"]
+    user = new_user(installed, folder)
+    assert user.inventory()["database_root_directory"] == "packages/db"
+    code, said = user.play("preflight.yml", "-i", "production")
+    assert code == 0, said
+    assert "GO: v1.1.0 can go out to shop" in said, "the tag that is checked out"
+    user.refused("deploy.yml", database_url="FILL_IN", words=("database_url is still to be filled in",))
+    user.refused("restore.yml", words=("-e backup=latest", "-e undo=true"))
+    assert first_days(user, "/health") == ["v1.0.0", "v1.1.0", "v1.0.0"]
     shop = Sandbox.load(NAME).storefront()
     assert requests.get(f"{shop['backend_url']}/health", timeout=20).json()["products"] == 0
     assert violations() == []
@@ -226,3 +277,30 @@ def test_a_sandbox_keeps_its_shop(tmp_path: Path) -> None:
     assert (changed.returncode, "node other.js" in changed.stdout) == (0, True)
     services = Sandbox.load(NAME).cloud("GET", "/storefronts/shop/kept")["services"].values()
     assert [service["settings"]["startCommand"] for service in services] == ["node other.js"]
+
+
+# The installed collection itself
+
+
+def test_a_module_alone_says_that_it_runs_on_the_controller(tmp_path: Path, installed: Installed) -> None:
+    (tmp_path / "hosts.yml").write_text("storefronts: {hosts: {no-such-host.invalid: {}}}\n")
+    checks = json.dumps(
+        {"checks": [{"name": "nothing", "url": "http://127.0.0.1:9/"}], "timeout": 1, "wait_timeout": 1}
+    )
+    module = ("no-such-host.invalid", "-m", "storefront.runbook.health_check", "-a", checks, "-i", "hosts.yml")
+    unreachable = installed.run("ansible", *module, cwd=tmp_path)
+    assert unreachable.returncode == 4
+    assert "add -c local, or set ansible_connection: local" in unreachable.stdout
+    there = installed.run("ansible", *module, "-c", "local", cwd=tmp_path)
+    assert there.returncode == 2, "it ran: the site is not healthy"
+    assert "nothing" in there.stdout
+    assert "UNREACHABLE" not in there.stdout
+
+
+def test_the_artefact_has_what_the_playbooks_need_and_nothing_of_development(installed: Installed) -> None:
+    top = {path.partition("/")[0] for path in installed.files()}
+    assert top == {"meta", "plugins", "roles", "playbooks", "MANIFEST.json", "FILES.json"}
+    listed = json.loads((installed.folder / "FILES.json").read_text())["files"]
+    shipped = {entry["name"].partition("/")[0] for entry in listed}
+    assert shipped & {"tests", "molecule", "sandbox", "setup.sh", "requirements-dev.lock", ".ansible-lint"} == set()
+    assert {"README.md", "LICENSE", "docs", "changelogs", "requirements.txt", "bindep.txt"} <= shipped

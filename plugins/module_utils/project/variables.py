@@ -20,12 +20,12 @@ KEEP = {PRODUCTION: {"last": 5, "daily": 14, "weekly": 8, "monthly": 12}, STAGIN
 # The environment variable of each secret, beside its name in the vault.
 TOKENS = {
     "frontend_token": ("vault_vercel_token", "VERCEL_TOKEN"),
-    "backend_token": ("vault_{platform}_token", "{PLATFORM}_TOKEN"),
+    "backend_token": ("vault_{platform}_token", "RAILWAY_TOKEN"),
     "edge_token": ("vault_cloudflare_token", "CLOUDFLARE_API_TOKEN"),
     # never DATABASE_URL itself, which on many machines is the address of a development database
     "database_url": ("vault_database_url", "{ENVIRONMENT}_DATABASE_URL"),
 }
-RENDER_KEY = "RENDER_API_KEY"
+BACKEND = {("railway", "account"): "RAILWAY_API_TOKEN", ("render", ""): "RENDER_API_KEY"}
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def surfaces(facts: Facts, answers: Answers) -> list[str]:
 
 def _database(facts: Facts, answers: Answers, environment: str) -> Iterator[tuple[str, Any]]:
     if database := facts.shop.database:
-        yield "database_url", secret("database_url", facts.platform, environment)
+        yield "database_url", secret("database_url", facts, answers, environment)
         if "DIRECT_URL" in database.variables:
             yield "database_direct_url", "{{ vault_database_direct_url | default('') }}"
         yield "database_migrate_runner", "builtin"
@@ -75,7 +75,7 @@ def _backend(facts: Facts, answers: Answers, environment: str) -> Iterator[tuple
         return
     live = environment == PRODUCTION
     yield "backend_platform", facts.platform
-    yield "backend_token", secret("backend_token", facts.platform, environment)
+    yield "backend_token", secret("backend_token", facts, answers, environment)
     if facts.platform == "railway":
         yield "backend_token_type", answers.token_type or "project"
         yield "backend_project", answers.backend_project or "FILL_IN_railway_project_id"
@@ -101,7 +101,7 @@ def _frontend(facts: Facts, answers: Answers, environment: str) -> Iterator[tupl
         return
     live = environment == PRODUCTION
     url = (answers.frontend_url or facts.urls.get("frontend", "")) if live else ""
-    yield "frontend_token", secret("frontend_token", facts.platform, environment)
+    yield "frontend_token", secret("frontend_token", facts, answers, environment)
     if team := answers.team or facts.team:
         yield "frontend_team", team
     project = (answers.project or facts.project) if live else ""
@@ -114,7 +114,7 @@ def _frontend(facts: Facts, answers: Answers, environment: str) -> Iterator[tupl
 def _edge(facts: Facts, answers: Answers, environment: str) -> Iterator[tuple[str, Any]]:
     if answers.zone:
         host = urlsplit(answers.frontend_url).hostname if environment == PRODUCTION else "FILL_IN_host_of_staging"
-        yield "edge_token", secret("edge_token", facts.platform, environment)
+        yield "edge_token", secret("edge_token", facts, answers, environment)
         yield "edge_zone", answers.zone
         yield "edge_purge", {"hosts": [host or answers.zone]}
 
@@ -127,20 +127,20 @@ def _checks(facts: Facts, answers: Answers, environment: str) -> Iterator[tuple[
         yield "verify_frontend_checks", [{"name": "homepage", "url": "/"}]
 
 
-def secret(variable: str, platform: str, environment: str) -> str:
+def secret(variable: str, facts: Facts, answers: Answers, environment: str) -> str:
     """Return the template that reads a secret: from the vault, or from the environment as in CI."""
-    vault, exported = names(variable, platform, environment)
+    vault, exported = names(variable, facts, answers, environment)
     named = f"lookup('ansible.builtin.env', '{exported}')"
     hint = f"FILL_IN {vault} in vault.yml, or {exported} in the environment"
     return f"{{{{ {vault} | default({named}, true) | default('{hint}', true) }}}}"
 
 
-def names(variable: str, platform: str, environment: str) -> tuple[str, str]:
+def names(variable: str, facts: Facts, answers: Answers, environment: str) -> tuple[str, str]:
     """Return the names of a secret: in the vault, and in the environment."""
     vault, exported = TOKENS[variable]
-    if variable == "backend_token" and platform == "render":
-        exported = RENDER_KEY
-    return vault.format(platform=platform), exported.format(PLATFORM=platform.upper(), ENVIRONMENT=environment.upper())
+    if variable == "backend_token":
+        exported = BACKEND.get((facts.platform, answers.token_type), exported)
+    return vault.format(platform=facts.platform), exported.format(ENVIRONMENT=environment.upper())
 
 
 def secrets(facts: Facts, answers: Answers, environment: str) -> Iterator[tuple[str, str]]:
@@ -153,7 +153,7 @@ def secrets(facts: Facts, answers: Answers, environment: str) -> Iterator[tuple[
     }
     for variable, there in needed.items():
         if there:
-            yield names(variable, facts.platform, environment)
+            yield names(variable, facts, answers, environment)
 
 
 def placeholders(found: Mapping[str, Any]) -> list[str]:

@@ -345,8 +345,8 @@ def vendors(request: Request) -> Any:
         if "other" in request.headers["Authorization"]:
             return reply(404, {"error": {"code": "not_found", "message": "Project not found"}})
         if request.path.endswith("/domains"):
-            domains = ["acme-shop.vercel.app", "www.acme.shop", "acme.shop"]
-            return reply(200, {"domains": [{"name": name, "verified": True} for name in domains]})
+            names = ["acme-shop.vercel.app", "www.acme.shop", "acme.shop"]
+            return reply(200, {"domains": [{"name": name, "verified": True} for name in names]})
         return reply(200, {"id": "prj_1", "name": "acme-shop", "rootDirectory": None})
     if request.host == "cloudflare.test":
         zones = [{"id": "z", "name": "acme.shop", "status": "active"}] if request.query["name"] == "acme.shop" else []
@@ -359,11 +359,11 @@ def vendors(request: Request) -> Any:
         custom = [{"domain": "api.acme.shop"}] if web else []
         domains = {"customDomains": custom, "serviceDomains": [{"domain": "api-production.up.railway.app"}]}
         return reply(200, {"data": {"serviceInstance": {"rootDirectory": "/apps/backend", "domains": domains}}})
-    nodes = {
+    nodes: dict[str, list[tuple[str, str]]] = {
         "environments": [("e1", "production"), ("e2", "staging")],
         "services": [("s1", "shop-api"), ("s2", "shop-worker"), ("s3", "shop-api-staging"), ("r", "Redis")],
     }
-    project = {
+    project: dict[str, Any] = {
         kind: {"edges": [{"node": {"id": key, "name": name}} for key, name in pairs]} for kind, pairs in nodes.items()
     }
     return reply(200, {"data": {"project": {"name": "acme", **project}}})
