@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 import requests
+import yaml
 
 from conftest import TEST_SANDBOX
 from sandbox import lifecycle
@@ -304,3 +305,24 @@ def test_the_artefact_has_what_the_playbooks_need_and_nothing_of_development(ins
     shipped = {entry["name"].partition("/")[0] for entry in listed}
     assert shipped & {"tests", "molecule", "sandbox", "setup.sh", "requirements-dev.lock", ".ansible-lint"} == set()
     assert {"README.md", "LICENSE", "docs", "changelogs", "requirements.txt", "bindep.txt"} <= shipped
+
+
+def test_an_execution_environment_has_what_the_collection_needs(tmp_path: Path, installed: Installed) -> None:
+    definition = CHECKOUT / "extensions/execution-environment/execution-environment.yml"
+    built = run("ansible-builder", "create", "--file", str(definition), "--context", str(tmp_path / "context"))
+    assert built.returncode == 0, built.stdout + built.stderr
+    assert "storefront.runbook" in (tmp_path / "context/_build/requirements.yml").read_text()
+    modules = sorted(path.stem for path in (installed.folder / "plugins/modules").glob("*.py"))
+    imported = (
+        "import importlib, sys\nsys.path.insert(0, sys.argv[1])\nfor name in sys.argv[2:]:\n"
+        "    importlib.import_module(f'ansible_collections.storefront.runbook.plugins.modules.{name}')\n"
+    )
+    done = installed.run("python", "-W", "error", "-c", imported, str(installed.collections), *modules, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_lists_of_an_execution_environment_are_the_collections_own(tmp_path: Path) -> None:
+    lists = yaml.safe_load((CHECKOUT / "meta/execution-environment.yml").read_text())["dependencies"]
+    assert lists == {"python": "requirements.txt", "system": "bindep.txt"}
+    packages = (CHECKOUT / "bindep.txt").read_text()
+    assert all(name in packages for name in ("git", "openssh", "postgresql"))
