@@ -27,7 +27,7 @@ sys.path[:0] = [str(COLLECTIONS), str(ROOT)]
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(COLLECTIONS)
 # As containers and CI set them: an unbuffered Python reads a module, which comes over a pipe, byte by byte; without
-# bytecode every process compiles ours anew.
+# bytecode every process compiles ours again.
 for _name in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
     os.environ.pop(_name, None)
 sys.dont_write_bytecode = False

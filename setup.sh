@@ -39,7 +39,7 @@ unpack_pgbouncer() (
 )
 if command -v apt-get >/dev/null && ! PATH=$PATH:/usr/sbin command -v pgbouncer >/dev/null && [ ! -x .cache/pgbouncer/pgbouncer ]; then
   echo "Adding PgBouncer, for its tests ..."
-  unpack_pgbouncer >/dev/null 2>&1 || echo "setup: PgBouncer is not to be had here, so its tests are skipped. To run them: $install pgbouncer" >&2
+  unpack_pgbouncer >/dev/null 2>&1 || echo "setup: PgBouncer is not available here, so its tests are skipped. To run them: $install pgbouncer" >&2
 fi
 
 # The tests of pages run Lighthouse in a browser. The browser itself is the machine's: no Python package has one.

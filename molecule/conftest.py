@@ -166,7 +166,7 @@ class Customers:
 
 
 def development(folder: Path, *storefronts: str) -> str:
-    """Write the inventory for development anew, with these storefronts of the sandbox, and return its path."""
+    """Write the inventory for development again, with these storefronts of the sandbox, and return its path."""
     if not folder.exists():
         folder.mkdir()
         for part in ("group_vars", "sandbox.sh"):
@@ -272,7 +272,7 @@ class Shop:
         return Customers(self.at["frontend_url"], self.at["backend_url"])
 
     def live(self) -> dict[str, str]:
-        """The release that the public site and API tell."""
+        """The release that the public site and API report."""
         page = requests.get(self.at["frontend_url"] + "/", timeout=10)
         health = requests.get(self.at["backend_url"] + "/health", timeout=10)
         return {
@@ -337,7 +337,7 @@ class Shop:
         return sha
 
     def telling(self) -> dict[str, Any]:
-        """Options with which a run is told at Slack, GitHub and Sentry. GitHub is asked then, too."""
+        """Options with which a run is reported to Slack, GitHub and Sentry. GitHub is asked then, too."""
         tokens, cloud = self.sandbox.state["tokens"], self.sandbox.state["cloud"]
         return {
             **{f"notify_{vendor}_token": tokens[vendor] for vendor in ("slack", "github", "sentry")},
@@ -385,7 +385,7 @@ class Shop:
         ]
 
     def link(self) -> None:
-        """Connect the project and the backend's services to the shop's repository: a push is deployed by itself."""
+        """Connect the project and the backend's services to the shop's repository: a push is deployed automatically."""
         self.sandbox.cloud("POST", f"/storefronts/{self.name}/git", {"root_directory": "apps/frontend"})
         url, vercel = self.sandbox.state["cloud"]["vercel_url"], self.at["vercel"]
         headers = {"Authorization": f"Bearer {self.sandbox.state['tokens']['vercel']}"}
@@ -489,7 +489,7 @@ def empty_shop(base, sandbox, tmp_path) -> Iterator[Shop]:
 
 @pytest.fixture(scope="module")
 def one_shop(base, sandbox, tmp_path_factory) -> Iterator[Shop]:
-    """The shop as `base` left it, one for all scenarios of a file, which go on from each other."""
+    """The shop as `base` left it, one for all scenarios of a file, each of which continues from the one before."""
     back_to(sandbox, "base")
     yield Shop(sandbox, "shop", tmp_path_factory.mktemp("one"))
     sandbox.cloud("DELETE", "/faults")

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A release goes out; a broken one is put back by itself."""
+"""A release goes out; a broken one is rolled back automatically."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_the_same_release_again_deploys_nothing(shop):
     assert shop.live() == {"frontend": OLD, "backend": OLD}
 
 
-def test_a_check_tells_what_a_release_would_change_and_changes_nothing(shop):
+def test_a_check_reports_what_a_release_would_change_and_changes_nothing(shop):
     before = shop.objects()
     played = shop.play("deploy.yml", cmdline="--check --diff", release=NEW)
     assert played.rc == 0, played.stdout

@@ -1,9 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""rollback.yml at three in the morning: it needs the tokens of the units that it moves, and goes on without
-the rest.
-"""
+"""rollback.yml at three in the morning: it needs the tokens of the units that it moves, and runs without the others."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ OLD, NEW = "v1.0.0", "v1.1.0"
 NOWHERE = "http://127.0.0.1:1"
 
 
-def test_it_goes_on_without_store_database_and_edge(released_shop):
+def test_it_continues_without_store_database_and_edge(released_shop):
     shop = released_shop
     down = {
         "store_endpoint_url": NOWHERE,

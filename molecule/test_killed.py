@@ -4,7 +4,7 @@
 """A controller that is killed, in any phase and between any two, leaves what the next deploy settles.
 
 The kills go through the phases in their order on one shop, first of a deploy of the backend, then of one of the
-frontend: each deploy is the rerun of the one that was killed before, runs forward, and is killed further on.
+frontend: each deploy is the rerun of the one that was killed before, continues, and is killed at a later point.
 """
 
 from __future__ import annotations
@@ -112,10 +112,10 @@ def prisma_lock(shop):
 
 
 def kill(shop, running: Running) -> None:
-    """Kill ansible-playbook alone, let what it had under way go on, and see that its worker ends by itself."""
+    """Kill ansible-playbook alone, let its current task continue, and check that its worker ends without help."""
     running.send(signal.SIGKILL)
     shop.clear_faults()
-    until(lambda: not running.processes(), "the orphaned worker ends by itself")
+    until(lambda: not running.processes(), "the orphaned worker ends without help")
 
 
 def die(shop, phase: str, when: str, surface: str, surfaces: list[str]) -> None:
@@ -142,7 +142,7 @@ def die(shop, phase: str, when: str, surface: str, surfaces: list[str]) -> None:
             until(shop.held, f"{operation} is under way")
             kill(shop, running)
         assert running.end().rc != 0
-        until(lambda: not running.processes(), "the orphaned worker ends by itself")
+        until(lambda: not running.processes(), "the orphaned worker ends without help")
     assert {what for _where, what in customers.seen} <= {OLD, NEW}
     live = shop.live()
     assert set(live.values()) <= {OLD, NEW}
@@ -162,7 +162,7 @@ def test_a_killed_deploy_of_the_backend_leaves_a_shop_that_works(one_shop, phase
     die(one_shop, phase, when, "backend", BACKEND)
 
 
-def test_and_then_the_same_release_runs_forward_and_never_moves_the_frontend(one_shop):
+def test_and_then_the_same_release_continues_and_never_moves_the_frontend(one_shop):
     one_shop.clear_faults()
     with one_shop.customers().watching() as customers:
         played = one_shop.play("deploy.yml", release=NEW, surfaces=BACKEND, break_lease="its controller was killed")
@@ -185,7 +185,7 @@ def test_a_killed_deploy_of_the_frontend_leaves_a_shop_that_works(one_shop, phas
     die(one_shop, phase, when, "frontend", ["frontend"])
 
 
-def test_and_then_the_frontend_runs_forward_never_moves_the_backend_and_both_go_back(one_shop):
+def test_and_then_the_frontend_continues_never_moves_the_backend_and_both_go_back(one_shop):
     one_shop.clear_faults()
     one_shop.forget_requests()
     with one_shop.customers().watching() as customers:

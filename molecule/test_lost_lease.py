@@ -24,7 +24,7 @@ FRONTEND: dict[str, Any] = {"surfaces": ["frontend"]}
 
 
 def stopped(running: Running) -> bool:
-    """Whether ansible-playbook stands still; not before it has begun, nor once it has ended."""
+    """Whether ansible-playbook stands still; not before it has started, nor once it has ended."""
     with suppress(OSError):
         return Path(f"/proc/{running.pid()}/stat").read_text().rpartition(")")[2].split()[0] == "T"
     return False
@@ -72,7 +72,7 @@ def test_one_that_stands_still_at_its_record_past_the_deadline_records_nothing(s
     seen("release.record: stopped past its deadline", OLD, 2, "LEASE LOST in release.record …", "starts over")
 
 
-def test_a_record_that_arrives_too_late_stands_before_the_next_holders_and_is_taken_back(shop):
+def test_a_record_that_arrives_too_late_stands_before_the_next_holders_and_is_removed(shop):
     hold = {"task": "Begin release.record", "fault": {"vendor": "objects", "operation": "put_ledger", "kind": "hold"}}
     running = shop.begin("deploy.yml", at=[hold], release=NEW, **FRONTEND)
     until(shop.held, "the record is on its way")

@@ -43,7 +43,7 @@ def test_a_first_release_that_breaks_goes_back_to_nothing(empty_shop):
 CHALLENGE = {"vendor": "edge", "kind": "challenge", "times": -1, "header": "x-probe-secret: let-the-runbook-in"}
 
 
-def test_a_challenge_is_told_from_an_unhealthy_site_before_anything_changes(shop):
+def test_a_challenge_is_distinguished_from_an_unhealthy_site_before_anything_changes(shop):
     shop.fault(**CHALLENGE)
     played = shop.play("preflight.yml", release=NEW)
     assert played.rc == 2

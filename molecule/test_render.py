@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A shop whose backend is at Render goes the ways of one at Railway: out, back by itself, held on a schema
+"""A shop whose backend is at Render goes the ways of one at Railway: out, back automatically, held on a schema
 that old code does not know, back by hand.
 """
 

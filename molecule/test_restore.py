@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""restore.yml replaces the database by a backup while nobody writes, and takes that back."""
+"""restore.yml replaces the database by a backup while nobody writes, and undoes that."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_nothing_is_replaced_until_somebody_approved_and_undo_brings_the_orders_
     assert (shop.rows(), shop.live()["backend"], undone.report["outcome"]) == (rows, "v1.0.0", "undone")
 
 
-def test_a_unit_that_does_not_start_again_is_told_and_the_next_run_starts_it(shop):
+def test_a_unit_that_does_not_start_again_is_reported_and_the_next_run_starts_it(shop):
     shop.fault(vendor="railway", operation="deploymentRestart", kind="unavailable", status=500, times=-1)
     broken = shop.play("restore.yml", surfaces=SURFACES, backup="latest", approve_restore="shop", verify_wait_timeout=3)
     assert broken.rc == 2
@@ -156,7 +156,7 @@ def elsewhere(shop) -> Iterator[Callable[..., str]]:
 
 
 def connected(shop) -> dict[str, set[str]]:
-    """The databases that each unit has sessions in: the server tells the port that a session comes from,
+    """The databases that each unit has sessions in: the server reports the port that a session comes from,
     the kernel whose that is.
     """
     sessions = admin(

@@ -193,7 +193,7 @@ REASONS = {
     "prove.yml": ({"backup": "shop-20200101T000000.000Z"}, "has no backup"),
     "preflight.yml": ({"release": "v9.9.9"}, "no tag, branch or commit has that name"),
     "rollback.yml": ({"to": "v9.9.9"}, "A rollback to v9.9.9 is not possible"),
-    "deploy.yml": ({"release": "v1.2.0"}, "ended as failed"),
+    "deploy.yml": ({"release": "v1.2.0"}, " failed. The end of its log"),
 }
 
 

@@ -70,7 +70,7 @@ def test_a_rollback_puts_back_what_was_live_before_it(killed_shop):
     seen("killed after promotion: rollback.yml", OLD, 0, "ROLLED BACK to …", "changes nothing")
 
 
-def test_a_killed_rollback_goes_on_to_where_it_went(released_shop):
+def test_a_killed_rollback_continues_to_where_it_went(released_shop):
     shop = released_shop
     assert shop.play("rollback.yml", at=[{"task": "Put back api", "signal": signal.SIGKILL}]).rc != 0
     played = shop.play("rollback.yml", break_lease="the controller is gone")
@@ -79,7 +79,7 @@ def test_a_killed_rollback_goes_on_to_where_it_went(released_shop):
     seen("rollback.yml: killed during it", OLD, 0, "ROLLED BACK to …", "changes nothing")
 
 
-def test_one_that_is_ended_by_a_signal_is_run_forward(shop):
+def test_one_that_is_ended_by_a_signal_is_continued(shop):
     options = {"release": NEW, "break_lease": "it was ended"}
     for number, task, vendor, operation in (
         (signal.SIGTERM, "Begin backend.release", "railway", "up"),
@@ -102,7 +102,7 @@ def test_one_that_is_ended_by_a_signal_is_run_forward(shop):
     seen("ended by SIGTERM or Ctrl-C", NEW, 0, "RELEASED", "continues")
 
 
-def test_a_deploy_that_the_runner_cancels_is_run_forward(shop):
+def test_a_deploy_that_the_runner_cancels_is_continued(shop):
     cancel: list[bool] = []
     running = shop.begin("deploy.yml", at=[HOLD_CREATE], cancel=lambda: bool(cancel), release=NEW, **FRONTEND)
     until(shop.held, "the build is asked for")

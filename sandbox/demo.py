@@ -144,7 +144,7 @@ class Shop:
     def trade(self) -> str:
         customer.fill_shelves(self.at)
         customer.buy(self.at)
-        return _told(self.rows())
+        return _counts(self.rows())
 
     def rows(self) -> dict[str, int]:
         return customer.rows(self.at)
@@ -152,8 +152,8 @@ class Shop:
     def still_has(self, before: dict[str, int]) -> str:
         now = self.rows()
         if now != before:
-            raise NotSeenError(f"the tables held {_told(before)}, now {_told(now)}")
-        return _told(now)
+            raise NotSeenError(f"the tables held {_counts(before)}, now {_counts(now)}")
+        return _counts(now)
 
     def ledger(self) -> str:
         url = self.at["store"].removeprefix("s3://")
@@ -166,10 +166,10 @@ class Shop:
         records: list[dict[str, Any]] = [
             json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in sorted(keys)
         ]
-        told = [f"{record['release']} {record['outcome']}" for record in records]
-        if told != ["v1.0.0 released", "v1.1.0 released", "v1.2.0 rolled_back"]:
-            raise NotSeenError(f"the ledger says {told}")
-        return ", ".join(told)
+        outcomes = [f"{record['release']} {record['outcome']}" for record in records]
+        if outcomes != ["v1.0.0 released", "v1.1.0 released", "v1.2.0 rolled_back"]:
+            raise NotSeenError(f"the ledger says {outcomes}")
+        return ", ".join(outcomes)
 
     def _deploy(self, release: str) -> int:
         command = [
@@ -184,7 +184,7 @@ class Shop:
         return subprocess.run(command, cwd=CHECKOUT, env={**os.environ, "SANDBOX_NAME": NAME}, check=False).returncode
 
 
-def _told(rows: dict[str, int]) -> str:
+def _counts(rows: dict[str, int]) -> str:
     return ", ".join(f"{count} {table}" for table, count in rows.items())
 
 

@@ -64,7 +64,7 @@ def read_order(path: Path, backend: str, settings: Iterable[str] = (), online: b
         "repository": str(repository),
         "releases": sorted(releases),
         "online": online,
-        "shop": _as_told(shop),
+        "shop": _shop_settings(shop),
         "notes": list(_notes(shop)),
     }
 
@@ -131,7 +131,7 @@ def _git(path: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["git", "-C", str(path), *words], capture_output=True, text=True, check=False)
 
 
-def _as_told(shop: Shop) -> dict[str, Any]:
+def _shop_settings(shop: Shop) -> dict[str, Any]:
     """Return a shop as JSON: what the double creates for it, and what its inventory contains."""
     database = shop.database
     names = database.variables if database else ()

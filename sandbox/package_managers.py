@@ -82,9 +82,9 @@ def _reason(output: str) -> str:
         for line in output.splitlines()
         if line.startswith(("npm error", "npm ERR!"))
     ]
-    said = [
+    notes = [
         line
         for line in lines
         if line and not line.startswith(("code ", "A complete log", "errno", "syscall", "network This is"))
     ]
-    return (said[0].removeprefix("notarget ") if said else "npm gave no reason").rstrip(".") + "."
+    return (notes[0].removeprefix("notarget ") if notes else "npm gave no reason").rstrip(".") + "."

@@ -42,8 +42,8 @@ def call(method: str, url: str, token: str | None = None, body: Any = None, time
             text = answer.read()
     except urllib.error.HTTPError as error:
         with error:
-            said = error.read(2000).decode(errors="replace")
-        raise SandboxError(f"{method} {url} was answered with {error.code}: {said}") from None
+            answer = error.read(2000).decode(errors="replace")
+        raise SandboxError(f"{method} {url} was answered with {error.code}: {answer}") from None
     return json.loads(text) if text else None
 
 

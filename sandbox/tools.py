@@ -49,7 +49,7 @@ def node_bin() -> Path:
 
 def has_library(postgres: Path, library: str) -> bool:
     """Return whether the PostgreSQL whose programs are in ``postgres`` has a library to preload."""
-    return Path(_said(postgres / "pg_config", "--pkglibdir"), f"{library}.so").exists()
+    return Path(_output(postgres / "pg_config", "--pkglibdir"), f"{library}.so").exists()
 
 
 def locks() -> list[Path]:
@@ -114,10 +114,10 @@ def _machine_postgres() -> Path | None:
     if _only_packages():
         return None
     debian = sorted(DEBIAN_POSTGRES.glob("*/bin"), key=lambda path: _number(path.parent.name), reverse=True)
-    told = [Path(_said(program, "--bindir")) for program in _on_path("pg_config")]
-    for folder in [*debian, *told, *(program.parent for program in _on_path("postgres"))]:
+    named = [Path(_output(program, "--bindir")) for program in _on_path("pg_config")]
+    for folder in [*debian, *named, *(program.parent for program in _on_path("postgres"))]:
         complete = all(os.access(folder / program, os.X_OK) for program in POSTGRES_PROGRAMS)
-        if complete and _number(_said(folder / "postgres", "--version")) >= OLDEST_POSTGRES:
+        if complete and _number(_output(folder / "postgres", "--version")) >= OLDEST_POSTGRES:
             return folder
     return None
 
@@ -130,12 +130,12 @@ def _machine_node() -> Path | None:
     if _only_packages():
         return None
     for node in _on_path("node"):
-        if _number(_said(node, "--version")) >= OLDEST_NODE and os.access(node.parent / "npm", os.X_OK):
+        if _number(_output(node, "--version")) >= OLDEST_NODE and os.access(node.parent / "npm", os.X_OK):
             return node.parent
     return None
 
 
-def _said(program: Path, option: str) -> str:
+def _output(program: Path, option: str) -> str:
     try:
         return subprocess.run([program, option], capture_output=True, text=True, check=False).stdout.strip()
     except FileNotFoundError:

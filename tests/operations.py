@@ -26,7 +26,7 @@ OTHERS = {
         "user": "the vendor's own client asks who it is",
         "team": "the vendor's own client asks for its scope",
         "get_env": (
-            "modules ask only where the list keeps a value back, and the double's list tells all that may be told"
+            "modules ask only where the list keeps a value back, and the double's list has all that may be shown"
         ),
     },
     "railway": {
@@ -43,7 +43,7 @@ OTHERS = {
     "render": {
         "replace_env": "it would remove what others have set; modules set one by one",
         "get_env": "modules read the list",
-        "owners": "the owner is told by the service",
+        "owners": "the service reports the owner",
     },
     "cloudflare": {
         "update_setting": "development mode is the operator's to turn on",
@@ -73,7 +73,7 @@ BESIDE = {"objects", "edge", "npm", "mail"}
 
 
 def begin(config: pytest.Config) -> None:
-    """Prepare to be told by the workers, which inherit the environment."""
+    """Prepare to receive reports of the workers, which inherit the environment."""
     if not hasattr(config, "workerinput"):
         os.environ[FOLDER] = tempfile.mkdtemp(prefix="operations-")
 

@@ -278,5 +278,5 @@ class CallbackModule(Default):
             self._screen.release()
             self._screen.break_off(why)
             sys.stdout.flush()
-        except RuntimeError:  # a signal came while this very stream was written to
+        except RuntimeError:  # a signal came while this stream was written to
             os.write(1, f"\n{why}: rerun the playbook to settle what is left.\n".encode())

@@ -209,7 +209,7 @@ class Teller:
         self.cloudflare = Cloudflare(params["api_token"], params["api_url"], warn=runtime.warn, **options)
         self.warn, self.close = runtime.warn, self.cloudflare.close
 
-    def told(self, ask: Any, *what: Any) -> Any:
+    def try_read(self, ask: Any, *what: Any) -> Any:
         """Return the answer, or None with a warning if the token cannot read it."""
         try:
             return ask(*what)
@@ -228,14 +228,14 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Teller:
 
 def plan(params: dict[str, Any], client: Teller) -> Plan:
     zone = client.cloudflare.zone(params["zone"])
-    known = (client.told(client.cloudflare.details, zone.id) if zone.name else None) or {}
-    mode = client.told(development_mode, client.cloudflare, zone.id)
+    known = (client.try_read(client.cloudflare.details, zone.id) if zone.name else None) or {}
+    mode = client.try_read(development_mode, client.cloudflare, zone.id)
     cache = None
     if params["cache_window"]:
         until = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)  # include the current second
         since = until - timedelta(seconds=params["cache_window"])
         between = [moment.isoformat().replace("+00:00", "Z") for moment in (since, until)]
-        statuses = client.told(client.cloudflare.cache_statuses, zone.id, *between, params["hosts"])
+        statuses = client.try_read(client.cloudflare.cache_statuses, zone.id, *between, params["hosts"])
         cache = None if statuses is None else {"since": between[0], "until": between[1], **rates(statuses)}
     return Plan(
         before={},

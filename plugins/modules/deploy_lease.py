@@ -220,16 +220,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import store_options
 from ..module_utils.core.plan import Plan
-from ..module_utils.core.process import this_process
-from ..module_utils.release.lease import TTL_MAX, Lease
-from ..module_utils.release.lease_document import iso, obstacle, taken_by, taken_from
-from ..module_utils.release.lease_work import GiveBack, Renew, Take, Work, read_document, shown, why_not_given_back
-from ..module_utils.release.ledger_keys import last_fence
-from ..module_utils.release.store_clock import compare
+from ..module_utils.release import lease_plan
+from ..module_utils.release.lease import TTL_MAX
+from ..module_utils.release.lease_work import Work
 from ..module_utils.store.base import Store, unguarded
 from ..module_utils.store.open import open_store
 
@@ -264,85 +260,10 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Client:
 
 def plan(params: dict[str, Any], client: Client) -> Plan:
     if params["state"] == "released":
-        return plan_released(params, client.store)
-    return plan_renewed(params, client.store) if params["token"] else plan_taken(params, client)
-
-
-def plan_taken(params: dict[str, Any], client: Client) -> Plan:
-    reason = params["break_lease"]
-    if reason is not None and not reason.strip():
-        raise ConfigError(
-            "break_lease is empty. Set it to the reason for taking the lease from its holder. Other users read it."
-        )
-    if not 1 <= params["ttl"] <= TTL_MAX:
-        raise ConfigError(
-            f"ttl is {params['ttl']:g} s. Set it to 1 to {TTL_MAX:g}. A killed deploy blocks the next one for that"
-            " long."
-        )
-    store, remarks = client.store, list[str]()
-    current = read_document(store)
-    now = compare(store, tolerate=params["tolerate_clock"], warn=remarks.append)()
-    for remark in remarks:
-        client.warn(remark)
-    held = obstacle(current, store, now) if current and not reason else None
-    if held:
-        raise held
-    wanted = {
-        "holder": params["holder"] or this_process(),
-        "release": params["release"],
-        "ttl": params["ttl"],
-        "reason": reason,
-    }
-    after = taken_by(current, token="", now=now, first=1 if current else last_fence(store) + 1, **wanted)
-    result = {
-        "token": None,
-        "lease": shown(after),
-        "taken_over": taken_from(current),
-        "journal": after["journal"],
-        "remarks": remarks,
-    }
-    return Plan(
-        shown(current) or {}, shown(after) or {}, Take({**wanted, "tolerate_clock": params["tolerate_clock"]}), result
-    )
-
-
-def plan_renewed(params: dict[str, Any], store: Store) -> Plan:
-    lease = Lease(store, params["token"])
-    current, _unused = lease.read()
-    after = {
-        **current,
-        "deadline": iso(lease.now() + current["ttl"]),
-        "journal": {**current["journal"], **(params["journal"] or {})},
-    }
-    result = {
-        "token": lease.token,
-        "lease": shown(after),
-        "journal": after["journal"],
-        "changed": after["journal"] != current["journal"],
-    }
-    fields = ("deadline", "journal")
-    return Plan(
-        {name: current[name] for name in fields},
-        {name: after[name] for name in fields},
-        Renew(lease, params["journal"]),
-        result,
-    )
-
-
-def plan_released(params: dict[str, Any], store: Store) -> Plan:
-    current = read_document(store)
-    result = {"token": params["token"], "lease": shown(current), "journal": current["journal"] if current else {}}
-    before = {"state": current["state"], "holder": current["holder"]} if current else {}
-    if not current or current["token"] != params["token"] or current["state"] != "held":
-        lost = not current or current["token"] != params["token"]
-        why = f"No lease was released: the lease in {store.describe()} {why_not_given_back(current, lost)}."
-        return Plan(before, before, None, {**result, "lost": lost, "msg": why})
-    result.update(
-        lease=shown({**current, "state": "released"}), journal=current["journal"] if params["unfinished"] else {}
-    )
-    return Plan(
-        before, {**before, "state": "released"}, GiveBack(Lease(store, params["token"]), params["unfinished"]), result
-    )
+        return lease_plan.released(params, client.store)
+    if params["token"]:
+        return lease_plan.renewed(params, client.store)
+    return lease_plan.taken(params, client.store, client.warn)
 
 
 def apply(plan: Plan, client: Client) -> dict[str, Any]:

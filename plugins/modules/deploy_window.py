@@ -88,7 +88,7 @@ options:
         required: true
       reason:
         description:
-          - Why, for whoever it stops.
+          - Reason, for those whose deploy it stops.
         type: str
         required: true
       storefronts:

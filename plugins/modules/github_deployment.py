@@ -201,6 +201,7 @@ error:
       type: bool
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from ..module_utils.core.http import REQUESTS_ERROR
@@ -242,6 +243,15 @@ def argument_spec() -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class Deployment:
+    """The wanted deployment, the existing one if there is one, and the status that it gets, in GitHub's shapes."""
+
+    wanted: dict[str, Any]
+    found: dict[str, Any] | None
+    status: dict[str, Any] | None = None
+
+
 def build_client(params: dict[str, Any], runtime: Runtime) -> GitHub:
     hooks: dict[str, Any] = {
         "before_write": runtime.before_write,
@@ -258,16 +268,17 @@ def plan(params: dict[str, Any], client: GitHub) -> Plan:
     status = asked_status(params)
     shown = {key: latest.get(key) or None for key in ("state", "description", "log_url", "environment_url")}
     place = {"repository": params["repository"], "ref": params["ref"], "environment": params["environment"]}
-    todo = {"wanted": wanted, "found": found, "status": None}
+    work = Deployment(wanted, found)
     after = dict(shown)
     if status:
         # Only the fields that were given are compared. A new state does not keep the description of the old one.
         after = {key: status.get(key) or (shown[key] if status["state"] == shown["state"] else None) for key in shown}
-        todo["status"] = {**status, "auto_inactive": params["auto_inactive"] if status["state"] == "success" else None}
+        auto_inactive = params["auto_inactive"] if status["state"] == "success" else None
+        work = Deployment(wanted, found, {**status, "auto_inactive": auto_inactive})
     return Plan(
         before={**place, **shown} if found else {},
         after={**place, **after},
-        todo=todo,
+        todo=work,
         result={"deployment": described(found or {}, params, after["state"])},
     )
 
@@ -297,11 +308,11 @@ def described(deployment: dict[str, Any], params: dict[str, Any], state: str | N
 
 
 def apply(intent: Plan, client: GitHub) -> dict[str, Any]:
-    todo = intent.todo
-    made = todo["found"] or client.create_deployment(todo["wanted"])
-    if todo["status"]:
-        client.create_status(made["id"], todo["status"])
-    asked = {key: todo["wanted"][key] for key in ("ref", "environment")}
+    work: Deployment = intent.todo
+    made = work.found or client.create_deployment(work.wanted)
+    if work.status:
+        client.create_status(made["id"], work.status)
+    asked = {key: work.wanted[key] for key in ("ref", "environment")}
     return {"deployment": described(made, asked, intent.result["deployment"]["status"])}
 
 

@@ -18,15 +18,13 @@ description:
     not a backup.
   - O(database_url) must bypass a connection pooler.
   - An object is completed only after C(pg_dump) ended with exit code 0. The next run lists what a failed or killed run
-    left, and
-    M(storefront.runbook.pg_backup_prune) removes it.
+    left, and M(storefront.runbook.pg_backup_prune) removes it.
   - What C(pg_dump) leaves out is stored beside the dump as C(globals.json), and encrypted too. It holds the owner,
-    grants and settings of the database, and the
-    roles that it names with their attributes and memberships, but without their passwords. Tablespaces are not stored.
+    grants and settings of the database, and the roles that it names with their attributes and memberships, but without
+    their passwords. Tablespaces are not stored.
   - By hand, a backup in the format V(custom) is restored with C(age -d -i KEY dump.zst.age | zstd -dc | pg_restore).
   - Reading an encrypted backup takes a secret key. Anybody who can write to the store can replace a backup; the digests
-    in the manifest protect against
-    damage only.
+    in the manifest protect against damage only.
   - Every run without O(name) creates another backup.
 extends_documentation_fragment:
   - storefront.runbook.postgres
@@ -44,8 +42,7 @@ options:
   store:
     description:
       - Where backups are stored, as C(s3://bucket/prefix), or C(file:///path) for development. A public bucket is
-        refused. Where the service does not report
-        whether it is public, there is a warning.
+        refused. Where the service does not report whether it is public, there is a warning.
     type: str
     required: true
   release:
@@ -72,8 +69,7 @@ options:
   recipients:
     description:
       - Public keys of age (C(age1...)), as C(age-keygen) prints them. Each of their secret keys opens the backup. Do
-        not store a secret key on a machine that
-        creates backups.
+        not store a secret key on a machine that creates backups.
     type: list
     elements: str
   identity:
@@ -88,11 +84,9 @@ options:
   format:
     description:
       - V(custom) is one stream over one connection, and needs no disk. V(directory) is written by O(jobs) connections
-        to O(scratch_dir), and each of its
-        files is stored as one object.
+        to O(scratch_dir), and each of its files is stored as one object.
       - The default is V(directory) from 4 GiB on, if the controller has four processors and O(scratch_dir) has room for
-        twice the database; else V(custom).
-        For smaller databases and with fewer processors V(directory) is no faster.
+        twice the database; else V(custom). For smaller databases and with fewer processors V(directory) is no faster.
     type: str
     choices: [custom, directory]
   jobs:
@@ -109,33 +103,28 @@ options:
   scratch_dir:
     description:
       - Folder for the temporary files of O(format=directory). They hold the data unencrypted until they are stored,
-        readable for this user only. The default is
-        the temporary folder of the system.
+        readable for this user only. The default is the temporary folder of the system.
     type: path
   verify:
     description:
       - V(checksum) reads every object back and compares its size and SHA-256. V(decode) also decrypts and unpacks them,
-        and C(pg_restore)
-        reads the whole archive. It fails where the programs on this machine cannot restore the backup to its server.
-        V(none) trusts the store. Only a restore
-        proves that the data can be loaded.
+        and C(pg_restore) reads the whole archive. It fails where the programs on this machine cannot restore the backup
+        to its server. V(none) trusts the store. Only a restore proves that the data can be loaded.
     type: str
     choices: [decode, checksum, none]
     default: checksum
   count_limit:
     description:
       - The rows of each table are counted in the snapshot that is dumped, so that a restore can be compared with them.
-        The smallest tables are
-        counted first, until the counted tables have this many bytes in total. For the others the estimate of the
-        planner is recorded, and nothing is compared.
+        The smallest tables are counted first, until the counted tables have this many bytes in total. For the others
+        the estimate of the planner is recorded, and nothing is compared.
       - V(0) counts none. A table that is locked at that time is not counted.
     type: int
     default: 4294967296
   wait_timeout:
     description:
       - Seconds that the backup may take. Its progress is written every ten seconds to the controller's system log, and
-        to the journal of the lease where
-        O(lease) is set.
+        to the journal of the lease where O(lease) is set.
     type: float
     default: 3600.0
 seealso:
@@ -265,8 +254,8 @@ backup:
     not_carried:
       description:
         - What the backup leaves out, by kind. Kinds without any are left out - C(subscriptions), C(replication_slots),
-          C(prepared_transactions), and tables of
-          extensions that hold rows which C(pg_dump) leaves to the extension (C(rows_of_extensions)).
+          C(prepared_transactions), and tables of extensions that hold rows which C(pg_dump) leaves to the extension
+          (C(rows_of_extensions)).
       type: dict
       sample: {subscriptions: [orders_of_the_warehouse]}
     verified:

@@ -14,8 +14,7 @@ author:
   - Contributors to storefront.runbook (@storefront)
 description:
   - Reads the manifests that M(storefront.runbook.pg_backup) wrote, and the sizes of their objects. No object is read,
-    so damage that does not change a size is
-    not found.
+    so damage that does not change a size is not found.
   - A store without backups is not an error; RV(latest) is null then.
 extends_documentation_fragment:
   - storefront.runbook.store

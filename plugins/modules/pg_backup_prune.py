@@ -14,16 +14,14 @@ author:
   - Contributors to storefront.runbook (@storefront)
 description:
   - Keeps the backups that one of the rules keeps, and removes the others. The rules apply to each database separately.
-    In check mode RV(removed) lists the
-    backups that would be removed.
+    In check mode RV(removed) lists the backups that would be removed.
   - The newest O(keep_minimum) backups are never removed, nor those of a release that is live, may be rolled back to, or
-    was tried since, as the ledger in the
-    same store records. If the ledger cannot be read, nothing is removed.
+    was tried since, as the ledger in the same store records. If the ledger cannot be read, nothing is removed.
   - A backup that is damaged, or whose manifest cannot be read, is neither counted nor removed; there is a warning.
     Check it, and remove it by hand.
   - The manifest is removed first, then the objects. A run that is killed in between leaves objects without a manifest,
-    which the next run removes with the
-    other leftovers. In the other order it would leave a manifest without its objects.
+    which the next run removes with the other leftovers. In the other order it would leave a manifest without its
+    objects.
   - In a bucket with versions, the older versions stay until a rule of the bucket removes them.
 extends_documentation_fragment:
   - storefront.runbook.lease
@@ -176,8 +174,8 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     for backup in listing.backups:
         if backup.damage:
             client.runtime.warn(
-                f"The backup {backup.name} is damaged ({backup.damage}), so it is neither counted nor removed. Look"
-                " at it."
+                f"The backup {backup.name} is damaged ({backup.damage}), so it is neither counted nor"
+                " removed. Check it."
             )
     whole = [backup for backup in listing.backups if not backup.damage]
     reasons: dict[str, list[str]] = {}

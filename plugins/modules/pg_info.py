@@ -2,19 +2,19 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Report what a PostgreSQL database is busy with, how big it is, and who waits for whom."""
+"""Reports the activity, the size and the locks of a PostgreSQL database."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: pg_info
 version_added: 1.0.0
-short_description: Report what a PostgreSQL database is busy with, how big it is, and who waits for whom
+short_description: Report the activity, the size and the locks of a PostgreSQL database
 description:
-  - Reads the server's own statistics. Writes nothing, and its session is read only.
-  - What cannot be told, for want of rights, of an extension or of time, is V(null) and has its reason in
-    RV(unavailable); the rest is told all the same.
-  - Values in statements are replaced by C(?), since they may be customers' data.
+  - Reads the statistics of the server. The module writes nothing, and its session is read only.
+  - If a right, an extension or time is missing for a part, that part is V(null), and RV(unavailable) gives the reason.
+    The other parts are still returned.
+  - Values in statements are replaced by C(?), because they may be customers' data.
 author:
   - Contributors to storefront.runbook (@storefront)
 extends_documentation_fragment:
@@ -22,7 +22,7 @@ extends_documentation_fragment:
   - storefront.runbook.postgres.direct
 attributes:
   check_mode:
-    description: Reads only, so check mode is no different.
+    description: Reads only, so check mode makes no difference.
     support: full
   diff_mode:
     description: Changes nothing, so there is no difference to show.
@@ -30,35 +30,36 @@ attributes:
 options:
   gather:
     description:
-      - What to tell; the results have the same names. V(slow_queries) takes O(interval) seconds.
+      - What to report. The results have the same names. V(slow_queries) takes O(interval) seconds.
     type: list
     elements: str
     choices: [server, connections, locks, slow_queries, tables, bloat, counts, migrations]
     default: [server, connections, locks, tables, bloat, counts, migrations]
   interval:
     description:
-      - Seconds for which slow queries are counted, V(0) for all since the server's counters were reset.
+      - Seconds during which slow queries are measured. V(0) takes all since the server's counters were reset.
     type: float
     default: 10.0
   exact_counts:
     description:
-      - Count the rows, which reads every table, instead of telling the planner's estimate.
+      - Counts the rows of every table instead of returning the planner's estimates. This reads every table.
     type: bool
     default: false
   limit:
     description:
-      - How many tables and statements are told at most, the biggest and slowest first.
+      - Maximum number of tables and statements in the results. The biggest tables and the slowest statements come
+        first.
     type: int
     default: 20
   statement_timeout:
     description:
-      - Seconds that one query may take, V(0) for no limit.
+      - Seconds that one query may take. V(0) sets no limit.
     type: float
     default: 15.0
 """
 
 EXAMPLES = r"""
-- name: Tell who waits for whom, and what is slow at the moment
+- name: Show which sessions wait for which, and the slow queries
   storefront.runbook.pg_info:
     database_url: "{{ vault_database_url }}"
     gather: [server, connections, locks, slow_queries]
@@ -76,9 +77,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 server:
-  description: The server and the database. C(size_bytes) is the database's, C(connections) are all of the server's
-    clients, C(sees_others) tells whether other
-    users' sessions are shown in full (the role C(pg_read_all_stats)).
+  description: The server and the database. C(size_bytes) is the size of the database. C(connections) counts all clients
+    of the server. C(sees_others) says whether the sessions of other users are shown in full, which the role
+    C(pg_read_all_stats) allows.
   returned: when O(gather) has V(server)
   type: dict
   sample:
@@ -92,15 +93,15 @@ server:
     user: shop
     sees_others: false
 connections:
-  description: The database's sessions by state, application and user, with the seconds of their longest transaction;
-    this one is left out.
+  description: The sessions of the database by state, application and user, with the seconds of their longest
+    transaction. The session of the module is not included.
   returned: when O(gather) has V(connections)
   type: list
   elements: dict
   sample: [{state: idle in transaction, application: shop-api, user: shop, count: 4, waiting_for_locks: 0, longest_transaction: 312.5}]
 locks:
-  description: Each session that waits for a lock, with each one it waits for. One that is waited for and waits itself
-    is there twice.
+  description: Each session that waits for a lock, with each session that it waits for. A session that waits and blocks
+    another one is listed twice.
   returned: when O(gather) has V(locks)
   type: list
   elements: dict
@@ -119,14 +120,14 @@ locks:
       blocker_transaction: 312.5
       blocker_query: SELECT * FROM "Order" WHERE id = ?
 slow_queries:
-  description: The statements that took the most time within O(interval), by C(pg_stat_statements).
+  description: The statements that took the most time within O(interval), according to C(pg_stat_statements).
   returned: when O(gather) has V(slow_queries)
   type: list
   elements: dict
   sample: [{calls: 120, total_ms: 8400.0, mean_ms: 70.0, rows: 120, query: "SELECT * FROM customers WHERE email = $1"}]
 tables:
-  description: The biggest tables, with their sizes in bytes, their rows as the statistics have them, and how often they
-    were read as a whole or by an index.
+  description: The biggest tables, with their sizes in bytes, their rows according to the statistics, and how often they
+    were read as a whole or through an index.
   returned: when O(gather) has V(tables)
   type: list
   elements: dict
@@ -142,27 +143,26 @@ tables:
       last_vacuum: "2026-01-31T12:00:00+00:00"
       last_analyze: null
 bloat:
-  description: C(tables) of which 20 per cent and at least 1000 rows are dead, which is more than autovacuum leaves; and
-    C(invalid_indexes), which a failed
-    C(CREATE INDEX CONCURRENTLY) left.
+  description: C(tables) in which at least 1000 rows and 20 per cent are dead, which is more than autovacuum leaves, and
+    C(invalid_indexes), which a failed C(CREATE INDEX CONCURRENTLY) has left.
   returned: when O(gather) has V(bloat)
   type: dict
   sample:
     tables: [{name: public.Cart, live_rows: 1000, dead_rows: 9000, dead_percent: 90, table_bytes: 8388608, last_vacuum: null}]
     invalid_indexes: [{name: item_idx, table: item}]
 migrations:
-  description: What C(_prisma_migrations) says. C(known) is false where there is none; C(history) is as in
+  description: The contents of C(_prisma_migrations). C(known) is false if there is no such table. C(history) is as in
     RV(storefront.runbook.prisma_migrate#module:migrations), without a release to compare it with.
   returned: when O(gather) has V(migrations)
   type: dict
   sample: {known: true, applied: 3, last: 20260202090000_product_rating, failed: [], history: []}
 counts:
-  description: Rows by table; null where the planner has no estimate yet.
+  description: Rows by table. Null if the planner has no estimate yet.
   returned: when O(gather) has V(counts)
   type: dict
   sample: {public.Order: 250000, public.Product: 480}
 unavailable:
-  description: Why something that was asked for is null, by what it is.
+  description: Reasons why results are null, by the name of the result.
   returned: success
   type: dict
   sample: {slow_queries: Slow queries are not known because the extension pg_stat_statements is not in the database shop.}
@@ -206,7 +206,7 @@ def argument_spec() -> dict[str, Any]:
 
 
 class Client:
-    """The database, and how to wait for what it counts meanwhile."""
+    """The database, and the clock for what it counts."""
 
     def __init__(self, params: dict[str, Any], runtime: Runtime) -> None:
         negative = [name for name in ("interval", "limit", "statement_timeout") if params[name] < 0]

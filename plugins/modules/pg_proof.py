@@ -14,12 +14,10 @@ author:
   - Contributors to storefront.runbook (@storefront)
 description:
   - Restores a backup into a scratch database, verifies and drops it, and writes a proof beside the manifest of the
-    backup. The proof states how long this took;
-    a restore will take about as long.
+    backup. The proof states how long this took; a restore will take about as long.
   - Nothing is done where the backup has such a proof already.
   - A scratch database holds the data of customers. It is always dropped at the end, and by the next run if this one is
-    killed. Restrict access to its server as
-    you do for production.
+    killed. Restrict access to its server as you do for production.
 extends_documentation_fragment:
   - storefront.runbook.postgres.programs
   - storefront.runbook.lease
@@ -204,7 +202,7 @@ class Client:
         if self._waiter.clock() - self._began > self._waiter.timeout:
             raise WaitTimeout(
                 f"The backup was not restored after {self._waiter.timeout:g} s (wait_timeout), so nothing is proven."
-                " Give it more time."
+                " Increase wait_timeout."
             )
 
 
@@ -238,7 +236,7 @@ def apply(plan: Plan, client: Client) -> dict[str, Any]:
         "heartbeat": client.heartbeat,
     }
     with trial.restored(client.store, *plan.todo["of"], **options) as tried:
-        pass  # what restores it looks at it too
+        pass  # the restore checks it too
     trial.keep(client.store, tried, client.prefix, client.heartbeat)
     return {"proof": tried.proof, "leftovers": tried.leftovers}
 

@@ -13,19 +13,18 @@ version_added: 1.0.0
 author:
   - Contributors to storefront.runbook (@storefront)
 description:
-  - Restores a backup into a new database beside the live one, verifies it, counts what the live one holds that the
-    backup does not, and gives the new one
-    the live name. Nothing is ever restored over the live database.
-  - The swap is one statement on the server. Whenever the module is killed, either the old or the new database is in
-    place under the live name; the next
-    run tells which, and finishes or clears up.
-  - The database that was live is kept under a name such as C(shop@before-20260202T090000Z) and can be put back with
-    O(state=undone).
-  - What could stop it is looked for first, in check mode as well. The backup is fetched and decoded, its checksums
-    compared, its extensions and roles looked
-    for on the server, and the rights of the user in O(database_url) probed.
-  - Settings, grants, comment, locale and owner of the database, which a dump does not hold, are copied from the live
-    one.
+  - Restores a backup into a new database beside the live one and verifies it. Then counts the rows of the live database
+    that the backup does not have, and gives the new database the live name. The module never restores over the live
+    database.
+  - The swap is one statement on the server. If the module is killed, either the old or the new database has the live
+    name. The next run finds out which, and completes the swap or cleans up.
+  - The database that was live is kept under a name such as C(shop@before-20260202T090000Z). O(state=undone) puts it
+    back.
+  - The module first checks everything that could stop it, in check mode as well. It fetches and decodes the backup,
+    compares its checksums, checks that the server has its extensions and roles, and tests the rights of the user in
+    O(database_url).
+  - The settings, grants, comment, locale and owner of the database, which a dump does not hold, are copied from the
+    live one.
 extends_documentation_fragment:
   - storefront.runbook.postgres.programs
   - storefront.runbook.lease
@@ -50,22 +49,23 @@ options:
     required: true
   state:
     description:
-      - V(staged) restores the backup beside the live database, verifies it and counts what would be lost. Nothing else
-        changes.
-      - V(restored) swaps it in, and stages it first when that was not done. Nothing is done when the live database was
-        already made from this backup.
-      - V(undone) puts the database back that was live before, while it is kept.
-      - V(dropped) drops the databases that are past their time, and those that were staged and never swapped in.
+      - V(staged) restores the backup beside the live database, verifies it and counts the rows that would be lost.
+        Nothing else changes.
+      - V(restored) swaps the restored database in, and stages it first if necessary. Nothing is done if the live
+        database was already restored from this backup.
+      - V(undone) puts back the database that was live before, as long as it is kept.
+      - V(dropped) drops the databases whose time is over, and those that were staged and never swapped in.
     type: str
     choices: [staged, restored, undone, dropped]
     required: true
   backup:
     description:
-      - Name of the backup in the store, or V(latest) for the newest one of this database.
+      - Name of the backup in the store, or V(latest) for the newest backup of this database.
     type: str
   file:
     description:
-      - A file that C(pg_dump --format=custom) wrote, compressed by zstd or not, instead of a backup in the store.
+      - A file that C(pg_dump --format=custom) has written, instead of a backup in the store. It may be compressed with
+        zstd.
     type: path
   sha256:
     description:
@@ -74,60 +74,58 @@ options:
   approve:
     description:
       - Name of the live database, for V(restored) and V(undone). Without it nothing is swapped, and the module fails
-        telling what would be lost.
+        and lists the rows that would be lost.
     type: str
   swap:
     description:
-      - V(rename) gives the restored database the live name. Its user has to own the live one, to create databases and
-        to end its sessions.
-      - V(url) gives it a name of its own, RV(restore.serves), which the variables of every service have to be changed
-        to afterwards. The database that is left
-        is fenced - sessions of its user can only read there from then on, so that no write is lost in it;
-        O(state=undone) lifts that.
-      - V(auto) is V(rename) where the rights suffice and V(url) elsewhere; RV(restore.swap_reason) tells why.
+      - V(rename) gives the restored database the live name. The user must own the live database and must be allowed to
+        create databases and to end the sessions in it.
+      - V(url) gives the restored database another name, RV(restore.serves). The variables of every service must be
+        changed to it afterwards. Sessions of the user in the old database can only read from then on, so that no write
+        is lost there. O(state=undone) lifts that.
+      - V(auto) is V(rename) if the rights allow it, and V(url) otherwise. RV(restore.swap_reason) gives the reason.
     type: str
     choices: [auto, rename, url]
     default: rename
   target_url:
     description:
-      - URL of another database, on any server, that takes the live one's place; it implies O(swap=url). The backup is
-        restored into it, in one transaction, so
-        it has to be empty and owned by its user. Needed again with O(state=undone). Never shown or logged.
+      - URL of another database, on any server, that replaces the live one. It implies O(swap=url). The backup is
+        restored into it in one transaction, so it must be empty and owned by its user. O(state=undone) needs it again.
+        Never shown or logged.
     type: str
   adopt:
     description:
-      - Whether the database in O(target_url) is taken as it is, such as an instance that the vendor restored to a point
-        in time. It is verified and
-        compared, and no backup is needed.
+      - Uses the database in O(target_url) as it is, such as an instance that the vendor has restored to a point in
+        time. It is verified and compared, and no backup is needed.
     type: bool
     default: false
   maintenance_database:
     description:
-      - Another database on the same server to be connected to, since nobody may be connected to a database while it is
-        renamed.
+      - Another database on the same server. The module connects to it, because a database cannot be renamed while
+        anybody is connected to it.
     type: str
     default: postgres
   keep:
     description:
-      - Hours for which the database that was live can be put back. It is dropped by O(state=dropped) only.
+      - Hours during which the database that was live can be put back. Only O(state=dropped) drops it.
     type: float
     default: 168.0
   lock_timeout:
     description:
-      - Seconds to wait for writers' transactions to end before the last count. Writers wait meanwhile.
+      - Seconds to wait for the transactions of writers to end before the last count. Writers wait during that time.
     type: float
     default: 10.0
   wait_timeout:
     description:
-      - Seconds that the whole may take.
+      - Seconds that the whole task may take.
     type: float
     default: 7200.0
 notes:
-  - What is lost is counted by comparing each row of both databases, while no writer can write. It sees every row that
-    differs, and large objects. It does
-    not see how often a row was changed, a change that was changed back, or the position of a sequence.
-  - A backup is decoded into an unnamed file below E(TMPDIR), which needs room for the whole database without its
-    indexes.
+  - The module counts the losses by comparing each row of both databases while nobody can write. It finds every row that
+    differs, and large objects. It does not find how often a row was changed, a change that was changed back, or the
+    position of a sequence.
+  - A backup is decoded into an unnamed file in the folder E(TMPDIR), which needs space for the whole database without
+    its indexes.
 seealso:
   - module: storefront.runbook.pg_backup
   - module: storefront.runbook.pg_proof
@@ -150,7 +148,7 @@ EXAMPLES = r"""
     state: restored
     approve: shop
 
-- name: Have the vendor's point-in-time instance take its place
+- name: Replace it by the instance that the vendor restored to a point in time
   storefront.runbook.pg_restore:
     database_url: "{{ vault_database_url }}"
     target_url: "{{ vault_instance_url }}"
@@ -158,7 +156,7 @@ EXAMPLES = r"""
     state: restored
     approve: shop
 
-- name: Put the database from before back
+- name: Put back the database from before
   storefront.runbook.pg_restore:
     database_url: "{{ vault_database_url }}"
     state: undone
@@ -167,8 +165,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 restore:
-  description: What is or would be in place. What is not known before it is done is null.
-  returned: success, and where an approval is missing
+  description: The restore, done or planned. Values that are only known afterwards are null before.
+  returned: success, and if an approval is missing
   type: dict
   contains:
     database:
@@ -180,28 +178,26 @@ restore:
       type: str
       sample: shop-20260202T090000.123Z-v1.1.0
     swap:
-      description: How it is put in place, V(rename) or V(url).
+      description: How the database is put in place, V(rename) or V(url).
       type: str
       sample: rename
     swap_reason:
-      description: Why that is V(url), null for V(rename).
+      description: Reason for V(url). Null with V(rename).
       type: str
       sample: shop lacks the right to create databases
     serves:
-      description: Name of the database that services have to be connected to, which is another one than before with
-        V(url).
+      description: Name of the database that services must use. With V(url) it differs from the name before.
       type: str
       sample: shop@restored-20260202T100312Z
     left_out:
       description:
-        - What the restored database lacks. Owners and grants with the reason, such as roles that the server lacks, with
-          V(url) only; and what the backup
-          does not carry, such as subscriptions.
+        - What the restored database lacks. With V(url) these are owners and grants, with the reason, such as roles that
+          the server lacks. With both it is what a backup does not carry, such as subscriptions.
       type: list
       elements: str
       sample: ['owners and grants: the server lacks the roles reader', 'subscriptions: orders_of_the_warehouse']
     already:
-      description: Whether the live database is what was asked for, so that nothing is done.
+      description: Whether the live database already is the requested one, so that nothing is done.
       type: bool
       sample: false
     staged:
@@ -213,49 +209,46 @@ restore:
       type: str
       sample: shop@before-20260202T100312Z
     kept_until:
-      description: Until when it can be put back, in UTC.
+      description: Time until which it can be put back, in UTC.
       type: str
       sample: '2026-02-09T10:03:12+00:00'
     expected_seconds:
-      description: How long a restore of this backup took when it was proven, null when it never was.
+      description: Seconds that the proof of this backup took. Null if it was never proven.
       type: float
       sample: 41.2
     verified:
-      description: What was looked at after the restore; see RV(storefront.runbook.pg_proof#module:proof).
+      description: The checks after the restore, as in RV(storefront.runbook.pg_proof#module:proof).
       type: dict
       sample: {tables: 9, rows: 900123, compared: 9, constraints: {foreign_keys: 7}, not_validated: [], load_seconds: 32.1}
     losses:
       description:
-        - For each table how many rows of the live database the other one does not have (C(inserted)), has otherwise
-          (C(updated)), and still has
-          (C(deleted)).
+        - For each table, the number of rows that only the live database has (C(inserted)), that differ (C(updated)),
+          and that only the other database has (C(deleted)).
       type: dict
       sample: {public.order: {inserted: 3, updated: 1, deleted: 0}}
     lost_rows:
-      description: The sum of RV(restore.losses), null where it was not counted.
+      description: The sum of RV(restore.losses). Null if it was not counted.
       type: int
       sample: 4
     sequences:
-      description: Each sequence that would give out numbers again, with the last number that the C(live) database and
-        the C(other) one gave out.
+      description: Each sequence that would return numbers a second time, with the last number of the C(live) and of the
+        C(other) database.
       type: dict
       sample: {public.order_id_seq: {live: 30214, other: 30211}}
     not_counted:
       description:
-        - Names of what may differ and is not in RV(restore.losses), by kind. C(materialized_views) are filled anew from
-          the tables, and C(foreign_tables) have
-          their rows elsewhere. C(closed_tables) are tables that this user may not read, and
-          C(closed_large_objects) numbers of large objects. C(unheld_tables) are tables of extensions that are counted,
-          but to
-          which others could write until the swap.
+        - Names of what may differ and is not in RV(restore.losses), by kind. C(materialized_views) are filled again
+          from the tables, and the rows of C(foreign_tables) are elsewhere. This user may not read C(closed_tables) and
+          C(closed_large_objects), which are numbers of large objects. C(unheld_tables) are tables of extensions. They
+          are counted, but others could write to them until the swap.
       type: dict
       sample: {materialized_views: [public.sold]}
     held_seconds:
-      description: For how long writers had to wait, from before the last count to the end of the swap.
+      description: Seconds during which writers had to wait, from before the last count to the end of the swap.
       type: float
       sample: 0.31
     shut_seconds:
-      description: For how long the database was shut.
+      description: Seconds during which the database accepted no connections.
       type: float
       sample: 0.04
 dropped:

@@ -11,10 +11,8 @@ module: preflight_checks
 version_added: 1.0.0
 short_description: Ask every check of the checklist
 description:
-  - Asks each check of the runbook's checklist of the system that knows the answer, several at a time, and
-    returns every
-    answer as evidence with its commit
-    and time. All run, and all that say no are shown at once.
+  - Asks each check of the runbook's checklist of the system that knows the answer, several at a time, and returns every
+    answer as evidence with its commit and time. All run, and all that say no are shown at once.
   - A check whose system is not configured says so and stops nothing, unless it is required. A check that could not be
     asked is no yes, and stops the deploy.
   - Nothing is changed, and nothing is asked while an option is wrong.

@@ -13,21 +13,17 @@ version_added: 1.0.0
 author:
   - Contributors to storefront.runbook (@storefront)
 description:
-  - Applies the migrations of a release that the database does not have yet, as C(prisma migrate deploy) does, and says
-    of each whether the release that is
-    live keeps working on the new schema.
-  - Refuses before anything changes when an earlier migration failed, and says what it left behind and which C(prisma
-    migrate resolve) is right. It never
-    resolves by itself, only when O(state) asks for it.
-  - A migration is backward compatible unless it takes away, renames or changes what old code uses, refuses what old
-    code writes or deletes, writes what
-    old code cannot read, or holds what is not known to be harmless. The migrations that the database has already
-    describe what old code uses. What is judged
-    is what the migration itself leaves, not the data that the new release will write. Without the
-    Python library C(pglast) every pending migration counts as not backward compatible.
-  - In check mode the SQL of the pending migrations is the diff. Asked so for an older O(ref) it tells whether that
-    release could be put back, see
-    RV(unknown_to_release).
+  - Applies the migrations of a release that the database does not have yet, as C(prisma migrate deploy) does. Reports
+    for each migration whether the live release keeps working on the new schema.
+  - If an earlier migration failed, the module refuses before anything changes. It reports what the migration left
+    behind and which C(prisma migrate resolve) is right. It resolves a migration only if O(state) asks for it.
+  - A migration is backward compatible unless it removes, renames or changes what the old release uses, refuses or
+    deletes what the old release writes, writes what the old release cannot read, or contains something that is not
+    known to be harmless. The module reads from the applied migrations what the old release uses. It judges the state
+    that the migration itself leaves, not the data that the new release will write. Without the Python library C(pglast)
+    every pending migration counts as not backward compatible.
+  - In check mode the diff is the SQL of the pending migrations. In check mode with an older O(ref) the module reports
+    whether that release could be put back, see RV(unknown_to_release).
 extends_documentation_fragment:
   - storefront.runbook.postgres
   - storefront.runbook.postgres.direct
@@ -45,24 +41,21 @@ attributes:
 options:
   state:
     description:
-      - V(applied) applies what is pending. With O(runner=platform) it changes nothing and only judges what the platform
-        will apply.
-      - V(verified) waits until every migration of the release is applied, by whomever, and fails when one failed. It
-        changes nothing, and in check mode does
-        not wait.
+      - V(applied) applies the pending migrations. With O(runner=platform) it changes nothing and only judges what the
+        platform will apply.
+      - V(verified) waits until every migration of the release is applied, by any runner, and fails if one failed. It
+        changes nothing, and in check mode it does not wait.
       - V(resolved_applied) marks O(migration) as applied, as C(prisma migrate resolve --applied) does.
-        V(resolved_rolled_back) marks the failed O(migration)
-        as undone, as C(prisma migrate resolve --rolled-back) does, so that it is applied again.
-      - Both compare the catalogue with the state that was noted before the first statement of O(migration), and are
-        accepted only where that shows that all of
-        it is applied, or nothing. Where a part of it is, or where the catalogue cannot tell, as of changed rows, see
-        O(force). V(resolved_rolled_back) is
-        refused where it was never begun.
+        V(resolved_rolled_back) marks the failed O(migration) as undone, as C(prisma migrate resolve --rolled-back)
+        does, so that it is applied again.
+      - Both compare the catalogue with the state that was recorded before the first statement of O(migration). They are
+        accepted only if either all of it or nothing of it is applied. If a part of it is applied, or if the catalogue
+        does not show it, as with changed rows, see O(force). V(resolved_rolled_back) is refused for a migration that
+        was never started.
       - V(baselined) marks all migrations as applied, or those up to O(migration), for a schema with tables and without
-        C(_prisma_migrations). Refused where
-        the schema is not what they leave.
-      - The last three are written by this module itself, whatever O(runner) is. Without C(pglast) nothing can be told
-        from the catalogue.
+        C(_prisma_migrations). It is refused if the schema differs from the result of these migrations.
+      - The module itself writes the marks of the last three states, whatever O(runner) is. Without C(pglast) it cannot
+        read the state of a migration from the catalogue.
     type: str
     choices: [applied, verified, resolved_applied, resolved_rolled_back, baselined]
     default: applied
@@ -72,79 +65,74 @@ options:
     type: str
   force:
     description:
-      - Mark a failed O(migration) although a part of it is applied, or although nobody can tell what became of it. What
-        is known to be otherwise is never
-        marked.
-      - Takes a O(reason).
+      - Marks a failed O(migration) although a part of it is applied, or although its state is unknown. A mark that is
+        known to be wrong is always refused.
+      - Requires a O(reason).
     type: bool
     default: false
   reason:
     description:
-      - Why O(force) is right. It is recorded in the C(logs) of the migration's row.
+      - Reason for O(force). It is recorded in the C(logs) of the migration's row.
     type: str
   migrations:
     description:
-      - Folder of the migrations inside of O(root_directory). Refused where Prisma's configuration, C(package.json) or
-        the schema's folder name another one.
+      - Folder of the migrations inside O(root_directory). It is refused if Prisma's configuration, C(package.json) or
+        the location of the schema names another folder.
     type: str
     default: prisma/migrations
   known_from:
     description:
-      - Tag, branch or commit of a newer release in the same repository, whose files tell what the migrations do that
-        O(ref) does not know.
-      - Only read, for RV(unknown_to_release). Where it cannot be read there is a warning, and those migrations are not
-        known.
+      - Tag, branch or commit of a newer release in the same repository. Its files describe the migrations that O(ref)
+        does not know.
+      - It is only read for RV(unknown_to_release). If it cannot be read, the module warns, and those migrations are
+        unknown.
     type: str
   runner:
     description:
-      - Who applies the migrations.
+      - What applies the migrations.
       - V(cli) is the project's own Prisma, as installed in O(path) and in the version that the release locks. Nothing
-        is downloaded. The URL reaches it as
-        E(DATABASE_URL) and E(DIRECT_URL).
+        is downloaded. It receives the URLs as E(DATABASE_URL) and E(DIRECT_URL).
       - V(builtin) is this module, with the same lock, table and rows, without Node.js. It does not create a missing
         database.
-      - V(platform) is the pre-deploy command of a unit. The module judges what is pending, and with O(state=verified)
-        sees that it was applied.
+      - V(platform) is the pre-deploy command of a unit. The module judges the pending migrations, and with
+        O(state=verified) verifies that they were applied.
     type: str
     choices: [cli, builtin, platform]
     required: true
   commands:
     description:
-      - Start and pre-deploy commands of every unit that uses the database. What they run in turn is read too, by
-        scripts of C(package.json) with any runner, by
-        make and by shell scripts in O(root_directory), and so is what the release's own files make a platform run,
-        such as a C(Dockerfile).
-      - One that runs C(prisma migrate deploy) or C(prisma db push) is refused, since two would migrate; with
-        O(runner=platform) one of them has to.
-      - Not looked at where it is not given.
+      - Start and pre-deploy commands of every unit that uses the database. The module also reads what these commands
+        run, which are scripts of C(package.json) with any package manager, make, shell scripts in O(root_directory),
+        and what the files of the release make a platform run, such as a C(Dockerfile).
+      - A command that runs C(prisma migrate deploy) or C(prisma db push) is refused, because two runners would migrate.
+        With O(runner=platform) one of them must.
+      - Without this option no command is checked.
     type: list
     elements: str
   lock_timeout:
     description:
-      - Seconds that a statement may wait for a lock, V(0) for no limit. Everybody else waits behind a statement that
-        waits.
-      - With O(runner=cli) it is handed to the server by the URL's C(options), which Prisma's native engine honours; a
-        project with a driver adapter has to hand
-        them on itself.
+      - Seconds that a statement may wait for a lock. V(0) sets no limit. While it waits, other sessions that need the
+        same table wait behind it.
+      - With O(runner=cli) the server receives it through the C(options) of the URL, which Prisma's native engine
+        respects. A project with a driver adapter must pass them on itself.
     type: float
     default: 5.0
   lock_retries:
     description:
-      - How often a migration that waited in vain for a lock is tried again, where nothing of it was applied. Only with
-        O(runner=builtin); with O(runner=cli)
-        it fails at once with the code C(lock_timeout), and can be tried again once it is marked with
-        O(state=resolved_rolled_back).
+      - How often a migration is tried again after it waited for a lock without success and nothing of it was applied.
+        Only with O(runner=builtin). With O(runner=cli) the migration fails at once with the code C(lock_timeout), and
+        can be tried again once it is marked with O(state=resolved_rolled_back).
     type: int
     default: 3
   statement_timeout:
     description:
-      - Seconds that one statement may take, V(0) for no limit. With O(runner=cli) see O(lock_timeout).
+      - Seconds that one statement may take. V(0) sets no limit. See O(lock_timeout) for O(runner=cli).
     type: float
     default: 0.0
   wait_timeout:
     description:
-      - Seconds for all migrations together. The one that runs then is cancelled. With O(state=verified) how long is
-        waited for them.
+      - Seconds for all migrations together. A migration that still runs then is canceled. With O(state=verified) it is
+        the time to wait for the migrations.
     type: float
     default: 900.0
 """
@@ -169,7 +157,7 @@ EXAMPLES = r"""
   check_mode: true
   diff: true
 
-- name: Say that the failed migration was undone, so that it is applied again
+- name: Mark the failed migration as undone, so that it is applied again
   storefront.runbook.prisma_migrate:
     state: resolved_rolled_back
     migration: 20260303090000_contract
@@ -189,7 +177,7 @@ EXAMPLES = r"""
     runner: platform
     commands: [npx prisma migrate deploy, npm start]
 
-- name: Ask whether v1.0.0 could be put back, now that v1.1.0 is live
+- name: Check whether v1.0.0 could be put back, now that v1.1.0 is live
   storefront.runbook.prisma_migrate:
     database_url: "{{ vault_database_url }}"
     path: /srv/shop
@@ -205,7 +193,7 @@ EXAMPLES = r"""
 RETURN = r"""
 pending:
   description: The migrations that the database did not have before.
-  returned: success, and when a migration failed, unless O(state) only marks migrations
+  returned: success, and if a migration failed, unless O(state) only marks migrations
   type: list
   elements: dict
   contains:
@@ -214,70 +202,69 @@ pending:
       type: str
       sample: 20260202090000_product_rating
     checksum:
-      description: SHA-256 of its migration.sql, as Prisma keeps it.
+      description: SHA-256 of its migration.sql, as Prisma stores it.
       type: str
       sample: 4a3a4531cfd2843537acefa6174750a47926cffc446d1fea2b49addef8a170c2
     backward_compatible:
-      description: Whether the release that is live keeps working once it is applied.
+      description: Whether the live release keeps working once the migration is applied.
       type: bool
       sample: true
     classes:
       description:
-        - V(expand) when it is backward compatible, else V(contract).
-        - V(destructive) when data is gone afterwards, V(long_lock) when others may wait for as long as a table is big,
-          V(not_transactional) when a failure
-          may leave a part of it applied, V(unknown) when it holds what cannot be judged, which may be any of these.
-        - V(fails) when PostgreSQL refuses it. On such a server it is not started, and the task fails with the code
-          C(certain_failure).
+        - V(expand) if it is backward compatible, otherwise V(contract).
+        - V(destructive) if it deletes data, V(long_lock) if others may wait for a time that grows with the table,
+          V(not_transactional) if a failure may leave a part of it applied, V(unknown) if it contains something that
+          cannot be judged, which may be any of these.
+        - V(fails) if PostgreSQL refuses it. The module does not start it on such a server, and the task fails with the
+          code C(certain_failure).
       type: list
       elements: str
       sample: [contract, destructive]
     reasons:
-      description: What it was classified by.
+      description: Reasons for the classes.
       type: list
       elements: dict
       contains: &reasons
         class:
-          description: V(contract), V(destructive), V(unknown), V(long_lock), V(not_transactional) or V(fails). The
-            first three are why old code may break.
+          description: V(contract), V(destructive), V(unknown), V(long_lock), V(not_transactional) or V(fails). With the
+            first three the old release may break.
           type: str
           sample: destructive
         file:
-          description: The migration.sql, inside of O(root_directory).
+          description: The migration.sql, relative to O(root_directory).
           type: str
           sample: prisma/migrations/20260303090000_contract/migration.sql
         line:
-          description: Where the statement begins, counted from 1; null for the file as a whole.
+          description: Line of the statement, starting at 1. Null for the file as a whole.
           type: int
           sample: 3
         statement:
-          description: What SQL calls the statement; null where the file could not be read.
+          description: SQL name of the statement. Null if the file could not be read.
           type: str
           sample: ALTER TABLE
         reason:
-          description: What it does.
+          description: Effect of the statement.
           type: str
           sample: drops the column item.name
         sql:
-          description: The line of SQL where the statement begins; null for the file as a whole. Of pending migrations
-            alone.
+          description: First line of the statement. Null for the file as a whole. Only for pending migrations.
           type: str
           sample: ALTER TABLE item DROP COLUMN name;
 applied:
-  description: Names of the migrations that were applied now; none in check mode.
-  returned: success, and when a migration failed, unless O(state) only marks migrations
+  description: Names of the migrations that this run applied. Empty in check mode.
+  returned: success, and if a migration failed, unless O(state) only marks migrations
   type: list
   elements: str
   sample: [20260202090000_product_rating]
 resolved:
-  description: Names of the migrations that were marked now, in check mode of those that would be.
-  returned: when O(state) is V(resolved_applied), V(resolved_rolled_back) or V(baselined)
+  description: Names of the migrations that this run marked, or would mark in check mode.
+  returned: if O(state) is V(resolved_applied), V(resolved_rolled_back) or V(baselined)
   type: list
   elements: str
   sample: [20260303090000_contract]
 migrations:
   description: Every migration of the release, then those that only the database has.
-  returned: when the database was reached
+  returned: if the database was reached
   type: list
   elements: dict
   contains:
@@ -288,45 +275,44 @@ migrations:
     state:
       description:
         - V(applied), V(pending) or V(failed).
-        - V(rolled_back) is pending again.
-        - V(edited) is applied, and its file is not the one that was.
-        - V(missing) is applied, and the release does not have it.
+        - V(rolled_back) was marked as undone and is pending again.
+        - V(edited) is applied, and its file was changed afterwards.
+        - V(missing) is applied, and the release does not have its file.
       type: str
       sample: applied
     started_at:
-      description: When it was begun.
-      returned: when it was
+      description: Time at which it started.
+      returned: if it started
       type: str
       sample: '2026-02-02T09:00:00+00:00'
     finished_at:
-      description: When it was applied.
-      returned: when it was
+      description: Time at which it was applied.
+      returned: if it was applied
       type: str
       sample: '2026-02-02T09:00:01+00:00'
     rolled_back_at:
-      description: When it was marked as undone.
-      returned: when it was
+      description: Time at which it was marked as undone.
+      returned: if it was marked
       type: str
       sample: '2026-02-02T09:10:00+00:00'
     logs:
-      description: What was written down of the failure; null where it was stopped.
-      returned: when it failed
+      description: Recorded error. Null if the migration was interrupted.
+      returned: if it failed
       type: str
       sample: 'Database error code: 42P01'
     resolve:
-      description: The C(prisma migrate resolve) that is surely right, V(rolled-back) or V(applied); null where somebody
-        has to look first.
-      returned: when it failed
+      description: The right C(prisma migrate resolve), V(rolled-back) or V(applied). Null if a person must check first.
+      returned: if it failed
       type: str
       sample: rolled-back
     explanation:
-      description: What it left behind and what to do.
-      returned: when it failed
+      description: What it left behind, and what to do.
+      returned: if it failed
       type: str
       sample: PostgreSQL ran the file as one transaction and undid it, so nothing of it is applied.
 drift:
-  description: Where the release's files and the database differ in what was applied already.
-  returned: when the database was reached
+  description: Differences between the files of the release and the applied migrations.
+  returned: if the database was reached
   type: dict
   contains:
     edited:
@@ -341,20 +327,20 @@ drift:
       sample: []
 backward_compatible:
   description: Whether all pending migrations are backward compatible.
-  returned: success, and when a migration failed, unless O(state) only marks migrations
+  returned: success, and if a migration failed, unless O(state) only marks migrations
   type: bool
   sample: true
 missing:
-  description: Names of the migrations that the database has and the release has not, in the order in which they were
-    applied.
-  returned: when the database was reached
+  description: Names of the migrations that the database has and the release does not have, in the order in which they
+    were applied.
+  returned: if the database was reached
   type: list
   elements: str
   sample: [20260303090000_contract]
 unknown_to_release:
-  description: The same migrations, and whether the release works on the schema that they made. One that failed is here
-    too.
-  returned: when the database was reached
+  description: The same migrations, and whether the release works on the schema that they created. Failed ones are
+    included.
+  returned: if the database was reached
   type: list
   elements: dict
   contains:
@@ -367,18 +353,17 @@ unknown_to_release:
       type: str
       sample: applied
     backward_compatible:
-      description: Whether the release works with it; null where its SQL is not known, which has to be taken for
-        V(false).
+      description: Whether the release works with it. Null if its SQL is unknown. Treat null as V(false).
       type: bool
       sample: false
     reasons:
-      description: Why it does not, or why that is not known, as in RV(pending[].reasons).
+      description: Why it does not, or why this is unknown, as in RV(pending[].reasons).
       type: list
       elements: dict
       contains: *reasons
 unresolved:
-  description: Migrations that failed and were not resolved.
-  returned: when there is one
+  description: Migrations that failed and are not resolved.
+  returned: if there is one
   type: list
   elements: dict
   contains:
@@ -387,20 +372,19 @@ unresolved:
       type: str
       sample: 20260202090000_product_rating
     started_at:
-      description: When it was begun.
+      description: Time at which it started.
       type: str
       sample: '2026-02-02T09:00:00+00:00'
     logs:
-      description: What was written down of the failure; null where it was stopped.
+      description: Recorded error. Null if the migration was interrupted.
       type: str
       sample: 'Database error code: 42P01'
     resolve:
-      description: The C(prisma migrate resolve) that is surely right, V(rolled-back) or V(applied); null where somebody
-        has to look first.
+      description: The right C(prisma migrate resolve), V(rolled-back) or V(applied). Null if a person must check first.
       type: str
       sample: rolled-back
     explanation:
-      description: What it left behind and what to do.
+      description: What it left behind, and what to do.
       type: str
       sample: PostgreSQL ran the file as one transaction and undid it, so nothing of it is applied.
 """

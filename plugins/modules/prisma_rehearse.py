@@ -11,18 +11,15 @@ module: prisma_rehearse
 version_added: 1.0.0
 short_description: Rehearse pending Prisma migrations on a scratch copy of the database
 description:
-  - Applies what is pending in production to a scratch copy, and reports for each migration how long it took, what it
-    locked and how many rows it touched.
-  - The copy is given, or made of a backup or of production's schema for the time of the rehearsal, see O(copy). One
-    that was made is dropped at the end,
-    whatever happens, and by the next run when this one is killed. It holds customers' data when it is made of a backup,
-    so keep its server within
-    production's boundary of access.
-  - A copy that is given is changed, and is to be thrown away afterwards. It is refused when it is production itself, by
-    whatever address, and when it does
-    not have the migrations that production has. Production is only read.
-  - The migrations are always applied by this module itself, as M(storefront.runbook.prisma_migrate) does with the
-    runner V(builtin).
+  - Applies the migrations that are pending in production to a scratch copy, and reports for each one its duration, its
+    locks and the number of rows that it touched.
+  - The copy is given, or the module creates it from a backup or from the schema of production, see O(copy). The module
+    always drops a copy that it created. If the module is killed, the next run drops it. A copy of a backup holds
+    customers' data, so restrict access to its server as you do for production.
+  - A given copy is changed, and should be discarded afterwards. It is refused if it is production itself under any
+    address, or if it does not have the migrations that production has. Production is only read.
+  - This module itself always applies the migrations, as M(storefront.runbook.prisma_migrate) does with the runner
+    V(builtin).
 author:
   - Contributors to storefront.runbook (@storefront)
 extends_documentation_fragment:
@@ -45,28 +42,26 @@ attributes:
 options:
   copy:
     description:
-      - V(given) rehearses on the database in O(scratch_url). V(backup) restores O(backup) for it, and keeps the proof
-        of that as M(storefront.runbook.pg_proof)
-        does; V(schema) copies production's schema without its rows, which shows neither how long a migration takes nor
-        what its rows are in the way of.
+      - V(given) uses the database in O(scratch_url). V(backup) restores O(backup) into a new copy, and saves the proof
+        of that as M(storefront.runbook.pg_proof) does. V(schema) copies the schema of production without its rows. Such
+        a copy shows neither how long a migration takes nor which rows prevent it.
     type: str
     choices: [given, backup, schema]
     default: given
   scratch_url:
     description:
-      - URL of the scratch copy, past a connection pooler, such as a restored backup. Never shown or logged.
-      - With another O(copy) than V(given), URL of a database on another server than production's, to be connected to.
-        Its user has to have the right to
-        create databases.
+      - URL of the scratch copy, such as a restored backup. It must bypass a connection pooler. Never shown or logged.
+      - With other values of O(copy) it is the URL of a database on a server other than production's. The module
+        connects to it to create the copy. Its user must be allowed to create databases.
     type: str
   backup:
     description:
-      - Name of the backup in O(store) for O(copy=backup), or V(latest) for the newest one of production.
+      - Name of the backup in O(store) for O(copy=backup), or V(latest) for the newest backup of production.
     type: str
     default: latest
   wait_timeout:
     description:
-      - Seconds for the copy, and for all migrations together. What runs then is cancelled.
+      - Seconds for the copy and for all migrations together. What still runs then is canceled.
     type: float
     default: 900.0
 seealso:
@@ -85,7 +80,7 @@ EXAMPLES = r"""
   register: rehearsal
   failed_when: rehearsal is failed or rehearsal.rehearsed | map(attribute='seconds') | sum > 60
 
-- name: Rehearse them on a copy of the schema that is made for it
+- name: Rehearse them on a new copy of the schema
   storefront.runbook.prisma_rehearse:
     database_url: "{{ vault_database_url }}"
     copy: schema
@@ -97,19 +92,19 @@ EXAMPLES = r"""
 
 RETURN = r"""
 pending:
-  description: Names of the migrations that production does not have; in check mode those that would be rehearsed.
-  returned: success, and when a migration failed
+  description: Names of the migrations that production does not have. In check mode, those that would be rehearsed.
+  returned: success, and if a migration failed
   type: list
   elements: str
   sample: [20260202090000_product_rating]
 scratch:
-  description: Where it was rehearsed; in check mode the server where a copy would be made.
-  returned: success, and when a migration failed; null where a copy would be made and nothing is pending
+  description: Database of the rehearsal. In check mode, the server where the copy would be created.
+  returned: success, and if a migration failed. Null if a copy would be created and nothing is pending
   type: str
   sample: shop_scratch on db.example:5432 as shop
 rehearsed:
-  description: What was seen of each migration; empty in check mode.
-  returned: success, and when a migration failed
+  description: Observations of each migration. Empty in check mode.
+  returned: success, and if a migration failed
   type: list
   elements: dict
   contains:
@@ -118,50 +113,45 @@ rehearsed:
       type: str
       sample: 20260202090000_product_rating
     seconds:
-      description: How long it took.
+      description: Duration in seconds.
       type: float
       sample: 4.218
     transaction:
-      description: Whether it ran as one transaction. Where it did not, its locks were looked at fifty times a second,
-        so that a short one may be missing.
+      description: Whether it ran as one transaction. If not, its locks were sampled fifty times a second, so a short
+        one may be missing.
       type: bool
       sample: true
     locks:
-      description: What it held of the relations that were there before, with the C(relation), its C(kind), the C(mode)
-        as C(pg_locks) calls it, and what of
-        the shop it C(blocks).
+      description: Its locks on relations that existed before, with the C(relation), its C(kind), the C(mode) as in
+        C(pg_locks), and what it C(blocks) for the shop.
       type: list
       elements: dict
       sample: [{relation: 'public."Product"', kind: table, mode: AccessExclusiveLock, blocks: [reads, writes]}]
     tables:
       description:
-        - The tables that it names or writes to, with their C(rows_before) and C(rows_after); null where it was not
-          there, or where counting took more than a
-          minute.
-        - C(inserted), C(updated) and C(deleted) rows; null where it did not run as one transaction.
+        - The tables that it names or writes to, with their C(rows_before) and C(rows_after). Null if the table did not
+          exist, or if counting took more than a minute.
+        - C(inserted), C(updated) and C(deleted) rows. Null if it did not run as one transaction.
       type: list
       elements: dict
       sample: [{name: 'public."Product"', rows_before: 480, rows_after: 480, inserted: 0, updated: 480, deleted: 0}]
 proof:
-  description: The proof of the backup that was restored, as M(storefront.runbook.pg_proof) returns it; what is not
-    known before is null.
-  returned: with O(copy=backup), when something is pending
+  description: The proof of the restored backup, as M(storefront.runbook.pg_proof) returns it. In check mode, unknown
+    values are null.
+  returned: with O(copy=backup), if migrations are pending
   type: dict
   sample: {backup: shop-20260202T090000.123Z-v1.1.0, recovery_seconds: 41.2}
 leftovers:
   description: Scratch databases of killed runs that were dropped.
-  returned: when a copy was made
+  returned: if a copy was created
   type: list
   elements: str
 """
 
-from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 from ..module_utils.backup.reader import ZSTANDARD_ERROR
 from ..module_utils.backup.request import secret_keys
-from ..module_utils.core.errors import RunbookError, WaitTimeout
 from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import (
     direct_options,
@@ -173,18 +163,14 @@ from ..module_utils.core.options import (
     scratch_options,
 )
 from ..module_utils.core.plan import Plan
-from ..module_utils.core.progress import report
 from ..module_utils.core.redact import secrets_of_url
 from ..module_utils.migrations.certain_failures import refuse_certain_failures
-from ..module_utils.migrations.history import State, read_state
-from ..module_utils.migrations.migration import Migration
+from ..module_utils.migrations.history import read_state
 from ..module_utils.migrations.pending import judge_pending
-from ..module_utils.migrations.project import Project
-from ..module_utils.migrations.rehearsal import Rehearsal, refuse_another_state
-from ..module_utils.postgres.connection import PSYCOPG2_ERROR, Database, connect, direct
-from ..module_utils.postgres.identity import refuse_same_address, refuse_same_database
+from ..module_utils.migrations.rehearsal import refuse_another_state
+from ..module_utils.postgres.connection import PSYCOPG2_ERROR
 from ..module_utils.release.lease import guard
-from ..module_utils.restore import rehearsal as rehearsal_copy
+from ..module_utils.restore.rehearsal import Rehearse, RehearsedProject
 
 
 def argument_spec() -> dict[str, Any]:
@@ -202,52 +188,11 @@ def argument_spec() -> dict[str, Any]:
     }
 
 
-class Client(Project):
-    """Both databases, as they are reached past a pooler."""
-
-    def __init__(self, params: dict[str, Any], runtime: Runtime) -> None:
-        super().__init__(params, warn=runtime.warn, heartbeat=runtime.heartbeat)
-        self.permit = runtime.permit
-        self.given = (
-            direct(params["scratch_url"], option="scratch_url", remedy="scratch_url")
-            if params["copy"] == "given"
-            else None
-        )
-        if self.given:
-            refuse_same_address(self.database, self.given)
-        self.began = self.waiter.clock()
-
-    def heartbeat(self) -> None:
-        self.waiter.check("the rehearsal")
-        if self.waiter.clock() - self.began > self.waiter.timeout:
-            raise WaitTimeout(
-                f"The copy was not ready after {self.waiter.timeout:g} s (wait_timeout), so nothing was rehearsed."
-                " Increase wait_timeout."
-            )
-
-    def copied(self, connection: Any, state: State) -> rehearsal_copy.Planned:
-        if self.given:
-            refuse_same_database(connection, self.connect(self.given))
-            return nullcontext((self.given, {})), self.given.describe(), {}
-        hooks: dict[str, Any] = {
-            "held": self.held,
-            "heartbeat": self.heartbeat,
-            "warn": self.warn,
-            "permit": self.permit,
-        }
-        return rehearsal_copy.planned(self.params, self.database, connection, state, **hooks)
+def build_client(params: dict[str, Any], runtime: Runtime) -> RehearsedProject:
+    return RehearsedProject(params, warn=runtime.warn, heartbeat=runtime.heartbeat, permit=runtime.permit)
 
 
-@dataclass
-class Todo:
-    """What a rehearsal applies, to which copy, and the state that the copy must have."""
-
-    migrations: list[Migration]
-    copy: AbstractContextManager[tuple[Database, dict[str, Any]]] | None
-    state: State
-
-
-def plan(params: dict[str, Any], client: Client) -> Plan:
+def plan(params: dict[str, Any], client: RehearsedProject) -> Plan:
     _files, migrations = client.release()
     production = client.connect()
     state = read_state(production, migrations, client.database.schema)
@@ -260,7 +205,7 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     return Plan(
         before=before,
         after=before + "".join(f"{migration.name}\n{migration.sql.rstrip()}\n" for migration in state.pending),
-        todo=Todo(migrations, copy, state),
+        todo=Rehearse(migrations, copy, state),
         result={
             "pending": [migration.name for migration in state.pending],
             "scratch": where,
@@ -270,24 +215,9 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     )
 
 
-def apply(plan: Plan, client: Client) -> dict[str, Any]:
-    todo: Todo = plan.todo
-    if todo.copy is None:
-        raise AssertionError("a rehearsal has pending migrations, and so a copy")
-    details: dict[str, Any] = {}
-    try:
-        report("The rehearsal waits for its copy of the database")
-        with todo.copy as (database, details), ExitStack() as stack:
-            report(f"The rehearsal applies {len(plan.result['pending'])} migrations to {database.name}")
-            scratch, watcher = (stack.enter_context(closing(connect(database))) for _unused in range(2))
-            refuse_another_state(todo.state, read_state(scratch, todo.migrations, database.schema))
-            rehearsal = Rehearsal(scratch, watcher, client.waiter, schema=database.schema, settings=client.settings)
-            rehearsal.apply(lambda: read_state(scratch, todo.migrations, database.schema))
-            done = {"scratch": database.describe(), "rehearsed": rehearsal.rehearsed}
-    except RunbookError as error:
-        error.result = {**plan.result, **details, **error.result}
-        raise
-    return {**details, **done}
+def apply(plan: Plan, project: RehearsedProject) -> dict[str, Any]:
+    rehearsal: Rehearse = plan.todo
+    return rehearsal.do(project, plan.result)
 
 
 def secrets(params: dict[str, Any]) -> list[str]:
@@ -300,7 +230,7 @@ def secrets(params: dict[str, Any]) -> list[str]:
 def main() -> None:
     run(
         argument_spec(),
-        Client,
+        build_client,
         plan,
         apply,
         guard=guard,

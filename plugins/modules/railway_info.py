@@ -243,7 +243,7 @@ from ..module_utils.core.options import api_options
 from ..module_utils.core.plan import Plan
 from ..module_utils.platforms.railway.client import API_URL, PLACE_OPTIONS, Railway, connect
 from ..module_utils.platforms.railway.logs import LOGS, MOST, answers, read_log
-from ..module_utils.platforms.railway.settings import told_settings
+from ..module_utils.platforms.railway.settings import settings_summary
 from ..module_utils.platforms.railway.states import candidates, live
 from ..module_utils.platforms.railway.variables import digests
 
@@ -277,7 +277,7 @@ def plan(params: dict[str, Any], client: Railway) -> Plan:
         "candidates": [deployment.describe() for deployment in candidates(listed)],
         "in_progress": [deployment.describe() for deployment in listed if deployment.in_progress],
         "variables": digests(client.variables(), params["digest_key"] or params["api_token"]),
-        **told_settings(client),
+        **settings_summary(client),
     }
     if params["logs"]:
         result["logs"] = logs(params, client, params["log_deployment"] or (listed[0].id if listed else None))

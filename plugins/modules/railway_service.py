@@ -316,7 +316,7 @@ from ..module_utils.platforms.common import decide
 from ..module_utils.platforms.railway.client import API_URL, PLACE_OPTIONS, Railway, connect
 from ..module_utils.platforms.railway.goals import restarted, rolled_back, started
 from ..module_utils.platforms.railway.scaling import scaled
-from ..module_utils.platforms.railway.settings import configured, refuse_misplaced, told_settings
+from ..module_utils.platforms.railway.settings import configured, refuse_misplaced, settings_summary
 from ..module_utils.platforms.railway.sources import SOURCES, deployed
 from ..module_utils.platforms.railway.states import brief, live
 from ..module_utils.platforms.railway.work import Change, End, Reach, Work
@@ -359,12 +359,12 @@ def plan(params: dict[str, Any], client: Railway) -> Plan:
     previous = serving.describe() if serving else None
     coming = [deployment for deployment in listed if deployment.in_progress]
     if state in SETTINGS:
-        was, shall, change = SETTINGS[state](params, client)
+        was, then, change = SETTINGS[state](params, client)
         return Plan(
             was,
-            shall,
+            then,
             Change(params["wait"], change),
-            {"settings": shall, "deployment": previous, "previous": previous},
+            {"settings": then, "deployment": previous, "previous": previous},
         )
     before: dict[str, Any] = {"live": brief(serving), "in_progress": [brief(deployment) for deployment in coming]}
     if state in ENDS:
@@ -391,7 +391,7 @@ def plan(params: dict[str, Any], client: Railway) -> Plan:
         "deployment": predicted,
         "previous": previous,
         **course.details,
-        **({"service": told_settings(client)} if state == "deployed" else {}),
+        **({"service": settings_summary(client)} if state == "deployed" else {}),
     }
     if course.is_complete:
         result["changed"] = False  # a deployment in progress is only waited for

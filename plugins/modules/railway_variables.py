@@ -124,14 +124,13 @@ elapsed:
 
 from typing import Any
 
-from ..module_utils.core.errors import ApiError
 from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import api_options, lease_options, wait_options
 from ..module_utils.core.plan import Plan
 from ..module_utils.platforms.railway.client import API_URL, PLACE_OPTIONS, Railway, connect
-from ..module_utils.platforms.railway.variable_changes import plan_change, to_deploy, write
-from ..module_utils.platforms.railway.variables import Pins, digests
+from ..module_utils.platforms.railway.variable_changes import Rollout, plan_change, to_deploy
+from ..module_utils.platforms.railway.variables import digests
 from ..module_utils.release.lease import guard
 
 
@@ -159,11 +158,10 @@ def plan(params: dict[str, Any], client: Railway) -> Plan:
     names = [*params["variables"], *params["absent"], *change.removed]
     again, coming = to_deploy(client, names, bool(moved)) if params["deploy"] else (None, None)
     key = params["digest_key"] or params["api_token"]
-    was, shall = digests(change.before, key), digests(change.after, key)
-    shown: list[dict[str, Any]] = [
-        {told["name"]: told["digest"] for told in listed if told["name"] in moved} for listed in (was, shall)
-    ]
-    before, after = {**dict.fromkeys(change.removed, "not shown"), **shown[0]}, shown[1]
+    now, then = digests(change.before, key), digests(change.after, key)
+    before: dict[str, Any] = dict.fromkeys(change.removed, "not shown")
+    before.update({one["name"]: one["digest"] for one in now if one["name"] in moved})
+    after: dict[str, Any] = {one["name"]: one["digest"] for one in then if one["name"] in moved}
     predicted = again or coming
     if predicted:
         before["deployment"] = {"id": predicted.id, "status": predicted.word}
@@ -171,43 +169,21 @@ def plan(params: dict[str, Any], client: Railway) -> Plan:
             "id": None if again else predicted.id,
             "status": "success" if params["wait"] else "queued",
         }
-    result = {"added": change.added, "updated": change.updated, "removed": change.removed, "variables": shall}
+    result = {"added": change.added, "updated": change.updated, "removed": change.removed, "variables": then}
     result["deployment"] = (
         {**predicted.describe(), **({"id": None, "created_at": None} if again else {})} if predicted else None
     )
-    todo = {
-        "change": change,
-        "names": names,
-        "deploy": params["deploy"],
-        "wait": params["wait"],
-        "moved": bool(moved),
-        "coming": coming,
-        "again": bool(again),
-    }
-    intent = Plan(before, after, todo, result)
+    work = Rollout(change, names, deploys=params["deploy"], waits=params["wait"], again=bool(again), coming=coming)
+    intent = Plan(before, after, work, result)
     if coming and not moved:
         intent.result["changed"] = False  # a deployment in progress is only waited for
     return intent
 
 
 def apply(intent: Plan, client: Railway) -> dict[str, Any]:
-    todo = intent.todo
-    write(client, todo["change"])
-    again, made = to_deploy(client, todo["names"], todo["moved"]) if todo["deploy"] else (None, None)
-    if todo["again"] and not again and not made:
-        raise ApiError(
-            f"The variables are set, but nothing was deployed with them. Railway reports that {client.service} runs"
-            " nothing any more. Check the service in Railway's dashboard, then rerun the task.",
-            code="nothing_live",
-            retryable=True,
-        )
-    if again:
-        made = client.redeploy(again)
-        Pins(client, todo["names"]).require(made)
-    made = made or todo["coming"]
-    if made is None:
-        return {}
-    return {"deployment": (client.wait_healthy(made) if todo["wait"] else made).describe()}
+    work: Rollout = intent.todo
+    made = work.do(client)
+    return {"deployment": made.describe()} if made else {}
 
 
 def main() -> None:

@@ -115,6 +115,7 @@ elapsed:
   type: float
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from ..module_utils.core.errors import ApiError, ConfigError, Unreachable
@@ -123,7 +124,7 @@ from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import api_options, lease_options, wait_options
 from ..module_utils.core.plan import Plan
 from ..module_utils.platforms.render.client import API_URL, Render, connect
-from ..module_utils.platforms.render.states import live
+from ..module_utils.platforms.render.states import Deploy, live
 from ..module_utils.platforms.render.variables import digests, remove, variables, write
 from ..module_utils.release.lease import guard
 
@@ -147,6 +148,16 @@ def argument_spec() -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class Change:
+    """The variables to set and to remove, and the live deploy, if a new one is to run with them."""
+
+    values: dict[str, str]
+    removed: list[str]
+    serving: Deploy | None
+    waits: bool
+
+
 def build_client(params: dict[str, Any], runtime: Runtime) -> Render:
     return connect(params, heartbeat=runtime.heartbeat, warn=runtime.warn, before_write=runtime.before_write)
 
@@ -167,9 +178,7 @@ def plan(params: dict[str, Any], client: Render) -> Plan:
         },
     }
     shown = [{one["name"]: one["digest"] for one in listed if one["name"] in moved} for listed in (before, after)]
-    return Plan(
-        shown[0], shown[1], {"write": changed, "remove": unwanted, "serving": serving, "wait": params["wait"]}, result
-    )
+    return Plan(shown[0], shown[1], Change(changed, unwanted, serving, params["wait"]), result)
 
 
 def refuse_wrong(params: dict[str, Any]) -> None:
@@ -190,18 +199,18 @@ def refuse_wrong(params: dict[str, Any]) -> None:
 
 
 def apply(intent: Plan, client: Render) -> dict[str, Any]:
-    todo = intent.todo
+    change: Change = intent.todo
     try:
-        write(client, todo["write"])
-        remove(client, todo["remove"])
-        made = client.create(todo["serving"].wanted) if todo["serving"] else None
+        write(client, change.values)
+        remove(client, change.removed)
+        made = client.create(change.serving.wanted) if change.serving else None
     except (ApiError, Unreachable) as error:
-        if todo["serving"]:
+        if change.serving:
             error.advise(NOT_DEPLOYED)
         raise
     if made is None:
         return {}
-    return {"deployment": (client.wait_live(made) if todo["wait"] else made).describe()}
+    return {"deployment": (client.wait_live(made) if change.waits else made).describe()}
 
 
 def main() -> None:

@@ -239,7 +239,7 @@ from ..module_utils.core.options import api_options
 from ..module_utils.core.plan import Plan
 from ..module_utils.platforms.render import logs
 from ..module_utils.platforms.render.client import API_URL, Render, connect, releases_in
-from ..module_utils.platforms.render.settings import told_settings
+from ..module_utils.platforms.render.settings import settings_summary
 from ..module_utils.platforms.render.states import candidates, live
 from ..module_utils.platforms.render.variables import digests, variables
 
@@ -269,7 +269,7 @@ def plan(params: dict[str, Any], client: Render) -> Plan:
         "candidates": [deploy.describe() for deploy in candidates(listed)],
         "in_progress": [deploy.describe() for deploy in listed if deploy.in_progress],
         "variables": digests(variables(client), params["digest_key"] or params["api_token"]),
-        **told_settings(service),
+        **settings_summary(service),
     }
     if params["log_lines"]:
         since = datetime.now(UTC) - timedelta(minutes=params["log_minutes"])

@@ -305,7 +305,7 @@ from ..module_utils.core.plan import Plan
 from ..module_utils.platforms.common import decide
 from ..module_utils.platforms.render.client import API_URL, Render, connect, named, releases_in
 from ..module_utils.platforms.render.goals import goal_of
-from ..module_utils.platforms.render.settings import changes, configured, restarted, scaled, told_settings
+from ..module_utils.platforms.render.settings import changes, configured, restarted, scaled, settings_summary
 from ..module_utils.platforms.render.states import auto_deploys, brief, is_suspended, live
 from ..module_utils.platforms.render.variables import digests, variables
 from ..module_utils.platforms.render.work import Work
@@ -376,7 +376,7 @@ def plan(params: dict[str, Any], client: Render) -> Plan:
     if state in ("deployed", "redeployed") or params["pinned_variables"]:
         result["variables"] = digests(variables(client), params["digest_key"] or params["api_token"])
     if state == "deployed":
-        result["service"] = told_settings(client.service)
+        result["service"] = settings_summary(client.service)
     work.course = course = decide(listed, goal_of(params, client, listed, result.get("variables", [])))
     found = course.found
     predicted = (

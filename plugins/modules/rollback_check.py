@@ -68,7 +68,8 @@ options:
         default: []
   schema_is:
     description:
-      - Whether the live release runs on the new schema. V(accepted) is for a migration that was approved all the same.
+      - Whether the live release runs on the new schema. V(accepted) is for a migration that was approved
+        although old code cannot run on it.
     type: str
     choices: [safe, unsafe, accepted, unchanged]
     default: unchanged

@@ -282,7 +282,7 @@ def plan(params: dict[str, Any], client: Sentry) -> Plan:
     version, deploy = params["version"], params["deploy"]
     known = client.release(version)
     before, wanted = shown(known or {}), asked(params)
-    told = client.find_deploy(version, deploy["environment"], deploy["name"]) if deploy and known else None
+    existing = client.find_deploy(version, deploy["environment"], deploy["name"]) if deploy and known else None
     fields = {key: value for key, value in wanted.items() if value and not (known and known.get(key))}
     commit = newest_commit(params)
     if commit and commit != before["last_commit"]:
@@ -299,12 +299,12 @@ def plan(params: dict[str, Any], client: Sentry) -> Plan:
     }
     place = {"deployed_to": f"{deploy['environment']} {deploy['name'] or ''}".strip()} if deploy else {}
     return Plan(
-        before={**before, **(place if told else {})} if known else {},
+        before={**before, **(place if existing else {})} if known else {},
         after={**after, **place},
-        todo=Work(version, bool(known), missing, fields, deploy if deploy and not told else None),
+        todo=Work(version, bool(known), missing, fields, deploy if deploy and not existing else None),
         result={
             "release": {key: after[key] for key in ("version", "projects", "released_at", "last_commit")},
-            **described(deploy, told),
+            **described(deploy, existing),
         },
     )
 

@@ -164,6 +164,7 @@ error:
 """
 
 import re
+from dataclasses import dataclass, fields
 from typing import Any
 
 from ansible.module_utils.common.parameters import env_fallback
@@ -189,6 +190,20 @@ def argument_spec() -> dict[str, Any]:
         "thread_ts": {"type": "str"},
         "reply_broadcast": {"type": "bool", "default": False},
     }
+
+
+@dataclass(frozen=True)
+class Message:
+    """The message to post, or with ``ts`` the new text of one that was posted. The fields are the module's options."""
+
+    channel: str
+    text: str
+    ts: str | None
+    thread_ts: str | None
+    reply_broadcast: bool
+
+
+MESSAGE = [field.name for field in fields(Message)]
 
 
 def build_client(params: dict[str, Any], runtime: Runtime) -> Slack | Webhook:
@@ -233,21 +248,22 @@ def plan(params: dict[str, Any], client: Slack | Webhook) -> Plan:
     place = {key: params[key] for key in ("channel", "ts", "thread_ts")}
     before: dict[str, Any] = {}
     if ts and isinstance(client, Slack):
-        says = client.says(params["channel"], ts)
-        before = {"text": says if says is not None else "(not readable with this token)"}
-    return Plan(before, {"text": plain(text)}, todo={**params}, result={"message": place})
+        current = client.says(params["channel"], ts)
+        before = {"text": current if current is not None else "(not readable with this token)"}
+    message = Message(**{name: params[name] for name in MESSAGE})
+    return Plan(before, {"text": plain(text)}, message, {"message": place})
 
 
 def apply(intent: Plan, client: Slack | Webhook) -> dict[str, Any]:
-    todo = intent.todo
+    message: Message = intent.todo
     if isinstance(client, Webhook):
-        client.post(todo["text"], todo["thread_ts"])
+        client.post(message.text, message.thread_ts)
         return {}
-    if todo["ts"]:
-        client.update(todo["channel"], todo["ts"], todo["text"])
+    if message.ts:
+        client.update(message.channel, message.ts, message.text)
         return {}
-    made = client.post(todo["channel"], todo["text"], todo["thread_ts"], todo["reply_broadcast"])
-    return {"message": {**made, "thread_ts": todo["thread_ts"]}}
+    made = client.post(message.channel, message.text, message.thread_ts, message.reply_broadcast)
+    return {"message": {**made, "thread_ts": message.thread_ts}}
 
 
 def main() -> None:

@@ -295,22 +295,18 @@ from ..module_utils.core.http import REQUESTS_ERROR
 from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import api_options, lease_options, source_options, wait_options
 from ..module_utils.core.plan import Plan
-from ..module_utils.core.wait import Outcome
+from ..module_utils.platforms.vercel import plans
 from ..module_utils.platforms.vercel.client import API_URL, Vercel, connect
-from ..module_utils.platforms.vercel.git import refuse_unguarded
-from ..module_utils.platforms.vercel.stage import choose
-from ..module_utils.platforms.vercel.states import (
-    ROLLING,
-    auto_assigns,
-    brief,
-    describe,
-    named,
-    on_its_way,
-    production,
-    state_of,
-)
-from ..module_utils.platforms.vercel.work import Cancel, Serve, Stage, Work
+from ..module_utils.platforms.vercel.states import auto_assigns, brief, describe, production
+from ..module_utils.platforms.vercel.work import Work
 from ..module_utils.release.lease import guard
+
+PLANS = {
+    "staged": plans.staged,
+    "promoted": plans.served,
+    "rolled_back": plans.served,
+    "canceled": plans.canceled,
+}
 
 
 def argument_spec() -> dict[str, Any]:
@@ -343,86 +339,13 @@ def plan(params: dict[str, Any], client: Vercel) -> Plan:
     project = client.project(params["project"])
     live = production(project)
     before = {"live": brief(live), "auto_assign_domains": auto_assigns(project)}
-    plans = {"staged": plan_staged, "canceled": plan_canceled}
-    intent = plans.get(params["state"], plan_served)(params, client, project, before)
+    intent = PLANS[params["state"]](params, client, project, before)
     intent.result["previous"] = describe(live) if live else None
     intent.result["auto_assign_domains"] = {
         "before": before["auto_assign_domains"],
         "after": intent.after["auto_assign_domains"],
     }
     return intent
-
-
-def plan_staged(params: dict[str, Any], client: Vercel, project: Any, before: dict[str, Any]) -> Plan:
-    guarded = params["environment"] == "production"  # Vercel serves only production builds automatically
-    if guarded:
-        refuse_unguarded(project, before["auto_assign_domains"], params["auto_assign_domains"])
-    turned_off = guarded and before["auto_assign_domains"]
-    build = choose(client, project, params)
-    found, release = build.found, build.meta["release"]
-    status = state_of(found)[1] if found and not params["wait"] else "ready"
-    was = {**brief(found), "release": release} if found else {}
-    after = {
-        **before,
-        "auto_assign_domains": before["auto_assign_domains"] and not turned_off,
-        "staged": {**was, "release": release, "status": status},
-        **({} if found else build.details),
-    }
-    deployment = {**named(found or {"meta": build.meta}, release), "status": status}
-    result = {
-        "deployment": deployment,
-        "changed": not found or turned_off,
-        **({"upload": build.size} if build.files else {}),
-    }
-    work = Stage(project, release, params["wait"], build, turns_off=bool(turned_off))
-    return Plan({**before, "staged": was}, after, work, result)  # waiting alone is not a change
-
-
-def plan_served(params: dict[str, Any], client: Vercel, project: Any, before: dict[str, Any]) -> Plan:
-    target = client.deployment(project, params["deployment"])
-    verb = "rollback" if params["state"] == "rolled_back" else "promote"
-    outcome, word = client.status(project, target["id"])
-    under_way = on_its_way(project) == target["id"] or (outcome is Outcome.PENDING and word.startswith(ROLLING))
-    before["serving"] = word
-    after = dict(before)
-    if outcome is not Outcome.READY:
-        if not under_way:
-            client.refuse_unservable(project, target, verb)
-        after.update(live={**brief(target), "status": "ready"}, serving="served")
-        after["auto_assign_domains"] = before["auto_assign_domains"] and verb == "promote"
-    if params["auto_assign_domains"] is not None:
-        after["auto_assign_domains"] = params["auto_assign_domains"]
-    only_waits = under_way and before["auto_assign_domains"] == after["auto_assign_domains"]
-    assigns = {"assigns": before["auto_assign_domains"], "shall_assign": after["auto_assign_domains"]}
-    work = Serve(
-        project,
-        params["release"] or params["ref"],
-        params["wait"],
-        target,
-        verb,
-        asks=outcome is not Outcome.READY and not under_way,
-        **assigns,
-    )
-    return Plan(
-        before,
-        after,
-        work,
-        {"deployment": named(target, params["release"]), "changed": before != after and not only_waits},
-    )
-
-
-def plan_canceled(params: dict[str, Any], client: Vercel, project: Any, before: dict[str, Any]) -> Plan:
-    target = client.deployment(project, params["deployment"])
-    deployment = named(target, params["release"])
-    if state_of(target)[0] not in (Outcome.READY, Outcome.FAILED):
-        deployment["status"] = "canceled"
-    after = {**before, "canceled": brief(target) | {"status": deployment["status"]}}
-    return Plan(
-        {**before, "canceled": brief(target)},
-        after,
-        Cancel(params["release"] or params["ref"], target),
-        {"deployment": deployment},
-    )
 
 
 def apply(intent: Plan, client: Vercel) -> dict[str, Any]:

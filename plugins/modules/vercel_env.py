@@ -172,19 +172,21 @@ def plan(params: dict[str, Any], client: Vercel) -> Plan:
     moved = {*unwanted, *change.names()}
     now = {name: [variable for variable in here if variable.name == name] for name in sorted(names)}
     was = {name: shown(project, held, where, key) for name, held in now.items()}
-    shall = {name: told for name, told in was.items() if name not in unwanted}
+    wanted_digests = {name: one for name, one in was.items() if name not in unwanted}
     for name, value in wanted.items():
         hidden = params["sensitive"] or any(variable.sensitive for variable in now.get(name, []))
-        shall[name] = shown(project, [Variable("", name, where, value, None, hidden)], where, key)
+        wanted_digests[name] = shown(project, [Variable("", name, where, value, None, hidden)], where, key)
     result = {
         **{
             "added": sorted(moved & wanted.keys() - names),
             "updated": sorted(moved & wanted.keys() & names),
             "removed": unwanted,
         },
-        "variable_digests": {name: told["digest"] for name, told in sorted(shall.items())},
+        "variable_digests": {name: one["digest"] for name, one in sorted(wanted_digests.items())},
     }
-    before, after = ({name: told for name, told in sorted(all_of.items()) if name in moved} for all_of in (was, shall))
+    before, after = (
+        {name: one for name, one in sorted(all_of.items()) if name in moved} for all_of in (was, wanted_digests)
+    )
     return Plan(
         before,
         after,

@@ -249,7 +249,7 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Vercel:
 def plan(params: dict[str, Any], client: Vercel) -> Plan:
     project = client.project(params["project"])
     live = production(project)
-    logs = told_logs(client, project, params, live) if params["logs"] else {}
+    logs = read_logs(client, project, params, live) if params["logs"] else {}
     older = [describe(found) for found in client.deployments(project, rollbackCandidate="true")]
     return Plan(
         before={},
@@ -271,7 +271,7 @@ def plan(params: dict[str, Any], client: Vercel) -> Plan:
     )
 
 
-def told_logs(client: Vercel, project: Any, params: dict[str, Any], live: Any) -> dict[str, Any]:
+def read_logs(client: Vercel, project: Any, params: dict[str, Any], live: Any) -> dict[str, Any]:
     wanted = params["deployment"] or (live or {}).get("id")
     if not wanted:
         raise ConfigError(

@@ -143,10 +143,10 @@ class Builder:
         return key
 
     def _is_there(self, key: str, log: Log) -> bool:
-        told = self.cache / "builds" / key / "log.json"
-        if not told.exists():
+        path = self.cache / "builds" / key / "log.json"
+        if not path.exists():
             return False
-        for line in json.loads(told.read_text()):
+        for line in json.loads(path.read_text()):
             log(line)
         return True
 
@@ -171,14 +171,14 @@ class Builder:
     async def _build(self, key: str, work: Path, recipe: Recipe, log: Log) -> None:
         lines: list[str] = []
 
-        def tell(line: str) -> None:
+        def record(line: str) -> None:
             lines.append(line)
             log(line)
 
         self.blobs.write(recipe.files, work / "source")
-        tell(f"Using Node {self._node_version}")
+        record(f"Using Node {self._node_version}")
         app = work / "source" / recipe.root
-        programs = [] if recipe.prebuilt else await self._prepare(work, recipe, tell)
+        programs = [] if recipe.prebuilt else await self._prepare(work, recipe, record)
         served, result = None, app / recipe.output
         if not result.is_dir():
             if not any(app.glob("*/BUILD_ID")):
@@ -192,12 +192,12 @@ class Builder:
         with suppress(OSError):  # another builder has just finished the same build
             kept.rename(self.cache / "builds" / key)
 
-    async def _prepare(self, work: Path, recipe: Recipe, tell: Log) -> list[Path]:
+    async def _prepare(self, work: Path, recipe: Recipe, log: Log) -> list[Path]:
         """Install and build an app; return the folders of its package manager's programs."""
         app = work / "source" / recipe.root
         manifest = _manifest(app)
         try:
-            programs = await self.installer.install(work / "source", recipe.root, self._node_version, self.run, tell)
+            programs = await self.installer.install(work / "source", recipe.root, self._node_version, self.run, log)
         except NoDependencies as reason:
             raise BuildFailed(str(reason)) from None
         environment = {
@@ -216,11 +216,11 @@ class Builder:
         build = recipe.command or ("npm run build" if "build" in manifest.get("scripts", {}) else "")
         for command in [f"npm run {own}" if own else "", build]:
             if command:
-                tell(f"Running {command}")
-                await self.run(["/bin/sh", "-c", command], app, environment, tell)
+                log(f"Running {command}")
+                await self.run(["/bin/sh", "-c", command], app, environment, log)
         return programs
 
-    async def run(self, argv: list[str], cwd: Path, env: Mapping[str, str], tell: Log) -> None:
+    async def run(self, argv: list[str], cwd: Path, env: Mapping[str, str], log: Log) -> None:
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
             *argv, cwd=cwd, env=dict(env), stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=asyncio.subprocess.STDOUT,  # noqa: E501
@@ -230,7 +230,7 @@ class Builder:
         try:
             async with asyncio.timeout(BUILD_SECONDS):
                 async for line in process.stdout:
-                    tell(line.decode(errors="replace").rstrip())
+                    log(line.decode(errors="replace").rstrip())
                 code = await process.wait()
         except TimeoutError:
             raise BuildFailed(f"The build did not end within {BUILD_SECONDS} seconds.") from None

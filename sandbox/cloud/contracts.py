@@ -87,18 +87,16 @@ class Contract:
         operation = self.operation(method, path)
         if operation is None:
             return []
-        responses, said = operation["responses"], str(status)
-        described = next((responses[status] for status in (said, f"{said[0]}XX") if status in responses), None)
-        if described is None and "default" in responses and refused(status, body):
+        responses, code = operation["responses"], str(status)
+        described = next((responses[status] for status in (code, f"{code[0]}XX") if status in responses), None)
+        if "default" in responses and refused(status, body):
             described = responses["default"]
         if described is None:
             return (
                 []
-                if said in UNDESCRIBED | ALSO.get(operation.get("operationId", ""), set())
-                else [f"{method} {path}: no such status {said}"]
+                if code in UNDESCRIBED | ALSO.get(operation.get("operationId", ""), set())
+                else [f"{method} {path}: no such status {code}"]
             )
-        if "default" in responses and refused(status, body):
-            described = responses["default"]
         schema = self._resolve(described).get("content", {}).get("application/json", {}).get("schema")
         if schema is None:
             return []
@@ -106,7 +104,7 @@ class Contract:
         # failure.
         failure = [part for part in schema.get("allOf", []) if part.get("$ref", "").endswith("common-failure")]
         schema = failure[0] if failure else schema
-        return [f"{method} {path} {said}: {problem}" for problem in self._wrong(schema, json.loads(body))]
+        return [f"{method} {path} {code}: {problem}" for problem in self._wrong(schema, json.loads(body))]
 
     def _wrong(self, schema: dict[str, Any], value: Any) -> list[str]:
         # By its identity: the schema is kept beside its validator, so that no other can have the same.

@@ -167,7 +167,7 @@ OPERATIONS = {
     "mail": {"receive", "list_messages", "delete_messages"},
     "edge": {"request"},
 }
-# The operations that may miss a write that went before them, and the fields by which a vendor tells a state.
+# The operations that may miss a write that went before them, and the fields in which a vendor reports a state.
 READS = {
     "vercel": {"get", "list", "promote_aliases", "project", "domains", "aliases", "list_env"},
     "railway": {"project", "environment", "service", "serviceInstance", "deployments", "deployment", "variables"},

@@ -73,7 +73,7 @@ class Installer:
         self.cache, self.node_bin, self.scripts = cache, node_bin, scripts
         (cache / "installs").mkdir(parents=True, exist_ok=True)
 
-    async def install(self, source: Path, folder: str, node: str, run: Run, tell: Log) -> list[Path]:
+    async def install(self, source: Path, folder: str, node: str, run: Run, log: Log) -> list[Path]:
         """Install the dependencies of the app in a folder of the source and return the folders of its
         programs. Raises NoDependencies.
         """
@@ -92,12 +92,12 @@ class Installer:
             / _fingerprint(top, manager, [package, *_members(source, package)], f"{node} {self.scripts}")
         )
         if installed.exists():
-            tell("Restored the dependencies from the cache")
+            log("Restored the dependencies from the cache")
             for modules in _kept(installed):
                 await _link(installed / modules, top / modules)
         else:
             argv = self._command(manager)
-            tell(f"Running {' '.join(argv[:2])}")
+            log(f"Running {' '.join(argv[:2])}")
             inherited = {
                 name: value for name, value in os.environ.items() if name not in ("NODE_ENV", "npm_config_production")
             }
@@ -106,7 +106,7 @@ class Installer:
                 [str(programs / argv[0]) if programs else str(self.node_bin / argv[0]), *argv[1:]],
                 top,
                 environment,
-                tell,
+                log,
             )
             await self._keep(top, installed)
         return paths

@@ -51,7 +51,7 @@ def headers(vendor: str, window: Window) -> dict[str, str]:
             "ratelimit": f'"default";r={left};t={reset}',
             "ratelimit-policy": f'"default";q={window.limit};w={window.seconds}',
         }
-    return {}  # Slack tells only when it is too late, in Retry-After
+    return {}  # Slack reports it only when it is too late, in Retry-After
 
 
 # Requests and seconds. Where a vendor's limit differs by endpoint or plan, that of its most asked one.

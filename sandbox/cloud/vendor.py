@@ -24,7 +24,7 @@ from .drift import Past, with_unknown_state
 from .faults import EFFECTS, Fault, effect
 from .server import break_connection
 
-CUT_OFF = '{"data": {"cut o'  # the body of an answer that is no JSON
+CUT_OFF = '{"data": {"cut o'  # the body of an answer that is not JSON
 
 Handler = Callable[[Request], Awaitable[Response]]
 

@@ -29,7 +29,7 @@ MEGABYTES = 100  # of what gzip cannot make smaller, as pictures are
 BOUND = 40  # MB that a module may need above one that sends next to nothing
 MANIFEST = {"name": "bench", "version": "1.0.0", "scripts": {"start": "sleep 3600"}}
 PEAK = "int(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')).split()[1]) / 1024"
-# As Ansible runs a module: in a process of its own, which tells the most memory that it had.
+# As Ansible runs a module: in a process of its own, which reports the most memory that it had.
 MODULE = f"""
 import json, sys
 from ansible_collections.storefront.runbook.plugins.modules import railway_service

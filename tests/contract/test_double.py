@@ -201,7 +201,7 @@ def test_what_the_double_leaves_out_is_known(vendor: str) -> None:
     assert bool(left_out) == (vendor in UNASKED), left_out
 
 
-def test_no_exchange_breaks_a_contract_and_a_wrong_one_is_told(
+def test_no_exchange_breaks_a_contract_and_a_wrong_one_is_reported(
     double: Double, answers: list[httpx.Response], railway_shop: Shop
 ) -> None:
     railway()  # skips where there are no contracts

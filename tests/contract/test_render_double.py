@@ -103,7 +103,7 @@ def test_every_error_has_an_id_and_a_message(answers: list[httpx.Response]) -> N
     assert all(isinstance(answer.json()[key], str) for answer in refused for key in ("id", "message"))
 
 
-def test_a_limit_tells_when_to_come_back(answers: list[httpx.Response]) -> None:
+def test_a_limit_reports_when_to_come_back(answers: list[httpx.Response]) -> None:
     described = Contract("render.json", "/v1").operation("GET", "/v1/services/srv-1")
     assert described is not None
     (limited,) = [answer for answer in answers if answer.status_code == 429]

@@ -212,7 +212,7 @@ def _close(schema: dict[str, Any]) -> None:
 def test_every_request_is_one_that_the_vendor_describes(vendor: str) -> None:
     contract, asked = contract_of(vendor), ASKED[vendor]()
     sent = [httpx.Request(one.method, one.url, headers=dict(one.headers), content=one.body) for one in asked]
-    described = [one for one in sent if not one.url.path.endswith("/conversations.replies")]  # told of in OUTSIDE
+    described = [one for one in sent if not one.url.path.endswith("/conversations.replies")]  # described in OUTSIDE
     assert [problems for one in described if (problems := contract.wrong_in_request(one))] == []
     operations = {
         (contract.operation(one.method, one.url.raw_path.decode().partition("?")[0]) or {}).get("operationId")

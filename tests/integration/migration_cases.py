@@ -78,7 +78,7 @@ ROWS_CHANGED = "Rows that are changed"
 REST = "The rest"
 
 CASES = [
-    # what takes long, by itself
+    # what takes long, alone
     case(LOCKS, "an index", "CREATE INDEX i ON orders (qty)"),
     case(LOCKS, "an index, concurrently", "CREATE INDEX CONCURRENTLY i ON orders (qty)"),
     case(
@@ -179,14 +179,14 @@ CASES = [
     case(LOCKS, "REINDEX of one index", "REINDEX INDEX orders_note_idx"),
     case(
         LOCKS,
-        "a materialized view that is filled anew",
+        "a materialized view that is filled again",
         "REFRESH MATERIALIZED VIEW totals",
         before="CREATE MATERIALIZED VIEW totals AS SELECT id, total FROM orders;",
         fill="REFRESH MATERIALIZED VIEW totals",
     ),
     case(
         LOCKS,
-        "a materialized view that is filled anew, concurrently",
+        "a materialized view that is filled again, concurrently",
         "REFRESH MATERIALIZED VIEW CONCURRENTLY totals",
         before=(
             "CREATE MATERIALIZED VIEW totals AS SELECT id, total FROM orders; CREATE UNIQUE INDEX totals_id ON totals"
@@ -196,7 +196,7 @@ CASES = [
     ),
     case(
         LOCKS,
-        "a materialized view that is filled anew behind a lock",
+        "a materialized view that is filled again behind a lock",
         "ALTER TABLE customers ADD c int; REFRESH MATERIALIZED VIEW totals",
         before="CREATE MATERIALIZED VIEW totals AS SELECT id, total FROM orders;",
         fill="REFRESH MATERIALIZED VIEW totals",
@@ -489,14 +489,14 @@ CASES = [
     ),
     case(
         DEMANDS,
-        "a foreign key that is made anew",
+        "a foreign key that is created again",
         "ALTER TABLE orders DROP CONSTRAINT orders_customer_id_fkey; ALTER TABLE orders ADD CONSTRAINT"
         " orders_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES customers (id) ON DELETE CASCADE ON UPDATE"
         " CASCADE",
     ),
     case(
         DEMANDS,
-        "a foreign key that is made anew and restricts",
+        "a foreign key that is created again and restricts",
         "ALTER TABLE orders DROP CONSTRAINT orders_customer_id_fkey; ALTER TABLE orders ADD CONSTRAINT"
         " orders_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES customers (id) ON DELETE RESTRICT ON UPDATE"
         " CASCADE",
@@ -674,7 +674,7 @@ CASES = [
     ),
     case(
         NAMES,
-        "a column that is dropped and made anew",
+        "a column that is dropped and created again",
         "ALTER TABLE orders DROP COLUMN note; ALTER TABLE orders ADD note varchar(20)",
     ),
     case(NAMES, "a table that is dropped", "DROP TABLE orders"),
@@ -682,7 +682,7 @@ CASES = [
     case(NAMES, "a unique index that is dropped", "DROP INDEX orders_code_key"),
     case(
         NAMES,
-        "a unique index that is made anew",
+        "a unique index that is created again",
         "DROP INDEX orders_code_key; CREATE UNIQUE INDEX orders_code_key ON orders (code)",
     ),
     case(
@@ -780,7 +780,7 @@ CASES = [
     ),
     case(
         COLUMNS,
-        "one ALTER TABLE that makes a column anew",
+        "one ALTER TABLE that creates a column again",
         "ALTER TABLE orders DROP COLUMN note, ADD COLUMN note varchar(20)",
     ),
     case(
@@ -856,7 +856,7 @@ CASES = [
     ),
     case(
         DEMANDS,
-        "a unique index on another expression, made anew",
+        "a unique index on another expression, created again",
         "DROP INDEX t_i; CREATE UNIQUE INDEX t_i ON t (lower(code))",
         before="CREATE TABLE t (id serial PRIMARY KEY, code text); CREATE UNIQUE INDEX t_i ON t ((code || id));",
         fill=f"INSERT INTO t (code) SELECT 'c' || i FROM generate_series(1, {ROWS}) i",
@@ -1024,7 +1024,7 @@ CASES = [
     ),
     case(
         ENUMS,
-        "a value that is added and told apart by CASE",
+        "a value that is added and distinguished by CASE",
         "ALTER TYPE status ADD VALUE 'LOST'; CREATE VIEW v AS SELECT CASE status WHEN 'LOST' THEN 1 ELSE 2 END FROM"
         " orders",
     ),

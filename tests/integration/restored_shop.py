@@ -234,13 +234,14 @@ def die_at(step: str) -> None:
 
 
 def killed(parameters: dict[str, Any], step: str, module: str = "pg_restore") -> bool:
-    """Run a module in a process of its own that is killed at ``step`` (see die_at), and tell whether it came that far.
+    """Run a module in a process of its own that is killed at ``step`` (see die_at), and return whether it came that
+    far.
 
     It is a fork of this one: to import everything once more would take longer than the run.
     """
 
     def run() -> None:
-        os.environ.pop("MODULES_RUN", None)  # it is this process that shall be killed, and not one of a play
+        os.environ.pop("MODULES_RUN", None)  # this process is the one to kill, and not one of a play
         die_at(step)
         run_module(MODULES[module], parameters)
 

@@ -66,7 +66,7 @@ class Site:
         return run_module(health_check, {"checks": list(checks), "wait_timeout": 0, "interval": 0.05, **params})
 
     def page(self, path: str = "/") -> tuple[str | None, str | None]:
-        """Return the release that a page tells, and what the cache did."""
+        """Return the release that a page reports, and what the cache did."""
         (seen,) = self.check({"name": "page", "url": self.url + path, "release": {"meta": "release"}}, require="none")[
             "checks"
         ]

@@ -12,7 +12,7 @@ WAITS: dict[tuple[str, str], list[str]] = {
         "a column and the backfill of another table",
         "a comment and a column beside a table that is copied",
         "a trigger and a backfill",
-        "a materialized view that is filled anew behind a lock",
+        "a materialized view that is filled again behind a lock",
         "a new materialized view behind a lock",
         "LOCK TABLE and a backfill",
         "LOCK TABLE that lets others write",
@@ -54,7 +54,7 @@ WAITS: dict[tuple[str, str], list[str]] = {
     ],
     ("we", "squawk has no rule for CLUSTER, REFRESH, SET UNLOGGED, ATTACH PARTITION and LOCK TABLE"): [
         "CLUSTER",
-        "a materialized view that is filled anew",
+        "a materialized view that is filled again",
         "LOCK TABLE alone",
         "a table made UNLOGGED",
         "an old table that is attached as a partition",
@@ -149,7 +149,7 @@ BREAKS: dict[tuple[str, str], list[str]] = {
         "a check of two new columns",
         "a primary key on a unique column that may be NULL",
         "a unique index where NULL is one value, on a unique column",
-        "a unique index on another expression, made anew",
+        "a unique index on another expression, created again",
         "a partial unique index",
         "an exclusion",
         "a value that is added and listed in its own file",
@@ -173,9 +173,9 @@ BREAKS: dict[tuple[str, str], list[str]] = {
         "rows that go with those that are deleted",
         "a value that is there already",
     ],
-    ("squawk", "it is new or made anew, and refuses nothing that was not refused before"): [
+    ("squawk", "it is new or created again, and refuses nothing that was not refused before"): [
         "filled, with a RESTRICT key that is dropped again",
-        "a foreign key that is made anew",
+        "a foreign key that is created again",
         "one ALTER TABLE that adds a column and makes it unique",
         "made by SELECT INTO and dropped",
     ],

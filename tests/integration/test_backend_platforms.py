@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What each verb of the role backend asks of each platform: which modules, in which order, with exactly which options.
 
-samples/backend_options.json was written when each platform had task files of its own. UPDATE_SAMPLES=1 writes it anew.
+samples/backend_options.json was written when each platform had task files of its own. UPDATE_SAMPLES=1 writes it again.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Plays:
         self.clear()
 
     def back_up(self) -> str:
-        """Run the module by itself and return the backup's name."""
+        """Run the module alone and return the backup's name."""
         database = {
             "database_url": self.sandbox.storefront()["database_url"],
             "postgres_bin": self.sandbox.state["postgres"]["bin"],

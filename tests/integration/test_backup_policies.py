@@ -4,7 +4,7 @@
 """The role database decides by what is in the store whether a deploy makes a backup, and by what is said of it whether
 one of others will do.
 
-The storefronts are the hosts of one play: what runs is the role's own look at its policies, the verdict of preflight,
+The storefronts are the hosts of one play: what runs is the role's own check of its policies, the verdict of preflight,
 and the backup where that is needed.
 """
 

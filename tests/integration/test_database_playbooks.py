@@ -104,7 +104,7 @@ def test_a_check_shows_what_it_is_and_a_failure_says_what_was_applied_and_frees_
     assert database.password not in said
 
 
-def test_a_database_is_migrated_by_itself_after_a_backup_that_is_restored_for_the_proof_and_the_rehearsal(
+def test_a_database_is_migrated_without_a_release_after_a_backup_that_is_restored_for_the_proof_and_the_rehearsal(
     play: Play, database: Database, repository: Path, tmp_path: Path
 ) -> None:
     database.migrate(repository, ref="v1")
@@ -122,7 +122,7 @@ def test_a_database_is_migrated_by_itself_after_a_backup_that_is_restored_for_th
     assert lease(tmp_path)["state"] == "released"
 
 
-def test_the_database_tells_how_it_is(play: Play, database: Database) -> None:
+def test_the_database_describes_its_state(play: Play, database: Database) -> None:
     database.sql(BASE)
     rc, said = play("database.yml", database_gather="server,tables", database_exact_counts=True)
     assert rc == 0, said

@@ -1,9 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A vendor whose reads miss the write before them, or that has states which nobody knows: a release goes
-out all the same.
-"""
+"""A vendor whose reads miss the write before them, or that has unknown states: a release goes out anyway."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ DYING = {
     "os._exit(0)": ("hard_exit", 0, "ended with exit code 0 and gave no result."),
     "sys.exit": ("leave", 3, "ended with exit code 3 and gave no result."),
     "sys.exit(text)": ("leave_with_text", 0, "ended with exit code 1 and gave no result."),
-    "text that is no JSON": ("silent", 0, "ended with exit code 0 and gave no result."),
+    "text that is not JSON": ("silent", 0, "ended with exit code 0 and gave no result."),
 }
 
 

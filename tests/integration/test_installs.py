@@ -117,7 +117,7 @@ def test_a_workspace_is_installed_once_and_its_own_commands_run(builder: Builder
     assert "Restored the dependencies from the cache" in log
 
 
-@pytest.mark.parametrize("case", ["pnpm", "berry"])  # the first yarn installs all the same
+@pytest.mark.parametrize("case", ["pnpm", "berry"])  # the first yarn installs anyway
 def test_a_lockfile_that_does_not_fit_fails_the_build(builder: Builder, case: str) -> None:
     lock, asked, command = CASES[case]
     app = {**APP, "dependencies": {"@shop/words": asked, "left-pad": "1.3.0"}}

@@ -115,7 +115,7 @@ def test_what_the_environment_says_of_another_server_does_not_count(
     assert os.environ[name] == ELSEWHERE[name]
 
 
-def test_it_dies_with_whoever_started_it_and_the_next_one_removes_its_files(tools: str, top: Path) -> None:
+def test_it_dies_with_its_parent_and_the_next_one_removes_its_files(tools: str, top: Path) -> None:
     argv = [sys.executable, "-c", HOLD, json.dumps(sys.path), tools]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout

@@ -105,14 +105,14 @@ def told(script: str) -> list[str]:
 
 
 @pytest.mark.parametrize("script", LONG)
-def test_what_is_told_to_keep_others_waiting_does(database: Database, script: str) -> None:
+def test_what_is_reported_to_keep_others_waiting_does(database: Database, script: str) -> None:
     assert run(database, script) == (True, LONG[script])
     (reason,) = told(script)
     assert ("nobody can read or write" in reason) == (LONG[script] == "read") or "foreign key" in reason
 
 
 @pytest.mark.parametrize("script", SHORT)
-def test_what_is_not_told_neither_reads_nor_rewrites_the_table(database: Database, script: str) -> None:
+def test_what_is_not_reported_neither_reads_nor_rewrites_the_table(database: Database, script: str) -> None:
     whole, blocked = run(database, script)
     assert not whole
     assert told(script) == []

@@ -72,7 +72,7 @@ def resolved(database: Database, folder: Path, state: str, **options: Any) -> bo
     return not database.migrate(folder, state=state, migration="b", check=True, **options)["failed"]
 
 
-def test_an_enum_swap_that_waited_in_vain_is_undone_and_tried_again(database: Database, tmp_path: Path) -> None:
+def test_an_enum_swap_that_waited_without_success_is_undone_and_tried_again(database: Database, tmp_path: Path) -> None:
     folder = write_migrations(applied_before(database, tmp_path), b=SWAP)
     with reader(database):
         failed = database.migrate(folder, lock_timeout=0.3, lock_retries=1)
@@ -91,7 +91,7 @@ def test_a_column_that_was_there_before_proves_nothing(database: Database, tmp_p
     assert resolved(database, folder, "resolved_rolled_back")
 
 
-def test_what_waited_in_vain_is_not_marked_as_applied_until_it_is(database: Database, tmp_path: Path) -> None:
+def test_what_waited_without_success_is_not_marked_as_applied_until_it_is(database: Database, tmp_path: Path) -> None:
     folder = write_migrations(applied_before(database, tmp_path), b=SWAP)
     with reader(database):
         assert database.migrate(folder, lock_timeout=0.3, lock_retries=0)["error"]["code"] == "lock_timeout"
@@ -151,8 +151,7 @@ def outcome(database: Database, tmp_path: Path) -> Any:
 
 
 NOTHING = "SELECT 1/0;"
-# Each script, and what became of it: what its failure was, and whether it counts as undone, applied, partly applied or
-# not to be told.
+# Each script, and its result: its failure, and whether it counts as undone, applied, partly applied or unknown.
 FAILED = {
     "an enum swap, and then an error": (SWAP + NOTHING, "applied or partly"),
     "an enum swap that fails inside": (SWAP.replace("COMMIT;", NOTHING + "COMMIT;"), "undone"),
@@ -335,7 +334,7 @@ KILLED = {
     "another search path": ("SET search_path TO apart; ALTER TABLE item ADD x int;", BLIND),
     "a role": ("SET ROLE shop; CREATE TABLE IF NOT EXISTS other (id int);", BLIND),
     "values that are computed in place": ("ALTER TABLE item ALTER y TYPE int USING y + 1;", BLIND),
-    "a sequence that begins anew": ("ALTER SEQUENCE counter RESTART WITH 100;", BLIND),
+    "a sequence that starts again": ("ALTER SEQUENCE counter RESTART WITH 100;", BLIND),
     "a comment on a constraint": ("COMMENT ON CONSTRAINT item_pkey ON item IS 'why';", BLIND),
     "storage": ("ALTER TABLE item SET UNLOGGED;", ("undone", "applied")),
     "compression": (
@@ -366,7 +365,7 @@ def test_what_was_killed_is_resolved_only_as_it_is(database: Database, killed: A
     ) == ACCEPTED[verdicts[ran]]
 
 
-def test_what_cannot_be_told_takes_force_and_a_reason_which_is_recorded(database: Database, killed: Any) -> None:
+def test_an_unknown_state_takes_force_and_a_reason_which_is_recorded(database: Database, killed: Any) -> None:
     folder = killed("UPDATE item SET y = 1;", ran=True)
     refused = database.migrate(folder, state="resolved_applied", migration="b")
     assert refused["error"]["code"] == "cannot_be_told"

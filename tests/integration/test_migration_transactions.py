@@ -129,7 +129,7 @@ REFUSED = "25001"  # active_sql_transaction
 
 
 @pytest.mark.parametrize("statement", [*ALONE, *BESIDE])
-def test_what_cannot_run_beside_others_is_told_before(sandbox: Sandbox, server: Database, statement: str) -> None:
+def test_what_cannot_run_beside_others_is_reported_before(sandbox: Sandbox, server: Database, statement: str) -> None:
     beside = f"\nSELECT 1;\n\n{statement}\nSELECT 2;"
     with (
         closing(

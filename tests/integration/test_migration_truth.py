@@ -170,7 +170,7 @@ def observed(seen: Seen) -> dict[str, Any]:
 
 
 def compared(case: Case, verdicts: list[Classification], seen: Seen) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What is judged and what was observed, of what both can tell: nothing of a file that fails, and
+    """What is judged and what was observed, of what both can know: nothing of a file that fails, and
     nothing of a statement that is not known.
     """
     one, other = judged(verdicts), observed(seen)
@@ -192,8 +192,8 @@ def compared(case: Case, verdicts: list[Classification], seen: Seen) -> tuple[di
 
 
 # What is judged otherwise than it was observed, and why that is right.
-NO_ROWS = "nobody waits for an empty table, and no file tells how many rows there are"
-BY_HAND = "whoever locks a table by hand means to keep others out for a while"
+NO_ROWS = "nobody waits for an empty table, and no file says how many rows there are"
+BY_HAND = "a person who locks a table by hand means to keep others out for a while"
 OTHERWISE: dict[str, str] = {
     "LOCK TABLE and a backfill": BY_HAND,
     "LOCK TABLE alone": BY_HAND,
@@ -201,7 +201,7 @@ OTHERWISE: dict[str, str] = {
     "unique with a default, on an empty table": NO_ROWS,
     "a check that NULL does not pass": NO_ROWS,
     "Prisma's swap that removes a value of rows": (
-        "PostgreSQL refuses it for the rows' sake, and no file tells which values they have"
+        "PostgreSQL refuses it for the rows' sake, and no file says which values they have"
     ),
     "a column that is copied and dropped": "whether all of a column was copied is not followed",
     "one ALTER TABLE that adds a column with a default and makes it unique": NO_ROWS,
@@ -209,7 +209,7 @@ OTHERWISE: dict[str, str] = {
     "a unique index of rows that old code writes": NO_ROWS,
     "a restricting foreign key that cascades now": "a deletion that was refused takes other rows along",
     "a restricting foreign key that is dropped": "a deletion that was refused leaves rows that point at nothing",
-    "a new partition, and an index on another table": "a partition is changed by way of its table, which is told",
+    "a new partition, and an index on another table": "a partition is changed by way of its table, which is reported",
     "date to timestamp": "nothing is lost: the day is written another way",
     "a trigger that is dropped": "what the trigger did is not followed, and is not done any more",
 }
@@ -225,7 +225,7 @@ def test_a_migration_is_what_it_is_judged_to_be(database: Database, case: Case) 
     assert (one == other) != (case.name in OTHERWISE), f"judged {one}\nobserved {other}\n{seen.broken[:3]}\n{findings}"
     blind = judged(classify([lines(script) for script in case.files]))
     missed = [what for what in ("contract", "destructive") if other.get(what) and not blind[what]]
-    assert not missed, f"without the earlier files it is not told: {missed}"
+    assert not missed, f"without the earlier files it is not reported: {missed}"
 
 
 def test_each_exception_is_a_case() -> None:

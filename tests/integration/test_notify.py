@@ -147,7 +147,7 @@ def _fresh(desk: Desk) -> Iterator[None]:
     desk.sandbox.cloud("DELETE", "/faults")
 
 
-def test_a_release_is_told_in_one_thread_on_its_commit_and_to_sentry(desk: Desk) -> None:
+def test_a_release_is_reported_in_one_thread_on_its_commit_and_to_sentry(desk: Desk) -> None:
     desk.play(**RELEASED)
     first, backup, verified, ended = desk.thread()
     assert (
@@ -168,7 +168,7 @@ def test_a_release_is_told_in_one_thread_on_its_commit_and_to_sentry(desk: Desk)
     )
 
 
-def test_a_deploy_that_was_put_back_is_told_with_whom_to_call(desk: Desk) -> None:
+def test_a_deploy_that_was_put_back_is_reported_with_whom_to_call(desk: Desk) -> None:
     desk.play(**BROKEN)
     first, _backup, failed, ended = desk.thread()
     assert first.startswith(":x: *production*: deploy of v1.0.0 was rolled back.")
@@ -191,7 +191,7 @@ def test_none_of_them_fails_a_run(desk: Desk) -> None:
     assert desk.said() == []
 
 
-def test_a_check_tells_nobody_and_a_webhook_is_told_twice(desk: Desk) -> None:
+def test_check_mode_posts_nothing_and_a_webhook_is_posted_twice(desk: Desk) -> None:
     desk.play("--check", **RELEASED)
     assert (desk.said(), desk.statuses()) == ([], [])
     nobody = {"notify_slack_token": "", "notify_github_token": "", "notify_sentry_token": ""}

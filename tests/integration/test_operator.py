@@ -303,7 +303,7 @@ def test_a_secret_that_is_longer_than_a_line_is_masked_whole(desk):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_says_what_is_left_and_how_to_go_on(waiting, number):
+def test_a_signal_says_what_is_left_and_how_to_continue(waiting, number):
     terminal = waiting.terminal()
     # and its worker waits: one that is ended while it writes to Ansible's queue keeps Ansible from ending
     terminal.shows("deploying 0 (1 s)")

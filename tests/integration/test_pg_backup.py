@@ -255,7 +255,7 @@ def change(path: Path, how: str) -> None:
 
 @pytest.mark.parametrize("options", [{}, OFF])
 @pytest.mark.parametrize("how", ["flipped", "cut off"])
-def test_a_changed_object_is_told_with_and_without_the_key(
+def test_a_changed_object_is_reported_with_and_without_the_key(
     in_folder: Backups, tmp_path: Path, how: str, options: dict[str, Any]
 ) -> None:
     made = in_folder.run(name="changed", **options)["backup"]
@@ -273,10 +273,10 @@ def test_a_changed_object_is_told_with_and_without_the_key(
             for _unused in backup.pieces():
                 pass
     again = in_folder.run(name="changed")
-    assert again["failed"] == (how == "cut off")  # a listing tells the size, and all else is for verify
+    assert again["failed"] == (how == "cut off")  # a listing shows the size, and all else is for verify
 
 
-def test_two_objects_that_were_swapped_are_told(in_folder: Backups, tmp_path: Path) -> None:
+def test_two_objects_that_were_swapped_are_reported(in_folder: Backups, tmp_path: Path) -> None:
     made = in_folder.run(jobs=2)["backup"]
     folder = tmp_path / "store" / "backups" / made["name"]
     first, second = (folder / item["file"] for item in made["objects"][:2])
@@ -668,7 +668,7 @@ POLICY = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
 
 
 @pytest.mark.parametrize("how", ["policy", "ACL"])
-def test_a_bucket_that_the_world_may_read_is_refused_until_public_access_is_blocked(
+def test_a_publicly_readable_bucket_is_refused_until_public_access_is_blocked(
     in_folder: Backups, bucket: Any, how: str
 ) -> None:
     client, name, options = bucket

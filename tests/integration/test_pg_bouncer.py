@@ -86,7 +86,7 @@ def notes(connection: Any) -> int:
         return count
 
 
-def test_clients_of_a_pooler_read_the_restored_database_without_connecting_anew(shop: Shop, pooler: int) -> None:
+def test_clients_of_a_pooler_read_the_restored_database_without_connecting_again(shop: Shop, pooler: int) -> None:
     with closing(connected(shop, pooler, shop.name)) as client:
         assert notes(client) == 0
         restored = shop.restore()
@@ -120,6 +120,6 @@ def test_a_pooler_reaches_the_database_that_has_another_name_and_writes_nothing_
             assert notes(anew) == 3
 
 
-def test_a_restore_does_not_go_through_a_pooler_that_the_url_tells_of(shop: Shop, pooler: int) -> None:
+def test_a_restore_bypasses_the_pooler_that_the_url_names(shop: Shop, pooler: int) -> None:
     pooled = shop.database.url.replace(f":{shop.sandbox.state['postgres']['port']}/", f":{pooler}/") + "&pgbouncer=true"
     assert shop.restore(database_url=pooled)["error"]["code"] == "pooled_url"

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""pg_info against a real PostgreSQL: what a user without rights is told of it."""
+"""pg_info against a real PostgreSQL: what it shows a user without rights."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def look(database: Database, *gather: str, **options: Any) -> dict[str, Any]:
     return told
 
 
-def test_the_server_the_database_and_its_tables_are_told_by_default(database: Database) -> None:
+def test_the_server_the_database_and_its_tables_are_reported_by_default(database: Database) -> None:
     told = look(database)
     assert (told["server"]["database"], told["server"]["user"], told["server"]["in_recovery"]) == (
         "test-info",
@@ -63,7 +63,7 @@ def test_the_server_the_database_and_its_tables_are_told_by_default(database: Da
     assert "slow_queries" not in told
 
 
-def test_only_what_is_asked_for_is_told(database: Database) -> None:
+def test_only_what_is_asked_for_is_reported(database: Database) -> None:
     told = look(database, "server", "connections")
     assert {"server", "connections"} == set(told) - {
         "changed",
@@ -90,7 +90,7 @@ def test_sessions_are_counted_by_state_and_application_without_this_one(database
         assert api["longest_transaction"] >= 0
 
 
-def test_who_waits_is_told_with_whom_it_waits_for_and_without_customers_data(database: Database) -> None:
+def test_a_waiting_session_is_reported_with_its_blocker_and_without_customers_data(database: Database) -> None:
     with closing(database.connect()) as holder, closing(database.connect()) as waiter:
         holder.autocommit = False
         holder.cursor().execute("UPDATE item SET name = 'mary@example.com' WHERE id = 1234567")
@@ -111,7 +111,7 @@ def test_who_waits_is_told_with_whom_it_waits_for_and_without_customers_data(dat
     assert "mary" not in json.dumps(told)
 
 
-def test_dead_rows_and_invalid_indexes_are_told(database: Database) -> None:
+def test_dead_rows_and_invalid_indexes_are_reported(database: Database) -> None:
     # the statistics come a moment after the writes
     assert wait_until(lambda: look(database, "bloat")["bloat"]["tables"] != [], 30)
     database.sql("CREATE TABLE twice AS SELECT 1 AS n UNION ALL SELECT 1")
@@ -134,7 +134,7 @@ def test_rows_are_estimated_and_counted_when_asked(database: Database) -> None:
     database.sql("DELETE FROM item WHERE id = 5000")
 
 
-def test_a_query_that_takes_too_long_is_cancelled_and_the_rest_is_told(database: Database) -> None:
+def test_a_query_that_takes_too_long_is_cancelled_and_the_rest_is_reported(database: Database) -> None:
     database.sql("CREATE TABLE slow AS SELECT 1 AS n")
     with closing(database.connect()) as holder:
         holder.autocommit = False
@@ -148,7 +148,7 @@ def test_a_query_that_takes_too_long_is_cancelled_and_the_rest_is_told(database:
     assert "longer than 0.2 s" in told["warnings"][0]
 
 
-def test_the_migrations_are_told_as_the_table_has_them(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_migrations_are_reported_as_the_table_has_them(sandbox: Sandbox, tmp_path: Path) -> None:
     database = Database(sandbox, "test-info-migrated")
     database.migrate(write_migrations(tmp_path, a="CREATE TABLE a (id int);", b="SELECT * FROM nothing;"))
     told = look(

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres import database_locale
+from ansible_collections.storefront.runbook.plugins.module_utils.restore import rehearsal_copy
 from ansible_collections.storefront.runbook.plugins.modules import prisma_rehearse
 
 from sandbox.storefront import Sandbox
@@ -155,9 +156,7 @@ def test_a_server_that_lacks_the_locale_says_that_it_is_not_the_backup(
 def test_a_rehearsal_on_a_server_that_lacks_the_locale_says_so(
     shop: Shop, rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "ansible_collections.storefront.runbook.plugins.module_utils.restore.rehearsal.locale_like", lambda *_: NOWHERE
-    )
+    monkeypatch.setattr(rehearsal_copy, "locale_like", lambda *_: NOWHERE)
     done = rehearse(shop, MIGRATION, local_server=True)
     assert (done["failed"], done.get("msg")) == (False, None)
     assert (

@@ -67,7 +67,7 @@ def shop(template: Shop, tmp_path: Path) -> Iterator[Shop]:
     copy.drop()
 
 
-def test_a_restore_brings_everything_back_as_it_was_and_undo_takes_it_back(shop: Shop) -> None:
+def test_a_restore_brings_everything_back_as_it_was_and_undo_undoes_it(shop: Shop) -> None:
     backed_up, properties, oid = shop.contents(), shop.properties(), shop.oid()
     shop.database.sql(LATE)
     later = shop.contents()
@@ -111,7 +111,7 @@ INSERT INTO odd VALUES (2);
 
 
 @pytest.mark.own_process
-def test_the_same_values_of_any_type_are_the_same_in_another_database_and_told_apart_to_the_last_digit(
+def test_the_same_values_of_any_type_are_the_same_in_another_database_and_distinguished_to_the_last_digit(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.database.sql(TYPES)
@@ -136,7 +136,7 @@ def test_the_same_values_of_any_type_are_the_same_in_another_database_and_told_a
     )
 
 
-def test_an_archive_is_the_one_that_pg_dump_wrote_and_tells_where_each_table_begins(
+def test_an_archive_is_the_one_that_pg_dump_wrote_and_reports_where_each_table_begins(
     template: Shop, tmp_path: Path
 ) -> None:
     dumped, laid_out = tmp_path / "dumped", tmp_path / "laid-out"
@@ -183,7 +183,7 @@ def test_a_file_of_pg_dump_is_restored_as_well(shop: Shop, tmp_path: Path) -> No
     assert shop.contents() == backed_up
 
 
-def test_nothing_is_swapped_that_nobody_approved_and_the_refusal_tells_what_would_be_lost(shop: Shop) -> None:
+def test_nothing_is_swapped_without_an_approval_and_the_refusal_reports_what_would_be_lost(shop: Shop) -> None:
     oid = shop.oid()
     shop.database.sql(LATE)
     assert "counted by state: staged" in shop.restore(approve=None)["msg"]
@@ -313,7 +313,7 @@ def test_a_session_that_it_may_not_end_is_named_before_anything_changes(shop: Sh
     assert shop.family() == []
 
 
-def test_a_writer_that_does_not_end_stops_it_and_goes_on(shop: Shop) -> None:
+def test_a_writer_that_does_not_end_stops_it_and_continues(shop: Shop) -> None:
     shop.restore("staged")
     with closing(shop.database.connect()) as connection, connection.cursor() as cursor:
         cursor.execute("BEGIN; DELETE FROM note")

@@ -132,7 +132,7 @@ def test_no_migration_is_applied_to_the_database_that_was_left(shop: Shop, tmp_p
         assert refused["error"]["code"] == "left", refused["msg"]
 
 
-def test_it_is_taken_back_by_the_url_of_what_serves_as_well(shop: Shop) -> None:
+def test_it_is_undone_by_the_url_of_what_serves_as_well(shop: Shop) -> None:
     served = shop.restore(**URL)["restore"]["serves"]
     undone = shop.restore("undone", swap="auto", database_url=shop.url_of(served), approve=served)
     assert not undone["failed"], undone["msg"]

@@ -183,7 +183,7 @@ def test_the_check_finds_a_setting_that_cannot_be_copied(
         shop.drop()
 
 
-def test_nobody_is_told_to_take_the_rights_of_a_superuser(server: Sandbox, tmp_path: Path) -> None:
+def test_no_advice_asks_for_the_rights_of_a_superuser(server: Sandbox, tmp_path: Path) -> None:
     shop = Shop(server, "test-rights", tmp_path / "store").fill(TABLE)
     try:
         shop.back_up(encryption="off")

@@ -117,7 +117,7 @@ def test_a_setting_by_which_damaged_rows_would_be_left_out_is_refused(shop: Shop
         shop.back_up("first", encryption="off")
 
 
-def test_a_role_that_acts_as_another_is_told_which_right_that_one_lacks(shop: Shop) -> None:
+def test_a_role_that_acts_as_another_learns_which_right_that_one_lacks(shop: Shop) -> None:
     if not shop.admin("SELECT 1 FROM pg_roles WHERE rolname = 'acting'"):
         shop.admin("CREATE ROLE acting")
     shop.admin("GRANT acting TO shop; ALTER ROLE shop SET role TO acting")
@@ -131,7 +131,7 @@ def test_a_role_that_acts_as_another_is_told_which_right_that_one_lacks(shop: Sh
         shop.admin("ALTER ROLE shop RESET role")
 
 
-def test_a_login_of_its_own_for_each_session_is_told_what_it_lacks_for_a_swap(shop: Shop) -> None:
+def test_a_user_learns_which_rights_it_lacks_for_a_swap(shop: Shop) -> None:
     """As credentials are given out for an hour: the role that owns the database is set for the login."""
     shop.admin(
         "DROP ROLE IF EXISTS token; CREATE ROLE token LOGIN PASSWORD 'secret-of-token' IN ROLE shop; ALTER ROLE token"

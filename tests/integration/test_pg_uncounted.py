@@ -16,7 +16,7 @@ from tests.integration.newer_postgres import newer_postgres
 from tests.integration.restored_shop import Shop
 
 CONTROL = "default_version = '1.0'\nrelocatable = false\nsuperuser = false\n"
-# A table that the extension fills and pg_dump leaves alone; one that users fill; one that both do, told apart by a
+# A table that the extension fills and pg_dump leaves alone; one that users fill; one that both fill, distinguished by a
 # condition; and one that is closed.
 SCRIPT = """
 CREATE TABLE built_in (id int PRIMARY KEY); INSERT INTO built_in VALUES (1), (2);

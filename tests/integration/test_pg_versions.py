@@ -1,8 +1,8 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Backup, restore and proof on every version of the server with every version of its programs that is to be
-had, and from an older server to a newer one.
+"""Backup, restore and proof on every version of the server with every version of its programs that is available, and
+from an older server to a newer one.
 """
 
 from __future__ import annotations

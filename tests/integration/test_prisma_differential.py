@@ -177,8 +177,8 @@ WAITS = "ALTER TABLE item ADD COLUMN rating int;"
 
 
 class TestAKilledRunOfTheProjectsPrisma:
-    """The module is killed by SIGKILL while its Prisma waits for a lock. The server ends the statement, or
-    applies it all the same, as nobody is there.
+    """The module is killed by SIGKILL while its Prisma waits for a lock. The server ends the statement, or applies it
+    anyway, as nobody is there.
     """
 
     @pytest.fixture

@@ -40,7 +40,7 @@ def shop(sandbox: Sandbox) -> dict[str, Any]:
     return {"path": sandbox.state["shop"]["repository"], "root_directory": "apps/backend"}
 
 
-def test_pending_migrations_are_told_then_applied_and_then_there_are_none(
+def test_pending_migrations_are_reported_then_applied_and_then_there_are_none(
     database: Database, shop: dict[str, Any]
 ) -> None:
     predicted = database.migrate(**shop, ref="v1.0.0", check=True)
@@ -85,7 +85,9 @@ def test_a_migration_that_takes_something_away_is_not_backward_compatible(
     assert reason["reason"].startswith(("drops", "renames"))
 
 
-def test_an_older_release_is_told_whether_it_could_be_put_back(database: Database, shop: dict[str, Any]) -> None:
+def test_the_module_reports_whether_an_older_release_could_be_put_back(
+    database: Database, shop: dict[str, Any]
+) -> None:
     expanding = database.migrate(**shop, ref="v1.1.0")["applied"][-1]
     (told,) = database.migrate(**shop, ref="v1.0.0", known_from="v1.1.0", check=True)["unknown_to_release"]
     assert (told["name"], told["backward_compatible"]) == (expanding, True)
@@ -187,7 +189,7 @@ def test_settings_that_a_file_leaves_do_not_reach_the_next_one(database: Databas
     assert database.tables() == ["one", "two"]
 
 
-def test_an_edited_migration_is_told_and_not_applied_again(database: Database, tmp_path: Path) -> None:
+def test_an_edited_migration_is_reported_and_not_applied_again(database: Database, tmp_path: Path) -> None:
     folder = write_migrations(tmp_path, a=BASE)
     database.migrate(folder)
     write_migrations(tmp_path, a=BASE + " CREATE TABLE more (id int);")
@@ -287,7 +289,7 @@ def test_no_piece_of_a_raw_password_reaches_the_result(database: Database, tmp_p
         assert not [piece for piece in ("hunt", "secret") if piece in shown]
 
 
-def test_a_schema_made_without_prisma_gets_a_baseline_and_goes_on_from_there(
+def test_a_schema_made_without_prisma_gets_a_baseline_and_continues_from_there(
     database: Database, shop: dict[str, Any]
 ) -> None:
     database.migrate(**shop, ref="v1.0.0")
@@ -416,7 +418,9 @@ def test_a_statement_that_takes_longer_than_it_may_fails_its_migration(database:
 
 
 @pytest.mark.own_process
-def test_a_killed_run_does_not_go_on_and_the_next_one_says_what_to_look_for(database: Database, tmp_path: Path) -> None:
+def test_a_killed_run_does_not_continue_and_the_next_one_says_what_to_look_for(
+    database: Database, tmp_path: Path
+) -> None:
     folder = write_migrations(tmp_path, a=SLOW)
     script = (
         "import json, sys; sys.path[:] = json.loads(sys.argv[1])\n"

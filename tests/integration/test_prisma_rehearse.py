@@ -58,7 +58,7 @@ def rehearse(production: Database, scratch: Database, tmp_path: Path) -> Rehears
     return call
 
 
-def test_each_migration_is_told_with_its_time_its_locks_and_its_rows(
+def test_each_migration_is_reported_with_its_time_its_locks_and_its_rows(
     production: Database, scratch: Database, tmp_path: Path, rehearse: Rehearse
 ) -> None:
     write_migrations(
@@ -121,7 +121,7 @@ def test_a_file_that_is_not_one_transaction_is_watched_while_it_runs(tmp_path: P
     ]
 
 
-def test_rows_that_a_block_of_code_writes_are_told_too(tmp_path: Path, rehearse: Rehearse) -> None:
+def test_rows_that_a_block_of_code_writes_are_reported_too(tmp_path: Path, rehearse: Rehearse) -> None:
     write_migrations(tmp_path, b="WITH gone AS (DELETE FROM item WHERE id = 1 RETURNING id) SELECT 1;")
     (told,) = rehearse()["rehearsed"]
     assert [(table["name"], table["deleted"]) for table in told["tables"]] == [("public.item", 1)]
@@ -148,7 +148,7 @@ def test_a_second_rehearsal_asks_for_a_new_copy_and_nothing_pending_is_no_change
     assert rehearse()["changed"]
     refused = rehearse()
     assert refused["error"]["code"] == "scratch_differs"
-    assert "has b, as after a rehearsal. Restore it anew" in refused["msg"]
+    assert "has b, as after a rehearsal. Restore it again" in refused["msg"]
     scratch.sql("DELETE FROM _prisma_migrations")
     assert "lacks a" in rehearse()["msg"]
 

@@ -191,7 +191,7 @@ def shop(sandbox: Sandbox, repository: Path, monkeypatch: pytest.MonkeyPatch) ->
     sandbox.drop_storefront(NAME)
 
 
-def test_a_release_is_foretold_deployed_and_taken_back(shop: Shop):
+def test_a_release_is_predicted_deployed_and_rolled_back(shop: Shop):
     foretold = shop.deploy("v1.0.0", check=True)
     assert foretold["changed"], foretold
     assert (foretold["deployment"]["id"], foretold["previous"]) == (None, None)
@@ -233,7 +233,7 @@ def test_a_worker_is_deployed_like_a_web_unit_and_has_no_url(shop: Shop):
     assert shop.run(railway_info, service="worker")["live"]["release"] == "v1.0.0"
 
 
-def test_info_tells_what_serves_and_what_can_be_gone_back_to(shop: Shop):
+def test_info_reports_what_serves_and_what_can_be_gone_back_to(shop: Shop):
     assert shop.run(railway_info)["live"] is None
     shop.release("v1.0.0")
     shop.set_variable("COLOUR", "green")
@@ -435,7 +435,7 @@ def test_a_pinned_rollback_whose_answer_is_lost_makes_one_deployment(shop: Shop)
     assert len(shop.deployments()) == 3
 
 
-def test_a_pinned_rollback_that_was_killed_is_gone_on_with(shop: Shop):
+def test_a_pinned_rollback_that_was_killed_is_continued(shop: Shop):
     old = move_the_database(shop)
     shop.sandbox.cloud("POST", "/delays", {"railway": 0.7})
     try:
@@ -460,7 +460,7 @@ def test_a_pinned_rollback_that_was_killed_is_gone_on_with(shop: Shop):
     assert shop.starts() == [f"started v1.0.0 with {NEW}", f"started v1.1.0 with {NEW}", f"started v1.0.0 with {OLD}"]
 
 
-def test_a_release_that_crashes_tells_the_end_of_its_log_and_the_old_one_serves_on(shop: Shop):
+def test_a_release_that_crashes_reports_the_end_of_its_log_and_the_old_one_serves_on(shop: Shop):
     old = shop.release("v1.0.0")
     failed = shop.deploy("v9.0.0")
     assert (failed["error"]["kind"], failed["error"]["state"]) == ("deployment_failed", "crashed")

@@ -118,7 +118,7 @@ def shop(sandbox: Sandbox, repository: Path, monkeypatch: pytest.MonkeyPatch) ->
     sandbox.drop_storefront(NAME)
 
 
-def test_a_release_is_foretold_deployed_and_taken_back(shop: Shop):
+def test_a_release_is_predicted_deployed_and_rolled_back(shop: Shop):
     foretold = shop.deploy("v1.0.0", check=True)
     assert foretold["changed"], foretold
     assert (foretold["deployment"]["id"], foretold["deployment"]["release"], foretold["previous"]) == (
@@ -185,7 +185,7 @@ def test_variables_are_compared_changed_and_removed_one_by_one(shop: Shop):
     assert shop.writes() == ["upsert_env", "delete_env"]
 
 
-def test_info_tells_what_serves_and_what_can_be_gone_back_to(shop: Shop):
+def test_info_reports_what_serves_and_what_can_be_gone_back_to(shop: Shop):
     assert shop.look()["live"] is None
     shop.release("v1.0.0")
     shop.release("v1.1.0")
@@ -206,7 +206,7 @@ def test_a_worker_is_deployed_like_a_web_unit_and_has_no_url(shop: Shop):
     assert shop.look(service=f"{NAME}-worker")["live"]["release"] == "v1.0.0"
 
 
-def test_a_release_that_crashes_tells_the_end_of_its_log_and_the_old_one_serves_on(shop: Shop):
+def test_a_release_that_crashes_reports_the_end_of_its_log_and_the_old_one_serves_on(shop: Shop):
     old = shop.release("v1.0.0")
     failed = shop.deploy("v9.0.0")
     assert (failed["error"]["kind"], failed["error"]["state"]) == ("deployment_failed", "update_failed")

@@ -43,7 +43,7 @@ def verb(name: str, **options: Any) -> dict[str, Any]:
     }
 
 
-def test_a_release_goes_out_and_is_taken_back_with_the_pinned_variable_of_today(
+def test_a_release_goes_out_and_is_rolled_back_with_the_pinned_variable_of_today(
     sandbox: Sandbox, shop: dict[str, Any], tmp_path: Path
 ):
     service = shop["render"]["services"]["api"]

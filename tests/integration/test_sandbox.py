@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A sandbox is brought up, hurt in every way, looked at and taken down."""
+"""A sandbox is brought up, damaged in every way, inspected and taken down."""
 
 from __future__ import annotations
 

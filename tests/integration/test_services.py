@@ -188,7 +188,7 @@ def test_a_page_of_other_deployments_does_not_hide_the_one_that_is_meant(desk: D
         ),
     ],
 )
-def test_what_github_refuses_is_told_with_its_remedy(
+def test_what_github_refuses_is_reported_with_its_remedy(
     desk: Desk, params: dict[str, Any], fault: dict[str, Any] | None, said: str
 ) -> None:
     if fault:
@@ -203,7 +203,7 @@ def test_what_github_refuses_is_told_with_its_remedy(
 # Slack
 
 
-def test_a_deploy_is_told_in_one_thread(desk: Desk) -> None:
+def test_a_deploy_is_reported_in_one_thread(desk: Desk) -> None:
     assert desk.slack(check=True)["message"] == {
         "channel": desk.state["slack"]["channel"],
         "ts": None,
@@ -239,7 +239,7 @@ def test_a_message_in_a_thread_can_be_changed_too(desk: Desk) -> None:
     assert desk.slack(text="step 1 done", ts=answer)["changed"]
 
 
-def test_a_message_that_can_not_be_read_at_once_is_changed_all_the_same(desk: Desk) -> None:
+def test_a_message_that_can_not_be_read_at_once_is_changed_anyway(desk: Desk) -> None:
     desk.fault("slack", "replies", "stale_read")
     assert desk.slack(ts=desk.slack()["message"]["ts"], text="Live")["changed"]
 
@@ -273,7 +273,7 @@ def test_a_webhook_posts_and_its_address_is_never_shown(desk: Desk) -> None:
         ({"thread_ts": "1767225600.1"}, "which identifies no message"),
     ],
 )
-def test_what_slack_refuses_is_told_with_its_remedy(desk: Desk, params: dict[str, Any], said: str) -> None:
+def test_what_slack_refuses_is_reported_with_its_remedy(desk: Desk, params: dict[str, Any], said: str) -> None:
     result = desk.slack(**params)
     assert result["failed"]
     assert said in result["msg"]
@@ -285,7 +285,7 @@ def test_what_slack_refuses_is_told_with_its_remedy(desk: Desk, params: dict[str
 SHA, OLDER = "a" * 40, "b" * 40
 
 
-def test_sentry_is_told_of_a_release_and_its_deploy_once(desk: Desk) -> None:
+def test_a_release_and_its_deploy_are_registered_at_sentry_once(desk: Desk) -> None:
     told: dict[str, Any] = {
         "commits": [{"id": SHA, "author_email": "ada@shop.example"}, {"id": OLDER}],
         "released_at": "2026-01-05T09:00:00Z",
@@ -325,7 +325,7 @@ def test_what_sentry_lacks_of_a_release_is_added(desk: Desk) -> None:
     assert not desk.sentry(**more, deploy={"environment": "staging"})["changed"]
 
 
-def test_a_lost_answer_tells_sentry_of_no_second_deploy(desk: Desk) -> None:
+def test_a_lost_answer_registers_no_second_deploy_at_sentry(desk: Desk) -> None:
     desk.fault("sentry", "create_release", "lost_answer")  # the next try is answered with 208
     desk.fault("sentry", "create_deploy", "lost_answer")
     assert not desk.sentry(deploy={"environment": "production", "name": "record-1"})["failed"]
@@ -346,7 +346,7 @@ def test_a_lost_answer_tells_sentry_of_no_second_deploy(desk: Desk) -> None:
         ({"released_at": "yesterday"}, "which is not a valid time"),
     ],
 )
-def test_what_sentry_refuses_is_told_with_its_remedy(desk: Desk, params: dict[str, Any], said: str) -> None:
+def test_what_sentry_refuses_is_reported_with_its_remedy(desk: Desk, params: dict[str, Any], said: str) -> None:
     result = desk.sentry(**params)
     assert result["failed"]
     assert said in result["msg"]
@@ -355,7 +355,7 @@ def test_what_sentry_refuses_is_told_with_its_remedy(desk: Desk, params: dict[st
 # Cloudflare
 
 
-def test_the_edge_tells_how_much_its_cache_answers(desk: Desk) -> None:
+def test_the_edge_reports_how_much_its_cache_answers(desk: Desk) -> None:
     for _unused in range(3):
         requests.get(desk.state["backend_url"], timeout=10)  # nothing runs there: never cached
     result = desk.edge(hosts=[desk.state["backend_url"].removeprefix("http://")])

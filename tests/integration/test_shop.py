@@ -203,7 +203,7 @@ def confirmations(shop: Shop, order: int) -> list[tuple[Any, ...]]:
     return shop.sql('SELECT "recipient", "status" FROM "EmailMessage" WHERE "orderId" = %s', order)
 
 
-def test_health_tells_the_release_and_its_services(api: httpx.Client) -> None:
+def test_health_reports_the_release_and_its_services(api: httpx.Client) -> None:
     answer = api.get("/health")
     assert answer.status_code == 200
     body = answer.json()
@@ -352,7 +352,7 @@ def test_the_checks_of_the_edge_find_the_api_as_it_should_be(shop: Shop, backend
         assert run_module(edge_check, {**edge, "allowed_origins": ["https://another.example"]})["failed"]
 
 
-def test_in_maintenance_the_api_says_when_to_come_back_and_health_tells_the_truth(
+def test_in_maintenance_the_api_says_when_to_come_back_and_health_reports_the_truth(
     shop: Shop, backend: Path, log: Path
 ) -> None:
     with shop.api(backend, log, MAINTENANCE_MODE="true") as api:
@@ -387,7 +387,7 @@ def test_a_missing_variable_is_named_before_anything_starts(
     assert "REDIS_URL is not set: give the address" in (tmp_path / "log").read_text()
 
 
-def test_the_worker_tells_that_it_lives(shop: Shop, worker: subprocess.Popen[bytes]) -> None:
+def test_the_worker_reports_that_it_lives(shop: Shop, worker: subprocess.Popen[bytes]) -> None:
     sign = json.loads(shop.redis.get("worker:heartbeat") or "{}")
     assert (sign["release"], sign["pid"]) == ("v1.1.1", worker.pid)
     assert 0 < shop.redis.ttl("worker:heartbeat") <= 15
@@ -401,7 +401,7 @@ def test_the_worker_answers_on_a_port_that_it_was_given(shop: Shop, backend: Pat
         assert client.get("/health").json()["release"] == "v1.1.1"
 
 
-def test_the_worker_goes_on_when_redis_drops_it(
+def test_the_worker_continues_when_redis_drops_it(
     shop: Shop, api: httpx.Client, customer: dict[str, str], worker: subprocess.Popen[bytes]
 ) -> None:
     database = str(shop.redis.connection_pool.connection_kwargs["db"])
@@ -520,7 +520,7 @@ def test_earlier_releases_do_not_run_on_the_schema_of_version_2(
             assert api.get("/api/products").status_code == 500
 
 
-def test_every_page_of_the_frontend_tells_its_release(built: Callable[..., Path]) -> None:
+def test_every_page_of_the_frontend_reports_its_release(built: Callable[..., Path]) -> None:
     site = built(
         "v1.1.1",
         "frontend",
@@ -536,7 +536,7 @@ def test_every_page_of_the_frontend_tells_its_release(built: Callable[..., Path]
     assert any("https://api.shop.example" in script.read_text() for script in site.glob("_next/static/**/*.js"))
 
 
-def test_the_broken_frontend_tells_another_release(built: Callable[..., Path]) -> None:
+def test_the_broken_frontend_reports_another_release(built: Callable[..., Path]) -> None:
     site = built("v1.3.0-broken-frontend", "frontend", NEXT_PUBLIC_API_URL="https://api.shop.example")
     assert json.loads((site / "release.json").read_text()) == {"release": "v1.2.9"}
     assert '<meta name="release" content="v1.2.9"/>' in (site / "index.html").read_text()

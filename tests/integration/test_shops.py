@@ -45,7 +45,7 @@ def up(*options: str) -> subprocess.CompletedProcess[str]:
 
 
 def play(playbook: str, *options: str) -> str:
-    """Run a playbook as the page tells, and return its output."""
+    """Run a playbook as the page describes, and return its output."""
     done = run("ansible-playbook", f"playbooks/{playbook}.yml", "-i", "inventories/development", *options)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

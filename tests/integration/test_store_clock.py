@@ -58,7 +58,7 @@ def test_an_emergency_takes_the_lease_by_the_stores_clock_and_warns(behind):
 
 
 @pytest.mark.parametrize("date", [lambda: None, lambda: "soon", lambda: ""])
-def test_a_store_that_does_not_tell_the_time_is_named_and_used(behind, date):
+def test_a_store_that_does_not_report_the_time_is_named_and_used(behind, date):
     taken = behind(deploy_lease, date, state="held")
     assert taken["failed"] is False
     assert "gives no time" in taken["remarks"][0]

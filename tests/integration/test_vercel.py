@@ -90,7 +90,7 @@ class Shop:
         return promoted["deployment"]
 
     def served(self) -> str | None:
-        """The release that the production domain tells; None where it serves nothing."""
+        """The release that the production domain reports; None where it serves nothing."""
         return release_at(self.state["frontend_origin_url"])
 
     def asked(self, *operations: str) -> list[dict[str, Any]]:
@@ -126,7 +126,7 @@ def shop(sandbox: Sandbox, repository: Path) -> Iterator[Shop]:
     sandbox.drop_storefront(NAME)
 
 
-def test_a_release_is_foretold_staged_verified_promoted_and_taken_back(shop: Shop):
+def test_a_release_is_predicted_staged_verified_promoted_and_rolled_back(shop: Shop):
     foretold = shop.stage("v1.0.0", check=True)
     assert foretold["changed"]
     assert (foretold["deployment"]["id"], foretold["upload"]["files"]) == (None, 4)
@@ -231,7 +231,7 @@ def test_what_was_built_elsewhere_is_served_as_it_is(shop: Shop, tmp_path: Path)
     assert release_at(staged["deployment"]["url"]) == "v5.0.0"
 
 
-def test_where_a_push_serves_production_staging_is_refused_and_a_push_that_did_is_told(shop: Shop):
+def test_where_a_push_serves_production_staging_is_refused_and_a_push_that_did_is_reported(shop: Shop):
     shop.sandbox.cloud("POST", f"/storefronts/{NAME}/git", {"repository": str(shop.repository)})
     assert shop.stage("v1.0.0")["error"]["code"] == "push_serves_production"
     assert shop.writes() == []
@@ -268,7 +268,7 @@ def test_variables_are_set_for_some_environments_and_reach_the_next_build(shop: 
     ) == (["NEXT_PUBLIC_COLOUR"], False)
 
 
-def test_info_tells_what_is_live_and_what_can_be_gone_back_to(shop: Shop):
+def test_info_reports_what_is_live_and_what_can_be_gone_back_to(shop: Shop):
     assert shop.run(vercel_info)["live"] is None
     shop.release("v1.0.0")
     shop.release("v1.1.0")
@@ -284,7 +284,7 @@ def test_info_tells_what_is_live_and_what_can_be_gone_back_to(shop: Shop):
     assert not told["changed"]
 
 
-def test_a_build_that_fails_tells_the_end_of_its_log_and_leaves_production_alone(shop: Shop):
+def test_a_build_that_fails_reports_the_end_of_its_log_and_leaves_production_alone(shop: Shop):
     shop.release("v1.0.0")
     failed = shop.stage("v9.0.0")
     assert failed["error"]["kind"] == "deployment_failed"
@@ -341,7 +341,7 @@ def test_a_promotion_that_fails_names_the_domains_and_the_old_one_gets_all_of_th
     shop.fault("promote", kind)
     failed = shop.deploy("promoted", deployment=staged["deployment"]["id"])
     assert failed["error"]["kind"] == "deployment_failed"
-    assert f"Serving {staged['deployment']['id']} ended as failed for " in failed["msg"]
+    assert f"Serving {staged['deployment']['id']} failed for " in failed["msg"]
     back = shop.deploy("rolled_back", deployment=old["id"])
     assert not back["failed"], back
     assert shop.served() == "v1.0.0"

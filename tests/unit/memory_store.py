@@ -17,7 +17,7 @@ class MemoryStore:
     """``ignored`` are the conditions that it does not honour, ``down`` answers nothing, ``lost_answers`` is how many
     writes are done and reported as refused.
 
-    ``tells`` is its time, None where it does not tell; ``reads`` are the keys that were asked for.
+    ``now`` is its clock, None where it reports none; ``reads`` are the keys that were asked for.
     ``before_lease`` is called once, before the next write of the lease: somebody else who is quicker.
     """
 
@@ -28,7 +28,7 @@ class MemoryStore:
         self.lost_answers = 0
         self.before_lease: Callable[[], Any] | None = None
         self.writes = 0
-        self.tells: float | None = None
+        self.now: float | None = None
         self.reads: list[str] = []
 
     def describe(self) -> str:
@@ -58,7 +58,7 @@ class MemoryStore:
         self.objects.pop(key, None)
 
     def time(self) -> float | None:
-        return self.tells
+        return self.now
 
     def close(self) -> None:
         pass

@@ -1,14 +1,17 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Messages, documentation and task names are plain English: none of them has a phrase of tests/phrases.txt."""
+"""What a person reads is plain English: no message, page, comment or test name has a phrase of tests/phrases.txt."""
 
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
@@ -22,40 +25,78 @@ PHRASES = [
     )
 ]
 
-# The paths that are checked: folders with everything below them, and files.
-CLEAN = (
-    "plugins/module_utils/platforms",
-    "plugins/module_utils/site",
-    "plugins/module_utils/source",
-    "plugins/module_utils/store",
-    "playbooks/tasks",
-    *(f"playbooks/{name}.yml" for name in ("backup", "backups", "database", "deploy", "migrate", "preflight", "prove", "restore", "rollback")),  # noqa: E501
-    *(f"plugins/module_utils/release/{name}.py" for name in (
-        "backup_listing", "database_outcome", "database_outlook", "database_policy", "evidence", "lease", "lease_document",  # noqa: E501
-        "ledger", "ledger_history", "ledger_keys", "migrations", "notices", "outcome", "phases", "platforms", "restores",  # noqa: E501
-        "results", "rollout", "settling", "store_clock", "target", "units",
-    )),
-    *(f"docs/{name}.md" for name in ("architecture", "coverage", "deploy", "failure", "faults")),
-    "CONTRIBUTING.md",
-    "README.md",
-    "SECURITY.md",
+# Everything that a person reads, less what others wrote or what has the phrases as its data.
+ROOMS = (
+    "plugins", "roles", "playbooks", "inventories", "docs", "sandbox", "molecule", "tests", "changelogs/fragments",
+    "meta", ".github", "CONTRIBUTING.md", "README.md", "SECURITY.md", "Makefile", "conftest.py", "setup.sh",
 )  # fmt: skip
-SUFFIXES = {".md", ".py", ".yml"}
+LEFT_OUT = (
+    "docs/build",
+    "tests/contract/documents",  # the vendors' own words
+    "tests/unit/test_language.py",
+    "sandbox/shop",  # a project of its own
+)
+SUFFIXES = {".md", ".py", ".yml", ".sh", ".js", ".mjs", ".ts", ".tsx", ".html", ".j2", ""}
+# Words that no name in the code has.
+NAMES = re.compile(r"(?:^|_)(told|said|shall|beat|looks?|anew|whoever)(?:_|$)")
+NAMED = {"look_up", "look_for", "looked_up", "lookup"}
 
 
 def files() -> list[str]:
-    found = [ROOT / path for path in CLEAN]
-    below = [file for path in found if path.is_dir() for file in path.rglob("*") if file.suffix in SUFFIXES]
-    return sorted(file.relative_to(ROOT).as_posix() for file in [*below, *(path for path in found if path.is_file())])
+    found = [ROOT / path for path in ROOMS]
+    listed = [file for path in found for file in ([path] if path.is_file() else sorted(path.rglob("*")))]
+    return [
+        path
+        for file in listed
+        if file.is_file()
+        and file.suffix in SUFFIXES
+        and "__pycache__" not in file.parts
+        and "node_modules" not in file.parts
+        for path in [file.relative_to(ROOT).as_posix()]
+        if not path.startswith(LEFT_OUT)
+    ]
 
 
 def texts(path: str) -> Iterator[tuple[int, str]]:
     """Yield what a person reads in a file, with its line: the strings of Python, and the lines of everything else."""
     content = (ROOT / path).read_text()
     if path.endswith(".py"):
-        yield from strings(ast.parse(content))
+        tree = ast.parse(content)
+        yield from strings(tree)
+        yield from comments(content)
+        yield from ((node.lineno, node.name.replace("_", " ")) for node in ast.walk(tree) if is_test(node))
     else:
         yield 1, content
+
+
+def is_test(node: ast.AST) -> TypeGuard[ast.FunctionDef]:
+    return isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+
+
+def comments(source: str) -> Iterator[tuple[int, str]]:
+    """Yield the comments of a Python file: lines of comments below each other are one text."""
+    last, text = 0, ""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            row, alone = token.start[0], token.line.lstrip().startswith("#")
+            if not (alone and row == last + 1):
+                yield last, text
+                text = ""
+            text += " " + token.string.lstrip("# ")
+            last = row if alone else 0
+    yield last, text
+
+
+def names(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield the names that a file gives to functions, classes, arguments and variables."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield node.lineno, name
+            case ast.arg(arg=name):
+                yield node.lineno, name
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield node.lineno, name
 
 
 def strings(node: ast.AST) -> Iterator[tuple[int, str]]:
@@ -81,13 +122,21 @@ def rejected(text: str) -> list[str]:
     return [f"…{line[max(0, hit.start() - 40) : hit.end() + 40]}… → {instead}" for hit, instead in hits]
 
 
-def test_each_path_exists():
-    assert [path for path in CLEAN if not (ROOT / path).exists()] == []
+def test_each_room_exists():
+    assert [path for path in (*ROOMS, *LEFT_OUT[1:]) if not (ROOT / path).exists()] == []
 
 
 @pytest.mark.parametrize("path", files())
 def test_a_file_has_no_rejected_phrase(path):
     assert [f"{path}:{line}: {hit}" for line, text in texts(path) for hit in rejected(text)] == []
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in files() if path.startswith(("plugins/", "sandbox/")) and path.endswith(".py")]
+)
+def test_names_are_words_of_the_field(path):
+    found = [(line, name) for line, name in names(ast.parse((ROOT / path).read_text())) if NAMES.search(name)]
+    assert [f"{path}:{line}: {name}" for line, name in found if name.strip("_") not in NAMED] == []
 
 
 @pytest.mark.parametrize(
@@ -105,3 +154,9 @@ def test_a_phrase_is_found_in_docstrings_and_f_strings(source):
 
 def test_code_is_not_read_as_a_text():
     assert not any(rejected(text) for _line, text in strings(ast.parse("told = shall(anew)  # in vain")))
+
+
+def test_comments_are_read_across_lines_and_names_where_they_are_given():
+    source = "# it goes\n# on\nx = 1\n\ndef told(said):\n    self._look = 1\n"
+    assert [text.strip() for _line, text in comments(source) if rejected(text)] == ["it goes on"]
+    assert [name for _line, name in names(ast.parse(source)) if NAMES.search(name)] == ["told", "said", "_look"]

@@ -61,7 +61,7 @@ def done(module: Any, **options: Any) -> dict[str, Any]:
     return result
 
 
-def test_the_ledger_tells_what_is_live_and_what_a_rollback_goes_back_to(name: str, store: dict[str, Any]) -> None:
+def test_the_ledger_reports_what_is_live_and_what_a_rollback_goes_back_to(name: str, store: dict[str, Any]) -> None:
     known = [record for record in RECORDS if name != "first" or record[0] != "restore"]  # a restore had no record yet
     ledger = done(release_info, **store)
     assert [(record["kind"], record["release"], record["outcome"]) for record in ledger["records"]] == known
@@ -141,7 +141,7 @@ def test_the_backups_are_listed_with_their_release_and_what_was_proven(name: str
     assert listed["unreadable"] == {}
 
 
-def test_the_sandbox_goes_on_with_its_state() -> None:
+def test_the_sandbox_continues_with_its_state() -> None:
     saved = json.loads((SAMPLES / "sandbox.json").read_text())["storefronts"]["shop"]
     dumped = Storefront.load(saved).dump()
     for service, kept in saved["services"].items():

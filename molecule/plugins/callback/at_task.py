@@ -1,8 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Does what a scenario asks for just before a task begins: switches a fault on, runs a statement, or kills this very
-play.
+"""Does what a scenario asks for just before a task begins: switches a fault on, runs a statement, or kills this play.
 
 AT_TASK names a JSON file with a list of {task, fault | sql | signal | gone}: ``task`` is how the task's name ends, each
 entry is used once. What was done is appended to that file's ``.done``; the play's process id is in its ``.pid``, and

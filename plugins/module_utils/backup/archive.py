@@ -95,7 +95,8 @@ def fetch(
 ) -> Iterator[Archive]:
     """Give a backup as an archive, to be loaded ``frozen`` as archive_layout.py has it.
 
-    Raises ConfigError without the right identity, RunbookError unless it is what its manifest tells of, and whole.
+    Raises ConfigError without the right identity, RunbookError if the backup is incomplete or does not match its
+    manifest.
     """
     with open_backup(store, name, identity, prefix=prefix, heartbeat=paced(heartbeat)) as opened:
         if opened.format == "directory":
@@ -178,10 +179,10 @@ def _room() -> Iterator[None]:
 
 
 def keep_proof(store: Store, proof: Mapping[str, Any], prefix: str, now: datetime) -> None:
-    """Keep a proof among the backup's objects: as the one that is read first, and permanently under its time.
+    """Save a proof beside the backup: as the one that is read first, and permanently under its time.
 
-    The latter makes it one, so it comes last: whoever is killed in between has proven nothing, and the next run writes
-    both.
+    The second copy is the proof, so it is written last. A run that is killed in between has proven nothing, and the
+    next run writes both.
     """
     write_proof(store, proof["backup"], {**proof, "duration": proof["recovery_seconds"]}, prefix)
     stamp = f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03}Z"  # two proofs may be of one second

@@ -5,7 +5,7 @@
 
 Into a pipe pg_dump cannot go back to record where a table's data begins, so each connection of pg_restore steps through
 all data before its table; and without compression each row is a piece of its own, to be read, sent and received one by
-one. Here rows are joined, and the table of contents is told where tables begin. It stays the same archive otherwise,
+one. Here rows are joined, and the table of contents records where tables begin. It stays the same archive otherwise,
 and one of a shape that is not known here stays as it is. Its shape is in PostgreSQL's sources, src/bin/pg_dump:
 pg_backup_archiver.c (ReadHead, ReadToc) and pg_backup_custom.c.
 

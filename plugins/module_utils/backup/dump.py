@@ -55,7 +55,7 @@ class Progress:
             self.raw += raw
             self.stored += stored
 
-    def told(self, seconds: float) -> str:
+    def described(self, seconds: float) -> str:
         rate = self.raw / max(seconds, 0.001)
         return (
             f"{self.raw / 1e6:.0f} MB dumped, {self.stored / 1e6:.0f} MB stored in {seconds:.0f} s, {rate / 1e6:.1f}"
@@ -86,7 +86,7 @@ class Target:
 
         ``counted`` says that the progress has its raw bytes already.
 
-        It is completed only once ``pieces`` ended well, and taken back otherwise. Raises what ``pieces``, ``heartbeat``
+        It is completed only once ``pieces`` ended well, and discarded otherwise. Raises what ``pieces``, ``heartbeat``
         and the store raise.
         """
         file = source + self.suffix()
@@ -132,9 +132,9 @@ def dump_stream(
     """
     with _pg_dump(database, tool, ["--format=custom", *scope], stdout=subprocess.PIPE, pipesize=CHUNK) as (
         process,
-        said,
+        stderr,
     ):
-        return [target.put(DUMP, _printed(process, said, database, target.heartbeat), target.heartbeat, expected)]
+        return [target.put(DUMP, _printed(process, stderr, database, target.heartbeat), target.heartbeat, expected)]
 
 
 def dump_folder(
@@ -145,7 +145,7 @@ def dump_folder(
     """
     folder = scratch / "dump"
     options = ["--format=directory", f"--jobs={jobs}", f"--file={folder}", *scope]
-    with _pg_dump(database, tool, options, stdout=subprocess.DEVNULL) as (process, said):
+    with _pg_dump(database, tool, options, stdout=subprocess.DEVNULL) as (process, stderr):
         while True:
             target.heartbeat()
             try:
@@ -153,7 +153,7 @@ def dump_folder(
                 break
             except subprocess.TimeoutExpired:
                 target.progress.dumped(_size(folder))
-        _expect_success(process, said, database)
+        _expect_success(process, stderr, database)
     target.progress.dumped(_size(folder))
     return _put_files(sorted(folder.iterdir(), key=lambda path: path.stat().st_size, reverse=True), target, jobs)
 
@@ -204,23 +204,25 @@ def _pg_dump(
     database: Database, tool: Tool, options: Sequence[str], **pipes: Any
 ) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
     """Run pg_dump, which does not outlive the block; what it says is in the file."""
-    with libpq_access(database) as access, tempfile.TemporaryFile() as said:
+    with libpq_access(database) as access, tempfile.TemporaryFile() as stderr:
         process = spawn(
             [tool.path, *options, "--compress=0", "--no-password"],
             **access,
             stdin=subprocess.DEVNULL,
-            stderr=said,
+            stderr=stderr,
             **pipes,
         )
         try:
-            yield process, said
+            yield process, stderr
         finally:
             kill(process)
             if process.stdout:
                 process.stdout.close()
 
 
-def _printed(process: subprocess.Popen[bytes], said: IO[bytes], database: Database, heartbeat: Beat) -> Iterator[bytes]:
+def _printed(
+    process: subprocess.Popen[bytes], stderr: IO[bytes], database: Database, heartbeat: Beat
+) -> Iterator[bytes]:
     """Yield what pg_dump prints, call ``heartbeat`` also while it is silent, and raise CommandFailed at the
     end unless its exit code is 0.
     """
@@ -234,13 +236,13 @@ def _printed(process: subprocess.Popen[bytes], said: IO[bytes], database: Databa
                 break
             yield piece
     process.wait()
-    _expect_success(process, said, database)
+    _expect_success(process, stderr, database)
 
 
-def _expect_success(process: subprocess.Popen[bytes], said: IO[bytes], database: Database) -> None:
+def _expect_success(process: subprocess.Popen[bytes], stderr: IO[bytes], database: Database) -> None:
     if process.returncode != 0:
-        said.seek(0)
-        words = redact(said.read()[-2000:].decode(errors="replace").strip(), [database.password])
+        stderr.seek(0)
+        words = redact(stderr.read()[-2000:].decode(errors="replace").strip(), [database.password])
         raise CommandFailed(
             f"pg_dump of {database.describe()} ended with exit code {process.returncode}, so there is no backup:"
             f" {words}",

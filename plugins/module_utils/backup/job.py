@@ -68,10 +68,10 @@ class Job:
 
     def heartbeat(self) -> None:
         now = self._waiter.clock()
-        report(f"Backup of {self.database.name}: {self.progress.told(now - self._began)}")
+        report(f"Backup of {self.database.name}: {self.progress.described(now - self._began)}")
         if now - self._noted >= NOTE_INTERVAL:
             self._noted = now
-            self._note(f"Backup of {self.database.name}: {self.progress.told(now - self._began)}")
+            self._note(f"Backup of {self.database.name}: {self.progress.described(now - self._began)}")
         self._waiter.check("the backup")
         if now - self._began > self._waiter.timeout:
             raise WaitTimeout(
@@ -145,8 +145,8 @@ class Job:
         return Plan(before={"backup": name}, after={"backup": name}, result={"backup": manifest})
 
     def _inspect(self) -> tuple[Any, Server, dict[str, Tool]]:
-        """Inspect the server and, meanwhile, the programs on this machine. Return a connection too, which
-        the backup goes on with.
+        """Inspect the server and, meanwhile, the programs on this machine. Return a connection too, which the backup
+        continues to use.
         """
         with ThreadPoolExecutor(len(PROGRAMS)) as pool:
             asked = {name: pool.submit(installed, name, self.params["postgres_bin"]) for name in PROGRAMS}

@@ -5,7 +5,7 @@
 
 A backup NAME is its objects below ``NAME/`` and its manifest ``NAME.json``, which is written last and removed first:
 what has no manifest is no backup, whenever its writer or its remover was killed. A proof, ``NAME/proof.json``, is
-written later by whoever restored it.
+written later, by the run that restored it.
 """
 
 from __future__ import annotations

@@ -56,11 +56,11 @@ def not_carried(connection: Any) -> dict[str, list[str]]:
 
 def warning(left_out: Mapping[str, list[str]]) -> str | None:
     """Say what a backup leaves out; None where it is nothing."""
-    told = [
+    kinds = [
         f"{kind.replace('_', ' ')} ({', '.join(names[:SHOWN])}{', …' if len(names) > SHOWN else ''})"
         for kind, names in left_out.items()
     ]
-    return f"The backup does not carry {'; '.join(told)}." if told else None
+    return f"The backup does not carry {'; '.join(kinds)}." if kinds else None
 
 
 def refuse_undumpable(connection: Any, database: Database) -> None:

@@ -88,7 +88,7 @@ def depended_on(store: Store) -> dict[str, str]:
     """Return the backups of the releases that are live or may be gone back to, and of all that was tried since, with
     the reason for each.
 
-    Raises ConfigError when a record of the ledger cannot be read: nobody knows then what it depends on.
+    Raises ConfigError if a record of the ledger cannot be read: it may depend on a backup.
     """
     records = ledger_history.read(store, RECORDS, every=True, warn=_refuse).records
     verified = [index for index, record in enumerate(records) if ledger.verified(record)]

@@ -143,7 +143,7 @@ class Counting:
     """The rows of a snapshot, counted in a thread of its own while pg_dump reads them; ``stop`` cancels it."""
 
     def __init__(self, seen: Snapshot, heartbeat: Callable[[], None]) -> None:
-        self._seen, self._beat = seen, heartbeat
+        self._seen, self._heartbeat = seen, heartbeat
         self._pool = ThreadPoolExecutor(1)
         self._found: Future[tuple[dict[str, Any], dict[str, Any]]] | None = None
 
@@ -153,7 +153,7 @@ class Counting:
 
         Raises what ``heartbeat`` raises, and what stopped the count.
         """
-        self._beat()
+        self._heartbeat()
         if not self._found:
             self._seen.connection.heartbeat = nothing  # this thread alone beats
             self._found = self._pool.submit(self._count)
@@ -170,7 +170,7 @@ class Counting:
         if not self._found:
             raise AssertionError("the rows are counted before they are read")
         while wait([self._found], BEAT_INTERVAL).not_done:
-            self._beat()
+            self._heartbeat()
         return self._found.result()
 
     def stop(self) -> None:

@@ -34,13 +34,13 @@ def decode(backup: OpenBackup, tool: Tool, scratch: Path) -> None:
 
 
 def _read(backup: OpenBackup, tool: Tool, archive: Sequence[str]) -> None:
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as stderr:
         process = spawn(
             [tool.path, NOWHERE, *archive],
             env=own_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            stderr=said,
+            stderr=stderr,
         )
         pipe = cast(IO[bytes], process.stdin)
         try:
@@ -54,8 +54,8 @@ def _read(backup: OpenBackup, tool: Tool, archive: Sequence[str]) -> None:
             kill(process)
             with suppress(BrokenPipeError):
                 pipe.close()
-        said.seek(0)
-        words = said.read()[-1000:].decode(errors="replace").strip()
+        stderr.seek(0)
+        words = stderr.read()[-1000:].decode(errors="replace").strip()
     if process.returncode != 0:
         raise RunbookError(
             f"The backup {backup.name} is damaged: pg_restore {tool.version} cannot read it: {words}", code="damaged"

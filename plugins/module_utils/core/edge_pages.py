@@ -143,8 +143,8 @@ def _cloudflare_code(page: Page) -> int | None:
         found = re.search(r"Error (?:<[^>]+>)?\s*(1\d{3})", page.text) or re.search(r"\| (\d{3}):", page.title)
     if found:
         return int(found[1])
-    if '"cloudflare_error"' in page.text and (told := re.search(r'"error_code"\s*:\s*(\d{3,4})', page.text)):
-        return int(told[1])
+    if '"cloudflare_error"' in page.text and (found_code := re.search(r'"error_code"\s*:\s*(\d{3,4})', page.text)):
+        return int(found_code[1])
     only_there = 520 <= page.status <= 527 or page.status == 530
     return page.status if only_there and not page.text.lstrip().startswith(("{", "[")) else None
 
@@ -188,9 +188,9 @@ def _vercel(page: Page) -> EdgeAnswer | None:
     if (
         not code
         and page.header("server") == "vercel"
-        and (told := re.search(r"\bCode:(?:\s|`|<[^>]*>)*([A-Z]+_[A-Z_]+)", page.text))
+        and (found_code := re.search(r"\bCode:(?:\s|`|<[^>]*>)*([A-Z]+_[A-Z_]+)", page.text))
     ):
-        code = told[1]
+        code = found_code[1]
     if not code:
         return None
     for beginnings, kind, what in VERCEL_KINDS:

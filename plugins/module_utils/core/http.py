@@ -86,7 +86,7 @@ class ApiClient:
 
     ``before_write(seconds)`` is called before each attempt of a write and returns how many seconds that may take, at
     most ``seconds``; it raises where nothing may be written. ``tick`` is called every few seconds while an answer or a
-    retry is waited for. ``is_busy`` tells a refusal for a rate limit that comes with a good status.
+    retry is waited for. ``is_busy`` recognizes a refusal for a rate limit that comes with a good status.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class ApiClient:
         """Send a request, with its retries, and return the 2xx response. Raises ApiError, Unreachable or ConfigError,
         and what ``before_write`` raises.
 
-        ``content`` is ``params``, ``json``, ``headers``, and ``data``: bytes, or a function that opens the body anew
+        ``content`` is ``params``, ``json``, ``headers``, and ``data``: bytes, or a function that opens the body again
         for each try. ``writes`` is False for a POST that only asks. ``timeout`` gives this call more time, such as an
         upload. ``most`` is how many bytes the answer may have.
         """
@@ -245,8 +245,8 @@ class ApiClient:
     def lines(
         self, path: str, *, params: Mapping[str, Any] | None = None, seconds: float = 5, limit: int = 1000
     ) -> list[str]:
-        """Return the lines that a GET streams, the last ``limit`` of those that come within ``seconds``; a
-        stream need not end by itself.
+        """Return the lines that a GET streams, the last ``limit`` of those that come within ``seconds``; a stream may
+        never end.
         """
         give_up, found = self._clock() + seconds, deque[str](maxlen=limit)
         try:

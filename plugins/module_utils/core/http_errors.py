@@ -48,7 +48,7 @@ def refused(
     user gave the address.
     """
     code, message = words(parse_error, response)
-    said = redact(message or response.text[:300].strip() or response.reason or "nothing", secrets)
+    text = redact(message or response.text[:300].strip() or response.reason or "nothing", secrets)
     pause = wanted_pause(response, body_of(response))
     foreign = not (code or message) and 300 <= response.status_code < 500 and not is_limited(response)
     advice = (
@@ -62,18 +62,18 @@ def refused(
         what = "Its rate limit clears" if is_limited(response) else "It asks to be tried again"
         advice = f" {what} at {say_when(pause)}: run it again then."
     status = response.status_code
-    by_itself = edge_answer(status, response.headers, response.text)
-    if by_itself:
-        said, advice = (
-            by_itself.what,
-            f" {EDGES.get(by_itself.kind, by_itself.advice)}{advice if pause is not None else ''}",
+    from_edge = edge_answer(status, response.headers, response.text)
+    if from_edge:
+        text, advice = (
+            from_edge.what,
+            f" {EDGES.get(from_edge.kind, from_edge.advice)}{advice if pause is not None else ''}",
         )
     error = ApiError(
         f"{vendor} answered {redact(operation, secrets)} with {status}{f' {code}' if code else ''}:"
-        f" {said}{stop(said)}{advice}",
+        f" {text}{stop(text)}{advice}",
         code=(
-            f"edge_{by_itself.kind}"
-            if by_itself
+            f"edge_{from_edge.kind}"
+            if from_edge
             else code or ("rate_limited" if is_limited(response) else NOT_ITS_API if foreign else None)
         ),
         status=status,
@@ -115,10 +115,10 @@ def words(parse_error: Parser, response: requests.Response) -> tuple[str | None,
     vendor's has none.
     """
     try:
-        told = parse_error(response)
+        parsed = parse_error(response)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None, None
-    code, message = (str(word) if isinstance(word, str | int) and word != "" else None for word in told)
+    code, message = (str(word) if isinstance(word, str | int) and word != "" else None for word in parsed)
     return code, message
 
 
@@ -143,9 +143,9 @@ def malformed(vendor: str, operation: str, status: int | None, what: str) -> Api
 
 def unreachable(vendor: str, address: str, method: str, error: Exception, seconds: float) -> Unreachable:
     """Return the error of a request that got no answer; ``address`` shows no secret."""
-    said = f"No answer from {vendor} at {address} to {method}"
+    text = f"No answer from {vendor} at {address} to {method}"
     if found := trouble(error, address):
-        return Unreachable(f"{said}: {found.reason}. {found.advice}", code=found.code, retryable=found.retry)
+        return Unreachable(f"{text}: {found.reason}. {found.advice}", code=found.code, retryable=found.retry)
     reason = "the connection failed"
     if isinstance(error, requests.Timeout):
         reason = (
@@ -153,7 +153,7 @@ def unreachable(vendor: str, address: str, method: str, error: Exception, second
             f" within {seconds:.3g} s"
         )
     return Unreachable(
-        f"{said}: {reason}. Check the network and api_url, and the vendor's status page.",
+        f"{text}: {reason}. Check the network and api_url, and the vendor's status page.",
         code="timeout" if isinstance(error, requests.Timeout) else "connection",
         retryable=True,
     )
@@ -167,5 +167,5 @@ def never_left(error: Exception) -> bool:
     return isinstance(reason, NewConnectionError)
 
 
-def stop(said: str) -> str:
-    return "" if said.endswith((".", "!", "?")) else "."
+def stop(text: str) -> str:
+    return "" if text.endswith((".", "!", "?")) else "."

@@ -188,7 +188,7 @@ def _end(module: AnsibleModule, began: float, result: dict[str, Any]) -> None:
     module.exit_json(elapsed=round(time.monotonic() - began, 3), **result)
 
 
-def _fail(module: AnsibleModule, error: Exception, began: float, mask: Callable[[str], str], **told: Any) -> None:
+def _fail(module: AnsibleModule, error: Exception, began: float, mask: Callable[[str], str], **results: Any) -> None:
     """Fail the task. Of an unforeseen error only its type and place are reported: its text may contain anything."""
     result: dict[str, Any] = {}
     if isinstance(error, Unfinished):
@@ -198,11 +198,11 @@ def _fail(module: AnsibleModule, error: Exception, began: float, mask: Callable[
         elapsed = round(time.monotonic() - began, 3)
         details = {name: mask(value) if isinstance(value, str) else value for name, value in known.details.items()}
         module.fail_json(
-            **{**told, **result, **known.result, "msg": mask(str(known)), "error": details, "elapsed": elapsed}
+            **{**results, **result, **known.result, "msg": mask(str(known)), "error": details, "elapsed": elapsed}
         )
     except Exception as unprintable:
         known = internal(unprintable)
-        module.fail_json(msg=str(known), error=known.details, **told)
+        module.fail_json(msg=str(known), error=known.details, **results)
 
 
 def _note(module: AnsibleModule, held: Guard | None, text: str) -> None:

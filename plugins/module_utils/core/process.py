@@ -91,9 +91,9 @@ def run(
         list(argv), process.returncode, out.decode(errors="replace"), err.decode(errors="replace")
     )
     if check and done.returncode != 0:
-        said = redact((done.stderr.strip() or done.stdout.strip())[-2000:], secrets)
+        output = redact((done.stderr.strip() or done.stdout.strip())[-2000:], secrets)
         raise CommandFailed(
-            f"{Path(argv[0]).name} ended with exit code {done.returncode}: {said}", code=str(done.returncode)
+            f"{Path(argv[0]).name} ended with exit code {done.returncode}: {output}", code=str(done.returncode)
         )
     return done
 

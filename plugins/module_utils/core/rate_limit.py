@@ -52,16 +52,16 @@ def wanted_pause(response: Response, body: Any = None, now: Callable[[], float] 
     asked = _number(headers.get("retry-after")) if date is None else date - present
     if asked is not None and asked <= LONGEST:
         return asked if asked > 0 else None  # at once
-    told: list[float | None] = []
+    hints: list[float | None] = []
     left = _remaining(headers)
     # every answer says when the limit is renewed, used up or not
     if left == 0 or (left is None and is_limited(response)):
-        told += [_since(headers.get(name), present) for name in RESET]
-        told += [_since(found[1], present) for found in [FIELD.search(headers.get("ratelimit", ""))] if found]
-        told += [_since(value, present) for value in _of_body(body)]
+        hints += [_since(headers.get(name), present) for name in RESET]
+        hints += [_since(found[1], present) for found in [FIELD.search(headers.get("ratelimit", ""))] if found]
+        hints += [_since(value, present) for value in _of_body(body)]
     if response.status_code == HTTPStatus.FORBIDDEN and is_limited(response):
-        told.append(A_MINUTE)
-    return next((seconds for seconds in told if seconds is not None and 0 < seconds <= LONGEST), None)
+        hints.append(A_MINUTE)
+    return next((seconds for seconds in hints if seconds is not None and 0 < seconds <= LONGEST), None)
 
 
 def say_when(seconds: float, now: Callable[[], float] = time.time) -> str:
@@ -91,8 +91,8 @@ def _of_body(body: Any) -> list[Any]:
 
 def _remaining(headers: Mapping[str, str]) -> float | None:
     """Return how many requests are left; None where that is unknown."""
-    told = next((number for name in REMAINING if (number := _number(headers.get(name))) is not None), None)
-    return 0 if told is None and USED_UP.search(headers.get("ratelimit", "")) else told
+    hints = next((number for name in REMAINING if (number := _number(headers.get(name))) is not None), None)
+    return 0 if hints is None and USED_UP.search(headers.get("ratelimit", "")) else hints
 
 
 def _since(value: Any, present: float) -> float | None:

@@ -19,7 +19,7 @@ with suppress(ImportError):  # core.http reports it to run()
     from urllib3.util.ssl_match_hostname import CertificateError
 
 from .deadline import IN_HANDSHAKE, IN_PROXY_HANDSHAKE, IN_TUNNEL, phase_of
-from .tls_look import names_of, peer_certificate, speaks_http
+from .tls_inspect import names_of, peer_certificate, speaks_http
 
 EXPIRED, NOT_YET_VALID, REVOKED, WRONG_NAMES = 10, 9, 23, (62, 64)  # OpenSSL's X509_V_ERR_*
 UNKNOWN_AUTHORITY = {2: "", 7: "", 18: " (it is self-signed)", 19: " (self-signed)", 20: "", 21: "", 24: "", 27: ""}

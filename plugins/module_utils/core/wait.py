@@ -81,7 +81,7 @@ class Waiter:
         classify: Callable[[Answer], tuple[Outcome | None, str]],
         *,
         what: str,
-        look_at: str = "",
+        check_next: str = "",
         explain: Callable[[Answer], str] | None = None,
         advice: Mapping[str, str] = MappingProxyType({}),
         describe: Callable[[Answer], str] | None = None,
@@ -109,7 +109,7 @@ class Waiter:
                 tail = explain(answer) if explain else ""
                 remedy = f"{_NEXT[bool(tail)]}{advice[word]}" if word in advice else ""
                 raise DeploymentFailed(
-                    f"{what} ended as {word}.{f' The end of its log: {tail}' if tail else ''}{remedy}",
+                    f"{what} {_failed(word)}.{f' The end of its log: {tail}' if tail else ''}{remedy}",
                     state=word,
                     log=tail or None,
                 )
@@ -125,7 +125,7 @@ class Waiter:
                 text = describe(answer) if describe else f"{what} is {word}"
                 progress.report(f"{text} ({_so_far(waited, self.timeout if limit is None else limit)})")
             if waited >= self.timeout:
-                remedies = [f"Look at {look_at}." if look_at else "", advice.get(word, "")]
+                remedies = [f"Check {check_next}." if check_next else "", advice.get(word, "")]
                 raise WaitTimeout(
                     " ".join(
                         [f"{what} was still {word} after {self.timeout:g} s (wait_timeout).", *filter(None, remedies)]
@@ -134,6 +134,11 @@ class Waiter:
                 )
             pause = self.interval(waited) if callable(self.interval) else self.interval
             self.sleep(min(pause, max(0.0, self.timeout - waited)))
+
+
+def _failed(word: str) -> str:
+    """Return the verb, with the vendor's own word where that says more."""
+    return "failed" if word.lower() in ("failed", "error") else f'failed with the status "{word}"'
 
 
 def _so_far(waited: float, limit: float) -> str:

@@ -99,10 +99,10 @@ def state_of(connection: Any, names: Iterable[str]) -> State:
 
 def changed(before: Mapping[str, Mapping[str, str]], now: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
     """Return the parts of each name that came, went or are others than before."""
-    told = {}
+    by_name = {}
     for name, parts in before.items():
         there = now.get(name, {})
         others = [part for part in {**parts, **there} if parts.get(part) != there.get(part)]
         if others:
-            told[name] = others
-    return told
+            by_name[name] = others
+    return by_name

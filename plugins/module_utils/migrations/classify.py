@@ -67,7 +67,7 @@ class Classification:
         return ["expand" if self.backward_compatible else "contract", *sorted(kinds)]
 
 
-def told(reasons: Iterable[Reason], file: str) -> list[dict[str, Any]]:
+def as_findings(reasons: Iterable[Reason], file: str) -> list[dict[str, Any]]:
     """The findings as they are returned; ``file`` names the migration.sql they are in."""
     return [
         {"class": each.kind, "file": file, "line": each.line, "statement": each.statement, "reason": each.reason}
@@ -77,7 +77,7 @@ def told(reasons: Iterable[Reason], file: str) -> list[dict[str, Any]]:
 
 def classify(scripts: Iterable[str], earlier: Iterable[str] = ()) -> list[Classification]:
     """Judge migration files in the order in which they are applied. ``earlier`` are those that the live
-    release knows: they tell what is there.
+    release knows: they describe what exists.
     """
     if PGLAST_ERROR:
         return [
@@ -85,8 +85,8 @@ def classify(scripts: Iterable[str], earlier: Iterable[str] = ()) -> list[Classi
             for _unused in scripts
         ]
     schema = described(earlier)
-    told: dict[tuple[str, ...], tuple[int, Reason]] = {}
-    return [_classify(schema, told, script) for script in scripts]
+    reported: dict[tuple[str, ...], tuple[int, Reason]] = {}
+    return [_classify(schema, reported, script) for script in scripts]
 
 
 def described(earlier: Iterable[str]) -> Schema:
@@ -109,12 +109,12 @@ def described(earlier: Iterable[str]) -> Schema:
 class File:
     """Judges the statements of a file one after the other."""
 
-    def __init__(self, schema: Schema, told: dict[tuple[str, ...], tuple[int, Reason]], atomic: bool) -> None:
-        self.schema, self.told, self.atomic = schema, told, atomic
+    def __init__(self, schema: Schema, reported: dict[tuple[str, ...], tuple[int, Reason]], atomic: bool) -> None:
+        self.schema, self.reported, self.atomic = schema, reported, atomic
         self.reasons: list[tuple[int, Reason]] = []
         # tables that an earlier line locked, and keeps locked while this one runs
         self.held: dict[str, tuple[str, int | None]] = {}
-        self.open = dict(told)  # what old code does not survive as it is now
+        self.open = dict(reported)  # what old code does not survive as it is now
 
     def judge(self, place: int, line: int | None, statement: Any) -> None:
         command = command_of(statement)
@@ -145,7 +145,7 @@ class File:
             if table not in self.held or stronger(kind, self.held[table][0]) != self.held[table][0]:
                 self.held[table] = kind, line
         follow(self.schema, statement)
-        self._look(place, line, command)
+        self._classify_command(place, line, command)
         if isinstance(statement, ast.TransactionStmt) and statement.kind.name in ENDS:
             self.end()
 
@@ -153,7 +153,7 @@ class File:
         waits = {table: kind for table, (kind, _line) in self.held.items()}
         return waits | {table: stronger(kind, waits.get(table)) for table, kind in taken.items()}
 
-    def _look(self, place: int, line: int | None, command: str) -> None:
+    def _classify_command(self, place: int, line: int | None, command: str) -> None:
         now = standing(self.schema)
         self.open = {
             about: self.open.get(about) or (place, Reason(line, text, "contract", command))
@@ -162,14 +162,14 @@ class File:
 
     def end(self) -> None:
         """A transaction ends: its locks are given up, and old code sees what it left."""
-        self.reasons += [found for about, found in self.open.items() if about not in self.told]
-        self.told.clear()
-        self.told.update(self.open)
+        self.reasons += [found for about, found in self.open.items() if about not in self.reported]
+        self.reported.clear()
+        self.reported.update(self.open)
         self.held.clear()
         end_transaction(self.schema)
 
 
-def _classify(schema: Schema, told: dict[tuple[str, ...], tuple[int, Reason]], script: str) -> Classification:
+def _classify(schema: Schema, reported: dict[tuple[str, ...], tuple[int, Reason]], script: str) -> Classification:
     try:
         statements = parse_sql(script)
     except ParseError as error:
@@ -179,7 +179,7 @@ def _classify(schema: Schema, told: dict[tuple[str, ...], tuple[int, Reason]], s
             (Reason(_line(script, place), f"PostgreSQL's parser cannot read it: {error.args[0]}"),), None
         )
     atomic = shape([statement.stmt for statement in statements]).atomic
-    file = File(schema, told, atomic)
+    file = File(schema, reported, atomic)
     for place, statement in enumerate(statements):
         for step in steps_of(statement.stmt):
             file.judge(place, _line(script, statement.stmt_location), step)

@@ -24,8 +24,8 @@ from .types import change_of
 
 @dataclass(frozen=True)
 class Danger:
-    """Why old code may break. ``kind``: ``destructive`` when data is gone afterwards, ``unknown`` when
-    nobody can tell, else ``contract``.
+    """Why old code may break. ``kind``: ``destructive`` when data is gone afterwards, ``unknown`` if that is unknown,
+    else ``contract``.
     """
 
     text: str

@@ -34,7 +34,7 @@ def explain(row: Row, migration: Migration | None, fate: Fate | None = None) -> 
     same = migration is not None and migration.fits(row.checksum)
     shape = shape_of(migration.sql) if migration and same else None
     verdict = fate.verdict if fate else "undone" if shape and shape.atomic and row.logs else "unknown"
-    told = {"name": row.name, "started_at": row.started_at.isoformat(), "logs": row.logs}
+    recorded = {"name": row.name, "started_at": row.started_at.isoformat(), "logs": row.logs}
     how = _how(row, shape, same)
     if verdict == "undone":
         undone = "undid it, so nothing of it is applied" if shape and shape.atomic and row.logs else ""
@@ -48,10 +48,10 @@ def explain(row: Row, migration: Migration | None, fate: Fate | None = None) -> 
             if waited_in_vain(row.logs)
             else "Correct it, then"
         )
-        return {**told, "resolve": "rolled-back", "explanation": f"{state} {advice} {rolled_back}."}
+        return {**recorded, "resolve": "rolled-back", "explanation": f"{state} {advice} {rolled_back}."}
     if verdict == "applied":
         return {
-            **told,
+            **recorded,
             "resolve": "applied",
             "explanation": f"{how}All of it is applied: {_listed(fate)}. Mark it: {applied}.",
         }
@@ -63,21 +63,21 @@ def explain(row: Row, migration: Migration | None, fate: Fate | None = None) -> 
         state = how
     if shape and shape.atomic:
         return {
-            **told,
+            **recorded,
             "resolve": None,
             "explanation": f"{state}Check what it makes. All of it there: {applied}. Not there: {rolled_back}.",
         }
     if shape:
         way = f"Undo the part that is there, then {rolled_back}; or complete it by hand, then {applied}."
         return {
-            **told,
+            **recorded,
             "resolve": None,
             "explanation": (
                 f"{state}Compare the schema with it; a CREATE INDEX CONCURRENTLY leaves an invalid index. {way}"
             ),
         }
     way = f"All of it there: {applied}. Nothing there, or undone by hand: {rolled_back}."
-    return {**told, "resolve": None, "explanation": f"{state}Compare the schema with it. {way}"}
+    return {**recorded, "resolve": None, "explanation": f"{state}Compare the schema with it. {way}"}
 
 
 def _how(row: Row, shape: Any, same: bool) -> str:

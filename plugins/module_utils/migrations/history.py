@@ -27,7 +27,7 @@ class State:
     applied, but not in the folder.
 
     ``rows`` is the table as it is, those that were rolled back too, in the order in which they were begun. ``fates``
-    says of each failed migration, by name, what became of it.
+    says of each failed migration, by name, its state.
     """
 
     known: bool

@@ -50,19 +50,19 @@ def lock_holders(connection: Any, script: str) -> str:
         rows = query(connection, HOLDERS, [names, names, names]) if names else []
     if not rows:
         return ""
-    told = [_told(row) for row in rows[:SHOWN]]
+    sessions = [_session(row) for row in rows[:SHOWN]]
     more = f", and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
     return (
-        f" The lock is held by {'; '.join(told)}{more}. Wait for that to end, or end it with SELECT"
+        f" The lock is held by {'; '.join(sessions)}{more}. Wait for that to end, or end it with SELECT"
         f" pg_terminate_backend({rows[0][0]})."
     )
 
 
-def _told(row: Sequence[Any]) -> str:
+def _session(row: Sequence[Any]) -> str:
     pid, user, application, state, seconds, relation, mode, statement = row
     age = "" if seconds is None else f", its transaction began {seconds} s ago"
-    said = without_values(statement or "")[:200] or "unknown statement"
+    shown_statement = without_values(statement or "")[:200] or "unknown statement"
     return (
         f"pid {pid} ({application or 'no application_name'}, user {user}, {state or 'state unknown'}{age}), {mode} on"
-        f" {relation}: {said}"
+        f" {relation}: {shown_statement}"
     )

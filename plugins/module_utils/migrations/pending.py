@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .classify import Classification, classify, told
+from .classify import Classification, as_findings, classify
 from .migration import Migration
 
 SQL = 200  # characters of a line that is quoted
@@ -32,7 +32,7 @@ def described(pending: Sequence[Migration], verdicts: Sequence[Classification], 
             "classes": verdict.classes,
             "reasons": [
                 _with_sql(reason, migration.sql)
-                for reason in told(verdict.reasons, f"{folder}/{migration.name}/migration.sql")
+                for reason in as_findings(verdict.reasons, f"{folder}/{migration.name}/migration.sql")
             ],
         }
         for migration, verdict in zip(pending, verdicts, strict=True)
@@ -51,9 +51,9 @@ def as_text(pending: Sequence[dict[str, Any]], migrations: Sequence[Migration]) 
     return "".join(_as_text(each, migration.sql) for each, migration in zip(pending, migrations, strict=True))
 
 
-def _as_text(told_of: dict[str, Any], script: str) -> str:
-    lines = [f"{told_of['name']} ({', '.join(told_of['classes'])})"]
-    for each in told_of["reasons"]:
+def _as_text(entry: dict[str, Any], script: str) -> str:
+    lines = [f"{entry['name']} ({', '.join(entry['classes'])})"]
+    for each in entry["reasons"]:
         place = "" if each["line"] is None else f"line {each['line']}: "
         lines.append(f"-- {place}{each['reason']} ({each['class']})")
     return "\n".join([*lines, script.rstrip(), ""])

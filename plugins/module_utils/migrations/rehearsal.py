@@ -22,7 +22,7 @@ from .sql import relations_in
 from .transactions import Shape
 
 COUNT_TIMEOUT = 60  # seconds for counting one table
-SAMPLES = 0.02  # seconds between two looks at the locks of a file that is not one transaction
+SAMPLES = 0.02  # seconds between two samples of the locks of a file that is not one transaction
 RELATIONS = """
 SELECT pg_class.oid, format('%I.%I', nspname, relname),
        CASE relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'table' WHEN 'i' THEN 'index' WHEN 'I' THEN 'index' WHEN 'S' THEN 'sequence' ELSE 'view' END
@@ -107,13 +107,13 @@ class Rehearsal(Builtin):
         self, before: Mapping[int, tuple[str, int | None]], after: Mapping[int, tuple[str, int | None]]
     ) -> Iterator[dict[str, Any]]:
         for oid in [*before, *(oid for oid in after if oid not in before)]:
-            told = {
+            counted = {
                 "name": (after.get(oid) or before[oid])[0],
                 "rows_before": before.get(oid, ("", None))[1],
                 "rows_after": after.get(oid, ("", None))[1],
             }
             written = self._written.get(oid, (0, 0, 0)) if self._counts else (None, None, None)
-            yield {**told, **dict(zip(("inserted", "updated", "deleted"), written, strict=True))}
+            yield {**counted, **dict(zip(("inserted", "updated", "deleted"), written, strict=True))}
 
     def _send(self, script: str) -> None:
         began = self.waiter.clock()
@@ -160,16 +160,16 @@ class Rehearsal(Builtin):
 
     def _counted(self, names: Sequence[str]) -> dict[int, tuple[str, int | None]]:
         """Each table's name and rows by its oid; None where counting took too long."""
-        told: dict[int, tuple[str, int | None]] = {}
+        counted: dict[int, tuple[str, int | None]] = {}
         query(self.connection, "SELECT set_config('statement_timeout', %s, false)", [f"{COUNT_TIMEOUT}s"])
         for name in names:
             for oid, shown in query(self.connection, TABLE, [name]):
-                told[oid] = (shown, None)
+                counted[oid] = (shown, None)
                 with suppress(RunbookError):
                     ((rows,),) = query(self.connection, f"SELECT count(*) FROM {shown}")  # noqa: S608 PostgreSQL quoted it
-                    told[oid] = (shown, rows)
+                    counted[oid] = (shown, rows)
         query(self.connection, "RESET ALL")
-        return told
+        return counted
 
 
 def refuse_another_state(production: State, scratch: State) -> None:
@@ -184,7 +184,6 @@ def refuse_another_state(production: State, scratch: State) -> None:
         difference = [f"lacks {', '.join(lacks)}"] if lacks else []
         difference += [f"has {', '.join(more)}, as after a rehearsal"] if more else []
         raise ConfigError(
-            f"The scratch database is no copy of production as it is now: it {' and '.join(difference)}. Restore it"
-            " anew.",
+            f"The scratch database differs from production: it {' and '.join(difference)}. Restore it again.",
             code="scratch_differs",
         )

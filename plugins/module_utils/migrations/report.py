@@ -27,13 +27,13 @@ def history(state: State, migrations: Sequence[Migration]) -> list[dict[str, Any
     look first, and an ``explanation``.
     """
     files = {migration.name: migration for migration in migrations}
-    # what stands is told, not an earlier try
+    # the current row counts, not an earlier try
     rows = {row.name: row for row in sorted(state.rows, key=lambda row: row.rolled_back_at is None)}
     strangers = [name for name, row in rows.items() if name not in files and row.rolled_back_at is None]
-    return [_told(name, files.get(name), rows.get(name), state) for name in [*files, *strangers]]
+    return [_described(name, files.get(name), rows.get(name), state) for name in [*files, *strangers]]
 
 
-def _told(name: str, file: Migration | None, row: Row | None, state: State) -> dict[str, Any]:
+def _described(name: str, file: Migration | None, row: Row | None, state: State) -> dict[str, Any]:
     if row is None:
         return {"name": name, "state": "pending"}
     times = {

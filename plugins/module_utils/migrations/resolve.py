@@ -62,7 +62,7 @@ def marks_for(
     """What it takes to reach ``state``: resolved_applied, resolved_rolled_back or baselined. Raises ConfigError where
     that contradicts what is known.
 
-    A ``reason`` forces it where nobody can tell, or where a part of a migration is applied.
+    A ``reason`` forces it if the state of a migration is unknown, or if a part of it is applied.
     """
     now = inspect(connection, migrations)
     if state == "baselined":
@@ -75,8 +75,8 @@ def marks_for(
 def as_applied(
     connection: Any, state: State, migrations: Sequence[Migration], name: str, reason: str | None = None
 ) -> Marks:
-    """Mark a migration as applied. Raises ConfigError when it was undone, when what it makes is not there,
-    or when that cannot be told.
+    """Mark a migration as applied. Raises ConfigError if it was undone, if what it creates does not exist,
+    or if that is unknown.
     """
     migration = _file(migrations, name)
     rows, failed = _rows(state, name), [row for row in state.failed if row.name == name]
@@ -120,7 +120,7 @@ def _proven(migration: Migration, proof: Proof, reason: str | None) -> str:
 def as_rolled_back(state: State, migrations: Sequence[Migration], name: str, reason: str | None = None) -> Marks:
     """Mark a failed migration as undone, so that it is applied again.
 
-    Raises ConfigError when it is applied, was never begun, left something, or when that cannot be told.
+    Raises ConfigError if it is applied, was never started, left something behind, or if that is unknown.
     """
     rows = _rows(state, name)
     if not rows:
@@ -146,7 +146,7 @@ def _judged(state: State, failed: Sequence[Row], migration: Migration | None, ma
     one that is wrong, or not known to be right.
     """
     name = failed[0].name
-    fate, told = state.fates[name], explain(failed[0], migration, state.fates[name])
+    fate, explained = state.fates[name], explain(failed[0], migration, state.fates[name])
     if fate.verdict == ("applied" if mark == "applied" else "undone"):
         return ""
     if fate.verdict in ("partly", "unknown") and reason:
@@ -162,7 +162,7 @@ def _judged(state: State, failed: Sequence[Row], migration: Migration | None, ma
     code = "cannot_be_told" if fate.verdict == "unknown" and not differ else "contradicted"
     forced = " Or mark it with force: true and a reason." if fate.verdict == "partly" else ""
     raise ConfigError(
-        f"The migration {name} cannot be marked as {mark}: {what}. {told['explanation']}{forced}", code=code
+        f"The migration {name} cannot be marked as {mark}: {what}. {explained['explanation']}{forced}", code=code
     )
 
 

@@ -112,7 +112,7 @@ class Builtin:
             lock_retries,
         )
         self._deadline = waiter.clock() + waiter.timeout
-        connection.heartbeat = self._beat
+        connection.heartbeat = self._heartbeat
 
     def apply(self, read_state: Callable[[], State]) -> list[str]:
         """Apply what is pending and return the names. ``read_state`` reads the state once nobody else can change
@@ -135,7 +135,7 @@ class Builtin:
             raise
         return applied
 
-    def _beat(self) -> None:
+    def _heartbeat(self) -> None:
         self.waiter.check("the migrations")
         if self.waiter.clock() > self._deadline:
             raise WaitTimeout(
@@ -150,7 +150,7 @@ class Builtin:
             lambda: self._try(migration, shape, next(tries)),
             lambda done: (Outcome.READY, "applied") if done else (Outcome.PENDING, "waiting for a lock"),
             what=f"The migration {migration.name}",
-            look_at="pg_stat_activity for who holds the lock",
+            check_next="pg_stat_activity for who holds the lock",
         )
 
     def _try(self, migration: Migration, shape: Shape | None, tries_left: int) -> bool:
@@ -205,7 +205,7 @@ class Builtin:
         """
         for name, seconds in self.settings.items():
             query(self.connection, "SELECT set_config(%s, %s, false)", [name, f"{round(seconds * 1000)}ms"])
-        with suppress(RunbookError):  # PostgreSQL 14 and later, on Linux: a killed run does not go on
+        with suppress(RunbookError):  # PostgreSQL 14 and later, on Linux: a killed run does not continue
             query(self.connection, "SET client_connection_check_interval = '5s'")
         try:
             self._send(script)
@@ -239,11 +239,11 @@ class Builtin:
         """Write the logs as Prisma does and return (the place, the server's words); the row stays failed
         until somebody resolves it.
         """
-        place, said, detail = _words_of(error, migration.sql)
+        place, message, detail = _words_of(error, migration.sql)
         logs = [
             f"Migration name: {migration.name}",
             f"Database error code: {error.pgcode}",
-            f"Database error in {place}: {said}",
+            f"Database error in {place}: {message}",
             *detail,
         ]
         query(
@@ -252,14 +252,14 @@ class Builtin:
             [notes.with_note("\n\n".join(logs), note), row],
         )
         notes.forget(self.connection, [migration.name])
-        return f"({place}): {' '.join([said, *detail])}"
+        return f"({place}): {' '.join([message, *detail])}"
 
-    def _waited(self, migration: Migration, said: str, fate: Fate, holders: str) -> MigrationFailed:
+    def _waited(self, migration: Migration, message: str, fate: Fate, holders: str) -> MigrationFailed:
         left = "Nothing that it names has changed" if fate.verdict == UNDONE else "A part of it may be applied"
         return MigrationFailed(
             f"The migration {migration.name} did not get a lock within {self.settings['lock_timeout']:g} s"
-            f" (lock_timeout) {said}. {left}, so it is not tried again automatically: the next run reports the state of"
-            f" it and which state resolves it.{holders}",
+            f" (lock_timeout) {message}. {left}, so it is not tried again automatically: the next run reports its state"
+            f" and which state resolves it.{holders}",
             code="lock_timeout",
             sqlstate="55P03",
             migration=migration.name,
@@ -267,18 +267,18 @@ class Builtin:
 
     def _failed(self, row: str, migration: Migration, error: Any, note: Any) -> MigrationFailed:
         if self.connection.closed:
-            said = _words_of(error, migration.sql)[1]
+            message = _words_of(error, migration.sql)[1]
             return MigrationFailed(
-                f"The connection was lost while {migration.name} ran: {said}. It is not known whether it was applied:"
-                " run this again, and it will be told.",
+                f"The connection was lost while {migration.name} ran: {message}. It is not known whether it was"
+                " applied. Rerun the task to find out.",
                 code="connection_lost",
                 migration=migration.name,
             )
-        said = self._write_failure(row, migration, error, note)
+        message = self._write_failure(row, migration, error, note)
         advice = TRANSIENT.get(error.pgcode or "", "Correct the migration")
         return MigrationFailed(
-            f"The migration {migration.name} failed {said}. The release that is live keeps serving, on the schema as it"
-            f" is. {advice}; the next run says what to do with the failed one.",
+            f"The migration {migration.name} failed {message}. The live release keeps serving, on the schema as it is."
+            f" {advice}; the next run says what to do with the failed one.",
             code="P3018",
             sqlstate=error.pgcode,
             migration=migration.name,

@@ -142,5 +142,5 @@ def deploy(prisma: Prisma, files: Path, url: str, waiter: Waiter) -> tuple[int, 
         finally:
             kill(process)
         output.seek(0)
-        said = output.read()[-4000:].decode(errors="replace").strip()
-    return code or 0, redact(said, secrets_of_url(url))
+        printed = output.read()[-4000:].decode(errors="replace").strip()
+    return code or 0, redact(printed, secrets_of_url(url))

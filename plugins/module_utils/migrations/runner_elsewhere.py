@@ -1,9 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Has somebody else apply the migrations, the project's own Prisma or a platform, and reads from the table
-what became of it.
-"""
+"""Lets the project's own Prisma or a platform apply the migrations, and reads the result from the table."""
 
 from __future__ import annotations
 
@@ -43,7 +41,7 @@ def apply_by_cli(
 
     ``holders`` says who holds a lock that a script waited for.
     """
-    code, said = runner_cli.deploy(cli, files, url, waiter)
+    code, printed = runner_cli.deploy(cli, files, url, waiter)
     state = inspect()
     applied = [migration.name for migration in pending if migration.name in state.applied]
     if code == 0 and len(applied) == len(pending):
@@ -60,7 +58,7 @@ def apply_by_cli(
             )
         )
         error = CommandFailed(
-            f"Prisma {cli.version} ended with exit code {code} and left migrations pending.{engine} It said: {said}",
+            f"Prisma {cli.version} ended with exit code {code} and left migrations pending.{engine} It said: {printed}",
             code=str(code),
         )
     error.result["applied"] = applied
@@ -134,5 +132,5 @@ def await_applied(inspect: Callable[[], State], migrations: Sequence[Migration],
         )
 
     return waiter.wait_for(
-        read_state, judge, what="The release's migrations", look_at="the log of the platform's pre-deploy command"
+        read_state, judge, what="The release's migrations", check_next="the log of the platform's pre-deploy command"
     )

@@ -26,7 +26,7 @@ SERIAL = {
 
 
 class Type(NamedTuple):
-    """``sizes`` is what stands in parentheses, such as the 20 of varchar(20)."""
+    """``sizes`` is what is in parentheses, such as the 20 of varchar(20)."""
 
     name: str
     sizes: tuple[int, ...] = ()

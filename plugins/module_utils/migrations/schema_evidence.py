@@ -1,12 +1,13 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What became of a migration that failed, by the state that was noted before its first statement and the state now.
+"""The state of a migration that failed, from the schema that was recorded before its first statement and the schema
+now.
 
 A file is a row of transactions, each of which stays or does not, and the first that fails is the last one that ran. So
-what became of it is how many of them stayed. A change of something that only a later one touches shows that it stayed,
-and with it all before it; something that the file would leave otherwise shows that the one that does so did not stay,
-and none after it.
+its state is the number of transactions that stayed. A change of something that only a later one touches shows that it
+stayed, and with it all before it; something that the file would leave otherwise shows that the one that does so did not
+stay, and none after it.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where a release keeps commands: scripts of every package.json, targets of make and nx, files that a
-command names, and what it tells its platform to run.
+command names, and what it makes its platform run.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What of the new schema old code does not survive, told by the state that the statements leave and not by the
+"""The parts of the new schema on which old code fails, judged by the state that the statements leave and not by the
 statements.
 
-A default that is dropped and set again, a foreign key that is made anew, or an enum that another one takes the place
-of, break nothing.
+A default that is dropped and set again, a foreign key that is created again, or an enum that another one replaces,
+breaks nothing.
 """
 
 from __future__ import annotations

@@ -92,9 +92,9 @@ def long_work(schema: Schema, statement: Any) -> Iterator[tuple[str, bool]]:
         case ast.VacuumStmt() if is_on(statement.options, "full"):
             yield "rewrites tables, and nobody can read or write them until it is done", own
         case ast.RefreshMatViewStmt(concurrent=False):
-            yield f"fills {name_of(statement.relation)} anew, and {READ} until it is done", own
+            yield f"fills {name_of(statement.relation)} again, and {READ} until it is done", own
         case ast.RefreshMatViewStmt():
-            yield f"fills {name_of(statement.relation)} anew", False
+            yield f"fills {name_of(statement.relation)} again", False
 
 
 INDEX = ", and nobody can write to it until it is done; CREATE INDEX CONCURRENTLY as a file's only statement lets them"

@@ -114,7 +114,7 @@ class Traces(dict[Trace, bool]):
                 for command in statement.cmds:
                     self._alter(quoted(statement.relation), command)
             case ast.DropStmt() | ast.DoStmt() | ast.CallStmt() | ast.AlterObjectSchemaStmt():
-                self.clear()  # nobody knows what of the earlier ones it left
+                self.clear()  # it is unknown what it left of the earlier ones
             case ast.SelectStmt() if functions := functions_in(statement) - LEAVE_SCHEMA:
                 self.clear()
                 self._elsewhere = self._elsewhere or "set_config" in functions

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .classify import Classification, Reason, classify, told
+from .classify import Classification, Reason, as_findings, classify
 from .failure import explain
 from .history import State
 from .migration import Migration, Row
@@ -55,15 +55,15 @@ def unknown_to_release(
 def _judged(
     row: Row, files: Mapping[str, Migration], verdict: Classification | None, why_not: str, file: str, *, undone: bool
 ) -> dict[str, Any]:
-    told_of = {"name": row.name, "state": "failed" if row.finished_at is None else "applied"}
+    entry = {"name": row.name, "state": "failed" if row.finished_at is None else "applied"}
     if verdict is None:
         why = (
             why_not
             if row.name not in files
             else "its file was edited after it was applied, so what was applied is not known"
         )
-        return {**told_of, "backward_compatible": None, "reasons": told([Reason(None, why)], file)}
+        return {**entry, "backward_compatible": None, "reasons": as_findings([Reason(None, why)], file)}
     # nothing of it is applied
     if row.finished_at is None and (undone or explain(row, files[row.name])["resolve"] == "rolled-back"):
-        return {**told_of, "backward_compatible": True, "reasons": []}
-    return {**told_of, "backward_compatible": verdict.backward_compatible, "reasons": told(verdict.breaking, file)}
+        return {**entry, "backward_compatible": True, "reasons": []}
+    return {**entry, "backward_compatible": verdict.backward_compatible, "reasons": as_findings(verdict.breaking, file)}

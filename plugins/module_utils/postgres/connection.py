@@ -89,7 +89,7 @@ def connect(database: Database, *, heartbeat: Callable[[], None] = nothing) -> A
     known = query(connection, f"RESET DateStyle; SELECT {values}")  # psycopg2 has set that one already
     dates = connection.info.parameter_status("DateStyle") or ""
     if known[0] != (tuple(later.values()) or (None,)) or not dates.startswith("ISO"):
-        connection.close()  # by options and not by SET, which RESET ALL would take back
+        connection.close()  # by options and not by SET, which RESET ALL would undo
         connection = _connect(database, major, DateStyle=session.readable_dates(dates))
     connection.heartbeat = heartbeat
     return connection
@@ -135,7 +135,7 @@ def _wait(connection: Any) -> None:
     """Wait for the server without blocking signals, and cancel the statement when there is a reason to.
 
     The statement's end is awaited even then: psycopg2 closes a connection whose wait callback raises, and the server
-    would go on.
+    would continue.
     """
     while True:
         state = connection.poll()
@@ -181,11 +181,11 @@ def query(connection: Any, statement: Any, values: Sequence[Any] | None = None) 
     try:
         return execute(connection, statement, values)
     except psycopg2.Error as error:
-        said = error.diag.message_primary or str(error).strip() or type(error).__name__
+        message = error.diag.message_primary or str(error).strip() or type(error).__name__
         raise RunbookError(
-            f"PostgreSQL did not answer a question of this module: {said}. {advice_for(error.pgcode)}",
+            f"PostgreSQL did not answer a question of this module: {message}. {advice_for(error.pgcode)}",
             code=error.pgcode,
-            reason=said,
+            reason=message,
         ) from None
 
 
@@ -300,7 +300,7 @@ REFUSALS = (
 )
 
 
-def _refusal(database: Database, said: str) -> Exception:
+def _refusal(database: Database, message: str) -> Exception:
     where = f"PostgreSQL cannot be reached: {database.describe()}"
     if database.host.endswith(".railway.internal"):
         return Unreachable(
@@ -310,10 +310,10 @@ def _refusal(database: Database, said: str) -> Exception:
             code="private_network",
         )
     reason = redact(
-        said.strip().partition("\n")[0].partition(" failed: ")[2] or said.strip().partition("\n")[0] or "none",
+        message.strip().partition("\n")[0].partition(" failed: ")[2] or message.strip().partition("\n")[0] or "none",
         [database.password],
     )
     for words, kind, code, advice in REFUSALS:
-        if re.search(words, said):
+        if re.search(words, message):
             return kind(f"{where}. {advice.format(option=database.option)} The server's words: {reason}", code=code)
     return Unreachable(f"{where}. Check the address and the server. Its words: {reason}", code="connection")

@@ -33,7 +33,7 @@ SUBSCRIPTIONS = (
     " datname = current_database())"
 )
 PREPARED = "SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"
-# Those that this user may end. Nobody new can come, so whoever else is in it is waited for.
+# Those that this user may end. Nobody new can come, so the other sessions in it are waited for.
 END = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity a JOIN pg_roles s ON s.oid = usesysid, pg_roles me
 WHERE datname = %s AND pid <> pg_backend_pid() AND me.rolname = current_user

@@ -72,7 +72,7 @@ class Inquiry:
     """What to ask of ``connection``. ``limit`` is how many tables and statements are listed, ``exact`` counts rows,
     ``interval`` is in seconds.
 
-    ``unavailable`` maps what could not be told to the reason. ``sleep(seconds)`` waits.
+    ``unavailable`` maps what is missing to the reason. ``sleep(seconds)`` waits.
     """
 
     connection: Any
@@ -150,24 +150,26 @@ def bloat(inquiry: Inquiry) -> dict[str, Any]:
 
 def counts(inquiry: Inquiry) -> dict[str, int | None]:
     """Rows by table, as the planner estimates them (None where it never has), or counted."""
-    told: dict[str, int | None] = {}
+    rows_by_table: dict[str, int | None] = {}
     for table in inquiry.ask(ROWS):
         name = f"{table['schema']}.{table['name']}"
-        told[name] = table["rows"]
+        rows_by_table[name] = table["rows"]
         if inquiry.exact:
             try:
-                ((told[name],),) = query(
+                ((rows_by_table[name],),) = query(
                     inquiry.connection,
                     sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table["schema"], table["name"])),
                 )
             except RunbookError as error:
-                told[name], inquiry.unavailable[f"counts of {name}"] = None, inquiry.reason(error)
-    return told
+                rows_by_table[name], inquiry.unavailable[f"counts of {name}"] = None, inquiry.reason(error)
+    return rows_by_table
 
 
 def slow(inquiry: Inquiry) -> list[dict[str, Any]]:
-    told = slow_queries(inquiry.connection, interval=inquiry.interval, limit=inquiry.limit, sleep=inquiry.sleep)
-    return [{**row, "query": masked(row["query"])} for row in told]
+    rows_by_table = slow_queries(
+        inquiry.connection, interval=inquiry.interval, limit=inquiry.limit, sleep=inquiry.sleep
+    )
+    return [{**row, "query": masked(row["query"])} for row in rows_by_table]
 
 
 SUBSETS: dict[str, Question] = {

@@ -90,9 +90,9 @@ def _await(database: Database, ended: Callable[[], bool], log: Path, heartbeat: 
                 return
         except (Unreachable, ConfigError):
             if ended() or time.monotonic() > give_up:
-                said = log.read_text(errors="replace").strip()[-1000:]
+                output = log.read_text(errors="replace").strip()[-1000:]
                 raise ConfigError(
-                    f"The PostgreSQL server on this machine did not start: {said}. Set scratch_url instead.",
+                    f"The PostgreSQL server on this machine did not start: {output}. Set scratch_url instead.",
                     code="no_local_server",
                 ) from None
             time.sleep(0.1)

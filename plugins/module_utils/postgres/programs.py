@@ -51,7 +51,7 @@ def find_tool(name: str, server_major: int, folder: str | None = None) -> Tool:
     """Return the program whose version is the server's, or else the next newer one: an older one refuses. Raises
     ConfigError.
 
-    ``folder`` is the only place looked at when it is given.
+    ``folder`` is the only folder that is searched if it is given.
     """
     return choose_tool(name, installed(name, folder), server_major, folder)
 
@@ -90,12 +90,12 @@ def _tool(path: str) -> Tool | None:
     (core/process.py forks this process).
     """
     try:
-        said = subprocess.run(
+        printed = subprocess.run(
             [path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=True
         ).stdout.decode(errors="replace")
     except (OSError, subprocess.SubprocessError):  # such as a wrapper without the version it was made for
         return None
-    version = re.search(r"\d+(\.\d+)*", said)
+    version = re.search(r"\d+(\.\d+)*", printed)
     return Tool(path, version[0]) if version else None
 
 

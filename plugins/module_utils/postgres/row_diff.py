@@ -69,7 +69,7 @@ def open_side(database: Database, heartbeat: Callable[[], None]) -> Any:
 
 def hold_writes(connection: Any, timeout: float) -> None:
     """Let no other session write to any table until this connection ends. Reading continues. Raises RunbookError that
-    names whom it waited for in vain.
+    names the session it waited for without success.
 
     ``timeout`` is in seconds.
     """

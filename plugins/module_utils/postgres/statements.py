@@ -47,14 +47,14 @@ def slow_queries(
     before = _counted(connection, view) if interval else {}
     if interval:
         sleep(interval)
-    told: list[dict[str, Any]] = []
+    slow: list[dict[str, Any]] = []
     for key, (calls, total, rows, text) in _counted(connection, view).items():
         earlier = before.get(key, (0, 0.0, 0, ""))
         if calls < earlier[0]:  # the counters were reset meanwhile
             earlier = (0, 0.0, 0, "")
         if calls > earlier[0]:
             new, spent = calls - earlier[0], total - earlier[1]
-            told.append(
+            slow.append(
                 {
                     "calls": new,
                     "total_ms": round(spent, 3),
@@ -63,7 +63,7 @@ def slow_queries(
                     "query": text,
                 }
             )
-    return sorted(told, key=lambda each: (-each["total_ms"], each["query"]))[:limit]
+    return sorted(slow, key=lambda each: (-each["total_ms"], each["query"]))[:limit]
 
 
 def _view(connection: Any) -> Any:

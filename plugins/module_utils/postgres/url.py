@@ -172,7 +172,7 @@ def _mode(query: Mapping[str, str]) -> str:
 
 
 def _settings(query: Mapping[str, str], host: str) -> dict[str, str]:
-    """What libpq is told. Files that Prisma means otherwise than libpq are in ``Tls``."""
+    """The settings for libpq. Files whose meaning differs between Prisma and libpq are in ``Tls``."""
     settings = {key: query[key] for key in LIBPQ_ALONE if query.get(key)}
     if query.get("channel_binding") in CHANNEL_BINDINGS:
         settings["channel_binding"] = query["channel_binding"]

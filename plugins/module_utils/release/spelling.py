@@ -32,8 +32,8 @@ def slips(one: str, other: str) -> int:
 
 
 def nearest(name: str, known: Iterable[str], *, short: bool = False) -> str:
-    """Return the known name that ``name`` was meant to be, empty where none is near. ``short`` also looks
-    at names of up to SHORT characters.
+    """Return the known name that ``name`` was meant to be, empty where none is near. ``short`` also compares names of
+    up to SHORT characters.
     """
     plain = _plain(name)
     found = []

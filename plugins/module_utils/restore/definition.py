@@ -92,7 +92,7 @@ def _names(found: Iterable[str]) -> frozenset[str]:
 
 def sorts_fast(texts: Iterable[str]) -> bool:
     """Whether all foreign keys in SQL as pg_restore writes it are of types that sort fast. Not where it
-    fills views too, whose queries nobody knows.
+    fills views too, whose queries are not known.
     """
     fast: set[tuple[str, str]] = set()
     keys: set[tuple[str, str]] = set()

@@ -22,8 +22,8 @@ from .rows_loaded import rows_loaded
 from .scope import restorable, use_list
 from .script import PSQL, load_script
 
-# As measured: commits need not wait, since a database that was not loaded to its end is made anew, and workers of its
-# own would only share the cores.
+# As measured: commits need not wait, since a database that was not loaded to its end is created again, and its own
+# workers would only share the cores.
 SPEED = "-c synchronous_commit=off -c maintenance_work_mem=256MB -c max_parallel_maintenance_workers=0"
 # For the query that checks a foreign key. By the planner's guess it hashes all of the other table; joining two sorted
 # ones took half the time or less at millions of rows, where the key is of a type that sorts fast (a text does not, but
@@ -35,10 +35,10 @@ def find_restorer(connection: Any, manifest: Mapping[str, Any], postgres_bin: st
     """Return the pg_restore for an archive, and for the server of a connection. Raises ConfigError that says which one
     to install.
 
-    ``dumper`` is the major version of the pg_dump that wrote it, where no manifest tells.
+    ``dumper`` is the major version of the pg_dump that wrote it, if there is no manifest.
     """
     name, version = manifest["name"], server_major(connection)
-    origin, told = (
+    origin, shared = (
         int(str(manifest.get(key) or "0").split(".", maxsplit=1)[0]) for key in ("server_version", "pg_dump_version")
     )
     if origin > version:
@@ -47,7 +47,7 @@ def find_restorer(connection: Any, manifest: Mapping[str, Any], postgres_bin: st
             " newer.",
             code="older_server",
         )
-    tool = find_tool("pg_restore", max(version, told, dumper), postgres_bin)
+    tool = find_tool("pg_restore", max(version, shared, dumper), postgres_bin)
     find_psql(tool, version)
     return tool
 
@@ -69,7 +69,7 @@ def fit(connection: Any, archive: Archive, postgres_bin: str | None, heartbeat: 
     """Return the pg_restore for this server. Raises ConfigError when the server does not have what the
     archive takes for granted.
     """
-    tool, lacks = _look(connection, archive, postgres_bin, heartbeat)
+    tool, lacks = _fit(connection, archive, postgres_bin, heartbeat)
     refusal = f"The backup {archive.manifest['name']} cannot be restored here for lack of"
     if lacks.roles:
         raise ConfigError(
@@ -94,7 +94,7 @@ def fit_for_trial(
     """Return the pg_restore for this server, and why owners and grants cannot be restored there, if they
     cannot. Raises ConfigError.
     """
-    tool, lacks = _look(connection, archive, postgres_bin, heartbeat)
+    tool, lacks = _fit(connection, archive, postgres_bin, heartbeat)
     reasons = [f"the server lacks the roles {', '.join(lacks.roles)}"] if lacks.roles else []
     if lacks.memberships:
         reasons.append(f"{lacks.user} is not a member of {', '.join(lacks.memberships)}")
@@ -118,7 +118,7 @@ class Lacks:
     superusers: set[str]
 
 
-def _look(
+def _fit(
     connection: Any, archive: Archive, postgres_bin: str | None, heartbeat: Callable[[], None]
 ) -> tuple[Tool, Lacks]:
     name, contents = archive.manifest["name"], archive.contents
@@ -169,7 +169,7 @@ def load(
         psql, kept = find_psql(tool, version), restorable(connection, archive.contents)
     join = MERGE if sorts_fast(statements(archive, tool, heartbeat)) else ""
     quiet = replace(database, options=f"{database.options} {SPEED} {join}".strip())
-    told: dict[str, Any] = {"what": f"pg_restore into {database.describe()}", "secrets": [database.password]}
+    shared: dict[str, Any] = {"what": f"pg_restore into {database.describe()}", "secrets": [database.password]}
     options = ["--exit-on-error", "--no-subscriptions", *([] if ownership else ["--no-owner", "--no-privileges"])]
     target = f"--dbname={connection_string(database)}"
     with libpq_access(quiet, version) as access, use_list(kept) as chosen, rows_loaded(database, heartbeat) as tick:
@@ -181,11 +181,11 @@ def load(
                 [psql, *PSQL, *([] if jobs else ["--single-transaction"]), target],
                 tick,
                 given,
-                **told,
+                **shared,
             )
             return
         at_once = [f"--jobs={jobs_at_once(jobs)}"] if jobs else ["--single-transaction"]
-        run_program([*reading, "--no-password", *at_once, target], tick, given, **told)
+        run_program([*reading, "--no-password", *at_once, target], tick, given, **shared)
 
 
 def connection_string(database: Database) -> str:

@@ -27,11 +27,11 @@ def run_program(
     whatever ``heartbeat`` raises.
     """
     with ExitStack() as stack:
-        said = stack.enter_context(tempfile.TemporaryFile())
+        stderr = stack.enter_context(tempfile.TemporaryFile())
         process = spawn(
             argv,
             **{"env": own_environment(), "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **options},
-            stderr=said,
+            stderr=stderr,
         )
         stack.callback(kill, process)
         tick = paced(heartbeat)
@@ -43,8 +43,8 @@ def run_program(
             except subprocess.TimeoutExpired:
                 continue
         if process.returncode != 0:
-            said.seek(0)
-            words = redact(said.read()[-2000:].decode(errors="replace").strip(), secrets)
+            stderr.seek(0)
+            words = redact(stderr.read()[-2000:].decode(errors="replace").strip(), secrets)
             failure = CommandFailed(
                 f"{what} ended with exit code {process.returncode}: {words}", code=str(process.returncode)
             )

@@ -97,13 +97,13 @@ def restored(
                 "analyze": found.pop("analyze_seconds"),
                 "verify": found.pop("verify_seconds"),
             }
-            told = {
+            times = {
                 "at": now.isoformat(timespec="seconds"),
                 "unproven": unproven,
                 "recovery_seconds": round(done - began, 3),
                 "seconds": {part: round(seconds, 3) for part, seconds in parts.items()},
             }
-            yield Trial(database, leftovers, {**proof, **found, **told}, now)
+            yield Trial(database, leftovers, {**proof, **found, **times}, now)
 
 
 def keep(store: Store, trial: Trial, prefix: str, heartbeat: Callable[[], None]) -> None:

@@ -1,165 +1,98 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The copy that migrations are rehearsed on, where none was given: a backup restored for it, or the schema
-alone. Both are dropped at the end.
-"""
+"""A rehearsal of migrations on a copy of the database that was given, or that is made for it."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
-from ..backup.archive import Archive, choose
-from ..backup.manifest import Manifest, folder
-from ..backup.request import read_identity
-from ..core.errors import ConfigError
-from ..core.wait import nothing
-from ..migrations import history
-from ..postgres.connection import Database, connect, query
-from ..postgres.database_locale import locale_like
-from ..postgres.programs import Tool, find_tool, libpq_access
-from ..store.base import Permit, Store
-from ..store.open import open_store
-from . import proof as trial
-from .load import fit_for_trial, load
-from .program import run_program
-from .rights import withheld
-from .scratch_database import ScratchServer, find_scratch_server, scratch
-
-# One statement each: a session that can be interrupted has no COPY.
-HISTORY = "SELECT coalesce(json_agg(m), '[]')::text FROM _prisma_migrations m"
-WRITE_HISTORY = (
-    "INSERT INTO _prisma_migrations SELECT * FROM json_populate_recordset(NULL::_prisma_migrations, %s::json)"
-)
-
-Beat = Callable[[], None]
-Planned = tuple[AbstractContextManager[tuple[Database, dict[str, Any]]], str, dict[str, Any]]
+from ..core.errors import RunbookError, WaitTimeout
+from ..core.progress import report
+from ..migrations.history import State, read_state
+from ..migrations.migration import Migration
+from ..migrations.project import Project
+from ..migrations.rehearsal import Rehearsal, refuse_another_state
+from ..postgres.connection import Database, connect, direct
+from ..postgres.identity import refuse_same_address, refuse_same_database
+from ..store.base import Permit
+from . import rehearsal_copy
 
 
-def fresh(
-    store: Store, name: str, prefix: str, database: str, state: history.State, *, warn: Callable[[str], None] = nothing
-) -> Manifest:
-    """Return the manifest of a backup that has the migrations which production has. Raises ConfigError."""
-    manifest = choose(store, name, prefix, database, warn)
-    had = manifest.get("migrations") or {"count": 0, "last": None}
-    if (had["count"], had["last"]) != (len(state.applied), state.applied[-1] if state.applied else None):
-        raise ConfigError(
-            f"The backup {manifest['name']} has {had['count']} migrations, the last one {had['last']}, and production"
-            f" has {len(state.applied)}, the last one {state.applied[-1] if state.applied else None}: what would be"
-            " rehearsed on it is not what is pending. Make a new backup.",
-            code="scratch_differs",
+class RehearsedProject(Project):
+    """The production database and the copy that was given, if any, both without a pooler. Raises ConfigError."""
+
+    def __init__(
+        self,
+        params: Mapping[str, Any],
+        *,
+        warn: Callable[[str], None],
+        heartbeat: Callable[[], None],
+        permit: Permit | None,
+    ) -> None:
+        super().__init__(params, warn=warn, heartbeat=heartbeat)
+        self.permit = permit
+        self.given: Database | None = None
+        if params["copy"] == "given":
+            self.given = direct(params["scratch_url"], option="scratch_url", remedy="scratch_url")
+            refuse_same_address(self.database, self.given)
+        self.began = self.waiter.clock()
+
+    def heartbeat(self) -> None:
+        self.waiter.check("the rehearsal")
+        if self.waiter.clock() - self.began > self.waiter.timeout:
+            raise WaitTimeout(
+                f"The copy was not ready after {self.waiter.timeout:g} s (wait_timeout), so nothing was rehearsed."
+                " Increase wait_timeout."
+            )
+
+    def copied(self, connection: Any, state: State) -> rehearsal_copy.Planned:
+        """Return the copy, where it is or will be, and what is known of it beforehand."""
+        if self.given:
+            refuse_same_database(connection, self.connect(self.given))
+            return nullcontext((self.given, {})), self.given.describe(), {}
+        return rehearsal_copy.planned(
+            self.params,
+            self.database,
+            connection,
+            state,
+            held=self.held,
+            heartbeat=self.heartbeat,
+            warn=self.warn,
+            permit=self.permit,
         )
-    return manifest
 
 
-@contextmanager
-def of_backup(
-    store: Store, of: tuple[Manifest, ScratchServer, dict[str, Any]], schema: str, options: Mapping[str, Any]
-) -> Iterator[tuple[Database, dict[str, Any]]]:
-    """Give (database, {proof, leftovers}). The backup was restored for this, so the proof of it is kept too."""
-    with trial.restored(store, *of, **options) as tried:
-        trial.keep(store, tried, options["prefix"], options["heartbeat"])
-        yield replace(tried.database, schema=schema), {"proof": tried.proof, "leftovers": tried.leftovers}
+@dataclass(frozen=True)
+class Rehearse:
+    """The migrations of the release, the copy that they are applied to, and the state that it must have."""
 
+    migrations: list[Migration]
+    copy: AbstractContextManager[tuple[Database, dict[str, Any]]] | None
+    state: State
 
-@contextmanager
-def of_schema(
-    production: Database,
-    tool: Tool,
-    place: ScratchServer,
-    postgres_bin: str | None,
-    *,
-    heartbeat: Beat,
-    warn: Callable[[str], None],
-) -> Iterator[tuple[Database, dict[str, Any]]]:
-    """Give (database, {leftovers}): no rows but those of _prisma_migrations, and the locale of production
-    where the server has it.
-    """
-    lacks: list[str] = []
-    with tempfile.TemporaryFile() as file, libpq_access(production) as access:
-        argv = [
-            tool.path,
-            "--format=custom",
-            "--schema-only",
-            "--no-publications",
-            "--no-subscriptions",
-            "--no-password",
-        ]
-        run_program(
-            argv, heartbeat, {**access, "stdout": file}, f"pg_dump of {production.describe()}", [production.password]
-        )
-        file.seek(0)
-        told = {"name": f"schema of {production.name}", "server_version": tool.version, "pg_dump_version": tool.version}
-        archive = Archive(told, f"/dev/fd/{file.fileno()}", (file.fileno(),))
-        with closing(connect(place.server, heartbeat=heartbeat)) as connection:
-            loader, reasons = fit_for_trial(connection, archive, postgres_bin, heartbeat)
-            with closing(connect(place.tried_in(), heartbeat=heartbeat)) as inside:
-                reasons += withheld(inside, connection, archive)
-        with closing(connect(production, heartbeat=heartbeat)) as source:
-            locale = locale_like(source, production.name)
-        file.seek(0)
-        made = scratch(place, production.name, heartbeat, locale, lacks)
-        with made as (database, leftovers):  # pylint: disable=contextmanager-generator-missing-cleanup
-            for lack in lacks:
-                warn(f"The rehearsal does not show {lack}: the copy has the locale C.")
-            load(archive, loader, database, jobs=1, heartbeat=heartbeat, ownership=not reasons)
-            copy = replace(database, schema=production.schema)
-            with (
-                closing(connect(production, heartbeat=heartbeat)) as source,
-                closing(connect(copy, heartbeat=heartbeat)) as target,
-            ):
-                if query(source, "SELECT to_regclass('_prisma_migrations')") != [(None,)]:
-                    query(target, WRITE_HISTORY, query(source, HISTORY)[0])
-            yield copy, {"leftovers": leftovers}
+    def do(self, project: RehearsedProject, planned: Mapping[str, Any]) -> dict[str, Any]:
+        """Rehearse; return what was seen. An error has what was ``planned`` and seen so far in its result."""
+        if self.copy is None:
+            raise AssertionError("a rehearsal has pending migrations, and so a copy")
+        details: dict[str, Any] = {}
+        try:
+            report("The rehearsal waits for its copy of the database")
+            with self.copy as (database, details):
+                report(f"The rehearsal applies {len(planned['pending'])} migrations to {database.name}")
+                seen = self._apply(project, database)
+        except RunbookError as error:
+            error.result = {**planned, **details, **error.result}
+            raise
+        return {**details, **seen}
 
-
-def planned(
-    params: Mapping[str, Any],
-    production: Database,
-    connection: Any,
-    state: history.State,
-    *,
-    held: ExitStack,
-    heartbeat: Beat,
-    warn: Callable[[str], None],
-    permit: Permit | None,
-) -> Planned:
-    """Return (what makes the copy that the options of prisma_rehearse ask for, where that will be, what is
-    known of its proof). Raises ConfigError.
-    """
-    tools, prefix = params["postgres_bin"], folder(params["prefix"])
-    if params["copy"] == "schema":
-        ((version,),) = query(connection, "SELECT split_part(current_setting('server_version'), ' ', 1)")
-        place = find_scratch_server(params, production, size=0, version=version, held=held, heartbeat=heartbeat)
-        dump = find_tool("pg_dump", int(version.split(".")[0]), tools)
-        return of_schema(production, dump, place, tools, heartbeat=heartbeat, warn=warn), place.server.describe(), {}
-    trial.refuse_jobs(params["jobs"])
-    if not params["store"]:
-        raise ConfigError("copy is backup, and store is not set. Say where the backups are.")
-    store = held.enter_context(closing(open_store(params, permit)))
-    manifest = fresh(store, params["backup"], prefix, production.name, state, warn=warn)
-    place = find_scratch_server(
-        params,
-        production,
-        size=manifest.get("database_size"),
-        version=manifest.get("server_version"),
-        held=held,
-        heartbeat=heartbeat,
-    )
-    proof = trial.announced(manifest, place)
-    options = {
-        "prefix": prefix,
-        "identity": read_identity(params),
-        "jobs": params["jobs"],
-        "postgres_bin": tools,
-        "heartbeat": heartbeat,
-    }
-    return (
-        of_backup(store, (manifest, place, proof), production.schema, options),
-        place.server.describe(),
-        {"proof": proof},
-    )
+    def _apply(self, project: RehearsedProject, copy: Database) -> dict[str, Any]:
+        with ExitStack() as stack:
+            scratch, watcher = (stack.enter_context(closing(connect(copy))) for _unused in range(2))
+            refuse_another_state(self.state, read_state(scratch, self.migrations, copy.schema))
+            rehearsal = Rehearsal(scratch, watcher, project.waiter, schema=copy.schema, settings=project.settings)
+            rehearsal.apply(lambda: read_state(scratch, self.migrations, copy.schema))
+            return {"scratch": copy.describe(), "rehearsed": rehearsal.rehearsed}

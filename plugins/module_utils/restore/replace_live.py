@@ -4,7 +4,7 @@
 """The live database replaced by a restored one: staged beside it, verified, compared, swapped in, and swapped back.
 
 What was done is read from the server alone. A database name@incoming-… is being loaded, and is used once its note says
-verified; name@before-… was live until a restore, name@undone-… was restored until it was taken back, and their notes
+verified; name@before-… was live until a restore, name@undone-… was restored until that was undone, and their notes
 name the database that took their place, by its oid.
 """
 
@@ -181,8 +181,8 @@ def put_in_place(
     present, site.related = databases.family(site.admin, site.live.name)
     if present is None or present.oid != successor.oid or not present.open:
         raise RunbookError(
-            f"{site.live.name} is not the database that was to be put there. Somebody else renames databases too: look"
-            " at the server."
+            f"{site.live.name} is not the restored database: another session also renames databases. Check the"
+            " sessions on the server."
         )
     site.present = present
     with closing(connect(site.live, heartbeat=site.heartbeat)) as served:

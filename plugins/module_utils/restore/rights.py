@@ -29,7 +29,7 @@ from ..postgres.globals import identifier, literal
 PROBE = identifier("storefront.runbook tries")  # a schema, and whatever else needs a name
 TEMPORARY = "pg_temp"  # where this user may not make a schema: for routines alone
 DENIED = "42501"  # insufficient_privilege
-# Their statements are tried as they are: the server looks at the rights before it looks whether there is one of this
+# Their statements are tried as they are: the server checks the rights before it checks whether there is one of this
 # name.
 AS_IT_IS = frozenset(
     {

@@ -31,8 +31,8 @@ from .scope import fits_one_transaction
 
 @dataclass
 class RestoreTarget:
-    """``target`` was named, else the new database is made on the live one's server. One to ``adopt`` is
-    only looked at.
+    """``target`` was named, else the new database is made on the live one's server. A database to ``adopt`` is only
+    checked.
     """
 
     site: Site
@@ -76,8 +76,8 @@ class RestoreTarget:
             loaded = left.get("state") == "loading" and not url_swap.is_empty(connection)  # a run was killed
             if loaded and not left.get("whole", True):
                 raise ConfigError(
-                    f"{self.target.name} holds a part of a restore that was killed. Drop that database and create it"
-                    " anew, then run the play again.",
+                    f"{self.target.name} holds a part of a restore that was killed. Drop that database and"
+                    " create it again, then rerun the playbook.",
                     code="half_loaded",
                 )
             if not loaded and (left.get("state"), left.get("whole", True)) != ("loading", whole):
@@ -113,17 +113,17 @@ class RestoreTarget:
         return lost, {"held_seconds": held, "kept_until": self._mark(entry, "undone", datetime.now(UTC) + keep, known)}
 
     def _mark(self, entry: DatabaseRow, state: str, until: datetime, note: dict[str, Any]) -> str:
-        told = {"of": self.site.live.name, "state": state, "kept_until": until.isoformat(timespec="seconds"), **note}
+        notes = {"of": self.site.live.name, "state": state, "kept_until": until.isoformat(timespec="seconds"), **note}
         if not self.target:
-            databases.mark(self.site.admin, entry.name, kind="restored", **told)
-            return told["kept_until"]
+            databases.mark(self.site.admin, entry.name, kind="restored", **notes)
+            return notes["kept_until"]
         with (
             closing(connect(self.target, heartbeat=self.heartbeat)) as connection,
             suppress(*([RunbookError] if self.adopt else [])),
         ):
             # which takes its ownership, and an adopted one may be somebody else's
-            databases.mark(connection, self.target.name, **told)
-        return told["kept_until"]
+            databases.mark(connection, self.target.name, **notes)
+        return notes["kept_until"]
 
     def _entry(self, connection: Any) -> DatabaseRow:
         if self.target is None:

@@ -54,7 +54,7 @@ def differing(
     table).
 
     An index of a partitioned table is not valid while parts of it are missing. It comes back as it was: an older
-    manifest does not tell how that was.
+    manifest does not record how it was.
     """
     wrong = [
         f"{name} has {counts.get(unquoted(name), 'no')} rows and not {rows}"

@@ -156,7 +156,7 @@ def differences(check: Check, answer: Answer) -> Iterable[str]:
     if check.contains is not None and check.contains not in answer.text:
         yield f"the page does not contain {check.contains!r:.100}"
     if check.release and (release := check.expected_release):
-        found = tell_release(check, answer)
+        found = reported_release(check, answer)
         if found != release and (found or not check.release_optional):
             yield f"release {found or 'missing'} instead of {release}"
     if answer.truncated:
@@ -188,7 +188,7 @@ def look_up(value: Any, path: str) -> Any:
     return value
 
 
-def tell_release(check: Check, answer: Answer) -> str | None:
+def reported_release(check: Check, answer: Answer) -> str | None:
     """Return the release that the page shows; None when it shows none, or when the check does not name the place."""
     if not check.release:
         return None

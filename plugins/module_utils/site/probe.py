@@ -24,7 +24,7 @@ from ..core.redact import redact
 from ..core.tls import trouble
 from ..core.transport import in_time, make_session, read_body
 from ..core.wait import Outcome, Waiter
-from .checks import Answer, Check, blocked_by, differences, tell_release
+from .checks import Answer, Check, blocked_by, differences, reported_release
 
 MAX_PARALLEL = 16
 MAX_REDIRECTS = 5
@@ -104,7 +104,7 @@ class Prober:
             answer.latency_ms,
             answer.headers.get("cf-cache-status"),
         )
-        result.release = tell_release(check, answer)
+        result.release = reported_release(check, answer)
         blocked = blocked_by(check, answer)
         result.reasons = [blocked] if blocked else list(differences(check, answer))
         result.outcome = "probe_blocked" if blocked else "unhealthy" if result.reasons else "healthy"

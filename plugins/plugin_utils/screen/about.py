@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a run is: the playbook, the storefront, who started it and where; and the commands that an operator
-may go on with.
+may run next.
 """
 
 from __future__ import annotations

@@ -24,9 +24,9 @@ GOOD, ATTENTION, BAD = "green", "yellow", "red"
 class Line:
     """What is to be printed: ``label`` and ``text`` beside each other, ``time`` at the right edge.
 
-    Without a label the text begins ``indent`` columns from the left, and ``hang`` more where it goes on in another
-    line. ``verbatim`` text is cut where the line ends instead of going on in the next. A ``command`` that needs several
-    lines has a backslash at the end of each but the last, so that it can be copied.
+    Without a label the text begins ``indent`` columns from the left, and ``hang`` more where it continues on another
+    line. ``verbatim`` text is cut where the line ends instead of continuing on the next. A ``command`` that needs
+    several lines has a backslash at the end of each but the last, so that it can be copied.
     """
 
     text: str = ""
@@ -94,8 +94,8 @@ class Page:
         return [*([f"  {label}"] if label else []), *(f"{row} \\" for row in rows[:-1]), rows[-1]]
 
     def live(self, text: str) -> str:
-        """Return what fits on one line that is written over: the last column stays free, or some terminals
-        go on in the next line.
+        """Return what fits on one line that is written over: the last column stays free, or some terminals continue on
+        the next line.
         """
         whole = clean(text).replace("\n", " ")
         shown = plain(whole) if self.ascii else whole

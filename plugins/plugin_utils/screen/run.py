@@ -86,7 +86,7 @@ class Run(State):
         if event.builtin == "set_fact":
             return self._facts(event)
         if event.builtin == "debug":
-            return self._says(event)
+            return self._message_lines(event)
         if event.builtin == "copy" and event.get("dest") and self.about.kind in LEASED:
             self.facts["report_path"] = event.get("dest")
         if event.module == "release_record" and event.kind == "ok":
@@ -226,7 +226,7 @@ class Run(State):
         self._planned = True
         return self.plan.lines(self.about.release, self.about.began)
 
-    def _says(self, event: Event) -> list[Line]:
+    def _message_lines(self, event: Event) -> list[Line]:
         message = event.get("msg")
         if event.kind != "ok" or message is None:
             return []

@@ -75,7 +75,7 @@ class Live:
         self.pid = os.getpid()
         self._write = display.display
         self._painted = False
-        self._said = clock()
+        self._printed_at = clock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="operator-screen", daemon=True)
 
@@ -93,7 +93,7 @@ class Live:
     def forget(self, host: str) -> None:
         """Drop the progress of a host whose task has started or ended."""
         self.notes.pop(host, None)
-        self._said = max(self._said, self.clock() - EVERY)
+        self._printed_at = max(self._printed_at, self.clock() - EVERY)
 
     def tick(self, now: float) -> None:
         """Update the live line, or print a progress line when it is due."""
@@ -102,8 +102,8 @@ class Live:
                 return
             if self.alive:
                 self._paint(now)
-            elif now - self._said >= EVERY:
-                self._said = now
+            elif now - self._printed_at >= EVERY:
+                self._printed_at = now
                 for line in self.announce(dict(self.notes), now):
                     self._write(line)
 

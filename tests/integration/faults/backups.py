@@ -17,7 +17,7 @@ from tests.integration.faults.desks import nothing
 from tests.integration.faults.table import Case
 
 UPLOADED = tuple(f"{step}_{part}" for part in ("dump", "globals") for step in ("begin", "part", "complete"))
-# The steps of globals.json are those of the dump again, so one of them tells of all.
+# The steps of globals.json are those of the dump again, so one of them stands for all.
 ROWS = ("begin_dump", "part_dump", "complete_dump", "complete_globals", "put_manifest")
 MOMENT = 1e-9  # hours
 
@@ -44,7 +44,7 @@ def whole(bench: Bench) -> dict[str, Any]:
 
 
 def two_backups(bench: Bench) -> None:
-    """Make two backups, and keep what was stored of them."""
+    """Make two backups, and record the stored objects."""
     for name in ("older", "newer"):
         done(backup(bench, name))
     bench.stored = {key: bench.read(key) for key in bench.objects()}

@@ -47,7 +47,7 @@ class Bench:
         self.sandbox, self.name, self.repository = sandbox, name, repository
         self.commits = {release: resolve(repository, release) for release in RELEASES}
         self.state = sandbox.create_storefront(name, backend=backend, repository=repository)
-        self.s3, self.stores = sandbox.s3(), False  # whether the store is looked at
+        self.s3, self.stores = sandbox.s3(), False  # whether the store is checked too
         self.token = ""  # of the lease
         self.stored: dict[str, bytes] = {}  # objects that a case begins with
         self.save("fresh")
@@ -195,7 +195,7 @@ def _writes(vendor: str, request: Mapping[str, Any]) -> bool:
 
 
 def _label(one: Mapping[str, Any]) -> str:
-    """Return what tells one deployment of a unit from another: its release, why it was made, and what became of it."""
+    """Return what distinguishes one deployment of a unit from another: its release, why it was made, and its state."""
     said = (one["commit"].get("message") or one["message"] or one["meta"].get("commitHash") or "image").split()[0]
     return f"{said} {one['reason']} {'stopped' if one['stopped'] else one['status']}"
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The modules that tell of a deploy, purge the cache and write to the store, on the way to each of their goals."""
+"""The modules that report a deploy, purge the cache and write to the store, on the way to each of their goals."""
 
 from __future__ import annotations
 

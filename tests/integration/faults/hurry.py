@@ -1,8 +1,8 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Time for the table of faults: what is slept between two tries passes at once, and what a vendor takes is
-waited for as ever.
+"""Time for the table of faults: what is slept between two tries passes at once, and what a vendor takes is waited for
+as usual.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.platforms.rende
 
 MOMENT = 0.002  # seconds that a client sleeps between two tries, whatever it would have slept
 TURN = 0.01  # and the most that a wait sleeps between two looks
-BRIEFLY = 9 * TURN  # seconds until what was just made must be told of, on a busy machine too
+BRIEFLY = 9 * TURN  # seconds until what was just made must be reported, on a busy machine too
 
 
 class Hurry:

@@ -16,10 +16,10 @@ from sandbox.cloud.faults import READS
 from tests.integration.faults.bench import PATIENCE, Bench, Shape
 from tests.integration.faults.hurry import BRIEFLY
 
-# What may be told of a fault; anything else would blame the operator or nobody.
+# What may be reported of a fault; anything else would blame the operator or nobody.
 KINDS = {"api", "unreachable", "wait_timeout"}
 PATIENT = {"wait_timeout": PATIENCE, "timeout": PATIENCE}
-SHORT = BRIEFLY  # seconds of patience where what is waited for is not told
+SHORT = BRIEFLY  # seconds of patience where the awaited state is not reported
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class Case:
 
     ``rows`` are those of them that this case is about, all by default. ``repeats`` is a module that does it again each
     time it is run, ``twice`` one whose rerun after a lost answer cannot know that it was done. ``advised`` is what is
-    run in place of the same where the error tells its word. ``prepare`` is done before each run. ``kinds`` are the
-    kinds of errors that this one may tell besides KINDS.
+    run in place of the same where the error names its word. ``prepare`` is done before each run. ``kinds`` are the
+    kinds of errors that this one may report besides KINDS.
     """
 
     module: str
@@ -188,7 +188,7 @@ class Table:
         between = self._shape(case)
         hold(case, rehearsal, first, between, where)
         assert not any(token in repr(first) for token in self.bench.sandbox.state["tokens"].values()), (
-            f"{where}: a token is told"
+            f"{where}: a token is shown"
         )
         if not first["failed"] and between == rehearsal.goal:
             return "goal"

@@ -52,7 +52,7 @@ def _run(bench: Bench, module: Any, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def released(bench: Bench, *releases: str, assigns: bool = False) -> None:
-    """Serve releases one after the other; at last Vercel serves each build by itself, or does not."""
+    """Serve releases one after the other; at last Vercel serves each build automatically, or does not."""
     for release in releases:
         done(deploy(bench, state="staged", release=release))
         done(deploy(bench, state="promoted", release=release, auto_assign_domains=assigns))
@@ -72,7 +72,7 @@ def two_released(bench: Bench) -> None:
 
 
 def linked(bench: Bench) -> None:
-    """Link the project to Git; what is built there is not served by itself."""
+    """Link the project to Git; what is built there is not served automatically."""
     two_released(bench)
     bench.tell("POST", f"/storefronts/{bench.name}/git", {"repository": bench.repository})
 

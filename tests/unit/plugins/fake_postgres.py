@@ -23,7 +23,7 @@ class FakePostgres:
     maps what migrations make, such as ``the table item``, to whether the catalogue has it.
 
     ``sent`` has every statement in order. ``scripts`` maps a statement to what is done when it comes, such as raising
-    the server's error; ``answers`` maps a piece of a statement to what tells its rows.
+    the server's error; ``answers`` maps a piece of a statement to what returns its rows.
     """
 
     def __init__(self, *applied: Migration) -> None:

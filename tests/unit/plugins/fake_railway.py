@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A service at Railway, kept in memory: each look at the list finds what is on its way one step further."""
+"""A service at Railway, kept in memory: each request for the list finds what is on its way one step further."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class FakeRailway:
     def __init__(self) -> None:
         self.listed: list[dict[str, Any]] = []
         self.steps = ["QUEUED", "BUILDING", "DEPLOYING", "SUCCESS"]
-        self.hidden = 0  # looks at the list until it shows what was just made
+        self.hidden = 0  # requests of the list until it shows what was just made
         self.uploads: list[bytes] = []
         self.values = {"DATABASE_URL": "postgresql://shop:hunter2@db/shop", "RAILWAY_SERVICE_NAME": "api"}
-        # the variables that each deployment was made with; None where Railway does not tell
+        # the variables that each deployment was made with; None where Railway does not report them
         self.snapshots: dict[str, dict[str, str] | None] = {}
         self.sealed: list[str] = []
         self.auto_deploy = {"enabled": False, "canEnable": True, "reason": None}

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A service at Render, kept in memory: each look at the list finds what is on its way one step further."""
+"""A service at Render, kept in memory: each request for the list finds what is on its way one step further."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class FakeRender:
     def __init__(self) -> None:
         self.listed: list[dict[str, Any]] = []
         self.steps = ["created", "build_in_progress", "update_in_progress", "live"]
-        self.hidden = 0  # looks at the list until it shows what was just made
+        self.hidden = 0  # requests of the list until it shows what was just made
         self.values = {"DATABASE_URL": "postgresql://shop:hunter2@db/shop", "NODE_ENV": "production"}
         self.said = {"build": ["npm ci", ""], "app": ["listening"]}
         self.running = ["one"]

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A project at Vercel, kept in memory: each look at a build or a promotion finds it one step further."""
+"""A project at Vercel, kept in memory: each request for a build or a promotion finds it one step further."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class FakeVercel:
         }
 
     def was_pushed(self, commit: str, **more: Any) -> dict[str, Any]:
-        """Add the build that Vercel makes by itself of a commit that was pushed."""
+        """Add the build that Vercel makes automatically of a commit that was pushed."""
         return self.has("", **{"source": "git", "meta": {"githubCommitSha": commit, "githubCommitRef": "main"}, **more})
 
     def serves(self, deployment: dict[str, Any]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def _role(name: str) -> tuple[Any, dict[str, Any], dict[str, Any]]:
 
 
 def _load(loader: Any, file: Path) -> Any:
-    """Read a file whose texts are templates, which ansible-core 2.19 and later has to be told."""
+    """Read a file whose texts are templates, which ansible-core 2.19 and later must be configured."""
     trusted = (
         {"trusted_as_template": True}
         if "trusted_as_template" in inspect.signature(loader.load_from_file).parameters

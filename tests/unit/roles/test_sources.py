@@ -205,7 +205,7 @@ def test_a_push_that_could_pass_the_gates_stops_the_preflight_whatever_the_sourc
 def test_no_push_deploys_an_image_so_nothing_is_to_be_taken_over(backend: Backend) -> None:
     backend.is_("bare")
     if backend.platform == "render":
-        backend.deploys_pushes()  # what Render tells of every service that nobody set otherwise
+        backend.deploys_pushes()  # what Render reports of every service that was not set otherwise
     _told, facts = backend.planned("image")
     assert (facts["problems"], facts["unguarded"]) == ([], [])
 
@@ -238,7 +238,7 @@ class Frontend:
             self.vendor.was_pushed(self.commit)
 
     def planned(self, source: str, **options: Any) -> tuple[dict[str, Any], list[str]]:
-        """Return what the module foretells, and the problems that preflight tells of."""
+        """Return what the module foretells, and the problems that preflight reports."""
         given = {
             "frontend_source": source,
             "release": "v1.1.0",

@@ -13,7 +13,7 @@ from plugins.module_utils.core.errors import ConfigError
 from plugins.module_utils.source.shop.shop import Shop, read_shop, settings_of
 from plugins.module_utils.source.shop.tree import Tree
 from sandbox.inventory import inventory as hosts
-from sandbox.order import _as_told, inventory, storefront_order
+from sandbox.order import _shop_settings, inventory, storefront_order
 from sandbox.state import write
 
 API = '{"scripts": {"start": "node ."}, "dependencies": {"fastify": "5"}}'
@@ -43,7 +43,7 @@ def shop(*left_out: str) -> Shop:
 
 
 def test_a_unit_gets_the_example_s_variables_and_the_storefront_s_addresses() -> None:
-    ordered = storefront_order(_as_told(shop()), ADDRESSES)
+    ordered = storefront_order(_shop_settings(shop()), ADDRESSES)
     unit = ordered["units"][0]
     key = unit["variables"].pop("MAIL_KEY")
     assert unit["variables"] == {
@@ -62,13 +62,13 @@ def test_a_unit_gets_the_example_s_variables_and_the_storefront_s_addresses() ->
 
 
 def test_a_build_knows_no_database_so_that_every_sandbox_can_keep_it() -> None:
-    variables = storefront_order(_as_told(shop()), ADDRESSES)["units"][0]["build_variables"]
+    variables = storefront_order(_shop_settings(shop()), ADDRESSES)["units"][0]["build_variables"]
     assert variables.keys() == {"DATABASE_URL", "POSTGRES_URL"}
     assert "postgresql://d" not in variables.values()
 
 
 def test_the_inventory_says_what_a_deploy_moves() -> None:
-    told = inventory(_as_told(shop()), MADE)
+    told = inventory(_shop_settings(shop()), MADE)
     assert told["surfaces"] == ["database", "backend", "frontend", "edge"]
     assert told["backend_units"] == [{"name": "api", "kind": "web", "service": "id-1", "root_directory": "apps/api"}]
     assert (told["database_url"], told["database_root_directory"]) == ("postgresql://d", "apps/api")
@@ -79,10 +79,10 @@ def test_the_inventory_says_what_a_deploy_moves() -> None:
 
 
 def test_what_a_shop_does_not_have_is_not_asked_for() -> None:
-    told = inventory(_as_told(shop("apps/web", "apps/api/prisma")), MADE)
+    told = inventory(_shop_settings(shop("apps/web", "apps/api/prisma")), MADE)
     assert told["surfaces"] == ["backend", "edge"]
     assert (told["frontend_url"], told["database_url"]) == ("", "")
-    told = inventory(_as_told(shop("apps/api")), MADE)
+    told = inventory(_shop_settings(shop("apps/api")), MADE)
     assert told["surfaces"] == ["frontend", "edge"]
     assert (told["backend_url"], told["backend_units"], told["verify_backend_checks"]) == ("", [], [])
 

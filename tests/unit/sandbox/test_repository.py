@@ -86,7 +86,7 @@ def test_what_git_says_is_in_the_error(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("tag", TAGS)
-def test_a_release_tells_its_version_wherever_npm_does(tag: str) -> None:
+def test_a_release_has_its_version_wherever_npm_shows_it(tag: str) -> None:
     files = files_of(tag)
     for app in repository.APPS:
         lock = json.loads(files[f"{app}/package-lock.json"])

@@ -75,11 +75,11 @@ from pathlib import Path
 from sandbox import state
 state.HOME = Path({str(home)!r})
 with state.locked("default", waiting=lambda: print("waits", flush=True)):
-    print("goes on" if state.read(state.HOME / "done") else "barged in", flush=True)
+    print("continues" if state.read(state.HOME / "done") else "barged in", flush=True)
 """
     with state.locked("default"):
         second = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
         assert second.stdout is not None
         assert second.stdout.readline() == "waits\n"
         state.write(home / "done", True)
-    assert second.communicate() == ("goes on\n", None)
+    assert second.communicate() == ("continues\n", None)

@@ -105,13 +105,13 @@ def test_what_no_package_brings_is_named_with_its_command(machine: Program) -> N
     ]
 
 
-@pytest.mark.parametrize(("version", "told"), [((3, 11, 0), False), ((3, 12, 0), False), ((3, 13, 0), True)])
-def test_a_python_that_redis_has_no_package_for_is_told(
-    machine: Program, monkeypatch: pytest.MonkeyPatch, version: tuple, told: bool
+@pytest.mark.parametrize(("version", "refused"), [((3, 11, 0), False), ((3, 12, 0), False), ((3, 13, 0), True)])
+def test_a_python_that_redis_has_no_package_for_is_reported(
+    machine: Program, monkeypatch: pytest.MonkeyPatch, version: tuple, refused: bool
 ) -> None:
     monkeypatch.setattr(sys, "version_info", version)
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
-    assert any("apt-get install redis-server" in line for line in tools.problems()) is told
+    assert any("apt-get install redis-server" in line for line in tools.problems()) is refused
 
 
 def test_the_packaged_node_comes_with_an_npm_that_runs(

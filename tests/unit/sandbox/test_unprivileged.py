@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""PostgreSQL never runs as root: root finds a way down, or is told why there is none."""
+"""PostgreSQL never runs as root: root finds a way down, or learns why there is none."""
 
 from __future__ import annotations
 

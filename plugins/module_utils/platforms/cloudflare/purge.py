@@ -51,7 +51,7 @@ class Purge:
             except RunbookError as error:
                 smaller = fitting(error, len(batch))
                 if smaller is None:
-                    raise self._told(error) from None
+                    raise self._with_progress(error) from None
                 self._split(kind, smaller)
                 continue
             self.waiting.popleft()
@@ -64,7 +64,7 @@ class Purge:
         others = [(some, batch) for some, batch in self.waiting if some != kind]
         self.waiting = deque([*((kind, left[start:][:size]) for start in range(0, len(left), size)), *others])
 
-    def _told(self, error: RunbookError) -> RunbookError:
+    def _with_progress(self, error: RunbookError) -> RunbookError:
         left: dict[str, list[Any]] = {}
         for kind, batch in self.waiting:
             left.setdefault(kind, []).extend(batch)

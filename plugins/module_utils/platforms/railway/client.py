@@ -255,7 +255,7 @@ class Railway:
             lambda: by_id(self.deployments(RECENT), deployment.id),
             classify,
             what=f"The deployment {deployment.id} of {deployment.release or 'an unnamed release'} to {self.service}",
-            look_at="the deployment in Railway's dashboard",
+            check_next="the deployment in Railway's dashboard",
             explain=lambda _: log_tail(self, deployment.id),
             advice=ADVICE,
         )
@@ -276,7 +276,7 @@ class Railway:
             lambda: self.deployments(RECENT),
             running,
             what=f"The service {self.service}",
-            look_at="the service in Railway's dashboard",
+            check_next="the service in Railway's dashboard",
         )
 
     def make(self, operation: str, send: Callable[[], Any], pick: Callable[[Listed], Deployment | None]) -> Deployment:

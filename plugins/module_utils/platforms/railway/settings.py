@@ -137,7 +137,7 @@ def read_settings(client: Railway) -> Settings:
     return Settings.of(client.scope["serviceId"], fields(client.api, graphql.SETTINGS, **client.scope))
 
 
-def told_settings(client: Railway) -> dict[str, Any]:
+def settings_summary(client: Railway) -> dict[str, Any]:
     """Return a service's settings as modules return them; UNKNOWN, with a warning, when they cannot be
     read: a rollback must find its target without them.
     """

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...core.errors import ConfigError
+from ...core.errors import ApiError, ConfigError
 from . import graphql
 from .client import Railway, is_own
 from .settings import read_settings
@@ -132,3 +132,37 @@ def to_deploy(client: Railway, names: Iterable[str], changed: bool) -> tuple[Dep
         if not pins.differing(coming):
             return None, coming
     return (serving, None) if changed or pins.contradicted(serving) else (None, None)
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """The planned change of variables, and the deployment that brings it into effect.
+
+    ``again`` says that the live deployment is to be redeployed; ``coming`` is the one in progress that already has the
+    new values. ``names`` are the variables that the deployment must have.
+    """
+
+    change: Change
+    names: list[str]
+    deploys: bool
+    waits: bool
+    again: bool
+    coming: Deployment | None
+
+    def do(self, client: Railway) -> Deployment | None:
+        """Write the variables; return the deployment that runs with them, or None where none is needed."""
+        write(client, self.change)
+        changed = bool(self.change.values or self.change.removed)
+        again, made = to_deploy(client, self.names, changed) if self.deploys else (None, None)
+        if self.again and not again and not made:
+            raise ApiError(
+                f"The variables are set, but nothing was deployed with them. Railway reports that {client.service} runs"
+                " nothing any more. Check the service in Railway's dashboard, then rerun the task.",
+                code="nothing_live",
+                retryable=True,
+            )
+        if again:
+            made = client.redeploy(again)
+            Pins(client, self.names).require(made)
+        made = made or self.coming
+        return client.wait_healthy(made) if made and self.waits else made

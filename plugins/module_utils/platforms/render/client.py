@@ -232,7 +232,7 @@ class Render:
             lambda: by_id(self.deploys(RECENT), deploy.id),
             classify,
             what=f"The deploy {deploy.id} of {deploy.release or deploy.source} to {self.service['name']}",
-            look_at="the deploy in Render's dashboard",
+            check_next="the deploy in Render's dashboard",
             explain=lambda _: logs.tail(self, deploy),
             advice=ADVICE,
         )

@@ -122,7 +122,7 @@ def rolled_back(params: Mapping[str, Any], client: Render, listed: list[Deploy],
     target = by_id(listed, params["deployment"]) or client.deploy(params["deployment"])
     predicted, details = {**target.describe(), **_new(params)}, {"differing_variables": changed}
 
-    def anew() -> Deploy:
+    def create_again() -> Deploy:
         client.waiter.warn(
             f"{', '.join(changed)} may have changed since {target.id} was live, so its source is deployed again with"
             " today's variables."
@@ -139,7 +139,7 @@ def rolled_back(params: Mapping[str, Any], client: Render, listed: list[Deploy],
     if changed and live(listed) != target:
         goal = Goal(
             lambda deploy: deploy.trigger != "rollback" and deploy.repeats(target),
-            anew,
+            create_again,
             predicted,
             {**details, "way": "redeploy"},
         )

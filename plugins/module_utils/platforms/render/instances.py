@@ -31,7 +31,7 @@ def resume(client: Render) -> Deploy | None:
         resumed,
         lambda done: (Outcome.READY if done else Outcome.PENDING, "suspended"),
         what=f"The service {client.name}",
-        look_at="it in Render's dashboard",
+        check_next="it in Render's dashboard",
     )
     return client.seek(lambda: next((d for d in client.deploys(RECENT) if d.id not in known), None)) or live(
         client.deploys(RECENT)
@@ -60,7 +60,7 @@ def wait_suspended(client: Render) -> None:
         lambda: is_suspended(client.refresh()),
         lambda done: (Outcome.READY if done else Outcome.PENDING, "not suspended"),
         what=f"The service {client.name}",
-        look_at="it in Render's dashboard",
+        check_next="it in Render's dashboard",
     )
 
 
@@ -76,5 +76,5 @@ def wait_instances(client: Render, count: int | None = None, gone: Iterable[str]
         lambda: instances(client),
         settled,
         what=f"The service {client.name}",
-        look_at="its instances in Render's dashboard",
+        check_next="its instances in Render's dashboard",
     )

@@ -45,7 +45,7 @@ def changes(
     return sent
 
 
-def told_settings(service: Mapping[str, Any]) -> dict[str, Any]:
+def settings_summary(service: Mapping[str, Any]) -> dict[str, Any]:
     """Return a service's settings as modules return them."""
     details = service.get("serviceDetails") or {}
     commands = details.get("envSpecificDetails") or {}

@@ -196,7 +196,7 @@ class Vercel:
             fetch,
             state_of,
             what=f"The build {summary['id']} of {summary['release'] or 'an unnamed release'}",
-            look_at=deployment.get("inspectorUrl") or "the deployment in Vercel's dashboard",
+            check_next=deployment.get("inspectorUrl") or "the deployment in Vercel's dashboard",
             explain=self.build_log,
             advice=ADVICE,
         )
@@ -344,7 +344,7 @@ class Vercel:
                 fetch,
                 lambda answer: answer[1],
                 what=f"Serving {deployment_id}",
-                look_at="the project's domains at Vercel",
+                check_next="the project's domains at Vercel",
             )[0]
         except DeploymentFailed as error:
             advice = "Check these domains in the project's settings at Vercel, then run it again."

@@ -115,8 +115,8 @@ def named(deployment: Deployment, release: str | None) -> dict[str, Any]:
     """Return a deployment as the module's result. Builds that Vercel started itself have no release name,
     so it is added.
     """
-    told = describe(deployment)
-    return {**told, "release": told["release"] or release}
+    described = describe(deployment)
+    return {**described, "release": described["release"] or release}
 
 
 def pushed_commit(deployment: Deployment) -> str | None:

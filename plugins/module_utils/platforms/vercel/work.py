@@ -43,8 +43,9 @@ class Stage:
 
 @dataclass(frozen=True)
 class Serve:
-    """``verb`` is promote or rollback; ``asks`` is whether to request it: it may be under way already. ``assigns`` is
-    whether Vercel assigns production's domains automatically now, ``shall_assign`` whether it should afterwards.
+    """``verb`` is promote or rollback. ``asks`` is false if Vercel already carries out the request of an earlier run.
+    ``assigns`` says whether Vercel assigns production's domains automatically now, ``assigns_after`` whether it should
+    afterwards.
     """
 
     project: Project
@@ -54,10 +55,10 @@ class Serve:
     verb: str
     asks: bool
     assigns: Any
-    shall_assign: Any
+    assigns_after: Any
 
     def do(self, client: Vercel) -> dict[str, Any]:
-        project, target, wanted = self.project, self.target, self.shall_assign
+        project, target, wanted = self.project, self.target, self.assigns_after
         assigns, rolls_back, stale = self.assigns, self.verb == "rollback", None
         if state_of(target)[0] is not Outcome.READY:
             target = client.wait_ready(project, target)

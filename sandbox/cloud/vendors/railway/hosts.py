@@ -55,5 +55,5 @@ def _count(service: Service, status: int) -> None:
 
 
 def _railway_error(status: int, message: str) -> Response:
-    told = {"status": "error", "code": status, "message": message, "request_id": secrets.token_urlsafe(16)}
-    return JSONResponse(told, status, {"x-railway-fallback": "true", "server": "railway-edge"})
+    body = {"status": "error", "code": status, "message": message, "request_id": secrets.token_urlsafe(16)}
+    return JSONResponse(body, status, {"x-railway-fallback": "true", "server": "railway-edge"})

@@ -127,7 +127,7 @@ class RailwayJobs:
                 } | service.build_variables
                 deployment.log.clear()
                 recipe = Recipe(deployment.files, kept, service.settings.get("buildCommand") or "")
-                deployment.image = await self.context.builder.build(recipe, lambda line: self._tell(deployment, line))
+                deployment.image = await self.context.builder.build(recipe, lambda line: self._log(deployment, line))
             except BuildFailed as failure:
                 self._fail(deployment, failure)
                 return
@@ -148,14 +148,14 @@ class RailwayJobs:
                 "HOME": str(self.context.folder),
                 "PATH": self.context.builder.search_path(app),
                 **deployment.variables,
-                **self._told(front, service, deployment),
+                **self._provided(front, service, deployment),
             }
             await self.context.builder.run(
-                ["/bin/sh", "-c", command], app, env, lambda line: self._tell(deployment, line)
+                ["/bin/sh", "-c", command], app, env, lambda line: self._log(deployment, line)
             )
 
     def _fail(self, deployment: UnitDeployment, failure: BuildFailed) -> None:
-        self._tell(deployment, f"Error: {failure}")
+        self._log(deployment, f"Error: {failure}")
         self._status(deployment, "FAILED")
 
     async def _serve(self, front: Storefront, service: Service, deployment: UnitDeployment) -> None:
@@ -182,7 +182,7 @@ class RailwayJobs:
                 if status == "CRASHED"
                 else f"{service.settings['healthcheckPath']} did not answer 200 within {seconds} s."
             )
-            self._tell(deployment, f"1/1 replicas never became healthy! Healthcheck failed: {ended}")
+            self._log(deployment, f"1/1 replicas never became healthy! Healthcheck failed: {ended}")
             self._status(deployment, status)
             del self._starting[deployment.id]
             await self.context.units.stop(unit, drain=0)
@@ -223,13 +223,13 @@ class RailwayJobs:
         return await self.context.units.start(
             f"{front.name}-{service.name}",
             start_command(service.settings["startCommand"], app, self.context.builder.search_path(app)),
-            variables={**deployment.variables, **self._told(front, service, deployment)},
+            variables={**deployment.variables, **self._provided(front, service, deployment)},
             log=self.log_file(deployment),
             ended=ended,
             port_variable=service.port_variable,
         )
 
-    def _told(self, front: Storefront, service: Service, deployment: UnitDeployment) -> dict[str, str]:
+    def _provided(self, front: Storefront, service: Service, deployment: UnitDeployment) -> dict[str, str]:
         """The variables that the vendor sets itself."""
         return {
             **{
@@ -252,7 +252,7 @@ class RailwayJobs:
         deployment.status, deployment.changed = status, now()
         self.context.save()
 
-    def _tell(self, deployment: UnitDeployment, line: str) -> None:
+    def _log(self, deployment: UnitDeployment, line: str) -> None:
         deployment.log.append([now(), line])
 
 

@@ -118,7 +118,7 @@ class Nodes:
             "watchPatterns": [],
             **service.settings,
         }
-        settings["numReplicas"] = sum(told["numReplicas"] for told in replicas(service).values())
+        settings["numReplicas"] = sum(region["numReplicas"] for region in replicas(service).values())
         domain = {
             **{
                 "id": service.id,

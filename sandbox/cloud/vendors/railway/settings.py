@@ -75,12 +75,12 @@ def patch(service: Service, wanted: Mapping[str, Any]) -> bool:
     if named := settings.pop("multiRegionConfig", None):
         merged = {**replicas(service), **named}
         settings["multiRegionConfig"] = {
-            region: told for region, told in merged.items() if told and told.get("numReplicas")
+            region: given for region, given in merged.items() if given and given.get("numReplicas")
         }
     service.settings.update(settings)
-    for name, told in wanted.get("variables", {}).items():
-        if told is None:
+    for name, given in wanted.get("variables", {}).items():
+        if given is None:
             service.variables.pop(name, None)
         else:
-            service.variables[name] = told["value"]
+            service.variables[name] = given["value"]
     return _service(service, True) != before

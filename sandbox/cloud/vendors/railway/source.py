@@ -56,9 +56,7 @@ def below(files: dict[str, str], root: str | None) -> dict[str, str]:
 
 
 class RailwaySource:
-    """Repositories are folders on this machine; what a service is connected to is called ``owner/name`` all
-    the same.
-    """
+    """Repositories are folders on this machine; what a service is connected to is called ``owner/name`` anyway."""
 
     def __init__(self, jobs: RailwayJobs) -> None:
         self.jobs, self.context = jobs, jobs.context
@@ -90,12 +88,12 @@ class RailwaySource:
         """Deploy a commit of the service's repository. Raises NoSource."""
         if not service.source.get("repo") or not service.repository:
             raise NoSource("Service is not connected to a repository")
-        told = self._git(service, "log", "-1", "--format=%H%x00%s%x00%an", commit).decode().strip().split("\0")
-        archive = self._git(service, "archive", "--format=tar", told[0])
+        fields = self._git(service, "log", "-1", "--format=%H%x00%s%x00%an", commit).decode().strip().split("\0")
+        archive = self._git(service, "archive", "--format=tar", fields[0])
         files = below(unpack(self.context.blobs, archive, "r:"), service.settings.get("rootDirectory"))
         if not files:
             raise NoSource(f"Could not find root directory: {service.settings.get('rootDirectory')}")
-        meta = {**service.source, **dict(zip(("commitHash", "commitMessage", "commitAuthor"), told, strict=True))}
+        meta = {**service.source, **dict(zip(("commitHash", "commitMessage", "commitAuthor"), fields, strict=True))}
         return self.jobs.deploy(front, service, files, message=None, reason="deploy", meta=meta)
 
     def deploy_image(self, front: Storefront, service: Service) -> UnitDeployment:

@@ -321,7 +321,7 @@ class Render(Vendor):
         ]
         limit = self._limit(request)
         page, more = chosen[:limit], len(chosen) > limit
-        # A page begins with the time of the line after the last: lines of one time are told apart by theirs.
+        # A page begins with the time of the line after the last: lines of one time differ in theirs.
         last = chosen[limit]["timestamp"] if more else iso(now())
         return JSONResponse(
             {"hasMore": more, "nextStartTime": query.get("startTime", iso(0)), "nextEndTime": last, "logs": page}

@@ -16,8 +16,8 @@ from .jobs import RenderJobs
 
 
 def render_host(client: httpx.AsyncClient, jobs: RenderJobs, service: Service) -> ASGIApp:
-    """Serve a service's domain: one of the instances that are live now; an instance keeps the requests that
-    it has begun.
+    """Serve a service's domain: one of the instances that are live now; an instance finishes the requests that it has
+    started.
     """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -19,7 +19,7 @@ from ...units import Unit
 from ..railway.jobs import UNFINISHED, RailwayJobs, runs
 from .source import Commit
 
-# How the stages of a deployment are called at Render; the rest follows from what became of it: see status().
+# How the stages of a deployment are called at Render; the rest follows from its state: see status().
 WORDS = {
     "QUEUED": "created",
     "INITIALIZING": "queued",
@@ -143,10 +143,10 @@ class RenderJobs(RailwayJobs):
             return
         self._status(deployment, "PREPARING")
         app = self.context.builder.folder(deployment.image)
-        told = {
+        provided = {
             "HOME": str(self.context.folder),
             "PATH": self.context.builder.search_path(app),
-            **self._told(front, service, deployment),
+            **self._provided(front, service, deployment),
         }
         try:
             if deployment.effect == "pre_deploy_fails":
@@ -154,15 +154,15 @@ class RenderJobs(RailwayJobs):
             await self.context.builder.run(
                 ["/bin/sh", "-c", command],
                 app,
-                {**deployment.variables, **told},
-                lambda line: self._tell(deployment, line),
+                {**deployment.variables, **provided},
+                lambda line: self._log(deployment, line),
             )
         except BuildFailed:
             deployment.effect = "pre_deploy_failed"
             raise
         self._status(deployment, "DEPLOYING")
 
-    def _told(self, front: Storefront, service: Service, deployment: UnitDeployment) -> dict[str, str]:
+    def _provided(self, front: Storefront, service: Service, deployment: UnitDeployment) -> dict[str, str]:
         return {
             **{
                 "RENDER": "true",

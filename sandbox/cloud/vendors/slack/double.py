@@ -38,8 +38,8 @@ class Slack(Vendor):
 
     def refusal(self, status: int, code: str, message: str, **more: Any) -> Refusal:
         """The Web API refuses with a 200, unless it is too busy to say more than a status."""
-        said = {"bad_request": "invalid_json"}.get(code, code)
-        return Refusal(status if status in (429, 500, 502, 503, 504) else 200, {"ok": False, "error": said})
+        word = {"bad_request": "invalid_json"}.get(code, code)
+        return Refusal(status if status in (429, 500, 502, 503, 504) else 200, {"ok": False, "error": word})
 
     def rate_limited(self, fault: Fault) -> Response:
         return self.refusal(429, "ratelimited", "").response

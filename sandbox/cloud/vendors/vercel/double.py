@@ -218,8 +218,8 @@ class Vercel(Vendor):
             message = "The provided GitHub repository does not contain the requested branch or commit reference."
             raise self.refusal(400, "incorrect_git_source_info", message) from None
         source = {**vercel_git.git_source(front.site, commit), "ref": wanted["ref"]}
-        told = vercel_git.git_meta(source, await git.subject(link["repository"], commit))
-        return await self._build(front, files, {**told, **meta}, git=source, **more)  # pylint: disable=missing-kwoa
+        git_meta = vercel_git.git_meta(source, await git.subject(link["repository"], commit))
+        return await self._build(front, files, {**git_meta, **meta}, git=source, **more)  # pylint: disable=missing-kwoa
 
     def connect(self, front: Storefront, repository: str | None, wanted: dict[str, Any]) -> None:
         """Link a project to a repository on this machine, to be built in ``root_directory``; without a
@@ -379,7 +379,7 @@ class Vercel(Vendor):
         async def stream() -> AsyncIterator[str]:
             for row in self.jobs.hosts.served.get(deployment.id, []):
                 yield json.dumps(row) + "\n"
-            await asyncio.sleep(0.5)  # the vendor's goes on for minutes
+            await asyncio.sleep(0.5)  # the vendor's continues for minutes
 
         return StreamingResponse(stream(), media_type="application/stream+json")
 

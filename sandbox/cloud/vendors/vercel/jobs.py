@@ -116,7 +116,7 @@ class VercelJobs:
             for index, stage in enumerate(STAGES)
         ]
 
-        def told(which: SiteDeployment | None) -> dict[str, Any] | None:
+        def shape(which: SiteDeployment | None) -> dict[str, Any] | None:
             return (
                 None
                 if which is None
@@ -132,8 +132,8 @@ class VercelJobs:
         site.rolling = {
             **{
                 "state": "ACTIVE",
-                "currentDeployment": told(site.deployments.get(site.live or "")),
-                "canaryDeployment": told(deployment),
+                "currentDeployment": shape(site.deployments.get(site.live or "")),
+                "canaryDeployment": shape(deployment),
             },
             **{
                 "queuedDeploymentId": None,
@@ -149,13 +149,13 @@ class VercelJobs:
         site.rolling |= {"state": "COMPLETE", "activeStage": None, "nextStage": None, "updatedAt": now()}
 
     async def _assign(self, site: Site, deployment: SiteDeployment, effect: str) -> None:
-        def tell(job: str) -> None:
+        def set_state(job: str) -> None:
             if site.alias_request and site.alias_request["toDeploymentId"] == deployment.id:
                 site.alias_request["jobStatus"] = job
             self.context.save()
 
         await asyncio.sleep(self.context.delays.promotion)
-        tell("in-progress")
+        set_state("in-progress")
         if effect == "stuck":
             return
         await asyncio.sleep(self.context.delays.promotion)
@@ -171,8 +171,8 @@ class VercelJobs:
         if effect in ("alias_fails", "alias_partial"):
             failed = ", ".join(result["alias"] for result in site.alias_results if result["status"] == "failed")
             deployment.alias_error = {"code": "alias_assignment_failed", "message": f"Could not assign {failed}."}
-            tell("failed")
+            set_state("failed")
             return
         site.live, deployment.alias_error = deployment.id, None
         deployment.promoted, deployment.alias_assigned = True, now()
-        tell("succeeded")
+        set_state("succeeded")

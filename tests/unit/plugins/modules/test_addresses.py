@@ -87,7 +87,7 @@ ADDRESSES = [
 def test_each_url_option_is_covered(module: str, name: str, option: dict[str, Any]) -> None:
     treatment = TREATMENTS.get(f"{module}:{name}") or TREATMENTS.get(name)
     assert treatment, (
-        f"{module} has the option {name}, which holds an address: say in TREATMENTS what becomes of its secrets, and"
+        f"{module} has the option {name}, which holds an address: say in TREATMENTS how its secrets are treated, and"
         " test it."
     )
     if treatment in ("database", "webhook"):

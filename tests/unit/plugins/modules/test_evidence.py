@@ -155,7 +155,7 @@ def test_a_changed_byte_fails_wherever_it_is(store: dict[str, Any], keys: dict[s
 
 
 def test_a_change_with_a_key_that_fits_it_fails_by_its_signature(store: dict[str, Any], keys: dict[str, str]) -> None:
-    """Whoever may write to the store can name a file as he likes; he cannot sign it."""
+    """Anyone who may write to the store can name a file as he likes; he cannot sign it."""
     file = file_of(store, record(store, signing_key=keys["alice"])["key"])
     payload, signatures = envelope.unwrap(file.read_bytes())
     body = json.loads(file.read_bytes())
@@ -168,7 +168,7 @@ def test_a_change_with_a_key_that_fits_it_fails_by_its_signature(store: dict[str
     file.unlink()
     target = file_of(store, key_of(forged, "v1.1.0", "gate", "2026-03-03T15:42:13Z"))
     target.write_bytes(forged)
-    assert not info(store)["failed"]  # without signers nobody can tell
+    assert not info(store)["failed"]  # without signers it is unknown
     assert "nobody who is allowed to has signed it" in info(store, allowed_signers=signer(keys))["msg"]
     assert signatures
 
@@ -250,7 +250,7 @@ def test_what_is_no_evidence_is_not_recorded(store: dict[str, Any], params: dict
     assert said in result["msg"]
 
 
-def test_a_key_that_cannot_sign_is_told(store: dict[str, Any], tmp_path: Path) -> None:
+def test_a_key_that_cannot_sign_is_reported(store: dict[str, Any], tmp_path: Path) -> None:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "a passphrase", "-f", tmp_path / "locked"], check=True)
     assert "could not sign" in record(store, signing_key=str(tmp_path / "locked"))["msg"]
     (tmp_path / "no-key").write_text("hello")

@@ -280,7 +280,7 @@ def test_a_comment_after_an_approval_changes_nothing(repository: Repository, sta
     assert review()[0] == "passed"
 
 
-def test_somebody_who_asks_for_changes_is_a_no_whoever_else_approves(repository: Repository) -> None:
+def test_a_request_for_changes_is_a_no_whatever_others_approve(repository: Repository) -> None:
     repository.review("carol", "CHANGES_REQUESTED")
     assert review() == ("failed", "#7: carol asks for changes")
     repository.review("carol")

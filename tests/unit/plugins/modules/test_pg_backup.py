@@ -111,7 +111,7 @@ def back_up(
     return call
 
 
-def test_check_mode_tells_all_that_is_known_and_writes_nothing(
+def test_check_mode_returns_all_that_is_known_and_writes_nothing(
     back_up: Back, store: dict[str, Any], folder: Path
 ) -> None:
     predicted = back_up(name="sale", release="v1.1.0", check=True)
@@ -235,9 +235,7 @@ def test_what_failed_runs_left_is_named_and_removed_under_its_own_name_alone(bac
     assert files(folder) == ["lost/dump.zst", "sale.json", "sale/dump.zst", "sale/globals.json.zst"]
 
 
-def test_a_backup_that_takes_too_long_is_taken_back(
-    back_up: Back, pg_dump: Callable[[str], None], folder: Path
-) -> None:
+def test_a_backup_that_takes_too_long_is_discarded(back_up: Back, pg_dump: Callable[[str], None], folder: Path) -> None:
     pg_dump("exec sleep 600")
     assert back_up(wait_timeout=0)["error"]["kind"] == "wait_timeout"
     assert files(folder) == []

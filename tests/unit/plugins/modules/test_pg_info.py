@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""pg_info in process, on a database that is faked: what is refused, told and kept to itself."""
+"""pg_info in process, on a database that is faked: what is refused, reported and withheld."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def look(**params: Any) -> dict[str, Any]:
     )
 
 
-def test_only_what_is_asked_for_is_told(database: FakePostgres) -> None:
+def test_only_what_is_asked_for_is_reported(database: FakePostgres) -> None:
     told = look(gather=["migrations"])
     assert (told["changed"], told["unavailable"]) == (False, {})
     assert told["migrations"]["known"] is False
     assert "tables" not in told
 
 
-def test_what_cannot_be_told_is_a_warning_without_the_password(database: FakePostgres) -> None:
+def test_what_is_unknown_is_a_warning_without_the_password(database: FakePostgres) -> None:
     def refuse() -> Any:
         raise errors.InsufficientPrivilege("shop may not, says hunter22")
 

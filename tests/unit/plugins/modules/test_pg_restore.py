@@ -171,7 +171,7 @@ def test_a_database_that_was_made_from_this_backup_is_not_restored_again(restore
         )
 
 
-def test_without_an_approval_it_fails_and_tells_what_would_be_lost(restore: Restore, server: Server) -> None:
+def test_without_an_approval_it_fails_and_reports_what_would_be_lost(restore: Restore, server: Server) -> None:
     server.related = [STAGED]
     refused = restore(approve=None)
     assert (refused["error"]["code"], refused["restore"]["losses"], server.done) == ("not_approved", ROWS, [])
@@ -203,7 +203,7 @@ def test_what_may_go_is_dropped(restore: Restore, server: Server) -> None:
     assert server.done == ["begin", f"drop {STAGED.name}"]
 
 
-def test_a_database_that_is_shut_is_told(restore: Restore, server: Server) -> None:
+def test_a_database_that_is_shut_is_reported(restore: Restore, server: Server) -> None:
     server.open = False
     assert "accepts no connections" in restore()["warnings"][0]
 

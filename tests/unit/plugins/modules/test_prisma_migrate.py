@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""prisma_migrate in process, on a database that is faked: what is refused, told, applied and kept to itself."""
+"""prisma_migrate in process, on a database that is faked: what is refused, reported, applied and withheld."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_what_is_pending_is_applied_and_then_there_is_nothing_to_do(database: Fa
     assert (again["changed"], again["applied"], again["pending"], again["backward_compatible"]) == (False, [], [], True)
 
 
-def test_a_failure_tells_what_was_applied_and_what_was_pending(database: FakePostgres, migrate: Migrate) -> None:
+def test_a_failure_reports_what_was_applied_and_what_was_pending(database: FakePostgres, migrate: Migrate) -> None:
     database.refuses(DROP.sql.strip(), errors.DependentObjectsStillExist("other objects depend on it"))
     failed = migrate()
     assert failed["failed"]
@@ -129,7 +129,7 @@ def test_a_failure_tells_what_was_applied_and_what_was_pending(database: FakePos
     )
 
 
-def test_a_failure_of_before_is_told_with_what_to_do_and_nothing_is_applied(
+def test_a_failure_of_before_is_reported_with_what_to_do_and_nothing_is_applied(
     database: FakePostgres, migrate: Migrate
 ) -> None:
     database.begun(RATING, logs="Database error code: 42P01")
@@ -153,7 +153,7 @@ def test_tables_that_no_migration_made_are_refused(database: FakePostgres, migra
     assert "customer" in refused["msg"]
 
 
-def test_each_migration_is_told_with_its_state_before_and_after(database: FakePostgres, migrate: Migrate) -> None:
+def test_each_migration_is_reported_with_its_state_before_and_after(database: FakePostgres, migrate: Migrate) -> None:
     def states(result: dict[str, Any]) -> dict[str, str]:
         return {migration["name"]: migration["state"] for migration in result["migrations"]}
 
@@ -248,7 +248,7 @@ def repository(tmp_path: Path, release: Path) -> Path:
     return release
 
 
-def test_an_older_release_is_told_what_it_does_not_know_and_whether_it_could_be_put_back(
+def test_the_migrations_that_an_older_release_does_not_know_show_whether_it_could_be_put_back(
     database: FakePostgres, repository: Path, migrate: Migrate
 ) -> None:
     migrate(ref="v2")
@@ -265,7 +265,7 @@ def test_an_older_release_is_told_what_it_does_not_know_and_whether_it_could_be_
     ("known_from", "why"),
     [(None, "known_from is not set"), ("v9", "'v9' is unknown in"), ("v1", "it is not in v1 (known_from)")],
 )
-def test_what_is_not_known_of_a_newer_release_is_told_as_not_known(
+def test_what_is_not_known_of_a_newer_release_is_reported_as_not_known(
     database: FakePostgres, repository: Path, migrate: Migrate, known_from: str | None, why: str
 ) -> None:
     migrate(ref="v2")

@@ -123,7 +123,7 @@ def test_a_failed_build_is_not_used_again(account, shop):
     account.steps = ["QUEUED", "ERROR"]
     failed = stage(shop)
     assert failed["failed"]
-    assert "ended as error" in failed["msg"]
+    assert " failed." in failed["msg"]
     assert "Module not found: cart" in failed["msg"]
     assert failed["error"]["kind"] == "deployment_failed"
     account.steps = ["QUEUED", "READY"]
@@ -246,7 +246,7 @@ def test_a_failed_promotion_is_requested_again_by_the_next_run(account):
     account.has("v1.1.0")
     account.jobs = ["pending", "failed"]
     failed = deploy("promoted", deployment="dpl_2")
-    assert "Serving dpl_2 ended as failed for the production domains." in failed["msg"]
+    assert "Serving dpl_2 failed for the production domains." in failed["msg"]
     account.jobs = ["pending", "succeeded"]
     assert deploy("promoted", deployment="dpl_2")["changed"]
     assert account.project["targets"]["production"]["id"] == "dpl_2"
@@ -878,5 +878,5 @@ def test_a_rolling_release_that_was_aborted_fails_and_an_earlier_one_of_the_same
     account.rolling = [earlier, earlier, rolls(50), rolls(50, state="ABORTED")]
     result = deploy("promoted", deployment="dpl_2")
     assert account.rolling == []
-    assert "ended as in a rolling release: aborted" in result["msg"]
+    assert 'failed with the status "in a rolling release: aborted"' in result["msg"]
     assert written(account) == ["POST /v10/projects/promote"]

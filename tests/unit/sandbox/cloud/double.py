@@ -78,7 +78,7 @@ def frontend(release: str, **more: str) -> dict[str, bytes]:
 
 
 def backend(release: str, *, healthy: bool = True, start: str = "node server.mjs") -> dict[str, bytes]:
-    """Return the files of a server that tells its release, and whether it is healthy."""
+    """Return the files of a server that reports its release, and whether it is healthy."""
     manifest = {
         "name": "backend",
         "version": release.removeprefix("v"),

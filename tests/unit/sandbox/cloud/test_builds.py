@@ -34,7 +34,7 @@ def build(builder: Builder, recipe: Recipe) -> tuple[str, list[str]]:
     return asyncio.run(builder.build(recipe, log.append)), log
 
 
-def test_the_same_upload_is_built_once_and_tells_the_same_log(builder: Builder, recipe) -> None:
+def test_the_same_upload_is_built_once_and_reports_the_same_log(builder: Builder, recipe) -> None:
     first, log = build(builder, recipe(frontend("v1.0.0"), NEXT_PUBLIC_API_URL="a"))
     made = builder.folder(first).stat().st_mtime_ns
     assert build(builder, recipe(frontend("v1.0.0"), NEXT_PUBLIC_API_URL="a")) == (first, log)
@@ -61,7 +61,7 @@ def test_whatever_changes_the_result_changes_the_key(builder: Builder, recipe, c
     assert asyncio.run(builder.key(base)) != asyncio.run(builder.key(change(base)))
 
 
-def test_one_changed_byte_is_built_anew(builder: Builder, recipe) -> None:
+def test_one_changed_byte_is_built_again(builder: Builder, recipe) -> None:
     first, _unused = build(builder, recipe(frontend("v1.0.0")))
     changed = {**frontend("v1.0.0"), "build.mjs": PAGES.replace("products", "Products").encode()}
     second, _unused = build(builder, recipe(changed))

@@ -118,7 +118,7 @@ def test_a_promotion_can_say_that_it_succeeded_while_the_public_domain_stays(sho
     assert shop.page().json() == {"release": "v1.0.0"}
 
 
-def test_a_promotion_that_never_ends_can_be_taken_back(shop: Shop) -> None:
+def test_a_promotion_that_never_ends_can_be_canceled(shop: Shop) -> None:
     first, second = shop.stage("v1.0.0"), shop.stage("v1.1.0")
     shop.promote(first)
     shop.double.fault("vercel", "promote", "stuck")
@@ -182,7 +182,7 @@ def test_requests_are_counted_with_their_bytes(shop: Shop) -> None:
     assert recorded == [("upload", 5, 200, None), ("project", 0, 200, shop.name)]
 
 
-def test_a_held_request_is_listed_and_goes_on_when_the_faults_are_cleared(shop: Shop) -> None:
+def test_a_held_request_is_listed_and_continues_when_the_faults_are_cleared(shop: Shop) -> None:
     shop.double.fault("cloudflare", "purge", "hold")
     with ThreadPoolExecutor(1) as background:
         held = background.submit(shop.purge, purge_everything=True)
@@ -291,7 +291,7 @@ def test_a_write_cannot_be_late(shop: Shop) -> None:
     assert (answer.status_code, "operation 'create' is not known" in answer.json()["error"]) == (400, True)
 
 
-def test_a_state_can_be_one_that_nobody_knows(shop: Shop) -> None:
+def test_a_state_can_be_unknown(shop: Shop) -> None:
     key, unit = shop.stage("v1.0.0"), shop.deploy("v1.0.0")
     shop.double.fault("vercel", "get", "unknown_state", word="DEFROSTING")
     assert [shop.site_deployment(key)["readyState"] for _unused in range(2)] == ["DEFROSTING", "READY"]
@@ -306,7 +306,7 @@ def test_a_state_can_be_one_that_nobody_knows(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("vendor", ["vercel", "railway", "github", "sentry"])
-def test_every_answer_tells_how_many_requests_are_left(shop: Shop, vendor: str) -> None:
+def test_every_answer_reports_how_many_requests_are_left(shop: Shop, vendor: str) -> None:
     answer = (
         getattr(shop.double, vendor).post("/graphql/v2", json={"query": "{ me { id } }"})
         if vendor == "railway"
@@ -319,14 +319,14 @@ def test_every_answer_tells_how_many_requests_are_left(shop: Shop, vendor: str) 
     assert int(headers[f"x-{'sentry-rate-limit' if vendor == 'sentry' else 'ratelimit'}-remaining"]) >= 1
 
 
-def test_a_window_counts_down_and_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_window_counts_down_and_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([100.0, 100.0, 100.0, 130.0, 130.0, 161.0, 161.0, 161.0])
     monkeypatch.setattr("sandbox.cloud.limits.time", SimpleNamespace(time=lambda: next(clock)))
     window = Window(3, 60)
     assert [window.take() for _unused in range(3)] == [(2, 60), (1, 30), (2, 60)]
 
 
-def test_cloudflare_tells_it_in_one_header(shop: Shop) -> None:
+def test_cloudflare_reports_it_in_one_header(shop: Shop) -> None:
     assert shop.double.cloudflare.get("/client/v4/zones").headers["ratelimit"].startswith('"default";r=')
 
 

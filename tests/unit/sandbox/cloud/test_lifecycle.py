@@ -45,7 +45,7 @@ def test_a_killed_double_leaves_no_process_and_comes_back_as_it_was(own: Double)
     assert len(own.tell("GET", "/processes")) == 2
 
 
-def test_a_double_that_is_told_to_stop_stops_its_children_first(own: Double) -> None:
+def test_a_double_that_has_to_stop_stops_its_children_first(own: Double) -> None:
     own.storefront("shop").deploy("v1.0.0")
     children = read(own.folder / "state" / "processes.json")
     assert own.stop() == 0
@@ -53,7 +53,7 @@ def test_a_double_that_is_told_to_stop_stops_its_children_first(own: Double) -> 
     assert read(own.folder / "state" / "processes.json") == []
 
 
-def test_a_build_that_was_cut_off_goes_on_after_the_restart(own: Double) -> None:
+def test_a_build_that_was_cut_off_continues_after_the_restart(own: Double) -> None:
     shop = own.storefront("shop")
     own.tell("POST", "/delays", {"vercel": 30})
     key = shop.create(frontend("v1.0.0")).json()["id"]

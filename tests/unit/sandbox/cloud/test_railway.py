@@ -224,7 +224,7 @@ def test_an_archive_that_reaches_outside_is_refused(shop: Shop) -> None:
     assert shop.up({"../outside": b"text"}).status_code == 400
 
 
-def test_an_unknown_token_is_told_so_with_status_200(shop: Shop) -> None:
+def test_an_unknown_token_is_refused_with_status_200(shop: Shop) -> None:
     answer = shop.double.railway.post(
         "/graphql/v2", json={"query": "{ me { id } }"}, headers={"authorization": "Bearer other"}
     )

@@ -74,7 +74,7 @@ def commit_patch(shop: Shop, **service: Any) -> None:
     assert answer["data"]["environmentPatchCommit"]
 
 
-def test_a_connected_service_tells_its_repository_and_that_pushes_deploy(shop: Shop, repository: Path) -> None:
+def test_a_connected_service_reports_its_repository_and_that_pushes_deploy(shop: Shop, repository: Path) -> None:
     assert auto_deploy(shop) == {
         "enabled": False,
         "canEnable": False,
@@ -118,7 +118,7 @@ def test_a_connection_names_what_is_missing_or_unknown(shop: Shop, repository: P
         assert said in refused.value.response.json()["error"]
 
 
-def test_a_deployment_tells_the_variables_that_it_was_made_with(shop: Shop) -> None:
+def test_a_deployment_reports_the_variables_that_it_was_made_with(shop: Shop) -> None:
     shop.set_variables({"COLOUR": "blue"})
     key = shop.deploy("v1.0.0")
     shop.set_variables({"COLOUR": "red"}, skipDeploys=True)
@@ -202,7 +202,7 @@ class Jobs:
         return UnitDeployment(f"deployment-{len(self.made)}", 0, files, {})
 
 
-def test_a_push_deploys_the_services_that_deploy_by_themselves(
+def test_a_push_deploys_the_services_that_deploy_automatically(
     repository: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     jobs = Jobs(tmp_path_factory.mktemp("blobs"))

@@ -41,7 +41,7 @@ def test_a_service_without_a_deploy_has_no_server(shop: RenderShop) -> None:
     assert (shop.api().status_code, shop.api().headers["x-render-routing"]) == (404, "no-server")
 
 
-def test_a_commit_serves_once_it_is_healthy_and_is_told_with_its_message(shop: RenderShop) -> None:
+def test_a_commit_serves_once_it_is_healthy_and_is_reported_with_its_message(shop: RenderShop) -> None:
     answer = shop.create("v1.0.0")
     assert (answer.status_code, answer.json()["status"], answer.json()["trigger"]) == (201, "created", "api")
     shop.until(answer.json()["id"])
@@ -256,7 +256,7 @@ def test_the_worker_is_a_service_of_its_own(shop: RenderShop) -> None:
     assert shop.ask("GET", unit="worker").json()["type"] == "background_worker"
 
 
-def test_a_killed_double_goes_on_where_it_was(
+def test_a_killed_double_continues_where_it_was(
     tmp_path: Path, cache: Path, repository: tuple[Path, dict[str, str]]
 ) -> None:
     import signal

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""GitHub, Slack and Sentry keep what they are told, page their lists, and refuse who they do not know."""
+"""GitHub, Slack and Sentry record what they receive, page their lists, and refuse who they do not know."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def test_sentrys_lists_are_paged_by_a_cursor(shop: Shop) -> None:
     assert ([one["version"] for one in rest.json()], rest.links["next"]["results"]) == (["v1"], "false")
 
 
-def test_what_was_told_is_saved_restored_and_kept_over_a_kill(tmp_path: Path, cache: Path) -> None:
+def test_what_was_set_is_saved_restored_and_kept_over_a_kill(tmp_path: Path, cache: Path) -> None:
     own = Double(tmp_path, cache)
     try:
         shop = own.storefront("shop")

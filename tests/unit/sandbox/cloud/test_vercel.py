@@ -134,7 +134,7 @@ def test_what_never_served_production_cannot_be_rolled_back_to(shop: Shop) -> No
     assert shop.point("rollback", shop.stage("v1.0.0")).status_code == 422
 
 
-def test_with_automatic_assignment_a_production_deployment_goes_live_by_itself(shop: Shop) -> None:
+def test_with_automatic_assignment_a_production_deployment_goes_live_automatically(shop: Shop) -> None:
     key = shop.create(frontend("v1.0.0")).json()["id"]
     until(lambda: shop.site_deployment(key)["aliasAssigned"])
     assert shop.page().json() == {"release": "v1.0.0"}
@@ -162,7 +162,7 @@ def test_a_list_is_paged_by_time(shop: Shop) -> None:
     assert ([item["uid"] for item in rest["deployments"]], rest["pagination"]["next"]) == ([first], None)
 
 
-def test_a_failing_build_ends_in_error_and_its_log_tells_why(shop: Shop) -> None:
+def test_a_failing_build_ends_in_error_and_its_log_says_why(shop: Shop) -> None:
     key = shop.create({**frontend("v1.0.0"), "build.mjs": b'console.error("no such page"); process.exit(2)'}).json()[
         "id"
     ]
@@ -202,7 +202,7 @@ def test_variables_can_be_set_changed_and_deleted(shop: Shop) -> None:
     assert "NEXT_PUBLIC_COLOUR" not in {item["key"] for item in shop.vercel("GET", f"/v10/{base}").json()["envs"]}
 
 
-def test_without_a_known_token_nothing_is_told(shop: Shop) -> None:
+def test_without_a_known_token_nothing_is_reported(shop: Shop) -> None:
     wrong = shop.vercel("GET", f"/v9/projects/{shop.project}", headers={"authorization": "Bearer other"})
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (403, "forbidden")
     missing = httpx.get(f"{shop.double.vercel.base_url}/v2/user", trust_env=False)
@@ -222,7 +222,7 @@ def push(shop: Shop, checkout: Path, ref: str) -> dict:
     return shop.double.tell("POST", f"/storefronts/{shop.name}/push", {"repository": str(checkout), "ref": ref})
 
 
-def test_a_push_to_a_linked_project_is_built_and_with_automatic_assignment_served_past_every_check(
+def test_a_push_to_a_linked_project_is_built_and_with_automatic_assignment_served_without_any_check(
     shop: Shop, checkout: Path
 ) -> None:
     connect(shop, checkout)

@@ -144,7 +144,7 @@ ROWS = [b"%d\tsome words\t\\N\n" % index for index in range(20000)]
 
 
 @pytest.mark.parametrize("minor", [12, 14, 15, 16])
-def test_rows_are_joined_and_the_contents_tell_where_each_table_begins(minor: int) -> None:
+def test_rows_are_joined_and_the_contents_report_where_each_table_begins(minor: int) -> None:
     tables: list[list[bytes]] = [ROWS, [], ROWS[:1]]
     found = Reader(laid_out(archive(tables, {77: [b"\n\0abcd\n", b"x" * 9 + b"\n"]}, minor=minor)))
     assert [b"".join(found.table(10 + index)) for index in range(3)] == [b"".join(rows) for rows in tables]
@@ -247,7 +247,7 @@ def test_rows_are_frozen_where_their_table_is_made_by_the_same_archive(minor: in
     [{"of": 3}, {"loaded": b"-- load via partition root public.event"}],
     ids=["an extension's table", "a partition"],
 )
-def test_rows_that_the_server_would_not_freeze_are_loaded_as_ever(how: Any) -> None:
+def test_rows_that_the_server_would_not_freeze_are_loaded_as_usual(how: Any) -> None:
     assert laid_out(archive([ROWS], **how), frozen=True) == laid_out(archive([ROWS], **how))
 
 

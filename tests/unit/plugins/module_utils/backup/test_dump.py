@@ -120,7 +120,7 @@ def test_a_lost_lease_stops_the_threads_that_store_a_folder(
     assert (stored, threading.active_count()) == ([], before)
 
 
-def test_what_pg_dump_says_is_told_without_the_password(store: FolderStore, tmp_path: Path) -> None:
+def test_what_pg_dump_says_is_reported_without_the_password(store: FolderStore, tmp_path: Path) -> None:
     tool = pg_dump(tmp_path, 'echo "no luck with hunter22" >&2; exit 4')
     for dump in (
         lambda: backup.dump_stream(DATABASE, tool, target(store), ["--snapshot=1-1"], 0),
@@ -138,7 +138,7 @@ def test_one_checksum_stands_for_all_objects_in_any_order() -> None:
     assert backup.checksum(objects) == backup.checksum(objects[::-1]) == hashlib.sha256(listed.encode()).hexdigest()
 
 
-def test_progress_is_told_in_words_of_an_operator() -> None:
+def test_progress_is_reported_in_words_of_an_operator() -> None:
     progress = backup.Progress()
     progress.add(raw=300_000_000, stored=40_000_000)
     progress.add(raw=300_000_000)

@@ -62,7 +62,7 @@ def test_another_key_does_not_open_it_and_is_not_shown(identity: pyrage.x25519.I
 
 
 @pytest.mark.parametrize("how", ["cut", "flipped", "nothing", "nonsense"])
-def test_what_was_changed_or_cut_is_told(identity: pyrage.x25519.Identity, how: str) -> None:
+def test_what_was_changed_or_cut_is_reported(identity: pyrage.x25519.Identity, how: str) -> None:
     sealed = bytearray(encrypted(identity))
     sealed[1_500_000] ^= how == "flipped"
     content = {"cut": bytes(sealed[:-1000]), "flipped": bytes(sealed), "nothing": b"", "nonsense": b"no age file"}[how]
@@ -80,7 +80,7 @@ def full(_data: bytes) -> None:
     raise OSError(28, "No space left on device")
 
 
-def test_what_stopped_the_reader_or_the_writer_is_told_as_it_was(identity: pyrage.x25519.Identity) -> None:
+def test_what_stopped_the_reader_or_the_writer_is_reported_as_it_was(identity: pyrage.x25519.Identity) -> None:
     recipients = [identity.to_public()]
     with pytest.raises(LeaseLost, match="it is gone"):
         encryption.encrypt(lost(), lambda _data: None, recipients)

@@ -39,7 +39,7 @@ def manifest(name: str = "sale", **other: Any) -> dict[str, Any]:
     }
 
 
-def test_the_catalogue_tells_backups_from_what_is_none(store: FolderStore) -> None:
+def test_the_catalogue_distinguishes_backups_from_other_objects(store: FolderStore) -> None:
     for key in (
         "backups/good/dump.zst",
         "backups/good.json",
@@ -99,7 +99,7 @@ def test_a_foreign_manifest_is_refused(store: FolderStore, foreign: bytes) -> No
 
 
 @pytest.mark.parametrize("name", ["missing", "../lease", ""])
-def test_a_backup_that_is_not_there_is_told_with_where_to_look(store: FolderStore, name: str) -> None:
+def test_a_backup_that_is_not_there_is_reported_with_where_to_look(store: FolderStore, name: str) -> None:
     store.put_if_absent("lease.json", b"{}")
     with pytest.raises(ConfigError, match="pg_backup_info lists those that it has"):
         catalogue.read_manifest(store, name)

@@ -1,8 +1,8 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""backup/reader.py and backup/verify.py, on a folder: what comes back of a backup, and what is told of one
-that changed.
+"""backup/reader.py and backup/verify.py, on a folder: what comes back of a backup, and what is reported of one that
+changed.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def test_without_a_key_all_can_be_verified_and_nothing_read(store: FolderStore) 
     assert refused.value.details["code"] == "no_identity"
 
 
-def test_a_key_that_does_not_fit_is_told_before_anything_is_read(store: FolderStore, tmp_path: Path) -> None:
+def test_a_wrong_key_is_reported_before_anything_is_read(store: FolderStore, tmp_path: Path) -> None:
     make(store, STREAM)
     (tmp_path / "store" / "backups" / "sale" / "dump.zst.age").unlink()
     with (
@@ -134,7 +134,9 @@ def change(tmp_path: Path, file: str, how: str) -> None:
 
 @pytest.mark.parametrize("encrypted", [True, False])
 @pytest.mark.parametrize("how", ["flipped", "cut"])
-def test_a_change_of_the_stored_bytes_is_told(store: FolderStore, tmp_path: Path, how: str, encrypted: bool) -> None:
+def test_a_change_of_the_stored_bytes_is_reported(
+    store: FolderStore, tmp_path: Path, how: str, encrypted: bool
+) -> None:
     make(store, STREAM, encrypted=encrypted)
     file = "dump.zst.age" if encrypted else "dump.zst"
     change(tmp_path, file, how)
@@ -144,7 +146,7 @@ def test_a_change_of_the_stored_bytes_is_told(store: FolderStore, tmp_path: Path
                 read()
 
 
-def test_a_manifest_that_promises_more_than_there_is_is_told(store: FolderStore, tmp_path: Path) -> None:
+def test_a_manifest_that_promises_more_than_there_is_is_reported(store: FolderStore, tmp_path: Path) -> None:
     make(store, STREAM)
     path = tmp_path / "store" / "backups" / "sale.json"
     path.write_text(path.read_text().replace(f'"raw_size": {len(ROWS)}', f'"raw_size": {len(ROWS) + 1}'))

@@ -65,14 +65,14 @@ def test_a_window_opens_and_closes_to_the_second(zone: str, opens: str, closes: 
     assert not is_open(closes, **window)
 
 
-def test_a_closed_window_tells_when_it_opens_next() -> None:
+def test_a_closed_window_names_its_next_opening() -> None:
     assert (
         ask("2026-03-05T19:00:00Z", **RUNBOOK).answered
         == "the window is closed: the next opening is Tue 10 Mar 2026 10:00 EDT"
     )
 
 
-def test_an_open_window_tells_when_it_closes() -> None:
+def test_an_open_window_names_its_end() -> None:
     assert ask("2026-03-03T15:00:00Z", **RUNBOOK).answered == "the window is open until Tue 3 Mar 2026 14:00 EST"
 
 
@@ -147,7 +147,7 @@ def test_windows_that_touch_are_one() -> None:
 FREEZE: dict[str, Any] = {"from": "2026-11-25", "to": "2026-11-30", "reason": "Black Friday", "storefronts": []}
 
 
-def test_a_freeze_closes_an_open_window_and_tells_why_and_until_when() -> None:
+def test_a_freeze_closes_an_open_window_and_gives_its_reason_and_end() -> None:
     answer = ask("2026-11-25T16:00:00Z", **RUNBOOK, freezes=[FREEZE])
     assert answer.answered == "it is frozen (Black Friday): the next opening is Tue 1 Dec 2026 10:00 EST"
 
@@ -257,7 +257,7 @@ NIGHT = (
     ("opens", "closes"),
     [
         ("2026-03-01T06:30:00+00:00", "2026-03-01T08:30:00+00:00"),
-        ("2026-03-08T06:30:00+00:00", "2026-03-08T08:30:00+00:00"),  # 02:00 is 03:00: it lasts two hours all the same
+        ("2026-03-08T06:30:00+00:00", "2026-03-08T08:30:00+00:00"),  # 02:00 is 03:00: it still lasts two hours
         ("2026-03-15T05:30:00+00:00", "2026-03-15T07:30:00+00:00"),
         ("2026-11-01T05:30:00+00:00", "2026-11-01T07:30:00+00:00"),  # 01:30 comes twice
         ("2026-11-08T06:30:00+00:00", "2026-11-08T08:30:00+00:00"),

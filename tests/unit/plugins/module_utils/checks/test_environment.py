@@ -75,7 +75,7 @@ def test_a_unit_that_has_all_passes(repository: Any) -> None:
     assert ask(repository, unit()) == ("passed", "api has all that apps/backend/.env.example names")
 
 
-def test_each_unit_that_lacks_one_is_told(repository: Any) -> None:
+def test_each_unit_that_lacks_one_is_reported(repository: Any) -> None:
     lacking = variables(PORT="4000", JWT_SECRET="x1")
     outcome, answered = ask(repository, unit("api", variables=lacking), unit("worker", variables=[]))
     assert outcome == "failed"
@@ -114,7 +114,7 @@ def test_the_examples_own_database_is_a_placeholder(repository: Any) -> None:
     assert ask(repository, unit(variables=values)) == ("failed", "DATABASE_URL of api is still a placeholder")
 
 
-def test_a_secret_with_the_value_of_staging_is_told(repository: Any) -> None:
+def test_a_secret_with_the_value_of_staging_is_reported(repository: Any) -> None:
     staging = variables(**{**GOOD, "DATABASE_URL": "postgresql://staging"})
     assert ask(repository, unit(staging=staging)) == ("failed", "JWT_SECRET of api has the value of staging")
     assert ask(repository, unit(staging=staging), may_equal_staging=["JWT_SECRET"])[0] == "passed"

@@ -116,7 +116,7 @@ def test_a_waiver_counts_on_its_last_day(answer: Any) -> None:
     assert "e2e failed" in result["answers"][0]["answered"] or "no answer" in result["answers"][0]["answered"]
 
 
-def test_a_waiver_that_ran_out_yesterday_is_told_and_does_not_count() -> None:
+def test_a_waiver_that_ran_out_yesterday_is_reported_and_does_not_count() -> None:
     result = run(check("C1", NO), entries=[{"id": "C1", "waiver": {**WAIVER, "until": "2026-03-02"}}])
     assert outcome(result) == ("failed", "no_go")
     assert "the waiver by bob ran out on 2026-03-02" in result["message"]
@@ -299,7 +299,7 @@ def test_a_wrong_entry_is_refused_before_anything_is_asked(entry: dict[str, Any]
     assert said in str(raised.value)
 
 
-def test_everything_that_is_wrong_is_told_at_once() -> None:
+def test_everything_that_is_wrong_is_reported_at_once() -> None:
     with pytest.raises(ConfigError, match="4 to correct") as raised:
         run(
             *CHECKS,

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a deploy could be put back, going by what is known of each unit."""
+"""Whether a deploy could be put back, according to what is known of each unit."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def ask(*units: dict[str, Any], **more: Any) -> tuple[str, str]:
     return answer.outcome, answer.answered
 
 
-def test_every_unit_and_the_schema_are_told() -> None:
+def test_every_unit_and_the_schema_are_reported() -> None:
     units = (
         unit("api", kept_until="2026-03-08T00:00:00Z"),
         unit("frontend", how="instant rollback"),

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an edge says by itself, in the shapes in which each of them does, and what only passes through one."""
+"""What an edge itself answers, in the shapes in which each of them does, and what only passes through one."""
 
 from __future__ import annotations
 
@@ -234,7 +234,7 @@ EDGES = {
 
 
 @pytest.mark.parametrize("edge", EDGES)
-def test_what_an_edge_says_by_itself_is_named(edge: str) -> None:
+def test_an_answer_of_the_edge_itself_is_named(edge: str) -> None:
     status, headers, text, kind, words = EDGES[edge]
     found = edge_answer(status, CaseInsensitiveDict(headers), text)
     assert found is not None

@@ -28,7 +28,7 @@ def test_each_has_a_word_of_its_own() -> None:
     assert sorted(set(words)) == sorted(words)
 
 
-def test_details_tell_what_is_known_and_nothing_else() -> None:
+def test_details_report_what_is_known_and_nothing_else() -> None:
     error = ApiError("Vercel refused it.", code="forbidden", status=403, request_id=None)
     assert error.details == {"kind": "api", "message": "Vercel refused it.", "code": "forbidden", "status": 403}
     assert (str(error), error.code, error.status, error.result) == ("Vercel refused it.", "forbidden", 403, {})

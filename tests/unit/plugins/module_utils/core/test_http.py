@@ -177,7 +177,7 @@ def test_a_body_that_is_not_json_is_an_error_and_an_empty_one_is_none(clock: Clo
     assert client.json("DELETE", "/", shape=EMPTY) is None
 
 
-def test_a_body_is_opened_anew_for_each_try_and_closed(clock: Clock) -> None:
+def test_a_body_is_opened_again_for_each_try_and_closed(clock: Clock) -> None:
     opened: list[io.BytesIO] = []
 
     def body() -> io.BytesIO:
@@ -318,14 +318,14 @@ def test_of_a_stream_the_last_lines_are_kept(clock: Clock) -> None:
     assert client_of(vendor, clock).lines("/log", limit=2) == ["two", "three"]
 
 
-def test_a_stream_that_goes_on_is_left_when_its_time_is_over(clock: Clock) -> None:
+def test_a_stream_that_continues_is_left_when_its_time_is_over(clock: Clock) -> None:
     ticks = iter(range(100))
     client = client_of(FakeVendor([reply(200, text="line\n" * 50)]), clock)
     client._clock = lambda: next(ticks)
     assert len(client.lines("/log", seconds=3)) == 4
 
 
-def test_a_stream_that_says_nothing_more_is_no_error_and_one_that_cannot_be_had_is(clock: Clock) -> None:
+def test_a_silent_stream_is_not_an_error_and_an_unavailable_one_is(clock: Clock) -> None:
     client = client_of(FakeVendor([answer_late(), never_left(), answer_lost(), reply(403)]), clock)
     assert client.lines("/log") == []
     for _unused in range(2):

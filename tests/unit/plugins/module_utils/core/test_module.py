@@ -208,7 +208,7 @@ CRASHES: dict[str, dict[str, Any]] = {
     "apply": {"apply": crash},
     "close": {"close": crash},
     "warn": {"plan": lambda self, params, client: client.runtime.warn(7)},
-    "a result that is no JSON": {"plan": lambda self, params, client: Plan({}, {}, result={"odd": object})},
+    "a result that is not JSON": {"plan": lambda self, params, client: Plan({}, {}, result={"odd": object})},
     "a result that is no plan": {"plan": lambda self, params, client: None},
     "recursion": {"plan": lambda self, params, client: self.plan(self, params, client)},
 }
@@ -230,7 +230,7 @@ def test_what_nobody_foresaw_is_an_error_of_its_own_kind_without_secrets(
     assert SECRET not in repr(result)
 
 
-def test_after_the_work_was_done_an_error_of_closing_keeps_what_was_done(
+def test_after_the_work_was_done_an_error_of_closing_leaves_it_done(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Shop, "close", crash)

@@ -56,7 +56,7 @@ def test_a_failure_gives_the_end_of_what_was_said_without_its_secrets() -> None:
     assert process.run(["sh", "-c", "exit 3"], check=False).returncode == 3
 
 
-def test_a_missing_program_and_a_missing_folder_are_told_apart(tmp_path: Path) -> None:
+def test_a_missing_program_and_a_missing_folder_are_distinguished(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="The program no-such-program was not found"):
         process.run(["no-such-program"])
     with pytest.raises(ConfigError, match=f"The folder {tmp_path}/gone, where true should run, does not exist"):

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When a vendor wants to be asked again, by each of the ways in which vendors tell it."""
+"""When a vendor wants to be asked again, by each of the ways in which vendors report it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_wait_is_read_from_each_vendors_headers(headers: dict[str, str], wrong
 @pytest.mark.parametrize(
     "limit", [{"resetMs": (NOW + 100) * 1000}, {"reset": NOW + 100}, {"reset": 100, "remaining": 0}]
 )
-def test_vercel_tells_it_in_the_body(limit: dict[str, Any]) -> None:
+def test_vercel_reports_it_in_the_body(limit: dict[str, Any]) -> None:
     assert pause({}, {"error": {"code": "rate_limited", "limit": limit}}) == pytest.approx(100)
 
 

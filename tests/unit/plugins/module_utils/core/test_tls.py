@@ -199,7 +199,7 @@ def test_the_store_says_the_same(
         assert word.format(bundle="AWS_CA_BUNDLE") in str(caught.value)
 
 
-def test_a_handshake_without_end_is_told_by_its_name(held: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_handshake_without_end_is_reported_by_its_name(held: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deadline, "CONNECTING", 0.2)
     address = held.enter_context(rude_server(silence)).replace("http://", "https://")
     error = by_client(address)
@@ -240,7 +240,7 @@ PROXIES = {
 
 
 @pytest.mark.parametrize("said", PROXIES)
-def test_a_proxy_that_refuses_is_told_apart(said: bytes, held: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_that_refuses_is_distinguished(said: bytes, held: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(
         "HTTPS_PROXY", held.enter_context(rude_server(proxy(said))).replace("http://", "http://user:s3cret-word@")
     )
@@ -253,7 +253,7 @@ def test_a_proxy_that_refuses_is_told_apart(said: bytes, held: ExitStack, monkey
 
 
 @pytest.mark.parametrize(("scheme", "behave"), [("https", plain_http), ("https", closes)])
-def test_the_tls_of_a_proxy_itself_is_told_apart(
+def test_the_tls_of_a_proxy_itself_is_distinguished(
     scheme: str, behave: Any, held: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", held.enter_context(rude_server(behave)).replace("http://", f"{scheme}://"))

@@ -37,7 +37,7 @@ def test_it_returns_the_first_ready_answer(clock: Clock) -> None:
 
 
 def test_a_failed_word_ends_it_with_the_tail_of_the_log(clock: Clock) -> None:
-    with pytest.raises(DeploymentFailed, match=r"dpl_1 ended as ERROR\. The end of its log: no space left") as caught:
+    with pytest.raises(DeploymentFailed, match=r"dpl_1 failed\. The end of its log: no space left") as caught:
         waiter(clock).wait_for(lambda: "ERROR", classify, what="dpl_1", explain=lambda answer: "no space left")
     assert caught.value.details["state"] == "ERROR"
 
@@ -52,7 +52,7 @@ def test_an_unknown_word_is_warned_of_once_and_never_taken_for_success(clock: Cl
 
 def test_a_timeout_names_the_last_word_and_where_to_look(clock: Clock) -> None:
     with pytest.raises(
-        WaitTimeout, match=r"dpl_1 was still BUILDING after 10 s \(wait_timeout\)\. Look at the build log\."
+        WaitTimeout, match=r"dpl_1 was still BUILDING after 10 s \(wait_timeout\)\. Check the build log\."
     ):
         waiter(clock, timeout=10, interval=4).wait_for(
             lambda: "BUILDING", classify, what="dpl_1", look_at="the build log"

@@ -201,7 +201,7 @@ def test_what_an_earlier_pending_migration_made_keeps_nobody_waiting() -> None:
     assert [verdict.classes for verdict in verdicts] == [["expand"], ["expand"]]
 
 
-def test_a_table_that_an_earlier_line_locked_is_told_with_what_takes_long() -> None:
+def test_a_table_that_an_earlier_line_locked_is_reported_with_what_takes_long() -> None:
     (verdict,) = classify(
         [
             "ALTER TABLE old ADD a int;\nALTER TABLE old ADD b int;\nCREATE INDEX i ON other (c);\nCREATE TABLE n (id"

@@ -25,7 +25,11 @@ CONTRACT_AFTER = {
     "an index that was renamed": ("ALTER INDEX old_b RENAME TO i;", "DROP INDEX i", False),
     "an index of a renamed table": ("ALTER TABLE old RENAME TO t;", "DROP INDEX old_b", False),
     "an index by its schema": ("", "DROP INDEX public.old_b", False),
-    "an index of a table that was made anew": ("DROP TABLE old; CREATE TABLE old (id int);", "DROP INDEX old_b", True),
+    "an index of a table that was created again": (
+        "DROP TABLE old; CREATE TABLE old (id int);",
+        "DROP INDEX old_b",
+        True,
+    ),
     "a table that a DO block names": ("DO $$ BEGIN ALTER TABLE old ADD z int; END $$;", "DROP INDEX old_b", True),
     "a DO block that may name any": ("DO $$ BEGIN EXECUTE format('x'); END $$;", "DROP INDEX old_b", True),
     "a DO block that names another": ("DO $$ BEGIN CREATE TYPE z AS ENUM (''); END $$;", "DROP INDEX old_b", False),

@@ -39,7 +39,7 @@ def test_a_finding_names_its_file() -> None:
     assert {reason["file"] for reason in mixed["reasons"]} == {"prisma/migrations/2_mixed/migration.sql"}
 
 
-def test_what_the_database_has_already_tells_what_is_there() -> None:
+def test_the_applied_migrations_show_what_exists() -> None:
     applied = Migration("0_init", "CREATE TABLE item (a int);\nCREATE INDEX i ON item (a);\n")
     dropped = Migration("1_drop", "DROP INDEX i;")
     assert [judge_pending([dropped], earlier)[0].classes for earlier in ([applied], [])] == [["expand"], ["contract"]]

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""migrations/rehearsal.py: what is told of a rehearsed migration, and what is no copy of production."""
+"""migrations/rehearsal.py: what is reported of a rehearsed migration, and what is no copy of production."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def rehearse(scratch: FakePostgres, clock: Clock, *migrations: Migration) -> Reh
     return rehearsal
 
 
-def test_a_migration_is_told_with_its_time_its_locks_and_its_rows(scratch: FakePostgres, clock: Clock) -> None:
+def test_a_migration_is_reported_with_its_time_its_locks_and_its_rows(scratch: FakePostgres, clock: Clock) -> None:
     assert rehearse(scratch, clock, ONE, TWO).rehearsed == [
         {
             "name": "2_two",
@@ -73,7 +73,7 @@ def test_a_migration_is_told_with_its_time_its_locks_and_its_rows(scratch: FakeP
     assert clock.sleeps[0] == 0.1  # until what was counted before is handed on
 
 
-def test_rows_that_may_be_an_earlier_files_are_not_told(scratch: FakePostgres, clock: Clock) -> None:
+def test_rows_that_may_be_an_earlier_files_are_not_reported(scratch: FakePostgres, clock: Clock) -> None:
     scratch.answers["SELECT count(*) FROM pg_stat_xact"] = lambda: [(7,)]
     (told,) = rehearse(scratch, clock, ONE, TWO).rehearsed
     assert [told["tables"][0][key] for key in ("rows_after", "inserted", "updated", "deleted")] == [5, None, None, None]
@@ -106,5 +106,5 @@ def test_a_copy_that_lacks_or_has_more_than_production_is_refused() -> None:
         return history.inspect(FakePostgres(*applied), [ONE, TWO])
 
     refuse_another_state(state(ONE), state(ONE))
-    with pytest.raises(ConfigError, match=r"it lacks 1_one and has 2_two, as after a rehearsal\. Restore it anew"):
+    with pytest.raises(ConfigError, match=r"it lacks 1_one and has 2_two, as after a rehearsal\. Restore it again"):
         refuse_another_state(state(ONE), state(TWO))

@@ -14,7 +14,7 @@ from tests.unit.plugins.fake_postgres import NOW, FakePostgres
 ONE, TWO, THREE, FOUR, FIVE = (Migration(f"{number}_x", f"CREATE TABLE x{number} (id int);") for number in range(1, 6))
 
 
-def test_each_migration_has_the_state_that_its_last_row_tells() -> None:
+def test_each_migration_has_the_state_that_its_last_row_reports() -> None:
     database = FakePostgres(ONE, Migration("2_x", "CREATE TABLE other (id int);"))
     database.begun(THREE, logs="Database error code: 42P07")
     database.begun(FOUR, rolled_back_at=NOW, logs="undone")
@@ -37,14 +37,14 @@ def test_each_migration_has_the_state_that_its_last_row_tells() -> None:
     assert drift(state) == {"edited": ["2_x"], "missing": ["0_gone"]}
 
 
-def test_a_migration_that_was_tried_again_is_what_became_of_the_last_try() -> None:
+def test_a_migration_that_was_tried_again_has_the_state_of_the_last_try() -> None:
     database = FakePostgres()
     database.begun(ONE, finished_at=NOW)
     database.begun(ONE, rolled_back_at=NOW)
     assert [each["state"] for each in history(inspect(database, [ONE]), [ONE])] == ["applied"]
 
 
-def test_one_that_was_undone_and_that_nobody_has_any_more_is_not_told() -> None:
+def test_one_that_was_undone_and_that_nobody_has_any_more_is_not_reported() -> None:
     database = FakePostgres(ONE)
     database.begun(TWO, rolled_back_at=NOW)
     assert [each["name"] for each in history(inspect(database, [ONE]), [ONE])] == ["1_x"]

@@ -57,7 +57,7 @@ def test_what_failed_there_is_a_failed_migration_with_what_to_do(clock: Clock) -
     assert clock.sleeps == []
 
 
-def test_a_lock_that_did_not_come_is_told_apart_from_a_broken_migration() -> None:
+def test_a_lock_that_did_not_come_is_distinguished_from_a_broken_migration() -> None:
     database = FakePostgres(ONE)
     database.begun(TWO, logs="Database error code: 55P03\n\nDatabase error: canceling statement due to lock timeout")
     error = failure(inspect(database, [ONE, TWO]), [ONE, TWO], "Prisma")

@@ -302,7 +302,7 @@ DECLARED = {
 
 
 @pytest.mark.parametrize("name", DECLARED)
-def test_what_the_release_tells_its_platform_counts_too(workspace: Path, name: str) -> None:
+def test_what_the_release_makes_its_platform_run_counts_too(workspace: Path, name: str) -> None:
     (workspace / name).write_text(DECLARED[name])
     with pytest.raises(
         ConfigError,

@@ -42,7 +42,7 @@ LONG = {
     "REINDEX TABLE old": "rebuilds indexes",
     "CLUSTER old": "nobody can read or write them",
     "VACUUM FULL old": "nobody can read or write them",
-    "REFRESH MATERIALIZED VIEW v": "fills v anew",
+    "REFRESH MATERIALIZED VIEW v": "fills v again",
 }
 SHORT = [
     "CREATE INDEX CONCURRENTLY i ON old (a)",

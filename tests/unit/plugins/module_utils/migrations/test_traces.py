@@ -58,7 +58,7 @@ def test_later_migrations_undo_what_earlier_ones_made() -> None:
     assert {str(trace): there for trace, there in traces.items()} == {"the table a": False, "the table b": True}
 
 
-def test_the_catalogue_tells_for_and_against_and_an_invalid_index_both() -> None:
+def test_the_catalogue_speaks_for_and_against_and_with_an_invalid_index_both() -> None:
     database = FakePostgres()
     database.there = {"the table a": True, "the index i": None}
     told = look_for(

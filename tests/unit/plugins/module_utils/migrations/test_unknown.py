@@ -56,7 +56,7 @@ def test_a_release_that_knows_all_has_nothing_unknown_however_much_is_pending() 
     assert ask(FakePostgres(), EXPAND) == {}
 
 
-def test_what_no_file_tells_is_not_known_and_says_why() -> None:
+def test_what_no_file_shows_is_unknown_with_the_reason() -> None:
     database = FakePostgres(OLD, EXPAND, CONTRACT)
     not_known = {
         name: ("applied", None, [finding(name, None, WHY_NOT, "unknown", None)]) for name in ("2_expand", "4_contract")
@@ -65,7 +65,7 @@ def test_what_no_file_tells_is_not_known_and_says_why() -> None:
     assert ask(database, known=False) == not_known
 
 
-def test_a_file_that_is_not_the_one_that_was_applied_tells_nothing() -> None:
+def test_a_file_that_differs_from_the_applied_one_proves_nothing() -> None:
     state, compatible, (reason,) = ask(FakePostgres(OLD, Migration("2_expand", "DROP TABLE item;")), EXPAND)["2_expand"]
     assert (state, compatible) == ("applied", None)
     assert "edited after it was applied" in reason["reason"]
@@ -89,6 +89,6 @@ def test_one_that_failed_counts_by_what_it_may_have_left() -> None:
     assert set(told) == {"2_undone", "3_half", "4_contract"}
 
 
-def test_the_older_release_tells_what_was_there() -> None:
+def test_the_older_release_shows_what_existed() -> None:
     widened = Migration("2_widened", "ALTER TABLE item ALTER a TYPE bigint;")
     assert ask(FakePostgres(OLD, widened), widened) == {"2_widened": ("applied", True, [])}

@@ -1,8 +1,8 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What each vendor's errors advise: each terminal word has a remedy, and what no vendor has said is no
-reason to look at a token.
+"""What each vendor's errors advise: each terminal word has a remedy, and what no vendor has said is no reason to check
+a token.
 """
 
 from __future__ import annotations

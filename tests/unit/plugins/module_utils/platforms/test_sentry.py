@@ -68,7 +68,7 @@ def test_without_a_name_any_deploy_to_the_environment_is_the_one(speak) -> None:
     assert speak(FakeVendor([answer])).find_deploy("v1", "production", None)["id"] == "production-b"
 
 
-def test_a_deploy_whose_answer_was_lost_is_looked_for_and_not_told_again(speak) -> None:
+def test_a_deploy_whose_answer_was_lost_is_searched_for_and_not_registered_again(speak) -> None:
     vendor = FakeVendor([answer_lost(), reply(200, [deploy("production", "a")])])
     assert speak(vendor).create_deploy("v1", {"environment": "production", "name": "a"})["id"] == "production-a"
     assert [request.method for request in vendor.requests] == ["POST", "GET"]

@@ -33,7 +33,7 @@ def speak(clock: Clock):
     return client
 
 
-def test_a_post_tells_the_channels_id_and_the_message(speak) -> None:
+def test_a_post_reports_the_channels_id_and_the_message(speak) -> None:
     vendor = FakeVendor([reply(200, DONE)])
     assert speak(vendor).post("#deploys", "text", None, False) == {"channel": CHANNEL, "ts": TS}
     assert vendor.requests[0].json() == {"channel": "#deploys", "text": "text", "unfurl_links": False}
@@ -45,7 +45,7 @@ def test_a_200_that_says_no_is_an_error_with_its_remedy(speak) -> None:
     assert (caught.value.code, caught.value.status, caught.value.details["retryable"]) == ("not_in_channel", 200, False)
 
 
-def test_a_word_that_is_not_known_is_told_as_it_is(speak) -> None:
+def test_a_word_that_is_not_known_is_reported_as_it_is(speak) -> None:
     with pytest.raises(ApiError, match="brand_new_error"):
         speak(FakeVendor([reply(200, refused("brand_new_error"))])).update(CHANNEL, TS, "text")
 

@@ -23,12 +23,12 @@ def server(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     return rows
 
 
-def test_a_name_tells_whose_it_is_what_it_is_and_since_when() -> None:
+def test_a_name_shows_its_owner_its_kind_and_its_time() -> None:
     assert databases.label("shop", "before", NOW) == "shop@before-20260202T090000Z"
 
 
 @pytest.mark.parametrize("live", ["s" * 63, "ü" * 31])
-def test_a_long_name_is_cut_to_what_postgresql_takes_and_is_found_all_the_same(
+def test_a_long_name_is_cut_to_what_postgresql_takes_and_is_found_anyway(
     live: str, server: list[tuple[Any, ...]]
 ) -> None:
     name = databases.label(live, "incoming", NOW)

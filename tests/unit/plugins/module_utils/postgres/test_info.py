@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""postgres/info.py: what is not shown of a statement, and what becomes of a question that is not answered."""
+"""postgres/info.py: what is not shown of a statement, and the result of a question that is not answered."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def ask(database: FakePostgres, *subsets: str) -> tuple[dict[str, Any], dict[str
     return inquiry.gather({name: QUESTIONS[name] for name in subsets}), inquiry.unavailable
 
 
-def test_what_fails_or_takes_too_long_is_told_as_such_and_the_rest_is_told() -> None:
+def test_what_fails_or_takes_too_long_is_reported_as_such_and_the_rest_is_reported() -> None:
     def refuse(error: Exception) -> Any:
         raise error
 

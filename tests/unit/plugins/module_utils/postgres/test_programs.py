@@ -49,7 +49,7 @@ def test_a_server_that_is_newer_than_all_is_refused_with_both_versions() -> None
         find_tool("pg_dump", 18)
 
 
-def test_a_folder_that_was_named_is_the_only_one_looked_at(machine: Path) -> None:
+def test_a_folder_that_was_named_is_the_only_one_checked(machine: Path) -> None:
     assert find_tool("pg_dump", 14, str(machine / "lib" / "16" / "bin")).version == "16.3"
     with pytest.raises(ConfigError, match="there is no pg_dump here in /nowhere"):
         find_tool("pg_dump", 14, "/nowhere")

@@ -30,7 +30,7 @@ Rows = list[tuple[str, str]]
         ([("b", "1")], [("a", "1"), ("b", "1"), ("c", "1")], (0, 0, 2)),
     ],
 )
-def test_rows_are_told_apart_by_their_key_and_their_content(
+def test_rows_are_distinguished_by_their_key_and_their_content(
     live: Rows, other: Rows, counted: tuple[int, int, int]
 ) -> None:
     found = count(iter(live), iter(other))

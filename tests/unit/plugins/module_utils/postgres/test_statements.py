@@ -51,13 +51,13 @@ def test_counters_that_were_reset_meanwhile_count_from_0(clock: Clock) -> None:
     assert (told["calls"], told["total_ms"], told["rows"]) == (2, 30.0, 2)
 
 
-def test_without_an_interval_nobody_waits_and_only_the_slowest_are_told(clock: Clock) -> None:
+def test_without_an_interval_nobody_waits_and_only_the_slowest_are_reported(clock: Clock) -> None:
     told = ask(clock, [("1", 1, 1.0, 1, "SELECT one"), ("2", 1, 2.0, 1, "SELECT two")], interval=0, limit=1)
     assert [each["query"] for each in told] == ["SELECT two"]
     assert clock.sleeps == []
 
 
-def test_an_extension_that_is_absent_or_not_loaded_is_told_with_the_remedy(clock: Clock) -> None:
+def test_an_extension_that_is_absent_or_not_loaded_is_reported_with_the_remedy(clock: Clock) -> None:
     database = FakePostgres()
     database.answers = {"FROM pg_extension": list, "current_database()": lambda: [("shop",)]}
     with pytest.raises(

@@ -65,7 +65,7 @@ CASES: dict[str, tuple[Callable[..., None], Issue, str, str, str]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_each_failure_of_tls_is_told_apart(case: str, authority: Authority) -> None:
+def test_each_failure_of_tls_is_distinguished(case: str, authority: Authority) -> None:
     behave, issue, query, code, word = CASES[case]
     context = context_of(issue(authority))
     with rude_server(lambda connection: behave(connection, context)) as address:

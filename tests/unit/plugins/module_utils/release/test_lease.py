@@ -124,7 +124,7 @@ def test_nobody_takes_over_until_a_margin_after_the_deadline(store, anna, clock)
         take(store, holder="ben", clock=clock)
 
 
-def test_a_takeover_after_the_deadline_tells_of_the_one_who_lost_it(store, anna, clock):
+def test_a_takeover_after_the_deadline_names_the_holder_that_lost_it(store, anna, clock):
     since = iso(clock.now)
     anna.renew({"step": "backend.release"})
     clock.now += TTL + MARGIN
@@ -312,7 +312,7 @@ def test_an_error_that_stays_is_not_waited_for(store, anna, clock, monkeypatch):
         b'{"schema": 2, "token": "t", "deadline": "2026-01-31T12:00:00Z"}',
     ],
 )
-def test_what_is_no_lease_is_neither_taken_nor_replaced(store, clock, data):
+def test_an_object_that_is_not_a_lease_is_neither_taken_nor_replaced(store, clock, data):
     store.objects["lease.json"] = data
     with pytest.raises(ConfigError, match="is not a lease that this version can read"):
         take(store, holder="anna", clock=clock)
@@ -415,7 +415,7 @@ def test_a_look_that_began_while_a_thread_waited_for_its_turn_is_good_for_it_too
     monkeypatch.setattr(store, "get", counted)
 
     class Busy:
-        """Stands for a lock that another thread holds: that one looks at the lease first."""
+        """Stands for a lock that another thread holds: that one checks the lease first."""
 
         def __enter__(self):
             anna.read()
@@ -474,7 +474,7 @@ def test_a_lease_of_an_earlier_version_is_read_and_its_journal_kept(store, clock
 
 
 def test_a_controller_whose_clock_is_ahead_takes_no_lease(store, clock):
-    store.tells = clock.now
+    store.now = clock.now
     anna = taken(store, clock, "anna")
     with pytest.raises(ConfigError, match="differ by 600 s") as refused:
         take(store, holder="ben", clock=lambda: clock.now + 600)
@@ -482,8 +482,8 @@ def test_a_controller_whose_clock_is_ahead_takes_no_lease(store, clock):
     assert document(store)["token"] == anna.token
 
 
-def test_an_emergency_goes_by_the_stores_clock_and_waits_for_the_deadline_all_the_same(store, clock):
-    store.tells = clock.now
+def test_an_emergency_goes_by_the_stores_clock_and_waits_for_the_deadline_anyway(store, clock):
+    store.now = clock.now
     anna = taken(store, clock, "anna")
     warnings = list[str]()
 
@@ -509,11 +509,11 @@ def test_an_emergency_goes_by_the_stores_clock_and_waits_for_the_deadline_all_th
 
 
 def test_a_holder_goes_by_the_stores_clock_too(store, clock):
-    store.tells = clock.now
+    store.now = clock.now
     lease, _loser = take(store, holder="anna", ttl=TTL, clock=clock)
     module = Lease(store, lease.token, clock=lambda: clock.now - 3600, sleep=clock.sleep)
     module.heartbeat()
-    store.tells = clock.now + TTL - MARGIN
+    store.now = clock.now + TTL - MARGIN
     with pytest.raises(LeaseLost, match="expired"):
         module.heartbeat()
 

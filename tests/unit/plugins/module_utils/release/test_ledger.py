@@ -72,12 +72,12 @@ def test_a_record_is_kept_under_its_place_and_id_and_found_by_its_id(store):
     assert find(store, "another") is None
 
 
-def test_the_id_follows_from_what_the_record_tells():
+def test_the_id_follows_from_what_the_record_reports():
     assert record("v1.1.0")["id"] == record("v1.1.0")["id"]
     assert record("v1.1.0")["id"] != record("v1.1.0", "rolled_back")["id"]
 
 
-def test_two_records_tell_the_same_whenever_they_were_finished():
+def test_two_records_report_the_same_whenever_they_were_finished():
     one, other = history(record("v1.1.0"), record("v1.1.0"))
     assert same(one, other)
     assert not same(one, {**other, "summary": "another"})
@@ -253,7 +253,7 @@ def test_a_record_with_a_wrong_field_is_refused_by_its_name(store, change, said)
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"null", b"{}", b"[" * 100_000, b"\xff\xfe", b'"text"'])
-def test_what_is_no_record_is_refused(store, data):
+def test_a_file_that_is_not_a_record_is_refused(store, data):
     store.objects["ledger/x.json"] = data
     with pytest.raises(ConfigError, match="is not a record that this version can read"):
         load(store, "ledger/x.json")

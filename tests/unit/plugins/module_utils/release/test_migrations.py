@@ -77,7 +77,7 @@ def test_a_release_that_does_not_know_what_an_unfinished_deploy_applied_is_refus
         ({"state": "edited"}, True),
         ({"state": "pending"}, False),
         ({"state": "rolled_back"}, False),
-        ({"state": "failed", "resolve": None}, True),  # nobody knows how far it came
+        ({"state": "failed", "resolve": None}, True),  # it is unknown how far it came
         ({"state": "failed", "resolve": "applied"}, True),
         ({"state": "failed", "resolve": "rolled-back"}, False),  # nothing of it is applied
     ],

@@ -48,7 +48,7 @@ def test_railway_changes_what_a_push_deploys_in_a_task_of_its_own() -> None:
     assert asked("backend_service", "railway", state="configured", auto_deploy=False) == ("railway_service", told)
 
 
-def test_railway_knows_the_variables_of_a_deployment_by_itself() -> None:
+def test_railway_itself_knows_the_variables_of_a_deployment() -> None:
     _module, options = asked(
         "backend_service",
         "railway",

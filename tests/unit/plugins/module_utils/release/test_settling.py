@@ -46,7 +46,7 @@ def test_a_release_whose_commit_is_unknown_stops_a_run() -> None:
 @pytest.mark.parametrize(
     ("known", "accepted", "expected"),
     [
-        (None, "", ["1_a", "2_b"]),  # the database is not looked at
+        (None, "", ["1_a", "2_b"]),  # the database is not checked
         ({"1_a": "applied", "2_b": "pending"}, "", ["1_a"]),
         ({"1_a": "failed", "2_b": "rolled_back"}, "", ["1_a"]),
         ({"2_b": "missing"}, "", ["2_b"]),
@@ -71,7 +71,7 @@ def test_what_an_unfinished_deploy_did_to_the_schema_counts_as_far_as_it_came(
         ({}, [], False),
     ],
 )
-def test_an_unfinished_deploy_runs_forward_when_its_release_is_wanted_again_or_its_schema_leaves_no_way_back(
+def test_an_unfinished_deploy_continues_when_its_release_is_wanted_again_or_its_schema_leaves_no_way_back(
     journal: dict[str, Any], incompatible: list[str], forward: bool
 ) -> None:
     assert settling.runs_forward(journal, "v2", incompatible) is forward

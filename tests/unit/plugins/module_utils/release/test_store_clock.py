@@ -15,7 +15,7 @@ from tests.unit.memory_store import MemoryStore
 @pytest.fixture
 def store(clock) -> MemoryStore:
     made = MemoryStore()
-    made.tells = clock.now
+    made.now = clock.now
     return made
 
 
@@ -44,8 +44,8 @@ def test_an_emergency_is_warned_and_goes_by_the_stores_time(store, clock):
     assert compared() == clock.now
 
 
-def test_a_store_that_does_not_tell_the_time_is_named(store, clock):
-    store.tells = None
+def test_a_store_that_does_not_report_the_time_is_named(store, clock):
+    store.now = None
     warnings: list[str] = []
     assert compare(store, clock, warn=warnings.append)() == clock.now
     assert "gives no time" in warnings[0]
@@ -54,6 +54,6 @@ def test_a_store_that_does_not_tell_the_time_is_named(store, clock):
 def test_one_answer_without_a_time_leaves_what_is_known(store, clock):
     compared = StoreClock(store, lambda: clock.now + 30)
     compared.set()
-    store.tells = None
+    store.now = None
     compared.set()
     assert compared() == clock.now

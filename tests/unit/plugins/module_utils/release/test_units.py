@@ -60,7 +60,7 @@ def test_a_snapshot_has_every_unit_also_one_with_nothing_live() -> None:
     }
 
 
-def test_what_was_released_has_its_variables_where_the_platform_told_them() -> None:
+def test_what_was_released_has_its_variables_where_the_platform_reported_them() -> None:
     results = [{**API, "deployment": NEW, "variables": []}, {**WORKER, "deployment": NEW}, {**API, "msg": "failed"}]
     assert units.released(results, "render") == {
         "api": {"platform": "render", "variables": [], **NEW},
@@ -164,7 +164,7 @@ def test_a_check_is_asked_for_its_release_as_strictly_as_the_live_site_allows() 
         "name": "health",
         "url": "/health",
         "site": "backend",
-    }, "nothing is live to tell by"
+    }, "nothing is live to compare with"
 
 
 def test_what_is_not_live_or_not_healthy_says_nothing_of_its_release() -> None:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is there to be staged, undone or dropped, going by what the server's databases tell."""
+"""What is there to be staged, undone or dropped, according to the server's databases."""
 
 from __future__ import annotations
 

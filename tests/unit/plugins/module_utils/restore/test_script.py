@@ -77,7 +77,7 @@ def test_a_script_that_breaks_off_is_not_brought_to_its_end(tmp_path: Path) -> N
     assert not (tmp_path / "kept").exists()
 
 
-def test_the_words_of_the_one_that_failed_are_told_without_secrets(tmp_path: Path) -> None:
+def test_the_words_of_the_one_that_failed_are_reported_without_secrets(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match="no such role") as failed:
         run("yes", "echo no such role hunter22 >&2; exit 3", tmp_path)
     assert (failed.value.details["code"], "hunter22" in str(failed.value)) == ("3", False)

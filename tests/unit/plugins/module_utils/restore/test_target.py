@@ -70,7 +70,7 @@ class World(FakePostgres):
         return LOST, 0.2
 
     def fitness(self, live: Database, connection: Any, *, adopt: bool, known: bool) -> None:
-        self.done.append(f"look whether it is fit, adopt {adopt}, known {known}")
+        self.done.append(f"check whether it is fit, adopt {adopt}, known {known}")
 
 
 @pytest.fixture
@@ -134,16 +134,16 @@ def test_a_named_database_is_ready_once_this_backup_was_verified_in_it(
     world.notes["instance"] = note
     found = elsewhere.find_restored("abc")
     assert (found.name if found else None) == ("instance" if ready else None)
-    assert world.done == [f"look whether it is fit, adopt False, known {known}"]
+    assert world.done == [f"check whether it is fit, adopt False, known {known}"]
 
 
 def test_one_that_somebody_else_restored_is_ready_as_it_is(world: World) -> None:
     adopted = place(world, TARGET, adopt=True).find_restored(None)
     assert adopted
-    assert (adopted.name, world.done) == ("instance", ["look whether it is fit, adopt True, known False"])
+    assert (adopted.name, world.done) == ("instance", ["check whether it is fit, adopt True, known False"])
 
 
-def test_an_address_at_which_there_is_no_such_database_is_told(elsewhere: RestoreTarget, world: World) -> None:
+def test_an_address_at_which_there_is_no_such_database_is_reported(elsewhere: RestoreTarget, world: World) -> None:
     del world.notes["instance"]
     with pytest.raises(ConfigError, match=r"no database instance at target_url.*a pooler may stand before it"):
         elsewhere.find_restored("abc")
@@ -201,7 +201,7 @@ def test_one_with_too_many_tables_for_one_transaction_is_loaded_in_many_and_a_ki
     world.notes["instance"] = {"state": "loading", "whole": False, **NOTE}
     world.empty = False
     with pytest.raises(
-        ConfigError, match=r"holds a part of a restore that was killed. Drop that database and create it anew"
+        ConfigError, match=r"holds a part of a restore that was killed. Drop that database and create it again"
     ):
         load(elsewhere)
     world.empty = True
@@ -210,7 +210,7 @@ def test_one_with_too_many_tables_for_one_transaction_is_loaded_in_many_and_a_ki
     assert world.done == ["load instance in 1", "mark instance verified"]
 
 
-def test_the_shop_moves_to_a_name_of_its_own_and_only_then_is_that_told(world: World) -> None:
+def test_the_shop_moves_to_a_new_name_and_only_then_is_that_reported(world: World) -> None:
     world.notes["shop@incoming-20260202T090000Z"] = {"state": "verified", **NOTE}
     where = place(world, None)
     ready = where.find_restored("abc")
@@ -233,7 +233,7 @@ def test_the_shop_moves_to_a_name_of_its_own_and_only_then_is_that_told(world: W
     }
 
 
-def test_a_killed_move_is_gone_on_with_under_the_name_that_it_had(world: World) -> None:
+def test_a_killed_move_is_continued_under_the_name_that_it_had(world: World) -> None:
     world.notes["shop@restored-20260202T080000Z"] = {"state": "verified", **NOTE}
     where = place(world, None)
     ready = where.find_restored("abc")
@@ -242,7 +242,7 @@ def test_a_killed_move_is_gone_on_with_under_the_name_that_it_had(world: World) 
     assert (entry.name, world.done[0]) == ("shop@restored-20260202T080000Z", "leave shop for shop@restored")
 
 
-def test_the_way_back_keeps_what_was_restored_and_says_that_it_was_undone(
+def test_the_way_back_leaves_the_restored_database_and_says_that_it_was_undone(
     elsewhere: RestoreTarget, world: World
 ) -> None:
     world.notes["instance"], world.left = {"state": "serving", **NOTE}, "shop"

@@ -106,7 +106,7 @@ def test_a_lease_that_is_lost_while_it_is_counted_leaves_the_old_one_to_its_writ
     assert server.said[-1] == ("old", "closed", None)
 
 
-def test_the_fence_does_not_hold_whoever_moves_the_shop_nor_take_his_other_settings(server: Server) -> None:
+def test_the_fence_does_not_hold_the_user_who_moves_the_shop_nor_change_other_settings(server: Server) -> None:
     url_swap.leave(OLD, NEW, nothing, 10)
     url_swap.compare(OLD, NEW, nothing)
     assert {
@@ -122,7 +122,7 @@ def test_a_database_is_left_when_its_user_may_only_read_there(server: Server, ro
     assert server.said[-1][2] == ["old"]
 
 
-def test_who_gives_the_address_of_one_that_was_left_is_told_both_ways_out() -> None:
+def test_the_address_of_a_database_that_was_left_is_refused_with_both_remedies() -> None:
     error = url_swap.already_left("shop")
     assert error.details["code"] == "left"
     assert "Give its URL as database_url, or undo that" in str(error)

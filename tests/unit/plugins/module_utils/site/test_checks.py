@@ -15,7 +15,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.site.checks imp
     blocked_by,
     differences,
     look_up,
-    tell_release,
+    reported_release,
 )
 from requests.structures import CaseInsensitiveDict
 
@@ -108,7 +108,7 @@ def test_every_difference_says_what_was_expected_and_what_came(
     assert found(expected, came) == reasons
 
 
-def test_the_release_is_compared_where_the_check_says_how_it_is_told() -> None:
+def test_the_release_is_compared_where_the_check_says_how_it_is_reported() -> None:
     told = {"release": {"json": "release"}}
     assert found(told, answer(), "v1.1.0") == []
     assert found(told, answer(), "v1.2.0") == ["release v1.1.0 instead of v1.2.0"]
@@ -132,8 +132,8 @@ def test_the_release_is_compared_where_the_check_says_how_it_is_told() -> None:
         ({"meta": "release"}, None),
     ],
 )
-def test_a_release_is_told_by_json_header_or_text(where: dict[str, str], release: str | None) -> None:
-    assert tell_release(check(release=where), answer(headers={"x-release": "v1.3.0"})) == release
+def test_a_release_is_read_from_json_header_or_text(where: dict[str, str], release: str | None) -> None:
+    assert reported_release(check(release=where), answer(headers={"x-release": "v1.3.0"})) == release
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,8 @@ def test_a_release_is_told_by_json_header_or_text(where: dict[str, str], release
         "<meta name=release content=v1.1.0><meta name=release content=v9.9.9><p>unclosed",
     ],
 )
-def test_a_release_is_told_by_a_meta_element(page: str) -> None:
-    assert tell_release(check(release={"meta": "release"}), answer(text=page)) == "v1.1.0"
+def test_a_release_is_read_from_a_meta_element(page: str) -> None:
+    assert reported_release(check(release={"meta": "release"}), answer(text=page)) == "v1.1.0"
 
 
 @pytest.mark.parametrize("path", ["a.x", "a.1", "a.0.c", "", "b.c"])

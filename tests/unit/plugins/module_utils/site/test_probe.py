@@ -108,7 +108,7 @@ def test_passes_have_to_be_in_a_row(clock: Clock) -> None:
     assert (result.outcome, result.passes, result.tries) == ("healthy", 3, 6)
 
 
-def test_a_row_that_has_begun_may_end_after_the_wait_timeout_but_a_failure_may_not(clock: Clock) -> None:
+def test_a_row_that_has_started_may_end_after_the_wait_timeout_but_a_failure_may_not(clock: Clock) -> None:
     assert ask([reply(200), reply(200), reply(200)], clock, passes=3, wait_timeout=0).outcome == "healthy"
     broken = ask([reply(200), reply(503)], clock, passes=3, wait_timeout=0)
     assert (broken.outcome, broken.passes, broken.tries) == ("unhealthy", 0, 2)

@@ -79,7 +79,7 @@ def test_a_file_reaches_what_its_route_says(file: str, urls: list[str], prefixes
     assert (found.urls, found.prefixes, found.unmatched) == (urls, prefixes, [])
 
 
-def test_a_path_is_named_once_and_a_file_without_a_route_is_told() -> None:
+def test_a_path_is_named_once_and_a_file_without_a_route_is_reported() -> None:
     found = reach(["app/page.tsx", "app/products/x", "lib/api.ts", "app/page.tsx.bak"], ROUTES)
     assert (found.urls, found.unmatched) == (["/", "/index"], ["lib/api.ts", "app/page.tsx.bak"])
 

@@ -123,7 +123,7 @@ def test_an_unknown_release_is_refused_by_name(repository: Path, ref: str) -> No
     assert repr(ref) in str(caught.value)
 
 
-def test_a_folder_that_is_no_repository_is_told_from_an_unknown_release(tmp_path: Path) -> None:
+def test_a_folder_that_is_no_repository_is_distinguished_from_an_unknown_release(tmp_path: Path) -> None:
     with (
         pytest.raises(ConfigError, match=r"not a git repository.*Set source_path") as caught,
         checkout(tmp_path, "v1.0.0"),

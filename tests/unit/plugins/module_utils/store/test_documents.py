@@ -186,7 +186,7 @@ def test_a_backup_that_lost_an_object_is_not_the_latest(root: Path, store: Folde
     assert "newest is damaged: dump.zst has 0 bytes" in said[0]
 
 
-def test_info_names_what_it_cannot_read_and_goes_on(root: Path) -> None:
+def test_info_names_what_it_cannot_read_and_continues(root: Path) -> None:
     (root / "backups" / "newest.json").write_text("null")
     (root / "backups" / "older" / "proof.json").write_text("{")
     result = info(root)

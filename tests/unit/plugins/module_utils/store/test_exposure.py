@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""store/exposure.py: a bucket that the world may read is refused, and a service that does not tell is warned of."""
+"""store/exposure.py: a publicly readable bucket is refused, and a service that does not report it causes a warning."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ALL = {"Grants": [*OWNER["Grants"], {"Grantee": {"Type": "Group", "URI": EVERYBO
 
 
 class Service:
-    """S3 as the test says; ``warnings`` has what the operator is told."""
+    """S3 as the test says; ``warnings`` has the warnings for the operator."""
 
     def __init__(self, store: S3Store, stub: Stubber) -> None:
         self._store, self._stub, self.warnings = store, stub, list[str]()
@@ -315,7 +315,7 @@ def answering(body: bytes) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(("code", "status"), [("NotImplemented", 501), ("AccessDenied", 403)])
-def test_a_service_that_does_not_tell_is_warned_of(service: Service, code: str, status: int) -> None:
+def test_a_service_without_an_answer_causes_a_warning(service: Service, code: str, status: int) -> None:
     for operation in ("get_public_access_block", "get_bucket_policy_status", "get_bucket_policy", "get_bucket_acl"):
         service.says(operation, code, status)
     service.look()
@@ -332,7 +332,7 @@ def test_a_service_that_does_not_tell_is_warned_of(service: Service, code: str, 
         ("RequestTimeTooSkewed", 403, ConfigError),
     ],
 )
-def test_a_service_in_trouble_is_no_service_that_does_not_tell(
+def test_a_service_in_trouble_is_not_a_service_without_an_answer(
     service: Service, code: str, status: int, error: type[Exception]
 ) -> None:
     service.says("get_public_access_block", code, status)

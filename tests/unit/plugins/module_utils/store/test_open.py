@@ -54,7 +54,7 @@ def test_a_bucket_that_is_opened_later_is_opened_when_it_is_first_asked(monkeypa
 
 
 @pytest.mark.parametrize("address", [None, "gs://bucket", "file:///srv/store"])
-def test_an_address_that_is_not_of_a_bucket_is_not_looked_at_later(address):
+def test_an_address_that_is_not_of_a_bucket_is_not_checked_later(address):
     with pytest.raises(ConfigError):
         open_later({"store": address})
 

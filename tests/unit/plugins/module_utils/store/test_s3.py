@@ -135,7 +135,7 @@ def refused_with(store, service, error, status=403, headers=None):
     return str(refused.value)
 
 
-def test_a_wrong_clock_is_no_lack_of_rights_and_both_times_are_told(store, service):
+def test_a_wrong_clock_is_no_lack_of_rights_and_both_times_are_reported(store, service):
     times = {"RequestTime": "20260131T120000Z", "ServerTime": "2026-01-31T13:30:00Z"}
     message = refused_with(store, service, {"Code": "RequestTimeTooSkewed", **times})
     assert (
@@ -304,7 +304,7 @@ def test_without_boto3_the_command_that_installs_it_is_named(monkeypatch):
 @pytest.mark.parametrize("kind", ["service-2", "endpoint-rule-set-1", "paginators-1"])
 @pytest.mark.parametrize("service", ["s3", "sts"])  # which boto3's chain asks for the credentials of a role
 def test_what_is_known_of_a_service_is_what_botocore_knows_of_it(service, kind):
-    s3._descriptions.cache_clear()  # a client writes into what it is told
+    s3._descriptions.cache_clear()  # a client writes into what it receives
     own, quick = (session.get_component("data_loader") for session in (botocore.session.Session(), s3.open_session()))
     assert quick.load_service_model(service, kind) == own.load_service_model(service, kind)
 
@@ -341,7 +341,7 @@ def test_an_answer_without_an_etag_is_an_error_of_the_service(call):
 
 
 @pytest.mark.parametrize(
-    ("headers", "told"),
+    ("headers", "expected"),
     [
         ({"date": "Sat, 31 Jan 2026 12:00:00 GMT"}, datetime(2026, 1, 31, 12, tzinfo=UTC).timestamp()),
         ({}, None),
@@ -350,10 +350,10 @@ def test_an_answer_without_an_etag_is_an_error_of_the_service(call):
         ({"date": "Sat, 31 Jan 99999 12:00:00 GMT"}, None),
     ],
 )
-def test_the_time_is_that_of_the_last_answer_and_none_where_it_does_not_tell(store, monkeypatch, headers, told):
+def test_the_time_is_that_of_the_last_answer_and_none_where_it_does_not_report(store, monkeypatch, headers, expected):
     monkeypatch.setattr(s3.time, "monotonic", lambda: 5.0)
     assert store.time() is None
     store._note_time(SimpleNamespace(headers=headers))
-    assert store.time() == told
+    assert store.time() == expected
     monkeypatch.setattr(s3.time, "monotonic", lambda: 7.5)
-    assert store.time() == (told + 2.5 if told else None)
+    assert store.time() == (expected + 2.5 if expected else None)

@@ -31,7 +31,7 @@ SLOW = {
 def _brief(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"ATTEMPT": 0.3, "STALL": 0.4, "SMALL": 1 << 20, "ANSWER": 1 << 20}.items():
         monkeypatch.setattr(s3_limits, name, value)
-    # the servers' own time goes on
+    # the servers' own time continues
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda seconds: None))
 
 

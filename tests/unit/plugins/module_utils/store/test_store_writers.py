@@ -36,7 +36,7 @@ WRITERS = {
     "module_utils/backup/job.py": {"permit"},  # pg_backup hands over its runtime.permit
     "modules/pg_backup_prune.py": {"runtime.permit"},
     "modules/pg_proof.py": {"runtime.permit"},
-    "module_utils/restore/rehearsal.py": {"permit"},  # prisma_rehearse hands over its runtime.permit
+    "module_utils/restore/rehearsal_copy.py": {"permit"},  # prisma_rehearse hands over its runtime.permit
     "module_utils/store/open.py": {"before_write", "self._before_write"},  # opens it for the others
 }
 # What reaches past the store's own methods, each of which is tested below.
@@ -230,7 +230,7 @@ def test_each_part_of_an_upload_and_its_end_ask_the_lease():
     writer.write(b"0123456789abcdef")
     with pytest.raises(LeaseLost):
         writer.complete()
-    writer.abort()  # it is not taken back either: that would be a write
+    writer.abort()  # it is not removed either: that would be a write
     assert [method for method, _unused in sent] == ["POST", "PUT", "PUT"]
     assert asked[0] == ATTEMPT
 

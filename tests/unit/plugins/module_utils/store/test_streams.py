@@ -110,7 +110,7 @@ def test_s3_gets_an_empty_part_only_where_there_is_no_other(
     writer.complete()
 
 
-def test_a_part_that_s3_refuses_is_told_at_the_latest_with_the_end_and_the_upload_is_taken_back(
+def test_a_part_that_s3_refuses_is_reported_at_the_end_at_the_latest_and_the_upload_is_discarded(
     s3: S3Store, service: Stubber
 ) -> None:
     service.add_client_error("upload_part", "SlowDown", "Reduce your request rate.", http_status_code=503)

@@ -30,7 +30,7 @@ def fact(seconds: float, **facts: Any) -> Event:
 
 
 def report(seconds: float = 60, **report: Any) -> Event:
-    told = {
+    summary = {
         "storefront": "shop",
         "kind": "deploy",
         "outcome": "released",
@@ -39,7 +39,7 @@ def report(seconds: float = 60, **report: Any) -> Event:
         "record": "",
         **report,
     }
-    return at(seconds, "ansible.builtin.debug", msg=told)
+    return at(seconds, "ansible.builtin.debug", msg=summary)
 
 
 def begun(step: str, seconds: float = 10) -> list[Event]:
@@ -95,7 +95,7 @@ def test_a_failed_deploy_shows_the_log_once_and_then_what_was_put_back(width):
 
 def test_a_service_is_called_by_our_name_for_the_unit():
     text = " ".join(" ".join(shown(run_of("v1.2.0"), recorded("failed"))).split())
-    assert "of v1.2.0 to api ended as failed." in text
+    assert "of v1.2.0 to api failed." in text
     assert "1124a104" not in text
 
 
@@ -190,7 +190,7 @@ def test_a_warning_is_shown_once():
     assert run.warn("Railway brings  back the variables.") == []
 
 
-def test_an_interruption_says_what_is_left_and_how_to_go_on():
+def test_an_interruption_says_what_is_left_and_how_to_continue():
     run = run_of()
     run.begin()
     before = [line.text for line in run.breaks_off("INTERRUPTED")]
@@ -301,15 +301,15 @@ def test_what_a_check_of_the_play_stops_within_a_step_is_shown():
 def test_a_restore_that_waits_for_an_approval_has_stopped_and_not_failed():
     why = "3 rows of the live database are not in it. Continue with -e approve_restore=shop"
     events = [*begun("database.stage"), at(20, "ansible.builtin.assert", "failed", msg=why)]
-    told = report(kind="restore", outcome="failed", message="The database was not changed.")
-    lines = shown(run_of(playbook="playbooks/restore.yml", options=["-e backup=latest"]), [*events, told])
+    summary = report(kind="restore", outcome="failed", message="The database was not changed.")
+    lines = shown(run_of(playbook="playbooks/restore.yml", options=["-e backup=latest"]), [*events, summary])
     assert not any("FAILED" in line for line in lines)
     assert "NOT RESTORED: it waits for an approval. The database was not changed." in lines
     assert "-e backup=latest -e approve_restore=shop" in " ".join(" ".join(lines).replace("\\", "").split())
 
 
 @pytest.mark.parametrize(
-    ("kind", "told", "outcome"),
+    ("kind", "summary", "outcome"),
     [
         (
             "restore",
@@ -329,10 +329,10 @@ def test_a_restore_that_waits_for_an_approval_has_stopped_and_not_failed():
         ),
     ],
 )
-def test_every_playbook_ends_with_its_outcome_and_how_long_it_took(kind, told, outcome):
+def test_every_playbook_ends_with_its_outcome_and_how_long_it_took(kind, summary, outcome):
     lines = shown(
         run_of(playbook=f"playbooks/{kind}.yml"),
-        [fact(5, release_lease="t", release_unfinished={}), report(60, kind=kind, **told)],
+        [fact(5, release_lease="t", release_unfinished={}), report(60, kind=kind, **summary)],
     )
     assert [line for line in lines if re.match(outcome, line)], lines
 

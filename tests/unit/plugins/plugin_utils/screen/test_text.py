@@ -45,7 +45,7 @@ def test_a_text_is_measured_in_columns(text, width):
 @pytest.mark.parametrize(
     "text",
     [
-        "a plain sentence that goes on for a while",
+        "a plain sentence that continues for a while",
         "日本語" * 30,
         "x" * 200,
         "https://yourstore.com/" + "y" * 100,

@@ -150,7 +150,7 @@ def test_an_error_that_is_not_cloudflares_own_keeps_its_text(clock: Clock) -> No
         client([reply(400, text="a proxy's page")], clock).zone("shop.example")
 
 
-def test_the_token_tells_its_status(clock: Clock) -> None:
+def test_the_token_reports_its_status(clock: Clock) -> None:
     vendor = FakeVendor([reply(200, done({"id": "t", "status": "active"}))])
     assert client(vendor, clock).verify_token() == "active"
     assert vendor.requests[0].path == "/client/v4/user/tokens/verify"

@@ -232,7 +232,7 @@ def test_a_failed_deployment_shows_both_logs_and_no_password(railway, client, fi
         "deploymentLogs": ["cannot reach postgresql://shop:hunter2@db/shop"],
     }
     with pytest.raises(
-        DeploymentFailed, match=r"(?s)v1.1.0 to api ended as failed.*npm run build\ncannot reach.*deploy again"
+        DeploymentFailed, match=r"(?s)v1.1.0 to api failed.*npm run build\ncannot reach.*deploy again"
     ) as failure:
         client.wait_healthy(client.up(files, MESSAGE))
     assert "hunter2" not in str(failure.value)
@@ -245,7 +245,7 @@ def test_a_log_that_cannot_be_read_does_not_hide_the_failure(railway, client, fi
         "buildLogs": [lambda _: refusal("Not Authorized")],
         "deploymentLogs": [lambda _: refusal("Not Authorized")],
     }
-    with pytest.raises(DeploymentFailed, match="ended as crashed"):
+    with pytest.raises(DeploymentFailed, match='failed with the status "crashed"'):
         client.wait_healthy(client.up(files, MESSAGE))
 
 
@@ -275,7 +275,7 @@ def test_the_vendors_own_variables_are_left_out(client):
     assert list(client.variables()) == ["DATABASE_URL"]
 
 
-def test_a_state_that_nobody_knows_is_not_taken_for_stopped(railway, client, warnings):
+def test_an_unknown_state_does_not_count_as_stopped(railway, client, warnings):
     railway.has("v1.0.0", "HIBERNATING")
     with pytest.raises(WaitTimeout, match="still hibernating"):
         client.wait_stopped()

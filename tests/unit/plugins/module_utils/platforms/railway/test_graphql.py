@@ -72,9 +72,7 @@ def test_an_answer_without_a_result_is_an_error(clock: Clock, answer: Any) -> No
         ("Too busy", "Correct the named problem"),
     ],
 )
-def test_an_error_says_what_to_do_and_keeps_what_railways_support_asks_for(
-    clock: Clock, said: str, advice: str
-) -> None:
+def test_an_error_says_what_to_do_and_has_the_id_for_railways_support(clock: Clock, said: str, advice: str) -> None:
     error = {"message": said, "extensions": {"code": "INTERNAL_SERVER_ERROR"}, "traceId": "42"}
     api, _vendor = client([reply(200, {"errors": [error], "data": None})], clock)
     with pytest.raises(ApiError, match=f"Railway refused variables: {said}. {advice}") as refused:

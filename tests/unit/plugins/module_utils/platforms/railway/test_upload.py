@@ -75,7 +75,7 @@ def test_memory_does_not_grow_with_the_files(app, tmp_path):
 
 
 @pytest.mark.parametrize("change", ["content", "name", "mode"])
-def test_the_digest_tells_each_change(app, change):
+def test_the_digest_shows_each_change(app, change):
     before = digest(list_files(app))
     assert digest(list_files(app)) == before
     if change == "content":
@@ -109,7 +109,7 @@ def test_of_a_folder_what_git_or_railway_ignores_is_left_out(app):
 
 
 def test_of_a_commit_only_what_railway_ignores_is_left_out(app):
-    (app / ".gitignore").write_text("*.js\n")  # committed all the same
+    (app / ".gitignore").write_text("*.js\n")  # committed anyway
     (app / ".railwayignore").write_text("start.sh\n")
     assert sent(app, "c0ffee") == [".gitignore", ".railwayignore", "package.json", "src/server.js"]
 

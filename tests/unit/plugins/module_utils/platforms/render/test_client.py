@@ -189,7 +189,7 @@ def test_a_failed_deploy_shows_the_end_of_both_logs_and_no_password(render, clie
     render.said = {"build": ["old"] * 20 + ["npm run build"], "app": ["cannot reach postgresql://shop:hunter2@db/shop"]}
     with pytest.raises(
         DeploymentFailed,
-        match=r"(?s)v1.1.0 to shop-api ended as build_failed.*npm run build\ncannot reach.*deploy again",
+        match=r"(?s)v1.1.0 to shop-api failed with the status .build_failed.*build\ncannot reach.*deploy again",
     ) as failure:
         client.wait_live(client.create(WANTED))
     assert "hunter2" not in str(failure.value)
@@ -199,7 +199,7 @@ def test_a_failed_deploy_shows_the_end_of_both_logs_and_no_password(render, clie
 def test_a_log_that_cannot_be_read_does_not_hide_the_failure(render, client):
     render.steps = ["created", "update_failed"]
     render.faults["logs"] = [lambda _: refusal(403, "forbidden")] * 2
-    with pytest.raises(DeploymentFailed, match="ended as update_failed"):
+    with pytest.raises(DeploymentFailed, match='failed with the status "update_failed"'):
         client.wait_live(client.create(WANTED))
 
 

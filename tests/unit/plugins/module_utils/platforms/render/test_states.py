@@ -97,7 +97,7 @@ def test_an_image_is_called_by_its_tag(render):
         (None, None),
     ],
 )
-def test_the_tag_of_an_image_is_told_from_a_port_and_a_digest(image, tag):
+def test_the_tag_of_an_image_is_distinguished_from_a_port_and_a_digest(image, tag):
     assert tag_of(image) == tag
 
 

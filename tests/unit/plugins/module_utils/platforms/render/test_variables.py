@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Digests of variables: they tell what differs, and nothing else."""
+"""Digests of variables: they show what differs, and nothing else."""
 
 from __future__ import annotations
 

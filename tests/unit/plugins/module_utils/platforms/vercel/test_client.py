@@ -104,22 +104,22 @@ def test_a_failed_build_ends_with_vercels_message_and_the_end_of_its_log_in_orde
         client.wait_ready(account.project, staged)
     assert (
         str(caught.value)
-        == "The build dpl_1 of v1.1.0 ended as error. The end of its log: Command npm run build exited with 1\nnpm run"
+        == "The build dpl_1 of v1.1.0 failed. The end of its log: Command npm run build exited with 1\nnpm run"
         " build\nModule not found: cart\nCorrect the error in the log and deploy again."
     )
 
 
-def test_a_build_log_that_cannot_be_had_does_not_hide_the_failure(account, client):
+def test_an_unavailable_build_log_does_not_hide_the_failure(account, client):
     account.faults["GET /v3/deployments/events"] = [lambda answer: vercel_error(500, "internal")]
     staged = account.has("v1.1.0", state="ERROR")
-    with pytest.raises(DeploymentFailed, match=r"dpl_1 of v1.1.0 ended as error\. Correct the error"):
+    with pytest.raises(DeploymentFailed, match=r"dpl_1 of v1.1.0 failed\. Correct the error"):
         client.wait_ready(account.project, staged)
 
 
 def test_a_build_that_never_ends_is_given_up_with_its_last_word_and_where_to_look(account, client):
     account.steps = ["BUILDING"]
     staged = account.has("v1.1.0", state="BUILDING", inspectorUrl="https://vercel.test/acme/shop/1")
-    with pytest.raises(WaitTimeout, match=r"still building after 600 s .* Look at https://vercel.test/acme/shop/1\."):
+    with pytest.raises(WaitTimeout, match=r"still building after 600 s .* Check https://vercel.test/acme/shop/1\."):
         client.wait_ready(account.project, staged)
 
 
@@ -167,9 +167,7 @@ def test_a_failed_promotion_names_the_aliases_and_what_to_do(account, client):
         {"alias": "www.shop.example", "status": "failed"},
     ]
     client.point(account.project, "dpl_1", "promote")
-    with pytest.raises(
-        DeploymentFailed, match=r"Serving dpl_1 ended as failed for www\.shop\.example\. Check these domains"
-    ):
+    with pytest.raises(DeploymentFailed, match=r"Serving dpl_1 failed for www\.shop\.example\. Check these domains"):
         client.wait_served(account.project, "dpl_1")
 
 
@@ -193,7 +191,7 @@ def test_production_that_is_on_its_way_to_another_deployment_is_not_taken_for_se
 
 
 @pytest.mark.parametrize(("held", "word"), [(["shop.example"], "served"), ([], "not served yet on shop.example")])
-def test_after_another_promotion_failed_the_domains_themselves_are_looked_at(account, client, held, word):
+def test_after_another_promotion_failed_the_domains_themselves_are_checked(account, client, held, word):
     account.serves(account.has("v1.0.0"))
     account.project["lastAliasRequest"] = {
         "toDeploymentId": "dpl_9",
@@ -246,7 +244,7 @@ def no_json(answer):
     return reply(200, text="{")
 
 
-def test_auto_assignment_is_turned_off_again_although_nobody_can_tell_whether_the_promotion_was_taken(account, client):
+def test_auto_assignment_is_turned_off_again_although_the_result_of_the_promotion_is_unknown(account, client):
     account.project["autoAssignCustomDomains"] = False
     account.has("v1.1.0")
     account.faults["POST /v10/projects/promote"] = [no_json]
@@ -257,7 +255,7 @@ def test_auto_assignment_is_turned_off_again_although_nobody_can_tell_whether_th
 
 
 @pytest.mark.parametrize("taken", [True, False])
-def test_auto_assignment_that_is_left_on_is_told_with_the_remedy(account, client, taken):
+def test_auto_assignment_that_is_left_on_is_reported_with_the_remedy(account, client, taken):
     account.has("v1.1.0")
     account.faults["POST /v10/projects/promote"] = [lambda answer: answer() if taken else vercel_error(500, "internal")]
     account.faults["PATCH /v9/projects"] = [lambda answer: vercel_error(500, "internal")]

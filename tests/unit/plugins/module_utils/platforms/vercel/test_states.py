@@ -48,7 +48,7 @@ def test_every_word_of_a_build_is_known_for_what_it_is_and_a_new_one_is_no_succe
     assert state_of({"readyState": word}) == (outcome, word.lower())
 
 
-def test_a_listed_deployment_may_tell_its_state_under_the_older_name():
+def test_a_listed_deployment_may_report_its_state_under_the_older_name():
     assert state_of({"state": "READY"}) == (Outcome.READY, "ready")
 
 
@@ -81,7 +81,7 @@ def test_a_deployment_looks_the_same_whether_it_was_read_or_listed():
     }
 
 
-def test_a_deployment_that_vercel_built_from_git_tells_its_commit():
+def test_a_deployment_that_vercel_built_from_git_reports_its_commit():
     assert describe({"id": "dpl_1", "meta": {"githubCommitSha": "c0ffee"}})["commit"] == "c0ffee"
 
 

@@ -198,7 +198,7 @@ def test_nothing_is_made_once_the_lease_is_lost(account, client, files):
     assert account.deployments == []
 
 
-def test_the_digest_tells_a_changed_byte_and_a_moved_file(account, folder, files):
+def test_the_digest_shows_a_changed_byte_and_a_moved_file(account, folder, files):
     (folder / "app" / "copy.tsx").write_text("export []")
     changed = layout(list_files(folder), account.project, "")
     (folder / "app" / "copy.tsx").write_text("export {}")

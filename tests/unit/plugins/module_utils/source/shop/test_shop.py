@@ -254,7 +254,7 @@ def test_the_other_platforms_file_is_read_where_this_one_has_none() -> None:
     assert [unit.name for unit in shop(files, "railway").units] == ["shop-api", "mailer"]
 
 
-def test_the_port_is_told_in_the_variable_that_the_example_has_for_it() -> None:
+def test_the_port_is_given_in_the_variable_that_the_example_has_for_it() -> None:
     assert shop({**API_ONLY, ".env.example": "DB_PORT=5432\nAPI_PORT=4000 # ours\n"}).units[0].port == "API_PORT"
     assert shop({**API_ONLY, ".env.example": "PORT=1\nMETRICS_PORT=2\nAPI_PORT=4000\n"}).units[0].port == "PORT"
 
@@ -349,7 +349,7 @@ def without(path: str, files: dict[str, str]) -> dict[str, str]:
         (API_ONLY, {"database": {"root": "db"}}, "db", "database.root"),
     ],
 )
-def test_what_cannot_be_told_or_run_is_refused_with_the_file_and_the_remedy(
+def test_what_is_unknown_or_cannot_run_is_refused_with_the_file_and_the_remedy(
     files: dict[str, str], settings: dict[str, dict[str, str]], file: str, remedy: str
 ) -> None:
     with pytest.raises(ConfigError) as refused:

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
-from ansible_collections.storefront.runbook.plugins.module_utils.restore import rehearsal
+from ansible_collections.storefront.runbook.plugins.module_utils.restore import rehearsal_copy
 
 
 def fresh(monkeypatch: pytest.MonkeyPatch, had: dict[str, Any] | None, *applied: str) -> Any:
     """Ask for the newest backup, which had these migrations, where production has those that are ``applied``."""
-    monkeypatch.setattr(rehearsal, "choose", lambda *_: {"name": "sale", "migrations": had})
-    return rehearsal.fresh(None, "latest", "backups/", "shop", SimpleNamespace(applied=list(applied)))
+    monkeypatch.setattr(rehearsal_copy, "choose", lambda *_: {"name": "sale", "migrations": had})
+    return rehearsal_copy.fresh(None, "latest", "backups/", "shop", SimpleNamespace(applied=list(applied)))
 
 
 def test_one_with_the_migrations_of_production_may(monkeypatch: pytest.MonkeyPatch) -> None:

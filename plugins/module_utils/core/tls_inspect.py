@@ -26,7 +26,7 @@ NAMES = 5  # of a certificate that are listed
 
 def peer_certificate(url: str, bundle: str) -> dict[str, Any] | None:
     """Return the certificate of a server, trusted but for its name and its dates, as ``ssl`` decodes it;
-    None where that cannot be had.
+    None if there is none.
     """
     trusted = Path(os.environ.get(bundle) or os.environ.get("CURL_CA_BUNDLE") or where())
     try:
