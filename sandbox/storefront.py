@@ -24,7 +24,7 @@ from .state import SandboxError, assign_ports, folder_of, locked, read, write
 BUCKET = "storefront"
 SAVED = "storefront-saved"  # the bucket of saved copies: <storefront>/<label>/…
 SURFACES = ("frontend", "backend")
-TEST_CUSTOMERS = "journeys.shop.example"  # the domain of test customers' addresses
+TEST_CUSTOMERS = "journeys.shop.test"  # the domain of test customers' addresses
 
 
 @cache
