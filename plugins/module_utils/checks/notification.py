@@ -16,11 +16,7 @@ TS = re.compile(r"\d{1,10}\.\d{6}")
 
 
 def missing(options: Options) -> str:
-    return (
-        ""
-        if options["ts"]
-        else "set notify_slack_token: a message that is posted with it has a ts, one by webhook has none"
-    )
+    return "" if options["ts"] else "set ts and channel to what slack_message returns; a message by webhook has none"
 
 
 def wrong(options: Options, context: Context) -> list[str]:
