@@ -45,6 +45,9 @@ class Seen:
     database_root_directory: str = ""
     database_migrations: str = ""
     maintenance: bool = False
+    store: Mapping[str, Any] = field(default_factory=dict)
+    sentry: Mapping[str, Any] = field(default_factory=dict)
+    thread: Mapping[str, Any] = field(default_factory=dict)
 
 
 def systems(seen: Seen) -> dict[str, Options]:
@@ -57,6 +60,7 @@ def systems(seen: Seen) -> dict[str, Options]:
         "staging": _staging(seen),
         "lighthouse": _lighthouse(seen),
         "windows": {"maintenance": True} if seen.maintenance else {},
+        **{name: options for name, options in _wanted(seen).items() if name in seen.given},
     }
     names = [*known, *(name for name in seen.given if name not in known)]
     merged = {name: {**_set(known.get(name) or {}), **(seen.given.get(name) or {})} for name in names}
@@ -94,6 +98,21 @@ def _lighthouse(seen: Seen) -> Options:
         "url": seen.staged_url,
         "headers": dict(seen.headers),
         "allow_plain_http": seen.allow_plain_http or None,
+    }
+
+
+def _wanted(seen: Seen) -> dict[str, Options]:
+    """Return the options of systems that are asked where preflight_systems names them: they cost time, or stop a shop
+    that has no backup yet.
+    """
+    sentry = {f"sentry_{name}": value for name, value in seen.sentry.items()} if seen.sentry.get("token") else {}
+    return {
+        "backups": dict(seen.store),
+        "dashboards": {
+            **{name: value for name, value in _edge(seen).items() if name in ("headers", "allow_plain_http", "live")},
+            **{"probes": [seen.frontend_url] if seen.frontend_url else [], **sentry},
+        },
+        "notifications": {name: seen.thread.get(name) for name in ("channel", "ts")},
     }
 
 

@@ -24,6 +24,11 @@ WHOLE: dict[str, Any] = {
     **{"backend": [{"unit": {"name": "api"}, **LIVE}], "frontend_token": "vt", "frontend": LIVE},
     **{"frontend_root_directory": "apps/frontend", "staged_url": "https://staged.example"},
 }
+RUN: dict[str, Any] = {
+    "store": {"store": "s3://shop", "store_region": "", "store_is_shared": False},
+    "sentry": {"token": "st", "organization": "acme", "url": ""},
+    "thread": {"channel": "C1", "ts": "1767225600.000100"},
+}
 
 
 def test_the_inventory_configures_what_it_knows() -> None:
@@ -42,10 +47,20 @@ def test_the_inventory_configures_what_it_knows() -> None:
 
 def test_each_option_is_one_of_a_check() -> None:
     """So that nothing that a run knows is refused as an option that there is not."""
-    given = {"staging": {"staging_url": "postgresql://staging"}}
-    found = systems(Seen(**{**WHOLE, "given": given, "maintenance": True, "allow_plain_http": True}))
+    given = {"staging": {"staging_url": "postgresql://staging"}, "backups": {}, "dashboards": {}, "notifications": {}}
+    found = systems(Seen(**{**WHOLE, **RUN, "given": given, "maintenance": True, "allow_plain_http": True}))
     _settings, problems = Reader(CHECKS, found, Context(), ZoneInfo("UTC"), validated).read([])
-    assert [problem for problem in problems if "no system 'lighthouse'" not in problem] == []
+    assert problems == []
+
+
+def test_backups_dashboards_and_notifications_are_asked_where_they_are_named() -> None:
+    names = ("backups", "dashboards", "notifications")
+    assert not set(names) & systems(Seen(**{**WHOLE, **RUN})).keys()
+    found = systems(Seen(**{**WHOLE, **RUN, "given": {name: {} for name in names}}))
+    assert found["backups"] == {"store": "s3://shop", "store_is_shared": False}
+    assert found["dashboards"]["probes"] == ["https://shop.example/"]
+    assert (found["dashboards"]["sentry_token"], found["dashboards"]["sentry_organization"]) == ("st", "acme")
+    assert found["notifications"] == {"channel": "C1", "ts": "1767225600.000100"}
 
 
 def test_the_inventory_s_own_options_win() -> None:
