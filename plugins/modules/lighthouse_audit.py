@@ -54,7 +54,7 @@ options:
     default: mobile
   skip_audits:
     description:
-      - Audits to leave out of the scores. Hosts tell search engines not to index a staged page, which C(is-crawlable)
+      - Audits to leave out of the scores. Hosts ask search engines not to index a staged page, which C(is-crawlable)
         would count against it.
     type: list
     elements: str

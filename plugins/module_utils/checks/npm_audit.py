@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Asks npm's audit service about the packages of a lockfile.
 
-npm ends with 1 both for findings and where it could not ask, and takes an answer such as null for no findings. What it
-could not ask is told apart by its JSON and by its log.
+npm ends with 1 both for findings and where it could not ask, and takes an answer such as null for no findings. Its JSON
+and its log show which of them it was.
 """
 
 from __future__ import annotations
@@ -82,13 +82,13 @@ def audit(folder: Path, npm: str, omit: Sequence[str], seconds: float) -> tuple[
     env = {"NO_UPDATE_NOTIFIER": "1", "npm_config_cache": str(folder / ".npm")}
     done = run([npm, "audit", *words], cwd=folder, env=env, check=False, timeout=seconds + 10)
     try:
-        said = json.loads(done.stdout)
+        report = json.loads(done.stdout)
     except ValueError:
-        said = {}
-    if not isinstance(said, dict) or "auditReportVersion" not in said or not _was_answered(done.stderr):
-        raise Unreachable(f"The audit service gave no answer that npm can use: {_why(said)}", code="not_asked")
-    found = said.get("vulnerabilities") or {}
-    total = ((said.get("metadata") or {}).get("dependencies") or {}).get("total") or 0
+        report = {}
+    if not isinstance(report, dict) or "auditReportVersion" not in report or not _was_answered(done.stderr):
+        raise Unreachable(f"The audit service gave no answer that npm can use: {_why(report)}", code="not_asked")
+    found = report.get("vulnerabilities") or {}
+    total = ((report.get("metadata") or {}).get("dependencies") or {}).get("total") or 0
     listed = [_advisory(via) for one in found.values() for via in one.get("via") or [] if isinstance(via, dict)]
     return list(dict.fromkeys(listed)), int(total)
 
@@ -100,10 +100,10 @@ def _was_answered(log: str) -> bool:
     return logged.get("bulk request", "").strip() == "{}" or logged.get("report", "{").startswith("{")
 
 
-def _why(said: Any) -> str:
-    said = said if isinstance(said, dict) else {}
-    error = said.get("error") if isinstance(said.get("error"), dict) else {}
-    text = said.get("message") or error.get("summary") or error.get("detail") or "it is not an audit report"
+def _why(report: Any) -> str:
+    report = report if isinstance(report, dict) else {}
+    error = report.get("error") if isinstance(report.get("error"), dict) else {}
+    text = report.get("message") or error.get("summary") or error.get("detail") or "it is not an audit report"
     return redact(" ".join(str(text).split())[:SHOWN])
 
 

@@ -103,12 +103,12 @@ def _blobs(path: str, names: list[str]) -> Iterator[bytes]:
         process.communicate("".join(f"{name}\n" for name in names).encode())
         output.seek(0)
         for name in names:
-            said = output.readline().decode().split(" ")
-            if len(said) != 3:
+            header = output.readline().decode().split(" ")
+            if len(header) != 3:
                 raise ConfigError(
                     f"git cannot read {name} in {path}. Fetch the commit whole, then rerun.", code="no_object"
                 )
-            yield output.read(int(said[2]))
+            yield output.read(int(header[2]))
             output.read(1)
 
 

@@ -12,7 +12,7 @@ from contextlib import closing, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
-with suppress(ImportError):  # core.http tells run() why
+with suppress(ImportError):  # core.http reports why to run()
     import requests
 
 from ..core.errors import ConfigError, RunbookError
