@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from typing import Any
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.checks.check import STAGED
@@ -79,7 +80,7 @@ def test_every_no_stops_at_the_gate_at_once_and_an_emergency_needs_a_verified_ap
         assert words in played.text
     assert shop.writes() == []
 
-    hotfix = {**checks, "emergency": "the checkout is down", "awx_user_name": "alice"}
+    hotfix: dict[str, Any] = {**checks, "emergency": "the checkout is down", "awx_user_name": "alice"}
     unnamed = shop.play("preflight.yml", release=NEW, **hotfix)
     assert "An emergency needs an approval, and the inventory has no approvers" in unnamed.text
     hotfix |= {"approvers": bob["approvers"]}
@@ -87,8 +88,8 @@ def test_every_no_stops_at_the_gate_at_once_and_an_emergency_needs_a_verified_ap
     assert waiting.rc == 2
     assert "has 0 of 1 approvals" in waiting.text
 
-    words = {"approvers": bob["approvers"], "emergency": "the checkout is down", "approval_key": bob["key"]}
-    assert shop.play("approve.yml", release=NEW, **words).rc == 0
+    given = {"approvers": bob["approvers"], "emergency": "the checkout is down", "approval_key": bob["key"]}
+    assert shop.play("approve.yml", release=NEW, **given).rc == 0
     approved = shop.play("preflight.yml", release=NEW, **{**hotfix, "waive": "C18", "waive_reason": "no TLS here"})
     assert approved.rc == 0, approved.stdout
     assert "2 waived (C18 by alice" in approved.text

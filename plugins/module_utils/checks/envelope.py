@@ -104,7 +104,9 @@ def signers(
     """Return who signed, of those in ``allowed``: lines of an allowed_signers file, such as "alice
     ssh-ed25519 AAAA…".
     """
-    return _owners(signatures, allowed, lambda *files: _verifies(*files, payload, namespace))
+    return _owners(
+        signatures, allowed, lambda who, people, signature: _verifies(who, people, signature, payload, namespace)
+    )
 
 
 def owners(signatures: Sequence[dict[str, Any]], allowed: Sequence[str]) -> list[str]:

@@ -22,7 +22,7 @@ from .about import About
 from .event import Event
 from .secrets import Mask
 
-CHOICES = ("backup", "undo")  # of a restore
+CHOICES = ("backup", "undo", "emergency")  # of a restore and of a hotfix
 
 
 def about_run(playbook: str, play: Any, host: str, variables: Mapping[str, Any], several: bool) -> About:

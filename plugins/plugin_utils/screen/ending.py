@@ -116,9 +116,9 @@ def _next(run: State, outcome: str, good: bool) -> list[Line]:
         return [Line(about.again(approval[0]), "to continue", command=True)]
     if "approve.yml -e release=" in run.verdict and about.kind in ("deploy", "preflight"):
         emergency = ["-e emergency=REASON"] if any("emergency=" in option for option in about.options) else []
-        options = [f"-e release={about.release}", *emergency, "-e approval_key=KEY"]
+        words = [f"-e release={about.release}", *emergency, "-e approval_key=KEY"]
         return [
-            Line(about.command("approve", *options), "to approve", command=True),
+            Line(about.command("approve", *words), "to approve", command=True),
             Line(about.again(), "once it is corrected", command=True),
         ]
     if outcome in ("failed", "checked"):

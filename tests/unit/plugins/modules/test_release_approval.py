@@ -241,7 +241,7 @@ def test_an_emergency_needs_an_approval_that_was_given_for_one(desk: Desk) -> No
 
 
 def test_awx_vouches_for_its_users_with_its_own_key(desk: Desk) -> None:
-    awx = {"awx_keys": [public(desk.keys, "awx")]}
+    awx: dict[str, Any] = {"awx_keys": [public(desk.keys, "awx")]}
     assert desk.approve("awx", **awx)["error"]["code"] == "not_listed"
     assert "erin is no approver" in desk.approve("awx", awx_user="erin", **awx)["msg"]
     assert desk.approve("awx", awx_user="al", **awx)["by"] == "alice"

@@ -100,7 +100,7 @@ def test_the_schema_of_a_rollback(pending: list[Any], schema: str) -> None:
 
 
 def test_a_first_deploy_has_no_live_site() -> None:
-    nothing = {"unit": {"name": "api"}, "live": None, "candidates": []}
+    nothing: dict[str, Any] = {"unit": {"name": "api"}, "live": None, "candidates": []}
     assert systems(Seen(**{**WHOLE, "backend": [nothing], "frontend": {}}))["edge"]["live"] is False
     assert "live" not in systems(Seen(**WHOLE))["edge"]
 
