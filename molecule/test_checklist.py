@@ -106,5 +106,5 @@ def test_a_no_of_the_staged_build_puts_everything_back(shop):
     assert "C14" in played.text
     assert shop.live() == {"frontend": OLD, "backend": OLD}
     assert [step["name"] for step in shop.ledger()[-1]["steps"]][-1] == "preflight.staged"
-    points = [json.loads(one)["payload"] for one in shop.objects("evidence/").values()]
+    points = [json.loads(one)["payload"] for one in shop.objects(f"evidence/{NEW}/").values()]
     assert len(points) == 2, "the gate's answers and those of the staged build are kept"
