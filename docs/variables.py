@@ -79,7 +79,7 @@ PLAYBOOKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "database": (("storefront", "database"), ("database",)),
     "evidence": (("storefront",), ("store",)),
     **{page: ((*ALL, "desk"), ()) for page in PAGES},
-    "approve": (("storefront", "database"), ("store", "source_path")),
+    "approve": (("storefront",), ("store", "source_path")),  # who approves has no key of the database
     "verify": (("storefront", *SURFACES, "verify", "notify"), ("store",)),
     "init": ((), ()),
 }

@@ -53,12 +53,17 @@ def about_run(playbook: str, play: Any, host: str, variables: Mapping[str, Any],
             if isinstance(one, Mapping)
         ],
         options=[
-            f"-e {name}={shlex.quote(value)}"
+            f"-e {_option(name, value)}"
             for name in CHOICES
             if (value := _text(template, name, variables) or str(variables.get(name) or ""))
         ],
         url=_text(template, "notify_url", variables) or _text(template, "frontend_url", variables),
     )
+
+
+def _option(name: str, value: str) -> str:
+    """Return an option as the command line takes it: Ansible splits a value with spaces that has no quotes."""
+    return shlex.quote(f'{name}="{value}"') if " " in value else f"{name}={shlex.quote(value)}"
 
 
 def learn_secrets(mask: Mask, variables: Mapping[str, Any]) -> None:
