@@ -32,7 +32,7 @@ def folder_of(subject: Subject) -> str:
 
 
 def request(store: Store, subject: Subject, wanted: Mapping[str, Any]) -> None:
-    """Write down that a deploy waits for approvals. A request that is there already is the same, whoever made it."""
+    """Write down that a deploy waits for approvals. An earlier request for the same subject stays."""
     body = {"subject": vars(subject) | {"migrations": dict(subject.migrations)}, **wanted}
     data = (json.dumps(body, indent=1, sort_keys=True) + "\n").encode()
     with suppress(Conflict):

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from . import options
 
 Options = dict[str, Any]
+LATER = "0.000000"  # stands for the message of a run that has not begun
 STATEMENT = "evidence"  # the ledger's name for the key of a statement
 Deployments = Sequence[Mapping[str, Any]]
 
@@ -23,7 +24,8 @@ Deployments = Sequence[Mapping[str, Any]]
 @dataclass(frozen=True)
 class Seen:
     """What a run knows. ``backend`` and ``frontend`` are results of the platforms' info modules, ``pending`` the
-    migrations that are not applied; tokens are those of the units' platforms.
+    migrations that are not applied; tokens are those of the units' platforms. ``asked`` are the ids and names of checks
+    that the inventory lists, ``thread`` the messages of this run at Slack.
     """
 
     given: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -45,9 +47,13 @@ class Seen:
     database_root_directory: str = ""
     database_migrations: str = ""
     maintenance: bool = False
+    asked: Sequence[str] = ()
     store: Mapping[str, Any] = field(default_factory=dict)
     sentry: Mapping[str, Any] = field(default_factory=dict)
+    links: Deployments = ()
+    slack_channel: str = ""
     thread: Mapping[str, Any] = field(default_factory=dict)
+    point: str = "gate"
 
 
 def systems(seen: Seen) -> dict[str, Options]:
@@ -59,8 +65,10 @@ def systems(seen: Seen) -> dict[str, Options]:
         "rollback": _rollback(seen),
         "staging": _staging(seen),
         "lighthouse": _lighthouse(seen),
+        "backups": dict(seen.store) if {"C5", "backup"} & {*seen.asked} or "backups" in seen.given else {},
+        "notifications": _notifications(seen),
+        "dashboards": _dashboards(seen),
         "windows": {"maintenance": True} if seen.maintenance else {},
-        **{name: options for name, options in _wanted(seen).items() if name in seen.given},
     }
     names = [*known, *(name for name in seen.given if name not in known)]
     merged = {name: {**_set(known.get(name) or {}), **(seen.given.get(name) or {})} for name in names}
@@ -101,19 +109,26 @@ def _lighthouse(seen: Seen) -> Options:
     }
 
 
-def _wanted(seen: Seen) -> dict[str, Options]:
-    """Return the options of systems that are asked where preflight_systems names them: they cost time, or stop a shop
-    that has no backup yet.
+def _dashboards(seen: Seen) -> Options:
+    """The links are known; the baseline of latency and errors is taken where preflight_systems names dashboards, since
+    that costs requests.
     """
-    sentry = {f"sentry_{name}": value for name, value in seen.sentry.items()} if seen.sentry.get("token") else {}
+    links = {"links": {str(one.get("name")): one.get("url") for one in seen.links}}
+    if "dashboards" not in seen.given:
+        return links
     return {
-        "backups": dict(seen.store),
-        "dashboards": {
-            **{name: value for name, value in _edge(seen).items() if name in ("headers", "allow_plain_http", "live")},
-            **{"probes": [seen.frontend_url] if seen.frontend_url else [], **sentry},
-        },
-        "notifications": {name: seen.thread.get(name) for name in ("channel", "ts")},
+        **links,
+        **{name: value for name, value in _edge(seen).items() if name in ("headers", "allow_plain_http", "live")},
+        "probes": [seen.frontend_url] if seen.frontend_url else [],
+        **({f"sentry_{name}": value for name, value in seen.sentry.items()} if seen.sentry.get("token") else {}),
     }
+
+
+def _notifications(seen: Seen) -> Options:
+    """The message is posted once the deploy begins, and asked about when it is over: before, any will do."""
+    if seen.point != "gate":
+        return {"channel": seen.thread.get("channel"), "ts": seen.thread.get("ts")}
+    return {"channel": seen.slack_channel, "ts": LATER} if seen.slack_channel else {}
 
 
 def origin_of(url: str) -> str:

@@ -47,20 +47,19 @@ def test_the_inventory_configures_what_it_knows() -> None:
 
 def test_each_option_is_one_of_a_check() -> None:
     """So that nothing that a run knows is refused as an option that there is not."""
-    given = {"staging": {"staging_url": "postgresql://staging"}, "backups": {}, "dashboards": {}, "notifications": {}}
-    found = systems(Seen(**{**WHOLE, **RUN, "given": given, "maintenance": True, "allow_plain_http": True}))
+    given = {"staging": {"staging_url": "postgresql://staging"}, "dashboards": {}}
+    more = {"maintenance": True, "allow_plain_http": True, "slack_channel": "C1", "asked": ["C5"]}
+    more |= {"store": {"store": "s3://bucket/shop"}, "links": [{"name": "Sentry", "url": "https://sentry.example"}]}
+    found = systems(Seen(**{**WHOLE, "given": given, **more}))
     _settings, problems = Reader(CHECKS, found, Context(), ZoneInfo("UTC"), validated).read([])
     assert problems == []
 
 
-def test_backups_dashboards_and_notifications_are_asked_where_they_are_named() -> None:
-    names = ("backups", "dashboards", "notifications")
-    assert not set(names) & systems(Seen(**{**WHOLE, **RUN})).keys()
-    found = systems(Seen(**{**WHOLE, **RUN, "given": {name: {} for name in names}}))
-    assert found["backups"] == {"store": "s3://shop", "store_is_shared": False}
-    assert found["dashboards"]["probes"] == ["https://shop.example/"]
-    assert (found["dashboards"]["sentry_token"], found["dashboards"]["sentry_organization"]) == ("st", "acme")
-    assert found["notifications"] == {"channel": "C1", "ts": "1767225600.000100"}
+def test_the_baseline_of_dashboards_is_taken_where_they_are_named() -> None:
+    assert "dashboards" not in systems(Seen(**{**WHOLE, **RUN}))
+    found = systems(Seen(**{**WHOLE, **RUN, "given": {"dashboards": {}}}))["dashboards"]
+    assert found["probes"] == ["https://shop.example/"]
+    assert (found["sentry_token"], found["sentry_organization"]) == ("st", "acme")
 
 
 def test_the_inventory_s_own_options_win() -> None:
@@ -103,6 +102,29 @@ def test_a_first_deploy_has_no_live_site() -> None:
     nothing: dict[str, Any] = {"unit": {"name": "api"}, "live": None, "candidates": []}
     assert systems(Seen(**{**WHOLE, "backend": [nothing], "frontend": {}}))["edge"]["live"] is False
     assert "live" not in systems(Seen(**WHOLE))["edge"]
+
+
+def test_backups_are_asked_for_where_the_inventory_says_so() -> None:
+    store = {"store": "s3://bucket/shop", "store_region": ""}
+    assert "backups" not in systems(Seen(**{**WHOLE, "store": store}))
+    for more in ({"asked": ["C5"]}, {"asked": ["backup"]}, {"given": {"backups": {}}}):
+        assert systems(Seen(**{**WHOLE, "store": store, **more}))["backups"] == {"store": "s3://bucket/shop"}
+
+
+def test_the_message_of_a_run_is_due_at_the_gate_and_known_afterwards() -> None:
+    slack = {"slack_channel": "C1"}
+    assert "notifications" not in systems(Seen(**WHOLE))
+    assert systems(Seen(**WHOLE, **slack))["notifications"] == {"channel": "C1", "ts": "0.000000"}
+    thread = {"channel": "C1", "ts": "1767225600.000100"}
+    assert systems(Seen(**WHOLE, **slack, thread=thread, point="after"))["notifications"] == thread
+    assert "notifications" not in systems(Seen(**WHOLE, **slack, point="after")), (
+        "Slack failed, and no deploy does"
+    )
+
+
+def test_the_dashboards_are_those_of_the_notifications() -> None:
+    links = [{"name": "Sentry", "url": "https://sentry.example"}]
+    assert systems(Seen(**WHOLE, links=links))["dashboards"] == {"links": {"Sentry": "https://sentry.example"}}
 
 
 # Refusals
