@@ -35,7 +35,19 @@ def result(task: Mapping[str, Any], good: str, option: str = "") -> dict[str, An
     """
     if task.get("skipped") or good not in task:
         return {"state": "not configured", "summary": f"{option or 'nothing'} is not set"}
-    return {"state": "passed" if task[good] else "failed", "summary": str(task.get("summary") or "")}
+    summary = str(task.get("summary") or "")
+    if mixed := mixed_releases(task.get("checks") or []):
+        return {"state": "failed", "summary": mixed if task[good] else f"{summary}\n{mixed}"}
+    return {"state": "passed" if task[good] else "failed", "summary": summary}
+
+
+def mixed_releases(checks: Sequence[Mapping[str, Any]]) -> str:
+    """Return what to do when the pages of one site report different releases; empty when they agree."""
+    found = {str(check["name"]): str(check["release"]) for check in checks if check.get("release")}
+    if len(set(found.values())) < 2:
+        return ""
+    told = ", ".join(f"{name} {release}" for name, release in found.items())
+    return f"The pages serve different releases ({told}), so some come from a cache. Purge the edge."
 
 
 def results_of(parts: Sequence[Sequence[Any]]) -> dict[str, Any]:

@@ -51,6 +51,17 @@ def test_a_step_that_is_not_configured_is_neither_passed_nor_failed() -> None:
     assert lines(ended) == ["journeys of customers: not configured. verify_journeys is not set"]
 
 
+def test_an_old_page_at_the_edge_fails_though_each_page_is_healthy() -> None:
+    checks = [{"name": "home", "release": "v1.1.0"}, {"name": "products", "release": "v1.0.0"}, {"name": "api"}]
+    task = {"healthy": True, "summary": "All of 3 checks are healthy.", "checks": checks}
+    ended = result(task, "healthy")
+    assert ended["state"] == "failed"
+    assert "different releases (home v1.1.0, products v1.0.0)" in ended["summary"]
+    assert result({**task, "checks": checks[1:]}, "healthy")["state"] == "passed"
+    broken = result({**task, "healthy": False, "summary": "1 of 3 checks failed."}, "healthy")
+    assert broken["summary"].splitlines()[0] == "1 of 3 checks failed."
+
+
 def test_the_verdict_names_every_step_that_failed_and_why() -> None:
     ended = {"frontend": result(PASSED, "passed"), "uat": result(FAILED, "passed")}
     assert verdict(ended).splitlines() == [
