@@ -81,7 +81,7 @@ def test_a_change_of_state_is_told_once_and_a_tag_chooses_a_step(released_shop, 
     for _unused in range(2):
         failed = shop.play("verify.yml", cmdline="--tags uat", **slack)
         assert failed.rc == 2
-        assert "search: step 'find a product' expected status 2xx, got 500" in " ".join(failed.stdout.split())
+        assert "search: step 'find a product' expected status 2xx, got 500" in failed.text
         assert "frontend: passed" not in failed.stdout
     shop.clear_faults()
     assert shop.play("verify.yml", cmdline="--tags uat", **slack).rc == 0
@@ -96,7 +96,7 @@ def test_a_second_verification_waits_for_its_turn(released_shop):
     assert not taken["failed"], taken
     played = released_shop.play("verify.yml", verify=["backend"])
     assert played.rc == 2
-    assert "is verifying this storefront" in " ".join(played.stdout.split())
+    assert "is verifying this storefront" in played.text
     gone = run_module(
         verify_turn, {"state": "recorded", "outcome": "passed", "token": taken["token"], **store_of(released_shop)}
     )
@@ -104,7 +104,7 @@ def test_a_second_verification_waits_for_its_turn(released_shop):
     assert released_shop.play("verify.yml", verify="backend, database").rc == 0
     wrong = released_shop.play("verify.yml", verify=["backnd"])
     assert wrong.rc == 2
-    assert "did you mean backend?" in " ".join(wrong.stdout.split())
+    assert "did you mean backend?" in wrong.text
 
 
 def test_a_deploy_runs_the_journeys_on_the_staged_build_and_rolls_back_when_one_fails(shop):
@@ -112,7 +112,7 @@ def test_a_deploy_runs_the_journeys_on_the_staged_build_and_rolls_back_when_one_
     played = shop.play("deploy.yml", release=NEW, verify_deploy=["uat"])
     assert played.rc == 2
     assert "ROLLED BACK" in played.message
-    assert "payment: step 'refuse a declined card' expected status 402" in " ".join(played.stdout.split())
+    assert "payment: step 'refuse a declined card' expected status 402" in played.text
     assert customers(shop) == 0
     shop.clear_faults()
     played = shop.play("deploy.yml", release=NEW, verify_deploy=["uat"])
