@@ -24,7 +24,7 @@ SURFACES = ("database", "backend", "frontend", "edge")
 ENTRIES = ("run", "storefront", *SURFACES, "verify", "notify", "desk")
 # where an entry's variables are declared, unless the role has its name
 OWNERS = {"run": "release", "storefront": "release"}
-PAGES = ("status",)
+PAGES = ("status", "releases")
 # What is chosen for one run, on the command line; and which playbooks read it.
 RUN = {
     "release": ("deploy", "preflight", "migrate", "backup", "evidence", "approve"),
@@ -54,6 +54,7 @@ RUN = {
     "approval_comment": ("approve",),
     "export": ("evidence",),
     "export_formats": ("evidence",),
+    "compare": ("releases",),
     "output": PAGES,
     "output_path": PAGES,
     "fail_on": PAGES,

@@ -29,14 +29,21 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from ansible import constants, context
 from ansible.plugins.callback.default import CallbackModule as Default
 
-from ..plugin_utils.screen import files, terminal
-from ..plugin_utils.screen.ansible_facts import about_run, checks_the_inventory, event_of, expected_hosts, learn_secrets
+from ..plugin_utils.screen import files, pages, terminal
+from ..plugin_utils.screen.ansible_facts import (
+    about_run,
+    checks_the_inventory,
+    event_of,
+    expected_hosts,
+    learn_secrets,
+    wants_json,
+)
 from ..plugin_utils.screen.failure import message_of
 from ..plugin_utils.screen.page import Line
 from ..plugin_utils.screen.run import Run
@@ -103,6 +110,7 @@ class CallbackModule(Default):
         self._checks_inventory = checks_the_inventory(play)
         if self._checks_inventory:
             return
+        self._screen.only_json = wants_json(play, self._playbook)
         self._screen.expect(expected_hosts(play))
         self._screen.start()
 
@@ -203,6 +211,13 @@ class CallbackModule(Default):
             super().v2_playbook_on_stats(stats)
             self._screen.release()
         self._screen.end(lambda host: bool(stats.failures.get(host) or stats.dark.get(host)))
+        if self._screen.only_json:
+            runs = self._screen.runs.values()
+            found = next((run.facts["desk_document"] for run in runs if "desk_document" in run.facts), None)
+            problem = next(
+                (run.verdict or (run.failed and run.failed.why) for run in runs if run.verdict or run.failed), ""
+            )
+            self._screen.hand_over(pages.document(found, PurePath(self._playbook).stem, str(problem)))
 
     def _take(self, kind: str, result: Any, item: bool = False) -> None:
         if self._checks_inventory:
@@ -223,6 +238,8 @@ class CallbackModule(Default):
     def _nothing_done(self, why: str) -> None:
         self._over = True
         self._screen.show(None, [Line(f"NOTHING DONE: {why}", colour="red")])
+        if self._screen.only_json:
+            self._screen.hand_over(pages.document(None, PurePath(self._playbook).stem, why))
 
     @staticmethod
     def _host(result: Any) -> Any:

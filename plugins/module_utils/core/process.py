@@ -25,6 +25,9 @@ PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)  # loaded here: between fork and exec nothing may be imported
 
 
+ANCESTORS = 8  # processes between a module and the command of the user
+
+
 def die_with_parent(number: int = signal.SIGKILL) -> None:
     """Have the kernel send this process a signal as soon as its parent ends, however it ends."""
     if hasattr(_libc, "prctl"):  # elsewhere than on Linux only the wait loop notices a killed parent
@@ -104,6 +107,21 @@ def _stat(pid: int) -> list[str]:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return []
+
+
+def ansibles_folder() -> Path | None:
+    """Return the folder in which the user started Ansible: its workers change theirs. None where that is not known."""
+    found, pid = None, os.getpid()
+    for _ancestor in range(ANCESTORS):
+        try:
+            if b"ansible" not in Path(f"/proc/{pid}/cmdline").read_bytes():
+                break
+            found = Path(f"/proc/{pid}/cwd").readlink()
+        except OSError:
+            break
+        fields = _stat(pid)
+        pid = int(fields[1]) if fields else 0
+    return found
 
 
 def started(pid: int) -> int | None:

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from ..core.errors import ConfigError
+from ..core.process import ansibles_folder
 from ..core.redact import secrets_of_url
 from ..release.spelling import suggestion
 from ..site.check_options import CHECK
@@ -157,8 +158,8 @@ def command(params: Params, playbook: str, *options: str) -> str:
 
 
 def _near(path: str) -> str:
-    """Return a path relative to the current folder where it is inside of it."""
-    try:
-        return str(Path(path).relative_to(Path.cwd()))
-    except (ValueError, OSError):
+    """Return a path as the user would write it: relative to the folder in which Ansible was started, if inside."""
+    here = ansibles_folder()
+    if here is None or not Path(path).is_absolute() or not Path(path).is_relative_to(here):
         return path
+    return str(Path(path).relative_to(here))

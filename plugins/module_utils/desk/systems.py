@@ -25,10 +25,11 @@ from ..postgres.info import SUBSETS, Inquiry, Question
 from ..redis import connection as redis_connection
 from ..redis import report as redis_report
 from ..release import lease_document, ledger_history
-from ..release.ledger import state_after, unfit, verified
+from ..release.ledger import unfit
 from ..site.check_options import to_check
 from ..site.probe import Prober
 from ..store.open import open_store
+from . import recorded
 from .storefront import Params
 
 RECORDS = 10
@@ -44,9 +45,8 @@ def ledger(params: Params) -> dict[str, Any]:
     with closing(open_store(params)) as store:
         history = ledger_history.read(store, RECORDS, every=True)
         records = history.records
-        last = next((index for index, record in enumerate(records) if verified(record)), None)
         return {
-            "live": None if last is None else state_after(records, last),
+            "live": recorded.live(records),
             "records": records,
             "unfit": unfit(records),
             "remarks": history.remarks,

@@ -32,7 +32,7 @@ FIELDS = (
     "withdrawn",
     "migrations",
 )
-UNIT_FIELDS = ("platform", "id", "release", "commit", "status", "url", "created_at")
+UNIT_FIELDS = ("platform", "id", "release", "commit", "status", "url", "created_at", "replicas")
 STEP_FIELDS = ("name", "outcome", "seconds")
 RESTORE_FIELDS = ("swap", "serves", "kept", "kept_until", "lost_rows")
 EVIDENCE_FIELDS = ("name", "asked", "answered", "outcome", "commit", "at")

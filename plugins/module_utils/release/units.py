@@ -78,7 +78,12 @@ def with_variable(snapshot: Mapping[str, State], name: str) -> list[str]:
 def released(results: Sequence[Mapping[str, Any]], platform: str) -> dict[str, State]:
     """Return the state of each released unit."""
     return {
-        one["unit"]["name"]: {"platform": platform, **_variables(one.get("variables")), **one["deployment"]}
+        one["unit"]["name"]: {
+            "platform": platform,
+            **_variables(one.get("variables")),
+            **_replicas(one.get("service") or {}),
+            **one["deployment"],
+        }
         for one in results
         if one.get("deployment")
     }
@@ -108,6 +113,12 @@ def offered(infos: Sequence[Mapping[str, Any]], platform: str, release: str = ""
 
 def _variables(digests: Any) -> dict[str, Any]:
     return {} if digests is None else {"variables": digests}
+
+
+def _replicas(service: Mapping[str, Any]) -> dict[str, int]:
+    """Return the number of replicas that a service is set to: a change of it outside of a deploy is drift."""
+    count = service.get("replicas") or sum((service.get("regions") or {}).values())
+    return {"replicas": count} if count else {}
 
 
 def movable(surfaces: Sequence[str], backend_units: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:

@@ -30,7 +30,14 @@ TITLES = {
     "database": "Database of {storefront}",
     "verify": "Verify {storefront}",
     "init": "Write an operations project",
+    "status": "{storefront}",
+    "releases": "Releases of {storefront}",
+    "diagnose": "Diagnose {storefront}",
+    "logs": "Logs of {storefront}",
+    "redis": "Redis of {storefront}",
 }
+# these ask and answer: their page is all that is shown
+PAGES = ("status", "releases", "diagnose", "logs", "redis")
 # what these change is guarded by the lease and settled by its journal
 LEASED = ("deploy", "rollback", "migrate", "restore")
 

@@ -18,7 +18,7 @@ from ansible import context
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
-from .about import About
+from .about import PAGES, About
 from .event import Event
 from .secrets import Mask
 
@@ -74,6 +74,14 @@ def expected_hosts(play: Any) -> list[str]:
     """Return the names of all hosts of a play, those of later batches too."""
     manager = play.get_variable_manager()
     return [host.get_name() for host in manager._inventory.get_hosts(play.hosts, ignore_restrictions=True)]
+
+
+def wants_json(play: Any, playbook: str) -> bool:
+    """Whether a page is asked for as JSON: then the document is all that is printed."""
+    if PurePath(playbook).stem not in PAGES:
+        return False
+    variables = play.get_variable_manager().get_vars(play=play)
+    return _text(_template(variables), "output", variables) == "json"
 
 
 def checks_the_inventory(play: Any) -> bool:

@@ -37,6 +37,7 @@ class Line:
     hang: int = 0
     verbatim: bool = False
     command: bool = False
+    broad: int = LABEL  # columns of the label
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ class Page:
     def _row(self, line: Line) -> list[str]:
         label = one_line(line.label)
         if line.command:
-            return self._command(label, one_line(line.text))
-        start = 2 + max(LABEL, columns(label)) + 1 if label else line.indent
+            return self._command(label, one_line(line.text), line.broad)
+        start = 2 + max(line.broad, columns(label)) + 1 if label else line.indent
         broad = max(TIME, columns(line.time)) if line.time else 0
         limit = self.room - start - (broad + 1 if broad else 0)
         # the time gets a line of its own
@@ -84,8 +85,8 @@ class Page:
             head = pad(head, self.room - broad) + line.time.rjust(TIME)
         return [head, *(" " * start + row for row in more)]
 
-    def _command(self, label: str, text: str) -> list[str]:
-        start = 2 + LABEL + 1
+    def _command(self, label: str, text: str, broad: int) -> list[str]:
+        start = 2 + broad + 1
         if columns(text) <= self.room - start:
             return [pad(f"  {label}", start) + text]
         whole = _OPTION.sub(r"\1" + _GLUE, text)  # an option stays with its value

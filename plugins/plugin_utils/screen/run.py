@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from . import ending, failure, labels
-from .about import LEASED
+from . import ending, failure, labels, pages
+from .about import LEASED, PAGES
 from .amounts import duration
 from .event import Event
 from .page import ATTENTION, BAD, GOOD, Line
@@ -118,6 +118,8 @@ class Run(State):
         if self.ended:
             return []
         self.ended = True
+        if self._listed and self.about.kind in PAGES and not self.failed:
+            return []  # the page is the answer, and the exit code its level
         return [*self._plan(), *ending.lines(self, bad)]
 
     def breaks_off(self, why: str) -> list[Line]:
@@ -163,6 +165,9 @@ class Run(State):
         if event.asked or event.module in QUIET or not event.good or isinstance(event.get("results"), list):
             return []
         self.did.add(event.module)
+        if self.about.kind in PAGES:
+            self._listed = self._listed or isinstance(event.get("page"), list)
+            return pages.lines(event.get("page"))
         unit = self.plan.unit(event)
         event = self._whole(event, unit)
         summary = words(event, self.about.check or bool(event.args.get("check")))

@@ -31,12 +31,13 @@ class Screen:
     hosts: list[str] = field(default_factory=list)
     runs: dict[str, Run] = field(default_factory=dict)
     live: Live | None = None
+    only_json: bool = False  # nothing but the document is printed
     _parted: bool = False  # whether the last line was an empty one
     _kept: list[tuple[str, str]] = field(default_factory=list)
 
     def start(self) -> None:
         """Start to show what is running, unless Ansible's own output does."""
-        if self.live is None and not self.held:
+        if self.live is None and not self.held and not self.only_json:
             self.live = Live(self.display, self._living, self._announced, alive=self.alive)
             self.live.start()
 
@@ -49,6 +50,8 @@ class Screen:
 
     def show(self, run: Run | None, lines: Iterable[Line]) -> None:
         """Print lines of one storefront, or of none."""
+        if self.only_json:
+            return
         page = self._page(run)
         for line in lines:
             empty = not line.text and not line.label
@@ -79,6 +82,10 @@ class Screen:
     def break_off(self, why: str) -> None:
         for run in self.runs.values():
             self.show(run, run.breaks_off(why))
+
+    def hand_over(self, document: str) -> None:
+        """Print the document that a program reads."""
+        self._print(self.mask(document), "")
 
     def _print(self, text: str, colour: str) -> None:
         if self.held:

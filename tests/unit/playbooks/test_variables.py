@@ -24,6 +24,7 @@ ANSIBLES = {
     "item",
     "lookup",
     "now",
+    "playbook_dir",
     "omit",
     "playbook_dir",
     "undef",
