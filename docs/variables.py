@@ -24,7 +24,7 @@ SURFACES = ("database", "backend", "frontend", "edge")
 ENTRIES = ("run", "storefront", *SURFACES, "verify", "notify", "desk")
 # where an entry's variables are declared, unless the role has its name
 OWNERS = {"run": "release", "storefront": "release"}
-PAGES = ("status", "releases")
+PAGES = ("status", "releases", "diagnose", "logs", "redis")
 # What is chosen for one run, on the command line; and which playbooks read it.
 RUN = {
     "release": ("deploy", "preflight", "migrate", "backup", "evidence", "approve"),
@@ -55,6 +55,13 @@ RUN = {
     "export": ("evidence",),
     "export_formats": ("evidence",),
     "compare": ("releases",),
+    "remedy": ("diagnose",),
+    "migration": ("diagnose",),
+    "unit": ("diagnose", "logs"),
+    **dict.fromkeys(
+        ("since", "until", "level", "filter", "grep", "request", "limit", "follow", "log_source"), ("logs",)
+    ),
+    **dict.fromkeys(("flush", "redis_interval", "redis_pattern", "redis_biggest"), ("redis",)),
     "output": PAGES,
     "output_path": PAGES,
     "fail_on": PAGES,

@@ -41,6 +41,7 @@ from ..plugin_utils.screen.ansible_facts import (
     checks_the_inventory,
     event_of,
     expected_hosts,
+    imported_playbook,
     learn_secrets,
     wants_json,
 )
@@ -79,7 +80,7 @@ class CallbackModule(Default):
         self._over = False
         self._began: dict[str, float] = {}
         self._pid = os.getpid()
-        self._playbook = ""
+        self._playbook = self._imported = ""
         self._checks_inventory = False
         self._screen = self._new_screen()
         self._handles = False
@@ -110,6 +111,7 @@ class CallbackModule(Default):
         self._checks_inventory = checks_the_inventory(play)
         if self._checks_inventory:
             return
+        self._imported = imported_playbook(play)
         self._screen.only_json = wants_json(play, self._playbook)
         self._screen.expect(expected_hosts(play))
         self._screen.start()
@@ -219,12 +221,20 @@ class CallbackModule(Default):
             )
             self._screen.hand_over(pages.document(found, PurePath(self._playbook).stem, str(problem)))
 
+    def _follow(self) -> None:
+        """Begin another run where a page is followed by a playbook that changes something, such as a rollback."""
+        if self._imported and self._screen.runs and PurePath(self._imported).stem != PurePath(self._playbook).stem:
+            self._playbook = self._imported
+            self._screen.runs = {}
+
     def _take(self, kind: str, result: Any, item: bool = False) -> None:
         if self._checks_inventory:
             if kind == "failed":
                 self._nothing_done(message_of(event_of(kind, result, self._screen.mask).result))
             return
         host = self._host(result)
+        if kind != "skipped":
+            self._follow()
         run, now = self._run(host), time.time()
         event = event_of(
             kind, result, self._screen.mask, at=now, began=self._began.get(host.get_name(), now), item=item

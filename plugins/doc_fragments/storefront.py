@@ -66,6 +66,9 @@ options:
       url:
         description: Public URL of the API.
         type: str
+      root_directory:
+        description: Folder of the repository that holds the backend.
+        type: str
       platform:
         description: The platform.
         type: str

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from ..core.errors import ConfigError, RunbookError
@@ -29,6 +30,7 @@ from .storefront import Params
 
 MAINTENANCE = "MAINTENANCE_MODE"
 WINDOW, USUAL = 15, 120  # minutes in which answers are counted, and with which that is compared
+DAY = 24 * 60  # minutes
 ON = ("true", "1", "on", "yes")
 
 
@@ -127,6 +129,8 @@ def _railway(client: railway.Railway, params: Params, one: Mapping[str, Any]) ->
         with suppress(RunbookError):  # a plan without metrics
             lately = railway_logs.answers(client, WINDOW)
             found |= {"http": lately, "http_usual": _before(railway_logs.answers(client, USUAL), lately)}
+            if serving:
+                found |= _around(client, serving.created_at)
     return found
 
 
@@ -152,6 +156,15 @@ def _render(client: render.Render, params: Params, _one: Mapping[str, Any]) -> d
 
 def _before(whole: Mapping[str, Any], last: Mapping[str, Any]) -> dict[str, int]:
     return {name: max(whole[name] - last[name], 0) for name in ("requests", "errors_4xx", "errors_5xx")}
+
+
+def _around(client: railway.Railway, released: datetime) -> dict[str, Any]:
+    """Return the answers since a release and as long before it; nothing for one that is older than a day."""
+    minutes = int((datetime.now(UTC) - released).total_seconds() // 60) + 1
+    if minutes > DAY:
+        return {}
+    since = railway_logs.answers(client, minutes)
+    return {"http_since": since, "http_before": _before(railway_logs.answers(client, 2 * minutes), since)}
 
 
 def _is_on(value: str | None) -> bool:

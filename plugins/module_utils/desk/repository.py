@@ -53,6 +53,14 @@ def files(path: str, old: str, new: str) -> list[dict[str, Any]]:
 STATUS = {"A": "added", "D": "removed"}
 
 
+def text_of(path: str, ref: str, file: str) -> str | None:
+    """Return a file of a release; None where it has none."""
+    try:
+        return _git(path, "show", f"{resolve(path, ref)}:{file}")
+    except ConfigError:
+        return None
+
+
 def size(path: str, ref: str) -> int:
     """Return the bytes of all files of a release."""
     listed = _git(path, "ls-tree", "-r", "-l", resolve(path, ref)).splitlines()

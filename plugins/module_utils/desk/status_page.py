@@ -37,6 +37,7 @@ def build(params: Params, facts: Facts, now: datetime) -> dict[str, Any]:
         "expiring": [{"what": what, "days_left": days, "level": word} for word, what, days in ends],
         "unreachable": {name: one.problem for name, one in facts.items() if one.problem},
         "next": [text for text, is_command in steps if is_command],
+        "seconds": {name: one.seconds for name, one in facts.items() if one.seconds},
         "contacts": params["contacts"] if level != OK else [],
         "dashboards": params["dashboards"] if level != OK else [],
     }

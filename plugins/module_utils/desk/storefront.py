@@ -35,7 +35,7 @@ UNIT: Spec = {"name": {"type": "str", "required": True}, **_text("kind", "servic
 FRONTEND: Spec = {**_token(), **_text("api_url", "team", "project", "url", "root_directory")}
 BACKEND: Spec = {
     **_token(),
-    **_text("api_url", "project", "environment", "url"),
+    **_text("api_url", "project", "environment", "url", "root_directory"),
     "platform": {"type": "str", "choices": ["railway", "render"]},
     "token_type": {"type": "str", "choices": ["account", "project"], "default": "account"},
     "units": {"type": "list", "elements": "dict", "default": [], "options": UNIT},

@@ -18,7 +18,7 @@ from ansible import context
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
-from .about import PAGES, About
+from .about import PAGES, TITLES, About
 from .event import Event
 from .secrets import Mask
 
@@ -82,6 +82,12 @@ def wants_json(play: Any, playbook: str) -> bool:
         return False
     variables = play.get_variable_manager().get_vars(play=play)
     return _text(_template(variables), "output", variables) == "json"
+
+
+def imported_playbook(play: Any) -> str:
+    """Return the playbook of ours that a play is written in; empty for a part of one."""
+    path = str(play.get_path() or "").rpartition(":")[0]
+    return path if PurePath(path).stem in TITLES else ""
 
 
 def checks_the_inventory(play: Any) -> bool:

@@ -36,6 +36,7 @@ QUIET = (
 )
 _NOTE = 320  # characters
 _ROWS, _LONG = 20, 400  # lines of a message; what init.yml would write differently is all of its result
+RESERVED = "variable using reserved name 'until'"  # logs.yml has it as an option of the command line
 
 
 @dataclass
@@ -108,7 +109,7 @@ class Run(State):
     def warn(self, text: str) -> list[Line]:
         """Return a warning, once and briefly."""
         short = one_line(text)
-        if short in self._warned:
+        if short in self._warned or RESERVED in short:
             return []
         self._warned.add(short)
         return [Line(brief(short, _NOTE), "warning", colour=ATTENTION)]
@@ -244,6 +245,9 @@ class Run(State):
             return []  # it is on the screen already
         if self.about.kind == "prove":
             return []
+        if self.about.kind in PAGES and isinstance(message, list):
+            self._listed = True
+            return [Line(str(row), indent=2, hang=pages.LABEL) for row in message]
         if isinstance(message, Mapping):
             message = "\n".join(f"{key}: {value}" for key, value in message.items())
         if isinstance(message, list):

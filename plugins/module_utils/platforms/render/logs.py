@@ -30,7 +30,13 @@ class Client(Protocol):
 
 
 def read(
-    client: Client, most: int, *, since: datetime, types: Iterable[str] = (), text: str | None = None
+    client: Client,
+    most: int,
+    *,
+    since: datetime,
+    until: datetime | None = None,
+    types: Iterable[str] = (),
+    text: str | None = None,
 ) -> list[dict[str, Any]]:
     """Return the newest ``most`` lines since a time, the oldest of them first: ``at``, ``type``, ``level``,
     ``instance``, ``message``.
@@ -43,6 +49,7 @@ def read(
         "direction": "backward",
     }
     query |= {"startTime": _stamp(since), "type": list(types), "text": text}
+    query |= {"endTime": _stamp(until)} if until else {}
     found: dict[str, dict[str, Any]] = {}  # by id, since pages are requested by time and a line can be on two of them
     while len(found) < most:
         answer = client.api.json(

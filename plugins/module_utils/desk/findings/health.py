@@ -1,0 +1,286 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""T3: why a health check fails: the database, Redis, a missing variable, or the unit itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .finding import BROKEN, DEGRADED, INFORMATION, LIKELY, NOTE, SURE, Finding, View
+
+LOCKED_SECONDS = 5.0
+CONNECTIONS = 0.95
+FULL = 0.97
+NO_SPACE = re.compile(r"No space left on device|could not extend file|53100|disk(?: is)? full", re.IGNORECASE)
+NO_CONNECTION = re.compile(r"too many (?:clients|connections)|remaining connection slots|53300", re.IGNORECASE)
+REDIS_FULL = re.compile(r"OOM command not allowed", re.IGNORECASE)
+LACKS = re.compile(
+    r"(?:missing|required|undefined)[^.\n]{0,40}\b([A-Z][A-Z0-9_]{3,})\b"
+    r"|\b([A-Z][A-Z0-9_]{3,}) (?:is )?(?:missing|not set|required|undefined)"
+)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What PostgreSQL answers instead of a connection, by our code of it."""
+
+    id: str
+    what: str
+    cause: str
+    advice: str
+
+
+REFUSALS = {
+    "too_many_connections": Refusal(
+        "database_connections",
+        "The database has no free connection",
+        "sessions leak, or more replicas run than max_connections allows",
+        "End idle sessions, run fewer replicas, or lower connection_limit in DATABASE_URL.",
+    ),
+    "53100": Refusal(
+        "database_full",
+        "The database's disk is full",
+        "the volume has no room",
+        "Make the volume larger at its vendor.",
+    ),
+    "auth_failed": Refusal(
+        "database_password",
+        "The database refuses the password",
+        "the password was changed, or the variable holds an old one",
+        "Set DATABASE_URL at the platform and in the inventory to the password of today.",
+    ),
+}
+DOWN = Refusal(
+    "database_down",
+    "The database cannot be reached",
+    "the server is stopped, or its address changed",
+    "Start it at its vendor. If its data are lost, restore the newest backup: restore.yml -e backup=latest.",
+)
+
+
+def database(view: View) -> Iterator[Finding]:
+    """Say what keeps the shop from its database."""
+    known = view.fact("database")
+    if known.problem and known.kind != "absent":
+        code = (
+            "too_many_connections"
+            if NO_CONNECTION.search(known.problem)
+            else "53100"
+            if NO_SPACE.search(known.problem)
+            else known.code
+        )
+        kind = REFUSALS.get(code, DOWN)
+        yield Finding(
+            kind.id,
+            "T3",
+            kind.what,
+            known.problem,
+            kind.cause,
+            SURE,
+            BROKEN,
+            do=view.command("status"),
+            advice=kind.advice,
+        )
+        return
+    server = (known.value or {}).get("server") or {}
+    if server and server["connections"] >= server["max_connections"] * CONNECTIONS:
+        kind = REFUSALS["too_many_connections"]
+        evidence = f"{server['connections']} of {server['max_connections']} connections are used"
+        yield Finding(
+            kind.id,
+            "T3",
+            "The database has almost no free connection",
+            evidence,
+            kind.cause,
+            SURE,
+            BROKEN,
+            do=view.command("database", "-e database_gather=connections"),
+            advice=kind.advice,
+        )
+
+
+def full(view: View) -> Iterator[Finding]:
+    """Say that the units cannot write, by what they log; the server itself does not tell its disk."""
+    for unit in _units(view):
+        line = next((one for one in view.lines(unit) if NO_SPACE.search(one)), "")
+        if line:
+            kind = REFUSALS["53100"]
+            yield Finding(
+                kind.id,
+                "T3",
+                kind.what,
+                f"{unit} logs: {line[:200]}",
+                kind.cause,
+                LIKELY,
+                BROKEN,
+                do=view.command("database", "-e database_gather=server,tables"),
+                advice=kind.advice,
+            )
+            return
+
+
+def locked(view: View) -> Iterator[Finding]:
+    """Name the session for which others wait."""
+    locks = [one for one in (view.value("database") or {}).get("locks") or [] if one["seconds"] >= LOCKED_SECONDS]
+    if locks:
+        first = max(locks, key=lambda one: one["seconds"])
+        blocker = first["blocker_application"] or first["blocker_user"] or "another session"
+        yield Finding(
+            "database_locked",
+            "T3",
+            f"{len({one['pid'] for one in locks})} sessions wait for a lock on {first['relation'] or 'the database'}",
+            f"{first['query'][:120]} waits {first['seconds']:.0f} s for {blocker}"
+            f" (pid {first['blocked_by']}, {first['blocker_state']}): {first['blocker_query'][:120]}",
+            "a transaction was left open, or a migration changes a busy table",
+            SURE,
+            BROKEN,
+            do=view.command("database", "-e database_gather=locks"),
+            advice=f"End the session, which takes its transaction back, in psql: SELECT"
+            f" pg_terminate_backend({first['blocked_by']});",
+            target=str(first["blocked_by"]),
+        )
+
+
+def redis(view: View) -> Iterator[Finding]:
+    """Say that Redis is down, full, or gives keys up."""
+    known = view.fact("redis")
+    if known.problem and known.kind != "absent":
+        yield Finding(
+            "redis_down",
+            "T3",
+            "Redis cannot be reached",
+            known.problem,
+            "the server is stopped, or its address changed",
+            SURE,
+            BROKEN,
+            do=view.command("status"),
+            advice="Start it at its vendor, and correct REDIS_URL if it moved.",
+        )
+        return
+    found = known.value or {}
+    memory, stats = found.get("memory") or {}, found.get("stats") or {}
+    share = memory.get("share")
+    if share is not None and share >= FULL and memory.get("policy") == "noeviction":
+        yield Finding(
+            "redis_full",
+            "T3",
+            "Redis is full and refuses writes",
+            f"{memory['used']:,} of {memory['limit']:,} bytes, policy noeviction",
+            "keys never expire, or maxmemory is too small",
+            SURE,
+            BROKEN,
+            do=view.command("redis", "-e redis_biggest=20"),
+            advice="Remove keys that can be made again (redis.yml -e flush=PATTERN), or raise maxmemory.",
+        )
+    elif stats.get("evicted"):
+        rate = f", hit rate {stats['hit_rate']:.0%}" if stats.get("hit_rate") is not None else ""
+        yield Finding(
+            "redis_evicting",
+            "T3",
+            "Redis evicts keys",
+            f"{stats['evicted']:,} keys in {stats['seconds']:g} s{rate}, policy {memory.get('policy')}".replace(
+                "%", " %"
+            ),
+            "maxmemory is reached, so that sessions and cached answers are lost",
+            SURE,
+            DEGRADED,
+            do=view.command("redis", "-e redis_biggest=20"),
+            advice="Raise maxmemory, or let big keys expire.",
+        )
+
+
+def variables(view: View) -> Iterator[Finding]:
+    """Name the variables that the release needs and the unit does not have."""
+    needed = view.value("needs") or {}
+    for unit, names in needed.items():
+        if names:
+            yield Finding(
+                "variable_missing",
+                "T3",
+                f"{unit} lacks {', '.join(names[:5])}",
+                f".env.example of its release names {'it' if len(names) == 1 else 'them'}",
+                "the variable was removed, or the release needs a new one",
+                SURE if _unwell(view, unit) else LIKELY,
+                BROKEN if _unwell(view, unit) else DEGRADED,
+                do=view.command("logs", f"-e unit={unit}", f"-e grep={names[0]}"),
+                advice=f"Set {', '.join(names)} of {unit} at the platform, then deploy again.",
+                target=unit,
+            )
+
+
+def crashed(view: View) -> Iterator[Finding]:
+    """Show the last words of a unit that stopped by itself, or that is not healthy without another finding."""
+    for unit, found in view.units():
+        newest = found.get("newest") or {}
+        lines = view.lines(unit)
+        if newest.get("status") == "crashed" and lines:
+            named = next((match for line in lines if (match := LACKS.search(line))), None)
+            cause = f"{named[1] or named[2]} seems to be missing" if named else "its last words say why"
+            yield Finding(
+                "unit_crashed",
+                "T3",
+                f"{unit} ({newest.get('release') or newest['id']}) starts and stops by itself",
+                lines[-1][:300],
+                cause,
+                LIKELY,
+                BROKEN,
+                do=view.command("logs", f"-e unit={unit}"),
+                advice="Correct it and deploy again, or roll back.",
+                target=unit,
+            )
+        if found.get("suspended") or (
+            not found.get("live") and newest.get("status") in ("stopped", "removed", "deactivated")
+        ):
+            yield Finding(
+                "unit_stopped",
+                "T3",
+                f"{unit} is stopped",
+                f"its newest deployment is {newest.get('status')}",
+                "somebody stopped it, or maintenance was not ended",
+                SURE,
+                BROKEN,
+                do=view.remedy("restart", f"-e unit={unit}"),
+                advice="Starting it serves the same release.",
+                remedy="restart",
+                target=unit,
+            )
+
+
+def unhealthy(view: View) -> Iterator[Finding]:
+    """Say that a site fails where nothing else explains it."""
+    for site in ("backend", "frontend"):
+        known = view.fact(f"site:{site}")
+        bad = [one for one in known.value or [] if one["outcome"] != "healthy"]
+        if not bad:
+            continue
+        unit = view.web() if site == "backend" else "frontend"
+        blocked = all(one["outcome"] == "probe_blocked" for one in bad)
+        first = bad[0]
+        yield Finding(
+            "probe_blocked" if blocked else "unhealthy",
+            "T3",
+            f"{first['name']} of the {site} {'cannot be checked' if blocked else 'fails'}",
+            f"{first['url']}: {'; '.join(first['reasons'])}",
+            "a protection answers instead of the site" if blocked else "see the log of the unit",
+            INFORMATION if blocked else LIKELY,
+            NOTE if blocked else BROKEN,
+            do=view.command("logs", f"-e unit={unit}", "-e level=error"),
+            advice="" if blocked else "If it began with the release, roll back first and look later.",
+            target=unit,
+        )
+
+
+def _units(view: View) -> list[str]:
+    return [name for name, _found in view.units() if name != "frontend"]
+
+
+def _unwell(view: View, unit: str) -> bool:
+    bad = [one for one in view.fact("site:backend").value or [] if one["outcome"] != "healthy"]
+    found = dict(view.units()).get(unit) or {}
+    return bool(bad and unit == view.web()) or (found.get("newest") or {}).get("status") in ("crashed", "failed")
+
+
+RULES = (database, full, locked, redis, variables, crashed, unhealthy)
