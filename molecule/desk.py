@@ -1,0 +1,108 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The operator's pages of a shop on the sandbox, asked in this process; and what somebody does in a dashboard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+from ansible_collections.storefront.runbook.plugins.modules import (
+    storefront_diagnosis,
+    storefront_logs,
+    storefront_releases,
+    storefront_status,
+)
+
+from molecule.conftest import Shop
+from tests.unit.support import run_module
+
+FRONTEND_CHECKS = [
+    {"name": name, "url": url, "site": "frontend", "release": {"meta": "release"}}
+    for name, url in (("homepage", "/"), ("products", "/products"))
+]
+HEALTH = {"status": "healthy", "services.database": "connected", "services.redis": "connected"}
+BACKEND_CHECKS = [
+    {"name": "health", "url": "/health", "site": "backend", "json": HEALTH, "release": {"json": "release"}}
+]
+
+
+def options(shop: Shop, **other: Any) -> dict[str, Any]:
+    """Return the options of a page's module."""
+    state, at = shop.sandbox.state, shop.at
+    cloud, tokens, s3, railway = state["cloud"], state["tokens"], state["s3"], at["railway"]
+    kinds = {"api": "web", "worker": "worker"}
+    frontend = {"project": at["vercel"]["project"], "team": at["vercel"]["team"], "url": at["frontend_url"]}
+    backend = {
+        "platform": "railway",
+        "project": railway["project"],
+        "environment": railway["environment"],
+        "url": at["backend_url"],
+        "root_directory": "apps/backend",
+        "units": [{"name": name, "kind": kinds[name], "service": id_} for name, id_ in railway["services"].items()],
+    }
+    return {
+        "storefront": shop.name,
+        "store": at["store"],
+        **{f"store_{name}": s3[name] for name in ("endpoint_url", "access_key", "secret_key", "region")},
+        "frontend": {**frontend, "api_token": tokens["vercel"], "api_url": cloud["vercel_url"]},
+        "backend": {**backend, "api_token": tokens["railway"], "api_url": cloud["railway_url"]},
+        "database": {"url": at["database_url"], "root_directory": "apps/backend"},
+        "redis": {"url": at["redis_url"]},
+        "edge": {
+            "zone": at["cloudflare"]["zone"],
+            "api_token": tokens["cloudflare"],
+            "api_url": cloud["cloudflare_url"],
+        },
+        "checks": [*FRONTEND_CHECKS, *BACKEND_CHECKS],
+        "path": state["shop"]["repository"],
+        "timeout": 30.0,  # of a busy machine
+        "command": {"playbooks": "playbooks", "inventory": ["production"]},
+        **other,
+    }
+
+
+def page(module: Any, shop: Shop, **other: Any) -> dict[str, Any]:
+    told = run_module(module, options(shop, **other))
+    assert not told["failed"], told
+    assert not told["changed"]
+    return told["report"]
+
+
+def status(shop: Shop, **other: Any) -> dict[str, Any]:
+    return page(storefront_status, shop, **other)
+
+
+def diagnosis(shop: Shop, **other: Any) -> list[dict[str, Any]]:
+    found = page(storefront_diagnosis, shop, **other)
+    assert found["problems"] == []
+    return found["findings"]
+
+
+def releases(shop: Shop, **other: Any) -> dict[str, Any]:
+    return page(storefront_releases, shop, **other)
+
+
+def logs(shop: Shop, **other: Any) -> dict[str, Any]:
+    return page(storefront_logs, shop, **other)
+
+
+def vercel(shop: Shop, method: str, path: str, **content: Any) -> Any:
+    """Send a request to Vercel as its dashboard does."""
+    url = f"{shop.sandbox.state['cloud']['vercel_url']}{path.format(project=shop.at['vercel']['project'])}"
+    headers = {"Authorization": f"Bearer {shop.sandbox.state['tokens']['vercel']}"}
+    query = {"teamId": shop.at["vercel"]["team"]}
+    answer = requests.request(method, url, headers=headers, params=query, timeout=30, **content)
+    answer.raise_for_status()
+    return answer.json() if answer.content else None
+
+
+def railway(shop: Shop, document: str, **variables: Any) -> Any:
+    """Send a document to Railway as its dashboard does."""
+    headers = {"Authorization": f"Bearer {shop.sandbox.state['tokens']['railway']}"}
+    url = f"{shop.sandbox.state['cloud']['railway_url']}/graphql/v2"
+    answer = requests.post(url, json={"query": document, "variables": variables}, headers=headers, timeout=30)
+    answer.raise_for_status()
+    assert "errors" not in answer.json(), answer.text
+    return answer.json()["data"]

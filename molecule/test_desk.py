@@ -1,0 +1,169 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The operator's pages: good, half of the systems down, bad input; and what somebody changed in a dashboard."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from molecule import desk
+from molecule.conftest import Shop, back_to
+
+NOWHERE = "http://127.0.0.1:1"
+HALF = {
+    "store_endpoint_url": NOWHERE,
+    "database_url": "postgresql://shop:hidden-password@127.0.0.1:1/shop",
+    "redis_url": "redis://:hidden-password@127.0.0.1:1/0",
+    "edge_api_url": NOWHERE,
+    "backend_token": "wrong-token",
+}
+
+
+@pytest.fixture(scope="module")
+def live(released: None, sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """v1.1.0 is live over v1.0.0; one for all scenarios of this file that change nothing."""
+    back_to(sandbox, "released")
+    yield Shop(sandbox, "shop", tmp_path_factory.mktemp("desk"))
+    back_to(sandbox, "released")
+
+
+def text_of(played: Any) -> list[str]:
+    return [line for line in played.stdout.splitlines() if line.strip()]
+
+
+def test_a_good_status_is_one_screen(live: Shop, tmp_path: Path) -> None:
+    file = tmp_path / "status.json"
+    played = live.play("status.yml", output_path=str(file))
+    assert played.rc == 0, played.stdout
+    lines = text_of(played)
+    assert len(lines) <= 24
+    assert all(len(line) <= 120 for line in lines)
+    for name in ("frontend", "api", "worker", "database", "redis", "edge", "lease      free"):
+        assert name in played.stdout
+    document = json.loads(file.read_text())
+    assert (document["page"], document["level"]) == ("status", "ok")
+    assert document["storefronts"]["shop"]["surfaces"]["api"]["release"] == "v1.1.0"
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_half_of_the_systems_are_down_and_the_rest_still_comes(live: Shop) -> None:
+    played = live.play("status.yml", output="json", **HALF)
+    assert played.rc == 2
+    document = json.loads(played.stdout)
+    assert document["level"] == "down"
+    shop = document["storefronts"]["shop"]
+    assert shop["surfaces"]["frontend"]["level"] == "ok"
+    assert shop["surfaces"]["frontend"]["release"] == "v1.1.0"
+    assert shop["surfaces"]["database"]["level"] == "down"
+    assert {"database", "redis", "ledger", "lease", "backups", "edge", "unit:api"} <= shop["unreachable"].keys()
+    assert shop["next"][0].startswith("ansible-playbook ")
+    assert "hidden-password" not in played.stdout
+    people = live.play("status.yml", fail_on="never", notify_contacts=["on call: +1 555 0100"], **HALF)
+    assert people.rc == 0, people.stdout
+    assert "DOWN" in people.stdout
+    assert "on call: +1 555 0100" in people.stdout
+    assert "hidden-password" not in people.stdout
+
+
+@pytest.mark.parametrize(
+    ("playbook", "given", "words"),
+    [
+        ("status.yml", {"output": "xml"}, "output"),
+        ("status.yml", {"fail_on": "sometimes"}, "fail_on"),
+        ("status.yml", {"preflight_timezone": "Mars/Base"}, "Mars/Base"),
+        ("logs.yml", {"unit": "apii"}, "did you mean"),
+        ("releases.yml", {"compare": "v1.0.0..v9.9.9"}, "v9.9.9"),
+        ("redis.yml", {"flush": "*"}, "no literal"),
+        ("diagnose.yml", {"remedy": "reboot"}, "remedy"),
+    ],
+)
+def test_bad_input_is_refused(live: Shop, playbook: str, given: dict[str, str], words: str) -> None:
+    live.forget_requests()
+    played = live.play(playbook, **given)
+    assert played.rc == 2
+    assert words in played.text
+    assert live.writes() == []
+
+
+def test_bad_input_is_json_as_well(live: Shop) -> None:
+    played = live.play("logs.yml", output="json", since="yesterday")
+    assert played.rc == 2
+    document = json.loads(played.stdout)
+    assert document["level"] == "refused"
+    assert "yesterday" in json.dumps(document)
+
+
+def test_the_board_says_what_can_be_gone_back_to(live: Shop) -> None:
+    played = live.play("releases.yml")
+    assert played.rc == 0, played.stdout
+    assert "-e to=v1.0.0" in played.stdout
+    found = {one["release"]: one for one in desk.releases(live)["releases"]}
+    assert found["v1.1.0"]["units"] == {"frontend": "live", "api": "live", "worker": "live"}
+    assert found["v1.0.0"]["possible"]
+
+
+def test_two_releases_are_compared(live: Shop) -> None:
+    found = desk.releases(live, compare="v1.0.0..v2.0.0")["comparison"]
+    assert found["commit_count"] == 3
+    assert found["commits"][0]["subject"] == "Release v2.0.0"
+    verdicts = {one["name"]: one["backward_compatible"] for one in found["migrations"]}
+    assert verdicts == {"20260302090000_reviews": True, "20260504090000_price_with_currency": False}
+    assert found["size"]["new"] > found["size"]["old"]
+    assert {"path": "CHANGELOG.md", "status": "changed", "added": 12, "removed": 0} in found["files"]
+    back = desk.releases(live, compare="v2.0.0..v1.0.0")["comparison"]
+    assert (back["commit_count"], back["commits_missing_count"]) == (0, 3)
+    same = desk.releases(live, compare="v1.0.0..v1.1.0")["comparison"]["variables"]
+    assert same["api"] == {"added": [], "removed": [], "changed": []}
+
+
+def test_logs_are_merged_masked_and_bounded(live: Shop) -> None:
+    found = desk.logs(live, since="1d")
+    assert {"api", "worker"} <= {line["unit"] for line in found["lines"]}
+    assert [line["at"] for line in found["lines"]] == sorted(line["at"] for line in found["lines"])
+    short = desk.logs(live, since="1d", limit=2, unit=["api"])
+    assert len(short["lines"]) == 2
+    assert short["left_out"] > 0
+    assert all(
+        "listening" in line["message"].lower() for line in desk.logs(live, since="1d", grep="(?i)listening")["lines"]
+    )
+    assert desk.logs(live, since="1d", level="error", grep="no such line")["lines"] == []
+    secret = live.at["database_url"].partition("://shop:")[2].partition("@")[0]
+    assert secret not in json.dumps(found)
+
+
+def kinds(shop: Shop) -> set[tuple[str, str]]:
+    report = desk.status(shop)
+    assert report["level"] != "ok"
+    assert all(one["since"] for one in report["drift"])
+    return {(one["unit"], one["kind"]) for one in report["drift"]}
+
+
+def test_each_change_in_a_dashboard_shows_as_drift(live: Shop) -> None:
+    shop = live
+    assert desk.status(shop)["drift"] == []
+    place = {"environmentId": shop.at["railway"]["environment"], "serviceId": shop.at["railway"]["services"]["api"]}
+    shop.set_variable(place["serviceId"], "FEATURE_FLAG", "on")
+    assert kinds(shop) == {("api", "variables")}
+    update = "mutation($e: String!, $s: String!, $i: ServiceInstanceUpdateInput!)"
+    update += " { serviceInstanceUpdate(environmentId: $e, serviceId: $s, input: $i) }"
+    scaled = {"multiRegionConfig": {"us-west2": {"numReplicas": 2}}}
+    desk.railway(shop, update, e=place["environmentId"], s=place["serviceId"], i=scaled)
+    assert ("api", "scaled") in kinds(shop)
+    desk.vercel(shop, "PATCH", "/v9/projects/{project}", json={"autoAssignCustomDomains": True})
+    assert ("frontend", "auto_assign") in kinds(shop)
+    old = next(one for one in desk.releases(shop)["releases"] if one["release"] == "v1.0.0")
+    assert old["possible"]
+    listed = desk.vercel(shop, "GET", "/v7/deployments")["deployments"]
+    first = next(one["uid"] for one in listed if one["meta"].get("release") == "v1.0.0")
+    desk.vercel(shop, "POST", "/v1/projects/{project}/rollback/" + first)
+    assert ("frontend", "rolled back") in kinds(shop)
+    second = next(one["uid"] for one in listed if one["meta"].get("release") == "v1.1.0")
+    desk.vercel(shop, "POST", "/v10/projects/{project}/promote/" + second)
+    desk.vercel(shop, "POST", "/v10/projects/{project}/promote/" + first)
+    assert ("frontend", "promoted") in kinds(shop)
