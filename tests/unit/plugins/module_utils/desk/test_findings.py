@@ -1,0 +1,226 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rules of the diagnosis, on facts as they are gathered: the first finding names what is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.desk.diagnosis import build, find
+from ansible_collections.storefront.runbook.plugins.module_utils.desk.findings.finding import View
+
+from tests.unit.plugins.module_utils.desk.facts import (
+    LIVE,
+    PARAMS,
+    check,
+    database,
+    down,
+    facts,
+    findings,
+    redis,
+    unit,
+)
+
+FAILED = {**LIVE, "id": "d3", "release": "v1.2.0", "status": "failed"}
+LOCK = {
+    "pid": 11,
+    "seconds": 40.0,
+    "relation": '"Order"',
+    "query": "ALTER TABLE",
+    "blocked_by": 12,
+    "blocker_user": "shop",
+    "blocker_application": "report",
+    "blocker_state": "idle in transaction",
+    "blocker_query": "SELECT ?",
+}
+
+
+def broken_build(log: str) -> dict[str, Any]:
+    return {"unit__api": unit(newest=FAILED), "logs__api": {"build": log, "runtime": []}}
+
+
+def failed_migration(resolve: str | None) -> dict[str, Any]:
+    row = {
+        "name": "2_price",
+        "state": "failed",
+        "started_at": "2026-03-01T09:00",
+        "logs": "ERROR: no",
+        "resolve": resolve,
+    }
+    return {
+        "database": database(
+            migrations={"known": True, "failed": ["2_price"], "history": [{**row, "explanation": "Look."}]}
+        )
+    }
+
+
+def counted(requests: int, errors: int) -> dict[str, int]:
+    return {"requests": requests, "errors_4xx": 0, "errors_5xx": errors}
+
+
+def statement(query: str, calls: int, mean: float = 1.0) -> dict[str, Any]:
+    return {"query": query, "calls": calls, "mean_ms": mean, "total_ms": calls * mean, "rows": calls}
+
+
+N_PLUS_ONE = [
+    statement('SELECT * FROM "Product" LIMIT $1', 10),
+    statement('SELECT * FROM "Review" WHERE "productId" = $1', 240),
+]
+SICK = [
+    check(
+        "health",
+        "https://api.shop.example/health",
+        outcome="unhealthy",
+        release=None,
+        reasons=["status 503 instead of 200"],
+    )
+]
+CASES: list[tuple[str, str, dict[str, Any]]] = [
+    ("build_npm", "T1", broken_build("npm ERR! code ELIFECYCLE\nnpm ERR! errno 1")),
+    ("build_npm", "T1", broken_build("npm error code ERESOLVE\nnpm error ERESOLVE could not resolve")),
+    ("build_typescript", "T1", broken_build("src/app.ts(3,7): error TS2322: no\nnpm ERR! code ELIFECYCLE")),
+    ("build_typescript", "T1", broken_build("./app/page.tsx:3:7\nType error: Type 'string' is not assignable")),
+    ("build_node_version", "T1", broken_build("npm error code EBADENGINE\nnpm error Not compatible")),
+    (
+        "build_node_version",
+        "T1",
+        broken_build('You are using Node.js 18.1.0. For Next.js, Node.js version ">=20.9.0" is required.'),
+    ),
+    (
+        "build_memory",
+        "T1",
+        broken_build("FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory"),
+    ),
+    ("build_memory", "T1", broken_build('Error: Command "npm run build" exited with code 137\nnpm ERR! code 137')),
+    ("build_variable", "T1", broken_build("Error: Missing environment variable STRIPE_KEY")),
+    ("build_other", "T1", broken_build("something strange")),
+    ("migration_failed", "T2", failed_migration("rolled-back")),
+    ("migration_failed", "T2", failed_migration("applied")),
+    ("migration_half_applied", "T2", failed_migration(None)),
+    ("migrations_pending", "T2", {"pending": ["2_price"]}),
+    ("variable_missing", "T3", {"needs": {"api": ["STRIPE_KEY"]}}),
+    ("variable_missing", "T3", {"needs": {"api": ["STRIPE_KEY"]}, "site__backend": SICK}),
+    ("database_down", "T3", {"database": down("PostgreSQL cannot be reached", "connection"), "site__backend": SICK}),
+    ("database_connections", "T3", {"database": down("too many", "too_many_connections"), "site__backend": SICK}),
+    ("database_connections", "T3", {"database": down('FATAL: too many connections for role "shop"', "connection")}),
+    ("database_password", "T3", {"database": down("no", "auth_failed", "config"), "site__backend": SICK}),
+    (
+        "database_full",
+        "T3",
+        {
+            "logs__api": {"build": "", "runtime": ["could not extend file: No space left on device"]},
+            "site__backend": SICK,
+        },
+    ),
+    ("database_locked", "T3", {"database": database(locks=[LOCK])}),
+    ("redis_down", "T3", {"redis": down("Redis does not answer"), "site__backend": SICK}),
+    ("redis_full", "T3", {"redis": redis(memory={"used": 100, "limit": 100, "share": 1.0, "policy": "noeviction"})}),
+    (
+        "redis_evicting",
+        "T3",
+        {"redis": redis(stats={"hits": 1, "misses": 9, "hit_rate": 0.1, "evicted": 40, "seconds": 1.0})},
+    ),
+    (
+        "unit_crashed",
+        "T3",
+        {
+            "unit__api": unit(newest={**FAILED, "status": "crashed"}),
+            "logs__api": {"build": "", "runtime": ["PAYMENT_PROVIDER is required"]},
+        },
+    ),
+    ("unit_stopped", "T3", {"unit__worker": unit(live=None, newest={**LIVE, "status": "stopped"})}),
+    ("unhealthy", "T3", {"site__backend": SICK}),
+    ("edge_old_page", "T4", {"site__frontend": [check("homepage", "https://shop.example/", release="v1.0.0")]}),
+    (
+        "domain_old_page",
+        "T4",
+        {"site__frontend": [check("homepage", "https://shop.example/", release="v1.0.0", cf_cache_status="MISS")]},
+    ),
+    ("errors_with_release", "T5", {"unit__api": unit(http_since=counted(500, 40), http_before=counted(500, 1))}),
+    (
+        "errors_without_release",
+        "T5",
+        {
+            "unit__api": unit(
+                http_since=counted(900, 41),
+                http_before=counted(900, 40),
+                http=counted(100, 30),
+                http_usual=counted(800, 5),
+            )
+        },
+    ),
+    ("n_plus_one", "T6", {"database": database(slow_queries=N_PLUS_ONE)}),
+    ("slow_query", "T6", {"database": database(slow_queries=[statement("SELECT 1", 3, 900.0)])}),
+    (
+        "index_missing",
+        "T6",
+        {"indexes": [{"name": "i", "table": "Review", "migration": "1_init", "sql": "CREATE INDEX CONCURRENTLY i"}]},
+    ),
+    ("index_invalid", "T6", {"database": database(bloat={"invalid_indexes": [{"name": "i", "table": "t"}]})}),
+    (
+        "redis_cold",
+        "T6",
+        {"redis": redis(stats={"hits": 10, "misses": 190, "hit_rate": 0.05, "evicted": 0, "seconds": 1.0})},
+    ),
+]
+
+
+def test_a_shop_that_is_well_has_no_finding() -> None:
+    assert findings() == []
+
+
+@pytest.mark.parametrize(("name", "section", "changed"), CASES, ids=[f"{one[0]}-{at}" for at, one in enumerate(CASES)])
+def test_the_first_finding_names_what_is_wrong(name: str, section: str, changed: dict[str, Any]) -> None:
+    first = findings(**changed)[0]
+    assert (first.id, first.section) == (name, section)
+    assert first.evidence
+    assert first.cause
+    assert first.do.startswith("ansible-playbook playbooks/")
+    assert " -i production" in first.do
+
+
+@pytest.mark.parametrize(
+    ("since", "before"),
+    [((500, 4), (500, 4)), ((19, 19), (500, 0)), ((500, 30), (500, 29)), ((500, 5), (500, 0)), ((500, 30), (10, 0))],
+)
+def test_no_spike_is_seen_where_there_is_none(since: tuple[int, int], before: tuple[int, int]) -> None:
+    assert findings(unit__api=unit(http_since=counted(*since), http_before=counted(*before))) == []
+
+
+def test_a_lock_that_is_short_is_none() -> None:
+    assert findings(database=database(locks=[{**LOCK, "seconds": 0.2}])) == []
+
+
+def test_a_cause_comes_before_what_follows_from_it() -> None:
+    found = findings(database=down("refused", "connection"), site__backend=SICK)
+    assert [one.id for one in found][:2] == ["database_down", "unhealthy"]
+
+
+def test_many_calls_of_one_statement_alone_are_no_n_plus_one() -> None:
+    lookups = [
+        statement('SELECT * FROM "User" WHERE "id" = $1', 500),
+        statement('SELECT * FROM "Cart" WHERE "id" = $1', 400),
+    ]
+    assert findings(database=database(slow_queries=lookups)) == []
+
+
+def test_what_could_not_be_asked_is_said_and_the_rest_is_judged() -> None:
+    view = View(PARAMS, facts(unit__api=down("Railway does not answer"), redis=down("Redis does not answer")))
+    found, wrong = find(view)
+    page = build(view, found, wrong)
+    assert page["report"]["unreachable"] == {"unit:api": "Railway does not answer", "redis": "Redis does not answer"}
+    assert page["report"]["level"] == "down"
+    assert page["report"]["contacts"] == ["on call: +1 555 0100"]
+    assert any("Railway does not answer" in line for line in page["lines"])
+
+
+def test_a_rule_that_fails_hides_no_other() -> None:
+    def broken(view: View) -> Any:
+        raise ValueError("secret")
+
+    found, wrong = find(View(PARAMS, facts(redis=down("no"))), [broken, *[]])
+    assert found == []
+    assert "broken" in wrong[0]
+    assert "secret" not in wrong[0]

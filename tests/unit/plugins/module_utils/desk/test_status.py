@@ -1,0 +1,238 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The status page, drift and the board, on facts as they are gathered."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.core.errors import ConfigError
+from ansible_collections.storefront.runbook.plugins.module_utils.desk.board import board
+from ansible_collections.storefront.runbook.plugins.module_utils.desk.clues import made_indexes
+from ansible_collections.storefront.runbook.plugins.module_utils.desk.compare import two
+from ansible_collections.storefront.runbook.plugins.module_utils.desk.drift import drift
+from ansible_collections.storefront.runbook.plugins.module_utils.desk.gather import gather
+from ansible_collections.storefront.runbook.plugins.module_utils.desk.status_page import build
+from ansible_collections.storefront.runbook.plugins.module_utils.desk.storefront import refuse_unknown
+from ansible_collections.storefront.runbook.plugins.module_utils.release import pages
+
+from tests.unit.plugins.module_utils.desk.facts import (
+    LIVE,
+    NOW,
+    OLD,
+    PARAMS,
+    VARIABLES,
+    check,
+    database,
+    down,
+    facts,
+    redis,
+    unit,
+    well,
+)
+
+
+def status(**changed: Any) -> dict[str, Any]:
+    return build(PARAMS, facts(**changed), NOW)
+
+
+def test_a_shop_that_is_well_needs_nothing() -> None:
+    page = status()
+    assert page["report"]["level"] == "ok"
+    assert page["report"]["next"] == []
+    assert page["report"]["contacts"] == []
+    assert len(page["lines"]) <= 12
+
+
+@pytest.mark.parametrize(
+    ("surface", "level", "word", "changed"),
+    [
+        (
+            "api",
+            "down",
+            "status 503",
+            {"site__backend": [check("health", "/h", outcome="unhealthy", reasons=["status 503"])]},
+        ),
+        (
+            "frontend",
+            "attention",
+            "challenge",
+            {"site__frontend": [check("home", "/", outcome="probe_blocked", reasons=["a challenge"])]},
+        ),
+        ("worker", "down", "nothing of it runs", {"unit__worker": unit(live=None)}),
+        ("worker", "down", "suspended", {"unit__worker": unit(suspended=True)}),
+        ("api", "attention", "maintenance", {"unit__api": unit(maintenance=True)}),
+        ("api", "attention", "could not be asked", {"unit__api": down("no answer within 6 s")}),
+        (
+            "api",
+            "attention",
+            "2.0 % errors",
+            {"unit__api": unit(http={"requests": 100, "errors_5xx": 2}, http_usual={"requests": 900, "errors_5xx": 1})},
+        ),
+        ("api", "attention", "crashed", {"unit__api": unit(newest={**LIVE, "id": "d3", "status": "crashed"})}),
+        ("database", "down", "refused", {"database": down("it refused", "connection")}),
+        ("database", "attention", "failed", {"database": database(migrations={"failed": ["2_x"], "history": []})}),
+        ("database", "attention", "pending", {"pending": ["2_x"]}),
+        ("database", "attention", "no backup", {"backups": {"count": 0, "latest": None, "proven": None}}),
+        (
+            "database",
+            "attention",
+            "2 days old",
+            {"backups": {"count": 1, "latest": {"age": 180000, "proof": "none"}, "proven": None}},
+        ),
+        ("redis", "down", "refused", {"redis": down("it refused")}),
+        ("redis", "attention", "full", {"redis": redis(memory={"used": 99, "limit": 100, "share": 0.99})}),
+        ("edge", "attention", "paused", {"edge": {"zone": "z", "paused": True, "status": "active"}}),
+        ("edge", "attention", "development mode", {"edge": {"zone": "z", "development_mode": 600}}),
+        ("edge", "attention", "fell", {"edge": {"zone": "z", "hit_rate": 0.3, "usual_hit_rate": 0.9}}),
+        ("store", "attention", "no such bucket", {"ledger": down("no such bucket.")}),
+    ],
+)
+def test_what_is_not_well_is_named(surface: str, level: str, word: str, changed: dict[str, Any]) -> None:
+    report = status(**changed)["report"]
+    assert report["surfaces"][surface]["level"] == level
+    assert any(word in why for why in report["surfaces"][surface]["why"])
+    assert report["level"] == level
+    assert report["next"][0].startswith("ansible-playbook playbooks/diagnose.yml -i production")
+    assert report["contacts"] == ["on call: +1 555 0100"]
+
+
+def test_a_deploy_under_way_is_shown_with_its_step() -> None:
+    held = {
+        "state": "held",
+        "holder": "alice on ci-17",
+        "release": "v1.2.0",
+        "acquired_at": "2026-03-01T11:50:00Z",
+        "journal": {"step": "backend.release"},
+    }
+    page = status(lease=held)
+    assert page["report"]["lease"]["step"] == "backend.release"
+    assert any("alice on ci-17 for v1.2.0 since 10 min, at backend.release" in line for line in page["lines"])
+
+
+def test_a_deploy_that_did_not_finish_needs_attention() -> None:
+    page = status(lease={"state": "free", "journal": {"kind": "deploy", "release": "v1.2.0", "step": "migrate"}})
+    assert page["report"]["level"] == "attention"
+    assert any("the deploy of v1.2.0 did not finish" in line for line in page["lines"])
+
+
+def test_a_certificate_that_ends_soon_needs_attention() -> None:
+    page = status(tls={"hosts": {"shop.example": [{"days_left": 12}, {"days_left": 61}]}})
+    assert page["report"]["expiring"] == [
+        {"what": "certificate of shop.example", "days_left": 12, "level": "attention"}
+    ]
+    assert page["report"]["level"] == "attention"
+
+
+@pytest.mark.parametrize(
+    ("kind", "exact", "changed"),
+    [
+        ("deployed", True, {"unit__api": unit(live={**LIVE, "id": "d9", "release": "v9"})}),
+        ("redeployed", True, {"unit__api": unit(live={**LIVE, "id": "d9"})}),
+        ("stopped", False, {"unit__api": unit(live=None)}),
+        ("scaled", False, {"unit__api": unit(replicas=3)}),
+        ("variables", False, {"unit__api": unit(variables=VARIABLES[:1])}),
+        ("variables", False, {"unit__api": unit(variables=[*VARIABLES, {"name": "X", "digest": "c"}])}),
+        ("variables", False, {"unit__api": unit(variables=[VARIABLES[0], {**VARIABLES[1], "digest": "c"}])}),
+        ("auto_deploy", False, {"unit__api": unit(auto_deploy=True)}),
+    ],
+)
+def test_what_somebody_changed_is_drift(kind: str, exact: bool, changed: dict[str, Any]) -> None:
+    (found,) = drift(facts(**changed))
+    assert (found.unit, found.kind, found.exact) == ("api", kind, exact)
+    assert found.since
+    assert found.text()
+
+
+def test_a_rollback_at_vercel_is_told_from_a_promotion() -> None:
+    site = well()["unit:frontend"]
+    moved = {"type": "rollback", "at": "2026-03-01T10:00:00+00:00", "to": "d1", "from": "d2", "status": "succeeded"}
+    (found,) = drift(facts(unit__frontend={**site, "live": OLD, "moved": moved}))
+    assert (found.kind, found.since, found.exact) == ("rolled back", "2026-03-01T10:00:00+00:00", True)
+    (found,) = drift(facts(unit__frontend={**site, "live": OLD, "moved": {**moved, "type": "promote"}}))
+    assert found.kind == "promoted"
+
+
+def test_a_variable_of_vercel_that_was_set_before_our_deploy_is_no_drift() -> None:
+    site = well()["unit:frontend"]
+    before = [{"name": "A", "at": 1_740_000_000_000}]
+    late = [{"name": "B", "at": 1_772_366_400_000}]
+    assert drift(facts(unit__frontend={**site, "variables": before})) == []
+    (found,) = drift(facts(unit__frontend={**site, "variables": before + late}))
+    assert "B was set" in found.what
+
+
+def test_without_a_ledger_there_is_no_drift() -> None:
+    assert drift(facts(ledger=down("no"), unit__api=unit(replicas=3))) == []
+
+
+def test_the_board_says_why_not() -> None:
+    ledger = {
+        "live": None,
+        "records": [{"release": "v0.9.0", "finished_at": "2026-01-01T00:00:00Z"}],
+        "unfit": ["v1.0.0"],
+    }
+    found = {one.release: one for one in board(facts(ledger=ledger), ["api", "worker"], {"v1.0.0": ["2_drop"]})}
+    assert found["v1.1.0"].why_not == ["it is live"]
+    assert not found["v1.0.0"].possible
+    assert any("2_drop" in why for why in found["v1.0.0"].why_not)
+    assert any("withdrawn" in why for why in found["v1.0.0"].why_not)
+    assert found["v0.9.0"].units == {"api": "gone", "worker": "gone"}
+    unknown = board(facts(unit__api=down("no answer")), ["api", "worker"], {})
+    assert all(one.units["api"] == "not known" for one in unknown)
+
+
+@pytest.mark.parametrize("text", ["v1.0.0", "..v1", "v1..", "a..b..c", "", "v1...v2"])
+def test_what_is_no_pair_of_releases_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError):
+        two(text)
+
+
+def test_an_index_counts_until_it_is_taken_away() -> None:
+    files = {
+        "1": 'CREATE INDEX "a" ON "t" ("x"); CREATE UNIQUE INDEX b ON public."u"(y); -- CREATE INDEX "c" ON "t" ("x");',
+        "2": 'CREATE INDEX CONCURRENTLY IF NOT EXISTS "d" ON "t" ("z"); DROP INDEX "a";',
+        "3": 'DROP TABLE "u";',
+    }
+    assert [(one["name"], one["table"], one["migration"]) for one in made_indexes(files)] == [("d", "t", "2")]
+
+
+def test_a_system_that_does_not_answer_holds_nobody_up() -> None:
+    forever = threading.Event()
+    found = gather({"slow": forever.wait, "quick": lambda: 1, "broken": lambda: 1 / 0}, 0.2)
+    forever.set()
+    assert found["quick"].value == 1
+    assert found["slow"].problem == "no answer within 0.2 s"
+    assert found["broken"].kind == "internal"
+
+
+def test_a_unit_that_is_not_there_is_refused_with_the_one_that_was_meant() -> None:
+    with pytest.raises(ConfigError, match="did you mean worker"):
+        refuse_unknown(PARAMS, ["wroker"])
+    refuse_unknown(PARAMS, ["frontend", "api"])
+
+
+@pytest.mark.parametrize(
+    ("level", "fail_on", "fails"),
+    [
+        ("down", "down", True),
+        ("attention", "down", False),
+        ("attention", "attention", True),
+        ("ok", "attention", False),
+        ("down", "never", False),
+        ("refused", "down", True),
+    ],
+)
+def test_a_page_ends_the_run_by_its_level(level: str, fail_on: str, fails: bool) -> None:
+    assert pages.fails(level, fail_on) is fails
+
+
+def test_the_document_has_the_worst_level_and_who_was_refused() -> None:
+    hosts = {"a": {"desk_report": {"level": "attention"}}, "b": {"rollout_failure": "no token"}}
+    found = pages.document("status", ["a", "b"], hosts)
+    assert found["level"] == "down"
+    assert found["storefronts"]["b"] == {"level": "refused", "error": "no token"}
+    assert pages.document("status", ["a"], hosts)["level"] == "attention"
