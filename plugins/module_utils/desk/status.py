@@ -144,7 +144,7 @@ def _database(found: Fact, facts: Facts, now: datetime, backup_max_age: float) -
         if server.get("in_recovery"):
             line.note(ATTENTION, "it is a standby, which refuses writes")
     for lock in (answered.get("locks") or [])[:1]:
-        if lock["seconds"] >= LOCK_SECONDS:
+        if (lock["seconds"] or 0.0) >= LOCK_SECONDS:
             line.note(ATTENTION, f"{lock['relation'] or 'a lock'} is waited for since {age(lock['seconds'])}")
     failed = (answered.get("migrations") or {}).get("failed") or []
     if failed:

@@ -250,7 +250,7 @@ REFUSALS = (
     ('database ".*" does not exist', ConfigError, "no_database", "Create it, or correct {option}."),
     ("permission denied for database", ConfigError, "auth_failed", "Grant the user CONNECT on it."),
     (
-        "too many clients|remaining connection slots",
+        "too many clients|remaining connection slots|too many connections for",
         Unreachable,
         "too_many_connections",
         "All its connections are taken: end some, or raise max_connections.",

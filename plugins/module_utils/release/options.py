@@ -243,7 +243,12 @@ def _of_the_run(given: Given) -> Iterator[str]:
 
 
 def _other_playbooks(given: Given) -> Iterator[str]:
-    """What was given on the command line for this run and belongs to another playbook would be ignored."""
+    """What was given on the command line for this run and belongs to another playbook would be ignored.
+
+    A remedy of diagnose.yml runs another playbook with all that was given to the first.
+    """
+    if "remedy" in given.commanded:
+        return
     for name in given.commanded:
         readers = RUN.get(name)
         if readers and given.playbook not in readers and not argument_spec.is_empty(given.values.get(name, True)):

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from .finding import BROKEN, DEGRADED, INFORMATION, LIKELY, NOTE, SURE, Finding, View
 
@@ -124,16 +125,17 @@ def full(view: View) -> Iterator[Finding]:
 
 def locked(view: View) -> Iterator[Finding]:
     """Name the session for which others wait."""
-    locks = [one for one in (view.value("database") or {}).get("locks") or [] if one["seconds"] >= LOCKED_SECONDS]
+    locks = [one for one in (view.value("database") or {}).get("locks") or [] if _seconds(one) >= LOCKED_SECONDS]
     if locks:
-        first = max(locks, key=lambda one: one["seconds"])
+        first = max(locks, key=_seconds)
         blocker = first["blocker_application"] or first["blocker_user"] or "another session"
         yield Finding(
             "database_locked",
             "T3",
             f"{len({one['pid'] for one in locks})} sessions wait for a lock on {first['relation'] or 'the database'}",
-            f"{first['query'][:120]} waits {first['seconds']:.0f} s for {blocker}"
-            f" (pid {first['blocked_by']}, {first['blocker_state']}): {first['blocker_query'][:120]}",
+            f"{_statement(first['query'])} waits {_seconds(first):.0f} s for {blocker}"
+            f" (pid {first['blocked_by']}, {first['blocker_state'] or 'not visible'}):"
+            f" {_statement(first['blocker_query'])}",
             "a transaction was left open, or a migration changes a busy table",
             SURE,
             BROKEN,
@@ -142,6 +144,15 @@ def locked(view: View) -> Iterator[Finding]:
             f" pg_terminate_backend({first['blocked_by']});",
             target=str(first["blocked_by"]),
         )
+
+
+def _seconds(lock: Mapping[str, Any]) -> float:
+    """Return how long a session waits; a user who may not see others' sessions is not told, and the wait counts."""
+    return LOCKED_SECONDS if lock["seconds"] is None else float(lock["seconds"])
+
+
+def _statement(text: str | None) -> str:
+    return (text or "a statement that is not visible")[:120]
 
 
 def redis(view: View) -> Iterator[Finding]:

@@ -16,7 +16,8 @@ REPEATED, TIMES = 50, 8.0  # calls in the interval, and how many to each call of
 HIT_RATE = 0.5
 FEW = 100  # requests of Redis that say something
 ROWS = 1000  # of a table whose scan is worth a word
-ONE_ROW = re.compile(r"\bWHERE\b.+?(?:=\s*\$\d+|IN \(\$\d+\))", re.IGNORECASE | re.DOTALL)
+# values are masked: = $?
+ONE_ROW = re.compile(r"\bWHERE\b.+?(?:=\s*\$?[?\d]|IN \(\$?[?\d]+\))", re.IGNORECASE | re.DOTALL)
 TABLE = re.compile(r'\bFROM\s+(?:"?\w+"?\.)?"?(\w+)"?', re.IGNORECASE)
 
 

@@ -65,8 +65,8 @@ def statement(query: str, calls: int, mean: float = 1.0) -> dict[str, Any]:
 
 
 N_PLUS_ONE = [
-    statement('SELECT * FROM "Product" LIMIT $1', 10),
-    statement('SELECT * FROM "Review" WHERE "productId" = $1', 240),
+    statement('SELECT * FROM "Product" LIMIT $?', 10),
+    statement('SELECT * FROM "Review" WHERE "productId" = $?', 240),
 ]
 SICK = [
     check(
@@ -189,6 +189,12 @@ def test_no_spike_is_seen_where_there_is_none(since: tuple[int, int], before: tu
     assert findings(unit__api=unit(http_since=counted(*since), http_before=counted(*before))) == []
 
 
+def test_a_lock_of_sessions_that_are_not_visible_is_named() -> None:
+    hidden = {**LOCK, "seconds": None, "query": None, "blocker_query": None, "blocker_state": None}
+    (found,) = findings(database=database(locks=[hidden]))
+    assert (found.id, found.target) == ("database_locked", "12")
+
+
 def test_a_lock_that_is_short_is_none() -> None:
     assert findings(database=database(locks=[{**LOCK, "seconds": 0.2}])) == []
 
@@ -200,8 +206,8 @@ def test_a_cause_comes_before_what_follows_from_it() -> None:
 
 def test_many_calls_of_one_statement_alone_are_no_n_plus_one() -> None:
     lookups = [
-        statement('SELECT * FROM "User" WHERE "id" = $1', 500),
-        statement('SELECT * FROM "Cart" WHERE "id" = $1', 400),
+        statement('SELECT * FROM "User" WHERE "id" = $?', 500),
+        statement('SELECT * FROM "Cart" WHERE "id" = $?', 400),
     ]
     assert findings(database=database(slow_queries=lookups)) == []
 

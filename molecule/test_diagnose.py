@@ -1,0 +1,287 @@
+# Copyright: Contributors to storefront.runbook
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The runbook's troubleshooting: one shop, broken in each way and mended again; the first finding names it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+import redis
+import requests
+from ansible_collections.storefront.runbook.plugins.module_utils.desk.findings import health
+
+from molecule import desk
+from molecule.conftest import Shop, back_to
+from sandbox.process import wait_until
+from tests.integration.redis_server import server as redis_server
+
+NOWHERE = "http://127.0.0.1:1"
+PLAIN = '{"name": "site", "version": "1.0.0", "private": true}'
+LEAK = "node --max-old-space-size=24 -e 'const a=[]; for(;;) a.push(new Array(1e5).fill(1))'"
+
+
+@pytest.fixture(scope="module")
+def live(released: None, sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """v1.1.0 is live over v1.0.0."""
+    back_to(sandbox, "released")
+    yield Shop(sandbox, "shop", tmp_path_factory.mktemp("diagnose"))
+    back_to(sandbox, "released")
+
+
+def first(shop: Shop, **other: Any) -> dict[str, Any]:
+    found = desk.diagnosis(shop, **other)
+    assert found, "nothing was found"
+    return found[0]
+
+
+@contextmanager
+def admin(shop: Shop) -> Iterator[Any]:
+    """A session of the server's administrator in the shop's database."""
+    address = shop.sandbox.state["postgres"]["url"].rpartition("/")[0] + "/" + shop.name
+    with closing(psycopg2.connect(address)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            yield cursor
+
+
+def test_a_shop_that_is_well_has_no_finding_that_matters(live: Shop) -> None:
+    assert [one["id"] for one in desk.diagnosis(live) if one["id"] != "no_statements"] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "command"),
+    [
+        ("build_npm", {"package.json": PLAIN}, "npm run build:nothing"),
+        (
+            "build_node_version",
+            {"package.json": '{"name": "site", "engines": {"node": ">=99"}}', ".npmrc": "engine-strict=true"},
+            "npm install",
+        ),
+        ("build_typescript", {"package.json": PLAIN}, "echo 'src/app.ts(3,7): error TS2322: not a number' && exit 2"),
+        ("build_memory", {"package.json": PLAIN}, LEAK),
+    ],
+)
+def test_a_build_that_fails(live: Shop, name: str, files: dict[str, str], command: str) -> None:
+    body = {
+        "name": "shop",
+        "project": live.at["vercel"]["project"],
+        "target": "production",
+        "files": [{"file": file, "data": text} for file, text in files.items()],
+        "meta": {"release": "v9.9.9"},
+        "projectSettings": {"buildCommand": command, "rootDirectory": None, "framework": None},
+    }
+    made = desk.vercel(live, "POST", "/v13/deployments?forceNew=1&skipAutoDetectionConfirmation=1", json=body)
+    path = f"/v13/deployments/{made['id']}"
+    assert wait_until(lambda: desk.vercel(live, "GET", path)["readyState"] == "ERROR", 120)
+    found = first(live)
+    assert (found["id"], found["section"]) == (name, "T1"), found
+    assert "v1.1.0" in found["advice"], "customers are still served"
+
+
+def test_the_database_is_down_full_of_sessions_or_locked(live: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    back_to(live.sandbox, "released")
+    nowhere = {"url": "postgresql://shop:hidden-password@127.0.0.1:1/shop"}
+    found = first(live, database=nowhere)
+    assert found["id"] == "database_down"
+    assert "hidden-password" not in str(found)
+    with admin(live) as cursor:
+        cursor.execute("ALTER ROLE shop CONNECTION LIMIT 0")
+        try:
+            assert first(live)["id"] == "database_connections"
+        finally:
+            cursor.execute("ALTER ROLE shop CONNECTION LIMIT -1")
+    monkeypatch.setattr(health, "LOCKED_SECONDS", 0.0)
+    with admin(live) as holder, admin(live) as waiter:
+        holder.execute('BEGIN; LOCK TABLE "Order" IN ACCESS EXCLUSIVE MODE')
+        thread = threading.Thread(target=waiter.execute, args=('SELECT count(*) FROM "Order"',))
+        thread.start()
+        try:
+            assert wait_until(lambda: _waits(live), 30)
+            found = first(live)
+        finally:
+            holder.execute("ROLLBACK")
+            thread.join()
+    assert found["id"] == "database_locked"
+    assert "pg_terminate_backend(" in found["advice"]
+
+
+def _waits(shop: Shop) -> bool:
+    with admin(shop) as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone()[0] > 0
+
+
+def test_redis_is_down_full_or_evicts(live: Shop, tmp_path: Path) -> None:
+    assert first(live, redis={"url": "redis://:hidden-password@127.0.0.1:1/0"})["id"] == "redis_down"
+    with redis_server(tmp_path, "maxmemory 3mb", "maxmemory-policy noeviction") as port:
+        there = {"redis": {"url": f"redis://127.0.0.1:{port}/0"}}
+        with redis.Redis("127.0.0.1", port) as client:
+            with pytest.raises(redis.OutOfMemoryError):
+                for number in range(10_000):
+                    client.set(f"key:{number}", "x" * 10_000)
+            assert first(live, **there)["id"] == "redis_full"
+            client.config_set("maxmemory-policy", "allkeys-lru")
+            stop = threading.Event()
+            thread = threading.Thread(target=_write, args=(port, stop))
+            thread.start()
+            try:
+                assert first(live, **there)["id"] == "redis_evicting"
+            finally:
+                stop.set()
+                thread.join()
+
+
+def _write(port: int, stop: threading.Event) -> None:
+    with redis.Redis("127.0.0.1", port) as client:
+        number = 0
+        while not stop.wait(0.005):
+            number += 1
+            client.set(f"other:{number}", "x" * 10_000)
+
+
+@pytest.fixture
+def repository(live: Shop, tmp_path: Path) -> Path:
+    """A clone of the shop's repository, in which releases may be tagged."""
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", live.sandbox.state["shop"]["repository"], clone], check=True)
+    yield clone
+    shutil.rmtree(clone)
+
+
+def _failed(shop: Shop, name: str, logs: str) -> None:
+    row = 'INSERT INTO "_prisma_migrations" (id, checksum, migration_name, started_at, applied_steps_count, logs)'
+    with admin(shop) as cursor:
+        cursor.execute(f"{row} VALUES (gen_random_uuid()::text, %s, %s, now(), 0, %s)", ["0" * 64, name, logs])
+
+
+def test_a_migration_failed_half_or_not_at_all(live: Shop, repository: Path) -> None:
+    back_to(live.sandbox, "released")
+    name, folder = "20260504090000_price_with_currency", "apps/backend/prisma/migrations"
+    _failed(live, name, "ERROR: canceling statement due to lock timeout")
+    found = first(live)
+    assert (found["section"], found["target"]) == ("T2", name)
+    assert "remedy=resolve" in found["do"] or found["id"] == "migration_half_applied"
+    back_to(live.sandbox, "released")
+    half = repository / folder / "20260601090000_half"
+    half.mkdir(parents=True)
+    (half / "migration.sql").write_text('CREATE INDEX CONCURRENTLY "half" ON "Order" ("id");\nSELECT 1;\n')
+    git = ["git", "-C", str(repository), "-c", "user.name=shop", "-c", "user.email=shop@shop.example"]
+    subprocess.run([*git, "add", "."], check=True)
+    subprocess.run([*git, "commit", "-qm", "half"], check=True)
+    subprocess.run([*git, "tag", "v9.0.0"], check=True)
+    _failed(live, half.name, "ERROR: deadlock detected")
+    found = first(live, path=str(repository))
+    assert (found["id"], found["target"]) == ("migration_half_applied", half.name)
+    back_to(live.sandbox, "released")
+
+
+def test_a_variable_is_missing(live: Shop) -> None:
+    api = live.at["railway"]["services"]["api"]
+    place = {"projectId": live.at["railway"]["project"], "environmentId": live.at["railway"]["environment"]}
+    document = (
+        "query($p: String!, $e: String!, $s: String!) { variables(projectId: $p, environmentId: $e, serviceId: $s) }"
+    )
+    given = desk.railway(live, document, p=place["projectId"], e=place["environmentId"], s=api)["variables"]
+    kept = {name: value for name, value in given.items() if name != "JWT_SECRET" and not name.startswith("RAILWAY_")}
+    change = "mutation($i: VariableCollectionUpsertInput!) { variableCollectionUpsert(input: $i) }"
+    desk.railway(live, change, i={**place, "serviceId": api, "variables": kept, "replace": True, "skipDeploys": True})
+    found = first(live)
+    assert (found["id"], found["target"]) == ("variable_missing", "api")
+    assert "JWT_SECRET" in found["what"]
+    back_to(live.sandbox, "released")
+
+
+def test_an_index_was_dropped(live: Shop) -> None:
+    with admin(live) as cursor:
+        cursor.execute(
+            "SELECT indexname FROM pg_indexes WHERE schemaname = 'public' AND indexdef LIKE 'CREATE INDEX%' LIMIT 1"
+        )
+        (name,) = cursor.fetchone()
+        cursor.execute(f'DROP INDEX "{name}"')
+    found = first(live)
+    assert (found["id"], found["target"]) == ("index_missing", name)
+    assert "CREATE INDEX CONCURRENTLY" in found["advice"]
+    back_to(live.sandbox, "released")
+
+
+def test_rows_are_asked_for_one_by_one(live: Shop) -> None:
+    with admin(live) as cursor:
+        cursor.execute("SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_stat_statements'")
+        if not cursor.fetchone()[0]:
+            pytest.skip("this PostgreSQL has no pg_stat_statements")
+        cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+    stop = threading.Event()
+    thread = threading.Thread(target=_loop, args=(live.at["database_url"].partition("?")[0], stop))
+    thread.start()
+    try:
+        found = first(live)
+    finally:
+        stop.set()
+        thread.join()
+    assert (found["id"], found["section"]) == ("n_plus_one", "T6"), found
+    back_to(live.sandbox, "released")
+
+
+def _loop(address: str, stop: threading.Event) -> None:
+    """Do what a shop does that loads the reviews of each product by itself."""
+    with closing(psycopg2.connect(address)) as connection, connection.cursor() as cursor:
+        while not stop.wait(0.001):
+            cursor.execute('SELECT id FROM "Product" ORDER BY id LIMIT 20')
+            for number in range(20):
+                cursor.execute('SELECT * FROM "Review" WHERE "productId" = %s', [str(number)])
+
+
+def test_the_edge_shows_an_old_page_until_exactly_that_is_purged(live: Shop) -> None:
+    listed = desk.vercel(live, "GET", "/v7/deployments")["deployments"]
+    old = next(one["uid"] for one in listed if one["meta"].get("release") == "v1.0.0")
+    for path in ("/", "/products"):
+        for _twice in range(2):
+            requests.get(live.at["frontend_url"] + path, timeout=10)
+    desk.vercel(live, "POST", "/v1/projects/{project}/rollback/" + old)
+    assert wait_until(lambda: "edge_old_page" in [one["id"] for one in desk.diagnosis(live)], 60)
+    found = first(live)
+    assert (found["id"], found["remedy"]) == ("edge_old_page", "purge_stale")
+    played = live.play("diagnose.yml", remedy="purge_stale")
+    assert played.rc == 0, played.stdout
+    assert "edge_old_page" not in [one["id"] for one in desk.diagnosis(live)]
+    back_to(live.sandbox, "released")
+
+
+def test_a_stopped_unit_is_started_and_a_bad_release_is_rolled_back(live: Shop) -> None:
+    worker = live.at["railway"]["services"]["worker"]
+    document = "query($i: DeploymentListInput!) { deployments(input: $i, first: 1) { edges { node { id } } } }"
+    place = {"projectId": live.at["railway"]["project"], "environmentId": live.at["railway"]["environment"]}
+    edges = desk.railway(live, document, i={**place, "serviceId": worker})["deployments"]["edges"]
+    desk.railway(live, "mutation($i: String!) { deploymentStop(id: $i) }", i=edges[0]["node"]["id"])
+    assert wait_until(lambda: "shop-worker" not in " ".join(live.running_units()), 60)
+    found = first(live)
+    assert (found["id"], found["target"], found["remedy"]) == ("unit_stopped", "worker", "restart")
+    played = live.play("diagnose.yml", remedy="restart", unit="worker")
+    assert played.rc == 0, played.stdout
+    assert "unit_stopped" not in [one["id"] for one in desk.diagnosis(live)]
+    played = live.play("diagnose.yml", "-e remedy=rollback")
+    assert played.rc == 0, played.stdout
+    assert live.live() == {"frontend": "v1.0.0", "backend": "v1.0.0"}
+    back_to(live.sandbox, "released")
+
+
+def test_it_works_when_half_of_the_systems_are_down(live: Shop) -> None:
+    played = live.play(
+        "diagnose.yml",
+        output="json",
+        store_endpoint_url=NOWHERE,
+        edge_api_url=NOWHERE,
+        database_url="postgresql://shop:hidden-password@127.0.0.1:1/shop",
+    )
+    assert played.rc == 2
+    assert '"id": "database_down"' in played.stdout
+    assert "hidden-password" not in played.stdout
