@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
+from conftest import ROOT
 from molecule import desk
 from molecule.conftest import Shop, back_to
 from sandbox.process import wait_until
 
 NOWHERE = "http://127.0.0.1:1"
-HALF = {
+HALF: dict[str, Any] = {
     "store_endpoint_url": NOWHERE,
     "database_url": "postgresql://shop:hidden-password@127.0.0.1:1/shop",
     "redis_url": "redis://:hidden-password@127.0.0.1:1/0",
@@ -49,6 +50,8 @@ def test_a_good_status_is_one_screen(live: Shop, tmp_path: Path) -> None:
         assert name in played.stdout
     document = json.loads(file.read_text())
     assert (document["page"], document["level"]) == ("status", "ok")
+    shown = (ROOT / "docs/desk.md").read_text().partition("<!-- status -->")[2].partition("<!-- end of status -->")[0]
+    assert [line.split()[0] for line in shown.splitlines()[3:-1]] == [line.split()[0] for line in lines[1:]]
     assert document["storefronts"]["shop"]["surfaces"]["api"]["release"] == "v1.1.0"
     assert file.stat().st_mode & 0o077 == 0
 
@@ -84,7 +87,7 @@ def test_half_of_the_systems_are_down_and_the_rest_still_comes(live: Shop) -> No
         ("diagnose.yml", {"remedy": "reboot"}, "remedy"),
     ],
 )
-def test_bad_input_is_refused(live: Shop, playbook: str, given: dict[str, str], words: str) -> None:
+def test_bad_input_is_refused(live: Shop, playbook: str, given: dict[str, Any], words: str) -> None:
     live.forget_requests()
     played = live.play(playbook, **given)
     assert played.rc == 2

@@ -149,7 +149,7 @@ def _write(port: int, stop: threading.Event) -> None:
 
 
 @pytest.fixture
-def repository(live: Shop, tmp_path: Path) -> Path:
+def repository(live: Shop, tmp_path: Path) -> Iterator[Path]:
     """A clone of the shop's repository, in which releases may be tagged."""
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", live.sandbox.state["shop"]["repository"], clone], check=True)

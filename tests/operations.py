@@ -47,7 +47,6 @@ OTHERS = {
     },
     "cloudflare": {
         "update_setting": "development mode is the operator's to turn on",
-        "verify_token": "for those who try a token by hand: a token of an account has no answer to it",
     },
     "github": {
         "repository": "for those who try a token by hand",
