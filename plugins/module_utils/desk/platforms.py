@@ -15,11 +15,11 @@ from ..core.http import ApiClient
 from ..platforms.railway import client as railway
 from ..platforms.railway import logs as railway_logs
 from ..platforms.railway import states as railway_states
-from ..platforms.railway.settings import read_settings as railway_settings
+from ..platforms.railway.settings import settings_summary as railway_settings
 from ..platforms.railway.variables import digests as railway_digests
 from ..platforms.render import client as render
 from ..platforms.render import states as render_states
-from ..platforms.render.settings import read_settings as render_settings
+from ..platforms.render.settings import settings_summary as render_settings
 from ..platforms.render.variables import digests as render_digests
 from ..platforms.render.variables import variables as render_variables
 from ..platforms.vercel import client as vercel
