@@ -121,3 +121,61 @@ def test_customers_are_held_and_no_purchase_is_lost(shop: Any, killed: bool, tmp
     assert "maintenance.json" not in shop.objects()
     assert opened.report["outcome"] == "open"
     assert "Started again: worker" in opened.report["message"] or killed
+
+
+def test_a_deploy_goes_through_a_maintenance_that_stays(shop: Any) -> None:
+    held = shop.play("maintenance.yml", **EDGE, maintenance_state="on")
+    assert held.rc == 0, held.stdout
+    deployed = shop.play("deploy.yml", **EDGE, release="v1.1.0")
+    assert deployed.rc == 0, deployed.stdout
+    assert statuses(shop) == (503, 503), "maintenance.yml alone opens it"
+    assert "stays in it until maintenance.yml" in str(deployed.report["notes"])
+    opened = shop.play("maintenance.yml", **EDGE, maintenance_state="off")
+    assert opened.rc == 0, opened.stdout
+    assert shop.live() == {"frontend": "v1.1.0", "backend": "v1.1.0"}
+
+
+def test_an_unsafe_schema_is_held_at_the_edge_and_the_release_that_fits_opens_it(released_shop: Any) -> None:
+    shop, release = released_shop, "v2.0.0"
+    fails = {"vendor": "vercel", "operation": "create", "kind": "build_fails", "times": -1}
+    at = [{"task": "Begin frontend.stage", "fault": fails}]
+    played = shop.play("deploy.yml", at=at, **EDGE, release=release, maintenance="true")
+    assert played.rc == 2
+    assert played.message.startswith("ROLLBACK UNSAFE: schema."), played.message
+    assert "The shop is in maintenance." in played.message
+    steps = [step["name"] for step in played.report["steps"]]
+    assert steps.index("edge.hold") < steps.index("backend.hold") < steps.index("database.migrate")
+    assert steps.index("backend.unhold") < steps.index("edge.unhold") < steps.index("verify.backend")
+    assert statuses(shop) == (503, 503)
+    assert "variableCollectionUpsert" not in {request["operation"] for request in shop.writes()}, "the edge is enough"
+    refused = shop.play("maintenance.yml", **EDGE, maintenance_state="off")
+    assert refused.rc == 2
+    assert "The unfinished deploy of v2.0.0 holds the shop" in refused.message
+
+    shop.clear_faults()
+    played = shop.play("deploy.yml", **EDGE, release=release)
+    assert played.rc == 0, played.stdout
+    assert shop.live() == {"frontend": release, "backend": release}
+    assert routes(shop) == []
+
+
+def test_without_the_edge_the_variable_holds_the_shop_and_goes_again(shop: Any) -> None:
+    surfaces = {"surfaces": ["database", "backend", "frontend"]}
+    until = shop.play("maintenance.yml", **surfaces, maintenance_state="on", maintenance_until="2099-01-01T00:00:00Z")
+    assert until.rc == 2
+    assert "does not end by itself" in until.message
+    wrong = shop.play("maintenance.yml", **surfaces, maintenance_state="maybe")
+    assert wrong.rc == 2
+    assert "Set it to on, off or status" in wrong.message
+    assert (shop.writes(), shop.lease()["state"]) == ([], "released")
+
+    closed = shop.play("maintenance.yml", maintenance_state="on")
+    assert closed.rc == 0, closed.stdout
+    assert statuses(shop) == (200, 503)
+    assert "by the variable MAINTENANCE_MODE" in closed.report["message"]
+    opened = shop.play("maintenance.yml", maintenance_state="off")
+    assert opened.rc == 0, opened.stdout
+    assert statuses(shop) == (200, 200)
+    assert workers(shop)
+    again = shop.play("maintenance.yml", maintenance_state="off")
+    assert "nothing was changed" in again.report["message"]

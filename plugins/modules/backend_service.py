@@ -68,6 +68,11 @@ options:
     description:
       - Whether the platform deploys each push automatically. On Railway it works only with O(state=configured).
     type: bool
+  maintenance_mode:
+    description:
+      - Whether Render shows its maintenance page instead of the web service. Used with O(state=configured). Railway has
+        no such mode.
+    type: bool
   deployment:
     description:
       - Id of the older deployment that O(state=rolled_back) runs again.

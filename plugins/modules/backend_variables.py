@@ -32,6 +32,11 @@ options:
     description:
       - Dictionary of names and values. Values are never shown, logged or written to disk.
     type: dict
+  absent:
+    description:
+      - Names of variables to remove.
+    type: list
+    elements: str
   deploy:
     description:
       - Whether to redeploy the service with the new values and wait until it is healthy.

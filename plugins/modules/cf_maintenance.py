@@ -292,7 +292,12 @@ class Client:
 def build_client(params: dict[str, Any], runtime: Runtime) -> Client:
     hooks: dict[str, Any] = {"before_write": runtime.before_write, "tick": runtime.heartbeat, "warn": runtime.warn}
     limits = {"timeout": params["timeout"], "allow_plain_http": params["allow_plain_http"]}
-    waiter = Waiter(params["wait_timeout"], params["wait_interval"], runtime.heartbeat, runtime.warn)
+    waiter = Waiter(
+        timeout=params["wait_timeout"],
+        interval=params["wait_interval"],
+        heartbeat=runtime.heartbeat,
+        warn=runtime.warn,
+    )
     return Client(Workers(params["api_token"], params["api_url"], **limits, **hooks), params, waiter, runtime.warn)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.cloudflare.workers import Script
 
 from tests.contract.services import live_through_services
 from tests.unit.sandbox.cloud.double import Double, Shop, frontend, repository, until
@@ -36,6 +37,27 @@ def answers(double: Double, tmp_path_factory: pytest.TempPathFactory) -> list[ht
     for client in clients:
         client.event_hooks["response"].clear()
     return seen
+
+
+def live_with_a_worker(shop: Shop) -> None:
+    """Upload a script, lead the shop's requests to it and back, and ask for what there is not."""
+    cloudflare = shop.double.cloudflare
+    script = Script("export default { fetch: () => new Response('held') };", {}, {"CONFIG": "{}"}, {"KEY": "secret"})
+    account = cloudflare.get(shop.zone).json()["result"]["account"]["id"]
+    path, routes = f"/client/v4/accounts/{account}/workers/scripts/held", f"{shop.zone}/workers/routes"
+    cloudflare.get(f"{path}/settings")
+    body, kind = script.form()
+    cloudflare.put(path, content=body, headers={"content-type": kind}, timeout=300)
+    cloudflare.get(f"{path}/settings")
+    pattern = shop.frontend_url.removeprefix("http://") + "/*"
+    for wanted in ({"pattern": pattern, "script": "other"}, {"pattern": "other.test/*"}):
+        cloudflare.post(routes, json=wanted)
+    made = cloudflare.post(routes, json={"pattern": pattern, "script": "held"}).json()["result"]
+    cloudflare.post(routes, json={"pattern": pattern, "script": "held"})
+    assert httpx.get(shop.frontend_url, timeout=10).text == "held"
+    cloudflare.get(routes)
+    for _unused in range(2):
+        cloudflare.delete(f"{routes}/{made['id']}")
 
 
 def live_with_git(shop: Shop, checkout: Path) -> None:
@@ -117,3 +139,4 @@ def live_through(shop: Shop) -> None:
     cloudflare.patch(f"{shop.zone}/settings/development_mode", json={"value": "off"})
     cloudflare.post("/client/v4/graphql", json={"query": "{ viewer { zones { zoneTag } } }"})
     cloudflare.get("/client/v4/zones", headers={"authorization": "Bearer other"})
+    live_with_a_worker(shop)

@@ -111,7 +111,7 @@ def test_a_page_that_was_cached_is_closed_and_opens_again(held: Held) -> None:
 
 
 def test_what_must_pass_passes_and_nothing_else(held: Held) -> None:
-    health = {"health_path": "/release.json", "health_secret": HEALTH}
+    health: dict[str, Any] = {"health_path": "/release.json", "health_secret": HEALTH}
     assert not held.switch("on", let_through=["/products", "/webhooks/*"], **health)["failed"]
     assert held.get("/products").status_code == 200
     assert held.get("/webhooks/stripe", method="POST").status_code in (404, 405)  # the shop's own answer

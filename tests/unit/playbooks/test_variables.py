@@ -24,9 +24,9 @@ ANSIBLES = {
     "item",
     "lookup",
     "now",
-    "playbook_dir",
     "omit",
     "playbook_dir",
+    "role_path",
     "undef",
     "query",
 }

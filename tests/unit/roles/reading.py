@@ -23,7 +23,7 @@ ROLES = ROOT / "roles"
 PREFIX = "storefront.runbook."
 BARE = ("when", "failed_when", "changed_when", "until", "that", "break_when")  # expressions without braces
 # What Ansible itself provides, or a loop does.
-GIVEN = re.compile(r"^(ansible_\w+|inventory_hostname|hostvars|omit|item|now|lookup|undef|range|dict|__\w+)$")
+GIVEN = re.compile(r"^(ansible_\w+|inventory_hostname|role_path|hostvars|omit|item|now|lookup|undef|range|dict|__\w+)$")
 
 
 class _Loader(yaml.SafeLoader):

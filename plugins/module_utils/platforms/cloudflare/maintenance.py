@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the maintenance of a shop at the edge consists of: the settings of its Worker, and the routes that lead there."""
+"""The maintenance of a shop at the edge: the settings of its Worker, and the routes that lead to it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MESSAGE = "The shop is closed for maintenance. Please come back soon."
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Maintenance</title><meta name="robots" content="noindex">
-<style>body{font:1.1rem/1.6 system-ui,sans-serif;margin:20vh auto;max-width:34rem;padding:0 1.5rem;text-align:center}</style>
+<style>body{font:1.1rem/1.6 system-ui,sans-serif;margin:20vh auto;max-width:34rem;padding:0 1.5rem}</style>
 </head><body><h1>Back soon</h1><p>%s</p></body></html>
 """
 COMPARED = ("shop", "api_hosts", "let_through", "health", "message", "digest", "asked")
@@ -136,7 +136,7 @@ def iso(seconds: float | None) -> str | None:
 
 
 def settings(params: Mapping[str, Any], source: str, now: float) -> dict[str, Any]:
-    """Return what the script is told in CONFIG. It holds no secret, but a digest that shows whether one differs."""
+    """Return the value of CONFIG. It holds no secret, but a digest that shows whether one differs."""
     opens_at = moment(params["opens_at"]) if params["opens_at"] else None
     message = params["message"] or MESSAGE
     known = json.dumps([source, params["page"], message, params["health_secret"]])

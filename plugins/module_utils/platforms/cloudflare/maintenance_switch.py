@@ -72,7 +72,8 @@ def switch_on(
     """
     if not hosts.covered:
         raise ConfigError(
-            f"No public host of the shop is in the zone {params['zone']}: {', '.join(hosts.outside) or 'urls is empty'}."
+            f"No public host of the shop is in the zone {params['zone']}:"
+            f" {', '.join(hosts.outside) or 'urls is empty'}."
             " Set urls to the shop's own domains.",
             code="nothing_covered",
         )
@@ -81,7 +82,7 @@ def switch_on(
         listed = ", ".join(f"{route.pattern} ({route.script or 'no Worker'})" for route in others)
         raise ConfigError(
             f"Other routes of the zone take requests of the shop: {listed}. The maintenance would not reach them, and"
-            " they are never changed. Remove them, or set foreign_routes to keep if these requests may go on.",
+            " they are never changed. Remove them, or set foreign_routes to keep if these requests may continue.",
             code="foreign_routes",
         )
     taken = {route.pattern for route in others}

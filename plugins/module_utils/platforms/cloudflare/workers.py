@@ -97,7 +97,7 @@ class Workers(Cloudflare):
 
     def routes(self, zone_id: str) -> list[Route]:
         """Return the routes of a zone."""
-        listed = self._permitted("GET", f"/zones/{zone_id}/workers/routes", ([ROUTE], None)) or []
+        listed = self._permitted("GET", f"/zones/{zone_id}/workers/routes", [ROUTE])
         return [Route(route["id"], route["pattern"], route.get("script") or None) for route in listed]
 
     def create_route(self, zone_id: str, pattern: str, script: str) -> None:

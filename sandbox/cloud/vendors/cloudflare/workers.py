@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from ....state import CACHE
 from ...context import Context
 from ...edge import Edge
 from ...state import Storefront, now
@@ -35,7 +36,7 @@ class Workers:
     def __init__(self, vendor: Vendor, context: Context, edges: Mapping[str, Edge], find: Find) -> None:
         self.vendor, self.context, self.edges, self.find = vendor, context, edges, find
         origin = Starlette(routes=[Route("/{path:path}", self._origin, methods=None)])
-        self.runtime = Runtime(context, context.builder.cache, origin)
+        self.runtime = Runtime(context, CACHE, origin)  # of the checkout: the program has 120 MB
 
     def routes(self) -> list[Route]:
         script, routes = "/accounts/{account}/workers/scripts/{script}", "/zones/{zone}/workers/routes"
@@ -162,14 +163,13 @@ class Workers:
 def _parts(kind: str, body: bytes) -> dict[str, tuple[str, str]]:
     """Return the parts of a form by name, each with its type and its text."""
     message = email.message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + body)
-    parts = message.get_payload() if message.is_multipart() else []
-    return {
-        str(part.get_param("name", header="content-disposition")): (
-            part.get_content_type(),
-            part.get_payload(decode=True).decode(),
-        )
-        for part in parts
-    }
+    found = dict[str, tuple[str, str]]()
+    for part in message.walk():
+        content = part.get_payload(decode=True)
+        if isinstance(content, bytes):
+            name = str(part.get_param("name", header="content-disposition"))
+            found[name] = (part.get_content_type(), content.decode())
+    return found
 
 
 def _matches(pattern: str, url: str) -> bool:

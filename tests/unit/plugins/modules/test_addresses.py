@@ -54,6 +54,8 @@ TREATMENTS = {
             "changed.routes.urls",
             "deploy.url",
             "maintenance_uri",
+            "cf_maintenance:urls",
+            "cf_maintenance:api_urls",
         ),
         "shown",
     ),

@@ -20,6 +20,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.core import wai
 from ansible_collections.storefront.runbook.plugins.module_utils.core.http import ApiClient
 from ansible_collections.storefront.runbook.plugins.modules import (
     cf_info,
+    cf_maintenance,
     cf_purge,
     github_deployment,
     railway_info,
@@ -39,6 +40,8 @@ from tests.unit.plugins.fake_railway import PROJECT, FakeRailway
 from tests.unit.plugins.fake_render import SERVICE, SHAS, FakeRender
 from tests.unit.plugins.fake_vercel import FakeVercel
 from tests.unit.plugins.modules.test_cf_info import Zone
+from tests.unit.plugins.modules.test_cf_maintenance import BASE as HELD
+from tests.unit.plugins.modules.test_cf_maintenance import answer as maintenance_answer
 from tests.unit.plugins.modules.test_cf_purge import answer as purge_answer
 from tests.unit.plugins.modules.test_github_deployment import Repository
 from tests.unit.plugins.modules.test_sentry_release import KNOWN, Organization
@@ -261,6 +264,7 @@ SCENARIOS: dict[str, tuple[ModuleType, Callable[[], World], dict[str, Any]]] = {
     "render_env": (render_env, of_render("v1.0.0"), {**RENDER, **VARIABLES, "deploy": True}),
     "render_info": (render_info, of_render("v1.0.0"), {**RENDER, "log_lines": 2}),
     "cf_info": (cf_info, of_zone, {"api_token": TOKEN, "zone": "shop.example"}),
+    "cf_maintenance": (cf_maintenance, of_answers(maintenance_answer), {**HELD, "api_token": TOKEN, "state": "off"}),
     "cf_purge": (cf_purge, of_answers(purge_answer), {"api_token": TOKEN, "zone": "shop.example", "tags": ["a"]}),
     "github_deployment": (
         github_deployment,

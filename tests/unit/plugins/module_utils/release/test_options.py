@@ -46,7 +46,14 @@ WHOLE: dict[str, Any] = {
     "edge_token": SECRET,
     "edge_zone": "shop.internal",
 }
-CHOSEN = {"release": "v1.1.0", "backup": "latest", "to": "v1.0.0", "dest": "ops", "app": "../shop"}
+CHOSEN = {
+    "release": "v1.1.0",
+    "backup": "latest",
+    "to": "v1.0.0",
+    "dest": "ops",
+    "app": "../shop",
+    "maintenance_state": True,
+}
 SURFACES = {
     "migrate": ["database"],
     "backups": ["database"],

@@ -46,7 +46,9 @@ def test_a_deploy_takes_the_phases_of_what_it_moves(deploy: dict[str, Any], expe
 
 
 def test_a_whole_deploy_in_maintenance_takes_every_phase_in_the_order() -> None:
-    assert of_deploy(Deploy(surfaces=ALL, maintenance=True, builds_first=True, due=["staged", "after"])) == list(ORDER)
+    assert of_deploy(
+        Deploy(surfaces=ALL, maintenance=True, builds_first=True, edge=True, due=["staged", "after"])
+    ) == list(ORDER)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ PLUGINS = Path(__file__).parents[5] / "plugins"
 # What a file opens the store with. Nothing: it reads.
 WRITERS = {
     "modules/evidence_record.py": {"runtime.permit"},
+    "modules/maintenance_record.py": {"runtime.permit"},
     "module_utils/release/lease.py": {"unguarded"},  # the lease itself
     "modules/deploy_lease.py": {"None if runtime.check_mode else unguarded"},  # takes it and gives it back
     # the latter removes its own record after the lease was lost
