@@ -36,6 +36,12 @@ DATABASE = ["database.backup", "database.prove", "database.rehearse", "database.
             {"surfaces": ["backend"], "maintenance": True},
             ["backend.hold", "backend.release", "backend.unhold", "verify.backend", *END],
         ),
+        (
+            {"surfaces": ["backend"], "maintenance": True, "edge": True},
+            ["edge.hold", "backend.hold", "backend.release", "backend.unhold", "edge.unhold", "verify.backend", *END],
+        ),
+        ({"surfaces": ["backend"], "maintenance": True, "maintained": True, "edge": True}, [*BACKEND, *END]),
+        ({"surfaces": ["backend"], "held": True, "maintained": True}, [*BACKEND, *END]),
         ({"surfaces": ["backend"], "held": True}, ["backend.release", "backend.unhold", "verify.backend", *END]),
         ({"surfaces": ["frontend"], "held": True}, [*FRONTEND, *END]),
         ({"surfaces": ["database"], "idle": [*DATABASE, "database.verify"]}, END),
@@ -73,7 +79,8 @@ def test_nothing_is_served_before_it_is_verified_and_no_migration_runs_before_th
         < place("database.migrate")
         < place("backend.release")
     )
-    assert place("backend.hold") < place("database.migrate")
+    assert place("edge.hold") < place("backend.hold") < place("database.migrate")
+    assert place("backend.unhold") < place("edge.unhold") < place("verify.backend")
     assert (
         place("frontend.stage")
         < place("verify.staged")
@@ -97,6 +104,8 @@ BOTH = ["database", "backend"]
     [
         (BOTH, {}, ["database.safety", "database.stage", "backend.stop", "database.swap"]),
         (["database"], {}, ["database.safety", "database.stage", "database.swap"]),
+        (BOTH, {"edge": True}, ["database.safety", "database.stage", "edge.hold", "backend.stop", "database.swap"]),
+        (BOTH, {"swap": "url", "edge": True}, ["database.safety", "database.stage", "database.swap"]),
         (BOTH, {"swap": "url"}, ["database.safety", "database.stage", "database.swap"]),
         (BOTH, {"undo": True}, ["backend.stop", "database.swap"]),
         (BOTH, {"undo": True, "swap": "url"}, ["database.swap"]),
