@@ -70,6 +70,7 @@ RUN = {
     "app": ("init",),
     "parts": ("init",),
     "project_storefront": ("init",),
+    "figures_days": ("figures",),
 }
 NEEDS_A_RELEASE = ("deploy", "preflight", "migrate", "evidence", "approve")
 # What a playbook takes of an inventory, and what of that it cannot do without.
@@ -90,8 +91,9 @@ PLAYBOOKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "approve": (("storefront",), ("store", "source_path")),  # who approves has no key of the database
     "verify": (("storefront", *SURFACES, "verify", "notify"), ("store",)),
     "init": ((), ()),
+    "figures": (("storefront", "notify"), ("store",)),
 }
-ONLY = {("database", "database"): "info"}  # a playbook that takes one entry point of a role
+ONLY = {("database", "database"): "info", ("figures", "notify"): "page"}  # a playbook that takes one entry point of a role
 SHORT = {
     "run": "What is chosen for one run, with -e",
     "storefront": "What holds for the whole storefront",

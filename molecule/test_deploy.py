@@ -50,6 +50,20 @@ def test_a_good_release_goes_out_without_one_wrong_answer(shop):
     assert [step["name"] for step in played.report["steps"]][-1] == "release.record"
     assert [text for text in shop.told() if f"deploy of {NEW} is live" in text], shop.told()
     no_secret(shop, played)
+    page = report_of(shop, f"deploy-{NEW}")
+    for text in ("Released", "back up the database", "Public site", "healthy", OLD, NEW):
+        assert text in page, text
+
+
+def report_of(shop, name):
+    """Return the page of a run, which the indexes list and which has no secret."""
+    (page,) = shop.folder.glob(f"*/reports/{shop.name}/*-{name}.html")
+    assert page.name in (page.parent / "index.html").read_text()
+    assert page.name in (page.parents[1] / "index.html").read_text()
+    written = "".join(path.read_text() for path in page.parents[1].rglob("*.*"))
+    secrets = {*shop.sandbox.state["tokens"].values(), shop.sandbox.state["s3"]["secret_key"], shop.at["database_url"]}
+    assert not [secret for secret in secrets if secret in written]
+    return page.read_text()
 
 
 def no_secret(shop, played):
@@ -103,6 +117,9 @@ def test_a_broken_backend_is_put_back_and_nobody_notices(shop):
         (BROKEN, "rolled_back"),
     ]
     assert shop.lease()["state"] == "released"
+    page = report_of(shop, f"deploy-{BROKEN}")
+    for text in ("Rolled back", "put back", "release the backend", "End of the log", "After the rollback"):
+        assert text in page, text
 
 
 def test_a_migration_that_the_old_release_does_not_know_is_refused_until_it_is_approved(released_shop):

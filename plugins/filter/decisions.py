@@ -221,6 +221,7 @@ class FilterModule:
             "earlier_incompatible": settling.earlier_incompatible,
             "error_kinds": outcome.error_kinds,
             "failed_task": outcome.failure,
+            "failure_logs": outcome.logs,
             "failure_message": failure_message,
             "keeps_journal": settling.keeps_journal,
             "lease_check": settling.lease_check,

@@ -84,7 +84,7 @@ MAY_IMPORT = {
     # a vendor's client knows neither the store nor a database: it takes the lease as a callable
     "platforms": {"core", "source", "platforms"},
     "modules": set(PACKAGES),
-    "action": {"core", "release", "action"},
+    "action": {"core", "release", "action", "plugin_utils"},
     "filter": {"release"},
     "doc_fragments": set(),
     "module_utils": set(),

@@ -69,6 +69,11 @@ def read(
     return History(records, shown, cut, _from_the_future(records, now()))
 
 
+def every(store: Store, warn: Callable[[str], None] = nothing) -> list[Record]:
+    """Return all records, newest first. An unreadable record is left out with a warning."""
+    return list(_load(store, newest_first(store), warn))
+
+
 def settled(records: Sequence[Record], release: str | None = None) -> bool:
     """Whether older records cannot change the target of a rollback: it is known for every unit that was moved since."""
     index, _message = target(records, release)

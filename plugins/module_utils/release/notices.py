@@ -31,6 +31,7 @@ class Run:
     by: str = ""
     message: str = ""
     log_url: str = ""
+    report_url: str = ""
     links: Sequence[Mapping[str, str]] = field(default_factory=list)
     contacts: Sequence[str] = field(default_factory=list)
     last_step: Mapping[str, Any] = field(default_factory=dict)
@@ -57,7 +58,8 @@ def texts(run: Run) -> dict[str, str]:
     dashboards = ", ".join(f"<{link['url']}|{link['name']}>" for link in run.links)
     links = f"\nDashboards: {dashboards}" if dashboards else ""
     headline = f"{':white_check_mark:' if run.good else ':x:'} {subject} {run.word}.{links}"
-    more = [html.escape(run.message.strip(), quote=False), run.log_url]
+    report = f"<{run.report_url}|Report of this run>" if run.report_url else ""
+    more = [html.escape(run.message.strip(), quote=False), run.log_url, report]
     if run.contacts and not run.good:
         more.append(f"Call: {', '.join(run.contacts)}")
     return {

@@ -30,6 +30,19 @@ def error_kinds(result: Mapping[str, Any] | None) -> list[str]:
     ]
 
 
+def logs(result: Mapping[str, Any] | None) -> list[dict[str, str]]:
+    """Return the vendors' logs of a failed task and of its items: {title, text}."""
+    result = result or {}
+    found = []
+    for one in [result, *(result.get("results") or [])]:
+        error = one.get("error")
+        if isinstance(error, Mapping) and error.get("log"):
+            item = one.get(str(one.get("ansible_loop_var") or "item"))
+            title = item.get("name") if isinstance(item, Mapping) else item
+            found.append({"title": str(title or "the failed step"), "text": str(error["log"])})
+    return found
+
+
 def timed_step(step: Mapping[str, Any], outcome: str, now: datetime) -> dict[str, Any]:
     """Return a step with its duration in seconds. ``step`` is {name, began}, in seconds since the epoch."""
     return {"name": step["name"], "outcome": outcome, "seconds": round(now.timestamp() - float(step["began"]), 1)}

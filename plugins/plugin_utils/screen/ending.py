@@ -130,15 +130,11 @@ def _more(run: State, good: bool) -> list[Line]:
     parts = []
     if not good and (run.about.contacts or run.about.dashboards):
         parts.append(Line(SEPARATOR.join([*run.about.contacts, *run.about.dashboards]), "contacts"))
-    described = [
-        f"{label} {value}"
-        for label, value in (
-            ("report", run.facts.get("report_path")),
-            ("record", "" if run.about.check else run.report.get("record")),
-        )
-        if value
-    ]
-    return [*parts, Line("   ".join(described), "written")] if described else parts
+    written = {
+        "report": run.facts.get("report_path"),
+        "record": "" if run.about.check else run.report.get("record"),
+    }
+    return [*parts, *(Line(str(value), label) for label, value in written.items() if value)]
 
 
 def interrupted(run: State, why: str) -> list[Line]:

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import median
+from typing import Any
 
 from .amounts import moment
 from .event import Event
@@ -22,7 +23,11 @@ class History:
 
     def learn(self, event: Event) -> None:
         records = event.get("records") if event.module == "release_info" else None
-        for record in [one for one in records if isinstance(one, Mapping)] if isinstance(records, list) else []:
+        self.read(records if isinstance(records, list) else [])
+
+    def read(self, records: Iterable[Any]) -> None:
+        """Learn from records of the ledger."""
+        for record in [one for one in records if isinstance(one, Mapping)]:
             began, ended = moment(record.get("started_at")), moment(record.get("finished_at"))
             if record.get("kind") == "deploy" and record.get("outcome") == "released" and began and ended:
                 self.deploys.append((ended - began).total_seconds())

@@ -61,6 +61,7 @@ MODULES = {
     "page_check": "links and images",
     "performance_check": "performance",
     "release_record": "record it",
+    "run_report": "write the report",
     "deploy_lease": "lease",
     "slack_message": "notify Slack",
     "github_deployment": "notify GitHub",

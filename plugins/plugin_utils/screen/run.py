@@ -26,6 +26,7 @@ from .text import brief, clean, one_line
 NOTIFY = ("slack_message", "github_deployment", "sentry_release")
 QUIET = (
     "deploy_lease",
+    "run_report",
     "release_info",
     "backend_info",
     "railway_info",
@@ -90,6 +91,8 @@ class Run(State):
             return self._message_lines(event)
         if event.builtin == "copy" and event.get("dest") and self.about.kind in LEASED:
             self.facts["report_path"] = event.get("dest")
+        if event.module == "run_report" and event.get("page"):
+            self.facts["report_path"] = event.get("page")
         if event.module == "release_record" and event.kind == "ok":
             self.record = event.get("record") or {}
         return self._did(event) if event.module and event.kind == "ok" else []

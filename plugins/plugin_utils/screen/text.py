@@ -24,6 +24,8 @@ LOG_LINES = 15
 
 def clean(text: object) -> str:
     """Return text without escape sequences and control characters, other than the ends of its lines."""
+    if isinstance(text, str) and text.isprintable():
+        return str(text)
     plain = _SEQUENCE.sub("", str(text)).replace("\r\n", "\n").replace("\r", "\n").expandtabs(4).translate(_DIRECTION)
     return "".join(
         character for character in plain if character == "\n" or unicodedata.category(character) not in ("Cc", "Cs")

@@ -73,3 +73,8 @@ def test_the_end_of_a_good_run_calls_nobody() -> None:
 def test_a_step_is_posted_with_its_seconds(outcome: str, mark: str) -> None:
     run = Run("production", "deploy", last_step={"name": "verify.public", "outcome": outcome, "seconds": 7})
     assert texts(run)["step"] == f"{mark} verify.public in 7 s"
+
+
+def test_the_end_of_a_run_links_its_report() -> None:
+    run = Run("production", "deploy", outcome="released", report_url="https://reports.example/shop/1.html")
+    assert texts(run)["ended"].endswith("\n<https://reports.example/shop/1.html|Report of this run>")
