@@ -93,7 +93,8 @@ PLAYBOOKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "init": ((), ()),
     "figures": (("storefront", "notify"), ("store",)),
 }
-ONLY = {("database", "database"): "info", ("figures", "notify"): "page"}  # a playbook that takes one entry point of a role
+# a playbook that takes one entry point of a role
+ONLY = {("database", "database"): "info", ("figures", "notify"): "page"}
 SHORT = {
     "run": "What is chosen for one run, with -e",
     "storefront": "What holds for the whole storefront",

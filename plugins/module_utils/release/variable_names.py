@@ -403,6 +403,7 @@ OWN = (
     "verify_back",
     "verify_backend",
     "verify_baseline",
+    "verify_before",
     "verify_caller",
     "verify_change",
     "verify_chosen",

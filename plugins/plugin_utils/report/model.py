@@ -49,6 +49,14 @@ STAGES = {
     "public": "Public site",
     "back": "After the rollback",
 }
+VERIFIED = {
+    "frontend": "pages",
+    "backend": "API",
+    "database": "database",
+    "performance": "performance",
+    "uat": "journeys of customers",
+}
+VERIFIED_TONES = {"passed": "good", "failed": "bad"}
 ANSWERS = {"passed": "good", "attested": "good", "failed": "bad", "could_not_be_asked": "bad", "waived": "attention"}
 PROBES = {"healthy": "good", "probe_blocked": "attention"}
 
@@ -92,7 +100,7 @@ def model(facts: Facts, room: Room = ROOMS[0]) -> dict[str, Any]:
         "backup": _backup(given),
         "restore": _restore(_map(given.get("restore"))),
         "probes": _probes(_map(given.get("probes"))),
-        "watch": _map(given.get("watch")),
+        "verified": _verified(_map(given.get("verified"))),
         "back": _back(given, report, kind),
         "failure": given.get("failure", ""),
         "notes": [str(note) for note in _list(report.get("notes"))],
@@ -212,6 +220,19 @@ def _probes(stages: Facts) -> list[dict[str, Any]]:
         if checks:
             found.append({"title": title, "checks": checks})
     return found
+
+
+def _verified(results: Facts) -> list[dict[str, str]]:
+    """Return what was verified beside the probes: pages, API, database, performance and journeys."""
+    return [
+        {
+            "name": VERIFIED.get(name, name),
+            "state": str(_map(ended).get("state", "")),
+            "tone": VERIFIED_TONES.get(str(_map(ended).get("state")), "plain"),
+            "summary": str(_map(ended).get("summary", "")),
+        }
+        for name, ended in results.items()
+    ]
 
 
 def _probe(check: Facts) -> dict[str, Any]:

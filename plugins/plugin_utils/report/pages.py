@@ -29,7 +29,7 @@ SECTIONS = {
     "backup": ("backup", "Backup"),
     "restore": ("restore", "Restored database"),
     "probes": ("probes", "Probes"),
-    "watch": ("watch", "Watch"),
+    "verified": ("verified", "Verified"),
     "logs": ("log-1", "Log"),
     "evidence": ("evidence", "Evidence"),
 }

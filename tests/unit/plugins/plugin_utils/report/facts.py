@@ -82,6 +82,7 @@ def failed_deploy(**differs: Any) -> dict[str, Any]:
             "before": {"checks": [{"name": "API", "outcome": "healthy", "status": 200, "latency_ms": 43}]},
             "back": {"checks": [{"name": "API", "outcome": "unhealthy", "reasons": [EVIL]}]},
         },
+        "verified": {"uat": {"state": "failed", "summary": f"checkout answered {EVIL}"}},
         "not_back": [],
         "failure": "backend.release: no replica became healthy",
         "logs": [{"title": "api", "text": "first\n" + "line\n" * 500 + f"\x1b[31m{EVIL}\x1b[0m last"}],

@@ -53,7 +53,7 @@ def shown(facts=None) -> Page:
 
 def test_hostile_text_is_shown_and_does_nothing():
     page = shown()
-    assert page.text.count(EVIL) == 5, "the message, a note, an answer, a probe's reason and the log"
+    assert page.text.count(EVIL) == 6, "the message, a note, an answer, a probe's reason, a journey and the log"
     assert not {"script", "img", "iframe", "object", "link"} & set(page.tags)
     assert page.handlers == []
     assert not [link for link in page.links if not re.match(r"#|https://|index\.html$", link)]
