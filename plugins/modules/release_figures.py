@@ -166,7 +166,8 @@ from ..module_utils.release import figures, lead_times, ledger_history
 from ..module_utils.store.base import Store
 from ..module_utils.store.open import open_store
 
-MOST_DAYS, MOST_RUNS = 3650, 500
+MOST_DAYS = 3650
+MOST_RUNS = 500
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,8 @@ from typing import Any
 
 REACHES = ("backend.release", "frontend.promote")  # from these steps on, customers meet the new code
 BROKEN = ("incomplete", "unsafe")
-DAY, WEEK = 86400.0, 7 * 86400.0
+DAY = 86400.0
+WEEK = 7 * DAY
 MOST_WEEKS = 26  # of a plot
 
 Record = Mapping[str, Any]
