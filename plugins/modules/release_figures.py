@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release_figures
-version_added: 1.1.0
+version_added: 1.0.0
 short_description: Return DORA's figures of a storefront from the ledger
 description:
   - Returns how often, how fast and how safely a storefront is deployed, from the records of the ledger. The module
