@@ -56,6 +56,9 @@ variables: setup ## write docs/inventory.md and the playbooks' argument specs fr
 lock: setup ## write the lock files from requirements.txt, requirements-dev.txt and the sandbox's packages
 	@bash tests/lock.sh
 
+structure: setup ## print the numbers of the packages: files, longest files, circles of imports
+	@$(BIN)/python -m tests.structure
+
 clean: ## stop the sandboxes, delete everything that was built or installed
 	@if [ -x $(BIN)/python ]; then for name in $$(ls .sandbox 2>/dev/null | grep -v '^cache$$'); do $(BIN)/python -m sandbox clean --name $$name || true; done; fi
 	rm -rf .venv .sandbox .cache .pytest_cache .mypy_cache .ruff_cache .ansible docs/build

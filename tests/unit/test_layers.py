@@ -12,58 +12,36 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
-PLUGINS = ROOT / "plugins"
+from tests.structure import (
+    DOCUMENTATION,
+    MAY_IMPORT,
+    MODULES,
+    PACKAGES,
+    PLUGINS,
+    ROOT,
+    SOURCES,
+    YAML_FILES,
+    circles,
+    circles_of_plugins,
+    circles_of_the_sandbox,
+    drawing,
+    imports,
+    layer,
+    long_expressions,
+    numbers,
+    sandbox_imports,
+)
+
 PACKAGE = "ansible_collections.storefront.runbook"
-DOCUMENTATION = {"DOCUMENTATION", "EXAMPLES", "RETURN"}
 URL = re.compile(r"https?://\w", re.IGNORECASE)
 
-SOURCES = sorted(path.relative_to(PLUGINS).as_posix() for path in PLUGINS.rglob("*.py"))
-MODULES = [path for path in SOURCES if path.startswith("modules/")]
-FLOORS = (
-    ("core",),
-    ("source", "site", "store", "postgres", "redis"),
-    ("platforms", "migrations", "release"),
-    ("backup", "project"),
-    ("checks",),
-    ("restore", "desk"),
-)
-PACKAGES = tuple(package for floor in FLOORS for package in floor)
-FOLDERS = {path.relative_to(PLUGINS).as_posix() for path in PLUGINS.rglob("*") if path.is_dir()}
-LONG_EXPRESSION = re.compile(
-    r"\{\{(?:(?!\}\}).)*\n(?:(?!\}\}).)*\}\}|\{%|^ *(?:when|failed_when|changed_when|until|that): *[>|]-?$",
-    re.DOTALL | re.MULTILINE,
-)
-YAML_FILES = sorted(
-    path.relative_to(ROOT).as_posix() for folder in ("playbooks", "roles") for path in (ROOT / folder).rglob("*.yml")
-)
 ROLE_FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("roles/*/*/**/*.y*ml"))
-
-
-def layer(path: str) -> str:
-    """Return the package of module_utils, or the folder of another plugin, for a path below plugins/."""
-    parts = path.split("/")
-    return parts[1] if parts[0] == "module_utils" and len(parts) > 2 else parts[0]
-
-
-def imports(path: str, text: str) -> Iterator[str]:
-    """Every import of a file: a path below plugins/ without suffix for our own, a dotted name for others."""
-    folder = path.split("/")[:-1]
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = "/".join([*folder[: len(folder) - node.level + 1], *(node.module or "").split(".")]).strip("/")
-            yield from (f"{base}/{alias.name}" for alias in node.names) if base in FOLDERS else [base]
 
 
 def vendor(path: str) -> str:
@@ -73,24 +51,6 @@ def vendor(path: str) -> str:
     return path.removeprefix("module_utils/platforms/").partition("/")[0].removesuffix(".py")
 
 
-def below(package: str) -> set[str]:
-    """Return what a package of module_utils may import: itself, and every package on a lower floor."""
-    floor = next(number for number, packages in enumerate(FLOORS) if package in packages)
-    return {package, *(name for packages in FLOORS[:floor] for name in packages)}
-
-
-MAY_IMPORT = {
-    **{package: below(package) for package in PACKAGES},
-    # a vendor's client knows neither the store nor a database: it takes the lease as a callable
-    "platforms": {"core", "source", "platforms"},
-    "modules": set(PACKAGES),
-    "action": {"core", "release", "action", "plugin_utils"},
-    "filter": {"release"},
-    "doc_fragments": set(),
-    "module_utils": set(),
-    "plugin_utils": {"core", "plugin_utils"},
-    "callback": {"core", "plugin_utils", "release"},
-}
 KNOWS_ANSIBLE = {"module_utils/core/module.py", "module_utils/core/options.py", "plugin_utils/screen/ansible_facts.py"}
 MAY_KNOW_ANSIBLE = {"modules", "action", "callback"}
 
@@ -171,47 +131,12 @@ def test_a_file_imports_only_what_its_layer_may(path: str) -> None:
     assert faults(path, (PLUGINS / path).read_text()) == []
 
 
-def circles(graph: Mapping[str, set[str]]) -> list[set[str]]:
-    """Return the groups of files that import each other, directly or by others."""
-    reached = {file: _reached(file, graph) for file in graph}
-    groups = {
-        frozenset(other for other in reached[file] if file in reached[other]) for file in graph if file in reached[file]
-    }
-    return sorted((set(group) for group in groups), key=sorted)
-
-
-def _reached(start: str, graph: Mapping[str, set[str]]) -> set[str]:
-    found: set[str] = set()
-    waiting = [start]
-    while waiting:
-        fresh = graph.get(waiting.pop(), set()) - found
-        found |= fresh
-        waiting += fresh
-    return found
-
-
 def test_no_file_takes_part_in_a_circle() -> None:
-    graph = {path.removesuffix(".py"): set(imports(path, (PLUGINS / path).read_text())) for path in SOURCES}
-    assert circles({file: {name for name in names if name in graph} for file, names in graph.items()}) == []
-
-
-def sandbox_imports(path: Path) -> set[str]:
-    """Return the modules that a file of the sandbox imports relatively, including those that it only needs
-    for type hints.
-    """
-    folder = path.relative_to(ROOT).parent.parts
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            base = Path(*folder[: len(folder) - node.level + 1], *(node.module or "").split("."))
-            found |= {str(base), *(str(base / alias.name) for alias in node.names)}
-    return found
+    assert circles_of_plugins() == []
 
 
 def test_no_file_of_the_sandbox_takes_part_in_a_circle() -> None:
-    files = [path for path in (ROOT / "sandbox").rglob("*.py") if "shop" not in path.relative_to(ROOT).parts]
-    graph = {str(path.relative_to(ROOT).with_suffix("")): sandbox_imports(path) for path in files}
-    assert circles({file: {name for name in names if name in graph} for file, names in graph.items()}) == []
+    assert circles_of_the_sandbox() == []
 
 
 def test_no_vendor_of_the_double_knows_the_other_vendors() -> None:
@@ -223,40 +148,20 @@ def test_a_circle_is_found() -> None:
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}, "e": {"e"}}) == [{"a", "b", "c"}, {"e"}]
 
 
-def drawing() -> str:
-    """Return who may import whom as a Mermaid graph: each box may import from the boxes that its arrows
-    lead to, and from those below them.
-    """
-    floors = [(f"floor{number}", packages) for number, packages in enumerate(FLOORS)]
-    lines = ["graph TD"]
-    for name, packages in reversed(floors):
-        lines += [f"  subgraph {name}[ ]", *(f"    {package}" for package in packages), "  end"]
-    lines += [
-        f"  {upper} --> {lower}"
-        for (upper, _above), (lower, _below) in zip(reversed(floors[1:]), reversed(floors[:-1]), strict=True)
-    ]
-    lines += ["  playbooks --> roles", "  roles --> modules", "  roles --> filter", f"  modules --> {floors[-1][0]}"]
-    others = {name: packages - {name} for name, packages in MAY_IMPORT.items() if name not in (*PACKAGES, "modules")}
-    lines += [f"  {name} --> {package}" for name, packages in others.items() for package in sorted(packages)]
-    return "\n".join(["```mermaid", *lines, "```"])
-
-
-def test_the_architecture_is_drawn_as_the_rule_says() -> None:
+@pytest.mark.parametrize(
+    ("block", "written"),
+    [
+        (r"(```mermaid\n.*?\n```)", drawing),
+        (r"(?<=<!-- numbers -->\n)(.*?)(?=\n<!-- end of numbers -->)", numbers),
+    ],
+    ids=["the rule", "the numbers"],
+)
+def test_the_architecture_shows(block: str, written: Callable[[], str]) -> None:
     page = ROOT / "docs" / "architecture.md"
-    text = page.read_text()
-    before, _old, after = re.split(r"(```mermaid\n.*?\n```)", text, maxsplit=1, flags=re.DOTALL)
+    before, _old, after = re.split(block, page.read_text(), maxsplit=1, flags=re.DOTALL)
     if os.environ.get("UPDATE_DOCS"):
-        page.write_text(before + drawing() + after)
-    assert page.read_text() == before + drawing() + after, (
-        "docs/architecture.md draws another rule: UPDATE_DOCS=1 writes it"
-    )
-
-
-def long_expressions(text: str) -> list[str]:
-    """Return the Jinja expressions of a YAML file that span several lines, and its Jinja statements:
-    decisions that belong in Python.
-    """
-    return [found[0] for found in LONG_EXPRESSION.finditer(text)]
+        page.write_text(before + written() + after)
+    assert page.read_text() == before + written() + after, "UPDATE_DOCS=1 writes docs/architecture.md"
 
 
 @pytest.mark.parametrize("path", YAML_FILES)

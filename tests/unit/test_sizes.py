@@ -7,39 +7,14 @@ a runbook.
 
 from __future__ import annotations
 
-import ast
-
 import pytest
 
-from conftest import ROOT
+from tests.structure import ROOT, code_lines
 
-DOCUMENTATION = {"DOCUMENTATION", "EXAMPLES", "RETURN"}
 MODULES = sorted((ROOT / "plugins" / "modules").glob("*.py"))
 MOST = 90
 PLAYBOOKS = sorted(path for path in (ROOT / "playbooks").glob("*.yml") if not path.name.endswith(".meta.yml"))
 MOST_OF_A_PLAYBOOK = 80
-
-
-def code_lines(text: str) -> int:
-    """Count the lines of a file less its documentation, argument spec, docstrings, comments and blank lines."""
-    tree = ast.parse(text)
-    left_out: set[int] = set()
-    for node in ast.walk(tree):
-        is_text = (
-            isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        )
-        is_documentation = (
-            isinstance(node, ast.Assign)
-            and isinstance(node.targets[0], ast.Name)
-            and node.targets[0].id in DOCUMENTATION
-        )
-        is_spec = isinstance(node, ast.FunctionDef) and node.name == "argument_spec"
-        if isinstance(node, ast.Expr | ast.Assign | ast.FunctionDef) and (is_text or is_documentation or is_spec):
-            left_out |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-    lines = enumerate(text.splitlines(), start=1)
-    return sum(
-        1 for number, line in lines if number not in left_out and line.strip() and not line.lstrip().startswith("#")
-    )
 
 
 @pytest.mark.parametrize("path", MODULES, ids=[path.stem for path in MODULES])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations import classify as migration_safety
-from ansible_collections.storefront.runbook.plugins.module_utils.migrations.classify import classify, told
+from ansible_collections.storefront.runbook.plugins.module_utils.migrations.classify import as_findings, classify
 
 COMPATIBLE = [
     "",
@@ -127,7 +127,7 @@ def test_what_cannot_be_read_is_not_compatible_and_says_where() -> None:
 def test_lines_are_those_of_the_statements_whatever_letters_come_before() -> None:
     (verdict,) = classify(["-- ünïcödé €\nSELECT 1;\n\n-- then\n/* and */ DROP TABLE old;\nDROP TABLE other;"])
     assert [reason.line for reason in verdict.reasons] == [5, 6]
-    assert [reason["file"] for reason in told(verdict.reasons, "m/migration.sql")] == ["m/migration.sql"] * 2
+    assert [reason["file"] for reason in as_findings(verdict.reasons, "m/migration.sql")] == ["m/migration.sql"] * 2
 
 
 def test_a_table_made_by_an_earlier_pending_migration_is_new_too() -> None:
