@@ -211,7 +211,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def meta_text(playbook: str) -> str:
-    return HEAD + yaml.dump(meta(playbook), Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
+    return HEAD + yaml.dump(meta(playbook), Dumper=_Dumper, sort_keys=False, width=85, allow_unicode=True)
 
 
 def page() -> str:

@@ -98,7 +98,13 @@ connections:
   returned: when O(gather) has V(connections)
   type: list
   elements: dict
-  sample: [{state: idle in transaction, application: shop-api, user: shop, count: 4, waiting_for_locks: 0, longest_transaction: 312.5}]
+  sample:
+    - state: idle in transaction
+      application: shop-api
+      user: shop
+      count: 4
+      waiting_for_locks: 0
+      longest_transaction: 312.5
 locks:
   description: Each session that waits for a lock, with each session that it waits for. A session that waits and blocks
     another one is listed twice.
@@ -148,7 +154,13 @@ bloat:
   returned: when O(gather) has V(bloat)
   type: dict
   sample:
-    tables: [{name: public.Cart, live_rows: 1000, dead_rows: 9000, dead_percent: 90, table_bytes: 8388608, last_vacuum: null}]
+    tables:
+      - name: public.Cart
+        live_rows: 1000
+        dead_rows: 9000
+        dead_percent: 90
+        table_bytes: 8388608
+        last_vacuum: null
     invalid_indexes: [{name: item_idx, table: item}]
 migrations:
   description: The contents of C(_prisma_migrations). C(known) is false if there is no such table. C(history) is as in
@@ -165,12 +177,13 @@ unavailable:
   description: Reasons why results are null, by the name of the result.
   returned: success
   type: dict
-  sample: {slow_queries: Slow queries are not known because the extension pg_stat_statements is not in the database shop.}
+  sample:
+    slow_queries: Slow queries are not known because the extension pg_stat_statements is not in the database shop.
 elapsed:
   description: Seconds that the module took.
   returned: always
   type: float
-"""  # noqa: E501
+"""
 
 from contextlib import closing
 from typing import Any

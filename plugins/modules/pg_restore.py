@@ -219,7 +219,13 @@ restore:
     verified:
       description: The checks after the restore, as in RV(storefront.runbook.pg_proof#module:proof).
       type: dict
-      sample: {tables: 9, rows: 900123, compared: 9, constraints: {foreign_keys: 7}, not_validated: [], load_seconds: 32.1}
+      sample:
+        tables: 9
+        rows: 900123
+        compared: 9
+        constraints: {foreign_keys: 7}
+        not_validated: []
+        load_seconds: 32.1
     losses:
       description:
         - For each table, the number of rows that only the live database has (C(inserted)), that differ (C(updated)),
@@ -256,7 +262,7 @@ dropped:
   returned: with O(state=dropped)
   type: list
   elements: str
-"""  # noqa: E501
+"""
 
 from typing import Any
 

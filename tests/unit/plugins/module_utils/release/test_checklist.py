@@ -117,9 +117,7 @@ def test_the_message_of_a_run_is_due_at_the_gate_and_known_afterwards() -> None:
     assert systems(Seen(**WHOLE, **slack))["notifications"] == {"channel": "C1", "ts": "0.000000"}
     thread = {"channel": "C1", "ts": "1767225600.000100"}
     assert systems(Seen(**WHOLE, **slack, thread=thread, point="after"))["notifications"] == thread
-    assert "notifications" not in systems(Seen(**WHOLE, **slack, point="after")), (
-        "Slack failed, and no deploy does"
-    )
+    assert "notifications" not in systems(Seen(**WHOLE, **slack, point="after")), "Slack failed, and no deploy does"
 
 
 def test_the_dashboards_are_those_of_the_notifications() -> None:
