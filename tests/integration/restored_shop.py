@@ -33,7 +33,7 @@ from ansible_collections.storefront.runbook.plugins.module_utils.postgres import
 from ansible_collections.storefront.runbook.plugins.module_utils.restore import load as restore
 from ansible_collections.storefront.runbook.plugins.module_utils.restore import (
     program,
-    rehearsal,
+    rehearsal_copy,
     rename_swap,
     url_swap,
 )
@@ -217,7 +217,7 @@ def die_at(step: str) -> None:
         return called
 
     module: Any
-    for module in (database_locale, databases, row_diff, drop_database, url_swap, rehearsal, restore):
+    for module in (database_locale, databases, row_diff, drop_database, url_swap, rehearsal_copy, restore):
         module.query = mortal(module.query)
     rename_swap.execute = mortal(rename_swap.execute)
     for module, name in ((archive, "write_proof"), (migration_rehearsal, "execute")):

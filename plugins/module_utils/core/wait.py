@@ -138,7 +138,9 @@ class Waiter:
 
 def _failed(word: str) -> str:
     """Return the verb, with the vendor's own word where that says more."""
-    return "failed" if word.lower() in ("failed", "error") else f'failed with the status "{word}"'
+    if word.lower().startswith("failed"):
+        return f"failed{word[len('failed') :]}"
+    return "failed" if word.lower() == "error" else f'failed with the status "{word}"'
 
 
 def _so_far(waited: float, limit: float) -> str:

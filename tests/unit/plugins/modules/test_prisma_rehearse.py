@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations import project
 from ansible_collections.storefront.runbook.plugins.module_utils.migrations.migration import Migration
 from ansible_collections.storefront.runbook.plugins.module_utils.postgres.connection import Database
+from ansible_collections.storefront.runbook.plugins.module_utils.restore import rehearsal
 from ansible_collections.storefront.runbook.plugins.modules import prisma_rehearse
 
 from tests.unit.plugins.fake_postgres import FakePostgres
@@ -46,7 +47,7 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> Servers:
             "pg_class.oid": list,
             TWO.sql: list,
         }
-    for user in (prisma_rehearse, project):
+    for user in (rehearsal, project):
         monkeypatch.setattr(user, "connect", made.connect)
     for name in ("DATABASE_URL", "DIRECT_URL"):
         monkeypatch.delenv(name, raising=False)

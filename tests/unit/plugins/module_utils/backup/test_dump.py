@@ -142,7 +142,7 @@ def test_progress_is_reported_in_words_of_an_operator() -> None:
     progress = backup.Progress()
     progress.add(raw=300_000_000, stored=40_000_000)
     progress.add(raw=300_000_000)
-    assert progress.told(10) == "600 MB dumped, 40 MB stored in 10 s, 60.0 MB/s"
+    assert progress.described(10) == "600 MB dumped, 40 MB stored in 10 s, 60.0 MB/s"
 
 
 def test_a_beat_comes_at_once_and_then_not_again_within_two_seconds(clock: Clock) -> None:
