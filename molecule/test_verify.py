@@ -74,7 +74,7 @@ def test_everything_passes_on_the_released_shop_and_nothing_is_left(released_sho
     assert not [secret for secret in secrets_of(released_shop) if secret in played.stdout]
 
 
-def test_a_change_of_state_is_told_once_and_a_tag_chooses_a_step(released_shop, slack):
+def test_a_change_of_state_is_reported_once_and_a_tag_chooses_a_step(released_shop, slack):
     shop = released_shop
     before = len(posted(shop))
     shop.fault(vendor="edge", kind="status", host="backend", path="/api/search", times=-1, status=500)

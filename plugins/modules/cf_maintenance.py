@@ -104,8 +104,8 @@ options:
     default: 30
   opens_at:
     description:
-      - Time at which the Worker stops answering 503 by itself, such as V(2026-01-31T04:00:00Z). Its routes stay until
-        V(off). Without this option the maintenance lasts until V(off).
+      - Time at which the Worker stops answering 503 automatically, such as V(2026-01-31T04:00:00Z). Its routes stay
+        until V(off). Without this option the maintenance lasts until V(off).
     type: str
   foreign_routes:
     description:
@@ -192,7 +192,7 @@ maintenance:
       type: str
       sample: "2026-01-31T03:20:00Z"
     opens_at:
-      description: Time at which it opens by itself, in UTC.
+      description: Time at which it opens automatically, in UTC.
       type: str
 script:
   description: Name of the Worker's script.

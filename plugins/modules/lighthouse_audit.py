@@ -14,8 +14,8 @@ description:
   - Runs Lighthouse several times in Chromium on a page and compares the median score of each category with its
     threshold. A budget limits sizes, requests and timings.
   - The report of the median run is kept as JSON and as HTML. The paths are in C(facts) of the answer.
-  - Extra headers, which let a request through the protection of a staged page, are sent to that page's own origin
-    only, and masked in the report.
+  - Extra headers, which let a request through the protection of a staged page, are sent to that page's own origin only,
+    and masked in the report.
   - A page that answers with an error, that leads to another site or that does not answer could not be asked, which is
     no yes.
 author:

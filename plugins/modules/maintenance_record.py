@@ -64,7 +64,7 @@ options:
     default: 30
   opens_at:
     description:
-      - Time with its zone at which the edge opens the shop by itself.
+      - Time with its zone at which the edge opens the shop automatically.
     type: str
   reason:
     description:
@@ -113,7 +113,7 @@ record:
       description: Time at which the shop is expected to open, in UTC.
       type: str
     opens_at:
-      description: Time at which the edge opens it by itself, in UTC.
+      description: Time at which the edge opens it automatically, in UTC.
       type: str
     reason:
       description: Reason for the maintenance.

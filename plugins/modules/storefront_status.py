@@ -14,7 +14,7 @@ description:
   - Asks the platforms, the store, the database, Redis, the edge and the public sites at the same time, and judges the
     answers.
   - Compares what is live with the last record of the ledger. What somebody changed in a dashboard since then is drift.
-  - A system that does not answer within O(timeout) is reported as such. The others are reported all the same.
+  - A system that does not answer within O(timeout) is reported as such. The others are still reported.
   - Changes nothing and never fails because of what it finds.
 author:
   - Contributors to storefront.runbook (@storefront)

@@ -112,7 +112,7 @@ class Newcomer:
             assert secret not in said
 
     def deploys(self) -> None:
-        """Look at what a first deploy would do, then deploy the first release."""
+        """Check what a first deploy would do, then deploy the first release."""
         code, said = self.play("deploy.yml", "-i", "production", "--check")
         assert code == 0, said
         assert "Deploy a release to shop" in said or NEW in said

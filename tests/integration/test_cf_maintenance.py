@@ -244,7 +244,7 @@ def test_a_lost_answer_does_no_harm(held: Held, operation: str) -> None:
     assert held.routes() == []
 
 
-def test_a_token_without_the_permission_is_told_which_one_it_lacks(held: Held) -> None:
+def test_a_token_without_the_permission_is_refused_with_the_one_it_lacks(held: Held) -> None:
     refused = held.switch("on", api_token="other")
     assert refused["failed"]
     assert "another-token" not in str(refused)

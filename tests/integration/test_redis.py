@@ -139,7 +139,7 @@ def test_a_key_may_be_any_bytes(port: int, shop: redis.Redis) -> None:
         ("redis://:wrong-password@127.0.0.1:{port}/0", "WRONGPASS", "refuses the password"),
         ("redis://:wrong-password@127.0.0.1:1/0", None, "the connection was refused"),
         ("http://127.0.0.1:{port}/0", "bad_url", "begins with http"),
-        ("redis://:wrong-password@127.0.0.1:{port}/shop", "bad_url", "no number of a database"),
+        ("redis://:wrong-password@127.0.0.1:{port}/shop", "bad_url", "not the number of a database"),
         ("redis://:wrong-password@127.0.0.1:none/0", "bad_url", "cannot be read"),
     ],
 )

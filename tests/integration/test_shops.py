@@ -107,7 +107,7 @@ def new_user(installed: Installed, shop: Path) -> Newcomer:
 
 
 def first_days(user: Newcomer, health: str) -> list[str]:
-    """Take a shop that is up through its first days; return which release its API told after each step."""
+    """Take a shop that is up through its first days; return the release that its API reported after each step."""
     shop = user.at
     files = user.installed.files()
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-with suppress(ImportError):  # core.http tells run() why
+with suppress(ImportError):  # core.http gives run() the reason
     from certifi import where
 
 from ..core.tls import trouble

@@ -49,7 +49,7 @@ def opened_frontend(params: Params) -> Iterator[vercel.Vercel]:
 
 
 def frontend(params: Params) -> dict[str, Any]:
-    """Return what Vercel serves, built last and could serve again, and who may change that by itself."""
+    """Return what Vercel serves, built last and could serve again, and who may change that automatically."""
     with opened_frontend(params) as client:
         project = client.project(params["frontend"]["project"])
         live = production(project)

@@ -98,7 +98,9 @@ def ask_vercel(found: Answers, facts: Facts, params: Mapping[str, Any]) -> Answe
 
 
 def ask_railway(found: Answers, facts: Facts, params: Mapping[str, Any]) -> Answers:
-    """A token of a project says itself which project and environment it is for; one of an account has to be told."""
+    """A token of a project says itself which project and environment it is for; one of an account needs
+    the project's id.
+    """
     project, environment = params["backend_project"], params["backend_environment"]
     kind = params["backend_token_type"]
     where = {"project": project, "environment": environment, "service": "", "token_type": kind}

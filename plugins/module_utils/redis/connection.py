@@ -65,7 +65,8 @@ def address_of(url: str) -> Address:
     database = parts.path.strip("/") or "0"
     if not database.isdecimal():
         raise ConfigError(
-            "The Redis URL has a path that is no number of a database. Write it as redis://host:6379/0.", code="bad_url"
+            "The Redis URL has a path that is not the number of a database. Write it as redis://host:6379/0.",
+            code="bad_url",
         )
     return Address(parts.hostname, port, int(database), unquote(parts.username or ""), parts.scheme == "rediss")
 

@@ -80,8 +80,8 @@ def problems(
         )
     if until and chosen != "edge":
         found.append(
-            f"maintenance_until is set, but the shop would be held {WAYS[chosen]}, which does not end by itself. Set"
-            " edge_zone and edge_maintenance_key, or leave maintenance_until out"
+            f"maintenance_until is set, but the shop would be held {WAYS[chosen]}, which does not end automatically."
+            " Set edge_zone and edge_maintenance_key, or leave maintenance_until out"
         )
     if until and (wrong := _wrong_time(until, time.time() if now is None else now)):
         found.append(f"maintenance_until is {until}, which {wrong}. Write it as 2026-01-31T04:00:00Z, within a week")
@@ -130,7 +130,7 @@ def started_message(record: Mapping[str, Any], *, way: str, changed: bool, stopp
             f" back at {record['expected_at']}."
         )
     ends = (
-        f"It opens by itself at {record['opens_at']}; then run maintenance.yml -e maintenance_state=off, which also"
+        f"It opens automatically at {record['opens_at']}; then run maintenance.yml -e maintenance_state=off, which also"
         " starts what is stopped."
         if record.get("opens_at")
         else "maintenance.yml -e maintenance_state=off opens it."
@@ -167,7 +167,7 @@ def status_lines(record: Mapping[str, Any], edge: Mapping[str, Any], journal: Ma
         lines.append("OPEN: no maintenance is recorded.")
     state = edge.get("maintenance") or {}
     if state.get("ended_by_itself"):
-        lines.append(f"The edge has opened the shop by itself at {state['opens_at']}. Run it with off to clean up.")
+        lines.append(f"The edge has opened the shop automatically at {state['opens_at']}. Run it with off to clean up.")
     elif state.get("on") and not record and not journal.get("held"):
         lines.append(
             "The edge holds the shop without a record: somebody switched it on elsewhere, or a run was killed."

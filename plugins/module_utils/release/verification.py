@@ -116,7 +116,7 @@ def verdict(results: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def change(before: Mapping[str, Any] | None, failed: str, storefront: str) -> str:
-    """Return what to tell when the state of a storefront has changed since it was last told; empty where it has not.
+    """Return the message for a storefront whose state has changed since it was last told; empty where it has not.
 
     ``before`` is {outcome, told}: an outcome whose message was not delivered counts as not told.
     """

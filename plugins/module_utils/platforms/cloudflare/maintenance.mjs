@@ -38,7 +38,7 @@ function matches(pathname, path) {
   return path.endsWith("*") ? pathname.startsWith(path.slice(0, -1)) : pathname === path;
 }
 
-// Compares every character, so that the time of the answer tells nothing about the secret.
+// Compares every character, so that the time of the answer says nothing about the secret.
 function isSame(given, secret) {
   if (given === null || given.length !== secret.length) return false;
   let differs = 0;

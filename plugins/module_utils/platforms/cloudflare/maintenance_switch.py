@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-with suppress(ImportError):  # core.http tells run() why
+with suppress(ImportError):  # core.http gives run() the reason
     import requests
 
 from ...core.errors import ConfigError

@@ -113,7 +113,7 @@ class Runtime:
         return log.read_text(errors="replace").strip()[:500] or f"workerd ended with {process.returncode}"
 
     async def _program(self) -> Path:
-        """Return workerd's program, fetched from npm once. Raises NoRuntime where it is not to be had."""
+        """Return workerd's program, fetched from npm once. Raises NoRuntime if it is not available."""
         package = PACKAGES.get(platform.machine())
         if package is None:
             raise NoRuntime(f"Cloudflare publishes no workerd for Linux on {platform.machine()}")

@@ -403,7 +403,7 @@ def test_a_token_of_another_team_is_refused_with_the_remedy(tmp_path: Path) -> N
     assert not (tmp_path / "ops").exists()
 
 
-def test_a_token_of_an_account_has_to_be_told_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_of_an_account_needs_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAILWAY_API_TOKEN", "account-sesame")
     where: dict[str, Any] = {"backend_api_url": "https://railway.test"}
     with FakeVendor(vendors).installed():

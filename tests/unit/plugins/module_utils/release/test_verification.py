@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a verification amounts to, its turn, and what is told of a change."""
+"""What a verification amounts to, its turn, and what is reported of a change."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_the_database_fails_for_what_it_lacks(told: dict[str, Any], least: dict[
     assert problem in ended["summary"]
 
 
-def test_a_good_database_tells_its_migrations_and_rows() -> None:
+def test_a_good_database_shows_its_migrations_and_rows() -> None:
     told = {
         "migrations": {"known": True, "applied": 3, "failed": []},
         "counts": {"public.Product": 7, "public.User": 1},
