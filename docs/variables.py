@@ -107,6 +107,7 @@ SHORT = {
     "desk": "The operator's pages",
 }
 INIT = "project"  # the role whose options are those of init.yml, which takes no inventory
+OWNING = ("release", "preflight", *SURFACES, "verify", "notify", "desk", INIT)
 # given by one task file to another
 LEFT_OUT = ("notify_event", "preflight_playbook", "preflight_surfaces", "preflight_only")
 HEAD = "# Written by docs/variables.py (make variables) from the roles' argument specs: change a variable there.\n---\n"
@@ -132,13 +133,7 @@ def owner(name: str, roles: Mapping[str, Mapping[str, Any]]) -> str:
     first that reads it.
     """
     prefix = name.partition("_")[0]
-    readers = [
-        role
-        for role in (
-            *("release", "preflight", "database", "backend", "frontend", "edge", "verify", "notify", "desk", INIT),
-        )
-        if name in roles[role]
-    ]
+    readers = [role for role in OWNING if name in roles[role]]
     return prefix if prefix in readers else readers[0]
 
 

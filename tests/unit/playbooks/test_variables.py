@@ -64,6 +64,15 @@ def test_every_declared_variable_is_read() -> None:
     assert set(DECLARED) - set(reading.read()) - by_preflight == set()
 
 
+def test_a_path_is_read_as_preflight_has_made_it_absolute() -> None:
+    paths = {name for name, spec in DECLARED.items() if spec["type"] == "path"}
+    read = reading.read()
+    only_asks_whether = {"roles/notify/tasks/begin.yml", "roles/notify/tasks/report.yml"}
+    absolute = {"playbooks/vars/play.yml", *only_asks_whether, *read["release_paths"]}
+    elsewhere = {name: {*read[name]} - absolute for name in paths & read.keys() if {*read[name]} - absolute}
+    assert elsewhere == {}, "read release_paths.NAME: Ansible starts a module in the folder of its playbook"
+
+
 def test_the_roles_apply_the_defaults_that_are_declared() -> None:
     applied = {
         name: value for defaults in reading.defaults().values() for name, value in defaults.items() if name in DECLARED
