@@ -177,7 +177,11 @@ def build_client(params: dict[str, Any], runtime: Runtime) -> Store:
 
 def plan(params: dict[str, Any], store: Store) -> Plan:
     current, etag = maintenance.read(store) or ({}, None)
-    wanted = {"present": lambda: record(params, current), "read": lambda: current, "absent": dict}[params["state"]]()
+    wanted: dict[str, Any] = {}
+    if params["state"] == "present":
+        wanted = record(params, current)
+    elif params["state"] == "read":
+        wanted = current
     shown = [{name: one[name] for name in SHOWN if name in one} for one in (current, wanted)]
     return Plan(shown[0], shown[1], (wanted, etag), {"record": wanted, "was": current})
 

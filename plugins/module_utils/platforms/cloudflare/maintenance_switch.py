@@ -154,7 +154,7 @@ def await_public(urls: Sequence[str], shop: str, *, on: bool, seconds: float, wa
         lambda: {url: shows(url, shop, seconds) for url in urls},
         classify,
         what="The public site",
-        look_at="the zone's DNS records (a record that is not proxied reaches no Worker) and its Workers routes",
+        check_next="the zone's DNS records (a record that is not proxied reaches no Worker) and its Workers routes",
     )
 
 

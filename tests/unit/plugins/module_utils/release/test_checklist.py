@@ -107,7 +107,8 @@ def test_a_first_deploy_has_no_live_site() -> None:
 def test_backups_are_asked_for_where_the_inventory_says_so() -> None:
     store = {"store": "s3://bucket/shop", "store_region": ""}
     assert "backups" not in systems(Seen(**{**WHOLE, "store": store}))
-    for more in ({"asked": ["C5"]}, {"asked": ["backup"]}, {"given": {"backups": {}}}):
+    ways: list[dict[str, Any]] = [{"asked": ["C5"]}, {"asked": ["backup"]}, {"given": {"backups": {}}}]
+    for more in ways:
         assert systems(Seen(**{**WHOLE, "store": store, **more}))["backups"] == {"store": "s3://bucket/shop"}
 
 
