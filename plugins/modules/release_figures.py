@@ -15,8 +15,9 @@ description:
     only reads.
   - The five figures of DORA are those that its guide defines since 2024. See
     U(https://dora.dev/guides/dora-metrics-four-keys/).
-  - A deployment is a deploy whose new code reached production. It failed if it was rolled back from there, by itself or
-    by a later rollback, or if it was left incomplete or unsafe. Rework is the first release after a failed deployment.
+  - A deployment is a deploy whose new code reached production. It failed if it was rolled back from there,
+    automatically or by a later rollback, or if it was left incomplete or unsafe. Rework is the first release after a
+    failed deployment.
 author:
   - Contributors to storefront.runbook (@storefront)
 options:

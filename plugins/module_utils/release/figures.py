@@ -14,8 +14,8 @@ delivery metrics"):
   production.
 
 Here a deployment is a deploy whose new code reached production: it was released, or it failed in or after the step that
-released the backend or promoted the frontend. It failed when it was put back, by itself or by a later rollback, or was
-left incomplete or unsafe. Rework is the first release after a failed deployment.
+released the backend or promoted the frontend. It failed when it was put back, automatically or by a later rollback, or
+was left incomplete or unsafe. Rework is the first release after a failed deployment.
 """
 
 from __future__ import annotations

@@ -130,11 +130,9 @@ def _more(run: State, good: bool) -> list[Line]:
     parts = []
     if not good and (run.about.contacts or run.about.dashboards):
         parts.append(Line(SEPARATOR.join([*run.about.contacts, *run.about.dashboards]), "contacts"))
-    written = {
-        "report": run.facts.get("report_path"),
-        "record": "" if run.about.check else run.report.get("record"),
-    }
-    return [*parts, *(Line(str(value), label) for label, value in written.items() if value)]
+    report, record = run.facts.get("report_path"), "" if run.about.check else run.report.get("record")
+    parts += [Line(str(report), "report")] if report else []
+    return [*parts, Line(f"record {record}", "written")] if record else parts
 
 
 def interrupted(run: State, why: str) -> list[Line]:

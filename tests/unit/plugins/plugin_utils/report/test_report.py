@@ -205,7 +205,7 @@ def test_a_run_has_a_page_a_twin_a_text_and_a_line_in_both_indexes(tmp_path):
     assert {oct(path.stat().st_mode & 0o777) for path in tmp_path.rglob("*.*")} == {"0o600"}
 
 
-def test_an_index_that_is_broken_is_begun_anew(tmp_path):
+def test_an_index_that_is_broken_is_written_again(tmp_path):
     run_report.write(tmp_path, failed_deploy(), NOW)
     (tmp_path / "shop" / files.ROWS).write_text("{half of")
     run_report.write(tmp_path, failed_deploy(), NOW)
