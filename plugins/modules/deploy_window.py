@@ -207,8 +207,15 @@ problems:
   returned: success or a no
   type: list
   elements: str
+due:
+  description: The later points at which checks are due.
+  returned: success or a no
+  type: list
+  elements: str
+  sample: [staged]
 evidence:
-  description: The answers as the option C(evidence) of M(storefront.runbook.release_record) takes them.
+  description: The answers as the option C(evidence) of M(storefront.runbook.release_record) takes them, without
+    those that are due later.
   returned: success or a no
   type: list
   elements: dict

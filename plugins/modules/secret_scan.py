@@ -167,7 +167,7 @@ summary:
   description: The answers counted, in a line.
   returned: success or a no
   type: str
-  sample: 15 passed, 1 waived (C10 by bob until 2026-04-01), 2 due later
+  sample: 15 passed, 1 waived (C10 by bob until 1 Apr), 2 due later
 message:
   description: What says no, with what to do about each.
   returned: success or a no
@@ -177,8 +177,15 @@ problems:
   returned: success or a no
   type: list
   elements: str
+due:
+  description: The later points at which checks are due.
+  returned: success or a no
+  type: list
+  elements: str
+  sample: [staged]
 evidence:
-  description: The answers as the option C(evidence) of M(storefront.runbook.release_record) takes them.
+  description: The answers as the option C(evidence) of M(storefront.runbook.release_record) takes them, without
+    those that are due later.
   returned: success or a no
   type: list
   elements: dict
