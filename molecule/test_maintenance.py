@@ -163,7 +163,7 @@ def test_without_the_edge_the_variable_holds_the_shop_and_goes_again(shop: Any) 
     surfaces = {"surfaces": ["database", "backend", "frontend"]}
     until = shop.play("maintenance.yml", **surfaces, maintenance_state="on", maintenance_until="2099-01-01T00:00:00Z")
     assert until.rc == 2
-    assert "does not end by itself" in until.message
+    assert "does not end automatically" in until.message
     wrong = shop.play("maintenance.yml", **surfaces, maintenance_state="maybe")
     assert wrong.rc == 2
     assert "Set it to on, off or status" in wrong.message

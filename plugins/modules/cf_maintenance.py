@@ -305,7 +305,7 @@ def plan(params: dict[str, Any], client: Client) -> Plan:
     now, state = maintenance_switch.now(), params["state"]
     if state == "on":
         maintenance.refuse_wrong(params, now)
-    found = maintenance_switch.look(client.workers, params["zone"], params["account"], params["shop"])
+    found = maintenance_switch.read_state(client.workers, params["zone"], params["account"], params["shop"])
     hosts = maintenance.hosts_of(params["urls"], found.zone_name)
     own = [route.pattern for route in found.own]
     before = maintenance_switch.describe(own, found.config, now)

@@ -55,7 +55,7 @@ class Switch:
     delete: list[Route] = field(default_factory=list)
 
 
-def look(client: Workers, zone_name: str, account: str | None, shop: str) -> Found:
+def read_state(client: Workers, zone_name: str, account: str | None, shop: str) -> Found:
     """Read what there is at Cloudflare."""
     zone = client.zone(zone_name)
     owner = account or client.account_of(zone.id)

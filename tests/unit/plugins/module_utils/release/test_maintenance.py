@@ -40,7 +40,7 @@ def problems(state: str = "on", **seen: Any) -> list[str]:
 @pytest.mark.parametrize(
     ("seen", "why"),
     [
-        ({"until": "2026-01-31T04:00:00Z", "chosen": "variable"}, "does not end by itself"),
+        ({"until": "2026-01-31T04:00:00Z", "chosen": "variable"}, "does not end automatically"),
         ({"until": "2026-01-31T04:00:00"}, "has no zone"),
         ({"until": "soon"}, "is not a time"),
         ({"until": "2026-01-31T02:00:00Z"}, "is over"),
@@ -77,7 +77,7 @@ def test_the_messages_say_what_was_done_and_what_is_next() -> None:
     ends = maintenance.started_message(
         {**RECORD, "opens_at": "2026-01-31T04:00Z"}, way="edge", changed=True, stopped=[]
     )
-    assert "opens by itself at 2026-01-31T04:00Z" in ends
+    assert "opens automatically at 2026-01-31T04:00Z" in ends
     assert maintenance.ended_message(RECORD, changed=True, not_back=[]).endswith("Started again: worker.")
     assert "nothing was changed" in maintenance.ended_message({}, changed=False, not_back=[])
     left = maintenance.ended_message(RECORD, changed=True, not_back=[{"what": "the edge", "why": "no answer."}])
