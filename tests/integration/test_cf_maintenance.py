@@ -224,7 +224,7 @@ def test_a_host_outside_of_the_zone_is_reported_and_alone_refused(held: Held) ->
     assert "No public host of the shop is in the zone" in refused["msg"]
 
 
-def test_what_was_killed_after_the_upload_is_finished_or_taken_back(held: Held) -> None:
+def test_what_was_killed_after_the_upload_is_finished_or_undone(held: Held) -> None:
     held.site.fault("cloudflare", "create_route", "unavailable", times=-1)
     assert held.switch("on", timeout=1)["failed"]
     assert held.get().status_code == 200
