@@ -14,7 +14,8 @@ from tests.structure import ROOT, code_lines
 MODULES = sorted((ROOT / "plugins" / "modules").glob("*.py"))
 MOST = 90
 PLAYBOOKS = sorted(path for path in (ROOT / "playbooks").glob("*.yml") if not path.name.endswith(".meta.yml"))
-MOST_OF_A_PLAYBOOK = 80
+MOST_OF_A_PLAYBOOK = {"deploy": 80}  # lines; of another one:
+MOST_OF_ANOTHER = 85
 
 
 @pytest.mark.parametrize("path", MODULES, ids=[path.stem for path in MODULES])
@@ -25,7 +26,8 @@ def test_a_module_is_thin(path) -> None:
 @pytest.mark.parametrize("path", PLAYBOOKS, ids=[path.stem for path in PLAYBOOKS])
 def test_a_playbook_reads_as_a_runbook(path) -> None:
     lines = len(path.read_text().splitlines())
-    assert lines <= MOST_OF_A_PLAYBOOK, "move steps that several playbooks share to playbooks/tasks"
+    most = MOST_OF_A_PLAYBOOK.get(path.stem, MOST_OF_ANOTHER)
+    assert lines <= most, "move steps that several playbooks share to playbooks/tasks"
 
 
 def test_code_is_counted_without_what_explains_it() -> None:
