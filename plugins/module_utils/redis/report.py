@@ -81,12 +81,12 @@ def described(
 def memory(readings: Readings) -> dict[str, Any]:
     """Return the bytes that are used and allowed; ``share`` of the limit is None where there is none."""
     first = readings[0]
-    told: dict[str, Any] = {
+    summary: dict[str, Any] = {
         ours: _sum(readings, theirs) for theirs, ours in MEMORY.items() if theirs.startswith(("used", "max"))
     }
-    told |= {"policy": first.get("maxmemory_policy"), "fragmentation": first.get("mem_fragmentation_ratio")}
-    told["share"] = round(told["used"] / told["limit"], 4) if told["limit"] else None
-    return told
+    summary |= {"policy": first.get("maxmemory_policy"), "fragmentation": first.get("mem_fragmentation_ratio")}
+    summary["share"] = round(summary["used"] / summary["limit"], 4) if summary["limit"] else None
+    return summary
 
 
 def keys(readings: Readings) -> dict[str, dict[str, int]]:
@@ -106,14 +106,14 @@ def stats(before: Readings | None, after: Readings, interval: float) -> dict[str
 
     A server that restarted in between counts from zero: its difference is then what it has counted since.
     """
-    told: dict[str, Any] = {"seconds": interval or max(float(_sum(after, "uptime_in_seconds")), 1.0)}
-    told["since"] = "interval" if before else "start"
+    summary: dict[str, Any] = {"seconds": interval or max(float(_sum(after, "uptime_in_seconds")), 1.0)}
+    summary["since"] = "interval" if before else "start"
     for theirs, ours in COUNTED.items():
         now, then = _sum(after, theirs), _sum(before, theirs) if before else 0
-        told[ours] = now - then if now >= then else now
-    asked = told["hits"] + told["misses"]
-    told["hit_rate"] = round(told["hits"] / asked, 4) if asked else None
-    return told
+        summary[ours] = now - then if now >= then else now
+    asked = summary["hits"] + summary["misses"]
+    summary["hit_rate"] = round(summary["hits"] / asked, 4) if asked else None
+    return summary
 
 
 def _read(server: Server, master: Any) -> dict[str, Any]:

@@ -20,14 +20,14 @@ def report(found: Mapping[str, Any], flushed: Mapping[str, Any]) -> dict[str, An
     full = (memory.get("share") or 0) >= FULL
     evicts = bool(stats.get("evicted")) and stats.get("since") == "interval"
     level = "attention" if full or evicts else "ok"
-    told = {name: value for name, value in found.items() if name not in LEFT_OUT}
+    shown = {name: value for name, value in found.items() if name not in LEFT_OUT}
     removed = (
         {"removed": {name: flushed.get(name) for name in ("pattern", "count", "complete")}}
         if "count" in flushed
         else {}
     )
     verdict = "Its memory is full." if full else "It evicts keys." if evicts else "Redis is well."
-    return {"level": level, "verdict": verdict, **told, **removed, "rows": _rows(found, memory, stats, flushed)}
+    return {"level": level, "verdict": verdict, **shown, **removed, "rows": _rows(found, memory, stats, flushed)}
 
 
 def _rows(

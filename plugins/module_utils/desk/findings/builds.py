@@ -107,7 +107,7 @@ def builds(view: View) -> Iterator[Finding]:
 
 
 def _crashed(view: View, unit: str, newest: dict[str, object]) -> bool:
-    """Whether it was built and then stopped by itself: that is no failed build."""
+    """Whether it was built and then stopped automatically: that is no failed build."""
     return newest.get("status") == "crashed" and bool(view.lines(unit))
 
 

@@ -21,13 +21,13 @@ def requests(view: View) -> Iterator[Finding]:
         lately, usual = found.get("http") or {}, found.get("http_usual") or {}
         release = (found.get("live") or {}).get("release") or "the live release"
         if _spike(since, before):
-            yield _with_the_release(view, unit, str(release), _told(since, before), _certainty(since, before))
+            yield _with_the_release(view, unit, str(release), _compared(since, before), _certainty(since, before))
         elif _spike(lately, usual):
             yield Finding(
                 "errors_without_release",
                 "T5",
                 f"{unit} answers with more errors than usual, but not since {release}",
-                _told(lately, usual),
+                _compared(lately, usual),
                 "something outside of the release: a third party, the database, or load",
                 LIKELY,
                 DEGRADED,
@@ -76,7 +76,7 @@ def _certainty(now: Mapping[str, Any], before: Mapping[str, Any]) -> str:
     return SURE if min(now["requests"], before["requests"]) >= MANY else LIKELY
 
 
-def _told(now: Mapping[str, Any], before: Mapping[str, Any]) -> str:
+def _compared(now: Mapping[str, Any], before: Mapping[str, Any]) -> str:
     return (
         f"{now['errors_5xx']:,} of {now['requests']:,} requests failed ({_share(now):.1%}), before"
         f" {before['errors_5xx']:,} of {before['requests']:,} ({_share(before):.1%})"

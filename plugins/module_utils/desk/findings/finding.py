@@ -1,7 +1,7 @@
 # Copyright: Contributors to storefront.runbook
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A finding of the diagnosis, and what its rules look at."""
+"""A finding of the diagnosis, and what its rules read."""
 
 from __future__ import annotations
 

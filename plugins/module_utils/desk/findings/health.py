@@ -104,7 +104,7 @@ def database(view: View) -> Iterator[Finding]:
 
 
 def full(view: View) -> Iterator[Finding]:
-    """Say that the units cannot write, by what they log; the server itself does not tell its disk."""
+    """Say that the units cannot write, by what they log; the server does not report its disk."""
     for unit in _units(view):
         line = next((one for one in view.lines(unit) if NO_SPACE.search(one)), "")
         if line:
@@ -147,7 +147,7 @@ def locked(view: View) -> Iterator[Finding]:
 
 
 def _seconds(lock: Mapping[str, Any]) -> float:
-    """Return how long a session waits; a user who may not see others' sessions is not told, and the wait counts."""
+    """Return how long a session waits; a user who may not see others' sessions does not see it, and the wait counts."""
     return LOCKED_SECONDS if lock["seconds"] is None else float(lock["seconds"])
 
 
@@ -223,7 +223,7 @@ def variables(view: View) -> Iterator[Finding]:
 
 
 def crashed(view: View) -> Iterator[Finding]:
-    """Show the last words of a unit that stopped by itself, or that is not healthy without another finding."""
+    """Show the last words of a unit that stopped automatically, or that is not healthy without another finding."""
     for unit, found in view.units():
         newest = found.get("newest") or {}
         lines = view.lines(unit)
@@ -233,7 +233,7 @@ def crashed(view: View) -> Iterator[Finding]:
             yield Finding(
                 "unit_crashed",
                 "T3",
-                f"{unit} ({newest.get('release') or newest['id']}) starts and stops by itself",
+                f"{unit} ({newest.get('release') or newest['id']}) starts and stops automatically",
                 lines[-1][:300],
                 cause,
                 LIKELY,
@@ -279,7 +279,7 @@ def unhealthy(view: View) -> Iterator[Finding]:
             INFORMATION if blocked else LIKELY,
             NOTE if blocked else BROKEN,
             do=view.command("logs", f"-e unit={unit}", "-e level=error"),
-            advice="" if blocked else "If it began with the release, roll back first and look later.",
+            advice="" if blocked else "If it began with the release, roll back first and find the cause later.",
             target=unit,
         )
 

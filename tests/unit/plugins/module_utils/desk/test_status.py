@@ -147,7 +147,7 @@ def test_what_somebody_changed_is_drift(kind: str, exact: bool, changed: dict[st
     assert found.text()
 
 
-def test_a_rollback_at_vercel_is_told_from_a_promotion() -> None:
+def test_a_rollback_at_vercel_differs_from_a_promotion() -> None:
     site = well()["unit:frontend"]
     moved = {"type": "rollback", "at": "2026-03-01T10:00:00+00:00", "to": "d1", "from": "d2", "status": "succeeded"}
     (found,) = drift(facts(unit__frontend={**site, "live": OLD, "moved": moved}))
