@@ -232,7 +232,7 @@ def test_rows_are_asked_for_one_by_one(live: Shop) -> None:
 
 
 def _loop(address: str, stop: threading.Event) -> None:
-    """Do what a shop does that loads the reviews of each product by itself."""
+    """Do what a shop does that loads the reviews of each product alone."""
     with closing(psycopg2.connect(address)) as connection, connection.cursor() as cursor:
         while not stop.wait(0.001):
             cursor.execute('SELECT id FROM "Product" ORDER BY id LIMIT 20')
