@@ -114,14 +114,14 @@ def read(payload: bytes) -> Approval:
     wrong = misfit(body, SHAPE)
     if wrong or len(body["subject"]) != 1:
         raise ValueError(wrong or "it is not about one release")
-    said = body["predicate"]
+    content = body["predicate"]
     commit = str(body["subject"][0]["digest"]["gitCommit"])
     return Approval(
-        Subject(said["storefront"], said["release"], commit, said["migrations"]),
-        said["by"],
-        said["system"],
-        datetime.fromisoformat(said["at"]),
-        datetime.fromisoformat(said["expires"]),
-        said.get("emergency") or "",
-        said.get("comment") or "",
+        Subject(content["storefront"], content["release"], commit, content["migrations"]),
+        content["by"],
+        content["system"],
+        datetime.fromisoformat(content["at"]),
+        datetime.fromisoformat(content["expires"]),
+        content.get("emergency") or "",
+        content.get("comment") or "",
     )

@@ -75,11 +75,11 @@ def _read(store: Store, key: str, approvers: Approvers) -> Given:
         return Given(None, key, problem="it was changed after it was written: its content is not the one of its name")
     try:
         payload, signatures = envelope.unwrap(found[0])
-        said = approval.read(payload)
+        content = approval.read(payload)
     except ValueError as error:
         return Given(None, key, problem=f"it is damaged: {error}")
     lines: Sequence[str] = approvers.lines
     if not signatures:
-        return Given(said, key, problem="it is not signed")
+        return Given(content, key, problem="it is not signed")
     signed_by = envelope.signers(payload, signatures, lines, NAMESPACE)
-    return Given(said, key, signed_by, known=bool(signed_by or envelope.owners(signatures, lines)))
+    return Given(content, key, signed_by, known=bool(signed_by or envelope.owners(signatures, lines)))

@@ -88,8 +88,8 @@ def _able(approvers: Approvers, starter: str) -> list[str]:
 
 def wait(client: Client, params: Mapping[str, Any], subject: Subject, rules: Rules) -> Standing:
     """Write the request, and return how it stands when there are enough approvals or the time is over."""
-    said = {"requested_by": rules.started_by, "at": stamp(datetime.now(UTC)), "needed": rules.needed}
-    approval_store.request(client.store, subject, {**said, "emergency": params["emergency"] or None})
+    content = {"requested_by": rules.started_by, "at": stamp(datetime.now(UTC)), "needed": rules.needed}
+    approval_store.request(client.store, subject, {**content, "emergency": params["emergency"] or None})
     found = client.standing(params, subject, rules)
 
     def ask() -> Standing:
