@@ -94,7 +94,8 @@ def storefront_options() -> Spec:
 
 def secrets(params: Params) -> list[str]:
     """Return the passwords in the URLs of the storefront."""
-    urls = [(params.get("database") or {}).get(name) for name in ("url", "direct_url")]
+    systems = [params.get(name) or {} for name in ("database", "frontend", "backend", "edge", "sentry")]
+    urls = [system.get(name) for system in systems for name in ("url", "direct_url", "api_url")]
     found = [secret for url in urls for secret in secrets_of_url(url)]
     try:
         password = urlsplit((params.get("redis") or {}).get("url") or "").password

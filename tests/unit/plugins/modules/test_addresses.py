@@ -24,6 +24,10 @@ from ansible_collections.storefront.runbook.plugins.modules import (
     pg_backup_info,
     release_info,
     slack_message,
+    storefront_diagnosis,
+    storefront_logs,
+    storefront_releases,
+    storefront_status,
 )
 
 from tests.unit.plugins.modules.test_wrong_answers import SCENARIOS
@@ -43,6 +47,20 @@ TREATMENTS = {
         ("database_url", "direct_url", "target_url", "scratch_url", "staging_url", "staging_direct_url"), "database"
     ),
     **dict.fromkeys(("checks.url", "sites.url", "base_url", "cors_url", "rate_limit_url"), "probe"),
+    **dict.fromkeys(
+        ("redis_info:url", "redis_flush:url", "redis.url", "database.url", "database.direct_url"), "database"
+    ),
+    **dict.fromkeys(("frontend.url", "backend.url", "lighthouse_audit:url"), "probe"),
+    # a page reports the others when one system's address is wrong
+    **dict.fromkeys(("frontend.api_url", "backend.api_url", "edge.api_url", "sentry.api_url"), "api of a page"),
+    **dict.fromkeys(
+        (
+            "operations_project:frontend_api_url",
+            "operations_project:backend_api_url",
+            "operations_project:edge_api_url",
+        ),
+        "api",
+    ),
     # refused where they hold a user or a password: test_journeys.py of the integration tests
     **dict.fromkeys(("page_check:url", "performance_check:targets.url"), "refused"),
     **dict.fromkeys(
@@ -143,6 +161,28 @@ def test_no_token_goes_to_another_machine_over_plain_http(name: str) -> None:
     assert vendor.requests
     result, vendor = asked(module, {**params, "api_url": "http://127.0.0.3:8080"})
     assert vendor.requests
+
+
+PAGES = (storefront_diagnosis, storefront_logs, storefront_releases, storefront_status)
+NOWHERE = f"u:{WRITTEN}@127.0.0.1:1"
+
+
+@pytest.mark.parametrize("module", PAGES, ids=lambda module: module.__name__.rpartition(".")[2])
+def test_a_page_shows_no_password_of_an_address(module: ModuleType) -> None:
+    api = {"api_token": "token", "api_url": f"https://{NOWHERE}"}
+    systems = {
+        "frontend": {**api, "project": "prj_1", "url": f"https://{NOWHERE}"},
+        "backend": {**api, "platform": "railway", "project": "p", "environment": "e", "url": f"https://{NOWHERE}"},
+        "database": {"url": f"postgresql://{NOWHERE}/shop", "direct_url": f"postgresql://{NOWHERE}/shop"},
+        "redis": {"url": f"redis://{NOWHERE}/0"},
+        "edge": {**api, "zone": "z"},
+        "sentry": {**api, "organization": "acme", "environment": "production", "projects": ["api"]},
+    }
+    systems["backend"]["units"] = [{"name": "api", "service": "s"}]
+    shown = json.dumps(run_module(module, {"storefront": "shop", **systems}))
+    assert "verdict" in shown
+    assert SECRET not in shown
+    assert WRITTEN not in shown
 
 
 @pytest.mark.parametrize("module", [release_info, pg_backup_info])
