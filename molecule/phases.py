@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -36,9 +37,18 @@ def phases() -> list[str]:
     (inner,) = [task for task in outer["block"] if "block" in task]
     return [
         "preflight",
-        *(OUTER.get(task["name"], task["name"]) for task in outer["block"] if task is not inner),
+        *(OUTER.get(task["name"], task["name"]) for task in _flat(outer["block"]) if task is not inner),
         *ORDER,
     ]
+
+
+def _flat(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Each task, and those of an imported file in its place."""
+    for task in tasks:
+        if imported := task.get("ansible.builtin.import_tasks"):
+            yield from yaml.safe_load((ROOT / "playbooks" / imported).read_text())
+        else:
+            yield task
 
 
 def seen(name: str, *cells: Any) -> None:

@@ -41,6 +41,10 @@ CURED = {
     "release.record": once("Begin release.record", "objects", "put_ledger"),
 }
 OWN = {
+    "edge.hold": "has a scenario of its own: test_maintenance.py",
+    "edge.unhold": "has a scenario of its own: test_maintenance.py",
+    "preflight.staged": "only reads, and saves evidence as preflight does",
+    "preflight.after": "does what preflight.staged does",
     "begin": "never fails a deploy",
     "backend.hold": "does what backend.unhold does",
     "database.verify": "only reads",

@@ -57,6 +57,10 @@ AFTER = {
     "release.record": "Record that the release is live",
 }
 UNKILLED = {
+    "edge.hold": "has a scenario of its own: test_maintenance.py",
+    "edge.unhold": "does what edge.hold does",
+    "preflight.staged": "only reads, and saves evidence as preflight does",
+    "preflight.after": "does what preflight.staged does",
     "begin": "writes nothing of the shop",
     "database.prove": "is killed in tests/integration/test_pg_proof.py",
     "database.rehearse": "is killed in tests/integration/test_prisma_rehearse.py",
