@@ -55,7 +55,7 @@ def test_a_timeout_names_the_last_word_and_where_to_look(clock: Clock) -> None:
         WaitTimeout, match=r"dpl_1 was still BUILDING after 10 s \(wait_timeout\)\. Check the build log\."
     ):
         waiter(clock, timeout=10, interval=4).wait_for(
-            lambda: "BUILDING", classify, what="dpl_1", look_at="the build log"
+            lambda: "BUILDING", classify, what="dpl_1", check_next="the build log"
         )
     assert clock.sleeps == [4, 4, 2]
 

@@ -30,6 +30,10 @@ PLUGINS = Path(__file__).parents[5] / "plugins"
 WRITERS = {
     "modules/evidence_record.py": {"runtime.permit"},
     "modules/maintenance_record.py": {"runtime.permit"},
+    "modules/release_approval.py": {"runtime.permit"},  # one object for each approval
+    "modules/release_approvals.py": {"runtime.permit"},  # the request for them
+    # the turn of a verification, which needs no lease: it changes nothing that a deploy does
+    "modules/verify_turn.py": {"None if runtime.check_mode else unguarded"},
     "module_utils/release/lease.py": {"unguarded"},  # the lease itself
     "modules/deploy_lease.py": {"None if runtime.check_mode else unguarded"},  # takes it and gives it back
     # the latter removes its own record after the lease was lost
