@@ -276,8 +276,9 @@ def measure(
     if params["database_url"]:
         try:
             with closing(connect(direct(params["database_url"], None))) as connection:
-                told = slow_queries(connection, interval=1, limit=LISTED, sleep=lambda _unused: client.measure(targets))
-            return [{**row, "query": masked(row["query"])} for row in told], {}
+                meanwhile = {"sleep": lambda _unused: client.measure(targets)}
+                rows = slow_queries(connection, interval=1, limit=LISTED, **meanwhile)
+            return [{**row, "query": masked(row["query"])} for row in rows], {}
         except RunbookError as error:
             if not client.asked:
                 client.measure(targets)

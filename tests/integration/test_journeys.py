@@ -230,12 +230,12 @@ FAILURES = [
 ]
 
 
-@pytest.mark.parametrize(("broken", "told"), FAILURES, ids=[broken for broken, _told in FAILURES])
-def test_a_broken_shop_fails_for_the_right_reason_and_leaves_nothing(shop: Shop, broken: str, told: str) -> None:
+@pytest.mark.parametrize(("broken", "words"), FAILURES, ids=[broken for broken, _told in FAILURES])
+def test_a_broken_shop_fails_for_the_right_reason_and_leaves_nothing(shop: Shop, broken: str, words: str) -> None:
     shop.broken.add(broken)
     result = walk(shop)
     assert result["error"]["kind"] == "unhealthy"
-    assert told in result["msg"]
+    assert words in result["msg"]
     assert shop.customers == {}
     assert not [secret for secret in (PASSWORD, CARD, "token-of-the-customer") if secret in repr(result)]
 
@@ -282,7 +282,7 @@ def test_links_images_robots_and_sitemap_of_a_good_page_are_right(shop: Shop) ->
 
 
 @pytest.mark.parametrize(
-    ("broken", "told"),
+    ("broken", "words"),
     [
         ("image", "image {url}/mug.png of {url}/ is text/html and no image"),
         ("script file", "script {url}/app.js of {url}/ answered 404"),
@@ -290,9 +290,9 @@ def test_links_images_robots_and_sitemap_of_a_good_page_are_right(shop: Shop) ->
         ("sitemap", "page {url}/gone of {url}/sitemap.xml answered 404"),
     ],
 )
-def test_what_is_broken_on_a_page_is_named(shop: Shop, broken: str, told: str) -> None:
+def test_what_is_broken_on_a_page_is_named(shop: Shop, broken: str, words: str) -> None:
     shop.broken.add(broken)
-    assert told.format(url=shop.url) in check(shop)["msg"]
+    assert words.format(url=shop.url) in check(shop)["msg"]
 
 
 def test_a_missing_security_header_is_named(shop: Shop) -> None:
@@ -308,7 +308,7 @@ def test_no_more_addresses_are_asked_than_allowed(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("params", "told"),
+    ("params", "words"),
     [
         ({"url": "shop.example"}, "has no URL that begins with https://"),
         ({"url": "https://user:hunter2-again@shop.example"}, "holds a user and a password"),
@@ -317,10 +317,10 @@ def test_no_more_addresses_are_asked_than_allowed(shop: Shop) -> None:
         ({"limit": -1}, "limit is -1"),
     ],
 )
-def test_a_page_check_that_cannot_be_right_is_refused(shop: Shop, params: dict[str, Any], told: str) -> None:
+def test_a_page_check_that_cannot_be_right_is_refused(shop: Shop, params: dict[str, Any], words: str) -> None:
     result = check(shop, **params)
     assert result["error"]["kind"] == "config"
-    assert told in result["msg"]
+    assert words in result["msg"]
     assert "hunter2-again" not in repr(result)
     assert shop.asked == []
 
@@ -352,7 +352,7 @@ def test_a_target_that_fails_is_a_problem(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("params", "told"),
+    ("params", "words"),
     [
         ({"targets": [{"name": "a", "url": "https://u:hunter2-again@b.example"}]}, "holds a user and a password"),
         ({"budget": {"p59": 10}}, "budget names 'p59'"),
@@ -364,10 +364,10 @@ def test_a_target_that_fails_is_a_problem(shop: Shop) -> None:
         ({"slower_percent": -1}, "slower_percent is -1"),
     ],
 )
-def test_a_measurement_that_cannot_be_right_is_refused(shop: Shop, params: dict[str, Any], told: str) -> None:
+def test_a_measurement_that_cannot_be_right_is_refused(shop: Shop, params: dict[str, Any], words: str) -> None:
     result = measure(shop, **params)
     assert result["error"]["kind"] == "config"
-    assert told in result["msg"]
+    assert words in result["msg"]
     assert "hunter2-again" not in repr(result)
     assert shop.asked == []
 

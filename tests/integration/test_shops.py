@@ -168,7 +168,7 @@ def test_a_yarn_app_at_render_with_an_api_and_nothing_else(tmp_path: Path, insta
     user = new_user(installed, folder)
     assert user.inventory()["surfaces"] == ["backend"]
     user.refused("deploy.yml", without=("backend_url",), words=("backend_url is missing: Public URL of the API.",))
-    git(folder, "commit", "--quiet", "--allow-empty", "--message", "Work goes on")
+    git(folder, "commit", "--quiet", "--allow-empty", "--message", "Work continues")
     user.refused("deploy.yml", words=("release is missing", "has no version tag", "newest releases are v1.1.0, v1.0.0"))
     git(folder, "reset", "--quiet", "--hard", "v1.1.0")
     assert first_days(user, "/up") == ["v1.0.0", "v1.1.0", "v1.0.0"]

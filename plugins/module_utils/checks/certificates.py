@@ -93,7 +93,7 @@ def ask(context: Context, options: Options) -> Answer:
     silent: list[str] = []
     facts: dict[str, Any] = {}
     for host in hosts:
-        for address, found in _look(host, options):
+        for address, found in _inspect(host, options):
             if found.silent:
                 silent.append(f"{host.shown} ({address}): {found.silent}")
                 continue
@@ -127,7 +127,7 @@ def _problems(host: Host, found: Found, now: datetime, options: Options) -> Iter
         yield f"its certificate has {left} days left, and not {options['days_left']}"
 
 
-def _look(host: Host, options: Options) -> Iterator[tuple[str, Found]]:
+def _inspect(host: Host, options: Options) -> Iterator[tuple[str, Found]]:
     try:
         known = socket.getaddrinfo(host.name, host.port, type=socket.SOCK_STREAM)
     except OSError:

@@ -45,7 +45,7 @@ def as_junit(statements: Sequence[Statement]) -> str:
             )
             if answer["outcome"] != PASSED:
                 tag = {FAILED: "failure", UNASKED: "error"}.get(answer["outcome"], "skipped")
-                ElementTree.SubElement(case, tag, message=_printable(_said(answer)))
+                ElementTree.SubElement(case, tag, message=_printable(_message(answer)))
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
@@ -84,7 +84,7 @@ def _sarif_result(answer: Mapping[str, Any]) -> dict[str, Any]:
     result: dict[str, Any] = {
         "ruleId": answer["id"],
         "level": LEVELS[answer["outcome"]],
-        "message": {"text": _said(answer)},
+        "message": {"text": _message(answer)},
         "locations": [place],
     }
     if settled:
@@ -124,7 +124,7 @@ def as_html(statements: Sequence[Statement]) -> str:
 
 def _row(answer: Mapping[str, Any]) -> str:
     words = {name: escape(str(answer[name])) for name in ("id", "title", "outcome", "asked", "at")}
-    return ROW.format(word=words["outcome"].replace("_", " "), answered=escape(_said(answer)), **words)
+    return ROW.format(word=words["outcome"].replace("_", " "), answered=escape(_message(answer)), **words)
 
 
 FORMS: dict[str, Callable[[Sequence[Statement]], str]] = {
@@ -139,7 +139,7 @@ def _title(one: Statement) -> str:
     return f"{one['subject'][0]['name']} {one['predicate']['point']}"
 
 
-def _said(answer: Mapping[str, Any]) -> str:
+def _message(answer: Mapping[str, Any]) -> str:
     settled = (
         f" ({answer['outcome']} by {answer['by']}: {answer.get('reason') or 'no note'})" if answer.get("by") else ""
     )

@@ -104,7 +104,7 @@ def matching(runs: Sequence[Run], pattern: str) -> list[Run]:
 
 def no(runs: Sequence[Run], absent: Sequence[str], asked: str, sha: str) -> Answer | None:
     """Say no because of runs that are not successful and of names that are not there; None where there are neither."""
-    words = [f'"{run.name}" {_said(run)}' for run in runs] + [f'"{name}" did not run' for name in absent]
+    words = [f'"{run.name}" {_state(run)}' for run in runs] + [f'"{name}" did not run' for name in absent]
     if not words:
         return None
     shown = ", ".join(words[:SHOWN]) + (f" and {len(words) - SHOWN} more" if len(words) > SHOWN else "")
@@ -130,7 +130,7 @@ def facts(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def _said(run: Run) -> str:
+def _state(run: Run) -> str:
     if run.state == PENDING:
         return f"is still {run.word}" if run.word != "pending" else "has not ended"
     return (
@@ -138,5 +138,5 @@ def _said(run: Run) -> str:
         if run.word in ("cancelled", "skipped", "timed out")
         else "failed"
         if run.word == "failure"
-        else f"ended as {run.word}"
+        else f"has the result {run.word}"
     )

@@ -46,8 +46,8 @@ def ask(context: Context, options: Options) -> Answer:
     names = {migration.name for migration in migrations}
     broken = [row.name for row in state.failed if row.name in names]
     problems = [
-        f"{', '.join(found)} {said}"
-        for found, said in (
+        f"{', '.join(found)} {words}"
+        for found, words in (
             ([migration.name for migration in state.pending], "did not run in staging"),
             (broken, "failed in staging"),
             (state.edited, "ran in staging with another content"),

@@ -57,10 +57,10 @@ def line(one: Judged, release: str | None = None) -> str:
     """Return what a check says, and what to do about it. With a ``release``, this is a deploy, in which it can be
     waived and some yield to an emergency.
     """
-    said = "; ".join([one.answer.answered, *one.notes])
+    answered = "; ".join([one.answer.answered, *one.notes])
     if one.answer.outcome == UNASKED:
-        said = f"could not be asked: {said}"
-    text = f"{one.check.id} {one.check.title}: {said}"
+        answered = f"could not be asked: {answered}"
+    text = f"{one.check.id} {one.check.title}: {answered}"
     return ("" if one.stops else "(only a warning) ") + ". ".join(
         part.rstrip(".")
         for part in (text, one.answer.advice, one.answer.url, "" if release is None else _ways(one, release))

@@ -415,6 +415,7 @@ OWN = (
     "verify_last",
     "verify_measured",
     "verify_notes",
+    "verify_notified",
     "verify_place",
     "verify_problems",
     "verify_public",
@@ -422,7 +423,6 @@ OWN = (
     "verify_silent",
     "verify_sites",
     "verify_staged",
-    "verify_told",
     "verify_turn",
 )
 # What is chosen for one run, and by which playbooks it is read.

@@ -46,8 +46,8 @@ def mixed_releases(checks: Sequence[Mapping[str, Any]]) -> str:
     found = {str(check["name"]): str(check["release"]) for check in checks if check.get("release")}
     if len(set(found.values())) < 2:
         return ""
-    told = ", ".join(f"{name} {release}" for name, release in found.items())
-    return f"The pages serve different releases ({told}), so some come from a cache. Purge the edge."
+    listed = ", ".join(f"{name} {release}" for name, release in found.items())
+    return f"The pages serve different releases ({listed}), so some come from a cache. Purge the edge."
 
 
 def results_of(parts: Sequence[Sequence[Any]]) -> dict[str, Any]:
@@ -57,8 +57,8 @@ def results_of(parts: Sequence[Sequence[Any]]) -> dict[str, Any]:
     if not ran:
         return ended[0]
     state = "failed" if any(one["state"] == "failed" for one in ran) else "passed"
-    told = [one["summary"] for one in ran if one["state"] == state]
-    return {"state": state, "summary": "\n".join(told)}
+    summaries = [one["summary"] for one in ran if one["state"] == state]
+    return {"state": state, "summary": "\n".join(summaries)}
 
 
 def database(task: Mapping[str, Any], least: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,11 +79,11 @@ def database(task: Mapping[str, Any], least: Mapping[str, Any]) -> dict[str, Any
             problems.append(
                 f"the table {table} has {'unknown' if have is None else have} rows instead of {rows} or more"
             )
-    told = f"{(migrations or {}).get('applied', 'unknown')} migrations are applied"
+    summary = f"{(migrations or {}).get('applied', 'unknown')} migrations are applied"
     known = {name.partition(".")[2]: rows for name, rows in counts.items() if name.partition(".")[2] in least}
-    told += "".join(f", {table} has {rows} rows" for table, rows in known.items())
+    summary += "".join(f", {table} has {rows} rows" for table, rows in known.items())
     state = "failed" if problems else "passed"
-    return {"state": state, "summary": "\n".join(problems) if problems else f"{told}."}
+    return {"state": state, "summary": "\n".join(problems) if problems else f"{summary}."}
 
 
 def targets(urls: Mapping[str, str], checks: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, str]]:
@@ -111,18 +111,18 @@ def verdict(results: Mapping[str, Mapping[str, Any]]) -> str:
     failed = {step: ended for step, ended in results.items() if ended["state"] == "failed"}
     if not failed:
         return ""
-    told = [f"{TITLES.get(step, step)}: {ended['summary']}" for step, ended in failed.items()]
-    return "\n".join([f"The verification failed: {', '.join(TITLES.get(step, step) for step in failed)}.", *told])
+    details = [f"{TITLES.get(step, step)}: {ended['summary']}" for step, ended in failed.items()]
+    return "\n".join([f"The verification failed: {', '.join(TITLES.get(step, step) for step in failed)}.", *details])
 
 
 def change(before: Mapping[str, Any] | None, failed: str, storefront: str) -> str:
-    """Return the message for a storefront whose state has changed since it was last told; empty where it has not.
+    """Return the message for a storefront whose state has changed since the last notification; empty where it has not.
 
-    ``before`` is {outcome, told}: an outcome whose message was not delivered counts as not told.
+    ``before`` is {outcome, notified}: an outcome whose message was not delivered counts as not notified.
     """
     outcome = "failed" if failed else "passed"
-    known = dict(before or {"outcome": "passed", "told": True})
-    if known.get("outcome") == outcome and known.get("told"):
+    known = dict(before or {"outcome": "passed", "notified": True})
+    if known.get("outcome") == outcome and known.get("notified"):
         return ""
     if outcome == "failed":
         return f"{storefront}: {failed}"

@@ -4,7 +4,7 @@
 """The turn of a verification and its last outcome: two objects in the store, apart from the deploy lease.
 
 ``verify/turn.json`` lets one verification run at a time. A run that was killed on this machine does not hold it, nor
-does one whose deadline has passed. ``verify/state.json`` is the last outcome, and whether it was told.
+does one whose deadline has passed. ``verify/state.json`` is the last outcome, and whether it was notified.
 """
 
 from __future__ import annotations
@@ -28,7 +28,12 @@ TURN_SHAPE = {
     **{"token": str, "holder": str, "host": str, "pid": int, "start": int, "deadline": documents.time},
     "state": ("held", "released").__contains__,
 }
-STATE_SHAPE = {"outcome": ("passed", "failed").__contains__, "since": documents.time, "told": bool, "measured": dict}
+STATE_SHAPE = {
+    "outcome": ("passed", "failed").__contains__,
+    "since": documents.time,
+    "notified": bool,
+    "measured": dict,
+}
 
 
 def take(store: Store, ttl: float) -> str:
@@ -62,13 +67,14 @@ def last(store: Store) -> dict[str, Any]:
     return _read(store, STATE, STATE_SHAPE)[0] or {}
 
 
-def record(store: Store, outcome: str, *, told: bool, measured: Mapping[str, Any]) -> dict[str, Any]:
+def record(store: Store, outcome: str, *, notified: bool, measured: Mapping[str, Any]) -> dict[str, Any]:
     """Record an outcome. ``since`` stays while the outcome does, and measurements of a failed run replace none."""
     before, etag = _read(store, STATE, STATE_SHAPE)
     now = iso(compare(store)())
     same = bool(before and before["outcome"] == outcome)
     kept = dict(measured) if outcome == "passed" and measured else before["measured"] if before else {}
-    state = {"outcome": outcome, "since": before["since"] if before and same else now, "told": told, "measured": kept}
+    since = before["since"] if before and same else now
+    state = {"outcome": outcome, "since": since, "notified": notified, "measured": kept}
     _written(store, STATE, state, etag)
     return state
 

@@ -142,12 +142,12 @@ class Runtime:
             preexec_fn=die_with_parent(),
         )
         try:
-            _nothing, said = await asyncio.wait_for(npm.communicate(), INSTALLS_WITHIN)
+            _nothing, errors = await asyncio.wait_for(npm.communicate(), INSTALLS_WITHIN)
         except TimeoutError:
             npm.kill()
             raise NoRuntime(f"npm did not install {package} within {INSTALLS_WITHIN} s") from None
         if npm.returncode:
-            lines = said.decode(errors="replace").strip().splitlines()
+            lines = errors.decode(errors="replace").strip().splitlines()
             raise NoRuntime(
                 f"the sandbox runs Workers in {package}, which npm could not install: {(lines or ['no message'])[-1]}"
             )

@@ -113,8 +113,8 @@ class Stripe(Vendor):
         if method in DECLINES:
             code, declined, message = DECLINES[method]
             intent.update(status="requires_payment_method", payment_method=None)
-            told = {"decline_code": declined} if declined else {}
-            raise self.refusal(402, code, message, payment_intent=intent, **told)
+            decline = {"decline_code": declined} if declined else {}
+            raise self.refusal(402, code, message, payment_intent=intent, **decline)
         if method not in PAYS:
             raise self.refusal(400, "resource_missing", f"No such PaymentMethod: '{method}'.", param="payment_method")
         intent.update(status="succeeded", payment_method=method, amount_received=intent["amount"])

@@ -170,7 +170,7 @@ NOWHERE = f"u:{WRITTEN}@127.0.0.1:1"
 @pytest.mark.parametrize("module", PAGES, ids=lambda module: module.__name__.rpartition(".")[2])
 def test_a_page_shows_no_password_of_an_address(module: ModuleType) -> None:
     api = {"api_token": "token", "api_url": f"https://{NOWHERE}"}
-    systems = {
+    systems: dict[str, dict[str, Any]] = {
         "frontend": {**api, "project": "prj_1", "url": f"https://{NOWHERE}"},
         "backend": {**api, "platform": "railway", "project": "p", "environment": "e", "url": f"https://{NOWHERE}"},
         "database": {"url": f"postgresql://{NOWHERE}/shop", "direct_url": f"postgresql://{NOWHERE}/shop"},

@@ -121,10 +121,10 @@ def test_a_commit_that_ci_passed_and_somebody_else_approved_is_go(repository: Re
         ("pending", '"e2e" has not ended'),
         ("cancelled", '"e2e" was cancelled'),
         ("timed_out", '"e2e" was timed out'),
-        ("action_required", '"e2e" ended as action required'),
-        ("stale", '"e2e" ended as stale'),
-        ("startup_failure", '"e2e" ended as startup failure'),
-        ("a_word_of_tomorrow", '"e2e" ended as a word of tomorrow'),
+        ("action_required", '"e2e" has the result action required'),
+        ("stale", '"e2e" has the result stale'),
+        ("startup_failure", '"e2e" has the result startup failure'),
+        ("a_word_of_tomorrow", '"e2e" has the result a word of tomorrow'),
     ],
 )
 def test_a_run_that_did_not_succeed_is_a_no(repository: Repository, word: str, answered: str) -> None:
@@ -203,7 +203,7 @@ def test_a_status_counts_like_a_run(repository: Repository) -> None:
     repository.statuses.append({"context": "ci/deploy", "state": "pending", "target_url": None})
     assert said(ask(), "C1") == ("failed", '"ci/deploy" has not ended')
     repository.statuses[0]["state"] = "error"
-    assert said(ask(), "C1") == ("failed", '"ci/deploy" ended as error')
+    assert said(ask(), "C1") == ("failed", '"ci/deploy" has the result error')
     repository.statuses[0]["state"] = "success"
     assert said(ask(required=["ci/deploy"]), "C1")[0] == "passed"
     repository.runs.clear()

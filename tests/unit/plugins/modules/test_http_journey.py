@@ -146,11 +146,11 @@ FAIL = [
 ]
 
 
-@pytest.mark.parametrize(("failing", "told"), FAIL)
-def test_a_failure_names_the_step_the_expected_and_what_came(failing: dict[str, Any], told: str) -> None:
+@pytest.mark.parametrize(("failing", "words"), FAIL)
+def test_a_failure_names_the_step_the_expected_and_what_came(failing: dict[str, Any], words: str) -> None:
     result, _asked = walk(step("first"), failing, step("never asked", "/api/later"))
     assert (result["failed"], result["error"]["kind"]) == (True, "unhealthy")
-    assert told in result["msg"]
+    assert words in result["msg"]
     (journey,) = result["journeys"]
     assert [one["outcome"] for one in journey["steps"]] == ["passed", "failed"]
     assert journey["failure"]["step"] == failing["name"]
@@ -209,15 +209,15 @@ SECRET_STEP = {
 
 
 @pytest.mark.parametrize(
-    ("url", "hosts", "told"),
+    ("url", "hosts", "words"),
     [
         ("/api/away", [], "expected a redirect to a site or a declared host, got one to elsewhere.example"),
         ("/api/mail", ["mail.example"], "expected a redirect that keeps the body on its host, got one to mail.example"),
     ],
 )
-def test_secrets_never_follow_a_redirect_to_another_host(url: str, hosts: list[str], told: str) -> None:
+def test_secrets_never_follow_a_redirect_to_another_host(url: str, hosts: list[str], words: str) -> None:
     result, asked = walk(step("away", url, **SECRET_STEP), hosts=hosts, headers={"X-Waf": "waf-s3cret"})
-    assert told in result["msg"]
+    assert words in result["msg"]
     assert {request.host for request in asked} == {"api.shop.example"}
 
 
@@ -421,12 +421,12 @@ BAD: list[tuple[Any, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("wrong", "params", "told"), BAD)
-def test_bad_input_is_refused_before_anything_is_asked(wrong: Any, params: dict[str, Any], told: str) -> None:
+@pytest.mark.parametrize(("wrong", "params", "words"), BAD)
+def test_bad_input_is_refused_before_anything_is_asked(wrong: Any, params: dict[str, Any], words: str) -> None:
     result, asked = walk(step("good"), wrong, **params)
     assert (result["failed"], asked) == (True, [])
     assert result["error"]["kind"] == "config", result["msg"]
-    assert told in result["msg"]
+    assert words in result["msg"]
 
 
 def test_everything_that_is_wrong_is_named_at_once_with_its_step() -> None:

@@ -80,7 +80,7 @@ def test_a_step_of_several_tasks_fails_when_one_fails() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "least", "problem"),
+    ("notified", "least", "problem"),
     [
         ({"migrations": {"known": True, "applied": 3, "failed": ["m4"]}}, {}, "the migration m4 has failed"),
         ({"migrations": {"known": False}}, {}, "there is no table of migrations"),
@@ -90,19 +90,19 @@ def test_a_step_of_several_tasks_fails_when_one_fails() -> None:
         ({"unavailable": {"migrations": "no right"}}, {}, "migrations is not known: no right"),
     ],
 )
-def test_the_database_fails_for_what_it_lacks(told: dict[str, Any], least: dict[str, int], problem: str) -> None:
+def test_the_database_fails_for_what_it_lacks(notified: dict[str, Any], least: dict[str, int], problem: str) -> None:
     good = {"migrations": {"known": True, "applied": 3, "failed": []}}
-    ended = database({**good, **told}, least)
+    ended = database({**good, **notified}, least)
     assert ended["state"] == "failed"
     assert problem in ended["summary"]
 
 
 def test_a_good_database_shows_its_migrations_and_rows() -> None:
-    told = {
+    notified = {
         "migrations": {"known": True, "applied": 3, "failed": []},
         "counts": {"public.Product": 7, "public.User": 1},
     }
-    assert database(told, {"Product": 5}) == {
+    assert database(notified, {"Product": 5}) == {
         "state": "passed",
         "summary": "3 migrations are applied, Product has 7 rows.",
     }
@@ -121,19 +121,19 @@ def test_only_reading_checks_of_a_path_are_measured() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "failed", "told"),
+    ("before", "failed", "notified"),
     [
         ({}, "", ""),
         ({}, "broken", "shop: broken"),
-        ({"outcome": "failed", "told": True}, "broken", ""),
-        ({"outcome": "failed", "told": False}, "broken", "shop: broken"),
-        ({"outcome": "failed", "told": True}, "", "shop: the verification passes again."),
-        ({"outcome": "passed", "told": True}, "", ""),
-        ({"outcome": "passed", "told": False}, "", "shop: the verification passes again."),
+        ({"outcome": "failed", "notified": True}, "broken", ""),
+        ({"outcome": "failed", "notified": False}, "broken", "shop: broken"),
+        ({"outcome": "failed", "notified": True}, "", "shop: the verification passes again."),
+        ({"outcome": "passed", "notified": True}, "", ""),
+        ({"outcome": "passed", "notified": False}, "", "shop: the verification passes again."),
     ],
 )
-def test_only_a_change_is_told_and_what_was_not_delivered(before: dict[str, Any], failed: str, told: str) -> None:
-    assert change(before, failed, "shop") == told
+def test_only_a_change_is_notified_and_what_was_not_delivered(before: dict[str, Any], failed: str, notified: str) -> None:
+    assert change(before, failed, "shop") == notified
 
 
 @pytest.fixture
@@ -181,9 +181,9 @@ def test_the_turn_of_another_run_is_not_given_back(store: Any) -> None:
 
 
 def test_the_outcome_is_kept_with_its_beginning_and_the_measurements_of_the_last_good_run(store: Any) -> None:
-    first = verify_turn.record(store, "passed", told=True, measured={"targets": {}})
-    then = verify_turn.record(store, "failed", told=False, measured={"targets": {"a": {}}})
-    again = verify_turn.record(store, "failed", told=True, measured={})
+    first = verify_turn.record(store, "passed", notified=True, measured={"targets": {}})
+    then = verify_turn.record(store, "failed", notified=False, measured={"targets": {"a": {}}})
+    again = verify_turn.record(store, "failed", notified=True, measured={})
     assert then["since"] == again["since"]
     assert again["measured"] == first["measured"] == {"targets": {}}
     assert verify_turn.last(store) == again

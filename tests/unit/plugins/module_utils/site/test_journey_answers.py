@@ -128,7 +128,7 @@ def test_a_body_is_read_as_it_was_before_it_was_encoded(url: str, path: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("path", "told"),
+    ("path", "words"),
     [
         ("/broken-gzip", "expected an answer, got the body is not compressed as its Content-Encoding header states"),
         ("/bomb", "expected a body of at most 5000000 bytes, got a longer one"),
@@ -136,9 +136,9 @@ def test_a_body_is_read_as_it_was_before_it_was_encoded(url: str, path: str) -> 
         ("/endless", "expected an answer, got no complete answer within 0.5 s"),
     ],
 )
-def test_a_body_that_cannot_be_read_fails_its_step(url: str, path: str, told: str) -> None:
+def test_a_body_that_cannot_be_read_fails_its_step(url: str, path: str, words: str) -> None:
     result = walk(url, [{"name": "read", "request": path}], timeout=0.5 if path == "/endless" else 10)
-    assert f"step 'read' {told}" in result["msg"]
+    assert f"step 'read' {words}" in result["msg"]
 
 
 def test_a_shop_that_is_down_fails_its_step() -> None:

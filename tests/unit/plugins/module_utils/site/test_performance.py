@@ -42,7 +42,7 @@ def test_a_statement_that_runs_for_each_row_is_a_suspect() -> None:
     assert judge_statements([often], 0, most_calls=5, slow_ms=None) == ([], [])
 
 
-def test_a_robots_file_that_keeps_everybody_out_is_told_from_one_that_keeps_one_robot_out() -> None:
+def test_a_robots_file_that_keeps_everybody_out_is_not_one_that_keeps_one_robot_out() -> None:
     assert shuts_all_out("User-agent: *\nDisallow: /")
     assert shuts_all_out("user-agent: a\nuser-agent: *\ndisallow: / # all")
     assert not shuts_all_out("User-agent: bad\nDisallow: /\n\nUser-agent: *\nDisallow: /cart")
