@@ -200,6 +200,92 @@ options:
     type: list
     elements: dict
     default: []
+    suboptions:
+      name:
+        description:
+          - Name of the check in messages and reports.
+        type: str
+        required: true
+      url:
+        description:
+          - URL to request, or a path below the URL of its O(checks[].site) or C(base_url). A user and password in the
+            URL are sent as basic authentication and never shown.
+        type: str
+        required: true
+      site:
+        description:
+          - Name of the site in C(sites) that the check belongs to.
+        type: str
+      method:
+        description:
+          - HTTP method.
+        type: str
+        choices: [GET, HEAD, POST]
+        default: GET
+      body:
+        description:
+          - Text to send as the body of the request.
+        type: str
+      json_body:
+        description:
+          - Value to send as a JSON body.
+        type: raw
+      secret_headers:
+        description:
+          - Headers to send with this check only, in addition to O(headers). They are treated as secrets.
+        type: dict
+        default: {}
+      status:
+        description:
+          - Expected status codes. If one of them is a redirect, the check follows no redirects.
+        type: list
+        elements: int
+        default: [200]
+      json:
+        description:
+          - Expected values in a JSON response, by dotted path, such as C(services.database) or C(items.0.name).
+        type: dict
+        default: {}
+      headers:
+        description:
+          - Text that each of these response headers must contain, ignoring case. With an empty text the header only has
+            to exist.
+        type: dict
+        default: {}
+      contains:
+        description:
+          - Text that the body must contain.
+        type: str
+      release:
+        description:
+          - Where to find the release in the response. Set exactly one of these.
+        type: dict
+        suboptions:
+          json:
+            description:
+              - Dotted path in a JSON response.
+            type: str
+          header:
+            description:
+              - Name of a header.
+            type: str
+          meta:
+            description:
+              - Name of a C(<meta>) element of the page.
+            type: str
+          regex:
+            description:
+              - Regular expression. The release is its first group, or the whole match if it has no group.
+            type: str
+      release_optional:
+        description: Accepts a response that reports no release. A response that reports a different release still
+          fails.
+        type: bool
+        default: false
+      max_latency_ms:
+        description:
+          - Maximum time for the response in milliseconds, from the connection to the last byte.
+        type: float
   headers:
     description:
       - Secret headers that let the checks through a protection.

@@ -88,7 +88,7 @@ options:
     description:
       - Value of that header.
     type: str
-  message:
+  page_message:
     description:
       - Text of the page and of the JSON.
     type: str
@@ -264,7 +264,7 @@ def argument_spec() -> dict[str, Any]:
         "health_path": {"type": "str"},
         "health_header": {"type": "str", "default": "X-Storefront-Health"},
         "health_secret": {"type": "str", "no_log": True},
-        "message": {"type": "str"},
+        "page_message": {"type": "str"},
         "page": {"type": "str"},
         "minutes": {"type": "int", "default": 30},
         "opens_at": {"type": "str"},

@@ -21,6 +21,12 @@ description:
 author:
   - Contributors to storefront.runbook (@storefront)
 options:
+  store:
+    description:
+      - URL of the store that holds the ledger. Use C(s3://bucket/prefix), or C(file:///path) of a folder that every
+        controller shares. Each storefront needs its own prefix.
+    type: str
+    required: true
   days:
     description:
       - Days to cover, from 1 to 3650.

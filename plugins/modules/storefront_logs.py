@@ -134,7 +134,8 @@ from ..module_utils.core.wait import Waiter, nothing
 from ..module_utils.desk import logs, logs_page
 from ..module_utils.desk.storefront import refuse_unfit, refuse_unknown, secrets, storefront_options, unit_names
 
-MOST_SECONDS, PAUSE = 600.0, 2.0
+MOST_SECONDS = 600.0
+PAUSE = 2.0
 
 
 def argument_spec() -> dict[str, Any]:

@@ -27,6 +27,12 @@ attributes:
     description: Shows the changes.
     support: none
 options:
+  store:
+    description:
+      - URL of the store that holds the ledger. Use C(s3://bucket/prefix), or C(file:///path) of a folder that every
+        controller shares. Each storefront needs its own prefix.
+    type: str
+    required: true
   state:
     description:
       - V(taken) takes the turn. V(recorded) records the outcome and gives the turn back.

@@ -164,13 +164,13 @@ def test_operators_pass_with_a_signed_pass_only(held: Held) -> None:
 
 
 def test_clients_of_the_api_get_json(held: Held) -> None:
-    assert not held.switch("on", message="We move the shelves.")["failed"]
+    assert not held.switch("on", page_message="We move the shelves.")["failed"]
     for asked in (held.get("/api/products"), held.get(Accept="application/json")):
         assert (asked.status_code, asked.json()["error"]) == (503, "maintenance")
         assert asked.json()["message"] == "We move the shelves."
         assert asked.headers["access-control-allow-origin"] == "*"
     assert "We move the shelves." in held.get("/api-docs", Accept="text/html").text
-    assert held.switch("on", message="We move the shelves.", api_urls=[held.url])["changed"]
+    assert held.switch("on", page_message="We move the shelves.", api_urls=[held.url])["changed"]
     assert held.get(Accept="text/html").headers["content-type"] == "application/json"
 
 

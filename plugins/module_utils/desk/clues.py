@@ -116,7 +116,7 @@ def made_indexes(files: Mapping[str, str]) -> Iterator[dict[str, str]]:
     for name, sql in sorted(files.items()):
         text = re.sub(r"--[^\n]*", "", sql)
         for match in GONE.finditer(text):
-            gone = next(group for group in match.groups() if group)
+            gone = next((group for group in match.groups() if group), "")
             made = {key: one for key, one in made.items() if gone not in (key, one["table"])}
         for match in INDEX.finditer(text):
             statement = " ".join(match[0].split())

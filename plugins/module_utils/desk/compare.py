@@ -59,7 +59,7 @@ def migrations(params: Params, old: str, new: str) -> list[dict[str, Any]]:
     path, folder = params["path"], _folder(params)
     before, after = (repository.migration_files(path, ref, folder) for ref in (old, new))
     found = [{**one, "in": new} for one in judged(before, after)]
-    return found + [{**one, "in": old} for one in judged(after, before)]
+    return found + [{**one, "in": old} for one in judged(before=after, after=before)]
 
 
 def judged(before: Mapping[str, str], after: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -250,9 +250,9 @@ def from_dict(given: Mapping[str, Any]) -> Tally:
     """Return the tally of which ``as_dict`` made the values; lists may have become Ansible's own."""
     return Tally(
         deployments=[Deployment(**{**one, "leads": list(one["leads"])}) for one in given["deployments"]],
-        rollbacks=[(at, good) for at, good in given["rollbacks"]],
-        restores=[(at, seconds) for at, seconds in given["restores"]],
-        phases={name: [(at, seconds) for at, seconds in timed] for name, timed in given["phases"].items()},
+        rollbacks=[(one[0], one[1]) for one in given["rollbacks"]],
+        restores=[(one[0], one[1]) for one in given["restores"]],
+        phases={name: [(one[0], one[1]) for one in timed] for name, timed in given["phases"].items()},
         first=given["first"],
     )
 

@@ -55,7 +55,7 @@ class Bar:
 
 
 def bars(steps: Iterable[Mapping[str, Any]], total: float, history: History) -> list[Bar]:
-    """Return a bar for each step, and one for the time outside of the steps: checks, lease and snapshot before them."""
+    """Return a bar for each step, and one for the time outside of them: checks, lease and snapshot before them."""
     timed = [(str(step.get("name")), str(step.get("outcome")), _seconds(step.get("seconds"))) for step in steps]
     stepped = sum(seconds for _name, _outcome, seconds in timed)
     before = max(total - stepped, 0.0)
@@ -73,8 +73,8 @@ def critical(found: Iterable[Bar]) -> str:
     """Return the sentence on the critical path. The steps run one after another, so that each second of one is a
     second of the run.
     """
-    path = sorted((bar for bar in found if bar.name != BESIDE), key=lambda bar: bar.seconds, reverse=True)[:NAMED]
-    parts = [f"{bar.label} ({bar.took}, {bar.width:.0f} %)" for bar in path if bar.width >= 1]
+    path = sorted((step for step in found if step.name != BESIDE), key=lambda step: step.seconds, reverse=True)[:NAMED]
+    parts = [f"{step.label} ({step.took}, {step.width:.0f} %)" for step in path if step.width >= 1]
     if not parts:
         return ""
     return f"The steps run one after another, so all are on the critical path. The longest: {', '.join(parts)}."

@@ -88,7 +88,7 @@ def builds(view: View) -> Iterator[Finding]:
         log = (view.value(f"logs:{unit}") or {}).get("build") or ""
         if newest.get("status") not in FAILED or newest.get("id") == live.get("id") or _crashed(view, unit, newest):
             continue
-        kind = next(one for one in KINDS if one.pattern.search(log or "?"))
+        kind = next((one for one in KINDS if one.pattern.search(log or "?")), KINDS[-1])
         evidence = _line(kind, log) or newest.get("error") or f"{newest['status']}; no log is kept"
         release = newest.get("release") or newest["id"]
         serves = live.get("release") or live.get("id")

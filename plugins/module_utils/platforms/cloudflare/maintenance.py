@@ -138,7 +138,7 @@ def iso(seconds: float | None) -> str | None:
 def settings(params: Mapping[str, Any], source: str, now: float) -> dict[str, Any]:
     """Return the value of CONFIG. It holds no secret, but a digest that shows whether one differs."""
     opens_at = moment(params["opens_at"]) if params["opens_at"] else None
-    message = params["message"] or MESSAGE
+    message = params["page_message"] or MESSAGE
     known = json.dumps([source, params["page"], message, params["health_secret"]])
     return {
         "shop": params["shop"],

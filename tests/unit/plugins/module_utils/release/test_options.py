@@ -100,7 +100,8 @@ def test_a_whole_inventory_without_any_option_passes(playbook: str) -> None:
 def test_a_variable_that_is_left_out_is_asked_for_or_has_a_default(playbook: str, name: str) -> None:
     spec = spec_of(playbook, name)
     problems = wrong(playbook, {**WHOLE, name: LEFT_OUT})
-    if spec.get("required"):
+    # a restore needs no edge: without it, another way holds the shop
+    if spec.get("required") and not (playbook == "restore" and name.startswith("edge_")):
         assert [problem for problem in problems if problem.startswith((f"{name} is missing", f"{name} is empty"))], (
             problems
         )

@@ -80,7 +80,7 @@ def test_a_step_of_several_tasks_fails_when_one_fails() -> None:
 
 
 @pytest.mark.parametrize(
-    ("notified", "least", "problem"),
+    ("given", "least", "problem"),
     [
         ({"migrations": {"known": True, "applied": 3, "failed": ["m4"]}}, {}, "the migration m4 has failed"),
         ({"migrations": {"known": False}}, {}, "there is no table of migrations"),
@@ -90,19 +90,19 @@ def test_a_step_of_several_tasks_fails_when_one_fails() -> None:
         ({"unavailable": {"migrations": "no right"}}, {}, "migrations is not known: no right"),
     ],
 )
-def test_the_database_fails_for_what_it_lacks(notified: dict[str, Any], least: dict[str, int], problem: str) -> None:
+def test_the_database_fails_for_what_it_lacks(given: dict[str, Any], least: dict[str, int], problem: str) -> None:
     good = {"migrations": {"known": True, "applied": 3, "failed": []}}
-    ended = database({**good, **notified}, least)
+    ended = database({**good, **given}, least)
     assert ended["state"] == "failed"
     assert problem in ended["summary"]
 
 
 def test_a_good_database_shows_its_migrations_and_rows() -> None:
-    notified = {
+    found = {
         "migrations": {"known": True, "applied": 3, "failed": []},
         "counts": {"public.Product": 7, "public.User": 1},
     }
-    assert database(notified, {"Product": 5}) == {
+    assert database(found, {"Product": 5}) == {
         "state": "passed",
         "summary": "3 migrations are applied, Product has 7 rows.",
     }
@@ -121,7 +121,7 @@ def test_only_reading_checks_of_a_path_are_measured() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "failed", "notified"),
+    ("before", "failed", "message"),
     [
         ({}, "", ""),
         ({}, "broken", "shop: broken"),
@@ -132,8 +132,10 @@ def test_only_reading_checks_of_a_path_are_measured() -> None:
         ({"outcome": "passed", "notified": False}, "", "shop: the verification passes again."),
     ],
 )
-def test_only_a_change_is_notified_and_what_was_not_delivered(before: dict[str, Any], failed: str, notified: str) -> None:
-    assert change(before, failed, "shop") == notified
+def test_only_a_change_is_notified_and_what_was_not_delivered(
+    before: dict[str, Any], failed: str, message: str
+) -> None:
+    assert change(before, failed, "shop") == message
 
 
 @pytest.fixture

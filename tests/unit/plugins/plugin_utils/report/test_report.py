@@ -184,8 +184,8 @@ def test_a_step_is_compared_with_its_usual_time():
 
 @pytest.mark.parametrize("seconds", [None, "soon", True, -3])
 def test_a_step_without_a_time_has_no_width(seconds):
-    (bar,) = timeline.bars([{"name": "edge.purge", "outcome": "ok", "seconds": seconds}], 0.0, History())
-    assert (bar.seconds, bar.width) in ((0.0, 0.0), (-3.0, 0.0))
+    (step,) = timeline.bars([{"name": "edge.purge", "outcome": "ok", "seconds": seconds}], 0.0, History())
+    assert (step.seconds, step.width) in ((0.0, 0.0), (-3.0, 0.0))
 
 
 def test_a_run_has_a_page_a_twin_a_text_and_a_line_in_both_indexes(tmp_path):
@@ -265,5 +265,5 @@ def test_a_plot_has_a_bar_for_what_failed_and_words_for_a_reader():
     ]
     (plot,) = plots.of_weeks(weeks)
     assert plot["words"] == "4 in 2 weeks, 1 of them failed, at most 4 in a week"
-    assert [(bar["colour"], bar["height"]) for bar in plot["bars"]] == [("bar", 81.0), ("bad", 27.0)]
+    assert [(one["colour"], one["height"]) for one in plot["bars"]] == [("bar", 81.0), ("bad", 27.0)]
     assert plots.of_weeks(weeks[1:]) == []
