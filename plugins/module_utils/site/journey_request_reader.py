@@ -78,7 +78,7 @@ class RequestReader(Words):
     def address(self, url: str) -> None:
         try:
             parts = urlsplit(url)
-            host, _port = parts.hostname, parts.port
+            host = parts.hostname if parts.port != 0 else None
         except ValueError:
             host = None
         if not host:
