@@ -33,6 +33,8 @@ GROUPS = {
     "postgres": "database_postgres",
     "migrations": "database_release",
     "scratch": "database_scratch",
+    "backup": "database_backing_up",
+    "restoring": "database_restoring",
 }
 PLAY = [
     {

@@ -480,7 +480,11 @@ def test_it_works_under_ansible_runner(good):
     assert json.dumps(events)
 
 
-PLAYBOOKS = [playbook for playbook in sorted((ROOT / "playbooks").glob("*.yml")) if playbook.suffixes == [".yml"]]
+PLAYBOOKS = [
+    playbook
+    for playbook in sorted((ROOT / "playbooks").glob("*.yml"))
+    if playbook.suffixes == [".yml"] and playbook.stem != "init"  # it writes an inventory, and needs none
+]
 
 
 @pytest.mark.parametrize("callback", ["storefront.runbook.operator", "default"])
