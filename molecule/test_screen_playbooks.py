@@ -96,6 +96,7 @@ def test_a_migration(shop):
         "open",
         "open",
         "next",
+        "report",
     ]
     assert outcome.startswith("MIGRATED in ")
     assert "Applied: 20260302090000_reviews live schema 20260302090000_reviews (5 migrations)" in outcome
