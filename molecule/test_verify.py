@@ -96,7 +96,7 @@ def test_a_second_verification_waits_for_its_turn(released_shop):
     assert not taken["failed"], taken
     played = released_shop.play("verify.yml", verify=["backend"])
     assert played.rc == 2
-    assert "is verifying this storefront" in played.text
+    assert "Wait for it to end" in played.text
     gone = run_module(
         verify_turn, {"state": "recorded", "outcome": "passed", "token": taken["token"], **store_of(released_shop)}
     )

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from ansible_collections.storefront.runbook.plugins.module_utils.core import wait
 from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway import graphql as railway_graphql
+from ansible_collections.storefront.runbook.plugins.module_utils.platforms.railway.client import connect
 from ansible_collections.storefront.runbook.plugins.modules import railway_info, railway_service, railway_variables
 from graphql import GraphQLSchema, OperationDefinitionNode, get_operation_ast, parse
 from graphql.execution.values import get_variable_values
 
 from tests.contract.contracts import railway
-from tests.unit.plugins.fake_railway import PROJECT, SHA, FakeRailway
+from tests.unit.plugins.fake_railway import ENVIRONMENT, PROJECT, SERVICE, SHA, FakeRailway
 from tests.unit.support import Clock, Request, run_module
 
 COMMON = {
@@ -80,6 +81,10 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> list[Request]:
         run(railway_service, state="deployed", source="image", image="ghcr.io/example/api:v1.1.0")
         run(railway_service, state="rolled_back", deployment=service.has("v0.9.0", "REMOVED", canRollback=True)["id"])
         run(railway_info, logs=["build", "runtime"], log_deployment=first, http_minutes=5)
+        client = connect({**COMMON, "token_type": "project", "timeout": 5})  # what init.yml asks
+        client.ask(railway_graphql.PROJECT_TOKEN)
+        client.ask(railway_graphql.INSTANCE, environmentId=ENVIRONMENT, serviceId=SERVICE)
+        client.close()
     return service.vendor.requests
 
 

@@ -118,11 +118,17 @@ class FakeRailway:
             made = self.has(release, "QUEUED", digest=digest)
             made["meta"]["cliMessage"] = request.query["message"]
             return reply(200, {"deploymentId": made["id"], "url": "", "logsUrl": "", "deploymentDomain": ""})
-        found = getattr(self, operation)(**request.json()["variables"])
+        found = getattr(self, operation)(**request.json().get("variables") or {})
         return reply(200, {"data": found if operation == "settings" else {operation: found}})
 
     def one(self, key: str) -> dict[str, Any]:
         return next(one for one in self.listed if one["id"] == key)
+
+    def projectToken(self) -> Any:
+        return {"projectId": PROJECT, "environmentId": ENVIRONMENT}
+
+    def serviceInstance(self, environmentId: str, serviceId: str) -> Any:
+        return {"rootDirectory": None, "domains": {"customDomains": [], "serviceDomains": [{"domain": "api.test"}]}}
 
     def project(self, id: str) -> Any:
         nodes = {

@@ -100,7 +100,7 @@ def test_the_secrets_are_in_the_upload_alone() -> None:
         ({"opens_at": "2020-01-31T04:00:00Z"}, "in the past"),
         ({"opens_at": "2199-01-31T04:00:00Z"}, "days ahead"),
         ({"page": "x" * 600_000}, "512 KB"),
-        ({"message": "x" * 6_000}, "5 KB"),
+        ({"page_message": "x" * 6_000}, "5 KB"),
         ({"urls": []}, "urls is empty"),
         ({"urls": ["www.shop.example"]}, "is not the URL of a public site"),
         ({"urls": ["https://shop.vercel.app"]}, "No public host"),
