@@ -62,6 +62,7 @@ def test_a_port_that_another_program_took_is_replaced(home: Path, listener: sock
     assert state.read(home / "one" / "ports.json") == {**assigned, "s3": 20001}
 
 
+@pytest.mark.usefixtures("no_ports_given")
 def test_a_port_that_another_sandbox_remembers_is_not_given(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(state, "PORTS", range(20000, 20100))
     monkeypatch.setattr(state, "is_free", lambda port: True)
