@@ -173,3 +173,26 @@ def test_what_only_reads_or_mends_goes_through_all_and_fails_at_the_end(fleet):
     played = fleet.play("rollback.yml")
     assert played.rc == 2, played.stdout
     assert played.text.count("There is no release to roll back to") >= 3, "each of the others was asked"
+
+
+WAVES = {
+    "plugin": "storefront.runbook.storefronts",
+    "storefronts": dict.fromkeys(FLEET),
+    "waves": [{"name": "canary", "storefronts": ["fleet-3"]}, {"name": "pair", "size": 2}, {"name": "rest"}],
+}
+
+
+def test_waves_start_with_the_canary_and_stop_at_a_failure(fleet):
+    (fleet.inventory / "hosts.yml").unlink()
+    (fleet.inventory / "storefronts.yml").write_text(json.dumps(WAVES))
+    fleet.breaks("fleet-1")
+    played = fleet.play()
+    assert played.rc == 2, played.stdout
+    assert outcomes(played)[0] == "released"
+    assert sorted(outcomes(played)[1:]) == ["released", "rolled_back"]
+    assert not_started(played) == ["fleet-4"]
+    reached = [request["storefront"] for request in fleet.shop.writes()]
+    assert reached.index("fleet-1") > max(at for at, name in enumerate(reached) if name == "fleet-3")
+    assert {*reached} == {"fleet-1", "fleet-2", "fleet-3"}
+    played = fleet.play("rollback.yml", cmdline="--limit wave_1_canary")
+    assert "fleet-2" not in played.text, "a wave is put back alone"

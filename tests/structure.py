@@ -71,6 +71,7 @@ MAY_IMPORT = {
     "modules": set(PACKAGES),
     "action": {"core", "release", "action", "plugin_utils"},
     "filter": {"release"},
+    "inventory": {"release"},
     "doc_fragments": set(),
     "module_utils": set(),
     "plugin_utils": {"core", "plugin_utils"},

@@ -18,6 +18,7 @@ from ..module_utils.release import (
     database_outlook,
     database_policy,
     evidence,
+    fleet,
     maintenance,
     migrations,
     notices,
@@ -147,6 +148,10 @@ def run_notices(run: Mapping[str, Any]) -> dict[str, Any]:
     return {**notices.texts(described), "good": described.good, "word": described.word}
 
 
+def rollout_batches(everyone: Sequence[str], groups: Mapping[str, Any], rollout: Any = None) -> Any:
+    return fleet.batches(everyone, groups, rollout)
+
+
 def rollout_stand(
     everyone: Sequence[str], facts: Mapping[str, Any], playing: Sequence[str], here: str, allowed: int
 ) -> dict[str, Any]:
@@ -231,6 +236,7 @@ class FilterModule:
             "outcome_message": outcome_message,
             "rollback_changes": target.changes,
             "rollback_target": rollback_target,
+            "rollout_batches": rollout_batches,
             "rollout_stand": rollout_stand,
             "runs_forward": settling.runs_forward,
             "timed_step": timed_step,

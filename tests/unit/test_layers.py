@@ -52,7 +52,7 @@ def vendor(path: str) -> str:
 
 
 KNOWS_ANSIBLE = {"module_utils/core/module.py", "module_utils/core/options.py", "plugin_utils/screen/ansible_facts.py"}
-MAY_KNOW_ANSIBLE = {"modules", "action", "callback"}
+MAY_KNOW_ANSIBLE = {"modules", "action", "callback", "inventory"}
 
 
 def faults(path: str, text: str) -> list[str]:
