@@ -54,7 +54,7 @@ AFTER = {
     "verify.staged": "Begin frontend.promote",
     "frontend.promote": "Begin edge.purge",
     "verify.public": "Begin release.record",
-    "release.record": "Record that the release is live",
+    "release.record": "Record the end of the last step",
 }
 UNKILLED = {
     "edge.hold": "has a scenario of its own: test_maintenance.py",

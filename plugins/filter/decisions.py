@@ -192,6 +192,8 @@ class FilterModule:
             "backend_check": backend_check,
             "baseline_problems": units.baseline_problems,
             "frontend_problems": units.frontend_problems,
+            "frontend_served": units.frontend_served,
+            "frontend_snapshot": units.frontend_snapshot,
             "frontend_taken_over": frontend_taken_over,
             "checklist_evidence": checklist.saved,
             "checklist_refusal": checklist.refusal,

@@ -116,6 +116,11 @@ records:
   returned: success
   type: list
   elements: dict
+maintenance:
+  description: The record of the maintenance that M(storefront.runbook.maintenance_record) wrote. Empty when the shop is
+    not in maintenance.
+  returned: when the record can be read
+  type: dict
 elapsed:
   description: Run time of the module in seconds.
   returned: always
@@ -141,7 +146,7 @@ from ..module_utils.core.errors import ConfigError
 from ..module_utils.core.module import Runtime, run
 from ..module_utils.core.options import store_options
 from ..module_utils.core.plan import Plan
-from ..module_utils.release import ledger_history
+from ..module_utils.release import ledger_history, maintenance
 from ..module_utils.release.ledger import state_after, target, unfit, verified
 from ..module_utils.release.store_clock import StoreClock
 from ..module_utils.store.base import Store
@@ -191,7 +196,17 @@ def plan(params: dict[str, Any], client: Reader) -> Plan:
         "message": message,
         "remarks": remarks,
     }
-    return Plan({}, {}, result={**result, "unverified": unfit(records), "records": history.shown})
+    result |= {"unverified": unfit(records), "records": history.shown, **maintained(client.store)}
+    return Plan({}, {}, result=result)
+
+
+def maintained(store: Store) -> dict[str, Any]:
+    """Return the record of a maintenance. A broken one does not hide the ledger: maintenance_record reports it."""
+    try:
+        found = maintenance.read(store)
+    except ConfigError:
+        return {}
+    return {"maintenance": found[0] if found else {}}
 
 
 def apply(plan: Plan, client: Reader) -> None:

@@ -22,7 +22,7 @@ from tests.bench.test_backup import SIZE
 NAME = "shop"  # the storefront of inventories/development
 ROUNDS = 1 if SIZE == "small" else 3
 WAYS = {"ordinary modules": "false", "in process": "true"}
-TASKS = 66  # that Ansible's default callback prints
+TASKS = 60  # that Ansible's default callback prints
 BOUND = 0.4  # of the ordinary way's processor time, that of all processes which the command started
 
 

@@ -188,6 +188,19 @@ def frontend_problems(plan: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def frontend_snapshot(info: Mapping[str, Any]) -> dict[str, State]:
+    """Return the live state of the frontend. ``info`` is the result of vercel_info, empty before it ran."""
+    return {"frontend": {"platform": "vercel", **(info["live"] or ABSENT)}} if "live" in info else {}
+
+
+def frontend_served(promoted: Mapping[str, Any], staged: Mapping[str, Any]) -> dict[str, State]:
+    """Return the state of the frontend once it is promoted, empty before. ``promoted`` and ``staged`` are results of
+    vercel_deploy; check mode promotes nothing, so that what is staged stands for it.
+    """
+    result = staged if promoted.get("skipped") else promoted
+    return {"frontend": {"platform": "vercel", **result["deployment"]}} if result.get("deployment") else {}
+
+
 def took_over(result: Mapping[str, Any]) -> bool:
     """Return whether vercel_deploy turned off the automatic assignment of the production domains."""
     assigned = result.get("auto_assign_domains") or {}

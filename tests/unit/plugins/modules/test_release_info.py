@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.storefront.runbook.plugins.modules import release_info, release_record
+from ansible_collections.storefront.runbook.plugins.modules import maintenance_record, release_info, release_record
 
 from tests.unit.support import run_module
 
@@ -52,6 +52,19 @@ def test_an_empty_ledger_is_not_an_error(info):
     assert (result["failed"], result["changed"]) == (False, False)
     assert (result["live"], result["last_verified"], result["target"], result["records"]) == (None, None, None, [])
     assert result["message"] == "The ledger has no verified release."
+
+
+def test_it_reads_the_maintenance_of_the_shop_and_a_broken_record_does_not_hide_the_ledger(
+    info, ended, store, tmp_path
+):
+    ended("v1.0.0")
+    assert info()["maintenance"] == {}
+    assert run_module(maintenance_record, {**store, "state": "present", "way": "edge"})["changed"]
+    assert info()["maintenance"]["way"] == "edge"
+    (tmp_path / "store/maintenance.json").write_text("no JSON")
+    result = info()
+    assert "maintenance" not in result  # maintenance_record reads it, and reports what is wrong
+    assert result["live"]["release"] == "v1.0.0"
 
 
 def test_the_live_release_and_the_one_before_it_are_returned_with_their_units(info, ended):

@@ -133,6 +133,32 @@ def test_a_push_that_vercel_would_serve_says_how_to_turn_that_off() -> None:
 
 
 @pytest.mark.parametrize(
+    ("info", "state"),
+    [
+        ({}, {}),
+        ({"failed": True, "msg": "no project"}, {}),
+        ({"live": {"id": "dpl_1"}}, {"frontend": {"platform": "vercel", "id": "dpl_1"}}),
+        ({"live": None}, {"frontend": {"platform": "vercel", "id": None, "status": "absent"}}),
+    ],
+)
+def test_the_snapshot_of_the_frontend_is_what_vercel_serves(info: dict[str, Any], state: dict[str, Any]) -> None:
+    assert units.frontend_snapshot(info) == state
+
+
+@pytest.mark.parametrize(
+    ("promoted", "state"),
+    [
+        ({}, {}),  # the release is staged and not promoted yet
+        ({"failed": True, "msg": "alias failed"}, {}),
+        ({"deployment": {"id": "dpl_2"}}, {"frontend": {"platform": "vercel", "id": "dpl_2"}}),
+        ({"skipped": True}, {"frontend": {"platform": "vercel", "id": None}}),  # check mode
+    ],
+)
+def test_the_frontend_serves_what_was_promoted(promoted: dict[str, Any], state: dict[str, Any]) -> None:
+    assert units.frontend_served(promoted, {"deployment": {"id": None}}) == state
+
+
+@pytest.mark.parametrize(
     ("assigned", "turned_off"),
     [
         ({"before": True, "after": False}, True),
